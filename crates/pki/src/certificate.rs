@@ -1,0 +1,4 @@
+//! A parsed certificate.
+
+/// A parsed certificate.
+pub struct Certificate;

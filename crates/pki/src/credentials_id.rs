@@ -1,0 +1,1 @@
+//! credentials_id

@@ -1,0 +1,229 @@
+//! What is wrong, where, why, and what to do about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::code::Code;
+
+/// The result of everything in this workspace that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// How much a [`Finding`] weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing has to be done.
+    Note,
+    /// Works today, but not everywhere or not for long.
+    Warning,
+    /// Does not work.
+    Fault,
+}
+
+/// Where a [`Finding`] was made: any of a file, a position in it, and a thing by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, as the user named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// The line in it, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column in that line, counted from 1 in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// A device, a certificate of a chain, a key of a configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+}
+
+impl Place {
+    /// Whether nothing is known about the place.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}", file.display())?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+                if let Some(column) = self.column {
+                    write!(f, ":{column}")?;
+                }
+            }
+        }
+        match (&self.file, &self.item) {
+            (Some(_), Some(item)) => write!(f, " ({item})"),
+            (None, Some(item)) => f.write_str(item),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One thing that was noticed about a file, a chain, a configuration or a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Its stable number.
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What is the case, in one sentence without a full stop.
+    pub what: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Place::is_empty")]
+    pub place: Place,
+    /// Why, where that is more than the sentence says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    /// A finding without a place and without advice.
+    pub fn new(code: Code, severity: Severity, what: impl Into<String>) -> Self {
+        Self { code, severity, what: what.into(), place: Place::default(), why: None, fix: None }
+    }
+
+    /// Names the file.
+    #[must_use]
+    pub fn at(mut self, file: impl AsRef<Path>) -> Self {
+        self.place.file = Some(file.as_ref().to_path_buf());
+        self
+    }
+
+    /// Names the line and column, both counted from 1.
+    #[must_use]
+    pub fn position(mut self, line: usize, column: usize) -> Self {
+        self.place.line = Some(line);
+        self.place.column = Some(column);
+        self
+    }
+
+    /// Names the thing.
+    #[must_use]
+    pub fn item(mut self, item: impl Into<String>) -> Self {
+        self.place.item = Some(item.into());
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, why: impl fmt::Display) -> Self {
+        self.why = Some(why.to_string());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        f.write_str(&self.what)?;
+        if let Some(why) = &self.why {
+            write!(f, ": {why}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A [`Finding`] that ended what was being done.
+///
+/// Texts in it never hold key material, passwords or tokens.
+pub struct Error(Box<Finding>);
+
+impl Error {
+    /// An error from a finding, whatever its severity was.
+    pub fn new(mut finding: Finding) -> Self {
+        finding.severity = Severity::Fault;
+        Self(Box::new(finding))
+    }
+
+    /// Its stable number.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// All that it says.
+    pub fn finding(&self) -> &Finding {
+        &self.0
+    }
+
+    /// The finding itself, for a report that goes on.
+    pub fn into_finding(self) -> Finding {
+        *self.0
+    }
+
+    /// Names the file, unless one is named already: the first to know is the nearest.
+    #[must_use]
+    pub fn at(mut self, file: impl AsRef<Path>) -> Self {
+        if self.0.place.file.is_none() {
+            self.0.place.file = Some(file.as_ref().to_path_buf());
+        }
+        self
+    }
+
+    /// Names the line and column, both counted from 1.
+    #[must_use]
+    pub fn position(mut self, line: usize, column: usize) -> Self {
+        self.0.place.line = Some(line);
+        self.0.place.column = Some(column);
+        self
+    }
+
+    /// Names the thing, unless one is named already.
+    #[must_use]
+    pub fn item(mut self, item: impl Into<String>) -> Self {
+        if self.0.place.item.is_none() {
+            self.0.place.item = Some(item.into());
+        }
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, why: impl fmt::Display) -> Self {
+        self.0.why = Some(why.to_string());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.0.fix = Some(fix.into());
+        self
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.code, self.0)?;
+        match &self.0.fix {
+            Some(fix) => write!(f, " [{fix}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Error {}

@@ -1,0 +1,41 @@
+//! Keys, certificates, chains and keystores for device fleets.
+//!
+//! The way of the data is always the same: a [`config`] says what is wanted, an [`issuer`] signs it, an
+//! [`identity`] holds the result, and sinks ([`keystore`], [`file`]) write it down. The way back is
+//! [`inspect`] and [`verify`]: bytes are parsed and yield [`Finding`]s.
+
+pub mod algorithm;
+pub mod certificate;
+pub mod chain;
+pub mod code;
+pub mod config;
+pub mod credentials_id;
+pub mod crl;
+pub mod csr;
+pub mod device_name;
+pub mod error;
+pub mod file;
+pub mod identity;
+pub mod inspect;
+pub mod issuer;
+pub mod key;
+pub mod keystore;
+pub mod legacy;
+pub mod lint;
+pub mod pem_bundle;
+pub mod profile;
+pub mod san;
+pub mod secret;
+pub mod subject;
+mod suggest;
+pub mod validity;
+pub mod verify;
+
+pub use algorithm::Algorithm;
+pub use certificate::Certificate;
+pub use code::Code;
+pub use error::{Error, Finding, Place, Result, Severity};
+pub use key::PrivateKey;
+pub use san::San;
+pub use secret::Secret;
+pub use subject::Subject;

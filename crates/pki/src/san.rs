@@ -1,0 +1,4 @@
+//! Subject alternative names.
+
+/// A subject alternative name.
+pub enum San {}

@@ -1,0 +1,4 @@
+//! Distinguished names.
+
+/// A distinguished name.
+pub struct Subject;
