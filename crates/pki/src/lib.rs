@@ -28,6 +28,7 @@ pub mod san;
 pub mod secret;
 pub mod subject;
 mod suggest;
+mod text;
 pub mod validity;
 pub mod verify;
 

@@ -1,4 +1,358 @@
 //! Subject alternative names.
 
-/// A subject alternative name.
-pub enum San {}
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::text::quote;
+
+/// A subject alternative name (RFC 5280, section 4.2.1.6), of the four kinds that matter for TLS.
+///
+/// Made from text it is what a verifier compares: DNS names in lower case, internationalised ones in
+/// punycode, without the dot at the end. Read from a certificate it is what stands there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum San {
+    /// A host name in ASCII, its leftmost label possibly `*`.
+    Dns(String),
+    /// An IPv4 or IPv6 address.
+    Ip(IpAddr),
+    /// An absolute URI (RFC 3986) in ASCII.
+    Uri(String),
+    /// An e-mail address (RFC 5321 mailbox without quotes) in ASCII.
+    Email(String),
+}
+
+/// The longest text that is looked at; no name of any kind is longer in practice.
+const MAX_BYTES: usize = 2_048;
+
+/// The most characters of a DNS name (RFC 1035, section 2.3.4, without the root's dot).
+const MAX_DNS: usize = 253;
+
+/// The most characters of a label of a DNS name (RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+
+/// The most characters before the `@` (RFC 5321, section 4.5.3.1.1).
+const MAX_LOCAL_PART: usize = 64;
+
+impl San {
+    /// A DNS name. Upper case is folded and a dot at the end dropped; other scripts become punycode
+    /// (UTS #46). Underscores are accepted: container networks are full of them, and verifiers compare
+    /// them like letters.
+    ///
+    /// # Errors
+    ///
+    /// `BadSan` for what no resolver would look up, for wildcards elsewhere than as the whole leftmost
+    /// label or right below a top-level domain, and for names that end in a number: those are mistyped
+    /// IP addresses.
+    pub fn dns(text: &str) -> Result<Self> {
+        dns_name(text).map(Self::Dns).map_err(|why| bad(text, why))
+    }
+
+    /// An IP address, IPv6 with or without brackets.
+    ///
+    /// # Errors
+    ///
+    /// `BadSan` for anything else, networks (`10.0.0.0/8`) and zones (`fe80::1%eth0`) included.
+    pub fn ip(text: &str) -> Result<Self> {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        bare.parse().map(Self::Ip).map_err(|_| bad(text, "is not an IP address"))
+    }
+
+    /// An absolute URI.
+    ///
+    /// # Errors
+    ///
+    /// `BadSan` when there is no scheme, when `//` is followed by no host, or for characters that RFC 3986
+    /// wants percent-encoded.
+    pub fn uri(text: &str) -> Result<Self> {
+        check_uri(text).map_err(|why| bad(text, why))?;
+        Ok(Self::Uri(text.to_owned()))
+    }
+
+    /// An e-mail address; the domain is treated as a DNS name.
+    ///
+    /// # Errors
+    ///
+    /// `BadSan` when it is not `local@domain`; the local part has to be ASCII without quotes.
+    pub fn email(text: &str) -> Result<Self> {
+        mailbox(text).map(Self::Email).map_err(|why| bad(text, why))
+    }
+
+    /// `dns`, `ip`, `uri` or `email`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            San::Dns(_) => "dns",
+            San::Ip(_) => "ip",
+            San::Uri(_) => "uri",
+            San::Email(_) => "email",
+        }
+    }
+}
+
+impl FromStr for San {
+    type Err = Error;
+
+    /// Reads `dns:`, `ip:`, `uri:` and `email:` in any case; without one of them an IP address is one,
+    /// what holds `://` is a URI, what holds `@` an e-mail address, and the rest a DNS name.
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if text.len() > MAX_BYTES {
+            return Err(bad(text, "is too long"));
+        }
+        if let Some((kind, rest)) = text.split_once(':') {
+            let rest = rest.trim();
+            match kind.to_ascii_lowercase().as_str() {
+                "dns" => return Self::dns(rest),
+                "ip" => return Self::ip(rest),
+                "uri" => return Self::uri(rest),
+                "email" => return Self::email(rest),
+                _ => {}
+            }
+        }
+        if text.contains("://") {
+            return Self::uri(text);
+        }
+        if text.contains('@') {
+            return Self::email(text);
+        }
+        Self::ip(text).or_else(|_| Self::dns(text))
+    }
+}
+
+impl TryFrom<String> for San {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<San> for String {
+    fn from(san: San) -> Self {
+        san.to_string()
+    }
+}
+
+impl fmt::Display for San {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            San::Dns(text) | San::Uri(text) | San::Email(text) => write!(f, "{}:{text}", self.kind()),
+            San::Ip(address) => write!(f, "ip:{address}"),
+        }
+    }
+}
+
+fn bad(text: &str, why: impl fmt::Display) -> Error {
+    Code::BadSan
+        .error(format!("{} cannot be a subject alternative name", quote(text)))
+        .because(format!("it {why}"))
+        .fix("write a host name, an IP address, a URI or an e-mail address, such as dns:broker.example or ip:192.0.2.1")
+}
+
+fn dns_name(text: &str) -> Result<String, &'static str> {
+    if text.len() > MAX_BYTES {
+        return Err("is too long");
+    }
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let (wildcard, base) = match text.strip_prefix("*.") {
+        Some(base) => ("*.", base),
+        None => ("", text),
+    };
+    // idna folds case and maps other scripts; which ASCII characters a host name has is checked below.
+    let ascii = idna::domain_to_ascii_cow(base.as_bytes(), idna::AsciiDenyList::EMPTY)
+        .map_err(|_| "is not a host name, not even an internationalised one")?;
+    if ascii.is_empty() {
+        return Err("is empty");
+    }
+    if wildcard.len() + ascii.len() > MAX_DNS {
+        return Err("is longer than 253 characters");
+    }
+    for label in ascii.split('.') {
+        if label.is_empty() {
+            return Err("has an empty label between two dots");
+        }
+        if label.len() > MAX_LABEL {
+            return Err("has a label of more than 63 characters");
+        }
+        if label.contains('*') {
+            return Err("has a wildcard that is not the whole leftmost label");
+        }
+        if !label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            return Err("holds characters that a host name does not have");
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err("has a label that begins or ends with a hyphen");
+        }
+    }
+    if ascii.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("ends in a number and is no IP address");
+    }
+    if !wildcard.is_empty() && !ascii.contains('.') {
+        return Err("has a wildcard for a whole top-level domain, which verifiers ignore");
+    }
+    Ok(format!("{wildcard}{ascii}"))
+}
+
+fn check_uri(text: &str) -> Result<(), &'static str> {
+    if text.len() > MAX_BYTES {
+        return Err("is too long");
+    }
+    let (scheme, rest) = text.split_once(':').ok_or("has no scheme such as https:")?;
+    let mut letters = scheme.bytes();
+    if !letters.next().is_some_and(|b| b.is_ascii_alphabetic())
+        || !letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+    {
+        return Err("has no scheme such as https:");
+    }
+    if rest.is_empty() {
+        return Err("ends after its scheme");
+    }
+    let mut bytes = rest.bytes();
+    while let Some(byte) = bytes.next() {
+        let fine = match byte {
+            b'%' => {
+                let mut hex = || bytes.next().is_some_and(|b| b.is_ascii_hexdigit());
+                hex() && hex()
+            }
+            _ => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte),
+        };
+        if !fine {
+            return Err("holds characters that a URI has only percent-encoded");
+        }
+    }
+    if let Some(after) = rest.strip_prefix("//") {
+        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        if host.is_empty() || host.starts_with(':') {
+            return Err("has no host after its `//` (RFC 5280 wants one)");
+        }
+    }
+    Ok(())
+}
+
+fn mailbox(text: &str) -> Result<String, &'static str> {
+    let (local, domain) = text.rsplit_once('@').ok_or("has no @")?;
+    if local.is_empty() || local.len() > MAX_LOCAL_PART {
+        return Err("has nothing before its @, or more than 64 characters");
+    }
+    let dot_atom = local.split('.').all(|atom| {
+        !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+    });
+    if !dot_atom {
+        return Err("has characters before its @ that are not ASCII or would need quotes");
+    }
+    if domain.starts_with('*') {
+        return Err("has a wildcard as its domain");
+    }
+    Ok(format!("{local}@{}", dns_name(domain)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn san(text: &str) -> String {
+        text.parse::<San>().unwrap().to_string()
+    }
+
+    #[test]
+    fn the_kind_is_said_or_guessed() {
+        assert_eq!(san("broker.example"), "dns:broker.example");
+        assert_eq!(san("DNS:broker.example"), "dns:broker.example");
+        assert_eq!(san("192.0.2.1"), "ip:192.0.2.1");
+        assert_eq!(san("::1"), "ip:::1");
+        assert_eq!(san("ip:[2001:db8::1]"), "ip:2001:db8::1");
+        assert_eq!(san("https://tb.example:8080/x?y"), "uri:https://tb.example:8080/x?y");
+        assert_eq!(
+            san("uri:urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
+            "uri:urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+        );
+        assert_eq!(san("ops@tb.example"), "email:ops@tb.example");
+        assert_eq!(san("localhost"), "dns:localhost");
+    }
+
+    #[test]
+    fn dns_names_become_what_verifiers_compare() {
+        assert_eq!(san("Broker.EXAMPLE."), "dns:broker.example");
+        assert_eq!(san("bücher.example"), "dns:xn--bcher-kva.example");
+        assert_eq!(san("*.中文.example"), "dns:*.xn--fiq228c.example");
+        assert_eq!(san("post@bücher.example"), "email:post@xn--bcher-kva.example");
+        assert_eq!(san("tb_mqtt"), "dns:tb_mqtt");
+    }
+
+    #[test]
+    fn what_nobody_could_verify_is_refused() {
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long_name = format!("{}example", "abcdefg.".repeat(32));
+        for text in [
+            "",
+            " ",
+            ".",
+            "dns:",
+            "not a host!",
+            "a..b",
+            ".a",
+            "-a.example",
+            "a-.example",
+            "a.*.example",
+            "w*.example",
+            "*",
+            "*.com",
+            "192.168.1.256",
+            "dns:10.0.0.1",
+            "ip:localhost",
+            "10.0.0.0/8",
+            "fe80::1%eth0",
+            "uri:nothing",
+            "https://",
+            "https:///path",
+            "https://a b",
+            "https://a/%zz",
+            "email:a",
+            "@a.example",
+            "a@",
+            "ä@a.example",
+            "a b@c.example",
+            "a@*.c.example",
+            "a\0.example",
+            "xn--a.example",
+            "oid:1.2.3",
+            "a@b@c.example",
+            &long_label,
+            &long_name,
+        ] {
+            let error = text.parse::<San>().unwrap_err();
+            assert_eq!(error.code(), Code::BadSan, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn serde_uses_the_text() {
+        let names: Vec<San> = serde_json::from_str(r#"["ip:127.0.0.1", "localhost"]"#).unwrap();
+        assert_eq!(serde_json::to_string(&names).unwrap(), r#"["ip:127.0.0.1","dns:localhost"]"#);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_is_ascii_and_reads_back(text in any::<String>()) {
+            for text in [text.clone(), format!("dns:{text}"), format!("uri:a:{text}"), format!("a@{text}")] {
+                if let Ok(san) = text.parse::<San>() {
+                    prop_assert!(san.to_string().is_ascii());
+                    prop_assert_eq!(san.to_string().parse::<San>().unwrap(), san);
+                }
+            }
+        }
+
+        #[test]
+        fn every_address_reads_back(address in any::<IpAddr>()) {
+            prop_assert_eq!(address.to_string().parse::<San>().unwrap(), San::Ip(address));
+        }
+    }
+}
