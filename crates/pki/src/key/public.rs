@@ -1,0 +1,136 @@
+//! The public half of a key, as certificates carry it.
+
+use der::Decode;
+use der::asn1::{BitStringRef, ObjectIdentifier};
+use pkcs8::AlgorithmIdentifierRef;
+use rcgen::{PublicKeyData, SignatureAlgorithm};
+use sha1::{Digest, Sha1};
+
+use crate::algorithm::Algorithm;
+use crate::code::Code;
+use crate::error::{Error, Result};
+
+pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+pub(super) const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(super) const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// A public key of one of the [`Algorithm`]s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    algorithm: Algorithm,
+    bits: Vec<u8>,
+    spki: Vec<u8>,
+}
+
+impl PublicKey {
+    /// From the content of the subjectPublicKey field, which the caller knows to fit the algorithm.
+    pub(super) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
+        let mut key = Self { algorithm, bits, spki: Vec::new() };
+        key.spki = key.subject_public_key_info();
+        key
+    }
+
+    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
+    ///
+    /// # Errors
+    /// [`Code::WeakKey`] for RSA below 2,048 bits, [`Code::UnknownAlgorithm`] for what is none of ours,
+    /// [`Code::KeyUnreadable`] for anything else.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self> {
+        let malformed = |_: der::Error| super::unreadable("the public key is malformed");
+        let spki = pkcs8::spki::SubjectPublicKeyInfo::<der::asn1::AnyRef<'_>, BitStringRef<'_>>::from_der(der)
+            .map_err(malformed)?;
+        let bits =
+            spki.subject_public_key.as_bytes().ok_or_else(|| super::unreadable("the public key is malformed"))?;
+        let algorithm = algorithm_of(&spki.algorithm, bits)?;
+        let key = Self::new(algorithm, bits.to_vec());
+        if key.spki != der {
+            return Err(super::unreadable("the public key is not encoded as its standard wants"));
+        }
+        Ok(key)
+    }
+
+    /// What kind of key this is.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The SubjectPublicKeyInfo in DER.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The key identifier for subjectKeyIdentifier and authorityKeyIdentifier: SHA-1 over the public key bits
+    /// (RFC 5280, section 4.2.1.2, method 1). It identifies and protects nothing, so SHA-1 does no harm.
+    pub fn key_id(&self) -> Vec<u8> {
+        Sha1::digest(&self.bits).to_vec()
+    }
+}
+
+/// Which of our algorithms an AlgorithmIdentifier with its key bits stands for.
+fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<Algorithm> {
+    if identifier.oid == EC_PUBLIC_KEY {
+        return curve_of(identifier);
+    }
+    if identifier.oid == ED25519 {
+        return Ok(Algorithm::Ed25519);
+    }
+    if identifier.oid == RSA_ENCRYPTION {
+        let public =
+            pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| super::unreadable("the RSA key is malformed"))?;
+        return rsa_of_modulus(public.modulus.as_bytes());
+    }
+    Err(unknown(&identifier.oid))
+}
+
+/// The curve that an id-ecPublicKey identifier names.
+pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm> {
+    let curve = identifier.parameters_oid().map_err(|_| super::unreadable("the elliptic curve key names no curve"))?;
+    curve_of_oid(&curve)
+}
+
+pub(super) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
+    match *curve {
+        SECP256R1 => Ok(Algorithm::EcP256),
+        SECP384R1 => Ok(Algorithm::EcP384),
+        _ => Err(unknown(curve)),
+    }
+}
+
+/// The RSA size of a modulus in big-endian octets.
+pub(super) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
+    let significant = modulus.iter().skip_while(|octet| **octet == 0);
+    match significant.count() * 8 {
+        2048 => Ok(Algorithm::Rsa2048),
+        3072 => Ok(Algorithm::Rsa3072),
+        4096 => Ok(Algorithm::Rsa4096),
+        bits if bits < 2048 => Err(Code::WeakKey
+            .error(format!("the RSA key has {bits} bits"))
+            .fix("make a key of at least 2,048 bits, or use ec-p256")),
+        bits => Err(Code::UnknownAlgorithm
+            .error(format!("RSA keys of {bits} bits are not supported"))
+            .fix("use 2,048, 3,072 or 4,096 bits")),
+    }
+}
+
+pub(super) fn unknown(oid: &ObjectIdentifier) -> Error {
+    Code::UnknownAlgorithm
+        .error(format!("keys of the algorithm or curve {oid} are not supported"))
+        .fix("use ec-p256, ec-p384, ed25519 or RSA")
+}
+
+impl PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.bits
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match self.algorithm {
+            Algorithm::EcP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+            Algorithm::EcP384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+            Algorithm::Ed25519 => &rcgen::PKCS_ED25519,
+            Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => &rcgen::PKCS_RSA_SHA256,
+        }
+    }
+}
