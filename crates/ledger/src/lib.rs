@@ -1,1 +1,74 @@
-//! ledger
+//! What was intended, issued, registered and bundled.
+//!
+//! A [`Ledger`] keeps a row for every identity that was ever to be signed, under its kind, name and generation. It is
+//! written before a key signs and after the result is delivered, so that whatever interrupts the walk, the next run
+//! knows what to void and issue anew.
+//!
+//! ```
+//! use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, State};
+//! # use time::macros::datetime;
+//! # fn main() -> pki::Result<()> {
+//! # let store = tempfile::tempdir().unwrap();
+//! let mut ledger = Ledger::open(store.path().join("ledger.db"))?;
+//! let generation = ledger.intend(&NewIdentity {
+//!     kind: Kind::Device,
+//!     name: "pump-1".to_owned(),
+//!     serial: Serial::new(&[0x5A; 16])?,
+//!     profile: "client".to_owned(),
+//!     algorithm: "ec-p256".to_owned(),
+//!     parameters: Parameters::of(&[("days", 3650)])?,
+//!     issuer: "devices-issuing".to_owned(),
+//!     not_before: datetime!(2026-11-01 00:00 UTC),
+//!     not_after: datetime!(2036-10-29 00:00 UTC),
+//! })?;
+//! // Here the key is made and the leaf signed and written.
+//! let key = Key { kind: Kind::Device, name: "pump-1".to_owned(), generation };
+//! ledger.issued(&key, &Issued { fingerprint: [0; 32], credentials_id: None })?;
+//! assert_eq!(ledger.current(Kind::Device, "pump-1")?.map(|entry| entry.state), Some(State::Issued));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The file
+//!
+//! `ledger.db` is an SQLite database with the application id "tbpk", made with mode 0600. `ledger.db-wal` beside it
+//! holds the latest commits and stays there when no process runs: **the two are copied, restored and moved together**
+//! (or `sqlite3 ledger.db "VACUUM INTO 'backup.db'"` makes one file of them). `ledger.db-shm` holds nothing that
+//! counts.
+//!
+//! A commit is on disk when the call returns. Of the ways in which SQLite can promise that, the quickest for a process
+//! that opens, commits twice and ends was taken. Medians of 300 processes' worth each on ext4, in milliseconds:
+//!
+//! | journal | synchronous | at the end | open | 2 commits | close | all |
+//! |---|---|---|---|---|---|---|
+//! | WAL, folded in from 128 pages | FULL | left as it is | 0.28 | 0.49 | 0.04 | **0.83** |
+//! | WAL, from 64 pages | FULL | left as it is | 0.23 | 0.50 | 0.03 | 0.76 |
+//! | WAL, from 1,000 pages (SQLite's default) | FULL | left as it is | 0.84 | 0.69 | 0.04 | 1.55 |
+//! | WAL | FULL | folded in (default) | 0.17 | 0.88 | 0.41 | 1.48 |
+//! | PERSIST | FULL | | 0.12 | 1.44 | 0.02 | 1.59 |
+//! | TRUNCATE | FULL | | 0.10 | 1.66 | 0.03 | 1.79 |
+//! | DELETE | EXTRA | | 0.10 | 2.01 | 0.03 | 2.14 |
+//!
+//! (DELETE with FULL takes 1.81 and is not durable: the journal's removal is not synced and may be undone.) By means
+//! instead of medians 64 and 128 pages are the same, and the larger one suits fleets better. With the disk busy the
+//! order stays and the distances grow: 12 against 28, 36 and 44.
+
+mod entry;
+mod fault;
+mod filter;
+mod key;
+mod ledger;
+mod parameters;
+mod schema;
+mod state;
+mod transaction;
+mod view;
+
+pub use entry::{Entry, Issued, NewIdentity};
+pub use filter::{Filter, NameFilter};
+pub use key::{Generation, Key, Kind, Serial};
+pub use ledger::Ledger;
+pub use parameters::{Difference, Parameters};
+pub use state::State;
+pub use transaction::Transaction;
+pub use view::{Entries, View};

@@ -200,7 +200,7 @@ codes! {
     92 StoreExists User "There is a configuration or a store already"
         "`tbpki init` does not touch what is there: its CA keys cannot be had again. Use another directory, or move the old one away yourself."
     93 LedgerUnreadable User "The ledger cannot be used"
-        "ledger.db in the store is damaged, or the disk refuses. The message holds the database's own words. Restore it from a backup; the identities beside it are not affected."
+        "ledger.db in the store is damaged, or the disk refuses. The message holds the database's own words. Restore it from a backup, ledger.db and ledger.db-wal together; the identities beside it are not affected."
     94 LedgerVersion User "The ledger was written by another version"
         "A newer tbpki has changed the ledger's layout. Use that version or a later one."
     95 OtherParameters User "This identity exists with other parameters"

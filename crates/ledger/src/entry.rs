@@ -1,0 +1,83 @@
+//! A row of the ledger.
+
+use time::OffsetDateTime;
+
+use crate::key::{Generation, Key, Kind, Serial};
+use crate::parameters::Parameters;
+use crate::state::State;
+
+/// What is about to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIdentity {
+    /// What sort of identity.
+    pub kind: Kind,
+    /// Its name, unique within its kind.
+    pub name: String,
+    /// The serial number that the certificate will have; unique among those of its issuer.
+    pub serial: Serial,
+    /// The profile that decides its extensions.
+    pub profile: String,
+    /// The algorithm of its key.
+    pub algorithm: String,
+    /// What was asked for.
+    pub parameters: Parameters,
+    /// The CA that signs: its name in the ledger, a root's own name for a root.
+    pub issuer: String,
+    /// The beginning of its validity.
+    pub not_before: OffsetDateTime,
+    /// The end of its validity.
+    pub not_after: OffsetDateTime,
+}
+
+/// What is known once an identity is signed and delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// SHA-256 over the DER of the leaf.
+    pub fingerprint: [u8; 32],
+    /// By what the platform knows the credential; `None` for what no platform will see.
+    pub credentials_id: Option<String>,
+}
+
+/// A row: an identity, and how far it has come.
+///
+/// All times are in whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is called.
+    pub key: Key,
+    /// The serial number of its certificate.
+    pub serial: Serial,
+    /// The profile that decided its extensions.
+    pub profile: String,
+    /// The algorithm of its key.
+    pub algorithm: String,
+    /// What was asked for.
+    pub parameters: Parameters,
+    /// The CA that signed.
+    pub issuer: String,
+    /// The beginning of its validity.
+    pub not_before: OffsetDateTime,
+    /// The end of its validity.
+    pub not_after: OffsetDateTime,
+    /// SHA-256 over the DER of the leaf; known once issued.
+    pub fingerprint: Option<[u8; 32]>,
+    /// By what the platform knows the credential; known once issued.
+    pub credentials_id: Option<String>,
+    /// The last step that was taken.
+    pub state: State,
+    /// Why it was voided or revoked, or what went wrong last; cleared by the next step that succeeds.
+    pub last_error: Option<String>,
+    pub(crate) times: [Option<OffsetDateTime>; State::ALL.len()],
+}
+
+impl Entry {
+    /// Which issue of the name it is.
+    pub fn generation(&self) -> Generation {
+        self.key.generation
+    }
+
+    /// When it came to `state`, last if more than once; `None` if it never did.
+    pub fn reached(&self, state: State) -> Option<OffsetDateTime> {
+        State::ALL.iter().zip(&self.times).find(|(of, _)| **of == state).and_then(|(_, time)| *time)
+    }
+}

@@ -1,0 +1,149 @@
+//! What an identity is called: its kind, its name and its generation.
+
+use std::fmt;
+
+use pki::{Code, Error, Result};
+use serde::Serialize;
+
+/// What sort of identity a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A root or an issuing CA.
+    Ca,
+    /// A device: what connects.
+    Device,
+    /// A server: what clients connect to.
+    Server,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Ca, Self::Device, Self::Server];
+
+    /// The word that is stored and printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ca => "ca",
+            Self::Device => "device",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which issue of an identity: 1 for the first, one more for each that follows under the same kind and name.
+///
+/// Voided attempts count too, so that a generation is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Generation(pub(crate) u32);
+
+impl Generation {
+    /// The number, from 1.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The key of a row.
+///
+/// Ordered by kind (as the stored words sort), then by name (by code point), then by generation: the order of lists.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// What sort of identity.
+    pub kind: Kind,
+    /// Its name, unique within its kind.
+    pub name: String,
+    /// Which issue of it.
+    pub generation: Generation,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, generation {}", self.kind, self.name, self.generation)
+    }
+}
+
+/// The serial number of a certificate as a number: without leading zeros, at most 20 octets (RFC 5280, section 4.1.2.2).
+///
+/// tbpki's own are 16 random octets; those of CAs that were brought along are what they are.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Serial(Vec<u8>);
+
+impl Serial {
+    /// A serial from its octets, most significant first, as they stand in a certificate.
+    ///
+    /// # Errors
+    /// [`Code::CertificateUnreadable`] when there are none, or more than 20 that count.
+    pub fn new(octets: &[u8]) -> Result<Self> {
+        let leading = octets.iter().take_while(|octet| **octet == 0).count();
+        // Zero itself keeps one octet.
+        let number = octets.get(leading.min(octets.len().saturating_sub(1))..).unwrap_or_default();
+        if number.is_empty() || number.len() > 20 {
+            return Err(Code::CertificateUnreadable.error(format!("a serial number has {} octets", number.len())));
+        }
+        Ok(Self(number.to_vec()))
+    }
+
+    /// The octets, most significant first, without leading zeros.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for Serial {
+    type Error = Error;
+
+    fn try_from(octets: &[u8]) -> Result<Self> {
+        Self::new(octets)
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serial({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_is_a_number_however_it_was_padded() {
+        assert_eq!(Serial::new(&[0, 0xAB, 1]).unwrap(), Serial::new(&[0xAB, 1]).unwrap());
+        assert_eq!(Serial::new(&[0x0A, 0xFF]).unwrap().to_string(), "0AFF");
+        assert_eq!(Serial::new(&[0, 0]).unwrap().octets(), [0]);
+        assert_eq!(Serial::new(&[&[0][..], &[0xFF; 20]].concat()).unwrap().octets(), [0xFF; 20]);
+    }
+
+    #[test]
+    fn a_serial_has_one_to_twenty_octets() {
+        assert_eq!(Serial::new(&[]).unwrap_err().code(), Code::CertificateUnreadable);
+        assert_eq!(Serial::new(&[1; 21]).unwrap_err().code(), Code::CertificateUnreadable);
+    }
+
+    #[test]
+    fn kinds_sort_as_their_words_do() {
+        assert!(Kind::ALL.is_sorted());
+        assert!(Kind::ALL.map(Kind::as_str).is_sorted());
+    }
+}

@@ -1,0 +1,111 @@
+//! The layout of the file, and the way from each to the next.
+
+use rusqlite::Connection;
+
+/// "tbpk": what makes an SQLite file a ledger (`PRAGMA application_id`).
+pub(crate) const APPLICATION_ID: i32 = 0x7462_706b;
+
+/// Step n leads from layout n to n + 1. Steps are only ever added.
+///
+/// Times are whole seconds since 1970 (UTC). What was asked for is the same text for most of a fleet, so that it
+/// stands in a table of its own. A name has at most one unfinished identity: the partial index holds that rule and
+/// finds the few unfinished among a million.
+pub(crate) const STEPS: &[&str] = &["
+CREATE TABLE parameters (
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE identity (
+    id             INTEGER PRIMARY KEY,
+    kind           TEXT NOT NULL CHECK (kind IN ('ca', 'server', 'device')),
+    name           TEXT NOT NULL,
+    generation     INTEGER NOT NULL CHECK (generation >= 1),
+    serial         BLOB NOT NULL CHECK (length(serial) BETWEEN 1 AND 20),
+    profile        TEXT NOT NULL,
+    algorithm      TEXT NOT NULL,
+    parameters     INTEGER NOT NULL REFERENCES parameters (id),
+    issuer         TEXT NOT NULL,
+    not_before     INTEGER NOT NULL,
+    not_after      INTEGER NOT NULL,
+    fingerprint    BLOB CHECK (length(fingerprint) = 32),
+    credentials_id TEXT,
+    state          TEXT NOT NULL CHECK (state IN ('intended', 'issued', 'registered', 'bundled', 'void', 'revoked')),
+    intended_at    INTEGER NOT NULL,
+    issued_at      INTEGER,
+    registered_at  INTEGER,
+    bundled_at     INTEGER,
+    voided_at      INTEGER,
+    revoked_at     INTEGER,
+    last_error     TEXT,
+    UNIQUE (kind, name, generation),
+    UNIQUE (serial, issuer),
+    CHECK (state IN ('intended', 'void') OR fingerprint IS NOT NULL)
+) STRICT;
+
+CREATE INDEX identity_credentials_id ON identity (credentials_id) WHERE credentials_id IS NOT NULL;
+CREATE UNIQUE INDEX identity_unfinished ON identity (kind, name) WHERE state = 'intended';
+"];
+
+/// What a file is, judged by its header.
+pub(crate) enum Layout {
+    /// An SQLite database without content.
+    Empty,
+    /// A ledger of this layout, known or not.
+    Ledger(usize),
+    /// An SQLite database of something else.
+    Foreign,
+}
+
+impl Layout {
+    pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+        Ok(match (application, version, objects) {
+            (0, 0, 0) => Self::Empty,
+            // A negative number can only be foreign; as a layout it is beyond all that are known.
+            (APPLICATION_ID, version, _) => Self::Ledger(usize::try_from(version).unwrap_or(usize::MAX)),
+            _ => Self::Foreign,
+        })
+    }
+}
+
+/// Takes a ledger of layout `from` through the rest of `steps`; to be called in a transaction.
+pub(crate) fn migrate(connection: &Connection, from: usize, steps: &[&str]) -> rusqlite::Result<()> {
+    for step in steps.iter().skip(from) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", i64::try_from(steps.len()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_layout_keeps_what_an_earlier_one_held() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let transaction = connection.transaction().unwrap();
+        migrate(&transaction, 0, STEPS).unwrap();
+        transaction.execute("INSERT INTO parameters (text) VALUES ('{}')", ()).unwrap();
+
+        let steps = [STEPS, &["ALTER TABLE parameters ADD COLUMN note TEXT NOT NULL DEFAULT 'none'"]].concat();
+        migrate(&transaction, STEPS.len(), &steps).unwrap();
+        transaction.commit().unwrap();
+
+        let row: (String, String) =
+            connection.query_row("SELECT text, note FROM parameters", (), |row| row.try_into()).unwrap();
+        assert_eq!(row, ("{}".to_owned(), "none".to_owned()));
+        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Ledger(version) if version == steps.len()));
+    }
+
+    #[test]
+    fn a_database_of_something_else_is_told_apart_from_an_empty_one() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Empty));
+        connection.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Foreign));
+    }
+}

@@ -1,0 +1,183 @@
+//! Writing: several steps that happen together or not at all.
+
+use std::ops::Deref;
+
+use pki::{Code, Error, Result};
+use rusqlite::{OptionalExtension, params};
+use time::OffsetDateTime;
+
+use crate::entry::{Issued, NewIdentity};
+use crate::key::{Generation, Key};
+use crate::parameters::Parameters;
+use crate::state::State;
+use crate::view::View;
+
+/// Steps that are kept together when [`Ledger::transaction`](crate::Ledger::transaction) ends well, and not at all
+/// otherwise. It sees its own steps.
+pub struct Transaction<'a> {
+    view: &'a View,
+    /// One time for all of it.
+    now: i64,
+    open: bool,
+}
+
+impl<'a> Transaction<'a> {
+    /// Takes the writer's place at once, so that what is read inside stays true until the end.
+    pub(crate) fn begin(view: &'a View) -> Result<Self> {
+        view.sqlite(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
+        Ok(Self { view, now: OffsetDateTime::now_utc().unix_timestamp(), open: true })
+    }
+
+    pub(crate) fn commit(mut self) -> Result<()> {
+        // After a failed COMMIT the transaction may still be open: drop rolls it back.
+        self.view.sqlite(|connection| connection.execute_batch("COMMIT"))?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Records what is about to be signed and returns its generation.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] when the name has an unfinished generation, which has to be voided first, and when the
+    /// issuer has used the serial before.
+    pub fn intend(&self, identity: &NewIdentity) -> Result<Generation> {
+        let last: Option<(u32, String)> = self.view.sqlite(|connection| {
+            let sql = "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 \
+                       ORDER BY generation DESC LIMIT 1";
+            connection
+                .prepare_cached(sql)?
+                .query_row(params![identity.kind.as_str(), identity.name], |row| row.try_into())
+                .optional()
+        })?;
+        let what = || format!("{} {}", identity.kind, identity.name);
+        let generation = match last {
+            None => 1,
+            Some((_, state)) if state == State::Intended.as_str() => {
+                return Err(self.bug(format!("{} is intended twice", what())));
+            }
+            Some((last, _)) => {
+                last.checked_add(1).ok_or_else(|| self.bug(format!("{} has used up its generations", what())))?
+            }
+        };
+        let parameters = self.parameters(&identity.parameters)?;
+        self.view.sqlite(|connection| {
+            let sql = "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
+                       not_before, not_after, state, intended_at) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11)";
+            connection.prepare_cached(sql)?.execute(params![
+                identity.kind.as_str(),
+                identity.name,
+                generation,
+                identity.serial.octets(),
+                identity.profile,
+                identity.algorithm,
+                parameters,
+                identity.issuer,
+                identity.not_before.unix_timestamp(),
+                identity.not_after.unix_timestamp(),
+                self.now,
+            ])
+        })?;
+        Ok(Generation(generation))
+    }
+
+    /// Records that what was intended is signed and delivered.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`] when there is no such row, [`Code::Internal`] when its state does not allow the
+    /// step ([`State::may_become`]); so for every other step.
+    pub fn issued(&self, key: &Key, issued: &Issued) -> Result<()> {
+        let row = self.row_for(key, State::Issued)?;
+        self.view.sqlite(|connection| {
+            let sql = "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
+                       credentials_id = ?4 WHERE id = ?1";
+            connection.prepare_cached(sql)?.execute(params![row, self.now, issued.fingerprint, issued.credentials_id])
+        })?;
+        Ok(())
+    }
+
+    /// Records that the platform knows the credential. May be repeated.
+    pub fn registered(&self, key: &Key) -> Result<()> {
+        self.step(key, State::Registered, None)
+    }
+
+    /// Records that the credential is in a flash image. May be repeated.
+    pub fn bundled(&self, key: &Key) -> Result<()> {
+        self.step(key, State::Bundled, None)
+    }
+
+    /// Gives up what was never used, and says why.
+    pub fn void(&self, key: &Key, reason: &str) -> Result<()> {
+        self.step(key, State::Void, Some(reason))
+    }
+
+    /// Records that what was in use is withdrawn, and why.
+    pub fn revoked(&self, key: &Key, reason: &str) -> Result<()> {
+        self.step(key, State::Revoked, Some(reason))
+    }
+
+    /// Records what went wrong with the next step, in whatever state the row is. The text must hold no secret.
+    pub fn failed(&self, key: &Key, error: &str) -> Result<()> {
+        let (row, _) = self.view.locate(key)?;
+        self.view.sqlite(|connection| {
+            connection.prepare_cached("UPDATE identity SET last_error = ?2 WHERE id = ?1")?.execute(params![row, error])
+        })?;
+        Ok(())
+    }
+
+    fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
+        let row = self.row_for(key, next)?;
+        let sql = format!("UPDATE identity SET state = ?2, {} = ?3, last_error = ?4 WHERE id = ?1", next.time_column());
+        self.view.sqlite(|connection| {
+            connection.prepare_cached(&sql)?.execute(params![row, next.as_str(), self.now, reason])
+        })?;
+        Ok(())
+    }
+
+    /// The row number of a key whose state may become `next`.
+    fn row_for(&self, key: &Key, next: State) -> Result<i64> {
+        let (row, state) = self.view.locate(key)?;
+        if state.may_become(next) {
+            Ok(row)
+        } else {
+            Err(self.bug(format!("{key} is {state} and cannot become {next}")))
+        }
+    }
+
+    /// The number of the row that holds this text; a new one if it is the first to ask for this.
+    fn parameters(&self, parameters: &Parameters) -> Result<i64> {
+        let known = self.view.sqlite(|connection| {
+            connection
+                .prepare_cached("SELECT id FROM parameters WHERE text = ?1")?
+                .query_row([parameters.as_str()], |row| row.get(0))
+                .optional()
+        })?;
+        match known {
+            Some(row) => Ok(row),
+            None => self.view.sqlite(|connection| {
+                connection.prepare_cached("INSERT INTO parameters (text) VALUES (?1)")?.insert([parameters.as_str()])
+            }),
+        }
+    }
+
+    fn bug(&self, what: String) -> Error {
+        Code::Internal.error(what).at(&self.view.path)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        self.view
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // SQLite ends a transaction itself after some errors. If this fails all the same, closing the file rolls back.
+        if self.open && !self.view.connection.is_autocommit() {
+            let _ = self.view.connection.execute_batch("ROLLBACK");
+        }
+    }
+}

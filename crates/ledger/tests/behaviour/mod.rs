@@ -1,0 +1,333 @@
+//! What every ledger does, whatever keeps its rows. A backend runs all of it with `behaviour!(Station)`.
+
+use std::collections::BTreeSet;
+
+use ledger::{
+    Entry, Filter, Generation, Issued, Key, Kind, Ledger, NameFilter, NewIdentity, Parameters, Serial, State,
+};
+use pki::{Code, Result};
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+/// A place with one ledger, empty at first and gone when this is dropped.
+pub(crate) trait Station {
+    fn new() -> Self;
+    /// A handle of its own on that ledger.
+    fn open(&self) -> Ledger;
+}
+
+pub(crate) const BEGIN: OffsetDateTime = time::macros::datetime!(2026-11-01 00:00 UTC);
+
+/// A device that lasts a year. Its serial is its name, padded.
+pub(crate) fn device(name: &str) -> NewIdentity {
+    NewIdentity {
+        kind: Kind::Device,
+        name: name.to_owned(),
+        serial: serial(name),
+        profile: "client".to_owned(),
+        algorithm: "ec-p256".to_owned(),
+        parameters: Parameters::of(&json!({ "days": 365, "alg": "ec-p256" })).unwrap(),
+        issuer: "devices-issuing".to_owned(),
+        not_before: BEGIN,
+        not_after: BEGIN + Duration::days(365),
+    }
+}
+
+pub(crate) fn serial(text: &str) -> Serial {
+    let mut octets = [0xA5; 16];
+    octets.iter_mut().zip(text.bytes()).for_each(|(octet, byte)| *octet = byte);
+    Serial::new(&octets).unwrap()
+}
+
+/// Of what is issued, everything follows from the name.
+pub(crate) fn leaf(name: &str) -> Issued {
+    let mut fingerprint = [0; 32];
+    fingerprint.iter_mut().zip(name.bytes()).for_each(|(octet, byte)| *octet = byte);
+    Issued { fingerprint, credentials_id: Some(format!("id of {name}")) }
+}
+
+pub(crate) fn intend(ledger: &mut Ledger, name: &str) -> Key {
+    intend_as(ledger, &device(name)).unwrap()
+}
+
+pub(crate) fn intend_as(ledger: &mut Ledger, identity: &NewIdentity) -> Result<Key> {
+    let generation = ledger.intend(identity)?;
+    Ok(Key { kind: identity.kind, name: identity.name.clone(), generation })
+}
+
+pub(crate) fn issue(ledger: &mut Ledger, name: &str) -> Key {
+    let key = intend(ledger, name);
+    ledger.issued(&key, &leaf(name)).unwrap();
+    key
+}
+
+fn current(ledger: &Ledger, name: &str) -> Option<Entry> {
+    ledger.current(Kind::Device, name).unwrap()
+}
+
+fn listed(ledger: &Ledger, filter: &Filter) -> Vec<String> {
+    let names: Vec<String> = ledger.list(filter).map(|entry| entry.unwrap().key.name).collect();
+    assert_eq!(ledger.count(filter).unwrap(), names.len() as u64, "{filter:?}");
+    names
+}
+
+pub(crate) fn an_identity_is_intended_then_issued_then_used<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let before = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
+
+    let key = intend(&mut ledger, "pump-1");
+    assert_eq!(key.generation.number(), 1);
+    let entry = current(&ledger, "pump-1").unwrap();
+    assert_eq!((entry.state, entry.fingerprint, entry.credentials_id.as_deref()), (State::Intended, None, None));
+    assert_eq!(entry.serial, device("pump-1").serial);
+    assert_eq!(entry.parameters, device("pump-1").parameters);
+    assert_eq!((entry.not_before, entry.not_after), (BEGIN, BEGIN + Duration::days(365)));
+    assert_eq!((&*entry.profile, &*entry.algorithm, &*entry.issuer), ("client", "ec-p256", "devices-issuing"));
+
+    ledger.issued(&key, &leaf("pump-1")).unwrap();
+    let entry = current(&ledger, "pump-1").unwrap();
+    assert_eq!((entry.state, entry.fingerprint), (State::Issued, Some(leaf("pump-1").fingerprint)));
+    assert_eq!(entry.credentials_id.as_deref(), Some("id of pump-1"));
+
+    ledger.registered(&key).unwrap();
+    ledger.bundled(&key).unwrap();
+    let entry = current(&ledger, "pump-1").unwrap();
+    assert_eq!(entry.state, State::Bundled);
+    for state in [State::Intended, State::Issued, State::Registered, State::Bundled] {
+        assert!(entry.reached(state).unwrap() >= before, "{state}");
+    }
+    assert_eq!((entry.reached(State::Void), entry.reached(State::Revoked)), (None, None));
+}
+
+pub(crate) fn registering_and_bundling_come_in_any_order_and_again<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "a");
+    for step in [Ledger::bundled, Ledger::registered, Ledger::registered, Ledger::bundled] {
+        step(&mut ledger, &key).unwrap();
+    }
+    ledger.revoked(&key, "stolen").unwrap();
+    let entry = current(&ledger, "a").unwrap();
+    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Revoked, Some("stolen")));
+}
+
+pub(crate) fn what_was_voided_is_issued_anew_under_another_serial<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = intend(&mut ledger, "a");
+    assert_eq!(ledger.unfinished().unwrap().iter().map(|entry| &entry.key).collect::<Vec<_>>(), [&first]);
+
+    ledger.void(&first, "interrupted").unwrap();
+    assert_eq!((ledger.unfinished().unwrap(), current(&ledger, "a")), (vec![], None));
+
+    let second = intend_as(&mut ledger, &NewIdentity { serial: serial("another"), ..device("a") }).unwrap();
+    assert_eq!(second.generation.number(), 2);
+    ledger.issued(&second, &leaf("a")).unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().key, second);
+    let history = ledger.history(Kind::Device, "a").unwrap();
+    let told: Vec<_> = history.iter().map(|entry| (entry.state, entry.last_error.as_deref())).collect();
+    assert_eq!(told, [(State::Void, Some("interrupted")), (State::Issued, None)]);
+}
+
+pub(crate) fn a_new_generation_stands_beside_the_old_one<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let old = issue(&mut ledger, "a");
+    let new = intend_as(&mut ledger, &NewIdentity { serial: serial("renewed"), ..device("a") }).unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().key, new);
+    ledger.void(&new, "interrupted").unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().key, old, "the old one counts until another takes its place");
+}
+
+pub(crate) fn a_name_is_intended_once_at_a_time<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    intend(&mut ledger, "a");
+    let error = ledger.intend(&NewIdentity { serial: serial("b"), ..device("a") }).unwrap_err();
+    assert_eq!((error.code(), error.to_string().contains("device a is intended twice")), (Code::Internal, true));
+}
+
+pub(crate) fn an_issuer_uses_a_serial_once<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let again = NewIdentity { serial: serial("a"), ..device("b") };
+    assert_eq!(ledger.intend(&again).unwrap_err().code(), Code::Internal);
+    assert_eq!(current(&ledger, "b"), None);
+
+    // Another CA, one that was brought along, may number alike.
+    ledger.intend(&NewIdentity { issuer: "corporate".to_owned(), ..again }).unwrap();
+    let names: Vec<_> = ledger.by_serial(&serial("a")).unwrap().into_iter().map(|entry| entry.key.name).collect();
+    assert_eq!(names, ["b", "a"]);
+}
+
+pub(crate) fn kinds_have_names_of_their_own<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let server = NewIdentity { kind: Kind::Server, serial: serial("server"), ..device("a") };
+    assert_eq!(intend_as(&mut ledger, &server).unwrap().generation.number(), 1);
+    assert_eq!(ledger.current(Kind::Server, "a").unwrap().unwrap().serial, serial("server"));
+    assert_eq!(ledger.current(Kind::Ca, "a").unwrap(), None);
+    assert_eq!(current(&ledger, "A"), None, "capitals count");
+}
+
+pub(crate) fn a_device_is_found_by_what_the_platform_calls_it<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "a");
+    issue(&mut ledger, "b");
+    assert_eq!(ledger.by_credentials_id("id of a").unwrap().unwrap().key, key);
+    assert_eq!(ledger.by_credentials_id("id of c").unwrap(), None);
+    assert_eq!(ledger.by_serial(&serial("b")).unwrap().len(), 1);
+    assert_eq!(ledger.by_serial(&serial("c")).unwrap(), []);
+}
+
+pub(crate) fn steps_that_make_no_sense_are_refused<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = intend(&mut ledger, "a");
+    for step in [Ledger::registered, Ledger::bundled] {
+        let error = step(&mut ledger, &key).unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
+        assert!(error.to_string().contains("device a, generation 1 is intended and cannot become"), "{error}");
+    }
+    ledger.issued(&key, &leaf("a")).unwrap();
+    assert!(ledger.issued(&key, &leaf("other")).is_err());
+    ledger.registered(&key).unwrap();
+    assert!(ledger.void(&key, "too late").is_err());
+    let entry = current(&ledger, "a").unwrap();
+    assert_eq!((entry.state, entry.fingerprint), (State::Registered, Some(leaf("a").fingerprint)));
+
+    let stranger = Key { name: "b".to_owned(), ..key };
+    assert_eq!(ledger.registered(&stranger).unwrap_err().code(), Code::UnknownIdentity);
+}
+
+pub(crate) fn the_last_failure_is_kept_until_something_succeeds<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "a");
+    ledger.failed(&key, "the platform says 503").unwrap();
+    let entry = current(&ledger, "a").unwrap();
+    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Issued, Some("the platform says 503")));
+    ledger.registered(&key).unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().last_error, None);
+}
+
+pub(crate) fn a_transaction_is_kept_whole_or_not_at_all<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names = ["a", "b", "c"];
+    let error = ledger
+        .transaction(|transaction| {
+            for name in names {
+                transaction.intend(&device(name))?;
+            }
+            assert!(transaction.current(Kind::Device, "c")?.is_some(), "it sees its own steps");
+            Err::<(), _>(Code::DiskFull.error("no room for the shard"))
+        })
+        .unwrap_err();
+    assert_eq!(error.code(), Code::DiskFull);
+    assert_eq!(listed(&ledger, &Filter::default()), [""; 0]);
+
+    let generations: Vec<Generation> =
+        ledger.transaction(|transaction| names.iter().map(|name| transaction.intend(&device(name))).collect()).unwrap();
+    assert_eq!(generations.iter().map(|generation| generation.number()).collect::<Vec<_>>(), [1; 3]);
+    assert_eq!(listed(&station.open(), &Filter::default()), names);
+}
+
+pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let pump = issue(&mut ledger, "pump-1");
+    issue(&mut ledger, "pump-2");
+    intend(&mut ledger, "Pump-3");
+    let lamp = issue(&mut ledger, "lamp");
+    ledger.registered(&pump).unwrap();
+    ledger.bundled(&pump).unwrap();
+    ledger.bundled(&lamp).unwrap();
+    let short = NewIdentity { not_after: BEGIN + Duration::days(1), serial: serial("new lamp"), ..device("lamp") };
+    intend_as(&mut ledger, &short).unwrap();
+    let server = NewIdentity { kind: Kind::Server, serial: serial("mqtt"), ..device("mqtt") };
+    ledger.intend(&server).unwrap();
+
+    let filter = Filter::default();
+    assert_eq!(listed(&ledger, &filter), ["Pump-3", "lamp", "lamp", "pump-1", "pump-2", "mqtt"]);
+    assert_eq!(listed(&ledger, &Filter { kind: Some(Kind::Server), ..filter.clone() }), ["mqtt"]);
+    assert_eq!(listed(&ledger, &Filter { state: Some(State::Bundled), ..filter.clone() }), ["lamp", "pump-1"]);
+    let unregistered = Filter { never: Some(State::Registered), current_only: true, ..filter.clone() };
+    assert_eq!(listed(&ledger, &unregistered), ["Pump-3", "lamp", "pump-2", "mqtt"]);
+    let name = |name| Filter { name: Some(name), ..Filter::default() };
+    assert_eq!(listed(&ledger, &name(NameFilter::Prefix("pump-".to_owned()))), ["pump-1", "pump-2"]);
+    assert_eq!(listed(&ledger, &name(NameFilter::Exact("pump-".to_owned()))), [""; 0]);
+    assert_eq!(listed(&ledger, &name(NameFilter::Prefix(String::new()))).len(), 6);
+    let soon = Filter { expiring_before: Some(BEGIN + Duration::days(30)), ..filter.clone() };
+    assert_eq!(listed(&ledger, &soon), ["lamp"]);
+    let current = Filter { kind: Some(Kind::Device), current_only: true, ..filter };
+    assert_eq!(listed(&ledger, &current), ["Pump-3", "lamp", "pump-1", "pump-2"]);
+}
+
+pub(crate) fn a_long_list_is_whole_and_in_order<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names: BTreeSet<String> = (0..2500).map(|number| format!("sensor-{number:06}")).collect();
+    ledger
+        .transaction(|transaction| names.iter().try_for_each(|name| transaction.intend(&device(name)).map(drop)))
+        .unwrap();
+    assert_eq!(listed(&ledger, &Filter::default()), Vec::from_iter(names));
+}
+
+pub(crate) fn names_are_data<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names = ["'); DROP TABLE identity; --", "100%", "a\u{10FFFF}", "Grüße", "_"];
+    for name in names {
+        issue(&mut ledger, name);
+        assert_eq!(current(&ledger, name).unwrap().key.name, name);
+        let filter = Filter { name: Some(NameFilter::Prefix(name.to_owned())), ..Filter::default() };
+        assert_eq!(listed(&ledger, &filter), [name]);
+    }
+}
+
+pub(crate) fn another_handle_sees_what_was_kept<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "a");
+    let entry = current(&ledger, "a");
+    assert_eq!(current(&station.open(), "a"), entry, "while the first is open");
+    drop(ledger);
+    let mut ledger = station.open();
+    assert_eq!(current(&ledger, "a"), entry, "and after it");
+    ledger.registered(&key).unwrap();
+    ledger.check().unwrap();
+}
+
+macro_rules! behaviour {
+    ($station:ty) => {
+        $crate::behaviour!($station:
+            an_identity_is_intended_then_issued_then_used
+            registering_and_bundling_come_in_any_order_and_again
+            what_was_voided_is_issued_anew_under_another_serial
+            a_new_generation_stands_beside_the_old_one
+            a_name_is_intended_once_at_a_time
+            an_issuer_uses_a_serial_once
+            kinds_have_names_of_their_own
+            a_device_is_found_by_what_the_platform_calls_it
+            steps_that_make_no_sense_are_refused
+            the_last_failure_is_kept_until_something_succeeds
+            a_transaction_is_kept_whole_or_not_at_all
+            a_list_shows_what_is_asked_for
+            a_long_list_is_whole_and_in_order
+            names_are_data
+            another_handle_sees_what_was_kept
+        );
+    };
+    ($station:ty: $($test:ident)*) => {
+        $(#[test]
+        fn $test() {
+            $crate::behaviour::$test::<$station>();
+        })*
+    };
+}
+pub(crate) use behaviour;

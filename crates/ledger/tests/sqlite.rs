@@ -1,0 +1,292 @@
+//! The ledger as a file of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at what it did not expect, and a child process talks to its test"
+)]
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, process, thread};
+
+use ledger::{Filter, Key, Kind, Ledger, State};
+use pki::Code;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+mod behaviour;
+use behaviour::{Station, behaviour, device, intend, issue, leaf};
+
+struct Sqlite(TempDir);
+
+impl Sqlite {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("ledger.db")
+    }
+}
+
+impl Station for Sqlite {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::open(self.path()).unwrap()
+    }
+}
+
+behaviour!(Sqlite);
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// This test program again, as a process of its own that does one of the jobs below.
+fn child(job: &str, ledger: &Path, umask: &str) -> Child {
+    Command::new("sh")
+        .args(["-c", "umask $0; exec \"$@\"", umask])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "job", "--ignored", "--nocapture"])
+        .envs([("LEDGER_JOB", job.as_ref()), ("LEDGER_PATH", ledger.as_os_str())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "the tests run it in a process of its own"]
+fn job() {
+    let mut ledger = Ledger::open(env::var_os("LEDGER_PATH").unwrap()).unwrap();
+    let job = env::var("LEDGER_JOB").unwrap();
+    match job.as_str() {
+        "issue one" => drop(issue(&mut ledger, "a")),
+        "issue on and on" => issue_on_and_on(&mut ledger),
+        steps => abort_after(&mut ledger, steps.parse().unwrap()),
+    }
+}
+
+/// Tells of each step when it is done, until killed. Starts by giving up what its forerunner left.
+fn issue_on_and_on(ledger: &mut Ledger) {
+    for entry in ledger.unfinished().unwrap() {
+        ledger.void(&entry.key, "interrupted").unwrap();
+    }
+    let first = ledger.count(&Filter::default()).unwrap();
+    for number in first.. {
+        let name = format!("n{number:06}");
+        let key = intend(ledger, &name);
+        println!("\nintended {name}");
+        ledger.issued(&key, &leaf(&name)).unwrap();
+        println!("\nissued {name}");
+    }
+}
+
+/// Dies in the middle of a transaction of three statements.
+fn abort_after(ledger: &mut Ledger, statements: usize) {
+    let mut left = statements;
+    let mut statement = || {
+        if left == 0 {
+            process::abort();
+        }
+        left -= 1;
+    };
+    ledger
+        .transaction(|transaction| {
+            statement();
+            let generation = transaction.intend(&device("b"))?;
+            statement();
+            let key = Key { kind: Kind::Device, name: "b".to_owned(), generation };
+            transaction.issued(&key, &leaf("b"))?;
+            statement();
+            Ok(())
+        })
+        .unwrap();
+    statement();
+}
+
+#[test]
+fn only_the_owner_may_read_it_whatever_the_umask() {
+    for umask in ["000", "022", "777"] {
+        let station = Sqlite::new();
+        assert!(child("issue one", &station.path(), umask).wait().unwrap().success(), "umask {umask}");
+        let files: Vec<_> = fs::read_dir(station.0.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(files.contains(&station.path()));
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{} under umask {umask}", file.display());
+        }
+        assert_eq!(station.open().current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+    }
+}
+
+#[test]
+fn one_whose_making_was_cut_short_is_finished() {
+    let station = Sqlite::new();
+    fs::File::create_new(station.path()).unwrap().set_permissions(Permissions::from_mode(0o000)).unwrap();
+    issue(&mut station.open(), "a");
+    assert_eq!(mode(&station.path()), 0o600);
+}
+
+#[test]
+fn killed_in_a_transaction_it_is_as_it_was_before() {
+    for statements in 0..=3 {
+        let station = Sqlite::new();
+        issue(&mut station.open(), "a");
+        let status = child(&statements.to_string(), &station.path(), "077").wait().unwrap();
+        assert!(!status.success(), "the child was to die");
+        let ledger = station.open();
+        ledger.check().unwrap();
+        let states = ["a", "b"].map(|name| ledger.current(Kind::Device, name).unwrap().map(|entry| entry.state));
+        // With three statements it dies after the commit.
+        let b = (statements == 3).then_some(State::Issued);
+        assert_eq!(states, [Some(State::Issued), b], "after {statements} statements");
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_keeps_what_was_reported() {
+    let station = Sqlite::new();
+    for round in 0..12 {
+        let mut child = child("issue on and on", &station.path(), "077");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let killer = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(60 + 17 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        // A last line may have been cut by the kill.
+        let told: Vec<String> = lines.split(b'\n').map(|line| String::from_utf8(line.unwrap()).unwrap()).collect();
+        killer.join().unwrap();
+
+        let ledger = station.open();
+        ledger.check().unwrap();
+        assert!(ledger.unfinished().unwrap().len() <= 1);
+        for line in told {
+            let Some((state, name)) = line.split_once(' ').filter(|(_, name)| name.len() == 7) else { continue };
+            let entry = match ledger.history(Kind::Device, name).unwrap().pop() {
+                Some(entry) => entry,
+                None => panic!("{line}, and the ledger does not know it"),
+            };
+            assert!(state != "issued" || entry.state == State::Issued, "{line}, and the ledger says {}", entry.state);
+        }
+    }
+    let issued = Filter { state: Some(State::Issued), ..Filter::default() };
+    assert!(station.open().count(&issued).unwrap() > 0, "the children were killed before they did anything");
+}
+
+#[test]
+fn a_reader_sees_the_last_whole_state_while_another_writes() {
+    let station = Sqlite::new();
+    let mut ledger = station.open();
+    let a = intend(&mut ledger, "a");
+    let reader = Ledger::open_read_only(station.path()).unwrap();
+    let state = || reader.current(Kind::Device, "a").unwrap().unwrap().state;
+    ledger
+        .transaction(|transaction| {
+            transaction.issued(&a, &leaf("a"))?;
+            assert_eq!(state(), State::Intended);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(state(), State::Issued);
+}
+
+#[test]
+fn a_reader_cannot_write() {
+    let station = Sqlite::new();
+    let key = issue(&mut station.open(), "a");
+    let mut reader = Ledger::open_read_only(station.path()).unwrap();
+    assert_eq!(reader.registered(&key).unwrap_err().code(), Code::FileUnwritable);
+    assert_eq!(reader.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+}
+
+#[test]
+fn reading_makes_no_ledger() {
+    let station = Sqlite::new();
+    assert_eq!(refusal(Ledger::open_read_only(station.path())), Code::StoreMissing);
+    assert!(!station.path().exists());
+    assert_eq!(refusal(Ledger::open(station.0.path().join("missing/ledger.db"))), Code::FileUnwritable);
+    assert_eq!(refusal(Ledger::open(station.0.path())), Code::FileUnreadable);
+}
+
+#[test]
+fn a_writer_waits_for_another_but_not_for_ever() {
+    let station = Sqlite::new();
+    let mut ledger = station.open();
+    let other = Connection::open(station.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = ledger.intend(&device("a")).unwrap_err();
+    assert_eq!(error.code(), Code::StoreLocked);
+
+    let release = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        other.execute_batch("COMMIT").unwrap();
+    });
+    ledger.intend(&device("a")).unwrap();
+    release.join().unwrap();
+}
+
+#[test]
+fn the_ledger_of_a_newer_version_is_left_alone() {
+    let station = Sqlite::new();
+    issue(&mut station.open(), "a");
+    Connection::open(station.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert_eq!(refusal(Ledger::open(station.path())), Code::LedgerVersion);
+    assert_eq!(refusal(Ledger::open_read_only(station.path())), Code::LedgerVersion);
+}
+
+#[test]
+fn other_files_are_refused_and_left_alone() {
+    let bookmarks = Sqlite::new();
+    Connection::open(bookmarks.path()).unwrap().execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    let text = Sqlite::new();
+    let write = |path: &Path, bytes: &[u8]| {
+        use std::io::Write as _;
+        fs::File::create_new(path).unwrap().write_all(bytes).unwrap();
+    };
+    write(&text.path(), b"version = 1\n");
+    let junk = Sqlite::new();
+    write(&junk.path(), &[&b"SQLite format 3\0"[..], &[0xFF; 8192]].concat());
+
+    for station in [bookmarks, text, junk] {
+        let before = bytes(&station.path());
+        assert_eq!(refusal(Ledger::open(station.path())), Code::LedgerUnreadable);
+        assert_eq!(refusal(Ledger::open_read_only(station.path())), Code::LedgerUnreadable);
+        assert_eq!(bytes(&station.path()), before);
+    }
+}
+
+#[test]
+fn damage_is_found() {
+    let station = Sqlite::new();
+    let mut ledger = station.open();
+    for number in 0..200 {
+        intend(&mut ledger, &format!("n{number:06}"));
+    }
+    drop(ledger);
+    // Folds the -wal file in, so that all of it stands in the file that is about to lose its end.
+    Connection::open(station.path()).unwrap().pragma_update(None, "wal_checkpoint", "truncate").unwrap();
+    let file = fs::OpenOptions::new().write(true).open(station.path()).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+
+    let code = match Ledger::open(station.path()) {
+        Ok(ledger) => ledger.check().unwrap_err().code(),
+        Err(error) => error.code(),
+    };
+    assert_eq!(code, Code::LedgerUnreadable);
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut fs::File::open(path).unwrap(), &mut bytes).unwrap();
+    bytes
+}
+
+fn refusal(opened: pki::Result<Ledger>) -> Code {
+    opened.err().expect("it was to be refused").code()
+}
