@@ -1,1 +1,137 @@
-//! config
+//! `keygen.toml`: what is wanted, and who said so.
+//!
+//! A [`Config`] is read in four layers: flag, `TBPKI_*` variable, keygen.toml, default; the first that has
+//! something to say about a key is believed, and every [`Setting`] knows which that was. Values are
+//! parsed into types that cannot hold what nobody could use, and a mistake is reported with its line and
+//! column. All keys stand in one table, [`KEYS`].
+
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::code::Code;
+use crate::error::{Finding, Result};
+use crate::subject::{AttributeKind, Subject};
+
+mod answers;
+mod document;
+mod environment;
+mod keys;
+mod kind;
+mod layers;
+mod path;
+mod quoting;
+mod render;
+mod secret_ref;
+mod setting;
+mod texts;
+mod word;
+
+pub use answers::{Answer, Answers};
+pub use environment::Environment;
+pub use keys::{
+    Ca, Client, Config, Firmware, General, KEYS, Key, Keystore, NameConstraints, Platform, Preset, Server,
+    SubjectSettings,
+};
+pub use kind::{Days, Port, Version};
+pub use path::FilePath;
+pub use render::{example, render};
+pub use secret_ref::SecretRef;
+pub use setting::{Origin, Override, Setting, Shown};
+pub use texts::{
+    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
+    Ssid, State, Url, UserName,
+};
+pub use word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
+
+use document::Document;
+use layers::Layers;
+
+/// The most bytes that a keygen.toml has.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Reads a configuration from text alone: no flags, no variables, no host name. Paths are left as they are.
+///
+/// # Errors
+///
+/// As [`Config::load`], without the file.
+pub fn parse(text: &str) -> Result<(Config, Vec<Finding>)> {
+    Config::from_layers(&Document::new(text, None), &Environment::default(), &[])
+}
+
+impl Config {
+    /// Reads a configuration. What was noticed on the way comes with it: secrets in plain text,
+    /// variables that look like a key and are none.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigMissing`, `FileUnreadable`, `ConfigSyntax`, `ConfigVersion`, `UnknownKey`, `BadValue` and the codes of
+    /// names and algorithms, each with file, line and column, or with the variable or flag that is wrong.
+    pub fn load(path: &Path, environment: &Environment, overrides: &[Override]) -> Result<(Self, Vec<Finding>)> {
+        let text = read(path)?;
+        Self::from_layers(&Document::new(&text, Some(path)), environment, overrides)
+    }
+
+    fn from_layers(
+        document: &Document<'_>,
+        environment: &Environment,
+        overrides: &[Override],
+    ) -> Result<(Self, Vec<Finding>)> {
+        let mut layers = Layers::new(document, environment, overrides)?;
+        let mut config = Self::read(&mut layers)?;
+        if config.server.name.is_none() {
+            // A host name that is no name for a server (`my_vm.`) leaves the key unset; whoever needs it asks.
+            let name = environment.host_name().and_then(|name| name.parse().ok());
+            if name.is_some() {
+                config.server.name = Setting { value: name, origin: Origin::Derived("the host name".to_owned()) };
+            }
+        }
+        if config.firmware.mqtt_host.is_none() && config.server.name.is_some() {
+            let origin = Origin::Derived("server.name".to_owned());
+            config.firmware.mqtt_host = Setting { value: config.server.name.value.clone(), origin };
+        }
+        Ok((config, layers.into_findings()))
+    }
+
+    /// The name that every certificate's subject begins with, before its common name.
+    ///
+    /// # Errors
+    ///
+    /// None that the parser of the values has not found before.
+    pub fn subject(&self) -> Result<Subject> {
+        let single = [
+            (AttributeKind::Country, self.subject.country.as_ref().map(Country::as_str)),
+            (AttributeKind::State, self.subject.state.as_ref().map(State::as_str)),
+            (AttributeKind::Locality, self.subject.locality.as_ref().map(Locality::as_str)),
+            (AttributeKind::Organization, self.subject.organization.as_ref().map(Organization::as_str)),
+        ];
+        let units =
+            self.subject.organizational_units.iter().map(|unit| (AttributeKind::OrganizationalUnit, unit.as_str()));
+        let attributes = single.into_iter().filter_map(|(kind, text)| Some((kind, text?))).chain(units);
+        Subject::new(attributes.map(|(kind, text)| (kind, text.to_owned())).collect())
+    }
+}
+
+/// The text of a keygen.toml.
+fn read(path: &Path) -> Result<String> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Code::ConfigMissing.error("there is no such file").at(path).fix("`tbpki init` writes one")
+        }
+        _ => Code::FileUnreadable.error("the configuration cannot be read").because(error).at(path),
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Code::FileUnreadable.error("the file is larger than any configuration (1 MiB)").at(path));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let bytes = error.into_bytes();
+        let text = String::from_utf8_lossy(bytes.get(..good).unwrap_or_default()).into_owned();
+        Document::new(&text, Some(path)).place(Code::ConfigSyntax.error("this is not UTF-8"), good)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! The file's text, where things stand in it, and which of its keys are known.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{KEYS, Key};
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::suggest::closest;
+use crate::text::quote;
+
+/// A keygen.toml as text.
+pub(super) struct Document<'a> {
+    text: &'a str,
+    file: Option<&'a Path>,
+}
+
+/// Every known key that the file holds, with its value.
+pub(super) type Found<'a> = BTreeMap<&'static str, Spanned<DeValue<'a>>>;
+
+impl<'a> Document<'a> {
+    /// The text, and the file that it came from, if from any.
+    pub(super) fn new(text: &'a str, file: Option<&'a Path>) -> Self {
+        Self { text, file }
+    }
+
+    /// The file that it came from.
+    pub(super) fn file(&self) -> Option<&'a Path> {
+        self.file
+    }
+
+    /// What a path in the file means: paths there begin at the file's own directory.
+    pub(super) fn resolve(&self, written: &Path) -> PathBuf {
+        match self.file.and_then(Path::parent) {
+            Some(directory) => directory.join(written),
+            None => written.to_path_buf(),
+        }
+    }
+
+    /// Line and column, both from 1, of a byte of the text.
+    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+        let mut end = offset.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = self.text.get(..end).unwrap_or_default();
+        let before = before.strip_prefix('\u{feff}').unwrap_or(before);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count();
+        (before.matches('\n').count() + 1, column + 1)
+    }
+
+    /// Says where an error stands, unless it knows already.
+    pub(super) fn place(&self, error: Error, offset: usize) -> Error {
+        let error = match self.file {
+            Some(file) => error.at(file),
+            None => error,
+        };
+        if error.finding().place.line.is_some() {
+            return error;
+        }
+        let (line, column) = self.position(offset);
+        error.position(line, column)
+    }
+
+    /// Every value, by its key.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigSyntax`, `ConfigVersion`, and `UnknownKey` for the first of the keys that are not known.
+    pub(super) fn read(&self) -> Result<Found<'a>> {
+        let root = DeTable::parse(self.text).map_err(|error| {
+            // Only the message: the error's Display prints the line, and the line may hold a password.
+            let offset = error.span().map_or(self.text.len(), |span| span.start);
+            self.place(Code::ConfigSyntax.error(error.message()), offset)
+        })?;
+        let root = root.into_inner();
+        self.check_version(&root)?;
+        let mut found = Found::new();
+        let mut first = None;
+        walk("", root, &mut found, &mut first);
+        match first {
+            Some((offset, error)) => Err(self.place(error, offset)),
+            None => Ok(found),
+        }
+    }
+
+    fn check_version(&self, root: &DeTable<'_>) -> Result<()> {
+        let fix = "write `version = 1`, or update tbpki";
+        let Some(version) = root.get("version") else {
+            return Err(self.place(Code::ConfigVersion.error("`version = 1` is missing").fix(fix), 0));
+        };
+        match version.get_ref() {
+            DeValue::Integer(number) if number.as_str() == "1" => Ok(()),
+            _ => {
+                let error = Code::ConfigVersion.error("the version is another one than 1").fix(fix);
+                Err(self.place(error, version.span().start))
+            }
+        }
+    }
+}
+
+/// Sorts the known entries of a table into `found`, and keeps the error about the first of the others: tables
+/// do not come in the order of the text.
+fn walk<'a>(prefix: &str, table: DeTable<'a>, found: &mut Found<'a>, first: &mut Option<(usize, Error)>) {
+    let mut refuse = |offset: usize, error: &dyn Fn() -> Error| {
+        if first.as_ref().is_none_or(|(earlier, _)| offset < *earlier) {
+            *first = Some((offset, error()));
+        }
+    };
+    let mut sections = Vec::new();
+    for (name, value) in table {
+        let path = format!("{prefix}{}", name.get_ref());
+        if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+            found.insert(key.path, value);
+            continue;
+        }
+        let inner = format!("{path}.");
+        if !KEYS.iter().any(|key| key.path.starts_with(&inner)) {
+            refuse(name.span().start, &|| unknown(prefix, name.get_ref()));
+            continue;
+        }
+        let start = value.span().start;
+        match value.into_inner() {
+            DeValue::Table(table) => sections.push((inner, table)),
+            _ => refuse(start, &|| Code::BadValue.error(format!("{path} is a section, not a value")).item(&path)),
+        }
+    }
+    for (inner, table) in sections {
+        walk(&inner, table, found, first);
+    }
+}
+
+/// The error for a key that is not known in the section of this prefix (`server.`, or empty).
+fn unknown(prefix: &str, name: &str) -> Error {
+    let path = format!("{prefix}{name}");
+    let error = Code::UnknownKey.error(format!("there is no key {}", quote(&path)));
+    // What could have stood here: the keys and sections right below the prefix.
+    let siblings: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| key.path.strip_prefix(prefix))
+        .map(|rest| rest.split('.').next().unwrap_or(rest))
+        .collect();
+    if let Some(sibling) = closest(name, &siblings) {
+        return error.fix(format!("did you mean {sibling}?"));
+    }
+    let elsewhere: Vec<&str> = KEYS.iter().filter(|key| key.name() == name).map(Key::section).collect();
+    if !elsewhere.is_empty() {
+        let sections: Vec<String> = elsewhere.iter().map(|section| format!("[{section}]")).collect();
+        return error.fix(format!("{name} belongs into {}", sections.join(" or ")));
+    }
+    error.fix("delete the line, or look the name up in keygen.toml.example")
+}

@@ -1,0 +1,298 @@
+//! The one table of keys. Parsing, variables, suggestions, `config show`, keygen.toml.example, the file that
+//! `tbpki init` writes and the documentation all follow from it.
+
+use super::kind::{Days, Kind, Port, Version};
+use super::layers::Layers;
+use super::path::FilePath;
+use super::secret_ref::SecretRef;
+use super::setting::{Setting, Shown};
+use super::texts::{
+    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
+    Ssid, State, Url, UserName,
+};
+use super::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
+use crate::algorithm::Algorithm;
+use crate::error::Result;
+use crate::san::San;
+
+/// What is known about a key before any file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The key with its section: `server.days`.
+    pub path: &'static str,
+    /// What it is when nobody says anything.
+    pub preset: Preset,
+    /// What it is for and why one would change it, in one sentence or two.
+    pub why: &'static str,
+    /// Whether its value is a secret, so that variables and flags say where it is.
+    pub is_secret: bool,
+    takes: fn() -> String,
+}
+
+/// What a key is when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// This value, in TOML.
+    Default(&'static str),
+    /// Nothing; the text is an example in TOML.
+    Unset(&'static str),
+}
+
+impl Key {
+    /// The section, empty for the keys above all sections.
+    pub fn section(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The key within its section.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The environment variable: `TBPKI_SERVER_DAYS`.
+    pub fn variable(&self) -> String {
+        format!("TBPKI_{}", self.path.to_ascii_uppercase().replace('.', "_"))
+    }
+
+    /// What it takes, to be read behind "it takes".
+    pub fn takes(&self) -> String {
+        (self.takes)()
+    }
+}
+
+macro_rules! preset {
+    (default $text:literal) => {
+        Preset::Default($text)
+    };
+    (unset $text:literal) => {
+        Preset::Unset($text)
+    };
+}
+
+macro_rules! section_struct {
+    (reuse $(#[$doc:meta])* $name:ident { $($key:ident: $kind:ty, $why:literal;)* }) => {};
+    (define $(#[$doc:meta])* $name:ident { $($key:ident: $kind:ty, $why:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $(#[doc = $why] pub $key: Setting<$kind>,)*
+        }
+    };
+}
+
+/// Declares the sections: their structs, the rows of [`KEYS`], and how a [`Config`] is read and shown.
+macro_rules! sections {
+    ($(
+        $(#[doc = $about:literal])+
+        $mode:ident $field:ident: $name:ident at $prefix:literal {
+            $(#[doc = $why:literal] $key:ident: $kind:ty = $preset:ident $text:literal;)*
+        }
+    )*) => {
+        $(section_struct!($mode $(#[doc = $about])+ $name { $($key: $kind, $why;)* });)*
+
+        /// Every key, in the order of the file.
+        pub static KEYS: &[Key] = &[$($(
+            Key {
+                path: concat!($prefix, stringify!($key)),
+                preset: preset!($preset $text),
+                why: $why,
+                is_secret: <$kind as Kind>::IS_SECRET,
+                takes: <$kind as Kind>::takes,
+            },
+        )*)*];
+
+        /// Every section with what it is about.
+        pub(super) static SECTIONS: &[(&str, &str)] = &[$(($prefix, concat!($($about,)+)),)*];
+
+        /// The whole configuration, each value with its origin.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $about])+ pub $field: $name,)*
+        }
+
+        impl Config {
+            /// Reads every key.
+            pub(super) fn read(layers: &mut Layers<'_>) -> Result<Self> {
+                Ok(Self {
+                    $($field: $name {
+                        $($key: layers.read(concat!($prefix, stringify!($key)))?,)*
+                    },)*
+                })
+            }
+
+            /// Every value with where it came from, in the order of the file. Of a secret it says where it is,
+            /// never what it is.
+            pub fn show(&self) -> Vec<Shown> {
+                vec![$($(
+                    Shown {
+                        key: concat!($prefix, stringify!($key)),
+                        value: Kind::shown(&self.$field.$key.value),
+                        origin: self.$field.$key.origin.clone(),
+                    },
+                )*)*]
+            }
+        }
+    };
+}
+
+sections! {
+    /// What holds for the whole file.
+    define general: General at "" {
+        /// The layout of this file; later versions of tbpki may change what a key means.
+        version: Version = default "1";
+        /// Where CAs, identities, secrets and the ledger are kept. Move it to where your backups look.
+        store: FilePath = default "\"pki\"";
+    }
+
+    /// What every name in your certificates begins with. Verifiers do not look at it; people do.
+    define subject: SubjectSettings at "subject." {
+        /// The country, as the two letters of ISO 3166-1.
+        country: Option<Country> = unset "\"US\"";
+        /// The state or province.
+        state: Option<State> = unset "\"CA\"";
+        /// The city.
+        locality: Option<Locality> = unset "\"San Francisco\"";
+        /// The organisation, the one attribute worth setting: it tells your CAs from other people's.
+        organization: Option<Organization> = unset "\"ThingsBoard\"";
+        /// The organisational unit, or a list of several.
+        organizational_units: Vec<OrganizationalUnit> = default "[]";
+    }
+
+    /// The certificate authorities that `tbpki init` makes: a root and an issuing CA for servers, and the same for devices.
+    define ca: Ca at "ca." {
+        /// The keys of the CAs. RSA where something old has to verify the chain.
+        alg: Algorithm = default "\"ec-p256\"";
+        /// How long the roots live. Replacing a root means touching every device.
+        root_days: Days = default "10950";
+        /// How long the issuing CAs live; nothing that they sign lives longer.
+        issuing_days: Days = default "7300";
+        /// Where the passphrase of the CA keys is. Unset, the keys are not encrypted, or you are asked.
+        passphrase: Option<SecretRef> = unset "{ prompt = true }";
+        /// What the common names of the CAs begin with. Change it when you run more than one fleet.
+        name: CaName = default "\"tbpki\"";
+    }
+
+    /// What the CAs for servers may vouch for.
+    define name_constraints: NameConstraints at "ca.name_constraints." {
+        /// The only domains that servers may be named in. The Mbed TLS in our firmware refuses chains with such constraints.
+        permitted_dns: Vec<Domain> = default "[]";
+    }
+
+    /// The identity of your MQTT broker, which `tbpki server` makes.
+    define server: Server at "server." {
+        /// The name that clients connect to: common name and first alternative name. Unset, it is the host name.
+        name: Option<HostName> = unset "\"broker.example\"";
+        /// More names and addresses that clients may use, besides those that this machine has.
+        san: Vec<San> = default "[]";
+        /// The server's key. RSA where clients are older than about 2014.
+        alg: Algorithm = default "\"ec-p256\"";
+        /// How long the certificate lives. Apple's clients refuse more than 825 days.
+        days: Days = default "825";
+        /// What the names of the server's files begin with.
+        prefix: FilePrefix = default "\"mqttserver\"";
+        /// Which files are written. Add jks for software that reads nothing else.
+        formats: Vec<ServerFormat> = default "[\"pem\", \"pub\", \"cer\", \"p12\"]";
+        /// Which lines of thingsboard.env are active. With pem, Java and Go clients do not find their certificate.
+        credentials: Credentials = default "\"keystore\"";
+        /// The directory that the server's files are copied to, as with --out.
+        out: Option<FilePath> = unset "\"/etc/thingsboard/conf/\"";
+        /// What clients trust. Name a file or the system when your devices talk to a server that is not yours.
+        anchors: Anchors = default "\"ours\"";
+        /// Whether key and chain stand in one PEM file, so that one rename replaces both.
+        single_file: bool = default "false";
+    }
+
+    /// The server's keystore.
+    define server_keystore: Keystore at "server.keystore." {
+        /// The name of the entry with the server's key.
+        alias: Alias = default "\"serveralias\"";
+        /// Where the store's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-keystore\" }";
+        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the store's.
+        key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-key\" }";
+    }
+
+    /// The identities of your devices, which `tbpki client` makes. The common name is the device's name.
+    define client: Client at "client." {
+        /// The devices' keys. RSA costs a microcontroller seconds in every handshake.
+        alg: Algorithm = default "\"ec-p256\"";
+        /// How long the certificates live. Shorten it when your devices can fetch new ones.
+        days: Days = default "3650";
+        /// What the names of further files begin with. Unset, it is the device's name.
+        prefix: Option<FilePrefix> = unset "\"mqttclient\"";
+        /// Which files are written: add nopass, pub or jks for the clients of the old scripts.
+        formats: Vec<ClientFormat> = default "[\"pem\"]";
+        /// Alternative names of every device, for brokers that look at them.
+        san: Vec<San> = default "[]";
+    }
+
+    /// The devices' keystores, where client.formats asks for them.
+    reuse client_keystore: Keystore at "client.keystore." {
+        /// The name of the entry with the device's key.
+        alias: Alias = default "\"clientalias\"";
+        /// Where the store's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-keystore\" }";
+        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the store's.
+        key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-key\" }";
+    }
+
+    /// The platform that devices are registered in.
+    define platform: Platform at "platform." {
+        /// Which software it is.
+        kind: PlatformKind = default "\"thingsboard\"";
+        /// Where its REST API is.
+        url: Option<Url> = unset "\"https://thingsboard.example:8080\"";
+        /// The user to log in as, a tenant administrator.
+        user: Option<UserName> = unset "\"tenant@thingsboard.example\"";
+        /// Where that user's password is.
+        password: Option<SecretRef> = unset "{ env = \"TB_PASSWORD\" }";
+        /// Where an API key is, instead of user and password (ThingsBoard 4.3 or later).
+        api_key: Option<SecretRef> = unset "{ env = \"TB_API_KEY\" }";
+        /// A PEM file with the roots that the REST API's own certificate leads to. Unset, the system's are used.
+        ca: Option<FilePath> = unset "\"tb-ca.pem\"";
+    }
+
+    /// What is written into the devices' flash beside their identity.
+    define firmware: Firmware at "firmware." {
+        /// The wireless network.
+        wifi_ssid: Option<Ssid> = unset "\"workshop\"";
+        /// Where its password is.
+        wifi_password: Option<SecretRef> = unset "{ prompt = true }";
+        /// The broker that devices connect to. Unset, it is server.name.
+        mqtt_host: Option<HostName> = unset "\"broker.example\"";
+        /// Its port for MQTT over TLS.
+        mqtt_port: Port = default "8883";
+        /// The chip.
+        chip: Option<Chip> = unset "\"esp32-c3\"";
+        /// The size of its flash.
+        flash_size: FlashSize = default "\"4MB\"";
+        /// Where devices ask for the time, without which they cannot check certificates. Name your own in closed networks.
+        ntp_server: HostName = default "\"pool.ntp.org\"";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_variable_of_its_own() {
+        // A secret can also be named by its file, in the variable with _FILE behind it.
+        let names: Vec<String> = KEYS
+            .iter()
+            .flat_map(|key| [Some(key.variable()), key.is_secret.then(|| format!("{}_FILE", key.variable()))])
+            .flatten()
+            .collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn every_key_says_why() {
+        for key in KEYS {
+            assert!(key.why.len() > 8 && key.why.ends_with('.'), "{}", key.path);
+            assert!(!key.takes().is_empty());
+        }
+    }
+}

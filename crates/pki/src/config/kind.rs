@@ -1,0 +1,269 @@
+//! What kinds of values keys take, and how each is read and shown.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::document::Document;
+use super::quoting::quoted;
+use crate::algorithm::Algorithm;
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+use crate::san::San;
+use crate::text::quote;
+
+/// A kind of value.
+pub(super) trait Kind: Sized {
+    /// Whether the value must not be shown, and variables and flags say where it is.
+    const IS_SECRET: bool = false;
+
+    /// What it takes, to be read behind "it takes".
+    fn takes() -> String;
+
+    /// Reads it from keygen.toml.
+    fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self>;
+
+    /// Reads it from the texts of a flag, in their order.
+    fn from_texts(texts: &[&str]) -> Result<Self>;
+
+    /// Reads it from an environment variable.
+    fn from_variable(_name: &str, text: &str) -> Result<Self> {
+        Self::from_texts(&[text])
+    }
+
+    /// What it is when nobody says anything and there is no default, where that is allowed.
+    fn unset() -> Option<Self> {
+        None
+    }
+
+    /// The value in TOML, unless there is none.
+    fn shown(&self) -> Option<String>;
+
+    /// What there is to say against a value that is accepted all the same.
+    fn warning(&self) -> Option<Finding> {
+        None
+    }
+}
+
+/// A kind that is one word of text.
+pub(super) trait Word: FromStr<Err = Error> + Display {
+    /// As [`Kind::takes`].
+    fn takes() -> String;
+}
+
+impl Word for Algorithm {
+    fn takes() -> String {
+        list(Algorithm::ALL.iter().map(|algorithm| algorithm.name()))
+    }
+}
+
+impl Word for San {
+    fn takes() -> String {
+        "a host name, an IP address, a URI or an e-mail address".to_owned()
+    }
+}
+
+impl<T: Word> Kind for T {
+    fn takes() -> String {
+        <T as Word>::takes()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
+        match value.get_ref() {
+            DeValue::String(text) => text.parse(),
+            other => Err(wrong_type(other)),
+        }
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self> {
+        texts.last().copied().unwrap_or_default().parse()
+    }
+
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
+impl<K: Kind> Kind for Option<K> {
+    const IS_SECRET: bool = K::IS_SECRET;
+
+    fn takes() -> String {
+        K::takes()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
+        K::from_toml(value, document).map(Some)
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self> {
+        K::from_texts(texts).map(Some)
+    }
+
+    fn from_variable(name: &str, text: &str) -> Result<Self> {
+        K::from_variable(name, text).map(Some)
+    }
+
+    fn unset() -> Option<Self> {
+        Some(None)
+    }
+
+    fn shown(&self) -> Option<String> {
+        self.as_ref().and_then(K::shown)
+    }
+
+    fn warning(&self) -> Option<Finding> {
+        self.as_ref().and_then(K::warning)
+    }
+}
+
+impl<T: Word + PartialEq> Kind for Vec<T> {
+    fn takes() -> String {
+        format!("a list, each entry {}", <T as Word>::takes())
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
+        let DeValue::Array(array) = value.get_ref() else {
+            // A list of one is often written without its brackets.
+            return T::from_toml(value, document).map(|entry| vec![entry]);
+        };
+        let mut entries = Vec::new();
+        for entry in array.iter() {
+            push_new(
+                &mut entries,
+                T::from_toml(entry, document).map_err(|error| document.place(error, entry.span().start))?,
+            );
+        }
+        Ok(entries)
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self> {
+        let mut entries = Vec::new();
+        for text in texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|text| !text.is_empty()) {
+            push_new(&mut entries, text.parse()?);
+        }
+        Ok(entries)
+    }
+
+    fn shown(&self) -> Option<String> {
+        let entries: Vec<String> = self.iter().map(|entry| quoted(&entry.to_string())).collect();
+        Some(format!("[{}]", entries.join(", ")))
+    }
+}
+
+/// Adds an entry unless it is there already.
+fn push_new<T: PartialEq>(entries: &mut Vec<T>, entry: T) {
+    if !entries.contains(&entry) {
+        entries.push(entry);
+    }
+}
+
+impl Kind for bool {
+    fn takes() -> String {
+        "true or false".to_owned()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
+        match value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            other => Err(wrong_type(other)),
+        }
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self> {
+        match texts.last().copied().unwrap_or_default() {
+            "true" | "yes" | "1" => Ok(true),
+            "false" | "no" | "0" => Ok(false),
+            other => Err(Code::BadValue.error(format!("{} is neither true nor false", quote(other)))),
+        }
+    }
+
+    fn shown(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// Declares kinds that are a whole number in a range.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident($inner:ty), $min:literal..=$max:literal, $takes:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The number.
+            pub const fn number(self) -> $inner {
+                self.0
+            }
+        }
+
+        impl Kind for $name {
+            fn takes() -> String {
+                format!("{} from {} to {}", $takes, $min, $max)
+            }
+
+            fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
+                let DeValue::Integer(integer) = value.get_ref() else { return Err(wrong_type(value.get_ref())) };
+                // Too many digits for an i64 are out of range as well.
+                let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+                number
+                    .and_then(|number| <$inner>::try_from(number).ok())
+                    .filter(|number| ($min..=$max).contains(number))
+                    .map(Self)
+                    .ok_or_else(|| Code::BadValue.error(format!("{integer} is out of range")))
+            }
+
+            fn from_texts(texts: &[&str]) -> Result<Self> {
+                let text = texts.last().copied().unwrap_or_default().trim();
+                text.parse::<$inner>()
+                    .ok()
+                    .filter(|number| ($min..=$max).contains(number))
+                    .map(Self)
+                    .ok_or_else(|| Code::BadValue.error(format!("{} is out of range or not a whole number", quote(text))))
+            }
+
+            fn shown(&self) -> Option<String> {
+                Some(self.0.to_string())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    /// A lifetime in days. A hundred years is the most: far less than where X.509 dates end (year 9999),
+    /// and more than anybody means.
+    Days(u32), 1..=36_500, "a whole number of days";
+    /// A TCP port.
+    Port(u16), 1..=65_535, "a port number";
+    /// The layout of keygen.toml.
+    Version(u32), 1..=1, "a number";
+}
+
+/// The only entry of a table.
+pub(super) fn one_entry<'t, 'i>(table: &'t DeTable<'i>) -> Option<(&'t str, &'t DeValue<'i>)> {
+    let mut entries = table.iter();
+    match (entries.next(), entries.next()) {
+        (Some((name, value)), None) => Some((name.get_ref().as_ref(), value.get_ref())),
+        _ => None,
+    }
+}
+
+/// The error for a value of another TOML type.
+pub(super) fn wrong_type(value: &DeValue<'_>) -> Error {
+    let found = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Code::BadValue.error(format!("{found} does not belong here"))
+}
+
+/// Names as "one of a, b, c".
+pub(super) fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    format!("one of {}", names.collect::<Vec<_>>().join(", "))
+}

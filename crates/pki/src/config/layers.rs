@@ -1,0 +1,155 @@
+//! Who has a say about a value: flags, variables, the file, the default, in this order.
+
+use toml::de::DeValue;
+
+use super::document::{Document, Found};
+use super::environment::Environment;
+use super::keys::{KEYS, Key, Preset};
+use super::kind::Kind;
+use super::setting::{Origin, Override, Setting};
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+use crate::suggest::closest;
+
+/// All that is known, ready to be asked key by key.
+pub(super) struct Layers<'a> {
+    overrides: &'a [Override],
+    environment: &'a Environment,
+    document: &'a Document<'a>,
+    found: Found<'a>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Layers<'a> {
+    /// Reads the document; the other layers are there already.
+    ///
+    /// # Errors
+    ///
+    /// What [`Document::read`] says, and `Internal` for an override of a key that does not exist.
+    pub(super) fn new(
+        document: &'a Document<'a>,
+        environment: &'a Environment,
+        overrides: &'a [Override],
+    ) -> Result<Self> {
+        if let Some(stray) = overrides.iter().find(|one| !KEYS.iter().any(|key| key.path == one.key)) {
+            return Err(Code::Internal.error(format!("{} overrides {}, which is no key", stray.flag, stray.key)));
+        }
+        let found = document.read()?;
+        Ok(Self { overrides, environment, document, found, findings: mistyped_variables(environment) })
+    }
+
+    /// What was noticed on the way.
+    pub(super) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// The value of a key, from the first layer that has one.
+    ///
+    /// # Errors
+    ///
+    /// `BadValue` or the code of the value's own type, with the place of the value.
+    pub(super) fn read<K: Kind>(&mut self, path: &'static str) -> Result<Setting<K>> {
+        let key = KEYS
+            .iter()
+            .find(|key| key.path == path)
+            .ok_or_else(|| Code::Internal.error(format!("{path} is not in the table of keys")))?;
+        let (flag, variable, file) = (self.flag_setting(key)?, self.variable_setting(key)?, self.file_setting(key)?);
+        // Also when another layer has the last word: the secret still stands there.
+        if let Some((finding, origin)) = file.as_ref().and_then(|file| Some((K::warning(&file.value)?, &file.origin))) {
+            self.findings.push(origin.place(finding).item(path));
+        }
+        match flag.or(variable).or(file) {
+            Some(setting) => Ok(setting),
+            None => preset(key, self.document),
+        }
+    }
+
+    fn flag_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+        let given: Vec<&Override> = self.overrides.iter().filter(|one| one.key == key.path).collect();
+        let Some(flag) = given.last().map(|one| one.flag) else { return Ok(None) };
+        let texts: Vec<&str> = given.iter().map(|one| one.text.as_str()).collect();
+        let value = K::from_texts(&texts).map_err(|error| explain::<K>(error).item(flag))?;
+        Ok(Some(Setting { value, origin: Origin::Flag(flag.to_owned()) }))
+    }
+
+    fn variable_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+        let name = key.variable();
+        let by_file = format!("{name}_FILE");
+        let path = if K::IS_SECRET { self.text_of(&by_file)? } else { None };
+        let (value, name) = match (self.text_of(&name)?, path) {
+            (Some(_), Some(_)) => {
+                return Err(Code::BadValue
+                    .error(format!("both {name} and {by_file} are set"))
+                    .fix("unset one of them"));
+            }
+            (Some(text), None) => (K::from_variable(&name, text), name),
+            (None, Some(path)) => (K::from_texts(&[path]), by_file),
+            (None, None) => return Ok(None),
+        };
+        let value = value.map_err(|error| explain::<K>(error).item(&name))?;
+        Ok(Some(Setting { value, origin: Origin::Variable(name) }))
+    }
+
+    /// A variable that is set and not empty.
+    fn text_of(&self, name: &str) -> Result<Option<&'a str>> {
+        let Some(value) = self.environment.variable(name) else { return Ok(None) };
+        match value.to_str() {
+            Some("") => Ok(None),
+            Some(text) => Ok(Some(text)),
+            None => Err(Code::BadValue.error("the variable is not UTF-8").item(name)),
+        }
+    }
+
+    fn file_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+        let Some(found) = self.found.get(key.path) else { return Ok(None) };
+        let start = found.span().start;
+        let value = K::from_toml(found, self.document)
+            .map_err(|error| self.document.place(explain::<K>(error).item(key.path), start))?;
+        let file = self.document.file().map(std::path::Path::to_path_buf);
+        let (line, column) = self.document.position(start);
+        Ok(Some(Setting { value, origin: Origin::File { file, line, column } }))
+    }
+}
+
+/// Lets an error say what the key takes, unless it has a reason of its own.
+fn explain<K: Kind>(error: Error) -> Error {
+    match (error.code(), &error.finding().why) {
+        (Code::BadValue, None) => error.because(format!("it takes {}", K::takes())),
+        _ => error,
+    }
+}
+
+/// The value that a key has when nobody says anything.
+fn preset<K: Kind>(key: &Key, document: &Document<'_>) -> Result<Setting<K>> {
+    let impossible = || Code::Internal.error(format!("the default of {} does not read", key.path));
+    let value = match key.preset {
+        Preset::Unset(_) => K::unset().ok_or_else(impossible)?,
+        Preset::Default(text) => {
+            let value = DeValue::parse(text).map_err(|_| impossible())?;
+            // Paths begin where those of the file do.
+            K::from_toml(&value, &Document::new(text, document.file()))?
+        }
+    };
+    Ok(Setting { value, origin: Origin::Default })
+}
+
+/// Variables that look as if they were meant for a key, and are for none.
+fn mistyped_variables(environment: &Environment) -> Vec<Finding> {
+    let by_file = KEYS.iter().filter(|key| key.is_secret).map(|key| format!("{}_FILE", key.variable()));
+    let known: Vec<String> = KEYS.iter().map(Key::variable).chain(by_file).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let sections =
+        ["TBPKI_SUBJECT_", "TBPKI_CA_", "TBPKI_SERVER_", "TBPKI_CLIENT_", "TBPKI_PLATFORM_", "TBPKI_FIRMWARE_"];
+    environment
+        .names()
+        .filter(|name| sections.iter().any(|section| name.starts_with(section)))
+        .filter(|name| !known.contains(name))
+        .map(|name| {
+            let finding = Code::UnknownKey.warning(format!("the variable {name} belongs to no key and is ignored"));
+            match closest(name, &known) {
+                Some(meant) => finding.fix(format!("did you mean {meant}?")),
+                None => finding,
+            }
+        })
+        .collect()
+}

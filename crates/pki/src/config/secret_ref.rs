@@ -1,0 +1,276 @@
+//! Where a secret is, and fetching it from there.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::DeValue;
+use zeroize::Zeroizing;
+
+use super::document::Document;
+use super::environment::Environment;
+use super::kind::{Kind, one_entry};
+use super::path::FilePath;
+use super::quoting::quoted;
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+use crate::secret::Secret;
+
+/// Where a secret is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In an environment variable.
+    Variable(String),
+    /// In a file, a newline at whose end does not count; `-` is standard input.
+    File(FilePath),
+    /// In somebody's head.
+    Prompt,
+    /// In keygen.toml, against all advice.
+    Literal(Secret),
+}
+
+/// The most bytes that a file with a secret has.
+const MAX_BYTES: u64 = 64 * 1024;
+
+impl SecretRef {
+    /// Fetches the secret. `what` names it in messages and in the question (`server.keystore.password`).
+    /// With it comes a warning when others can read the file that it is in.
+    ///
+    /// # Errors
+    ///
+    /// `SecretUnavailable` when it is not there, is empty or is not UTF-8; whatever `prompt` says.
+    pub fn resolve(
+        &self,
+        what: &str,
+        environment: &Environment,
+        prompt: &mut dyn FnMut(&str) -> Result<Secret>,
+    ) -> Result<(Secret, Option<Finding>)> {
+        let (secret, finding) = match self {
+            SecretRef::Variable(name) => (from_variable(name, environment)?, None),
+            SecretRef::File(path) if path.written() == Path::new("-") => {
+                (from_reader(std::io::stdin().lock(), path)?, None)
+            }
+            SecretRef::File(path) => from_file(path)?,
+            SecretRef::Prompt => (prompt(what)?, None),
+            SecretRef::Literal(secret) => (secret.clone(), None),
+        };
+        if secret.reveal().is_empty() {
+            return Err(Code::SecretUnavailable.error(format!("{what} is empty, taken from {}", self.place())));
+        }
+        Ok((secret, finding.map(|finding| finding.item(what))))
+    }
+
+    /// Where it is, in words.
+    fn place(&self) -> String {
+        match self {
+            SecretRef::Variable(name) => format!("the variable {name}"),
+            SecretRef::File(path) => path.written().display().to_string(),
+            SecretRef::Prompt => "the prompt".to_owned(),
+            SecretRef::Literal(_) => "keygen.toml".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretRef::Literal(_) => f.write_str("Literal(..)"),
+            other => f.write_str(&other.place()),
+        }
+    }
+}
+
+impl Kind for SecretRef {
+    fn takes() -> String {
+        "a table that says where the secret is: { file = \"path\" }, { env = \"NAME\" } or { prompt = true }".to_owned()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
+        // None of these messages shows a value: whoever mistypes the table has a password in it.
+        let refused = || Code::BadValue.error("this does not say where the secret is");
+        match value.get_ref() {
+            DeValue::String(text) => Ok(SecretRef::Literal(Secret::new(text.clone().into_owned()))),
+            DeValue::Table(table) => match one_entry(table).ok_or_else(refused)? {
+                ("env", DeValue::String(name)) if is_variable_name(name) => {
+                    Ok(SecretRef::Variable(name.clone().into_owned()))
+                }
+                ("file", DeValue::String(path)) => FilePath::in_file(path, document).map(SecretRef::File),
+                ("prompt", DeValue::Boolean(true)) => Ok(SecretRef::Prompt),
+                _ => Err(refused()),
+            },
+            _ => Err(refused()),
+        }
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self> {
+        let path = texts.last().copied().unwrap_or_default();
+        FilePath::in_working_directory(path).map(SecretRef::File)
+    }
+
+    fn from_variable(name: &str, _text: &str) -> Result<Self> {
+        Ok(SecretRef::Variable(name.to_owned()))
+    }
+
+    const IS_SECRET: bool = true;
+
+    fn shown(&self) -> Option<String> {
+        Some(match self {
+            SecretRef::Variable(name) => format!("{{ env = {} }}", quoted(name)),
+            SecretRef::File(path) => format!("{{ file = {} }}", quoted(&path.written().to_string_lossy())),
+            SecretRef::Prompt => "{ prompt = true }".to_owned(),
+            SecretRef::Literal(_) => "(literal, hidden)".to_owned(),
+        })
+    }
+
+    fn warning(&self) -> Option<Finding> {
+        matches!(self, SecretRef::Literal(_)).then(|| {
+            Code::LiteralSecret
+                .warning("a secret stands here in plain text")
+                .fix("move it to a file of mode 0600 and write { file = \"path\" }")
+        })
+    }
+}
+
+/// Whether a shell could set such a variable.
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn from_variable(name: &str, environment: &Environment) -> Result<Secret> {
+    let unavailable = |what: String| {
+        Code::SecretUnavailable.error(what).fix(format!("set {name}, or change where keygen.toml looks"))
+    };
+    let value = environment.variable(name).ok_or_else(|| unavailable(format!("the variable {name} is not set")))?;
+    let text = value.to_str().ok_or_else(|| unavailable(format!("the variable {name} is not UTF-8")))?;
+    Ok(Secret::from(text))
+}
+
+fn from_file(path: &FilePath) -> Result<(Secret, Option<Finding>)> {
+    let unreadable = |error: std::io::Error| {
+        Code::SecretUnavailable.error("the file with the secret cannot be read").because(error).at(path.resolved())
+    };
+    let file = std::fs::File::open(path.resolved()).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let secret = from_reader(file, path)?;
+    // A pipe of `<(command)` has a mode as well, but is nobody else's.
+    Ok((secret, if metadata.is_file() { loose(&metadata, path) } else { None }))
+}
+
+#[cfg(unix)]
+fn loose(metadata: &std::fs::Metadata, path: &FilePath) -> Option<Finding> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = metadata.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        Code::LoosePermissions
+            .warning(format!("others may read the file with the secret (mode {mode:04o})"))
+            .at(path.resolved())
+            .fix(format!("chmod 600 {}", path.resolved().display()))
+    })
+}
+
+#[cfg(not(unix))]
+fn loose(_metadata: &std::fs::Metadata, _path: &FilePath) -> Option<Finding> {
+    None
+}
+
+fn from_reader(reader: impl Read, path: &FilePath) -> Result<Secret> {
+    let unavailable = |what: &str| -> Error { Code::SecretUnavailable.error(what).at(path.resolved()) };
+    // Reserved at once: a vector that grows leaves copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
+    let limit = MAX_BYTES + 1;
+    reader
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unavailable("the secret cannot be read").because(error))?;
+    if bytes.len() as u64 == limit {
+        return Err(unavailable("the file with the secret is larger than 64 KiB"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| unavailable("the secret is not UTF-8"))?;
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    Ok(Secret::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn no_prompt(_: &str) -> Result<Secret> {
+        panic!("nobody asked for a prompt")
+    }
+
+    fn resolve(secret: &SecretRef, environment: &Environment) -> Result<(Secret, Option<Finding>)> {
+        secret.resolve("server.keystore.password", environment, &mut no_prompt)
+    }
+
+    fn file(content: &[u8]) -> (tempfile::NamedTempFile, SecretRef) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        let secret = SecretRef::File(FilePath::in_working_directory(file.path().to_str().unwrap()).unwrap());
+        (file, secret)
+    }
+
+    #[test]
+    fn a_file_loses_one_newline_and_nothing_else() {
+        for (content, expected) in [("pass word\n", "pass word"), ("p\r\n", "p"), ("p", "p"), (" p \n\n", " p \n")] {
+            let (_file, secret) = file(content.as_bytes());
+            let (found, finding) = resolve(&secret, &Environment::default()).unwrap();
+            assert_eq!(found.reveal(), expected);
+            assert_eq!(finding, None, "temporary files are 0600");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_is_warned_about() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (file, secret) = file(b"password");
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o640)).unwrap();
+        let finding = resolve(&secret, &Environment::default()).unwrap().1.unwrap();
+        assert_eq!(finding.code, Code::LoosePermissions);
+        assert!(finding.what.contains("0640"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_and_its_value_never_is() {
+        let environment = Environment::of(&[("EMPTY", "")]);
+        let (_empty, empty) = file(b"\n");
+        let (_binary, binary) = file(b"hunter2\xff");
+        let (_huge, huge) = file(&[b'x'; 70_000]);
+        for (secret, named) in [
+            (SecretRef::Variable("MISSING".into()), "MISSING"),
+            (SecretRef::Variable("EMPTY".into()), "EMPTY"),
+            (SecretRef::File(FilePath::in_working_directory("/no/such/file").unwrap()), "/no/such/file"),
+            (SecretRef::File(FilePath::in_working_directory("/").unwrap()), "cannot be read"),
+            (empty, "empty"),
+            (binary, "not UTF-8"),
+            (huge, "64 KiB"),
+        ] {
+            let error = resolve(&secret, &environment).unwrap_err();
+            assert_eq!(error.code(), Code::SecretUnavailable);
+            assert!(error.to_string().contains(named), "{error}");
+            assert!(!format!("{error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_asked_by_the_name_of_the_key() {
+        let mut asked = Vec::new();
+        let mut prompt = |what: &str| {
+            asked.push(what.to_owned());
+            Ok(Secret::from("typed"))
+        };
+        let (secret, _) = SecretRef::Prompt.resolve("ca.passphrase", &Environment::default(), &mut prompt).unwrap();
+        assert_eq!(secret.reveal(), "typed");
+        assert_eq!(asked, ["ca.passphrase"]);
+    }
+
+    #[test]
+    fn debug_hides_a_literal() {
+        assert_eq!(format!("{:?}", SecretRef::Literal("hunter2".into())), "Literal(..)");
+    }
+}

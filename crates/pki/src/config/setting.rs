@@ -1,0 +1,107 @@
+//! A value of the configuration together with where it came from.
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::Finding;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// keygen.toml.
+    File {
+        /// The file, where the text came from one.
+        file: Option<PathBuf>,
+        /// The line of the value, counted from 1.
+        line: usize,
+        /// The column of the value, counted from 1.
+        column: usize,
+    },
+    /// An environment variable, by its name.
+    Variable(String),
+    /// A flag, by its name (`--days`).
+    Flag(String),
+    /// Worked out from something else, which the text names.
+    Derived(String),
+}
+
+impl Origin {
+    /// Says where a finding about the value stands, where that is known to the line.
+    pub fn place(&self, finding: Finding) -> Finding {
+        match self {
+            Origin::File { file: Some(file), line, column } => finding.at(file).position(*line, *column),
+            Origin::File { file: None, line, column } => finding.position(*line, *column),
+            _ => finding,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { file: Some(file), line, .. } => write!(f, "{}:{line}", file.display()),
+            Origin::File { file: None, line, .. } => write!(f, "line {line}"),
+            Origin::Variable(name) | Origin::Flag(name) => f.write_str(name),
+            Origin::Derived(from) => write!(f, "from {from}"),
+        }
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A value and its origin. It reads like the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// Whether somebody asked for this value, by a flag, a variable or the file.
+    pub fn is_explicit(&self) -> bool {
+        matches!(self.origin, Origin::File { .. } | Origin::Variable(_) | Origin::Flag(_))
+    }
+}
+
+impl<T> Deref for Setting<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A line of `tbpki config show --origin`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// The key, with its section: `server.days`.
+    pub key: &'static str,
+    /// The value as keygen.toml would have it; nothing when it is not set. Of a secret, where it is.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A value given on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// The key, with its section: `server.days`.
+    pub key: &'static str,
+    /// The text. Of a key that takes a list each override adds one entry, or several between commas. Of a
+    /// secret it is the path of a file, `-` for standard input: secrets do not stand on command lines.
+    pub text: String,
+    /// The flag's name for messages: `--days`.
+    pub flag: &'static str,
+}

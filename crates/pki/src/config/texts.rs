@@ -1,0 +1,277 @@
+//! Values that are text of a certain form.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::kind::Word;
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::san::San;
+use crate::subject::AttributeKind;
+use crate::text::{is_deceptive, quote};
+
+/// Declares text types by the function that checks and normalises their text.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident, $takes:literal, $check:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                let check: fn(&str) -> Result<String> = $check;
+                check(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Word for $name {
+            fn takes() -> String {
+                $takes.to_owned()
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// The two letters of a country, in capitals.
+    Country, "two letters", |text| AttributeKind::Country.check(text);
+    /// A state or province.
+    State, "up to 128 characters", |text| AttributeKind::State.check(text);
+    /// A city.
+    Locality, "up to 128 characters", |text| AttributeKind::Locality.check(text);
+    /// An organisation.
+    Organization, "up to 64 characters", |text| AttributeKind::Organization.check(text);
+    /// An organisational unit.
+    OrganizationalUnit, "up to 64 characters", |text| AttributeKind::OrganizationalUnit.check(text);
+    /// What the common names of the CAs begin with.
+    CaName, "up to 40 characters", ca_name;
+    /// A domain for name constraints (RFC 5280, section 4.2.1.10): it stands for itself and all below it.
+    Domain, "a domain without a wildcard, such as fleet.example", domain;
+    /// The name of a host, or its IP address; short enough to be a common name.
+    HostName, "a host name or an IP address of at most 64 characters", host_name;
+    /// What file names begin with.
+    FilePrefix, "letters, digits and any of . _ - + @, not beginning with a dot or a hyphen", file_prefix;
+    /// The name of an entry of a keystore. Java folds it to lower case when it looks for it.
+    Alias, "up to 64 letters, digits and any of . _ - + @", alias;
+    /// The address of a platform's REST API, without a slash at the end.
+    Url, "an address that begins with https:// or http://", url;
+    /// A user's name.
+    UserName, "up to 255 characters", |text| plain(text, 255);
+    /// The name of a wireless network: 1 to 32 bytes (IEEE 802.11, section 9.4.2.2).
+    Ssid, "1 to 32 bytes", ssid;
+    /// The name of a chip, in lower case: `esp32-c3`.
+    Chip, "the name of a chip, such as esp32 or esp32-c3", chip;
+    /// The size of a flash chip, in capitals: `4MB`.
+    FlashSize, "a size such as 4MB", flash_size;
+}
+
+impl HostName {
+    /// The name as clients compare it.
+    pub fn san(&self) -> San {
+        match self.0.parse() {
+            Ok(address) => San::Ip(address),
+            Err(_) => San::Dns(self.0.clone()),
+        }
+    }
+}
+
+impl FlashSize {
+    /// The size in bytes.
+    pub fn bytes(&self) -> u32 {
+        flash_bytes(&self.0).unwrap_or_default()
+    }
+}
+
+fn bad(text: &str, why: &str) -> Error {
+    Code::BadValue.error(format!("{} {why}", quote(text)))
+}
+
+fn plain(text: &str, most: usize) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(bad(text, "is empty"));
+    }
+    if text.chars().count() > most {
+        return Err(bad(text, &format!("has more than {most} characters")));
+    }
+    if text.chars().any(is_deceptive) {
+        return Err(bad(text, "holds control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn ca_name(text: &str) -> Result<String> {
+    AttributeKind::CommonName.check(text)?;
+    plain(text, 40)
+}
+
+fn domain(text: &str) -> Result<String> {
+    // Some write the leading dot that means "below, but not itself"; RFC 5280 has it for URIs only.
+    match San::dns(text.trim().trim_start_matches('.'))? {
+        San::Dns(name) if !name.starts_with('*') => Ok(name),
+        _ => Err(bad(text, "has a wildcard")),
+    }
+}
+
+fn host_name(text: &str) -> Result<String> {
+    let text = text.trim();
+    let name = match San::ip(text).or_else(|_| San::dns(text))? {
+        San::Ip(address) => address.to_string(),
+        San::Dns(name) if !name.starts_with('*') => name,
+        _ => return Err(bad(text, "is a wildcard, which is not the name of one host")),
+    };
+    // It becomes the common name, and a directory.
+    AttributeKind::CommonName.check(&name)
+}
+
+fn is_file_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@')
+}
+
+fn file_prefix(text: &str) -> Result<String> {
+    let text = plain(text, 64)?;
+    if text.starts_with(['.', '-']) || !text.chars().all(is_file_letter) {
+        return Err(bad(&text, "cannot begin file names that every shell and server takes"));
+    }
+    Ok(text)
+}
+
+fn alias(text: &str) -> Result<String> {
+    let text = plain(text, 64)?;
+    if !text.chars().all(is_file_letter) {
+        return Err(bad(&text, "is no alias that every reader of keystores takes"));
+    }
+    Ok(text)
+}
+
+fn url(text: &str) -> Result<String> {
+    let text = text.trim();
+    let folded = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    let rest = match (folded.strip_prefix("https://"), folded.strip_prefix("http://")) {
+        (Some(_), _) => text.get(8..),
+        (None, Some(_)) => text.get(7..),
+        (None, None) => return Err(bad(text, "does not begin with https:// or http://")),
+    };
+    if rest.unwrap_or_default().split('/').next().unwrap_or_default().contains('@') {
+        // Not shown: what stands before the @ may be a password.
+        return Err(Code::BadValue
+            .error("the address holds a user name")
+            .fix("give the user and where the password is by their own keys"));
+    }
+    match San::uri(text)? {
+        San::Uri(uri) => Ok(uri.trim_end_matches('/').to_owned()),
+        _ => Err(bad(text, "is not an address")),
+    }
+}
+
+fn ssid(text: &str) -> Result<String> {
+    // Not trimmed: spaces count in the names of networks.
+    if text.is_empty() || text.len() > 32 || text.contains('\0') {
+        return Err(bad(text, "is not 1 to 32 bytes long"));
+    }
+    Ok(text.to_owned())
+}
+
+fn chip(text: &str) -> Result<String> {
+    let folded = plain(text, 32)?.to_ascii_lowercase();
+    if !folded.starts_with(|c: char| c.is_ascii_lowercase())
+        || !folded.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    {
+        return Err(bad(text, "is not the name of a chip"));
+    }
+    Ok(folded)
+}
+
+fn flash_size(text: &str) -> Result<String> {
+    let folded = text.trim().to_ascii_uppercase();
+    match flash_bytes(&folded) {
+        Some(_) => Ok(folded),
+        None => Err(bad(text, "is not a size that flash chips have (256KB to 128MB)")),
+    }
+}
+
+fn flash_bytes(text: &str) -> Option<u32> {
+    let (digits, unit) = match (text.strip_suffix("MB"), text.strip_suffix("KB")) {
+        (Some(digits), _) => (digits, 1 << 20),
+        (None, Some(digits)) => (digits, 1 << 10),
+        (None, None) => return None,
+    };
+    let bytes = digits.parse::<u32>().ok()?.checked_mul(unit)?;
+    (bytes.is_power_of_two() && (1 << 18..=1 << 27).contains(&bytes)).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_is_what_a_client_connects_to() {
+        let host: HostName = "Broker.Example".parse().unwrap();
+        assert_eq!((host.as_str(), host.san().to_string().as_str()), ("broker.example", "dns:broker.example"));
+        let host: HostName = "[2001:DB8::1]".parse().unwrap();
+        assert_eq!((host.as_str(), host.san().to_string().as_str()), ("2001:db8::1", "ip:2001:db8::1"));
+        let long = format!("{}.example", "a.".repeat(40));
+        for (text, code) in [
+            ("*.example.org", Code::BadValue),
+            ("not a host!", Code::BadSan),
+            ("../x", Code::BadSan),
+            (&long, Code::BadSan),
+            (&long.replacen("a.", "aa.", 1).replace("..", "."), Code::NameTooLong),
+        ] {
+            assert_eq!(text.parse::<HostName>().unwrap_err().code(), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_safe_in_file_names_and_shells() {
+        assert!("mqttserver".parse::<FilePrefix>().is_ok());
+        for text in ["", "a/b", "..", "-x", "a b", "a$b", "ä", "a\nb"] {
+            assert!(text.parse::<FilePrefix>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_no_password() {
+        assert_eq!("https://tb.example:8080/".parse::<Url>().unwrap().as_str(), "https://tb.example:8080");
+        let error = "https://admin:hunter2@tb.example".parse::<Url>().unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+        for text in ["tb.example", "ftp://tb.example", "https://", "https://a b"] {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn flash_sizes_are_powers_of_two() {
+        assert_eq!("4mb".parse::<FlashSize>().unwrap().bytes(), 4 << 20);
+        for text in ["3MB", "4", "256MB", "0MB", "99999999999MB", "MB"] {
+            assert!(text.parse::<FlashSize>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_of_constraints_covers_all_below_it() {
+        assert_eq!(".Fleet.example".parse::<Domain>().unwrap().as_str(), "fleet.example");
+        assert!("*.fleet.example".parse::<Domain>().is_err());
+    }
+}
