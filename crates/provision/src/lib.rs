@@ -1,1 +1,7 @@
-//! provision
+//! Platforms, and the check over the wire.
+
+pub mod probe;
+pub mod target;
+
+pub use probe::Probe;
+pub use target::Target;

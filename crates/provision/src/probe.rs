@@ -1,0 +1,177 @@
+//! What a TLS server shows of itself to whoever knocks.
+//!
+//! A probe goes through the handshake and no further: no byte of application data is sent, and nothing is trusted.
+//! Whether what the server sent deserves trust is for [`crate::anchor`] to say.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pki::{Code, Error, Result};
+use rustls::client::{ClientConnection, Resumption};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ProtocolVersion};
+
+use crate::target::Target;
+
+mod connect;
+mod recorder;
+
+use connect::Bounded;
+use recorder::Recorder;
+
+/// How to probe.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// For all of it: the name lookup, the connection to one address after the other, the handshake.
+    pub timeout: Duration,
+    /// The server name to ask for (SNI), if not the host.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), server_name: None }
+    }
+}
+
+/// What a server showed.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The address that answered.
+    pub address: SocketAddr,
+    /// The protocol that the server chose.
+    pub version: Option<TlsVersion>,
+    /// The cipher suite that the server chose, by its IANA name.
+    pub cipher_suite: Option<&'static str>,
+    /// The certificates that the server sent, in DER (or whatever they are), in its order: the leaf should be first.
+    /// There is at least one.
+    pub chain: Vec<Vec<u8>>,
+    /// Why it is not shown that the server has the leaf's key; `None` if it is. The keys of some certificates
+    /// (those of version 1 among them) cannot be used here; a copied chain cannot be told from them.
+    pub unproven: Option<String>,
+    /// What the server said about client certificates; `None` if it asked for none.
+    pub client_certificate: Option<ClientCertificateRequest>,
+    /// Why the handshake ended early, after the certificates had come: mostly because the server insists on a client
+    /// certificate (which servers of TLS 1.3 say only later).
+    pub ended: Option<String>,
+}
+
+impl Probe {
+    /// Whether the server asked for a client certificate.
+    pub fn asked_for_client_certificate(&self) -> bool {
+        self.client_certificate.is_some()
+    }
+}
+
+/// A server's request for a client certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificateRequest {
+    /// The issuers that it would accept: Names in DER. Empty means any; Java and Go clients send a certificate only
+    /// if one of its issuers is named here, or none is.
+    pub acceptable_issuers: Vec<Vec<u8>>,
+}
+
+/// A protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tls12 => "TLS 1.2",
+            Self::Tls13 => "TLS 1.3",
+        })
+    }
+}
+
+/// Connects to a server and goes through the handshake, without a client certificate.
+///
+/// # Errors
+/// [`Code::Unreachable`] when there is no such host or nothing listens there, [`Code::TlsFailed`] when what listens
+/// speaks no TLS, sends junk, says nothing, or ends the handshake before its certificates are seen.
+pub fn server(target: &Target, options: &Options) -> Result<Probe> {
+    let deadline = Instant::now() + options.timeout;
+    let (mut stream, address) = connect::connect(target, deadline)?;
+
+    let recorder = Arc::new(Recorder::new());
+    let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
+    let mut connection = start(&recorder, server_name).map_err(|error| error.item(target.to_string()))?;
+    let outcome = shake_hands(&mut connection, &mut stream);
+
+    let seen = recorder.seen();
+    let Some(chain) = seen.chain else {
+        let why = match outcome {
+            Ok(()) => "the server sent no certificate".to_owned(),
+            Err(error) => reason(&error, options.timeout),
+        };
+        return Err(Code::TlsFailed
+            .error(format!("no TLS handshake with {address}"))
+            .item(target.to_string())
+            .because(why)
+            .fix("look whether this is the port for TLS: 8883 is usual for MQTT, 443 for HTTP"));
+    };
+    Ok(Probe {
+        address,
+        version: connection.protocol_version().and_then(version),
+        cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()),
+        chain,
+        // A handshake that ended before the signature was seen proves nothing either.
+        unproven: seen.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
+        client_certificate: seen.issuers.map(|acceptable_issuers| ClientCertificateRequest { acceptable_issuers }),
+        ended: outcome.err().map(|error| reason(&error, options.timeout)),
+    })
+}
+
+fn start(recorder: &Arc<Recorder>, server_name: ServerName<'static>) -> Result<ClientConnection> {
+    let bug = |error: rustls::Error| -> Error { Code::Internal.error("rustls does not start").because(error) };
+    let mut config = ClientConfig::builder_with_provider(recorder.provider())
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(bug)?
+        .dangerous()
+        .with_custom_certificate_verifier(recorder.clone())
+        .with_client_cert_resolver(recorder.clone());
+    config.resumption = Resumption::disabled();
+    ClientConnection::new(Arc::new(config), server_name).map_err(bug)
+}
+
+fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::Result<()> {
+    while connection.is_handshaking() {
+        connection.complete_io(stream)?;
+    }
+    // The courtesy of a goodbye: some servers log a fault without it. What it meets no longer matters.
+    connection.send_close_notify();
+    let _ = connection.complete_io(stream);
+    Ok(())
+}
+
+fn version(version: ProtocolVersion) -> Option<TlsVersion> {
+    match version {
+        ProtocolVersion::TLSv1_2 => Some(TlsVersion::Tls12),
+        ProtocolVersion::TLSv1_3 => Some(TlsVersion::Tls13),
+        _ => None,
+    }
+}
+
+fn reason(error: &io::Error, timeout: Duration) -> String {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        (Some(rustls::Error::AlertReceived(alert)), _) => format!("the server ended it with the alert {alert:?}"),
+        (Some(rustls::Error::InvalidMessage(fault)), _) => format!("what the server sends is not TLS ({fault:?})"),
+        (Some(error), _) => error.to_string(),
+        (None, ErrorKind::TimedOut) => {
+            format!("the server did not answer within {} s", timeout.as_secs_f32())
+        }
+        (None, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+            "the server closed the connection".to_owned()
+        }
+        (None, _) => error.to_string(),
+    }
+}

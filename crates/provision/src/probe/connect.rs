@@ -1,0 +1,90 @@
+//! A TCP connection, made and used within a bounded time.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pki::{Code, Result};
+
+use crate::target::Target;
+
+/// More addresses than these are not tried: no honest name has them, and each may cost its share of the time.
+const MAX_ADDRESSES: usize = 16;
+
+/// A connection on which everything ends at one point in time, however slowly the bytes drip.
+pub(super) struct Bounded {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+/// Tries the addresses of a host one after the other; each gets an equal share of the time that is left.
+pub(super) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, SocketAddr)> {
+    let unreachable = |why: String| {
+        Code::Unreachable.error(format!("{} cannot be reached", target.host())).item(target.to_string()).because(why)
+    };
+    let addresses = resolve(target, deadline)
+        .map_err(|error| unreachable(error.to_string()).fix("look at the spelling of the host, and at the network"))?;
+    let mut refusals = Vec::new();
+    for (tried, address) in addresses.iter().enumerate() {
+        let shares = u32::try_from(addresses.len() - tried).unwrap_or(1).max(1);
+        let attempt = remaining(deadline)
+            .and_then(|time| TcpStream::connect_timeout(address, (time / shares).max(Duration::from_millis(1))))
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+        match attempt {
+            Ok(stream) => return Ok((Bounded { stream, deadline }, *address)),
+            Err(error) => refusals.push(format!("{address}: {error}")),
+        }
+    }
+    Err(unreachable(refusals.join("; ")).fix("look whether the server runs, at its port, and at firewalls between"))
+}
+
+/// The system's resolver knows no time limit: it is left alone in its thread when the time is over.
+fn resolve(target: &Target, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::channel();
+    let (host, port) = (target.lookup_name(), target.port());
+    thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
+        // Nobody listens any more if the time was over first.
+        let _ = sender.send(found);
+    })?;
+    let found = receiver
+        .recv_timeout(remaining(deadline)?)
+        .map_err(|_| io::Error::new(ErrorKind::TimedOut, "the name lookup does not end"))??;
+    if found.is_empty() {
+        return Err(io::Error::new(ErrorKind::NotFound, "the name has no addresses"));
+    }
+    Ok(found)
+}
+
+/// The time that is left, never zero, which would mean no limit.
+fn remaining(deadline: Instant) -> io::Result<Duration> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+        time => Ok(time),
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(remaining(self.deadline)?))?;
+        self.stream.read(bytes).map_err(timed_out)
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(remaining(self.deadline)?))?;
+        self.stream.write(bytes).map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A socket whose time limit has passed says that it would block.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
+}

@@ -1,0 +1,139 @@
+//! Whom to talk to.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use pki::{Code, Result, San};
+use rustls::pki_types::ServerName;
+
+/// A host and a port, as `HOST[:PORT]` names them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    host: String,
+    port: u16,
+    server_name: ServerName<'static>,
+}
+
+impl Target {
+    /// A host by name or address, and a port. International names are converted to punycode.
+    ///
+    /// # Errors
+    /// [`Code::BadSan`] when the host is neither a name nor an address.
+    pub fn new(host: &str, port: u16) -> Result<Self> {
+        Ok(Self { host: host.to_owned(), port, server_name: server_name(host)? })
+    }
+
+    /// Reads `host`, `host:port`, `192.0.2.1:port`, `::1` and `[::1]:port`.
+    ///
+    /// # Errors
+    /// [`Code::BadValue`] when the port is none, [`Code::BadSan`] as for [`Target::new`].
+    pub fn parse(text: &str, default_port: u16) -> Result<Self> {
+        let text = text.trim();
+        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, "")) => (host, None),
+            // Without the colon the rest is no port, and is named as such.
+            Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or("]"))),
+            // More than one colon without brackets can only be an IPv6 address.
+            None => match text.split_once(':') {
+                Some((host, port)) if !port.contains(':') => (host, Some(port)),
+                _ => (text, None),
+            },
+        };
+        let port = match port {
+            None => default_port,
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
+                Code::BadValue.error(format!("{port:?} is not a port")).fix("a port is a number from 1 to 65535")
+            })?,
+        };
+        Self::new(host, port)
+    }
+
+    /// The host, as the user named it.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The name that the server's certificate has to be for.
+    pub fn server_name(&self) -> &ServerName<'static> {
+        &self.server_name
+    }
+
+    /// The host as the resolver takes it.
+    pub(crate) fn lookup_name(&self) -> String {
+        match &self.server_name {
+            ServerName::DnsName(name) => name.as_ref().to_owned(),
+            // An address is used as it was written: it may hold a zone.
+            _ => self.host.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(ServerName::IpAddress(address.into()));
+    }
+    if let Some(address) = host.split_once('%').and_then(|(address, _zone)| address.parse::<Ipv6Addr>().ok()) {
+        return Ok(ServerName::IpAddress(IpAddr::V6(address).into()));
+    }
+    let San::Dns(name) = San::dns(host)? else {
+        return Err(Code::BadSan.error(format!("{host:?} is not a host name")));
+    };
+    ServerName::try_from(name)
+        .map_err(|error| Code::BadSan.error(format!("{host:?} is not a host name")).because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        Target::parse(text, 8883).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_host_and_perhaps_a_port() {
+        assert_eq!(parsed("mqtt.example.com"), "mqtt.example.com:8883");
+        assert_eq!(parsed("mqtt.example.com:443"), "mqtt.example.com:443");
+        assert_eq!(parsed("192.0.2.1:1"), "192.0.2.1:1");
+        assert_eq!(parsed("::1"), "[::1]:8883");
+        assert_eq!(parsed("[::1]"), "[::1]:8883");
+        assert_eq!(parsed("[fe80::1%eth0]:65535"), "[fe80::1%eth0]:65535");
+    }
+
+    #[test]
+    fn an_international_name_is_looked_up_in_punycode() {
+        let target = Target::parse("bücher.example", 8883).unwrap();
+        assert_eq!((target.host(), &*target.lookup_name()), ("bücher.example", "xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for (text, code) in [
+            ("host:0", Code::BadValue),
+            ("host:65536", Code::BadValue),
+            ("host:", Code::BadValue),
+            ("[::1]8883", Code::BadValue),
+            ("", Code::BadSan),
+            ("not a host!", Code::BadSan),
+            ("*.example.com", Code::BadSan),
+            ("mqtt://host", Code::BadValue),
+        ] {
+            assert_eq!(Target::parse(text, 8883).unwrap_err().code(), code, "{text}");
+        }
+    }
+}
