@@ -15,6 +15,7 @@ pub mod csr;
 pub mod device_name;
 pub mod error;
 pub mod file;
+mod hex;
 pub mod identity;
 pub mod inspect;
 pub mod issuer;

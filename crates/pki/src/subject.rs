@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::text::is_deceptive;
 
 mod attribute;
+mod comparison;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, SEQUENCE, SET, Value, tlv};
 

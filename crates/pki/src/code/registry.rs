@@ -157,6 +157,12 @@ codes! {
         "Current TLS libraries ignore the common name and refuse a server without subject alternative names (RFC 9525)."
     65 FirmwareLimit User "The firmware cannot verify such a certificate"
         "The Mbed TLS in our firmware has no Ed25519 and refuses chains with critical name constraints. Other clients are not affected."
+    66 SignatureUnsupported User "A signature is of a kind that tbpki cannot check"
+        "Checked are RSA (PKCS#1 v1.5 and PSS), ECDSA on the NIST curves and Ed25519. DSA, Ed448, MD5 and national algorithms are not, nor does any current TLS library take them."
+    67 CriticalExtension User "The certificate has a critical extension that nobody here understands"
+        "Whoever does not understand a critical extension must refuse the certificate (RFC 5280, section 4.2). tbpki, like most TLS libraries, does not process certificate policies beyond accepting any."
+    68 BadFormat User "The certificate breaks the rules of its format"
+        "It can be read, but an extension occurs twice or holds something else than its type says, or its parts contradict each other. Some TLS libraries refuse such certificates, others overlook it. Issue it again with a tool that works."
 
     // Keystores.
     70 KeystoreUnreadable User "This is not a keystore that tbpki can read"

@@ -170,7 +170,7 @@ impl Attribute {
         let tag = u8::try_from(any.tag().0).ok().filter(|tag| *tag < 0x1f)?;
         let class = (any.class() as u8) << 6 | u8::from(any.header.is_constructed()) << 5;
         let value_der = tlv(class | tag, any.data);
-        let dotted = oid.to_id_string();
+        let dotted = crate::certificate::oid::text(oid.as_bytes());
         let short = kind.map(AttributeKind::short_name).or_else(|| other_short_name(&dotted));
         let value = match (short, string(any)) {
             // RFC 4514, section 2.4: a dotted type goes with the encoded value.

@@ -1,0 +1,60 @@
+//! Object identifiers as dotted text.
+
+/// The dotted text of an identifier's content octets (X.690, section 8.19).
+///
+/// Arcs are bounded, so that a hostile identifier of a megabyte costs nothing: what exceeds 128 bits in one arc
+/// or 64 octets in all is shown as hexadecimal.
+pub(crate) fn text(content: &[u8]) -> String {
+    dotted(content).unwrap_or_else(|| {
+        let shown = content.get(..32).unwrap_or(content);
+        format!("oid:{}{}", crate::hex::lower(shown), if shown.len() < content.len() { ".." } else { "" })
+    })
+}
+
+fn dotted(content: &[u8]) -> Option<String> {
+    if content.is_empty() || content.len() > 64 {
+        return None;
+    }
+    let mut arcs: Vec<u128> = Vec::new();
+    let mut arc: u128 = 0;
+    let mut complete = true;
+    for byte in content {
+        arc = arc.checked_mul(128)?.checked_add(u128::from(byte & 0x7f))?;
+        complete = byte & 0x80 == 0;
+        if complete {
+            arcs.push(arc);
+            arc = 0;
+        }
+    }
+    let (&first, rest) = arcs.split_first()?;
+    if !complete {
+        return None;
+    }
+    // The first two arcs share one number: 40 * first + second, where only arc 2 may have a second above 39.
+    let top = (first / 40).min(2);
+    let mut text = format!("{top}.{}", first - 40 * top);
+    for arc in rest {
+        text.push('.');
+        text.push_str(&arc.to_string());
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn identifiers_are_dotted() {
+        assert_eq!(text(&[0x55, 0x04, 0x03]), "2.5.4.3");
+        assert_eq!(text(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]), "1.2.840.113549.1.1.11");
+        assert_eq!(text(&[0x88, 0x37, 0x03]), "2.999.3");
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_hexadecimal() {
+        assert_eq!(text(&[]), "oid:");
+        assert_eq!(text(&[0x55, 0x84]), "oid:5584");
+        assert!(text(&[0x81; 4096]).ends_with(".."));
+    }
+}

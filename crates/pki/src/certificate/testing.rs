@@ -1,0 +1,71 @@
+//! Certificates for tests, made with rcgen and keys of its own: what they test must not have made them.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use time::macros::datetime;
+
+use super::Certificate;
+
+/// A certificate with its key, able to issue others.
+pub(crate) struct Made {
+    pub(crate) certificate: Certificate,
+    pub(crate) key: KeyPair,
+    params: CertificateParams,
+}
+
+impl Made {
+    /// Signs a certificate for a new P-256 key.
+    pub(crate) fn issue(&self, params: &CertificateParams) -> Made {
+        self.issue_for(params, KeyPair::generate().unwrap())
+    }
+
+    pub(crate) fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> Made {
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        Made { certificate: Certificate::from_der(certificate.der()).unwrap(), key, params: params.clone() }
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+}
+
+/// A self-signed certificate of these parameters.
+pub(crate) fn self_signed(params: &CertificateParams) -> Made {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Made { certificate: Certificate::from_der(certificate.der()).unwrap(), key, params: params.clone() }
+}
+
+/// A root CA.
+pub(crate) fn root(name: &str) -> Made {
+    self_signed(&ca(name, None))
+}
+
+/// The parameters of a CA.
+pub(crate) fn ca(name: &str, path_len: Option<u8>) -> CertificateParams {
+    let mut params = named(name);
+    params.is_ca = IsCa::Ca(path_len.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// The parameters of a device.
+pub(crate) fn leaf(name: &str) -> CertificateParams {
+    let mut params = named(name);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = datetime!(2025-01-01 0:00 UTC);
+    params.not_after = datetime!(2035-01-01 0:00 UTC);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
