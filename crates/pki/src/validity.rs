@@ -1,1 +1,180 @@
-//! validity
+//! From when until when a certificate holds.
+
+use time::{Date, Duration, Month, OffsetDateTime, Time};
+
+use crate::code::Code;
+use crate::error::{Finding, Result};
+
+/// The longest lifetime in days that is not taken for a typing error: 100 years.
+pub const MAX_DAYS: u32 = 36_525;
+
+/// How far notBefore lies in the past, so that a peer whose clock is a little behind accepts the certificate.
+const BACKDATED: Duration = Duration::HOUR;
+
+/// A period whose beginning lies before its end, in whole seconds (RFC 5280, section 4.1.2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+}
+
+/// How long a certificate is to live, in days, and who said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Days from now.
+    pub days: u32,
+    /// Whether a person named this number. One that is only a default may be shortened to fit the issuer.
+    pub explicit: bool,
+}
+
+impl Validity {
+    /// From `not_before` until `not_after`, both cut to whole seconds.
+    ///
+    /// # Errors
+    /// [`Code::BadValidity`] unless it begins before it ends and ends before the year 10000.
+    pub fn new(not_before: OffsetDateTime, not_after: OffsetDateTime) -> Result<Self> {
+        let whole = |at: OffsetDateTime| at.to_offset(time::UtcOffset::UTC).replace_nanosecond(0).unwrap_or(at);
+        let (not_before, not_after) = (whole(not_before), whole(not_after));
+        if not_before >= not_after {
+            return Err(Code::BadValidity.error("the validity ends before it begins").fix("name a later end"));
+        }
+        if not_after > last_moment() || not_before.year() < 1950 {
+            return Err(Code::BadValidity.error("the validity reaches beyond the years 1950 to 9999"));
+        }
+        Ok(Self { not_before, not_after })
+    }
+
+    /// A lifetime that begins now (an hour ago, to be exact) and ends no later than `issuer` does. The finding
+    /// says by how much a default lifetime was shortened.
+    ///
+    /// # Errors
+    /// [`Code::BadValidity`] for 0 days and for more than [`MAX_DAYS`], [`Code::IssuerExpired`] where the issuer
+    /// does not hold now, [`Code::OutlivesIssuer`] where an explicit lifetime does not fit.
+    pub fn starting(
+        now: OffsetDateTime,
+        lifetime: Lifetime,
+        issuer: Option<&Validity>,
+    ) -> Result<(Self, Option<Finding>)> {
+        let Lifetime { days, explicit } = lifetime;
+        if days == 0 || days > MAX_DAYS {
+            return Err(Code::BadValidity
+                .error(format!("a lifetime of {days} days makes no sense"))
+                .fix(format!("name 1 to {MAX_DAYS} days")));
+        }
+        let not_before = now - BACKDATED;
+        let not_after = (now + Duration::days(i64::from(days))).min(last_moment());
+        let Some(issuer) = issuer else {
+            return Ok((Self::new(not_before, not_after)?, None));
+        };
+        issuer.check_issuing(now)?;
+        let not_before = not_before.max(issuer.not_before);
+        if not_after <= issuer.not_after {
+            return Ok((Self::new(not_before, not_after)?, None));
+        }
+        let left = (issuer.not_after - now).whole_days();
+        if explicit {
+            return Err(Code::OutlivesIssuer
+                .error(format!("{days} days from now the issuing CA will have expired"))
+                .fix(format!("name at most {left} days, or renew the issuing CA first")));
+        }
+        let shortened = Code::Shortened
+            .note(format!("the lifetime was shortened from {days} to {left} days, when the issuing CA expires"));
+        Ok((Self::new(not_before, issuer.not_after)?, Some(shortened)))
+    }
+
+    /// The first second at which the certificate holds.
+    pub fn not_before(&self) -> OffsetDateTime {
+        self.not_before
+    }
+
+    /// The last second at which the certificate holds.
+    pub fn not_after(&self) -> OffsetDateTime {
+        self.not_after
+    }
+
+    /// Fails with [`Code::IssuerExpired`] unless a CA with this validity holds at `now`.
+    pub fn check_issuing(&self, now: OffsetDateTime) -> Result<()> {
+        let error = if now > self.not_after {
+            Code::IssuerExpired
+                .error(format!("the issuing CA expired on {}", self.not_after.date()))
+                .fix("make or bring a new issuing CA")
+        } else if now < self.not_before {
+            Code::IssuerExpired
+                .error(format!("the issuing CA is not valid before {}", self.not_before))
+                .fix("check the clock of this machine")
+        } else {
+            return Ok(());
+        };
+        Err(error)
+    }
+}
+
+/// 9999-12-31 23:59:59 UTC, the last moment that a certificate can name.
+fn last_moment() -> OffsetDateTime {
+    let date = Date::from_calendar_date(9999, Month::December, 31).unwrap_or(Date::MAX);
+    let time = Time::from_hms(23, 59, 59).unwrap_or(Time::MIDNIGHT);
+    date.with_time(time).assume_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-06-01 12:00:00 UTC);
+
+    fn ca_until(not_after: OffsetDateTime) -> Validity {
+        Validity::new(datetime!(2026-01-01 00:00:00 UTC), not_after).unwrap()
+    }
+
+    fn days(days: u32, explicit: bool) -> Lifetime {
+        Lifetime { days, explicit }
+    }
+
+    #[test]
+    fn a_lifetime_is_backdated_an_hour() {
+        let (validity, note) = Validity::starting(NOW, days(10, true), None).unwrap();
+        assert_eq!(validity.not_before(), datetime!(2026-06-01 11:00:00 UTC));
+        assert_eq!(validity.not_after(), datetime!(2026-06-11 12:00:00 UTC));
+        assert_eq!(note, None);
+    }
+
+    #[test]
+    fn a_default_is_shortened_and_a_wish_is_refused() {
+        let ca = ca_until(datetime!(2026-06-11 12:00:00 UTC));
+        let (validity, note) = Validity::starting(NOW, days(3650, false), Some(&ca)).unwrap();
+        assert_eq!(validity.not_after(), ca.not_after());
+        assert_eq!(note.unwrap().code, Code::Shortened);
+
+        let error = Validity::starting(NOW, days(11, true), Some(&ca)).unwrap_err();
+        assert_eq!(error.code(), Code::OutlivesIssuer);
+        assert!(error.finding().fix.as_ref().unwrap().contains("at most 10 days"));
+        assert!(Validity::starting(NOW, days(10, true), Some(&ca)).is_ok());
+    }
+
+    #[test]
+    fn nothing_begins_before_its_issuer() {
+        let ca = Validity::new(NOW - Duration::MINUTE, NOW + Duration::days(100)).unwrap();
+        let (validity, _) = Validity::starting(NOW, days(1, true), Some(&ca)).unwrap();
+        assert_eq!(validity.not_before(), ca.not_before());
+    }
+
+    #[test]
+    fn an_expired_ca_signs_nothing() {
+        let ca = ca_until(datetime!(2026-05-31 00:00:00 UTC));
+        let error = Validity::starting(NOW, days(1, true), Some(&ca)).unwrap_err();
+        assert_eq!(error.code(), Code::IssuerExpired);
+        let future = Validity::new(NOW + Duration::DAY, NOW + Duration::WEEK).unwrap();
+        assert_eq!(future.check_issuing(NOW).unwrap_err().code(), Code::IssuerExpired);
+    }
+
+    #[test]
+    fn absurd_periods_are_refused() {
+        for wrong in [0, MAX_DAYS + 1, u32::MAX] {
+            assert_eq!(Validity::starting(NOW, days(wrong, true), None).unwrap_err().code(), Code::BadValidity);
+        }
+        assert_eq!(Validity::new(NOW, NOW).unwrap_err().code(), Code::BadValidity);
+        assert_eq!(Validity::new(NOW, NOW - Duration::DAY).unwrap_err().code(), Code::BadValidity);
+    }
+}

@@ -1,0 +1,100 @@
+//! A CA whose private key is in this process's hands.
+
+use super::{Issued, Issuer, Order, sign};
+use crate::certificate::Certificate;
+use crate::code::Code;
+use crate::constraints::NameConstraints;
+use crate::error::{Error, Result};
+use crate::key::{PrivateKey, PublicKey};
+use crate::tbs::IssuedBy;
+use crate::validity::Validity;
+
+/// A CA with its certificate, those above it as far as they are known, and its key.
+#[derive(Debug)]
+pub struct LocalCa {
+    certificate: Certificate,
+    public: PublicKey,
+    above: Vec<Certificate>,
+    key: PrivateKey,
+    validity: Validity,
+}
+
+impl LocalCa {
+    /// A CA from its chain (its own certificate first) and its private key.
+    ///
+    /// # Errors
+    /// [`Code::NotACa`] unless the first certificate may sign others, [`Code::KeyMismatch`] unless the key is
+    /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next.
+    pub fn new(chain: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+        let mut chain = chain.into_iter();
+        let certificate =
+            chain.next().ok_or_else(|| Code::CertificateUnreadable.error("a CA needs its certificate"))?;
+        let above: Vec<Certificate> = chain.collect();
+        check_may_sign(&certificate)?;
+        key.check_belongs_to(certificate.spki_der()).map_err(|error| error.item(certificate.subject()))?;
+        let links = std::iter::once(&certificate).chain(&above).zip(&above);
+        for (issued, issuer) in links {
+            check_may_sign(issuer)?;
+            issued.verify_signed_by(issuer)?;
+        }
+        let validity = Validity::new(certificate.not_before(), certificate.not_after())
+            .map_err(|error| error.item(certificate.subject()))?;
+        Ok(Self { public: key.public().clone(), certificate, above, key, validity })
+    }
+
+    /// The CA's own certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The certificates above it, nearest first, as far as they are known.
+    pub fn above(&self) -> &[Certificate] {
+        &self.above
+    }
+
+    /// Its private key, to be written where it belongs.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
+impl Issuer for LocalCa {
+    fn validity(&self) -> Option<Validity> {
+        Some(self.validity)
+    }
+
+    fn issue(&self, order: Order) -> Result<Issued> {
+        let contents = &order.contents;
+        if contents.validity.not_after() > self.validity.not_after() {
+            return Err(Code::OutlivesIssuer
+                .error(format!("the certificate would outlive {}", self.certificate.subject()))
+                .fix("name fewer days, or renew the issuing CA first"));
+        }
+        if contents.profile.is_ca() && self.certificate.path_len() == Some(0) {
+            return Err(Code::PathLength
+                .error(format!("{} may not have CAs below it", self.certificate.subject()))
+                .fix("sign the CA with the root"));
+        }
+        if let Some(constraints) = NameConstraints::of(&self.certificate) {
+            constraints.check(&contents.sans)?;
+        }
+        let (key, public) = order.key.resolve()?;
+        let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
+        let issuer = IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public };
+        let leaf = sign(&order.contents, &public, &issuer, &self.key)?;
+        let mut chain = vec![leaf];
+        chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
+        Ok(Issued { key, chain })
+    }
+}
+
+fn check_may_sign(certificate: &Certificate) -> Result<()> {
+    let usage_allows = certificate.key_usage().is_none_or(|usage| usage.key_cert_sign());
+    if certificate.is_ca() && usage_allows { Ok(()) } else { Err(not_a_ca(certificate)) }
+}
+
+fn not_a_ca(certificate: &Certificate) -> Error {
+    Code::NotACa
+        .error(format!("{} may not sign certificates", certificate.subject()))
+        .fix("bring a certificate with CA:TRUE and the key usage keyCertSign")
+}
