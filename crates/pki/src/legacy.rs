@@ -1,1 +1,109 @@
-//! legacy
+//! `keygen.properties`, the configuration of ThingsBoard's old key scripts, read and converted.
+//!
+//! The scripts sourced the file, so that everything in it was run. Here it is parsed and nothing is run. A line is
+//! `NAME=value`, with `export` in front if somebody likes, a comment, or empty. The value is the rest of
+//! the line without its outer quotes, so that `CITY=San Francisco` is that city, though a shell would
+//! not think so; behind an unquoted value, ` # text` is a comment, as in a shell. `$(hostname)` is the one
+//! expansion; whatever else would need a shell is refused by name. Quotes, backslashes and byte order
+//! marks mean what they mean to a shell or are harmless; of a variable set twice the last counts, and that
+//! is said.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::code::Code;
+use crate::config::Environment;
+use crate::error::{Error, Finding, Result};
+use crate::text::quote;
+
+mod convert;
+mod line;
+
+pub use convert::{Converted, SecretFile};
+
+use line::{Assignment, Trouble, Value};
+
+/// The most bytes that a keygen.properties has.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What a keygen.properties says, before it is converted.
+#[derive(Debug, Clone)]
+pub struct Properties {
+    variables: BTreeMap<String, Variable>,
+    findings: Vec<Finding>,
+}
+
+/// A variable's value and the line, counted from 1, that set it last.
+#[derive(Debug, Clone)]
+struct Variable {
+    value: Value,
+    line: usize,
+}
+
+/// Reads and converts the file at `path`, for a store in the directory `store` beside keygen.toml.
+///
+/// # Errors
+///
+/// As [`parse`] and [`Properties::convert`], and `FileUnreadable`; each names the file.
+pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Converted> {
+    let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").because(error).at(path);
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Code::FileUnreadable.error("the file is larger than any keygen.properties (1 MiB)").at(path));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
+        Code::PropertiesSyntax.error("the line is not UTF-8").fix("save the file as UTF-8").at(path).position(line, 1)
+    })?;
+    let mut converted =
+        parse(text).and_then(|properties| properties.convert(store, environment)).map_err(|error| error.at(path))?;
+    for finding in &mut converted.findings {
+        finding.place.file = Some(path.to_path_buf());
+    }
+    Ok(converted)
+}
+
+/// Reads the text of a keygen.properties.
+///
+/// # Errors
+///
+/// `NeedsShell` or `PropertiesSyntax` with line and column. What is wrong with the value of a password is
+/// said without showing any of it.
+pub fn parse(text: &str) -> Result<Properties> {
+    let mut properties = Properties { variables: BTreeMap::new(), findings: Vec::new() };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.split('\n').enumerate() {
+        let number = index + 1;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let assignment = line::read(line).map_err(|trouble| refuse(line, number, &trouble))?;
+        let Some(Assignment { name, value }) = assignment else { continue };
+        let variable = Variable { value, line: number };
+        if let Some(earlier) = properties.variables.insert(name.to_owned(), variable) {
+            properties.findings.push(
+                Code::LegacyConverted
+                    .warning(format!("{} is set again; the value of line {} does not count", quote(name), earlier.line))
+                    .position(number, 1),
+            );
+        }
+    }
+    Ok(properties)
+}
+
+fn refuse(line: &str, number: usize, trouble: &Trouble) -> Error {
+    let column = line.get(..trouble.offset).unwrap_or_default().chars().count() + 1;
+    let error = trouble.code.error(trouble.what.clone()).position(number, column);
+    let error = match trouble.fix {
+        Some(fix) => error.fix(fix),
+        None => error,
+    };
+    match &trouble.name {
+        Some(name) => error.item(name),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! From the old variables to the new keys, and what changes on the way.
+
+use super::{Properties, Variable};
+use crate::algorithm::Algorithm;
+use crate::code::Code;
+use crate::config::{Answer, Answers, Environment, FilePath, SecretRef};
+use crate::error::{Error, Finding, Result};
+use crate::secret::Secret;
+use crate::suggest::closest;
+use crate::text::quote;
+
+/// A keygen.properties in the terms of tbpki.
+#[derive(Debug, Clone)]
+pub struct Converted {
+    /// What keygen.toml will say.
+    pub answers: Answers,
+    /// The passwords, which keygen.toml names by their files.
+    pub secrets: Vec<SecretFile>,
+    /// What means something else now, in the order in which one would tell it.
+    pub findings: Vec<Finding>,
+}
+
+/// A password that goes into a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The file's name in the directory `secrets` of the store.
+    pub name: &'static str,
+    /// What is written into it.
+    pub secret: Secret,
+}
+
+/// Variables that become the value of one key, as they are.
+const SETTINGS: &[(&str, &str)] = &[
+    ("TWO_LETTER_COUNTRY_CODE", "subject.country"),
+    ("STATE_OR_PROVINCE", "subject.state"),
+    ("CITY", "subject.locality"),
+    ("ORGANIZATION", "subject.organization"),
+    ("ORGANIZATIONAL_UNIT", "subject.organizational_units"),
+    ("SERVER_FILE_PREFIX", "server.prefix"),
+    ("SERVER_KEY_ALIAS", "server.keystore.alias"),
+    ("SERVER_KEYSTORE_DIR", "server.out"),
+    ("CLIENT_FILE_PREFIX", "client.prefix"),
+    ("CLIENT_KEY_ALIAS", "client.keystore.alias"),
+];
+
+/// Variables that hold a password, its key, and its file.
+const PASSWORDS: &[(&str, &str, &str)] = &[
+    ("SERVER_KEYSTORE_PASSWORD", "server.keystore.password", "server-keystore"),
+    ("SERVER_KEY_PASSWORD", "server.keystore.key_password", "server-key"),
+    ("CLIENT_KEYSTORE_PASSWORD", "client.keystore.password", "client-keystore"),
+    ("CLIENT_KEY_PASSWORD", "client.keystore.key_password", "client-key"),
+];
+
+/// Variables that are converted in their own way.
+const OTHERS: &[&str] = &[
+    "DOMAIN_SUFFIX",
+    "SUBJECT_ALTERNATIVE_NAMES",
+    "SERVER_KEY_ALG",
+    "SERVER_KEY_SIZE",
+    "SERVER_KEY_GROUP_NAME",
+    "CLIENT_KEY_ALG",
+    "CLIENT_KEY_SIZE",
+    "CLIENT_KEY_GROUP_NAME",
+];
+
+/// The passwords that every copy of keygen.properties came with.
+const PUBLISHED: &[&str] = &["password", "server_ks_password", "server_key_password"];
+
+/// The fewest characters of a password that keytool accepts.
+const SHORTEST_PASSWORD: usize = 6;
+
+impl Properties {
+    /// What the file means to tbpki, for a store in the directory `store` beside keygen.toml.
+    ///
+    /// # Errors
+    ///
+    /// What the new key says about a value that it cannot take; `PasswordTooShort` and `PasswordAlphabet` for passwords
+    /// that never worked with keytool. Each names the variable and its line.
+    pub fn convert(&self, store: &str, environment: &Environment) -> Result<Converted> {
+        let mut conversion = Conversion {
+            properties: self,
+            store,
+            host_name: environment.host_name(),
+            answers: Answers::new(),
+            secrets: Vec::new(),
+            findings: self.findings.clone(),
+        };
+        conversion.report_unknown();
+        conversion.settings()?;
+        conversion.names()?;
+        conversion.algorithm("SERVER", "server.alg")?;
+        conversion.algorithm("CLIENT", "client.alg")?;
+        conversion.passwords()?;
+        conversion.formats()?;
+        conversion.report_changes();
+        let Conversion { answers, secrets, findings, .. } = conversion;
+        Ok(Converted { answers, secrets, findings })
+    }
+}
+
+struct Conversion<'a> {
+    properties: &'a Properties,
+    store: &'a str,
+    host_name: Option<&'a str>,
+    answers: Answers,
+    secrets: Vec<SecretFile>,
+    findings: Vec<Finding>,
+}
+
+impl Conversion<'_> {
+    /// The text of a variable that is set and not empty.
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        let Some(variable) = self.properties.variables.get(name) else { return Ok(None) };
+        let text = variable.value.expand(self.host_name).ok_or_else(|| {
+            let error = Code::NeedsShell.error("the name of this host is not known").fix("write it down");
+            place(error, name, variable)
+        })?;
+        Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    /// Gives an answer that came from a variable.
+    fn set(&mut self, name: &str, key: &str, answer: impl Into<Answer>) -> Result<()> {
+        self.answers.set(key, answer).map_err(|error| self.blame(name, error))
+    }
+
+    /// Puts the blame for an error on a variable.
+    fn blame(&self, name: &str, error: Error) -> Error {
+        match self.properties.variables.get(name) {
+            Some(variable) => place(error, name, variable),
+            None => error,
+        }
+    }
+
+    fn note(&mut self, finding: Finding, name: &str) {
+        let finding = finding.item(name);
+        self.findings.push(match self.properties.variables.get(name) {
+            Some(variable) => finding.position(variable.line, 1),
+            None => finding,
+        });
+    }
+
+    fn report_unknown(&mut self) {
+        let known: Vec<&str> = SETTINGS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(PASSWORDS.iter().map(|(name, ..)| *name))
+            .chain(OTHERS.iter().copied())
+            .collect();
+        let properties = self.properties;
+        for name in properties.variables.keys().filter(|name| !known.contains(&name.as_str())) {
+            let finding = Code::UnknownKey.warning(format!("no old script reads {}; it is left out", quote(name)));
+            let finding = match closest(name, &known) {
+                Some(meant) => finding.fix(format!("did you mean {meant}?")),
+                None => finding,
+            };
+            self.note(finding, name);
+        }
+    }
+
+    fn settings(&mut self) -> Result<()> {
+        for (name, key) in SETTINGS {
+            if let Some(text) = self.text(name)? {
+                let text = if key.starts_with("subject.") { without_dn_escapes(&text) } else { text };
+                self.set(name, key, text)?;
+            }
+        }
+        if self.properties.variables.contains_key("SERVER_KEYSTORE_DIR") {
+            let what = "`tbpki server` copies all of the server's files there, without asking";
+            self.note(
+                Code::LegacyConverted.note(what).because("the old script asked, and copied the .jks alone"),
+                "SERVER_KEYSTORE_DIR",
+            );
+        }
+        Ok(())
+    }
+
+    fn names(&mut self) -> Result<()> {
+        let mut alternative: Vec<String> = Vec::new();
+        if let Some(domain) = self.text("DOMAIN_SUFFIX")? {
+            if let Some(base) = domain.strip_prefix("*.") {
+                self.set("DOMAIN_SUFFIX", "server.name", base)?;
+                alternative.push(format!("dns:{domain}"));
+                let what = format!("the server is called {base} now, with the wildcard among its alternative names");
+                self.note(Code::LegacyConverted.note(what), "DOMAIN_SUFFIX");
+            } else {
+                self.set("DOMAIN_SUFFIX", "server.name", domain)?;
+            }
+        }
+        if let Some(names) = self.text("SUBJECT_ALTERNATIVE_NAMES")? {
+            alternative.extend(names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+        }
+        if alternative.is_empty() {
+            return Ok(());
+        }
+        self.set("SUBJECT_ALTERNATIVE_NAMES", "server.san", alternative)
+    }
+
+    /// The key algorithm of `SERVER` or `CLIENT`.
+    fn algorithm(&mut self, side: &str, key: &str) -> Result<()> {
+        let [alg, size, group] = ["ALG", "SIZE", "GROUP_NAME"].map(|what| format!("{side}_KEY_{what}"));
+        let Some(name) = self.text(&alg)? else {
+            let what = format!("the keys of `tbpki {}` are EC on P-256 now", side.to_ascii_lowercase());
+            let finding = Code::LegacyConverted
+                .note(what)
+                .because(format!("a file without {alg} made RSA keys of 2,048 bits"))
+                .fix(format!("write {key} = \"rsa-2048\" into keygen.toml if something old needs RSA"));
+            self.note(finding, &alg);
+            return Ok(());
+        };
+        let bits = match self.text(&size)? {
+            Some(text) => {
+                let bits = text.parse::<u32>().map_err(|_| {
+                    self.blame(&size, Code::BadValue.error(format!("{} is not a number of bits", quote(&text))))
+                })?;
+                Some(bits)
+            }
+            None => None,
+        };
+        let algorithm = match name.to_ascii_uppercase().as_str() {
+            "RSA" => self.rsa(&size, bits.unwrap_or(2_048)),
+            "EC" => {
+                let curve = match (self.text(&group)?, bits) {
+                    (Some(curve), _) => curve,
+                    (None, Some(bits)) => format!("secp{bits}r1"),
+                    (None, None) => "secp256r1".to_owned(),
+                };
+                let blamed = if self.properties.variables.contains_key(&group) { &group } else { &size };
+                match curve.parse::<Algorithm>().map_err(|error| self.blame(blamed, error))? {
+                    curve @ (Algorithm::EcP256 | Algorithm::EcP384) => curve,
+                    _ => {
+                        let error = Code::UnknownAlgorithm.error(format!("{} is not a curve", quote(&curve)));
+                        return Err(self.blame(blamed, error));
+                    }
+                }
+            }
+            _ => {
+                let error =
+                    Code::UnknownAlgorithm.error(format!("the old scripts took RSA and EC, not {}", quote(&name)));
+                return Err(self.blame(&alg, error));
+            }
+        };
+        self.set(&alg, key, algorithm.name())
+    }
+
+    /// The RSA size at hand that is not weaker than what was asked for, as far as there is one.
+    fn rsa(&mut self, size: &str, bits: u32) -> Algorithm {
+        let (algorithm, made) = match bits {
+            0..=2_048 => (Algorithm::Rsa2048, 2_048),
+            2_049..=3_072 => (Algorithm::Rsa3072, 3_072),
+            _ => (Algorithm::Rsa4096, 4_096),
+        };
+        if made != bits {
+            let what = format!("RSA keys of {bits} bits become keys of {made}");
+            self.note(Code::LegacyConverted.warning(what).because("tbpki makes RSA of 2048, 3072 and 4096 bits"), size);
+        }
+        algorithm
+    }
+
+    fn passwords(&mut self) -> Result<()> {
+        for (name, key, file) in PASSWORDS {
+            let Some(variable) = self.properties.variables.get(*name) else { continue };
+            // Not trimmed: quotes may have kept spaces that belong to it.
+            let text = variable
+                .value
+                .expand(self.host_name)
+                .ok_or_else(|| place(Code::NeedsShell.error("the name of this host is not known"), name, variable))?;
+            if text.chars().any(|c| !matches!(c, ' '..='~')) {
+                let error = Code::PasswordAlphabet
+                    .error("the password holds characters that keytool does not take")
+                    .fix("choose one of printable ASCII");
+                return Err(place(error, name, variable));
+            }
+            if text.len() < SHORTEST_PASSWORD {
+                let error = Code::PasswordTooShort
+                    .error(format!("the password has {} characters, and keytool wants {SHORTEST_PASSWORD}", text.len()))
+                    .fix("choose a longer one, or remove the line: tbpki makes one then");
+                return Err(place(error, name, variable));
+            }
+            let path = FilePath::in_working_directory(&format!("{}/secrets/{file}", self.store))?;
+            self.set(name, key, SecretRef::File(path))?;
+            self.secrets.push(SecretFile { name: file, secret: Secret::from(text.as_str()) });
+        }
+        Ok(())
+    }
+
+    /// All that the old scripts wrote.
+    fn formats(&mut self) -> Result<()> {
+        self.answers.set("server.formats", &["pem", "pub", "cer", "p12", "jks"][..])?;
+        self.answers.set("client.formats", &["pem", "nopass", "pub", "p12", "jks"][..])
+    }
+
+    fn secret(&self, file: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.name == file).map(|secret| &secret.secret)
+    }
+
+    fn report_changes(&mut self) {
+        if !self.secrets.is_empty() {
+            let files: Vec<String> = self.secrets.iter().map(|secret| secret.name.to_owned()).collect();
+            let what = format!(
+                "the passwords are kept in files of mode 0600 under {}/secrets: {}",
+                self.store,
+                files.join(", ")
+            );
+            self.findings.push(Code::LegacyConverted.note(what).fix("delete keygen.properties once all is well"));
+        }
+        let published: Vec<&str> = PASSWORDS
+            .iter()
+            .filter(|(_, _, file)| self.secret(file).is_some_and(|secret| PUBLISHED.contains(&secret.reveal())))
+            .map(|(name, ..)| *name)
+            .collect();
+        if !published.is_empty() {
+            let what =
+                format!("passwords are those of the documentation, which everybody knows: {}", published.join(", "));
+            let fix = format!("write others into the files under {}/secrets before you make identities", self.store);
+            self.findings.push(Code::LegacyConverted.warning(what).fix(fix));
+        }
+        for (store, key, name) in [
+            ("server-keystore", "server-key", "SERVER_KEY_PASSWORD"),
+            ("client-keystore", "client-key", "CLIENT_KEY_PASSWORD"),
+        ] {
+            if self.secret(key).is_some_and(|key| self.secret(store).is_some_and(|store| store != key)) {
+                let what =
+                    "the .p12 takes the key password for the store as well, as before; the .jks keeps the two apart";
+                self.note(Code::KeyPasswordDiffers.note(what), name);
+            }
+        }
+        let changes = [
+            (
+                "certificates are signed by CAs of your own instead of by themselves",
+                "what clients trust no longer changes when the server's certificate does",
+            ),
+            (
+                "a device's common name is its own name",
+                "the old script gave all devices the name of the host that it ran on",
+            ),
+            (
+                "servers' certificates live 825 days and devices' 3,650 days instead of 9,999",
+                "current clients refuse servers whose certificates live that long",
+            ),
+            (
+                "the .jks files are true JKS",
+                "the keytool of Java 9 and later writes PKCS#12 under that name; what reads JKS reads both",
+            ),
+            (
+                "the .pem of the server holds its chain alone, and the key stands plain in the file with _key in its name",
+                "the old file held an encrypted key, which ThingsBoard ignores; .pk8.pem was the plain one",
+            ),
+        ];
+        self.findings.extend(changes.map(|(what, why)| Code::LegacyConverted.note(what).because(why)));
+    }
+}
+
+/// Names the variable and its line, instead of the key that it was to become.
+fn place(error: Error, name: &str, variable: &Variable) -> Error {
+    let mut finding = error.into_finding();
+    finding.place.item = Some(name.to_owned());
+    Error::new(finding.position(variable.line, 1))
+}
+
+/// keytool took the values as parts of a distinguished name, in which a comma needs a backslash (RFC 4514).
+fn without_dn_escapes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.push(chars.next_if(|next| ",+\"\\<>;=#".contains(*next)).unwrap_or(c)),
+            c => plain.push(c),
+        }
+    }
+    plain
+}

@@ -1,0 +1,353 @@
+//! Whole files, as people have them.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{self, Config, SecretRef};
+
+/// The file of seed 001 and of ThingsBoard up to 3.2.
+const OLD: &str = "\
+DOMAIN_SUFFIX=\"$(hostname)\"
+ORGANIZATIONAL_UNIT=ThingsBoard
+ORGANIZATION=ThingsBoard
+CITY=San Francisco
+STATE_OR_PROVINCE=CA
+TWO_LETTER_COUNTRY_CODE=US
+
+SERVER_KEYSTORE_PASSWORD=server_ks_password
+SERVER_KEY_PASSWORD=server_key_password
+
+SERVER_KEY_ALIAS=\"serveralias\"
+SERVER_FILE_PREFIX=\"mqttserver\"
+SERVER_KEYSTORE_DIR=\"/etc/thingsboard/conf/\"
+
+CLIENT_KEYSTORE_PASSWORD=password
+CLIENT_KEY_PASSWORD=password
+
+CLIENT_KEY_ALIAS=\"clientalias\"
+CLIENT_FILE_PREFIX=\"mqttclient\"
+";
+
+/// Between 2021-02 and 3.3.1.
+const MIDDLE: &str = "\
+DOMAIN_SUFFIX=\"$(hostname)\"
+SUBJECT_ALTERNATIVE_NAMES=\"ip:127.0.0.1\"
+ORGANIZATIONAL_UNIT=Thingsboard
+ORGANIZATION=Thingsboard
+CITY=SF
+STATE_OR_PROVINCE=CA
+TWO_LETTER_COUNTRY_CODE=US
+SERVER_KEYSTORE_PASSWORD=password
+SERVER_KEY_PASSWORD=password
+SERVER_KEY_ALIAS=\"serveralias\"
+SERVER_FILE_PREFIX=\"server\"
+SERVER_KEY_ALG=\"RSA\"
+SERVER_KEY_SIZE=\"2048\"
+SERVER_KEYSTORE_DIR=\"/etc/thingsboard/conf\"
+CLIENT_KEYSTORE_PASSWORD=password
+CLIENT_KEY_PASSWORD=password
+CLIENT_KEY_ALIAS=\"clientalias\"
+CLIENT_FILE_PREFIX=\"client\"
+CLIENT_KEY_ALG=\"RSA\"
+CLIENT_KEY_SIZE=\"4096\"
+";
+
+/// Since 3.3.2.
+const NEW: &str = "\
+#
+# A licence in comments
+#
+
+DOMAIN_SUFFIX=\"$(hostname)\"
+SUBJECT_ALTERNATIVE_NAMES=\"dns:tb.example,ip:127.0.0.1\"
+ORGANIZATIONAL_UNIT=ThingsBoard
+ORGANIZATION=ThingsBoard
+CITY=\"San Francisco\"
+STATE_OR_PROVINCE=CA
+TWO_LETTER_COUNTRY_CODE=US
+
+SERVER_KEYSTORE_PASSWORD=password
+SERVER_KEY_PASSWORD=password
+
+SERVER_KEY_ALIAS=\"serveralias\"
+SERVER_FILE_PREFIX=\"server\"
+SERVER_KEY_ALG=\"EC\"
+SERVER_KEY_GROUP_NAME=\"secp256r1\"
+SERVER_KEYSTORE_DIR=\"/etc/thingsboard/conf\"
+
+CLIENT_KEYSTORE_PASSWORD=password
+CLIENT_KEY_PASSWORD=password
+
+CLIENT_KEY_ALIAS=\"clientalias\"
+CLIENT_FILE_PREFIX=\"client\"
+CLIENT_KEY_ALG=\"EC\"
+CLIENT_KEY_GROUP_NAME=\"secp384r1\"
+";
+
+fn convert(text: &str) -> Result<Converted> {
+    parse(text)?.convert("pki", &Environment::default().with_host_name("broker7"))
+}
+
+/// The configuration that a file becomes, through the text that `tbpki init` writes.
+fn configured(text: &str) -> (Config, Converted) {
+    let converted = convert(text).unwrap();
+    let (config, findings) = config::parse(&config::render(&converted.answers)).unwrap();
+    assert_eq!(findings, []);
+    (config, converted)
+}
+
+fn shown(config: &Config, key: &str) -> String {
+    config.show().into_iter().find(|shown| shown.key == key).unwrap().value.unwrap_or_default()
+}
+
+fn says(converted: &Converted, words: &str) -> bool {
+    converted.findings.iter().any(|finding| finding.to_string().contains(words))
+}
+
+#[test]
+fn the_file_of_the_seed_converts_as_it_is() {
+    let (config, converted) = configured(OLD);
+    assert_eq!(config.subject().unwrap().to_string(), "OU=ThingsBoard,O=ThingsBoard,L=San Francisco,ST=CA,C=US");
+    for (key, value) in [
+        ("server.name", "\"broker7\""),
+        ("server.san", "[]"),
+        ("server.alg", "\"ec-p256\""),
+        ("server.days", "825"),
+        ("server.prefix", "\"mqttserver\""),
+        ("server.formats", r#"["pem", "pub", "cer", "p12", "jks"]"#),
+        ("server.out", "\"/etc/thingsboard/conf/\""),
+        ("server.keystore.alias", "\"serveralias\""),
+        ("server.keystore.password", "{ file = \"pki/secrets/server-keystore\" }"),
+        ("server.keystore.key_password", "{ file = \"pki/secrets/server-key\" }"),
+        ("client.prefix", "\"mqttclient\""),
+        ("client.formats", r#"["pem", "nopass", "pub", "p12", "jks"]"#),
+        ("client.days", "3650"),
+        ("client.keystore.alias", "\"clientalias\""),
+        ("client.keystore.password", "{ file = \"pki/secrets/client-keystore\" }"),
+        ("client.keystore.key_password", "{ file = \"pki/secrets/client-key\" }"),
+    ] {
+        assert_eq!(shown(&config, key), value, "{key}");
+    }
+    let secrets: Vec<(&str, &str)> = converted.secrets.iter().map(|file| (file.name, file.secret.reveal())).collect();
+    assert_eq!(
+        secrets,
+        [
+            ("server-keystore", "server_ks_password"),
+            ("server-key", "server_key_password"),
+            ("client-keystore", "password"),
+            ("client-key", "password"),
+        ]
+    );
+    assert!(!config::render(&converted.answers).contains("server_ks_password"));
+}
+
+#[test]
+fn what_changes_is_said() {
+    let converted = convert(OLD).unwrap();
+    for words in [
+        "a device's common name is its own name",
+        "instead of 9,999",
+        "true JKS",
+        "files of mode 0600 under pki/secrets",
+        "EC on P-256",
+        "the .p12 takes the key password",
+        "without asking",
+        "which everybody knows: SERVER_KEYSTORE_PASSWORD, SERVER_KEY_PASSWORD, CLIENT_KEYSTORE_PASSWORD, CLIENT_KEY_PASSWORD",
+        "signed by CAs of your own",
+    ] {
+        assert!(says(&converted, words), "{words}");
+    }
+    assert!(!format!("{:?}", converted.findings).contains("server_ks_password"));
+    let directory = converted.findings.iter().find(|finding| finding.what.contains("without asking")).unwrap();
+    assert_eq!((directory.place.item.as_deref(), directory.place.line), (Some("SERVER_KEYSTORE_DIR"), Some(13)));
+}
+
+#[test]
+fn the_later_generations_keep_their_algorithms_and_names() {
+    let (config, converted) = configured(MIDDLE);
+    assert_eq!(
+        (shown(&config, "server.alg"), shown(&config, "client.alg")),
+        ("\"rsa-2048\"".into(), "\"rsa-4096\"".into())
+    );
+    assert_eq!(shown(&config, "server.san"), "[\"ip:127.0.0.1\"]");
+    assert!(!says(&converted, "EC on P-256"));
+    assert!(!says(&converted, "the .p12 takes the key password"), "the two are the same");
+    let (config, _) = configured(NEW);
+    assert_eq!(
+        (shown(&config, "server.alg"), shown(&config, "client.alg")),
+        ("\"ec-p256\"".into(), "\"ec-p384\"".into())
+    );
+    assert_eq!(shown(&config, "server.san"), "[\"dns:tb.example\", \"ip:127.0.0.1\"]");
+    assert_eq!(shown(&config, "server.prefix"), "\"server\"");
+    assert_eq!(shown(&config, "server.out"), "\"/etc/thingsboard/conf\"");
+}
+
+#[test]
+fn windows_newlines_and_byte_order_marks_change_nothing() {
+    let windows = format!("\u{feff}{}", OLD.replace('\n', "\r\n"));
+    let (config, converted) = configured(&windows);
+    let (expected, expected_converted) = configured(OLD);
+    assert_eq!(config.show(), expected.show());
+    assert_eq!(converted.secrets, expected_converted.secrets);
+}
+
+#[test]
+fn the_last_of_two_counts_and_unknown_variables_are_named() {
+    let (config, converted) = configured("CITY=A\nCITY=B\nDOMAIN_SUFIX=x\nJAVA_HOME=/opt\n");
+    assert_eq!(shown(&config, "subject.locality"), "\"B\"");
+    let again = &converted.findings[0];
+    assert!(again.what.contains("CITY") && again.place.line == Some(2), "{again:?}");
+    let unknown: Vec<_> = converted.findings.iter().filter(|finding| finding.code == Code::UnknownKey).collect();
+    assert_eq!(unknown.len(), 2);
+    assert_eq!((unknown[0].place.line, unknown[0].fix.as_deref()), (Some(3), Some("did you mean DOMAIN_SUFFIX?")));
+}
+
+#[test]
+fn an_empty_file_means_the_defaults_in_all_formats() {
+    let (config, converted) = configured("");
+    assert_eq!(config.server.name.value, None);
+    assert_eq!(config.server.formats.len(), 5);
+    assert_eq!(converted.secrets, []);
+    assert_eq!(config.server_keystore.password.value, None);
+}
+
+#[test]
+fn another_store_holds_the_secrets() {
+    let properties = parse("SERVER_KEY_PASSWORD=hunter22").unwrap();
+    let converted = properties.convert("keys", &Environment::default()).unwrap();
+    let (config, _) = config::parse(&config::render(&converted.answers)).unwrap();
+    let Some(SecretRef::File(path)) = &config.server_keystore.key_password.value else { panic!() };
+    assert_eq!(path.written(), Path::new("keys/secrets/server-key"));
+}
+
+#[test]
+fn a_wildcard_becomes_an_alternative_name() {
+    let (config, _) = configured("DOMAIN_SUFFIX=*.fleet.example\nSUBJECT_ALTERNATIVE_NAMES=DNS:a.example");
+    assert_eq!(shown(&config, "server.name"), "\"fleet.example\"");
+    assert_eq!(shown(&config, "server.san"), "[\"dns:*.fleet.example\", \"dns:a.example\"]");
+}
+
+#[test]
+fn commas_that_were_escaped_for_keytool_are_commas() {
+    let (config, _) = configured("ORGANIZATION=\"Widgets\\, Inc.\"\nORGANIZATIONAL_UNIT=A\\B");
+    assert_eq!(shown(&config, "subject.organization"), "\"Widgets, Inc.\"");
+    assert_eq!(shown(&config, "subject.organizational_units"), "[\"AB\"]", "a shell eats an unquoted backslash");
+}
+
+#[test]
+fn rsa_of_odd_sizes_becomes_the_next_that_there_is() {
+    for (bits, alg, said) in [
+        ("1024", "rsa-2048", true),
+        ("2048", "rsa-2048", false),
+        ("2049", "rsa-3072", true),
+        ("8192", "rsa-4096", true),
+    ] {
+        let (config, converted) = configured(&format!("SERVER_KEY_ALG=rsa\nSERVER_KEY_SIZE={bits}\n"));
+        assert_eq!(shown(&config, "server.alg"), format!("\"{alg}\""));
+        assert_eq!(says(&converted, "become keys of"), said, "{bits}");
+    }
+    // Since 3.3.2 the group stands there even with RSA.
+    let (config, _) = configured("CLIENT_KEY_ALG=RSA\nCLIENT_KEY_GROUP_NAME=secp256r1");
+    assert_eq!(shown(&config, "client.alg"), "\"rsa-2048\"");
+    let (config, _) = configured("CLIENT_KEY_ALG=EC\nCLIENT_KEY_SIZE=384");
+    assert_eq!(shown(&config, "client.alg"), "\"ec-p384\"");
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
+    for (line, code) in [
+        ("DOMAIN_SUFFIX=not a host!", Code::BadSan),
+        ("SUBJECT_ALTERNATIVE_NAMES=dns:a.example,oid:1.2.3", Code::BadSan),
+        ("TWO_LETTER_COUNTRY_CODE=USA", Code::CountryCode),
+        ("CITY=\"a\u{7}b\"", Code::NameAlphabet),
+        (&format!("ORGANIZATION={}", "x".repeat(65)), Code::NameTooLong),
+        ("SERVER_FILE_PREFIX=../x", Code::BadValue),
+        ("SERVER_KEY_ALIAS=\"a b\"", Code::BadValue),
+        ("SERVER_KEY_ALG=DSA", Code::UnknownAlgorithm),
+        ("SERVER_KEY_PASSWORD=hunt2", Code::PasswordTooShort),
+        ("SERVER_KEY_PASSWORD=", Code::PasswordTooShort),
+        ("CLIENT_KEYSTORE_PASSWORD=hunter2ä", Code::PasswordAlphabet),
+    ] {
+        let name = line.split('=').next().unwrap();
+        let error = convert(&format!("\n{line}")).unwrap_err();
+        assert_eq!(error.code(), code, "{line}: {error:?}");
+        assert_eq!(
+            (error.finding().place.item.as_deref(), error.finding().place.line),
+            (Some(name), Some(2)),
+            "{line}"
+        );
+        assert!(!format!("{error:?}").contains("hunt"), "{error:?}");
+    }
+    for (text, blamed) in [
+        ("SERVER_KEY_ALG=RSA\nSERVER_KEY_SIZE=big", "SERVER_KEY_SIZE"),
+        ("CLIENT_KEY_ALG=EC\nCLIENT_KEY_GROUP_NAME=brainpoolP256r1", "CLIENT_KEY_GROUP_NAME"),
+        ("CLIENT_KEY_ALG=EC\nCLIENT_KEY_SIZE=521", "CLIENT_KEY_SIZE"),
+        ("CLIENT_KEY_ALG=EC\nCLIENT_KEY_GROUP_NAME=ed25519", "CLIENT_KEY_GROUP_NAME"),
+    ] {
+        let error = convert(text).unwrap_err();
+        assert_eq!(
+            (error.finding().place.item.as_deref(), error.finding().place.line),
+            (Some(blamed), Some(2)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_host_without_a_name_cannot_expand_it() {
+    let error = parse(OLD).unwrap().convert("pki", &Environment::default()).unwrap_err();
+    assert_eq!((error.code(), error.finding().place.item.as_deref()), (Code::NeedsShell, Some("DOMAIN_SUFFIX")));
+}
+
+#[test]
+fn nothing_is_ever_run() {
+    for line in [
+        "CITY=$(touch /tmp/tbpki-was-here)",
+        "CITY=\"`touch /tmp/tbpki-was-here`\"",
+        "CITY=x; touch /tmp/tbpki-was-here",
+        "CITY=x\ntouch /tmp/tbpki-was-here",
+        "CITY=${x:=$(touch /tmp/tbpki-was-here)}",
+        "CITY=<(touch /tmp/tbpki-was-here)",
+    ] {
+        let error = convert(line).unwrap_err();
+        assert_eq!(error.code(), Code::NeedsShell, "{line}");
+        assert!(error.finding().place.line.is_some() && error.finding().fix.is_some());
+    }
+    assert!(!Path::new("/tmp/tbpki-was-here").exists());
+}
+
+#[test]
+fn a_file_is_read_with_its_name_in_every_message() {
+    use std::io::Write as _;
+    let environment = Environment::default().with_host_name("vm");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(OLD.as_bytes()).unwrap();
+    let converted = load(file.path(), "pki", &environment).unwrap();
+    assert!(converted.findings.iter().all(|finding| finding.place.file.as_deref() == Some(file.path())));
+    file.write_all(b"\n\xe4=x").unwrap();
+    let error = load(file.path(), "pki", &environment).unwrap_err();
+    assert_eq!((error.code(), error.finding().place.line), (Code::PropertiesSyntax, Some(21)));
+    file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
+    assert_eq!(load(file.path(), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
+    assert_eq!(load(Path::new("/no/such"), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>(), value in "[ -~\\t\r\nä]{0,40}") {
+        for name in ["DOMAIN_SUFFIX", "SUBJECT_ALTERNATIVE_NAMES", "ORGANIZATION", "SERVER_KEY_PASSWORD", "SERVER_KEY_SIZE", "X"] {
+            for text in [text.clone(), format!("{name}={value}"), format!("SERVER_KEY_ALG=RSA\n{name}={text}")] {
+                if let Ok(converted) = convert(&text) {
+                    prop_assert!(config::parse(&config::render(&converted.answers)).is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn single_quotes_keep_any_text_as_it_is(text in "[ -&(-~äß]{0,40}") {
+        let properties = parse(&format!("ORGANIZATION='{text}'")).unwrap();
+        let value = properties.variables["ORGANIZATION"].value.expand(None).unwrap();
+        prop_assert_eq!(value.as_str(), text);
+    }
+}
