@@ -58,10 +58,17 @@ impl fmt::Display for Place {
                 }
             }
         }
-        match (&self.file, &self.item) {
-            (Some(_), Some(item)) => write!(f, " ({item})"),
-            (None, Some(item)) => f.write_str(item),
-            _ => Ok(()),
+        // Text that came from no file still has lines.
+        if let (None, Some(line)) = (&self.file, self.line) {
+            write!(f, "line {line}")?;
+            if let Some(column) = self.column {
+                write!(f, ", column {column}")?;
+            }
+        }
+        match &self.item {
+            Some(item) if self.file.is_some() || self.line.is_some() => write!(f, " ({item})"),
+            Some(item) => f.write_str(item),
+            None => Ok(()),
         }
     }
 }
@@ -227,3 +234,18 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_shows_what_is_known_of_it() {
+        let finding = Finding::new(Code::BadValue, Severity::Note, "x");
+        assert_eq!(finding.clone().to_string(), "x");
+        assert_eq!(finding.clone().item("server.days").to_string(), "server.days: x");
+        assert_eq!(finding.clone().position(3, 8).item("server.days").to_string(), "line 3, column 8 (server.days): x");
+        assert_eq!(finding.clone().at("a.toml").position(3, 8).to_string(), "a.toml:3:8: x");
+        assert_eq!(finding.at("a.toml").item("server.days").to_string(), "a.toml (server.days): x");
+    }
+}

@@ -248,8 +248,8 @@ impl Reader<'_> {
                 }
             }
             Some('\'' | '"') if !in_quotes => Err(Trouble::shell(offset, "a $ stands in front of a quote")),
-            Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "variable")),
-            Some(c) if is_name_char(c) => Err(self.expression(offset, "variable")),
+            Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "a variable")),
+            Some(c) if is_name_char(c) => Err(self.expression(offset, "a variable")),
             _ => {
                 self.value.push('$');
                 Ok(())
@@ -258,7 +258,7 @@ impl Reader<'_> {
     }
 
     fn command(&self, offset: usize) -> Trouble {
-        self.expression(offset, "output of a command")
+        self.expression(offset, "the output of a command")
     }
 
     /// The error for something that only a shell can work out.
@@ -272,8 +272,8 @@ impl Reader<'_> {
         };
         let expression = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
         let what = match self.show {
-            true => format!("{} is the {kind}", quote(expression)),
-            false => format!("a part of the value is the {kind}"),
+            true => format!("{} is {kind}", quote(expression)),
+            false => format!("a part of the value is {kind}"),
         };
         let fix =
             Some("write the value that it gives, or put single quotes around the value if it is meant as it stands");
