@@ -1,1 +1,65 @@
-//! file
+//! Files on disk: the one place of the workspace that reads and writes them.
+//!
+//! Reading ([`read`], [`read_secret`], [`read_text`]) is bounded and never waits for a pipe that nobody
+//! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
+//! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
+//! of the store.
+//!
+//! # How a set is written
+//!
+//! Everything is first written into a hidden directory `.tbpki-staged-XXXXXXXX` (0700) of the directory that
+//! the set is for, synchronised and read back. What follows is moves by `rename`, each atomic by itself:
+//!
+//! - a directory that is not there yet moves into place as a whole, and so does a single file: nothing more
+//!   is needed;
+//! - otherwise a journal that lists the moves is staged too, and the staging directory is renamed to
+//!   `.tbpki-commit-XXXXXXXX`. That is the point of no return: the moves follow in the order in which the
+//!   files were added, so that a certificate comes right behind its key. If one fails, all are undone; if
+//!   the process is killed, the next one to use the directory ([`recover`]) finishes them.
+//!
+//! Staging directories of dead processes are told by their locks, which the kernel releases, and are removed.
+//! Journals are believed only if they are ours: owned by the effective user, in a directory that nobody else
+//! may enter. Nothing that is written goes through a symbolic link: a link that stands where a file is to be
+//! replaced is itself replaced, and what it points to is left alone.
+
+mod base;
+mod commit;
+mod fault;
+mod journal;
+mod lock;
+mod moves;
+mod name;
+mod output;
+mod owner;
+mod plan;
+mod read;
+mod recover;
+mod remove;
+mod set;
+mod staging;
+
+pub use lock::Lock;
+pub use output::Output;
+pub use owner::Ownership;
+pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text};
+pub use recover::{Recovery, recover};
+pub use remove::remove;
+pub use set::{FileSet, Outcome, Written, create_dir};
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Its owner alone (0600): keys, keystores, passwords and what holds them.
+    Private,
+    /// Everybody (0644).
+    Public,
+}
+
+impl Mode {
+    fn bits(self) -> rustix::fs::Mode {
+        rustix::fs::Mode::from_raw_mode(match self {
+            Mode::Private => 0o600,
+            Mode::Public => 0o644,
+        })
+    }
+}

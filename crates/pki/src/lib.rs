@@ -14,6 +14,7 @@ pub mod credentials_id;
 pub mod crl;
 pub mod csr;
 pub mod device_name;
+pub mod digest;
 pub mod error;
 pub mod file;
 mod hex;

@@ -1,0 +1,94 @@
+//! A directory that files are written to, opened once so that nobody can swap it for another meanwhile.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{self as sys, AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::fault;
+use crate::code::Code;
+use crate::error::Result;
+
+/// How long to wait for another process that moves files in the same directory: such moves take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What every directory is opened with.
+pub(super) const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).union(OFlags::RDONLY);
+
+/// An open directory.
+pub(super) struct Base {
+    pub(super) fd: OwnedFd,
+    pub(super) path: PathBuf,
+    locked: bool,
+}
+
+impl Base {
+    /// Opens the directory, `None` where there is nothing of that name.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match sys::open(path, DIRECTORY, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path: path.to_path_buf(), locked: false })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(fault::writing(path, errno)),
+        }
+    }
+
+    /// Keeps other processes from moving files in this directory until the value is dropped.
+    pub(super) fn lock(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.locked {
+            match sys::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => self.locked = true,
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Code::StoreLocked
+                        .error("another process has been writing to this directory for too long")
+                        .at(&self.path)
+                        .fix("wait until it has finished, or end it"));
+                }
+                Err(errno) => return Err(fault::writing(&self.path, errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The full path of what is called `name` in here, for messages.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        match name {
+            "" => self.path.clone(),
+            name if self.path == Path::new(".") => PathBuf::from(name),
+            name => self.path.join(name),
+        }
+    }
+
+    /// Opens a directory below this one (empty: this one again), `None` where it is missing. Symbolic links
+    /// are not followed: the directory may be writable by people who should not choose where keys go.
+    pub(super) fn dir(&self, name: &str) -> Result<Option<OwnedFd>> {
+        let mut at =
+            sys::openat(&self.fd, ".", DIRECTORY, Mode::empty()).map_err(|errno| fault::writing(&self.path, errno))?;
+        for part in name.split('/').filter(|part| !part.is_empty()) {
+            at = match sys::openat(&at, part, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => return Ok(None),
+                Err(errno) => return Err(fault::writing(&self.path_of(name), errno)),
+            };
+        }
+        Ok(Some(at))
+    }
+
+    /// Like [`dir`](Self::dir) for one that has been there a moment ago.
+    pub(super) fn existing_dir(&self, name: &str) -> Result<OwnedFd> {
+        self.dir(name)?.ok_or_else(|| fault::writing(&self.path_of(name), Errno::NOENT))
+    }
+
+    /// Whether we may make files in the directory `name`, as far as can be told without trying.
+    pub(super) fn writable(&self, name: &str) -> Result<()> {
+        let dir = self.existing_dir(name)?;
+        let access = sys::Access::WRITE_OK | sys::Access::EXEC_OK;
+        sys::accessat(&dir, ".", access, AtFlags::EACCESS).map_err(|errno| fault::writing(&self.path_of(name), errno))
+    }
+}

@@ -1,0 +1,29 @@
+//! What the system's error numbers mean to whoever waits for a file.
+
+use std::io;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use crate::code::Code;
+use crate::error::Error;
+
+/// An error from a system call that was to change something at `path`.
+pub(super) fn writing(path: &Path, errno: Errno) -> Error {
+    let error = match errno {
+        Errno::NOSPC | Errno::DQUOT => Code::DiskFull
+            .error("there is no room left to write this")
+            .fix("make room and run the same command once more"),
+        Errno::NOTDIR => Code::NotADirectory.error("this is not a directory"),
+        Errno::XDEV => Code::FileUnwritable
+            .error("a directory on the way to this is on another file system")
+            .fix("keep the whole store on one file system: only there does a rename replace a file in one step"),
+        _ => Code::FileUnwritable.error("this cannot be written"),
+    };
+    error.at(path).because(io::Error::from(errno))
+}
+
+/// An error from a system call that was to read `path`.
+pub(super) fn reading(path: &Path, errno: Errno) -> Error {
+    Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno))
+}

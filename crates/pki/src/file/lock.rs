@@ -1,0 +1,164 @@
+//! One writer at a time.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{self as sys, FlockOperation, OFlags};
+use rustix::io::{self, Errno};
+use rustix::system;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Mode, fault, staging};
+use crate::code::Code;
+use crate::error::{Error, Result};
+
+/// What the lock file is called.
+const NAME: &str = ".lock";
+/// A holder's description is never longer.
+const LIMIT: usize = 4096;
+
+/// A lock on a directory, held as long as this value lives.
+///
+/// It is the kernel's lock on the file `.lock` in there, so it ends with its process however that ends: what
+/// stands in the file only tells others who holds it. The file itself stays.
+#[derive(Debug)]
+pub struct Lock {
+    file: OwnedFd,
+}
+
+/// Who holds a lock.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    verb: String,
+    since: String,
+}
+
+impl Lock {
+    /// Takes the lock of `dir` for `verb`, and waits for it at most as long as `wait`.
+    ///
+    /// # Errors
+    /// [`Code::StoreLocked`] naming the holder, [`Code::StoreMissing`] when there is no such directory,
+    /// [`Code::FileUnwritable`].
+    pub fn acquire(dir: impl AsRef<Path>, verb: &str, wait: Duration) -> Result<Self> {
+        let path = dir.as_ref().join(NAME);
+        let failed = |errno| match errno {
+            Errno::NOENT => Code::StoreMissing.error("there is no such directory").at(dir.as_ref()),
+            errno => fault::writing(&path, errno),
+        };
+        let deadline = Instant::now() + wait;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = sys::open(&path, flags, Mode::Private.bits()).map_err(failed)?;
+        loop {
+            match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+                Err(Errno::WOULDBLOCK) => return Err(held(&file, &path)),
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        sys::fchmod(&file, Mode::Private.bits()).map_err(failed)?;
+        let text = Holder::this(verb).to_text()?;
+        // Shortened last, so that nobody finds the file empty.
+        io::pwrite(&file, text.as_bytes(), 0).map_err(failed)?;
+        sys::ftruncate(&file, text.len() as u64).map_err(failed)?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The lock goes with the file descriptor; the name only would mislead.
+        let _ = sys::ftruncate(&self.file, 0);
+    }
+}
+
+impl Holder {
+    fn this(verb: &str) -> Self {
+        Self {
+            pid: process::id(),
+            host: system::uname().nodename().to_string_lossy().into_owned(),
+            verb: verb.to_owned(),
+            since: OffsetDateTime::now_utc()
+                .replace_nanosecond(0)
+                .ok()
+                .and_then(|now| now.format(&Rfc3339).ok())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn to_text(&self) -> Result<String> {
+        let text = serde_json::to_string(self);
+        text.map(|text| text + "\n").map_err(|error| Code::Internal.error("a lock cannot be described").because(error))
+    }
+}
+
+fn held(file: &OwnedFd, path: &Path) -> Error {
+    let size = sys::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok()).unwrap_or(0);
+    let text = staging::contents(file, size.min(LIMIT)).ok().flatten().unwrap_or_default();
+    let error = match serde_json::from_slice::<Holder>(&text) {
+        Ok(holder) => Code::StoreLocked.error(format!(
+            "`tbpki {}` (process {} on {}, since {}) is writing here",
+            holder.verb, holder.pid, holder.host, holder.since
+        )),
+        Err(_) => Code::StoreLocked.error("another tbpki is writing here"),
+    };
+    error.at(path.parent().map_or_else(PathBuf::new, Path::to_path_buf)).fix("wait until it has finished, or end it")
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the lock file behind our back")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn the_second_writer_is_told_who_the_first_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        let error = Lock::acquire(dir.path(), "server", Duration::from_millis(30)).unwrap_err();
+        assert_eq!(error.code(), Code::StoreLocked);
+        let text = error.to_string();
+        assert!(text.contains("`tbpki client`") && text.contains(&format!("process {}", process::id())), "{text}");
+        assert_eq!(fs::metadata(dir.path().join(".lock")).unwrap().mode() & 0o777, 0o600);
+        drop(first);
+        Lock::acquire(dir.path(), "server", Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_lock_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::acquire(dir.path(), "init", Duration::ZERO).unwrap();
+        let other = dir.path().to_path_buf();
+        let waiting = thread::spawn(move || Lock::acquire(other, "client", Duration::from_secs(60)).map(drop));
+        thread::sleep(Duration::from_millis(50));
+        drop(first);
+        waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_process_left_in_the_file_does_not_matter() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".lock"), "{\"pid\":1,".repeat(1000)).unwrap();
+        let lock = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        let holder: Holder = serde_json::from_str(&fs::read_to_string(dir.path().join(".lock")).unwrap()).unwrap();
+        assert_eq!((holder.pid, holder.verb.as_str()), (process::id(), "client"));
+        drop(lock);
+    }
+
+    #[test]
+    fn without_a_store_there_is_nothing_to_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Lock::acquire(dir.path().join("pki"), "client", Duration::ZERO).unwrap_err();
+        assert_eq!(error.code(), Code::StoreMissing);
+    }
+}

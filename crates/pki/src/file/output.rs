@@ -1,0 +1,104 @@
+//! One file that the user names, or standard output.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self as sys, FileType, OFlags};
+use zeroize::Zeroizing;
+
+use super::{FileSet, Mode, Outcome, fault};
+use crate::code::Code;
+use crate::error::Result;
+
+/// Where the single output of a verb goes: `--out FILE` or `--out -`.
+///
+/// Nothing is opened before there is something to write, so a verb that fails leaves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    to: To,
+    mode: Mode,
+    old_suffix: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum To {
+    Stdout,
+    File(PathBuf),
+}
+
+impl Output {
+    /// An output to a path, or with `-` to standard output.
+    pub fn new(path: impl Into<PathBuf>, mode: Mode) -> Self {
+        let path = path.into();
+        Self { to: if path == Path::new("-") { To::Stdout } else { To::File(path) }, mode, old_suffix: None }
+    }
+
+    /// Lets a file that is there be replaced, and keeps it as `FILE.old_suffix`.
+    #[must_use]
+    pub fn replacing(mut self, old_suffix: impl Into<String>) -> Self {
+        self.old_suffix = Some(old_suffix.into());
+        self
+    }
+
+    /// Whether this is standard output.
+    pub fn is_stdout(&self) -> bool {
+        self.to == To::Stdout
+    }
+
+    /// Finds what would stop [`write`](Self::write), as far as that can be told without writing.
+    ///
+    /// # Errors
+    /// Those of [`FileSet::check`].
+    pub fn check(&self, bytes: &[u8]) -> Result<Outcome> {
+        match &self.to {
+            To::File(path) if !is_stream(path) => outcome(self.set(path, bytes)?.check()?),
+            _ => Ok(Outcome::Written),
+        }
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// Those of [`FileSet::commit`].
+    pub fn write(&self, bytes: &[u8]) -> Result<Outcome> {
+        let failed = |error: io::Error| Code::FileUnwritable.error("this cannot be written").because(error);
+        match &self.to {
+            To::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| failed(error).at("-"))?;
+                Ok(Outcome::Written)
+            }
+            // A pipe, a terminal, /dev/null: written to, never replaced.
+            To::File(path) if is_stream(path) => {
+                let fd = sys::open(path, OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY, sys::Mode::empty());
+                let mut file = File::from(fd.map_err(|errno| fault::writing(path, errno))?);
+                file.write_all(bytes).map_err(|error| failed(error).at(path))?;
+                Ok(Outcome::Written)
+            }
+            To::File(path) => outcome(self.set(path, bytes)?.commit()?),
+        }
+    }
+
+    fn set(&self, path: &Path, bytes: &[u8]) -> Result<FileSet> {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| Code::FileUnwritable.error("this is not the name of a file").at(path))?;
+        let mut set = FileSet::new(path.parent().unwrap_or(Path::new("")));
+        set.old_suffix.clone_from(&self.old_suffix);
+        set.add(name, Zeroizing::new(bytes.to_vec()), self.mode)?;
+        Ok(set)
+    }
+}
+
+fn outcome(written: Vec<super::Written>) -> Result<Outcome> {
+    let first = written.into_iter().next().map(|written| written.outcome);
+    first.ok_or_else(|| Code::Internal.error("a file was written and not reported"))
+}
+
+fn is_stream(path: &Path) -> bool {
+    sys::stat(path).is_ok_and(|stat| {
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::CharacterDevice | FileType::Socket)
+    })
+}

@@ -1,0 +1,158 @@
+//! What a set of files means for the directory as it is now.
+
+use rustix::fs::{self as sys, AtFlags, FileType, OFlags};
+use rustix::io::Errno;
+
+use super::base::Base;
+use super::journal::{Journal, Move};
+use super::name::Name;
+use super::owner::Owner;
+use super::set::{FileSet, New, Outcome, Written};
+use super::{fault, staging};
+use crate::code::Code;
+use crate::error::Result;
+
+/// How many kept versions of one file with the same suffix there may be.
+const KEPT: usize = 99;
+
+/// The moves that a set takes, and what it will report.
+pub(super) struct Plan<'a> {
+    pub(super) moves: Vec<Move>,
+    pub(super) files: Vec<Planned<'a>>,
+    pub(super) owner: Owner,
+    pub(super) report: Vec<Written>,
+}
+
+/// A file that has to be written.
+pub(super) struct Planned<'a> {
+    pub(super) new: &'a New,
+    /// Its place, seen from the base.
+    pub(super) target: Name,
+    /// The path at which it is staged: that of its move, or below that where a whole directory moves.
+    pub(super) staged: Name,
+}
+
+/// What stands where a file is to go.
+enum Found {
+    Nothing,
+    Same,
+    Other,
+}
+
+impl<'a> Plan<'a> {
+    /// Plans for `base`; the names of the set are relative to the directory `outer` in it, if given, which is
+    /// missing.
+    pub(super) fn new(base: &Base, set: &'a FileSet, outer: Option<&str>) -> Result<Self> {
+        let mut plan =
+            Self { moves: Vec::new(), files: Vec::new(), owner: set.ownership.resolve(base)?, report: Vec::new() };
+        let mut in_the_way = Vec::new();
+        for new in &set.files {
+            let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
+            let outcome = match (find(base, &target, new)?, &set.old_suffix) {
+                (Found::Same, _) => Outcome::Unchanged,
+                (Found::Nothing, _) => {
+                    plan.put(base, new, &target, None)?;
+                    Outcome::Written
+                }
+                (Found::Other, Some(suffix)) => {
+                    let keep = free_name(base, &target, suffix)?;
+                    plan.put(base, new, &target, Some(keep.clone()))?;
+                    Outcome::Replaced(base.path_of(keep.as_str()))
+                }
+                (Found::Other, None) => {
+                    in_the_way.push(target.last().to_owned());
+                    continue;
+                }
+            };
+            plan.report.push(Written { path: base.path_of(target.as_str()), outcome });
+        }
+        if in_the_way.is_empty() {
+            return Ok(plan);
+        }
+        let what = match in_the_way.as_slice() {
+            [one] => format!("{one} is there already, with other contents"),
+            more => format!("{} are there already, with other contents", more.join(", ")),
+        };
+        Err(Code::TargetExists.error(what).at(outer.map_or_else(|| base.path.clone(), |dir| base.path_of(dir))))
+    }
+
+    /// Whether nobody could see anything but all of it or nothing, without a journal and without a lock.
+    pub(super) fn is_one_new_directory(&self) -> bool {
+        matches!((self.moves.as_slice(), self.files.first()),
+            ([step], Some(first)) if !step.replaces && first.target != step.to)
+    }
+
+    /// Whether we may make files where they will be made.
+    pub(super) fn writable(&self, base: &Base) -> Result<()> {
+        if !self.moves.is_empty() {
+            base.writable("")?;
+        }
+        self.moves.iter().try_for_each(|step| base.writable(step.to.dir()))
+    }
+
+    /// Adds a file to the move that brings its place into being: its own, or that of the outermost directory
+    /// that is missing.
+    fn put(&mut self, base: &Base, new: &'a New, target: &Name, keep: Option<Name>) -> Result<()> {
+        let mut place = target.clone();
+        for dir in target.ancestors() {
+            if base.dir(dir)?.is_none() {
+                place = Name::new(dir)?;
+                break;
+            }
+        }
+        let index = self.moves.iter().position(|step| step.to == place).unwrap_or_else(|| {
+            self.moves.push(Move { to: place.clone(), replaces: keep.is_some(), keep });
+            self.moves.len() - 1
+        });
+        let inner = target.as_str().get(place.as_str().len()..).unwrap_or_default();
+        let staged = Name::new(format!("{}{inner}", Journal::staged(index)))?;
+        self.files.push(Planned { new, target: target.clone(), staged });
+        Ok(())
+    }
+}
+
+/// Looks at what stands in a file's place. A symbolic link is never the same: what it leads to is not ours.
+fn find(base: &Base, target: &Name, new: &New) -> Result<Found> {
+    let path = base.path_of(target.as_str());
+    let Some(dir) = base.dir(target.dir())? else { return Ok(Found::Nothing) };
+    let kind = match sys::statat(&dir, target.last(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+        Err(Errno::NOENT) => return Ok(Found::Nothing),
+        Err(errno) => return Err(fault::writing(&path, errno)),
+    };
+    match kind {
+        FileType::RegularFile => {}
+        FileType::Symlink => return Ok(Found::Other),
+        FileType::Directory => return Err(Code::FileUnwritable.error("there is a directory of this name").at(path)),
+        _ => return Err(Code::FileUnwritable.error("this is a device or a pipe, not a file").at(path)),
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = match sys::openat(&dir, target.last(), flags, sys::Mode::empty()) {
+        Ok(fd) => fd,
+        // Not ours to read, so not what we would have written.
+        Err(Errno::ACCESS) => return Ok(Found::Other),
+        Err(errno) => return Err(fault::reading(&path, errno)),
+    };
+    let found = staging::contents(&fd, new.bytes.len()).map_err(|errno| fault::reading(&path, errno))?;
+    Ok(if found.is_some_and(|found| *found == *new.bytes) { Found::Same } else { Found::Other })
+}
+
+/// A name beside `target` for what is replaced there.
+fn free_name(base: &Base, target: &Name, suffix: &str) -> Result<Name> {
+    let dir = base.existing_dir(target.dir())?;
+    for count in 1..=KEPT {
+        let name = match count {
+            1 => target.with_suffix(suffix)?,
+            _ => target.with_suffix(&format!("{suffix}-{count}"))?,
+        };
+        match sys::statat(&dir, name.last(), AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(name),
+            Ok(_) => {}
+            Err(errno) => return Err(fault::writing(&base.path_of(name.as_str()), errno)),
+        }
+    }
+    Err(Code::TargetExists
+        .error("too many replaced versions of this file are kept")
+        .at(base.path_of(target.as_str()))
+        .fix("move the old ones away"))
+}

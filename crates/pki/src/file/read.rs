@@ -1,0 +1,235 @@
+//! Reading, with a limit on what is taken in.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::fs::{self as sys, FileType, OFlags};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::fault;
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+
+/// Reads a file of at most `limit` bytes.
+///
+/// Files and pipes that somebody writes to (`<(command)` of a shell) are read; directories, devices, and
+/// pipes without a writer are refused rather than waited for.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>> {
+    // Only secrets have to be wiped; these bytes are handed over as they are.
+    read_secret(path, limit).map(|mut bytes| std::mem::take(&mut *bytes))
+}
+
+/// Reads a file of at most `limit` bytes that holds a secret: every buffer is wiped after use.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn read_secret(path: impl AsRef<Path>, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    let path = path.as_ref();
+    let file = open(path)?;
+    let stat = sys::fstat(&file).map_err(|errno| fault::reading(path, errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {
+            let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+            if size > limit {
+                return Err(too_large(limit).at(path));
+            }
+            take(&file, size, limit).map_err(|error| error.at(path))
+        }
+        FileType::Fifo => {
+            let mut first = Zeroizing::new(vec![0; limit.min(4096)]);
+            let got = match (&file).read(&mut first) {
+                Ok(0) => return Err(unfit("nobody writes to this pipe").at(path)),
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(unfit("this cannot be read").because(error).at(path)),
+            };
+            sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
+            first.truncate(got);
+            take((&*first).chain(&file), limit.min(4096), limit).map_err(|error| error.at(path))
+        }
+        FileType::Directory => Err(unfit("this is a directory, not a file").at(path)),
+        _ => Err(unfit("this is a device, not a file").at(path)),
+    }
+}
+
+/// Reads a text of at most `limit` bytes.
+///
+/// # Errors
+/// [`Code::FileUnreadable`], also when it is not UTF-8.
+pub fn read_text(path: impl AsRef<Path>, limit: usize) -> Result<String> {
+    let path = path.as_ref();
+    String::from_utf8(read(path, limit)?).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
+        unfit("this is not UTF-8 text")
+            .at(path)
+            .because(format!("line {line} holds bytes of another encoding"))
+            .fix("save the file as UTF-8")
+    })
+}
+
+/// Reads a file of at most `limit` bytes, `None` where there is none.
+///
+/// # Errors
+/// [`Code::FileUnreadable`] when it is there and cannot be read.
+pub fn read_optional(path: impl AsRef<Path>, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let path = path.as_ref();
+    match sys::stat(path) {
+        Err(Errno::NOENT) => Ok(None),
+        _ => read_secret(path, limit).map(Some),
+    }
+}
+
+/// Reads at most `limit` bytes of standard input, for arguments in which `-` stands for it.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn read_stdin(limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    take(io::stdin().lock(), 4096, limit).map_err(|error| error.at("-"))
+}
+
+/// A warning where others than the owner may read a file that should be private. Says nothing about a file
+/// that is not there.
+pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
+    let path = path.as_ref();
+    let stat = sys::stat(path).ok()?;
+    let mode = stat.st_mode & 0o777;
+    (mode & 0o044 != 0).then(|| {
+        Code::LoosePermissions
+            .warning(format!("others may read this private file (mode {mode:04o})"))
+            .at(path)
+            .fix(format!("chmod 600 {}", path.display()))
+    })
+}
+
+/// Opens without waiting: neither for the writer of a pipe nor for a terminal to become ours.
+fn open(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    sys::open(path, flags, sys::Mode::empty()).map(File::from).map_err(|errno| fault::reading(path, errno))
+}
+
+/// Everything that `source` gives. A buffer that becomes too small is copied and wiped, which a growing
+/// vector would not do.
+fn take(mut source: impl Read, expected: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; expected.saturating_add(1)]);
+    let mut filled = 0;
+    loop {
+        if filled == bytes.len() {
+            let mut larger = Zeroizing::new(vec![0; bytes.len().saturating_mul(2).min(limit.saturating_add(1))]);
+            if larger.len() <= filled {
+                return Err(too_large(limit));
+            }
+            for (to, from) in larger.iter_mut().zip(bytes.iter()) {
+                *to = *from;
+            }
+            bytes = larger;
+        }
+        match source.read(bytes.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(got) => filled += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unfit("this cannot be read").because(error)),
+        }
+    }
+    if filled > limit {
+        return Err(too_large(limit));
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+fn unfit(what: &str) -> Error {
+    Code::FileUnreadable.error(what)
+}
+
+fn too_large(limit: usize) -> Error {
+    unfit("this is larger than anything of its kind").because(format!("at most {limit} bytes are read"))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test prepares what is read behind our back")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        assert_eq!(*read_secret(&path, 6).unwrap(), b"12345");
+        assert_eq!(read(&path, 4).unwrap_err().code(), Code::FileUnreadable);
+        // Files of which the system does not say the size are limited all the same.
+        assert!(read("/proc/self/status", 16).is_err());
+        assert!(read("/proc/self/status", 1 << 20).unwrap().starts_with(b"Name:"));
+    }
+
+    #[test]
+    fn what_is_missing_or_no_file_is_refused_with_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing");
+        let error = read(&missing, 9).unwrap_err();
+        assert_eq!(error.code(), Code::FileUnreadable);
+        assert_eq!(error.finding().place.file.as_deref(), Some(missing.as_path()));
+        assert!(error.to_string().contains("No such file"), "{error}");
+        assert!(read_optional(&missing, 9).unwrap().is_none());
+        assert!(read(dir.path(), 9).unwrap_err().to_string().contains("directory"));
+        assert!(read("/dev/zero", 9).unwrap_err().to_string().contains("device"));
+    }
+
+    #[test]
+    fn a_pipe_is_read_when_somebody_writes_and_not_waited_for_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(read(&path, 100_000).unwrap_err().to_string().contains("nobody writes"));
+
+        let long = "x".repeat(70_000);
+        let writer = {
+            let (path, long) = (path.clone(), long.clone());
+            thread::spawn(move || {
+                let mut pipe = fs::OpenOptions::new().write(true).open(path).unwrap();
+                io::Write::write_all(&mut pipe, long.as_bytes()).unwrap();
+            })
+        };
+        // The writer's open waits for a reader, and a reader that comes first is told that nobody writes.
+        let text = loop {
+            match read(&path, 100_000) {
+                Ok(text) => break text,
+                Err(_) => thread::yield_now(),
+            }
+        };
+        assert_eq!(text, long.as_bytes());
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn other_encodings_are_told_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, b"a = 1\nb = \"\xe4\"\n").unwrap();
+        assert!(read_text(&path, 99).unwrap_err().to_string().contains("line 2"));
+    }
+
+    #[test]
+    fn a_mode_that_lets_others_read_is_a_warning() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pem");
+        assert!(loose_permissions(&path).is_none());
+        for (mode, loose) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)] {
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(loose_permissions(&path).is_some(), loose, "{mode:o}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Removing what is ours.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use rustix::fs::{self as sys, AtFlags, Dir, RenameFlags};
+use rustix::io::Errno;
+
+use super::base::Base;
+use super::name::Name;
+use super::staging::{self, Staging};
+use super::{fault, recover};
+use crate::error::Result;
+
+/// Directories of ours are never nested deeper.
+const DEPTH: usize = 16;
+
+/// Removes the file or the directory with all that is in it that is called `name` below `dir`, in one step:
+/// killed at any time, it is there as a whole or gone. `false` where it was not there. A symbolic link is
+/// removed, not followed.
+///
+/// # Errors
+/// [`Code::FileUnwritable`](crate::Code::FileUnwritable), [`Code::NotADirectory`](crate::Code::NotADirectory).
+pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
+    let name = Name::new(name)?;
+    let Some(mut base) = Base::open(dir.as_ref())? else { return Ok(false) };
+    base.lock()?;
+    recover::settle(&mut base)?;
+    let Some(parent) = base.dir(name.dir())? else { return Ok(false) };
+    match sys::statat(&parent, name.last(), AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(false),
+        other => other.map_err(|errno| fault::writing(&base.path_of(name.as_str()), errno))?,
+    };
+    let failed = |errno| fault::writing(&base.path_of(name.as_str()), errno);
+    let staging = Staging::create(&base)?;
+    sys::renameat_with(&parent, name.last(), staging.fd(), "removed", RenameFlags::empty()).map_err(failed)?;
+    sys::fsync(&parent).map_err(failed)?;
+    tree(staging.fd(), "removed").map_err(failed)?;
+    Ok(true)
+}
+
+/// Removes a directory with all that is in it, or a file.
+pub(super) fn tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    match sys::unlinkat(parent, name, AtFlags::empty()) {
+        // Linux says ISDIR, POSIX says PERM.
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        other => return other,
+    }
+    // An empty one may go without being opened, which its mode could forbid.
+    match sys::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        other => return other,
+    }
+    let fd = staging::open_dir(parent, name)?;
+    empty(fd.as_fd(), DEPTH)?;
+    sys::unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+fn empty(dir: BorrowedFd<'_>, depth: usize) -> Result<(), Errno> {
+    for name in names(dir)? {
+        let name: &CStr = &name;
+        match sys::unlinkat(dir, name, AtFlags::empty()) {
+            Err(Errno::ISDIR | Errno::PERM) => {
+                let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
+                let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
+                if let Ok(inner) = staging::open_dir(dir, text) {
+                    empty(inner.as_fd(), depth)?;
+                }
+                sys::unlinkat(dir, name, AtFlags::REMOVEDIR)?;
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// The names in a directory.
+pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    Ok(names)
+}

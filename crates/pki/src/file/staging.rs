@@ -1,0 +1,207 @@
+//! The hidden directory in which files wait until all of them are safe on disk.
+
+use std::fs::File;
+use std::io::Write;
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{self as sys, Advice, AtFlags, FlockOperation, OFlags};
+use rustix::io::Errno;
+use rustix::process;
+use zeroize::Zeroizing;
+
+use super::base::{Base, DIRECTORY};
+use super::name::{COMMITTED, STAGED};
+use super::owner::Owner;
+use super::{Mode, fault, remove};
+use crate::code::Code;
+use crate::digest;
+use crate::error::Result;
+
+/// How many names are tried before the directory is given up as hostile.
+const ATTEMPTS: usize = 16;
+
+/// A staging directory, locked as long as this value lives and removed with all that is left in it.
+pub(super) struct Staging<'a> {
+    base: &'a Base,
+    fd: OwnedFd,
+    name: String,
+    abandoned: bool,
+}
+
+impl<'a> Staging<'a> {
+    /// Makes a staging directory (0700) and locks it.
+    pub(super) fn create(base: &'a Base) -> Result<Self> {
+        let failed = |errno| fault::writing(&base.path, errno);
+        for _ in 0..ATTEMPTS {
+            let name = format!("{STAGED}{}", random_suffix()?);
+            match make_dir(&base.fd, &name) {
+                Ok(fd) if lock(base, &name, &fd).map_err(failed)? => {
+                    return Ok(Self { base, fd, name, abandoned: false });
+                }
+                // Another process took it for a leftover before it was locked, and removes it.
+                Ok(_) | Err(Errno::NOENT | Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Err(Code::FileUnwritable.error("no staging directory can be made: something keeps removing it").at(&base.path))
+    }
+
+    /// A staging directory that was found and locked.
+    pub(super) fn adopt(base: &'a Base, name: String, fd: OwnedFd) -> Self {
+        Self { base, fd, name, abandoned: false }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Makes the journal in it count: from here on the moves will be made, by us or by the next process.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        self.rename(STAGED, COMMITTED)
+    }
+
+    /// Takes that back, after all moves have been undone.
+    pub(super) fn uncommit(&mut self) -> Result<()> {
+        self.rename(COMMITTED, STAGED)
+    }
+
+    /// Leaves it where it is, for the next process to finish.
+    pub(super) fn abandon(mut self) {
+        self.abandoned = true;
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<()> {
+        let name = format!("{to}{}", self.name.strip_prefix(from).unwrap_or_default());
+        sys::renameat(&self.base.fd, &self.name, &self.base.fd, &name)
+            .map_err(|errno| fault::writing(&self.base.path, errno))?;
+        self.name = name;
+        sys::fsync(&self.base.fd).map_err(|errno| fault::writing(&self.base.path, errno))
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if !mem::take(&mut self.abandoned) {
+            // What cannot be removed now is swept away by the next process to write here.
+            let _ = remove::tree(self.base.fd.as_fd(), &self.name);
+        }
+    }
+}
+
+/// Makes a directory that only we may enter and opens it, whatever the umask is.
+pub(super) fn make_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    sys::mkdirat(&parent, name, sys::Mode::RWXU)?;
+    let fd = open_dir(&parent, name)?;
+    let stat = sys::fstat(&fd)?;
+    if stat.st_uid != process::geteuid().as_raw() {
+        return Err(Errno::PERM);
+    }
+    if stat.st_mode & 0o777 != 0o700 {
+        sys::fchmod(&fd, sys::Mode::RWXU)?;
+    }
+    Ok(fd)
+}
+
+/// Opens a directory of ours, even one from which a umask has taken our own permissions.
+pub(super) fn open_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    match sys::openat(&parent, name, DIRECTORY | OFlags::NOFOLLOW, sys::Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            sys::chmodat(&parent, name, sys::Mode::RWXU, AtFlags::empty())?;
+            sys::openat(&parent, name, DIRECTORY | OFlags::NOFOLLOW, sys::Mode::empty())
+        }
+        other => other,
+    }
+}
+
+/// Locks a staging directory; `false` where somebody else has it or it is no longer there under its name.
+pub(super) fn lock(base: &Base, name: &str, fd: &OwnedFd) -> Result<bool, Errno> {
+    match sys::flock(fd, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => return Ok(false),
+        other => other?,
+    }
+    let ours = sys::fstat(fd)?;
+    match sys::statat(&base.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A file that has been written and is on its way to the disk.
+pub(super) struct Unsynced<'a> {
+    fd: OwnedFd,
+    bytes: &'a [u8],
+    target: &'a Path,
+}
+
+/// Writes a new file. It is its owner's alone until it is complete; `target` is named in errors.
+pub(super) fn write<'a>(
+    dir: impl AsFd,
+    name: &str,
+    bytes: &'a [u8],
+    mode: Mode,
+    owner: Owner,
+    target: &'a Path,
+) -> Result<Unsynced<'a>> {
+    let failed = |errno| fault::writing(target, errno);
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = sys::openat(dir, name, flags, Mode::Private.bits()).map_err(failed)?;
+    let mut file = File::from(fd);
+    file.write_all(bytes).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    give(&file, owner, target)?;
+    sys::fchmod(&file, mode.bits()).map_err(failed)?;
+    // Starts writing to the disk: by the time the files are synchronised one by one, most of it is done.
+    // Advice may be ignored, so its failure means nothing.
+    let _ = sys::fadvise(&file, 0, None, Advice::DontNeed);
+    Ok(Unsynced { fd: file.into(), bytes, target })
+}
+
+/// Gives a file or directory of ours to its owner.
+pub(super) fn give(fd: impl AsFd, owner: Owner, target: &Path) -> Result<()> {
+    if owner.is_ours() {
+        return Ok(());
+    }
+    sys::fchown(fd, owner.uid, owner.gid).map_err(|errno| {
+        let error = Code::Ownership.error("the owner or group of this file cannot be set");
+        error.at(target).because(std::io::Error::from(errno))
+    })
+}
+
+impl Unsynced<'_> {
+    /// Waits until the file is on the disk, and reads it back.
+    pub(super) fn sync(self) -> Result<()> {
+        sys::fsync(&self.fd).map_err(|errno| fault::writing(self.target, errno))?;
+        let found = contents(&self.fd, self.bytes.len()).map_err(|errno| fault::reading(self.target, errno))?;
+        if found.as_deref().map(Vec::as_slice) == Some(self.bytes) {
+            Ok(())
+        } else {
+            Err(Code::ReadBack.error("this does not read back as it was written").at(self.target))
+        }
+    }
+}
+
+/// What stands in a file from its beginning, `None` where that is not `size` bytes.
+pub(super) fn contents(fd: impl AsFd, size: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Errno> {
+    if usize::try_from(sys::fstat(&fd)?.st_size) != Ok(size) {
+        return Ok(None);
+    }
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match rustix::io::pread(&fd, rest, filled as u64) {
+            Ok(0) => return Ok(None),
+            Ok(got) => filled += got,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(Some(bytes))
+}
+
+fn random_suffix() -> Result<String> {
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+    Ok(digest::hex(&bytes))
+}
