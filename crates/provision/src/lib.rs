@@ -1,7 +1,13 @@
 //! Platforms, and the check over the wire.
 
+pub mod anchor;
+mod fingerprint;
 pub mod probe;
-pub mod target;
+mod roots;
+mod target;
 
+pub use anchor::Anchor;
+pub use fingerprint::Fingerprint;
 pub use probe::Probe;
+pub use roots::Roots;
 pub use target::Target;

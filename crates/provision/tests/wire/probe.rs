@@ -1,10 +1,4 @@
 //! The probe against servers on the loopback.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at what it did not expect"
-)]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -15,8 +9,7 @@ use provision::Target;
 use provision::probe::{self, Options, TlsVersion};
 use rustls::pki_types::ServerName;
 
-mod server;
-use server::{Ca, Clients, ONLY_1_2, ONLY_1_3, Show, drip, plain, tls};
+use crate::server::{Ca, Clients, ONLY_1_2, ONLY_1_3, Show, drip, plain, tls};
 
 fn quick() -> Options {
     Options { timeout: Duration::from_secs(5), ..Options::default() }

@@ -1,0 +1,230 @@
+//! What to trust, to be able to trust a server.
+//!
+//! A server that is not ours comes with a chain that somebody else issued. Clients need the certificate at its top,
+//! and the top is what a server does not have to send. So either the system knows it already, or a person vouches for
+//! it with a fingerprint that came another way than over this connection.
+
+use pki::{Certificate, Code, Error, Finding, Result};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use time::OffsetDateTime;
+use webpki::{EndEntityCert, KeyUsage};
+
+use crate::fingerprint::Fingerprint;
+use crate::probe::Probe;
+use crate::roots::Roots;
+
+mod fault;
+use fault::{Fault, fault};
+
+/// A certificate that clients of a server should trust.
+#[derive(Debug, Clone)]
+pub struct Anchor {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Why it deserves trust.
+    pub vouched: Vouched,
+    /// What clients may stumble over all the same.
+    pub findings: Vec<Finding>,
+}
+
+/// Who vouches for an [`Anchor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// It is one of the system's roots, and the server's chain and name verify with it.
+    BySystem,
+    /// It has the fingerprint that was given, and is this in the server's chain.
+    ByFingerprint(Role),
+}
+
+/// What a certificate is in the chain of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Self-signed, and not the server's own.
+    Root,
+    /// Issued by another CA.
+    IssuingCa,
+    /// The server's own.
+    Leaf,
+}
+
+/// Finds what to trust in order to trust the server that was probed, under `name`.
+///
+/// Without a fingerprint the chain has to verify with one of `roots`, for this name, now. With one, the certificate
+/// that has it is the anchor: one that the server sent, or one of `roots`, if the chain verifies with it.
+///
+/// # Errors
+/// [`Code::ServerUnverified`] without a fingerprint, when the chain does not verify; [`Code::FingerprintMismatch`] with
+/// one that no certificate has. Both list what the server sent, for a person to compare.
+pub fn find(
+    probe: &Probe,
+    name: &ServerName<'_>,
+    fingerprint: Option<&Fingerprint>,
+    roots: &Roots,
+    now: OffsetDateTime,
+) -> Result<Anchor> {
+    let sent = Sent::new(probe, name, now);
+    match fingerprint {
+        None => by_system(&sent, roots).map_err(|(code, why)| sent.unverified(code, &why)),
+        Some(fingerprint) => match sent.by_fingerprint(fingerprint) {
+            Some(anchor) => Ok(anchor),
+            // The root itself is seldom sent.
+            None => by_system(&sent, &roots.only(fingerprint)).map_err(|_| sent.mismatch(fingerprint)),
+        },
+    }
+}
+
+fn by_system(sent: &Sent<'_>, roots: &Roots) -> Result<Anchor, Fault> {
+    let anchors = roots.anchors();
+    let anchor = sent.verify(&anchors)?;
+    sent.verify_name()?;
+    // Every anchor comes from a certificate, but webpki reads some that x509-parser does not.
+    let certificate = roots
+        .certificate_of(&anchor, sent.now)
+        .ok_or_else(|| (Code::CertificateUnreadable, "the root that anchors it cannot be read".to_owned()))?;
+    let mut findings = sent.common_findings(&certificate);
+    if !certificate.is_self_signed() {
+        findings.push(not_self_signed("the certificate that this system trusts is issued by another CA"));
+    }
+    Ok(Anchor { certificate, vouched: Vouched::BySystem, findings })
+}
+
+/// More certificates than these are counted and not listed: a chain that deserves trust is shorter.
+const MAX_LISTED: usize = 10;
+
+/// What a server sent, and what it is to be measured by.
+struct Sent<'a> {
+    probe: &'a Probe,
+    name: &'a ServerName<'a>,
+    now: OffsetDateTime,
+    raw: Vec<CertificateDer<'a>>,
+}
+
+impl<'a> Sent<'a> {
+    fn new(probe: &'a Probe, name: &'a ServerName<'a>, now: OffsetDateTime) -> Self {
+        let raw = probe.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        Self { probe, name, now, raw }
+    }
+
+    /// The anchor with which the chain verifies.
+    fn verify<'b>(&self, anchors: &[TrustAnchor<'b>]) -> Result<TrustAnchor<'b>, Fault> {
+        let leaf = self.leaf()?;
+        let seconds = u64::try_from(self.now.unix_timestamp()).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let rest = self.raw.get(1..).unwrap_or_default();
+        let path = leaf
+            .verify_for_usage(algorithms(), anchors, rest, now, KeyUsage::server_auth(), None, None)
+            .map_err(|error| fault(&error))?;
+        let found = anchors.iter().find(|anchor| *anchor == path.anchor());
+        found.cloned().ok_or_else(|| (Code::Internal, "the anchor of a path is none of the anchors".to_owned()))
+    }
+
+    fn verify_name(&self) -> Result<(), Fault> {
+        self.leaf()?.verify_is_valid_for_subject_name(self.name).map_err(|error| fault(&error))
+    }
+
+    fn leaf(&self) -> Result<EndEntityCert<'_>, Fault> {
+        let none = || (Code::CertificateUnreadable, "the server sent no certificate".to_owned());
+        EndEntityCert::try_from(self.raw.first().ok_or_else(none)?).map_err(|error| fault(&error))
+    }
+
+    fn by_fingerprint(&self, fingerprint: &Fingerprint) -> Option<Anchor> {
+        let parsed = |der: &Vec<u8>| Certificate::from_der(der).ok();
+        let (place, certificate) = self
+            .probe
+            .chain
+            .iter()
+            .enumerate()
+            .filter_map(|(place, der)| Some((place, parsed(der)?)))
+            .find(|(_, certificate)| Fingerprint::of(certificate) == *fingerprint)?;
+        let mut findings = self.common_findings(&certificate);
+        let self_signed = certificate.is_self_signed();
+        let role = match (place, self_signed) {
+            (0, _) => Role::Leaf,
+            (_, true) => Role::Root,
+            (_, false) => Role::IssuingCa,
+        };
+        match (role, self_signed) {
+            (Role::Leaf, false) => findings.push(not_self_signed("this is the server's own certificate")),
+            (Role::IssuingCa, _) => findings.push(not_self_signed("this is a CA that another CA issued")),
+            _ => {}
+        }
+        let faults = [self.verify_with(&certificate, role, self_signed).err(), self.verify_name().err()];
+        findings.extend(faults.into_iter().flatten().map(|(code, why)| {
+            code.warning("clients that trust this certificate may refuse the server all the same").because(why)
+        }));
+        Some(Anchor { certificate, vouched: Vouched::ByFingerprint(role), findings })
+    }
+
+    /// Whether the chain leads to the certificate that a person vouches for.
+    fn verify_with(&self, certificate: &Certificate, role: Role, self_signed: bool) -> Result<(), Fault> {
+        if role == Role::Leaf && !self_signed {
+            // Nothing is above it that could be verified, as has been said.
+            return Ok(());
+        }
+        let der = CertificateDer::from(certificate.der());
+        let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|error| fault(&error))?;
+        self.verify(&[anchor]).map(drop)
+    }
+
+    /// What is worth saying about an anchor, whoever vouches for it.
+    fn common_findings(&self, certificate: &Certificate) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(why) = &self.probe.unproven {
+            findings.push(
+                Code::ServerUnverified
+                    .warning("the server did not show that it has the key of its certificate")
+                    .because(why),
+            );
+        }
+        if certificate.not_after() < self.now {
+            findings.push(Code::Expired.warning("the certificate to trust has expired").item(certificate.label()));
+        } else if self.now < certificate.not_before() {
+            findings.push(Code::NotYetValid.warning("the certificate to trust is not valid yet"));
+        }
+        findings
+    }
+
+    fn unverified(&self, code: Code, why: &str) -> Error {
+        let title = code.title();
+        Code::ServerUnverified
+            .error("the server cannot be verified with the roots of this system")
+            .because(format!("{title} ({why}). {}", self.list()))
+            .fix("compare one of the fingerprints with what whoever runs the server says, and give it as `--sha256`")
+    }
+
+    fn mismatch(&self, fingerprint: &Fingerprint) -> Error {
+        Code::FingerprintMismatch
+            .error(format!("no certificate of the server has the SHA-256 {fingerprint}"))
+            .because(self.list())
+            .fix("find out whether the server has a new certificate, or whether this is another server")
+    }
+
+    /// The certificates that the server sent, one a line.
+    fn list(&self) -> String {
+        let mut text = "The server sent:".to_owned();
+        for (place, der) in self.probe.chain.iter().enumerate() {
+            if place == MAX_LISTED {
+                text.push_str(&format!("\n  and {} more", self.probe.chain.len() - place));
+                break;
+            }
+            let line = match Certificate::from_der(der) {
+                Ok(certificate) => format!("{}, SHA-256 {}", certificate.label(), Fingerprint::of(&certificate)),
+                Err(_) => format!("{} octets that are not a certificate", der.len()),
+            };
+            text.push_str(&format!("\n  {}. {line}", place + 1));
+        }
+        text
+    }
+}
+
+fn not_self_signed(what: &str) -> Finding {
+    Code::NotSelfSigned
+        .warning(what)
+        .because("OpenSSL and Python trust a file only if it leads to a self-signed certificate")
+        .fix("get the root from whoever runs the server, or give its fingerprint, if the system knows it")
+}
+
+fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+    aws_lc_rs::default_provider().signature_verification_algorithms.all
+}

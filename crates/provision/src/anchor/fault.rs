@@ -1,0 +1,34 @@
+//! What webpki says, in this workspace's words.
+
+use pki::Code;
+use webpki::Error;
+
+/// A fault of a chain: its code, and what exactly is wrong.
+pub(super) type Fault = (Code, String);
+
+pub(super) fn fault(error: &Error) -> Fault {
+    let (code, why) = match error {
+        Error::CertExpired { .. } => (Code::Expired, "a certificate of the chain has expired"),
+        Error::CertNotValidYet { .. } => (Code::NotYetValid, "a certificate of the chain is not valid yet"),
+        Error::CertNotValidForName(context) => {
+            let names = if context.presented.is_empty() { "no name".to_owned() } else { context.presented.join(", ") };
+            return (Code::WrongName, format!("the certificate is for {names}"));
+        }
+        Error::RequiredEkuNotFoundContext(_) => (Code::WrongPurpose, "the certificate is not one for servers"),
+        Error::InvalidSignatureForPublicKey => (Code::BadSignature, "a signature does not fit"),
+        Error::NameConstraintViolation => (Code::NameConstraint, "a CA of the chain may not vouch for this name"),
+        Error::PathLenConstraintViolated => (Code::PathLength, "a CA of the chain stands too high"),
+        Error::EndEntityUsedAsCa => (Code::NotACa, "a certificate that is not that of a CA issued another"),
+        Error::CaUsedAsEndEntity => (Code::Untrusted, "the server's certificate is that of a CA, which rustls refuses"),
+        Error::UnknownIssuer => (Code::Untrusted, "nothing that is trusted issued it"),
+        Error::UnsupportedCertVersion => (Code::VersionOne, "a certificate of the chain has no extensions"),
+        Error::UnsupportedCriticalExtension => {
+            (Code::CriticalExtension, "a certificate of the chain has an unknown critical extension")
+        }
+        Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => {
+            (Code::CertificateUnreadable, "a certificate of the chain cannot be read")
+        }
+        other => return (Code::Untrusted, other.to_string()),
+    };
+    (code, why.to_owned())
+}

@@ -1,0 +1,62 @@
+//! The certificates that this system trusts.
+
+use pki::{Certificate, Code, Result};
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use time::OffsetDateTime;
+
+use crate::fingerprint::Fingerprint;
+
+/// Roots that servers on the internet are measured by.
+pub struct Roots {
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Roots {
+    /// Those of the operating system, or of SSL_CERT_FILE and SSL_CERT_DIR where they are set, as for OpenSSL.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`] when there are none at all. Of several files, some may be unreadable.
+    pub fn system() -> Result<Self> {
+        let found = rustls_native_certs::load_native_certs();
+        if found.certs.is_empty() {
+            let error = Code::FileUnreadable.error("no trusted roots were found on this system");
+            let error = match found.errors.first() {
+                Some(first) => error.because(first),
+                None => error,
+            };
+            return Err(error.fix("install them (Debian's package is ca-certificates), or set SSL_CERT_FILE"));
+        }
+        Ok(Self { certificates: found.certs })
+    }
+
+    /// These, in DER. What is not a certificate anchors nothing.
+    pub fn new(certificates: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self { certificates: certificates.into_iter().map(CertificateDer::from).collect() }
+    }
+
+    /// The one with this fingerprint, or none.
+    pub(crate) fn only(&self, fingerprint: &Fingerprint) -> Self {
+        let is_it = |root: &CertificateDer<'_>| {
+            Certificate::from_der(root).is_ok_and(|certificate| Fingerprint::of(&certificate) == *fingerprint)
+        };
+        Self { certificates: self.certificates.iter().filter(|root| is_it(root)).cloned().collect() }
+    }
+
+    /// What a verifier needs of them.
+    pub(crate) fn anchors(&self) -> Vec<TrustAnchor<'_>> {
+        self.certificates.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect()
+    }
+
+    /// The certificate that says this. Of several for one key the one that is valid now is taken, then one that is
+    /// self-signed, then the one that ends last.
+    pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>, now: OffsetDateTime) -> Option<Certificate> {
+        self.certificates
+            .iter()
+            .filter(|root| webpki::anchor_from_trusted_cert(root).is_ok_and(|found| found == *anchor))
+            .filter_map(|root| Certificate::from_der(root).ok())
+            .max_by_key(|root| {
+                let valid = root.not_before() <= now && now <= root.not_after();
+                (valid, root.is_self_signed(), root.not_after())
+            })
+    }
+}
