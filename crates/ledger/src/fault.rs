@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pki::{Code, Error};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// The error for a failure of SQLite on the ledger at `path`.
 pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
@@ -11,7 +11,7 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Code::StoreLocked.error("another process is writing to the ledger").fix("try again when it is done")
         }
-        Some(ErrorCode::DiskFull) => {
+        _ if is_disk_full(error) => {
             Code::DiskFull.error("the ledger cannot grow").fix("make room and run the same command again")
         }
         Some(ErrorCode::ReadOnly) => Code::FileUnwritable.error("the ledger cannot be written"),
@@ -27,4 +27,33 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
             .fix("restore ledger.db and ledger.db-wal from a backup"),
     };
     found.at(path).because(error)
+}
+
+/// SQLite has words of its own for a disk too full for the -shm file, which even a reader needs.
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    extended == Some(ffi::SQLITE_IOERR_SHMSIZE) || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_can_mend_is_told_from_damage() {
+        for (sqlite, code) in [
+            (ffi::SQLITE_BUSY, Code::StoreLocked),
+            (ffi::SQLITE_FULL, Code::DiskFull),
+            (ffi::SQLITE_IOERR_SHMSIZE, Code::DiskFull),
+            (ffi::SQLITE_READONLY, Code::FileUnwritable),
+            (ffi::SQLITE_CANTOPEN, Code::FileUnreadable),
+            (ffi::SQLITE_NOTADB, Code::LedgerUnreadable),
+            (ffi::SQLITE_CORRUPT, Code::LedgerUnreadable),
+            (ffi::SQLITE_IOERR_READ, Code::LedgerUnreadable),
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, Code::Internal),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(sqlite), None);
+            assert_eq!(fault(Path::new("ledger.db"), &error).code(), code, "{error}");
+        }
+    }
 }
