@@ -45,8 +45,10 @@ impl Ledger {
     /// [`Code::FileUnwritable`] or [`Code::FileUnreadable`] when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        create(path)
-            .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))?;
+        create(path).map_err(|error| {
+            let code = if error.kind() == ErrorKind::StorageFull { Code::DiskFull } else { Code::FileUnwritable };
+            code.error("the ledger cannot be made").at(path).because(error)
+        })?;
         let view = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let layout = view.sqlite(Layout::of)?;
         let version = known_version(path, &layout)?;
