@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::code::Code;
@@ -12,7 +13,7 @@ use crate::code::Code;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// How much a [`Finding`] weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing has to be done.
@@ -24,7 +25,7 @@ pub enum Severity {
 }
 
 /// Where a [`Finding`] was made: any of a file, a position in it, and a thing by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Place {
     /// The file, as the user named it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +75,7 @@ impl fmt::Display for Place {
 }
 
 /// One thing that was noticed about a file, a chain, a configuration or a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Its stable number.
     pub code: Code,

@@ -19,14 +19,18 @@ pub struct Identity {
 #[derive(Debug)]
 pub enum Credential {
     /// By the private key of a certificate.
-    X509 {
-        /// The key, unless the holder kept it and sent a certificate signing request.
-        key: Option<PrivateKey>,
-        /// The certificate.
-        leaf: Certificate,
-        /// The CAs between the leaf and its root, nearest first, without the root.
-        intermediates: Vec<Certificate>,
-    },
+    X509(Box<X509>),
     /// By an access token.
     Token(Secret),
+}
+
+/// A certificate, those above it, and its key.
+#[derive(Debug)]
+pub struct X509 {
+    /// The key, unless the holder kept it and sent a certificate signing request.
+    pub key: Option<PrivateKey>,
+    /// The certificate.
+    pub leaf: Certificate,
+    /// The CAs between the leaf and its root, nearest first, without the root.
+    pub intermediates: Vec<Certificate>,
 }

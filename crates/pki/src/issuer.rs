@@ -58,6 +58,15 @@ pub struct Issued {
 }
 
 impl KeySource {
+    /// What kind of key it is.
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            KeySource::Generate(algorithm) => *algorithm,
+            KeySource::Held(key) => key.algorithm(),
+            KeySource::Public(key) => key.algorithm(),
+        }
+    }
+
     /// The key pair, made now if need be, or the public half alone.
     fn resolve(self) -> Result<(Option<PrivateKey>, PublicKey)> {
         Ok(match self {

@@ -33,7 +33,7 @@ pub mod serial;
 pub mod subject;
 mod suggest;
 pub mod tbs;
-mod text;
+pub mod text;
 pub mod validity;
 pub mod verify;
 

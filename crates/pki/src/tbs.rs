@@ -128,7 +128,7 @@ fn san_type(san: &San) -> Result<SanType> {
 fn fields(tbs: &[u8]) -> der::Result<[&[u8]; 8]> {
     let content = AnyRef::from_der(tbs)?.value();
     let mut reader = SliceReader::new(content)?;
-    let mut fields = [&content[..0]; 8];
+    let mut fields: [&[u8]; 8] = [&[]; 8];
     for field in &mut fields {
         *field = reader.tlv_bytes()?;
     }

@@ -9,6 +9,24 @@ pub(crate) fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.
+pub fn printable(text: &str) -> Printable<'_> {
+    Printable(text)
+}
+
+/// See [`printable`].
+#[derive(Debug, Clone, Copy)]
+pub struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if is_deceptive(c) => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
 /// Text from outside as a message shows it: in quotes, escaped, cut where it is long.
 pub(crate) fn quote(text: &str) -> Quoted<'_> {
     Quoted(text)
@@ -32,6 +50,11 @@ impl fmt::Display for Quoted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terminals_are_told_nothing_but_text() {
+        assert_eq!(printable("pump \u{1b}[2J ä").to_string(), "pump \\u{1b}[2J ä");
+    }
 
     #[test]
     fn messages_show_what_cannot_be_seen_and_stay_short() {

@@ -65,6 +65,16 @@ impl serde::Serialize for Code {
     }
 }
 
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^TBPKI-[0-9]{4}$" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,6 +103,8 @@ codes! {
         "RSA keys below 2,048 bits and curves below 256 bits are refused by current TLS libraries. Make a new key."
     36 AlgorithmSupport User "Not every peer can use this algorithm"
         "Java knows Ed25519 in certificates since version 15, OpenSSL since 1.1.1, and the Mbed TLS in our firmware does not know it at all. Use ec-p256 where you do not control every peer."
+    37 PassphraseTooShort User "The passphrase of the CA keys is too short"
+        "Whoever gets hold of the encrypted keys can try passphrases for as long as they like. Eight characters are the least; several words are better."
 
     // Certificates and chains.
     40 CertificateUnreadable User "This is not a certificate that tbpki can read"

@@ -1,7 +1,7 @@
 //! A CA whose private key is in this process's hands.
 
 use super::{Issued, Issuer, Order, sign};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, KeyUsage};
 use crate::code::Code;
 use crate::constraints::NameConstraints;
 use crate::error::{Error, Result};
@@ -52,9 +52,9 @@ impl LocalCa {
         &self.above
     }
 
-    /// Its private key, to be written where it belongs.
-    pub fn key(&self) -> &PrivateKey {
-        &self.key
+    /// Its certificate and its private key, to be written where they belong.
+    pub fn into_parts(self) -> (Certificate, PrivateKey) {
+        (self.certificate, self.key)
     }
 }
 
@@ -89,7 +89,7 @@ impl Issuer for LocalCa {
 }
 
 fn check_may_sign(certificate: &Certificate) -> Result<()> {
-    let usage_allows = certificate.key_usage().is_none_or(|usage| usage.key_cert_sign());
+    let usage_allows = certificate.key_usage().is_none_or(KeyUsage::key_cert_sign);
     if certificate.is_ca() && usage_allows { Ok(()) } else { Err(not_a_ca(certificate)) }
 }
 

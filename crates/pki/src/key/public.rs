@@ -8,6 +8,7 @@ use sha1::{Digest, Sha1};
 
 use crate::algorithm::Algorithm;
 use crate::code::Code;
+use crate::digest;
 use crate::error::{Error, Result};
 
 pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -59,6 +60,11 @@ impl PublicKey {
     /// The SubjectPublicKeyInfo in DER.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// The SHA-256 of the SubjectPublicKeyInfo in hexadecimal, by which people tell keys apart.
+    pub fn fingerprint_hex(&self) -> String {
+        digest::hex(&digest::sha256(&self.spki))
     }
 
     /// The key identifier for subjectKeyIdentifier and authorityKeyIdentifier: SHA-1 over the public key bits
