@@ -181,6 +181,8 @@ codes! {
         "The store password and the key password differ. PKCS#12 readers in Java try the store password on the key, so the key password is used for both, as the old scripts did; JKS keeps the two apart."
     76 EntryMissing User "The keystore does not hold the entry"
         "There is no entry of that alias, or no private key at all. Java folds aliases to lower case. `tbpki inspect FILE` lists what is in it."
+    77 AliasTaken User "Two entries of the keystore have one alias"
+        "Java folds aliases to lower case and keeps keys and trusted certificates under one set of names, so the second entry would replace the first. Give each an alias of its own."
 
     // Files.
     80 FileUnreadable User "A file cannot be read"

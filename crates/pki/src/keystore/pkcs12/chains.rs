@@ -1,0 +1,313 @@
+//! From loose bags to entries: which certificates are a key's chain, which are trusted, what things are called.
+//!
+//! PKCS#12 has no entries and no chains. A key and its leaf share a localKeyId, the rest of a chain is found by names,
+//! and Java marks what it trusts by an attribute of its own. A key without an id takes the leaf that no other
+//! certificate was issued by; that is what `openssl pkcs12` and Java do with a file of one key.
+
+use std::collections::{HashMap, HashSet};
+use std::str;
+
+use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag, SecretBag};
+use x509_parser::extensions::ParsedExtension;
+use zeroize::Zeroizing;
+
+use super::super::contents::{Body, Contents, Entry, from_milliseconds};
+use super::super::unreadable;
+use crate::error::{Error, Result};
+
+/// The longest chain that is followed.
+const MAX_CHAIN: usize = 32;
+/// What all chains of a file may come to, in bytes. Each key gets its own copy, so that a small file with many keys and
+/// one long chain would otherwise fill the memory.
+const MAX_COPIED: usize = 64 << 20;
+
+/// A key that no password opened.
+pub(super) struct ShutKey {
+    pub(super) name: Option<String>,
+    pub(super) id: Option<Vec<u8>>,
+    /// Why, if a password was tried.
+    pub(super) error: Option<Error>,
+}
+
+/// A key, shut or not.
+struct Key {
+    name: Option<String>,
+    id: Option<Vec<u8>>,
+    key: Option<Result<Zeroizing<Vec<u8>>>>,
+}
+
+/// Makes entries of what was found. A file without any key is a truststore, whether Java wrote it or not.
+pub(super) fn link(archive: Pkcs12Archive, shut: Vec<ShutKey>, intact: bool) -> Result<Contents> {
+    let Pkcs12Archive { keys, certs, secrets } = archive;
+    let mut names = Names::new(&keys, &shut, &certs, &secrets);
+    let open = keys.into_iter().map(|bag| Key {
+        name: bag.friendly_name,
+        id: bag.local_key_id.map(|id| id.as_ref().to_vec()),
+        key: Some(Ok(Zeroizing::new(bag.key.as_der().to_vec()))),
+    });
+    let shut = shut.into_iter().map(|key| Key { name: key.name, id: key.id, key: key.error.map(Err) });
+    let keys: Vec<Key> = open.chain(shut).collect();
+
+    let certificates = Certificates::parse(&certs)?;
+    let mut in_chains = HashSet::new();
+    let mut copied = 0_usize;
+    let mut entries = Vec::new();
+    let only_key = keys.len() == 1;
+    let without_keys = keys.is_empty();
+    for Key { name, id, key } in keys {
+        let leaf = certificates.leaf(id.as_deref(), only_key);
+        let chain = leaf.map(|leaf| certificates.chain(leaf)).transpose()?.unwrap_or_default();
+        in_chains.extend(chain.iter().map(Known::der));
+        copied = chain.iter().fold(copied, |copied, certificate| copied.saturating_add(certificate.der().len()));
+        if copied > MAX_COPIED {
+            return Err(unreadable("the keystore repeats its chains absurdly often"));
+        }
+        let leaf_name = leaf.and_then(|leaf| leaf.bag.friendly_name.clone());
+        let created = id.as_deref().and_then(milliseconds).and_then(from_milliseconds);
+        let chain = chain.iter().map(|certificate| certificate.der().to_vec()).collect();
+        entries.push(Entry { alias: names.of(name.or(leaf_name)), created, body: Body::Key { key, chain } });
+    }
+    for certificate in &certificates.all {
+        let der = certificate.der();
+        let body = match certificate.bag.trusted {
+            true => Body::Trusted(der.to_vec()),
+            false if without_keys => Body::Trusted(der.to_vec()),
+            false if in_chains.contains(der) => continue,
+            false => Body::Certificate(der.to_vec()),
+        };
+        entries.push(Entry { alias: names.of(certificate.bag.friendly_name.clone()), created: None, body });
+    }
+    for secret in secrets {
+        entries.push(Entry { alias: names.of(secret.friendly_name), created: None, body: Body::Secret });
+    }
+    Ok(Contents { intact, entries })
+}
+
+/// The time in a localKeyId as Java and we write it.
+fn milliseconds(id: &[u8]) -> Option<i64> {
+    str::from_utf8(id).ok()?.strip_prefix("Time ")?.parse().ok()
+}
+
+/// Gives the nameless the numbers that Java gives them, as far as these are free.
+struct Names {
+    taken: HashSet<String>,
+    last: usize,
+}
+
+impl Names {
+    fn new(keys: &[PrivateKeyBag], shut: &[ShutKey], certs: &[CertificateBag], secrets: &[SecretBag]) -> Self {
+        let names = keys.iter().map(|bag| &bag.friendly_name).chain(shut.iter().map(|key| &key.name));
+        let names = names.chain(certs.iter().map(|bag| &bag.friendly_name));
+        let names = names.chain(secrets.iter().map(|bag| &bag.friendly_name));
+        Self { taken: names.flatten().cloned().collect(), last: 0 }
+    }
+
+    fn of(&mut self, name: Option<String>) -> String {
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| {
+            loop {
+                self.last += 1;
+                let number = self.last.to_string();
+                if !self.taken.contains(&number) {
+                    return number;
+                }
+            }
+        })
+    }
+}
+
+/// The certificates of a file, by what links them.
+struct Certificates<'a> {
+    all: Vec<Known<'a>>,
+    /// Positions of those that may stand in a chain, by subject.
+    by_subject: HashMap<&'a [u8], Vec<usize>>,
+}
+
+/// A certificate with what links it. Names are compared as bytes.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    bag: &'a CertificateBag,
+    subject: &'a [u8],
+    issuer: &'a [u8],
+    subject_key_id: Option<&'a [u8]>,
+    authority_key_id: Option<&'a [u8]>,
+}
+
+impl<'a> Known<'a> {
+    fn parse(bag: &'a CertificateBag) -> Result<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(bag.cert.as_der())
+            .map_err(|error| unreadable("the keystore holds a certificate that cannot be read").because(error))?;
+        let (mut subject_key_id, mut authority_key_id) = (None, None);
+        for extension in certificate.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => subject_key_id = Some(id.0),
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    authority_key_id = id.key_identifier.as_ref().map(|id| id.0);
+                }
+                _ => {}
+            }
+        }
+        let subject = certificate.tbs_certificate.subject.as_raw();
+        let issuer = certificate.tbs_certificate.issuer.as_raw();
+        Ok(Self { bag, subject, issuer, subject_key_id, authority_key_id })
+    }
+
+    fn der(&self) -> &'a [u8] {
+        self.bag.cert.as_der()
+    }
+}
+
+impl<'a> Certificates<'a> {
+    fn parse(bags: &'a [CertificateBag]) -> Result<Self> {
+        let all = bags.iter().map(Known::parse).collect::<Result<Vec<_>>>()?;
+        let mut by_subject: HashMap<_, Vec<_>> = HashMap::new();
+        for (position, known) in all.iter().enumerate().filter(|(_, known)| !known.bag.trusted) {
+            by_subject.entry(known.subject).or_default().push(position);
+        }
+        Ok(Self { all, by_subject })
+    }
+
+    /// The leaf of the key with this id; for the only key of a file that may also be found by what it did not issue.
+    fn leaf(&self, id: Option<&[u8]>, only_key: bool) -> Option<Known<'a>> {
+        let candidates = || self.all.iter().filter(|known| !known.bag.trusted);
+        let by_id = id.and_then(|id| candidates().find(|known| known.bag.local_key_id.as_deref() == Some(id)));
+        if by_id.is_some() || !only_key {
+            return by_id.copied();
+        }
+        let issued = candidates().filter(|known| known.subject != known.issuer);
+        let issuers: HashSet<&[u8]> = issued.map(|known| known.issuer).collect();
+        candidates().find(|known| !issuers.contains(known.subject)).copied()
+    }
+
+    /// The leaf and its issuers, up to a self-issued one or as far as the file goes.
+    fn chain(&self, leaf: Known<'a>) -> Result<Vec<Known<'a>>> {
+        let mut chain = vec![leaf];
+        let mut last = leaf;
+        while last.subject != last.issuer {
+            let Some(issuer) = self.issuer(last) else { break };
+            if chain.iter().any(|known| known.der() == issuer.der()) {
+                break;
+            }
+            if chain.len() == MAX_CHAIN {
+                return Err(unreadable(format!("the keystore holds a chain of more than {MAX_CHAIN} certificates")));
+            }
+            chain.push(issuer);
+            last = issuer;
+        }
+        Ok(chain)
+    }
+
+    /// Of several of one name the one with the right key id, as after the renewal of a CA.
+    fn issuer(&self, of: Known<'a>) -> Option<Known<'a>> {
+        let named = self.by_subject.get(of.issuer)?.iter().filter_map(|position| self.all.get(*position));
+        let with_id = |known: &&Known<'a>| of.authority_key_id.is_some() && known.subject_key_id == of.authority_key_id;
+        named.clone().find(with_id).or_else(|| named.clone().next()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p12_keystore::Certificate;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    fn bag(der: &[u8]) -> CertificateBag {
+        let cert = Certificate::from_der(der).unwrap();
+        CertificateBag { friendly_name: None, local_key_id: None, trusted: false, cert }
+    }
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.use_authority_key_identifier_extension = true;
+        params
+    }
+
+    /// A CA that issued itself, and how it issues others.
+    fn ca(name: &str) -> (Vec<u8>, Issuer<'static, KeyPair>) {
+        let key = KeyPair::generate().unwrap();
+        let der = params(name).self_signed(&key).unwrap().der().to_vec();
+        (der, Issuer::new(params(name), key))
+    }
+
+    fn issued(name: &str, issuer: &Issuer<'_, KeyPair>) -> (Vec<u8>, Issuer<'static, KeyPair>) {
+        let key = KeyPair::generate().unwrap();
+        let der = params(name).signed_by(&key, issuer).unwrap().der().to_vec();
+        (der, Issuer::new(params(name), key))
+    }
+
+    fn chain_of(leaf: &[u8], bags: &[CertificateBag]) -> Result<Vec<Vec<u8>>> {
+        let certificates = Certificates::parse(bags)?;
+        let leaf = *certificates.all.iter().find(|known| known.der() == leaf).unwrap();
+        Ok(certificates.chain(leaf)?.iter().map(|known| known.der().to_vec()).collect())
+    }
+
+    #[test]
+    fn of_two_cas_of_one_name_the_right_one_is_taken() {
+        let (old, _) = ca("CA");
+        let (new, issuer) = ca("CA");
+        let (leaf, _) = issued("leaf", &issuer);
+        assert_eq!(chain_of(&leaf, &[bag(&old), bag(&leaf), bag(&new)]).unwrap(), [leaf, new]);
+    }
+
+    #[test]
+    fn two_cas_that_issued_each_other_end_the_chain() {
+        let (_, a) = ca("A");
+        let (_, b) = ca("B");
+        let (b_by_a, _) = issued("B", &a);
+        let (a_by_b, _) = issued("A", &b);
+        let chain = chain_of(&a_by_b, &[bag(&a_by_b), bag(&b_by_a)]).unwrap();
+        assert_eq!(chain, [a_by_b, b_by_a]);
+    }
+
+    #[test]
+    fn a_chain_without_an_end_is_refused() {
+        let (mut der, mut issuer) = ca("0");
+        let mut bags = vec![bag(&der)];
+        for number in 1..=MAX_CHAIN {
+            (der, issuer) = issued(&number.to_string(), &issuer);
+            bags.push(bag(&der));
+        }
+        assert!(chain_of(&der, &bags).is_err());
+        bags.remove(0);
+        assert_eq!(chain_of(&der, &bags).unwrap().len(), MAX_CHAIN);
+    }
+
+    #[test]
+    fn a_trusted_certificate_is_part_of_no_chain() {
+        let (root, issuer) = ca("CA");
+        let (leaf, _) = issued("leaf", &issuer);
+        let trusted = CertificateBag { trusted: true, ..bag(&root) };
+        assert_eq!(chain_of(&leaf, &[bag(&leaf), trusted]).unwrap(), [leaf]);
+    }
+
+    #[test]
+    fn a_certificate_of_no_key_is_not_trusted() {
+        let (stray, _) = ca("stray");
+        let shut = ShutKey { name: Some("key".to_owned()), id: None, error: None };
+        let certs = vec![bag(super::super::super::fixtures::LEAF), bag(&stray)];
+        let contents = link(Pkcs12Archive { certs, ..Pkcs12Archive::default() }, vec![shut], true).unwrap();
+        assert!(matches!(contents.entries[0].body, Body::Key { key: None, .. }));
+        assert!(matches!(&contents.entries[1].body, Body::Certificate(der) if *der == stray));
+    }
+
+    #[test]
+    fn the_nameless_get_numbers_that_nobody_has() {
+        let (one, _) = ca("one");
+        let (two, _) = ca("two");
+        let named = CertificateBag { friendly_name: Some("1".to_owned()), ..bag(&one) };
+        let contents = link(Pkcs12Archive { certs: vec![bag(&two), named], ..Pkcs12Archive::default() }, vec![], true);
+        let aliases: Vec<_> = contents.unwrap().entries.into_iter().map(|entry| entry.alias).collect();
+        assert_eq!(aliases, ["2", "1"]);
+    }
+
+    #[test]
+    fn a_small_file_cannot_fill_the_memory_with_copies() {
+        let shut =
+            (0..MAX_COPIED / 400 + 1).map(|_| ShutKey { name: Some("key".to_owned()), id: Some(vec![1]), error: None });
+        let leaf = bag(super::super::super::fixtures::LEAF);
+        let certs = vec![CertificateBag { local_key_id: Some(vec![1]), ..leaf }];
+        assert!(link(Pkcs12Archive { certs, ..Pkcs12Archive::default() }, shut.collect(), true).is_err());
+    }
+}

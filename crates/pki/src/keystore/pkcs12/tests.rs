@@ -1,0 +1,203 @@
+use der::asn1::ObjectIdentifier;
+use der::{Encode, Tag};
+
+use super::super::fixtures::{self, ISSUING, KEY, LEAF, ROOT, passwords};
+use super::super::tlv::{self, CONTEXT_0};
+use super::super::{EntryKind, Format, KeyState, Keystore, list};
+use super::*;
+
+fn store_password() -> Passwords {
+    Passwords::same(Secret::from("store-pw"))
+}
+
+#[test]
+fn keytool_and_openssl_are_read() {
+    assert_eq!(Keystore::read(fixtures::KEYTOOL_P12, &store_password()).unwrap(), fixtures::java_pkcs12());
+    let openssl = Keystore { keys: vec![fixtures::key("ServerAlias", &[LEAF, ISSUING, ROOT])], trusted: Vec::new() };
+    assert_eq!(Keystore::read(fixtures::OPENSSL_P12, &store_password()).unwrap(), openssl);
+    assert_eq!(Keystore::read(fixtures::LEGACY_P12, &store_password()).unwrap(), openssl);
+}
+
+#[test]
+fn a_key_with_a_password_of_its_own_opens() {
+    assert_eq!(Keystore::read(fixtures::TWO_PASSWORDS_P12, &passwords()).unwrap(), fixtures::java_pkcs12());
+}
+
+#[test]
+fn a_file_without_keys_is_a_truststore_and_nameless_entries_are_numbered() {
+    let read = Keystore::read(fixtures::NO_KEYS_P12, &store_password()).unwrap();
+    let trusted = vec![fixtures::trusted("1", ISSUING), fixtures::trusted("2", ROOT)];
+    assert_eq!(read, Keystore { keys: Vec::new(), trusted });
+}
+
+#[test]
+fn a_file_without_protection_opens_with_no_password_and_with_any() {
+    let listing = list(fixtures::OPEN_P12, None).unwrap();
+    assert_eq!((listing.format, listing.intact), (Format::Pkcs12, false));
+    assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::Opens));
+    let read = Keystore::read(fixtures::OPEN_P12, &store_password()).unwrap();
+    assert_eq!(read.keys, [fixtures::key("1", &[LEAF])]);
+}
+
+#[test]
+fn a_protected_file_says_that_it_needs_a_password() {
+    let error = list(fixtures::KEYTOOL_P12, None).unwrap_err();
+    assert_eq!(error.code(), Code::KeystorePassword);
+    assert!(error.to_string().contains("needs a password"));
+}
+
+#[test]
+fn a_password_beyond_ucs2_is_a_wrong_one() {
+    let error = Keystore::read(fixtures::KEYTOOL_P12, &Passwords::same(Secret::from("🔑🔑🔑"))).unwrap_err();
+    assert_eq!(error.code(), Code::KeystorePassword);
+}
+
+#[test]
+fn a_mac_is_not_asked_for_where_there_is_no_password() {
+    let bags = [bag(1, KEY), certificate_bag(LEAF)];
+    let bytes = file(&bags, &mac("2.16.840.1.101.3.4.2.1", &[1]));
+    let listing = list(&bytes, None).unwrap();
+    assert!(!listing.intact);
+    assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::Opens));
+    assert_eq!(list(&bytes, Some(&Passwords::same(Secret::from("")))).unwrap(), listing);
+    assert_eq!(list(&bytes, Some(&passwords())).unwrap_err().code(), Code::KeystorePassword);
+}
+
+/// `AlgorithmIdentifier` of PKCS#12's old password based encryption, or of another with the same parameters.
+fn old_scheme(oid: &str, rounds: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap(oid).to_der().unwrap();
+    let salt = tlv::element(Tag::OctetString, &[b"saltsalt"]).unwrap();
+    let rounds = tlv::element(Tag::Integer, &[rounds]).unwrap();
+    let parameters = tlv::element(Tag::Sequence, &[&salt, &rounds]).unwrap();
+    tlv::element(Tag::Sequence, &[&oid, &parameters]).unwrap()
+}
+
+const TRIPLE_DES: &str = "1.2.840.113549.1.12.1.3";
+const RC2_128: &str = "1.2.840.113549.1.12.1.5";
+
+fn bag(kind: u8, value: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap(&format!("1.2.840.113549.1.12.10.1.{kind}")).to_der().unwrap();
+    tlv::element(Tag::Sequence, &[&oid, &tlv::element(CONTEXT_0, &[value]).unwrap()]).unwrap()
+}
+
+fn shrouded_key(scheme: &[u8]) -> Vec<u8> {
+    let octets = tlv::element(Tag::OctetString, &[&[0x55; 64]]).unwrap();
+    bag(2, &tlv::element(Tag::Sequence, &[scheme, &octets]).unwrap())
+}
+
+fn secret_bag(scheme: &[u8]) -> Vec<u8> {
+    let octets = tlv::element(Tag::OctetString, &[&[0x55; 64]]).unwrap();
+    let info = tlv::element(Tag::Sequence, &[scheme, &octets]).unwrap();
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2").to_der().unwrap();
+    let info = tlv::element(CONTEXT_0, &[&tlv::element(Tag::OctetString, &[&info]).unwrap()]).unwrap();
+    bag(5, &tlv::element(Tag::Sequence, &[&oid, &info]).unwrap())
+}
+
+fn certificate_bag(der: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1").to_der().unwrap();
+    let octets = tlv::element(Tag::OctetString, &[der]).unwrap();
+    bag(3, &tlv::element(Tag::Sequence, &[&oid, &tlv::element(CONTEXT_0, &[&octets]).unwrap()]).unwrap())
+}
+
+fn data(content: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1").to_der().unwrap();
+    let octets = tlv::element(Tag::OctetString, &[content]).unwrap();
+    tlv::element(Tag::Sequence, &[&oid, &tlv::element(CONTEXT_0, &[&octets]).unwrap()]).unwrap()
+}
+
+/// A file of unencrypted bags, with `mac` behind them.
+fn file(bags: &[Vec<u8>], mac: &[u8]) -> Vec<u8> {
+    let safe = data(&tlv::element(Tag::Sequence, &[&bags.concat()]).unwrap());
+    let auth_safe = data(&tlv::element(Tag::Sequence, &[&safe]).unwrap());
+    tlv::element(Tag::Sequence, &[&[2, 1, 3], &auth_safe, mac]).unwrap()
+}
+
+fn mac(digest: &str, rounds: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap(digest).to_der().unwrap();
+    let algorithm = tlv::element(Tag::Sequence, &[&oid]).unwrap();
+    let octets = tlv::element(Tag::OctetString, &[&[0; 32]]).unwrap();
+    let info = tlv::element(Tag::Sequence, &[&algorithm, &octets]).unwrap();
+    let rounds = tlv::element(Tag::Integer, &[rounds]).unwrap();
+    tlv::element(Tag::Sequence, &[&info, &octets, &rounds]).unwrap()
+}
+
+#[test]
+fn a_key_without_an_id_takes_the_leaf() {
+    let bags = [bag(1, KEY), certificate_bag(ROOT), certificate_bag(ISSUING), certificate_bag(LEAF)];
+    let read = Keystore::read(&file(&bags, &[]), &passwords()).unwrap();
+    assert_eq!(read, Keystore { keys: vec![fixtures::key("1", &[LEAF, ISSUING, ROOT])], trusted: Vec::new() });
+}
+
+#[test]
+fn an_unknown_algorithm_shuts_its_key_and_nothing_else() {
+    let bags = [shrouded_key(&old_scheme(RC2_128, &[1])), certificate_bag(LEAF)];
+    let listing = list(&file(&bags, &[]), Some(&passwords())).unwrap();
+    let EntryKind::Key(KeyState::Shut(finding)) = &listing.entries[0].kind else { panic!("{listing:?}") };
+    assert_eq!(finding.code, Code::KeystoreUnreadable);
+    assert_eq!(listing.entries[0].certificates, [LEAF]);
+
+    let listing = list(&file(&bags, &[]), None).unwrap();
+    assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::NotTried));
+}
+
+#[test]
+fn a_million_rounds_are_enough_for_one_key_and_ten_for_a_file() {
+    let million = [0x0f, 0x42, 0x40];
+    let hungry = [
+        file(&[], &mac("2.16.840.1.101.3.4.2.1", &[0x7f, 0xff, 0xff, 0xff])),
+        file(&[], &mac("2.16.840.1.101.3.4.2.1", &[0x7f; 20])),
+        file(&[shrouded_key(&old_scheme(TRIPLE_DES, &[0x0f, 0x42, 0x41]))], &[]),
+        file(&vec![shrouded_key(&old_scheme(TRIPLE_DES, &million)); 11], &[]),
+        file(&vec![secret_bag(&old_scheme(TRIPLE_DES, &million)); 11], &[]),
+    ];
+    for bytes in hungry {
+        let error = Keystore::read(&bytes, &passwords()).unwrap_err();
+        assert_eq!(error.code(), Code::KeystoreUnreadable);
+        assert!(error.to_string().contains("absurd"), "{error}");
+    }
+    let thousand = [0x03, 0xe8];
+    let error = Keystore::read(&file(&[shrouded_key(&old_scheme(TRIPLE_DES, &thousand))], &[]), &passwords());
+    assert_eq!(error.unwrap_err().code(), Code::KeystorePassword);
+}
+
+#[test]
+fn scrypt_gets_no_gigabyte() {
+    let oid = |oid: &str| ObjectIdentifier::new_unwrap(oid).to_der().unwrap();
+    let sequence = |parts: &[&[u8]]| tlv::element(Tag::Sequence, parts).unwrap();
+    let salt = tlv::element(Tag::OctetString, &[b"saltsalt"]).unwrap();
+    // N = 2^20, r = 8, p = 1: 1 GiB.
+    let scrypt = sequence(&[&salt, &[2, 3, 0x10, 0, 0], &[2, 1, 8], &[2, 1, 1]]);
+    let kdf = sequence(&[&oid("1.3.6.1.4.1.11591.4.11"), &scrypt]);
+    let iv = tlv::element(Tag::OctetString, &[&[0; 16]]).unwrap();
+    let cipher = sequence(&[&oid("2.16.840.1.101.3.4.1.42"), &iv]);
+    let scheme = sequence(&[&oid("1.2.840.113549.1.5.13"), &sequence(&[&kdf, &cipher])]);
+    let error = Keystore::read(&file(&[shrouded_key(&scheme)], &[]), &passwords()).unwrap_err();
+    assert!(error.to_string().contains("absurd"), "{error}");
+}
+
+#[test]
+fn a_mac_that_cannot_be_verified_is_named() {
+    let error = Keystore::read(&file(&[], &mac("1.2.840.113549.1.5.14", &[1])), &passwords()).unwrap_err();
+    assert_eq!(error.code(), Code::KeystoreUnreadable);
+    assert!(error.to_string().contains("1.2.840.113549.1.5.14"), "{error}");
+}
+
+#[test]
+fn ber_is_told_for_what_it_is() {
+    let bytes = [0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 9];
+    assert_eq!(Format::detect(&bytes), Some(Format::Pkcs12));
+    assert!(Keystore::read(&bytes, &passwords()).unwrap_err().to_string().contains("not in DER"));
+}
+
+#[test]
+fn key_ids_are_times_and_differ() {
+    let mut keystore = fixtures::server();
+    keystore.keys.push(fixtures::key("second", &[ISSUING, ROOT]));
+    let created = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+    let password = Secret::from("store-pw");
+    let archive = Pkcs12Archive::from_pkcs12(&write(&keystore, &password, created).unwrap(), "store-pw").unwrap();
+    let mut ids: Vec<_> = archive.keys.iter().map(|bag| bag.local_key_id.clone().unwrap().0).collect();
+    ids.sort();
+    assert_eq!(ids, [b"Time 1800000000000".to_vec(), b"Time 1800000000001".to_vec()]);
+    assert_eq!(archive.certs.iter().filter(|bag| bag.trusted).count(), 1);
+}
