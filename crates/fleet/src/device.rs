@@ -1,0 +1,105 @@
+//! Making the identity of a device.
+
+use ledger::{Kind, Parameters};
+use pki::config::{ClientFormat, Setting};
+use pki::csr::Csr;
+use pki::device_name::DeviceName;
+use pki::profile::Profile;
+use pki::{Certificate, Code, Result, Subject};
+
+use crate::ca::CaName;
+use crate::device_files::DeviceFiles;
+use crate::make::{KeystoreWish, Plan, destination, issuer_of};
+use crate::report::IdentityReport;
+use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
+use crate::station::Station;
+use crate::walk::Walk;
+
+/// Makes the identity of the device `name`, or completes it.
+///
+/// # Errors
+/// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
+/// nothing is left half done.
+pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+    let settings = &station.config.client;
+    let csr = request.read_csr()?;
+    let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
+    let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
+    let anchors = station.client_anchors()?;
+    let (ca, issuer) = issuer_of(station, request, CaName::DevicesIssuing)?;
+    let key = key_source(csr.as_ref(), settings.alg.value);
+    let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
+    let parameters = Parameters::of(&Wanted {
+        subject: subject.to_string(),
+        san: sans.iter().map(ToString::to_string).collect(),
+        alg: key.algorithm().name(),
+        days: settings.days.value.number(),
+        issuer,
+        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+        anchors: fingerprints(&anchors),
+        prefix,
+        ..Wanted::default()
+    })?;
+    let formats = formats(&settings.formats, csr.is_none());
+    let plan = Plan {
+        profile: Profile::Device,
+        subject,
+        sans,
+        days: &settings.days,
+        key,
+        ca,
+        keystore: KeystoreWish {
+            settings: &station.config.client_keystore,
+            section: "client.keystore",
+            trusted: trusted(&anchors, station.config.server_keystore.alias.value.as_str()),
+        },
+        out: destination(request.out.clone(), &request.ownership),
+        dry_run: request.dry_run,
+        walk: Walk {
+            kind: Kind::Device,
+            name: name.as_str(),
+            files: DeviceFiles {
+                prefix,
+                formats: &formats,
+                holds_key: csr.is_none(),
+                has_anchors: !anchors.is_empty(),
+                keystore: None,
+            },
+            anchors: Some(anchors),
+            parameters,
+            issuer_name: ca.map_or(crate::station::SELF, CaName::name),
+            force: request.force,
+        },
+    };
+    Ok(plan.carry_out(station)?.report)
+}
+
+/// The formats asked for, without those of the configuration that need a key which the device keeps.
+fn formats(asked: &Setting<Vec<ClientFormat>>, holds_key: bool) -> Vec<ClientFormat> {
+    let needs_key =
+        |format: &ClientFormat| matches!(format, ClientFormat::Nopass | ClientFormat::P12 | ClientFormat::Jks);
+    let mut formats = asked.value.clone();
+    if !holds_key && !is_named_now(asked) {
+        formats.retain(|format| !needs_key(format));
+    }
+    formats
+}
+
+/// The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
+fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Subject> {
+    let requested = csr.map(Csr::subject).filter(|subject| !subject.is_empty());
+    match requested.map(|subject| (subject, subject.common_name())) {
+        None => base.with_common_name(name.as_str()),
+        Some((subject, Some(common_name))) if common_name == name.as_str() => Ok(subject.clone()),
+        Some((subject, None)) => subject.with_common_name(name.as_str()),
+        Some((_, Some(other))) => Err(Code::CsrRefused
+            .error(format!("the request is for {other:?} and not for the device {:?}", name.as_str()))
+            .fix("name the device as the request does, or make a request with the device's name")),
+    }
+}
+
+/// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
+fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
+    let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
+    anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
+}

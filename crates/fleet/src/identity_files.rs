@@ -1,0 +1,107 @@
+//! What the files of servers and of devices have in common.
+
+use pki::file::Mode;
+use pki::identity::{Credential, Identity};
+use pki::keystore::Format;
+use pki::{Certificate, Code, PrivateKey, Result};
+
+use crate::keystore_file::KeystorePlan;
+use crate::output_file::OutputFile;
+
+/// The files of one kind of identity: which there are, what they are called, and what is in them.
+pub(crate) trait IdentityFiles {
+    /// Names one of the files.
+    type File: Copy + PartialEq;
+
+    /// The files, the key first and the certificate right behind it: where they replace others one by one, that
+    /// is the shortest moment in which they do not fit.
+    fn list(&self) -> Vec<Self::File>;
+
+    /// What a file is called.
+    fn name(&self, file: Self::File) -> String;
+
+    /// Writes a file of an identity.
+    fn write(&self, file: Self::File, held: &Held<'_>) -> Result<OutputFile>;
+
+    /// The contents of a file that does not depend on the leaf, for an identity that trusts `anchors`.
+    fn independent(&self, file: Self::File, anchors: Option<&[Certificate]>) -> Option<String>;
+
+    /// Whether a file holds the private key.
+    fn needs_key(&self, file: Self::File) -> bool;
+
+    /// The file from which the key is read again, where it is ours.
+    fn key_file(&self) -> Option<Self::File>;
+
+    /// The file from which the chain is read again.
+    fn chain_file(&self) -> Self::File;
+
+    /// The format of a file that is a keystore.
+    fn keystore_format(&self, file: Self::File) -> Option<Format>;
+
+    /// What keystores hold, once that is known.
+    fn keystore(&self) -> Option<&KeystorePlan>;
+
+    /// Says what keystores hold.
+    fn set_keystore(&mut self, plan: KeystorePlan);
+
+    /// Writes a keystore.
+    fn write_keystore(&self, name: String, format: Format, held: &Held<'_>) -> Result<OutputFile> {
+        let plan = self.keystore().ok_or_else(|| Code::Internal.error("a keystore was not planned"))?;
+        plan.file(name, format, held)
+    }
+
+    /// Who may read a file.
+    fn mode(&self, file: Self::File) -> Mode {
+        if self.needs_key(file) { Mode::Private } else { Mode::Public }
+    }
+
+    /// Fails with [`Code::Usage`] where a file needs the private key and somebody else keeps it.
+    fn check_key(&self, holds_key: bool) -> Result<()> {
+        match self.list().into_iter().find(|file| !holds_key && self.needs_key(*file)) {
+            None => Ok(()),
+            Some(file) => Err(Code::Usage
+                .error(format!("{} needs the private key, which its holder keeps", self.name(file)))
+                .fix("leave this format out, or let tbpki make the key")),
+        }
+    }
+}
+
+/// An identity with a certificate, taken apart for those who write its files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    key: Option<&'a PrivateKey>,
+    /// The certificate.
+    pub(crate) leaf: &'a Certificate,
+    /// The CAs between the leaf and its root.
+    pub(crate) intermediates: &'a [Certificate],
+    /// What its holder trusts.
+    pub(crate) anchors: &'a [Certificate],
+}
+
+impl<'a> Held<'a> {
+    /// Takes an identity apart.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] for an access token, which has no files.
+    pub(crate) fn of(identity: &'a Identity) -> Result<Self> {
+        match &identity.credential {
+            Credential::X509(x509) => Ok(Self {
+                key: x509.key.as_ref(),
+                leaf: &x509.leaf,
+                intermediates: &x509.intermediates,
+                anchors: &identity.anchors,
+            }),
+            Credential::Token(_) => Err(Code::Internal.error("an access token has no certificate files")),
+        }
+    }
+
+    /// The private key.
+    pub(crate) fn key(&self) -> Result<&'a PrivateKey> {
+        self.key.ok_or_else(|| Code::Internal.error("a file with a key was planned for an identity without one"))
+    }
+
+    /// The leaf and the CAs above it, without the root.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &'a Certificate> {
+        std::iter::once(self.leaf).chain(self.intermediates)
+    }
+}

@@ -1,0 +1,104 @@
+//! What the makers of servers and devices are asked for, beyond the configuration.
+
+use std::path::PathBuf;
+
+use pki::config::{Days, Origin, Setting};
+use pki::csr::Csr;
+use pki::file::{self, Ownership};
+use pki::issuer::KeySource;
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::validity::{Lifetime, Validity};
+use pki::{Algorithm, Certificate, Finding, Result, San, Subject};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::store::FILE_LIMIT;
+
+/// What both kinds of identities can be asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Sign with the leaf's own key.
+    pub self_signed: bool,
+    /// Issue for the key of this request.
+    pub csr: Option<PathBuf>,
+    /// Issue a new generation in place of what is there.
+    pub force: bool,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+    /// Where copies go.
+    pub out: Option<PathBuf>,
+    /// Whose the copies become.
+    pub ownership: Ownership,
+}
+
+impl Request {
+    /// The certificate signing request, where one was named.
+    pub(crate) fn read_csr(&self) -> Result<Option<Csr>> {
+        let Some(path) = &self.csr else { return Ok(None) };
+        let bytes = file::read(path, FILE_LIMIT)?;
+        Csr::from_pem_or_der(&bytes).map(Some).map_err(|error| error.at(path))
+    }
+}
+
+/// What an identity was asked to be, as the ledger keeps it: asked again, it has to be the same.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) subject: String,
+    pub(crate) san: Vec<String>,
+    pub(crate) alg: &'a str,
+    pub(crate) days: u32,
+    /// The fingerprint of the CA, or that it is self-signed.
+    pub(crate) issuer: String,
+    /// The identifier of the key in a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) csr: Option<String>,
+    /// The fingerprints of what it trusts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) anchors: Vec<String>,
+    pub(crate) prefix: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) single_file: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) include_root: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Decides serial number and dates of a leaf.
+pub(crate) fn contents(
+    profile: Profile,
+    subject: Subject,
+    sans: Vec<San>,
+    days: &Setting<Days>,
+    issuer: Option<Validity>,
+    now: OffsetDateTime,
+) -> Result<(Contents, Option<Finding>)> {
+    let lifetime = Lifetime { days: days.value.number(), explicit: is_named_now(days) };
+    let (validity, note) = Validity::starting(now, lifetime, issuer.as_ref())?;
+    let contents = Contents { profile, serial: Serial::random()?, validity, subject, sans, constraints: None };
+    Ok((contents, note))
+}
+
+/// Whether a person asked for this value now. What stands in keygen.toml holds for every identity: a lifetime there
+/// may be shortened like a default, and a format there may be left out where it cannot be written.
+pub(crate) fn is_named_now<T>(setting: &Setting<T>) -> bool {
+    matches!(setting.origin, Origin::Flag(_) | Origin::Variable(_))
+}
+
+/// The key to issue for: the one in the request, or a new one.
+pub(crate) fn key_source(csr: Option<&Csr>, algorithm: Algorithm) -> KeySource {
+    match csr {
+        Some(csr) => KeySource::Public(csr.key().clone()),
+        None => KeySource::Generate(algorithm),
+    }
+}
+
+/// Fingerprints as the ledger keeps them.
+pub(crate) fn fingerprints(certificates: &[Certificate]) -> Vec<String> {
+    certificates.iter().map(Certificate::fingerprint_hex).collect()
+}

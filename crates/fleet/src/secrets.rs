@@ -1,0 +1,82 @@
+//! Passwords and passphrases: fetched from where the configuration says, or made and kept.
+
+use std::path::Path;
+
+use pki::config::{Environment, Keystore, SecretRef, Setting};
+use pki::file::{FileSet, Mode};
+use pki::keystore::{Passwords, password};
+use pki::{Code, Finding, Result, Secret, file};
+
+use crate::store::{FILE_LIMIT, secrets_dir};
+
+/// Where secrets come from: variables, files, a person.
+pub struct Secrets<'a> {
+    environment: &'a Environment,
+    prompt: &'a mut dyn FnMut(&str) -> Result<Secret>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Secrets<'a> {
+    /// Secrets from `environment`, and from `prompt` where a person has to be asked. The prompt is told what is
+    /// wanted, and fails where there is nobody.
+    pub fn new(environment: &'a Environment, prompt: &'a mut dyn FnMut(&str) -> Result<Secret>) -> Self {
+        Self { environment, prompt, findings: Vec::new() }
+    }
+
+    /// What was noticed while fetching, once.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
+    }
+
+    /// The passphrase of the CA keys.
+    pub(crate) fn ca_passphrase(&mut self, setting: &Setting<Option<SecretRef>>) -> Result<Secret> {
+        match &setting.value {
+            Some(place) => self.fetch(place, "ca.passphrase"),
+            None => (self.prompt)("ca.passphrase"),
+        }
+    }
+
+    /// The passwords of an identity's keystores: what the configuration names, else what was made for it earlier,
+    /// else new ones, which are kept in the store before anything is closed with them.
+    pub(crate) fn keystore(
+        &mut self,
+        settings: &Keystore,
+        section: &str,
+        store: &Path,
+        name: &str,
+    ) -> Result<Passwords> {
+        let whose = |key: &str| format!("{section}.{key}");
+        let store_password = match &settings.password.value {
+            Some(place) => self.fetch(place, &whose("password"))?,
+            None => kept(store, name)?,
+        };
+        let key_password = match &settings.key_password.value {
+            Some(place) => self.fetch(place, &whose("key_password"))?,
+            None => store_password.clone(),
+        };
+        password::check(&store_password, &whose("password"))?;
+        password::check(&key_password, &whose("key_password"))?;
+        Ok(Passwords { store: store_password, key: key_password })
+    }
+
+    fn fetch(&mut self, place: &SecretRef, what: &str) -> Result<Secret> {
+        let (secret, finding) = place.resolve(what, self.environment, self.prompt)?;
+        self.findings.extend(finding);
+        Ok(secret)
+    }
+}
+
+/// The password that tbpki made for `name`, now or earlier.
+fn kept(store: &Path, name: &str) -> Result<Secret> {
+    let path = secrets_dir(store).join(name);
+    if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Code::SecretUnavailable.error("the password in the file is not text").at(&path))?;
+        return Ok(Secret::from(text.trim_end_matches(['\r', '\n'])));
+    }
+    let secret = password::generate()?;
+    let mut set = FileSet::new(store);
+    set.add(format!("secrets/{name}"), format!("{}\n", secret.reveal()).into_bytes(), Mode::Private)?;
+    set.commit()?;
+    Ok(secret)
+}

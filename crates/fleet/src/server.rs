@@ -1,0 +1,289 @@
+//! Making the identity of a server, and the settings that make ThingsBoard use it.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{Kind, Parameters};
+use pki::config::{Config, Credentials, HostName, ServerFormat, Setting};
+use pki::csr::Csr;
+use pki::file::{self, FileSet, Mode};
+use pki::keystore::{Format, effective_passwords};
+use pki::profile::Profile;
+use pki::{Code, Finding, Result, San};
+use zeroize::Zeroizing;
+
+use crate::ca::{CaName, Hierarchy};
+use crate::host;
+use crate::make::{KeystoreWish, Made, Plan, destination, issuer_of};
+use crate::output_file::into_bytes;
+use crate::report::{FileReport, IdentityReport};
+use crate::request::{Request, Wanted, is_named_now, key_source};
+use crate::server_files::{CA_FILE, CLIENTS_CA, ServerFiles};
+use crate::station::{SELF, Station};
+use crate::store::{FILE_LIMIT, identity_dir};
+use crate::thingsboard::{
+    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
+};
+use crate::walk::{Destination, Walk};
+
+/// What a server can be asked for beyond [`Request`].
+#[derive(Debug, Clone)]
+pub struct ServerRequest {
+    /// What both kinds of identities can be asked for.
+    pub request: Request,
+    /// Do not add the names of this host.
+    pub only_given_names: bool,
+    /// Send the root as well.
+    pub include_root: bool,
+    /// The endpoints to write settings for.
+    pub services: Vec<Service>,
+    /// The forms to write them in.
+    pub forms: Vec<SettingsForm>,
+}
+
+/// Makes the identity of the server that the configuration names, or completes it.
+///
+/// # Errors
+/// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
+/// nothing is left half done.
+pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<IdentityReport> {
+    let request = &wish.request;
+    let settings = &station.config.server;
+    let host = host_of(station.config)?;
+    let csr = request.read_csr()?;
+    let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
+        Some(requested) => requested.clone(),
+        None => station.config.subject()?.with_common_name(host.as_str())?,
+    };
+    let asked = names_asked(host, &settings.san.value, csr.as_ref());
+    let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
+    let sans = merged(&asked, &found);
+    let (ca, issuer) = issuer_of(station, request, CaName::ServerIssuing)?;
+    let key = key_source(csr.as_ref(), settings.alg.value);
+    let clients_ca = station.ca_certificates(Hierarchy::Devices)?;
+    let prefix = settings.prefix.value.as_str();
+    let parameters = Parameters::of(&Wanted {
+        subject: subject.to_string(),
+        // Addresses come and go; those that were found are not part of what was asked for.
+        san: asked.iter().map(ToString::to_string).collect(),
+        alg: key.algorithm().name(),
+        days: settings.days.value.number(),
+        issuer,
+        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+        anchors: Vec::new(),
+        prefix,
+        single_file: settings.single_file.value,
+        include_root: wish.include_root,
+    })?;
+    let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
+    let (out, away) = place_of_copies(station.config, request)?;
+    let plan = Plan {
+        profile: Profile::Server,
+        subject,
+        sans: sans.clone(),
+        days: &settings.days,
+        key,
+        ca,
+        keystore: KeystoreWish {
+            settings: &station.config.server_keystore,
+            section: "server.keystore",
+            trusted: Hierarchy::Devices
+                .names()
+                .into_iter()
+                .zip(&clients_ca)
+                .map(|(name, certificate)| (name.name().to_owned(), certificate.clone()))
+                .collect(),
+        },
+        out: out.clone(),
+        dry_run: request.dry_run,
+        walk: Walk {
+            kind: Kind::Server,
+            name: host.as_str(),
+            files: ServerFiles {
+                prefix,
+                formats: &formats,
+                holds_key: csr.is_none(),
+                single_file: settings.single_file.value,
+                include_root: wish.include_root,
+                clients_ca: &clients_ca,
+                keystore: None,
+            },
+            anchors: if request.self_signed {
+                None
+            } else {
+                Some(Hierarchy::Server.root().certificates(station.store_dir())?)
+            },
+            parameters,
+            issuer_name: ca.map_or(SELF, CaName::name),
+            force: request.force,
+        },
+    };
+    let mut made = plan.carry_out(station)?;
+    made.report.findings.extend(away);
+    made.report.findings.extend(changed_names(&made.report, &sans));
+    write_settings(station, wish, host, &formats, out.as_ref(), &mut made)?;
+    Ok(made.report)
+}
+
+fn host_of(config: &Config) -> Result<&HostName> {
+    config.server.name.value.as_ref().ok_or_else(|| {
+        Code::NeedsAnswer
+            .error("the server has no name, and this host's name cannot be one")
+            .fix("give it with --name, or set server.name in keygen.toml")
+    })
+}
+
+/// The names that somebody asked for: the server's own, those of the configuration, and those in a request.
+fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Vec<San> {
+    match csr.map(Csr::sans).filter(|sans| !sans.is_empty()) {
+        Some(requested) => merged(requested, configured),
+        None => merged(&[host.san()], configured),
+    }
+}
+
+fn merged(first: &[San], then: &[San]) -> Vec<San> {
+    let mut all: Vec<San> = Vec::new();
+    for san in first.iter().chain(then) {
+        if !all.contains(san) {
+            all.push(san.clone());
+        }
+    }
+    all
+}
+
+/// The formats asked for. A keystore that the active settings name is written even if nobody listed it; one that
+/// nobody named on the command line is left out where its key is not ours.
+fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_key: bool) -> Vec<ServerFormat> {
+    let mut formats = asked.value.clone();
+    if !holds_key {
+        if !is_named_now(asked) {
+            formats.retain(|format| !matches!(format, ServerFormat::P12 | ServerFormat::Jks));
+        }
+    } else if credentials == Credentials::Keystore && keystore_format(&formats).is_none() {
+        formats.push(ServerFormat::P12);
+    }
+    formats
+}
+
+/// The keystore that the settings name: PKCS#12 before JKS.
+fn keystore_format(formats: &[ServerFormat]) -> Option<Format> {
+    if formats.contains(&ServerFormat::P12) {
+        Some(Format::Pkcs12)
+    } else {
+        formats.contains(&ServerFormat::Jks).then_some(Format::Jks)
+    }
+}
+
+/// The directory named on the command line, which is made if need be; else the one in keygen.toml, if this machine
+/// has it: the store may well be on another machine than ThingsBoard.
+fn place_of_copies(config: &Config, request: &Request) -> Result<(Option<Destination>, Option<Finding>)> {
+    if request.out.is_some() {
+        return Ok((destination(request.out.clone(), &request.ownership), None));
+    }
+    let Some(configured) = &config.server.out.value else { return Ok((None, None)) };
+    if configured.resolved().exists() {
+        return Ok((destination(Some(configured.resolved().to_owned()), &request.ownership), None));
+    }
+    let note = Code::FileUnwritable
+        .warning("server.out is not a directory of this machine, so the files are in the store only")
+        .at(configured.resolved())
+        .fix("copy them to the server, or run `tbpki server --out DIR` there");
+    Ok((None, Some(note)))
+}
+
+/// Says so when this host has names that an earlier certificate lacks.
+fn changed_names(report: &IdentityReport, wanted: &[San]) -> Option<Finding> {
+    let lacking: Vec<String> =
+        wanted.iter().map(ToString::to_string).filter(|name| !report.names.contains(name)).collect();
+    (!lacking.is_empty()).then(|| {
+        Code::WrongName
+            .warning(format!("the certificate does not name {}", lacking.join(", ")))
+            .because("this host has got new names or addresses since it was issued")
+            .fix("issue a new one with --force if clients use them")
+    })
+}
+
+/// Writes the settings beside the files. They follow from the flags and hold nothing that could not be made again,
+/// so they replace those of an earlier run, which are kept.
+fn write_settings(
+    station: &mut Station<'_>,
+    wish: &ServerRequest,
+    host: &HostName,
+    formats: &[ServerFormat],
+    out: Option<&Destination>,
+    made: &mut Made,
+) -> Result<()> {
+    let store_copy = identity_dir(station.store_dir(), Kind::Server, host.as_str());
+    let dir = out.map_or(store_copy.as_path(), |out| out.dir.as_path());
+    let Some(entry) = &made.entry else {
+        made.report.files.extend(wish.forms.iter().map(|form| FileReport::planned(dir.join(form.file_name()))));
+        return Ok(());
+    };
+    let prefix = station.config.server.prefix.value.as_str();
+    let settings = Settings {
+        services: wish.services.clone(),
+        active: match station.config.server.credentials.value {
+            Credentials::Keystore => ActiveCredentials::Keystore,
+            Credentials::Pem => ActiveCredentials::Pem,
+        },
+        host: host.as_str().to_owned(),
+        keystore: made.keystore.as_ref().zip(keystore_format(formats)).map(|(plan, format)| {
+            let (passwords, _) = effective_passwords(format, &plan.passwords);
+            KeystoreSettings {
+                kind: match format {
+                    Format::Pkcs12 => "PKCS12",
+                    Format::Jks => "JKS",
+                },
+                file: format!("{prefix}.{}", if format == Format::Jks { "jks" } else { "p12" }),
+                alias: plan.alias.to_ascii_lowercase(),
+                password: passwords.store,
+                key_password: passwords.key,
+            }
+        }),
+        pem_cert: format!("{prefix}.pem"),
+        pem_key: (!station.config.server.single_file.value).then(|| format!("{prefix}_key.pem")),
+        ca_file: CA_FILE.to_owned(),
+        clients_ca: CLIENTS_CA.to_owned(),
+        directory: directory_in_settings(dir)?,
+    };
+    let mut set = FileSet::new(dir).replacing(entry.serial.to_string());
+    if let Some(out) = out {
+        set = set.owned_by(out.ownership.clone());
+    }
+    for form in &wish.forms {
+        let text = match form {
+            SettingsForm::EnvFile => env_file(&settings),
+            SettingsForm::Compose => compose(&settings, &absolute(dir)?),
+            SettingsForm::Kubernetes => kubernetes(&settings, &mounted(dir, &settings)?),
+        };
+        set.add(form.file_name(), into_bytes(text), Mode::Private)?;
+    }
+    made.report.files.extend(set.commit()?.into_iter().map(FileReport::from));
+    Ok(())
+}
+
+/// ThingsBoard looks for bare names in its own configuration directory, and nowhere else.
+fn directory_in_settings(dir: &Path) -> Result<String> {
+    if dir.join("thingsboard.conf").exists() {
+        return Ok(String::new());
+    }
+    Ok(format!("{}/", absolute(dir)?.display()))
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir)
+        .map_err(|error| Code::FileUnreadable.error("the working directory is gone").at(dir).because(error))
+}
+
+/// The files that a Kubernetes Secret carries.
+fn mounted(dir: &Path, settings: &Settings) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
+    let names =
+        [Some(&settings.pem_cert), settings.pem_key.as_ref(), settings.keystore.as_ref().map(|store| &store.file)];
+    let fixed = [&settings.ca_file, &settings.clients_ca];
+    let mut files = Vec::new();
+    for name in names.into_iter().flatten().chain(fixed) {
+        if let Some(bytes) = file::read_optional(dir.join(name), FILE_LIMIT)? {
+            files.push((name.clone(), bytes));
+        }
+    }
+    Ok(files)
+}

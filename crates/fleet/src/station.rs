@@ -1,0 +1,106 @@
+//! The place from which identities are issued: a configuration, its store, and the secrets.
+
+use std::path::Path;
+
+use ledger::Kind;
+use pki::config::{Anchors, Config};
+use pki::issuer::LocalCa;
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, Code, Finding, Result, file};
+use time::OffsetDateTime;
+
+use crate::ca::{CaName, Hierarchy};
+use crate::secrets::Secrets;
+use crate::store::{self, FILE_LIMIT, Store};
+
+/// Everything that a verb works with.
+pub struct Station<'a> {
+    /// What is wanted, and who said so.
+    pub config: &'a Config,
+    /// Where secrets come from.
+    pub secrets: Secrets<'a>,
+    /// The moment that counts as now.
+    pub now: OffsetDateTime,
+}
+
+impl Station<'_> {
+    /// The directory of the store.
+    pub fn store_dir(&self) -> &Path {
+        self.config.general.store.resolved()
+    }
+
+    /// Locks and opens the store for `verb`.
+    pub(crate) fn open_store(&self, verb: &str) -> Result<Store> {
+        Store::open(self.store_dir(), verb)
+    }
+
+    /// A CA of the store, ready to issue.
+    pub(crate) fn open_ca(&mut self, name: CaName) -> Result<LocalCa> {
+        let store = self.config.general.store.resolved();
+        let setting = &self.config.ca.passphrase;
+        name.open(store, &mut || self.secrets.ca_passphrase(setting))
+    }
+
+    /// The root and the issuing CA of a hierarchy.
+    pub(crate) fn ca_certificates(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
+        let store = self.store_dir();
+        let mut certificates = hierarchy.root().certificates(store)?;
+        certificates.extend(hierarchy.issuing().certificates(store)?);
+        Ok(certificates)
+    }
+
+    /// What clients trust: the root of our servers and those of our servers that are self-signed, or what
+    /// `server.anchors` says. Empty where clients trust their system.
+    pub(crate) fn client_anchors(&self) -> Result<Vec<Certificate>> {
+        match &self.config.server.anchors.value {
+            Anchors::System => Ok(Vec::new()),
+            Anchors::File(path) => {
+                let bytes = file::read(path.resolved(), FILE_LIMIT)?;
+                let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path.resolved()))?;
+                if bundle.certificates.is_empty() {
+                    return Err(Code::CertificateUnreadable
+                        .error("the file that server.anchors names holds no certificate")
+                        .at(path.resolved())
+                        .fix("fetch the server's anchor with `tbpki trust HOST --out FILE`"));
+                }
+                Ok(bundle.certificates)
+            }
+            Anchors::Ours => {
+                let mut anchors = Hierarchy::Server.root().certificates(self.store_dir())?;
+                anchors.extend(self.self_signed_servers()?);
+                Ok(anchors)
+            }
+        }
+    }
+
+    fn self_signed_servers(&self) -> Result<Vec<Certificate>> {
+        let view = store::view(self.store_dir())?;
+        let servers = ledger::Filter { kind: Some(Kind::Server), current_only: true, ..ledger::Filter::default() };
+        let mut leaves = Vec::new();
+        for entry in view.list(&servers) {
+            let entry = entry?;
+            if entry.issuer != SELF {
+                continue;
+            }
+            let dir = store::identity_dir(self.store_dir(), Kind::Server, &entry.key.name);
+            let path = dir.join(crate::server_files::CA_FILE);
+            if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
+                leaves.extend(PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates);
+            }
+        }
+        Ok(leaves)
+    }
+}
+
+/// What the ledger keeps as the issuer of a self-signed leaf.
+pub(crate) const SELF: &str = "self";
+
+/// Warns where the firmware could not verify what is about to be issued.
+pub(crate) fn firmware_warning(certificate: &Certificate) -> Option<Finding> {
+    let limited = certificate.name_constraints().is_some() || certificate.algorithm_name() == "ed25519";
+    limited.then(|| {
+        Code::FirmwareLimit
+            .warning(format!("our firmware cannot verify {}", certificate.subject()))
+            .fix("use ec-p256 and no name constraints where ESP32 devices connect")
+    })
+}

@@ -1,0 +1,113 @@
+//! The store: CAs, identities, secrets and the ledger, each in its place.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial};
+use pki::file::{self, Lock};
+use pki::profile::Profile;
+use pki::{Code, Result};
+
+use crate::ca::CaName;
+
+/// How long a verb waits for another one to finish with the store.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest file in a store: an identity's keystore with long chains stays far below.
+pub(crate) const FILE_LIMIT: usize = 1 << 20;
+
+/// The store, locked for one verb that writes.
+pub struct Store {
+    dir: PathBuf,
+    /// What was intended, issued, registered and bundled.
+    pub ledger: Ledger,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Locks and opens the store in `dir` for `verb`.
+    ///
+    /// # Errors
+    /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own.
+    pub fn open(dir: &Path, verb: &str) -> Result<Self> {
+        check_exists(dir)?;
+        let lock = Lock::acquire(dir, verb, PATIENCE)?;
+        file::recover(dir)?;
+        for kind in [Kind::Server, Kind::Device] {
+            file::create_dir(kind_dir(dir, kind))?;
+        }
+        let mut store = Self { dir: dir.to_owned(), ledger: Ledger::open(ledger_path(dir))?, _lock: lock };
+        store.record_cas()?;
+        tracing::debug!(store = %dir.display(), "locked and opened the store");
+        Ok(store)
+    }
+
+    /// Enters CAs that the ledger does not know yet, as after `init`. They are made together with their files, so
+    /// there is nothing in between to be interrupted.
+    fn record_cas(&mut self) -> Result<()> {
+        for name in CaName::ALL {
+            if self.ledger.current(Kind::Ca, name.name())?.is_some() {
+                continue;
+            }
+            let certificates = name.certificates(&self.dir)?;
+            let Some(certificate) = certificates.first() else { continue };
+            let generation = self.ledger.intend(&NewIdentity {
+                kind: Kind::Ca,
+                name: name.name().to_owned(),
+                serial: Serial::new(certificate.serial())?,
+                profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
+                algorithm: certificate.algorithm_name(),
+                parameters: Parameters::of(&certificate.subject())?,
+                issuer: name.hierarchy().root().name().to_owned(),
+                not_before: certificate.not_before(),
+                not_after: certificate.not_after(),
+            })?;
+            let key = Key { kind: Kind::Ca, name: name.name().to_owned(), generation };
+            self.ledger.issued(&key, &Issued { fingerprint: certificate.fingerprint(), credentials_id: None })?;
+        }
+        Ok(())
+    }
+
+    /// The directory that the store is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// The ledger of the store in `dir`, to be looked at only.
+///
+/// # Errors
+/// [`Code::StoreMissing`], and the ledger's own.
+pub fn view(dir: &Path) -> Result<Ledger> {
+    check_exists(dir)?;
+    Ledger::open_read_only(ledger_path(dir))
+}
+
+/// Where the files of an identity are.
+pub(crate) fn identity_dir(store: &Path, kind: Kind, name: &str) -> PathBuf {
+    kind_dir(store, kind).join(name)
+}
+
+fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
+    store.join(match kind {
+        Kind::Ca => "ca",
+        Kind::Server => "servers",
+        Kind::Device => "devices",
+    })
+}
+
+/// Where the secrets are that tbpki made itself.
+pub(crate) fn secrets_dir(store: &Path) -> PathBuf {
+    store.join("secrets")
+}
+
+fn ledger_path(store: &Path) -> PathBuf {
+    store.join("ledger.db")
+}
+
+fn check_exists(dir: &Path) -> Result<()> {
+    if dir.join("ca").is_dir() {
+        return Ok(());
+    }
+    Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`"))
+}

@@ -1,0 +1,99 @@
+//! The settings that make ThingsBoard use a server identity: which variables, and the files that set them.
+
+mod compose;
+mod env_file;
+mod kubernetes;
+mod variable;
+
+use pki::Secret;
+
+pub use compose::compose;
+pub use env_file::env_file;
+pub use kubernetes::kubernetes;
+pub use variable::{Variable, variables};
+
+/// A TLS endpoint of ThingsBoard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// MQTT, port 8883.
+    Mqtt,
+    /// The web interface and the REST API.
+    Http,
+    /// CoAP over DTLS, port 5684.
+    Coap,
+    /// LwM2M and its bootstrap server, ports 5686 and 5688.
+    Lwm2m,
+    /// Edge, port 7070. It reads PEM only.
+    Edge,
+}
+
+/// A file that sets the variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsForm {
+    /// Export lines for thingsboard.conf.
+    EnvFile,
+    /// An override for Docker Compose.
+    Compose,
+    /// Secrets for Kubernetes.
+    Kubernetes,
+}
+
+impl SettingsForm {
+    /// What the file is called.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            SettingsForm::EnvFile => "thingsboard.env",
+            SettingsForm::Compose => "docker-compose.tls.yml",
+            SettingsForm::Kubernetes => "kubernetes-secret.yml",
+        }
+    }
+}
+
+/// Which of the two kinds of credentials the active lines name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActiveCredentials {
+    /// The keystore. ThingsBoard names the trusted entries in it as acceptable issuers, without which Java and
+    /// Go clients send no certificate.
+    Keystore,
+    /// The PEM files.
+    Pem,
+}
+
+/// What was written, as far as the settings need to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The endpoints to configure.
+    pub services: Vec<Service>,
+    /// Which lines are active.
+    pub active: ActiveCredentials,
+    /// What clients connect to, for the web interface's "check connectivity".
+    pub host: String,
+    /// The keystore, where one was written.
+    pub keystore: Option<KeystoreSettings>,
+    /// The file with key and chain, or with the chain alone.
+    pub pem_cert: String,
+    /// The file with the key, unless it stands in `pem_cert`.
+    pub pem_key: Option<String>,
+    /// The file with the anchor that clients trust.
+    pub ca_file: String,
+    /// The file with the CAs of the devices.
+    pub clients_ca: String,
+    /// What stands before each file name: nothing where ThingsBoard looks by itself, else a directory with its
+    /// final slash.
+    pub directory: String,
+}
+
+/// How to open the keystore.
+#[derive(Debug, Clone)]
+pub struct KeystoreSettings {
+    /// `PKCS12` or `JKS`, as Java's `KeyStore.getInstance` wants it.
+    pub kind: &'static str,
+    /// The file.
+    pub file: String,
+    /// The alias of the key.
+    pub alias: String,
+    /// The password of the store.
+    pub password: Secret,
+    /// The password of the key.
+    pub key_password: Secret,
+}

@@ -1,0 +1,45 @@
+//! An override file for Docker Compose.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{Settings, variables};
+
+/// Where the files stand inside the container.
+const MOUNT: &str = "/tls/";
+
+/// The text of an override file that mounts `files` into ThingsBoard's container and sets the variables. It holds
+/// passwords and is guarded like a key.
+pub fn compose(settings: &Settings, files: &Path) -> Zeroizing<String> {
+    let inside = Settings { directory: MOUNT.to_owned(), ..settings.clone() };
+    let mut text = Zeroizing::new(String::from(
+        "# An override for Docker Compose, written by tbpki. Holds passwords: keep its mode at 0600.\n\
+         # Use it with `docker compose -f docker-compose.yml -f docker-compose.tls.yml up -d`; rename the service\n\
+         # if yours is not called thingsboard. The container's user must be able to read the files.\n\
+         services:\n  thingsboard:\n    volumes:\n      - ",
+    ));
+    push_scalar(&mut text, &format!("{}:{}:ro", files.display(), MOUNT.trim_end_matches('/')));
+    text.push_str("\n    ports:\n      - '8883:8883'\n    environment:\n");
+    for variable in variables(&inside).iter().filter(|variable| variable.active) {
+        text.push_str("      ");
+        text.push_str(&variable.name);
+        text.push_str(": ");
+        push_scalar(&mut text, variable.value.reveal());
+        text.push('\n');
+    }
+    text
+}
+
+/// A YAML scalar in single quotes. Compose expands dollar signs even there; two stand for one.
+fn push_scalar(text: &mut String, value: &str) {
+    text.push('\'');
+    for c in value.chars() {
+        match c {
+            '\'' => text.push_str("''"),
+            '$' => text.push_str("$$"),
+            c => text.push(c),
+        }
+    }
+    text.push('\'');
+}

@@ -1,0 +1,67 @@
+//! `thingsboard.env`: export lines for thingsboard.conf, which a shell sources.
+
+use zeroize::Zeroizing;
+
+use super::{Settings, Variable, variables};
+
+/// The text of `thingsboard.env`. It holds passwords and is guarded like a key.
+pub fn env_file(settings: &Settings) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::from(
+        "# Settings for ThingsBoard, written by tbpki. Holds passwords: keep its mode at 0600.\n\
+         # Append them to thingsboard.conf, or source this file from there, and restart ThingsBoard.\n\
+         #\n\
+         # Java and Go clients send their certificate only when the server names its issuer, and ThingsBoard\n\
+         # names what its own keystore holds: use the KEYSTORE lines unless all clients are OpenSSL or mbed TLS.\n",
+    ));
+    let mut last_active = true;
+    for variable in variables(settings) {
+        if last_active && !variable.active {
+            text.push_str("# The other way, in place of the lines above:\n");
+        }
+        last_active = variable.active;
+        push_line(&mut text, &variable);
+    }
+    text
+}
+
+fn push_line(text: &mut String, Variable { name, value, active }: &Variable) {
+    if !active {
+        text.push_str("# ");
+    }
+    text.push_str("export ");
+    text.push_str(name);
+    text.push('=');
+    push_quoted(text, value.reveal());
+    text.push('\n');
+}
+
+/// Plain words stay as they are; everything else goes into single quotes, in which a shell changes nothing.
+fn push_quoted(text: &mut String, value: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        text.push_str(value);
+        return;
+    }
+    text.push('\'');
+    for c in value.chars() {
+        match c {
+            '\'' => text.push_str("'\\''"),
+            c => text.push(c),
+        }
+    }
+    text.push('\'');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_a_shell() {
+        for (value, quoted) in [("plain-1.p12", "plain-1.p12"), ("it's $x", "'it'\\''s $x'"), ("", "''")] {
+            let mut text = String::new();
+            push_quoted(&mut text, value);
+            assert_eq!(text, quoted);
+        }
+    }
+}

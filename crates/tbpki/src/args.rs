@@ -1,0 +1,178 @@
+//! The command line, as clap reads it. Man pages, completions and the reference come from here too.
+
+mod client;
+mod init;
+mod look;
+mod server;
+mod trust;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use client::ClientArgs;
+pub use init::InitArgs;
+pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
+pub use server::{Environment, ServerArgs, Service};
+pub use trust::TrustArgs;
+
+/// Private CAs, server and device identities for ThingsBoard fleets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tbpki",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Start with `tbpki init`, then `tbpki server --out DIR` and `tbpki client --device NAME`.\n\
+                  Exit status: 0 done, 1 the input or the environment is wrong, 2 usage, 3 a check found a fault, \
+                  4 partly done (run again), 70 a bug."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Arguments of every verb.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Arguments that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The configuration to read [default: keygen.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "TBPKI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Never ask: fail and name the flag that would have answered
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Print the result as JSON (its schema is in the documentation)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more of what is being done; twice for all
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Whether to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Even into files
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make keygen.toml, the store and the CAs
+    Init(Box<InitArgs>),
+    /// Make a server's identity and the settings that fit it
+    Server(Box<ServerArgs>),
+    /// Make a device's identity
+    Client(Box<ClientArgs>),
+    /// Fetch the trust anchor of a server that is not ours
+    Trust(TrustArgs),
+    /// Show what the store holds and when it ends
+    List(ListArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Explain a code such as TBPKI-0034
+    Explain(ExplainArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Verb {
+    /// The word that was typed, as JSON output and locks name it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Verb::Init(_) => "init",
+            Verb::Server(_) => "server",
+            Verb::Client(_) => "client",
+            Verb::Trust(_) => "trust",
+            Verb::List(_) => "list",
+            Verb::Config(ConfigVerb::Show { .. }) => "config show",
+            Verb::Explain(_) => "explain",
+            Verb::Completions { .. } => "completions",
+        }
+    }
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print every value that is in force
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+/// Where the passphrase of the CA keys is.
+#[derive(Debug, Clone, Args)]
+pub struct CaPassphrase {
+    /// Read the passphrase of the CA keys from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub ca_passphrase_file: Option<PathBuf>,
+}
+
+/// What both kinds of identities are made with.
+#[derive(Debug, Clone, Args)]
+pub struct IdentityArgs {
+    /// The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096
+    #[arg(long, value_name = "ALGORITHM")]
+    pub alg: Option<String>,
+    /// Days until the certificate expires
+    #[arg(long, value_name = "N")]
+    pub days: Option<String>,
+    /// Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<String>,
+    /// Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub san: Vec<String>,
+    /// Sign with the certificate's own key instead of a CA's
+    #[arg(long)]
+    pub self_signed: bool,
+    /// Issue for the key of this certificate signing request (PEM or DER)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["self_signed", "alg"])]
+    pub csr: Option<PathBuf>,
+    /// Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL
+    #[arg(long)]
+    pub force: bool,
+    /// Say what would happen and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the passphrase of the CA keys is.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+}
+
+/// To whom copied files belong.
+#[derive(Debug, Clone, Args)]
+pub struct OwnerArgs {
+    /// The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]
+    #[arg(long, value_name = "USER")]
+    pub owner: Option<String>,
+    /// The group of the files in --out
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+}

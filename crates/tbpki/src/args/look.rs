@@ -1,0 +1,82 @@
+//! The verbs that only look: `inspect`, `verify`, `list`, `explain`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Shows any certificate, chain, key, request, revocation list, PKCS#12 or JKS file as people want to read it.
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// The files (`-` for standard input)
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Read the password of keystores or the passphrase of keys from FILE
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the password of the key inside a keystore from FILE, where it is another one
+    #[arg(long, value_name = "FILE")]
+    pub key_passphrase_file: Option<PathBuf>,
+}
+
+/// Checks a chain as a peer would, and says which link fails. Exit status 3 when something is wrong.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The chain that is sent, leaf first (PEM or DER)
+    #[arg(value_name = "CHAIN")]
+    pub chain: PathBuf,
+    /// The certificates that the peer trusts [default: the store's, by purpose]
+    #[arg(long, value_name = "FILE")]
+    pub anchors: Option<PathBuf>,
+    /// The private key that has to belong to the leaf
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Read the passphrase of the key from FILE
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The host name or IP address that has to be among the leaf's names
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// What the leaf is used as [default: what its extended key usage says]
+    #[arg(long)]
+    pub purpose: Option<Purpose>,
+    /// Revocation lists to honour (repeat for several)
+    #[arg(long, value_name = "FILE")]
+    pub crl: Vec<PathBuf>,
+    /// The moment to check at, such as 2030-01-31T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// What a leaf is used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Purpose {
+    /// A TLS server
+    Server,
+    /// A TLS client
+    Device,
+}
+
+/// Shows what the store holds and when it ends.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only these kinds: ca, server, device
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Only what expires within N days
+    #[arg(long, value_name = "N")]
+    pub expiring: Option<u32>,
+    /// Earlier generations as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Explains a code.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The code, such as TBPKI-0034 or 34
+    #[arg(required_unless_present = "list")]
+    pub code: Option<String>,
+    /// Print every code with its title
+    #[arg(long)]
+    pub list: bool,
+}

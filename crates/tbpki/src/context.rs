@@ -1,0 +1,96 @@
+//! What every verb works with: output, questions, and the configuration.
+
+use std::path::PathBuf;
+
+use fleet::secrets::Secrets;
+use fleet::station::Station;
+use pki::config::{Config, Environment, Override};
+use pki::{Result, Secret};
+use time::OffsetDateTime;
+
+use crate::args::{CaPassphrase, Global, IdentityArgs};
+use crate::ask::Asker;
+use crate::output::Output;
+
+/// The configuration's name where none is given.
+const CONFIG: &str = "keygen.toml";
+
+/// What every verb works with.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) asker: Asker,
+    pub(crate) environment: Environment,
+    config_path: Option<PathBuf>,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global, verb: &'static str) -> Self {
+        Self {
+            output: Output::new(verb, &global),
+            asker: Asker::new(global.no_input),
+            environment: Environment::of_process().with_host_name(&fleet::host::host_name()),
+            config_path: global.config,
+        }
+    }
+
+    /// The configuration file that is meant.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.config_path.clone().unwrap_or_else(|| CONFIG.into())
+    }
+
+    /// The configuration, with what the flags say on top.
+    pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config> {
+        let (config, findings) = Config::load(&self.config_path(), &self.environment, &overrides.0)?;
+        self.output.findings(findings);
+        Ok(config)
+    }
+
+    /// Does something at the station that `config` describes.
+    pub(crate) fn at_station<T>(
+        &mut self,
+        config: &Config,
+        work: impl FnOnce(&mut Station<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let asker = &self.asker;
+        let mut prompt = |what: &str| -> Result<Secret> { asker.secret_for(what) };
+        let secrets = Secrets::new(&self.environment, &mut prompt);
+        let mut station = Station { config, secrets, now: OffsetDateTime::now_utc() };
+        let result = work(&mut station);
+        let findings = station.secrets.take_findings();
+        self.output.findings(findings);
+        result
+    }
+}
+
+/// Flags that stand for keys of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides(Vec<Override>);
+
+impl Overrides {
+    /// `flag` says that `key` is `text`.
+    pub(crate) fn set(&mut self, key: &'static str, flag: &'static str, text: impl Into<String>) {
+        self.0.push(Override { key, text: text.into(), flag });
+    }
+
+    /// The same for a flag that may be missing.
+    pub(crate) fn set_if(&mut self, key: &'static str, flag: &'static str, text: Option<impl Into<String>>) {
+        if let Some(text) = text {
+            self.set(key, flag, text);
+        }
+    }
+
+    /// The flags that servers and devices share; `keys` are their keys for algorithm, days, formats and names.
+    pub(crate) fn identity(&mut self, args: &IdentityArgs, keys: [&'static str; 4]) {
+        let [alg, days, formats, san] = keys;
+        self.set_if(alg, "--alg", args.alg.as_deref());
+        self.set_if(days, "--days", args.days.as_deref());
+        args.format.iter().for_each(|format| self.set(formats, "--format", format.as_str()));
+        args.san.iter().for_each(|name| self.set(san, "--san", name.as_str()));
+        self.ca_passphrase(&args.ca_passphrase);
+    }
+
+    fn ca_passphrase(&mut self, args: &CaPassphrase) {
+        let path = args.ca_passphrase_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.set_if("ca.passphrase", "--ca-passphrase-file", path);
+    }
+}

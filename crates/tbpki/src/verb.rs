@@ -1,0 +1,11 @@
+//! One module for each verb: from arguments to a call of a library, and from its result to a report.
+
+pub(crate) mod client;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod explain;
+mod identity_report;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod server;
+pub(crate) mod trust;

@@ -1,0 +1,35 @@
+//! `tbpki client`.
+
+use fleet::device::make_device;
+use fleet::request::Request;
+use pki::Result;
+use pki::device_name::DeviceName;
+use pki::file::Ownership;
+
+use crate::args::{ClientArgs, IdentityArgs, OwnerArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
+    let name: DeviceName = args.device.parse()?;
+    let mut overrides = Overrides::default();
+    overrides.identity(&args.identity, ["client.alg", "client.days", "client.formats", "client.san"]);
+    let config = context.config(&overrides)?;
+    let request = request(&args.identity, args.out.as_ref(), &args.owner);
+    let mut report = context.at_station(&config, |station| make_device(station, &name, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(report)?;
+    Ok(Exit::Done)
+}
+
+/// What the flags ask for beyond the configuration, for servers and devices alike.
+pub(super) fn request(args: &IdentityArgs, out: Option<&std::path::PathBuf>, owner: &OwnerArgs) -> Request {
+    Request {
+        self_signed: args.self_signed,
+        csr: args.csr.clone(),
+        force: args.force,
+        dry_run: args.dry_run,
+        out: out.cloned(),
+        ownership: Ownership::of_server(owner.owner.as_deref(), owner.group.as_deref()),
+    }
+}

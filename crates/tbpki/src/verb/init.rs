@@ -1,0 +1,177 @@
+//! `tbpki init`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fleet::brought_ca::BroughtCa;
+use fleet::ca::Hierarchy;
+use fleet::init::{InitReport, InitRequest, holds_root_keys, init, move_roots_out};
+use pki::config::{Answers, FilePath, SecretRef};
+use pki::legacy::{self, SecretFile};
+use pki::text::printable;
+use pki::{Code, Error, Result, Secret, config, file};
+use time::OffsetDateTime;
+
+use super::identity_report::write_files;
+use crate::args::InitArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// Where the store goes, beside keygen.toml.
+const STORE: &str = "pki";
+
+pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
+    let config_path = context.config_path();
+    if let Some(dir) = &args.root_out
+        && let Some(store) = interrupted(&config_path)
+    {
+        return finish_moving(&config_path, &store, dir, context);
+    }
+    let (mut answers, secrets) = answers(args, context)?;
+    let passphrase = passphrase(args, context, &mut answers)?;
+    let now = OffsetDateTime::now_utc();
+    let mut brought = |paths: &[PathBuf]| -> Result<Option<BroughtCa>> {
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let mut ask = || brought_passphrase(args, context);
+        BroughtCa::read(paths, &mut ask, now).map(Some)
+    };
+    let request = InitRequest {
+        brought: [(Hierarchy::Server, brought(&args.server_ca)?), (Hierarchy::Devices, brought(&args.devices_ca)?)],
+        config_text: config::render(&answers),
+        config_path,
+        secrets,
+        passphrase,
+        root_out: args.root_out.clone(),
+        dry_run: args.dry_run,
+    };
+    let mut report = init(request, now)?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(report)?;
+    Ok(Exit::Done)
+}
+
+/// What keygen.toml is to say: from the old file, or from flags and questions.
+fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<SecretFile>)> {
+    let (mut answers, secrets) = match &args.from {
+        Some(path) => {
+            let converted = legacy::load(path, STORE, &context.environment)?;
+            context.output.findings(converted.findings);
+            (converted.answers, converted.secrets)
+        }
+        None => (Answers::new(), Vec::new()),
+    };
+    let mut given = |key: &str, text: Option<&String>| text.map_or(Ok(()), |text| answers.set(key, text.as_str()));
+    given("subject.organization", args.organization.as_ref())?;
+    given("subject.country", args.country.as_ref())?;
+    given("server.name", args.server_name.as_ref())?;
+    for key in ["ca.alg", "server.alg", "client.alg"] {
+        given(key, args.alg.as_ref())?;
+    }
+    // Only the name of the organization has no good default, and only a person can know it.
+    if args.from.is_none() && args.organization.is_none() && context.asker.is_available() {
+        let name = context.asker.text("Organization (empty for none)", "", "--organization")?;
+        if !name.is_empty() {
+            answers.set("subject.organization", name)?;
+        }
+    }
+    Ok((answers, secrets))
+}
+
+/// What encrypts the CA keys, and how later verbs find it.
+fn passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) -> Result<Option<Secret>> {
+    if args.insecure_no_passphrase {
+        let warning = Code::LoosePermissions
+            .warning("the CA keys are not encrypted: whoever copies the store can issue in your name")
+            .fix("keep the store on an encrypted disk, or make it anew with a passphrase");
+        context.output.finding(warning);
+        return Ok(None);
+    }
+    if let Some(path) = &args.ca_passphrase.ca_passphrase_file {
+        let secret = read_secret(path, "the passphrase of the CA keys", context)?;
+        return check_length(secret).map(Some);
+    }
+    let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
+    match context.asker.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
+        Some(secret) => {
+            answers.set("ca.passphrase", SecretRef::Prompt)?;
+            check_length(secret).map(Some)
+        }
+        None if context.asker.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
+        None => Err(needs_passphrase()),
+    }
+}
+
+fn needs_passphrase() -> Error {
+    Code::NeedsAnswer
+        .error("the CA keys need a passphrase")
+        .fix("run `tbpki init` again, with --ca-passphrase-file FILE or --insecure-no-passphrase")
+}
+
+/// The fewest characters of a passphrase that stands between a copied store and a forged fleet.
+const SHORTEST: usize = 8;
+
+fn check_length(secret: Secret) -> Result<Secret> {
+    if secret.reveal().chars().count() >= SHORTEST {
+        return Ok(secret);
+    }
+    Err(Code::PassphraseTooShort
+        .error(format!("the passphrase of the CA keys has fewer than {SHORTEST} characters"))
+        .fix("take several words"))
+}
+
+fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
+    match &args.brought_passphrase_file {
+        Some(path) => read_secret(path, "the passphrase of the brought CA", context),
+        None => context.asker.secret("passphrase of the brought CA", "--brought-passphrase-file"),
+    }
+}
+
+fn read_secret(path: &Path, what: &str, context: &mut Context) -> Result<Secret> {
+    let place = SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?);
+    let mut nobody = |_: &str| Err(Code::Internal.error("a file does not ask"));
+    let (secret, finding) = place.resolve(what, &context.environment, &mut nobody)?;
+    context.output.findings(finding);
+    Ok(secret)
+}
+
+/// The store of an `init --root-out` that was interrupted before the keys of the roots were moved.
+fn interrupted(config_path: &Path) -> Option<PathBuf> {
+    let base = config_path.parent().unwrap_or(Path::new(""));
+    let store = base.join(STORE);
+    // A directory that cannot be recovered shows up as such when init goes on.
+    let recovered = file::recover(if base.as_os_str().is_empty() { Path::new(".") } else { base }).is_ok();
+    (recovered && config_path.exists() && holds_root_keys(&store)).then_some(store)
+}
+
+fn finish_moving(config_path: &Path, store: &Path, dir: &Path, context: &mut Context) -> Result<Exit> {
+    let files = move_roots_out(store, dir)?;
+    context.output.say("the store was there; the keys of its roots were moved");
+    let report = InitReport {
+        config: config_path.to_owned(),
+        store: store.to_owned(),
+        cas: Vec::new(),
+        files,
+        encrypted: false,
+        findings: Vec::new(),
+    };
+    context.output.result(report)?;
+    Ok(Exit::Done)
+}
+
+impl Report for InitReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for ca in &self.cas {
+            writeln!(out, "{}", ca.name)?;
+            writeln!(out, "  subject         {}", printable(&ca.certificate.subject))?;
+            writeln!(out, "  key             {}", ca.certificate.algorithm)?;
+            writeln!(out, "  valid           {} to {}", ca.certificate.not_before, ca.certificate.not_after)?;
+            writeln!(out, "  fingerprint     {}", ca.certificate.fingerprint)?;
+        }
+        writeln!(out, "files")?;
+        write_files(out, &self.files)?;
+        writeln!(out, "next: tbpki server --out /etc/thingsboard/conf")
+    }
+}

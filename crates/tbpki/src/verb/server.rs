@@ -1,0 +1,48 @@
+//! `tbpki server`.
+
+use fleet::server::{ServerRequest, make_server};
+use fleet::thingsboard::{self, SettingsForm};
+use pki::Result;
+
+use super::client::request;
+use crate::args::{Environment, ServerArgs, Service};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.identity(&args.identity, ["server.alg", "server.days", "server.formats", "server.san"]);
+    overrides.set_if("server.name", "--name", args.name.as_deref());
+    overrides.set_if("server.credentials", "--credentials", args.credentials.as_deref());
+    overrides.set_if("server.single_file", "--single-file", args.single_file.then_some("true"));
+    let config = context.config(&overrides)?;
+    let wish = ServerRequest {
+        request: request(&args.identity, args.out.as_ref(), &args.owner),
+        only_given_names: args.only_given_names,
+        include_root: args.include_root,
+        services: args.service.iter().copied().map(service).collect(),
+        forms: args.environment.iter().copied().map(form).collect(),
+    };
+    let mut report = context.at_station(&config, |station| make_server(station, &wish))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(report)?;
+    Ok(Exit::Done)
+}
+
+fn service(service: Service) -> thingsboard::Service {
+    match service {
+        Service::Mqtt => thingsboard::Service::Mqtt,
+        Service::Http => thingsboard::Service::Http,
+        Service::Coap => thingsboard::Service::Coap,
+        Service::Lwm2m => thingsboard::Service::Lwm2m,
+        Service::Edge => thingsboard::Service::Edge,
+    }
+}
+
+fn form(form: Environment) -> SettingsForm {
+    match form {
+        Environment::Env => SettingsForm::EnvFile,
+        Environment::Compose => SettingsForm::Compose,
+        Environment::Kubernetes => SettingsForm::Kubernetes,
+    }
+}

@@ -1,0 +1,135 @@
+//! `tbpki trust`.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use pki::file::{Mode, Output as FileOutput};
+use pki::text::printable;
+use pki::{Certificate, Result};
+use provision::anchor::{Role, Vouched};
+use provision::{Fingerprint, Roots, Target, anchor, probe};
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::args::TrustArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The port of MQTT over TLS.
+const MQTTS: u16 = 8883;
+
+/// What a server sends, and the anchor found for it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TrustReport {
+    /// The server, with its port.
+    pub(crate) server: String,
+    /// The version of TLS that was agreed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<String>,
+    /// The certificates that the server sent, leaf first.
+    pub(crate) sent: Vec<SentCertificate>,
+    /// Whether the server asks clients for a certificate.
+    pub(crate) asks_for_client_certificate: bool,
+    /// The anchor.
+    pub(crate) anchor: SentCertificate,
+    /// Why the anchor deserves trust.
+    pub(crate) vouched_by: &'static str,
+    /// The file that it was written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+}
+
+/// A certificate of a server.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SentCertificate {
+    /// The subject (RFC 4514).
+    pub(crate) subject: String,
+    /// The issuer (RFC 4514).
+    pub(crate) issuer: String,
+    /// Its SHA-256 in hexadecimal.
+    pub(crate) fingerprint: String,
+}
+
+pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
+    let target = Target::parse(&args.server, MQTTS)?;
+    let fingerprint = args.sha256.as_deref().map(str::parse::<Fingerprint>).transpose()?;
+    let options = probe::Options { timeout: Duration::from_secs(args.timeout), ..probe::Options::default() };
+    context.output.say(format!("connecting to {target}"));
+    let probe = probe::server(&target, &options)?;
+    let roots = Roots::system()?;
+    let now = OffsetDateTime::now_utc();
+    let anchor = anchor::find(&probe, target.server_name(), fingerprint.as_ref(), &roots, now)?;
+    context.output.findings(anchor.findings);
+    let sent = probe.chain.iter().filter_map(|der| Certificate::from_der(der).ok());
+    let report = TrustReport {
+        server: target.to_string(),
+        tls: probe.version.map(|version| version.to_string()),
+        sent: sent.map(|certificate| described(&certificate)).collect(),
+        asks_for_client_certificate: probe.asked_for_client_certificate(),
+        anchor: described(&anchor.certificate),
+        vouched_by: vouched_by(anchor.vouched),
+        file: args.out.as_ref().map(|path| path.display().to_string()),
+    };
+    match &args.out {
+        Some(path) => {
+            let mut output = FileOutput::new(path, Mode::Public);
+            if args.force {
+                output = output.replacing("old");
+            }
+            output.write(anchor.certificate.to_pem().as_bytes())?;
+            // With the anchor itself on standard output there is no room for a report.
+            if !output.is_stdout() {
+                context.output.result(report)?;
+            }
+        }
+        None => context.output.result(report)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn described(certificate: &Certificate) -> SentCertificate {
+    SentCertificate {
+        subject: certificate.subject(),
+        issuer: certificate.issuer(),
+        fingerprint: certificate.fingerprint_hex(),
+    }
+}
+
+fn vouched_by(vouched: Vouched) -> &'static str {
+    match vouched {
+        Vouched::BySystem => "a root of this system",
+        Vouched::ByFingerprint(Role::Root) => "its fingerprint: a root",
+        Vouched::ByFingerprint(Role::IssuingCa) => "its fingerprint: an issuing CA",
+        Vouched::ByFingerprint(Role::Leaf) => "its fingerprint: the server's own certificate",
+    }
+}
+
+impl Report for TrustReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} sends", printable(&self.server))?;
+        for certificate in &self.sent {
+            write_certificate(out, certificate)?;
+        }
+        writeln!(out, "trust anchor, vouched for by {}", self.vouched_by)?;
+        write_certificate(out, &self.anchor)?;
+        if self.asks_for_client_certificate {
+            writeln!(out, "it asks clients for a certificate")?;
+        }
+        match &self.file {
+            Some(file) => writeln!(
+                out,
+                "written to {}; point clients at it with server.anchors = {{ file = \"..\" }}",
+                printable(file)
+            ),
+            None => writeln!(out, "nothing was written; --out FILE does"),
+        }
+    }
+}
+
+fn write_certificate(out: &mut dyn Write, certificate: &SentCertificate) -> io::Result<()> {
+    writeln!(out, "  {}", printable(&certificate.subject))?;
+    writeln!(out, "    issued by  {}", printable(&certificate.issuer))?;
+    writeln!(out, "    SHA-256    {}", certificate.fingerprint)
+}
