@@ -8,6 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -22,6 +23,7 @@ use crate::san::San;
 use crate::subject::Subject;
 use crate::{credentials_id, hex};
 
+pub(crate) mod distribution;
 mod extensions;
 pub(crate) mod general_name;
 pub(crate) mod name;
@@ -32,6 +34,7 @@ mod signature;
 pub(crate) mod testing;
 mod usage;
 
+pub use distribution::DistributionPoint;
 use extensions::Extensions;
 pub use extensions::NameConstraints;
 pub use general_name::GeneralName;
@@ -40,9 +43,12 @@ pub use signature::SignatureAlgorithm;
 pub(crate) use signature::{SignatureFailure, verify_with_spki_der};
 pub use usage::{ExtendedKeyUsage, KeyUsage};
 
-/// An X.509 certificate (RFC 5280), parsed once and owned. Two are equal when their DER is.
+/// An X.509 certificate (RFC 5280), parsed once and owned. Two are equal when their DER is. Cloning is cheap: the CAs
+/// above a fleet stand in every device's chain.
 #[derive(Clone)]
-pub struct Certificate {
+pub struct Certificate(Arc<Parts>);
+
+struct Parts {
     der: Vec<u8>,
     at: Places,
     version: u32,
@@ -54,7 +60,6 @@ pub struct Certificate {
 }
 
 /// Where in the DER its parts stand.
-#[derive(Clone)]
 struct Places {
     tbs: Range<usize>,
     serial: Range<usize>,
@@ -96,7 +101,7 @@ impl Certificate {
         if at.signature.end != der.len() {
             return Err(unreadable("octets follow its signature".to_owned()));
         }
-        let mut extensions = Extensions::read(tbs.extensions());
+        let mut extensions = Extensions::read(tbs.extensions(), tbs.issuer.as_raw());
         if tbs.signature != parsed.signature_algorithm {
             extensions.faults.push("it names two different signature algorithms".to_owned());
         }
@@ -106,7 +111,7 @@ impl Certificate {
         if tbs.version.0 < 2 && !tbs.extensions().is_empty() {
             extensions.faults.push(format!("it has extensions, which version {} has not", tbs.version.0 + 1));
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             version: tbs.version.0.saturating_add(1),
             not_before: tbs.validity.not_before.to_datetime(),
             not_after: tbs.validity.not_after.to_datetime(),
@@ -115,22 +120,22 @@ impl Certificate {
             extensions,
             at,
             der: der.to_vec(),
-        })
+        })))
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
         // The ranges were taken from this very DER, so that the default is never used.
-        self.der.get(range.clone()).unwrap_or_default()
+        self.0.der.get(range.clone()).unwrap_or_default()
     }
 
     /// The certificate as it was read.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// The certificate as PEM (RFC 7468): 64 columns, LF, with a final newline.
     pub fn to_pem(&self) -> String {
-        let text = STANDARD.encode(&self.der);
+        let text = STANDARD.encode(&self.0.der);
         let mut pem = String::with_capacity(text.len() + text.len() / 64 + 64);
         pem.push_str("-----BEGIN CERTIFICATE-----\n");
         let mut rest = text.as_str();
@@ -149,17 +154,17 @@ impl Certificate {
 
     /// The version as people count: 1, 2 or 3, or whatever a broken encoder wrote, plus one.
     pub fn version(&self) -> u32 {
-        self.version
+        self.0.version
     }
 
     /// The subject's Name, as DER.
     pub fn subject_der(&self) -> &[u8] {
-        self.part(&self.at.subject)
+        self.part(&self.0.at.subject)
     }
 
     /// The issuer's Name, as DER.
     pub fn issuer_der(&self) -> &[u8] {
-        self.part(&self.at.issuer)
+        self.part(&self.0.at.issuer)
     }
 
     /// The subject, where every part of it could be read.
@@ -190,7 +195,7 @@ impl Certificate {
 
     /// The serial number's content octets, big endian and in two's complement.
     pub fn serial(&self) -> &[u8] {
-        self.part(&self.at.serial)
+        self.part(&self.0.at.serial)
     }
 
     /// The serial number as OpenSSL prints it: upper-case hexadecimal, without the octet that only keeps it positive.
@@ -200,95 +205,100 @@ impl Certificate {
 
     /// The first moment at which it is valid, in UTC.
     pub fn not_before(&self) -> OffsetDateTime {
-        self.not_before
+        self.0.not_before
     }
 
     /// The last moment at which it is valid, in UTC.
     pub fn not_after(&self) -> OffsetDateTime {
-        self.not_after
+        self.0.not_after
     }
 
     /// The public key with its algorithm: the SubjectPublicKeyInfo, as DER.
     pub fn spki_der(&self) -> &[u8] {
-        self.part(&self.at.spki)
+        self.part(&self.0.at.spki)
     }
 
     /// What kind of public key this is.
     pub fn public_key(&self) -> &PublicKeyKind {
-        &self.key
+        &self.0.key
     }
 
     /// The name of the public key's algorithm: one of ours, such as `ec-p256`, or one of the same form.
     pub fn algorithm_name(&self) -> String {
-        self.key.name()
+        self.0.key.name()
     }
 
     /// The algorithm that the issuer signed with.
     pub fn signature_algorithm(&self) -> &SignatureAlgorithm {
-        &self.signature_algorithm
+        &self.0.signature_algorithm
     }
 
     /// Whether basicConstraints says CA:TRUE.
     pub fn is_ca(&self) -> bool {
-        self.extensions.ca
+        self.0.extensions.ca
     }
 
     /// How many CAs may stand between this one and the leaf, where that is limited.
     pub fn path_len(&self) -> Option<u32> {
-        self.extensions.path_len
+        self.0.extensions.path_len
     }
 
     /// The subject key identifier.
     pub fn subject_key_id(&self) -> Option<&[u8]> {
-        self.extensions.subject_key_id.as_deref()
+        self.0.extensions.subject_key_id.as_deref()
     }
 
     /// The key identifier within the authority key identifier.
     pub fn authority_key_id(&self) -> Option<&[u8]> {
-        self.extensions.authority_key_id.as_deref()
+        self.0.extensions.authority_key_id.as_deref()
     }
 
     /// The keyUsage extension. Without one, every use is allowed.
     pub fn key_usage(&self) -> Option<KeyUsage> {
-        self.extensions.key_usage
+        self.0.extensions.key_usage
     }
 
     /// The extendedKeyUsage extension. Without one, every purpose is allowed.
     pub fn extended_key_usages(&self) -> Option<&[ExtendedKeyUsage]> {
-        self.extensions.extended_key_usages.as_deref()
+        self.0.extensions.extended_key_usages.as_deref()
     }
 
     /// The subject alternative names that are of the kinds and in the form that tbpki writes; the others are only in
     /// [`general_names`](Self::general_names).
     pub fn sans(&self) -> Vec<San> {
-        self.extensions.names.iter().filter_map(GeneralName::to_san).collect()
+        self.0.extensions.names.iter().filter_map(GeneralName::to_san).collect()
     }
 
     /// Every subject alternative name, whatever its kind and however odd.
     pub fn general_names(&self) -> &[GeneralName] {
-        &self.extensions.names
+        &self.0.extensions.names
     }
 
     /// The subject alternative names that are IP addresses.
     pub fn ip_addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.extensions.names.iter().filter_map(GeneralName::ip)
+        self.0.extensions.names.iter().filter_map(GeneralName::ip)
     }
 
     /// The nameConstraints extension.
     pub fn name_constraints(&self) -> Option<&NameConstraints> {
-        self.extensions.name_constraints.as_ref()
+        self.0.extensions.name_constraints.as_ref()
+    }
+
+    /// Where revocation lists are published.
+    pub fn crl_distribution_points(&self) -> &[DistributionPoint] {
+        &self.0.extensions.crl_points
     }
 
     /// Critical extensions that [`verify`](crate::verify) does not act upon, and for which it must therefore refuse
     /// the certificate (RFC 5280, section 4.2).
     pub fn unknown_critical_extensions(&self) -> &[String] {
-        &self.extensions.unknown_critical
+        &self.0.extensions.unknown_critical
     }
 
     /// What breaks the rules of the format although it could be read: extensions that occur twice or hold something
     /// else, algorithms that contradict each other. One sentence each.
     pub fn format_faults(&self) -> &[String] {
-        &self.extensions.faults
+        &self.0.extensions.faults
     }
 
     /// Whether subject and issuer are the same name.
@@ -315,13 +325,13 @@ impl Certificate {
     }
 
     pub(crate) fn signed_by(&self, issuer: &Certificate) -> Result<(), SignatureFailure> {
-        let signature = BitString::new(0, self.part(&self.at.signature));
-        verify_with_spki_der(&self.signature_algorithm, issuer.spki_der(), self.part(&self.at.tbs), &signature)
+        let signature = BitString::new(0, self.part(&self.0.at.signature));
+        verify_with_spki_der(&self.0.signature_algorithm, issuer.spki_der(), self.part(&self.0.at.tbs), &signature)
     }
 
     /// The SHA-256 of the DER.
     pub fn fingerprint(&self) -> [u8; 32] {
-        sha256(&self.der)
+        sha256(&self.0.der)
     }
 
     /// The SHA-256 of the DER: 64 lower-case hexadecimal digits.
@@ -337,13 +347,13 @@ impl Certificate {
 
     /// The id under which ThingsBoard stores this certificate as credentials.
     pub fn credentials_id(&self) -> String {
-        credentials_id::of_certificate_der(&self.der)
+        credentials_id::of_certificate_der(&self.0.der)
     }
 }
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        self.0.der == other.0.der
     }
 }
 
@@ -351,7 +361,7 @@ impl Eq for Certificate {}
 
 impl Hash for Certificate {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.der.hash(state);
+        self.0.der.hash(state);
     }
 }
 

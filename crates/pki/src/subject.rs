@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-use x509_parser::prelude::{FromDer, X509Name};
+use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
 
 use crate::code::Code;
 use crate::error::Result;
@@ -110,6 +110,14 @@ impl Subject {
         rdns.retain(|rdn| !rdn.is_empty());
         rdns.push(vec![common_name]);
         Ok(Self::from_rdns(rdns))
+    }
+
+    /// The same name with one more RDN of somebody else's: how distribution points abbreviate their names (RFC 5280,
+    /// section 4.2.1.13).
+    pub(crate) fn with_foreign_rdn(&self, rdn: &RelativeDistinguishedName<'_>) -> Option<Self> {
+        let mut rdns = self.rdns.clone();
+        rdns.push(rdn.iter().map(Attribute::from_foreign).collect::<Option<Rdn>>()?);
+        Some(Self::from_rdns(rdns))
     }
 
     fn from_rdns(rdns: Vec<Rdn>) -> Self {

@@ -1,1 +1,295 @@
-//! verify
+//! Whether a chain would be accepted, and if not, which link fails.
+//!
+//! Two verifiers look at each chain. Our own walk (RFC 5280, section 6) goes on after the first mistake, so that the
+//! report names every link that fails and why. rustls-webpki, which decides for many TLS clients and servers, is the
+//! second opinion: what it refuses although the walk found no fault is reported as [`Code::SecondOpinion`].
+//!
+//! Certificate policies are not processed: whoever asks for none accepts each.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
+use crate::chain::Chain;
+use crate::code::Code;
+use crate::crl::Crl;
+use crate::error::{Error, Finding, Result, Severity};
+use crate::key::PrivateKey;
+use crate::san::San;
+
+mod constraints;
+mod host;
+mod path;
+mod revocation;
+mod second_opinion;
+mod walk;
+
+use path::PathEnd;
+
+/// What a chain is to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// A TLS server: extended key usage serverAuth.
+    Server,
+    /// A device, which is a TLS client: extended key usage clientAuth.
+    Device,
+}
+
+/// The peer's name, as the client that connects to it knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// A DNS name in ASCII and lower case.
+    Dns(String),
+    /// An address.
+    Ip(IpAddr),
+}
+
+/// What is to be verified, against what.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The certificates in the order in which the peer sends them: the leaf first.
+    pub chain: &'a [Certificate],
+    /// Certificates that may stand between chain and anchors although the peer does not send them.
+    pub extra: &'a [Certificate],
+    /// What is trusted.
+    pub anchors: &'a [Certificate],
+    /// The leaf's private key, where it is at hand.
+    pub key: Option<&'a PrivateKey>,
+    /// The name under which a server is reached.
+    pub host: Option<&'a Host>,
+    /// What the leaf is to be used for; any use, when nothing is said.
+    pub purpose: Option<Purpose>,
+    /// The moment for which to verify.
+    pub time: OffsetDateTime,
+    /// Revocation lists. With any, the leaf must be covered by one of them.
+    pub crls: &'a [Crl],
+}
+
+/// The outcome of [`verify`].
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Report {
+    /// The path from the leaf upwards, as far as it goes.
+    pub links: Vec<Link>,
+    /// Whether the path ends at a trust anchor.
+    pub trusted: bool,
+    /// All that was found: about the order of the chain, then about each link, the leaf's first. `place.item` names the
+    /// certificate.
+    pub findings: Vec<Finding>,
+}
+
+/// One certificate of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Link {
+    /// The subject, or the serial number where that is empty. Safe to print.
+    pub name: String,
+    /// The issuer. Safe to print.
+    pub issuer: String,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// The last moment at which it is valid.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub not_after: OffsetDateTime,
+    /// The SHA-256 of the certificate.
+    pub fingerprint: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Whether no fault was found with it or with its signature.
+    pub ok: bool,
+    /// The codes of what was found.
+    pub codes: Vec<Code>,
+}
+
+/// Where a certificate of the path comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The peer sends it; its place in the chain, counted from 1, is known.
+    Sent(usize),
+    /// It was given beside the chain.
+    Extra,
+    /// It is a trust anchor.
+    Anchor,
+}
+
+impl Report {
+    /// Whether nothing was found that does not work.
+    pub fn is_ok(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity < Severity::Fault)
+    }
+}
+
+/// Verifies a chain.
+pub fn verify(request: &Request<'_>) -> Report {
+    let Some(leaf) = choose_leaf(request) else {
+        let finding = Code::CertificateUnreadable.fault("there is no certificate to verify");
+        return Report { links: Vec::new(), trusted: false, findings: vec![finding] };
+    };
+    let mut path = path::find(request, leaf);
+    if let Some(of_leaf) = path.findings.first_mut() {
+        of_leaf.extend(leaf_findings(request, leaf));
+    }
+    let is_good = || path.findings.iter().flatten().all(|finding| finding.severity < Severity::Fault);
+    let sent = Chain::new(request.chain.to_vec());
+    let opinion = if sent.is_ok() && is_good() { second_opinion::ask(request, &path.certificates) } else { None };
+    let links = path.certificates.iter().zip(&path.findings);
+    let links = links.map(|(certificate, findings)| link(request, certificate, findings)).collect();
+    let mut findings: Vec<Finding> = path.findings.into_iter().flatten().chain(opinion).collect();
+    if let Err(error) = sent {
+        // A gap or a false signature is found by both; the walk says more about it.
+        let known = |finding: &Finding| finding.code == error.code() && error.code() != Code::ChainOrder;
+        if !findings.iter().any(known) {
+            findings.insert(0, error.into_finding());
+        }
+    }
+    Report { links, trusted: path.end == PathEnd::Anchor, findings }
+}
+
+/// The certificate that is in question: the key's, else the first that is sent, unless that issued others which are
+/// sent and one of them issued none.
+fn choose_leaf<'a>(request: &Request<'a>) -> Option<&'a Certificate> {
+    let first = request.chain.first()?;
+    if let Some(key) = request.key
+        && let Some(owned) = request.chain.iter().find(|one| one.spki_der() == key.spki_der())
+    {
+        return Some(owned);
+    }
+    let issued_any = |one: &Certificate| request.chain.iter().any(|other| other != one && other.names_as_issuer(one));
+    if issued_any(first) { request.chain.iter().find(|one| !issued_any(one)).or(Some(first)) } else { Some(first) }
+}
+
+/// What can be said about the leaf without looking at its issuers.
+fn leaf_findings(request: &Request<'_>, leaf: &Certificate) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(key) = request.key
+        && let Err(error) = key.check_belongs_to(leaf.spki_der())
+    {
+        findings.push(error.into_finding());
+    }
+    if let Some(purpose) = request.purpose {
+        findings.extend(purpose_finding(leaf, purpose));
+        if leaf.is_ca() {
+            findings.push(
+                Code::CaAsLeaf
+                    .warning("the certificate says that it is a CA's")
+                    .because("rustls and everything built on it refuse such a leaf"),
+            );
+        }
+    }
+    if request.purpose == Some(Purpose::Server) || request.host.is_some() {
+        findings.extend(host::check(leaf, request.host));
+    }
+    findings.into_iter().map(|finding| about(finding, leaf)).collect()
+}
+
+fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
+    let usages = leaf.extended_key_usages().unwrap_or(&[ExtendedKeyUsage::Any]);
+    if !allows(usages, purpose) {
+        let usages = usages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Some(
+            Code::WrongPurpose
+                .fault(format!("the certificate is not for a {purpose}"))
+                .because(format!("its extended key usage is {usages}")),
+        );
+    }
+    let usage = leaf.key_usage()?;
+    if !usage.digital_signature() && !usage.key_encipherment() && !usage.key_agreement() {
+        return Some(
+            Code::WrongPurpose
+                .fault("the key may not be used for TLS")
+                .because(format!("its key usage is {usage}; digitalSignature is missing")),
+        );
+    }
+    (!usage.digital_signature()).then(|| {
+        Code::WrongPurpose
+            .warning("the key may not be used for TLS 1.3")
+            .because(format!("its key usage is {usage}; digitalSignature is missing"))
+    })
+}
+
+fn allows(usages: &[ExtendedKeyUsage], purpose: Purpose) -> bool {
+    let wanted = match purpose {
+        Purpose::Server => ExtendedKeyUsage::ServerAuth,
+        Purpose::Device => ExtendedKeyUsage::ClientAuth,
+    };
+    usages.iter().any(|usage| *usage == wanted || *usage == ExtendedKeyUsage::Any)
+}
+
+/// The finding, made about that certificate unless it names another already.
+fn about(finding: Finding, certificate: &Certificate) -> Finding {
+    if finding.place.item.is_some() { finding } else { finding.item(certificate.label()) }
+}
+
+fn link(request: &Request<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {
+    let sent = request.chain.iter().position(|one| one == certificate);
+    let source = match sent {
+        _ if request.anchors.contains(certificate) => Source::Anchor,
+        Some(place) => Source::Sent(place + 1),
+        None => Source::Extra,
+    };
+    Link {
+        name: certificate.label(),
+        issuer: certificate.issuer(),
+        serial: certificate.serial_hex(),
+        not_after: certificate.not_after(),
+        fingerprint: certificate.fingerprint_hex(),
+        source,
+        ok: findings.iter().all(|finding| finding.severity < Severity::Fault),
+        codes: findings.iter().map(|finding| finding.code).collect(),
+    }
+}
+
+/// What speaks against using the certificate for devices with our firmware.
+fn firmware_finding(certificate: &Certificate) -> Option<Finding> {
+    let why = match certificate.public_key() {
+        PublicKeyKind::Ed25519 => "its Mbed TLS has no Ed25519",
+        _ if certificate.name_constraints().is_some_and(|constraints| constraints.critical) => {
+            "its Mbed TLS refuses critical name constraints"
+        }
+        _ => return None,
+    };
+    Some(Code::FirmwareLimit.warning("our firmware cannot verify this certificate").because(why))
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Purpose::Server => "server",
+            Purpose::Device => "device",
+        })
+    }
+}
+
+impl FromStr for Host {
+    type Err = Error;
+
+    /// Reads an IP address or a host name; internationalised names become punycode.
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if let Ok(San::Ip(ip)) = San::ip(text) {
+            return Ok(Host::Ip(ip));
+        }
+        match San::dns(text)? {
+            San::Dns(name) => Ok(Host::Dns(name)),
+            _ => Err(Code::BadSan.error("this is not a host name")),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Dns(name) => f.write_str(name),
+            Host::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

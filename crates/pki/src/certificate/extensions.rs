@@ -3,10 +3,12 @@
 use x509_parser::asn1_rs::Oid;
 use x509_parser::extensions::{GeneralSubtree, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
-    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_EXTENDED_KEY_USAGE,
-    OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
 };
 
+use super::distribution::DistributionPoint;
 use super::general_name::GeneralName;
 use super::oid;
 use super::usage::{ExtendedKeyUsage, KeyUsage};
@@ -17,6 +19,7 @@ use super::usage::{ExtendedKeyUsage, KeyUsage};
 const UNDERSTOOD: &[Oid<'static>] = &[
     OID_X509_EXT_BASIC_CONSTRAINTS,
     OID_X509_EXT_CERTIFICATE_POLICIES,
+    OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
     OID_X509_EXT_EXTENDED_KEY_USAGE,
     OID_X509_EXT_KEY_USAGE,
     OID_X509_EXT_NAME_CONSTRAINTS,
@@ -44,12 +47,13 @@ pub(super) struct Extensions {
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) names: Vec<GeneralName>,
     pub(super) name_constraints: Option<NameConstraints>,
+    pub(super) crl_points: Vec<DistributionPoint>,
     pub(super) unknown_critical: Vec<String>,
     pub(super) faults: Vec<String>,
 }
 
 impl Extensions {
-    pub(super) fn read(extensions: &[X509Extension<'_>]) -> Self {
+    pub(super) fn read(extensions: &[X509Extension<'_>], issuer: &[u8]) -> Self {
         let mut read = Extensions::default();
         let mut seen: Vec<&Oid<'_>> = Vec::new();
         for extension in extensions {
@@ -58,7 +62,7 @@ impl Extensions {
                 continue;
             }
             seen.push(&extension.oid);
-            read.take(extension);
+            read.take(extension, issuer);
             if extension.critical && !UNDERSTOOD.contains(&extension.oid) {
                 read.unknown_critical.push(id(extension));
             }
@@ -66,7 +70,7 @@ impl Extensions {
         read
     }
 
-    fn take(&mut self, extension: &X509Extension<'_>) {
+    fn take(&mut self, extension: &X509Extension<'_>, issuer: &[u8]) {
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(constraints) => {
                 self.ca = constraints.ca;
@@ -92,6 +96,12 @@ impl Extensions {
                     excluded: list(&constraints.excluded_subtrees),
                     critical: extension.critical,
                 });
+            }
+            _ if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS => {
+                match DistributionPoint::list_from_der(extension.value, issuer) {
+                    Some(points) => self.crl_points = points,
+                    None => self.faults.push(format!("extension {} cannot be read", id(extension))),
+                }
             }
             ParsedExtension::ParseError { .. } => {
                 self.faults.push(format!("extension {} cannot be read", id(extension)));

@@ -8,7 +8,7 @@ use x509_parser::extensions::GeneralName as Parsed;
 use super::{name, oid};
 use crate::hex;
 use crate::san::San;
-use crate::text::is_deceptive;
+use crate::text::printable;
 
 /// A GeneralName (RFC 5280, section 4.2.1.6) as it stands in a certificate, whether it makes sense or not.
 ///
@@ -53,6 +53,18 @@ impl GeneralName {
         }
     }
 
+    /// What kind of name it is, as it is shown: `dns`, `email`, `uri`, `ip`, `dirname`, or what OpenSSL calls the others.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            GeneralName::Dns(_) => "dns",
+            GeneralName::Email(_) => "email",
+            GeneralName::Uri(_) => "uri",
+            GeneralName::Ip(_) => "ip",
+            GeneralName::Directory(_) => "dirname",
+            GeneralName::Other { kind, .. } => kind,
+        }
+    }
+
     /// The name as one of the kinds that tbpki writes, where it is legal as such.
     pub fn to_san(&self) -> Option<San> {
         match self {
@@ -91,38 +103,20 @@ impl fmt::Display for GeneralName {
     /// The kind, a colon and the name, as in `dns:broker.example`. Characters that would deceive a reader or a
     /// terminal are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.kind())?;
         match self {
-            GeneralName::Dns(text) => write!(f, "dns:{}", Visible(text)),
-            GeneralName::Email(text) => write!(f, "email:{}", Visible(text)),
-            GeneralName::Uri(text) => write!(f, "uri:{}", Visible(text)),
+            GeneralName::Dns(text) | GeneralName::Email(text) | GeneralName::Uri(text) => printable(text).fmt(f),
             GeneralName::Ip(octets) => match (ip(octets), octets.split_at_checked(octets.len() / 2)) {
-                (Some(ip), _) => write!(f, "ip:{ip}"),
+                (Some(ip), _) => ip.fmt(f),
                 (None, Some((network, mask))) => match (ip(network), ip(mask)) {
-                    (Some(network), Some(mask)) => write!(f, "ip:{network}/{mask}"),
-                    _ => write!(f, "ip:#{}", shortened(octets)),
+                    (Some(network), Some(mask)) => write!(f, "{network}/{mask}"),
+                    _ => write!(f, "#{}", shortened(octets)),
                 },
-                (None, None) => write!(f, "ip:#{}", shortened(octets)),
+                (None, None) => write!(f, "#{}", shortened(octets)),
             },
-            GeneralName::Directory(der) => write!(f, "dirname:{}", name::text(der)),
-            GeneralName::Other { kind, text } => write!(f, "{kind}:{text}"),
+            GeneralName::Directory(der) => f.write_str(&name::text(der)),
+            GeneralName::Other { text, .. } => f.write_str(text),
         }
-    }
-}
-
-/// Text from outside, with control characters and the like as `\u{1b}`.
-pub(crate) struct Visible<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Visible<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        for character in self.0.chars() {
-            if is_deceptive(character) {
-                write!(f, "{}", character.escape_unicode())?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
-        Ok(())
     }
 }
 

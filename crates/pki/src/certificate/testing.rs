@@ -1,11 +1,13 @@
 //! Certificates for tests, made with rcgen and keys of its own: what they test must not have made them.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use time::macros::datetime;
 
 use super::Certificate;
+use crate::crl::Crl;
 
 /// A certificate with its key, able to issue others.
 pub(crate) struct Made {
@@ -60,6 +62,16 @@ pub(crate) fn leaf(name: &str) -> CertificateParams {
     params
 }
 
+/// The parameters of a server with these alternative names.
+pub(crate) fn server(names: &[&str]) -> CertificateParams {
+    let mut params = leaf(names.first().copied().unwrap_or("server"));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.subject_alt_names = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        .unwrap()
+        .subject_alt_names;
+    params
+}
+
 fn named(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -68,4 +80,24 @@ fn named(name: &str) -> CertificateParams {
     params.not_after = datetime!(2035-01-01 0:00 UTC);
     params.use_authority_key_identifier_extension = true;
     params
+}
+
+/// A revocation list of `issuer` with these certificates, all of them for a compromised key.
+pub(crate) fn crl(issuer: &Made, revoked: &[&Certificate]) -> Crl {
+    let entry = |certificate: &&Certificate| RevokedCertParams {
+        serial_number: SerialNumber::from_slice(certificate.serial()),
+        revocation_time: datetime!(2025-06-01 0:00 UTC),
+        reason_code: Some(RevocationReason::KeyCompromise),
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: datetime!(2025-06-01 0:00 UTC),
+        next_update: datetime!(2035-01-01 0:00 UTC),
+        crl_number: SerialNumber::from_slice(&[7]),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.iter().map(entry).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let made = params.signed_by(&Issuer::from_params(&issuer.params, &issuer.key)).unwrap();
+    Crl::from_der(made.der()).unwrap()
 }

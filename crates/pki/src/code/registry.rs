@@ -165,6 +165,8 @@ codes! {
         "Whoever does not understand a critical extension must refuse the certificate (RFC 5280, section 4.2). tbpki, like most TLS libraries, does not process certificate policies beyond accepting any."
     68 BadFormat User "The certificate breaks the rules of its format"
         "It can be read, but an extension occurs twice or holds something else than its type says, or its parts contradict each other. Some TLS libraries refuse such certificates, others overlook it. Issue it again with a tool that works."
+    69 CaAsLeaf User "A CA's certificate is used as a leaf"
+        "`openssl req -x509` makes self-signed certificates with CA:TRUE, and people use them for servers and devices. OpenSSL, Java and ThingsBoard accept that; rustls refuses it. A leaf made with `--self-signed` by tbpki says CA:FALSE."
 
     // Keystores.
     70 KeystoreUnreadable User "This is not a keystore that tbpki can read"
@@ -229,6 +231,14 @@ codes! {
         "What the server sends leads to none of the system's roots, so there is no reason yet to trust it. Get the fingerprint of its root or certificate from whoever runs it, by another way than this connection, and give it with `--sha256`."
     103 FingerprintMismatch User "The fingerprint is another one"
         "No certificate that the server sent has the SHA-256 that was given. Either the server has changed its certificate since, or this is not the server."
+
+    // Verdicts on chains.
+    110 SecondOpinion User "Another verifier refuses the chain"
+        "tbpki found no fault in the chain, but rustls-webpki, which verifies for many TLS clients and servers, refuses it. The message holds its words. Where it is stricter than RFC 5280, as with names that differ in capitals only, other clients may accept the chain all the same."
+    111 CrlUnreadable User "This is not a revocation list that tbpki can read"
+        "Revocation lists are read from PEM or DER (RFC 5280, section 5). The message says at what the parser gave up."
+    112 RevocationUnknown User "Nobody says whether a certificate is revoked"
+        "Revocation lists were given, but none of them is signed by the certificate's issuer, covers the certificate, and is of this time. Verifiers that were told to check revocation refuse the certificate then. Get the issuer's current list."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

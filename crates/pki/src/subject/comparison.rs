@@ -14,6 +14,14 @@ impl Subject {
     pub fn is_within(&self, base: &Subject) -> bool {
         self.rdns.len() >= base.rdns.len() && comparable(base).zip(comparable(self)).all(|(base, own)| base == own)
     }
+
+    /// The values of the emailAddress attributes, which name constraints for e-mail addresses bind as well.
+    pub(crate) fn email_addresses(&self) -> impl Iterator<Item = &str> {
+        self.rdns.iter().flatten().filter_map(|attribute| match (attribute.name.as_str(), &attribute.value) {
+            ("emailAddress", Value::Text(text)) => Some(text.as_str()),
+            _ => None,
+        })
+    }
 }
 
 /// Each RDN as its (type, value) pairs, in an order that does not depend on who encoded the SET.

@@ -1,0 +1,66 @@
+//! Whether a server's certificate is for the name that a client connects to (RFC 9525).
+
+use super::Host;
+use crate::certificate::{Certificate, GeneralName};
+use crate::code::Code;
+use crate::error::Finding;
+
+/// What is wrong with the names of a server's leaf.
+pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> {
+    let names = leaf.general_names();
+    if !names.iter().any(|name| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_))) {
+        let finding = match host {
+            Some(_) => Code::LegacyName.fault("the certificate has no alternative name to compare with the host"),
+            None => Code::LegacyName.warning("the certificate names no host"),
+        };
+        return Some(
+            finding
+                .because("clients do not look at the common name")
+                .fix("issue it with the host names and addresses of the server, as `--san`"),
+        );
+    }
+    let host = host?;
+    if names.iter().any(|name| matches(name, host)) {
+        return None;
+    }
+    let shown = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Some(
+        Code::WrongName
+            .fault(format!("the certificate is not for {host}"))
+            .because(format!("it is for {shown}"))
+            .fix("connect by one of these names, or issue the certificate with this one as `--san`"),
+    )
+}
+
+fn matches(name: &GeneralName, host: &Host) -> bool {
+    match (name, host) {
+        (GeneralName::Ip(_), Host::Ip(ip)) => name.ip() == Some(*ip),
+        (GeneralName::Dns(pattern), Host::Dns(host)) => matches_dns(pattern, host),
+        _ => false,
+    }
+}
+
+/// Case does not count; `*` stands for exactly the leftmost label, and for the whole of it.
+fn matches_dns(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(base) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(base)),
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_compare_as_clients_do() {
+        assert!(matches_dns("Broker.example", "broker.example"));
+        assert!(matches_dns("*.example", "broker.example"));
+        assert!(!matches_dns("*.example", "a.broker.example"));
+        assert!(!matches_dns("*.example", "example"));
+        assert!(!matches_dns("b*.example", "broker.example"));
+        let ip = Host::Ip("10.0.0.1".parse().unwrap());
+        assert!(matches(&GeneralName::Ip(vec![10, 0, 0, 1]), &ip));
+        assert!(!matches(&GeneralName::Dns("10.0.0.1".into()), &ip));
+    }
+}

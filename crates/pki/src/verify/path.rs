@@ -1,0 +1,184 @@
+//! From the leaf to a trust anchor, where several certificates may claim to be the issuer.
+
+use crate::certificate::{Certificate, SignatureFailure, signature_error};
+use crate::code::Code;
+use crate::error::{Finding, Severity};
+
+use super::{Request, about, walk};
+
+/// The most signatures that are checked for one report, so that a file of many CAs of one name costs seconds and not
+/// hours. Real chains need three.
+const MAX_SIGNATURES: usize = 400;
+
+/// The most certificates in a path.
+const MAX_LENGTH: usize = 20;
+
+/// The most paths to an anchor that are judged.
+const MAX_PATHS: usize = 40;
+
+/// How many lists may be needed to believe the signer of a list.
+const MAX_DEPTH: usize = 3;
+
+/// The best path that was found.
+#[derive(Debug)]
+pub(super) struct Path<'a> {
+    /// The leaf first.
+    pub(super) certificates: Vec<&'a Certificate>,
+    pub(super) end: PathEnd,
+    /// What was found, one list for each certificate.
+    pub(super) findings: Vec<Vec<Finding>>,
+}
+
+/// How a path ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PathEnd {
+    /// At a trust anchor.
+    Anchor,
+    /// At a certificate that is its own issuer and not trusted.
+    SelfIssued,
+    /// At a certificate whose issuer is not there.
+    IssuerMissing,
+    /// At a certificate whose signature none of its namesake issuers made; the first of them, and why.
+    Forged(String, SignatureFailure),
+}
+
+impl Path<'_> {
+    /// Whether it leads to an anchor and has no fault.
+    pub(super) fn is_good(&self) -> bool {
+        self.end == PathEnd::Anchor && self.faults() == 0
+    }
+
+    fn faults(&self) -> usize {
+        self.findings.iter().flatten().filter(|finding| finding.severity == Severity::Fault).count()
+    }
+
+    /// Whether this path explains more than the other: trusted ones with few faults first, then long ones.
+    fn is_better_than(&self, other: &Path<'_>) -> bool {
+        let rank = |path: &Path<'_>| {
+            let reach = match path.end {
+                PathEnd::Anchor => 1,
+                PathEnd::SelfIssued | PathEnd::IssuerMissing | PathEnd::Forged(..) => 0,
+            };
+            (reach, std::cmp::Reverse(if reach == 1 { path.faults() } else { 0 }), path.certificates.len())
+        };
+        rank(self) > rank(other)
+    }
+}
+
+/// The best path for `leaf`: the first without faults, else the one that explains most.
+pub(super) fn find<'a>(request: &Request<'a>, leaf: &'a Certificate) -> Path<'a> {
+    find_at_depth(request, leaf, 0)
+}
+
+/// The same for a certificate that signed a revocation list, which itself may have been revoked.
+pub(super) fn find_at_depth<'a>(request: &Request<'a>, leaf: &'a Certificate, depth: usize) -> Path<'a> {
+    let mut search = Search { request, depth, signatures: MAX_SIGNATURES, paths: MAX_PATHS, best: None };
+    search.extend(&mut vec![leaf]);
+    search.best.unwrap_or_else(|| Path { certificates: vec![leaf], end: PathEnd::IssuerMissing, findings: Vec::new() })
+}
+
+struct Search<'r, 'a> {
+    request: &'r Request<'a>,
+    depth: usize,
+    signatures: usize,
+    paths: usize,
+    best: Option<Path<'a>>,
+}
+
+impl<'a> Search<'_, 'a> {
+    fn is_over(&self) -> bool {
+        self.paths == 0 || self.best.as_ref().is_some_and(Path::is_good)
+    }
+
+    fn extend(&mut self, path: &mut Vec<&'a Certificate>) {
+        let Some(last) = path.last().copied() else { return };
+        if self.request.anchors.contains(last) {
+            return self.judge(path, PathEnd::Anchor);
+        }
+        let mut end = if last.is_self_issued() { PathEnd::SelfIssued } else { PathEnd::IssuerMissing };
+        let mut went_on = false;
+        for candidate in self.candidates(last, path) {
+            if self.is_over() || self.signatures == 0 || path.len() == MAX_LENGTH {
+                break;
+            }
+            self.signatures -= 1;
+            match last.signed_by(candidate) {
+                Ok(()) => {
+                    went_on = true;
+                    path.push(candidate);
+                    self.extend(path);
+                    path.pop();
+                }
+                // A self-issued certificate has itself as namesake; that another one did not sign it says nothing.
+                Err(failure) if end == PathEnd::IssuerMissing => end = PathEnd::Forged(candidate.label(), failure),
+                Err(_) => {}
+            }
+        }
+        if !went_on {
+            self.judge(path, end);
+        }
+    }
+
+    /// Who may have issued `last`, the likeliest first: those whose key identifier fits, and anchors before others.
+    fn candidates(&self, last: &Certificate, path: &[&Certificate]) -> Vec<&'a Certificate> {
+        let request = self.request;
+        let mut candidates: Vec<&'a Certificate> = Vec::new();
+        for candidate in request.anchors.iter().chain(request.chain).chain(request.extra) {
+            // An anchor ends the path, so that it may have key and name of a certificate that was walked through.
+            let is_anchor = request.anchors.contains(candidate);
+            let walked = |one: &&Certificate| {
+                *one == candidate
+                    || !is_anchor
+                        && one.spki_der() == candidate.spki_der()
+                        && one.subject_der() == candidate.subject_der()
+            };
+            if last.names_as_issuer(candidate) && !path.iter().any(walked) && !candidates.contains(&candidate) {
+                candidates.push(candidate);
+            }
+        }
+        let wanted = last.authority_key_id();
+        candidates.sort_by_key(|candidate| wanted.is_some() && candidate.subject_key_id() != wanted);
+        candidates
+    }
+
+    fn judge(&mut self, path: &[&'a Certificate], end: PathEnd) {
+        self.paths = self.paths.saturating_sub(1);
+        let mut findings = walk::check(self.request, path, end == PathEnd::Anchor, self.depth);
+        if let Some(last) = path.last() {
+            let finding = end_finding(self.request, path.len(), last, &end).map(|finding| about(finding, last));
+            // In front: the other findings about this certificate matter less.
+            findings.last_mut().map(|list| finding.map(|finding| list.insert(0, finding)));
+        }
+        let judged = Path { certificates: path.to_vec(), end, findings };
+        if self.best.as_ref().is_none_or(|best| judged.is_better_than(best)) {
+            self.best = Some(judged);
+        }
+    }
+}
+
+/// Whether one may look for yet another signer of a list.
+pub(super) fn may_go_deeper(depth: usize) -> bool {
+    depth < MAX_DEPTH
+}
+
+fn end_finding(request: &Request<'_>, length: usize, last: &Certificate, end: &PathEnd) -> Option<Finding> {
+    let label = last.label();
+    let finding = match end {
+        PathEnd::Anchor => return None,
+        PathEnd::Forged(namesake, failure) => signature_error(&label, namesake, failure).into_finding(),
+        _ if request.anchors.is_empty() => {
+            Code::Untrusted.fault("nothing is trusted").because("no trust anchors were given")
+        }
+        PathEnd::SelfIssued => Code::Untrusted
+            .fault(format!("{label} is not among the trust anchors"))
+            .because("it is its own issuer, so that nothing else can vouch for it"),
+        PathEnd::IssuerMissing if length == 1 => Code::ChainGap
+            .fault(format!("the issuer of {label} is missing"))
+            .because(format!("{} is neither sent nor trusted", last.issuer()))
+            .fix("put the issuing CA behind the leaf, or trust the anchor that belongs to it"),
+        PathEnd::IssuerMissing => Code::Untrusted
+            .fault(format!("the chain ends with {label}"))
+            .because(format!("its issuer {} is not among the trust anchors", last.issuer())),
+    };
+    Some(finding)
+}

@@ -1,0 +1,115 @@
+//! Whether a certificate has been revoked (RFC 5280, section 6.3). Delta lists and indirect lists are not used.
+
+use super::{Request, path};
+use crate::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
+use crate::certificate::{Certificate, GeneralName, KeyUsage, name};
+use crate::code::Code;
+use crate::crl::Crl;
+use crate::error::Finding;
+
+/// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
+/// is not there.
+pub(super) fn check(request: &Request<'_>, path: &[&Certificate], place: usize, depth: usize) -> Option<Finding> {
+    if request.crls.is_empty() {
+        return None;
+    }
+    let certificate = path.get(place)?;
+    let issuer = path.get(place + 1)?;
+    let mut covered = 0;
+    let mut objection = None;
+    for crl in request.crls.iter().filter(|crl| name::equal(crl.issuer_der(), certificate.issuer_der())) {
+        let reasons = covered_reasons(crl, certificate);
+        if reasons == 0 {
+            continue;
+        }
+        match usable(request, crl, issuer, depth) {
+            Ok(()) => {}
+            Err(why) => {
+                objection = Some(why);
+                continue;
+            }
+        }
+        covered |= reasons;
+        if let Some(entry) = crl.entry(certificate.serial())
+            && entry.reason != Some("removeFromCRL")
+        {
+            let reason = entry.reason.map_or(String::new(), |reason| format!(", because of {reason}"));
+            return Some(Code::Revoked.fault(format!("it was revoked on {}{reason}", entry.since.date())));
+        }
+    }
+    if covered == ALL_REASONS {
+        return None;
+    }
+    let what = "nothing says whether it is revoked";
+    let why = objection.unwrap_or_else(|| format!("none of the lists is {}'s for it", certificate.issuer()));
+    let is_in_question = place == 0 && depth == 0;
+    let finding =
+        if is_in_question { Code::RevocationUnknown.fault(what) } else { Code::RevocationUnknown.warning(what) };
+    Some(finding.because(why))
+}
+
+/// The reasons for revocation about which the list tells for this certificate; none, when it is outside of its scope.
+fn covered_reasons(crl: &Crl, certificate: &Certificate) -> u16 {
+    let scope = crl.scope();
+    let excluded = scope.indirect
+        || scope.only_attribute_certificates
+        || scope.only_leaves && certificate.is_ca()
+        || scope.only_cas && !certificate.is_ca();
+    if excluded {
+        return 0;
+    }
+    let points = certificate.crl_distribution_points();
+    if points.is_empty() {
+        // Without a distribution point the issuer's name stands for one (section 6.3.3).
+        let implied = GeneralName::Directory(certificate.issuer_der().to_vec());
+        return if names_meet(scope, &[implied]) { scope.reasons } else { 0 };
+    }
+    let fitting = |point: &&DistributionPoint| !point.indirect && names_meet(scope, &point.names);
+    points.iter().filter(fitting).fold(0, |reasons, point| reasons | point.reasons & scope.reasons)
+}
+
+fn names_meet(scope: &Scope, names: &[GeneralName]) -> bool {
+    scope.names.is_empty() || scope.names.iter().any(|one| names.iter().any(|other| same(one, other)))
+}
+
+fn same(one: &GeneralName, other: &GeneralName) -> bool {
+    match (one, other) {
+        (GeneralName::Directory(one), GeneralName::Directory(other)) => name::equal(one, other),
+        _ => one == other,
+    }
+}
+
+/// Whether the list can be relied upon, and if not, why.
+fn usable(request: &Request<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
+    let list = format!("the list of {}", crl.issuer());
+    if let Some(extension) = crl.unknown_critical_extensions().first() {
+        return Err(format!("{list} has a critical extension {extension} that nobody here understands"));
+    }
+    if crl.this_update() > request.time {
+        return Err(format!("{list} was made later, on {}", crl.this_update().date()));
+    }
+    if let Some(next) = crl.next_update()
+        && next < request.time
+    {
+        return Err(format!("{list} is out of date; the next was due on {}", next.date()));
+    }
+    let may_sign = |signer: &Certificate| signer.key_usage().is_none_or(KeyUsage::crl_sign);
+    if crl.signed_by(issuer).is_ok() {
+        return if may_sign(issuer) {
+            Ok(())
+        } else {
+            Err(format!("the key of {} may not sign lists", issuer.label()))
+        };
+    }
+    // A CA may have another key for its lists, certified under the same name.
+    let everybody = request.anchors.iter().chain(request.chain).chain(request.extra);
+    let signs = |one: &&Certificate| {
+        name::equal(one.subject_der(), crl.issuer_der()) && may_sign(one) && crl.signed_by(one).is_ok()
+    };
+    if path::may_go_deeper(depth)
+        && everybody.filter(signs).any(|signer| path::find_at_depth(request, signer, depth + 1).is_good())
+    {
+        return Ok(());
+    }
+    Err(format!("{list} was signed by none of the trusted keys of that name"))
+}

@@ -1,0 +1,67 @@
+//! What rustls-webpki makes of a path in which our own walk found no fault.
+
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use webpki::{
+    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
+    anchor_from_trusted_cert,
+};
+
+use super::{Host, Purpose, Request, about};
+use crate::certificate::Certificate;
+use crate::code::Code;
+use crate::error::Finding;
+
+/// The fault that webpki sees in the path, the leaf first and the anchor last.
+pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Finding> {
+    let (leaf, above) = path.split_first()?;
+    // webpki knows neither leaves of version 1 nor leaves that are CAs. Both are warned of already, and its word on the
+    // rest of the chain cannot be had.
+    if leaf.version() < 3 || leaf.is_ca() {
+        return None;
+    }
+    let refusal = consult(request, leaf, above).err()?;
+    let finding = Code::SecondOpinion.fault("rustls refuses the chain").because(refusal);
+    Some(about(finding, leaf))
+}
+
+fn consult(request: &Request<'_>, leaf: &Certificate, above: &[&Certificate]) -> Result<(), Error> {
+    let anchor_der = CertificateDer::from(above.last().copied().unwrap_or(leaf).der());
+    let anchors: [TrustAnchor<'_>; 1] = [anchor_from_trusted_cert(&anchor_der)?];
+    let intermediates: Vec<CertificateDer<'_>> =
+        above.iter().rev().skip(1).map(|certificate| CertificateDer::from(certificate.der())).collect();
+    let leaf_der = CertificateDer::from(leaf.der());
+    let leaf = EndEntityCert::try_from(&leaf_der)?;
+    let seconds = u64::try_from(request.time.unix_timestamp()).unwrap_or(0);
+    leaf.verify_for_usage(
+        ALL_VERIFICATION_ALGS,
+        &anchors,
+        &intermediates,
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+        Usage(request.purpose),
+        None,
+        None,
+    )?;
+    match request.host {
+        Some(Host::Dns(name)) => {
+            let name = ServerName::try_from(name.as_str()).map_err(|_| Error::MalformedDnsIdentifier)?;
+            leaf.verify_is_valid_for_subject_name(&name)
+        }
+        Some(Host::Ip(ip)) => leaf.verify_is_valid_for_subject_name(&ServerName::IpAddress((*ip).into())),
+        None => Ok(()),
+    }
+}
+
+/// The extended key usage that a purpose asks for; any, when there is none.
+struct Usage(Option<Purpose>);
+
+impl ExtendedKeyUsageValidator for Usage {
+    fn validate(&self, mut usages: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
+        match self.0 {
+            Some(Purpose::Server) => KeyUsage::server_auth().validate(usages),
+            Some(Purpose::Device) => KeyUsage::client_auth().validate(usages),
+            None => usages.try_for_each(|usage| usage.map(|_| ())),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+use std::slice::from_ref;
+
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose};
+use time::macros::datetime;
+
+use super::*;
+use crate::certificate::testing::{self, Made};
+
+const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
+
+/// Root, issuing CA and a leaf of these parameters.
+struct Three {
+    root: Made,
+    issuing: Made,
+    leaf: Made,
+}
+
+fn three(leaf: &CertificateParams) -> Three {
+    let root = testing::root("Root");
+    let issuing = root.issue(&testing::ca("Issuing", Some(0)));
+    let leaf = issuing.issue(leaf);
+    Three { root, issuing, leaf }
+}
+
+impl Three {
+    fn chain(&self) -> [Certificate; 2] {
+        [self.leaf.certificate.clone(), self.issuing.certificate.clone()]
+    }
+
+    fn anchors(&self) -> [Certificate; 1] {
+        [self.root.certificate.clone()]
+    }
+}
+
+fn request<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> Request<'a> {
+    Request { chain, extra: &[], anchors, key: None, host: None, purpose: None, time: NOW, crls: &[] }
+}
+
+fn device<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> Request<'a> {
+    Request { purpose: Some(Purpose::Device), ..request(chain, anchors) }
+}
+
+/// Each code that was found, with the certificate that it is about.
+fn found(report: &Report) -> Vec<(Code, &str)> {
+    report.findings.iter().map(|finding| (finding.code, finding.place.item.as_deref().unwrap_or(""))).collect()
+}
+
+fn fixture(pem: &str) -> Certificate {
+    crate::pem_bundle::PemBundle::parse(pem.as_bytes()).unwrap().certificates.remove(0)
+}
+
+#[test]
+fn a_device_chain_is_accepted() {
+    let made = three(&testing::leaf("device-1"));
+    let key = PrivateKey::from_pem_or_der(made.leaf.key_pem().as_bytes(), None).unwrap();
+    let (chain, anchors) = (made.chain(), made.anchors());
+    let report = verify(&Request { key: Some(&key), ..device(&chain, &anchors) });
+    assert!(report.is_ok() && report.trusted, "{:?}", report.findings);
+    assert_eq!(report.findings, []);
+    let names: Vec<(&str, Source)> = report.links.iter().map(|link| (link.name.as_str(), link.source)).collect();
+    assert_eq!(names, [("CN=device-1", Source::Sent(1)), ("CN=Issuing", Source::Sent(2)), ("CN=Root", Source::Anchor)]);
+}
+
+#[test]
+fn a_server_is_accepted_under_its_names_only() {
+    let made = three(&testing::server(&["broker.example", "*.iot.example", "192.0.2.1"]));
+    let (chain, anchors) = (made.chain(), made.anchors());
+    for (host, code) in [
+        ("Broker.Example", None),
+        ("a.iot.example", None),
+        ("192.0.2.1", None),
+        ("a.b.iot.example", Some(Code::WrongName)),
+        ("192.0.2.2", Some(Code::WrongName)),
+        ("other.example", Some(Code::WrongName)),
+    ] {
+        let host: Host = host.parse().unwrap();
+        let purpose = Some(Purpose::Server);
+        let report = verify(&Request { host: Some(&host), purpose, ..request(&chain, &anchors) });
+        assert_eq!(found(&report).first().map(|(code, _)| *code), code, "{host}");
+    }
+}
+
+#[test]
+fn a_server_without_alternative_names_is_legacy() {
+    let mut params = testing::server(&[]);
+    params.distinguished_name.push(DnType::CommonName, "broker.example");
+    let made = three(&params);
+    let (chain, anchors) = (made.chain(), made.anchors());
+    let server = Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) };
+    let report = verify(&server);
+    assert_eq!(found(&report), [(Code::LegacyName, "CN=broker.example")]);
+    assert!(report.is_ok(), "a warning, as long as nobody asks for a host");
+    let host = "broker.example".parse().unwrap();
+    assert!(!verify(&Request { host: Some(&host), ..server }).is_ok());
+}
+
+#[test]
+fn purposes_do_not_stand_in_for_each_other() {
+    let made = three(&testing::leaf("device-1"));
+    let (chain, anchors) = (made.chain(), made.anchors());
+    let report = verify(&Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
+    assert_eq!(found(&report)[0], (Code::WrongPurpose, "CN=device-1"));
+
+    let mut params = testing::leaf("signer");
+    params.key_usages = vec![KeyUsagePurpose::ContentCommitment];
+    let made = three(&params);
+    assert_eq!(found(&verify(&device(&made.chain(), &made.anchors()))), [(Code::WrongPurpose, "CN=signer")]);
+}
+
+#[test]
+fn an_issuing_ca_for_another_purpose_is_named() {
+    let root = testing::root("Root");
+    let mut params = testing::ca("Servers only", Some(0));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let issuing = root.issue(&params);
+    let leaf = issuing.issue(&testing::leaf("device-1"));
+    let report = verify(&device(&[leaf.certificate, issuing.certificate], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::WrongPurpose, "CN=Servers only")]);
+    let oks: Vec<bool> = report.links.iter().map(|link| link.ok).collect();
+    assert_eq!(oks, [true, false, true]);
+}
+
+#[test]
+fn another_key_is_noticed() {
+    let made = three(&testing::leaf("device-1"));
+    let other = PrivateKey::generate(crate::Algorithm::EcP256).unwrap();
+    let (chain, anchors) = (made.chain(), made.anchors());
+    let report = verify(&Request { key: Some(&other), ..device(&chain, &anchors) });
+    assert_eq!(found(&report), [(Code::KeyMismatch, "CN=device-1")]);
+}
+
+#[test]
+fn the_link_that_is_out_of_its_dates_is_named() {
+    let root = testing::root("Root");
+    let mut params = testing::ca("Issuing", Some(0));
+    params.not_after = datetime!(2026-01-01 0:00 UTC);
+    let issuing = root.issue(&params);
+    let mut params = testing::leaf("device-1");
+    params.not_before = datetime!(2028-01-01 0:00 UTC);
+    let leaf = issuing.issue(&params);
+    let report = verify(&device(&[leaf.certificate, issuing.certificate], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::NotYetValid, "CN=device-1"), (Code::Expired, "CN=Issuing")]);
+}
+
+#[test]
+fn missing_and_wrong_issuers_are_told_apart() {
+    let made = three(&testing::leaf("device-1"));
+    let [leaf, issuing] = made.chain();
+    let other = testing::root("Other root").certificate;
+    let code = |chain: &[Certificate], anchors: &[Certificate]| found(&verify(&device(chain, anchors)))[0].0;
+    assert_eq!(code(from_ref(&leaf), &made.anchors()), Code::ChainGap);
+    assert_eq!(code(&[leaf.clone(), issuing.clone()], from_ref(&other)), Code::Untrusted);
+    assert_eq!(code(&[leaf.clone(), issuing.clone()], &[]), Code::Untrusted);
+    assert_eq!(code(&[leaf.clone(), issuing.clone(), made.root.certificate.clone()], &[other]), Code::Untrusted);
+    let namesake = testing::root("Root").certificate;
+    let report = verify(&device(&[leaf, issuing], &[namesake]));
+    assert_eq!(found(&report), [(Code::BadSignature, "CN=Issuing")]);
+    assert!(!report.trusted);
+}
+
+#[test]
+fn certificates_beside_the_chain_close_a_gap() {
+    let made = three(&testing::leaf("device-1"));
+    let ([leaf, issuing], anchors) = (made.chain(), made.anchors());
+    let (chain, extra) = ([leaf], [issuing]);
+    let report = verify(&Request { extra: &extra, ..device(&chain, &anchors) });
+    assert_eq!(report.findings, []);
+    assert_eq!(report.links[1].source, Source::Extra);
+}
+
+#[test]
+fn order_and_copies_are_faults_of_the_chain_and_not_of_a_link() {
+    let made = three(&testing::leaf("device-1"));
+    let ([leaf, issuing], [root]) = (made.chain(), made.anchors());
+    let report = verify(&device(&[root.clone(), issuing.clone(), leaf.clone()], from_ref(&root)));
+    assert_eq!(found(&report), [(Code::ChainOrder, "")]);
+    assert_eq!(report.links[0].name, "CN=device-1");
+    assert!(report.links.iter().all(|link| link.ok));
+    let report = verify(&device(&[leaf.clone(), issuing.clone(), issuing, root.clone()], &[root]));
+    assert_eq!(found(&report), [(Code::DuplicateInChain, "")]);
+}
+
+#[test]
+fn a_ca_must_be_one_and_keep_to_its_path_length() {
+    let root = testing::root("Root");
+    let fake = root.issue(&testing::leaf("Fake CA"));
+    let leaf = fake.issue(&testing::leaf("device-1"));
+    let anchors = [root.certificate.clone()];
+    let report = verify(&device(&[leaf.certificate, fake.certificate], &anchors));
+    assert!(found(&report).contains(&(Code::NotACa, "CN=Fake CA")), "{report:?}");
+
+    let issuing = root.issue(&testing::ca("Issuing", Some(0)));
+    let below = issuing.issue(&testing::ca("Too deep", None));
+    let leaf = below.issue(&testing::leaf("device-1"));
+    let report = verify(&device(&[leaf.certificate, below.certificate, issuing.certificate], &anchors));
+    assert_eq!(found(&report), [(Code::PathLength, "CN=Too deep")]);
+    assert!(report.findings[0].why.as_deref().unwrap().contains("CN=Issuing"));
+}
+
+#[test]
+fn name_constraints_bind_what_is_below() {
+    let mut params = testing::ca("Root", None);
+    params.name_constraints = Some(rcgen::NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("plant.example".to_owned())],
+        excluded_subtrees: vec![GeneralSubtree::DnsName("secret.plant.example".to_owned())],
+    });
+    let root = testing::self_signed(&params);
+    let anchors = [root.certificate.clone()];
+    for (name, accepted) in [("a.plant.example", true), ("other.example", false), ("x.secret.plant.example", false)] {
+        let chain = [root.issue(&testing::server(&[name])).certificate];
+        let report = verify(&Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
+        let codes: Vec<Code> = found(&report).iter().map(|(code, _)| *code).collect();
+        let expected: &[Code] =
+            if accepted { &[Code::FirmwareLimit] } else { &[Code::NameConstraint, Code::FirmwareLimit] };
+        assert_eq!(codes, expected, "{name}");
+    }
+}
+
+#[test]
+fn our_firmware_knows_no_ed25519() {
+    let root = testing::root("Root");
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let leaf = root.issue_for(&testing::leaf("device-1"), key);
+    let report = verify(&device(&[leaf.certificate], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::FirmwareLimit, "CN=device-1")]);
+    assert!(report.is_ok());
+}
+
+#[test]
+fn a_self_signed_leaf_that_is_trusted_is_accepted() {
+    let leaf = testing::self_signed(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(from_ref(&leaf), from_ref(&leaf)));
+    assert_eq!(report.findings, []);
+    assert_eq!(report.links.len(), 1);
+}
+
+#[test]
+fn what_openssl_req_makes_is_accepted_with_a_warning() {
+    let mut params = testing::leaf("device-1");
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let leaf = testing::self_signed(&params).certificate;
+    let report = verify(&device(from_ref(&leaf), from_ref(&leaf)));
+    assert_eq!(found(&report), [(Code::CaAsLeaf, "CN=device-1")]);
+    assert!(report.is_ok());
+}
+
+#[test]
+fn an_anchor_that_is_not_a_root_does_not_serve_everybody() {
+    let made = three(&testing::leaf("device-1"));
+    let [leaf, issuing] = made.chain();
+    let report = verify(&device(&[leaf], &[issuing]));
+    assert_eq!(found(&report), [(Code::NotSelfSigned, "CN=Issuing")]);
+    assert!(report.is_ok());
+}
+
+#[test]
+fn revoked_certificates_are_refused_and_so_are_unknown_ones() {
+    let made = three(&testing::leaf("device-1"));
+    let (chain, anchors) = (made.chain(), made.anchors());
+    let root_list = testing::crl(&made.root, &[]);
+    let good = [testing::crl(&made.issuing, &[]), root_list.clone()];
+    assert_eq!(verify(&Request { crls: &good, ..device(&chain, &anchors) }).findings, []);
+    let revoking = [testing::crl(&made.issuing, &[&made.leaf.certificate]), root_list.clone()];
+    let report = verify(&Request { crls: &revoking, ..device(&chain, &anchors) });
+    assert_eq!(found(&report), [(Code::Revoked, "CN=device-1")]);
+    let unrelated = [root_list];
+    let report = verify(&Request { crls: &unrelated, ..device(&chain, &anchors) });
+    assert_eq!(found(&report), [(Code::RevocationUnknown, "CN=device-1")]);
+    let late = Request { crls: &good, time: datetime!(2025-03-01 0:00 UTC), ..device(&chain, &anchors) };
+    assert_eq!(found(&verify(&late))[0], (Code::RevocationUnknown, "CN=device-1"));
+}
+
+#[test]
+fn among_namesakes_the_right_issuer_is_found() {
+    let made = three(&testing::leaf("device-1"));
+    let [leaf, issuing] = made.chain();
+    let namesakes: Vec<Certificate> =
+        (0..5).map(|_| made.root.issue(&testing::ca("Issuing", Some(0))).certificate).collect();
+    let extra = [&namesakes[..], &[issuing]].concat();
+    let (chain, anchors) = ([leaf], made.anchors());
+    assert_eq!(verify(&Request { extra: &extra, ..device(&chain, &anchors) }).findings, []);
+}
+
+#[test]
+fn a_crowd_of_namesakes_is_given_up_on() {
+    let key = KeyPair::generate().unwrap();
+    let crowd: Vec<Certificate> = (0..60)
+        .map(|serial: u8| {
+            let mut params = testing::ca("Same", None);
+            params.serial_number = Some(rcgen::SerialNumber::from_slice(&[serial + 1]));
+            Certificate::from_der(params.self_signed(&key).unwrap().der()).unwrap()
+        })
+        .collect();
+    let report = verify(&device(&crowd, &made_elsewhere()));
+    assert!(!report.is_ok());
+}
+
+fn made_elsewhere() -> [Certificate; 1] {
+    [testing::root("Elsewhere").certificate]
+}
+
+#[test]
+fn weak_certificates_are_recognised() {
+    let root = [fixture(include_str!("../../tests/data/weak/root.pem"))];
+    for (pem, expected, accepted) in [
+        (include_str!("../../tests/data/weak/v1.pem"), (Code::VersionOne, "CN=v1"), true),
+        (include_str!("../../tests/data/weak/sha1.pem"), (Code::WeakSignature, "CN=sha1"), false),
+        (include_str!("../../tests/data/weak/rsa1024.pem"), (Code::WeakKey, "CN=rsa1024"), false),
+        (include_str!("../../tests/data/weak/critical.pem"), (Code::CriticalExtension, "CN=critical"), false),
+    ] {
+        let report = verify(&device(&[fixture(pem)], &root));
+        assert_eq!(found(&report), [expected]);
+        assert_eq!(report.is_ok(), accepted, "{expected:?}");
+    }
+}
+
+#[test]
+fn names_that_differ_in_capitals_only_are_one_to_us_and_two_to_rustls() {
+    let root = testing::root("Root");
+    let mut params = testing::ca("ROOT", None);
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(&[9]));
+    let shouting = Certificate::from_der(params.self_signed(&root.key).unwrap().der()).unwrap();
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(&[leaf], &[shouting]));
+    assert_eq!(found(&report), [(Code::SecondOpinion, "CN=device-1")]);
+    assert!(report.trusted && !report.is_ok());
+}
+
+#[test]
+fn nothing_to_verify_is_a_fault() {
+    assert_eq!(found(&verify(&request(&[], &[]))), [(Code::CertificateUnreadable, "")]);
+}

@@ -1,0 +1,154 @@
+//! What RFC 5280, section 6.1, asks of each certificate of a path, and what TLS libraries ask beyond it.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Purpose, Request, about, allows, constraints, firmware_finding, revocation};
+use crate::certificate::{Certificate, NameConstraints};
+use crate::code::Code;
+use crate::error::Finding;
+
+/// What the certificates above have laid down for those below.
+#[derive(Default)]
+struct State<'a> {
+    /// How many more CAs that are not self-issued may follow, and which CA said so.
+    cas_left: Option<(u32, &'a Certificate)>,
+    constraints: Vec<(&'a NameConstraints, &'a Certificate)>,
+}
+
+/// Checks a path, the leaf first; `anchored` says that its last certificate is a trust anchor. What is found comes in
+/// the order of the path, one list for each certificate.
+pub(super) fn check(request: &Request<'_>, path: &[&Certificate], anchored: bool, depth: usize) -> Vec<Vec<Finding>> {
+    let mut state = State::default();
+    let mut found: Vec<Vec<Finding>> = Vec::new();
+    for (place, certificate) in path.iter().enumerate().rev() {
+        let is_leaf = place == 0;
+        let is_anchor = anchored && place + 1 == path.len();
+        let mut findings = alone(request, certificate, is_leaf, is_anchor);
+        if is_leaf || !certificate.is_self_issued() {
+            findings.extend(state.constraints.iter().filter_map(|(constraints, ca)| {
+                let violation = constraints::violation(certificate, constraints)?;
+                let what = format!("{} may not vouch for this certificate", ca.label());
+                Some(Code::NameConstraint.fault(what).because(violation))
+            }));
+        }
+        if !is_leaf {
+            findings.extend(ca(request, certificate, is_anchor));
+            findings.extend(state.descend(certificate));
+        }
+        if !is_anchor {
+            findings.extend(revocation::check(request, path, place, depth));
+        }
+        found.push(findings.into_iter().map(|finding| about(finding, certificate)).collect());
+    }
+    found.reverse();
+    found
+}
+
+impl<'a> State<'a> {
+    /// Takes in what a CA lays down for those below it.
+    fn descend(&mut self, ca: &'a Certificate) -> Option<Finding> {
+        let mut finding = None;
+        if !ca.is_self_issued()
+            && let Some((left, limiter)) = &mut self.cas_left
+        {
+            match left.checked_sub(1) {
+                Some(fewer) => *left = fewer,
+                None => {
+                    finding = Some(
+                        Code::PathLength
+                            .fault("there is one CA too many above the leaf")
+                            .because(format!("{} allows no further CA here", limiter.label())),
+                    );
+                }
+            }
+        }
+        if let Some(limit) = ca.path_len()
+            && self.cas_left.is_none_or(|(left, _)| limit < left)
+        {
+            self.cas_left = Some((limit, ca));
+        }
+        self.constraints.extend(ca.name_constraints().map(|constraints| (constraints, ca)));
+        finding
+    }
+}
+
+/// What a certificate has wrong with itself.
+fn alone(request: &Request<'_>, certificate: &Certificate, is_leaf: bool, is_anchor: bool) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = dates(certificate, request.time).into_iter().collect();
+    findings.extend(certificate.format_faults().iter().map(|fault| Code::BadFormat.fault(fault.clone())));
+    findings.extend(certificate.unknown_critical_extensions().iter().map(|extension| {
+        Code::CriticalExtension.fault(format!("nobody here understands its critical extension {extension}"))
+    }));
+    if certificate.public_key().is_weak() {
+        findings.push(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
+    }
+    // Nobody looks at the signature of what is trusted anyway.
+    if certificate.signature_algorithm().is_weak() && !is_anchor {
+        findings.push(Code::WeakSignature.fault(format!("it is signed with {}", certificate.signature_algorithm())));
+    }
+    if certificate.version() < 3 {
+        let finding = Code::VersionOne.warning(format!("it is of version {}", certificate.version()));
+        findings.push(finding.because(match (is_leaf, is_anchor) {
+            (true, _) => "rustls refuses such leaves; OpenSSL, Java and Mbed TLS take them",
+            (_, true) => "some TLS libraries refuse such anchors",
+            _ => "no TLS library takes such CAs",
+        }));
+    }
+    if is_anchor && !certificate.is_self_signed() {
+        findings.push(
+            Code::NotSelfSigned
+                .warning("the trust anchor is not self-signed")
+                .because("OpenSSL and Python's ssl do not accept it without its root")
+                .fix("put the root into the file with the anchors"),
+        );
+    }
+    findings.extend(firmware_finding(certificate));
+    findings
+}
+
+fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {
+    let (from, until) = (certificate.not_before(), certificate.not_after());
+    if time < from {
+        return Some(Code::NotYetValid.fault(format!("it is valid from {} on", text(from))));
+    }
+    (time > until).then(|| Code::Expired.fault(format!("it expired on {}", text(until))))
+}
+
+/// What a certificate lacks to be an issuer.
+fn ca(request: &Request<'_>, certificate: &Certificate, is_anchor: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !(certificate.is_ca() || is_anchor && certificate.version() < 3) {
+        findings.push(
+            Code::NotACa
+                .fault("it signs certificates and is not a CA")
+                .because("its basicConstraints do not say CA:TRUE"),
+        );
+    }
+    if let Some(usage) = certificate.key_usage()
+        && !usage.key_cert_sign()
+    {
+        findings.push(
+            Code::NotACa
+                .fault("its key may not sign certificates")
+                .because(format!("its key usage is {usage}; keyCertSign is missing")),
+        );
+    }
+    if let (Some(purpose), Some(usages)) = (request.purpose, certificate.extended_key_usages())
+        && !allows(usages, purpose)
+    {
+        findings.push(Code::WrongPurpose.fault(format!("it may not issue certificates for a {}", called(purpose))));
+    }
+    findings
+}
+
+fn called(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Server => "server",
+        Purpose::Device => "device, which is a TLS client",
+    }
+}
+
+fn text(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
