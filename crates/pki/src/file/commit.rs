@@ -8,7 +8,7 @@ use rustix::fs as sys;
 
 use super::base::Base;
 use super::journal::{JOURNAL, Journal};
-use super::moves::Moves;
+use super::moves::{self, Moves};
 use super::name::Name;
 use super::owner::Owner;
 use super::plan::{Plan, Planned};
@@ -16,7 +16,7 @@ use super::set::{FileSet, Written};
 use super::staging::{self, Staging};
 use super::{Mode, fault, recover};
 use crate::digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many files are open at a time.
 const OPEN: usize = 64;
@@ -37,18 +37,29 @@ pub(super) fn commit(mut base: Base, set: &FileSet, outer: Option<&str>) -> Resu
     let journal = Journal::new(plan.moves, hashes(&plan.files));
     stage_files(&base, &staging, &plan.files, plan.owner)?;
     if journal.is_one_step() {
-        Moves::new(&base, staging.fd(), &journal).forward(&mut Vec::new())?;
+        move_at_once(&base, &staging, &journal)?;
     } else {
         move_journaled(&base, staging, &journal)?;
     }
     Ok(plan.report)
 }
 
+/// Makes the only move there is.
+fn move_at_once(base: &Base, staging: &Staging<'_>, journal: &Journal) -> Result<()> {
+    let mut done = Vec::new();
+    let moves = Moves::new(base, staging.fd(), journal);
+    let Err(error) = moves.forward(&mut done) else { return Ok(()) };
+    match moves.back(&done, &BTreeMap::new()) {
+        Ok(()) => Err(error),
+        Err(second) => Err(neither_way(error, &second)),
+    }
+}
+
 /// Makes the moves such that whoever comes next can finish them, and undoes them if one fails.
 fn move_journaled(base: &Base, mut staging: Staging<'_>, journal: &Journal) -> Result<()> {
     let bytes = journal.to_bytes()?;
     let fd = staging.fd();
-    let modes = super::moves::hold_replaced(base, fd, journal)?;
+    let modes = moves::hold_replaced(base, fd, journal)?;
     staging::write(fd, JOURNAL, &bytes, Mode::Private, Owner::default(), &base.path)?.sync()?;
     sys::fsync(fd).map_err(|errno| fault::writing(&base.path, errno))?;
     staging.commit()?;
@@ -59,11 +70,16 @@ fn move_journaled(base: &Base, mut staging: Staging<'_>, journal: &Journal) -> R
     match moves.back(&done, &modes).and_then(|()| staging.uncommit()) {
         Ok(()) => Err(error),
         Err(second) => {
-            // Neither way is open now. The journal stays, and the next process to come here goes forward.
+            // The journal stays, and the next process to come here goes forward.
             staging.abandon();
-            Err(error.fix(format!("it cannot be undone either ({second}); once it can be written, run the same again")))
+            Err(neither_way(error, &second))
         }
     }
+}
+
+/// The error that stopped us, where another then stopped us from undoing what had been done until then.
+fn neither_way(error: Error, second: &Error) -> Error {
+    error.fix(format!("it cannot be undone either ({second}): see to that, then run the same command once more"))
 }
 
 /// Writes every file into the staging directory, and waits until all are on the disk.

@@ -102,3 +102,40 @@ fn is_stream(path: &Path) -> bool {
         matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::CharacterDevice | FileType::Socket)
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the file behind our back")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_not_overwritten_unasked_and_kept_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("anchor.pem");
+        let output = Output::new(&path, Mode::Public);
+        assert_eq!(output.check(b"1").unwrap(), Outcome::Written);
+        assert!(!path.exists());
+        assert_eq!(output.write(b"1").unwrap(), Outcome::Written);
+        assert_eq!(output.write(b"1").unwrap(), Outcome::Unchanged);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
+
+        assert_eq!(output.check(b"2").unwrap_err().code(), Code::TargetExists);
+        assert_eq!(output.write(b"2").unwrap_err().code(), Code::TargetExists);
+        let kept = dir.path().join("anchor.pem.0A");
+        assert_eq!(output.replacing("0A").write(b"2").unwrap(), Outcome::Replaced(kept.clone()));
+        assert_eq!((fs::read(&path).unwrap(), fs::read(&kept).unwrap()), (b"2".to_vec(), b"1".to_vec()));
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_never_replaced() {
+        let output = Output::new("/dev/null", Mode::Public).replacing("old");
+        assert_eq!(output.check(b"1").unwrap(), Outcome::Written);
+        assert_eq!(output.write(b"1").unwrap(), Outcome::Written);
+        assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+        assert!(!Output::new("/dev/null", Mode::Public).is_stdout());
+        assert!(Output::new("-", Mode::Public).is_stdout());
+    }
+}

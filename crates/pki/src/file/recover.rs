@@ -149,3 +149,132 @@ fn verify(base: &Base, staging: &Staging<'_>, journal: &Journal) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test plants what others could plant")]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+    use crate::file::{FileSet, Mode};
+
+    /// A committed journal that moves `n0` to `key.pem`.
+    fn plant(dir: &Path, name: &str, journal: &str) -> PathBuf {
+        let staging = dir.join(name);
+        fs::create_dir(&staging).unwrap();
+        fs::set_permissions(&staging, Permissions::from_mode(0o700)).unwrap();
+        for (name, text) in [("n0", "key"), ("journal", journal)] {
+            fs::write(staging.join(name), text).unwrap();
+            fs::set_permissions(staging.join(name), Permissions::from_mode(0o600)).unwrap();
+        }
+        staging
+    }
+
+    fn journal(to: &str) -> String {
+        let sha256 = digest::hex(&digest::sha256(b"key"));
+        let step = format!(r#"{{"to":{to:?},"replaces":false,"keep":null}}"#);
+        format!(r#"{{"version":1,"moves":[{step}],"files":{{"n0":"{sha256}"}}}}"#)
+    }
+
+    const PLANTED: &str = ".tbpki-commit-00000000";
+
+    #[test]
+    fn a_journal_of_ours_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = plant(dir.path(), PLANTED, &journal("key.pem"));
+        let recovery = recover(dir.path()).unwrap();
+        assert_eq!(recovery.completed, [dir.path().join("key.pem")]);
+        assert_eq!(fs::read(dir.path().join("key.pem")).unwrap(), b"key");
+        assert!(!staging.exists());
+        assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
+    }
+
+    #[test]
+    fn what_was_never_committed_is_thrown_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = plant(dir.path(), ".tbpki-staged-00000000", &journal("key.pem"));
+        fs::create_dir_all(staging.join("n1/deeper")).unwrap();
+        fs::write(staging.join("n1/deeper/key.pem"), "key").unwrap();
+        assert_eq!(recover(dir.path()).unwrap().discarded, 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_living_process_stages_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = Base::open(dir.path()).unwrap().unwrap();
+        let staging = Staging::create(&base).unwrap();
+        assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(staging);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_journal_that_others_could_have_written_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = plant(dir.path(), PLANTED, &journal("key.pem"));
+        fs::set_permissions(&staging, Permissions::from_mode(0o770)).unwrap();
+        assert_eq!(recover(dir.path()).unwrap().foreign.len(), 1);
+
+        fs::set_permissions(&staging, Permissions::from_mode(0o700)).unwrap();
+        if process::geteuid().is_root() {
+            chown(&staging, Some(4711), None).unwrap();
+            let foreign = recover(dir.path()).unwrap().foreign;
+            assert!(foreign[0].what.contains("user 4711"), "{foreign:?}");
+            chown(&staging, Some(0), None).unwrap();
+            chown(staging.join(JOURNAL), Some(4711), None).unwrap();
+            assert_eq!(recover(dir.path()).unwrap_err().code(), Code::FileUnreadable);
+        } else {
+            fs::set_permissions(staging.join(JOURNAL), Permissions::from_mode(0o666)).unwrap();
+            assert_eq!(recover(dir.path()).unwrap_err().code(), Code::FileUnreadable);
+        }
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::rename(&staging, elsewhere.path().join("real")).unwrap();
+        symlink(elsewhere.path().join("real"), &staging).unwrap();
+        assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
+        assert!(!dir.path().join("key.pem").exists());
+    }
+
+    #[test]
+    fn a_journal_cannot_lead_elsewhere() {
+        let outside = tempfile::tempdir().unwrap();
+        let dir = outside.path().join("dir");
+        fs::create_dir(&dir).unwrap();
+        for to in ["../key.pem", "/tmp/key.pem", ".tbpki-commit-1/x", ""] {
+            let staging = plant(&dir, PLANTED, &journal(to));
+            assert_eq!(recover(&dir).unwrap_err().code(), Code::FileUnreadable, "{to:?}");
+            assert!(staging.join("n0").exists());
+            fs::remove_dir_all(staging).unwrap();
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_has_changed_since_it_was_committed_is_not_put_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = plant(dir.path(), PLANTED, &journal("key.pem"));
+        fs::write(staging.join("n0"), "cut").unwrap();
+        assert_eq!(recover(dir.path()).unwrap_err().code(), Code::ReadBack);
+        assert!(staging.exists() && !dir.path().join("key.pem").exists());
+    }
+
+    #[test]
+    fn a_file_that_somebody_has_put_in_the_place_meanwhile_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        plant(dir.path(), PLANTED, &journal("key.pem"));
+        fs::write(dir.path().join("key.pem"), "mine").unwrap();
+        assert_eq!(recover(dir.path()).unwrap_err().code(), Code::TargetExists);
+        // Nothing else is written there before that is resolved.
+        let mut set = FileSet::new(dir.path());
+        set.add("other.pem", b"x".to_vec(), Mode::Public).unwrap();
+        assert_eq!(set.commit().unwrap_err().code(), Code::TargetExists);
+        assert_eq!(fs::read(dir.path().join("key.pem")).unwrap(), b"mine");
+
+        fs::remove_file(dir.path().join("key.pem")).unwrap();
+        set.commit().unwrap();
+        assert_eq!(fs::read(dir.path().join("key.pem")).unwrap(), b"key");
+    }
+}

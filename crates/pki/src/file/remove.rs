@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use rustix::fs::{self as sys, AtFlags, Dir, RenameFlags};
+use rustix::fs::{self as sys, AtFlags, Dir};
 use rustix::io::Errno;
 
 use super::base::Base;
@@ -34,9 +34,12 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
     };
     let failed = |errno| fault::writing(&base.path_of(name.as_str()), errno);
     let staging = Staging::create(&base)?;
-    sys::renameat_with(&parent, name.last(), staging.fd(), "removed", RenameFlags::empty()).map_err(failed)?;
-    sys::fsync(&parent).map_err(failed)?;
-    tree(staging.fd(), "removed").map_err(failed)?;
+    sys::renameat(&parent, name.last(), staging.fd(), "removed").map_err(failed)?;
+    if let Err(errno) = sys::fsync(&parent) {
+        sys::renameat(staging.fd(), "removed", &parent, name.last()).map_err(failed)?;
+        return Err(failed(errno));
+    }
+    // From here on it is gone for everybody; the staging directory takes it along.
     Ok(true)
 }
 
@@ -85,4 +88,41 @@ pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the directory behind our back")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_goes_with_all_that_is_in_it_and_nothing_else() {
+        let store = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("file"), "").unwrap();
+        fs::create_dir_all(store.path().join("devices/pump/sub/sub")).unwrap();
+        fs::write(store.path().join("devices/pump/sub/key.pem"), "").unwrap();
+        symlink(elsewhere.path(), store.path().join("devices/pump/link")).unwrap();
+        symlink(elsewhere.path(), store.path().join("devices/link")).unwrap();
+
+        assert!(remove(store.path(), "devices/pump").unwrap());
+        assert!(!remove(store.path(), "devices/pump").unwrap());
+        assert!(remove(store.path(), "devices/link").unwrap());
+        assert!(!remove(store.path().join("missing"), "devices").unwrap());
+        assert!(remove(store.path(), "../x").is_err());
+        assert!(elsewhere.path().join("file").exists());
+        assert_eq!(fs::read_dir(store.path().join("devices")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(store.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_goes_too() {
+        let store = tempfile::tempdir().unwrap();
+        fs::write(store.path().join("key.pem.0A1B"), "").unwrap();
+        assert!(remove(store.path(), "key.pem.0A1B").unwrap());
+        assert_eq!(fs::read_dir(store.path()).unwrap().count(), 0);
+    }
 }

@@ -33,16 +33,18 @@ pub(super) struct Staging<'a> {
 impl<'a> Staging<'a> {
     /// Makes a staging directory (0700) and locks it.
     pub(super) fn create(base: &'a Base) -> Result<Self> {
-        let failed = |errno| fault::writing(&base.path, errno);
         for _ in 0..ATTEMPTS {
             let name = format!("{STAGED}{}", random_suffix()?);
-            match make_dir(&base.fd, &name) {
-                Ok(fd) if lock(base, &name, &fd).map_err(failed)? => {
-                    return Ok(Self { base, fd, name, abandoned: false });
-                }
+            let made = make_dir(&base.fd, &name).and_then(|fd| Ok((lock(base, &name, &fd)?, fd)));
+            match made {
+                Ok((true, fd)) => return Ok(Self { base, fd, name, abandoned: false }),
                 // Another process took it for a leftover before it was locked, and removes it.
-                Ok(_) | Err(Errno::NOENT | Errno::EXIST) => {}
-                Err(errno) => return Err(failed(errno)),
+                Ok((false, _)) | Err(Errno::NOENT | Errno::EXIST) => {}
+                Err(errno) => {
+                    // It is empty, if it is there at all, and says nothing if it stays.
+                    let _ = sys::unlinkat(&base.fd, &name, AtFlags::REMOVEDIR);
+                    return Err(fault::writing(&base.path, errno));
+                }
             }
         }
         Err(Code::FileUnwritable.error("no staging directory can be made: something keeps removing it").at(&base.path))

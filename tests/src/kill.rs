@@ -1,0 +1,233 @@
+//! Ending a process at every single one of its writes.
+//!
+//! strace stops the process when it enters a system call that changes files, before that call is carried
+//! out, and kills it there or lets the call fail. Done for every such call of a run, every state that the
+//! files go through has been left behind once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::process::{Command, Output, Stdio};
+
+/// The system calls that change files or what is known about them.
+const WRITES: &str = "openat,openat2,open,creat,write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,\
+    ftruncate,truncate,fallocate,fsync,fdatasync,syncfs,sync_file_range,msync,\
+    mkdir,mkdirat,rmdir,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,\
+    chmod,fchmod,fchmodat,fchmodat2,chown,lchown,fchown,fchownat,utimensat,flock";
+
+/// A process that makes the same call more often than this is taken for one that never ends.
+const ENDLESS: usize = 20_000;
+
+/// What happens at the write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Injection<'a> {
+    /// The process is killed (SIGKILL).
+    Kill,
+    /// The call fails with this error (`ENOSPC`).
+    Error(&'a str),
+    /// This call, and every later one of the same kind, fails with this error.
+    ErrorFromHereOn(&'a str),
+}
+
+/// One disturbed run.
+#[derive(Debug)]
+pub struct Step {
+    /// The call at which it was disturbed, as strace shows it.
+    pub call: String,
+    /// What the process said, and its status.
+    pub output: Output,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = String::from_utf8_lossy(&self.output.stderr);
+        write!(f, "at {}: {} {}", self.call, self.output.status, said.trim())
+    }
+}
+
+/// Kills a command at each of its writes in turn, and answers with their number.
+///
+/// `prepare` sets the scene anew for every run, and gives the command and whatever `check` needs to look at
+/// what is left.
+///
+/// # Errors
+/// When strace is missing or may not trace, or when the command fails undisturbed.
+pub fn kill_at_every_write<S>(
+    prepare: impl FnMut() -> io::Result<(Command, S)>,
+    check: impl FnMut(&Step, S),
+) -> io::Result<usize> {
+    disturb_every_write(Injection::Kill, prepare, check)
+}
+
+/// Like [`kill_at_every_write`] with any [`Injection`].
+///
+/// # Errors
+/// When strace is missing or may not trace, or when the command fails undisturbed.
+pub fn disturb_every_write<S>(
+    injection: Injection<'_>,
+    mut prepare: impl FnMut() -> io::Result<(Command, S)>,
+    mut check: impl FnMut(&Step, S),
+) -> io::Result<usize> {
+    let (command, _scene) = prepare()?;
+    let Run { output, lines } = trace(&command, None)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
+    }
+    let mut steps = 0;
+    for (name, writes) in writes_by_name(&lines) {
+        // What is only opened leaves nothing new behind; of all else there may be more than the first run had.
+        let numbers: Vec<usize> = if is_open(&name) { writes.into_iter().collect() } else { (1..=ENDLESS).collect() };
+        for number in numbers {
+            let (command, scene) = prepare()?;
+            let Some(step) = run_disturbed(&command, injection, &name, number)? else { break };
+            steps += 1;
+            check(&step, scene);
+        }
+    }
+    if steps == 0 {
+        return Err(io::Error::other(format!("no write was seen in {lines}")));
+    }
+    Ok(steps)
+}
+
+/// Runs a command and disturbs the `number`th (from 1) system call `name` of it or any of its threads; `None`
+/// where it makes fewer.
+///
+/// # Errors
+/// When strace is missing or may not trace.
+pub fn run_disturbed(
+    command: &Command,
+    injection: Injection<'_>,
+    name: &str,
+    number: usize,
+) -> io::Result<Option<Step>> {
+    let (what, mark) = match injection {
+        Injection::Kill => (format!("{name}:signal=KILL:when={number}"), "killed by SIGKILL"),
+        Injection::Error(error) => (format!("{name}:error={error}:when={number}"), "(INJECTED)"),
+        Injection::ErrorFromHereOn(error) => (format!("{name}:error={error}:when={number}+"), "(INJECTED)"),
+    };
+    let Run { output, lines } = trace(command, Some(&what))?;
+    if !lines.contains(mark) {
+        return Ok(None);
+    }
+    let call = match injection {
+        Injection::Kill => lines.lines().rfind(|line| line.contains(&format!(" {name}("))),
+        _ => lines.lines().find(|line| line.contains(mark)),
+    };
+    Ok(Some(Step { call: call.unwrap_or_default().to_owned(), output }))
+}
+
+struct Run {
+    output: Output,
+    lines: String,
+}
+
+fn trace(command: &Command, inject: Option<&str>) -> io::Result<Run> {
+    let log = tempfile::NamedTempFile::new()?;
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-y", "-o"]).arg(log.path()).args(["-e", &format!("trace={}", known())]);
+    if let Some(inject) = inject {
+        strace.args(["-e", &format!("inject={inject}")]);
+    }
+    strace.arg("--").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        strace.current_dir(dir);
+    }
+    let output = strace.stdin(Stdio::null()).output().map_err(|error| {
+        io::Error::new(error.kind(), format!("strace cannot be run (apt-get install strace): {error}"))
+    })?;
+    let mut lines = String::new();
+    io::Read::read_to_string(&mut log.as_file(), &mut lines)?;
+    if lines.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!("strace saw nothing of {command:?}: {}", said.trim())));
+    }
+    Ok(Run { output, lines })
+}
+
+/// The calls for `-e trace=`: one that this strace or this processor does not have is passed over.
+fn known() -> String {
+    format!("?{}", WRITES.replace(',', ",?"))
+}
+
+/// The kinds of calls in a trace that write, each with the numbers (from 1, by thread) at which it does: a
+/// file that is only opened is not written.
+fn writes_by_name(lines: &str) -> BTreeMap<String, BTreeSet<usize>> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut writes: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for line in lines.lines() {
+        let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
+        let Some((name, arguments)) = call.trim_start().split_once('(') else { continue };
+        if !WRITES.split(',').any(|write| write == name) {
+            continue;
+        }
+        let count = counts.entry((thread, name)).or_default();
+        *count += 1;
+        if !is_open(name) || arguments.contains("O_CREAT") || arguments.contains("O_TRUNC") {
+            writes.entry(name.to_owned()).or_default().insert(*count);
+        }
+    }
+    writes
+}
+
+fn is_open(name: &str) -> bool {
+    name.starts_with("open")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> io::Result<(Command, tempfile::TempDir)> {
+        let dir = tempfile::tempdir()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(dir.path());
+        Ok((command, dir))
+    }
+
+    #[test]
+    fn every_state_that_a_process_goes_through_is_seen() {
+        let mut seen = BTreeSet::new();
+        let script = "echo a > one; mkdir two; mv one two";
+        let steps = kill_at_every_write(
+            || shell(script),
+            |step, dir| {
+                let found = |name: &str| dir.path().join(name).exists();
+                seen.insert((found("one"), found("two"), found("two/one")));
+                assert!(step.call.contains('('), "{step}");
+            },
+        );
+        assert!(steps.unwrap() >= 3);
+        let states = [(false, false, false), (true, false, false), (true, true, false)];
+        assert!(states.iter().all(|state| seen.contains(state)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_write_can_fail_instead() {
+        let mut failed = 0;
+        let full = Injection::Error("ENOSPC");
+        disturb_every_write(
+            full,
+            || shell("mkdir a; rmdir a"),
+            |step, dir| {
+                let said = String::from_utf8_lossy(&step.output.stderr);
+                failed += usize::from(said.contains("No space left on device"));
+                drop(dir);
+            },
+        )
+        .unwrap();
+        assert!(failed >= 2);
+    }
+
+    #[test]
+    fn a_command_that_fails_by_itself_is_not_walked() {
+        assert!(kill_at_every_write(|| shell("echo x > y; exit 3"), |_, _| ()).is_err());
+    }
+}
