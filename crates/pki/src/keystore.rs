@@ -95,7 +95,7 @@ impl Passwords {
 pub struct KeyEntry {
     /// The name of the entry.
     pub alias: String,
-    /// The key as unencrypted PKCS#8 DER (RFC 5208; version 1, since Java and OpenSSL 3.0 refuse version 2).
+    /// The key as unencrypted PKCS#8 DER (RFC 5208; version 1, since OpenSSL 3.0 and Python refuse version 2).
     pub key: Zeroizing<Vec<u8>>,
     /// The certificates as DER, the leaf first, each followed by its issuer. Only a file made elsewhere has none.
     pub chain: Vec<Vec<u8>>,

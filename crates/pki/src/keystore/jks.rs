@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! u32   0xFEEDFEED
-//! u32   version: 2, or 1 in files of Java 1.1 whose certificates carry no type
+//! u32   version: 2, or 1 in old files, whose certificates carry no type
 //! u32   number of entries
 //!       for each entry:
 //! u32     1: private key                       2: trusted certificate

@@ -22,8 +22,7 @@ const ALPHABET: &[u8; 57] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz2
 ///
 /// # Errors
 /// [`Code::PasswordTooShort`] below [`MIN_LENGTH`] characters, [`Code::PasswordAlphabet`] for anything but printable
-/// ASCII (space included): RFC 7292 and the JKS format encode such characters as UTF-16, PBES2 as Java and OpenSSL
-/// write it as UTF-8 or the locale's encoding, and readers differ.
+/// ASCII, space included: Java does not open PKCS#12 files with others, and programs encode them in different ways.
 pub fn check(password: &Secret, whose: &str) -> Result<()> {
     let text = password.reveal();
     if !text.chars().all(|character| matches!(character, ' '..='~')) {

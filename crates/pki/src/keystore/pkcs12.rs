@@ -11,8 +11,8 @@
 //! user's password first.
 //!
 //! Read are the algorithms that the crate knows: MACs over SHA-1 and SHA-2 (not PBMAC1 of RFC 9579), PBES2 with PBKDF2 or
-//! scrypt and AES-CBC, 3-key 3DES and 40-bit RC2 with the old derivation by SHA-1, and no encryption at all; DER, not BER
-//! with indefinite lengths.
+//! scrypt and AES-CBC, 3-key 3DES and 40-bit RC2 with the old derivation by SHA-1 (of an empty password only with the
+//! end mark of RFC 7292, appendix B.1), and no encryption at all; DER, not BER with indefinite lengths.
 
 use p12_keystore::error::Error as CrateError;
 use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive};

@@ -86,6 +86,6 @@ fn decode(protected: &[u8]) -> der::Result<(ObjectIdentifier, &[u8])> {
     let algorithm = tlv::content(reader.decode()?, Tag::Sequence)?;
     let hidden = tlv::content(reader.decode()?, Tag::OctetString)?;
     reader.finish()?;
-    // The NULL behind the identifier is left out by some writers.
+    // Nothing depends on the NULL behind the identifier.
     Ok((SliceReader::new(algorithm)?.decode()?, hidden))
 }

@@ -63,7 +63,7 @@ fn without_a_password_everything_but_the_keys_can_be_listed() {
     assert_eq!(listing.entries[1].certificates, [LEAF, ISSUING, ROOT]);
 }
 
-/// A file as Java 1.1 wrote it, with certificates that carry no type.
+/// The certificates of an old file carry no type.
 #[test]
 fn version_1_is_read() {
     let password = passwords().store;

@@ -1,8 +1,8 @@
 //! From loose bags to entries: which certificates are a key's chain, which are trusted, what things are called.
 //!
 //! PKCS#12 has no entries and no chains. A key and its leaf share a localKeyId, the rest of a chain is found by names,
-//! and Java marks what it trusts by an attribute of its own. A key without an id takes the leaf that no other
-//! certificate was issued by; that is what `openssl pkcs12` and Java do with a file of one key.
+//! and Java marks what it trusts by an attribute of its own. A key without an id, if it is the only one, takes the
+//! certificate that issued no other.
 
 use std::collections::{HashMap, HashSet};
 use std::str;

@@ -168,7 +168,7 @@ impl Envelope {
     }
 }
 
-/// ContentInfo ::= SEQUENCE { contentType OID, content [0] EXPLICIT ANY }
+/// `ContentInfo ::= SEQUENCE { contentType OID, content [0] EXPLICIT ANY }`
 fn read_content_info(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, &[u8])> {
     match tlv::elements(tlv::content(element, Tag::Sequence)?)?.as_slice() {
         [kind, content] => Ok((kind.decode_as()?, tlv::content(*content, CONTEXT_0)?)),
@@ -176,7 +176,7 @@ fn read_content_info(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, &[u8
     }
 }
 
-/// Attribute ::= SEQUENCE { type OID, values SET }: the type and the first value.
+/// `Attribute ::= SEQUENCE { type OID, values SET }`: the type and the first value.
 fn read_attribute(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, Option<AnyRef<'_>>)> {
     match tlv::elements(tlv::content(element, Tag::Sequence)?)?.as_slice() {
         [kind, values] => Ok((kind.decode_as()?, tlv::elements(tlv::content(*values, Tag::Set)?)?.first().copied())),
@@ -184,7 +184,7 @@ fn read_attribute(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, Option<
     }
 }
 
-/// MacData ::= SEQUENCE { SEQUENCE { digestAlgorithm, digest }, salt OCTET STRING, iterations INTEGER DEFAULT 1 }
+/// `MacData ::= SEQUENCE { SEQUENCE { digestAlgorithm, digest }, salt OCTET STRING, iterations INTEGER DEFAULT 1 }`
 fn read_mac(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, Cost)> {
     let parts = tlv::elements(tlv::content(element, Tag::Sequence)?)?;
     let [digest_info, _salt, iterations @ ..] = parts.as_slice() else {
@@ -197,7 +197,7 @@ fn read_mac(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, Cost)> {
     Ok((digest, Cost { rounds, memory: 0 }))
 }
 
-/// EncryptedData ::= SEQUENCE { version, SEQUENCE { contentType, AlgorithmIdentifier, [0] content } .. }
+/// `EncryptedData ::= SEQUENCE { version, SEQUENCE { contentType, AlgorithmIdentifier, [0] content } .. }`
 fn encrypted_data_cost(content: &[u8]) -> der::Result<Cost> {
     let parts = tlv::elements(tlv::only(content, Tag::Sequence)?)?;
     let Some(info) = parts.get(1) else { return Ok(Cost::default()) };
@@ -205,8 +205,8 @@ fn encrypted_data_cost(content: &[u8]) -> der::Result<Cost> {
     info.get(1).map(|algorithm| cost(*algorithm)).transpose().map(Option::unwrap_or_default)
 }
 
-/// The bag is an EncryptedPrivateKeyInfo ::= SEQUENCE { AlgorithmIdentifier, OCTET STRING }, or a
-/// SecretBag ::= SEQUENCE { OID, [0] OCTET STRING } around one.
+/// The bag is an `EncryptedPrivateKeyInfo ::= SEQUENCE { AlgorithmIdentifier, OCTET STRING }`, or a
+/// `SecretBag ::= SEQUENCE { OID, [0] OCTET STRING }` around one.
 fn bag_cost(bag: ObjectIdentifier, value: AnyRef<'_>) -> der::Result<Cost> {
     let mut parts = tlv::elements(tlv::only(tlv::content(value, CONTEXT_0)?, Tag::Sequence)?)?;
     if bag == SECRET_BAG {
@@ -219,7 +219,7 @@ fn bag_cost(bag: ObjectIdentifier, value: AnyRef<'_>) -> der::Result<Cost> {
     Ok(parts.first().and_then(|algorithm| cost(*algorithm).ok()).unwrap_or_default())
 }
 
-/// AlgorithmIdentifier ::= SEQUENCE { OID, parameters OPTIONAL }
+/// `AlgorithmIdentifier ::= SEQUENCE { OID, parameters OPTIONAL }`
 fn read_algorithm(element: AnyRef<'_>) -> der::Result<(ObjectIdentifier, Option<AnyRef<'_>>)> {
     match tlv::elements(tlv::content(element, Tag::Sequence)?)?.as_slice() {
         [id, parameters @ ..] => Ok((id.decode_as()?, parameters.first().copied())),
