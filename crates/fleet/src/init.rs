@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use pki::config::{self, Config};
-use pki::constraints::{NameConstraints, Subtree};
 use pki::file::{self, FileSet, Mode};
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::key::{KeyFormat, PBKDF2_ROUNDS};
@@ -236,15 +235,13 @@ fn ca_contents(
     let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
     findings.extend(note.map(|note| note.item(name.name())));
     let common_name = format!("{} {}", config.ca.name.value.as_str(), name.title());
-    let constraints = match name {
+    let permitted_dns: Vec<String> = match name {
         CaName::ServerIssuing => {
-            let domains = &config.name_constraints.permitted_dns.value;
-            let subtrees = domains.iter().map(|domain| Subtree::Dns(domain.as_str().to_owned())).collect();
-            NameConstraints::new(subtrees, Vec::new())
+            config.name_constraints.permitted_dns.iter().map(|domain| domain.as_str().to_owned()).collect()
         }
-        _ => None,
+        _ => Vec::new(),
     };
-    if constraints.is_some() {
+    if !permitted_dns.is_empty() {
         findings.push(
             Code::FirmwareLimit
                 .warning("our firmware refuses chains with name constraints, which are critical")
@@ -257,7 +254,7 @@ fn ca_contents(
         validity,
         subject: config.subject()?.with_common_name(&common_name)?,
         sans: Vec::new(),
-        constraints,
+        permitted_dns,
     })
 }
 

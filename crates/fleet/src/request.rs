@@ -80,7 +80,7 @@ pub(crate) fn contents(
 ) -> Result<(Contents, Option<Finding>)> {
     let lifetime = Lifetime { days: days.value.number(), explicit: is_named_now(days) };
     let (validity, note) = Validity::starting(now, lifetime, issuer.as_ref())?;
-    let contents = Contents { profile, serial: Serial::random()?, validity, subject, sans, constraints: None };
+    let contents = Contents { profile, serial: Serial::random()?, validity, subject, sans, permitted_dns: Vec::new() };
     Ok((contents, note))
 }
 

@@ -155,7 +155,7 @@ mod tests {
                 .0,
             subject: subject.clone(),
             sans: sans.to_vec(),
-            constraints: None,
+            permitted_dns: Vec::new(),
         };
         let root = contents(Profile::Root, &Subject::default().with_common_name("root").unwrap(), &[]);
         let root = SelfSigned.issue(Order { contents: root, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();

@@ -106,7 +106,6 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::constraints::NameConstraints;
     use crate::profile::Profile;
     use crate::serial::Serial;
     use crate::subject::Subject;
@@ -120,7 +119,7 @@ mod tests {
             validity: Validity::starting(OffsetDateTime::now_utc(), lifetime, issuer.as_ref()).unwrap().0,
             subject: Subject::default().with_common_name(name).unwrap(),
             sans: sans.iter().map(|san| san.parse().unwrap()).collect(),
-            constraints: None,
+            permitted_dns: Vec::new(),
         }
     }
 
@@ -174,12 +173,10 @@ mod tests {
 
     #[test]
     fn constraints_of_the_ca_hold_for_its_leaves() {
-        let (root, _) = hierarchy(Algorithm::EcP256);
-        drop(root);
         let root = issue(&SelfSigned, Profile::Root, Algorithm::EcP256, &[]).unwrap();
         let root = LocalCa::new(root.chain, root.key.unwrap()).unwrap();
         let mut wanted = contents(Profile::IssuingCa, "constrained", &[], root.validity());
-        wanted.constraints = NameConstraints::new(vec!["example.org".parse().unwrap()], Vec::new());
+        wanted.permitted_dns = vec!["example.org".to_owned()];
         let issued = root.issue(Order { contents: wanted, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();
         let ca = LocalCa::new(issued.chain, issued.key.unwrap()).unwrap();
         assert!(issue(&ca, Profile::Server, Algorithm::EcP256, &["tb.example.org"]).is_ok());

@@ -9,7 +9,6 @@ pub mod certificate;
 pub mod chain;
 pub mod code;
 pub mod config;
-pub mod constraints;
 pub mod credentials_id;
 pub mod crl;
 pub mod csr;

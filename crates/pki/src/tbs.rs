@@ -7,10 +7,12 @@ use std::sync::Mutex;
 
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyIdMethod, PublicKeyData, SanType, SerialNumber};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, GeneralSubtree, KeyIdMethod, NameConstraints, PublicKeyData, SanType,
+    SerialNumber,
+};
 
 use crate::code::Code;
-use crate::constraints::NameConstraints;
 use crate::error::{Error, Result};
 use crate::key::PublicKey;
 use crate::profile::Profile;
@@ -32,8 +34,9 @@ pub struct Contents {
     pub subject: Subject,
     /// Under which names.
     pub sans: Vec<San>,
-    /// For CAs: the names below which they may vouch.
-    pub constraints: Option<NameConstraints>,
+    /// For CAs: the only domains below which they may vouch for DNS names; empty for all (RFC 5280, section
+    /// 4.2.1.10). The extension has to be critical, and the Mbed TLS of our own firmware refuses chains with it.
+    pub permitted_dns: Vec<String>,
 }
 
 /// What a certificate takes over from its issuer.
@@ -58,7 +61,7 @@ pub(crate) fn write(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>)
     params.is_ca = contents.profile.basic_constraints();
     params.key_usages = contents.profile.key_usages(key.algorithm());
     params.extended_key_usages = contents.profile.extended_key_usages();
-    params.name_constraints = contents.constraints.as_ref().map(NameConstraints::to_rcgen);
+    params.name_constraints = name_constraints(&contents.permitted_dns);
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.key_id());
 
@@ -108,6 +111,11 @@ fn placeholder() -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, "-");
     name
+}
+
+fn name_constraints(permitted_dns: &[String]) -> Option<NameConstraints> {
+    let permitted_subtrees: Vec<_> = permitted_dns.iter().cloned().map(GeneralSubtree::DnsName).collect();
+    (!permitted_subtrees.is_empty()).then_some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() })
 }
 
 fn san_type(san: &San) -> Result<SanType> {

@@ -22,7 +22,7 @@ use crate::error::{Error, Finding, Result, Severity};
 use crate::key::PrivateKey;
 use crate::san::San;
 
-mod constraints;
+pub(crate) mod constraints;
 mod host;
 mod path;
 mod revocation;

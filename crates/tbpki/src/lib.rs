@@ -42,6 +42,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Server(args) => verb::server::run(&args, context),
         Verb::Client(args) => verb::client::run(&args, context),
         Verb::Trust(args) => verb::trust::run(&args, context),
+        Verb::Verify(args) => verb::verify::run(&args, context),
         Verb::List(args) => verb::list::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
         Verb::Explain(args) => verb::explain::run(&args, context),

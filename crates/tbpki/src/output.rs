@@ -79,8 +79,8 @@ impl Output {
     }
 
     /// Prints the result.
-    pub fn result<T: Report>(&mut self, result: T) -> Result<()> {
-        let json = self.json.then(|| self.envelope(Some(&result), None)).transpose()?;
+    pub fn result(&mut self, result: &impl Report) -> Result<()> {
+        let json = if self.json { Some(self.envelope(Some(result), None)?) } else { None };
         self.print(|out| match &json {
             Some(json) => writeln!(out, "{json}"),
             None => result.render(out),

@@ -7,5 +7,7 @@ pub(crate) mod explain;
 mod identity_report;
 pub(crate) mod init;
 pub(crate) mod list;
+mod passphrase;
 pub(crate) mod server;
 pub(crate) mod trust;
+pub(crate) mod verify;

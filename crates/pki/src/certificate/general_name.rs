@@ -65,6 +65,17 @@ impl GeneralName {
         }
     }
 
+    /// A name that tbpki writes, as a certificate holds it.
+    pub(crate) fn of_san(san: &San) -> Self {
+        match san {
+            San::Dns(text) => GeneralName::Dns(text.clone()),
+            San::Email(text) => GeneralName::Email(text.clone()),
+            San::Uri(text) => GeneralName::Uri(text.clone()),
+            San::Ip(IpAddr::V4(address)) => GeneralName::Ip(address.octets().to_vec()),
+            San::Ip(IpAddr::V6(address)) => GeneralName::Ip(address.octets().to_vec()),
+        }
+    }
+
     /// The name as one of the kinds that tbpki writes, where it is legal as such.
     pub fn to_san(&self) -> Option<San> {
         match self {

@@ -1,13 +1,13 @@
 //! A CA whose private key is in this process's hands.
 
 use super::{Issued, Issuer, Order, sign};
-use crate::certificate::{Certificate, KeyUsage};
+use crate::certificate::{Certificate, GeneralName, KeyUsage};
 use crate::code::Code;
-use crate::constraints::NameConstraints;
 use crate::error::{Error, Result};
 use crate::key::{PrivateKey, PublicKey};
-use crate::tbs::IssuedBy;
+use crate::tbs::{Contents, IssuedBy};
 use crate::validity::Validity;
+use crate::verify::constraints::forbidden;
 
 /// A CA with its certificate, those above it as far as they are known, and its key.
 #[derive(Debug)]
@@ -75,9 +75,7 @@ impl Issuer for LocalCa {
                 .error(format!("{} may not have CAs below it", self.certificate.subject()))
                 .fix("sign the CA with the root"));
         }
-        if let Some(constraints) = NameConstraints::of(&self.certificate) {
-            constraints.check(&contents.sans)?;
-        }
+        self.check_names(contents)?;
         let (key, public) = order.key.resolve()?;
         let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
         let issuer = IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public };
@@ -85,6 +83,24 @@ impl Issuer for LocalCa {
         let mut chain = vec![leaf];
         chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
         Ok(Issued { key, chain })
+    }
+}
+
+impl LocalCa {
+    /// Fails where a verifier would refuse a name, because this CA or one above it may not vouch for it.
+    fn check_names(&self, contents: &Contents) -> Result<()> {
+        let mut names: Vec<GeneralName> = contents.sans.iter().map(GeneralName::of_san).collect();
+        names.push(GeneralName::Directory(contents.subject.to_der().to_vec()));
+        for ca in std::iter::once(&self.certificate).chain(&self.above) {
+            let Some(constraints) = ca.name_constraints() else { continue };
+            if let Some(why) = forbidden(&names, constraints) {
+                return Err(Code::NameConstraint
+                    .error(format!("a name is outside the constraints of {}", ca.subject()))
+                    .because(why)
+                    .fix("leave the name out, or make CAs with other constraints"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,12 @@ use crate::subject::Subject;
 
 /// The first name of the certificate that the constraints forbid, with the reason.
 pub(super) fn violation(certificate: &Certificate, constraints: &NameConstraints) -> Option<String> {
-    names(certificate).iter().find_map(|name| {
+    forbidden(&names(certificate), constraints)
+}
+
+/// The first of `names` that the constraints forbid, with the reason.
+pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) -> Option<String> {
+    names.iter().find_map(|name| {
         let bound = constraints.excluded.iter().chain(&constraints.permitted).any(|base| is_same_kind(name, base));
         if matches!(name, GeneralName::Other { .. }) && (bound || name.kind() == "unreadable") {
             return Some(format!("{name} is of a kind that cannot be compared"));

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let request = request(&args.identity, args.out.as_ref(), &args.owner);
     let mut report = context.at_station(&config, |station| make_device(station, &name, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
-    context.output.result(report)?;
+    context.output.result(&report)?;
     Ok(Exit::Done)
 }
 

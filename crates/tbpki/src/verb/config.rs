@@ -38,7 +38,7 @@ pub(crate) fn show(with_origin: bool, context: &mut Context) -> Result<Exit> {
         .into_iter()
         .map(|shown| SettingReport { key: shown.key, value: shown.value, origin: shown.origin.to_string() })
         .collect();
-    context.output.result(ConfigReport { settings, with_origin })?;
+    context.output.result(&ConfigReport { settings, with_origin })?;
     Ok(Exit::Done)
 }
 

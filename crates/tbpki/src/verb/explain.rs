@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Exit> {
         .into_iter()
         .map(|code| Explanation { code, title: code.title(), explanation: code.explanation() })
         .collect();
-    context.output.result(ExplainReport { codes })?;
+    context.output.result(&ExplainReport { codes })?;
     Ok(Exit::Done)
 }
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
 use fleet::init::{InitReport, InitRequest, holds_root_keys, init, move_roots_out};
-use pki::config::{Answers, FilePath, SecretRef};
+use pki::config::{Answers, SecretRef};
 use pki::legacy::{self, SecretFile};
 use pki::text::printable;
 use pki::{Code, Error, Result, Secret, config, file};
 use time::OffsetDateTime;
 
 use super::identity_report::write_files;
+use super::passphrase;
 use crate::args::InitArgs;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         return finish_moving(&config_path, &store, dir, context);
     }
     let (mut answers, secrets) = answers(args, context)?;
-    let passphrase = passphrase(args, context, &mut answers)?;
+    let passphrase = ca_passphrase(args, context, &mut answers)?;
     let now = OffsetDateTime::now_utc();
     let mut brought = |paths: &[PathBuf]| -> Result<Option<BroughtCa>> {
         if paths.is_empty() {
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     };
     let mut report = init(request, now)?;
     context.output.findings(std::mem::take(&mut report.findings));
-    context.output.result(report)?;
+    context.output.result(&report)?;
     Ok(Exit::Done)
 }
 
@@ -81,7 +82,7 @@ fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<Secre
 }
 
 /// What encrypts the CA keys, and how later verbs find it.
-fn passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) -> Result<Option<Secret>> {
+fn ca_passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) -> Result<Option<Secret>> {
     if args.insecure_no_passphrase {
         let warning = Code::LoosePermissions
             .warning("the CA keys are not encrypted: whoever copies the store can issue in your name")
@@ -90,7 +91,7 @@ fn passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) -> 
         return Ok(None);
     }
     if let Some(path) = &args.ca_passphrase.ca_passphrase_file {
-        let secret = read_secret(path, "the passphrase of the CA keys", context)?;
+        let secret = passphrase::read_from(path, "the passphrase of the CA keys", context)?;
         return check_length(secret).map(Some);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
@@ -124,17 +125,9 @@ fn check_length(secret: Secret) -> Result<Secret> {
 
 fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
     match &args.brought_passphrase_file {
-        Some(path) => read_secret(path, "the passphrase of the brought CA", context),
+        Some(path) => passphrase::read_from(path, "the passphrase of the brought CA", context),
         None => context.asker.secret("passphrase of the brought CA", "--brought-passphrase-file"),
     }
-}
-
-fn read_secret(path: &Path, what: &str, context: &mut Context) -> Result<Secret> {
-    let place = SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?);
-    let mut nobody = |_: &str| Err(Code::Internal.error("a file does not ask"));
-    let (secret, finding) = place.resolve(what, &context.environment, &mut nobody)?;
-    context.output.findings(finding);
-    Ok(secret)
 }
 
 /// The store of an `init --root-out` that was interrupted before the keys of the roots were moved.
@@ -157,7 +150,7 @@ fn finish_moving(config_path: &Path, store: &Path, dir: &Path, context: &mut Con
         encrypted: false,
         findings: Vec::new(),
     };
-    context.output.result(report)?;
+    context.output.result(&report)?;
     Ok(Exit::Done)
 }
 

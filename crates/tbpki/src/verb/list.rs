@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
             identities.push(listed(&entry?, now));
         }
     }
-    context.output.result(ListReport { identities })?;
+    context.output.result(&ListReport { identities })?;
     Ok(Exit::Done)
 }
 

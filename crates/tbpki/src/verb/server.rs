@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     };
     let mut report = context.at_station(&config, |station| make_server(station, &wish))?;
     context.output.findings(std::mem::take(&mut report.findings));
-    context.output.result(report)?;
+    context.output.result(&report)?;
     Ok(Exit::Done)
 }
 

@@ -81,10 +81,10 @@ pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
             output.write(anchor.certificate.to_pem().as_bytes())?;
             // With the anchor itself on standard output there is no room for a report.
             if !output.is_stdout() {
-                context.output.result(report)?;
+                context.output.result(&report)?;
             }
         }
-        None => context.output.result(report)?,
+        None => context.output.result(&report)?,
     }
     Ok(Exit::Done)
 }

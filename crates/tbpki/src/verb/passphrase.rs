@@ -1,0 +1,22 @@
+//! Passphrases and passwords of files that are only looked at.
+
+use std::path::Path;
+
+use pki::config::{FilePath, SecretRef};
+use pki::{Code, Result, Secret};
+
+use crate::context::Context;
+
+/// The secret in the file that a flag names, if it does.
+pub(super) fn read(path: Option<&Path>, context: &mut Context) -> Result<Option<Secret>> {
+    path.map(|path| read_from(path, "the passphrase", context)).transpose()
+}
+
+/// The secret in a file; `-` is standard input. `what` names it in messages.
+pub(super) fn read_from(path: &Path, what: &str, context: &mut Context) -> Result<Secret> {
+    let place = SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?);
+    let mut nobody = |_: &str| Err(Code::Internal.error("a file does not ask"));
+    let (secret, finding) = place.resolve(what, &context.environment, &mut nobody)?;
+    context.output.findings(finding);
+    Ok(secret)
+}

@@ -1,0 +1,187 @@
+//! `tbpki verify`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use fleet::ca::Hierarchy;
+use pki::certificate::ExtendedKeyUsage;
+use pki::crl::Crl;
+use pki::pem_bundle::PemBundle;
+use pki::text::printable;
+use pki::verify::{self, Host, Link, Source};
+use pki::{Certificate, Code, PrivateKey, Result, Severity, file};
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::passphrase;
+use crate::args::{Purpose, VerifyArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The largest file that is read; revocation lists can be long.
+const LIMIT: usize = 16 << 20;
+
+/// What a chain is worth.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VerifyReport {
+    /// Whether nothing is wrong.
+    pub(crate) ok: bool,
+    /// Whether the chain ends at a certificate that is trusted.
+    pub(crate) trusted: bool,
+    /// The path from the leaf upwards, as far as it goes.
+    pub(crate) links: Vec<LinkReport>,
+}
+
+/// One certificate of the path.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct LinkReport {
+    /// The subject (RFC 4514).
+    pub(crate) subject: String,
+    /// The issuer (RFC 4514).
+    pub(crate) issuer: String,
+    /// The serial number in hexadecimal.
+    pub(crate) serial: String,
+    /// The last second at which it holds (RFC 3339, UTC).
+    pub(crate) not_after: String,
+    /// Its SHA-256 in hexadecimal.
+    pub(crate) fingerprint: String,
+    /// `sent`, `extra` or `anchor`.
+    pub(crate) source: &'static str,
+    /// Whether nothing is wrong with it or with its signature.
+    pub(crate) ok: bool,
+    /// The codes of what was found with it.
+    pub(crate) codes: Vec<Code>,
+}
+
+pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
+    let time = match &args.at {
+        None => OffsetDateTime::now_utc(),
+        Some(text) => moment(text)?,
+    };
+    let chain = read_certificates(&args.chain)?;
+    let purpose = args.purpose.or_else(|| purpose_of(&chain));
+    let anchors = match &args.anchors {
+        Some(path) => read_certificates(path)?,
+        None => anchors_of_store(purpose, context)?,
+    };
+    let key = match &args.key {
+        None => None,
+        Some(path) => {
+            let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
+            let bytes = file::read_secret(path, LIMIT)?;
+            let key = PrivateKey::from_pem_or_der(&bytes, passphrase.as_ref()).map_err(|error| error.at(path))?;
+            context.output.findings(file::loose_permissions(path));
+            Some(key)
+        }
+    };
+    let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
+    let host = args.host.as_deref().map(str::parse::<Host>).transpose()?;
+    let report = verify::verify(&verify::Request {
+        chain: &chain,
+        extra: &[],
+        anchors: &anchors,
+        key: key.as_ref(),
+        host: host.as_ref(),
+        purpose: purpose.map(|purpose| match purpose {
+            Purpose::Server => verify::Purpose::Server,
+            Purpose::Device => verify::Purpose::Device,
+        }),
+        time,
+        crls: &crls,
+    });
+    let ok = report.findings.iter().all(|finding| finding.severity < Severity::Fault);
+    context.output.findings(report.findings);
+    let links = report.links.iter().map(link).collect();
+    context.output.result(&VerifyReport { ok, trusted: report.trusted, links })?;
+    Ok(if ok { Exit::Done } else { Exit::FaultFound })
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
+        Code::Usage.error(format!("{text:?} is no moment")).because(error).fix("write it as 2030-01-31T12:00:00Z")
+    })
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
+    let bytes = file::read_secret(path, LIMIT)?;
+    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
+    if certificates.is_empty() {
+        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
+    }
+    Ok(certificates)
+}
+
+fn read_crls(path: &Path) -> Result<Vec<Crl>> {
+    let bytes = file::read(path, LIMIT)?;
+    let ders = match bytes.first() {
+        Some(0x30) => vec![bytes],
+        _ => PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls,
+    };
+    if ders.is_empty() {
+        return Err(Code::CertificateUnreadable.error("there is no revocation list in the file").at(path));
+    }
+    ders.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(path))).collect()
+}
+
+/// What the leaf says that it is for, where it says one thing only.
+fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
+    let usages = chain.first()?.extended_key_usages()?;
+    let has = |usage| usages.contains(&usage);
+    match (has(ExtendedKeyUsage::ServerAuth), has(ExtendedKeyUsage::ClientAuth)) {
+        (true, false) => Some(Purpose::Server),
+        (false, true) => Some(Purpose::Device),
+        _ => None,
+    }
+}
+
+/// The roots of the station in this directory: what the peer of such a leaf trusts.
+fn anchors_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<Vec<Certificate>> {
+    if !context.config_path().exists() {
+        return Err(Code::Usage
+            .error("there is nothing to verify against: no --anchors, and no keygen.toml with a store")
+            .fix("name the certificates that the peer trusts with --anchors FILE"));
+    }
+    let config = context.config(&Overrides::default())?;
+    let store = config.general.store.resolved();
+    let hierarchies: &[Hierarchy] = match purpose {
+        Some(Purpose::Server) => &[Hierarchy::Server],
+        Some(Purpose::Device) => &[Hierarchy::Devices],
+        None => &Hierarchy::ALL,
+    };
+    let roots = hierarchies.iter().map(|hierarchy| hierarchy.root().certificates(store));
+    Ok(roots.collect::<Result<Vec<_>>>()?.concat())
+}
+
+fn link(link: &Link) -> LinkReport {
+    LinkReport {
+        subject: link.name.clone(),
+        issuer: link.issuer.clone(),
+        serial: link.serial.clone(),
+        not_after: fleet::report::rfc3339(link.not_after),
+        fingerprint: link.fingerprint.clone(),
+        source: match link.source {
+            Source::Sent(_) => "sent",
+            Source::Extra => "extra",
+            Source::Anchor => "anchor",
+        },
+        ok: link.ok,
+        codes: link.codes.clone(),
+    }
+}
+
+impl Report for VerifyReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for link in &self.links {
+            let verdict = if link.ok { "ok" } else { "FAILS" };
+            writeln!(out, "{verdict:<6} {:<7} {}", link.source, printable(&link.subject))?;
+            if !link.codes.is_empty() {
+                let codes: Vec<String> = link.codes.iter().map(ToString::to_string).collect();
+                writeln!(out, "       {}", codes.join(", "))?;
+            }
+        }
+        writeln!(out, "{}", if self.ok { "the chain verifies" } else { "the chain does not verify" })
+    }
+}
