@@ -13,9 +13,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use x509_parser::asn1_rs::{BitString, FromDer as _};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::time::ASN1Time;
 
 use crate::code::Code;
 use crate::error::{Error, Result};
@@ -111,10 +112,14 @@ impl Certificate {
         if tbs.version.0 < 2 && !tbs.extensions().is_empty() {
             extensions.faults.push(format!("it has extensions, which version {} has not", tbs.version.0 + 1));
         }
+        let dates = (utc(tbs.validity.not_before), utc(tbs.validity.not_after));
+        let (Some(not_before), Some(not_after)) = dates else {
+            return Err(unreadable("its dates lie outside of the calendar".to_owned()));
+        };
         Ok(Self(Arc::new(Parts {
             version: tbs.version.0.saturating_add(1),
-            not_before: tbs.validity.not_before.to_datetime(),
-            not_after: tbs.validity.not_after.to_datetime(),
+            not_before,
+            not_after,
             key: PublicKeyKind::of_parsed(&tbs.subject_pki),
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
             extensions,
@@ -381,6 +386,11 @@ pub(crate) fn signature_error(signed: &str, signer: &str, failure: &SignatureFai
             .error(format!("the signature on {signed} cannot be checked"))
             .because(format!("nothing here verifies {algorithm}")),
     }
+}
+
+/// The moment in UTC. Foreign encoders write other time zones, and the last hours of the calendar may not have one.
+pub(crate) fn utc(time: ASN1Time) -> Option<OffsetDateTime> {
+    time.to_datetime().checked_to_offset(UtcOffset::UTC)
 }
 
 /// A serial number as OpenSSL prints it.

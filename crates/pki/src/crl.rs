@@ -11,7 +11,7 @@ use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate
 
 use crate::certificate::distribution::Scope;
 use crate::certificate::{Certificate, SignatureAlgorithm, SignatureFailure, name, oid};
-use crate::certificate::{parser_text, serial_text, signature_error, verify_with_spki_der};
+use crate::certificate::{parser_text, serial_text, signature_error, utc, verify_with_spki_der};
 use crate::code::Code;
 use crate::error::Result;
 
@@ -67,16 +67,18 @@ impl Crl {
         if tbs.signature != parsed.signature_algorithm {
             return Err(unreadable("it names two different signature algorithms".to_owned()));
         }
+        let unknown_time = || unreadable("its dates lie outside of the calendar".to_owned());
+        let revoked = tbs.revoked_certificates.iter().map(Revoked::from_parsed).collect::<Option<Vec<_>>>();
         let mut crl = Self {
             der: der.to_vec(),
             tbs: tbs_place,
             issuer,
             signature,
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
-            this_update: tbs.this_update.to_datetime(),
-            next_update: tbs.next_update.map(|time| time.to_datetime()),
+            this_update: utc(tbs.this_update).ok_or_else(unknown_time)?,
+            next_update: tbs.next_update.map(|time| utc(time).ok_or_else(unknown_time)).transpose()?,
             number: None,
-            revoked: tbs.revoked_certificates.iter().map(Revoked::from_parsed).collect(),
+            revoked: revoked.ok_or_else(unknown_time)?,
             scope: Scope::default(),
             unknown_critical: Vec::new(),
         };
@@ -187,12 +189,12 @@ impl Crl {
 }
 
 impl Revoked {
-    fn from_parsed(parsed: &RevokedCertificate<'_>) -> Self {
-        Self {
+    fn from_parsed(parsed: &RevokedCertificate<'_>) -> Option<Self> {
+        Some(Self {
             serial: parsed.raw_serial().to_vec(),
-            since: parsed.revocation_date.to_datetime(),
+            since: utc(parsed.revocation_date)?,
             reason: parsed.reason_code().and_then(|(_, code)| reason(code.0)),
-        }
+        })
     }
 }
 

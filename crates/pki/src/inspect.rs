@@ -1,1 +1,136 @@
-//! inspect
+//! What a file holds, whatever it is: the engine behind `tbpki inspect`.
+//!
+//! The content decides, not the file's name. Private keys show their algorithm and the hash of their public half, never
+//! themselves.
+
+use time::OffsetDateTime;
+
+use crate::certificate::Certificate;
+use crate::code::Code;
+use crate::crl::Crl;
+use crate::error::{Finding, Result};
+use crate::keystore::Format;
+use crate::pem_bundle::{Block, KeyBlock, blocks, first_element, looks_like_pem};
+use crate::secret::Secret;
+
+mod certificate;
+mod item;
+mod key;
+mod keystore;
+mod render;
+mod request;
+mod revocation_list;
+
+pub use certificate::CertificateView;
+pub use item::{Content, Item};
+pub use key::{KeyView, PublicKeyView};
+pub use keystore::KeystoreView;
+pub use request::RequestView;
+pub use revocation_list::{RevocationListView, RevokedView};
+
+/// What may be needed to open the file. Without them everything is shown that is not encrypted.
+#[derive(Debug, Clone, Default)]
+pub struct Passwords {
+    /// The password of a keystore, or the passphrase of a key.
+    pub store: Option<Secret>,
+    /// The password of the keys in a keystore, where it is another one.
+    pub key: Option<Secret>,
+}
+
+impl Passwords {
+    fn of_key(&self) -> Option<&Secret> {
+        self.key.as_ref().or(self.store.as_ref())
+    }
+}
+
+/// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#12 or
+/// JKS. `now` is the moment for which dates are judged.
+///
+/// What cannot be read inside of a file that can is an item of its own, with the finding that says why.
+///
+/// # Errors
+/// [`Code::CertificateUnreadable`] for what is none of these, the errors of [`keystore::list`](crate::keystore::list)
+/// for keystores, those of damaged PEM blocks.
+pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
+    let mut items = if Format::detect(bytes).is_some() {
+        keystore::items(bytes, passwords, now)?
+    } else if bytes.first() == Some(&0x30) {
+        vec![of_der(bytes, passwords, now)?]
+    } else if looks_like_pem(bytes) || bytes.starts_with(&[0xff, 0xfe]) {
+        blocks(bytes)?.iter().map(|block| of_block(block, passwords, now)).collect()
+    } else {
+        return Err(unknown());
+    };
+    match_keys(&mut items);
+    Ok(items)
+}
+
+fn unknown() -> crate::Error {
+    Code::CertificateUnreadable
+        .error("this is no certificate, key, request, revocation list or keystore")
+        .fix("read are PEM, DER, PKCS#12 and JKS")
+}
+
+fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Item> {
+    let refusal = match Certificate::from_der(der) {
+        Ok(certificate) => return Ok(certificate::item(&certificate, now)),
+        Err(error) => error,
+    };
+    if let Ok(crl) = Crl::from_der(der) {
+        return Ok(revocation_list::item(&crl, now));
+    }
+    if let Ok(item) = request::item(der) {
+        return Ok(item);
+    }
+    if let Some(item) = key::public_item(der) {
+        return Ok(item);
+    }
+    key::der_item(der, passwords).ok_or_else(|| unknown().because(refusal))
+}
+
+fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Item {
+    let line = block.line;
+    let item = match block.label.as_str() {
+        "CERTIFICATE" | "X509 CERTIFICATE" => of_certificate(&block.der, now),
+        "TRUSTED CERTIFICATE" => of_certificate(first_element(&block.der), now),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der),
+        "X509 CRL" => Crl::from_der(&block.der).map(|crl| revocation_list::item(&crl, now)),
+        "PUBLIC KEY" => Ok(key::public_item(&block.der)).and_then(|item| item.ok_or_else(unknown)),
+        label if label.ends_with("PRIVATE KEY") => Ok(key::item(&KeyBlock::from(block.clone()), passwords)),
+        _ => Ok(Item::new(Content::Other { label: block.label.clone() })),
+    };
+    let unreadable = |finding: Finding| Item {
+        findings: vec![finding],
+        ..Item::new(Content::Unreadable { label: block.label.clone() })
+    };
+    let mut item = item.unwrap_or_else(|error| unreadable(error.into_finding()));
+    item.line = Some(line);
+    item
+}
+
+fn of_certificate(der: &[u8], now: OffsetDateTime) -> Result<Item> {
+    Certificate::from_der(der).map(|certificate| certificate::item(&certificate, now))
+}
+
+/// Tells each key and request to which certificate of the same file it belongs.
+fn match_keys(items: &mut [Item]) {
+    let certificates: Vec<(String, String)> = items
+        .iter()
+        .filter_map(|item| match &item.content {
+            Content::Certificate(view) => Some((view.public_key_sha256.clone(), view.subject.clone())),
+            _ => None,
+        })
+        .collect();
+    for item in items {
+        let (id, belongs_to) = match &mut item.content {
+            Content::PrivateKey(view) => (view.public_key_sha256.as_ref(), &mut view.belongs_to),
+            Content::Request(view) => (Some(&view.public_key_sha256), &mut view.belongs_to),
+            _ => continue,
+        };
+        let owner = certificates.iter().find(|(certificate_id, _)| Some(certificate_id) == id);
+        *belongs_to = owner.map(|(_, subject)| subject.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests;

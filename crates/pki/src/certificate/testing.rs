@@ -101,3 +101,10 @@ pub(crate) fn crl(issuer: &Made, revoked: &[&Certificate]) -> Crl {
     let made = params.signed_by(&Issuer::from_params(&issuer.params, &issuer.key)).unwrap();
     Crl::from_der(made.der()).unwrap()
 }
+
+/// A certificate signing request for these alternative names that asks for a CA's certificate, as DER.
+pub(crate) fn greedy_request(key: &KeyPair, names: &[&str]) -> Vec<u8> {
+    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.serialize_request(key).unwrap().der().to_vec()
+}

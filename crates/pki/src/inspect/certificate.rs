@@ -1,0 +1,149 @@
+//! A certificate as people read it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha1::{Digest as _, Sha1};
+use time::OffsetDateTime;
+
+use super::item::{Content, Item};
+use crate::certificate::{Certificate, ExtendedKeyUsage, GeneralName};
+use crate::code::Code;
+use crate::error::Finding;
+use crate::hex;
+
+/// What a certificate says, and what it is known by elsewhere. All texts are safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CertificateView {
+    /// The subject, as RFC 4514 writes it.
+    pub subject: String,
+    /// The issuer, as RFC 4514 writes it.
+    pub issuer: String,
+    /// The serial number, in upper-case hexadecimal.
+    pub serial: String,
+    /// The X.509 version: 3, or 1 for old ones.
+    pub version: u32,
+    /// The first moment at which it is valid.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub not_before: OffsetDateTime,
+    /// The last moment at which it is valid.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub not_after: OffsetDateTime,
+    /// The whole days until it ends; negative when it has.
+    pub days_left: i64,
+    /// The algorithm of its key, such as `ec-p256`.
+    pub algorithm: String,
+    /// The algorithm that the issuer signed with, as OpenSSL calls it.
+    pub signature_algorithm: String,
+    /// Whether its own key signed it.
+    pub self_signed: bool,
+    /// Whether it is a CA's.
+    pub ca: bool,
+    /// How many CAs may stand between it and a leaf, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_len: Option<u32>,
+    /// The subject alternative names, each with its kind: `dns:broker.example`.
+    pub names: Vec<String>,
+    /// What the key may do, as RFC 5280 calls it. Empty when that is not limited.
+    pub key_usage: Vec<String>,
+    /// What the certificate is for, as RFC 5280 calls it. Empty when that is not limited.
+    pub extended_key_usage: Vec<String>,
+    /// The names that those below may have, each with its kind. Empty when that is not limited.
+    pub permitted_names: Vec<String>,
+    /// The names that those below must not have.
+    pub excluded_names: Vec<String>,
+    /// Where revocation lists are published.
+    pub revocation_lists: Vec<String>,
+    /// The subject key identifier, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_key_id: Option<String>,
+    /// The key identifier of the issuer, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority_key_id: Option<String>,
+    /// The SHA-256 of the certificate: its fingerprint.
+    pub sha256: String,
+    /// The SHA-1 of the certificate, as older programs show it.
+    pub sha1: String,
+    /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
+    pub public_key_sha256: String,
+    /// The id under which ThingsBoard stores it as credentials.
+    pub credentials_id: String,
+}
+
+pub(super) fn item(certificate: &Certificate, now: OffsetDateTime) -> Item {
+    let view = CertificateView::new(certificate, now);
+    Item { findings: findings(certificate, now), ..Item::new(Content::Certificate(Box::new(view))) }
+}
+
+impl CertificateView {
+    /// The view of a certificate at a moment, from which the days that are left are counted.
+    pub fn new(certificate: &Certificate, now: OffsetDateTime) -> Self {
+        let list = |names: &[GeneralName]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let constraints = certificate.name_constraints();
+        let points = certificate.crl_distribution_points();
+        Self {
+            subject: certificate.subject(),
+            issuer: certificate.issuer(),
+            serial: certificate.serial_hex(),
+            version: certificate.version(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            days_left: (certificate.not_after() - now).whole_days(),
+            algorithm: certificate.algorithm_name(),
+            signature_algorithm: certificate.signature_algorithm().to_string(),
+            self_signed: certificate.is_self_signed(),
+            ca: certificate.is_ca(),
+            path_len: certificate.path_len(),
+            names: list(certificate.general_names()),
+            key_usage: certificate
+                .key_usage()
+                .map_or_else(Vec::new, |usage| usage.names().map(str::to_owned).collect()),
+            extended_key_usage: certificate
+                .extended_key_usages()
+                .unwrap_or_default()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            permitted_names: constraints.map_or_else(Vec::new, |constraints| list(&constraints.permitted)),
+            excluded_names: constraints.map_or_else(Vec::new, |constraints| list(&constraints.excluded)),
+            revocation_lists: points.iter().flat_map(|point| list(&point.names)).collect(),
+            subject_key_id: certificate.subject_key_id().map(hex::upper),
+            authority_key_id: certificate.authority_key_id().map(hex::upper),
+            sha256: certificate.fingerprint_hex(),
+            sha1: hex::lower(&Sha1::digest(certificate.der())),
+            public_key_sha256: certificate.public_key_id(),
+            credentials_id: certificate.credentials_id(),
+        }
+    }
+}
+
+/// What is wrong with a certificate as such, whatever it is used for.
+fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut tell = |finding: Finding| findings.push(finding);
+    if now < certificate.not_before() {
+        tell(Code::NotYetValid.fault("the certificate is not valid yet"));
+    }
+    if now > certificate.not_after() {
+        tell(Code::Expired.fault("the certificate has expired"));
+    }
+    if certificate.public_key().is_weak() {
+        tell(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
+    }
+    if certificate.signature_algorithm().is_weak() && !certificate.is_self_issued() {
+        tell(Code::WeakSignature.fault(format!("it is signed with {}", certificate.signature_algorithm())));
+    }
+    if certificate.version() < 3 {
+        tell(Code::VersionOne.warning(format!("it is of version {}", certificate.version())));
+    }
+    let is_server =
+        certificate.extended_key_usages().is_some_and(|usages| usages.contains(&ExtendedKeyUsage::ServerAuth));
+    if is_server && !certificate.is_ca() && certificate.general_names().is_empty() {
+        tell(Code::LegacyName.warning("it is a server's and names no host"));
+    }
+    for fault in certificate.format_faults() {
+        tell(Code::BadFormat.fault(fault.clone()));
+    }
+    findings
+}

@@ -1,0 +1,60 @@
+//! One thing that was found in a file.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView};
+use crate::error::Finding;
+
+/// One thing in a file, with what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Item {
+    /// The line at which it begins in a PEM file, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The alias of the entry of a keystore that it belongs to, as the file has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// What it is.
+    #[serde(flatten)]
+    pub content: Content,
+    /// What was found about it.
+    pub findings: Vec<Finding>,
+}
+
+/// What an [`Item`] is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Content {
+    /// A certificate.
+    Certificate(Box<CertificateView>),
+    /// A private key.
+    PrivateKey(KeyView),
+    /// A public key by itself.
+    PublicKey(PublicKeyView),
+    /// A certificate signing request.
+    Request(RequestView),
+    /// A certificate revocation list.
+    RevocationList(RevocationListView),
+    /// A keystore; its entries follow as items of their own.
+    Keystore(KeystoreView),
+    /// A symmetric key or a text in a keystore.
+    Secret,
+    /// A PEM block of some other kind.
+    Other {
+        /// Its label.
+        label: String,
+    },
+    /// A PEM block that does not hold what its label says.
+    Unreadable {
+        /// Its label.
+        label: String,
+    },
+}
+
+impl Item {
+    pub(super) fn new(content: Content) -> Self {
+        Self { line: None, alias: None, content, findings: Vec::new() }
+    }
+}

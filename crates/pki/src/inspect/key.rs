@@ -1,0 +1,96 @@
+//! Keys: what may be seen of them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Passwords;
+use super::item::{Content, Item};
+use crate::certificate::{PublicKeyKind, sha256};
+use crate::code::Code;
+use crate::error::Result;
+use crate::hex;
+use crate::key::PrivateKey;
+use crate::pem_bundle::KeyBlock;
+
+/// What may be seen of a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct KeyView {
+    /// The form in which it is written, such as `PKCS#8`.
+    pub form: String,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Its algorithm, such as `ec-p256`, where it could be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// The SHA-256 of its public half (SubjectPublicKeyInfo): the same for the certificate that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key_sha256: Option<String>,
+    /// The subject of the certificate in the same file that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub belongs_to: Option<String>,
+}
+
+/// A public key by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PublicKeyView {
+    /// Its algorithm, such as `ec-p256`.
+    pub algorithm: String,
+    /// The SHA-256 of it (SubjectPublicKeyInfo).
+    pub public_key_sha256: String,
+}
+
+/// A key in a PEM file.
+pub(super) fn item(block: &KeyBlock, passwords: &Passwords) -> Item {
+    let form = match block.label() {
+        "PRIVATE KEY" => "PKCS#8",
+        "ENCRYPTED PRIVATE KEY" => "encrypted PKCS#8",
+        "EC PRIVATE KEY" => "SEC 1",
+        "RSA PRIVATE KEY" => "PKCS#1",
+        other => other,
+    };
+    view(form, block.is_encrypted(), block.open(passwords.of_key()))
+}
+
+/// A key in DER; nothing, when it is none.
+pub(super) fn der_item(der: &[u8], passwords: &Passwords) -> Option<Item> {
+    let opened = PrivateKey::from_pem_or_der(der, passwords.of_key());
+    let (form, encrypted) = match &opened {
+        Ok(_) => ("DER", false),
+        Err(error) if matches!(error.code(), Code::KeyEncrypted | Code::WrongPassphrase) => ("encrypted PKCS#8", true),
+        Err(error) if matches!(error.code(), Code::UnknownAlgorithm | Code::WeakKey) => ("DER", false),
+        Err(_) => return None,
+    };
+    Some(view(form, encrypted, opened))
+}
+
+/// A key that was opened, or why it was not.
+pub(super) fn view(form: &str, encrypted: bool, opened: Result<PrivateKey>) -> Item {
+    let mut view =
+        KeyView { form: form.to_owned(), encrypted, algorithm: None, public_key_sha256: None, belongs_to: None };
+    let findings = match opened {
+        Ok(key) => {
+            view.algorithm = Some(key.algorithm().to_string());
+            view.public_key_sha256 = Some(hex::lower(&sha256(key.spki_der())));
+            Vec::new()
+        }
+        // That a key is locked is as it should be, as long as nobody said how to open it.
+        Err(error) if error.code() == Code::KeyEncrypted => {
+            let finding = error.into_finding();
+            vec![Code::KeyEncrypted.note(finding.what)]
+        }
+        Err(error) => vec![error.into_finding()],
+    };
+    Item { findings, ..Item::new(Content::PrivateKey(view)) }
+}
+
+/// A SubjectPublicKeyInfo; nothing, when it is something else.
+pub(super) fn public_item(der: &[u8]) -> Option<Item> {
+    use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
+    match SubjectPublicKeyInfo::from_der(der) {
+        Ok(([], _)) => Some(Item::new(Content::PublicKey(PublicKeyView {
+            algorithm: PublicKeyKind::of_spki(der).name(),
+            public_key_sha256: hex::lower(&sha256(der)),
+        }))),
+        _ => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! Keystores and what is in them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::item::{Content, Item};
+use super::{Passwords, key, of_certificate};
+use crate::error::{Error, Result};
+use crate::key::PrivateKey;
+use crate::keystore::{self, EntryKind, Format, KeyState, Keystore, ListedEntry};
+
+/// A keystore as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct KeystoreView {
+    /// `PKCS#12` or `JKS`, by its content.
+    pub format: String,
+    /// Whether its own integrity check was done, which needs the password.
+    pub integrity_checked: bool,
+    /// How many entries it has.
+    pub entries: usize,
+}
+
+/// The keystore, and after it each entry: a key followed by its chain, or a certificate.
+pub(super) fn items(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
+    let both = passwords.store.as_ref().map(|store| keystore::Passwords {
+        store: store.clone(),
+        key: passwords.key.as_ref().unwrap_or(store).clone(),
+    });
+    let listing = keystore::list(bytes, both.as_ref())?;
+    // Reading fails as a whole when one of the keys does not open; the listing has said which.
+    let opened = both.as_ref().and_then(|both| Keystore::read(bytes, both).ok()).unwrap_or_default();
+    let mut whole = Item::new(Content::Keystore(KeystoreView {
+        format: listing.format.to_string(),
+        integrity_checked: listing.intact,
+        entries: listing.entries.len(),
+    }));
+    if listing.format == Format::Jks {
+        whole.findings.push(keystore::jks_weak());
+    }
+    let mut items = vec![whole];
+    for entry in listing.entries {
+        let alias = entry.alias.clone();
+        let of_entry = entry_items(entry, &opened, now);
+        items.extend(of_entry.into_iter().map(|item| Item { alias: Some(alias.clone()), ..item }));
+    }
+    Ok(items)
+}
+
+fn entry_items(entry: ListedEntry, opened: &Keystore, now: OffsetDateTime) -> Vec<Item> {
+    let mut items = Vec::new();
+    match entry.kind {
+        EntryKind::Key(state) => {
+            let der = opened.keys.iter().find(|key| key.alias == entry.alias).map(|key| &key.key);
+            items.push(key_item(state, der.map(|der| PrivateKey::from_pkcs8_der(der)), &entry.certificates));
+        }
+        EntryKind::Secret => items.push(Item::new(Content::Secret)),
+        EntryKind::Trusted | EntryKind::Certificate => {}
+    }
+    for der in &entry.certificates {
+        items.push(of_certificate(der, now).unwrap_or_else(|error| Item {
+            findings: vec![error.into_finding()],
+            ..Item::new(Content::Unreadable { label: "CERTIFICATE".to_owned() })
+        }));
+    }
+    items
+}
+
+fn key_item(state: KeyState, opened: Option<Result<PrivateKey>>, chain: &[Vec<u8>]) -> Item {
+    // A key that fits its leaf is told by `match_keys`; one that does not must be said loudly.
+    let mismatch = match (&opened, chain.first().map(|leaf| crate::Certificate::from_der(leaf))) {
+        (Some(Ok(key)), Some(Ok(leaf))) => key.check_belongs_to(leaf.spki_der()).err(),
+        _ => None,
+    };
+    let mut item = key::view("keystore entry", true, opened.unwrap_or_else(|| Err(locked())));
+    if let KeyState::Shut(finding) = state {
+        item.findings = vec![finding];
+    }
+    item.findings.extend(mismatch.map(Error::into_finding));
+    item
+}
+
+fn locked() -> crate::Error {
+    crate::Code::KeyEncrypted.error("the key was not opened")
+}

@@ -1,0 +1,65 @@
+//! A certificate signing request as people read it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::FromDer as _;
+
+use super::item::{Content, Item};
+use crate::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
+use crate::code::Code;
+use crate::csr::Csr;
+use crate::error::{Error, Result};
+use crate::hex;
+
+/// What a request asks for. All texts are safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RequestView {
+    /// The subject, as RFC 4514 writes it.
+    pub subject: String,
+    /// The algorithm of its key, such as `ec-p256`.
+    pub algorithm: String,
+    /// The algorithm that it is signed with, as OpenSSL calls it.
+    pub signature_algorithm: String,
+    /// The subject alternative names that it asks for, each with its kind.
+    pub names: Vec<String>,
+    /// Whether it asks for a CA's certificate. tbpki does not believe requests in this.
+    pub asks_for_ca: bool,
+    /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
+    pub public_key_sha256: String,
+    /// The subject of the certificate in the same file that was made for its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub belongs_to: Option<String>,
+}
+
+/// A request in DER. What `tbpki client --csr` would refuse it for is a finding.
+pub(super) fn item(der: &[u8]) -> Result<Item> {
+    let unreadable = |why: String| Code::CsrUnreadable.error("this is not a request").because(why);
+    let (rest, parsed) = X509CertificationRequest::from_der(der).map_err(|error| unreadable(parser_text(error)))?;
+    if !rest.is_empty() {
+        return Err(unreadable(format!("{} octets follow its end", rest.len())));
+    }
+    let info = &parsed.certification_request_info;
+    let mut view = RequestView {
+        subject: name::text(info.subject.as_raw()),
+        algorithm: PublicKeyKind::of_spki(info.subject_pki.raw).name(),
+        signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm).to_string(),
+        names: Vec::new(),
+        asks_for_ca: false,
+        public_key_sha256: hex::lower(&sha256(info.subject_pki.raw)),
+        belongs_to: None,
+    };
+    for extension in parsed.requested_extensions().into_iter().flatten() {
+        match extension {
+            ParsedExtension::SubjectAlternativeName(names) => {
+                view.names =
+                    names.general_names.iter().map(|name| GeneralName::from_parsed(name).to_string()).collect();
+            }
+            ParsedExtension::BasicConstraints(constraints) => view.asks_for_ca = constraints.ca,
+            _ => {}
+        }
+    }
+    let findings = Csr::from_der(der).err().map(Error::into_finding);
+    Ok(Item { findings: findings.into_iter().collect(), ..Item::new(Content::Request(view)) })
+}
