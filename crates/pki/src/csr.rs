@@ -34,7 +34,7 @@ impl Csr {
         if bytes.first() == Some(&0x30) {
             return Self::from_der(bytes);
         }
-        let bundle = PemBundle::parse(bytes)?;
+        let bundle = PemBundle::parse(bytes).map_err(|error| unreadable("the file holds no request").because(error))?;
         match bundle.csrs.as_slice() {
             [der] => Self::from_der(der),
             [] => Err(unreadable("there is no certificate signing request in the file")),
