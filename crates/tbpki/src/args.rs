@@ -85,6 +85,8 @@ pub enum Verb {
     Client(Box<ClientArgs>),
     /// Fetch the trust anchor of a server that is not ours
     Trust(TrustArgs),
+    /// Show what is in certificates, keys, requests, revocation lists and keystores
+    Inspect(InspectArgs),
     /// Check a chain, its key, names, dates and purpose
     Verify(VerifyArgs),
     /// Show what the store holds and when it ends
@@ -109,6 +111,7 @@ impl Verb {
             Verb::Server(_) => "server",
             Verb::Client(_) => "client",
             Verb::Trust(_) => "trust",
+            Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",
             Verb::List(_) => "list",
             Verb::Config(ConfigVerb::Show { .. }) => "config show",

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod exit;
 mod log;
 pub mod output;
+pub mod schema;
 mod verb;
 
 use clap::Parser;
@@ -42,6 +43,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Server(args) => verb::server::run(&args, context),
         Verb::Client(args) => verb::client::run(&args, context),
         Verb::Trust(args) => verb::trust::run(&args, context),
+        Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),
         Verb::List(args) => verb::list::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod explain;
 mod identity_report;
 pub(crate) mod init;
+pub(crate) mod inspect;
 pub(crate) mod list;
 mod passphrase;
 pub(crate) mod server;

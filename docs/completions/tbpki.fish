@@ -1,0 +1,242 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_tbpki_global_optspecs
+    string join \n config= no-input json v/verbose q/quiet color= h/help V/version
+end
+
+function __fish_tbpki_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_tbpki_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_tbpki_using_subcommand
+    set -l cmd (__fish_tbpki_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c tbpki -n "__fish_tbpki_needs_command" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_needs_command" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_needs_command" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_needs_command" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_needs_command" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_needs_command" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_needs_command" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l from -d 'Convert the configuration of the old scripts' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l organization -d 'The organization in every subject' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l country -d 'The country in every subject, two letters' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-name -d 'The host name of the server' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l alg -d 'The key algorithm of the CAs and the identities: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l root-out -d 'Put the keys of both roots into DIR, to be kept offline' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-ca -d 'Bring your own CA for servers: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-ca -d 'Bring your own CA for devices' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l brought-passphrase-file -d 'Read the passphrase of a brought CA\'s key or PKCS#12 from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l insecure-no-passphrase -d 'Leave the CA keys unencrypted: whoever copies the store can issue'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l out -d 'Copy the files to DIR, for ThingsBoard usually /etc/thingsboard/conf' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l name -d 'The host name of the server [default: this host\'s]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l days -d 'Days until the certificate expires' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l format -d 'Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l credentials -d 'What the active lines of thingsboard.env use: keystore (the default) or pem' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l service -d 'Services to write environment lines for (repeat, or separate by commas)' -r -f -a "mqtt\t'MQTT, port 8883'
+http\t'The web interface and REST API'
+coap\t'CoAP over DTLS, port 5684'
+lwm2m\t'LwM2M, ports 5686 and 5688'
+edge\t'Edge, port 7070'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l environment -d 'Forms of the environment lines to write (repeat, or separate by commas)' -r -f -a "env\t'thingsboard.env: export lines for thingsboard.conf'
+compose\t'docker-compose.tls.yml: an override file for Docker Compose'
+kubernetes\t'kubernetes-secret.yml: a Secret with files and variables'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l owner -d 'The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l group -d 'The group of the files in --out' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l only-given-names -d 'Take only the host name and the names given with --san; do not look at this host'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l self-signed -d 'Sign with the certificate\'s own key instead of a CA\'s'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l force -d 'Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l single-file -d 'Put key and chain into one PEM file, so that one rename replaces both'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l include-root -d 'Put the root behind the issuing CA in the chain that is sent'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l device -d 'The device\'s name: its common name, its directory and its name in the platform' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l out -d 'Copy the files to DIR as well' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l days -d 'Days until the certificate expires' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l format -d 'Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l owner -d 'The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l group -d 'The group of the files in --out' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l self-signed -d 'Sign with the certificate\'s own key instead of a CA\'s'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l force -d 'Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l timeout -d 'Seconds to wait for the server' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l force -d 'Replace FILE; the old one is kept'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l passphrase-file -d 'Read the password of keystores or the passphrase of keys from FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l key-passphrase-file -d 'Read the password of the key inside a keystore from FILE, where it is another one' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand inspect" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l anchors -d 'The certificates that the peer trusts [default: the store\'s, by purpose]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l key -d 'The private key that has to belong to the leaf' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l passphrase-file -d 'Read the passphrase of the key from FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l host -d 'The host name or IP address that has to be among the leaf\'s names' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l purpose -d 'What the leaf is used as [default: what its extended key usage says]' -r -f -a "server\t'A TLS server'
+device\t'A TLS client'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l crl -d 'Revocation lists to honour (repeat for several)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l at -d 'The moment to check at, such as 2030-01-31T12:00:00Z [default: now]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l kind -d 'Only these kinds: ca, server, device' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l expiring -d 'Only what expires within N days' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l all -d 'Earlier generations as well'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Print every value that is in force'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each value comes from'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every value that is in force'
+complete -c tbpki -n "__fish_tbpki_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -l list -d 'Print every code with its title'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand explain" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'

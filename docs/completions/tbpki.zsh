@@ -1,0 +1,607 @@
+#compdef tbpki
+
+autoload -U is-at-least
+
+_tbpki() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki_commands" \
+"*::: :->tbpki" \
+&& ret=0
+    case $state in
+    (tbpki)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+'(--organization --country)--from=[Convert the configuration of the old scripts]:KEYGEN.PROPERTIES:_files' \
+'--organization=[The organization in every subject]:NAME:_default' \
+'--country=[The country in every subject, two letters]:CC:_default' \
+'--server-name=[The host name of the server]:NAME:_default' \
+'--alg=[The key algorithm of the CAs and the identities\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--root-out=[Put the keys of both roots into DIR, to be kept offline]:DIR:_files' \
+'*--server-ca=[Bring your own CA for servers\: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)]:FILE:_files' \
+'*--devices-ca=[Bring your own CA for devices]:FILE:_files' \
+'--brought-passphrase-file=[Read the passphrase of a brought CA'\''s key or PKCS#12 from FILE (\`-\` for standard input)]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'(--ca-passphrase-file)--insecure-no-passphrase[Leave the CA keys unencrypted\: whoever copies the store can issue]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(server)
+_arguments "${_arguments_options[@]}" : \
+'--out=[Copy the files to DIR, for ThingsBoard usually /etc/thingsboard/conf]:DIR:_files' \
+'--name=[The host name of the server \[default\: this host'\''s\]]:NAME:_default' \
+'--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
+'--days=[Days until the certificate expires]:N:_default' \
+'*--format=[Files to write besides the usual\: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)]:FORMAT:_default' \
+'*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
+'(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--credentials=[What the active lines of thingsboard.env use\: keystore (the default) or pem]:KIND:_default' \
+'*--service=[Services to write environment lines for (repeat, or separate by commas)]:SERVICE:((mqtt\:"MQTT, port 8883"
+http\:"The web interface and REST API"
+coap\:"CoAP over DTLS, port 5684"
+lwm2m\:"LwM2M, ports 5686 and 5688"
+edge\:"Edge, port 7070"))' \
+'*--environment=[Forms of the environment lines to write (repeat, or separate by commas)]:FORM:((env\:"thingsboard.env\: export lines for thingsboard.conf"
+compose\:"docker-compose.tls.yml\: an override file for Docker Compose"
+kubernetes\:"kubernetes-secret.yml\: a Secret with files and variables"))' \
+'--owner=[The owner of the files in --out \[default\: as root, that of DIR/thingsboard.conf or of DIR\]]:USER:_default' \
+'--group=[The group of the files in --out]:GROUP:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--only-given-names[Take only the host name and the names given with --san; do not look at this host]' \
+'--self-signed[Sign with the certificate'\''s own key instead of a CA'\''s]' \
+'--force[Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--single-file[Put key and chain into one PEM file, so that one rename replaces both]' \
+'--include-root[Put the root behind the issuing CA in the chain that is sent]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(client)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device'\''s name\: its common name, its directory and its name in the platform]:NAME:_default' \
+'--out=[Copy the files to DIR as well]:DIR:_files' \
+'--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
+'--days=[Days until the certificate expires]:N:_default' \
+'*--format=[Files to write besides the usual\: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)]:FORMAT:_default' \
+'*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
+'(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--owner=[The owner of the files in --out \[default\: as root, that of DIR/thingsboard.conf or of DIR\]]:USER:_default' \
+'--group=[The group of the files in --out]:GROUP:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--self-signed[Sign with the certificate'\''s own key instead of a CA'\''s]' \
+'--force[Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(trust)
+_arguments "${_arguments_options[@]}" : \
+'--out=[Write the anchor to FILE (\`-\` for standard output)]:FILE:_files' \
+'--sha256=[The SHA-256 of a certificate that the server sends, learnt in another way]:HEX:_default' \
+'--timeout=[Seconds to wait for the server]:N:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--force[Replace FILE; the old one is kept]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':server -- The server; the port is 8883 unless given:_default' \
+&& ret=0
+;;
+(inspect)
+_arguments "${_arguments_options[@]}" : \
+'--passphrase-file=[Read the password of keystores or the passphrase of keys from FILE]:FILE:_files' \
+'--key-passphrase-file=[Read the password of the key inside a keystore from FILE, where it is another one]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'*::files -- The files (`-` for standard input):_files' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--anchors=[The certificates that the peer trusts \[default\: the store'\''s, by purpose\]]:FILE:_files' \
+'--key=[The private key that has to belong to the leaf]:FILE:_files' \
+'--passphrase-file=[Read the passphrase of the key from FILE]:FILE:_files' \
+'--host=[The host name or IP address that has to be among the leaf'\''s names]:HOST:_default' \
+'--purpose=[What the leaf is used as \[default\: what its extended key usage says\]]:PURPOSE:((server\:"A TLS server"
+device\:"A TLS client"))' \
+'*--crl=[Revocation lists to honour (repeat for several)]:FILE:_files' \
+'--at=[The moment to check at, such as 2030-01-31T12\:00\:00Z \[default\: now\]]:TIME:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':chain -- The chain that is sent, leaf first (PEM or DER):_files' \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+'*--kind=[Only these kinds\: ca, server, device]:KIND:_default' \
+'--expiring=[Only what expires within N days]:N:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--all[Earlier generations as well]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(config)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-config-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--origin[Say where each value comes from]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__config__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-config-help-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--list[Print every code with its title]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'::code -- The code, such as TBPKI-0034 or 34:_default' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':shell -- For which shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(server)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(client)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(trust)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(inspect)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(config)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-config-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_tbpki_commands] )) ||
+_tbpki_commands() {
+    local commands; commands=(
+'init:Make keygen.toml, the store and the CAs' \
+'server:Make a server'\''s identity and the settings that fit it' \
+'client:Make a device'\''s identity' \
+'trust:Fetch the trust anchor of a server that is not ours' \
+'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
+'verify:Check a chain, its key, names, dates and purpose' \
+'list:Show what the store holds and when it ends' \
+'config:Show the configuration' \
+'explain:Explain a code such as TBPKI-0034' \
+'completions:Print the completions of a shell' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__client_commands] )) ||
+_tbpki__subcmd__client_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki client commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__completions_commands] )) ||
+_tbpki__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki completions commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__config_commands] )) ||
+_tbpki__subcmd__config_commands() {
+    local commands; commands=(
+'show:Print every value that is in force' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki config commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__config__subcmd__help_commands] )) ||
+_tbpki__subcmd__config__subcmd__help_commands() {
+    local commands; commands=(
+'show:Print every value that is in force' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki config help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__config__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__config__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki config help help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__config__subcmd__help__subcmd__show_commands] )) ||
+_tbpki__subcmd__config__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki config help show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__config__subcmd__show_commands] )) ||
+_tbpki__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki config show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__explain_commands] )) ||
+_tbpki__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki explain commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help_commands] )) ||
+_tbpki__subcmd__help_commands() {
+    local commands; commands=(
+'init:Make keygen.toml, the store and the CAs' \
+'server:Make a server'\''s identity and the settings that fit it' \
+'client:Make a device'\''s identity' \
+'trust:Fetch the trust anchor of a server that is not ours' \
+'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
+'verify:Check a chain, its key, names, dates and purpose' \
+'list:Show what the store holds and when it ends' \
+'config:Show the configuration' \
+'explain:Explain a code such as TBPKI-0034' \
+'completions:Print the completions of a shell' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__client_commands] )) ||
+_tbpki__subcmd__help__subcmd__client_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help client commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__completions_commands] )) ||
+_tbpki__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help completions commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__config_commands] )) ||
+_tbpki__subcmd__help__subcmd__config_commands() {
+    local commands; commands=(
+'show:Print every value that is in force' \
+    )
+    _describe -t commands 'tbpki help config commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__config__subcmd__show_commands] )) ||
+_tbpki__subcmd__help__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help config show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__explain_commands] )) ||
+_tbpki__subcmd__help__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help explain commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__init_commands] )) ||
+_tbpki__subcmd__help__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help init commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__inspect_commands] )) ||
+_tbpki__subcmd__help__subcmd__inspect_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help inspect commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__list_commands] )) ||
+_tbpki__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__server_commands] )) ||
+_tbpki__subcmd__help__subcmd__server_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help server commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__trust_commands] )) ||
+_tbpki__subcmd__help__subcmd__trust_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help trust commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__verify_commands] )) ||
+_tbpki__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help verify commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__init_commands] )) ||
+_tbpki__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki init commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__inspect_commands] )) ||
+_tbpki__subcmd__inspect_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki inspect commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__list_commands] )) ||
+_tbpki__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__server_commands] )) ||
+_tbpki__subcmd__server_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki server commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__trust_commands] )) ||
+_tbpki__subcmd__trust_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki trust commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__verify_commands] )) ||
+_tbpki__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki verify commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_tbpki" ]; then
+    _tbpki "$@"
+else
+    compdef _tbpki tbpki
+fi
