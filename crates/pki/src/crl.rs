@@ -29,6 +29,7 @@ pub struct Crl {
     revoked: Vec<Revoked>,
     scope: Scope,
     unknown_critical: Vec<String>,
+    faults: Vec<String>,
 }
 
 /// One entry of a revocation list.
@@ -64,9 +65,6 @@ impl Crl {
         if !rest.is_empty() || signature.end != der.len() {
             return Err(unreadable("octets follow its end".to_owned()));
         }
-        if tbs.signature != parsed.signature_algorithm {
-            return Err(unreadable("it names two different signature algorithms".to_owned()));
-        }
         let unknown_time = || unreadable("its dates lie outside of the calendar".to_owned());
         let revoked = tbs.revoked_certificates.iter().map(Revoked::from_parsed).collect::<Option<Vec<_>>>();
         let mut crl = Self {
@@ -81,7 +79,11 @@ impl Crl {
             revoked: revoked.ok_or_else(unknown_time)?,
             scope: Scope::default(),
             unknown_critical: Vec::new(),
+            faults: Vec::new(),
         };
+        if tbs.signature != parsed.signature_algorithm {
+            crl.faults.push("it names two different signature algorithms".to_owned());
+        }
         crl.read_extensions(&parsed);
         Ok(crl)
     }
@@ -167,6 +169,12 @@ impl Crl {
     /// Critical extensions that nobody here understands: the list must not be relied upon (RFC 5280, section 5.2).
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.unknown_critical
+    }
+
+    /// What breaks the rules of the format although it could be read, one sentence each. Such a list must not be relied
+    /// upon.
+    pub fn format_faults(&self) -> &[String] {
+        &self.faults
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -259,6 +267,17 @@ mod tests {
         crl.verify_signed_by(&root.certificate).unwrap();
         let impostor = testing::root("Root").certificate;
         assert_eq!(crl.verify_signed_by(&impostor).unwrap_err().code(), Code::BadSignature);
+    }
+
+    #[test]
+    fn a_list_that_contradicts_itself_is_shown_and_not_relied_upon() {
+        let root = testing::root("Root");
+        let mut der = testing::crl(&root, &[]).der().to_vec();
+        let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+        let at = der.windows(8).position(|window| window == sha256).unwrap();
+        der[at + 7] = 0x03;
+        let crl = Crl::from_der(&der).unwrap();
+        assert_eq!(crl.format_faults(), ["it names two different signature algorithms"]);
     }
 
     #[test]

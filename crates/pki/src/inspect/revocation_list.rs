@@ -56,6 +56,7 @@ pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> Item {
     if crl.signature_algorithm().is_weak() {
         findings.push(Code::WeakSignature.fault(format!("it is signed with {}", crl.signature_algorithm())));
     }
+    findings.extend(crl.format_faults().iter().map(|fault| Code::BadFormat.fault(fault.clone())));
     let view = RevocationListView {
         issuer: crl.issuer(),
         number: crl.number().map(str::to_owned),

@@ -62,7 +62,12 @@ impl PrivateKey {
                 RsaKeyPair::from_der(der).map_err(|error| unreadable("the RSA key is refused").because(error))?;
             return Self::from_signer(Signer::Rsa(Box::new(pair)), algorithm);
         }
-        Err(unreadable("the bytes are no private key"))
+        Err(match foreign_encryption(der) {
+            Some(algorithm) => unreadable("the key is encrypted in a way that is not supported")
+                .because(format!("it says {algorithm}"))
+                .fix("convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW`, then use NEW"),
+            None => unreadable("the bytes are no private key"),
+        })
     }
 
     /// Reads PKCS#8 of version 1 or 2 in DER. Keys of elliptic curves without their public half, as keygen.sh
@@ -164,6 +169,17 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<()> {
     }
 }
 
+/// The algorithm of an EncryptedPrivateKeyInfo (RFC 5958, section 3) with parameters that nobody here knows, such as those
+/// of OpenSSL 1.0.
+fn foreign_encryption(der: &[u8]) -> Option<String> {
+    use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
+    use x509_parser::x509::AlgorithmIdentifier;
+    let (_, sequence) = Any::from_der(der).ok()?;
+    let (rest, identifier) = AlgorithmIdentifier::from_der(sequence.data).ok()?;
+    let (_, encrypted) = Any::from_der(rest).ok()?;
+    (encrypted.tag() == Tag::OctetString).then(|| crate::certificate::oid::text(identifier.algorithm.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +190,15 @@ MEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCABAgMEBQYHCAkKCwwN
 Dg8QERITFBUWFxgZGhscHR4fIA==
 -----END PRIVATE KEY-----
 ";
+
+    #[test]
+    fn an_encryption_that_nobody_knows_is_named() {
+        // pbeWithSHA1And3-KeyTripleDES-CBC, as OpenSSL 1.0 wrote it.
+        let der = b"\x30\x1e\x30\x18\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01\x03\x30\x0a\x04\x04salt\x02\x02\x08\x00\x04\x02xx";
+        let error = PrivateKey::from_pem_or_der(der, Some(&"x".into())).unwrap_err();
+        assert_eq!(error.code(), Code::KeyUnreadable);
+        assert_eq!(error.finding().why.as_deref(), Some("it says 1.2.840.113549.1.12.1.3"));
+    }
 
     #[test]
     fn a_key_without_its_public_half_gets_it_computed() {

@@ -85,6 +85,9 @@ fn usable(request: &Request<'_>, crl: &Crl, issuer: &Certificate, depth: usize) 
     if let Some(extension) = crl.unknown_critical_extensions().first() {
         return Err(format!("{list} has a critical extension {extension} that nobody here understands"));
     }
+    if let Some(fault) = crl.format_faults().first() {
+        return Err(format!("{list} is malformed: {fault}"));
+    }
     if crl.this_update() > request.time {
         return Err(format!("{list} was made later, on {}", crl.this_update().date()));
     }
