@@ -1,0 +1,3 @@
+module tbpki/tests/client
+
+go 1.19

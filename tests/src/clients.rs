@@ -1,0 +1,95 @@
+//! Clients that log in to a broker on this machine and publish one telemetry message with QoS 1.
+//!
+//! Each connects to `localhost`, so that the server's certificate has to hold that name, and reports what became of it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::oracle::{go_client, java, program, python};
+use crate::tool::{Outcome, Tool};
+
+/// What a client is given beside the port.
+pub struct Files<'a> {
+    /// What it trusts.
+    pub anchors: &'a Path,
+    /// What it shows: its leaf, and the chain where there is one.
+    pub certificate: &'a Path,
+    /// The key, where it is not in the same file.
+    pub key: Option<&'a Path>,
+}
+
+/// A Java client's keystore: its key, its chain, and what it trusts.
+pub struct JavaStore<'a> {
+    /// `JKS` or `PKCS12`, as it goes into `KeyStore.getInstance`.
+    pub kind: &'a str,
+    /// The file.
+    pub file: &'a Path,
+    /// The store's password.
+    pub store_password: &'a str,
+    /// The key's password.
+    pub key_password: &'a str,
+}
+
+/// What became of a client's message.
+#[derive(Debug)]
+pub struct Login {
+    outcome: Outcome,
+}
+
+impl Login {
+    /// Stops the test unless the broker acknowledged the message.
+    #[track_caller]
+    pub fn succeeds(&self) {
+        assert!(self.outcome.status == 0, "this client was refused: {}", self.outcome);
+    }
+
+    /// Stops the test unless the client was refused, for a reason that contains this.
+    #[track_caller]
+    pub fn is_refused(&self, reason: &str) {
+        assert!(self.outcome.status != 0, "this client was let in: {}", self.outcome);
+        let said = self.outcome.stdout_text() + &self.outcome.stderr_text();
+        assert!(said.contains(reason), "{reason:?} is not why: {}", self.outcome);
+    }
+
+    /// What the client printed, where it prints JSON.
+    #[track_caller]
+    pub fn report(&self) -> Value {
+        self.outcome.json()
+    }
+}
+
+fn login(client: Tool) -> Login {
+    Login { outcome: client.run() }
+}
+
+/// ThingsBoard's Python client on paho; `version` is `1.2`, or `any` for the newest that both sides know.
+#[track_caller]
+pub fn paho_python(port: u16, files: &Files<'_>, version: &str) -> Login {
+    let client = python("paho_client.py").args(["localhost", &port.to_string()]).arg(files.anchors);
+    login(client.arg(files.certificate).arg(files.key.unwrap_or(Path::new("-"))).arg(version))
+}
+
+/// ThingsBoard's Java client on paho; `keys` is `SunX509` or `PKIX`, `version` `TLSv1.2` or `TLSv1.3`.
+#[track_caller]
+pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) -> Login {
+    let client = java("MqttPublisher").args(["localhost", &port.to_string(), store.kind]).arg(store.file);
+    let client = client.env("STORE_PASSWORD", store.store_password).env("KEY_PASSWORD", store.key_password);
+    login(client.args([keys, version]))
+}
+
+/// A client on Go's crypto/tls; `version` is `1.2` or `1.3`.
+#[track_caller]
+pub fn go(port: u16, files: &Files<'_>, version: &str) -> Login {
+    let client = go_client().args(["localhost", &port.to_string()]).arg(files.anchors).arg(files.certificate);
+    login(client.arg(files.key.unwrap_or(files.certificate)).arg(version))
+}
+
+/// The command of ThingsBoard's documentation.
+#[track_caller]
+pub fn mosquitto_pub(port: u16, files: &Files<'_>) -> Login {
+    let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(files.anchors).args(["-d", "-q", "1"]);
+    let client = client.args(["-h", "localhost", "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);
+    let client = client.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate);
+    login(client.args(["-m", "{\"temperature\":25}"]))
+}

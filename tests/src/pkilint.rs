@@ -1,0 +1,52 @@
+//! PyPI's pkilint, which knows RFC 5280 better than most readers.
+
+use std::path::Path;
+
+use crate::exceptions::Exceptions;
+use crate::oracle::venv;
+use crate::tool::Tool;
+
+/// pkilint's `lint_pkix_cert` with the known exceptions of `tests/oracles/pkilint-exceptions.txt`.
+pub struct Pkilint {
+    exceptions: Exceptions,
+}
+
+impl Pkilint {
+    /// With the exceptions file of the repository.
+    #[track_caller]
+    pub fn new() -> Self {
+        Self { exceptions: Exceptions::read("pkilint-exceptions.txt") }
+    }
+
+    /// What pkilint finds at severity ERROR or above in the certificate of this PEM file, and no exception covers.
+    ///
+    /// `kind` (`root`, `issuing`, `server`, `device`, ..) is the first word of the exceptions' keys, the code of the
+    /// finding the second.
+    #[track_caller]
+    pub fn unexpected(&self, kind: &str, certificate: &Path) -> Vec<String> {
+        findings(certificate).into_iter().filter(|code| !self.exceptions.allows(&format!("{kind} {code}"))).collect()
+    }
+
+    /// Stops the test if an exception was not needed by any certificate linted before.
+    #[track_caller]
+    pub fn assert_all_exceptions_used(&self) {
+        self.exceptions.assert_all_used();
+    }
+}
+
+impl Default for Pkilint {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The codes of all findings at severity ERROR or above.
+#[track_caller]
+fn findings(certificate: &Path) -> Vec<String> {
+    let args = ["lint", "--severity", "ERROR", "--format", "JSON", "--document-format", "PEM"];
+    let outcome = Tool::new(venv("lint_pkix_cert")).args(args).arg(certificate).run();
+    let report = outcome.json();
+    let results = report["results"].as_array().unwrap_or_else(|| panic!("no results from {outcome}"));
+    let codes = results.iter().flat_map(|result| result["finding_descriptions"].as_array().into_iter().flatten());
+    codes.filter_map(|finding| finding["code"].as_str()).map(str::to_owned).collect()
+}

@@ -1,0 +1,148 @@
+//! A directory of its own for each test, and tbpki running in it.
+
+use std::cell::RefCell;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::binary::tbpki;
+use crate::tool::{Outcome, Tool};
+
+/// What starts every PEM private key, whatever its format.
+const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+
+/// A temporary directory, removed when it is dropped, in which tbpki runs with a clean environment.
+pub struct Sandbox {
+    directory: TempDir,
+    secrets: RefCell<Vec<String>>,
+}
+
+impl Sandbox {
+    /// An empty one.
+    #[track_caller]
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("tbpki-test-").tempdir().unwrap();
+        Self { directory, secrets: RefCell::new(vec![PRIVATE_KEY.to_owned()]) }
+    }
+
+    /// One with a store in it, made by `tbpki init` without questions and without a passphrase.
+    #[track_caller]
+    pub fn with_store() -> Self {
+        let sandbox = Self::new();
+        sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]);
+        sandbox
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The path of a file in it.
+    pub fn join(&self, file: impl AsRef<Path>) -> PathBuf {
+        self.path().join(file)
+    }
+
+    /// Writes a file, and the directories above it.
+    #[track_caller]
+    pub fn write(&self, file: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A file's octets.
+    #[track_caller]
+    pub fn read(&self, file: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.join(file);
+        fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}\n{}", path.display(), self.listing()))
+    }
+
+    /// A file's text.
+    #[track_caller]
+    pub fn text(&self, file: impl AsRef<Path>) -> String {
+        String::from_utf8(self.read(file)).unwrap()
+    }
+
+    /// Every file below the directory, by its path from there, sorted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut open = vec![self.path().to_path_buf()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(&directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path.strip_prefix(self.path()).unwrap().to_path_buf());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// From now on a test stops when tbpki prints this text.
+    pub fn hides(&self, secret: &str) {
+        self.secrets.borrow_mut().push(secret.to_owned());
+    }
+
+    /// tbpki with these arguments, about to run here: with a `PATH`, a `HOME` of its own, and nothing else in its
+    /// environment.
+    pub fn tbpki<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Tool {
+        Tool::new(tbpki())
+            .args(args)
+            .directory(self.path())
+            .clean_env()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("LANG", "C.UTF-8")
+            .hides(self.secrets.borrow().iter().cloned())
+    }
+
+    /// Runs tbpki and stops the test unless it ends with 0.
+    #[track_caller]
+    pub fn ok<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Outcome {
+        self.tbpki(args).run().ok()
+    }
+
+    /// Runs tbpki and stops the test unless it fails with this status and names this code (`TBPKI-0034`).
+    #[track_caller]
+    pub fn fails<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, status: i32, code: &str) -> Outcome {
+        self.tbpki(args).run().ends(status).says(code)
+    }
+
+    fn listing(&self) -> String {
+        self.files().iter().map(|file| format!("  {}\n", file.display())).collect()
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_listed_in_order_and_by_their_relative_paths() {
+        let sandbox = Sandbox::new();
+        sandbox.write("b", "2");
+        sandbox.write("a/x", "1");
+        assert_eq!(sandbox.files(), [PathBuf::from("a/x"), PathBuf::from("b")]);
+        assert_eq!(sandbox.text("a/x"), "1");
+    }
+
+    #[test]
+    #[should_panic(expected = "a secret was printed")]
+    fn a_printed_secret_stops_the_test() {
+        Tool::new("echo").arg("hunter2").hides(["hunter2".to_owned()]).run();
+    }
+}
