@@ -1,2 +1,61 @@
-//! m
-fn main() {}
+//! Every chore of this workspace: `cargo xtask <verb>`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a chore talks to the developer, and its files are not the product's: they need neither modes nor atomicity"
+)]
+
+mod bench;
+mod demo;
+mod error;
+mod fuzz;
+mod generate;
+mod interop;
+mod run;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Every chore of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Setup(setup::Setup),
+    Test(test::Test),
+    Demo(demo::Demo),
+    Interop(interop::Interop),
+    Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
+    Gen(generate::Gen),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Setup(verb) => verb.run(),
+        Verb::Test(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Interop(verb) => verb.run(),
+        Verb::Bench(verb) => verb.run(),
+        Verb::Fuzz(verb) => verb.run(),
+        Verb::Gen(verb) => verb.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

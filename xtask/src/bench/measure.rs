@@ -1,0 +1,134 @@
+//! Contenders taking turns, and what their times say.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// One way to get the job done.
+pub(super) struct Contender<'a> {
+    name: &'static str,
+    job: Box<dyn FnMut(u32) -> Result<()> + 'a>,
+    one_in: u32,
+    times: Vec<Duration>,
+}
+
+impl<'a> Contender<'a> {
+    /// A contender; `job` is told the round that it is in, the warm-up being round 0.
+    pub(super) fn new(name: &'static str, job: impl FnMut(u32) -> Result<()> + 'a) -> Self {
+        Self { name, job: Box::new(job), one_in: 1, times: Vec::new() }
+    }
+
+    /// Runs in every `n`th round only.
+    pub(super) fn one_in(mut self, n: u32) -> Self {
+        self.one_in = n;
+        self
+    }
+
+    fn take_turn(&mut self, round: u32) -> Result<()> {
+        let start = Instant::now();
+        (self.job)(round)?;
+        if round > 0 {
+            self.times.push(start.elapsed());
+        }
+        Ok(())
+    }
+}
+
+/// What was measured of one contender.
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    pub(super) median: Duration,
+    fastest: Duration,
+    slowest: Duration,
+    runs: usize,
+}
+
+/// A ratio that is wanted: the contender's median divided by ours.
+pub(super) struct Target {
+    pub(super) contender: &'static str,
+    pub(super) at_least: f64,
+}
+
+/// Lets all contenders take turns: once unmeasured, then for so many rounds.
+pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>> {
+    for round in 0..=rounds {
+        for contender in contenders.iter_mut().filter(|contender| round % contender.one_in == 0) {
+            contender.take_turn(round)?;
+        }
+    }
+    contenders.into_iter().map(|contender| summarise(contender.name, contender.times)).collect()
+}
+
+fn summarise(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
+    times.sort();
+    let median = times.get(times.len() / 2).copied();
+    match (times.first(), median, times.last()) {
+        (Some(fastest), Some(median), Some(slowest)) => {
+            Ok(Measured { name, median, fastest: *fastest, slowest: *slowest, runs: times.len() })
+        }
+        _ => Err(Error::new(format!("{name} never ran")).fix("give it more rounds with --rounds")),
+    }
+}
+
+/// Prints the table, the first row being ours, and says whether every target was reached.
+pub(super) fn report(title: &str, measured: &[Measured], targets: &[Target]) -> bool {
+    println!("\n{title}");
+    println!("{:<34}{:>6}{:>11}{:>11}{:>11}{:>10}", "", "runs", "median", "fastest", "slowest", "ratio");
+    let Some(ours) = measured.first() else { return false };
+    let mut reached = true;
+    for row in measured {
+        let ratio = row.median.as_secs_f64() / ours.median.as_secs_f64();
+        let verdict = match targets.iter().find(|target| target.contender == row.name) {
+            Some(target) if ratio >= target.at_least => format!("PASS: at least {}", target.at_least),
+            Some(target) => {
+                reached = false;
+                format!("MISS: should be at least {}", target.at_least)
+            }
+            None => String::new(),
+        };
+        println!(
+            "{:<34}{:>6}{:>11}{:>11}{:>11}{ratio:>10.2}  {verdict}",
+            row.name,
+            row.runs,
+            milliseconds(row.median),
+            milliseconds(row.fastest),
+            milliseconds(row.slowest),
+        );
+    }
+    reached
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(name: &'static str, milliseconds: u64) -> Measured {
+        let times = vec![Duration::from_millis(milliseconds + 1), Duration::from_millis(milliseconds)];
+        summarise(name, times).ok().unwrap()
+    }
+
+    #[test]
+    fn the_median_is_not_moved_by_one_slow_run() {
+        let times = [5, 4, 900, 6, 5].map(Duration::from_millis).to_vec();
+        assert_eq!(summarise("x", times).ok().unwrap().median, Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_missed_ratio_is_told() {
+        let rows = [measured("ours", 10), measured("theirs", 40)];
+        assert!(report("", &rows, &[Target { contender: "theirs", at_least: 3.0 }]));
+        assert!(!report("", &rows, &[Target { contender: "theirs", at_least: 5.0 }]));
+    }
+
+    #[test]
+    fn the_warm_up_is_not_measured_and_slow_contenders_run_less_often() {
+        let often = Contender::new("often", |_| Ok(()));
+        let seldom = Contender::new("seldom", |_| Ok(())).one_in(5);
+        let rows = race(10, vec![often, seldom]).ok().unwrap();
+        assert_eq!((rows[0].runs, rows[1].runs), (10, 2));
+    }
+}

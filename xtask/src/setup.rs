@@ -1,0 +1,65 @@
+//! `cargo xtask setup`: everything that the tests need beside Rust.
+
+mod debian;
+mod deny;
+mod go;
+mod java;
+mod python;
+
+use std::fs;
+use std::path::Path;
+
+use clap::Args;
+
+use crate::error::{Doing, Result};
+
+pub(crate) use deny::cargo_deny;
+
+/// Install what the tests need: Debian's packages, then the oracles under target/oracles
+#[derive(Args)]
+#[command(long_about = "Install what the tests need, on a Debian 12 with Rust, as root or with sudo.\n\n\
+    Only what is missing is installed, and what is there is left alone. Programs come from Debian's packages; a Python \
+    environment, Java libraries, test clients and cargo-deny, each at a pinned version, go to cargo's target directory.")]
+pub(crate) struct Setup {}
+
+impl Setup {
+    pub(crate) fn run(&self) -> Result<()> {
+        debian::install()?;
+        python::install()?;
+        java::install()?;
+        go::install()?;
+        deny::install()
+    }
+}
+
+/// Makes the directory anew with `make`, unless it was made from the very same `inputs` before.
+///
+/// The inputs are kept whole in a file beside what was made from them, so there is no version to count up.
+fn remake_if_changed(directory: &Path, inputs: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = directory.join(".made-from");
+    if fs::read_to_string(&stamp).is_ok_and(|before| before == inputs) {
+        return Ok(());
+    }
+    if directory.exists() {
+        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
+    make()?;
+    fs::write(&stamp, inputs).doing(format!("write {}", stamp.display()))
+}
+
+/// The texts of all files of a directory, with their names, in a fixed order.
+fn texts(directory: &Path) -> Result<String> {
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .doing(format!("list {}", directory.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    let mut all = String::new();
+    for file in files {
+        all.push_str(&format!("=== {}\n", file.file_name().unwrap_or_default().display()));
+        all.push_str(&fs::read_to_string(&file).doing(format!("read {}", file.display()))?);
+    }
+    Ok(all)
+}

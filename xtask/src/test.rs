@@ -1,0 +1,127 @@
+//! `cargo xtask test`: everything that CI runs.
+
+mod dependencies;
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::error::{Error, Result};
+use crate::run::{cargo, run};
+use crate::setup::{Setup, cargo_deny};
+use crate::workspace::target;
+
+/// Set up, then run everything that CI runs
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Run these steps only, in their usual order
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    only: Vec<Step>,
+
+    /// Leave out the installing; what is missing then makes tests fail
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// The steps, the quick ones first.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// rustfmt has nothing to change
+    Format,
+    /// Dependencies between our crates point one way, and some never reach others
+    Dependencies,
+    /// Licences, sources and banned crates; known vulnerabilities where the database can be had
+    Deny,
+    /// clippy has nothing to say
+    Clippy,
+    /// The documentation builds without warnings
+    Docs,
+    /// cargo test, fuzz corpora and end-to-end tests included
+    Tests,
+}
+
+impl Test {
+    pub(crate) fn run(&self) -> Result<()> {
+        let steps: Vec<Step> = Step::value_variants()
+            .iter()
+            .copied()
+            .filter(|step| self.only.is_empty() || self.only.contains(step))
+            .collect();
+        let mut times: Vec<(String, Duration)> = Vec::new();
+        if !self.no_setup && steps.contains(&Step::Tests) {
+            times.push(timed("setup", || Setup {}.run())?);
+        }
+        for step in steps {
+            times.push(timed(&name(step), || run_step(step))?);
+        }
+        eprintln!();
+        for (step, time) in times {
+            eprintln!("{step:<14}{:>6.1} s", time.as_secs_f64());
+        }
+        Ok(())
+    }
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn timed(step: &str, body: impl FnOnce() -> Result<()>) -> Result<(String, Duration)> {
+    eprintln!("\n== {step}");
+    let start = Instant::now();
+    match body() {
+        Ok(()) => Ok((step.to_owned(), start.elapsed())),
+        Err(error) => Err(Error::new(format!("{step}: {error}"))
+            .fix(format!("again, this step alone: cargo xtask test --only {step}"))),
+    }
+}
+
+fn run_step(step: Step) -> Result<()> {
+    match step {
+        Step::Format => format(),
+        Step::Dependencies => dependencies::check(),
+        Step::Deny => deny(),
+        Step::Clippy => clippy(),
+        Step::Docs => docs(),
+        Step::Tests => tests(),
+    }
+}
+
+fn format() -> Result<()> {
+    cargo().args(["fmt", "--all", "--check"]).show()?;
+    // A workspace of its own, because its targets are built with other flags.
+    cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).show()
+}
+
+fn deny() -> Result<()> {
+    let program = cargo_deny()?;
+    run(&program).args(["check", "bans", "licenses", "sources"]).show()?;
+    match run(&program).args(["check", "advisories"]).read() {
+        Ok(_) => Ok(()),
+        Err(error) if error.to_string().contains("failed to fetch advisory database") => {
+            eprintln!("*************************************************************************************");
+            eprintln!("*  NOT CHECKED: known vulnerabilities of our dependencies. The advisory database    *");
+            eprintln!("*  cannot be had from here. Run `cargo deny check advisories` where it can.         *");
+            eprintln!("*************************************************************************************");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn clippy() -> Result<()> {
+    cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]).show()
+}
+
+fn docs() -> Result<()> {
+    cargo()
+        .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "--deny warnings")
+        .show()
+}
+
+fn tests() -> Result<()> {
+    // Everything at once: one crate alone would be built with other features, and its dependencies once more.
+    cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()?;
+    cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
+}

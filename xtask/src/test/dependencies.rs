@@ -1,0 +1,120 @@
+//! Which crate may depend on which: the house's plan, held against what cargo resolved.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::error::{Doing, Error, Result};
+use crate::run::cargo;
+
+/// Each crate of the workspace, and those of the workspace that it may depend on.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("tbpki-pki", &[]),
+    ("tbpki-device", &[]),
+    ("tbpki-ledger", &["tbpki-pki"]),
+    ("tbpki-provision", &["tbpki-pki"]),
+    ("tbpki-devkit", &["tbpki-pki", "tbpki-device"]),
+    ("tbpki-fleet", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit"]),
+    ("tbpki", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),
+    ("tbpki-tb-sim", &[]),
+    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device"]),
+    ("xtask", &[]),
+];
+
+/// Crates that must not be anywhere below one of ours (a star at either end stands for anything), and why.
+const NEVER_BELOW: &[(&str, &str, &str)] = &[
+    ("tbpki", "tbpki-tb-sim", "the simulator is for tests"),
+    ("tbpki", "*mbedtls*", "Mbed TLS is the devices' business"),
+    ("tbpki-pki", "rustls", "pki knows no network"),
+    ("tbpki-pki", "dialoguer", "pki asks nothing"),
+    ("tbpki-ledger", "rustls", "the ledger knows no network"),
+    ("tbpki-devkit", "reqwest", "the devkit talks to chips, not to servers"),
+    ("xtask", "aws-lc-*", "setup runs before there is a C compiler"),
+];
+
+/// Checks both tables.
+pub(super) fn check() -> Result<()> {
+    let metadata = cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).silent().read()?;
+    let metadata: Value = serde_json::from_str(&metadata).doing("read what cargo metadata says")?;
+    let packages = metadata.get("packages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut faults = Vec::new();
+    for package in packages {
+        faults.extend(against_plan(package));
+    }
+    let ours: BTreeSet<&str> = packages.iter().map(name).collect();
+    for (package, forbidden, why) in NEVER_BELOW.iter().filter(|(package, ..)| ours.contains(package)) {
+        let below = crates_below(package)?;
+        let found = below.iter().filter(|name| is_like(name, forbidden));
+        faults.extend(
+            found.map(|name| format!("{package} must not reach {name}: {why} (cargo tree -p {package} -i {name})")),
+        );
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::new(faults.join("\n"))) }
+}
+
+/// The dependencies of one crate that the plan does not have.
+fn against_plan(package: &Value) -> Vec<String> {
+    let user = name(package);
+    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == user) else {
+        return vec![format!("{user} is new: say in {} what it may depend on", file!())];
+    };
+    let dependencies = package.get("dependencies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    dependencies
+        .iter()
+        .filter(|dependency| dependency.get("path").is_some_and(Value::is_string))
+        .map(name)
+        .filter(|used| !allowed.contains(used))
+        .map(|used| format!("{user} must not depend on {used}: dependencies point from tbpki down to pki"))
+        .collect()
+}
+
+/// The names of all crates that are linked into this one.
+fn crates_below(package: &str) -> Result<BTreeSet<String>> {
+    let args = ["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package];
+    let tree = cargo().args(args).silent().read()?;
+    Ok(tree.lines().skip(1).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+fn is_like(name: &str, pattern: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
+        (Some(end), None) => name.ends_with(end),
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => name == pattern,
+    }
+}
+
+fn name(value: &Value) -> &str {
+    value.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_dependency_against_the_plan_is_named() {
+        let ledger = json!({"name": "tbpki-ledger", "dependencies": [
+            {"name": "tbpki-pki", "path": "/crates/pki"},
+            {"name": "tbpki-fleet", "path": "/crates/fleet"},
+            {"name": "rusqlite"},
+        ]});
+        let faults = against_plan(&ledger);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains("tbpki-ledger must not depend on tbpki-fleet"));
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        assert!(is_like("esp-mbedtls-sys", "*mbedtls*"));
+        assert!(is_like("aws-lc-sys", "aws-lc-*"));
+        assert!(!is_like("rustls-webpki", "rustls"));
+    }
+
+    #[test]
+    fn a_crate_that_the_plan_does_not_know_is_named() {
+        assert!(against_plan(&json!({"name": "tbpki-new", "dependencies": []}))[0].contains("is new"));
+    }
+}

@@ -1,0 +1,37 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Cargo's target directory: the one that holds this very program, whatever was configured.
+pub(crate) fn target() -> Result<PathBuf> {
+    let program = env::current_exe().map_err(|error| Error::new(format!("cannot tell where xtask stands: {error}")))?;
+    program
+        .ancestors()
+        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| Error::new("xtask does not stand in a target directory").fix("start it as `cargo xtask`"))
+}
+
+/// The other parties' programs that the tests hold our output against: what `setup` makes.
+pub(crate) fn oracles() -> Result<PathBuf> {
+    Ok(target()?.join("oracles"))
+}
+
+/// Programs of cargo's that `setup` builds for this workspace alone.
+pub(crate) fn tools() -> Result<PathBuf> {
+    Ok(target()?.join("tools"))
+}
+
+/// The first program of that name on the PATH.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(program)).find(|file| file.is_file())
+}
