@@ -30,6 +30,7 @@ pub(crate) mod general_name;
 pub(crate) mod name;
 pub(crate) mod oid;
 mod public_key;
+mod serial;
 mod signature;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -40,6 +41,7 @@ use extensions::Extensions;
 pub use extensions::NameConstraints;
 pub use general_name::GeneralName;
 pub use public_key::PublicKeyKind;
+pub(crate) use serial::serial_text;
 pub use signature::SignatureAlgorithm;
 pub(crate) use signature::{SignatureFailure, verify_with_spki_der};
 pub use usage::{ExtendedKeyUsage, KeyUsage};
@@ -391,31 +393,6 @@ pub(crate) fn signature_error(signed: &str, signer: &str, failure: &SignatureFai
 /// The moment in UTC. Foreign encoders write other time zones, and the last hours of the calendar may not have one.
 pub(crate) fn utc(time: ASN1Time) -> Option<OffsetDateTime> {
     time.to_datetime().checked_to_offset(UtcOffset::UTC)
-}
-
-/// A serial number as OpenSSL prints it.
-pub(crate) fn serial_text(octets: &[u8]) -> String {
-    match octets {
-        [0, rest @ ..] if !rest.is_empty() => hex::upper(rest),
-        [first, ..] if first & 0x80 != 0 => format!("-{}", hex::upper(&negated(octets))),
-        octets => hex::upper(octets),
-    }
-}
-
-/// The absolute value of a negative number in two's complement.
-fn negated(octets: &[u8]) -> Vec<u8> {
-    let mut carry = true;
-    let mut value: Vec<u8> = octets
-        .iter()
-        .rev()
-        .map(|octet| {
-            let (octet, overflow) = (!octet).overflowing_add(u8::from(carry));
-            carry = overflow;
-            octet
-        })
-        .collect();
-    value.reverse();
-    value
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {

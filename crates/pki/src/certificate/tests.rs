@@ -84,15 +84,6 @@ fn octets_behind_the_end_are_refused() {
     assert!(Certificate::from_der(b"").is_err());
 }
 
-#[test]
-fn serial_numbers_are_shown_as_openssl_does() {
-    assert_eq!(serial_text(&[0, 0xff]), "FF");
-    assert_eq!(serial_text(&[0]), "00");
-    assert_eq!(serial_text(&[0x12, 0x34]), "1234");
-    assert_eq!(serial_text(&[0xff]), "-01");
-    assert_eq!(serial_text(&[0x80, 0x00]), "-8000");
-}
-
 proptest::proptest! {
     #[test]
     fn no_flipped_octet_makes_it_panic(at in 0usize..400, octet in proptest::prelude::any::<u8>()) {
