@@ -78,16 +78,29 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make keygen.toml, the store and the CAs
+    ///
+    /// The CAs are a root and an issuing CA for servers, and another pair for devices. A keygen.toml that is there
+    /// already is left as it is, and the rest is made as it says.
     Init(Box<InitArgs>),
     /// Make a server's identity and the settings that fit it
+    ///
+    /// Its names are the host name, localhost, 127.0.0.1, ::1, the global addresses of the interfaces that are up, and
+    /// those given with `--san`. They are printed.
     Server(Box<ServerArgs>),
     /// Make a device's identity
+    ///
+    /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem, and what `--format` asks for.
     Client(Box<ClientArgs>),
     /// Fetch the trust anchor of a server that is not ours
+    ///
+    /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
+    /// verifies against this system's roots, or when its fingerprint is given.
     Trust(TrustArgs),
     /// Show what is in certificates, keys, requests, revocation lists and keystores
     Inspect(InspectArgs),
     /// Check a chain, its key, names, dates and purpose
+    ///
+    /// Checks as a peer would, and says which link fails. The exit status is 3 when something is wrong.
     Verify(VerifyArgs),
     /// Show what the store holds and when it ends
     List(ListArgs),

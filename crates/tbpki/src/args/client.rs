@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{IdentityArgs, OwnerArgs};
 
-/// Makes the identity of a device: key.pem, cert.pem, chain.pem and tb-server-chain.pem, and what --format asks for.
+/// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
     /// The device's name: its common name, its directory and its name in the platform

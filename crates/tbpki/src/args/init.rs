@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CaPassphrase;
 
-/// Makes keygen.toml, the store and the CAs: a root and an issuing CA for servers, and another pair for devices.
+/// The arguments of `tbpki init`.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// Convert the configuration of the old scripts

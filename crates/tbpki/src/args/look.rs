@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Shows any certificate, chain, key, request, revocation list, PKCS#12 or JKS file as people want to read it.
+/// The arguments of `tbpki inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
     /// The files (`-` for standard input)
@@ -18,7 +18,7 @@ pub struct InspectArgs {
     pub key_passphrase_file: Option<PathBuf>,
 }
 
-/// Checks a chain as a peer would, and says which link fails. Exit status 3 when something is wrong.
+/// The arguments of `tbpki verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// The chain that is sent, leaf first (PEM or DER)
@@ -56,7 +56,7 @@ pub enum Purpose {
     Device,
 }
 
-/// Shows what the store holds and when it ends.
+/// The arguments of `tbpki list`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
     /// Only these kinds: ca, server, device
@@ -70,7 +70,7 @@ pub struct ListArgs {
     pub all: bool,
 }
 
-/// Explains a code.
+/// The arguments of `tbpki explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// The code, such as TBPKI-0034 or 34

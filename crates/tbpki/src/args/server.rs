@@ -6,10 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{IdentityArgs, OwnerArgs};
 
-/// Makes the identity of a server and the environment lines that make ThingsBoard use it.
-///
-/// Its names are the host name, localhost, 127.0.0.1, ::1, the global addresses of the interfaces that are up, and those
-/// given with `--san`. They are printed.
+/// The arguments of `tbpki server`.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
     /// Copy the files to DIR, for ThingsBoard usually /etc/thingsboard/conf

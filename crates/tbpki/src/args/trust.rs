@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
-/// verifies against this system's roots, or when its fingerprint is given.
+/// The arguments of `tbpki trust`.
 #[derive(Debug, Clone, Args)]
 pub struct TrustArgs {
     /// The server; the port is 8883 unless given
