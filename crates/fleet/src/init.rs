@@ -1,8 +1,8 @@
-//! Making a station: keygen.toml, the store, and the CAs in it.
+//! Making a station: keygen.toml where there is none, the store, and the CAs in it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use pki::config::{self, Config};
+use pki::config::Config;
 use pki::file::{self, FileSet, Mode};
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::key::{KeyFormat, PBKDF2_ROUNDS};
@@ -26,16 +26,18 @@ use crate::store::{FILE_LIMIT, Store};
 /// What a station is made from.
 #[derive(Debug)]
 pub struct InitRequest {
-    /// Where keygen.toml goes; the store goes beside it.
+    /// Where keygen.toml is, or goes.
     pub config_path: PathBuf,
-    /// The text of keygen.toml.
-    pub config_text: String,
+    /// What it says, with flags and variables on top.
+    pub config: Config,
+    /// Its text, where it is to be written; none where somebody has written it before.
+    pub config_text: Option<String>,
     /// Passwords that a converted configuration names, for the store.
     pub secrets: Vec<SecretFile>,
     /// What encrypts the CA keys; none leaves them open to whoever copies the store.
     pub passphrase: Option<Secret>,
     /// CAs for servers and for devices that somebody brings.
-    pub brought: [(Hierarchy, Option<BroughtCa>); 2],
+    pub brought: Vec<(Hierarchy, Option<BroughtCa>)>,
     /// Where the keys of the roots go instead of the store.
     pub root_out: Option<PathBuf>,
     /// Say what would happen and write nothing.
@@ -83,28 +85,17 @@ struct MadeCa {
 /// Makes configuration, store and CAs, all at once or not at all.
 ///
 /// # Errors
-/// [`Code::StoreExists`] where there is a configuration or a store already, and what names, dates, brought CAs and
-/// the disk can be wrong about.
-pub fn init(request: InitRequest, now: OffsetDateTime) -> Result<InitReport> {
-    let (config, mut findings) = config::parse(&request.config_text)?;
-    let base = request.config_path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let store_name = config.general.store.written().to_owned();
-    let store = base.join(&store_name);
-    file::recover(base)?;
-    check_absent(&request.config_path, &store)?;
+/// [`Code::StoreExists`] where there is a store already, or a configuration that was to be written, and what names,
+/// dates, brought CAs and the disk can be wrong about.
+pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport> {
+    let store = request.config.general.store.resolved().to_owned();
+    check_absent(&request, &store)?;
+    let mut findings = Vec::new();
     let mut cas = Vec::new();
-    for (hierarchy, brought) in request.brought {
-        cas.extend(make_hierarchy(&config, hierarchy, brought, now, &mut findings)?);
+    for (hierarchy, brought) in std::mem::take(&mut request.brought) {
+        cas.extend(make_hierarchy(&request.config, hierarchy, brought, now, &mut findings)?);
     }
-    let set = file_set(
-        base,
-        &store_name,
-        &request.config_path,
-        &request.config_text,
-        &request.secrets,
-        &cas,
-        request.passphrase.as_ref(),
-    )?;
+    let set = file_set(&request, &store, &cas)?;
     let mut report = InitReport {
         config: request.config_path.clone(),
         store: store.clone(),
@@ -173,9 +164,24 @@ fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf 
     }
 }
 
-fn check_absent(config: &Path, store: &Path) -> Result<()> {
-    let taken = [config, store].into_iter().find(|path| path.exists());
-    taken.map_or(Ok(()), |path| {
+/// The directory of keygen.toml.
+fn directory_of(config: &Path) -> &Path {
+    config.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Fails where something is in the way, once what a killed process has left there is settled.
+fn check_absent(request: &InitRequest, store: &Path) -> Result<()> {
+    let mut taken = Vec::new();
+    if request.config_text.is_some() {
+        file::recover(directory_of(&request.config_path))?;
+        taken.extend([request.config_path.as_path(), store]);
+    } else if store.exists() {
+        file::recover(store)?;
+        // A directory that somebody has prepared is not a store yet.
+        let contents = ["ca", "ledger.db", "secrets"].map(|name| store.join(name));
+        taken.extend(contents.iter().any(|path| path.exists()).then_some(store));
+    }
+    taken.into_iter().find(|path| path.exists()).map_or(Ok(()), |path| {
         Err(Code::StoreExists
             .error("there is one already")
             .at(path)
@@ -260,32 +266,41 @@ fn ca_contents(
 
 /// Everything that `init` writes, so that it appears together. The configuration comes last: while it is not there,
 /// nothing has been begun.
-fn file_set(
-    base: &Path,
-    store: &Path,
-    config_path: &Path,
-    config_text: &str,
-    secrets: &[SecretFile],
-    cas: &[MadeCa],
-    passphrase: Option<&Secret>,
-) -> Result<FileSet> {
-    let in_store = |path: String| format!("{}/{path}", store.display());
-    let mut set = FileSet::new(base);
+fn file_set(request: &InitRequest, store: &Path, cas: &[MadeCa]) -> Result<FileSet> {
+    let config_path = request.config_path.as_path();
+    let (mut set, prefix) = match &request.config_text {
+        Some(_) => (FileSet::new(directory_of(config_path)), format!("{}/", beside(config_path, store)?.display())),
+        None => (FileSet::new(store), String::new()),
+    };
     for ca in cas {
         if let Some(key) = &ca.key {
-            let pem = encode_key(key, passphrase)?;
-            set.add(in_store(format!("ca/{}/key.pem", ca.name)), into_bytes(pem), Mode::Private)?;
+            let pem = encode_key(key, request.passphrase.as_ref())?;
+            set.add(format!("{prefix}ca/{}/key.pem", ca.name), into_bytes(pem), Mode::Private)?;
         }
         let pem = pem_of(&ca.certificates).into_bytes();
-        set.add(in_store(format!("ca/{}/cert.pem", ca.name)), pem, Mode::Public)?;
+        set.add(format!("{prefix}ca/{}/cert.pem", ca.name), pem, Mode::Public)?;
     }
-    for secret in secrets {
+    for secret in &request.secrets {
         let text = Zeroizing::new(format!("{}\n", secret.secret.reveal()));
-        set.add(in_store(format!("secrets/{}", secret.name)), into_bytes(text), Mode::Private)?;
+        set.add(format!("{prefix}secrets/{}", secret.name), into_bytes(text), Mode::Private)?;
     }
-    let name = config_path.file_name().and_then(|name| name.to_str()).unwrap_or("keygen.toml");
-    set.add(name, config_text.as_bytes().to_vec(), Mode::Public)?;
+    if let Some(text) = &request.config_text {
+        let name = config_path.file_name().and_then(|name| name.to_str()).unwrap_or("keygen.toml");
+        set.add(name, text.as_bytes().to_vec(), Mode::Public)?;
+    }
     Ok(set)
+}
+
+/// The path of a new store from the directory of keygen.toml: only there can both appear together.
+fn beside<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
+    let from = config.parent().unwrap_or(Path::new(""));
+    let inside = |path: &&Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    store.strip_prefix(from).ok().filter(inside).ok_or_else(|| {
+        Code::BadValue
+            .error("a new store and a new keygen.toml have to be in the same directory")
+            .at(store)
+            .fix("write a keygen.toml that names the store, and run `tbpki init` again")
+    })
 }
 
 fn encode_key(key: &PrivateKey, passphrase: Option<&Secret>) -> Result<Zeroizing<String>> {

@@ -71,6 +71,20 @@ impl Config {
         Self::from_layers(&Document::new(&text, Some(path)), environment, overrides)
     }
 
+    /// Reads a configuration from the text of a file that is about to be written to `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn from_text(
+        text: &str,
+        path: &Path,
+        environment: &Environment,
+        overrides: &[Override],
+    ) -> Result<(Self, Vec<Finding>)> {
+        Self::from_layers(&Document::new(text, Some(path)), environment, overrides)
+    }
+
     fn from_layers(
         document: &Document<'_>,
         environment: &Environment,

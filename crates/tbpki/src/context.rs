@@ -40,7 +40,7 @@ impl Context {
 
     /// The configuration, with what the flags say on top.
     pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config> {
-        let (config, findings) = Config::load(&self.config_path(), &self.environment, &overrides.0)?;
+        let (config, findings) = Config::load(&self.config_path(), &self.environment, overrides.as_slice())?;
         self.output.findings(findings);
         Ok(config)
     }
@@ -67,6 +67,11 @@ impl Context {
 pub(crate) struct Overrides(Vec<Override>);
 
 impl Overrides {
+    /// The overrides as the configuration takes them.
+    pub(crate) fn as_slice(&self) -> &[Override] {
+        &self.0
+    }
+
     /// `flag` says that `key` is `text`.
     pub(crate) fn set(&mut self, key: &'static str, flag: &'static str, text: impl Into<String>) {
         self.0.push(Override { key, text: text.into(), flag });
@@ -89,7 +94,8 @@ impl Overrides {
         self.ca_passphrase(&args.ca_passphrase);
     }
 
-    fn ca_passphrase(&mut self, args: &CaPassphrase) {
+    /// The flag that says where the passphrase of the CA keys is.
+    pub(crate) fn ca_passphrase(&mut self, args: &CaPassphrase) {
         let path = args.ca_passphrase_file.as_ref().map(|path| path.to_string_lossy().into_owned());
         self.set_if("ca.passphrase", "--ca-passphrase-file", path);
     }

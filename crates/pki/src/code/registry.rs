@@ -210,7 +210,7 @@ codes! {
     91 StoreMissing User "There is no store"
         "The directory that keygen.toml names as `store` does not exist or holds no CAs. `tbpki init` makes it."
     92 StoreExists User "There is a configuration or a store already"
-        "`tbpki init` does not touch what is there: its CA keys cannot be had again. Use another directory, or move the old one away yourself."
+        "`tbpki init` does not touch what is there: its CA keys cannot be had again. Use another directory, or move the old one away yourself. A keygen.toml without a store is no obstacle, unless a flag wants another one written."
     93 LedgerUnreadable User "The ledger cannot be used"
         "ledger.db in the store is damaged, or the disk refuses. The message holds the database's own words. Restore it from a backup, ledger.db and ledger.db-wal together; the identities beside it are not affected."
     94 LedgerVersion User "The ledger was written by another version"

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
 use fleet::init::{InitReport, InitRequest, holds_root_keys, init, move_roots_out};
-use pki::config::{Answers, SecretRef};
+use pki::config::{Answers, Config, SecretRef};
 use pki::legacy::{self, SecretFile};
 use pki::text::printable;
 use pki::{Code, Error, Result, Secret, config, file};
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::identity_report::write_files;
 use super::passphrase;
 use crate::args::InitArgs;
-use crate::context::Context;
+use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
@@ -25,12 +25,12 @@ const STORE: &str = "pki";
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let config_path = context.config_path();
     if let Some(dir) = &args.root_out
-        && let Some(store) = interrupted(&config_path)
+        && let Some(store) = interrupted(&config_path, context)
     {
         return finish_moving(&config_path, &store, dir, context);
     }
-    let (mut answers, secrets) = answers(args, context)?;
-    let passphrase = ca_passphrase(args, context, &mut answers)?;
+    let mut wish = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
+    let passphrase = ca_passphrase(args, context, &mut wish)?;
     let now = OffsetDateTime::now_utc();
     let mut brought = |paths: &[PathBuf]| -> Result<Option<BroughtCa>> {
         if paths.is_empty() {
@@ -40,10 +40,11 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         BroughtCa::read(paths, &mut ask, now).map(Some)
     };
     let request = InitRequest {
-        brought: [(Hierarchy::Server, brought(&args.server_ca)?), (Hierarchy::Devices, brought(&args.devices_ca)?)],
-        config_text: config::render(&answers),
+        brought: vec![(Hierarchy::Server, brought(&args.server_ca)?), (Hierarchy::Devices, brought(&args.devices_ca)?)],
+        config: wish.config,
+        config_text: wish.answers.map(|answers| config::render(&answers)),
         config_path,
-        secrets,
+        secrets: wish.secrets,
         passphrase,
         root_out: args.root_out.clone(),
         dry_run: args.dry_run,
@@ -54,7 +55,52 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What keygen.toml is to say: from the old file, or from flags and questions.
+/// What the station is to be.
+struct Wish {
+    config: Config,
+    /// What keygen.toml will say; none where there is one already.
+    answers: Option<Answers>,
+    secrets: Vec<SecretFile>,
+}
+
+/// A keygen.toml that somebody has written before: for what has to be known when the CAs are made, and is asked by no
+/// flag and no question.
+fn written_before(args: &InitArgs, context: &mut Context) -> Result<Wish> {
+    let flags = [
+        ("--from", args.from.is_some()),
+        ("--organization", args.organization.is_some()),
+        ("--country", args.country.is_some()),
+        ("--server-name", args.server_name.is_some()),
+        ("--alg", args.alg.is_some()),
+    ];
+    if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
+        return Err(Code::StoreExists
+            .error(format!("there is a configuration already, and {flag} is for a new one"))
+            .at(context.config_path())
+            .fix(format!(
+                "leave {flag} out to make the CAs that the configuration describes, or use another directory"
+            )));
+    }
+    let config = context.config(&overrides(args))?;
+    Ok(Wish { config, answers: None, secrets: Vec::new() })
+}
+
+/// A new keygen.toml: from the old file, or from flags and questions.
+fn to_be_written(args: &InitArgs, context: &mut Context) -> Result<Wish> {
+    let (answers, secrets) = answers(args, context)?;
+    let text = config::render(&answers);
+    let (config, findings) =
+        Config::from_text(&text, &context.config_path(), &context.environment, overrides(args).as_slice())?;
+    context.output.findings(findings);
+    Ok(Wish { config, answers: Some(answers), secrets })
+}
+
+fn overrides(args: &InitArgs) -> Overrides {
+    let mut overrides = Overrides::default();
+    overrides.ca_passphrase(&args.ca_passphrase);
+    overrides
+}
+
 fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<SecretFile>)> {
     let (mut answers, secrets) = match &args.from {
         Some(path) => {
@@ -82,7 +128,7 @@ fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<Secre
 }
 
 /// What encrypts the CA keys, and how later verbs find it.
-fn ca_passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) -> Result<Option<Secret>> {
+fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Result<Option<Secret>> {
     if args.insecure_no_passphrase {
         let warning = Code::LoosePermissions
             .warning("the CA keys are not encrypted: whoever copies the store can issue in your name")
@@ -90,14 +136,16 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, answers: &mut Answers) 
         context.output.finding(warning);
         return Ok(None);
     }
-    if let Some(path) = &args.ca_passphrase.ca_passphrase_file {
-        let secret = passphrase::read_from(path, "the passphrase of the CA keys", context)?;
+    if let Some(place) = wish.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
+        let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
         return check_length(secret).map(Some);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
     match context.asker.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
         Some(secret) => {
-            answers.set("ca.passphrase", SecretRef::Prompt)?;
+            if let Some(answers) = &mut wish.answers {
+                answers.set("ca.passphrase", SecretRef::Prompt)?;
+            }
             check_length(secret).map(Some)
         }
         None if context.asker.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
@@ -131,12 +179,13 @@ fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> 
 }
 
 /// The store of an `init --root-out` that was interrupted before the keys of the roots were moved.
-fn interrupted(config_path: &Path) -> Option<PathBuf> {
-    let base = config_path.parent().unwrap_or(Path::new(""));
-    let store = base.join(STORE);
-    // A directory that cannot be recovered shows up as such when init goes on.
-    let recovered = file::recover(if base.as_os_str().is_empty() { Path::new(".") } else { base }).is_ok();
-    (recovered && config_path.exists() && holds_root_keys(&store)).then_some(store)
+fn interrupted(config_path: &Path, context: &Context) -> Option<PathBuf> {
+    // What cannot be recovered or read shows up as such when init goes on.
+    file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
+    let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
+    let store = config.general.store.resolved();
+    file::recover(store).ok()?;
+    holds_root_keys(store).then(|| store.to_owned())
 }
 
 fn finish_moving(config_path: &Path, store: &Path, dir: &Path, context: &mut Context) -> Result<Exit> {

@@ -14,8 +14,12 @@ pub(super) fn read(path: Option<&Path>, context: &mut Context) -> Result<Option<
 
 /// The secret in a file; `-` is standard input. `what` names it in messages.
 pub(super) fn read_from(path: &Path, what: &str, context: &mut Context) -> Result<Secret> {
-    let place = SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?);
-    let mut nobody = |_: &str| Err(Code::Internal.error("a file does not ask"));
+    resolve(&SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?), what, context)
+}
+
+/// The secret in a place where nobody has to be asked.
+pub(super) fn resolve(place: &SecretRef, what: &str, context: &mut Context) -> Result<Secret> {
+    let mut nobody = |_: &str| Err(Code::Internal.error("this place does not ask"));
     let (secret, finding) = place.resolve(what, &context.environment, &mut nobody)?;
     context.output.findings(finding);
     Ok(secret)
