@@ -7,65 +7,63 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::cargo;
 use crate::workspace::{root, target};
 
-/// Where the generated files stand in the repository: all of this directory, and nothing else.
-const GENERATED: &str = "docs/generated";
+/// What is generated: single files, and directories that hold nothing else.
+const GENERATED: &[&str] =
+    &["docs/completions", "docs/man", "docs/schemas", "docs/src/reference", "keygen.toml.example"];
 
 /// Write man pages, completions, the reference and the schemas anew from the code
 #[derive(Args)]
 pub(crate) struct Gen {
     /// Change nothing; fail if anything would change
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 impl Gen {
     pub(crate) fn run(&self) -> Result<()> {
-        let there = root().join(GENERATED);
         let fresh = target()?.join("generated");
         empty(&fresh)?;
-        cargo().args(["build", "--quiet", "--package", "tbpki", "--bin", "tbpki"]).show()?;
-        run(target()?.join("debug/tbpki")).args(["gen", "--out"]).arg(&fresh).show()?;
+        cargo().args(["run", "--quiet", "--package", "tbpki", "--example", "generate", "--"]).arg(&fresh).show()?;
 
-        let stale = differences(&fresh, &there)?;
+        let mut stale = Vec::new();
+        for place in GENERATED {
+            stale.extend(differences(&fresh, &root(), place)?);
+        }
         if self.check {
             return match stale.as_slice() {
                 [] => Ok(()),
-                files => Err(Error::new(format!("these files of {GENERATED} are out of date: {}", list(files)))
+                files => Err(Error::new(format!("these files are out of date: {}", list(files)))
                     .fix("run `cargo xtask gen` and commit what it writes")),
             };
         }
         for file in &stale {
-            replace(&fresh.join(file), &there.join(file))?;
+            replace(&fresh.join(file), &root().join(file))?;
         }
         eprintln!("gen: {} changed", if stale.is_empty() { "nothing".to_owned() } else { list(&stale) });
         Ok(())
     }
 }
 
-/// The files that differ between two directories, or stand in one of them alone, by their paths from there.
-fn differences(fresh: &Path, there: &Path) -> Result<Vec<PathBuf>> {
-    let all: BTreeSet<PathBuf> = files(fresh)?.into_iter().chain(files(there)?).collect();
+/// The files at or below `place` that differ between two trees, or stand in one of them alone.
+fn differences(fresh: &Path, there: &Path, place: &str) -> Result<Vec<PathBuf>> {
+    let all: BTreeSet<PathBuf> = files(fresh, place)?.into_iter().chain(files(there, place)?).collect();
     Ok(all.into_iter().filter(|file| fs::read(fresh.join(file)).ok() != fs::read(there.join(file)).ok()).collect())
 }
 
-/// Every file below a directory, by its path from there; none where there is no such directory.
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+/// Every file at or below `place`, by its path from the root of the tree; none where nothing is there.
+fn files(tree: &Path, place: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let mut open = vec![directory.to_path_buf()];
+    let mut open = vec![tree.join(place)];
     while let Some(next) = open.pop() {
-        if !next.exists() {
-            continue;
-        }
-        for entry in fs::read_dir(&next).doing(format!("list {}", next.display()))? {
-            let path = entry.doing(format!("list {}", next.display()))?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if let Ok(relative) = path.strip_prefix(directory) {
-                files.push(relative.to_path_buf());
+        if next.is_dir() {
+            for entry in fs::read_dir(&next).doing(format!("list {}", next.display()))? {
+                open.push(entry.doing(format!("list {}", next.display()))?.path());
             }
+        } else if let (true, Ok(relative)) = (next.exists(), next.strip_prefix(tree)) {
+            files.push(relative.to_path_buf());
         }
     }
     Ok(files)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::generate::Gen;
 use crate::run::{cargo, run};
 use crate::setup::{Setup, cargo_deny};
 use crate::workspace::target;
@@ -36,6 +37,8 @@ enum Step {
     Clippy,
     /// The documentation builds without warnings
     Docs,
+    /// Man pages, completions, reference and schemas are what the code says
+    Generated,
     /// cargo test, fuzz corpora and end-to-end tests included
     Tests,
 }
@@ -83,6 +86,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Deny => deny(),
         Step::Clippy => clippy(),
         Step::Docs => docs(),
+        Step::Generated => Gen { check: true }.run(),
         Step::Tests => tests(),
     }
 }
