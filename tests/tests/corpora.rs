@@ -48,6 +48,38 @@ fn certificates_requests_and_lists_of_the_wild_are_read() {
 }
 
 #[test]
+fn certificates_are_shown_as_openssl_shows_them() {
+    let corpus = Corpus::open("x509");
+    let mut compared = 0;
+    let files = corpus.files(&["", "custom", "ed25519", "ed448"]);
+    // OpenSSL has names for Russia's national attributes; here they are object identifiers.
+    for file in files.iter().filter(|file| *file != "e-trust.ru.der") {
+        let path = corpus.directory.join(file);
+        let Ok(bundle) = PemBundle::parse(&fs::read(&path).unwrap()) else { continue };
+        let Some(certificate) = bundle.certificates.first() else { continue };
+        let openssl = oracle::openssl().args(["x509", "-noout", "-subject", "-issuer", "-serial"]);
+        let openssl = openssl.args(["-fingerprint", "-sha256", "-nameopt", "RFC2253,-esc_msb,utf8", "-in"]).arg(&path);
+        // OpenSSL is stricter with a few of them.
+        let outcome = openssl.run();
+        if outcome.status != 0 {
+            continue;
+        }
+        let fingerprint = certificate.fingerprint_hex().to_uppercase();
+        let pairs: Vec<&str> = fingerprint.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap()).collect();
+        let shown = format!(
+            "subject={}\nissuer={}\nserial={}\nsha256 Fingerprint={}\n",
+            certificate.subject(),
+            certificate.issuer(),
+            certificate.serial_hex(),
+            pairs.join(":"),
+        );
+        assert_eq!(shown, outcome.stdout_text(), "{file}");
+        compared += 1;
+    }
+    assert!(compared > 100, "only {compared} certificates were compared");
+}
+
+#[test]
 fn private_keys_in_every_form_are_read() {
     let corpus = Corpus::open("asymmetric");
     let exceptions = Exceptions::read("keys-exceptions.txt");

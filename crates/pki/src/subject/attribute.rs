@@ -183,20 +183,30 @@ impl Attribute {
     }
 }
 
-/// Types that we do not write but meet in other people's names, as OpenSSL calls them; all of them are
-/// registered for LDAP as well.
+/// Types that we do not write but meet in other people's names, as OpenSSL calls them.
 fn other_short_name(oid: &str) -> Option<&'static str> {
     Some(match oid {
         "2.5.4.4" => "SN",
         "2.5.4.5" => "serialNumber",
         "2.5.4.9" => "street",
         "2.5.4.12" => "title",
+        "2.5.4.13" => "description",
+        "2.5.4.15" => "businessCategory",
         "2.5.4.17" => "postalCode",
+        "2.5.4.41" => "name",
         "2.5.4.42" => "GN",
+        "2.5.4.43" => "initials",
+        "2.5.4.44" => "generationQualifier",
+        "2.5.4.45" => "x500UniqueIdentifier",
         "2.5.4.46" => "dnQualifier",
+        "2.5.4.65" => "pseudonym",
+        "2.5.4.97" => "organizationIdentifier",
         "0.9.2342.19200300.100.1.1" => "UID",
         "0.9.2342.19200300.100.1.25" => "DC",
         "1.2.840.113549.1.9.1" => "emailAddress",
+        "1.3.6.1.4.1.311.60.2.1.1" => "jurisdictionL",
+        "1.3.6.1.4.1.311.60.2.1.2" => "jurisdictionST",
+        "1.3.6.1.4.1.311.60.2.1.3" => "jurisdictionC",
         _ => return None,
     })
 }
