@@ -71,7 +71,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l out -d 'Copy the 
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l name -d 'The host name of the server [default: this host\'s]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l days -d 'Days until the certificate expires' -r
-complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l format -d 'Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l format -d 'Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, and nopass for devices (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
@@ -106,7 +106,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l device -d 'The de
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l out -d 'Copy the files to DIR as well' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l days -d 'Days until the certificate expires' -r
-complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l format -d 'Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l format -d 'Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, and nopass for devices (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F

@@ -74,7 +74,7 @@ _arguments "${_arguments_options[@]}" : \
 '--name=[The host name of the server \[default\: this host'\''s\]]:NAME:_default' \
 '--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
 '--days=[Days until the certificate expires]:N:_default' \
-'*--format=[Files to write besides the usual\: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)]:FORMAT:_default' \
+'*--format=[Files to write besides PEM, in place of those that keygen.toml lists\: pub, cer, p12, jks, and nopass for devices (repeat, or separate by commas)]:FORMAT:_default' \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
@@ -117,7 +117,7 @@ _arguments "${_arguments_options[@]}" : \
 '--out=[Copy the files to DIR as well]:DIR:_files' \
 '--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
 '--days=[Days until the certificate expires]:N:_default' \
-'*--format=[Files to write besides the usual\: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)]:FORMAT:_default' \
+'*--format=[Files to write besides PEM, in place of those that keygen.toml lists\: pub, cer, p12, jks, and nopass for devices (repeat, or separate by commas)]:FORMAT:_default' \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \

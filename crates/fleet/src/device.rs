@@ -13,6 +13,7 @@ use crate::make::{KeystoreWish, Plan, destination, issuer_of};
 use crate::report::IdentityReport;
 use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
 use crate::station::Station;
+use crate::store::identity_dir;
 use crate::walk::Walk;
 
 /// Makes the identity of the device `name`, or completes it.
@@ -60,11 +61,12 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             name: name.as_str(),
             files: DeviceFiles {
                 prefix,
-                formats: &formats,
+                formats,
                 holds_key: csr.is_none(),
                 has_anchors: !anchors.is_empty(),
                 keystore: None,
-            },
+            }
+            .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
             issuer_name: ca.map_or(crate::station::SELF, CaName::name),

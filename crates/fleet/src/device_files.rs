@@ -1,5 +1,7 @@
 //! The files of a device's identity.
 
+use std::path::Path;
+
 use pki::config::ClientFormat;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
@@ -24,7 +26,7 @@ pub(crate) struct DeviceFiles<'a> {
     /// What stands before `.p12` and the like.
     pub(crate) prefix: &'a str,
     /// The formats asked for.
-    pub(crate) formats: &'a [ClientFormat],
+    pub(crate) formats: Vec<ClientFormat>,
     /// Whether the private key is ours to write.
     pub(crate) holds_key: bool,
     /// Whether there are anchors of our own, or the client trusts its system.
@@ -130,5 +132,20 @@ impl IdentityFiles for DeviceFiles<'_> {
 
     fn set_keystore(&mut self, plan: KeystorePlan) {
         self.keystore = Some(plan);
+    }
+}
+
+impl DeviceFiles<'_> {
+    /// Adds the formats that `dir` holds from earlier.
+    pub(crate) fn with_those_in(mut self, dir: &Path) -> Self {
+        let known = ClientFormat::ALL.iter().map(|format| DeviceFile::Format(*format));
+        for file in self.present_in(dir, known) {
+            if let DeviceFile::Format(format) = file
+                && !self.formats.contains(&format)
+            {
+                self.formats.push(format);
+            }
+        }
+        self
     }
 }

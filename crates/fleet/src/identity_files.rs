@@ -1,5 +1,7 @@
 //! What the files of servers and of devices have in common.
 
+use std::path::Path;
+
 use pki::file::Mode;
 use pki::identity::{Credential, Identity};
 use pki::keystore::Format;
@@ -48,6 +50,12 @@ pub(crate) trait IdentityFiles {
     fn write_keystore(&self, name: String, format: Format, held: &Held<'_>) -> Result<OutputFile> {
         let plan = self.keystore().ok_or_else(|| Code::Internal.error("a keystore was not planned"))?;
         plan.file(name, format, held)
+    }
+
+    /// Those of `formats` of which `dir` holds a file already. Whatever happens to an identity happens to all its
+    /// files: a new generation leaves none of the old one behind.
+    fn present_in(&self, dir: &Path, formats: impl IntoIterator<Item = Self::File>) -> Vec<Self::File> {
+        formats.into_iter().filter(|file| dir.join(self.name(*file)).exists()).collect()
     }
 
     /// Who may read a file.

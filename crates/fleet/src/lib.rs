@@ -1,7 +1,7 @@
 //! The walk from a configuration to identities in their places: config, issuer, identity, sinks.
 //!
-//! One device is a fleet of one. What is common to servers and devices is in [`make`] and [`walk`]; what they are
-//! asked for in [`server`] and [`device`]; what they write in [`server_files`] and [`device_files`].
+//! One device is a fleet of one. What is common to servers and devices is in `make` and `walk`; what they are
+//! asked for in [`server`] and [`device`]; what they write in `server_files` and `device_files`.
 
 pub mod brought_ca;
 pub mod ca;

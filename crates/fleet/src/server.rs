@@ -56,6 +56,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
     };
     let asked = names_asked(host, &settings.san.value, csr.as_ref());
     let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
+    let (found, left_out) = vouched_for(found, station, request.self_signed)?;
     let sans = merged(&asked, &found);
     let (ca, issuer) = issuer_of(station, request, CaName::ServerIssuing)?;
     let key = key_source(csr.as_ref(), settings.alg.value);
@@ -100,13 +101,14 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
             name: host.as_str(),
             files: ServerFiles {
                 prefix,
-                formats: &formats,
+                formats: formats.clone(),
                 holds_key: csr.is_none(),
                 single_file: settings.single_file.value,
                 include_root: wish.include_root,
                 clients_ca: &clients_ca,
                 keystore: None,
-            },
+            }
+            .with_those_in(&identity_dir(station.store_dir(), Kind::Server, host.as_str())),
             anchors: if request.self_signed {
                 None
             } else {
@@ -119,6 +121,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
     };
     let mut made = plan.carry_out(station)?;
     made.report.findings.extend(away);
+    made.report.findings.extend(left_out);
     made.report.findings.extend(changed_names(&made.report, &sans));
     write_settings(station, wish, host, &formats, out.as_ref(), &mut made)?;
     Ok(made.report)
@@ -138,6 +141,21 @@ fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Vec<Sa
         Some(requested) => merged(requested, configured),
         None => merged(&[host.san()], configured),
     }
+}
+
+/// The names of this host that the CA may vouch for, and a note about the others.
+fn vouched_for(found: Vec<San>, station: &Station<'_>, self_signed: bool) -> Result<(Vec<San>, Option<Finding>)> {
+    if self_signed {
+        return Ok((found, None));
+    }
+    let cas = station.ca_certificates(Hierarchy::Server)?;
+    let (kept, left_out): (Vec<San>, Vec<San>) =
+        found.into_iter().partition(|san| cas.iter().all(|ca| ca.may_vouch_for(san)));
+    let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+    let note = (!names.is_empty()).then(|| {
+        Code::NameConstraint.note(format!("left out, outside the constraints of the CA: {}", names.join(", ")))
+    });
+    Ok((kept, note))
 }
 
 fn merged(first: &[San], then: &[San]) -> Vec<San> {

@@ -1,5 +1,7 @@
 //! The files of a server's identity.
 
+use std::path::Path;
+
 use pki::config::ServerFormat;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
@@ -20,7 +22,7 @@ pub(crate) struct ServerFiles<'a> {
     /// What stands before `.pem` and the like.
     pub(crate) prefix: &'a str,
     /// The formats asked for.
-    pub(crate) formats: &'a [ServerFormat],
+    pub(crate) formats: Vec<ServerFormat>,
     /// Whether the private key is ours to write.
     pub(crate) holds_key: bool,
     /// Whether key and chain stand in one PEM file.
@@ -135,5 +137,20 @@ impl IdentityFiles for ServerFiles<'_> {
 
     fn set_keystore(&mut self, plan: KeystorePlan) {
         self.keystore = Some(plan);
+    }
+}
+
+impl ServerFiles<'_> {
+    /// Adds the formats that `dir` holds from earlier.
+    pub(crate) fn with_those_in(mut self, dir: &Path) -> Self {
+        let known = ServerFormat::ALL.iter().map(|format| ServerFile::Format(*format));
+        for file in self.present_in(dir, known) {
+            if let ServerFile::Format(format) = file
+                && !self.formats.contains(&format)
+            {
+                self.formats.push(format);
+            }
+        }
+        self
     }
 }

@@ -106,8 +106,13 @@ fn ledger_path(store: &Path) -> PathBuf {
 }
 
 fn check_exists(dir: &Path) -> Result<()> {
-    if dir.join("ca").is_dir() {
-        return Ok(());
+    match dir.join("ca").try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`")),
+        Err(error) => Err(Code::FileUnreadable
+            .error("the store cannot be looked into")
+            .at(dir)
+            .because(error)
+            .fix("run tbpki as the user who made the store")),
     }
-    Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`"))
 }

@@ -27,6 +27,19 @@ pub enum Service {
     Edge,
 }
 
+impl Service {
+    /// The ports that it listens on by default, as Docker publishes them.
+    pub(crate) const fn ports(self) -> &'static [&'static str] {
+        match self {
+            Service::Mqtt => &["8883:8883"],
+            Service::Http => &["8080:8080"],
+            Service::Coap => &["5684:5684/udp"],
+            Service::Lwm2m => &["5686:5686/udp", "5688:5688/udp"],
+            Service::Edge => &["7070:7070"],
+        }
+    }
+}
+
 /// A file that sets the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsForm {

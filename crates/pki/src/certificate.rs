@@ -22,6 +22,7 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::san::San;
 use crate::subject::Subject;
+use crate::verify::constraints::forbidden;
 use crate::{credentials_id, hex};
 
 pub(crate) mod distribution;
@@ -238,6 +239,11 @@ impl Certificate {
     /// The algorithm that the issuer signed with.
     pub fn signature_algorithm(&self) -> &SignatureAlgorithm {
         &self.0.signature_algorithm
+    }
+
+    /// Whether its name constraints, if it has any, allow a certificate below it to carry `san`.
+    pub fn may_vouch_for(&self, san: &San) -> bool {
+        self.name_constraints().is_none_or(|constraints| forbidden(&[GeneralName::of_san(san)], constraints).is_none())
     }
 
     /// Whether basicConstraints says CA:TRUE.

@@ -1,6 +1,6 @@
 //! Files on disk: the one place of the workspace that reads and writes them.
 //!
-//! Reading ([`read`], [`read_secret`], [`read_text`]) is bounded and never waits for a pipe that nobody
+//! Reading ([`read()`], [`read_secret`], [`read_text`]) is bounded and never waits for a pipe that nobody
 //! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
 //! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
 //! of the store.
@@ -15,7 +15,7 @@
 //! - otherwise a journal that lists the moves is staged too, and the staging directory is renamed to
 //!   `.tbpki-commit-XXXXXXXX`. That is the point of no return: the moves follow in the order in which the
 //!   files were added, so that a certificate comes right behind its key. If one fails, all are undone; if
-//!   the process is killed, the next one to use the directory ([`recover`]) finishes them.
+//!   the process is killed, the next one to use the directory ([`recover()`]) finishes them.
 //!
 //! Staging directories of dead processes are told by their locks, which the kernel releases, and are removed.
 //! Journals are believed only if they are ours: owned by the effective user, in a directory that nobody else

@@ -1,7 +1,7 @@
 //! Keys, certificates, chains and keystores for device fleets.
 //!
 //! The way of the data is always the same: a [`config`] says what is wanted, an [`issuer`] signs it, an
-//! [`identity`] holds the result, and sinks ([`keystore`], [`file`]) write it down. The way back is
+//! [`identity`] holds the result, and sinks ([`keystore`], [`mod@file`]) write it down. The way back is
 //! [`inspect`] and [`verify`]: bytes are parsed and yield [`Finding`]s.
 
 pub mod algorithm;

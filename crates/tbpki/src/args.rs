@@ -162,7 +162,8 @@ pub struct IdentityArgs {
     /// Days until the certificate expires
     #[arg(long, value_name = "N")]
     pub days: Option<String>,
-    /// Files to write besides the usual: pem, nopass, pub, cer, p12, jks (repeat, or separate by commas)
+    /// Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, and nopass for
+    /// devices (repeat, or separate by commas)
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<String>,
     /// Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)

@@ -22,8 +22,11 @@ pub enum Exit {
 
 impl From<&pki::Error> for Exit {
     fn from(error: &pki::Error) -> Self {
+        let is_of_flag = error.finding().place.item.as_deref().is_some_and(|item| item.starts_with("--"));
         match error.code().class() {
             Class::Usage => Exit::Usage,
+            // The value of a flag is part of the command line, whatever is wrong with it.
+            Class::User if is_of_flag => Exit::Usage,
             Class::User => Exit::Failed,
             Class::Bug => Exit::Bug,
         }

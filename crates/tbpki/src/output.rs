@@ -138,7 +138,13 @@ fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));
     writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, pki::text::printable(&finding.what))?;
-    let mut line = |label: &str, text: &str| writeln!(out, "  {label:<6} {}", pki::text::printable(text));
+    let mut line = |label: &str, text: &str| {
+        // A list keeps its lines, each of them printable by itself.
+        text.lines().enumerate().try_for_each(|(index, text)| {
+            let label = if index == 0 { label } else { "" };
+            writeln!(out, "  {label:<6} {}", pki::text::printable(text))
+        })
+    };
     if !finding.place.is_empty() {
         line("where:", &finding.place.to_string())?;
     }

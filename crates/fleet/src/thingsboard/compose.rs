@@ -20,7 +20,11 @@ pub fn compose(settings: &Settings, files: &Path) -> Zeroizing<String> {
          services:\n  thingsboard:\n    volumes:\n      - ",
     ));
     push_scalar(&mut text, &format!("{}:{}:ro", files.display(), MOUNT.trim_end_matches('/')));
-    text.push_str("\n    ports:\n      - '8883:8883'\n    environment:\n");
+    text.push_str("\n    ports:\n");
+    for port in inside.services.iter().flat_map(|service| service.ports()) {
+        text.push_str(&format!("      - '{port}'\n"));
+    }
+    text.push_str("    environment:\n");
     for variable in variables(&inside).iter().filter(|variable| variable.active) {
         text.push_str("      ");
         text.push_str(&variable.name);

@@ -8,11 +8,18 @@ use super::{Settings, Variable, variables};
 pub fn env_file(settings: &Settings) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::from(
         "# Settings for ThingsBoard, written by tbpki. Holds passwords: keep its mode at 0600.\n\
-         # Append them to thingsboard.conf, or source this file from there, and restart ThingsBoard.\n\
-         #\n\
-         # Java and Go clients send their certificate only when the server names its issuer, and ThingsBoard\n\
-         # names what its own keystore holds: use the KEYSTORE lines unless all clients are OpenSSL or mbed TLS.\n",
+         # Append them to thingsboard.conf, or source this file from there, and restart ThingsBoard.\n#\n",
     ));
+    text.push_str(match settings.keystore {
+        Some(_) => {
+            "# Java and Go clients send their certificate only when the server names its issuer, and ThingsBoard\n\
+             # names what its own keystore holds: use the KEYSTORE lines unless all clients are OpenSSL or Mbed TLS.\n"
+        }
+        None => {
+            "# The private key is where the certificate was requested: put it beside the chain under the name below.\n\
+             # Java and Go clients find their certificate only with a keystore; make one there from key and chain.\n"
+        }
+    });
     let mut last_active = true;
     for variable in variables(settings) {
         if last_active && !variable.active {

@@ -12,7 +12,7 @@ use crate::text::printable;
 
 /// A GeneralName (RFC 5280, section 4.2.1.6) as it stands in a certificate, whether it makes sense or not.
 ///
-/// [`San`](crate::San) is the kind that tbpki writes and holds only what is legal; this one can hold, and show,
+/// [`San`] is the kind that tbpki writes and holds only what is legal; this one can hold, and show,
 /// everything that others write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

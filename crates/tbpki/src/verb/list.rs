@@ -99,6 +99,7 @@ impl Report for ListReport {
             [
                 identity.kind.to_owned(),
                 printable(&identity.name).to_string(),
+                identity.generation.to_string(),
                 identity.state.to_owned(),
                 identity.algorithm.clone(),
                 identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
@@ -106,9 +107,9 @@ impl Report for ListReport {
                 identity.issuer.clone(),
             ]
         });
-        let head = ["KIND", "NAME", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
-        let table: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
-        let widths: Vec<usize> = (0..7)
+        let head = ["KIND", "NAME", "ISSUE", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
+        let table: Vec<[String; 8]> = std::iter::once(head).chain(rows).collect();
+        let widths: Vec<usize> = (0..8)
             .map(|column| {
                 table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
             })
