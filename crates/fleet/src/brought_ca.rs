@@ -45,7 +45,10 @@ impl BroughtCa {
             found.read(path, passphrase).map_err(|error| error.at(path))?;
         }
         let brought = found.assemble()?;
-        Validity::new(brought.certificate.not_before(), brought.certificate.not_after())?.check_issuing(now)?;
+        for ca in std::iter::once(&brought.certificate).chain(&brought.above) {
+            let validity = Validity::new(ca.not_before(), ca.not_after())?;
+            validity.check_issuing(now).map_err(|error| error.item(ca.subject()))?;
+        }
         Ok(brought)
     }
 

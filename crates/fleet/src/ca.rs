@@ -137,14 +137,16 @@ impl CaName {
 
     /// Fails where nothing could be issued at `now`: the key is not here, or the certificate does not hold. The
     /// key is not opened.
-    pub(crate) fn check_usable(self, store: &Path, now: OffsetDateTime) -> Result<()> {
+    pub(crate) fn check_usable(self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
         if !self.key_path(store).exists() {
             return Err(self.unavailable(store));
         }
-        for certificate in self.certificates(store)?.iter().take(1) {
-            Validity::new(certificate.not_before(), certificate.not_after())?.check_issuing(now)?;
-        }
-        Ok(())
+        let certificates = self.certificates(store)?;
+        let certificate =
+            certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+        let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
+        validity.check_issuing(now)?;
+        Ok(validity)
     }
 
     fn unavailable(self, store: &Path) -> Error {

@@ -13,7 +13,7 @@ use crate::make::{KeystoreWish, Plan, destination, issuer_of};
 use crate::report::IdentityReport;
 use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
 use crate::station::Station;
-use crate::store::identity_dir;
+use crate::store::{self, identity_dir};
 use crate::walk::Walk;
 
 /// Makes the identity of the device `name`, or completes it.
@@ -22,6 +22,7 @@ use crate::walk::Walk;
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
 pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+    store::check_exists(station.store_dir())?;
     let settings = &station.config.client;
     let csr = request.read_csr()?;
     let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
@@ -43,6 +44,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     })?;
     let formats = formats(&settings.formats, csr.is_none());
     let plan = Plan {
+        verb: "client",
         profile: Profile::Device,
         subject,
         sans,

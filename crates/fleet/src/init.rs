@@ -108,6 +108,9 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
         report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
         return Ok(report);
     }
+    if let Some(dir) = request.root_out.as_deref().filter(|dir| dir.exists()) {
+        check_root_out(dir)?;
+    }
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // Opening records the CAs in the ledger.
     drop(Store::open(&store, "init")?);
@@ -126,6 +129,15 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
         })
         .collect();
     Ok(report)
+}
+
+/// Fails where the keys of the roots could not be put into `dir`.
+fn check_root_out(dir: &Path) -> Result<()> {
+    let mut set = FileSet::new(dir);
+    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
+        set.add(key_file_name(name), Vec::new(), Mode::Private)?;
+    }
+    set.check().map(drop)
 }
 
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.

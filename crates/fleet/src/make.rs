@@ -16,6 +16,7 @@ use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::report::{CertificateReport, Done, FileReport, IdentityReport};
 use crate::request::{Request, contents};
+use crate::secrets::NewSecret;
 use crate::station::{Station, firmware_warning};
 use crate::store::{self, Store, identity_dir};
 use crate::walk::{Destination, Standing, Walk};
@@ -23,6 +24,8 @@ use crate::walk::{Destination, Standing, Walk};
 /// One identity to be made.
 pub(crate) struct Plan<'a, F> {
     pub(crate) walk: Walk<'a, F>,
+    /// The verb that holds the store's lock.
+    pub(crate) verb: &'static str,
     pub(crate) profile: Profile,
     pub(crate) subject: Subject,
     pub(crate) sans: Vec<San>,
@@ -64,25 +67,28 @@ impl<F: IdentityFiles> Plan<'_, F> {
         if self.dry_run {
             return self.dry_run(station);
         }
-        let mut store = station.open_store(self.walk.kind.as_str())?;
+        let mut store = station.open_store(self.verb)?;
         self.walk.settle(&mut store)?;
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
         let mut findings = Vec::new();
         let (done, identity, mut written, replaces) = match standing {
             Standing::Present(entry) => {
                 let identity = self.walk.load(store.dir(), &entry)?;
-                self.prepare_keystore(station, &store)?;
-                let written = self.walk.complete(store.dir(), &identity)?;
+                let new = self.prepare_keystore(station, &store)?;
+                let written = NewSecret::kept_for(new, store.dir(), || self.walk.complete(store.dir(), &identity))?;
                 let done = if written.is_empty() { Done::Unchanged } else { Done::Completed };
                 (done, identity, written, None)
             }
             Standing::Wanted { replaces } => {
                 self.walk.check_targets(store.dir(), replaces.as_deref(), self.out.as_ref())?;
                 let issuer = self.open_issuer(station)?;
-                self.prepare_keystore(station, &store)?;
+                let new = self.prepare_keystore(station, &store)?;
                 let (order, note) = self.order(station, issuer.as_ref())?;
                 findings.extend(note);
-                let (identity, written) = self.walk.issue(&mut store, issuer.as_ref(), order, replaces.as_deref())?;
+                let dir = store.dir().to_owned();
+                let (identity, written) = NewSecret::kept_for(new, &dir, || {
+                    self.walk.issue(&mut store, issuer.as_ref(), order, replaces.as_deref())
+                })?;
                 (Done::Issued, identity, written, replaces)
             }
         };
@@ -111,13 +117,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let dir = station.store_dir().to_owned();
         let view = store::view(&dir)?;
         let standing = self.walk.standing(&dir, &view)?;
+        let mut findings = Vec::new();
         let (done, entry) = match &standing {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
             Standing::Wanted { replaces } => {
                 self.walk.check_targets(&dir, replaces.as_deref(), self.out.as_ref())?;
-                if let Some(name) = self.ca {
-                    name.check_usable(&dir, station.now)?;
-                }
+                let issuer = self.ca.map(|name| name.check_usable(&dir, station.now)).transpose()?;
+                let (subject, sans) = (self.subject.clone(), self.sans.clone());
+                findings.extend(contents(self.profile, subject, sans, self.days, issuer, station.now)?.1);
                 (Done::Planned, None)
             }
         };
@@ -135,7 +142,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             certificate: None,
             names: self.sans.iter().map(ToString::to_string).collect(),
             files,
-            findings: Vec::new(),
+            findings,
         };
         Ok(Made { report, entry: None, keystore: None })
     }
@@ -155,21 +162,21 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
-    fn prepare_keystore(&mut self, station: &mut Station<'_>, store: &Store) -> Result<()> {
+    fn prepare_keystore(&mut self, station: &mut Station<'_>, store: &Store) -> Result<Option<NewSecret>> {
         let files = &mut self.walk.files;
         if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
-            return Ok(());
+            return Ok(None);
         }
         let wish = &self.keystore;
         let name = format!("{}-{}.keystore-password", self.walk.kind, self.walk.name);
-        let passwords = station.secrets.keystore(wish.settings, wish.section, store.dir(), &name)?;
+        let (passwords, new) = station.secrets.keystore(wish.settings, wish.section, store.dir(), &name)?;
         files.set_keystore(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
             trusted: wish.trusted.clone(),
             passwords,
             created: station.now,
         });
-        Ok(())
+        Ok(new)
     }
 
     /// The files of the store: those just written, and those that were there.

@@ -37,18 +37,18 @@ impl<'a> Secrets<'a> {
     }
 
     /// The passwords of an identity's keystores: what the configuration names, else what was made for it earlier,
-    /// else new ones, which are kept in the store before anything is closed with them.
+    /// else new ones. New ones have to be kept before anything is closed with them.
     pub(crate) fn keystore(
         &mut self,
         settings: &Keystore,
         section: &str,
         store: &Path,
         name: &str,
-    ) -> Result<Passwords> {
+    ) -> Result<(Passwords, Option<NewSecret>)> {
         let whose = |key: &str| format!("{section}.{key}");
-        let store_password = match &settings.password.value {
-            Some(place) => self.fetch(place, &whose("password"))?,
-            None => kept(store, name)?,
+        let (store_password, new) = match &settings.password.value {
+            Some(place) => (self.fetch(place, &whose("password"))?, None),
+            None => kept_or_new(store, name)?,
         };
         let key_password = match &settings.key_password.value {
             Some(place) => self.fetch(place, &whose("key_password"))?,
@@ -56,7 +56,7 @@ impl<'a> Secrets<'a> {
         };
         password::check(&store_password, &whose("password"))?;
         password::check(&key_password, &whose("key_password"))?;
-        Ok(Passwords { store: store_password, key: key_password })
+        Ok((Passwords { store: store_password, key: key_password }, new))
     }
 
     fn fetch(&mut self, place: &SecretRef, what: &str) -> Result<Secret> {
@@ -66,17 +66,37 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// The password that tbpki made for `name`, now or earlier.
-fn kept(store: &Path, name: &str) -> Result<Secret> {
+/// The password that tbpki made for `name` earlier, or one made now.
+fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> {
     let path = secrets_dir(store).join(name);
     if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Code::SecretUnavailable.error("the password in the file is not text").at(&path))?;
-        return Ok(Secret::from(text.trim_end_matches(['\r', '\n'])));
+        return Ok((Secret::from(text.trim_end_matches(['\r', '\n'])), None));
     }
     let secret = password::generate()?;
-    let mut set = FileSet::new(store);
-    set.add(format!("secrets/{name}"), format!("{}\n", secret.reveal()).into_bytes(), Mode::Private)?;
-    set.commit()?;
-    Ok(secret)
+    Ok((secret.clone(), Some(NewSecret { name: name.to_owned(), secret })))
+}
+
+/// A password that tbpki has made and not yet written down.
+#[derive(Debug)]
+pub(crate) struct NewSecret {
+    name: String,
+    secret: Secret,
+}
+
+impl NewSecret {
+    /// Keeps it in the store while `work` closes something with it, and for good if that succeeds.
+    pub(crate) fn kept_for<T>(new: Option<Self>, store: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let Some(new) = new else { return work() };
+        let is_first = !secrets_dir(store).exists();
+        let mut set = FileSet::new(store);
+        let path = format!("secrets/{}", new.name);
+        set.add(&path, format!("{}\n", new.secret.reveal()).into_bytes(), Mode::Private)?;
+        set.commit()?;
+        work().or_else(|error| {
+            file::remove(store, if is_first { "secrets" } else { &path })?;
+            Err(error)
+        })
+    }
 }

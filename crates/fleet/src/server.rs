@@ -19,7 +19,7 @@ use crate::report::{FileReport, IdentityReport};
 use crate::request::{Request, Wanted, is_named_now, key_source};
 use crate::server_files::{CA_FILE, CLIENTS_CA, ServerFiles};
 use crate::station::{SELF, Station};
-use crate::store::{FILE_LIMIT, identity_dir};
+use crate::store::{self, FILE_LIMIT, identity_dir};
 use crate::thingsboard::{
     ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
 };
@@ -46,6 +46,7 @@ pub struct ServerRequest {
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
 pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<IdentityReport> {
+    store::check_exists(station.store_dir())?;
     let request = &wish.request;
     let settings = &station.config.server;
     let host = host_of(station.config)?;
@@ -78,6 +79,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
     let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
     let (out, away) = place_of_copies(station.config, request)?;
     let plan = Plan {
+        verb: "server",
         profile: Profile::Server,
         subject,
         sans: sans.clone(),

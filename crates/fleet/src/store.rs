@@ -105,7 +105,8 @@ fn ledger_path(store: &Path) -> PathBuf {
     store.join("ledger.db")
 }
 
-fn check_exists(dir: &Path) -> Result<()> {
+/// Fails with [`Code::StoreMissing`] where there is no store.
+pub(crate) fn check_exists(dir: &Path) -> Result<()> {
     match dir.join("ca").try_exists() {
         Ok(true) => Ok(()),
         Ok(false) => Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`")),

@@ -201,7 +201,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
     /// The identity as it is in the store.
     ///
     /// # Errors
-    /// [`Code::ReadBack`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
+    /// [`Code::IdentityChanged`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
     pub(crate) fn load(&self, store: &Path, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
@@ -218,7 +218,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
         let identity = self.identity(key, chain).map_err(|error| error.at(&chain_path))?;
         let held = Held::of(&identity)?;
         if entry.fingerprint != Some(held.leaf.fingerprint()) {
-            return Err(Code::ReadBack
+            return Err(Code::IdentityChanged
                 .error("the certificate in the store is not the one that the ledger knows")
                 .at(chain_path)
                 .fix("restore the file from a backup, or use --force to issue a new generation"));

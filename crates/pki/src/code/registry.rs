@@ -221,6 +221,8 @@ codes! {
         "`tbpki list` shows what it holds. Names are compared exactly, capitals included."
     97 CaUnavailable User "The CA's key is not at hand"
         "The certificate of the CA is there, its private key is not: the key is kept elsewhere (`init --root-out`), or the store is incomplete."
+    98 IdentityChanged User "The certificate in the store is not the one that the ledger knows"
+        "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`."
 
     // The network.
     100 Unreachable User "The host cannot be reached"
