@@ -13,9 +13,11 @@ pub mod mosquitto;
 pub mod oracle;
 pub mod pkilint;
 pub mod sandbox;
+pub mod snapshot;
 pub mod thingsboard;
 pub mod tool;
 
 pub use mosquitto::{Listener, Mosquitto};
 pub use sandbox::Sandbox;
+pub use snapshot::Snapshot;
 pub use tool::{Outcome, Tool};

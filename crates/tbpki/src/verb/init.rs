@@ -24,7 +24,7 @@ const STORE: &str = "pki";
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let config_path = context.config_path();
-    if let Some(dir) = &args.root_out
+    if let Some(dir) = args.root_out.as_ref().filter(|_| !args.dry_run)
         && let Some(store) = interrupted(&config_path, context)
     {
         return finish_moving(&config_path, &store, dir, context);

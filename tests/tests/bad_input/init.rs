@@ -1,0 +1,71 @@
+//! What `init` does not begin with.
+
+use std::fs;
+
+use tbpki_tests::Sandbox;
+
+use crate::{refused, user};
+
+const OPEN: &str = "--insecure-no-passphrase";
+
+#[test]
+fn answers_that_no_certificate_may_hold() {
+    let sandbox = Sandbox::new();
+    let long = "x".repeat(65);
+    let rows: &[(&[&str], u16, &[&str])] = &[
+        (&["--country", "USA"], 23, &["USA"]),
+        (&["--country", ""], 20, &["country"]),
+        (&["--organization", ""], 20, &["organisation"]),
+        (&["--organization", &long], 21, &["65 characters"]),
+        (&["--organization", "a\tb"], 22, &["control"]),
+        (&["--server-name", "not a host!"], 24, &["not a host!"]),
+        (&["--alg", "md5"], 30, &["md5"]),
+    ];
+    for (flags, code, words) in rows {
+        for extra in [&[][..], &["--dry-run"]] {
+            refused(&sandbox, &[&["init", OPEN], *flags, extra].concat(), user(*code, words));
+        }
+    }
+}
+
+#[test]
+fn passphrases_that_are_short_or_not_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("short", "seven77\n");
+    sandbox.write("empty", "\n");
+    sandbox.write("binary", b"\xff\xfe\xfd\xfc\xff\xfe\xfd\xfc");
+    refused(&sandbox, &["init", "--ca-passphrase-file", "short"], user(37, &["8 characters"]));
+    refused(&sandbox, &["init", "--ca-passphrase-file", "empty"], user(9, &["empty"]));
+    refused(&sandbox, &["init", "--ca-passphrase-file", "binary"], user(9, &["UTF-8"]));
+    refused(&sandbox, &["init", "--ca-passphrase-file", "missing"], user(9, &["missing", "No such file"]));
+}
+
+#[test]
+fn a_store_is_made_once() {
+    let sandbox = Sandbox::with_store();
+    for args in [&["init", OPEN][..], &["init", OPEN, "--dry-run"]] {
+        refused(&sandbox, args, user(92, &["pki"]));
+    }
+    // The keys of a store are worth more than its configuration.
+    fs::remove_file(sandbox.join("keygen.toml")).unwrap();
+    refused(&sandbox, &["init", OPEN], user(92, &["pki"]));
+}
+
+#[test]
+fn properties_that_need_a_shell_or_make_no_sense() {
+    let rows: &[(&str, u16, &[&str])] = &[
+        ("DOMAIN_SUFFIX=$(curl example.org)\n", 6, &["keygen.properties:1"]),
+        ("ORGANIZATION=Acme\nDOMAIN_SUFFIX=`hostname`\n", 6, &["keygen.properties:2"]),
+        ("CITY=${HOME}\n", 6, &["keygen.properties:1"]),
+        ("CITY=Berlin; rm -rf /\n", 6, &["keygen.properties:1"]),
+        ("no equals sign\n", 6, &["keygen.properties:1"]),
+        ("TWO_LETTER_COUNTRY_CODE=USA\n", 23, &["USA"]),
+        ("SERVER_KEYSTORE_PASSWORD=abc\n", 72, &["SERVER_KEYSTORE_PASSWORD"]),
+    ];
+    for (text, code, words) in rows {
+        let sandbox = Sandbox::new();
+        sandbox.write("keygen.properties", text);
+        refused(&sandbox, &["init", OPEN, "--from", "keygen.properties"], user(*code, words));
+    }
+    refused(&Sandbox::new(), &["init", OPEN, "--from", "keygen.properties"], user(80, &["keygen.properties"]));
+}

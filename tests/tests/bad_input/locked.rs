@@ -1,0 +1,99 @@
+//! Two at a time: the second is told who the first is, and nothing has to be cleaned up by hand.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Sandbox, Tool};
+
+use crate::{refused, user};
+
+const SECOND: &[&str] = &["client", "--device", "valve-2"];
+
+/// A tbpki that has the store's lock and waits for its passphrase.
+struct Holder {
+    child: Child,
+    pipe: std::path::PathBuf,
+}
+
+impl Holder {
+    fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
+        let pipe = sandbox.join("pipe");
+        Tool::new("mkfifo").arg(&pipe).run().ok();
+        let mut command = sandbox.tbpki([args, &["--ca-passphrase-file", "pipe"]].concat()).command();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !sandbox.text("pki/.lock").contains(&format!("\"pid\":{}", child.id())) {
+            assert!(Instant::now() < deadline, "the first does not take the lock");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, pipe }
+    }
+
+    /// Gives it its passphrase and waits for its end.
+    fn finish(mut self, passphrase: &str) {
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(&self.pipe).unwrap();
+        pipe.write_all(passphrase.as_bytes()).unwrap();
+        drop(pipe);
+        assert!(self.child.wait().unwrap().success());
+        std::fs::remove_file(&self.pipe).unwrap();
+    }
+}
+
+#[test]
+fn the_message_names_the_holder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("passphrase", "correct horse");
+    sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "passphrase"]);
+    let second = [SECOND, &["--ca-passphrase-file", "passphrase"]].concat();
+    for (first, verb) in [
+        (&["client", "--device", "pump-1"][..], "`tbpki client`"),
+        (&["server", "--name", "tb.example", "--only-given-names"], "`tbpki server`"),
+    ] {
+        let holder = Holder::start(&sandbox, first);
+        let process = format!("process {}", holder.child.id());
+        let outcome = sandbox.tbpki(&second).run();
+        crate::says(&outcome, false, user(90, &[verb, &process, "pki"]));
+        // Who only looks does not wait.
+        let started = Instant::now();
+        sandbox.ok(["list"]);
+        sandbox.ok([SECOND, &["--dry-run"]].concat());
+        assert!(started.elapsed() < Duration::from_secs(4));
+        holder.finish("correct horse\n");
+    }
+    sandbox.ok(&second);
+}
+
+#[test]
+fn a_holder_that_dies_leaves_no_lock() {
+    let sandbox = Sandbox::new();
+    sandbox.write("passphrase", "correct horse");
+    sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "passphrase"]);
+    let mut holder = Holder::start(&sandbox, &["client", "--device", "pump-1"]);
+    holder.child.kill().unwrap();
+    holder.child.wait().unwrap();
+    sandbox.ok([SECOND, &["--ca-passphrase-file", "passphrase"]].concat());
+}
+
+#[test]
+fn a_lock_that_somebody_else_holds_is_respected_and_not_removed() {
+    let sandbox = Sandbox::with_store();
+    // Somebody who backs up the store, say.
+    let mut backup = Command::new("flock")
+        .arg(sandbox.join("pki/.lock"))
+        .args(["sh", "-c", "echo held; cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(backup.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    refused(&sandbox, SECOND, user(90, &["another tbpki", "pki", "wait until it has finished"]));
+    drop(backup.stdin.take());
+    assert!(backup.wait().unwrap().success());
+    sandbox.ok(SECOND);
+    openssl().args(["x509", "-noout", "-in"]).arg(sandbox.join("pki/devices/valve-2/cert.pem")).run().ok();
+}

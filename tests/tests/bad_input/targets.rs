@@ -1,0 +1,131 @@
+//! Places that cannot take the files.
+
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+use std::path::Path;
+
+use tbpki_tests::binary::tbpki;
+use tbpki_tests::{Sandbox, Snapshot, Tool};
+
+use crate::{Expected, refused, user};
+
+const CLIENT: &[&str] = &["client", "--device", "pump-1"];
+const SERVER: &[&str] = &["server", "--name", "tb.example", "--only-given-names"];
+
+#[test]
+fn files_that_are_there_are_named_and_kept() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write("out/mqttserver.pem", "somebody's");
+    sandbox.write("out/cert.pem", "somebody's");
+    sandbox.write("out/key.pem", "somebody's");
+    for extra in [&[][..], &["--dry-run"]] {
+        refused(&sandbox, &[SERVER, &["--out", "out"], extra].concat(), user(82, &["mqttserver.pem", "out"]));
+        refused(&sandbox, &[CLIENT, &["--out", "out"], extra].concat(), user(82, &["key.pem, cert.pem", "out"]));
+    }
+    // The store itself: an identity that no ledger knows.
+    sandbox.write("pki/devices/pump-1/key.pem", "somebody's");
+    refused(&sandbox, CLIENT, user(82, &["key.pem", "pki/devices/pump-1"]));
+    // Those that an identity of ours left in another directory belong to it.
+    sandbox.ok(["client", "--device", "valve-2", "--out", "valve"]);
+    refused(
+        &sandbox,
+        &["client", "--device", "valve-3", "--out", "valve"],
+        user(82, &["key.pem, cert.pem, chain.pem"]),
+    );
+    // A link that leads nowhere is in the way as well.
+    fs::create_dir(sandbox.join("links")).unwrap();
+    symlink("/nowhere", sandbox.join("links/key.pem")).unwrap();
+    refused(&sandbox, &["client", "--device", "valve-3", "--out", "links"], user(82, &["key.pem"]));
+}
+
+#[test]
+fn what_is_no_directory() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write("file", "a file");
+    sandbox.write("taken/key.pem/x", "a directory called like a file of ours");
+    sandbox.write("taken/mqttserver.pem/x", "another one");
+    for verb in [CLIENT, SERVER] {
+        for extra in [&[][..], &["--dry-run"]] {
+            let out = |place| [verb, &["--out", place], extra].concat();
+            refused(&sandbox, &out("file"), user(84, &["file"]));
+            refused(&sandbox, &out("file/below"), user(84, &["file"]));
+            refused(&sandbox, &out("missing/below"), user(81, &["missing/below", "make the directory above it"]));
+            refused(&sandbox, &out("taken"), user(81, &["a directory of this name"]));
+        }
+    }
+    // The device's own directory in the store.
+    sandbox.write("pki/devices/pump-1", "a file");
+    refused(&sandbox, CLIENT, user(84, &["pki/devices/pump-1"]));
+}
+
+#[test]
+fn owners_that_are_not_there() {
+    let sandbox = Sandbox::with_store();
+    for verb in [CLIENT, SERVER] {
+        let out = |flag, name| [verb, &["--out", "out", flag, name]].concat();
+        refused(&sandbox, &out("--owner", "nobody-of-this-name"), user(86, &["nobody-of-this-name"]));
+        refused(&sandbox, &out("--group", "nobody-of-this-name"), user(86, &["nobody-of-this-name"]));
+    }
+}
+
+/// An ordinary user, to whom modes mean something, and tbpki for that user.
+struct Ordinary {
+    sandbox: Sandbox,
+    is_root: bool,
+}
+
+impl Ordinary {
+    /// Debian's `nobody`, and every other system's.
+    const USER: u32 = 65_534;
+
+    fn with_store() -> Self {
+        let sandbox = Sandbox::with_store();
+        let is_root =
+            fs::metadata(sandbox.path()).map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata)).unwrap() == 0;
+        // The target directory may lie where nobody else looks.
+        fs::copy(tbpki(), sandbox.join("tbpki")).unwrap();
+        let ordinary = Self { sandbox, is_root };
+        ordinary.own(ordinary.sandbox.path());
+        ordinary
+    }
+
+    fn own(&self, path: &Path) {
+        if self.is_root {
+            chown(path, Some(Self::USER), Some(Self::USER)).unwrap();
+            if path.is_dir() {
+                fs::read_dir(path).unwrap().for_each(|entry| self.own(&entry.unwrap().path()));
+            }
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Tool {
+        let binary = self.sandbox.join("tbpki");
+        let tool = if self.is_root {
+            let user = Self::USER.to_string();
+            Tool::new("setpriv").args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(binary)
+        } else {
+            Tool::new(binary)
+        };
+        tool.args(args).directory(self.sandbox.path()).env("HOME", self.sandbox.path())
+    }
+
+    /// As [`refused`](crate::refused).
+    #[track_caller]
+    fn refused(&self, args: &[&str], expected: Expected<'_>) {
+        let before = Snapshot::of(self.sandbox.path());
+        let outcome = self.run(args).run();
+        crate::says(&outcome, false, expected);
+        before.is_unchanged(&Snapshot::of(self.sandbox.path()), &outcome);
+    }
+}
+
+#[test]
+fn only_root_gives_files_away() {
+    let ordinary = Ordinary::with_store();
+    if ordinary.is_root {
+        for verb in [CLIENT, SERVER] {
+            let args = [verb, &["--out", "out", "--owner", "root"]].concat();
+            ordinary.refused(&args, user(86, &["only root"]));
+        }
+    }
+}
