@@ -141,7 +141,7 @@ fn check_root_out(dir: &Path) -> Result<()> {
 }
 
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
-pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
+pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     file::create_dir(dir)?;
     let mut set = FileSet::new(dir);
     let mut moved = Vec::new();
@@ -160,16 +160,11 @@ pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-/// Whether an interrupted `init --root-out` left keys of roots in the store.
-pub fn holds_root_keys(store: &Path) -> bool {
-    CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(store).exists())
-}
-
 fn key_file_name(name: CaName) -> String {
     format!("{}.key.pem", name.name())
 }
 
-fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
+pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
     match root_out.filter(|_| name.is_root()) {
         Some(dir) => dir.join(key_file_name(name)),
         None => name.key_path(store),

@@ -21,4 +21,5 @@ mod server_files;
 pub mod station;
 pub mod store;
 pub mod thingsboard;
+pub mod unfinished;
 mod walk;
