@@ -85,10 +85,8 @@ impl<F: IdentityFiles> Plan<'_, F> {
                 let new = self.prepare_keystore(station, &store)?;
                 let (order, note) = self.order(station, issuer.as_ref())?;
                 findings.extend(note);
-                let dir = store.dir().to_owned();
-                let (identity, written) = NewSecret::kept_for(new, &dir, || {
-                    self.walk.issue(&mut store, issuer.as_ref(), order, replaces.as_deref())
-                })?;
+                let (identity, written) =
+                    self.walk.issue(&mut store, issuer.as_ref(), order, replaces.as_deref(), new)?;
                 (Done::Issued, identity, written, replaces)
             }
         };

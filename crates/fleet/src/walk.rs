@@ -14,6 +14,7 @@ use pki::{Certificate, Code, PrivateKey, Result, file};
 
 use crate::identity_files::{Held, IdentityFiles};
 use crate::output_file::OutputFile;
+use crate::secrets::NewSecret;
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -77,6 +78,8 @@ impl<F: IdentityFiles> Walk<'_, F> {
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
+        // Files on their way are in place before anybody looks at them.
+        file::recover(identity_dir(store.dir(), self.kind, self.name))?;
         let Some(entry) = store.ledger.current(self.kind, self.name)?.filter(|entry| entry.state == State::Intended)
         else {
             return Ok(());
@@ -108,18 +111,21 @@ impl<F: IdentityFiles> Walk<'_, F> {
         set.check().map(drop)
     }
 
-    /// Records, issues and stores a new generation.
+    /// Records, issues and stores a new generation. `password` is one that its keystores are closed with for the first
+    /// time; once they are in the store it stays there too, whatever fails afterwards.
     pub(crate) fn issue(
         &self,
         store: &mut Store,
         issuer: &dyn Issuer,
         order: Order,
         replaces: Option<&Entry>,
+        password: Option<NewSecret>,
     ) -> Result<(Identity, Vec<Written>)> {
         let generation = store.ledger.intend(&self.intention(&order)?)?;
         tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %order.contents.serial, "recorded");
         let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
-        match self.deliver_new(store.dir(), issuer, order, replaces) {
+        let dir = store.dir().to_owned();
+        match NewSecret::kept_for(password, &dir, || self.deliver_new(&dir, issuer, order, replaces)) {
             Ok((identity, written)) => {
                 store.ledger.issued(&key, &issued(Held::of(&identity)?.leaf))?;
                 tracing::info!(kind = %self.kind, name = self.name, %generation, "issued and stored");
@@ -195,6 +201,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
             set.add(name, contents, self.files.mode(file))?;
         }
         tracing::info!(name = self.name, dir = %out.dir.display(), "copying");
+        sweep_beside(&out.dir);
         set.commit()
     }
 
@@ -266,6 +273,14 @@ impl<F: IdentityFiles> Walk<'_, F> {
 pub(crate) struct Destination {
     pub(crate) dir: PathBuf,
     pub(crate) ownership: Ownership,
+}
+
+/// Removes what a killed process has left beside a directory that it had just made. Nothing hangs on it: what was left
+/// is empty, and whoever may not look into the directory above has left nothing there.
+fn sweep_beside(dir: &Path) {
+    if let Some(Err(error)) = dir.parent().filter(|_| dir.exists()).map(file::recover) {
+        tracing::debug!(%error, "not swept");
+    }
 }
 
 fn is_of(leaf: &Certificate, entry: &Entry) -> bool {
