@@ -6,9 +6,11 @@
 
 pub mod binary;
 pub mod clients;
+pub mod console;
 pub mod exceptions;
 pub mod foreign;
 pub mod kill;
+pub mod leftovers;
 pub mod mosquitto;
 pub mod oracle;
 pub mod pkilint;
