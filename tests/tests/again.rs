@@ -179,6 +179,23 @@ fn formats_are_no_parameter_and_add_files() {
     before.is_unchanged(&state(&sandbox), &outcome);
 }
 
+#[test]
+fn a_replaced_copy_is_kept_under_its_own_serial_number() {
+    let sandbox = Sandbox::with_store();
+    let serial = |args: &[&str]| {
+        let made = sandbox.ok([&["client", "--device", "pump-1", "--json"], args].concat());
+        made.json()["result"]["certificate"]["serial"].as_str().unwrap().to_owned()
+    };
+    let first = serial(&["--out", "out"]);
+    let key = sandbox.read("out/key.pem");
+    let second = serial(&["--force"]);
+    // What stands in the directory is of the first generation, whatever the store replaces.
+    serial(&["--force", "--out", "out"]);
+    assert_eq!(sandbox.read(format!("out/key.pem.{first}")), key);
+    assert!(!sandbox.join(format!("out/key.pem.{second}")).exists());
+    assert!(sandbox.join(format!("{DEVICE}/key.pem.{second}")).exists());
+}
+
 /// A request for another key.
 fn request(sandbox: &Sandbox, name: &str) {
     let file = |suffix: &str| sandbox.join(format!("{name}.{suffix}"));

@@ -80,12 +80,13 @@ impl<F: IdentityFiles> Walk<'_, F> {
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
         // Files on their way are in place before anybody looks at them.
-        file::recover(identity_dir(store.dir(), self.kind, self.name))?;
+        let dir = identity_dir(store.dir(), self.kind, self.name);
+        file::recover(&dir)?;
         let Some(entry) = store.ledger.current(self.kind, self.name)?.filter(|entry| entry.state == State::Intended)
         else {
             return Ok(());
         };
-        match self.leaf_on_disk(store.dir())?.filter(|leaf| is_of(leaf, &entry)) {
+        match self.leaf_in(&dir)?.filter(|leaf| is_of(leaf, &entry)) {
             Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)),
             None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
         }
@@ -266,22 +267,27 @@ impl<F: IdentityFiles> Walk<'_, F> {
         Ok(Identity { name: self.name.to_owned(), anchors, credential })
     }
 
-    /// A set of files that replaces what is there only if it was asked to.
+    /// A set of files that replaces what is there only if it was asked to, and keeps it under its own serial number:
+    /// copies may be of an earlier generation than what the store replaces.
     fn set_for(&self, dir: &Path, replaces: Option<&Entry>) -> FileSet {
         let set = FileSet::new(dir);
-        match (replaces, self.force) {
-            (Some(entry), _) => set.replacing(entry.serial.to_string()),
-            (None, true) => set.replacing("old"),
-            (None, false) => set,
+        if replaces.is_none() && !self.force {
+            return set;
         }
+        // What cannot be read says nothing of its origin.
+        let there = self.leaf_in(dir).ok().flatten().and_then(|leaf| ledger::Serial::new(leaf.serial()).ok());
+        let serial = there.or_else(|| replaces.map(|entry| entry.serial.clone()));
+        set.replacing(serial.map_or_else(|| "old".to_owned(), |serial| serial.to_string()))
     }
 
     fn is_delivered(&self, store: &Path, entry: &Entry) -> Result<bool> {
-        Ok(self.leaf_on_disk(store)?.is_some_and(|leaf| is_of(&leaf, entry)))
+        let dir = identity_dir(store, self.kind, self.name);
+        Ok(self.leaf_in(&dir)?.is_some_and(|leaf| is_of(&leaf, entry)))
     }
 
-    fn leaf_on_disk(&self, store: &Path) -> Result<Option<Certificate>> {
-        let path = identity_dir(store, self.kind, self.name).join(self.files.name(self.files.chain_file()));
+    /// The leaf of the identity in the store or of a copy of it.
+    fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
+        let path = dir.join(self.files.name(self.files.chain_file()));
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
         Ok(bundle.certificates.into_iter().next())
