@@ -11,6 +11,7 @@ pub mod foreign;
 pub mod kill;
 pub mod mosquitto;
 pub mod oracle;
+pub mod own_ca;
 pub mod pkilint;
 pub mod sandbox;
 pub mod snapshot;
