@@ -60,6 +60,23 @@ impl Maker {
         };
         tool.run().ok();
     }
+
+    /// Makes a certificate signing request for a key.
+    #[track_caller]
+    pub fn request(self, key: &Path, common_name: &str, request: &Path) {
+        let tool = match self {
+            Self::Openssl => {
+                openssl().args(["req", "-new", "-subj", &format!("/CN={common_name}"), "-key"]).arg(key).arg("-out")
+            }
+            Self::Certtool => {
+                let template = request.with_extension("template");
+                fs::write(&template, format!("cn = {common_name}\n")).unwrap();
+                let tool = certtool().args(["--generate-request", "--load-privkey"]).arg(key);
+                tool.arg("--template").arg(template).arg("--outfile")
+            }
+        };
+        tool.arg(request).run().ok();
+    }
 }
 
 /// How openssl is asked for a key.
