@@ -13,6 +13,7 @@ pub mod kill;
 pub mod leftovers;
 pub mod mosquitto;
 pub mod oracle;
+pub mod own_ca;
 pub mod pkilint;
 pub mod sandbox;
 pub mod snapshot;

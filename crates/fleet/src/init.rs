@@ -95,6 +95,7 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     for (hierarchy, brought) in std::mem::take(&mut request.brought) {
         cas.extend(make_hierarchy(&request.config, hierarchy, brought, now, &mut findings)?);
     }
+    findings.extend(shared_ca(&cas));
     let set = file_set(&request, &store, &cas)?;
     let mut report = InitReport {
         config: request.config_path.clone(),
@@ -224,6 +225,21 @@ fn make_hierarchy(
         MadeCa { name: root_name, certificates: vec![certificate], key: Some(key) },
         MadeCa { name: issuing_name, certificates: issued.chain, key: issued.key },
     ])
+}
+
+/// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
+/// certificates.
+fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
+    let of = |hierarchy: Hierarchy| {
+        cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
+    };
+    let shared =
+        of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
+    let finding = Code::SharedCa
+        .warning(format!("servers and devices are both below {}", shared.label()))
+        .because("whoever may issue devices can pose as the broker")
+        .fix("bring your CA for the devices and let init make the servers', or the other way round");
+    Some(finding)
 }
 
 /// An issuing CA that was brought, with its root, whose key stays where it is.

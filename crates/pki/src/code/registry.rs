@@ -242,6 +242,10 @@ codes! {
     112 RevocationUnknown User "Nobody says whether a certificate is revoked"
         "Revocation lists were given, but none of them is signed by the certificate's issuer, covers the certificate, and is of this time. Verifiers that were told to check revocation refuse the certificate then. Get the issuer's current list."
 
+    // CAs.
+    113 SharedCa User "Servers and devices are below the same CA"
+        "Clients trust the servers' root, and with it every server's certificate that is issued below it. Where the devices' CA is below the same root, whoever may issue devices, or steals a station that does, can pose as the broker: the purposes that a CA is limited to do not help, since Mbed TLS, for one, checks them on the leaf alone. Bring your CA for one of the two, and let `tbpki init` make the other."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."
