@@ -1,6 +1,6 @@
 //! From a plan to an identity in its places: what servers and devices have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ledger::Entry;
 use pki::config::{Days, Keystore, Setting};
@@ -63,13 +63,13 @@ pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option
 impl<F: IdentityFiles> Plan<'_, F> {
     /// Makes the identity, or says what would be made.
     pub(crate) fn carry_out(mut self, station: &mut Station<'_>) -> Result<Made> {
-        self.walk.files.check_key(!matches!(self.key, KeySource::Public(_)))?;
         if self.dry_run {
             return self.dry_run(station);
         }
         let mut store = station.open_store(self.verb)?;
         self.walk.settle(&mut store)?;
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
+        self.check_key(store.dir())?;
         let mut findings = Vec::new();
         let (done, identity, mut written, replaces) = match standing {
             Standing::Present(entry) => {
@@ -115,6 +115,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let dir = station.store_dir().to_owned();
         let view = store::view(&dir)?;
         let standing = self.walk.standing(&dir, &view)?;
+        self.check_key(&dir)?;
         let mut findings = Vec::new();
         let (done, entry) = match &standing {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
@@ -143,6 +144,26 @@ impl<F: IdentityFiles> Plan<'_, F> {
             findings,
         };
         Ok(Made { report, entry: None, keystore: None })
+    }
+
+    /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
+    /// one with a key of ours: nothing would renew it, and it would not fit what stands beside it.
+    fn check_key(&self, store: &Path) -> Result<()> {
+        if !matches!(self.key, KeySource::Public(_)) {
+            return Ok(());
+        }
+        let files = &self.walk.files;
+        files.check_key(false)?;
+        let dir = identity_dir(store, self.walk.kind, self.walk.name);
+        let left: Vec<String> =
+            files.present_in(&dir, files.of_our_key()).into_iter().map(|file| files.name(file)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Code::TargetExists
+            .error(format!("{} of the earlier generation would not fit the key of the request", left.join(", ")))
+            .at(dir)
+            .fix("move them away first"))
     }
 
     fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {
@@ -178,7 +199,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// The files of the store: those just written, and those that were there.
-    fn in_store(&self, dir: &std::path::Path, written: &mut Vec<pki::file::Written>) -> Vec<FileReport> {
+    fn in_store(&self, dir: &Path, written: &mut Vec<pki::file::Written>) -> Vec<FileReport> {
         let files = &self.walk.files;
         let mut reports: Vec<FileReport> = written.drain(..).map(FileReport::from).collect();
         for file in files.list() {

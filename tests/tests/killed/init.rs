@@ -58,7 +58,7 @@ fn walk(args: &[&str], offline: Option<&str>) -> Seen {
             let again = sandbox.tbpki(args).run();
             if again.status != 0 {
                 // It had only not been able to say so any more.
-                assert!(was_done && again.stderr_text().contains("there is one already"), "{again}\nafter {step}");
+                assert!(was_done && again.stderr_text().contains("TBPKI-0092"), "{again}\nafter {step}");
                 before.is_unchanged(&settled(), step);
             }
             assert_eq!(names(sandbox.path()), goal, "files after {step}");
