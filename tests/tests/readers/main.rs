@@ -13,6 +13,7 @@ mod pkilint;
 mod python;
 mod reader;
 mod settings;
+mod truststores;
 mod webpki;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -138,7 +138,7 @@ codes! {
     54 CsrUnreadable User "This is not a certificate signing request that tbpki can read"
         "Requests are read from PEM or DER as PKCS#10 (RFC 2986). The message says what was found instead, or at which field the parser gave up."
     55 CsrRefused User "The certificate signing request cannot be accepted"
-        "Its signature does not verify, its hash does not match its curve, or its key is too weak. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
+        "Its signature does not verify or uses a broken hash, or it names another device. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
     56 Shortened User "A lifetime was shortened to fit its issuer"
         "The default lifetime would have outlived the issuing CA. The certificate ends with it. Renew the CA in time."
     57 PathLength User "The chain is longer than one of its CAs allows"
