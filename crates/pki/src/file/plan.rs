@@ -48,7 +48,7 @@ impl<'a> Plan<'a> {
         let mut in_the_way = Vec::new();
         for new in &set.files {
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
-            let outcome = match (find(base, &target, new)?, &set.old_suffix) {
+            let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
                 (Found::Same, _) => Outcome::Unchanged,
                 (Found::Nothing, _) => {
                     plan.put(base, new, &target, None)?;
@@ -73,7 +73,10 @@ impl<'a> Plan<'a> {
             [one] => format!("{one} is there already, with other contents"),
             more => format!("{} are there already, with other contents", more.join(", ")),
         };
-        Err(Code::TargetExists.error(what).at(outer.map_or_else(|| base.path.clone(), |dir| base.path_of(dir))))
+        Err(Code::TargetExists
+            .error(what)
+            .at(outer.map_or_else(|| base.path.clone(), |dir| base.path_of(dir)))
+            .fix("move it away and run the same command once more"))
     }
 
     /// Whether nobody could see anything but all of it or nothing, without a journal and without a lock.
