@@ -41,6 +41,8 @@ pub enum Done {
     Issued,
     /// It was there; files that were missing were added.
     Completed,
+    /// It was there; files that follow from what is trusted, or from settings, were written anew for the same leaf.
+    Refreshed,
     /// It was there, and so was every file.
     Unchanged,
     /// A dry run: a certificate would be issued.
@@ -111,11 +113,6 @@ impl CertificateReport {
 }
 
 impl FileReport {
-    /// A file that was there.
-    pub(crate) fn unchanged(path: PathBuf) -> Self {
-        Self { path, done: FileDone::Unchanged, kept: None }
-    }
-
     /// A file that would be written.
     pub(crate) fn planned(path: PathBuf) -> Self {
         Self { path, done: FileDone::Planned, kept: None }
