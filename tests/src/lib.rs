@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod clients;
+pub mod disk;
 pub mod exceptions;
 pub mod foreign;
 pub mod kill;
@@ -17,6 +18,7 @@ pub mod snapshot;
 pub mod thingsboard;
 pub mod tool;
 
+pub use disk::Disk;
 pub use mosquitto::{Listener, Mosquitto};
 pub use sandbox::Sandbox;
 pub use snapshot::Snapshot;

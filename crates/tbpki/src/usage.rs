@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Command, CommandFactory};
 use clap::error::ErrorKind;
+use clap::{Command, CommandFactory};
 use pki::{Code, Error};
 
 use crate::args::Cli;

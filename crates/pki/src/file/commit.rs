@@ -181,3 +181,101 @@ fn stage_files(base: &Base, staging: &Staging, files: &[Planned<'_>], owner: Own
 fn hashes(files: &[Planned<'_>]) -> BTreeMap<Name, String> {
     files.iter().map(|file| (file.staged.clone(), digest::hex(&digest::sha256(&file.new.bytes)))).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the directory behind our back")]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::code::Code;
+    use crate::file::Outcome;
+
+    fn set(dir: &Path, text: &str) -> FileSet {
+        let mut set = FileSet::new(dir);
+        set.add("key.pem", text.as_bytes().to_vec(), Mode::Private).unwrap();
+        set.add("cert.pem", text.as_bytes().to_vec(), Mode::Public).unwrap();
+        set
+    }
+
+    fn count(dir: &Path) -> usize {
+        fs::read_dir(dir).unwrap().count()
+    }
+
+    #[test]
+    fn what_is_staged_and_not_committed_is_gone_again() {
+        let here = tempfile::tempdir().unwrap();
+        for dir in [here.path().to_path_buf(), here.path().join("new")] {
+            let set = set(&dir, "1");
+            for rehearsal in [true, false] {
+                let before = count(here.path());
+                if rehearsal {
+                    let _room = set.rehearse().unwrap();
+                    assert_eq!(count(here.path()), before + 1);
+                } else {
+                    let _staged = set.stage().unwrap();
+                    assert_eq!(count(here.path()), before + 1);
+                }
+                assert_eq!(count(here.path()), before);
+            }
+        }
+        assert_eq!(count(here.path()), 0);
+    }
+
+    #[test]
+    fn several_sets_are_staged_before_the_first_is_committed() {
+        let (store, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(out.path().join("cert.pem"), "somebody's").unwrap();
+        let (first, second) = (set(store.path(), "1"), set(out.path(), "1"));
+        let staged = first.stage().unwrap();
+        assert_eq!(second.stage().err().unwrap().code(), Code::TargetExists);
+        drop(staged);
+        assert_eq!(count(store.path()), 0);
+    }
+
+    #[test]
+    fn what_has_happened_between_staging_and_committing_counts() {
+        let here = tempfile::tempdir().unwrap();
+        let dir = here.path().join("pump");
+        let (first, same, other) = (set(&dir, "1"), set(&dir, "1"), set(&dir, "2"));
+        let (first, same, other) = (first.stage().unwrap(), same.stage().unwrap(), other.stage().unwrap());
+        first.commit().unwrap();
+        assert!(same.commit().unwrap().iter().all(|file| file.outcome == Outcome::Unchanged));
+        assert_eq!(other.commit().unwrap_err().code(), Code::TargetExists);
+        assert_eq!(fs::read_to_string(dir.join("key.pem")).unwrap(), "1");
+        // Not only in a new directory.
+        let renewed = set(&dir, "2").replacing("old");
+        let renewed = renewed.stage().unwrap();
+        fs::remove_file(dir.join("key.pem")).unwrap();
+        let outcomes: Vec<Outcome> = renewed.commit().unwrap().into_iter().map(|file| file.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Written, Outcome::Replaced(dir.join("cert.pem.old"))]);
+        assert_eq!(count(&dir), 3);
+    }
+
+    #[test]
+    fn a_single_file_may_replace_another_where_the_rest_may_not() {
+        let dir = tempfile::tempdir().unwrap();
+        set(dir.path(), "1").commit().unwrap();
+        let renewed = |text: &str| {
+            let mut set = FileSet::new(dir.path());
+            set.add("key.pem", text.as_bytes().to_vec(), Mode::Private).unwrap();
+            set.add_over("cert.pem", b"2".to_vec(), Mode::Public, "0A").unwrap();
+            set
+        };
+        assert_eq!(renewed("2").commit().unwrap_err().code(), Code::TargetExists);
+        let written = renewed("1").commit().unwrap();
+        assert_eq!(written[0].outcome, Outcome::Unchanged);
+        assert_eq!(written[1].outcome, Outcome::Replaced(dir.path().join("cert.pem.0A")));
+    }
+
+    #[test]
+    fn a_stand_in_differs_from_whatever_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("key.pem"), "").unwrap();
+        let mut set = FileSet::new(dir.path());
+        set.add_unknown("key.pem", 100, Mode::Private).unwrap();
+        assert_eq!(set.check().unwrap_err().code(), Code::TargetExists);
+        assert_eq!(set.rehearse().err().unwrap().code(), Code::TargetExists);
+    }
+}
