@@ -192,9 +192,9 @@ codes! {
     81 FileUnwritable User "A file cannot be written"
         "The directory is missing or its permissions do not allow it. Nothing was changed. The message holds the system's own words."
     82 TargetExists User "A file is already there"
-        "Nothing is overwritten unasked. With `--force` the file is replaced and the old one kept beside it, named with its old serial number."
+        "Nothing is overwritten unasked. Move the file away and run the same command once more. With `--force`, verbs that have it replace the file and keep the old one beside it, named with its old serial number. Files with settings that tbpki wrote are replaced without being asked as long as nobody has edited them."
     83 DiskFull User "The disk is full"
-        "What was being written is removed again, and what was there before stays. Make room and run the same command once more."
+        "Before anything is recorded or written, the room for it is tried out, in the store and in the directory of the copies. What was there before stays. Make room and run the same command once more."
     84 NotADirectory User "The target is not a directory"
         "The path exists and is something else, such as a file. Name a directory, or a path where one can be made."
     85 LoosePermissions User "Others may read a private file"
@@ -222,7 +222,7 @@ codes! {
     97 CaUnavailable User "The CA's key is not at hand"
         "The certificate of the CA is there, its private key is not: the key is kept elsewhere (`init --root-out`), or the store is incomplete."
     98 IdentityChanged User "The certificate in the store is not the one that the ledger knows"
-        "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`."
+        "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`. A file that was changed by itself can also be removed: then it is written again from key and chain."
 
     // The network.
     100 Unreachable User "The host cannot be reached"
