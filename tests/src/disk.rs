@@ -38,7 +38,7 @@ impl Disk {
         fs::create_dir(&mounted_at).unwrap();
         let script = format!("mount -t tmpfs -o size={bytes},mode=700 none \"$0\" && echo mounted && exec cat");
         let mut unshare = Command::new("unshare");
-        unshare.args(as_root().then_some(&[][..]).unwrap_or(&["--user", "--map-root-user"]));
+        unshare.args(if as_root() { &[][..] } else { &["--user", "--map-root-user"] });
         unshare.args(["--mount", "--", "sh", "-c", &script]).arg(&mounted_at);
         let mut holder = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

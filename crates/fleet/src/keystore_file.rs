@@ -14,7 +14,7 @@ pub(crate) struct KeystorePlan {
     pub(crate) alias: String,
     /// The certificates that are trusted, each with its alias.
     pub(crate) trusted: Vec<(String, Certificate)>,
-    /// The passwords of store and key.
+    /// The passwords of keystore and key.
     pub(crate) passwords: Passwords,
     /// The date that the entries carry.
     pub(crate) created: OffsetDateTime,
