@@ -21,6 +21,7 @@ use crate::brought_ca::BroughtCa;
 use crate::ca::{CaName, Hierarchy};
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
+use crate::root_out::expected_roots;
 use crate::store::{FILE_LIMIT, Store};
 
 /// What a station is made from.
@@ -82,6 +83,9 @@ struct MadeCa {
     key: Option<PrivateKey>,
 }
 
+/// What a new ledger takes, with the CAs in it and its two files beside it, rounded up.
+const NEW_LEDGER_ROOM: usize = 256 << 10;
+
 /// Makes configuration, store and CAs, all at once or not at all.
 ///
 /// # Errors
@@ -105,13 +109,13 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
         encrypted: request.passphrase.is_some(),
         findings,
     };
+    let roots = request.root_out.as_deref().map(|dir| expected_roots(&store, dir)).transpose()?;
     if request.dry_run {
+        roots.as_ref().map_or(Ok(()), |roots| roots.check().map(drop))?;
         report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
         return Ok(report);
     }
-    if let Some(dir) = request.root_out.as_deref().filter(|dir| dir.exists()) {
-        check_root_out(dir)?;
-    }
+    rehearse(&set, roots.as_ref())?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // Opening records the CAs in the ledger.
     drop(Store::open(&store, "init")?);
@@ -130,15 +134,6 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
         })
         .collect();
     Ok(report)
-}
-
-/// Fails where the keys of the roots could not be put into `dir`.
-fn check_root_out(dir: &Path) -> Result<()> {
-    let mut set = FileSet::new(dir);
-    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
-        set.add(key_file_name(name), Vec::new(), Mode::Private)?;
-    }
-    set.check().map(drop)
 }
 
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
@@ -161,7 +156,7 @@ pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-fn key_file_name(name: CaName) -> String {
+pub(crate) fn key_file_name(name: CaName) -> String {
     format!("{}.key.pem", name.name())
 }
 
@@ -170,6 +165,15 @@ pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) 
         Some(dir) => dir.join(key_file_name(name)),
         None => name.key_path(store),
     }
+}
+
+/// Finds what would stop the writing: of the store, of the ledger in it, and of the keys that go elsewhere.
+fn rehearse(store: &FileSet, roots: Option<&FileSet>) -> Result<()> {
+    let _store = store.rehearse()?;
+    let mut ledger = FileSet::new(store.dir());
+    ledger.add_unknown(".ledger", NEW_LEDGER_ROOM, Mode::Private)?;
+    let _ledger = ledger.rehearse()?;
+    roots.map_or(Ok(()), |roots| roots.rehearse().map(drop))
 }
 
 /// The directory of keygen.toml.

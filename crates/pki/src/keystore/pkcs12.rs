@@ -192,7 +192,7 @@ fn shut_key(error: &CrateError) -> Error {
             unreadable("the private key is encrypted with an algorithm that is not read here")
         }
         _ => Code::KeystorePassword
-            .error("neither the store password nor the key password opens the private key")
+            .error("neither the password of the keystore nor that of the key opens the private key")
             .fix("the key has a password of its own, as Java can give it one"),
     }
 }
