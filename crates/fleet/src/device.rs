@@ -8,10 +8,11 @@ use pki::profile::Profile;
 use pki::{Certificate, Code, Result, Subject};
 
 use crate::ca::CaName;
+use crate::delivery::destination;
 use crate::device_files::DeviceFiles;
-use crate::make::{KeystoreWish, Plan, destination, issuer_of};
+use crate::make::{KeystoreWish, Plan, issuer_of};
 use crate::report::IdentityReport;
-use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
+use crate::request::{Request, Wanted, is_named_now, key_source};
 use crate::station::Station;
 use crate::store::{self, identity_dir};
 use crate::walk::Walk;
@@ -38,7 +39,6 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
         days: settings.days.value.number(),
         issuer,
         csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
-        anchors: fingerprints(&anchors),
         prefix,
         ..Wanted::default()
     })?;
@@ -57,6 +57,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             trusted: trusted(&anchors, station.config.server_keystore.alias.value.as_str()),
         },
         out: destination(request.out.clone(), &request.ownership),
+        settings: None,
         dry_run: request.dry_run,
         walk: Walk {
             kind: Kind::Device,
@@ -75,7 +76,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             force: request.force,
         },
     };
-    Ok(plan.carry_out(station)?.report)
+    plan.carry_out(station)
 }
 
 /// The formats asked for, without those of the configuration that need a key which the device keeps.

@@ -103,6 +103,10 @@ impl IdentityFiles for DeviceFiles<'_> {
         anchors.filter(|_| file == DeviceFile::Anchors).map(pem_of)
     }
 
+    fn follows_anchors(&self, file: DeviceFile) -> bool {
+        file == DeviceFile::Anchors || self.keystore_format(file).is_some()
+    }
+
     fn needs_key(&self, file: DeviceFile) -> bool {
         matches!(
             file,

@@ -28,6 +28,9 @@ pub(crate) trait IdentityFiles {
     /// The contents of a file that does not depend on the leaf, for an identity that trusts `anchors`.
     fn independent(&self, file: Self::File, anchors: Option<&[Certificate]>) -> Option<String>;
 
+    /// Whether a file holds what its holder trusts. When that changes the file is written anew, for the same leaf.
+    fn follows_anchors(&self, file: Self::File) -> bool;
+
     /// Whether a file holds the private key.
     fn needs_key(&self, file: Self::File) -> bool;
 

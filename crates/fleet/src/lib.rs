@@ -5,6 +5,7 @@
 
 pub mod brought_ca;
 pub mod ca;
+mod delivery;
 pub mod device;
 mod device_files;
 pub mod host;
@@ -15,9 +16,11 @@ mod make;
 mod output_file;
 pub mod report;
 pub mod request;
+mod root_out;
 pub mod secrets;
 pub mod server;
 mod server_files;
+mod server_settings;
 pub mod station;
 pub mod store;
 pub mod thingsboard;

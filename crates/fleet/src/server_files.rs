@@ -109,6 +109,14 @@ impl IdentityFiles for ServerFiles<'_> {
         }
     }
 
+    fn follows_anchors(&self, file: ServerFile) -> bool {
+        match file {
+            ServerFile::Anchors | ServerFile::ClientsCa | ServerFile::Format(ServerFormat::Pub) => true,
+            ServerFile::Chain => self.include_root,
+            _ => self.keystore_format(file).is_some(),
+        }
+    }
+
     fn needs_key(&self, file: ServerFile) -> bool {
         let is_pair = file == ServerFile::Chain && self.single_file && self.holds_key;
         is_pair || matches!(file, ServerFile::Key | ServerFile::Format(ServerFormat::P12 | ServerFormat::Jks))

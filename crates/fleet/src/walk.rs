@@ -3,10 +3,9 @@
 //! What will be signed is recorded before it is signed, and recorded as issued once it is in the store. What
 //! was recorded and never delivered is voided and issued anew under a new serial number.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
-use pki::file::{FileSet, Ownership, Written};
 use pki::identity::{Credential, Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
@@ -14,8 +13,6 @@ use pki::{Certificate, Code, Error, PrivateKey, Result, file};
 
 use crate::ca::CaName;
 use crate::identity_files::{Held, IdentityFiles};
-use crate::output_file::OutputFile;
-use crate::secrets::NewSecret;
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -92,57 +89,10 @@ impl<F: IdentityFiles> Walk<'_, F> {
         }
     }
 
-    /// Fails where a new identity could not be put into the store or into `out`. Nothing is written.
-    pub(crate) fn check_targets(
-        &self,
-        store: &Path,
-        replaces: Option<&Entry>,
-        out: Option<&Destination>,
-    ) -> Result<()> {
-        let dir = identity_dir(store, self.kind, self.name);
-        self.check_target(self.set_for(&dir, replaces))?;
-        out.map_or(Ok(()), |out| self.check_target(self.set_for(&out.dir, replaces).owned_by(out.ownership.clone())))
-    }
-
-    /// Most contents are not known yet. Whatever they will be, they differ from what is there.
-    fn check_target(&self, mut set: FileSet) -> Result<()> {
-        for file in self.files.list() {
-            let contents = self.files.independent(file, self.anchors.as_deref()).unwrap_or_default();
-            set.add(self.files.name(file), contents.into_bytes(), self.files.mode(file))?;
-        }
-        set.check().map(drop)
-    }
-
-    /// Records, issues and stores a new generation. `password` is one that its keystores are closed with for the first
-    /// time; once they are in the store it stays there too, whatever fails afterwards.
-    pub(crate) fn issue(
-        &self,
-        store: &mut Store,
-        issuer: &dyn Issuer,
-        order: Order,
-        replaces: Option<&Entry>,
-        password: Option<NewSecret>,
-    ) -> Result<(Identity, Vec<Written>)> {
-        let generation = store.ledger.intend(&self.intention(&order)?)?;
-        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %order.contents.serial, "recorded");
-        let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
-        let dir = store.dir().to_owned();
-        match NewSecret::kept_for(password, &dir, || self.deliver_new(&dir, issuer, order, replaces)) {
-            Ok((identity, written)) => {
-                store.ledger.issued(&key, &issued(Held::of(&identity)?.leaf))?;
-                tracing::info!(kind = %self.kind, name = self.name, %generation, "issued and stored");
-                Ok((identity, written))
-            }
-            Err(error) => {
-                store.ledger.void(&key, &error.to_string())?;
-                Err(error)
-            }
-        }
-    }
-
-    fn intention(&self, order: &Order) -> Result<NewIdentity> {
+    /// Records what is about to be signed.
+    pub(crate) fn record(&self, store: &mut Store, order: &Order) -> Result<Key> {
         let contents = &order.contents;
-        Ok(NewIdentity {
+        let generation = store.ledger.intend(&NewIdentity {
             kind: self.kind,
             name: self.name.to_owned(),
             serial: ledger::Serial::new(contents.serial.octets())?,
@@ -152,59 +102,39 @@ impl<F: IdentityFiles> Walk<'_, F> {
             issuer: self.issuer_name.to_owned(),
             not_before: contents.validity.not_before(),
             not_after: contents.validity.not_after(),
-        })
+        })?;
+        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %contents.serial, "recorded");
+        Ok(Key { kind: self.kind, name: self.name.to_owned(), generation })
     }
 
-    fn deliver_new(
+    /// Records what became of it.
+    pub(crate) fn conclude<T>(
         &self,
-        store: &Path,
-        issuer: &dyn Issuer,
-        order: Order,
-        replaces: Option<&Entry>,
-    ) -> Result<(Identity, Vec<Written>)> {
-        let issued = issuer.issue(order)?;
-        tracing::debug!(name = self.name, "signed");
-        let identity = self.identity(issued.key, issued.chain)?;
-        let mut set = self.set_for(&identity_dir(store, self.kind, self.name), replaces);
-        for file in self.write_all(&identity)? {
-            set.add(file.name, file.contents, file.mode)?;
-        }
-        let written = set.commit()?;
-        Ok((identity, written))
-    }
-
-    fn write_all(&self, identity: &Identity) -> Result<Vec<OutputFile>> {
-        let held = Held::of(identity)?;
-        self.files.list().into_iter().map(|file| self.files.write(file, &held)).collect()
-    }
-
-    /// Adds the files that are missing to an identity that is in the store.
-    pub(crate) fn complete(&self, store: &Path, identity: &Identity) -> Result<Vec<Written>> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let held = Held::of(identity)?;
-        let mut set = FileSet::new(&dir);
-        for file in self.files.list() {
-            // Keystores are salted: written again they would differ from what is there and still be the same.
-            if !dir.join(self.files.name(file)).exists() {
-                let file = self.files.write(file, &held)?;
-                set.add(file.name, file.contents, file.mode)?;
+        store: &mut Store,
+        key: &Key,
+        delivered: Result<(Identity, T)>,
+    ) -> Result<(Identity, T)> {
+        match delivered {
+            Ok((identity, more)) => {
+                store.ledger.issued(key, &issued(Held::of(&identity)?.leaf))?;
+                tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, "issued and stored");
+                Ok((identity, more))
+            }
+            Err(error) => {
+                // What stopped the delivery may stop this as well. Then the next walk voids it.
+                if let Err(second) = store.ledger.void(key, &error.to_string()) {
+                    tracing::warn!(name = self.name, error = %second, "not voided yet");
+                }
+                Err(error)
             }
         }
-        set.commit()
     }
 
-    /// Copies the files from the store.
-    pub(crate) fn copy(&self, store: &Path, out: &Destination, replaces: Option<&Entry>) -> Result<Vec<Written>> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let mut set = self.set_for(&out.dir, replaces).owned_by(out.ownership.clone());
-        for file in self.files.list() {
-            let name = self.files.name(file);
-            let contents = file::read_secret(dir.join(&name), FILE_LIMIT)?;
-            set.add(name, contents, self.files.mode(file))?;
-        }
-        tracing::info!(name = self.name, dir = %out.dir.display(), "copying");
-        sweep_beside(&out.dir);
-        set.commit()
+    /// Has it signed.
+    pub(crate) fn sign(&self, issuer: &dyn Issuer, order: Order) -> Result<Identity> {
+        let issued = issuer.issue(order)?;
+        tracing::debug!(name = self.name, "signed");
+        self.identity(issued.key, issued.chain)
     }
 
     /// The identity as it is in the store.
@@ -267,45 +197,17 @@ impl<F: IdentityFiles> Walk<'_, F> {
         Ok(Identity { name: self.name.to_owned(), anchors, credential })
     }
 
-    /// A set of files that replaces what is there only if it was asked to, and keeps it under its own serial number:
-    /// copies may be of an earlier generation than what the store replaces.
-    fn set_for(&self, dir: &Path, replaces: Option<&Entry>) -> FileSet {
-        let set = FileSet::new(dir);
-        if replaces.is_none() && !self.force {
-            return set;
-        }
-        // What cannot be read says nothing of its origin.
-        let there = self.leaf_in(dir).ok().flatten().and_then(|leaf| ledger::Serial::new(leaf.serial()).ok());
-        let serial = there.or_else(|| replaces.map(|entry| entry.serial.clone()));
-        set.replacing(serial.map_or_else(|| "old".to_owned(), |serial| serial.to_string()))
-    }
-
     fn is_delivered(&self, store: &Path, entry: &Entry) -> Result<bool> {
         let dir = identity_dir(store, self.kind, self.name);
         Ok(self.leaf_in(&dir)?.is_some_and(|leaf| is_of(&leaf, entry)))
     }
 
     /// The leaf of the identity in the store or of a copy of it.
-    fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
+    pub(crate) fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
         let path = dir.join(self.files.name(self.files.chain_file()));
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
         Ok(bundle.certificates.into_iter().next())
-    }
-}
-
-/// A directory outside the store that gets copies.
-#[derive(Debug, Clone)]
-pub(crate) struct Destination {
-    pub(crate) dir: PathBuf,
-    pub(crate) ownership: Ownership,
-}
-
-/// Removes what a killed process has left beside a directory that it had just made. Nothing hangs on it: what was left
-/// is empty, and whoever may not look into the directory above has left nothing there.
-fn sweep_beside(dir: &Path) {
-    if let Some(Err(error)) = dir.parent().filter(|_| dir.exists()).map(file::recover) {
-        tracing::debug!(%error, "not swept");
     }
 }
 

@@ -1,9 +1,9 @@
 //! The file: made, opened, brought up to date.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::ops::Deref;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,10 +45,7 @@ impl Ledger {
     /// [`Code::FileUnwritable`] or [`Code::FileUnreadable`] when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        create(path).map_err(|error| {
-            let code = if error.kind() == ErrorKind::StorageFull { Code::DiskFull } else { Code::FileUnwritable };
-            code.error("the ledger cannot be made").at(path).because(error)
-        })?;
+        create(path)?;
         let view = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let layout = view.sqlite(Layout::of)?;
         let version = known_version(path, &layout)?;
@@ -148,25 +145,19 @@ impl Deref for Ledger {
     }
 }
 
-/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode to the files beside it.
-fn create(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            // The umask may have taken the owner's bits.
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            file.sync_all()?;
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            OpenOptions::new().read(true).open(directory.unwrap_or(Path::new(".")))?.sync_all()
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // An empty file may be one whose making was cut short between the two calls above.
-            if fs::metadata(path)?.len() == 0 {
-                fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            }
-            Ok(())
-        }
-        Err(error) => Err(error),
+/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to the files beside it.
+fn create(path: &Path) -> Result<()> {
+    if pki::file::create_empty(path)? {
+        return Ok(());
     }
+    // An empty file may be one whose making was cut short before it had its mode.
+    let private = |file: fs::Metadata| match file.len() {
+        0 => fs::set_permissions(path, Permissions::from_mode(0o600)),
+        _ => Ok(()),
+    };
+    fs::metadata(path)
+        .and_then(private)
+        .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<View> {

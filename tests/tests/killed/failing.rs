@@ -7,9 +7,6 @@ use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::{STAGED, look, names};
 
-/// What a server gets behind all other files.
-const SETTINGS: &str = "thingsboard.env";
-
 /// What a failure leaves as it was: all but the ledger, which keeps what was tried, and the lock's file.
 fn state(sandbox: &Sandbox) -> Snapshot {
     let is_record = |name: &str| name.starts_with("pki/ledger.db") || name == "pki/.lock";
@@ -57,10 +54,7 @@ fn walk(start: &Sandbox, args: &[&str], places: &[&str], password: &str) {
                         for place in places.iter().filter(|place| sandbox.join(place).exists()) {
                             let mut found = names(&sandbox.join(place));
                             found.retain(|name| !name.contains(STAGED));
-                            found.insert(SETTINGS.to_owned());
-                            let mut whole = names(&undisturbed.join(place));
-                            whole.insert(SETTINGS.to_owned());
-                            assert_eq!(found, whole, "{place} {step}");
+                            assert_eq!(found, names(&undisturbed.join(place)), "{place} {step}");
                             assert_whole(&sandbox.join(place), secret(&sandbox, password).as_deref(), step);
                         }
                     }

@@ -27,8 +27,7 @@ fn assert_both_were_seen(seen: &Seen, places: &[&str]) {
 fn a_new_device() {
     let start = Sandbox::in_memory().make_store();
     let places = &["pki/devices/pump-1"];
-    let walk =
-        Walk { start: &start, args: CLIENT, places, again: &[CLIENT], result: DEVICE, follow: None, password: None };
+    let walk = Walk { start: &start, args: CLIENT, places, again: &[CLIENT], result: DEVICE, password: None };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -40,7 +39,7 @@ fn a_device_that_replaces_an_earlier_one() {
     let places = &["pki/devices/pump-1"];
     // Neither who wants the device as it is now nor who wants a new one is held up.
     let again = &[CLIENT, &force];
-    let seen = Walk { start: &start, args: &force, places, again, result: DEVICE, follow: None, password: None }.run();
+    let seen = Walk { start: &start, args: &force, places, again, result: DEVICE, password: None }.run();
     assert_both_were_seen(&seen, places);
     assert!(seen.count(0, State::Journal) > 0, "{seen}");
 }
@@ -54,7 +53,6 @@ fn a_new_server() {
         places: SERVER_PLACES,
         again: &[SERVER],
         result: SERVER_RESULT,
-        follow: Some("thingsboard.env"),
         password: SERVER_PASSWORD,
     };
     assert_both_were_seen(&walk.run(), SERVER_PLACES);
@@ -79,7 +77,6 @@ fn a_server_that_replaces_one_in_use() {
         places: SERVER_PLACES,
         again: &[&force],
         result: SERVER_RESULT,
-        follow: Some("thingsboard.env"),
         password: SERVER_PASSWORD,
     };
     let seen = walk.run();
@@ -96,8 +93,7 @@ fn a_device_with_every_format_and_copies() {
     let args = [CLIENT, &["--out", "out", "--format", "p12,jks,nopass,pub,cer"]].concat();
     let places = &["pki/devices/pump-1", "out"];
     let again = &[args.as_slice()];
-    let walk =
-        Walk { start: &start, args: &args, places, again, result: DEVICE, follow: None, password: DEVICE_PASSWORD };
+    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -109,15 +105,8 @@ fn a_device_with_every_format_that_replaces_an_earlier_one() {
     start.ok(&args);
     let force = [args.as_slice(), &["--force"]].concat();
     let places = &["pki/devices/pump-1", "out"];
-    let walk = Walk {
-        start: &start,
-        args: &force,
-        places,
-        again: &[&force],
-        result: DEVICE,
-        follow: None,
-        password: DEVICE_PASSWORD,
-    };
+    let walk =
+        Walk { start: &start, args: &force, places, again: &[&force], result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -129,7 +118,6 @@ fn formats_that_are_added_to_a_device() {
     let args = [CLIENT, &["--format", "p12,jks,nopass"]].concat();
     let places = &["pki/devices/pump-1"];
     let again = &[args.as_slice()];
-    let walk =
-        Walk { start: &start, args: &args, places, again, result: DEVICE, follow: None, password: DEVICE_PASSWORD };
+    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }

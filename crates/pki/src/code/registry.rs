@@ -138,7 +138,7 @@ codes! {
     54 CsrUnreadable User "This is not a certificate signing request that tbpki can read"
         "Requests are read from PEM or DER as PKCS#10 (RFC 2986). The message says what was found instead, or at which field the parser gave up."
     55 CsrRefused User "The certificate signing request cannot be accepted"
-        "Its signature does not verify, its hash does not match its curve, or its key is too weak. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
+        "Its signature does not verify or uses a broken hash, or it names another device. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
     56 Shortened User "A lifetime was shortened to fit its issuer"
         "The default lifetime would have outlived the issuing CA. The certificate ends with it. Renew the CA in time."
     57 PathLength User "The chain is longer than one of its CAs allows"
@@ -174,13 +174,13 @@ codes! {
     71 KeystorePassword User "The password does not open the keystore"
         "The integrity check of the keystore fails with this password: it is another one, or the file was changed."
     72 PasswordTooShort User "The password is too short for a keystore"
-        "keytool does not open stores with passwords of fewer than six characters, so tbpki does not write them."
+        "keytool does not open keystores with passwords of fewer than six characters, so tbpki does not write them."
     73 PasswordAlphabet User "The password holds characters that not every reader agrees on"
         "Java cannot open PKCS#12 files with passwords outside printable ASCII, and shells, Java and OpenSSL encode others in different ways. Use printable ASCII, or leave the password out: tbpki makes one of 24 characters."
     74 JksWeak User "JKS protects its keys badly"
         "The format hides private keys by XOR with a SHA-1 stream and guards its integrity with a plain SHA-1: whoever has the file can try passwords very fast. Write it only for software that reads nothing else, guard the file by its mode, and prefer PKCS#12."
     75 KeyPasswordDiffers User "PKCS#12 knows one password only"
-        "The store password and the key password differ. PKCS#12 readers in Java try the store password on the key, so the key password is used for both, as the old scripts did; JKS keeps the two apart."
+        "The password of the keystore and that of its key differ. PKCS#12 readers in Java try the keystore's on the key, so the key password is used for both, as the old scripts did; JKS keeps the two apart."
     76 EntryMissing User "The keystore does not hold the entry"
         "There is no entry of that alias, or no private key at all. Java folds aliases to lower case. `tbpki inspect FILE` lists what is in it."
     77 AliasTaken User "Two entries of the keystore have one alias"
@@ -192,9 +192,9 @@ codes! {
     81 FileUnwritable User "A file cannot be written"
         "The directory is missing or its permissions do not allow it. Nothing was changed. The message holds the system's own words."
     82 TargetExists User "A file is already there"
-        "Nothing is overwritten unasked. With `--force` the file is replaced and the old one kept beside it, named with its old serial number."
+        "Nothing is overwritten unasked. Move the file away and run the same command once more. With `--force`, verbs that have it replace the file and keep the old one beside it, named with its old serial number. Files with settings that tbpki wrote are replaced without being asked as long as nobody has edited them."
     83 DiskFull User "The disk is full"
-        "What was being written is removed again, and what was there before stays. Make room and run the same command once more."
+        "Before anything is recorded or written, the room for it is tried out, in the store and in the directory of the copies. What was there before stays. Make room and run the same command once more."
     84 NotADirectory User "The target is not a directory"
         "The path exists and is something else, such as a file. Name a directory, or a path where one can be made."
     85 LoosePermissions User "Others may read a private file"
@@ -222,7 +222,7 @@ codes! {
     97 CaUnavailable User "The CA's key is not at hand"
         "The certificate of the CA is there, its private key is not: the key is kept elsewhere (`init --root-out`), or the store is incomplete."
     98 IdentityChanged User "The certificate in the store is not the one that the ledger knows"
-        "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`."
+        "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`. A file that was changed by itself can also be removed: then it is written again from key and chain."
 
     // The network.
     100 Unreachable User "The host cannot be reached"
@@ -241,6 +241,10 @@ codes! {
         "Revocation lists are read from PEM or DER (RFC 5280, section 5). The message says at what the parser gave up."
     112 RevocationUnknown User "Nobody says whether a certificate is revoked"
         "Revocation lists were given, but none of them is signed by the certificate's issuer, covers the certificate, and is of this time. Verifiers that were told to check revocation refuse the certificate then. Get the issuer's current list."
+
+    // CAs.
+    113 SharedCa User "Servers and devices are below the same CA"
+        "Clients trust the servers' root, and with it every server's certificate that is issued below it. Where the devices' CA is below the same root, whoever may issue devices, or steals a station that does, can pose as the broker: the purposes that a CA is limited to do not help, since Mbed TLS, for one, checks them on the leaf alone. Bring your CA for one of the two, and let `tbpki init` make the other."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
