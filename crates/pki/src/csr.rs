@@ -75,7 +75,7 @@ fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> R
     // Any strong hash will do: openssl signs with SHA-256 whatever the curve. The certificate's own comes from its issuer.
     if algorithm.is_weak() {
         return Err(Code::CsrRefused
-            .error(format!("the request is signed with {algorithm}"))
+            .error(format!("the request is signed with {algorithm}, whose hash is broken"))
             .fix("make the request anew with SHA-256 or a stronger hash"));
     }
     let info = request.certification_request_info.raw;

@@ -30,6 +30,7 @@ const READERS: &[Reader] = &[
     java::JVM,
     java::BOUNCY_CASTLE,
     python::CRYPTOGRAPHY,
+    python::CRYPTOGRAPHY_VERIFIER,
     python::PYJKS,
     webpki::WEBPKI,
 ];
@@ -105,6 +106,6 @@ fn everything_is_read(algorithm: &'static str) {
 }
 
 fn is_known(exceptions: &Exceptions, reader: &Reader, output: &Output, algorithm: &str) -> bool {
-    let allows = |algorithm: &str| exceptions.allows(&format!("{} {} {algorithm}", reader.name, output.name));
-    allows(algorithm) || allows("*")
+    let allows = |file: &str, algorithm: &str| exceptions.allows(&format!("{} {file} {algorithm}", reader.name));
+    allows(&output.name, algorithm) || allows(&output.name, "*") || allows("*", algorithm)
 }

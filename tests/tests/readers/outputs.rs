@@ -103,6 +103,12 @@ impl Station {
             let request = station.request(owner, maker);
             station.device(owner, &["--format", "pub,cer", "--csr", &request]);
         }
+        let request = station.request("server-of-openssl-csr.example", Maker::Openssl);
+        station.server(
+            "server-of-openssl-csr",
+            &["--format", "pub,cer", "--credentials", "pem", "--csr", &request],
+            &[".pem:chain"],
+        );
         // Last, since devices that are made after it trust it as well.
         station.server(
             "self-signed-server",
@@ -159,28 +165,24 @@ impl Station {
                 _ => panic!("{file} says not what it holds"),
             })
             .collect();
-        let (self_signed, chain) = if flags.contains(&"--self-signed") { (true, 1) } else { (false, 2) };
-        let secret = format!("server-{host}");
-        if flags.contains(&"pub,cer,p12,jks") {
-            let trusted = &["devices-root", "devices-issuing"];
+        if flags.iter().any(|flag| flag.starts_with("pub,cer")) {
             contents.extend([(".pub.pem", Content::Anchors), (".cer", Content::Der)]);
-            contents.push((".p12", self.keystore("PKCS12", &secret, "serveralias", chain, trusted)));
-            contents.push((".jks", self.keystore("JKS", &secret, "serveralias", chain, trusted)));
+        }
+        if flags.iter().any(|flag| flag.ends_with("p12,jks")) {
+            let chain = if flags.contains(&"--self-signed") { 1 } else { 2 };
+            let secret = format!("server-{host}");
+            for (ending, kind) in [(".p12", "PKCS12"), (".jks", "JKS")] {
+                let trusted = &["devices-root", "devices-issuing"];
+                contents.push((ending, self.keystore(kind, &secret, "serveralias", chain, trusted)));
+            }
         }
         let files = contents.into_iter().map(|(ending, content)| (format!("mqttserver{ending}"), content));
         let files = files.chain([("cafile.pem".to_owned(), Content::Anchors)]).collect();
         self.take(name, &directory, files, &owner, &["clients-ca.pem", "thingsboard.env"]);
-        if !self_signed {
-            // What brokers trust is held against a device.
-            let path = directory.join("clients-ca.pem");
-            let owner = Owner { purpose: Purpose::Device, ..self.owner_of_device("device") };
-            self.outputs.push(Output {
-                name: format!("{name}/clients-ca.pem"),
-                path,
-                content: Content::Anchors,
-                owner,
-            });
-        }
+        // What brokers trust is held against a device.
+        let path = directory.join("clients-ca.pem");
+        let owner = self.owner_of_device("device");
+        self.outputs.push(Output { name: format!("{name}/clients-ca.pem"), path, content: Content::Anchors, owner });
     }
 
     #[track_caller]

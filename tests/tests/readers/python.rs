@@ -9,6 +9,9 @@ use crate::reader::{Reader, Verdict, check, run};
 
 pub(crate) const CRYPTOGRAPHY: Reader =
     Reader { name: "cryptography", party: "Python cryptography", read: read_with_cryptography };
+/// Its verifier of chains, which is stricter than the rest of it.
+pub(crate) const CRYPTOGRAPHY_VERIFIER: Reader =
+    Reader { name: "cryptography-verifier", party: "Python cryptography", read: verify_with_cryptography };
 pub(crate) const PYJKS: Reader = Reader { name: "pyjks", party: "pyjks", read: read_with_pyjks };
 
 const SCRIPT: &str = "read_with_cryptography.py";
@@ -16,13 +19,20 @@ const SCRIPT: &str = "read_with_cryptography.py";
 fn read_with_cryptography(output: &Output) -> Option<Verdict> {
     let (path, owner) = (output.path.as_path(), &output.owner);
     Some(match &output.content {
-        Content::Chain => verify(owner, &owner.anchors, path),
-        Content::Anchors => verify(owner, path, &owner.chain),
         Content::Key | Content::KeyAndChain => key(path, owner, None),
         Content::EncryptedKey(passphrase) => key(path, owner, Some(passphrase)),
         Content::Keystore(keystore) if keystore.kind == "PKCS12" => pkcs12(path, keystore, owner),
-        Content::Keystore(_) | Content::Der => return None,
+        Content::Keystore(_) | Content::Der | Content::Chain | Content::Anchors => return None,
     })
+}
+
+fn verify_with_cryptography(output: &Output) -> Option<Verdict> {
+    let (path, owner) = (output.path.as_path(), &output.owner);
+    match &output.content {
+        Content::Chain | Content::KeyAndChain => Some(verify(owner, &owner.anchors, path)),
+        Content::Anchors => Some(verify(owner, path, &owner.chain)),
+        _ => None,
+    }
 }
 
 fn verify(owner: &Owner, anchors: &Path, chain: &Path) -> Verdict {
