@@ -209,7 +209,10 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
 /// The files in the store, and the copies of them once those are in their places as well.
 fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileReport>> {
-    written.extend(copies.commit()?);
+    let copied = copies.commit().map_err(|error| {
+        error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
+    })?;
+    written.extend(copied);
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
