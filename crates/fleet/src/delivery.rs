@@ -71,8 +71,12 @@ impl Delivery {
         self.sets().map(FileSet::rehearse).collect()
     }
 
+    /// Writes everything beside its place.
     pub(crate) fn stage(&self) -> Result<StagedDelivery<'_>> {
         let store = self.store.stage()?;
+        if let Some(out) = &self.out {
+            sweep_beside(out.dir());
+        }
         Ok(StagedDelivery { store, copies: Copies(self.out.as_ref().map(FileSet::stage).transpose()?) })
     }
 
@@ -231,7 +235,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         }
     }
 
-    fn dir_in(&self, store: &Path) -> PathBuf {
+    pub(crate) fn dir_in(&self, store: &Path) -> PathBuf {
         identity_dir(store, self.walk.kind, self.walk.name)
     }
 
@@ -245,6 +249,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let trusted = self.keystore.trusted.iter().map(|(_, certificate)| certificate.der().len());
         let names = self.sans.iter().map(|san| san.to_string().len());
         own + trusted.chain(names).sum::<usize>() * 3 / 2
+    }
+}
+
+/// Removes what a killed process has left beside a directory that it had just made. Nothing hangs on it: what was left
+/// is empty, and whoever may not look into the directory above has left nothing there.
+fn sweep_beside(dir: &Path) {
+    if let Some(Err(error)) = dir.parent().filter(|_| dir.exists()).map(file::recover) {
+        tracing::debug!(%error, "not swept");
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) trait IdentityFiles {
     /// Whether a file holds the private key.
     fn needs_key(&self, file: Self::File) -> bool;
 
+    /// Every file that holds the private key of an identity whose key is ours.
+    fn of_our_key(&self) -> Vec<Self::File>;
+
     /// The file from which the key is read again, where it is ours.
     fn key_file(&self) -> Option<Self::File>;
 

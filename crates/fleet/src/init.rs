@@ -99,6 +99,7 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     for (hierarchy, brought) in std::mem::take(&mut request.brought) {
         cas.extend(make_hierarchy(&request.config, hierarchy, brought, now, &mut findings)?);
     }
+    findings.extend(shared_ca(&cas));
     let set = file_set(&request, &store, &cas)?;
     let mut report = InitReport {
         config: request.config_path.clone(),
@@ -136,7 +137,7 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
 }
 
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
-pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
+pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     file::create_dir(dir)?;
     let mut set = FileSet::new(dir);
     let mut moved = Vec::new();
@@ -155,16 +156,11 @@ pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-/// Whether an interrupted `init --root-out` left keys of roots in the store.
-pub fn holds_root_keys(store: &Path) -> bool {
-    CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(store).exists())
-}
-
 pub(crate) fn key_file_name(name: CaName) -> String {
     format!("{}.key.pem", name.name())
 }
 
-fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
+pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
     match root_out.filter(|_| name.is_root()) {
         Some(dir) => dir.join(key_file_name(name)),
         None => name.key_path(store),
@@ -233,6 +229,21 @@ fn make_hierarchy(
         MadeCa { name: root_name, certificates: vec![certificate], key: Some(key) },
         MadeCa { name: issuing_name, certificates: issued.chain, key: issued.key },
     ])
+}
+
+/// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
+/// certificates.
+fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
+    let of = |hierarchy: Hierarchy| {
+        cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
+    };
+    let shared =
+        of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
+    let finding = Code::SharedCa
+        .warning(format!("servers and devices are both below {}", shared.label()))
+        .because("whoever may issue devices can pose as the broker")
+        .fix("bring your CA for the devices and let init make the servers', or the other way round");
+    Some(finding)
 }
 
 /// An issuing CA that was brought, with its root, whose key stays where it is.

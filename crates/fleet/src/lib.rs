@@ -24,4 +24,5 @@ mod server_settings;
 pub mod station;
 pub mod store;
 pub mod thingsboard;
+pub mod unfinished;
 mod walk;

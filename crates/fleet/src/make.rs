@@ -1,5 +1,7 @@
 //! From a plan to an identity in its places: what servers and devices have in common.
 
+use std::path::Path;
+
 use ledger::Entry;
 use pki::config::{Days, Keystore, Setting};
 use pki::file::{Outcome, Written};
@@ -60,13 +62,14 @@ struct Made {
 impl<F: IdentityFiles> Plan<'_, F> {
     /// Makes the identity, or says what would be made.
     pub(crate) fn carry_out(mut self, station: &mut Station<'_>) -> Result<IdentityReport> {
-        self.walk.files.check_key(!matches!(self.key, KeySource::Public(_)))?;
         if self.dry_run {
             return self.dry_run(station);
         }
         let mut store = station.open_store(self.verb)?;
         self.walk.settle(&mut store)?;
-        let made = match self.walk.standing(store.dir(), &store.ledger)? {
+        let standing = self.walk.standing(store.dir(), &store.ledger)?;
+        self.check_key(store.dir())?;
+        let made = match standing {
             Standing::Present(entry) => self.bring_up_to_date(station, &store, &entry)?,
             Standing::Wanted { replaces } => self.issue(station, &mut store, replaces.as_deref())?,
         };
@@ -116,14 +119,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let dir = store.dir().to_owned();
         let mut delivery = None;
         let slot = &mut delivery;
-        let (identity, (written, copies)) = NewSecret::kept_for(new, &dir, || {
-            let key = self.walk.record(store, &order)?;
-            let delivered = self.walk.sign(issuer.as_ref(), order).and_then(|identity| {
-                let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
-                Ok((identity, delivery.stage()?.into_store()?))
-            });
-            self.walk.conclude(store, &key, delivered)
-        })?;
+        let key = self.walk.record(store, &order)?;
+        // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
+        let delivered = NewSecret::kept_for(new, &dir, || {
+            let identity = self.walk.sign(issuer.as_ref(), order)?;
+            let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
+            Ok((identity, delivery.stage()?.into_store()?))
+        });
+        let (identity, (written, copies)) = self.walk.conclude(store, &key, delivered)?;
         Ok(Made { done: Done::Issued, identity, files: reports(written, copies)?, note })
     }
 
@@ -132,6 +135,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let dir = station.store_dir().to_owned();
         let view = store::view(&dir)?;
         let standing = self.walk.standing(&dir, &view)?;
+        self.check_key(&dir)?;
         let mut findings = Vec::new();
         let (done, entry) = match &standing {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
@@ -154,6 +158,26 @@ impl<F: IdentityFiles> Plan<'_, F> {
             files,
             findings,
         })
+    }
+
+    /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
+    /// one with a key of ours: nothing would renew it, and it would not fit what stands beside it.
+    fn check_key(&self, store: &Path) -> Result<()> {
+        if !matches!(self.key, KeySource::Public(_)) {
+            return Ok(());
+        }
+        let files = &self.walk.files;
+        files.check_key(false)?;
+        let dir = self.dir_in(store);
+        let left: Vec<String> =
+            files.present_in(&dir, files.of_our_key()).into_iter().map(|file| files.name(file)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Code::TargetExists
+            .error(format!("{} of the earlier generation would not fit the key of the request", left.join(", ")))
+            .at(dir)
+            .fix("move them away first"))
     }
 
     fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {

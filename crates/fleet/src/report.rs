@@ -113,6 +113,11 @@ impl CertificateReport {
 }
 
 impl FileReport {
+    /// A file that was there.
+    pub(crate) fn unchanged(path: PathBuf) -> Self {
+        Self { path, done: FileDone::Unchanged, kept: None }
+    }
+
     /// A file that would be written.
     pub(crate) fn planned(path: PathBuf) -> Self {
         Self { path, done: FileDone::Planned, kept: None }

@@ -122,6 +122,11 @@ impl IdentityFiles for ServerFiles<'_> {
         is_pair || matches!(file, ServerFile::Key | ServerFile::Format(ServerFormat::P12 | ServerFormat::Jks))
     }
 
+    fn of_our_key(&self) -> Vec<ServerFile> {
+        let formats = [ServerFormat::P12, ServerFormat::Jks].map(ServerFile::Format);
+        std::iter::once(ServerFile::Key).chain(formats).collect()
+    }
+
     fn key_file(&self) -> Option<ServerFile> {
         let file = if self.single_file { ServerFile::Chain } else { ServerFile::Key };
         self.holds_key.then_some(file)
@@ -149,12 +154,13 @@ impl IdentityFiles for ServerFiles<'_> {
 }
 
 impl ServerFiles<'_> {
-    /// Adds the formats that `dir` holds from earlier.
+    /// Adds the formats that `dir` holds from earlier and that can be written.
     pub(crate) fn with_those_in(mut self, dir: &Path) -> Self {
         let known = ServerFormat::ALL.iter().map(|format| ServerFile::Format(*format));
         for file in self.present_in(dir, known) {
             if let ServerFile::Format(format) = file
                 && !self.formats.contains(&format)
+                && (self.holds_key || !self.needs_key(file))
             {
                 self.formats.push(format);
             }

@@ -9,8 +9,9 @@ use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
 use pki::identity::{Credential, Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, PrivateKey, Result, file};
+use pki::{Certificate, Code, Error, PrivateKey, Result, file};
 
+use crate::ca::CaName;
 use crate::identity_files::{Held, IdentityFiles};
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
@@ -75,6 +76,8 @@ impl<F: IdentityFiles> Walk<'_, F> {
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
+        // Files on their way are in place before anybody looks at them.
+        file::recover(identity_dir(store.dir(), self.kind, self.name))?;
         let Some(entry) = store.ledger.current(self.kind, self.name)?.filter(|entry| entry.state == State::Intended)
         else {
             return Ok(());
@@ -140,12 +143,14 @@ impl<F: IdentityFiles> Walk<'_, F> {
     pub(crate) fn load(&self, store: &Path, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
-        let bytes = file::read_secret(&chain_path, FILE_LIMIT)?;
-        let chain = PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates;
+        let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {
+            Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
+            None => self.chain_from_elsewhere(store, entry)?,
+        };
         let key = match self.files.key_file() {
             Some(file) => {
                 let path = dir.join(self.files.name(file));
-                let bytes = file::read_secret(&path, FILE_LIMIT)?;
+                let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| lost(&path))?;
                 Some(PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(path))?)
             }
             None => None,
@@ -162,6 +167,23 @@ impl<F: IdentityFiles> Walk<'_, F> {
             key.check_belongs_to(held.leaf.spki_der()).map_err(|error| error.at(dir))?;
         }
         Ok(identity)
+    }
+
+    /// The chain of an identity that has lost the file with it: the leaf, as other files still hold it, and its CA.
+    fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
+        let dir = identity_dir(store, self.kind, self.name);
+        let mut leaf = None;
+        for file in self.files.list().into_iter().filter(|file| self.files.keystore_format(*file).is_none()) {
+            // A file that is damaged as well is no help, and shows up when it is wanted itself.
+            let Some(bytes) = file::read_optional(dir.join(self.files.name(file)), FILE_LIMIT)? else { continue };
+            let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
+            leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
+        }
+        let mut chain = vec![leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?];
+        if let Some(ca) = CaName::ALL.into_iter().find(|ca| ca.name() == self.issuer_name) {
+            chain.extend(ca.certificates(store)?);
+        }
+        Ok(chain)
     }
 
     fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
@@ -184,6 +206,14 @@ impl<F: IdentityFiles> Walk<'_, F> {
         let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
         Ok(bundle.certificates.into_iter().next())
     }
+}
+
+/// A file is gone and nothing else holds what was in it.
+fn lost(path: &Path) -> Error {
+    Code::FileUnreadable
+        .error("this file of the identity is gone")
+        .at(path)
+        .fix("restore it from a backup, or use --force to issue a new generation")
 }
 
 fn is_of(leaf: &Certificate, entry: &Entry) -> bool {

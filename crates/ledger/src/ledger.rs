@@ -60,7 +60,7 @@ impl Ledger {
     /// Opens the ledger at `path` for reading, beside a process that may be writing to it.
     ///
     /// # Errors
-    /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none.
+    /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none, or one that was never filled.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if let Err(error) = fs::metadata(path) {
@@ -69,6 +69,9 @@ impl Ledger {
         }
         let view = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let layout = view.sqlite(Layout::of)?;
+        if matches!(layout, Layout::Empty) {
+            return Err(Code::StoreMissing.error("there is nothing in the ledger").at(path));
+        }
         if known_version(path, &layout)? < schema::STEPS.len() {
             return Err(Code::LedgerVersion
                 .error("the ledger has the layout of an older version")

@@ -138,7 +138,7 @@ codes! {
     54 CsrUnreadable User "This is not a certificate signing request that tbpki can read"
         "Requests are read from PEM or DER as PKCS#10 (RFC 2986). The message says what was found instead, or at which field the parser gave up."
     55 CsrRefused User "The certificate signing request cannot be accepted"
-        "Its signature does not verify, its hash does not match its curve, or its key is too weak. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
+        "Its signature does not verify or uses a broken hash, or it names another device. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
     56 Shortened User "A lifetime was shortened to fit its issuer"
         "The default lifetime would have outlived the issuing CA. The certificate ends with it. Renew the CA in time."
     57 PathLength User "The chain is longer than one of its CAs allows"
@@ -241,6 +241,10 @@ codes! {
         "Revocation lists are read from PEM or DER (RFC 5280, section 5). The message says at what the parser gave up."
     112 RevocationUnknown User "Nobody says whether a certificate is revoked"
         "Revocation lists were given, but none of them is signed by the certificate's issuer, covers the certificate, and is of this time. Verifiers that were told to check revocation refuse the certificate then. Get the issuer's current list."
+
+    // CAs.
+    113 SharedCa User "Servers and devices are below the same CA"
+        "Clients trust the servers' root, and with it every server's certificate that is issued below it. Where the devices' CA is below the same root, whoever may issue devices, or steals a station that does, can pose as the broker: the purposes that a CA is limited to do not help, since Mbed TLS, for one, checks them on the leaf alone. Bring your CA for one of the two, and let `tbpki init` make the other."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

@@ -23,7 +23,7 @@ pub struct InspectArgs {
 /// The arguments of `tbpki verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The chain that is sent, leaf first (PEM or DER)
+    /// The chain that is sent, leaf first, or a leaf alone, whose issuing CA the store may have (PEM or DER)
     #[arg(value_name = "CHAIN")]
     pub chain: PathBuf,
     /// The certificates that the peer trusts [default: the store's, by purpose]
