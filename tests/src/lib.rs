@@ -6,4 +6,23 @@
 
 pub mod binary;
 pub mod clients;
+pub mod console;
 pub mod disk;
+pub mod exceptions;
+pub mod foreign;
+pub mod kill;
+pub mod leftovers;
+pub mod mosquitto;
+pub mod oracle;
+pub mod own_ca;
+pub mod pkilint;
+pub mod sandbox;
+pub mod snapshot;
+pub mod thingsboard;
+pub mod tool;
+
+pub use disk::Disk;
+pub use mosquitto::{Listener, Mosquitto};
+pub use sandbox::Sandbox;
+pub use snapshot::Snapshot;
+pub use tool::{Outcome, Tool};
