@@ -114,9 +114,10 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let issuer = self.open_issuer(station)?;
         let new = self.prepare_keystore(station, store)?;
         let (order, note) = self.order(station, issuer.as_ref())?;
+        let dir = store.dir().to_owned();
+        new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
         drop(expected.rehearse()?);
 
-        let dir = store.dir().to_owned();
         let mut delivery = None;
         let slot = &mut delivery;
         let key = self.walk.record(store, &order)?;
