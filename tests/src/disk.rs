@@ -71,7 +71,8 @@ impl Disk {
     /// Lets nobody write to it any more.
     #[track_caller]
     pub fn make_read_only(&self) {
-        self.run(Path::new("/"), "mount").args(["-o", "remount,ro"]).arg(&self.mounted_at).run().ok();
+        // The mount, not the file system: that one has options that mean nothing to an ordinary user's namespace.
+        self.run(Path::new("/"), "mount").args(["-o", "remount,bind,ro"]).arg(&self.mounted_at).run().ok();
     }
 
     /// Fills it up to so many pages.

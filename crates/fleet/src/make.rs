@@ -114,9 +114,10 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let issuer = self.open_issuer(station)?;
         let new = self.prepare_keystore(station, store)?;
         let (order, note) = self.order(station, issuer.as_ref())?;
+        let dir = store.dir().to_owned();
+        new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
         drop(expected.rehearse()?);
 
-        let dir = store.dir().to_owned();
         let mut delivery = None;
         let slot = &mut delivery;
         let key = self.walk.record(store, &order)?;
@@ -233,7 +234,10 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
 /// The files in the store, and the copies of them once those are in their places as well.
 fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileReport>> {
-    written.extend(copies.commit()?);
+    let copied = copies.commit().map_err(|error| {
+        error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
+    })?;
+    written.extend(copied);
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 

@@ -59,6 +59,10 @@ impl<'a> Staged<'a> {
         let base = Rc::new(base);
         recover::settle(&base)?;
         let plan = Plan::new(&base, set, outer.as_deref())?;
+        if !is_durable {
+            // Staging shows nothing about directories that files only move into.
+            plan.writable(&base)?;
+        }
         let staging = stage_plan(&base, &plan, is_durable)?;
         Ok(Self { set, base, outer, plan, staging })
     }
