@@ -5,6 +5,7 @@
 //! `cargo xtask setup` brings it.
 
 pub mod binary;
+pub mod certificates;
 pub mod clients;
 pub mod console;
 pub mod disk;
@@ -13,13 +14,16 @@ pub mod foreign;
 pub mod kill;
 pub mod leftovers;
 pub mod mosquitto;
+pub mod mqtt;
 pub mod oracle;
 pub mod own_ca;
 pub mod pkilint;
+pub mod platform;
 pub mod sandbox;
 pub mod snapshot;
 pub mod thingsboard;
 pub mod tool;
+pub mod wire;
 
 pub use disk::Disk;
 pub use mosquitto::{Listener, Mosquitto};
