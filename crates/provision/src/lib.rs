@@ -2,12 +2,20 @@
 
 pub mod anchor;
 mod fingerprint;
+mod http;
+pub mod platform;
 pub mod probe;
 mod roots;
+mod runtime;
 mod target;
+pub mod thingsboard;
 
 pub use anchor::Anchor;
 pub use fingerprint::Fingerprint;
+pub use http::Reach;
+pub use platform::Platform;
 pub use probe::Probe;
 pub use roots::Roots;
+pub use runtime::Runtime;
 pub use target::Target;
+pub use thingsboard::ThingsBoard;
