@@ -6,15 +6,48 @@ use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
 use pki::{Certificate, Code, Result, Subject};
+use provision::platform::Create;
 
 use crate::ca::CaName;
 use crate::device_files::DeviceFiles;
 use crate::make::{KeystoreWish, Plan, destination, issuer_of};
-use crate::report::IdentityReport;
+use crate::platform::Connection;
+use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
+use crate::report::{Done, IdentityReport};
 use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
 use crate::station::Station;
 use crate::store::{self, identity_dir};
 use crate::walk::Walk;
+
+/// Makes the identity of the device `name`, or completes it, and registers it in the platform. What goes wrong there
+/// stands in the report: the identity is made all the same, and the next run goes on from it.
+///
+/// # Errors
+/// As [`make_device`], and those of a platform that the configuration does not describe.
+pub fn make_and_register(
+    station: &mut Station<'_>,
+    name: &DeviceName,
+    request: &Request,
+    create: Create,
+    replace: bool,
+) -> Result<IdentityReport> {
+    let connection = Connection::of(station)?;
+    let mut report = make_device(station, name, request)?;
+    if report.done == Done::Planned {
+        report.registration = Some(DeviceRegistration::planned(name.as_str()));
+        return Ok(report);
+    }
+    let names = Names::These(vec![name.clone()]);
+    let wish = RegisterRequest { names, replace, create, dry_run: request.dry_run };
+    report.registration = Some(match register_over(&connection, station, &wish) {
+        Ok(mut registered) => {
+            report.findings.append(&mut registered.findings);
+            registered.devices.pop().ok_or_else(|| Code::Internal.error("a device was registered and not reported"))?
+        }
+        Err(error) => DeviceRegistration::failed(name.as_str().to_owned(), error),
+    });
+    Ok(report)
+}
 
 /// Makes the identity of the device `name`, or completes it.
 ///

@@ -107,6 +107,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             certificate: Some(CertificateReport::of(Held::of(&identity)?.leaf)),
             names: Held::of(&identity)?.leaf.sans().iter().map(ToString::to_string).collect(),
             files,
+            registration: None,
             findings,
         };
         Ok(Made { report, entry, keystore: self.walk.files.keystore().cloned() })
@@ -142,6 +143,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             certificate: None,
             names: self.sans.iter().map(ToString::to_string).collect(),
             files,
+            registration: None,
             findings,
         };
         Ok(Made { report, entry: None, keystore: None })

@@ -1,7 +1,9 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
 use fleet::init::InitReport;
+use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
+use fleet::token::TokenReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -19,6 +21,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
         ("client", of::<IdentityReport>()),
+        ("register", of::<RegisterReport>()),
+        ("unregister", of::<DeviceRegistration>()),
+        ("token", of::<TokenReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

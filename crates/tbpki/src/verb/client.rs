@@ -1,11 +1,12 @@
 //! `tbpki client`.
 
-use fleet::device::make_device;
+use fleet::device::{make_and_register, make_device};
 use fleet::request::Request;
 use pki::Result;
 use pki::device_name::DeviceName;
 use pki::file::Ownership;
 
+use super::platform::create;
 use crate::args::{ClientArgs, IdentityArgs, OwnerArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
@@ -14,12 +15,20 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let name: DeviceName = args.device.parse()?;
     let mut overrides = Overrides::default();
     overrides.identity(&args.identity, ["client.alg", "client.days", "client.formats", "client.san"]);
+    overrides.platform(&args.platform);
+    overrides.create(&args.create);
     let config = context.config(&overrides)?;
     let request = request(&args.identity, args.out.as_ref(), &args.owner);
-    let mut report = context.at_station(&config, |station| make_device(station, &name, &request))?;
+    let mut report = context.at_station(&config, |station| match args.register {
+        true => make_and_register(station, &name, &request, create(&args.create, &config), args.replace),
+        false => make_device(station, &name, &request),
+    })?;
     context.output.findings(std::mem::take(&mut report.findings));
+    let failed = report.registration.as_ref().and_then(|registration| registration.error.clone());
+    let exit = if failed.is_some() { Exit::Partly } else { Exit::Done };
+    context.output.findings(failed);
     context.output.result(&report)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What the flags ask for beyond the configuration, for servers and devices alike.
