@@ -12,10 +12,12 @@ use crate::ca::CaName;
 use crate::device_files::DeviceFiles;
 use crate::make::{KeystoreWish, Plan, destination, issuer_of};
 use crate::platform::Connection;
+use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
 use crate::report::{Done, IdentityReport};
 use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
-use crate::station::Station;
+use crate::signing_ca::SigningCa;
+use crate::station::{SELF, Station};
 use crate::store::{self, identity_dir};
 use crate::walk::Walk;
 
@@ -61,7 +63,15 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
     let anchors = station.client_anchors()?;
-    let (ca, issuer) = issuer_of(station, request, CaName::DevicesIssuing)?;
+    let signing = match &request.profile {
+        Some(profile) => {
+            profile_ca::pattern(station.store_dir(), profile)?.check_name(name.as_str())?;
+            SigningCa::Profile(profile.clone())
+        }
+        None => SigningCa::Own(CaName::DevicesIssuing),
+    };
+    let (ca, issuer) = issuer_of(station, request, signing)?;
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let parameters = Parameters::of(&Wanted {
@@ -104,7 +114,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
-            issuer_name: ca.map_or(crate::station::SELF, CaName::name),
+            issuer_name: &issuer_name,
             force: request.force,
         },
     };

@@ -11,12 +11,12 @@ use pki::keystore;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, Code, Finding, Result, San, Subject};
 
-use crate::ca::CaName;
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::report::{CertificateReport, Done, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::secrets::NewSecret;
+use crate::signing_ca::SigningCa;
 use crate::station::{Station, firmware_warning};
 use crate::store::{self, Store, identity_dir};
 use crate::walk::{Destination, Standing, Walk};
@@ -32,7 +32,7 @@ pub(crate) struct Plan<'a, F> {
     pub(crate) days: &'a Setting<Days>,
     pub(crate) key: KeySource,
     /// The CA that issues it; none for a self-signed leaf.
-    pub(crate) ca: Option<CaName>,
+    pub(crate) ca: Option<SigningCa>,
     pub(crate) keystore: KeystoreWish<'a>,
     pub(crate) out: Option<Destination>,
     pub(crate) dry_run: bool,
@@ -123,7 +123,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
             Standing::Wanted { replaces } => {
                 self.walk.check_targets(&dir, replaces.as_deref(), self.out.as_ref())?;
-                let issuer = self.ca.map(|name| name.check_usable(&dir, station.now)).transpose()?;
+                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, station.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
                 findings.extend(contents(self.profile, subject, sans, self.days, issuer, station.now)?.1);
                 (Done::Planned, None)
@@ -150,8 +150,8 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {
-        Ok(match self.ca {
-            Some(name) => Box::new(station.open_ca(name)?),
+        Ok(match &self.ca {
+            Some(ca) => Box::new(station.open_ca(ca)?),
             None => Box::new(SelfSigned),
         })
     }
@@ -214,12 +214,17 @@ impl<F: IdentityFiles> Plan<'_, F> {
 }
 
 /// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
-pub(crate) fn issuer_of(station: &Station<'_>, request: &Request, ca: CaName) -> Result<(Option<CaName>, String)> {
+pub(crate) fn issuer_of(
+    station: &Station<'_>,
+    request: &Request,
+    ca: SigningCa,
+) -> Result<(Option<SigningCa>, String)> {
     if request.self_signed {
         return Ok((None, crate::station::SELF.to_owned()));
     }
     let certificates = ca.certificates(station.store_dir())?;
     let certificate =
         certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-    Ok((Some(ca), certificate.fingerprint_hex()))
+    let fingerprint = certificate.fingerprint_hex();
+    Ok((Some(ca), fingerprint))
 }

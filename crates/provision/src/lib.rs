@@ -1,5 +1,6 @@
 //! Platforms, and the check over the wire.
 
+pub mod actorcloud;
 pub mod anchor;
 mod fingerprint;
 mod http;
@@ -10,6 +11,7 @@ mod runtime;
 mod target;
 pub mod thingsboard;
 
+pub use actorcloud::ActorCloud;
 pub use anchor::Anchor;
 pub use fingerprint::Fingerprint;
 pub use http::Reach;

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Man pages, completions and the reference come from here too.
 
+mod actorcloud;
 mod client;
 mod init;
 mod look;
@@ -11,10 +12,13 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use client::ClientArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
-pub use platform::{CreateArgs, PlatformArgs, RegisterArgs, TokenArgs, UnregisterArgs};
+pub use platform::{
+    CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
+};
 pub use server::{Environment, ServerArgs, Service};
 pub use trust::TrustArgs;
 
@@ -108,6 +112,15 @@ pub enum Verb {
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
     Token(Box<TokenArgs>),
+    /// Device profiles that take every device with a certificate of their own CA
+    #[command(subcommand)]
+    Profile(Box<ProfileVerb>),
+    /// Certificates of EMQ's ActorCloud, which makes them itself
+    ///
+    /// ActorCloud takes no keys, requests or certificates of others: its server makes them, keeps the private keys, and
+    /// compares nothing but the common name that it made up.
+    #[command(subcommand, name = "actorcloud")]
+    ActorCloud(Box<ActorCloudVerb>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -143,6 +156,13 @@ impl Verb {
             Verb::Register(_) => "register",
             Verb::Unregister(_) => "unregister",
             Verb::Token(_) => "token",
+            Verb::Profile(verb) => match **verb {
+                ProfileVerb::Create(_) => "profile create",
+                ProfileVerb::Show(_) => "profile show",
+            },
+            Verb::ActorCloud(verb) => match &**verb {
+                ActorCloudVerb::Cert(verb) => verb.name(),
+            },
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

@@ -81,8 +81,12 @@ impl Asker {
         if self.available {
             return Ok(());
         }
+        let what = match question.ends_with('?') {
+            true => format!("nobody can be asked: {question}"),
+            false => format!("nobody can be asked for the {question}"),
+        };
         Err(Code::NeedsAnswer
-            .error(format!("nobody can be asked for the {}", question.trim_end_matches('?')))
+            .error(what)
             .because("there is no terminal, or --no-input was given")
             .fix(format!("answer with {flag}")))
     }

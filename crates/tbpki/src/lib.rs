@@ -15,7 +15,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use pki::Result;
 
-use args::{Cli, ConfigVerb, Verb};
+use args::{ActorCloudVerb, Cli, ConfigVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -45,6 +45,13 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Register(args) => verb::register::run(&args, context),
         Verb::Unregister(args) => verb::unregister::run(&args, context),
         Verb::Token(args) => verb::token::run(&args, context),
+        Verb::Profile(verb) => match *verb {
+            ProfileVerb::Create(args) => verb::profile::create(&args, context),
+            ProfileVerb::Show(args) => verb::profile::show(&args, context),
+        },
+        Verb::ActorCloud(verb) => match *verb {
+            ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),
+        },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

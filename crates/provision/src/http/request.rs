@@ -43,6 +43,11 @@ impl<'a> Request<'a> {
         Self::new(Method::POST, path, repeat).with_json(body)
     }
 
+    /// Replaces something by what is sent as JSON.
+    pub(crate) fn put(path: impl Into<Cow<'a, str>>, body: &impl Serialize) -> Result<Self> {
+        Self::new(Method::PUT, path, Repeat::Safe).with_json(body)
+    }
+
     fn new(method: Method, path: impl Into<Cow<'a, str>>, repeat: Repeat) -> Self {
         Self { method, path: path.into(), repeat, body: None, authorization: None }
     }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+
+use super::CaPassphrase;
 
 /// Where the platform is, and as whom to talk to it.
 #[derive(Debug, Clone, Args)]
@@ -113,6 +115,64 @@ pub struct TokenArgs {
     /// What the device is made with.
     #[command(flatten)]
     pub made: CreateArgs,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// What to do with device profiles.
+#[derive(Debug, Subcommand)]
+pub enum ProfileVerb {
+    /// Make an issuing CA for a profile, and a profile in the platform that takes its devices
+    ///
+    /// Every device that shows a certificate of this CA is taken for the one whose name stands in it. Treat every key
+    /// that this CA has ever signed as able to issue.
+    Create(ProfileCreateArgs),
+    /// Show what the store and the platform have of profiles
+    Show(ProfileShowArgs),
+}
+
+/// The arguments of `tbpki profile create`.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileCreateArgs {
+    /// The name of the profile
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Take only devices whose names begin so [default: all]
+    #[arg(long, value_name = "TEXT", conflicts_with = "pattern")]
+    pub name_prefix: Option<String>,
+    /// Find names by this regular expression, whose first group has to be the whole name
+    #[arg(long, value_name = "REGEX", requires = "example")]
+    pub pattern: Option<String>,
+    /// The name of a device that the expression has to find (repeat for several)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub example: Vec<String>,
+    /// Let the platform make devices that it does not have, at their first connection
+    #[arg(long)]
+    pub create_devices: bool,
+    /// Do not ask before that
+    #[arg(long, requires = "create_devices")]
+    pub accept_issuer_risk: bool,
+    /// Change a profile of this name that is another one
+    #[arg(long)]
+    pub replace: bool,
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the passphrase of the CA keys is.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of `tbpki profile show`.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileShowArgs {
+    /// The profile [default: all that have a CA in the store]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
     /// The platform.
     #[command(flatten)]
     pub platform: PlatformArgs,
