@@ -88,8 +88,24 @@ pub fn go(port: u16, files: &Files<'_>, version: &str) -> Login {
 /// The command of ThingsBoard's documentation.
 #[track_caller]
 pub fn mosquitto_pub(port: u16, files: &Files<'_>) -> Login {
-    let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(files.anchors).args(["-d", "-q", "1"]);
-    let client = client.args(["-h", "localhost", "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);
-    let client = client.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate);
-    login(client.args(["-m", "{\"temperature\":25}"]))
+    mosquitto_pub_at("localhost", port, files)
+}
+
+/// The same command to any host.
+#[track_caller]
+pub fn mosquitto_pub_at(host: &str, port: u16, files: &Files<'_>) -> Login {
+    let client = publisher(host, port, files.anchors);
+    login(client.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
+}
+
+/// The command for a device that shows an access token.
+#[track_caller]
+pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &str) -> Login {
+    login(publisher(host, port, anchors).args(["-u", token]))
+}
+
+fn publisher(host: &str, port: u16, anchors: &Path) -> Tool {
+    let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(anchors).args(["-d", "-q", "1"]);
+    let client = client.args(["-h", host, "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);
+    client.args(["-m", "{\"temperature\":25}"])
 }

@@ -108,13 +108,7 @@ impl CaName {
 
     /// Its certificate, and behind it those between it and the root.
     pub fn certificates(self, store: &Path) -> Result<Vec<Certificate>> {
-        let path = self.cert_path(store);
-        let bytes = file::read(&path, FILE_LIMIT)?;
-        let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates;
-        if certificates.is_empty() {
-            return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
-        }
-        Ok(certificates)
+        certificates_in(&self.cert_path(store))
     }
 
     /// The CA, ready to issue. `passphrase` is asked for only if the key is encrypted.
@@ -127,33 +121,7 @@ impl CaName {
         if !self.is_root() {
             chain.extend(self.hierarchy().root().certificates(store)?);
         }
-        let path = self.key_path(store);
-        let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else {
-            return Err(self.unavailable(store));
-        };
-        let key = open_key(&bytes, passphrase).map_err(|error| error.at(&path))?;
-        LocalCa::new(chain, key).map_err(|error| error.at(self.cert_path(store)))
-    }
-
-    /// Fails where nothing could be issued at `now`: the key is not here, or the certificate does not hold. The
-    /// key is not opened.
-    pub(crate) fn check_usable(self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
-        if !self.key_path(store).exists() {
-            return Err(self.unavailable(store));
-        }
-        let certificates = self.certificates(store)?;
-        let certificate =
-            certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-        let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
-        validity.check_issuing(now)?;
-        Ok(validity)
-    }
-
-    fn unavailable(self, store: &Path) -> Error {
-        Code::CaUnavailable
-            .error(format!("the key of the {} is not in the store", self.title()))
-            .at(self.key_path(store))
-            .fix("bring the key back from where it is kept, to this path")
+        open_with(chain, &store.join("ca").join(self.name()), self.title(), passphrase)
     }
 
     /// The hierarchy that it belongs to.
@@ -169,6 +137,53 @@ impl fmt::Display for CaName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The certificates in a CA's file, of which there has to be one.
+pub(crate) fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
+    let bytes = file::read(path, FILE_LIMIT)?;
+    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
+    if certificates.is_empty() {
+        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
+    }
+    Ok(certificates)
+}
+
+/// The CA with this chain and the key in `dir`.
+pub(crate) fn open_with(
+    chain: Vec<Certificate>,
+    dir: &Path,
+    title: &str,
+    passphrase: &mut dyn FnMut() -> Result<Secret>,
+) -> Result<LocalCa> {
+    let path = dir.join("key.pem");
+    let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else {
+        return Err(unavailable(&path, title));
+    };
+    let key = open_key(&bytes, passphrase).map_err(|error| error.at(&path))?;
+    LocalCa::new(chain, key).map_err(|error| error.at(dir.join("cert.pem")))
+}
+
+/// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
+/// key is not opened.
+pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
+    let key = dir.join("key.pem");
+    if !key.exists() {
+        return Err(unavailable(&key, title));
+    }
+    let certificates = certificates_in(&dir.join("cert.pem"))?;
+    let certificate =
+        certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
+    validity.check_issuing(now)?;
+    Ok(validity)
+}
+
+fn unavailable(key: &Path, title: &str) -> Error {
+    Code::CaUnavailable
+        .error(format!("the key of the {title} is not in the store"))
+        .at(key)
+        .fix("bring the key back from where it is kept, to this path")
 }
 
 /// A private key that may be encrypted; `passphrase` is asked for only then.

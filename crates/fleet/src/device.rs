@@ -6,16 +6,51 @@ use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
 use pki::{Certificate, Code, Result, Subject};
+use provision::platform::Create;
 
 use crate::ca::CaName;
 use crate::delivery::destination;
 use crate::device_files::DeviceFiles;
 use crate::make::{KeystoreWish, Plan, issuer_of};
-use crate::report::IdentityReport;
+use crate::platform::Connection;
+use crate::profile_ca;
+use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
+use crate::report::{Done, IdentityReport};
 use crate::request::{Request, Wanted, is_named_now, key_source};
-use crate::station::Station;
+use crate::signing_ca::SigningCa;
+use crate::station::{SELF, Station};
 use crate::store::{self, identity_dir};
 use crate::walk::Walk;
+
+/// Makes the identity of the device `name`, or completes it, and registers it in the platform. What goes wrong there
+/// stands in the report: the identity is made all the same, and the next run goes on from it.
+///
+/// # Errors
+/// As [`make_device`], and those of a platform that the configuration does not describe.
+pub fn make_and_register(
+    station: &mut Station<'_>,
+    name: &DeviceName,
+    request: &Request,
+    create: Create,
+    replace: bool,
+) -> Result<IdentityReport> {
+    let connection = Connection::of(station)?;
+    let mut report = make_device(station, name, request)?;
+    if report.done == Done::Planned {
+        report.registration = Some(DeviceRegistration::planned(name.as_str()));
+        return Ok(report);
+    }
+    let names = Names::These(vec![name.clone()]);
+    let wish = RegisterRequest { names, replace, create, dry_run: request.dry_run };
+    report.registration = Some(match register_over(&connection, station, &wish) {
+        Ok(mut registered) => {
+            report.findings.append(&mut registered.findings);
+            registered.devices.pop().ok_or_else(|| Code::Internal.error("a device was registered and not reported"))?
+        }
+        Err(error) => DeviceRegistration::failed(name.as_str().to_owned(), error),
+    });
+    Ok(report)
+}
 
 /// Makes the identity of the device `name`, or completes it.
 ///
@@ -29,7 +64,15 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
     let anchors = station.client_anchors()?;
-    let (ca, issuer) = issuer_of(station, request, CaName::DevicesIssuing)?;
+    let signing = match &request.profile {
+        Some(profile) => {
+            profile_ca::pattern(station.store_dir(), profile)?.check_name(name.as_str())?;
+            SigningCa::Profile(profile.clone())
+        }
+        None => SigningCa::Own(CaName::DevicesIssuing),
+    };
+    let (ca, issuer) = issuer_of(station, request, signing)?;
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let parameters = Parameters::of(&Wanted {
@@ -72,7 +115,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
-            issuer_name: ca.map_or(crate::station::SELF, CaName::name),
+            issuer_name: &issuer_name,
             force: request.force,
         },
     };

@@ -330,7 +330,8 @@ fn beside<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
     })
 }
 
-fn encode_key(key: &PrivateKey, passphrase: Option<&Secret>) -> Result<Zeroizing<String>> {
+/// A CA's key as it is kept: encrypted where there is a passphrase.
+pub(crate) fn encode_key(key: &PrivateKey, passphrase: Option<&Secret>) -> Result<Zeroizing<String>> {
     match passphrase {
         Some(passphrase) => key.to_encrypted_pem(passphrase, PBKDF2_ROUNDS),
         None => key.to_pem(KeyFormat::Pkcs8),

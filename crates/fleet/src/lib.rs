@@ -3,6 +3,7 @@
 //! One device is a fleet of one. What is common to servers and devices is in `make` and `walk`; what they are
 //! asked for in [`server`] and [`device`]; what they write in `server_files` and `device_files`.
 
+pub mod actorcloud;
 pub mod brought_ca;
 pub mod ca;
 mod delivery;
@@ -13,7 +14,12 @@ mod identity_files;
 pub mod init;
 mod keystore_file;
 mod make;
+mod name_pattern;
 mod output_file;
+pub mod platform;
+pub mod profile;
+mod profile_ca;
+pub mod register;
 pub mod report;
 pub mod request;
 mod root_out;
@@ -21,8 +27,11 @@ pub mod secrets;
 pub mod server;
 mod server_files;
 mod server_settings;
+mod signing_ca;
 pub mod station;
 pub mod store;
 pub mod thingsboard;
+pub mod token;
 pub mod unfinished;
+pub mod unregister;
 mod walk;

@@ -11,7 +11,6 @@ use pki::keystore;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, Code, Finding, Result, San, Subject};
 
-use crate::ca::CaName;
 use crate::delivery::{Copies, Destination};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
@@ -19,6 +18,7 @@ use crate::report::{CertificateReport, Done, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::secrets::NewSecret;
 use crate::server_settings::ServerSettings;
+use crate::signing_ca::SigningCa;
 use crate::station::{Station, firmware_warning};
 use crate::store::{self, Store};
 use crate::walk::{Standing, Walk};
@@ -34,7 +34,7 @@ pub(crate) struct Plan<'a, F> {
     pub(crate) days: &'a Setting<Days>,
     pub(crate) key: KeySource,
     /// The CA that issues it; none for a self-signed leaf.
-    pub(crate) ca: Option<CaName>,
+    pub(crate) ca: Option<SigningCa>,
     pub(crate) keystore: KeystoreWish<'a>,
     pub(crate) out: Option<Destination>,
     /// The settings beside the files, for a server.
@@ -85,6 +85,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             certificate: Some(CertificateReport::of(leaf)),
             names: leaf.sans().iter().map(ToString::to_string).collect(),
             files: made.files,
+            registration: None,
             findings,
         })
     }
@@ -142,7 +143,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
             Standing::Wanted { replaces } => {
                 self.expected_delivery(&dir, replaces.as_deref())?.check()?;
-                let issuer = self.ca.map(|name| name.check_usable(&dir, station.now)).transpose()?;
+                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, station.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
                 findings.extend(contents(self.profile, subject, sans, self.days, issuer, station.now)?.1);
                 (Done::Planned, None)
@@ -157,6 +158,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
             certificate: None,
             names: self.sans.iter().map(ToString::to_string).collect(),
             files,
+            registration: None,
             findings,
         })
     }
@@ -182,8 +184,8 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {
-        Ok(match self.ca {
-            Some(name) => Box::new(station.open_ca(name)?),
+        Ok(match &self.ca {
+            Some(ca) => Box::new(station.open_ca(ca)?),
             None => Box::new(SelfSigned),
         })
     }
@@ -242,12 +244,17 @@ fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileRepo
 }
 
 /// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
-pub(crate) fn issuer_of(station: &Station<'_>, request: &Request, ca: CaName) -> Result<(Option<CaName>, String)> {
+pub(crate) fn issuer_of(
+    station: &Station<'_>,
+    request: &Request,
+    ca: SigningCa,
+) -> Result<(Option<SigningCa>, String)> {
     if request.self_signed {
         return Ok((None, crate::station::SELF.to_owned()));
     }
     let certificates = ca.certificates(station.store_dir())?;
     let certificate =
         certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-    Ok((Some(ca), certificate.fingerprint_hex()))
+    let fingerprint = certificate.fingerprint_hex();
+    Ok((Some(ca), fingerprint))
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::register::DeviceRegistration;
+
 /// What became of one identity.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct IdentityReport {
@@ -28,6 +30,9 @@ pub struct IdentityReport {
     pub names: Vec<String>,
     /// The files, in the store and in the directory that was named.
     pub files: Vec<FileReport>,
+    /// What became of it in the platform, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<DeviceRegistration>,
     /// What was noticed on the way.
     #[serde(skip)]
     pub findings: Vec<Finding>,

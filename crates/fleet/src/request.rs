@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pki::config::{Days, Origin, Setting};
 use pki::csr::Csr;
+use pki::device_name::DeviceName;
 use pki::file::{self, Ownership};
 use pki::issuer::KeySource;
 use pki::profile::Profile;
@@ -21,6 +22,8 @@ use crate::store::FILE_LIMIT;
 pub struct Request {
     /// Sign with the leaf's own key.
     pub self_signed: bool,
+    /// Issue below the CA of this device profile.
+    pub profile: Option<DeviceName>,
     /// Issue for the key of this request.
     pub csr: Option<PathBuf>,
     /// Issue a new generation in place of what is there.

@@ -30,10 +30,7 @@ impl<'a> Secrets<'a> {
 
     /// The passphrase of the CA keys.
     pub(crate) fn ca_passphrase(&mut self, setting: &Setting<Option<SecretRef>>) -> Result<Secret> {
-        match &setting.value {
-            Some(place) => self.fetch(place, "ca.passphrase"),
-            None => (self.prompt)("ca.passphrase"),
-        }
+        self.password(setting, "ca.passphrase")
     }
 
     /// The passwords of an identity's keystores: what the configuration names, else what was made for it earlier,
@@ -57,6 +54,14 @@ impl<'a> Secrets<'a> {
         password::check(&store_password, &whose("password"))?;
         password::check(&key_password, &whose("key_password"))?;
         Ok((Passwords { store: store_password, key: key_password }, new))
+    }
+
+    /// A password that somebody has to know: from where the configuration says, else by asking.
+    pub(crate) fn password(&mut self, setting: &Setting<Option<SecretRef>>, key: &str) -> Result<Secret> {
+        match &setting.value {
+            Some(place) => self.fetch(place, key),
+            None => (self.prompt)(key),
+        }
     }
 
     fn fetch(&mut self, place: &SecretRef, what: &str) -> Result<Secret> {

@@ -15,6 +15,7 @@ use crate::report::IdentityReport;
 use crate::request::{Request, Wanted, is_named_now, key_source};
 use crate::server_files::ServerFiles;
 use crate::server_settings::ServerSettings;
+use crate::signing_ca::SigningCa;
 use crate::station::{SELF, Station};
 use crate::store::{self, identity_dir};
 use crate::thingsboard::{Service, SettingsForm};
@@ -54,7 +55,8 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
     let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
     let (found, left_out) = vouched_for(found, station, request.self_signed)?;
     let sans = merged(&asked, &found);
-    let (ca, issuer) = issuer_of(station, request, CaName::ServerIssuing)?;
+    let (ca, issuer) = issuer_of(station, request, SigningCa::Own(CaName::ServerIssuing))?;
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let clients_ca = station.ca_certificates(Hierarchy::Devices)?;
     let prefix = settings.prefix.value.as_str();
@@ -120,7 +122,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
                 Some(Hierarchy::Server.root().certificates(station.store_dir())?)
             },
             parameters,
-            issuer_name: ca.map_or(SELF, CaName::name),
+            issuer_name: &issuer_name,
             force: request.force,
         },
     };

@@ -9,8 +9,9 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, Code, Finding, Result, file};
 use time::OffsetDateTime;
 
-use crate::ca::{CaName, Hierarchy};
+use crate::ca::Hierarchy;
 use crate::secrets::Secrets;
+use crate::signing_ca::SigningCa;
 use crate::store::{self, FILE_LIMIT, Store};
 
 /// Everything that a verb works with.
@@ -35,10 +36,10 @@ impl Station<'_> {
     }
 
     /// A CA of the store, ready to issue.
-    pub(crate) fn open_ca(&mut self, name: CaName) -> Result<LocalCa> {
+    pub(crate) fn open_ca(&mut self, ca: &SigningCa) -> Result<LocalCa> {
         let store = self.config.general.store.resolved();
         let setting = &self.config.ca.passphrase;
-        name.open(store, &mut || self.secrets.ca_passphrase(setting))
+        ca.open(store, &mut || self.secrets.ca_passphrase(setting))
     }
 
     /// The root and the issuing CA of a hierarchy.

@@ -11,8 +11,8 @@ use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, Code, Error, PrivateKey, Result, file};
 
-use crate::ca::CaName;
 use crate::identity_files::{Held, IdentityFiles};
+use crate::signing_ca::SigningCa;
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -181,7 +181,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
             leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
         }
         let mut chain = vec![leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?];
-        if let Some(ca) = CaName::ALL.into_iter().find(|ca| ca.name() == self.issuer_name) {
+        if let Some(ca) = SigningCa::named(self.issuer_name) {
             chain.extend(ca.certificates(store)?);
         }
         Ok(chain)

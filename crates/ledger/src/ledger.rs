@@ -107,6 +107,11 @@ impl Ledger {
         self.transaction(|transaction| transaction.registered(key))
     }
 
+    /// [`Transaction::unregistered`] by itself.
+    pub fn unregistered(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| transaction.unregistered(key))
+    }
+
     /// [`Transaction::bundled`] by itself.
     pub fn bundled(&mut self, key: &Key) -> Result<()> {
         self.transaction(|transaction| transaction.bundled(key))

@@ -12,7 +12,8 @@ use serde::Serialize;
 ///    └──> void <─┘              └──> revoked
 /// ```
 ///
-/// Registering and bundling may come in either order and be repeated; the row keeps the time of each.
+/// Registering and bundling may come in either order and be repeated; the row keeps the time of each. What the
+/// platform has been made to forget is as if it had never been registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {

@@ -101,6 +101,19 @@ impl<'a> Transaction<'a> {
         self.step(key, State::Registered, None)
     }
 
+    /// Records that the platform does not know the credential any more: what was registered is issued again, and
+    /// what is bundled stays so. May be repeated.
+    pub fn unregistered(&self, key: &Key) -> Result<()> {
+        let (row, _) = self.view.locate(key)?;
+        self.view.sqlite(|connection| {
+            let sql = "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
+                       CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
+                       registered_at = NULL, last_error = NULL WHERE id = ?1";
+            connection.prepare_cached(sql)?.execute(params![row])
+        })?;
+        Ok(())
+    }
+
     /// Records that the credential is in a flash image. May be repeated.
     pub fn bundled(&self, key: &Key) -> Result<()> {
         self.step(key, State::Bundled, None)

@@ -32,14 +32,14 @@ pub use keys::{
     Ca, Client, Config, Firmware, General, KEYS, Key, Keystore, NameConstraints, Platform, Preset, Server,
     SubjectSettings,
 };
-pub use kind::{Days, Port, Version};
+pub use kind::{Concurrency, Days, Port, Seconds, Version};
 pub use path::FilePath;
 pub use render::{example, render};
 pub use secret_ref::SecretRef;
 pub use setting::{Origin, Override, Setting, Shown};
 pub use texts::{
     Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
-    Ssid, State, Url, UserName,
+    ProfileName, Ssid, State, Url, UserName,
 };
 pub use word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 

@@ -42,6 +42,11 @@ impl Roots {
         Self { certificates: self.certificates.iter().filter(|root| is_it(root)).cloned().collect() }
     }
 
+    /// All of them, in DER.
+    pub(crate) fn into_certificates(self) -> Vec<CertificateDer<'static>> {
+        self.certificates
+    }
+
     /// What a verifier needs of them.
     pub(crate) fn anchors(&self) -> Vec<TrustAnchor<'_>> {
         self.certificates.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect()

@@ -1,8 +1,10 @@
 //! The command line, as clap reads it. Man pages, completions and the reference come from here too.
 
+mod actorcloud;
 mod client;
 mod init;
 mod look;
+mod platform;
 mod server;
 mod trust;
 
@@ -11,9 +13,13 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use client::ClientArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
+pub use platform::{
+    CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
+};
 pub use server::{Environment, ServerArgs, Service};
 pub use trust::TrustArgs;
 
@@ -97,6 +103,30 @@ pub enum Verb {
     ///
     /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem, and what `--format` asks for.
     Client(Box<ClientArgs>),
+    /// Register devices in the platform, with their certificates as what they log in with
+    ///
+    /// Devices that the platform does not have are made. One that has this very certificate is left alone, and one
+    /// that has another credential needs `--replace`. What is stored is read back and compared. The exit status is 4
+    /// when some of several devices failed; the same command goes on with them.
+    Register(Box<RegisterArgs>),
+    /// Make the platform forget a device's certificate
+    ///
+    /// A random token takes its place, so that the device keeps its history and nobody can log in as it. The files in
+    /// the store stay, and `tbpki register` brings the certificate back.
+    Unregister(Box<UnregisterArgs>),
+    /// Fetch or set a device's access token, for TLS without a client certificate
+    ///
+    /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
+    Token(Box<TokenArgs>),
+    /// Device profiles that take every device with a certificate of their own CA
+    #[command(subcommand)]
+    Profile(Box<ProfileVerb>),
+    /// Certificates of EMQ's ActorCloud, which makes them itself
+    ///
+    /// ActorCloud takes no keys, requests or certificates of others: its server makes them, keeps the private keys, and
+    /// compares nothing but the common name that it made up.
+    #[command(subcommand, name = "actorcloud")]
+    ActorCloud(Box<ActorCloudVerb>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -129,6 +159,16 @@ impl Verb {
             Verb::Init(_) => "init",
             Verb::Server(_) => "server",
             Verb::Client(_) => "client",
+            Verb::Register(_) => "register",
+            Verb::Unregister(_) => "unregister",
+            Verb::Token(_) => "token",
+            Verb::Profile(verb) => match **verb {
+                ProfileVerb::Create(_) => "profile create",
+                ProfileVerb::Show(_) => "profile show",
+            },
+            Verb::ActorCloud(verb) => match &**verb {
+                ActorCloudVerb::Cert(verb) => verb.name(),
+            },
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

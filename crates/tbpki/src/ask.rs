@@ -61,6 +61,10 @@ impl Asker {
     pub(crate) fn secret_for(&self, key: &str) -> Result<Secret> {
         let (what, flag) = match key {
             "ca.passphrase" => ("passphrase of the CA keys".to_owned(), "--ca-passphrase-file".to_owned()),
+            "platform.password" => {
+                ("password of the platform's user".to_owned(), "--platform-password-file".to_owned())
+            }
+            "platform.api_key" => ("API key of the platform".to_owned(), "--platform-api-key-file".to_owned()),
             other => (other.to_owned(), format!("a file or a variable for {other} in keygen.toml")),
         };
         self.secret(&what, &flag)
@@ -77,8 +81,12 @@ impl Asker {
         if self.available {
             return Ok(());
         }
+        let what = match question.ends_with('?') {
+            true => format!("nobody can be asked: {question}"),
+            false => format!("nobody can be asked for the {question}"),
+        };
         Err(Code::NeedsAnswer
-            .error(format!("nobody can be asked for the {}", question.trim_end_matches('?')))
+            .error(what)
             .because("there is no terminal, or --no-input was given")
             .fix(format!("answer with {flag}")))
     }

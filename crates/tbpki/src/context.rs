@@ -8,7 +8,7 @@ use pki::config::{Config, Environment, Override};
 use pki::{Result, Secret};
 use time::OffsetDateTime;
 
-use crate::args::{CaPassphrase, Global, IdentityArgs};
+use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};
 use crate::ask::Asker;
 use crate::output::Output;
 
@@ -92,6 +92,22 @@ impl Overrides {
         args.format.iter().for_each(|format| self.set(formats, "--format", format.as_str()));
         args.san.iter().for_each(|name| self.set(san, "--san", name.as_str()));
         self.ca_passphrase(&args.ca_passphrase);
+    }
+
+    /// The flags that say where the platform is, and as whom to talk to it.
+    pub(crate) fn platform(&mut self, args: &PlatformArgs) {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.set_if("platform.url", "--platform-url", args.platform_url.as_deref());
+        self.set_if("platform.user", "--platform-user", args.platform_user.as_deref());
+        self.set_if("platform.password", "--platform-password-file", path(&args.platform_password_file));
+        self.set_if("platform.api_key", "--platform-api-key-file", path(&args.platform_api_key_file));
+        self.set_if("platform.ca", "--platform-ca", path(&args.platform_ca));
+        self.set_if("platform.allow_plain_http", "--allow-plain-http", args.allow_plain_http.then_some("true"));
+    }
+
+    /// The flags that say what devices are made with in the platform.
+    pub(crate) fn create(&mut self, args: &CreateArgs) {
+        self.set_if("platform.profile", "--profile", args.profile.as_deref());
     }
 
     /// The flag that says where the passphrase of the CA keys is.

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use clap::Parser;
 use pki::Result;
 
-use args::{Cli, ConfigVerb, Verb};
+use args::{ActorCloudVerb, Cli, ConfigVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -45,6 +45,16 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Init(args) => verb::init::run(&args, context),
         Verb::Server(args) => verb::server::run(&args, context),
         Verb::Client(args) => verb::client::run(&args, context),
+        Verb::Register(args) => verb::register::run(&args, context),
+        Verb::Unregister(args) => verb::unregister::run(&args, context),
+        Verb::Token(args) => verb::token::run(&args, context),
+        Verb::Profile(verb) => match *verb {
+            ProfileVerb::Create(args) => verb::profile::create(&args, context),
+            ProfileVerb::Show(args) => verb::profile::show(&args, context),
+        },
+        Verb::ActorCloud(verb) => match *verb {
+            ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),
+        },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

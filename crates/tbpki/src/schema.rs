@@ -1,7 +1,11 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
+use fleet::actorcloud::CertsReport;
 use fleet::init::InitReport;
+use fleet::profile::ProfileReport;
+use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
+use fleet::token::TokenReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -10,6 +14,7 @@ use crate::verb::config::ConfigReport;
 use crate::verb::explain::ExplainReport;
 use crate::verb::inspect::InspectReport;
 use crate::verb::list::ListReport;
+use crate::verb::profile::ProfilesReport;
 use crate::verb::trust::TrustReport;
 use crate::verb::verify::VerifyReport;
 
@@ -19,6 +24,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
         ("client", of::<IdentityReport>()),
+        ("register", of::<RegisterReport>()),
+        ("unregister", of::<DeviceRegistration>()),
+        ("token", of::<TokenReport>()),
+        ("profile-create", of::<ProfileReport>()),
+        ("profile-show", of::<ProfilesReport>()),
+        ("actorcloud-cert", of::<CertsReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

@@ -1,5 +1,6 @@
 //! One module for each verb: from arguments to a call of a library, and from its result to a report.
 
+pub(crate) mod actorcloud;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -9,6 +10,11 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod list;
 mod passphrase;
+mod platform;
+pub(crate) mod profile;
+pub(crate) mod register;
 pub(crate) mod server;
+pub(crate) mod token;
 pub(crate) mod trust;
+pub(crate) mod unregister;
 pub(crate) mod verify;

@@ -28,6 +28,9 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki-pki", "rustls", "pki knows no network"),
     ("tbpki-pki", "dialoguer", "pki asks nothing"),
     ("tbpki-ledger", "rustls", "the ledger knows no network"),
+    ("tbpki-pki", "reqwest", "pki knows no network"),
+    ("tbpki-provision", "ring", "one provider of cryptography: aws-lc-rs"),
+    ("tbpki-provision", "native-tls", "one TLS: rustls"),
     ("tbpki-devkit", "reqwest", "the devkit talks to chips, not to servers"),
     ("xtask", "aws-lc-*", "setup runs before there is a C compiler"),
 ];

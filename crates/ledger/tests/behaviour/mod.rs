@@ -112,6 +112,26 @@ pub(crate) fn registering_and_bundling_come_in_any_order_and_again<S: Station>()
     assert_eq!((entry.state, entry.last_error.as_deref()), (State::Revoked, Some("stolen")));
 }
 
+pub(crate) fn what_the_platform_has_forgotten_may_be_registered_again<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "a");
+    ledger.registered(&key).unwrap();
+    ledger.unregistered(&key).unwrap();
+    let entry = current(&ledger, "a").unwrap();
+    assert_eq!((entry.state, entry.reached(State::Registered)), (State::Issued, None));
+    ledger.bundled(&key).unwrap();
+    ledger.registered(&key).unwrap();
+    ledger.unregistered(&key).unwrap();
+    ledger.unregistered(&key).unwrap();
+    let entry = current(&ledger, "a").unwrap();
+    assert_eq!((entry.state, entry.reached(State::Registered)), (State::Bundled, None));
+    ledger.registered(&key).unwrap();
+    ledger.revoked(&key, "stolen").unwrap();
+    ledger.unregistered(&key).unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().state, State::Revoked);
+}
+
 pub(crate) fn what_was_voided_is_issued_anew_under_another_serial<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
@@ -308,6 +328,7 @@ macro_rules! behaviour {
         $crate::behaviour!($station:
             an_identity_is_intended_then_issued_then_used
             registering_and_bundling_come_in_any_order_and_again
+            what_the_platform_has_forgotten_may_be_registered_again
             what_was_voided_is_issued_anew_under_another_serial
             a_new_generation_stands_beside_the_old_one
             a_name_is_intended_once_at_a_time

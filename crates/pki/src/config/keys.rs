@@ -1,14 +1,14 @@
 //! The one table of keys. Parsing, variables, suggestions, `config show`, keygen.toml.example, the file that
 //! `tbpki init` writes and the documentation all follow from it.
 
-use super::kind::{Days, Kind, Port, Version};
+use super::kind::{Concurrency, Days, Kind, Port, Seconds, Version};
 use super::layers::Layers;
 use super::path::FilePath;
 use super::secret_ref::SecretRef;
 use super::setting::{Setting, Shown};
 use super::texts::{
     Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
-    Ssid, State, Url, UserName,
+    ProfileName, Ssid, State, Url, UserName,
 };
 use super::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 use crate::algorithm::Algorithm;
@@ -250,6 +250,14 @@ sections! {
         api_key: Option<SecretRef> = unset "{ env = \"TB_API_KEY\" }";
         /// A PEM file with the roots that the REST API's own certificate leads to. Unset, the system's are used.
         ca: Option<FilePath> = unset "\"tb-ca.pem\"";
+        /// Whether passwords may go over http:// to another machine, as inside of a tunnel.
+        allow_plain_http: bool = default "false";
+        /// The device profile that devices are created in. Unset, it is the tenant's default.
+        profile: Option<ProfileName> = unset "\"pumps\"";
+        /// How many seconds one answer may take.
+        timeout: Seconds = default "30";
+        /// How many requests are under way at once. Lower it where the platform limits rates.
+        concurrency: Concurrency = default "8";
     }
 
     /// What is written into the devices' flash beside their identity.

@@ -234,6 +234,10 @@ numbers! {
     /// A lifetime in days. A hundred years is the most: far less than where X.509 dates end (year 9999),
     /// and more than anybody means.
     Days(u32), 1..=36_500, "a whole number of days";
+    /// A time to wait, in seconds.
+    Seconds(u32), 1..=3_600, "a whole number of seconds";
+    /// A number of things done at once.
+    Concurrency(u16), 1..=256, "a whole number";
     /// A TCP port.
     Port(u16), 1..=65_535, "a port number";
     /// The layout of keygen.toml.

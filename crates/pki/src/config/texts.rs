@@ -78,6 +78,8 @@ texts! {
     Url, "an address that begins with https:// or http://", url;
     /// A user's name.
     UserName, "up to 255 characters", |text| plain(text, 255);
+    /// The name of a device profile, as the platform has it.
+    ProfileName, "up to 255 characters", |text| plain(text, 255);
     /// The name of a wireless network: 1 to 32 bytes (IEEE 802.11, section 9.4.2.2).
     Ssid, "1 to 32 bytes", ssid;
     /// The name of a chip, in lower case: `esp32-c3`.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use fleet::report::{Done, FileDone, IdentityReport};
 use pki::text::printable;
 
+use super::platform;
 use crate::output::Report;
 
 impl Report for IdentityReport {
@@ -30,7 +31,11 @@ impl Report for IdentityReport {
         for name in &self.names {
             writeln!(out, "  name            {}", printable(name))?;
         }
-        write_files(out, &self.files)
+        write_files(out, &self.files)?;
+        if let Some(registration) = &self.registration {
+            writeln!(out, "  in the platform {}", platform::done(registration.done, registration.dry_run))?;
+        }
+        Ok(())
     }
 }
 

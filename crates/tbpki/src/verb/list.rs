@@ -47,6 +47,9 @@ pub(crate) struct ListedIdentity {
     /// ThingsBoard's credentials id, of devices and servers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials_id: Option<String>,
+    /// What went wrong with the next step, or why it was withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_error: Option<String>,
 }
 
 pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
@@ -90,6 +93,7 @@ fn listed(entry: &Entry, now: OffsetDateTime) -> ListedIdentity {
         not_after: rfc3339(entry.not_after),
         days_left: (entry.not_after - now).whole_days(),
         credentials_id: entry.credentials_id.clone(),
+        last_error: entry.last_error.clone(),
     }
 }
 

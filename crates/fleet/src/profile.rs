@@ -1,0 +1,269 @@
+//! Device profiles that provision by certificate chain: the platform takes every device that shows a certificate of the
+//! profile's own issuing CA.
+
+use ledger::Kind;
+use pki::device_name::DeviceName;
+use pki::{Certificate, Code, Finding, Result};
+use provision::thingsboard::{ChainProfile, ProfileState};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::ca::CaName;
+use crate::name_pattern::NamePattern;
+use crate::platform::Connection;
+use crate::profile_ca::{self, Kept};
+use crate::register::PlatformDone;
+use crate::report::{CertificateReport, FileReport};
+use crate::signing_ca::SigningCa;
+use crate::station::Station;
+use crate::store;
+
+/// The profile that is wanted.
+#[derive(Debug, Clone)]
+pub struct ProfileRequest {
+    /// Its name in the platform and in the store.
+    pub name: DeviceName,
+    /// How the names of its devices are found; none for what was kept, else for the whole common name.
+    pub pattern: Option<PatternWish>,
+    /// Names that the expression has to find, besides those of devices issued below the CA.
+    pub examples: Vec<DeviceName>,
+    /// Whether devices are made that are not there.
+    pub creates_devices: bool,
+    /// Change a profile of this name that is another one.
+    pub replace: bool,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// How the names of devices are found.
+#[derive(Debug, Clone)]
+pub enum PatternWish {
+    /// They begin so.
+    Prefix(String),
+    /// By this expression.
+    Expression(String),
+}
+
+/// A profile, as the store and the platform have it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProfileReport {
+    /// Its name.
+    pub name: String,
+    /// What was done in the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<PlatformDone>,
+    /// Whether that is only what would be done.
+    pub dry_run: bool,
+    /// Its issuing CA in the store; absent where there is none, and in a dry run that would make one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateReport>,
+    /// The expression with which the names of devices are found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Whether devices are made that are not there.
+    pub creates_devices: bool,
+    /// What the platform has; absent where it has no profile of this name, and where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformProfile>,
+    /// The files of the CA.
+    pub files: Vec<FileReport>,
+    /// What was noticed on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// A profile as the platform has it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PlatformProfile {
+    /// How devices are provisioned, in ThingsBoard's word.
+    pub provision_type: String,
+    /// The credentials id of the issuing CA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_id: Option<String>,
+    /// The expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Whether devices are made that are not there.
+    pub creates_devices: bool,
+    /// Whether all of it is as the store has it.
+    pub as_in_store: bool,
+}
+
+/// Whether the store holds an issuing CA for a profile.
+pub fn has_ca(station: &Station<'_>, profile: &DeviceName) -> Result<bool> {
+    Ok(profile_ca::kept(station.store_dir(), profile)?.is_some())
+}
+
+/// Makes the issuing CA of a profile, unless it is there, and tells the platform about it.
+///
+/// # Errors
+/// [`Code::ProfilePattern`] for an expression that does not find the names of devices, [`Code::ProfileDiffers`] for a
+/// profile that is there and another one, and those of CAs and platforms. A CA that was made stays.
+pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Result<ProfileReport> {
+    store::check_exists(station.store_dir())?;
+    let connection = Connection::of(station)?;
+    let ca = SigningCa::Profile(request.name.clone());
+    let dir = station.store_dir().to_owned();
+    let before = profile_ca::kept(&dir, &request.name)?;
+    let pattern = pattern(request, before.as_ref())?;
+    request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;
+    let kept = Kept { pattern: pattern.as_str().to_owned(), creates_devices: request.creates_devices };
+    let mut report = ProfileReport::new(&request.name, &kept);
+    if request.dry_run {
+        report.dry_run = true;
+        let Some(_) = before else {
+            SigningCa::Own(CaName::DevicesRoot).check_usable(&dir, station.now)?;
+            report.done = Some(PlatformDone::Planned);
+            return Ok(report);
+        };
+        let certificate = certificate(&ca, &dir)?;
+        let view = store::view(&dir)?;
+        check_issued(&view, &ca, &pattern)?;
+        report.certificate = Some(CertificateReport::of(&certificate));
+        let wanted = wanted(request, &kept, certificate);
+        let examined = connection.runtime.wait(connection.board.examine_profile(&wanted, request.replace))?;
+        report.done = Some(examined.into());
+        return Ok(report);
+    }
+    let mut store = station.open_store("profile create")?;
+    profile_ca::settle(&mut store, &ca)?;
+    if before.is_some() {
+        check_issued(&store.ledger, &ca, &pattern)?;
+    } else {
+        let (files, note) = profile_ca::make(station, &mut store, &request.name, &kept)?;
+        report.files = files;
+        report.findings.extend(note);
+    }
+    let certificate = certificate(&ca, &dir)?;
+    report.certificate = Some(CertificateReport::of(&certificate));
+    let wanted = wanted(request, &kept, certificate);
+    let entry = store
+        .ledger
+        .current(Kind::Ca, &ca.name())?
+        .ok_or_else(|| Code::Internal.error("the ledger does not know the CA of the profile"))?;
+    match connection.runtime.wait(connection.board.put_profile(&wanted, request.replace)) {
+        Ok(done) => {
+            store.ledger.registered(&entry.key)?;
+            if before.is_some() {
+                report.files = profile_ca::keep(&dir, &request.name, &kept)?;
+            }
+            report.done = Some(done.into());
+            Ok(report)
+        }
+        Err(error) => {
+            store.ledger.failed(&entry.key, &error.to_string())?;
+            Err(error)
+        }
+    }
+}
+
+/// What the store and the platform have of a profile; without a name, of all that have a CA in the store.
+///
+/// # Errors
+/// [`Code::UnknownProfile`] where neither knows it, and those of the platform.
+pub fn show_profiles(station: &mut Station<'_>, name: Option<&DeviceName>) -> Result<Vec<ProfileReport>> {
+    store::check_exists(station.store_dir())?;
+    let connection = Connection::of(station)?;
+    let dir = station.store_dir();
+    let names = match name {
+        Some(name) => vec![name.clone()],
+        None => {
+            let view = store::view(dir)?;
+            profile_ca::names(&view)?
+        }
+    };
+    let mut reports = Vec::new();
+    for name in names {
+        let kept = profile_ca::kept(dir, &name)?;
+        let theirs = connection.runtime.wait(connection.board.profile(name.as_str()))?;
+        let Some(kept) = kept else {
+            let theirs = theirs.ok_or_else(|| profile_ca::unknown(&name))?;
+            let nothing = Kept { pattern: String::new(), creates_devices: false };
+            let mut report = ProfileReport::new(&name, &nothing);
+            report.pattern = None;
+            report.platform = Some(PlatformProfile::of(theirs, None));
+            reports.push(report);
+            continue;
+        };
+        let certificate = certificate(&SigningCa::Profile(name.clone()), dir)?;
+        let mut report = ProfileReport::new(&name, &kept);
+        report.certificate = Some(CertificateReport::of(&certificate));
+        report.platform = theirs.map(|theirs| PlatformProfile::of(theirs, Some((&kept, &certificate))));
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+fn pattern(request: &ProfileRequest, before: Option<&Kept>) -> Result<NamePattern> {
+    let pattern = match (&request.pattern, before) {
+        (Some(PatternWish::Prefix(prefix)), _) => return NamePattern::with_prefix(prefix),
+        (None, Some(kept)) => return kept.pattern.parse(),
+        (None, None) => return NamePattern::with_prefix(""),
+        (Some(PatternWish::Expression(text)), _) => text.parse::<NamePattern>()?,
+    };
+    if request.examples.is_empty() {
+        return Err(Code::ProfilePattern
+            .error("an expression of your own is only taken together with a name that it has to find")
+            .fix("give the name of a device with --example NAME"));
+    }
+    Ok(pattern)
+}
+
+/// Fails where the expression would not find a device that was issued below the CA.
+fn check_issued(ledger: &ledger::View, ca: &SigningCa, pattern: &NamePattern) -> Result<()> {
+    let devices = ledger::Filter { kind: Some(Kind::Device), current_only: true, ..ledger::Filter::default() };
+    for entry in ledger.list(&devices) {
+        let entry = entry?;
+        if entry.issuer == ca.name() {
+            pattern.check_name(&entry.key.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn certificate(ca: &SigningCa, store: &std::path::Path) -> Result<Certificate> {
+    let first = ca.certificates(store)?.into_iter().next();
+    first.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
+}
+
+fn wanted(request: &ProfileRequest, kept: &Kept, certificate: Certificate) -> ChainProfile {
+    ChainProfile {
+        name: request.name.as_str().to_owned(),
+        certificate,
+        pattern: kept.pattern.clone(),
+        creates_devices: kept.creates_devices,
+    }
+}
+
+impl ProfileReport {
+    fn new(name: &DeviceName, kept: &Kept) -> Self {
+        Self {
+            name: name.as_str().to_owned(),
+            done: None,
+            dry_run: false,
+            certificate: None,
+            pattern: Some(kept.pattern.clone()),
+            creates_devices: kept.creates_devices,
+            platform: None,
+            files: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+impl PlatformProfile {
+    fn of(state: ProfileState, ours: Option<(&Kept, &Certificate)>) -> Self {
+        let as_in_store = ours.is_some_and(|(kept, certificate)| {
+            state.certificate_id.as_deref() == Some(certificate.credentials_id().as_str())
+                && state.pattern.as_deref() == Some(kept.pattern.as_str())
+                && state.creates_devices == kept.creates_devices
+        });
+        Self {
+            provision_type: state.provision_type,
+            certificate_id: state.certificate_id,
+            pattern: state.pattern,
+            creates_devices: state.creates_devices,
+            as_in_store,
+        }
+    }
+}

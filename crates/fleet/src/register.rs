@@ -1,0 +1,376 @@
+//! Registering identities that exist: their certificates become what devices log in to the platform with.
+
+use std::time::{Duration, Instant};
+
+use ledger::{Entry, Filter, Key, Kind, State, View};
+use pki::device_name::DeviceName;
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, Code, Error, Finding, Result, file};
+use provision::Platform;
+use provision::platform::{Create, Credential, Done, Registration, Replace, Wanted};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::device_files::CHAIN;
+use crate::platform::{Connection, concerns_all};
+use crate::station::Station;
+use crate::store::{self, FILE_LIMIT, Store, identity_dir};
+
+/// What is to be registered, and how.
+#[derive(Debug, Clone)]
+pub struct RegisterRequest {
+    /// Which devices.
+    pub names: Names,
+    /// Replace the credential of a device that has another one.
+    pub replace: bool,
+    /// What devices are made with that are not there yet.
+    pub create: Create,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// Which devices are meant.
+#[derive(Debug, Clone)]
+pub enum Names {
+    /// Every device of the store.
+    All,
+    /// These.
+    These(Vec<DeviceName>),
+}
+
+/// What became of the devices.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RegisterReport {
+    /// The address of the platform.
+    pub platform: String,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// One for each device, in the order in which they were done.
+    pub devices: Vec<DeviceRegistration>,
+    /// How many of them failed.
+    pub failed: usize,
+    /// How many were not tried, since something was wrong that would have been wrong with them too.
+    pub left: usize,
+    /// What was noticed on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// What became of one device in the platform.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeviceRegistration {
+    /// Its name.
+    pub name: String,
+    /// What was done.
+    pub done: PlatformDone,
+    /// Whether that is only what would be done.
+    pub dry_run: bool,
+    /// The platform's number of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// The credentials id of its certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_id: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Finding>,
+}
+
+/// What was done in the platform, or in a dry run would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlatformDone {
+    /// The device was not there and is now.
+    Created,
+    /// The device was there with another credential.
+    Replaced,
+    /// All was so already.
+    Unchanged,
+    /// The device was deleted.
+    Deleted,
+    /// There was no such device.
+    Absent,
+    /// A dry run of an identity that is not issued yet.
+    Planned,
+    /// It could not be done.
+    Failed,
+}
+
+impl From<Done> for PlatformDone {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::Created => PlatformDone::Created,
+            Done::Replaced => PlatformDone::Replaced,
+            Done::Unchanged => PlatformDone::Unchanged,
+            Done::Deleted => PlatformDone::Deleted,
+            Done::Absent => PlatformDone::Absent,
+        }
+    }
+}
+
+/// Registers identities of the store.
+///
+/// # Errors
+/// Of a single device, and of all when nothing was done yet, what went wrong. Otherwise the report says for each
+/// device what did.
+pub fn register(station: &mut Station<'_>, request: &RegisterRequest) -> Result<RegisterReport> {
+    store::check_exists(station.store_dir())?;
+    let connection = Connection::of(station)?;
+    register_over(&connection, station, request)
+}
+
+/// The same over a connection that is there already.
+pub(crate) fn register_over(
+    connection: &Connection,
+    station: &Station<'_>,
+    request: &RegisterRequest,
+) -> Result<RegisterReport> {
+    let mut book = if request.dry_run {
+        Book::DryRun(store::view(station.store_dir())?)
+    } else {
+        Book::Kept { store: Box::new(station.open_store("register")?), pending: Vec::new(), since: Instant::now() }
+    };
+    let names = names(book.view(), &request.names)?;
+    let single = names.len() == 1;
+    let mut run = Run { names: names.len(), report: RegisterReport::new(connection, request.dry_run), ended: None };
+    let dir = station.store_dir().to_owned();
+    // Certificates are read when their turn comes: a fleet does not fit into memory.
+    let mut items = names.into_iter();
+    let mut unreadable = Vec::new();
+    while run.ended.is_none() {
+        let mut batch = Vec::new();
+        for name in items.by_ref().take(BATCH) {
+            match Item::load(&dir, book.view(), &name) {
+                Ok(item) => batch.push(item),
+                Err(error) => unreadable.push((name, error)),
+            }
+        }
+        for (name, error) in unreadable.drain(..) {
+            run.report.devices.push(DeviceRegistration::failed(name, error));
+        }
+        if batch.is_empty() {
+            break;
+        }
+        let work = |item: Item| {
+            let (board, wanted, dry_run) = (connection.board.clone(), item.wanted(request), request.dry_run);
+            async move {
+                let outcome = if dry_run { board.examine(&wanted).await } else { board.register(&wanted).await };
+                (item, outcome)
+            }
+        };
+        connection
+            .runtime
+            .for_each(connection.concurrency, batch, work, |(item, outcome)| run.take(&mut book, item, outcome))
+            .or_else(|error| if run.ended.is_some() { Ok(()) } else { Err(error) })?;
+    }
+    book.flush()?;
+    run.finish(single)
+}
+
+/// Certificates that are in memory at once.
+const BATCH: usize = 1024;
+
+/// The devices that are meant.
+fn names(view: &View, names: &Names) -> Result<Vec<String>> {
+    match names {
+        Names::These(names) => {
+            let mut unique: Vec<String> = Vec::new();
+            for name in names {
+                if !unique.iter().any(|known| known == name.as_str()) {
+                    unique.push(name.as_str().to_owned());
+                }
+            }
+            Ok(unique)
+        }
+        Names::All => {
+            let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+            let usable = |entry: &Entry| matches!(entry.state, State::Issued | State::Registered | State::Bundled);
+            view.list(&devices)
+                .filter(|entry| entry.as_ref().map_or(true, usable))
+                .map(|entry| entry.map(|entry| entry.key.name))
+                .collect()
+        }
+    }
+}
+
+/// A device on its way.
+struct Item {
+    key: Key,
+    certificate: Certificate,
+}
+
+impl Item {
+    fn load(store: &std::path::Path, view: &View, name: &str) -> Result<Self> {
+        let entry = issued_entry(view, name)?;
+        let path = identity_dir(store, Kind::Device, name).join(CHAIN);
+        let bytes = file::read(&path, FILE_LIMIT)?;
+        let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
+        let certificate = bundle.certificates.into_iter().next();
+        match certificate.filter(|certificate| entry.fingerprint == Some(certificate.fingerprint())) {
+            Some(certificate) => Ok(Self { key: entry.key, certificate }),
+            None => Err(Code::IdentityChanged
+                .error("the certificate in the store is not the one that the ledger knows")
+                .at(path)
+                .fix("restore the file from a backup, or issue a new generation with `tbpki client --force`")),
+        }
+    }
+
+    fn wanted(&self, request: &RegisterRequest) -> Wanted {
+        Wanted {
+            name: self.key.name.clone(),
+            credential: Credential::X509(Box::new(self.certificate.clone())),
+            replace: if request.replace { Replace::Anything } else { Replace::Nothing },
+            create: Some(request.create.clone()),
+        }
+    }
+}
+
+/// The generation of a device that is in use.
+pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
+    let entry = view.current(Kind::Device, name)?.ok_or_else(|| {
+        Code::UnknownIdentity
+            .error(format!("the store holds no device {name:?}"))
+            .item(name)
+            .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
+    })?;
+    match entry.state {
+        State::Issued | State::Registered | State::Bundled => Ok(entry),
+        state => Err(Code::UnknownIdentity
+            .error(format!("the certificate of the device {name:?} is {state}"))
+            .item(name)
+            .fix("run `tbpki client --device NAME` first")),
+    }
+}
+
+/// What a run has come to.
+struct Run {
+    names: usize,
+    report: RegisterReport,
+    /// What ended it early.
+    ended: Option<Error>,
+}
+
+impl Run {
+    fn take(&mut self, book: &mut Book, item: Item, outcome: Result<Registration>) -> Result<()> {
+        let credentials_id = item.certificate.credentials_id();
+        match outcome {
+            Ok(registration) => {
+                book.registered(&item.key)?;
+                self.report.findings.extend(registration.findings);
+                self.report.devices.push(DeviceRegistration {
+                    name: item.key.name,
+                    done: registration.done.into(),
+                    dry_run: self.report.dry_run,
+                    device_id: registration.device_id,
+                    credentials_id: Some(credentials_id),
+                    error: None,
+                });
+                Ok(())
+            }
+            Err(error) => {
+                let error = explain(error, book.view(), &credentials_id, &item.key);
+                book.failed(&item.key, &error)?;
+                let ends = concerns_all(&error);
+                let failed = DeviceRegistration::failed(item.key.name, error);
+                let finding = failed.error.clone();
+                self.report.devices.push(failed);
+                match finding.filter(|_| ends) {
+                    Some(finding) => {
+                        self.ended = Some(Error::new(finding));
+                        Err(Code::Internal.error("the run has ended"))
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, single: bool) -> Result<RegisterReport> {
+        let report = &mut self.report;
+        report.failed = report.devices.iter().filter(|device| device.error.is_some()).count();
+        report.left = self.names - report.devices.len();
+        let nothing_done = report.failed == report.devices.len();
+        if let Some(error) = self.ended.filter(|_| nothing_done) {
+            return Err(error);
+        }
+        let only = report.devices.first().and_then(|device| device.error.clone());
+        match only.filter(|_| single) {
+            Some(finding) => Err(Error::new(finding)),
+            None => Ok(self.report),
+        }
+    }
+}
+
+impl RegisterReport {
+    fn new(connection: &Connection, dry_run: bool) -> Self {
+        let platform = connection.board.place().to_owned();
+        Self { platform, dry_run, devices: Vec::new(), failed: 0, left: 0, findings: Vec::new() }
+    }
+}
+
+impl DeviceRegistration {
+    /// What a dry run says of a device whose identity is not issued yet.
+    pub(crate) fn planned(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { name, done: PlatformDone::Planned, dry_run: true, device_id: None, credentials_id: None, error: None }
+    }
+
+    pub(crate) fn failed(name: String, error: Error) -> Self {
+        let error = Some(error.item(&name).into_finding());
+        Self { name, done: PlatformDone::Failed, dry_run: false, device_id: None, credentials_id: None, error }
+    }
+}
+
+/// Names the device that has the certificate already, where the ledger knows.
+fn explain(error: Error, view: &View, credentials_id: &str, key: &Key) -> Error {
+    if error.code() != Code::CertificateTaken {
+        return error;
+    }
+    let known = view.by_credentials_id(credentials_id).ok().flatten().filter(|entry| entry.key.name != key.name);
+    let why = error.finding().why.clone().unwrap_or_default();
+    match known {
+        Some(entry) => error.because(format!("{why}; in this store it is the one of {}", entry.key)),
+        None => error.because(format!("{why}; the ledger knows it as the one of {key} and of nobody else")),
+    }
+}
+
+/// Where outcomes are written down.
+enum Book {
+    /// Nowhere.
+    DryRun(ledger::Ledger),
+    /// In the ledger, several at a time: a commit waits for the disk. What a killed run did not write down is found
+    /// registered by the next one.
+    Kept { store: Box<Store>, pending: Vec<Key>, since: Instant },
+}
+
+impl Book {
+    fn view(&self) -> &View {
+        match self {
+            Book::DryRun(ledger) => ledger,
+            Book::Kept { store, .. } => &store.ledger,
+        }
+    }
+
+    fn registered(&mut self, key: &Key) -> Result<()> {
+        let Book::Kept { pending, since, .. } = self else { return Ok(()) };
+        pending.push(key.clone());
+        if pending.len() >= 64 || since.elapsed() > Duration::from_millis(250) { self.flush() } else { Ok(()) }
+    }
+
+    fn failed(&mut self, key: &Key, error: &Error) -> Result<()> {
+        match self {
+            Book::DryRun(_) => Ok(()),
+            Book::Kept { store, .. } => store.ledger.failed(key, &error.to_string()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let Book::Kept { store, pending, since } = self else { return Ok(()) };
+        *since = Instant::now();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let keys = std::mem::take(pending);
+        store.ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.registered(key)))
+    }
+}

@@ -1,0 +1,75 @@
+//! A CA that issues: one of the four that every store has, or that of a device profile.
+
+use std::path::{Path, PathBuf};
+
+use pki::device_name::DeviceName;
+use pki::issuer::LocalCa;
+use pki::validity::Validity;
+use pki::{Certificate, Result, Secret};
+use time::OffsetDateTime;
+
+use crate::ca::{self, CaName};
+
+/// What the names of the CAs of profiles begin with.
+const PROFILE: &str = "profile-";
+
+/// Which CA issues.
+#[derive(Debug, Clone)]
+pub(crate) enum SigningCa {
+    /// One of the four.
+    Own(CaName),
+    /// That of a device profile, below the devices' root.
+    Profile(DeviceName),
+}
+
+impl SigningCa {
+    /// The name of its directory, and its name in the ledger.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            SigningCa::Own(name) => name.name().to_owned(),
+            SigningCa::Profile(profile) => format!("{PROFILE}{profile}"),
+        }
+    }
+
+    /// The CA of this name in the ledger; none for what issued itself.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name.strip_prefix(PROFILE) {
+            Some(profile) => profile.parse().ok().map(SigningCa::Profile),
+            None => CaName::ALL.into_iter().find(|ca| ca.name() == name).map(SigningCa::Own),
+        }
+    }
+
+    /// Where its files are.
+    pub(crate) fn dir(&self, store: &Path) -> PathBuf {
+        store.join("ca").join(self.name())
+    }
+
+    /// Its certificate, and behind it those between it and the root.
+    pub(crate) fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
+        ca::certificates_in(&self.dir(store).join("cert.pem"))
+    }
+
+    /// The CA, ready to issue. `passphrase` is asked for only if the key is encrypted.
+    pub(crate) fn open(&self, store: &Path, passphrase: &mut dyn FnMut() -> Result<Secret>) -> Result<LocalCa> {
+        match self {
+            SigningCa::Own(name) => name.open(store, passphrase),
+            SigningCa::Profile(_) => {
+                let mut chain = self.certificates(store)?;
+                chain.extend(CaName::DevicesRoot.certificates(store)?);
+                ca::open_with(chain, &self.dir(store), &self.title(), passphrase)
+            }
+        }
+    }
+
+    /// Fails where nothing could be issued at `now`.
+    pub(crate) fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
+        ca::check_usable_in(&self.dir(store), &self.title(), now)
+    }
+
+    fn title(&self) -> String {
+        match self {
+            SigningCa::Own(name) => name.title().to_owned(),
+            SigningCa::Profile(profile) => format!("issuing CA of the profile {profile}"),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Access tokens, for devices that verify the server and log in without a certificate.
+
+use ledger::Kind;
+use pki::device_name::DeviceName;
+use pki::file::{FileSet, Mode};
+use pki::{Code, Result, Secret};
+use provision::Platform;
+use provision::platform::{Create, Credential, Replace, Wanted};
+use schemars::JsonSchema;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::device_files::ANCHORS;
+use crate::output_file::pem_of;
+use crate::platform::Connection;
+use crate::register::PlatformDone;
+use crate::report::FileReport;
+use crate::station::Station;
+use crate::store::{self, identity_dir};
+
+/// The file that a device's token is in.
+const TOKEN: &str = "token";
+
+/// The most characters that ThingsBoard's web interface takes for a token.
+const LONGEST: usize = 32;
+
+/// Which token is wanted.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// The device.
+    pub device: DeviceName,
+    /// The token that it gets; none to fetch the one that it has.
+    pub set: Option<Secret>,
+    /// Also replace a credential of another kind.
+    pub replace: bool,
+    /// What the device is made with, if it may be made.
+    pub create: Option<Create>,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// What was fetched.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TokenReport {
+    /// The device.
+    pub name: String,
+    /// What was done in the platform.
+    pub done: PlatformDone,
+    /// The files: the token, and what the device trusts.
+    pub files: Vec<FileReport>,
+    /// The token itself, where it was asked for with `--show`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The token, for whoever is asked to show it.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
+}
+
+/// Fetches or sets the access token of a device, and writes it beside what the device trusts.
+///
+/// # Errors
+/// [`Code::NotAToken`] and [`Code::OtherCredential`] for a device that logs in otherwise,
+/// [`Code::PlatformNotFound`], and what the disk can be wrong about.
+pub fn token(station: &mut Station<'_>, request: &TokenRequest) -> Result<TokenReport> {
+    store::check_exists(station.store_dir())?;
+    let name = request.device.as_str();
+    if let Some(token) = &request.set {
+        check(token)?;
+    }
+    let connection = Connection::of(station)?;
+    let anchors = station.client_anchors()?;
+    let dir = identity_dir(station.store_dir(), Kind::Device, name);
+    // Held from here on, so that nothing is asked of the platform that could not be written down.
+    let _store = if request.dry_run { None } else { Some(station.open_store("token")?) };
+    let wanted = |token: Secret, replace| Wanted {
+        name: name.to_owned(),
+        credential: Credential::AccessToken(token),
+        replace,
+        create: request.create.clone(),
+    };
+    let (done, secret) = connection.runtime.wait(async {
+        let board = &connection.board;
+        match &request.set {
+            Some(token) => {
+                let replace = if request.replace { Replace::Anything } else { Replace::SameKind };
+                let wanted = wanted(token.clone(), replace);
+                let registered =
+                    if request.dry_run { board.examine(&wanted).await? } else { board.register(&wanted).await? };
+                Ok::<_, pki::Error>((registered.done.into(), token.clone()))
+            }
+            None => match board.token(name).await {
+                Err(error) if error.code() == Code::PlatformNotFound && request.create.is_some() => {
+                    let token = pki::keystore::password::generate()?;
+                    if !request.dry_run {
+                        board.register(&wanted(token.clone(), Replace::Nothing)).await?;
+                    }
+                    Ok((PlatformDone::Created, token))
+                }
+                found => Ok((PlatformDone::Unchanged, found?)),
+            },
+        }
+    })?;
+    let mut set = FileSet::new(dir).replacing("old");
+    set.add(TOKEN, Zeroizing::new(format!("{}\n", secret.reveal()).into_bytes()), Mode::Private)?;
+    if !anchors.is_empty() {
+        set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;
+    }
+    let files = if request.dry_run {
+        set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect()
+    } else {
+        set.commit()?.into_iter().map(FileReport::from).collect()
+    };
+    Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
+}
+
+/// Fails for what cannot be an MQTT user name on every way that it goes.
+fn check(token: &Secret) -> Result<()> {
+    let text = token.reveal();
+    let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits && !text.eq_ignore_ascii_case("provision") {
+        return Ok(());
+    }
+    Err(Code::BadValue
+        .error("this cannot be an access token")
+        .because(format!(
+            "a token has 1 to {LONGEST} printable ASCII characters without spaces, and is not \"provision\""
+        ))
+        .fix("leave --set-file out to take the token that the platform has made"))
+}

@@ -1,0 +1,76 @@
+//! Making the platform forget a device's certificate, or the device.
+
+use ledger::{Kind, View};
+use pki::device_name::DeviceName;
+use pki::{Code, Result};
+use provision::Platform;
+use provision::platform::{Done, Ours};
+
+use crate::platform::Connection;
+use crate::register::{DeviceRegistration, PlatformDone};
+use crate::station::Station;
+use crate::store;
+
+/// What is to be taken away.
+#[derive(Debug, Clone)]
+pub struct UnregisterRequest {
+    /// The device.
+    pub device: DeviceName,
+    /// Delete the device with its history instead of its credential alone.
+    pub delete_device: bool,
+    /// Also take away a certificate that this store has never issued.
+    pub replace: bool,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// Takes a device's certificate away in the platform, or the whole device. The files in the store stay.
+///
+/// # Errors
+/// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
+pub fn unregister(station: &mut Station<'_>, request: &UnregisterRequest) -> Result<DeviceRegistration> {
+    store::check_exists(station.store_dir())?;
+    let connection = Connection::of(station)?;
+    let name = request.device.as_str();
+    if request.dry_run {
+        return Ok(report(name, PlatformDone::Planned));
+    }
+    let mut store = station.open_store("unregister")?;
+    let outcome = connection.runtime.wait(async {
+        if request.delete_device {
+            connection.board.delete(name).await
+        } else {
+            let ours = Ours { credentials_ids: credentials_ids(&store.ledger, name)?, others_too: request.replace };
+            connection.board.unregister(name, &ours).await
+        }
+    });
+    let entry = store.ledger.current(Kind::Device, name)?;
+    match outcome {
+        Ok(Done::Absent) if entry.is_none() => Err(Code::PlatformNotFound
+            .error(format!("neither the platform nor the store knows a device {name:?}"))
+            .item(name)
+            .fix("compare the name, capitals included")),
+        Ok(done) => {
+            if let Some(entry) = entry {
+                store.ledger.unregistered(&entry.key)?;
+            }
+            Ok(report(name, done.into()))
+        }
+        Err(error) => {
+            if let Some(entry) = entry {
+                store.ledger.failed(&entry.key, &error.to_string())?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The certificates that were ever issued to a device.
+fn credentials_ids(view: &View, name: &str) -> Result<Vec<String>> {
+    Ok(view.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id).collect())
+}
+
+fn report(name: &str, done: PlatformDone) -> DeviceRegistration {
+    let dry_run = done == PlatformDone::Planned;
+    DeviceRegistration { name: name.to_owned(), done, dry_run, device_id: None, credentials_id: None, error: None }
+}

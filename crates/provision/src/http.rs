@@ -1,0 +1,147 @@
+//! Requests to one platform: bounded in time, in number and in size, repeated only where that is safe.
+//!
+//! A client knows one origin and sends nothing anywhere else: redirects are answers that nobody follows. TLS is
+//! rustls on aws-lc-rs with the system's roots or those of a private CA, and cannot be switched off.
+
+mod answer;
+mod fault;
+mod origin;
+mod request;
+mod retry;
+mod tls;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use pki::{Certificate, Code, Result};
+use reqwest::redirect::Policy;
+use tokio::sync::Semaphore;
+
+pub(crate) use answer::{Answer, shown};
+pub(crate) use request::{Repeat, Request, query};
+
+use fault::Failure;
+use origin::Origin;
+use retry::Patience;
+
+/// How to reach a platform.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The address of its REST API; a path in it is kept.
+    pub url: String,
+    /// The roots that its certificate leads to; none for those of this system.
+    pub roots: Option<Vec<Certificate>>,
+    /// Whether http:// may leave this machine.
+    pub allow_plain_http: bool,
+    /// How long one request may take, from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// How many requests are under way at once.
+    pub concurrency: usize,
+    /// How long the first pause before a repeated request is about; those that follow grow.
+    pub pause: Duration,
+}
+
+impl Reach {
+    /// The way to `url` with what is usual: 30 s a request, 8 at once.
+    pub fn to(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            roots: None,
+            allow_plain_http: false,
+            timeout: Duration::from_secs(30),
+            concurrency: 8,
+            pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A client of one platform. Its copies share connections and limits.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    origin: Arc<Origin>,
+    permits: Arc<Semaphore>,
+    patience: Patience,
+    /// Whether the platform has ever answered: before that, an address where nothing listens is a mistake and not a
+    /// passing fault.
+    reached: Arc<AtomicBool>,
+}
+
+impl Http {
+    /// A client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Code::BadValue`], [`Code::PlainHttp`], and [`Code::FileUnreadable`] where this system has no roots.
+    pub(crate) fn new(reach: &Reach) -> Result<Self> {
+        let origin = Origin::parse(&reach.url, reach.allow_plain_http)?;
+        let mut builder = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .referer(false)
+            .http1_only()
+            .user_agent(concat!("tbpki/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(reach.timeout.min(Duration::from_secs(10)))
+            .timeout(reach.timeout)
+            .pool_max_idle_per_host(reach.concurrency)
+            // Idle connections of Tomcat's end after 60 s: better that we close them than that they break in use.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .https_only(origin.is_https())
+            .tls_backend_preconfigured(tls::config(&origin, reach.roots.as_deref())?);
+        if origin.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| Code::Internal.error("there is no HTTP client").because(error))?;
+        Ok(Self {
+            client,
+            origin: Arc::new(origin),
+            permits: Arc::new(Semaphore::new(reach.concurrency.max(1))),
+            patience: Patience { first: reach.pause },
+            reached: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// Where the platform is, for messages.
+    pub(crate) fn place(&self) -> &str {
+        self.origin.as_str()
+    }
+
+    /// Sends a request and returns the answer, whatever its status is. It is sent again, after a pause, where the
+    /// platform says that it did nothing (429), and where that is safe also after a fault of the platform, a broken
+    /// connection, or silence.
+    ///
+    /// # Errors
+    /// [`Code::Unreachable`], [`Code::PlatformUnverified`] and [`Code::TlsFailed`] when nothing was sent;
+    /// [`Code::AnswerLost`] when it is not known what became of it; [`Code::NotThePlatform`] for an endless answer.
+    pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Answer> {
+        let mut sent = 0;
+        loop {
+            let outcome = self.once(request).await;
+            sent += 1;
+            let reached = self.reached.load(Ordering::Relaxed);
+            match self.patience.pause(sent, &outcome, request.repeat, reached) {
+                Some(pause) => {
+                    tracing::info!(method = %request.method, path = %request.path, ?pause, "asking again");
+                    tokio::time::sleep(pause).await;
+                }
+                None => return outcome.map_err(|failure| failure.error.item(self.place())),
+            }
+        }
+    }
+
+    async fn once(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        let _permit = self.permits.acquire().await.map_err(|_| Failure::bug("the limit of requests is gone"))?;
+        let url = self.origin.join(&request.path).map_err(Failure::not_sent)?;
+        let started = Instant::now();
+        let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
+        self.reached.store(true, Ordering::Relaxed);
+        let answer = Answer::read(response).await?;
+        tracing::debug!(
+            method = %request.method,
+            path = %request.path,
+            status = answer.status,
+            milliseconds = started.elapsed().as_millis(),
+            "answered"
+        );
+        Ok(answer)
+    }
+}

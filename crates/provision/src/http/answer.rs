@@ -1,0 +1,109 @@
+//! What a platform answers.
+
+use std::time::Duration;
+
+use pki::{Code, Error};
+use reqwest::Response;
+use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::fault::{self, Failure};
+
+/// No answer that tbpki asks for is longer: a page of a thousand profiles is a few megabytes.
+const LIMIT: usize = 16 << 20;
+
+/// The most of a foreign text that goes into a message.
+const SHOWN: usize = 200;
+
+/// An answer, whatever it says.
+pub(crate) struct Answer {
+    /// The status (RFC 9110, section 15).
+    pub(crate) status: u16,
+    /// After how long the server wants to be asked again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Where a redirect leads, without its query.
+    location: Option<String>,
+    // Answers hold tokens and private keys.
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    pub(super) async fn read(mut response: Response) -> Result<Self, Failure> {
+        let status = response.status().as_u16();
+        let retry_after = header(response.headers(), &RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+        let location = header(response.headers(), &LOCATION);
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(piece) = response.chunk().await.map_err(|error| fault::classify_lost(&error))? {
+            if body.len() + piece.len() > LIMIT {
+                let error = Code::NotThePlatform.error(format!("the answer is longer than {LIMIT} bytes"));
+                return Err(Failure::lost(error));
+            }
+            body.extend_from_slice(&piece);
+        }
+        let location = location.map(|text| text.split(['?', '#']).next().unwrap_or_default().to_owned());
+        Ok(Self { status, retry_after: retry_after.map(Duration::from_secs), location, body })
+    }
+
+    /// Whether what was asked for was done.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as text. Answers with an error come in ISO-8859-1, others in UTF-8; what is neither is shown as far
+    /// as it goes.
+    pub(crate) fn text(&self) -> String {
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => text.to_owned(),
+            Err(_) => self.body.iter().map(|byte| char::from(*byte)).collect(),
+        }
+    }
+
+    /// The body of an answer that says that all is well.
+    ///
+    /// # Errors
+    /// [`Code::NotThePlatform`] when it is something else than was asked for.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            // The text itself may hold tokens; only what is certainly none is shown.
+            let error = Code::NotThePlatform
+                .error(format!("the answer (status {}) is not what the API answers", self.status))
+                .because(format!("{}, at {}:{}", kind_of(&error), error.line(), error.column()));
+            error.fix("compare the address with that of the platform's web interface; look for a proxy in between")
+        })
+    }
+
+    /// The error for an answer that the API does not give.
+    pub(crate) fn foreign(&self) -> Error {
+        if (300..400).contains(&self.status) {
+            let to = self.location.as_deref().map_or("nowhere".to_owned(), shown);
+            return Code::PlatformRedirect
+                .error(format!("the platform answers with a redirect to {to}"))
+                .because(format!("status {}", self.status))
+                .fix("set the platform's address to where it really is; redirects are not followed");
+        }
+        let text = shown(self.text().trim());
+        let error = Code::NotThePlatform.error(format!("what answers with status {} is not the API", self.status));
+        let error = if text.is_empty() { error.because("the answer is empty") } else { error.because(text) };
+        error.fix("compare the address with that of the platform's web interface; look for a proxy in between")
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn kind_of(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "the JSON text ends too early",
+        serde_json::error::Category::Data => "the JSON text holds something else",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
+    }
+}
+
+/// The beginning of a text from outside, fit to be shown.
+pub(crate) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(SHOWN).collect();
+    let more = if short.len() < text.len() { " ..." } else { "" };
+    format!("{}{more}", pki::text::printable(&short.split_whitespace().collect::<Vec<_>>().join(" ")))
+}

@@ -1,0 +1,116 @@
+//! What can go wrong before there is an answer.
+
+use std::error::Error as StdError;
+use std::io;
+
+use pki::{Code, Error};
+use rustls::CertificateError;
+
+/// An error, and whether the platform may have seen the request.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) sent: bool,
+}
+
+impl Failure {
+    pub(super) fn not_sent(error: Error) -> Self {
+        Self { error, sent: false }
+    }
+
+    pub(super) fn lost(error: Error) -> Self {
+        Self { error, sent: true }
+    }
+
+    pub(super) fn bug(what: &str) -> Self {
+        Self::not_sent(Code::Internal.error(what))
+    }
+}
+
+/// Says what became of a request that has no answer.
+pub(super) fn classify(error: &reqwest::Error) -> Failure {
+    let causes = causes(error);
+    if let Some(tls) = causes.iter().find_map(|cause| tls_error(*cause)) {
+        return Failure::not_sent(of_tls(tls));
+    }
+    if error.is_builder() {
+        return Failure::not_sent(Code::Internal.error("a request cannot be built").because(why(&causes)));
+    }
+    // The end of a connection that was there in the middle of the handshake: nothing else ends so early.
+    let ended = |cause: &&(dyn StdError + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    if error.is_connect() && causes.iter().any(ended) {
+        return Failure::not_sent(tls_failed("the platform ended the connection"));
+    }
+    if error.is_connect() {
+        let error = Code::Unreachable
+            .error("the platform cannot be reached")
+            .because(why(&causes))
+            .fix("look at the address, at whether the platform runs, and at proxies and firewalls between");
+        return Failure::not_sent(error);
+    }
+    classify_lost(error)
+}
+
+/// The same where the request was certainly sent.
+pub(super) fn classify_lost(error: &reqwest::Error) -> Failure {
+    let what = if error.is_timeout() {
+        "the platform did not answer in time"
+    } else {
+        "the connection to the platform broke before there was an answer"
+    };
+    let error = Code::AnswerLost.error(what).because(why(&causes(error)));
+    Failure::lost(error.fix("run the same command again: it looks at what was done and goes on from there"))
+}
+
+fn of_tls(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(fault) => Code::PlatformUnverified
+            .error("the certificate of the platform's REST API does not verify")
+            .because(of_certificate(fault))
+            .fix("give the root of a private CA with --platform-ca FILE or `[platform] ca`"),
+        other => tls_failed(other),
+    }
+}
+
+fn tls_failed(why: impl std::fmt::Display) -> Error {
+    Code::TlsFailed
+        .error("the TLS handshake with the platform failed")
+        .because(why)
+        .fix("look whether the address should begin with http://, and at the port")
+}
+
+fn of_certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => "nothing that is trusted here issued it".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("it is for another name ({error})")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => format!("it has expired ({error})"),
+        other => other.to_string(),
+    }
+}
+
+/// An error and all that it comes from. What an `io::Error` carries is not its source but inside of it.
+fn causes<'a>(error: &'a reqwest::Error) -> Vec<&'a (dyn StdError + 'static)> {
+    let mut found: Vec<&'a (dyn StdError + 'static)> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next.filter(|_| found.len() < 16) {
+        found.push(cause);
+        let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inside {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => cause.source(),
+        };
+    }
+    found
+}
+
+fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref::<rustls::Error>()
+}
+
+/// The innermost cause, which is the one that says something. None of them holds the address or a header.
+fn why(causes: &[&(dyn StdError + 'static)]) -> String {
+    causes.last().map_or_else(|| "for no known reason".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,102 @@
+//! The one place that a client talks to.
+
+use std::net::IpAddr;
+
+use pki::{Code, Error, Result};
+use reqwest::Url;
+
+/// Scheme, host, port, and the path that the API is below.
+#[derive(Debug)]
+pub(super) struct Origin {
+    base: Url,
+    /// Without a final slash.
+    text: String,
+}
+
+impl Origin {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// [`Code::BadValue`], and [`Code::PlainHttp`] for http:// to another machine unless that is allowed.
+    pub(super) fn parse(text: &str, allow_plain: bool) -> Result<Self> {
+        let bad = |why: String| Code::BadValue.error("the platform's address cannot be used").because(why);
+        let base = Url::parse(text).map_err(|error| bad(error.to_string()))?;
+        if !matches!(base.scheme(), "https" | "http") || base.host_str().is_none() {
+            return Err(bad("it does not begin with https:// or http:// and a host".to_owned()));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(bad("it holds a user name".to_owned()));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(bad("it has a query or a fragment".to_owned()));
+        }
+        let origin = Self { text: base.as_str().trim_end_matches('/').to_owned(), base };
+        if !origin.is_https() && !origin.is_loopback() && !allow_plain {
+            return Err(Code::PlainHttp
+                .error("the platform's address has no encryption, and leads to another machine")
+                .item(origin.text)
+                .fix("use https://, or --allow-plain-http inside a network that nobody else can listen to"));
+        }
+        Ok(origin)
+    }
+
+    /// The address as people write it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.base.scheme() == "https"
+    }
+
+    /// Whether it is this machine: there is no proxy between a machine and itself, and nobody who listens.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.base.host_str().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+    }
+
+    /// The address of a path of the API, which begins with a slash and is encoded already.
+    pub(super) fn join(&self, path: &str) -> Result<Url> {
+        let stray = || -> Error { Code::Internal.error("a request would leave the platform") };
+        let url = Url::parse(&format!("{}{path}", self.text)).map_err(|_| stray())?;
+        if path.starts_with('/') && url.origin() == self.base.origin() { Ok(url) } else { Err(stray()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_encryption_nothing_leaves_this_machine_unasked() {
+        for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://tb.localhost"] {
+            assert!(Origin::parse(url, false).unwrap().is_loopback(), "{url}");
+        }
+        for url in
+            ["http://tb.example", "http://192.168.1.4:8080", "http://localhost.example", "http://127.0.0.1.nip.io"]
+        {
+            assert_eq!(Origin::parse(url, false).unwrap_err().code(), Code::PlainHttp, "{url}");
+            assert!(Origin::parse(url, true).is_ok());
+        }
+        assert!(!Origin::parse("https://tb.example", false).unwrap().is_loopback());
+    }
+
+    #[test]
+    fn a_path_before_the_api_is_kept_and_nothing_leads_elsewhere() {
+        let origin = Origin::parse("https://tb.example:8443/iot/", false).unwrap();
+        assert_eq!(origin.join("/api/device/1").unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
+        for path in ["api", "@evil.example/api", ".evil.example/api", ":1/api"] {
+            assert_eq!(origin.join(path).unwrap_err().code(), Code::Internal, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_an_address_and_no_more() {
+        for url in ["", "tb.example", "ftp://tb.example", "https://u:hunter2@tb.example", "https://tb.example?token=x"]
+        {
+            let error = Origin::parse(url, true).unwrap_err();
+            assert!(error.code() == Code::BadValue && !error.to_string().contains("hunter2"), "{url}: {error}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What is asked of a platform.
+
+use std::borrow::Cow;
+
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Url};
+use zeroize::Zeroizing;
+
+use pki::{Code, Result};
+use serde::Serialize;
+
+/// Whether a request may be sent a second time when it is not known what became of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It changes nothing, or the same however often it is sent.
+    Safe,
+    /// Whoever sent it has to look at the state first.
+    LookFirst,
+}
+
+/// One request.
+pub(crate) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) path: Cow<'a, str>,
+    pub(super) repeat: Repeat,
+    body: Option<Zeroizing<Vec<u8>>>,
+    authorization: Option<(HeaderName, HeaderValue)>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads something. The path begins with a slash; what is put into it is encoded by [`query`].
+    pub(crate) fn get(path: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Method::GET, path, Repeat::Safe)
+    }
+
+    /// Removes something: gone is gone, however often it is asked for.
+    pub(crate) fn delete(path: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Method::DELETE, path, Repeat::Safe)
+    }
+
+    /// Sends something as JSON.
+    pub(crate) fn post(path: impl Into<Cow<'a, str>>, body: &impl Serialize, repeat: Repeat) -> Result<Self> {
+        Self::new(Method::POST, path, repeat).with_json(body)
+    }
+
+    /// Replaces something by what is sent as JSON.
+    pub(crate) fn put(path: impl Into<Cow<'a, str>>, body: &impl Serialize) -> Result<Self> {
+        Self::new(Method::PUT, path, Repeat::Safe).with_json(body)
+    }
+
+    fn new(method: Method, path: impl Into<Cow<'a, str>>, repeat: Repeat) -> Self {
+        Self { method, path: path.into(), repeat, body: None, authorization: None }
+    }
+
+    fn with_json(mut self, body: &impl Serialize) -> Result<Self> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Code::Internal.error("a request cannot be written as JSON").because(error))?;
+        self.body = Some(Zeroizing::new(bytes));
+        Ok(self)
+    }
+
+    /// Says who asks. The value never shows in logs.
+    pub(crate) fn authorize(&mut self, name: HeaderName, value: HeaderValue) {
+        self.authorization = Some((name, value));
+    }
+
+    pub(super) fn build(&self, client: &Client, url: Url) -> RequestBuilder {
+        let mut builder = client.request(self.method.clone(), url);
+        if let Some((name, value)) = &self.authorization {
+            let mut value = value.clone();
+            value.set_sensitive(true);
+            builder = builder.header(name.clone(), value);
+        }
+        match &self.body {
+            Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body.to_vec()),
+            None => builder,
+        }
+    }
+}
+
+/// A path with parameters behind it, encoded.
+pub(crate) fn query(path: &str, parameters: &[(&str, &str)]) -> String {
+    let mut text = format!("{path}?");
+    for (index, (name, value)) in parameters.iter().enumerate() {
+        if index > 0 {
+            text.push('&');
+        }
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
+                _ => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_encoded_down_to_the_last_byte() {
+        assert_eq!(
+            query("/api/tenant/devices", &[("deviceName", "a b+c&d=%/ü?#"), ("page", "0")]),
+            "/api/tenant/devices?deviceName=a%20b%2Bc%26d%3D%25%2F%C3%BC%3F%23&page=0"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Waiting for what runs asynchronously, for callers that do not.
+
+use std::future::Future;
+
+use pki::{Code, Result};
+use tokio::task::JoinSet;
+
+/// One thread that drives requests. Whoever talks to a platform through it keeps it as long as the platform's client:
+/// open connections belong to it.
+pub struct Runtime(tokio::runtime::Runtime);
+
+impl Runtime {
+    /// A runtime of this thread.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] where the system gives nothing to wait with.
+    pub fn new() -> Result<Self> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map(Self)
+            .map_err(|error| Code::Internal.error("requests cannot be waited for").because(error))
+    }
+
+    /// Waits for one future.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.0.block_on(future)
+    }
+
+    /// Runs a future for each item, `limit` at once, and hands over each result as it comes, not in their order. The
+    /// first error of `take` ends it, and what is still running then is given up.
+    ///
+    /// # Errors
+    /// Those of `take`; [`Code::Internal`] where a future panics.
+    pub fn for_each<I, F, T>(
+        &self,
+        limit: usize,
+        items: impl IntoIterator<Item = I>,
+        work: impl Fn(I) -> F,
+        mut take: impl FnMut(T) -> Result<()>,
+    ) -> Result<()>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.block_on(async {
+            let mut items = items.into_iter();
+            let mut running = JoinSet::new();
+            loop {
+                while running.len() < limit.max(1)
+                    && let Some(item) = items.next()
+                {
+                    running.spawn(work(item));
+                }
+                let Some(joined) = running.join_next().await else { return Ok(()) };
+                take(joined.map_err(|error| Code::Internal.error("a request has panicked").because(error))?)?;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn no_more_run_at_once_than_are_allowed() {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut taken = Vec::new();
+        let work = |item: u32| {
+            let (running, most) = (running.clone(), most.clone());
+            async move {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                item
+            }
+        };
+        let take = |item| {
+            taken.push(item);
+            Ok(())
+        };
+        Runtime::new().unwrap().for_each(3, 0..20, work, take).unwrap();
+        taken.sort_unstable();
+        assert_eq!((taken, most.load(Ordering::SeqCst)), ((0..20).collect(), 3));
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let mut taken = 0;
+        let take = |_: u32| {
+            taken += 1;
+            if taken == 2 { Err(Code::Internal.error("enough")) } else { Ok(()) }
+        };
+        assert!(Runtime::new().unwrap().for_each(1, 0.., async |item| item, take).is_err());
+        assert_eq!(taken, 2);
+    }
+}

@@ -1,0 +1,113 @@
+//! Single calls.
+
+use pki::{Code, Error, Result};
+use serde::de::DeserializeOwned;
+
+use super::model::{Credentials, Device, Page, ProfileInfo, Uuid, about_something_else};
+use super::{ThingsBoard, fault};
+use crate::http::{Answer, Repeat, Request, query};
+
+/// Profiles that are fetched at once.
+const PAGE: &str = "1000";
+
+/// More profiles than these are not looked through.
+const MAX_PAGES: usize = 1000;
+
+impl ThingsBoard {
+    /// Sends a request as the user. A token that has ended meanwhile is renewed once.
+    pub(super) async fn call(&self, mut request: Request<'_>) -> Result<Answer> {
+        let authorization = self.session.authorization(&self.http).await?;
+        let number = authorization.number;
+        request.authorize(authorization.name, authorization.value);
+        let answer = self.http.send(&request).await?;
+        // ThingsBoard looks at the token before anything else, so nothing was done.
+        let expired = answer.status == 401 && fault::error_code(&answer) == Some(11);
+        if expired && self.session.renew(&self.http, number).await? {
+            let authorization = self.session.authorization(&self.http).await?;
+            request.authorize(authorization.name, authorization.value);
+            return self.http.send(&request).await;
+        }
+        Ok(answer)
+    }
+
+    /// The error for an answer that is not a success.
+    pub(super) fn refused(&self, answer: &Answer) -> Error {
+        fault::refused(answer, self.session.kind()).item(self.http.place())
+    }
+
+    /// Sends a request that has to succeed, and reads its answer.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T> {
+        let answer = self.call(request).await?;
+        if !answer.is_success() {
+            return Err(self.refused(&answer));
+        }
+        answer.json().map_err(|error| error.item(self.http.place()))
+    }
+
+    /// The device of exactly this name.
+    pub(super) async fn find(&self, name: &str) -> Result<Option<Device>> {
+        // Hidden in the API's documentation and there in every version. textSearch would find others.
+        let answer = self.call(Request::get(query("/api/tenant/devices", &[("deviceName", name)]))).await?;
+        if answer.status == 404 && fault::error_code(&answer) == Some(32) {
+            return Ok(None);
+        }
+        if !answer.is_success() {
+            return Err(self.refused(&answer).item(name));
+        }
+        let device: Device = answer.json().map_err(|error| error.item(self.http.place()))?;
+        if device.name == name { Ok(Some(device)) } else { Err(about_something_else("device")) }
+    }
+
+    /// The credentials of a device.
+    pub(super) async fn credentials(&self, device: &Uuid) -> Result<Credentials> {
+        self.ask(Request::get(format!("/api/device/{}/credentials", device.as_str()))).await
+    }
+
+    /// Saves credentials. They carry the version that was read, so that nobody else's change is lost.
+    pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
+        let request = Request::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
+        self.ask::<Credentials>(request).await.map(drop)
+    }
+
+    /// Deletes a device; false where it was gone already.
+    pub(super) async fn remove(&self, device: &Uuid) -> Result<bool> {
+        let answer = self.call(Request::delete(format!("/api/device/{}", device.as_str()))).await?;
+        match answer.status {
+            404 if fault::error_code(&answer) == Some(32) => Ok(false),
+            _ if answer.is_success() => Ok(true),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// The id of the device profile of exactly this name, fetched once. Naming it alone in a device would make a
+    /// profile out of every typing error.
+    pub(super) async fn profile_id(&self, name: &str) -> Result<String> {
+        let mut known = self.profiles.lock().await;
+        if let Some(id) = known.get(name) {
+            return Ok(id.clone());
+        }
+        let found = self.find_profile(name).await?.ok_or_else(|| {
+            Code::PlatformNotFound
+                .error(format!("the platform has no device profile {name:?}"))
+                .item(self.http.place())
+                .fix("compare the name, capitals included, or make the profile first")
+        })?;
+        known.insert(name.to_owned(), found.as_str().to_owned());
+        Ok(found.as_str().to_owned())
+    }
+
+    /// The id of the device profile of exactly this name, if there is one.
+    pub(super) async fn find_profile(&self, name: &str) -> Result<Option<Uuid>> {
+        for page in 0..MAX_PAGES {
+            let path = query("/api/deviceProfileInfos", &[("pageSize", PAGE), ("page", &page.to_string())]);
+            let page: Page<ProfileInfo> = self.ask(Request::get(path)).await?;
+            if let Some(found) = page.data.into_iter().find(|profile| profile.name == name) {
+                return Ok(Some(found.id.id));
+            }
+            if !page.has_next {
+                return Ok(None);
+            }
+        }
+        Err(Code::NotThePlatform.error("the list of device profiles has no end"))
+    }
+}

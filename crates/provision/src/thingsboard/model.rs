@@ -1,0 +1,236 @@
+//! The shapes of ThingsBoard's JSON, as far as they are read.
+
+use pki::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::platform::{Credential, MqttBasic};
+
+/// The number of an entity: a UUID, which goes into paths.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Uuid(String);
+
+impl Uuid {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Uuid {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let is_uuid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if is_uuid { Ok(Self(text)) } else { Err("this is not a UUID") }
+    }
+}
+
+/// An entity's id, with or without its type.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct EntityId {
+    pub(super) id: Uuid,
+}
+
+/// A device.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Device {
+    pub(super) id: EntityId,
+    pub(super) name: String,
+    /// The name of its profile.
+    #[serde(rename = "type")]
+    pub(super) profile: Option<String>,
+    pub(super) label: Option<String>,
+    pub(super) additional_info: Option<Value>,
+}
+
+impl Device {
+    pub(super) fn is_gateway(&self) -> bool {
+        self.additional_info.as_ref().and_then(|info| info.get("gateway")).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    pub(super) data: Vec<T>,
+    pub(super) has_next: bool,
+}
+
+/// A device profile in lists.
+#[derive(Debug, Deserialize)]
+pub(super) struct ProfileInfo {
+    pub(super) id: EntityId,
+    pub(super) name: String,
+}
+
+/// The credentials of a device, with all that the server sends: what is not known here goes back as it came.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(super) struct Credentials(Map<String, Value>);
+
+impl Credentials {
+    /// Their kind, in ThingsBoard's word.
+    pub(super) fn kind(&self) -> &str {
+        self.0.get("credentialsType").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Their number, which of an access token is the token.
+    pub(super) fn id(&self) -> &str {
+        self.0.get("credentialsId").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether a device logs in with this.
+    pub(super) fn are(&self, credential: &Credential) -> bool {
+        let same = self.kind() == kind(credential) && self.id() == credential.id().reveal();
+        match credential {
+            Credential::MqttBasic(basic) => same && self.basic().is_some_and(|theirs| theirs == *basic),
+            _ => same,
+        }
+    }
+
+    fn basic(&self) -> Option<MqttBasic> {
+        let value: Value = serde_json::from_str(self.0.get("credentialsValue")?.as_str()?).ok()?;
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(MqttBasic {
+            client_id: text("clientId"),
+            user_name: text("userName"),
+            password: text("password").map(pki::Secret::new),
+        })
+    }
+
+    /// The same with another credential. The version stays: the server refuses it if somebody was faster.
+    pub(super) fn with(mut self, credential: &Credential) -> Result<Self> {
+        for (name, value) in fields(credential)? {
+            self.0.insert(name, value);
+        }
+        Ok(self)
+    }
+
+    /// What they are, without what they are.
+    pub(super) fn described(&self) -> String {
+        match self.kind() {
+            "X509_CERTIFICATE" => format!("the certificate with the credentials id {}", shown_id(self.id())),
+            "ACCESS_TOKEN" => "an access token".to_owned(),
+            "MQTT_BASIC" => "an MQTT user name or client id".to_owned(),
+            "LWM2M_CREDENTIALS" => "LwM2M credentials".to_owned(),
+            other => format!("credentials of the kind {}", crate::http::shown(other)),
+        }
+    }
+}
+
+/// A credentials id from outside: what is no hash is not shown.
+fn shown_id(id: &str) -> &str {
+    if id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { "(none)" }
+}
+
+/// ThingsBoard's word for a kind of credential.
+pub(super) fn kind(credential: &Credential) -> &'static str {
+    match credential {
+        Credential::X509(_) => "X509_CERTIFICATE",
+        Credential::AccessToken(_) => "ACCESS_TOKEN",
+        Credential::MqttBasic(_) => "MQTT_BASIC",
+    }
+}
+
+/// The fields that make a credential.
+pub(super) fn fields(credential: &Credential) -> Result<Map<String, Value>> {
+    let (id, value) = match credential {
+        // Exactly what the TLS side hashes: anything else is stored just as well, and never found.
+        Credential::X509(certificate) => (Value::Null, Value::String(base64(certificate.der()))),
+        Credential::AccessToken(token) => (Value::String(token.reveal().to_owned()), Value::Null),
+        Credential::MqttBasic(basic) => {
+            if basic.client_id.is_none() && basic.user_name.is_none() {
+                return Err(Code::BadValue.error("MQTT credentials need a client id or a user name"));
+            }
+            let value = json!({
+                "clientId": basic.client_id,
+                "userName": basic.user_name,
+                "password": basic.password.as_ref().map(pki::Secret::reveal),
+            });
+            (Value::Null, Value::String(value.to_string()))
+        }
+    };
+    let mut fields = Map::new();
+    fields.insert("credentialsType".to_owned(), kind(credential).into());
+    fields.insert("credentialsId".to_owned(), id);
+    fields.insert("credentialsValue".to_owned(), value);
+    Ok(fields)
+}
+
+/// One line in the standard alphabet with padding (RFC 4648, section 4).
+pub(super) fn base64(der: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(der)
+}
+
+/// The error for an answer that is of the right form and about something else.
+pub(super) fn about_something_else(what: &str) -> Error {
+    Code::NotThePlatform
+        .error(format!("the answer is about another {what} than was asked for"))
+        .fix("look for a proxy in between that gives old answers")
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::Secret;
+
+    use super::*;
+
+    fn stored(kind: &str, id: &str, value: &Value) -> Credentials {
+        let object = json!({
+            "id": {"id": "784f394c-42b6-435a-983c-b7beff2784f9"}, "version": 3, "new": [1],
+            "credentialsType": kind, "credentialsId": id, "credentialsValue": value,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn basic(client_id: Option<&str>, user_name: Option<&str>, password: &str) -> Credential {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let password = Some(Secret::from(password));
+        Credential::MqttBasic(MqttBasic { client_id: owned(client_id), user_name: owned(user_name), password })
+    }
+
+    #[test]
+    fn ids_of_mqtt_credentials_are_made_as_the_server_makes_them() {
+        assert_eq!(basic(None, Some("user"), "p").id().reveal(), "user");
+        let client = "281c7ba06d0ac2ff651fa968572f26a38c96225ea54644522837b54b9c6144f7";
+        assert_eq!(basic(Some("ThingsBoard"), None, "p").id().reveal(), client);
+        assert_eq!(
+            basic(Some("Things"), Some("Board"), "p").id().reveal(),
+            pki::credentials_id::of_text("Things|Board")
+        );
+        assert_eq!(fields(&basic(None, None, "p")).unwrap_err().code(), Code::BadValue);
+    }
+
+    #[test]
+    fn a_password_counts_and_what_is_unknown_goes_back() {
+        let value = json!({"clientId": null, "userName": "user", "password": "p"}).to_string();
+        let there = stored("MQTT_BASIC", "user", &value.into());
+        assert!(there.are(&basic(None, Some("user"), "p")));
+        assert!(!there.are(&basic(None, Some("user"), "q")));
+        let token = Credential::AccessToken(Secret::from("secret-token"));
+        let changed = there.with(&token).unwrap();
+        assert!(changed.are(&token));
+        let sent = serde_json::to_value(&changed).unwrap();
+        assert_eq!((&sent["version"], &sent["new"]), (&json!(3), &json!([1])));
+        assert_eq!((&sent["credentialsId"], &sent["credentialsValue"]), (&json!("secret-token"), &Value::Null));
+    }
+
+    #[test]
+    fn no_description_shows_a_token() {
+        for (kind, id) in [("ACCESS_TOKEN", "hunter2"), ("X509_CERTIFICATE", "hunter2"), ("MQTT_BASIC", "hunter2")] {
+            assert!(!stored(kind, id, &Value::Null).described().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_number_that_leads_elsewhere_is_none() {
+        assert!(Uuid::try_from("784f394c-42b6-435a-983c-b7beff2784f9".to_owned()).is_ok());
+        for text in ["", "../../api/user", "784f394c-42b6-435a-983c-b7beff2784f/", "784f394c42b6435a983cb7beff2784f9"] {
+            assert!(Uuid::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}

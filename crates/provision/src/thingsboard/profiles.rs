@@ -1,0 +1,189 @@
+//! Device profiles that provision by certificate chain.
+//!
+//! A device that shows a chain with the profile's certificate in it, and a common name in which the profile's regular
+//! expression finds a name, is that device from then on; where the profile allows it, it is made if need be.
+
+use pki::{Certificate, Code, Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::ThingsBoard;
+use super::model::{EntityId, Uuid};
+use super::register::{Rounds, Trouble};
+use crate::http::{Repeat, Request};
+use crate::platform::Done;
+
+/// ThingsBoard's word for provisioning by chain.
+const CHAIN: &str = "X509_CERTIFICATE_CHAIN";
+
+/// A profile as it is to be.
+#[derive(Debug, Clone)]
+pub struct ChainProfile {
+    /// Its name.
+    pub name: String,
+    /// The issuing CA of its devices.
+    pub certificate: Certificate,
+    /// The expression, in the syntax of Java, whose first group finds a device's name in a common name.
+    pub pattern: String,
+    /// Whether devices are made that are not there.
+    pub creates_devices: bool,
+}
+
+/// A profile as it is in the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileState {
+    /// Its name.
+    pub name: String,
+    /// How devices are provisioned, in ThingsBoard's word.
+    pub provision_type: String,
+    /// The credentials id of the issuing CA, where it provisions by chain.
+    pub certificate_id: Option<String>,
+    /// The expression, where it provisions by chain.
+    pub pattern: Option<String>,
+    /// Whether devices are made that are not there.
+    pub creates_devices: bool,
+}
+
+impl ThingsBoard {
+    /// Sees to it that a profile provisions by this certificate, and reads back that it does.
+    ///
+    /// # Errors
+    /// [`Code::ProfileDiffers`] where it does something else, unless that may be replaced;
+    /// [`Code::CertificateTaken`] where another profile has the certificate.
+    pub async fn put_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<Done> {
+        let (mut rounds, mut tried) = (Rounds::new(self.pause), None);
+        loop {
+            match self.put_profile_once(wanted, replace, &mut tried).await {
+                Ok(done) => return Ok(done),
+                Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(&wanted.name))?,
+            }
+        }
+    }
+
+    async fn put_profile_once(
+        &self,
+        wanted: &ChainProfile,
+        replace: bool,
+        tried: &mut Option<Done>,
+    ) -> Result<Done, Trouble> {
+        let there = self.profile_object(&wanted.name).await?;
+        let done = match &there {
+            Some(object) if differences(&state(object)?, wanted).is_empty() => {
+                return Ok(tried.unwrap_or(Done::Unchanged));
+            }
+            Some(object) if !replace => return Err(differs(&state(object)?, wanted).into()),
+            Some(_) => Done::Replaced,
+            None => Done::Created,
+        };
+        let done = *tried.get_or_insert(done);
+        let request = Request::post("/api/deviceProfile", &object_for(wanted, there), Repeat::LookFirst)?;
+        self.ask::<Value>(request).await.map_err(Trouble::of_change)?;
+        let stored = self.profile_object(&wanted.name).await?.ok_or_else(|| lost(wanted))?;
+        if differences(&state(&stored)?, wanted).is_empty() { Ok(done) } else { Err(lost(wanted)) }
+    }
+
+    /// What [`Self::put_profile`] would do, with the same errors.
+    ///
+    /// # Errors
+    /// As [`Self::put_profile`].
+    pub async fn examine_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<Done> {
+        match self.profile(&wanted.name).await? {
+            None => Ok(Done::Created),
+            Some(there) if differences(&there, wanted).is_empty() => Ok(Done::Unchanged),
+            Some(_) if replace => Ok(Done::Replaced),
+            Some(there) => Err(differs(&there, wanted).item(&wanted.name)),
+        }
+    }
+
+    /// A profile, if there is one of exactly this name.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn profile(&self, name: &str) -> Result<Option<ProfileState>> {
+        self.profile_object(name).await?.as_ref().map(state).transpose()
+    }
+
+    async fn profile_object(&self, name: &str) -> Result<Option<Value>> {
+        let Some(id) = self.find_profile(name).await? else { return Ok(None) };
+        self.ask(Request::get(format!("/api/deviceProfile/{}", id.as_str()))).await.map(Some)
+    }
+}
+
+/// The object to be saved: a new one, or the one that is there with its provisioning changed and all else as it was.
+fn object_for(wanted: &ChainProfile, there: Option<Value>) -> Map<String, Value> {
+    let object = |value: Option<Value>| match value {
+        Some(Value::Object(map)) => Some(map),
+        _ => None,
+    };
+    let mut profile = object(there).unwrap_or_else(|| {
+        let common = [("name", wanted.name.as_str()), ("type", "DEFAULT"), ("transportType", "DEFAULT")];
+        common.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+    });
+    let mut data = object(profile.remove("profileData")).unwrap_or_else(|| {
+        let parts = ["configuration", "transportConfiguration"];
+        parts.into_iter().map(|part| (part.to_owned(), json!({ "type": "DEFAULT" }))).collect()
+    });
+    let provisioning = json!({
+        "type": CHAIN,
+        "provisionDeviceSecret": wanted.certificate.to_pem(),
+        "certificateRegExPattern": wanted.pattern,
+        "allowCreateNewDevicesByX509Certificate": wanted.creates_devices,
+    });
+    data.insert("provisionConfiguration".to_owned(), provisioning);
+    profile.insert("profileData".to_owned(), data.into());
+    profile.insert("provisionType".to_owned(), CHAIN.into());
+    profile
+}
+
+fn state(object: &Value) -> Result<ProfileState> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let strange = || Code::NotThePlatform.error("a device profile of the platform has no name or no number");
+    let id = object.get("id").cloned().and_then(|id| serde_json::from_value::<EntityId>(id).ok());
+    let _: Uuid = id.ok_or_else(strange)?.id;
+    let provisioning = object.pointer("/profileData/provisionConfiguration");
+    let of = |name: &str| provisioning.and_then(|provisioning| provisioning.get(name));
+    let provision_type = text(object.get("provisionType")).unwrap_or_else(|| "DISABLED".to_owned());
+    let by_chain = provision_type == CHAIN;
+    Ok(ProfileState {
+        name: text(object.get("name")).ok_or_else(strange)?,
+        // Of other ways to provision this is a key that somebody may keep to himself.
+        certificate_id: text(object.get("provisionDeviceKey")).filter(|_| by_chain),
+        pattern: text(of("certificateRegExPattern")).filter(|_| by_chain),
+        creates_devices: by_chain
+            && of("allowCreateNewDevicesByX509Certificate").and_then(Value::as_bool).unwrap_or(false),
+        provision_type,
+    })
+}
+
+/// In what a profile differs from what is wanted.
+fn differences(there: &ProfileState, wanted: &ChainProfile) -> Vec<String> {
+    if there.provision_type != CHAIN {
+        return vec![format!("it provisions by {}, not by chain", crate::http::shown(&there.provision_type))];
+    }
+    let mut found = Vec::new();
+    if there.certificate_id.as_deref() != Some(wanted.certificate.credentials_id().as_str()) {
+        found.push("it has the certificate of another CA".to_owned());
+    }
+    if there.pattern.as_deref() != Some(wanted.pattern.as_str()) {
+        let theirs = crate::http::shown(there.pattern.as_deref().unwrap_or("none"));
+        found.push(format!("its expression is {theirs}, not {}", wanted.pattern));
+    }
+    if there.creates_devices != wanted.creates_devices {
+        let does = if there.creates_devices { "creates" } else { "does not create" };
+        found.push(format!("it {does} devices"));
+    }
+    found
+}
+
+fn differs(there: &ProfileState, wanted: &ChainProfile) -> Error {
+    Code::ProfileDiffers
+        .error(format!("the platform's profile {:?} is another one", wanted.name))
+        .because(differences(there, wanted).join("; "))
+        .fix("use another name, or --replace to change the profile in the platform")
+}
+
+fn lost(wanted: &ChainProfile) -> Trouble {
+    let error = Code::CredentialDiffers
+        .error(format!("the platform has stored the profile {:?} otherwise than it was given", wanted.name))
+        .fix("run the same command again; somebody else may have saved at the same time");
+    Trouble::Unsettled(error)
+}

@@ -1,0 +1,209 @@
+//! Bringing about that a device logs in with a credential.
+//!
+//! Each round looks, acts if there is something to do, and looks again. What became of an act whose answer was lost
+//! is for the next round to see, so that nothing is done twice and nothing is forgotten.
+
+use std::time::Duration;
+
+use pki::{Code, Error, Finding, Result};
+use serde_json::{Map, Value, json};
+
+use super::ThingsBoard;
+use super::model::{Credentials, Device, Uuid, about_something_else, fields, kind};
+use crate::http::{Repeat, Request};
+use crate::platform::{Create, Credential, Done, Registration, Replace, Wanted};
+
+/// How often is looked and acted before a fault is believed.
+const ROUNDS: u32 = 3;
+
+/// An error, and whether looking again may show that all is well.
+pub(super) enum Trouble {
+    Settled(Error),
+    Unsettled(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Settled(error)
+    }
+}
+
+impl Trouble {
+    /// After a request that changes something.
+    pub(super) fn of_change(error: Error) -> Self {
+        let unsettled = matches!(
+            error.code(),
+            Code::AnswerLost
+                | Code::PlatformFault
+                | Code::NotThePlatform
+                | Code::VersionConflict
+                | Code::PlatformNameTaken
+        );
+        if unsettled { Trouble::Unsettled(error) } else { Trouble::Settled(error) }
+    }
+}
+
+/// Looking and acting, a few times.
+pub(super) struct Rounds {
+    pause: Duration,
+    done: u32,
+}
+
+impl Rounds {
+    pub(super) fn new(pause: Duration) -> Self {
+        Self { pause, done: 0 }
+    }
+
+    /// Waits a moment before the next round, or says that there is none.
+    pub(super) async fn look_again(&mut self, trouble: Trouble) -> Result<()> {
+        self.done += 1;
+        match trouble {
+            Trouble::Unsettled(error) if self.done < ROUNDS => {
+                tracing::info!(%error, "looking what became of it");
+                tokio::time::sleep(self.pause * self.done).await;
+                Ok(())
+            }
+            Trouble::Settled(error) | Trouble::Unsettled(error) => Err(error),
+        }
+    }
+}
+
+impl ThingsBoard {
+    /// Looks and acts until the device logs in with the credential.
+    pub(super) async fn bring_about(&self, wanted: &Wanted) -> Result<Registration> {
+        let (mut rounds, mut tried) = (Rounds::new(self.pause), None);
+        loop {
+            match self.round(wanted, &mut tried).await {
+                Ok(registration) => return Ok(registration),
+                Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(&wanted.name))?,
+            }
+        }
+    }
+
+    async fn round(&self, wanted: &Wanted, tried: &mut Option<Done>) -> Result<Registration, Trouble> {
+        let Some(device) = self.find(&wanted.name).await? else {
+            let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
+            let body = self.new_device(wanted, create).await?;
+            *tried = Some(Done::Created);
+            let id = self.create(wanted, &body).await?;
+            let there = self.credentials(&id).await?;
+            check(&there, &wanted.credential)?;
+            return Ok(Registration::new(Done::Created, Some(id.as_str()), Vec::new()));
+        };
+        let findings = differences(&device, wanted.create.as_ref());
+        let id = device.id.id;
+        let there = self.credentials(&id).await?;
+        if there.are(&wanted.credential) {
+            return Ok(Registration::new(tried.unwrap_or(Done::Unchanged), Some(id.as_str()), findings));
+        }
+        check_replaceable(&there, wanted)?;
+        *tried = Some(tried.unwrap_or(Done::Replaced));
+        self.save(&there.with(&wanted.credential)?).await.map_err(Trouble::of_change)?;
+        check(&self.credentials(&id).await?, &wanted.credential)?;
+        Ok(Registration::new(tried.unwrap_or(Done::Replaced), Some(id.as_str()), findings))
+    }
+
+    /// What [`Self::bring_about`] would do.
+    pub(super) async fn outlook(&self, wanted: &Wanted) -> Result<Registration> {
+        let Some(device) = self.find(&wanted.name).await? else {
+            let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
+            self.new_device(wanted, create).await?;
+            return Ok(Registration::new(Done::Created, None, Vec::new()));
+        };
+        let there = self.credentials(&device.id.id).await?;
+        let done = if there.are(&wanted.credential) { Done::Unchanged } else { Done::Replaced };
+        if done == Done::Replaced {
+            check_replaceable(&there, wanted)?;
+        }
+        let findings = differences(&device, wanted.create.as_ref());
+        Ok(Registration::new(done, Some(device.id.id.as_str()), findings))
+    }
+
+    /// A device and its credentials in one transaction: where the server refuses one of the two, it keeps neither.
+    async fn create(&self, wanted: &Wanted, body: &Value) -> Result<Uuid, Trouble> {
+        let request = Request::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
+        let device: Device = self.ask(request).await.map_err(Trouble::of_change)?;
+        if device.name == wanted.name {
+            Ok(device.id.id)
+        } else {
+            Err(Trouble::Unsettled(about_something_else("device")))
+        }
+    }
+
+    async fn new_device(&self, wanted: &Wanted, create: &Create) -> Result<Value> {
+        let mut device = Map::new();
+        device.insert("name".to_owned(), wanted.name.as_str().into());
+        if let Some(profile) = &create.profile {
+            let id = self.profile_id(profile).await?;
+            device.insert("deviceProfileId".to_owned(), json!({ "entityType": "DEVICE_PROFILE", "id": id }));
+        }
+        if let Some(label) = &create.label {
+            device.insert("label".to_owned(), label.as_str().into());
+        }
+        if create.gateway {
+            device.insert("additionalInfo".to_owned(), json!({ "gateway": true }));
+        }
+        Ok(json!({ "device": device, "credentials": fields(&wanted.credential)? }))
+    }
+
+    pub(super) fn no_device(&self, name: &str) -> Error {
+        Code::PlatformNotFound
+            .error(format!("the platform has no device {name:?}"))
+            .item(self.http.place())
+            .fix("compare the name, capitals included; --register and `tbpki register` make devices")
+    }
+}
+
+impl Registration {
+    fn new(done: Done, device: Option<&str>, findings: Vec<Finding>) -> Self {
+        Self { done, device_id: device.map(str::to_owned), findings }
+    }
+}
+
+/// Fails where the device logs in with something that must not be replaced.
+fn check_replaceable(there: &Credentials, wanted: &Wanted) -> Result<()> {
+    let may = match wanted.replace {
+        Replace::Nothing => false,
+        Replace::SameKind => there.kind() == kind(&wanted.credential),
+        Replace::Anything => true,
+    };
+    if may {
+        return Ok(());
+    }
+    Err(Code::OtherCredential
+        .error(format!("the device {:?} logs in with {}", wanted.name, there.described()))
+        .fix("use --replace if nothing needs that any more"))
+}
+
+/// Fails where the server keeps something else than it was given.
+pub(super) fn check(there: &Credentials, credential: &Credential) -> Result<()> {
+    if there.are(credential) {
+        return Ok(());
+    }
+    Err(Code::CredentialDiffers
+        .error("the platform has stored another credential than it was given")
+        .because(format!("the device would log in with {}", there.described()))
+        .fix("run the same command again; somebody else may have saved at the same time"))
+}
+
+/// What a device that is there already has otherwise than it would be made.
+fn differences(device: &Device, create: Option<&Create>) -> Vec<Finding> {
+    let Some(create) = create else { return Vec::new() };
+    let profile = create.profile.as_deref().filter(|wanted| device.profile.as_deref() != Some(wanted));
+    let label = create.label.as_deref().filter(|wanted| device.label.as_deref() != Some(wanted));
+    let gateway = create.gateway && !device.is_gateway();
+    let what = [
+        profile.map(|wanted| format!("is not in the profile {wanted:?}")),
+        label.map(|wanted| format!("does not have the label {wanted:?}")),
+        gateway.then(|| "is not a gateway".to_owned()),
+    ];
+    what.into_iter()
+        .flatten()
+        .map(|what| {
+            Code::OtherCredential
+                .note(format!("the device was there already and {what}; that was left as it is"))
+                .item(&device.name)
+                .fix("change it in the platform's web interface")
+        })
+        .collect()
+}

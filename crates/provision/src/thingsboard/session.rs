@@ -1,0 +1,219 @@
+//! Being logged in: a token that is fetched once, renewed in time, and shared.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pki::{Code, Result, Secret};
+use reqwest::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::fault;
+use crate::http::{Http, Repeat, Request};
+
+/// ThingsBoard's own header goes before `Authorization`, which a proxy in between may want for itself.
+const HEADER: HeaderName = HeaderName::from_static("x-authorization");
+
+/// How who asks is proven.
+#[derive(Clone)]
+pub enum Login {
+    /// A user's name and password.
+    Password {
+        /// The name, an e-mail address.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// An API key (ThingsBoard 4.3 or later).
+    ApiKey(Secret),
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoginKind {
+    Password,
+    ApiKey,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Login::Password { user, .. } => write!(f, "Password({user})"),
+            Login::ApiKey(_) => f.write_str("ApiKey(..)"),
+        }
+    }
+}
+
+/// A login, and what came of it.
+pub(super) struct Session {
+    login: Login,
+    tokens: Mutex<Option<Tokens>>,
+}
+
+/// What the server gave for a login.
+struct Tokens {
+    header: HeaderValue,
+    refresh: Option<Secret>,
+    /// When a new one is fetched unasked; never, if it does not say when it ends.
+    renew_at: Option<Instant>,
+    number: u64,
+}
+
+/// The header for one request, and the number of the token in it.
+pub(super) struct Authorization {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    pub(super) number: u64,
+}
+
+/// What a login and a renewal are answered with.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Given {
+    token: Secret0,
+    refresh_token: Option<Secret0>,
+    /// There when the token is good for a second factor only.
+    scope: Option<String>,
+}
+
+/// A secret in JSON.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct Secret0(Secret);
+
+impl From<String> for Secret0 {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+impl Session {
+    pub(super) fn new(login: Login) -> Self {
+        Self { login, tokens: Mutex::new(None) }
+    }
+
+    pub(super) fn kind(&self) -> LoginKind {
+        match self.login {
+            Login::Password { .. } => LoginKind::Password,
+            Login::ApiKey(_) => LoginKind::ApiKey,
+        }
+    }
+
+    /// The header for a request. Logs in, or renews what is about to end; others wait for it meanwhile.
+    pub(super) async fn authorization(&self, http: &Http) -> Result<Authorization> {
+        let Login::Password { user, password } = &self.login else { return self.api_key() };
+        let mut tokens = self.tokens.lock().await;
+        let fresh = match tokens.take() {
+            Some(held) if held.renew_at.is_none_or(|at| Instant::now() < at) => held,
+            Some(old) => renew(http, old, user, password).await?,
+            None => log_in(http, user, password, 0).await?,
+        };
+        let authorization = Authorization { name: HEADER, value: fresh.header.clone(), number: fresh.number };
+        *tokens = Some(fresh);
+        Ok(authorization)
+    }
+
+    /// Renews the token with this number, unless somebody else has done so since. False for an API key, of which
+    /// there is no other.
+    pub(super) async fn renew(&self, http: &Http, number: u64) -> Result<bool> {
+        let Login::Password { user, password } = &self.login else { return Ok(false) };
+        let mut tokens = self.tokens.lock().await;
+        if let Some(old) = tokens.take_if(|held| held.number == number) {
+            *tokens = Some(renew(http, old, user, password).await?);
+        }
+        Ok(true)
+    }
+
+    fn api_key(&self) -> Result<Authorization> {
+        let Login::ApiKey(key) = &self.login else { return Err(Code::Internal.error("there is no API key")) };
+        Ok(Authorization { name: HEADER, value: header("ApiKey", key)?, number: 0 })
+    }
+}
+
+async fn log_in(http: &Http, user: &str, password: &Secret, number: u64) -> Result<Tokens> {
+    // Any other field makes the server refuse.
+    let body = json!({ "username": user, "password": password.reveal() });
+    let answer = http.send(&Request::post("/api/auth/login", &body, Repeat::Safe)?).await?;
+    if !answer.is_success() {
+        return Err(fault::refused(&answer, LoginKind::Password).item(http.place()));
+    }
+    let given: Given = answer.json().map_err(|error| error.item(http.place()))?;
+    if let Some(scope) = &given.scope {
+        return Err(Code::SecondFactor
+            .error("the user needs a second factor to log in")
+            .because(format!("ThingsBoard gives a token for {} only", crate::http::shown(scope)))
+            .item(http.place())
+            .fix("use an API key, or a user of its own without a second factor"));
+    }
+    tracing::info!(platform = http.place(), user, "logged in");
+    Tokens::new(given, number + 1)
+}
+
+/// A new token for an old one; where the server does not like the old one any more, by logging in again.
+async fn renew(http: &Http, old: Tokens, user: &str, password: &Secret) -> Result<Tokens> {
+    if let Some(refresh) = &old.refresh {
+        let body = json!({ "refreshToken": refresh.reveal() });
+        let answer = http.send(&Request::post("/api/auth/token", &body, Repeat::Safe)?).await?;
+        if let Some(given) = answer.is_success().then(|| answer.json::<Given>()).and_then(Result::ok) {
+            tracing::info!(platform = http.place(), "renewed the session");
+            return Tokens::new(given, old.number + 1);
+        }
+    }
+    log_in(http, user, password, old.number).await
+}
+
+impl Tokens {
+    fn new(given: Given, number: u64) -> Result<Self> {
+        Ok(Self {
+            header: header("Bearer", &given.token.0)?,
+            refresh: given.refresh_token.map(|token| token.0),
+            renew_at: lifetime(given.token.0.reveal()).map(|lifetime| Instant::now() + lifetime.mul_f64(0.8)),
+            number,
+        })
+    }
+}
+
+fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue> {
+    // The error holds nothing of the value.
+    let mut value = HeaderValue::from_str(&format!("{scheme} {}", secret.reveal())).map_err(|_| {
+        Code::SecretUnavailable.error("the token or API key holds characters that cannot be sent").fix("compare it")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// How long a JWT (RFC 7519, section 4.1) is good for: by its own two times, so that our clock does not matter.
+fn lifetime(token: &str) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: u64,
+        iat: u64,
+    }
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    claims.exp.checked_sub(claims.iat).map(|seconds| Duration::from_secs(seconds.min(366 * 86_400)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_how_long_it_is_good_for() {
+        let token = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":10000,"sub":"x"}"#)), Some(Duration::from_secs(9000)));
+        for text in ["", "x", "a.b.c", &token("{}"), &token(r#"{"iat":9,"exp":1}"#), &token(r#"{"iat":-1,"exp":1}"#)] {
+            assert_eq!(lifetime(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_header_is_refused_without_being_shown() {
+        let error = header("Bearer", &Secret::from("hunter2\r\nX: y")).unwrap_err();
+        assert!(error.code() == Code::SecretUnavailable && !format!("{error:?}").contains("hunter2"));
+        assert!(!format!("{:?}", header("Bearer", &Secret::from("hunter2")).unwrap()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,193 @@
+//! Registering, step by step: what is asked in which order, and what is done about answers that were lost.
+
+use pki::{Certificate, Code};
+use provision::platform::{Create, Credential, Done, Platform, Replace, Wanted};
+use serde_json::{Value, json as value};
+
+use crate::server::{Reply, Server, json};
+use crate::{certificate, fault, logged_in, runtime, thingsboard, wanted};
+
+const ID: &str = "784f394c-42b6-435a-983c-b7beff2784f9";
+const FIND: &str = "GET /api/tenant/devices?deviceName=pump";
+const CREDENTIALS: &str = "GET /api/device/784f394c-42b6-435a-983c-b7beff2784f9/credentials";
+const CREATE: &str = "POST /api/device-with-credentials";
+const SAVE: &str = "POST /api/device/credentials";
+
+fn missing() -> Reply {
+    fault(404, 32, "Requested item wasn't found!")
+}
+
+fn device() -> Reply {
+    json(200, &value!({"id": {"entityType": "DEVICE", "id": ID}, "name": "pump", "type": "default", "version": 1}))
+}
+
+fn credentials(kind: &str, id: &str, version: u32) -> Value {
+    value!({"id": {"id": ID}, "credentialsType": kind, "credentialsId": id, "credentialsValue": null, "version": version})
+}
+
+fn has(certificate: &Certificate) -> Reply {
+    json(200, &credentials("X509_CERTIFICATE", &certificate.credentials_id(), 7))
+}
+
+fn has_token(token: &str) -> Reply {
+    json(200, &credentials("ACCESS_TOKEN", token, 7))
+}
+
+/// The requests behind the login.
+fn lines(server: &Server) -> Vec<String> {
+    server.lines().split_off(1)
+}
+
+#[test]
+fn a_new_device_is_made_in_one_request_and_read_back() {
+    let certificate = certificate("pump");
+    let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate)]);
+    let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
+    assert_eq!((registration.done, registration.device_id.as_deref()), (Done::Created, Some(ID)));
+    assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS]);
+    let body = server.seen()[2].json();
+    assert_eq!(body["device"], value!({"name": "pump"}));
+    assert_eq!(body["credentials"]["credentialsType"], "X509_CERTIFICATE");
+    let text = body["credentials"]["credentialsValue"].as_str().unwrap();
+    assert_eq!(pki::credentials_id::of_text(text), certificate.credentials_id());
+}
+
+#[test]
+fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() {
+    let certificate = certificate("pump");
+    let page = |names: &[&str], more: bool| {
+        let data: Vec<Value> =
+            names.iter().map(|name| value!({"id": {"entityType": "DEVICE_PROFILE", "id": ID}, "name": name})).collect();
+        json(200, &value!({"data": data, "totalPages": 2, "totalElements": 3, "hasNext": more}))
+    };
+    let create = Create { profile: Some("Pumps".to_owned()), label: Some("cellar".to_owned()), gateway: true };
+    let wanted = Wanted { create: Some(create), ..wanted("pump", &certificate) };
+    let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
+    let [first, second] = pages();
+    let server = Server::script(vec![logged_in(), missing(), first, second, device(), has(&certificate)]);
+    runtime().wait(thingsboard(&server).register(&wanted)).unwrap();
+    assert_eq!(
+        server.seen()[4].json()["device"],
+        value!({
+            "name": "pump", "label": "cellar", "additionalInfo": {"gateway": true},
+            "deviceProfileId": {"entityType": "DEVICE_PROFILE", "id": ID},
+        })
+    );
+
+    let server = Server::script(vec![logged_in(), missing(), page(&["pumps"], false)]);
+    let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
+    assert!(error.code() == Code::PlatformNotFound && error.to_string().contains("Pumps"), "{error:?}");
+}
+
+#[test]
+fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
+    let (old, new) = (certificate("pump"), certificate("pump"));
+    let server = Server::script(vec![logged_in(), device(), has(&old)]);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted("pump", &old))).unwrap().done, Done::Unchanged);
+    assert_eq!(lines(&server), [FIND, CREDENTIALS]);
+
+    for there in [has(&old), has_token("secret-token")] {
+        let server = Server::script(vec![logged_in(), device(), there]);
+        let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &new))).unwrap_err();
+        assert_eq!((error.code(), lines(&server).len()), (Code::OtherCredential, 2), "{error:?}");
+        assert!(!format!("{error:?}").contains("secret-token"));
+    }
+
+    let server = Server::script(vec![logged_in(), device(), has(&old), has(&new), has(&new)]);
+    let replace = Wanted { replace: Replace::Anything, ..wanted("pump", &new) };
+    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, Done::Replaced);
+    assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, CREDENTIALS]);
+    assert_eq!(server.seen()[3].json()["version"], 7);
+}
+
+#[test]
+fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
+    let token = |replace| Wanted {
+        name: "pump".to_owned(),
+        credential: Credential::AccessToken(pki::Secret::from("new-token")),
+        replace,
+        create: None,
+    };
+    let server =
+        Server::script(vec![logged_in(), device(), has_token("old"), has_token("new-token"), has_token("new-token")]);
+    let done = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap().done;
+    assert_eq!((done, server.seen()[3].json()["credentialsId"].as_str()), (Done::Replaced, Some("new-token")));
+
+    let server = Server::script(vec![logged_in(), device(), has(&certificate("pump"))]);
+    let error = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap_err();
+    assert_eq!(error.code(), Code::OtherCredential);
+
+    let server = Server::script(vec![logged_in(), missing()]);
+    let error = runtime().wait(thingsboard(&server).register(&token(Replace::Anything))).unwrap_err();
+    assert_eq!(error.code(), Code::PlatformNotFound);
+}
+
+#[test]
+fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
+    let certificate = certificate("pump");
+    let lost = || {
+        [
+            Reply::Cut,
+            Reply::Half,
+            fault(500, 2, "x"),
+            json(200, &value!("garbage")),
+            fault(400, 31, "Device with such name already exists!"),
+        ]
+    };
+    // It was done all the same.
+    for reply in lost() {
+        let server = Server::script(vec![logged_in(), missing(), reply, device(), has(&certificate)]);
+        let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
+        assert_eq!(registration.done, Done::Created);
+        assert_eq!(lines(&server), [FIND, CREATE, FIND, CREDENTIALS]);
+    }
+    // It was not.
+    for reply in lost() {
+        let replies = vec![logged_in(), missing(), reply, missing(), device(), has(&certificate)];
+        let server = Server::script(replies);
+        let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
+        assert_eq!(registration.done, Done::Created);
+        assert_eq!(lines(&server), [FIND, CREATE, FIND, CREATE, CREDENTIALS]);
+    }
+}
+
+#[test]
+fn somebody_elses_change_in_between_is_seen() {
+    let (old, new) = (certificate("pump"), certificate("pump"));
+    let conflict = fault(409, 35, "Entity was already changed by someone else");
+    let replace = Wanted { replace: Replace::Anything, ..wanted("pump", &new) };
+    let server = Server::script(vec![
+        logged_in(),
+        device(),
+        has(&old),
+        conflict,
+        device(),
+        has_token("t"),
+        has(&new),
+        has(&new),
+    ]);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, Done::Replaced);
+    assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
+}
+
+#[test]
+fn what_is_stored_otherwise_than_sent_is_told() {
+    let certificate = certificate("pump");
+    let other = json(200, &credentials("X509_CERTIFICATE", &"0".repeat(64), 1));
+    let server = Server::script(vec![logged_in(), missing(), device(), other]);
+    let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();
+    assert_eq!(error.code(), Code::CredentialDiffers, "{error:?}");
+}
+
+#[test]
+fn a_dry_run_only_looks() {
+    let certificate = certificate("pump");
+    for (replies, done) in [
+        (vec![logged_in(), missing()], Done::Created),
+        (vec![logged_in(), device(), has(&certificate)], Done::Unchanged),
+    ] {
+        let server = Server::script(replies);
+        assert_eq!(runtime().wait(thingsboard(&server).examine(&wanted("pump", &certificate))).unwrap().done, done);
+        assert!(lines(&server).iter().all(|line| line.starts_with("GET ")));
+    }
+}

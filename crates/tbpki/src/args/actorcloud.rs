@@ -1,0 +1,116 @@
+//! `tbpki actorcloud`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::PlatformArgs;
+
+/// What there is in ActorCloud.
+#[derive(Debug, Subcommand)]
+pub enum ActorCloudVerb {
+    /// Certificates that ActorCloud makes, and the devices that they are bound to
+    #[command(subcommand)]
+    Cert(CertVerb),
+}
+
+/// What to do with certificates of ActorCloud.
+#[derive(Debug, Subcommand)]
+pub enum CertVerb {
+    /// Have a certificate and its key made
+    Create(CertCreateArgs),
+    /// List the certificates
+    List(CertListArgs),
+    /// Let devices log in with a certificate
+    Enable(CertArgs),
+    /// Let no device log in with a certificate any more
+    Disable(CertArgs),
+    /// Bind a certificate to devices, whose auth type has to be Certificate
+    Bind(CertDevicesArgs),
+    /// Unbind a certificate from devices
+    Unbind(CertDevicesArgs),
+    /// Write NAME.crt, NAME.key and root_ca.crt
+    Save(CertSaveArgs),
+    /// Remove a certificate with its key; no device may be bound to it
+    Remove(CertArgs),
+}
+
+impl CertVerb {
+    /// The words that were typed.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            CertVerb::Create(_) => "actorcloud cert create",
+            CertVerb::List(_) => "actorcloud cert list",
+            CertVerb::Enable(_) => "actorcloud cert enable",
+            CertVerb::Disable(_) => "actorcloud cert disable",
+            CertVerb::Bind(_) => "actorcloud cert bind",
+            CertVerb::Unbind(_) => "actorcloud cert unbind",
+            CertVerb::Save(_) => "actorcloud cert save",
+            CertVerb::Remove(_) => "actorcloud cert remove",
+        }
+    }
+}
+
+/// The arguments of `tbpki actorcloud cert create`.
+#[derive(Debug, Clone, Args)]
+pub struct CertCreateArgs {
+    /// The name of the certificate, at most 50 characters
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Let no device log in with it yet
+    #[arg(long)]
+    pub disabled: bool,
+    /// Write NAME.crt, NAME.key and root_ca.crt to DIR
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of `tbpki actorcloud cert list`.
+#[derive(Debug, Clone, Args)]
+pub struct CertListArgs {
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of verbs that take one certificate.
+#[derive(Debug, Clone, Args)]
+pub struct CertArgs {
+    /// The certificate's name or number
+    #[arg(value_name = "CERT")]
+    pub cert: String,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of `tbpki actorcloud cert bind` and `unbind`.
+#[derive(Debug, Clone, Args)]
+pub struct CertDevicesArgs {
+    /// The certificate's name or number
+    #[arg(value_name = "CERT")]
+    pub cert: String,
+    /// The devices, by name or number (repeat, or separate by commas)
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', num_args = 1.., required = true)]
+    pub device: Vec<String>,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of `tbpki actorcloud cert save`.
+#[derive(Debug, Clone, Args)]
+pub struct CertSaveArgs {
+    /// The certificate's name or number
+    #[arg(value_name = "CERT")]
+    pub cert: String,
+    /// The directory
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}

@@ -1,0 +1,105 @@
+//! `tbpki profile`.
+
+use std::io::{self, Write};
+
+use fleet::profile::{PatternWish, ProfileReport, ProfileRequest, create_profile, show_profiles};
+use fleet::register::PlatformDone;
+use pki::text::printable;
+use pki::{Code, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::identity_report::write_files;
+use super::platform::done;
+use crate::args::{ProfileCreateArgs, ProfileShowArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The profiles that were asked about.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ProfilesReport {
+    /// One for each.
+    profiles: Vec<ProfileReport>,
+}
+
+pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<Exit> {
+    let wish = match (&args.name_prefix, &args.pattern) {
+        (Some(prefix), _) => Some(PatternWish::Prefix(prefix.clone())),
+        (None, Some(pattern)) => Some(PatternWish::Expression(pattern.clone())),
+        (None, None) => None,
+    };
+    let request = ProfileRequest {
+        name: args.name.parse()?,
+        pattern: wish,
+        examples: args.example.iter().map(|name| name.parse()).collect::<Result<_>>()?,
+        creates_devices: args.create_devices,
+        replace: args.replace,
+        dry_run: args.dry_run,
+    };
+    let mut overrides = Overrides::default();
+    overrides.ca_passphrase(&args.ca_passphrase);
+    overrides.platform(&args.platform);
+    let config = context.config(&overrides)?;
+    if args.create_devices && !args.accept_issuer_risk && !args.dry_run {
+        let question = "Treat every key that this CA has ever signed as able to issue. \
+                        Let the platform make devices for them?";
+        if !context.asker.confirm(question, "--accept-issuer-risk")? {
+            return Err(Code::NeedsAnswer.error("no profile was made").because("the answer was no"));
+        }
+    }
+    let mut report = context.at_station(&config, |station| create_profile(station, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn show(args: &ProfileShowArgs, context: &mut Context) -> Result<Exit> {
+    let name = args.name.as_deref().map(str::parse).transpose()?;
+    let mut overrides = Overrides::default();
+    overrides.platform(&args.platform);
+    let config = context.config(&overrides)?;
+    let profiles = context.at_station(&config, |station| show_profiles(station, name.as_ref()))?;
+    context.output.result(&ProfilesReport { profiles })?;
+    Ok(Exit::Done)
+}
+
+impl Report for ProfilesReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.profiles.iter().try_for_each(|profile| profile.render(out))
+    }
+}
+
+impl Report for ProfileReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.done {
+            Some(PlatformDone::Replaced) if !self.dry_run => {
+                writeln!(out, "profile {} changed", printable(&self.name))?;
+            }
+            Some(PlatformDone::Replaced) => writeln!(out, "profile {} would be changed", printable(&self.name))?,
+            Some(word) => writeln!(out, "profile {} {}", printable(&self.name), done(word, self.dry_run))?,
+            None => writeln!(out, "profile {}", printable(&self.name))?,
+        }
+        if let Some(certificate) = &self.certificate {
+            writeln!(out, "  issuing CA      {}", printable(&certificate.subject))?;
+            writeln!(out, "  valid           {} to {}", certificate.not_before, certificate.not_after)?;
+            writeln!(out, "  credentials id  {}", certificate.credentials_id)?;
+        }
+        if let Some(pattern) = &self.pattern {
+            writeln!(out, "  expression      {}", printable(pattern))?;
+            writeln!(out, "  makes devices   {}", if self.creates_devices { "yes" } else { "no" })?;
+        }
+        match &self.platform {
+            Some(theirs) if theirs.as_in_store => writeln!(out, "  in the platform as here")?,
+            Some(theirs) => {
+                let pattern = theirs.pattern.as_deref().unwrap_or("none");
+                writeln!(out, "  in the platform {}", printable(&theirs.provision_type))?;
+                writeln!(out, "    expression    {}", printable(pattern))?;
+                writeln!(out, "    makes devices {}", if theirs.creates_devices { "yes" } else { "no" })?;
+            }
+            None if self.done.is_none() => writeln!(out, "  in the platform not there")?,
+            None => {}
+        }
+        write_files(out, &self.files)
+    }
+}

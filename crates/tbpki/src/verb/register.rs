@@ -1,0 +1,45 @@
+//! `tbpki register`.
+
+use std::io::{self, Write};
+
+use fleet::register::{Names, RegisterReport, RegisterRequest, register};
+use pki::Result;
+use pki::text::printable;
+
+use super::platform::{create, done};
+use crate::args::RegisterArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
+    let names = match args.all {
+        true => Names::All,
+        false => Names::These(args.device.iter().map(|name| name.parse()).collect::<Result<_>>()?),
+    };
+    let mut overrides = Overrides::default();
+    overrides.platform(&args.platform);
+    overrides.create(&args.create);
+    let config = context.config(&overrides)?;
+    let request =
+        RegisterRequest { names, replace: args.replace, create: create(&args.create, &config), dry_run: args.dry_run };
+    let mut report = context.at_station(&config, |station| register(station, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.findings(report.devices.iter().filter_map(|device| device.error.clone()));
+    context.output.result(&report)?;
+    Ok(if report.failed + report.left == 0 { Exit::Done } else { Exit::Partly })
+}
+
+impl Report for RegisterReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", printable(&self.platform))?;
+        for device in &self.devices {
+            writeln!(out, "  {:<28}  {}", done(device.done, device.dry_run), printable(&device.name))?;
+        }
+        if self.failed + self.left > 0 {
+            let tried = self.devices.len();
+            writeln!(out, "{} of {} failed, {} not tried; run it again", self.failed, tried + self.left, self.left)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! `tbpki token`.
+
+use std::io::{self, Write};
+
+use fleet::token::{TokenReport, TokenRequest, token};
+use pki::Result;
+use pki::text::printable;
+
+use super::identity_report::write_files;
+use super::passphrase;
+use super::platform::{create, done};
+use crate::args::TokenArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
+    let device = args.device.parse()?;
+    let mut overrides = Overrides::default();
+    overrides.platform(&args.platform);
+    overrides.create(&args.made);
+    let config = context.config(&overrides)?;
+    let set = match &args.set_file {
+        Some(path) => Some(passphrase::read_from(path, "the access token", context)?),
+        None => None,
+    };
+    let request = TokenRequest {
+        device,
+        set,
+        replace: args.replace,
+        create: args.create.then(|| create(&args.made, &config)),
+        dry_run: args.dry_run,
+    };
+    let mut report = context.at_station(&config, |station| token(station, &request))?;
+    if args.show {
+        report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
+    }
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+impl Report for TokenReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        // By itself, so that a script can take it as it is.
+        if let Some(token) = &self.token {
+            return writeln!(out, "{token}");
+        }
+        writeln!(out, "device {} {}", printable(&self.name), done(self.done, false))?;
+        write_files(out, &self.files)
+    }
+}

@@ -1,0 +1,135 @@
+//! From an empty directory to devices that log in: registering, tokens, profiles, and what goes wrong on the way.
+//!
+//! What only needs what ThingsBoard is known to do runs against a real server as well (`cargo xtask interop --thingsboard
+//! URL`).
+
+mod faults;
+mod login;
+mod profiles;
+mod refusals;
+mod tokens;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tb_sim::{ServerKeys, Settings};
+use tbpki_tests::clients::{Files, Login, mosquitto_pub_at, mosquitto_pub_with_token};
+use tbpki_tests::platform::Platform;
+use tbpki_tests::{Outcome, Sandbox, Tool};
+
+/// The simulator's password: not part of any other text.
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// A store, and the platform that its devices are registered in.
+struct Scene {
+    sandbox: Sandbox,
+    platform: Platform,
+}
+
+impl Scene {
+    /// The platform that the environment names, else a simulator.
+    #[track_caller]
+    fn new() -> Self {
+        match std::env::var_os("TBPKI_TEST_THINGSBOARD") {
+            Some(_) => Self::on(Sandbox::with_store(), Platform::start()),
+            None => Self::simulated(Settings::default()),
+        }
+    }
+
+    /// A simulator.
+    #[track_caller]
+    fn simulated(settings: Settings) -> Self {
+        let settings = Settings { password: PASSWORD.to_owned(), ..settings };
+        Self::on(Sandbox::with_store(), Platform::simulator(settings))
+    }
+
+    /// A simulator whose MQTT listener has the keys that `tbpki server` has made.
+    #[track_caller]
+    fn with_our_server() -> Self {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["server", "--out", "conf"]);
+        let (certificate, key) = (sandbox.join("conf/mqttserver.pem"), Some(sandbox.join("conf/mqttserver_key.pem")));
+        let server = Some(ServerKeys::Pem { certificate, key, key_password: String::new() });
+        Self::on(
+            sandbox,
+            Platform::simulator(Settings { server, password: PASSWORD.to_owned(), ..Settings::default() }),
+        )
+    }
+
+    #[track_caller]
+    fn on(sandbox: Sandbox, platform: Platform) -> Self {
+        sandbox.write("password", format!("{}\n", platform.password()));
+        if platform.sim().is_some() {
+            sandbox.hides(PASSWORD);
+        }
+        Self { sandbox, platform }
+    }
+
+    /// tbpki, about to run with the platform in its environment.
+    fn tbpki(&self, args: &[&str]) -> Tool {
+        self.sandbox
+            .tbpki(args)
+            .env("TBPKI_PLATFORM_URL", self.platform.url())
+            .env("TBPKI_PLATFORM_USER", self.platform.user())
+            .env("TBPKI_PLATFORM_PASSWORD_FILE", self.sandbox.join("password"))
+            .env("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true")
+    }
+
+    /// Runs tbpki and stops the test unless it ends with 0.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> Outcome {
+        self.tbpki(args).run().ok()
+    }
+
+    /// Runs tbpki and stops the test unless it fails with this status and this code, and says this.
+    #[track_caller]
+    fn fails(&self, args: &[&str], status: i32, code: u16, words: &str) -> Outcome {
+        self.tbpki(args).run().ends(status).says(&format!("error[TBPKI-{code:04}]")).says(words)
+    }
+
+    /// A file of a device in the store.
+    fn file(&self, device: &str, file: &str) -> PathBuf {
+        self.sandbox.join(format!("pki/devices/{device}/{file}"))
+    }
+
+    /// What a client trusts: for a server of ours what tbpki has written.
+    fn anchors(&self, device: &str) -> PathBuf {
+        match self.sandbox.join("conf").exists() {
+            true => self.file(device, "tb-server-chain.pem"),
+            false => self.platform.mqtt_ca().to_path_buf(),
+        }
+    }
+
+    /// The device of this name publishes with its certificate; `shows` is the file that it sends.
+    #[track_caller]
+    fn publishes(&self, device: &str, shows: &str) -> Login {
+        let (anchors, certificate, key) =
+            (self.anchors(device), self.file(device, shows), self.file(device, "key.pem"));
+        let (host, port) = self.platform.mqtts();
+        mosquitto_pub_at(host, port, &Files { anchors: &anchors, certificate: &certificate, key: Some(&key) })
+    }
+
+    /// The device of this name publishes with its token.
+    #[track_caller]
+    fn publishes_with_token(&self, device: &str) -> Login {
+        let token = self.sandbox.text(format!("pki/devices/{device}/token"));
+        let (host, port) = self.platform.mqtts();
+        mosquitto_pub_with_token(host, port, &self.anchors(device), token.trim())
+    }
+
+    /// What `list --json` says of a device.
+    #[track_caller]
+    fn listed(&self, device: &str) -> Value {
+        let list = self.sandbox.ok(["list", "--kind", "device", "--json"]).json();
+        let all = list["result"]["identities"].as_array().unwrap();
+        all.iter().find(|identity| identity["name"] == device).unwrap_or_else(|| panic!("{list}")).clone()
+    }
+
+    /// How many messages have arrived from a device; where the platform is real, nobody knows.
+    #[track_caller]
+    fn has_arrived(&self, device: &str, messages: usize) {
+        if let Some(sim) = self.platform.sim() {
+            assert_eq!(sim.telemetry(device).len(), messages, "{device}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Provisioning by certificate chain: a device is known by the CA that issued it.
+
+use serde_json::Value;
+use tbpki_tests::platform::unique;
+
+use crate::Scene;
+
+/// The profile of this name, which the test leaves behind nowhere.
+fn profile(scene: &Scene, name: &str) -> Value {
+    let tenant = scene.platform.sign_in();
+    let list = tenant.ok("GET", "/api/deviceProfileInfos?pageSize=1000&page=0", None);
+    let info = list["data"].as_array().unwrap().iter().find(|info| info["name"] == name).unwrap().clone();
+    tenant.ok("GET", &format!("/api/deviceProfile/{}", info["id"]["id"].as_str().unwrap()), None)
+}
+
+/// Takes a profile away when the test is over.
+struct Gone<'a>(&'a Scene, String);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let path = format!("/api/deviceProfile/{}", tbpki_tests::platform::id(&profile(self.0, &self.1)));
+            self.0.platform.sign_in().call("DELETE", &path, None);
+        }
+    }
+}
+
+#[test]
+fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_old_one() {
+    let (scene, name) = (Scene::new(), unique("pumps"));
+    let device = unique("pump");
+    scene
+        .ok(&["profile", "create", &name, "--create-devices", "--accept-issuer-risk", "--example", &device])
+        .says("created");
+    let _gone = Gone(&scene, name.clone());
+    let tenant = scene.platform.sign_in();
+    scene.ok(&["client", "--device", &device, "--profile", &name]);
+    assert!(tenant.device_named(&device).is_none());
+    scene.publishes(&device, "chain.pem").succeeds();
+    let made = tenant.device_named(&device).unwrap();
+    assert_eq!(made["type"], name.as_str());
+    let id = |scene: &Scene| scene.listed(&device)["credentials_id"].clone();
+    assert_eq!(tenant.credentials(&made)["credentialsId"], id(&scene));
+    // What the platform has made itself is registered already.
+    scene.ok(&["register", "--device", &device]).says("unchanged");
+
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
+    scene.publishes(&device, "chain.pem").succeeds();
+    assert_eq!(tenant.credentials(&made)["credentialsId"], id(&scene));
+    // Without the CA in the chain nobody knows a leaf that is not registered.
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
+    scene.publishes(&device, "cert.pem").is_refused("not authorised");
+    scene.ok(&["profile", "show", &name]).says("in the platform as here");
+}
+
+#[test]
+fn devices_are_not_made_unless_that_was_asked_for_and_confirmed() {
+    let (scene, name, device) = (Scene::new(), unique("closed"), unique("pump"));
+    let create = ["profile", "create", name.as_str()];
+    scene.fails(&[&create[..], &["--create-devices"]].concat(), 2, 10, "--accept-issuer-risk");
+    scene.ok(&[&create[..], &["--dry-run"]].concat()).says("planned");
+    assert!(!scene.sandbox.join(format!("pki/ca/profile-{name}")).exists());
+    scene.ok(&create);
+    let _gone = Gone(&scene, name.clone());
+    let provisioning = profile(&scene, &name)["profileData"]["provisionConfiguration"].clone();
+    assert_eq!(provisioning["allowCreateNewDevicesByX509Certificate"], false);
+    scene.ok(&["client", "--device", &device, "--profile", &name]);
+    scene.publishes(&device, "chain.pem").is_refused("not authorised");
+    assert!(scene.platform.sign_in().device_named(&device).is_none());
+    // Registered by itself it logs in with its leaf, and the device is in the profile.
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--register"]).says("in the platform created");
+    let tenant = scene.platform.sign_in();
+    assert_eq!(tenant.device_named(&device).unwrap()["type"], name.as_str());
+    scene.publishes(&device, "cert.pem").succeeds();
+}
+
+#[test]
+fn an_expression_is_tried_before_the_platform_stores_it() {
+    let (scene, name) = (Scene::new(), unique("tried"));
+    let create = |more: &[&str]| [&["profile", "create", &name][..], more].concat();
+    for (pattern, example, words) in [
+        ("pump-.*", "pump-1", "no group"),
+        ("(pump-[0-9]+", "pump-1", "cannot be used"),
+        ("^pump-(.+)$", "pump-1", "finds the name"),
+        ("^(pump-[0-9]+)$", "lamp-1", "does not find"),
+        ("(?i)(pump)", "pump", "Java"),
+    ] {
+        scene.fails(&create(&["--pattern", pattern, "--example", example]), 1, 145, words);
+    }
+    assert!(!scene.sandbox.join(format!("pki/ca/profile-{name}")).exists(), "nothing was made");
+    scene.ok(&create(&["--pattern", "^(pump-[0-9]+)$", "--example", "pump-1"]));
+    let _gone = Gone(&scene, name.clone());
+    assert_eq!(
+        profile(&scene, &name)["profileData"]["provisionConfiguration"]["certificateRegExPattern"],
+        "^(pump-[0-9]+)$"
+    );
+    scene.fails(&["client", "--device", "lamp", "--profile", &name], 1, 145, "does not find");
+    scene.fails(&["client", "--device", "pump-1,x", "--profile", &name], 1, 145, "backslash");
+    scene.ok(&["client", "--device", "pump-7", "--profile", &name]);
+    // A new expression has to find what was issued.
+    scene.fails(&create(&["--name-prefix", "lamp-", "--replace"]), 1, 145, "pump-7");
+    scene.fails(&["client", "--device", "x", "--profile", "nowhere"], 1, 147, "profile create");
+}
+
+#[test]
+fn a_profile_that_is_another_one_is_not_changed_unasked() {
+    let (scene, name) = (Scene::new(), unique("taken"));
+    let tenant = scene.platform.sign_in();
+    tenant.profile(&serde_json::json!({
+        "name": name, "type": "DEFAULT", "transportType": "DEFAULT", "provisionType": "DISABLED", "description": "mine",
+        "profileData": {
+            "configuration": {"type": "DEFAULT"}, "transportConfiguration": {"type": "DEFAULT"},
+            "provisionConfiguration": {"type": "DISABLED", "provisionDeviceSecret": null}, "alarms": null,
+        },
+    }));
+    scene.fails(&["profile", "create", &name], 1, 146, "not by chain");
+    // The CA is there, and the next run goes on with it.
+    let ca = scene.sandbox.read(format!("pki/ca/profile-{name}/cert.pem"));
+    scene.ok(&["profile", "create", &name, "--replace"]).says("changed");
+    assert_eq!(scene.sandbox.read(format!("pki/ca/profile-{name}/cert.pem")), ca);
+    assert_eq!(profile(&scene, &name)["description"], "mine");
+    scene.ok(&["profile", "create", &name]).says("unchanged");
+    scene.ok(&["profile", "show"]).says(&name).says("in the platform as here");
+    scene.fails(&["profile", "show", "no such profile"], 1, 147, "no such profile");
+}
