@@ -247,7 +247,6 @@ fn every_other_parameter_of_a_device_is_named() {
     let variables = [
         ("TBPKI_CLIENT_PREFIX", "mqttclient", "prefix: \"pump-1\" before, \"mqttclient\" now"),
         ("TBPKI_SUBJECT_ORGANIZATION", "Acme", "subject: "),
-        ("TBPKI_SERVER_ANCHORS", "system", "anchors: "),
     ];
     for (name, value, words) in variables {
         refused(&sandbox, &with(&same), Some((name, value)), &[words]);
