@@ -104,6 +104,13 @@ pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &s
     login(publisher(host, port, anchors).args(["-u", token]))
 }
 
+/// The command for a device that also says who it is, as ActorCloud wants it.
+#[track_caller]
+pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) -> Login {
+    let publisher = publisher("localhost", port, files.anchors).args(["-i", client, "-u", user]);
+    login(publisher.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
+}
+
 fn publisher(host: &str, port: u16, anchors: &Path) -> Tool {
     let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(anchors).args(["-d", "-q", "1"]);
     let client = client.args(["-h", host, "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);

@@ -3,6 +3,7 @@
 mod identities;
 mod measure;
 mod peers;
+mod register;
 
 use clap::{Args, ValueEnum};
 
@@ -29,12 +30,15 @@ pub(crate) struct Bench {
 enum What {
     /// One client identity, and RSA-4096 keys
     Identities,
+    /// Registering devices at a ThingsBoard, `--rounds` times 60 of them
+    Register,
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         match self.what {
             What::Identities => identities::compare(self.rounds, self.strict),
+            What::Register => register::compare(self.rounds.saturating_mul(60), self.strict),
         }
     }
 }

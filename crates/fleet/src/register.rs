@@ -316,7 +316,8 @@ impl DeviceRegistration {
     }
 
     pub(crate) fn failed(name: String, error: Error) -> Self {
-        let error = Some(error.item(&name).into_finding());
+        // Which of many it is says more than where the platform is.
+        let error = Some(error.into_finding().item(&name));
         Self { name, done: PlatformDone::Failed, dry_run: false, device_id: None, credentials_id: None, error }
     }
 }

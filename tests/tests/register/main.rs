@@ -3,12 +3,14 @@
 //! What only needs what ThingsBoard is known to do runs against a real server as well (`cargo xtask interop --thingsboard
 //! URL`).
 
+mod actorcloud;
 mod faults;
 mod login;
 mod profiles;
 mod refusals;
 mod tokens;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -58,7 +60,7 @@ impl Scene {
 
     #[track_caller]
     fn on(sandbox: Sandbox, platform: Platform) -> Self {
-        sandbox.write("password", format!("{}\n", platform.password()));
+        private(&sandbox, "password", platform.password());
         if platform.sim().is_some() {
             sandbox.hides(PASSWORD);
         }
@@ -132,4 +134,10 @@ impl Scene {
             assert_eq!(sim.telemetry(device).len(), messages, "{device}");
         }
     }
+}
+
+/// A file that only its owner may read.
+fn private(sandbox: &Sandbox, name: &str, text: &str) {
+    let path = sandbox.write(name, text);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -77,7 +77,7 @@ fn devices_are_not_made_unless_that_was_asked_for_and_confirmed() {
 #[test]
 fn an_expression_is_tried_before_the_platform_stores_it() {
     let (scene, name) = (Scene::new(), unique("tried"));
-    let create = |more: &[&str]| [&["profile", "create", &name][..], more].concat();
+    let create = |more: &[&'static str]| [&["profile", "create", name.as_str()][..], more].concat();
     for (pattern, example, words) in [
         ("pump-.*", "pump-1", "no group"),
         ("(pump-[0-9]+", "pump-1", "cannot be used"),

@@ -52,8 +52,8 @@ pub(super) fn refused(answer: &Answer, login: LoginKind) -> Error {
             .fix("log in to the web interface and set a new one"),
         (401, _) => unauthenticated(&body, login, said),
         (403, 41) => {
-            let limit = body.limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-            said(Code::DeviceLimit, &format!("the tenant has reached its limit{limit} devices"))
+            let limit = body.limit.map(|limit| format!("{limit} ")).unwrap_or_default();
+            said(Code::DeviceLimit, &format!("the tenant has reached its limit of {limit}devices"))
                 .fix("delete devices that are not needed, or have the limit raised")
         }
         (403, _) => said(Code::PlatformPermission, "the user may not do this in the platform")

@@ -1,0 +1,187 @@
+//! Registering many devices, beside ThingsBoard's own client for Python making the same calls.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::error::{Doing, Error, Result};
+use crate::run::{cargo, run};
+use crate::workspace::{oracles, root, target};
+
+/// How long the simulator takes for every answer.
+const LATENCY_MS: u32 = 20;
+
+/// How many requests are under way at once.
+const CONCURRENCY: u32 = 64;
+
+/// What part of the rate that latency and concurrency allow has to be reached.
+const REACHED: f64 = 0.8;
+
+/// How many times our CPU time a device the Python client's has to be at least.
+const CPU: f64 = 3.0;
+
+pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
+    let ours = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
+    cargo().args(["build", "--quiet", "--release"]).args(ours).show()?;
+    let station = Station::prepare(&target()?.join("bench-register"), devices)?;
+    println!(
+        "{devices} devices, tb-sim on this machine answering {LATENCY_MS} ms late, {CONCURRENCY} requests at once."
+    );
+
+    let (tbpki, calls) = Simulator::with(|sim| station.register(sim))?;
+    let (python, theirs) = Simulator::with(|sim| python(sim, devices))?;
+    if calls != theirs {
+        return Err(Error::new(format!("we made {calls} calls and the Python client {theirs}")));
+    }
+    let a_device = (f64::from(calls) / f64::from(devices)).round();
+    let allowed = f64::from(CONCURRENCY) / (a_device * f64::from(LATENCY_MS) / 1000.0);
+    let rate = f64::from(devices) / tbpki.wall;
+    let (share, ratio) = (rate / allowed, python.cpu / tbpki.cpu);
+
+    println!("\n{:<34}{:>12}{:>14}{:>16}", "", "devices/s", "wall", "CPU a device");
+    tbpki.print("tbpki register --all", devices);
+    python.print("tb-rest-client (Python)", devices);
+    println!("\n{a_device:.0} calls a device allow {allowed:.0} devices/s; tbpki reaches {:.0}%", share * 100.0);
+    let reached = verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0))
+        & {
+            println!("the Python client takes {ratio:.2} times our CPU time");
+            verdict(ratio >= CPU, &format!("at least {CPU}"))
+        };
+    if strict && !reached { Err(Error::new("a ratio was missed")) } else { Ok(()) }
+}
+
+fn verdict(reached: bool, wanted: &str) -> bool {
+    println!("  {}: {wanted}", if reached { "PASS" } else { "MISS: should be" });
+    reached
+}
+
+/// What a run took, in seconds.
+struct Taken {
+    wall: f64,
+    cpu: f64,
+}
+
+impl Taken {
+    fn print(&self, name: &str, devices: u32) {
+        let devices = f64::from(devices);
+        let (rate, cpu) = (devices / self.wall, self.cpu / devices * 1000.0);
+        println!("{name:<34}{rate:>12.0}{:>12.2} s{cpu:>13.3} ms", self.wall);
+    }
+}
+
+/// A store with identities that are not registered.
+struct Station {
+    program: PathBuf,
+    directory: PathBuf,
+}
+
+impl Station {
+    fn prepare(directory: &Path, devices: u32) -> Result<Self> {
+        if directory.exists() {
+            fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
+        }
+        fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
+        let this = Self { program: target()?.join("release/tbpki"), directory: directory.to_path_buf() };
+        let tbpki = |args: &[&str]| run(&this.program).directory(directory).args(args).silent().read().map(drop);
+        tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;
+        fs::write(directory.join("password"), "tenant\n").doing("write the password")?;
+        for number in 0..devices {
+            tbpki(&["client", "--no-input", "--device", &format!("device-{number}")])?;
+        }
+        Ok(this)
+    }
+
+    /// All of the process counts: starting, reading certificates and the ledger, and logging in.
+    fn register(&self, sim: &Simulator) -> Result<Taken> {
+        let script = "TIMEFORMAT='%R %U %S'; time \"$0\" register --all --quiet --platform-url \"$1\" \
+                      --platform-user \"$2\" --platform-password-file password > report";
+        let output = Command::new("bash")
+            .args(["-c", script])
+            .arg(&self.program)
+            .args([&sim.url, &sim.user])
+            .env("TBPKI_PLATFORM_CONCURRENCY", CONCURRENCY.to_string())
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .output()
+            .doing("start bash")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            return Err(Error::new(format!("tbpki register failed: {said}")));
+        }
+        let times: Vec<f64> =
+            said.lines().last().unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+        match times.as_slice() {
+            [wall, user, system] => Ok(Taken { wall: *wall, cpu: user + system }),
+            _ => Err(Error::new(format!("bash does not say how long it took: {said}"))),
+        }
+    }
+}
+
+/// From behind the login to the end.
+fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
+    let program = oracles()?.join("venv-thingsboard/bin/python");
+    let mut child = Command::new(&program)
+        .arg(root().join("tests/clients/python/tb_rest_register.py"))
+        .args([&sim.url, &sim.user, &devices.to_string(), &CONCURRENCY.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| Error::new(format!("cannot start {}: {error}", program.display())).fix("cargo xtask setup"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(b"tenant\n").doing("give the password to the Python client")?;
+    }
+    let output = child.wait_with_output().doing("wait for the Python client")?;
+    let said: Value = serde_json::from_slice(&output.stdout).doing("read what the Python client says")?;
+    let seconds = |name: &str| said.get(name).and_then(Value::as_f64);
+    match (seconds("wall"), seconds("cpu")) {
+        (Some(wall), Some(cpu)) if output.status.success() => Ok(Taken { wall, cpu }),
+        _ => Err(Error::new(format!("the Python client failed: {said}"))),
+    }
+}
+
+/// A simulator in a process of its own.
+struct Simulator {
+    child: Child,
+    url: String,
+    user: String,
+}
+
+impl Simulator {
+    /// What `work` took, and how many calls it made behind the login.
+    fn with(work: impl FnOnce(&Self) -> Result<Taken>) -> Result<(Taken, u32)> {
+        let sim = Self::start()?;
+        let taken = work(&sim)?;
+        let requests = run("curl").args(["-sf", &format!("{}/sim/requests", sim.url)]).silent().read()?;
+        let requests: Vec<Value> = serde_json::from_str(&requests).doing("read the simulator's log")?;
+        let calls = requests.iter().filter(|request| request.get("path") != Some(&"/api/auth/login".into())).count();
+        Ok((taken, u32::try_from(calls).unwrap_or(u32::MAX)))
+    }
+
+    fn start() -> Result<Self> {
+        let latency = LATENCY_MS.to_string();
+        let mut child = Command::new(target()?.join("release/tbpki-tb-sim"))
+            .args(["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .doing("start tb-sim")?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line).doing("read what tb-sim says")?;
+        }
+        let said: Value = serde_json::from_str(&line).unwrap_or_default();
+        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { child, url: text("url"), user: text("user") })
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
