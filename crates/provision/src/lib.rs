@@ -2,6 +2,7 @@
 
 pub mod anchor;
 mod fingerprint;
+pub mod mqtt;
 pub mod probe;
 mod roots;
 mod target;
