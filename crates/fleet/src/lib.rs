@@ -11,6 +11,7 @@ pub mod host;
 mod identity_files;
 pub mod init;
 mod keystore_file;
+pub mod look;
 mod make;
 mod output_file;
 pub mod report;

@@ -1,6 +1,9 @@
 //! Platforms, and the check over the wire.
 
 pub mod anchor;
+pub mod check;
+mod connect;
+mod ending;
 mod fingerprint;
 pub mod mqtt;
 pub mod probe;

@@ -2,6 +2,7 @@
 
 use fleet::init::InitReport;
 use fleet::report::IdentityReport;
+use provision::check::CheckReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -22,6 +23,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),
+        ("check", of::<CheckReport>()),
         ("list", of::<ListReport>()),
         ("config-show", of::<ConfigReport>()),
         ("explain", of::<ExplainReport>()),

@@ -226,9 +226,9 @@ codes! {
 
     // The network.
     100 Unreachable User "The host cannot be reached"
-        "The name does not resolve, nothing listens at the port, or a firewall drops the connection. The message holds the system's own words."
+        "Nothing listens at the port, or a firewall drops the connection. The message holds the system's own words for each address."
     101 TlsFailed User "The TLS handshake failed"
-        "The peer speaks no TLS at this port, no version or cipher in common, or it ended the handshake with an alert."
+        "There is no version or cipher in common, the peer says nothing, or it ended the handshake with an alert."
     102 ServerUnverified User "The server's chain does not verify"
         "What the server sends leads to none of the system's roots, so there is no reason yet to trust it. Get the fingerprint of its root or certificate from whoever runs it, by another way than this connection, and give it with `--sha256`."
     103 FingerprintMismatch User "The fingerprint is another one"

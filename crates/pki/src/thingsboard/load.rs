@@ -309,7 +309,7 @@ mod tests {
                 }],
             };
             let passwords = Passwords { store: store.into(), key: key.into() };
-            self.write("ks", &*keystore.write(format, &passwords, OffsetDateTime::now_utc()).unwrap());
+            self.write("ks", keystore.write(format, &passwords, OffsetDateTime::now_utc()).unwrap());
         }
 
         /// Loads with these lines; the codes of what was found.
@@ -362,9 +362,9 @@ mod tests {
         scene.write("mqttserver_key.pem", other.key_pem());
         assert_eq!(scene.load("").1, [Code::KeyMismatch]);
         let key = PrivateKey::generate(Algorithm::EcP256).unwrap();
-        scene.write("mqttserver_key.pem", &*key.to_encrypted_pem(&"server_key_password".into(), 1000).unwrap());
+        scene.write("mqttserver_key.pem", key.to_encrypted_pem(&"server_key_password".into(), 1000).unwrap());
         assert_eq!(scene.load("").1, [Code::KeyEncrypted]);
-        scene.write("mqttserver_key.pem", &*key.to_pem(KeyFormat::Pkcs8).unwrap());
+        scene.write("mqttserver_key.pem", key.to_pem(KeyFormat::Pkcs8).unwrap());
         fs::set_permissions(scene.dir.path().join("mqttserver_key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(scene.load("").1, [Code::KeyMismatch, Code::LoosePermissions]);
         fs::remove_file(scene.dir.path().join("mqttserver_key.pem")).unwrap();
