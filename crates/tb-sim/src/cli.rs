@@ -1,0 +1,198 @@
+//! The command line.
+
+#![allow(clippy::print_stdout, reason = "people and scripts read where to connect")]
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anstream::println;
+use clap::Parser;
+use serde_json::json;
+use tb_sim::{Error, Result, ServerKeys, Settings, Thingsboard, Version};
+
+mod thingsboard_env;
+
+use thingsboard_env::ThingsboardEnv;
+
+/// Plays a ThingsBoard on this machine: REST and MQTT over TLS, everything in memory, until it is interrupted
+#[derive(Parser)]
+#[command(name = "tbpki-tb-sim", version)]
+struct Cli {
+    /// The certificate of the MQTT listener, and the chain behind it (`MQTT_SSL_PEM_CERT`)
+    #[arg(long, value_name = "FILE", group = "keys")]
+    server_pem: Option<PathBuf>,
+
+    /// Its key, where that is not in the same file (`MQTT_SSL_PEM_KEY`)
+    #[arg(long, value_name = "FILE", requires = "server_pem")]
+    server_key: Option<PathBuf>,
+
+    /// A JKS or PKCS#12 keystore for the MQTT listener (`MQTT_SSL_KEY_STORE`)
+    #[arg(long, value_name = "FILE", group = "keys", requires = "keystore_password_file")]
+    keystore: Option<PathBuf>,
+
+    /// A file whose first line is the keystore's password
+    #[arg(long, value_name = "FILE")]
+    keystore_password_file: Option<PathBuf>,
+
+    /// A file whose first line is the key's password, where that is another one
+    #[arg(long, value_name = "FILE", requires = "keystore")]
+    key_password_file: Option<PathBuf>,
+
+    /// Which key of the keystore; otherwise the first
+    #[arg(long, value_name = "ALIAS", requires = "keystore")]
+    key_alias: Option<String>,
+
+    /// Take the MQTT listener's settings from the lines that `tbpki server` writes
+    #[arg(long, value_name = "FILE", group = "keys")]
+    thingsboard_env: Option<PathBuf>,
+
+    /// Who signs in over REST
+    #[arg(long, default_value = "tenant@thingsboard.org")]
+    user: String,
+
+    /// A file whose first line is their password; otherwise it is "tenant"
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
+
+    /// The port of REST; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+
+    /// The port of MQTT over TLS; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8883)]
+    mqtts_port: u16,
+
+    /// Listen for MQTT without TLS as well, on this port; 0 is any free one
+    #[arg(long, value_name = "PORT")]
+    mqtt_port: Option<u16>,
+
+    /// Play 4.3 (API keys among other things) instead of 4.2
+    #[arg(long = "4.3")]
+    v4_3: bool,
+
+    /// Let a tenant make so many requests a second, and no more
+    #[arg(long, value_name = "REQUESTS")]
+    rate: Option<u32>,
+
+    /// Answer every request so many milliseconds late
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency: u64,
+
+    /// Let others inject faults and look inside, under /sim/
+    #[arg(long)]
+    control: bool,
+
+    /// Print one line of JSON when everything listens, instead of a text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run() -> Result<()> {
+    let cli = Cli::parse();
+    let settings = settings(&cli)?;
+    let password_is_known = cli.password_file.is_none();
+    let sim = Thingsboard::start(settings)?;
+    say_where(&cli, &sim, password_is_known)?;
+    wait_for_the_end()
+}
+
+fn settings(cli: &Cli) -> Result<Settings> {
+    let (server, mqtts_ca) = keys(cli)?;
+    let password = match &cli.password_file {
+        Some(file) => first_line(file)?,
+        None => Settings::default().password,
+    };
+    Ok(Settings {
+        version: if cli.v4_3 { Version::V4_3 } else { Version::V4_2 },
+        address: cli.address,
+        rest_port: cli.port,
+        mqtts_port: cli.mqtts_port,
+        mqtt_port: cli.mqtt_port,
+        server,
+        mqtts_ca,
+        user: cli.user.clone(),
+        password,
+        rate: cli.rate,
+        latency: Duration::from_millis(cli.latency),
+        control: cli.control,
+        ..Settings::default()
+    })
+}
+
+/// The MQTT listener's keys, and the file that clients are handed.
+fn keys(cli: &Cli) -> Result<(Option<ServerKeys>, Option<PathBuf>)> {
+    if let Some(file) = &cli.thingsboard_env {
+        let env = ThingsboardEnv::read(file)?;
+        return Ok((Some(env.mqtt_keys()?), env.mqtts_ca()));
+    }
+    if let Some(certificate) = &cli.server_pem {
+        let (certificate, key) = (certificate.clone(), cli.server_key.clone());
+        return Ok((Some(ServerKeys::Pem { certificate, key, key_password: String::new() }), None));
+    }
+    let Some((file, password)) = cli.keystore.as_ref().zip(cli.keystore_password_file.as_deref()) else {
+        return Ok((None, None));
+    };
+    let store_password = first_line(password)?;
+    let key_password = match &cli.key_password_file {
+        Some(file) => first_line(file)?,
+        None => store_password.clone(),
+    };
+    let alias = cli.key_alias.clone().unwrap_or_default();
+    Ok((Some(ServerKeys::Keystore { file: file.clone(), store_password, key_password, alias }), None))
+}
+
+fn say_where(cli: &Cli, sim: &Thingsboard, password_is_known: bool) -> Result<()> {
+    if cli.json {
+        let line = json!({
+            "url": sim.rest_url(),
+            "user": sim.user(),
+            "mqtts_port": sim.mqtts_port(),
+            "mqtt_port": sim.mqtt_port(),
+            "ca": sim.own_ca(),
+        });
+        println!("{line}");
+    } else {
+        println!("ThingsBoard, played by tb-sim; everything is in memory and gone at the end (Ctrl-C)");
+        println!("  REST      {}", sim.rest_url());
+        println!("  user      {}", sim.user());
+        if password_is_known {
+            println!("  password  {}", sim.password());
+        }
+        println!("  MQTT/TLS  port {}", sim.mqtts_port());
+        if let Some(port) = sim.mqtt_port() {
+            println!("  MQTT      port {port}");
+        }
+        if sim.own_ca().is_some() {
+            println!("  CA        {}/api/device-connectivity/mqtts/certificate/download", sim.rest_url());
+        }
+    }
+    std::io::stdout().flush().map_err(|error| Error::cannot("say where it listens", error))
+}
+
+fn wait_for_the_end() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::cannot("wait for signals", error))?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate =
+            signal(SignalKind::terminate()).map_err(|error| Error::cannot("wait for SIGTERM", error))?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.map_err(|error| Error::cannot("wait for SIGINT", error)),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
+}
+
+fn first_line(file: &Path) -> Result<String> {
+    let text = tb_sim::read_text(file)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,206 @@
+//! HTTP as the simulators speak it: one request in, one reply out, and faults between.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::faults::FaultKind;
+use crate::shared::{Manners, Request};
+
+mod body;
+mod query;
+mod spoiled;
+
+use body::Body;
+pub(crate) use query::{Query, decode};
+use spoiled::Spoiled;
+
+/// A request, read whole.
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A reply.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) closes: bool,
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self { body: body.to_string().into_bytes(), content_type: Some("application/json"), ..Self::empty(status) }
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, content_type: None, headers: Vec::new(), body: Vec::new(), closes: false }
+    }
+}
+
+/// What answers requests: a platform.
+pub(crate) trait Application: Send + Sync + 'static {
+    /// Faults, log, brakes.
+    fn manners(&self) -> &Manners;
+    /// The most that a body may hold, in bytes, and what is said to a longer one.
+    fn too_long(&self) -> (usize, Reply);
+    /// The answer.
+    fn answer(&self, asked: &Asked) -> Reply;
+    /// A refusal that nobody asked for.
+    fn fault(&self, status: u16) -> Reply;
+    /// How the request is authorised, for the log.
+    fn auth_kind(&self, asked: &Asked) -> &'static str;
+}
+
+/// Serves connections for ever.
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, application: Arc<dyn Application>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of files, most likely: others have to end first.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        // Answers are small and written at once; waiting for more of them only costs time.
+        let _ = stream.set_nodelay(true);
+        let (tls, application) = (tls.clone(), application.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => connection(stream, application).await,
+                // A client that gives up on the handshake is its own to report.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        connection(stream, application).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, application: Arc<dyn Application>) {
+    let spoil = Arc::new(AtomicBool::new(false));
+    let stream = Spoiled::new(stream, spoil.clone());
+    let service = service_fn(move |request| {
+        let (application, spoil) = (application.clone(), spoil.clone());
+        async move { request_to_response(request, &*application, &spoil).await }
+    });
+    // Connections end in all kinds of ways, some of which were asked for.
+    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn request_to_response(
+    request: hyper::Request<Incoming>,
+    application: &dyn Application,
+    spoil: &AtomicBool,
+) -> io::Result<Response<Body>> {
+    let manners = application.manners();
+    let (parts, body) = request.into_parts();
+    let (limit, too_long) = application.too_long();
+    let mut asked = Asked {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: Query::new(parts.uri.query().unwrap_or_default()),
+        headers: parts.headers,
+        body: Bytes::new(),
+    };
+    let is_control = asked.path.starts_with("/sim/");
+    let fault = if is_control { None } else { manners.faults.strike(&asked.method, &asked.path) };
+    let note = |asked: &Asked, status: Option<u16>| {
+        if !is_control {
+            let (method, path) = (asked.method.clone(), asked.path.clone());
+            manners.note(Request { method, path, status, auth: application.auth_kind(asked) });
+        }
+    };
+    let dropped = || io::Error::new(io::ErrorKind::ConnectionAborted, "asked for");
+    match fault {
+        Some(FaultKind::DropBefore) => {
+            note(&asked, None);
+            return Err(dropped());
+        }
+        Some(FaultKind::Delay(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        _ => {}
+    }
+    let reply = match Limited::new(body, limit).collect().await {
+        Ok(collected) => {
+            asked.body = collected.to_bytes();
+            match fault {
+                Some(FaultKind::Status(status)) => application.fault(status),
+                _ => application.answer(&asked),
+            }
+        }
+        Err(error) if error.is::<LengthLimitError>() => too_long,
+        Err(_) => {
+            note(&asked, None);
+            return Err(dropped());
+        }
+    };
+    if !is_control {
+        let latency = manners.latency();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+    }
+    let mut half = false;
+    match fault {
+        Some(FaultKind::DropAfter) => {
+            note(&asked, None);
+            return Err(dropped());
+        }
+        Some(FaultKind::DelayAnswer(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Some(FaultKind::Garbage) => spoil.store(true, std::sync::atomic::Ordering::SeqCst),
+        Some(FaultKind::HalfAnswer) => half = true,
+        Some(FaultKind::Html) => {
+            note(&asked, Some(200));
+            let page = Reply {
+                body: b"<!doctype html><title>Sign in</title><p>Welcome to this network.".to_vec(),
+                content_type: Some("text/html;charset=UTF-8"),
+                ..Reply::empty(200)
+            };
+            return Ok(response(page, false));
+        }
+        _ => {}
+    }
+    note(&asked, Some(reply.status));
+    Ok(response(reply, half))
+}
+
+fn response(reply: Reply, half: bool) -> Response<Body> {
+    let length = reply.body.len();
+    let body = if half { Body::half(reply.body) } else { Body::whole(reply.body) };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if half {
+        headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if let Some(kind) = reply.content_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    if reply.closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

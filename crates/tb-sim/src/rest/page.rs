@@ -1,0 +1,131 @@
+//! Lists in pages.
+
+use serde_json::{Value, json};
+
+use crate::http::Query;
+use crate::refusal::{Refusal, Result};
+
+/// Which page, and in which order.
+pub(super) struct Page {
+    size: usize,
+    number: usize,
+    text: Option<String>,
+    sort: Option<(String, bool)>,
+}
+
+impl Page {
+    /// Reads `pageSize`, `page`, `textSearch`, `sortProperty` (one of `sortable`), `sortOrder`.
+    pub(super) fn new(query: &Query, sortable: &[&str]) -> Result<Self> {
+        let number = |name: &str| -> Result<i64> {
+            let text = query.get(name).ok_or_else(|| {
+                Refusal::bad(format!(
+                    "Required request parameter '{name}' for method parameter type int is not present"
+                ))
+            })?;
+            text.parse::<i32>().map(i64::from).map_err(|_| {
+                Refusal::bad(format!(
+                    "Failed to convert value of type 'java.lang.String' to required type 'int'; For input string: \"{text}\""
+                ))
+            })
+        };
+        let (size, page) = (number("pageSize")?, number("page")?);
+        if size < 1 {
+            return Err(Refusal::bad(format!(
+                "Incorrect page link page size '{size}'. Page size must be greater than zero."
+            )));
+        }
+        let page = usize::try_from(page)
+            .map_err(|_| Refusal::bad(format!("Incorrect page link page '{page}'. Page must be positive integer.")))?;
+        let descending = match query.get("sortOrder") {
+            None | Some("ASC" | "") => false,
+            Some("DESC") => true,
+            Some(other) => {
+                return Err(Refusal::bad(format!(
+                    "Unsupported sort order '{other}'! Only 'ASC' or 'DESC' types are allowed."
+                )));
+            }
+        };
+        let property = query.get("sortProperty").filter(|text| !text.is_empty());
+        if let Some(property) = property.filter(|property| !sortable.contains(property)) {
+            return Err(Refusal::new(500, 46, format!("could not prepare statement: no attribute '{property}'")));
+        }
+        Ok(Self {
+            size: usize::try_from(size).unwrap_or(1),
+            number: page,
+            text: query.get("textSearch").filter(|text| !text.is_empty()).map(str::to_lowercase),
+            sort: property.map(|property| (property.to_owned(), descending)),
+        })
+    }
+
+    /// The page of these items. They are searched by the texts of the named fields.
+    pub(super) fn of(&self, items: impl Iterator<Item = Value>, searched: &[&str]) -> Value {
+        let found = |item: &Value| {
+            self.text.as_deref().is_none_or(|text| {
+                let fields = searched.iter().filter_map(|name| item.get(name).and_then(Value::as_str));
+                fields.map(str::to_lowercase).any(|field| is_like(&field, text))
+            })
+        };
+        let mut items: Vec<Value> = items.filter(found).collect();
+        if let Some((property, descending)) = &self.sort {
+            let key = |item: &Value| match item.get(property) {
+                Some(Value::Number(number)) => (number.as_i64().unwrap_or_default(), String::new()),
+                Some(Value::String(text)) => (0, text.to_lowercase()),
+                _ => (0, String::new()),
+            };
+            items.sort_by_cached_key(key);
+            if *descending {
+                items.reverse();
+            }
+        }
+        let total = items.len();
+        let data: Vec<Value> = items.into_iter().skip(self.number * self.size).take(self.size).collect();
+        json!({
+            "data": data,
+            "totalPages": total.div_ceil(self.size),
+            "totalElements": total,
+            "hasNext": total > (self.number + 1) * self.size,
+        })
+    }
+}
+
+/// SQL's LIKE between two `%`: a search's own `%` and `_` are not escaped, so they are wild.
+fn is_like(field: &str, text: &str) -> bool {
+    fn from_here(field: &[char], pattern: &[char]) -> bool {
+        match pattern.split_first() {
+            None => true,
+            Some(('%', rest)) => (0..=field.len()).any(|skip| from_here(field.get(skip..).unwrap_or_default(), rest)),
+            Some((wanted, rest)) => match field.split_first() {
+                Some((c, field)) => (wanted == c || *wanted == '_') && from_here(field, rest),
+                None => false,
+            },
+        }
+    }
+    let (field, pattern): (Vec<char>, Vec<char>) = (field.chars().collect(), text.chars().collect());
+    (0..=field.len()).any(|start| from_here(field.get(start..).unwrap_or_default(), &pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_of_a_search_are_wild() {
+        assert!(is_like("my-device", "y-d"));
+        assert!(is_like("my-device", "m_-d"));
+        assert!(is_like("my-device", "my%ice"));
+        assert!(is_like("anything", "%"));
+        assert!(!is_like("my-device", "ice-"));
+    }
+
+    #[test]
+    fn pages_count_from_zero() {
+        let items = || (0..5).map(|number| json!({ "name": format!("d{number}") }));
+        let page = Page::new(&Query::new("pageSize=2&page=1&sortProperty=name&sortOrder=DESC"), &["name"]).unwrap();
+        let page = page.of(items(), &["name"]);
+        assert_eq!(page["data"], json!([{ "name": "d2" }, { "name": "d1" }]));
+        assert_eq!(
+            (&page["totalPages"], &page["totalElements"], &page["hasNext"]),
+            (&json!(3), &json!(5), &json!(true))
+        );
+    }
+}

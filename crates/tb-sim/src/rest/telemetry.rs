@@ -1,0 +1,46 @@
+//! Reading back what devices sent.
+
+use serde_json::{Map, Value, json};
+
+use super::Call;
+use super::devices::with_device;
+use super::routes::ok;
+use crate::http::Reply;
+use crate::refusal::Result;
+use crate::state::Scope;
+
+/// The last value of each key: texts, as the real server answers unless it is asked for types.
+pub(super) fn latest(call: &Call<'_>) -> Result<Reply> {
+    let keys = call.asked.query.get("keys").filter(|keys| !keys.is_empty());
+    let wanted: Option<Vec<&str>> = keys.map(|keys| keys.split(',').collect());
+    let typed = call.asked.query.get("useStrictDataTypes") == Some("true");
+    with_device(call, |state, device| {
+        let mut latest = Map::new();
+        for key in wanted.iter().flatten() {
+            latest.insert((*key).to_owned(), json!([{ "ts": crate::clock::milliseconds(), "value": null }]));
+        }
+        let samples = state.telemetry(device.id()).iter();
+        for sample in samples.filter(|sample| wanted.as_ref().is_none_or(|keys| keys.contains(&sample.key.as_str()))) {
+            let value = match &sample.value {
+                value if typed => value.clone(),
+                Value::String(text) => Value::from(text.clone()),
+                value => Value::from(value.to_string()),
+            };
+            latest.insert(sample.key.clone(), json!([{ "ts": sample.ts, "value": value }]));
+        }
+        Ok(ok(&Value::Object(latest)))
+    })
+}
+
+/// All attributes.
+pub(super) fn attributes(call: &Call<'_>) -> Result<Reply> {
+    let keys = call.asked.query.get("keys").filter(|keys| !keys.is_empty());
+    let wanted: Option<Vec<&str>> = keys.map(|keys| keys.split(',').collect());
+    with_device(call, |state, device| {
+        let all = [Scope::Client, Scope::Server].into_iter().flat_map(|scope| state.attributes(device.id(), scope));
+        let shown = all
+            .filter(|(key, _)| wanted.as_ref().is_none_or(|keys| keys.contains(&key.as_str())))
+            .map(|(key, value)| json!({ "lastUpdateTs": crate::clock::milliseconds(), "key": key, "value": value }));
+        Ok(ok(&Value::Array(shown.collect())))
+    })
+}

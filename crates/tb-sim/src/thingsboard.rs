@@ -1,0 +1,207 @@
+//! A running ThingsBoard, as tests hold it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::faults::Fault;
+use crate::rest::Rest;
+use crate::settings::Settings;
+use crate::shared::Request;
+use crate::state::Telemetry;
+use crate::tls::{self, keys::Loaded, own};
+use crate::{http, mqtt};
+
+/// A running simulator. It stops when this is dropped.
+pub struct Thingsboard {
+    core: Arc<Core>,
+    // Only held: dropping it ends every connection.
+    runtime: Option<Runtime>,
+    rest: SocketAddr,
+    mqtts: SocketAddr,
+    mqtt: Option<SocketAddr>,
+    is_https: bool,
+    own_ca: Option<String>,
+}
+
+/// A device's credentials, as the server has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCredentials {
+    /// What kind.
+    pub kind: crate::CredentialsType,
+    /// The id: a token, or a hash.
+    pub id: String,
+    /// The value, if there is one beside the id.
+    pub value: Option<String>,
+    /// How many times they were saved.
+    pub version: i64,
+}
+
+impl Thingsboard {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// Where a real server could not load the keys, in its words, and where a port is taken.
+    pub fn start(mut settings: Settings) -> Result<Self> {
+        let (loaded, own_ca) = match &settings.server {
+            Some(keys) => (Loaded::new(keys)?, None),
+            None => own::make().map(|(loaded, ca)| (loaded, Some(ca)))?,
+        };
+        let https = match settings.https.take() {
+            Some(keys) => Some(tls::https(&Loaded::new(&keys)?)?),
+            None => None,
+        };
+        let (address, rest_port, mqtts_port, mqtt_port) =
+            (settings.address, settings.rest_port, settings.mqtts_port, settings.mqtt_port);
+        let mut core = Core::new(settings)?;
+        if core.mqtts_ca.is_none() {
+            core.mqtts_ca = own_ca.clone().map(String::into_bytes);
+        }
+        let core = Arc::new(core);
+        let mqtts_tls = tls::mqtt(&loaded, core.clone())?;
+
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("tb-sim")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("start", "a runtime", error))?;
+        let bind = |port: u16| {
+            let wanted = SocketAddr::new(address, port);
+            runtime
+                .block_on(async { TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) })
+                .map_err(|error| Error::io("listen on", wanted, error))
+        };
+        let (rest, rest_listener) = bind(rest_port)?;
+        let (mqtts, mqtts_listener) = bind(mqtts_port)?;
+        let plain = mqtt_port.map(bind).transpose()?;
+        let is_https = https.is_some();
+        runtime.spawn(http::serve(rest_listener, https, Arc::new(Rest(core.clone()))));
+        runtime.spawn(mqtt::serve(mqtts_listener, Some(mqtts_tls), core.clone()));
+        let mqtt = plain.map(|(address, listener)| {
+            runtime.spawn(mqtt::serve(listener, None, core.clone()));
+            address
+        });
+        Ok(Self { core, runtime: Some(runtime), rest, mqtts, mqtt, is_https, own_ca })
+    }
+
+    /// `http://127.0.0.1:…`, or `https://localhost:…`.
+    pub fn rest_url(&self) -> String {
+        let port = self.rest.port();
+        match (self.is_https, self.rest.ip().is_loopback()) {
+            (true, true) => format!("https://localhost:{port}"),
+            (true, false) => format!("https://{}", self.rest),
+            (false, _) => format!("http://{}", self.rest),
+        }
+    }
+
+    /// The port of MQTT over TLS.
+    pub fn mqtts_port(&self) -> u16 {
+        self.mqtts.port()
+    }
+
+    /// The port of MQTT without TLS, if there is one.
+    pub fn mqtt_port(&self) -> Option<u16> {
+        self.mqtt.map(|address| address.port())
+    }
+
+    /// The CA to trust, as PEM, where the simulator made its keys itself.
+    pub fn own_ca(&self) -> Option<&str> {
+        self.own_ca.as_deref()
+    }
+
+    /// The first user's name.
+    pub fn user(&self) -> &str {
+        &self.core.settings.user
+    }
+
+    /// Their password.
+    pub fn password(&self) -> &str {
+        &self.core.settings.password
+    }
+
+    /// The names of all devices, in no order.
+    pub fn devices(&self) -> Vec<String> {
+        self.core.state().all_devices().map(|device| device.name.clone()).collect()
+    }
+
+    /// A device, as REST shows it.
+    pub fn device(&self, name: &str) -> Option<Value> {
+        self.core.state().all_devices().find(|device| device.name == name).map(|device| device.to_json())
+    }
+
+    /// A device's credentials.
+    pub fn credentials(&self, device: &str) -> Option<StoredCredentials> {
+        let state = self.core.state();
+        let device = state.all_devices().find(|known| known.name == device)?;
+        let stored = state.credentials_of(device.id())?;
+        Some(StoredCredentials {
+            kind: stored.kind,
+            id: stored.credentials_id.clone(),
+            value: stored.value.clone(),
+            version: stored.version,
+        })
+    }
+
+    /// What a device has sent, oldest first; nothing where there is no such device.
+    pub fn telemetry(&self, device: &str) -> Vec<Telemetry> {
+        let state = self.core.state();
+        let device = state.all_devices().find(|known| known.name == device);
+        device.map(|device| state.telemetry(device.id()).to_vec()).unwrap_or_default()
+    }
+
+    /// How many devices are logged in over MQTT.
+    pub fn connected(&self) -> usize {
+        self.core.state().connected()
+    }
+
+    /// Lets something go wrong.
+    pub fn inject(&self, fault: Fault) {
+        self.core.manners.faults.add(fault);
+    }
+
+    /// Takes back what has not gone wrong yet.
+    pub fn clear_faults(&self) {
+        self.core.manners.faults.clear();
+    }
+
+    /// Faults that have not had all their times yet.
+    pub fn waiting_faults(&self) -> Vec<Fault> {
+        self.core.manners.faults.waiting()
+    }
+
+    /// All requests up to now.
+    pub fn requests(&self) -> Vec<Request> {
+        self.core.manners.requests()
+    }
+
+    /// Empties the log of requests.
+    pub fn forget_requests(&self) {
+        self.core.manners.forget_requests();
+    }
+
+    /// From now on every answer over REST takes so much longer.
+    pub fn set_latency(&self, latency: Duration) {
+        self.core.manners.set_latency(latency);
+    }
+
+    /// From now on a tenant may make so many requests a second; more are 429.
+    pub fn set_rate(&self, rate: Option<u32>) {
+        self.core.manners.set_rate(rate);
+    }
+}
+
+impl Drop for Thingsboard {
+    fn drop(&mut self) {
+        // Without waiting: connections that tests hold open would be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

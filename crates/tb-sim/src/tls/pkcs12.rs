@@ -1,0 +1,42 @@
+//! PKCS#12 keystores, with Java's eyes: certificates count as trusted only where Java's own attribute says so.
+
+use p12_keystore::Pkcs12Archive;
+
+use super::keys::{Store, StoredKey};
+use crate::certificate;
+use crate::error::{Error, Result};
+
+/// Reads. The key's password has to be the store's.
+pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Result<Store> {
+    let archive = Pkcs12Archive::from_pkcs12(bytes, store_password)
+        .map_err(|_| Error::new("Keystore was tampered with, or password was incorrect"))?;
+    let chain = |key: &p12_keystore::PrivateKeyBag| -> Vec<Vec<u8>> {
+        let own = key.local_key_id.as_ref().map(|id| id.0.as_slice());
+        let leaf = archive.certs.iter().find(|bag| own.is_some() && bag.local_key_id.as_deref() == own);
+        let mut chain: Vec<Vec<u8>> = leaf.map(|bag| bag.cert.as_der().to_vec()).into_iter().collect();
+        while let Some(issuer) = chain.last().and_then(|last| issuer_of(last)) {
+            let next = archive.certs.iter().map(|bag| bag.cert.as_der()).find(|der| {
+                certificate::subject(der).as_deref() == Some(&issuer) && !chain.iter().any(|one| one == der)
+            });
+            match next {
+                Some(der) => chain.push(der.to_vec()),
+                None => break,
+            }
+        }
+        chain
+    };
+    let keys = archive.keys.iter().map(|key| StoredKey {
+        alias: key.friendly_name.clone().unwrap_or_else(|| "1".to_owned()),
+        key: (store_password == key_password).then(|| key.key.as_der().to_vec()),
+        chain: chain(key),
+    });
+    let trusted = archive.certs.iter().filter(|bag| bag.trusted).map(|bag| bag.cert.as_der().to_vec());
+    Ok(Store { keys: keys.collect(), trusted: trusted.collect() })
+}
+
+/// The issuer's name, unless the certificate is its own issuer's.
+fn issuer_of(der: &[u8]) -> Option<Vec<u8>> {
+    let certificate = certificate::parse(der)?;
+    let issuer = certificate.issuer().as_raw();
+    (issuer != certificate.subject().as_raw()).then(|| issuer.to_vec())
+}

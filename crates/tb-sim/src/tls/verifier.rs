@@ -1,0 +1,111 @@
+//! What is asked of a client's certificate in the handshake: hardly anything.
+
+use std::fmt;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
+use x509_parser::prelude::X509Certificate;
+
+use super::signature;
+use crate::certificate;
+
+/// What is done with a chain whose links hold.
+type Present = Box<dyn Fn(&[&[u8]]) + Send + Sync>;
+
+/// Wants a certificate and does not need one. Each certificate has to be signed with the next one's key; times, purposes
+/// and extensions are not looked at, and neither is whether anybody trusts the last one.
+pub(crate) struct WantsClientCertificates {
+    named: Vec<DistinguishedName>,
+    supported: WebPkiSupportedAlgorithms,
+    present: Present,
+}
+
+impl WantsClientCertificates {
+    /// `named` are the issuers that clients are told, as names in DER.
+    pub(crate) fn new(named: Vec<Vec<u8>>, present: Present) -> Self {
+        let named = named.into_iter().map(DistinguishedName::from).collect();
+        Self { named, supported: default_provider().signature_verification_algorithms, present }
+    }
+}
+
+impl fmt::Debug for WantsClientCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WantsClientCertificates").field("named", &self.named).finish_non_exhaustive()
+    }
+}
+
+impl ClientCertVerifier for WantsClientCertificates {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.named
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let chain: Vec<&[u8]> = std::iter::once(leaf).chain(others).map(|der| der.as_ref()).collect();
+        let parsed: Option<Vec<X509Certificate<'_>>> = chain.iter().map(|der| certificate::parse(der)).collect();
+        // Java cannot read these: alert 42.
+        let parsed = parsed
+            .filter(|parsed| !parsed.iter().any(has_no_name))
+            .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        // Java's trust manager throws: alert 46.
+        let broken = parsed.iter().zip(parsed.iter().skip(1)).any(|(child, parent)| !signature::links(child, parent));
+        if broken || parsed.iter().any(is_too_weak) {
+            let why = std::io::Error::other("the chain's links do not hold");
+            return Err(Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(why)))));
+        }
+        (self.present)(&chain);
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature::handshake(message, leaf, signed, &self.supported).map(|()| HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls12_signature(message, leaf, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.supported.supported_schemes()
+    }
+}
+
+/// An empty subject, without a critical alternative name to make up for it.
+fn has_no_name(certificate: &X509Certificate<'_>) -> bool {
+    let alternative = certificate.subject_alternative_name().ok().flatten();
+    certificate.subject().iter().next().is_none() && alternative.is_none_or(|extension| !extension.critical)
+}
+
+/// What Java's disabled algorithms rule out.
+fn is_too_weak(certificate: &X509Certificate<'_>) -> bool {
+    const MD2: &str = "1.2.840.113549.1.1.2";
+    const MD5: &str = "1.2.840.113549.1.1.4";
+    let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
+    let small = match certificate.public_key().parsed() {
+        Ok(x509_parser::public_key::PublicKey::RSA(key)) => key.key_size() < 1024,
+        _ => false,
+    };
+    small || algorithm == MD2 || algorithm == MD5
+}
