@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pki::{Code, Error, Result};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 
 use crate::connect::{self, Bounded};
 use crate::ending::Ending;
@@ -120,7 +120,7 @@ pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, op
     Ok(Probe {
         address,
         version: connection.protocol_version().and_then(version),
-        cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()),
+        cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| iana_name(suite.suite())),
         chain,
         // A handshake that ended before the signature was seen proves nothing either.
         unproven: seen.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
@@ -149,6 +149,16 @@ fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::R
     connection.send_close_notify();
     let _ = connection.complete_io(stream);
     Ok(())
+}
+
+/// rustls has names of its own for the suites of TLS 1.3.
+fn iana_name(suite: CipherSuite) -> Option<&'static str> {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        other => other.as_str(),
+    }
 }
 
 fn version(version: ProtocolVersion) -> Option<TlsVersion> {

@@ -257,7 +257,7 @@ impl Attempt<'_> {
 
     /// What a login may change, for people to know before it happens.
     fn effects(&self) -> Vec<Finding> {
-        let note = |what: &str| Code::ConnectionEffects.note(what).fix("--no-connect looks without logging in");
+        let note = |what: &str| Code::ConnectionEffects.note(what);
         let mut notes = Vec::new();
         if self.check.server.kind == Kind::ThingsBoard {
             notes.push(note("a session that this device has now will be ended: ThingsBoard keeps one for each device"));

@@ -25,6 +25,8 @@ pub enum Layer {
     Dates,
     /// The own certificate is good for its purpose.
     Purpose,
+    /// The own certificate has the names that clients are told to connect to.
+    Names,
     /// Java and Go clients would find their certificate with these server files.
     Issuers,
     /// What is to be trusted can be read.
@@ -64,6 +66,7 @@ impl Layer {
             Self::Chain => "chain",
             Self::Dates => "dates",
             Self::Purpose => "purpose",
+            Self::Names => "names",
             Self::Issuers => "issuers",
             Self::Anchors => "anchors",
             Self::Clock => "clock",

@@ -131,7 +131,7 @@ fn layer_of(code: Code) -> Layer {
         | Code::EntryMissing
         | Code::UnknownAlgorithm => Layer::Key,
         Code::Expired | Code::NotYetValid => Layer::Dates,
-        Code::WrongName | Code::LegacyName => Layer::Name,
+        Code::WrongName | Code::LegacyName => Layer::Names,
         Code::WrongPurpose
         | Code::VersionOne
         | Code::WeakKey
@@ -162,7 +162,7 @@ fn enter(file: &str, loaded: Option<&Loaded>, found: Vec<(Layer, Finding)>, repo
         (Layer::Chain, chain),
         (Layer::Dates, leaf.map(|leaf| format!("until {}", leaf.not_after().date()))),
         (Layer::Purpose, leaf.map(|_| "a TLS server".to_owned())),
-        (Layer::Name, leaf.map(|leaf| leaf.sans().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+        (Layer::Names, leaf.map(|leaf| leaf.sans().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
     ] {
         let of_layer: Vec<Finding> =
             found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect();

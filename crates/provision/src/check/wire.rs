@@ -42,8 +42,14 @@ pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<Seen> {
             return None;
         }
     };
-    let listed = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>();
-    report.push(LayerReport::new(Layer::Lookup, format!("{} is {}", server.target.host(), listed.join(", ")), vec![]));
+    let says = match server.target.server_name() {
+        ServerName::DnsName(_) => {
+            let listed = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>();
+            format!("{} is {}", server.target.host(), listed.join(", "))
+        }
+        _ => format!("{} is an address already", server.target.host()),
+    };
+    report.push(LayerReport::new(Layer::Lookup, says, vec![]));
     let (stream, address) = match connect::open(&server.target, &addresses, deadline) {
         Ok(connected) => connected,
         Err(error) => {

@@ -37,7 +37,7 @@ fn it_sees_the_chain_and_says_nothing() {
         assert_eq!(probe.version, Some(seen));
         assert_eq!(probe.chain, chain);
         assert_eq!(probe.address.port(), target.port());
-        assert!(probe.cipher_suite.unwrap().starts_with("TLS"), "{probe:?}");
+        assert!(probe.cipher_suite.unwrap().starts_with("TLS_"), "{probe:?}");
         assert_eq!((probe.unproven, probe.ended), (None, None));
         assert!(probe.client_certificate.is_none());
 
