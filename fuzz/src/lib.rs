@@ -8,6 +8,7 @@ use pki::config::{self, Environment};
 use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
 use pki::{PrivateKey, Secret, legacy};
+use provision::mqtt::{Reader, Version};
 
 /// A parser, fed with anything.
 pub type Target = fn(&[u8]);
@@ -17,6 +18,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("csr", csr),
     ("keygen_properties", keygen_properties),
     ("keygen_toml", keygen_toml),
+    ("mqtt", mqtt),
     ("pem_bundle", pem_bundle),
     ("private_key", private_key),
 ];
@@ -53,6 +55,37 @@ fn keygen_toml(input: &[u8]) {
     if let Ok((config, _)) = config::parse(text) {
         drop(config.show());
         assert!(config.subject().is_ok(), "the configuration holds a subject that is none");
+    }
+}
+
+/// What a broker sends, in the version that the first octet chooses, in pieces as long as the second one says.
+fn mqtt(input: &[u8]) {
+    let [version, piece, stream @ ..] = input else { return };
+    let version = if version % 2 == 0 { Version::V311 } else { Version::V5 };
+    let packets = |piece: usize| {
+        let mut reader = Reader::new(version);
+        let mut pieces = Pieces { rest: stream, length: piece };
+        let mut packets = Vec::new();
+        while let Ok(packet) = reader.next(&mut pieces) {
+            packets.push(packet);
+        }
+        packets
+    };
+    assert_eq!(packets(usize::from(*piece).max(1)), packets(stream.len().max(1)), "pieces make other packets");
+}
+
+/// A stream that comes in pieces.
+struct Pieces<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.length.min(bytes.len()).min(self.rest.len());
+        bytes[..length].copy_from_slice(&self.rest[..length]);
+        self.rest = &self.rest[length..];
+        Ok(length)
     }
 }
 

@@ -68,7 +68,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
         judge(check, &mqtt, loaded, &anchors, &mut found);
     }
     let file = settings.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    enter(&file, loaded.as_ref(), found, report);
+    enter(&file, loaded.as_ref(), &found, report);
     report.push(issuers_layer(loaded.as_ref(), issuing));
     loaded
 }
@@ -144,7 +144,7 @@ fn layer_of(code: Code) -> Layer {
     }
 }
 
-fn enter(file: &str, loaded: Option<&Loaded>, found: Vec<(Layer, Finding)>, report: &mut CheckReport) {
+fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report: &mut CheckReport) {
     let leaf = loaded.and_then(|loaded| loaded.chain.first());
     let source = loaded.map(|loaded| {
         let files = loaded.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
