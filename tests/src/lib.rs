@@ -5,17 +5,21 @@
 //! `cargo xtask setup` brings it.
 
 pub mod binary;
+pub mod certificates;
 pub mod clients;
 pub mod exceptions;
 pub mod foreign;
 pub mod kill;
 pub mod mosquitto;
+pub mod mqtt;
 pub mod oracle;
 pub mod pkilint;
+pub mod platform;
 pub mod sandbox;
 pub mod snapshot;
 pub mod thingsboard;
 pub mod tool;
+pub mod wire;
 
 pub use mosquitto::{Listener, Mosquitto};
 pub use sandbox::Sandbox;

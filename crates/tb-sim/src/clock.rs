@@ -12,3 +12,10 @@ pub(crate) fn milliseconds() -> i64 {
 pub(crate) fn seconds() -> i64 {
     milliseconds() / 1000
 }
+
+/// `YYYY-MM-DD HH:MM:SS`, in UTC.
+pub(crate) fn text() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, time) = (now.date(), now.time());
+    format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+}

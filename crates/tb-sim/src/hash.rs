@@ -16,20 +16,8 @@ pub(crate) fn strip_armor(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
-MIIB8TCCAZagAwIBAgIJAI+IK+rp8wstMAoGCCqGSM49BAMCMGsxCzAJBgNVBAYT
-AlVTMQswCQYDVQQIEwJDQTEWMBQGA1UEBxMNU2FuIEZyYW5jaXNjbzEUMBIGA1UE
-ChMLVGhpbmdzQm9hcmQxFDASBgNVBAsTC1RoaW5nc0JvYXJkMQswCQYDVQQDEwJ2
-bTAgFw0yNjExMjMwMDU4MjhaGA8yMDU0MDQwOTAwNTgyOFowazELMAkGA1UEBhMC
-VVMxCzAJBgNVBAgTAkNBMRYwFAYDVQQHEw1TYW4gRnJhbmNpc2NvMRQwEgYDVQQK
-EwtUaGluZ3NCb2FyZDEUMBIGA1UECxMLVGhpbmdzQm9hcmQxCzAJBgNVBAMTAnZt
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEowZzWocAA+Xpli34VfMThA7bLETT
-gaCspG5Vu9DKntA7XmIFNGQ81ol/wTVqAf665tL3hnq7dBf2OfwBbqAKNaMhMB8w
-HQYDVR0OBBYEFM8vSZj1vUcN4IrDE7odDOV6jJIQMAoGCCqGSM49BAMCA0kAMEYC
-IQDnn8zKmKX9dG7jyFV6gH14tL1jgd1JqXWB9UBOjfi8YQIhAMkbTx4zy5Zk+ut2
-kh5WibJsafa5edvqfCHWREmO7fgZ
------END CERTIFICATE-----
-";
+    /// What the old client.keygen.sh made.
+    const CERTIFICATE: &str = include_str!("../tests/data/keygen-client.pem");
 
     #[test]
     fn the_vectors_of_the_platform_come_out() {

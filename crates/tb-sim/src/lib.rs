@@ -10,8 +10,10 @@
 //! certificates and names the issuers that its own keys give, and answers in the real server's words and bytes. It shares
 //! no code with the product, so that both cannot be wrong alike.
 
+mod actorcloud;
 mod certificate;
 mod clock;
+mod control;
 mod core;
 mod error;
 mod faults;
@@ -31,6 +33,7 @@ mod state;
 mod thingsboard;
 mod tls;
 
+pub use actorcloud::{Actorcloud, ActorcloudSettings, ConnectLog, Published};
 pub use error::{Error, Result};
 pub use faults::{Fault, FaultKind};
 pub use files::text as read_text;

@@ -13,12 +13,15 @@ use crate::error::{Error, Result};
 
 pub(crate) mod jks;
 pub(crate) mod keys;
+pub(crate) mod old;
 pub(crate) mod own;
 pub(crate) mod pkcs12;
 mod signature;
 mod verifier;
 
 use keys::Loaded;
+#[cfg(test)]
+pub(crate) use signature::links;
 pub(crate) use verifier::WantsClientCertificates;
 
 /// The MQTT listener: 1.2 and 1.3; client certificates are wanted and not needed.

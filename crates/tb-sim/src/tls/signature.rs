@@ -13,7 +13,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// A link of a chain: whether `child` was signed with `parent`'s key. Names are not looked at.
-pub(super) fn links(child: &X509Certificate<'_>, parent: &X509Certificate<'_>) -> bool {
+pub(crate) fn links(child: &X509Certificate<'_>, parent: &X509Certificate<'_>) -> bool {
     let key = parent.public_key();
     let bytes = key.subject_public_key.data.as_ref();
     let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());

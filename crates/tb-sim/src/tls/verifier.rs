@@ -22,13 +22,33 @@ pub(crate) struct WantsClientCertificates {
     named: Vec<DistinguishedName>,
     supported: WebPkiSupportedAlgorithms,
     present: Present,
+    /// For a broker that needs a certificate after all: what has to have signed the last one, and all within their time.
+    anchor: Option<Vec<u8>>,
 }
 
 impl WantsClientCertificates {
     /// `named` are the issuers that clients are told, as names in DER.
     pub(crate) fn new(named: Vec<Vec<u8>>, present: Present) -> Self {
         let named = named.into_iter().map(DistinguishedName::from).collect();
-        Self { named, supported: default_provider().signature_verification_algorithms, present }
+        Self { named, supported: default_provider().signature_verification_algorithms, present, anchor: None }
+    }
+
+    /// As a broker is set up that lets in the clients of one CA alone.
+    pub(crate) fn requiring(name: Vec<u8>, anchor: Vec<u8>) -> Self {
+        Self { anchor: Some(anchor), ..Self::new(vec![name], Box::new(|_| {})) }
+    }
+
+    fn check_anchor(&self, chain: &[&[u8]], parsed: &[X509Certificate<'_>]) -> Result<(), Error> {
+        let Some(anchor) = &self.anchor else { return Ok(()) };
+        let refused = |why| Err(Error::InvalidCertificate(why));
+        if !chain.iter().all(|der| certificate::is_valid_now(der)) {
+            return refused(CertificateError::Expired);
+        }
+        let (last, parent) = (parsed.last(), certificate::parse(anchor));
+        match last.zip(parent) {
+            Some((last, parent)) if signature::links(last, &parent) => Ok(()),
+            _ => refused(CertificateError::UnknownIssuer),
+        }
     }
 }
 
@@ -40,7 +60,7 @@ impl fmt::Debug for WantsClientCertificates {
 
 impl ClientCertVerifier for WantsClientCertificates {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.anchor.is_some()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -65,6 +85,7 @@ impl ClientCertVerifier for WantsClientCertificates {
             let why = std::io::Error::other("the chain's links do not hold");
             return Err(Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(why)))));
         }
+        self.check_anchor(&chain, &parsed)?;
         (self.present)(&chain);
         Ok(ClientCertVerified::assertion())
     }

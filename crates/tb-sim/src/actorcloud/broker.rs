@@ -1,0 +1,102 @@
+//! The broker behind ActorCloud, an EMQ X: it asks the back end whether a client may log in, and puts the mountpoint
+//! in front of its topics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::store::Verdict;
+use super::{Cloud, Published};
+use crate::certificate;
+use crate::mqtt::answers;
+use crate::mqtt::codec::{Frame, Frames, Incoming, kind};
+use crate::mqtt::connect::{Connect, Version};
+use crate::mqtt::{HANDSHAKE, Message, subscribe};
+
+/// EMQ X's default, 1 MiB.
+const LONGEST: usize = 1 << 20;
+
+/// Serves connections for ever.
+pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, cloud: Arc<Cloud>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of files, most likely: others have to end first.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        // Packets are small and answered at once.
+        let _ = stream.set_nodelay(true);
+        let (tls, cloud) = (tls.clone(), cloud.clone());
+        tokio::spawn(async move {
+            // One that fails, or takes too long, ends with what was said to the client.
+            let Ok(Ok(mut stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
+            let common_name = leaf.and_then(|leaf| certificate::common_name(&leaf));
+            talk(&mut stream, &cloud, common_name.as_deref()).await;
+            // The other side may be gone already.
+            let _ = stream.shutdown().await;
+        });
+    }
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, cloud: &Cloud, common_name: Option<&str>) {
+    let mut frames = Frames::new(LONGEST);
+    let Incoming::Frame(frame) = frames.next(stream).await else { return };
+    let Some(connect) = (frame.kind == kind::CONNECT).then(|| Connect::read(&frame.body)).flatten() else { return };
+    if cloud.manners.faults.strike_mqtt("connect").await {
+        return;
+    }
+    let (user, password) = (connect.user_name.as_deref().unwrap_or_default(), connect.password.as_deref());
+    let verdict = cloud.store().may_log_in(&connect.client_id, user, password.unwrap_or_default(), common_name);
+    let code = match (&verdict, connect.version) {
+        (Verdict::Mountpoint(_), _) => 0,
+        (Verdict::WrongPassword, Version::V5) => 0x86,
+        (Verdict::WrongPassword, _) => 4,
+        (Verdict::NotFound(_), Version::V5) => 0x87,
+        (Verdict::NotFound(_), _) => 5,
+    };
+    let answer = match connect.version {
+        Version::V5 => vec![0x20, 3, 0, code, 0],
+        _ => vec![0x20, 2, 0, code],
+    };
+    let Verdict::Mountpoint(mountpoint) = verdict else {
+        // The client is told, or is gone.
+        let _ = stream.write_all(&answer).await;
+        return;
+    };
+    if stream.write_all(&answer).await.is_err() {
+        return;
+    }
+    while let Incoming::Frame(frame) = frames.next(stream).await {
+        let Some(answer) = outcome(cloud, connect.version, &mountpoint, &frame) else { return };
+        if stream.write_all(&answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a packet is answered; `None` ends the connection.
+fn outcome(cloud: &Cloud, version: Version, mountpoint: &str, frame: &Frame) -> Option<Vec<u8>> {
+    match frame.kind {
+        kind::PUBLISH => {
+            let message = Message::read(frame, version)?;
+            let topic = format!("{mountpoint}{}", message.topic);
+            cloud.store().published.push(Published { topic, payload: message.payload.to_vec() });
+            Some(message.acknowledge(version, 0))
+        }
+        kind::SUBSCRIBE => {
+            let (id, filters) = subscribe::read(frame, version, true)?;
+            Some(subscribe::granted(version, id, &filters, |_| true))
+        }
+        kind::UNSUBSCRIBE => {
+            let (id, filters) = subscribe::read(frame, version, false)?;
+            Some(answers::unsuback(version, id, &vec![0; filters.len()]))
+        }
+        kind::PINGREQ => Some(answers::PINGRESP.to_vec()),
+        _ => None,
+    }
+}

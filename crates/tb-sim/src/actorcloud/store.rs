@@ -1,0 +1,106 @@
+//! What the back end knows.
+
+use std::collections::BTreeMap;
+
+use super::{ConnectLog, Published};
+
+/// A certificate.
+#[derive(Debug, Clone)]
+pub(super) struct Cert {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) enable: u8,
+    pub(super) common_name: String,
+    pub(super) key: String,
+    pub(super) certificate: String,
+    pub(super) created: String,
+    pub(super) updated: Option<String>,
+}
+
+/// A device.
+#[derive(Debug, Clone)]
+pub(super) struct Device {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) device_id: String,
+    pub(super) user_name: String,
+    pub(super) token: String,
+    pub(super) product: String,
+    pub(super) device_type: u64,
+    pub(super) auth_type: u64,
+    pub(super) blocked: u64,
+    pub(super) created: String,
+}
+
+/// Everything. Ids count up, and which certificates are bound to which devices is a set of pairs.
+#[derive(Default)]
+pub(super) struct Store {
+    last_id: u64,
+    pub(super) certs: BTreeMap<u64, Cert>,
+    pub(super) devices: BTreeMap<u64, Device>,
+    pub(super) bound: Vec<(u64, u64)>,
+    pub(super) tokens: Vec<String>,
+    pub(super) connects: Vec<ConnectLog>,
+    pub(super) published: Vec<Published>,
+}
+
+/// The one tenant: a company's.
+pub(super) const TENANT: &str = "C00000001";
+
+/// An answer of the broker's question whether somebody may log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// With the prefix of all topics.
+    Mountpoint(String),
+    /// A wrong user name or password: 401.
+    WrongPassword,
+    /// No such device, or a certificate that is not bound or not enabled, or the other kind of device: 404.
+    NotFound(&'static str),
+}
+
+impl Store {
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Whether a client may log in, and a line in the log about it.
+    pub(super) fn may_log_in(
+        &mut self,
+        client: &str,
+        user: &str,
+        password: &str,
+        common_name: Option<&str>,
+    ) -> Verdict {
+        let verdict = self.judge(client, user, password, common_name);
+        let mountpoint = match &verdict {
+            Verdict::Mountpoint(mountpoint) => Some(mountpoint.clone()),
+            _ => None,
+        };
+        let connect_status = if mountpoint.is_some() { 1 } else { 2 };
+        self.connects.push(ConnectLog { device_id: client.to_owned(), connect_status, mountpoint });
+        verdict
+    }
+
+    fn judge(&self, client: &str, user: &str, password: &str, common_name: Option<&str>) -> Verdict {
+        let device = self.devices.values().find(|device| device.device_id == client && device.blocked == 0);
+        let Some(device) = device else { return Verdict::NotFound("device") };
+        match common_name {
+            None if device.auth_type != 1 => return Verdict::NotFound("authType"),
+            None if device.user_name != user || device.token != password => return Verdict::WrongPassword,
+            None => {}
+            Some(common_name) => {
+                let fits = |cert: &Cert| {
+                    cert.common_name == common_name && cert.enable == 1 && self.bound.contains(&(cert.id, device.id))
+                };
+                if !self.certs.values().any(fits) {
+                    return Verdict::NotFound("device");
+                }
+                if device.auth_type != 2 {
+                    return Verdict::NotFound("authType");
+                }
+            }
+        }
+        Verdict::Mountpoint(format!("/mqtt/{TENANT}/{}/{}/", device.product, device.device_id))
+    }
+}

@@ -1,0 +1,53 @@
+//! The simulators' own routes, `/sim/…`, for tests in other processes. They are there only when they were asked for.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::faults::Fault;
+use crate::http::{Asked, Reply};
+use crate::shared::Manners;
+
+/// Answers those that every simulator has: faults, the log of requests, latency and rate.
+pub(crate) fn answer(manners: &Manners, asked: &Asked) -> Option<Reply> {
+    let body = || serde_json::from_slice::<Value>(&asked.body).ok();
+    let reply = match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/sim/faults") => match serde_json::from_slice(&asked.body) {
+            Ok::<Fault, serde_json::Error>(fault) => {
+                manners.faults.add(fault);
+                Reply::empty(204)
+            }
+            Err(why) => Reply::json(400, &Value::from(why.to_string())),
+        },
+        ("GET", "/sim/faults") => Reply::json(200, &json!(manners.faults.waiting())),
+        ("DELETE", "/sim/faults") => {
+            manners.faults.clear();
+            Reply::empty(204)
+        }
+        ("GET", "/sim/requests") => Reply::json(200, &json!(manners.requests())),
+        ("DELETE", "/sim/requests") => {
+            manners.forget_requests();
+            Reply::empty(204)
+        }
+        ("PUT", "/sim/latency") => match body().as_ref().and_then(Value::as_u64) {
+            Some(milliseconds) => {
+                manners.set_latency(Duration::from_millis(milliseconds));
+                Reply::empty(204)
+            }
+            None => Reply::json(400, &Value::from("milliseconds are wanted")),
+        },
+        ("PUT", "/sim/rate") => match body() {
+            Some(Value::Null) => {
+                manners.set_rate(None);
+                Reply::empty(204)
+            }
+            Some(Value::Number(rate)) => {
+                manners.set_rate(rate.as_u64().and_then(|rate| u32::try_from(rate).ok()));
+                Reply::empty(204)
+            }
+            _ => Reply::json(400, &Value::from("requests a second are wanted, or null")),
+        },
+        _ => return None,
+    };
+    Some(reply)
+}

@@ -1,0 +1,184 @@
+//! Bytes over TCP or TLS, for tests that compare what a server says literally.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+/// Longer than any answer has ever taken on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A certificate with what stands behind it, and its key: what a client shows, whatever issuers the server names.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// PKCS#8.
+    pub key: Vec<u8>,
+}
+
+/// A connection.
+pub struct Wire {
+    stream: Box<dyn Stream>,
+}
+
+trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+impl Wire {
+    /// Over TCP.
+    #[track_caller]
+    pub fn tcp(host: &str, port: u16) -> Self {
+        Self { stream: Box::new(connect(host, port)) }
+    }
+
+    /// Over TLS. Any server is trusted: what these tests look at is what it says to clients.
+    ///
+    /// # Errors
+    /// Where the handshake fails. With TLS 1.3 a refused certificate shows only with the first read.
+    #[track_caller]
+    pub fn tls(host: &str, port: u16, shown: Option<&Shown>, versions: Versions) -> io::Result<Self> {
+        let versions: &[&rustls::SupportedProtocolVersion] = match versions {
+            Versions::Tls12 => &[&rustls::version::TLS12],
+            Versions::Tls13 => &[&rustls::version::TLS13],
+        };
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustsAll))
+            .with_client_cert_resolver(Arc::new(Shows(shown.map(certified))));
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = StreamOwned::new(connection, connect(host, port));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self { stream: Box::new(stream) })
+    }
+
+    /// Writes. A connection that the server has ended already shows when it is read.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let sent = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+        if let Err(error) = sent {
+            assert_ne!(error.kind(), io::ErrorKind::TimedOut, "the server reads nothing");
+        }
+    }
+
+    /// Reads so many bytes, or fewer where the server ends the connection before.
+    ///
+    /// # Errors
+    /// Alerts of TLS.
+    pub fn read(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut limited = (&mut *self.stream).take(length as u64);
+        match limited.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            // An end without a farewell is an end.
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+                Ok(bytes)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads until the server ends the connection.
+    ///
+    /// # Panics
+    /// Where it does not.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<u8> {
+        self.read(1 << 20).expect("the server ends the connection")
+    }
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// The alert that ended a handshake, by its name in rustls.
+pub fn alert(error: &io::Error) -> Option<String> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(format!("{alert:?}")),
+        _ => None,
+    }
+}
+
+#[track_caller]
+fn connect(host: &str, port: u16) -> TcpStream {
+    let stream = TcpStream::connect((host, port)).unwrap_or_else(|error| panic!("{host}:{port}: {error}"));
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn certified(shown: &Shown) -> Arc<CertifiedKey> {
+    let key = PrivateKeyDer::try_from(shown.key.clone()).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    Arc::new(CertifiedKey::new(shown.chain.iter().cloned().map(CertificateDer::from).collect(), key))
+}
+
+#[derive(Debug)]
+struct Shows(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+#[derive(Debug)]
+struct TrustsAll;
+
+impl ServerCertVerifier for TrustsAll {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,241 @@
+//! Devices over REST.
+
+use serde_json::{Value, json};
+use tbpki_tests::platform::{Platform, id, unique};
+
+const NOBODY: &str = "13814000-1dd2-11b2-8080-808080808081";
+
+#[test]
+fn a_new_device_has_an_access_token_and_version_1() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let name = unique("new");
+    let device = tenant.device(&name);
+    assert_eq!(device["id"]["entityType"], "DEVICE");
+    assert_eq!((&device["name"], &device["type"], &device["version"]), (&json!(name), &json!("default"), &json!(1)));
+    assert_eq!(device["label"], Value::Null);
+    assert_eq!(device["customerId"]["id"], "13814000-1dd2-11b2-8080-808080808080");
+    assert_eq!(device["deviceData"]["configuration"], json!({ "type": "DEFAULT" }));
+    assert_eq!(&id(&device)[14..15], "1", "ids are time-based");
+    let credentials = tenant.credentials(&device);
+    assert_eq!(credentials["credentialsType"], "ACCESS_TOKEN");
+    assert_eq!(credentials["credentialsValue"], Value::Null);
+    assert_eq!(credentials["version"], 1);
+    let token = credentials["credentialsId"].as_str().unwrap();
+    assert!(token.len() == 20 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{token}");
+    assert_eq!(tenant.ok("GET", &format!("/api/device/{}", id(&device)), None)["name"], json!(name));
+    assert_eq!(tenant.device_named(&name).unwrap()["id"], device["id"]);
+}
+
+#[test]
+fn a_token_can_be_chosen() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let token = unique("token");
+    for (query, chosen) in [(format!("?accessToken={token}"), true), ("?accessToken=".to_owned(), false)] {
+        let device = tenant.ok("POST", &format!("/api/device{query}"), Some(&json!({ "name": unique("chosen") })));
+        tenant.forget(&format!("/api/device/{}", id(&device)));
+        let credentials = tenant.credentials(&device);
+        assert_eq!(credentials["credentialsId"] == json!(token), chosen);
+    }
+}
+
+#[test]
+fn names_are_refused_for_their_own_reasons() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let taken = unique("taken");
+    tenant.device(&taken);
+    for (name, message) in [
+        (json!(taken), "Device with such name already exists!"),
+        (json!(""), "Device name should be specified!"),
+        (json!("  "), "Device name should be specified!"),
+        (Value::Null, "Device name should be specified!"),
+        (json!("a\u{0}b"), "Device name should not contain 0x00 symbol!"),
+        (json!("x".repeat(256)), "Validation error: name length must be equal or less than 255"),
+        (json!("{{x}}"), "Validation error: name is malformed"),
+    ] {
+        tenant.call("POST", "/api/device", Some(&json!({ "name": name }))).is_refusal(400, 31, message);
+    }
+    // Neither case nor spaces are the same name.
+    tenant.device(&taken.to_uppercase());
+    tenant.device(&format!("{taken} "));
+}
+
+#[test]
+fn profiles_come_from_the_type_or_the_id() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let kind = unique("type");
+    let device = tenant.ok("POST", "/api/device", Some(&json!({ "name": unique("of-type"), "type": kind })));
+    // Deleted in the other order: a profile that is used cannot be.
+    tenant.forget(&format!("/api/deviceProfile/{}", device["deviceProfileId"]["id"].as_str().unwrap()));
+    tenant.forget(&format!("/api/device/{}", id(&device)));
+    assert_eq!(device["type"], json!(kind));
+    let profile = json!({ "entityType": "DEVICE_PROFILE", "id": NOBODY });
+    let lost = json!({ "name": unique("lost"), "deviceProfileId": profile });
+    tenant.call("POST", "/api/device", Some(&lost)).is_refusal(
+        400,
+        31,
+        "Device is referencing non existing device profile!",
+    );
+}
+
+#[test]
+fn updates_carry_a_version() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut device = tenant.device(&unique("update"));
+    device["label"] = json!("a label");
+    device["additionalInfo"] = json!({ "gateway": true });
+    let updated = tenant.ok("POST", "/api/device", Some(&device));
+    assert_eq!((&updated["version"], &updated["label"]), (&json!(2), &json!("a label")));
+    let stale = tenant.call("POST", "/api/device", Some(&device));
+    stale.is_refusal(409, 35, "Device was already changed by someone else");
+    device["version"] = Value::Null;
+    assert_eq!(tenant.ok("POST", "/api/device", Some(&device))["version"], 3);
+}
+
+#[test]
+fn what_is_not_there_or_no_id_is_said() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let missing = format!("Device with id [{NOBODY}] is not found");
+    for (method, path, status, code, message) in [
+        ("GET", format!("/api/device/{NOBODY}"), 404, 32, missing.as_str()),
+        ("GET", format!("/api/device/{NOBODY}/credentials"), 404, 32, &missing),
+        ("DELETE", format!("/api/device/{NOBODY}"), 404, 32, &missing),
+        ("GET", "/api/device/xyz".to_owned(), 400, 31, "Invalid UUID string: xyz"),
+        ("GET", format!("/api/tenant/devices?deviceName={}", unique("none")), 404, 32, "Requested item wasn't found!"),
+        ("PUT", "/api/device-with-credentials".to_owned(), 405, 31, ""),
+        ("GET", "/api/tenant/device?deviceName=x".to_owned(), 400, 31, ""),
+        ("GET", "/api/tenant/devices".to_owned(), 400, 31, ""),
+    ] {
+        let answer = tenant.call(method, &path, None);
+        answer.is_refusal(status, code, message);
+    }
+}
+
+#[test]
+fn bodies_that_are_no_json_are_the_servers_fault() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let authorization = format!("Bearer {}", tenant.token);
+    for (kind, body) in [("application/json", "{"), ("application/json", ""), ("text/plain", r#"{"name":"x"}"#)] {
+        let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", kind)];
+        platform.request("POST", "/api/device", &headers, body.as_bytes()).is_refusal(500, 2, "");
+    }
+    let unknown = json!({ "name": unique("more"), "anything": [1, 2] });
+    let device = tenant.ok("POST", "/api/device", Some(&unknown));
+    tenant.forget(&format!("/api/device/{}", id(&device)));
+}
+
+#[test]
+fn a_body_beyond_16_mib_is_cut_off() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let authorization = format!("Bearer {}", tenant.token);
+    let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let answer = platform.request("POST", "/api/device", &headers, &vec![b' '; 16_777_217]);
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.json(), json!("Payload size exceeds the limit of 16777216 bytes"));
+    assert_eq!(answer.header("connection").map(str::to_ascii_lowercase).as_deref(), Some("close"));
+}
+
+#[test]
+fn lists_come_in_pages_and_search_with_wildcards() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let group = unique("page");
+    for letter in ["a", "b", "c"] {
+        tenant.device(&format!("{group}-{letter}"));
+    }
+    let list = |query: &str| tenant.ok("GET", &format!("/api/tenant/devices?{query}"), None);
+    let names = |page: &Value| -> Vec<String> {
+        page["data"].as_array().unwrap().iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let page = list(&format!("pageSize=2&page=0&textSearch={group}&sortProperty=name&sortOrder=DESC"));
+    assert_eq!(names(&page), [format!("{group}-c"), format!("{group}-b")]);
+    assert_eq!((&page["totalElements"], &page["totalPages"], &page["hasNext"]), (&json!(3), &json!(2), &json!(true)));
+    let page = list(&format!("pageSize=2&page=1&textSearch={group}&sortProperty=name&sortOrder=DESC"));
+    assert_eq!((names(&page), &page["hasNext"]), (vec![format!("{group}-a")], &json!(false)));
+    let upper = group.to_uppercase();
+    assert_eq!(list(&format!("pageSize=9&page=0&textSearch={upper}"))["totalElements"], 3);
+    // An underscore is any character, and a percent sign any text.
+    let wild = group.replacen('-', "_", 1);
+    assert_eq!(list(&format!("pageSize=9&page=0&textSearch={wild}"))["totalElements"], 3);
+    // A name beside a page is not looked at.
+    let both = list(&format!("pageSize=9&page=0&textSearch={group}&deviceName=nothing"));
+    assert_eq!(both["totalElements"], 3);
+
+    for (query, status, code, message) in [
+        ("pageSize=0&page=0", 400, 31, "Incorrect page link page size '0'. Page size must be greater than zero."),
+        ("pageSize=1&page=-1", 400, 31, "Incorrect page link page '-1'. Page must be positive integer."),
+        ("pageSize=x&page=0", 400, 31, ""),
+        ("pageSize=1&page=0&sortProperty=nothing", 500, 46, ""),
+    ] {
+        tenant.call("GET", &format!("/api/tenant/devices?{query}"), None).is_refusal(status, code, message);
+    }
+}
+
+#[test]
+fn a_device_with_its_credentials_is_one_transaction() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let certificate = unique("certificate");
+    let device = tenant.device_with_certificate(&unique("both"), &certificate);
+    let credentials = tenant.credentials(&device);
+    assert_eq!((&credentials["version"], &credentials["credentialsValue"]), (&json!(1), &json!(certificate)));
+
+    let half = |body: Value| tenant.call("POST", "/api/device-with-credentials", Some(&body));
+    half(json!({ "device": { "name": "x" } })).is_refusal(400, 31, "Validation error: credentials must not be null");
+    let alone = json!({ "credentials": { "credentialsType": "X509_CERTIFICATE", "credentialsValue": "x" } });
+    half(alone).is_refusal(400, 31, "Validation error: device must not be null");
+
+    let name = unique("nothing-left");
+    for (credentials, status, code, message) in [
+        (
+            json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": certificate }),
+            400,
+            31,
+            "Device credentials are already assigned to another device!",
+        ),
+        (json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": null }), 500, 2, ""),
+        (json!({ "credentialsValue": "x" }), 400, 31, ""),
+        (json!({ "credentialsType": "NO_SUCH_TYPE" }), 500, 2, ""),
+    ] {
+        half(json!({ "device": { "name": name }, "credentials": credentials })).is_refusal(status, code, message);
+        assert_eq!(tenant.device_named(&name), None, "{credentials}");
+    }
+
+    let mut again = device.clone();
+    again["label"] = json!("again");
+    let credentials = json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": format!("{certificate}2") });
+    let updated = half(json!({ "device": again, "credentials": credentials }));
+    assert_eq!(updated.status, 200, "{}", updated.text());
+    assert_eq!(updated.json()["id"], device["id"]);
+    assert_eq!(tenant.credentials(&device)["version"], 2);
+}
+
+#[test]
+fn of_six_at_once_one_is_made() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let body = json!({ "name": unique("race") });
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..6)
+            .map(|_| {
+                let (platform, token, body) = (&platform, tenant.token.clone(), body.to_string());
+                scope.spawn(move || {
+                    let authorization = format!("Bearer {token}");
+                    let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+                    platform.request("POST", "/api/device", &headers, body.as_bytes()).status
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    tenant.device_named(body["name"].as_str().unwrap()).unwrap();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 5, "{statuses:?}");
+}

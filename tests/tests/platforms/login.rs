@@ -1,0 +1,105 @@
+//! Signing in, and what every other call wants to see of it.
+
+use serde_json::json;
+use tbpki_tests::platform::{Answer, Platform};
+
+#[track_caller]
+fn login(platform: &Platform, body: &str) -> Answer {
+    platform.request("POST", "/api/auth/login", &[("Content-Type", "application/json")], body.as_bytes())
+}
+
+#[track_caller]
+fn user(platform: &Platform, header: &str, value: &str) -> Answer {
+    platform.request("GET", "/api/auth/user", &[(header, value)], b"")
+}
+
+#[test]
+fn a_login_gives_two_tokens_and_shows_who_one_is() {
+    let platform = Platform::start();
+    let body = json!({ "username": platform.user(), "password": platform.password() }).to_string();
+    for kind in ["application/json", "text/plain", "application/xml"] {
+        let answer = platform.request("POST", "/api/auth/login", &[("Content-Type", kind)], body.as_bytes());
+        assert_eq!(answer.status, 200, "{kind}");
+        assert!(answer.header("date").is_some());
+        assert_eq!(answer.json().as_object().unwrap().len(), 2, "{}", answer.text());
+    }
+    let tenant = platform.sign_in();
+    let me = tenant.ok("GET", "/api/auth/user", None);
+    assert_eq!(me["email"], platform.user());
+    assert_eq!(me["authority"], "TENANT_ADMIN");
+    assert_eq!(me["customerId"]["id"], "13814000-1dd2-11b2-8080-808080808080");
+}
+
+#[test]
+fn every_fault_of_a_login_has_its_answer() {
+    let platform = Platform::start();
+    let (name, password) = (platform.user(), platform.password());
+    let wrong = "Invalid username or password";
+    let failed = "Authentication failed";
+    for (body, message) in [
+        (json!({ "username": name, "password": "wrong" }).to_string(), wrong),
+        (json!({ "username": "nobody@example.org", "password": password }).to_string(), wrong),
+        (json!({ "username": name, "password": "" }).to_string(), failed),
+        (json!({ "username": " ", "password": password }).to_string(), failed),
+        (json!({ "username": name, "password": password, "more": 1 }).to_string(), failed),
+        ("{".to_owned(), failed),
+        (String::new(), failed),
+    ] {
+        login(&platform, &body).is_refusal(401, 10, message);
+    }
+    for path in ["/api/auth/login", "/api/auth/token"] {
+        platform.request("GET", path, &[], b"").is_refusal(401, 10, "Authentication method not supported");
+    }
+}
+
+#[test]
+fn headers_are_taken_as_4_2_takes_them() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let good = format!("Bearer {}", tenant.token);
+    for (header, value) in [
+        ("X-Authorization", good.clone()),
+        ("Authorization", good.clone()),
+        ("Authorization", format!("bearer {}", tenant.token)),
+    ] {
+        assert_eq!(user(&platform, header, &value).status, 200, "{header}: {value}");
+    }
+    let both = |x: &str, plain: &str| {
+        platform.request("GET", "/api/auth/user", &[("X-Authorization", x), ("Authorization", plain)], b"")
+    };
+    assert_eq!(both(&good, "Bearer junk").status, 200, "X-Authorization wins");
+    assert_eq!(both("", &good).status, 200, "an empty one does not count");
+
+    platform.request("GET", "/api/auth/user", &[], b"").is_refusal(401, 10, "Authentication failed");
+    user(&platform, "X-Authorization", "Bearer junk").is_refusal(401, 10, "Invalid username or password");
+    for scheme in ["Basic YTpi", "Foo bar baz"] {
+        user(&platform, "X-Authorization", scheme).is_refusal(401, 10, "");
+    }
+    let (signed, signature) = tenant.token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("Bearer {signed}.{first}{}", &signature[1..]);
+    user(&platform, "X-Authorization", &forged).is_refusal(401, 11, "Token has expired");
+}
+
+#[test]
+fn tokens_are_refreshed_more_than_once_and_end_with_the_session() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let refresh = |token: &str| {
+        let body = json!({ "refreshToken": token }).to_string();
+        platform.request("POST", "/api/auth/token", &[("Content-Type", "application/json")], body.as_bytes())
+    };
+    for _ in 0..2 {
+        let answer = refresh(&tenant.refresh_token);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.json()["token"].is_string() && answer.json()["refreshToken"].is_string());
+    }
+    refresh(&tenant.token).is_refusal(500, 2, "Invalid Refresh Token scope");
+
+    let gone = platform.sign_in();
+    let answer = gone.call("POST", "/api/auth/logout", None);
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    gone.call("GET", "/api/auth/user", None).is_refusal(401, 11, "");
+    refresh(&gone.refresh_token).is_refusal(401, 10, "");
+    assert_eq!(tenant.call("GET", "/api/auth/user", None).status, 200, "another session goes on");
+}

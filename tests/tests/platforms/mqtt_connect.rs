@@ -1,0 +1,192 @@
+//! CONNECT and its answers, byte for byte.
+
+use serde_json::{Value, json};
+use tbpki_tests::certificates::{Wanted, base64};
+use tbpki_tests::mqtt::{Connect, PINGREQ, connect};
+use tbpki_tests::platform::{Platform, id, unique};
+use tbpki_tests::wire::Shown;
+
+use crate::profiles::plain;
+
+/// Whose certificate the platform does not know.
+fn stranger() -> Shown {
+    Wanted::client(&unique("stranger")).self_signed()
+}
+
+/// What comes after CONNECT, up to the end of the connection.
+#[track_caller]
+fn refusal(platform: &Platform, shown: Option<&Shown>, packet: &Connect<'_>) -> Vec<u8> {
+    let (mut wire, mut answer) = connect(platform, shown, packet);
+    answer.extend(wire.rest());
+    answer
+}
+
+#[test]
+fn session_present_is_the_opposite_of_clean_session() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    tenant.device_with_certificate(&unique("connects"), &base64(&shown.chain[0]));
+    for (level, clean, bytes) in [
+        (4, true, &[0x20, 2, 0, 0][..]),
+        (4, false, &[0x20, 2, 1, 0]),
+        (3, true, &[0x20, 2, 0, 0]),
+        (5, true, &[0x20, 3, 0, 0, 0]),
+        (5, false, &[0x20, 3, 1, 0, 0]),
+    ] {
+        let (mut wire, answer) =
+            connect(&platform, Some(&shown), &Connect { level, clean, client: "c", ..Connect::default() });
+        assert_eq!(answer, bytes, "level {level}, clean {clean}");
+        wire.send(&PINGREQ);
+        assert_eq!(wire.read(2).unwrap(), [0xd0, 0]);
+        wire.send(&[0xe0, 0]);
+        assert!(wire.rest().is_empty());
+    }
+}
+
+#[test]
+fn an_unknown_certificate_is_not_authorised() {
+    let platform = Platform::start();
+    for (level, clean, bytes) in [
+        (4, true, &[0x20, 2, 0, 5][..]),
+        (4, false, &[0x20, 2, 1, 5]),
+        (5, true, &[0x20, 3, 0, 0x87, 0, 0xe0, 2, 0x87, 0]),
+        (5, false, &[0x20, 3, 1, 0x87, 0, 0xe0, 2, 0x87, 0]),
+    ] {
+        let packet = Connect { level, clean, client: "c", ..Connect::default() };
+        assert_eq!(refusal(&platform, Some(&stranger()), &packet), bytes, "level {level}, clean {clean}");
+    }
+}
+
+#[test]
+fn only_the_leafs_time_counts_and_only_here() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for (from, to) in [(-48, -1), (1, 48)] {
+        let shown = Wanted::client("x").valid(from, to).self_signed();
+        tenant.device_with_certificate(&unique("time"), &base64(&shown.chain[0]));
+        let packet = Connect { level: 5, ..Connect::default() };
+        assert_eq!(refusal(&platform, Some(&shown), &packet), [0x20, 3, 0, 0x87, 0, 0xe0, 2, 0x87, 0]);
+    }
+}
+
+#[test]
+fn without_a_certificate_the_table_decides() {
+    let platform = Platform::start();
+    let user = unique("unknown-token");
+    let user = Some(user.as_str());
+    for (client, user, password, v4, v5) in [
+        ("c", user, None, 5, 0x86),
+        ("", user, None, 5, 0x86),
+        ("c", user, Some("p"), 5, 0x86),
+        (unique("client").as_str(), None, None, 2, 0x85),
+        ("", None, None, 5, 0x87),
+    ] {
+        let packet = Connect { client, user, password, ..Connect::default() };
+        assert_eq!(refusal(&platform, None, &packet), [0x20, 2, 0, v4], "{packet:?}");
+        let packet = Connect { level: 5, ..packet };
+        assert_eq!(refusal(&platform, None, &packet), [0x20, 3, 0, v5, 0, 0xe0, 2, v5, 0], "{packet:?}");
+    }
+}
+
+#[test]
+fn tokens_and_basic_credentials_log_in_without_a_certificate_only() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let device = tenant.device(&unique("token"));
+    let credentials = tenant.credentials(&device);
+    let token = credentials["credentialsId"].as_str().unwrap();
+    let packet = Connect { client: "any", user: Some(token), ..Connect::default() };
+    assert_eq!(connect(&platform, None, &packet).1, [0x20, 2, 0, 0]);
+    assert_eq!(connect(&platform, Some(&stranger()), &packet).1, [0x20, 2, 0, 5], "the certificate decides");
+
+    let user = unique("user");
+    let mut basic = credentials.clone();
+    basic["credentialsType"] = json!("MQTT_BASIC");
+    basic["credentialsValue"] = json!(json!({ "userName": user, "password": "p" }).to_string());
+    tenant.ok("POST", "/api/device/credentials", Some(&basic));
+    for (password, code) in [(Some("p"), 0), (Some("q"), 5), (None, 5)] {
+        let packet = Connect { client: "any", user: Some(&user), password, ..Connect::default() };
+        assert_eq!(connect(&platform, None, &packet).1, [0x20, 2, 0, code], "{password:?}");
+    }
+}
+
+#[test]
+fn a_profile_of_another_transport_is_unavailable() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut profile = plain(&unique("coap"));
+    profile["transportType"] = json!("COAP");
+    profile["profileData"]["transportConfiguration"] = json!({
+        "type": "COAP",
+        "coapDeviceTypeConfiguration": {
+            "coapDeviceType": "DEFAULT", "transportPayloadTypeConfiguration": { "transportPayloadType": "JSON" },
+        },
+    });
+    let profile = tenant.profile(&profile);
+    let device = json!({ "name": unique("coap"), "deviceProfileId": profile["id"] });
+    let device = tenant.ok("POST", "/api/device", Some(&device));
+    tenant.forget(&format!("/api/device/{}", id(&device)));
+    let credentials = tenant.credentials(&device);
+    let user = credentials["credentialsId"].as_str();
+    assert_eq!(refusal(&platform, None, &Connect { user, ..Connect::default() }), [0x20, 2, 0, 3]);
+    let packet = Connect { user, level: 5, ..Connect::default() };
+    assert_eq!(refusal(&platform, None, &packet), [0x20, 3, 0, 0x88, 0, 0xe0, 2, 0x83, 0]);
+}
+
+#[test]
+fn an_unknown_version_gets_no_answer() {
+    let platform = Platform::start();
+    assert!(refusal(&platform, None, &Connect { level: 6, ..Connect::default() }).is_empty());
+}
+
+#[test]
+fn a_device_is_known_as_soon_as_it_is_registered() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    let packet = Connect::default();
+    assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 5]);
+    tenant.device_with_certificate(&unique("late"), &base64(&shown.chain[0]));
+    assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 0]);
+}
+
+#[test]
+fn a_second_login_of_a_device_ends_the_first() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    tenant.device_with_certificate(&unique("twice"), &base64(&shown.chain[0]));
+    let (mut first, answer) = connect(&platform, Some(&shown), &Connect { client: "a", ..Connect::default() });
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    let (mut second, answer) = connect(&platform, Some(&shown), &Connect { client: "b", ..Connect::default() });
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    assert!(first.rest().is_empty());
+    second.send(&PINGREQ);
+    assert_eq!(second.read(2).unwrap(), [0xd0, 0]);
+}
+
+#[test]
+fn saved_credentials_and_a_deleted_device_end_a_connection() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    let device = tenant.device_with_certificate(&unique("closed"), &base64(&shown.chain[0]));
+    let save = || {
+        let credentials: Value = tenant.credentials(&device);
+        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    };
+    let delete = || {
+        tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
+    };
+    let steps: [(u8, &dyn Fn(), &[u8]); 3] =
+        [(4, &save, &[]), (5, &save, &[0xe0, 2, 0x98, 0]), (5, &delete, &[0xe0, 2, 0x98, 0])];
+    for (level, change, farewell) in steps {
+        let (mut wire, answer) = connect(&platform, Some(&shown), &Connect { level, ..Connect::default() });
+        assert_eq!(answer[3], 0);
+        // A session is known to the rest of the server a moment after its CONNACK.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        change();
+        assert_eq!(wire.rest(), farewell, "level {level}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Messages of devices that are logged in, byte for byte.
+
+use tbpki_tests::certificates::{Wanted, base64};
+use tbpki_tests::mqtt::{Connect, PINGREQ, connect, publish, subscribe};
+use tbpki_tests::platform::{Platform, Tenant, unique};
+use tbpki_tests::wire::Wire;
+
+const TELEMETRY: &str = "v1/devices/me/telemetry";
+
+#[track_caller]
+fn logged_in(platform: &Platform, tenant: &Tenant<'_>, level: u8) -> Wire {
+    let shown = Wanted::client("x").self_signed();
+    tenant.device_with_certificate(&unique("messages"), &base64(&shown.chain[0]));
+    let (wire, answer) = connect(platform, Some(&shown), &Connect { level, ..Connect::default() });
+    assert_eq!(answer[3], 0);
+    wire
+}
+
+#[track_caller]
+fn says(wire: &mut Wire, sent: &[u8], answer: &[u8]) {
+    wire.send(sent);
+    assert_eq!(wire.read(answer.len()).unwrap(), answer);
+}
+
+#[test]
+fn telemetry_is_acknowledged_in_both_versions() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for level in [4, 5] {
+        let mut wire = logged_in(&platform, &tenant, level);
+        for (id, topic) in [(1, TELEMETRY), (0x0203, "v1/devices/me/attributes"), (4, "v2/t"), (5, "v2/a")] {
+            let [high, low] = u16::to_be_bytes(id);
+            says(&mut wire, &publish(level, topic, 1, id, br#"{"a":1}"#), &[0x40, 2, high, low]);
+        }
+        // Quality of service 2 is taken for 1.
+        says(&mut wire, &publish(level, TELEMETRY, 2, 9, br#"{"ts":1,"values":{"a":1}}"#), &[0x40, 2, 0, 9]);
+        says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    }
+}
+
+#[test]
+fn malformed_telemetry_ends_3_1_1_and_is_named_in_5() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for junk in [&b"junk"[..], b"", b"{", b"[1]"] {
+        let mut wire = logged_in(&platform, &tenant, 4);
+        wire.send(&publish(4, TELEMETRY, 1, 7, junk));
+        assert!(wire.rest().is_empty(), "{junk:?}");
+    }
+    let mut wire = logged_in(&platform, &tenant, 5);
+    says(&mut wire, &publish(5, TELEMETRY, 1, 7, b"junk"), &[0x40, 4, 0, 7, 0x99, 0]);
+    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    wire.send(&publish(5, TELEMETRY, 0, 0, b"junk"));
+    assert_eq!(wire.rest(), [0xe0, 2, 0x99, 0]);
+}
+
+#[test]
+fn an_unknown_topic_is_acknowledged_and_goes_nowhere() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut wire = logged_in(&platform, &tenant, 4);
+    says(&mut wire, &publish(4, "some/topic", 1, 7, b"x"), &[0x40, 2, 0, 7]);
+    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    let mut wire = logged_in(&platform, &tenant, 5);
+    says(&mut wire, &publish(5, "some/topic", 1, 7, b"x"), &[0x40, 4, 0, 7, 0x90, 0]);
+    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+}
+
+#[test]
+fn a_plain_devices_gateway_topics_get_no_answer() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut wire = logged_in(&platform, &tenant, 4);
+    wire.send(&publish(4, "v1/gateway/telemetry", 1, 7, b"{}"));
+    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+}
+
+#[test]
+fn subscriptions_are_granted_to_what_is_known() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut wire = logged_in(&platform, &tenant, 4);
+    says(&mut wire, &subscribe(4, 1, "v1/devices/me/attributes", 2), &[0x90, 3, 0, 1, 1]);
+    says(&mut wire, &subscribe(4, 2, "v1/devices/me/rpc/request/+", 0), &[0x90, 3, 0, 2, 0]);
+    says(&mut wire, &subscribe(4, 3, "some/topic", 1), &[0x90, 3, 0, 3, 0x80]);
+    let mut wire = logged_in(&platform, &tenant, 5);
+    says(&mut wire, &subscribe(5, 1, "v1/devices/me/attributes", 1), &[0x90, 4, 0, 1, 0, 1]);
+    says(&mut wire, &subscribe(5, 2, "some/topic", 1), &[0x90, 4, 0, 2, 0, 0x8f]);
+}
+
+#[test]
+fn too_long_a_packet_ends_the_connection() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for (level, farewell) in [(4, &[][..]), (5, &[0xe0, 2, 0x81, 0])] {
+        let mut wire = logged_in(&platform, &tenant, level);
+        wire.send(&publish(level, TELEMETRY, 1, 7, &vec![b' '; 65_537])[..100]);
+        assert_eq!(wire.rest(), farewell);
+    }
+}

@@ -1,0 +1,132 @@
+//! Device profiles over REST.
+
+use serde_json::{Value, json};
+use tbpki_tests::certificates::{Ca, base64, pem};
+use tbpki_tests::platform::{Platform, id, unique};
+
+pub(crate) fn plain(name: &str) -> Value {
+    json!({
+        "name": name, "type": "DEFAULT", "transportType": "DEFAULT", "provisionType": "DISABLED",
+        "profileData": {
+            "configuration": { "type": "DEFAULT" },
+            "transportConfiguration": { "type": "DEFAULT" },
+            "provisionConfiguration": { "type": "DISABLED", "provisionDeviceSecret": null },
+            "alarms": null,
+        },
+    })
+}
+
+pub(crate) fn by_chain(name: &str, certificates: &str, pattern: &Value, creates: bool) -> Value {
+    let mut profile = plain(name);
+    profile["provisionType"] = json!("X509_CERTIFICATE_CHAIN");
+    profile["profileData"]["provisionConfiguration"] = json!({
+        "type": "X509_CERTIFICATE_CHAIN",
+        "provisionDeviceSecret": certificates,
+        "certificateRegExPattern": pattern,
+        "allowCreateNewDevicesByX509Certificate": creates,
+    });
+    profile
+}
+
+#[test]
+fn there_is_a_default_profile() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let info = tenant.ok("GET", "/api/deviceProfileInfo/default", None);
+    assert_eq!(info["id"]["entityType"], "DEVICE_PROFILE");
+    assert_eq!((&info["type"], &info["transportType"]), (&json!("DEFAULT"), &json!("DEFAULT")));
+    let whole = tenant.ok("GET", &format!("/api/deviceProfile/{}", id(&info)), None);
+    assert_eq!((&whole["default"], &whole["name"]), (&json!(true), &info["name"]));
+    tenant.call("DELETE", &format!("/api/deviceProfile/{}", id(&info)), None).is_refusal(400, 31, "");
+}
+
+#[test]
+fn profiles_are_made_changed_listed_and_deleted() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let name = unique("profile");
+    let mut profile = tenant.profile(&plain(&name));
+    assert_eq!((&profile["name"], &profile["version"], &profile["default"]), (&json!(name), &json!(1), &json!(false)));
+    tenant.call("POST", "/api/deviceProfile", Some(&plain(&name))).is_refusal(400, 31, "");
+    profile["description"] = json!("described");
+    let saved = tenant.ok("POST", "/api/deviceProfile", Some(&profile));
+    assert_eq!((&saved["version"], &saved["description"]), (&json!(2), &json!("described")));
+    tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(409, 35, "");
+    for list in ["deviceProfiles", "deviceProfileInfos"] {
+        let page = tenant.ok("GET", &format!("/api/{list}?pageSize=10&page=0&textSearch={name}"), None);
+        assert_eq!(page["totalElements"], 1, "{list}");
+        assert_eq!(page["data"][0]["name"], json!(name));
+    }
+    let path = format!("/api/deviceProfile/{}", id(&profile));
+    tenant.ok("DELETE", &path, None);
+    let gone = format!("Device profile with id [{}] is not found", id(&profile));
+    tenant.call("GET", &path, None).is_refusal(404, 32, &gone);
+}
+
+#[test]
+fn what_java_reaches_into_has_to_be_there() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut without_data = plain(&unique("data"));
+    without_data.as_object_mut().unwrap().remove("profileData");
+    tenant.call("POST", "/api/deviceProfile", Some(&without_data)).is_refusal(500, 2, "");
+    let mut without_transport = plain(&unique("transport"));
+    without_transport["profileData"].as_object_mut().unwrap().remove("transportConfiguration");
+    tenant.call("POST", "/api/deviceProfile", Some(&without_transport)).is_refusal(500, 2, "");
+}
+
+#[test]
+fn a_used_profile_keeps_its_transport_and_stays() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut profile = tenant.profile(&plain(&unique("used")));
+    let device = json!({ "name": unique("user"), "deviceProfileId": profile["id"] });
+    let device = tenant.ok("POST", "/api/device", Some(&device));
+    tenant.forget(&format!("/api/device/{}", id(&device)));
+    assert_eq!(device["type"], profile["name"]);
+    profile["transportType"] = json!("SNMP");
+    profile["profileData"]["transportConfiguration"] = json!({ "type": "SNMP", "timeoutMs": 1, "retries": 0 });
+    tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(400, 31, "");
+    tenant.call("DELETE", &format!("/api/deviceProfile/{}", id(&profile)), None).is_refusal(400, 31, "");
+}
+
+#[test]
+fn a_chain_is_rewritten_and_its_first_certificate_is_the_key() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let ca = Ca::root(&unique("root"));
+    let issuing = Ca::below(&ca, &unique("issuing"), true, (-1, 24));
+    let alone = tenant.profile(&by_chain(&unique("alone"), &pem(&ca.chain[0]), &json!("(.*)"), false));
+    let stored = |profile: &Value| profile["profileData"]["provisionConfiguration"]["provisionDeviceSecret"].clone();
+    assert_eq!(stored(&alone), json!(base64(&ca.chain[0])));
+    let key = alone["provisionDeviceKey"].as_str().unwrap();
+    assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+
+    let both: String = issuing.chain.iter().map(|der| pem(der)).collect();
+    let chain = tenant.profile(&by_chain(&unique("chain"), &both, &json!("(.*)"), false));
+    assert_ne!(chain["provisionDeviceKey"], alone["provisionDeviceKey"]);
+    let lines: Vec<String> = issuing
+        .chain
+        .iter()
+        .map(|der| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----", base64(der)))
+        .collect();
+    assert_eq!(stored(&chain), json!(lines.join("\n")));
+
+    let again = by_chain(&unique("again"), &pem(&ca.chain[0]), &json!("(.*)"), false);
+    tenant.call("POST", "/api/deviceProfile", Some(&again)).is_refusal(
+        400,
+        31,
+        "Device profile with such certificate already exists!",
+    );
+}
+
+#[test]
+fn any_pattern_is_stored() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for pattern in [json!("("), json!(""), Value::Null] {
+        let ca = Ca::root(&unique("root"));
+        let profile = tenant.profile(&by_chain(&unique("pattern"), &pem(&ca.chain[0]), &pattern, true));
+        assert_eq!(profile["profileData"]["provisionConfiguration"]["certificateRegExPattern"], pattern);
+    }
+}

@@ -1,0 +1,98 @@
+//! Devices that a profile's key and secret make known.
+
+use serde_json::{Value, json};
+use tbpki_tests::mqtt::{Connect, connect, publish, subscribe};
+use tbpki_tests::platform::{Platform, Tenant, id, unique};
+
+use crate::profiles::plain;
+
+#[track_caller]
+fn profile(tenant: &Tenant<'_>, kind: &str) -> (Value, String) {
+    let secret = unique("secret");
+    let mut profile = plain(&unique("provisions"));
+    profile["provisionType"] = json!(kind);
+    profile["provisionDeviceKey"] = json!(unique("key"));
+    profile["profileData"]["provisionConfiguration"] = json!({ "type": kind, "provisionDeviceSecret": secret });
+    (tenant.profile(&profile), secret)
+}
+
+#[track_caller]
+fn provision(platform: &Platform, request: &Value) -> Value {
+    let headers = [("Content-Type", "application/json")];
+    let answer = platform.request("POST", "/api/v1/provision", &headers, request.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[test]
+fn a_new_device_gets_what_it_asked_for() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let (profile, secret) = profile(&tenant, "ALLOW_CREATE_NEW_DEVICES");
+    let (name, certificate) = (unique("newcomer"), unique("certificate"));
+    let request = json!({
+        "deviceName": name, "provisionDeviceKey": profile["provisionDeviceKey"], "provisionDeviceSecret": secret,
+        "credentialsType": "X509_CERTIFICATE", "hash": certificate,
+    });
+    let answer = provision(&platform, &request);
+    tenant.device_named(&name).expect("it is there");
+    let success =
+        json!({ "credentialsValue": certificate, "credentialsType": "X509_CERTIFICATE", "status": "SUCCESS" });
+    assert_eq!(answer, success);
+    let failure = json!({ "errorMsg": "Failed to provision device!", "status": "FAILURE" });
+    assert_eq!(provision(&platform, &request), failure, "the name is taken");
+
+    let mut wrong = request.clone();
+    wrong["provisionDeviceSecret"] = json!("wrong");
+    let not_found = json!({ "errorMsg": "Provision data was not found!", "status": "NOT_FOUND" });
+    assert_eq!(provision(&platform, &wrong), not_found);
+    wrong["provisionDeviceKey"] = json!("wrong");
+    assert_eq!(provision(&platform, &wrong), not_found);
+    wrong.as_object_mut().unwrap().remove("provisionDeviceKey");
+    let headers = [("Content-Type", "application/json")];
+    platform.request("POST", "/api/v1/provision", &headers, wrong.to_string().as_bytes()).is_refusal(500, 2, "");
+}
+
+#[test]
+fn a_device_that_is_there_gets_what_it_has() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let (profile, secret) = profile(&tenant, "CHECK_PRE_PROVISIONED_DEVICES");
+    let name = unique("expected");
+    let device = tenant.ok("POST", "/api/device", Some(&json!({ "name": name, "deviceProfileId": profile["id"] })));
+    tenant.forget(&format!("/api/device/{}", id(&device)));
+    let request = json!({
+        "deviceName": name, "provisionDeviceKey": profile["provisionDeviceKey"], "provisionDeviceSecret": secret,
+    });
+    let answer = provision(&platform, &request);
+    assert_eq!(answer["status"], "SUCCESS");
+    assert_eq!(answer["credentialsValue"], tenant.credentials(&device)["credentialsId"]);
+}
+
+#[test]
+fn newcomers_may_connect_and_do_nothing_else() {
+    let platform = Platform::start();
+    for packet in [
+        Connect { user: Some("provision"), ..Connect::default() },
+        Connect { client: "provision", ..Connect::default() },
+    ] {
+        let (mut wire, answer) = connect(&platform, None, &packet);
+        assert_eq!(answer, [0x20, 2, 0, 0]);
+        wire.send(&subscribe(4, 1, "/provision/response", 1));
+        assert_eq!(wire.read(5).unwrap(), [0x90, 3, 0, 1, 1]);
+        wire.send(&publish(
+            4,
+            "/provision/request",
+            1,
+            2,
+            br#"{"provisionDeviceKey":"x","provisionDeviceSecret":"y"}"#,
+        ));
+        let answer = String::from_utf8_lossy(&wire.read(60).unwrap()).into_owned();
+        assert!(answer.contains("/provision/response") && answer.contains("{"), "{answer}");
+    }
+    let packet = Connect { level: 5, user: Some("provision"), ..Connect::default() };
+    let (mut wire, answer) = connect(&platform, None, &packet);
+    assert_eq!(answer, [0x20, 3, 0, 0, 0]);
+    wire.send(&publish(5, "v1/devices/me/telemetry", 1, 3, br#"{"a":1}"#));
+    assert_eq!(wire.rest(), [0x40, 4, 0, 3, 0x90, 0]);
+}
