@@ -1,5 +1,6 @@
 //! `tbpki check`: healthy set-ups pass without a warning, and each of many prepared breakages is named by its own code.
 
+mod actorcloud;
 mod breakages;
 mod device_faults;
 mod healthy;

@@ -200,24 +200,28 @@ impl Board {
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
-        let url = self.sim.rest_url();
-        let address = url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let body = body.to_string();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             X-Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
-            self.token,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
-        assert!(head.starts_with("HTTP/1.1 200"), "POST {path}: {answer}");
-        let whole = body.find('{').map_or(body, |start| &body[start..=body.rfind('}').unwrap()]);
-        serde_json::from_str(whole).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        let header = format!("X-Authorization: Bearer {}", self.token);
+        call(&self.sim.rest_url(), "POST", path, &header, body)
     }
+}
+
+/// A call over REST that has to succeed.
+pub(crate) fn call(url: &str, method: &str, path: &str, header: &str, body: &Value) -> Value {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let body = body.to_string();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         {header}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+    assert!(head.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
+    let whole = body.find('{').map_or(body, |start| &body[start..=body.rfind('}').unwrap()]);
+    serde_json::from_str(whole).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 /// A web server that knows no other answer: its address.

@@ -124,8 +124,7 @@ fn client_certificate(check: &DeviceCheck, held: &Held, seen: &Seen) -> LayerRep
     let asked = seen.probe.client_certificate.as_ref();
     let says = match asked.map(|asked| asked.acceptable_issuers.len()) {
         None => "it asks for none".to_owned(),
-        Some(0) => "it asks for one, from any issuer".to_owned(),
-        Some(count) => format!("it asks for one, and names {count} issuers"),
+        Some(count) => issuers::asked(count),
     };
     match (&check.auth, asked) {
         (Auth::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),

@@ -6,6 +6,15 @@ use pki::{Code, Finding};
 /// As many names are listed.
 const SHOWN: usize = 5;
 
+/// What a server that asks says, by how many issuers it names.
+pub(super) fn asked(named: usize) -> String {
+    match named {
+        0 => "it asks for one, from any issuer".to_owned(),
+        1 => "it asks for one, and names 1 issuer".to_owned(),
+        many => format!("it asks for one, and names {many} issuers"),
+    }
+}
+
 /// What Java and Go clients would make of `named` (Names in DER), which is what a server says that it accepts. `own` are
 /// the issuers of the certificates that they could send: both look at all of them, and compare their octets.
 pub(super) fn finding(own: &[&[u8]], named: &[&[u8]]) -> Option<Finding> {

@@ -124,7 +124,7 @@ pub struct LayerReport {
     pub layer: Layer,
     /// Whether it holds.
     pub verdict: Verdict,
-    /// What was seen there, in a few words. Safe to print.
+    /// What was seen there, in a few words; of a layer that does not hold, its first fault.
     pub says: String,
     /// What is wrong with it, or worth knowing.
     pub findings: Vec<Finding>,
@@ -138,7 +138,19 @@ impl LayerReport {
             Some(Severity::Warning) => Verdict::Warning,
             Some(Severity::Note) | None => Verdict::Ok,
         };
-        Self { layer, verdict, says: says.into(), findings }
+        let fault = findings.iter().find(|finding| finding.severity == Severity::Fault);
+        let says = fault.map_or_else(|| says.into(), |fault| fault.what.clone());
+        Self { layer, verdict, says, findings }
+    }
+
+    /// What weighs most in it; nothing when it holds.
+    pub fn worst(&self) -> Option<&Finding> {
+        let severity = match self.verdict {
+            Verdict::Fault => Severity::Fault,
+            Verdict::Warning => Severity::Warning,
+            Verdict::Ok | Verdict::Skipped => return None,
+        };
+        self.findings.iter().find(|finding| finding.severity == severity)
     }
 
     /// A layer that was not, for this reason.

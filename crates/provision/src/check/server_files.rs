@@ -209,6 +209,5 @@ fn client_certificate(seen: &Seen, issuing: &[&[u8]]) -> LayerReport {
     };
     let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
     let finding = issuers::finding(issuing, &named);
-    let says = format!("it asks for one, and names {} issuers", named.len());
-    LayerReport::new(layer, says, finding.into_iter().collect())
+    LayerReport::new(layer, issuers::asked(named.len()), finding.into_iter().collect())
 }

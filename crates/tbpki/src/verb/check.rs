@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use fleet::ca::Hierarchy;
 use fleet::look;
-use pki::config::{Anchors, Config, PlatformKind};
+use pki::config::{Anchors, Config, FilePath, PlatformKind};
 use pki::login_files::LoginFiles;
 use pki::text::printable;
-use pki::{Code, Result, Severity};
+use pki::{Code, Finding, Result, Severity};
 use provision::Target;
 use provision::check::{
     Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Registered, Server, ServerCheck, TlsReport, Trust, Verdict,
@@ -104,7 +104,7 @@ impl Wish<'_> {
     }
 
     fn server_check(&self, dir: Option<&Path>) -> Result<ServerCheck> {
-        let configured = self.config.and_then(|config| config.server.out.value.as_ref()).map(|out| out.resolved());
+        let configured = self.config.and_then(|config| config.server.out.value.as_ref()).map(FilePath::resolved);
         // The store may be on another machine than the directory that keygen.toml names.
         let dir = dir.or(configured.filter(|dir| dir.exists()));
         let places = match (self.config, dir) {
@@ -233,13 +233,16 @@ impl Report for CheckReport {
                 Verdict::Fault => "FAULT",
                 Verdict::Skipped => "-",
             };
-            writeln!(out, "{verdict:<8}{:<20}{}", layer.layer, printable(&layer.says))?;
-            for finding in &layer.findings {
+            write!(out, "{verdict:<8}{:<20}", layer.layer)?;
+            let worst = layer.worst();
+            match worst {
+                None => writeln!(out, "{}", printable(&layer.says))?,
+                Some(finding) => write_finding(out, finding)?,
+            }
+            for finding in layer.findings.iter().filter(|finding| Some(*finding) != worst) {
                 let word = if finding.severity == Severity::Note { "note, " } else { "" };
-                writeln!(out, "        {word}{}: {}", finding.code, printable(&finding.to_string()))?;
-                if let Some(fix) = &finding.fix {
-                    writeln!(out, "          to do: {}", printable(fix))?;
-                }
+                write!(out, "        {word}")?;
+                write_finding(out, finding)?;
             }
             if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
                 write_tls(out, tls)?;
@@ -254,6 +257,14 @@ impl Report for CheckReport {
             1 => writeln!(out, "1 layer does not hold"),
             many => writeln!(out, "{many} layers do not hold"),
         }
+    }
+}
+
+fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    writeln!(out, "{}: {}", finding.code, printable(&finding.to_string()))?;
+    match &finding.fix {
+        Some(fix) => writeln!(out, "          to do: {}", printable(fix)),
+        None => Ok(()),
     }
 }
 
