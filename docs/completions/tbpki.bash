@@ -16,6 +16,9 @@ _tbpki() {
             ",$1")
                 cmd="tbpki"
                 ;;
+            tbpki,check)
+                cmd="tbpki__subcmd__check"
+                ;;
             tbpki,client)
                 cmd="tbpki__subcmd__client"
                 ;;
@@ -61,6 +64,9 @@ _tbpki() {
             tbpki__subcmd__config__subcmd__help,show)
                 cmd="tbpki__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            tbpki__subcmd__help,check)
+                cmd="tbpki__subcmd__help__subcmd__check"
+                ;;
             tbpki__subcmd__help,client)
                 cmd="tbpki__subcmd__help__subcmd__client"
                 ;;
@@ -104,12 +110,94 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client trust inspect verify list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__check)
+            opts="-v -q -h -V --device --cert --key --chain --passphrase-file --cafile --token-file --auth --kind --client-id --username --mqtt --telemetry --no-connect --offline --server --platform-url --timeout --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cafile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "certificate token" -- "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "thingsboard actorcloud mqtt" -- "${cur}"))
+                    return 0
+                    ;;
+                --client-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mqtt)
+                    COMPREPLY=($(compgen -W "3.1.1 5" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -318,8 +406,22 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help)
-            opts="init server client trust inspect verify list config explain completions help"
+            opts="init server client trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -40,6 +40,7 @@ complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "client" -d 'Make a devi
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "check" -d 'Find out why a device cannot log in'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "list" -d 'Show what the store holds and when it ends'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "config" -d 'Show the configuration'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
@@ -169,6 +170,38 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s v -l verbose -d '
 complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l device -d 'The device in the store whose files are used [default: the store\'s only device]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l cert -d 'The leaf as it is registered, perhaps with its issuers behind it, or with its key in the same file' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l key -d 'The private key' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l chain -d 'What is sent: the leaf, then its issuers [default: what --cert holds]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l passphrase-file -d 'Read the passphrase of the key from FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l cafile -d 'The certificates that the device trusts [default: the device\'s, else what server.anchors says, else the system\'s]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l token-file -d 'A file with the access token or password' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l auth -d 'How the device logs in [default: with a certificate, where there is one]' -r -f -a "certificate\t'Two-way TLS'
+token\t'One-way TLS with an access token or password'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l kind -d 'What the broker is [default: platform.kind of keygen.toml]' -r -f -a "thingsboard\t'ThingsBoard'
+actorcloud\t'ActorCloud'
+mqtt\t'Any other broker, such as mosquitto'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l client-id -d 'The client id [default: one that nobody else has]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l username -d 'The user name, for ActorCloud and for brokers with passwords' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l mqtt -d 'The version of MQTT' -r -f -a "3.1.1\t'Version 3.1.1'
+5\t'Version 5'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l server -d 'Check a ThingsBoard server\'s side: the files and settings in DIR, and what the server shows of itself [default DIR: server.out of keygen.toml, else the store\'s]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l platform-url -d 'The platform\'s web address, to compare its clock with this one\'s; nothing else is asked of it' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l timeout -d 'Seconds to wait for each connection' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l telemetry -d 'Publish one value, `tbpki_check`, and wait for its PUBACK'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l no-connect -d 'Stop after the files and what the server shows of itself: do not log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l offline -d 'Look at the files alone, and connect to nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s V -l version -d 'Print version'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l kind -d 'Only these kinds: ca, server, device' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l expiring -d 'Only what expires within N days' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
@@ -228,15 +261,16 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "config" -d 'Show the configuration'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'

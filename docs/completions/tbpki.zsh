@@ -213,6 +213,47 @@ never\:"Not at all"))' \
 ':chain -- The chain that is sent, leaf first, or a leaf alone, whose issuing CA the store may have (PEM or DER):_files' \
 && ret=0
 ;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device in the store whose files are used \[default\: the store'\''s only device\]]:NAME:_default' \
+'(--device)--cert=[The leaf as it is registered, perhaps with its issuers behind it, or with its key in the same file]:FILE:_files' \
+'(--device)--key=[The private key]:FILE:_files' \
+'(--device)--chain=[What is sent\: the leaf, then its issuers \[default\: what --cert holds\]]:FILE:_files' \
+'--passphrase-file=[Read the passphrase of the key from FILE]:FILE:_files' \
+'--cafile=[The certificates that the device trusts \[default\: the device'\''s, else what server.anchors says, else the system'\''s\]]:FILE:_files' \
+'--token-file=[A file with the access token or password]:FILE:_files' \
+'--auth=[How the device logs in \[default\: with a certificate, where there is one\]]:HOW:((certificate\:"Two-way TLS"
+token\:"One-way TLS with an access token or password"))' \
+'--kind=[What the broker is \[default\: platform.kind of keygen.toml\]]:KIND:((thingsboard\:"ThingsBoard"
+actorcloud\:"ActorCloud"
+mqtt\:"Any other broker, such as mosquitto"))' \
+'--client-id=[The client id \[default\: one that nobody else has\]]:ID:_default' \
+'--username=[The user name, for ActorCloud and for brokers with passwords]:NAME:_default' \
+'--mqtt=[The version of MQTT]:VERSION:((3.1.1\:"Version 3.1.1"
+5\:"Version 5"))' \
+'(--device --cert --key --chain --passphrase-file --token-file --auth --client-id --username --telemetry --no-connect)--server=[Check a ThingsBoard server'\''s side\: the files and settings in DIR, and what the server shows of itself \[default DIR\: server.out of keygen.toml, else the store'\''s\]]::DIR:_files' \
+'--platform-url=[The platform'\''s web address, to compare its clock with this one'\''s; nothing else is asked of it]:URL:_default' \
+'--timeout=[Seconds to wait for each connection]:N:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'(--no-connect --offline)--telemetry[Publish one value, \`tbpki_check\`, and wait for its PUBACK]' \
+'--no-connect[Stop after the files and what the server shows of itself\: do not log in]' \
+'(--platform-url --no-connect)--offline[Look at the files alone, and connect to nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'::server -- The broker \[default\: firmware.mqtt_host or server.name of keygen.toml; port 8883, or 8884 for ActorCloud with a certificate\]:_default' \
+&& ret=0
+;;
 (list)
 _arguments "${_arguments_options[@]}" : \
 '*--kind=[Only these kinds\: ca, server, device]:KIND:_default' \
@@ -382,6 +423,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (list)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -436,6 +481,7 @@ _tbpki_commands() {
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
+'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
@@ -443,6 +489,11 @@ _tbpki_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__check_commands] )) ||
+_tbpki__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki check commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__client_commands] )) ||
 _tbpki__subcmd__client_commands() {
@@ -499,6 +550,7 @@ _tbpki__subcmd__help_commands() {
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
+'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
@@ -506,6 +558,11 @@ _tbpki__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__check_commands] )) ||
+_tbpki__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help check commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__client_commands] )) ||
 _tbpki__subcmd__help__subcmd__client_commands() {

@@ -10,6 +10,7 @@ use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
 use pki::verify::{self, Purpose, Request};
 use pki::{Certificate, PrivateKey, Secret, inspect, legacy};
+use provision::mqtt::{Reader, Version};
 use time::OffsetDateTime;
 
 mod keystores;
@@ -24,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jks", keystores::jks),
     ("keygen_properties", keygen_properties),
     ("keygen_toml", keygen_toml),
+    ("mqtt", mqtt),
     ("pem_bundle", pem_bundle),
     ("pkcs12", keystores::pkcs12),
     ("private_key", private_key),
@@ -79,6 +81,37 @@ fn keygen_toml(input: &[u8]) {
     if let Ok((config, _)) = config::parse(text) {
         drop(config.show());
         assert!(config.subject().is_ok(), "the configuration holds a subject that is none");
+    }
+}
+
+/// What a broker sends, in the version that the first octet chooses, in pieces as long as the second one says.
+fn mqtt(input: &[u8]) {
+    let [version, piece, stream @ ..] = input else { return };
+    let version = if version % 2 == 0 { Version::V311 } else { Version::V5 };
+    let packets = |piece: usize| {
+        let mut reader = Reader::new(version);
+        let mut pieces = Pieces { rest: stream, length: piece };
+        let mut packets = Vec::new();
+        while let Ok(packet) = reader.next(&mut pieces) {
+            packets.push(packet);
+        }
+        packets
+    };
+    assert_eq!(packets(usize::from(*piece).max(1)), packets(stream.len().max(1)), "pieces make other packets");
+}
+
+/// A stream that comes in pieces.
+struct Pieces<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.length.min(bytes.len()).min(self.rest.len());
+        bytes[..length].copy_from_slice(&self.rest[..length]);
+        self.rest = &self.rest[length..];
+        Ok(length)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod host;
 mod identity_files;
 pub mod init;
 mod keystore_file;
+pub mod look;
 mod make;
 mod name_pattern;
 mod output_file;

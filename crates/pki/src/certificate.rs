@@ -41,6 +41,7 @@ pub use distribution::DistributionPoint;
 use extensions::Extensions;
 pub use extensions::NameConstraints;
 pub use general_name::GeneralName;
+pub use name::text as name_text;
 pub use public_key::PublicKeyKind;
 pub(crate) use serial::serial_text;
 pub use signature::SignatureAlgorithm;

@@ -25,15 +25,18 @@ pub mod key;
 pub mod keystore;
 pub mod legacy;
 pub mod lint;
+pub mod login_files;
 pub mod pem_bundle;
 pub mod profile;
 pub mod san;
 pub mod secret;
 pub mod serial;
+mod shell;
 pub mod subject;
 mod suggest;
 pub mod tbs;
 pub mod text;
+pub mod thingsboard;
 pub mod validity;
 pub mod verify;
 

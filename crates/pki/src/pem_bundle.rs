@@ -79,6 +79,11 @@ impl PemBundle {
 }
 
 impl KeyBlock {
+    /// A key that stood in DER, without a label.
+    pub(crate) fn of_der(der: &[u8]) -> Self {
+        Self { label: "PRIVATE KEY".to_owned(), headers: Vec::new(), der: Zeroizing::new(der.to_vec()) }
+    }
+
     /// The PEM label, such as `EC PRIVATE KEY`.
     pub fn label(&self) -> &str {
         &self.label

@@ -188,6 +188,13 @@ fn leaf_findings(request: &Request<'_>, leaf: &Certificate) -> Vec<Finding> {
     findings.into_iter().map(|finding| about(finding, leaf)).collect()
 }
 
+/// What is wrong with a leaf by itself, whoever issued it: dates, strength, form, and whether it is for this.
+pub fn leaf_alone(leaf: &Certificate, purpose: Purpose, time: OffsetDateTime) -> Vec<Finding> {
+    let mut findings = walk::alone(leaf, time, true, false);
+    findings.extend(purpose_finding(leaf, purpose));
+    findings.into_iter().map(|finding| about(finding, leaf)).collect()
+}
+
 fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
     let usages = leaf.extended_key_usages().unwrap_or(&[ExtendedKeyUsage::Any]);
     if !allows(usages, purpose) {

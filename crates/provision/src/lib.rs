@@ -2,8 +2,12 @@
 
 pub mod actorcloud;
 pub mod anchor;
+pub mod check;
+mod connect;
+mod ending;
 mod fingerprint;
 mod http;
+pub mod mqtt;
 pub mod platform;
 pub mod probe;
 mod roots;

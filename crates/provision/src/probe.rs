@@ -4,7 +4,7 @@
 //! Whether what the server sent deserves trust is for [`crate::anchor`] to say.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use pki::{Code, Error, Result};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 
+use crate::connect::{self, Bounded};
+use crate::ending::Ending;
 use crate::target::Target;
 
-mod connect;
 mod recorder;
 
-use connect::Bounded;
 use recorder::Recorder;
 
 /// How to probe.
@@ -95,38 +95,37 @@ impl fmt::Display for TlsVersion {
 /// Connects to a server and goes through the handshake, without a client certificate.
 ///
 /// # Errors
-/// [`Code::Unreachable`] when there is no such host or nothing listens there, [`Code::TlsFailed`] when what listens
-/// speaks no TLS, sends junk, says nothing, or ends the handshake before its certificates are seen.
+/// [`Code::HostUnknown`] when there is no such host, [`Code::Unreachable`] when nothing listens there, [`Code::NoTls`]
+/// when what listens speaks no TLS, [`Code::TlsFailed`] when it says nothing or ends the handshake before its
+/// certificates are seen.
 pub fn server(target: &Target, options: &Options) -> Result<Probe> {
     let deadline = Instant::now() + options.timeout;
-    let (mut stream, address) = connect::connect(target, deadline)?;
+    let (stream, address) = connect::connect(target, deadline)?;
+    over(stream, address, target, options)
+}
 
+/// The same over a connection that stands.
+pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, options: &Options) -> Result<Probe> {
     let recorder = Arc::new(Recorder::new());
     let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
     let mut connection = start(&recorder, server_name).map_err(|error| error.item(target.to_string()))?;
     let outcome = shake_hands(&mut connection, &mut stream);
+    let ending = outcome.err().map(|error| Ending::of(&error));
 
     let seen = recorder.seen();
     let Some(chain) = seen.chain else {
-        let why = match outcome {
-            Ok(()) => "the server sent no certificate".to_owned(),
-            Err(error) => reason(&error, options.timeout),
-        };
-        return Err(Code::TlsFailed
-            .error(format!("no TLS handshake with {address}"))
-            .item(target.to_string())
-            .because(why)
-            .fix("look whether this is the port for TLS: 8883 is usual for MQTT, 443 for HTTP"));
+        let ending = ending.unwrap_or(Ending::Other("the server sent no certificate".to_owned()));
+        return Err(no_handshake(&ending, stream.first(), address, options.timeout).item(target.to_string()));
     };
     Ok(Probe {
         address,
         version: connection.protocol_version().and_then(version),
-        cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()),
+        cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| iana_name(suite.suite())),
         chain,
         // A handshake that ended before the signature was seen proves nothing either.
         unproven: seen.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
         client_certificate: seen.issuers.map(|acceptable_issuers| ClientCertificateRequest { acceptable_issuers }),
-        ended: outcome.err().map(|error| reason(&error, options.timeout)),
+        ended: ending.map(|ending| ending.text(options.timeout)),
     })
 }
 
@@ -152,6 +151,16 @@ fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::R
     Ok(())
 }
 
+/// rustls has names of its own for the suites of TLS 1.3.
+fn iana_name(suite: CipherSuite) -> Option<&'static str> {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        other => other.as_str(),
+    }
+}
+
 fn version(version: ProtocolVersion) -> Option<TlsVersion> {
     match version {
         ProtocolVersion::TLSv1_2 => Some(TlsVersion::Tls12),
@@ -160,18 +169,27 @@ fn version(version: ProtocolVersion) -> Option<TlsVersion> {
     }
 }
 
-fn reason(error: &io::Error, timeout: Duration) -> String {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match (tls, error.kind()) {
-        (Some(rustls::Error::AlertReceived(alert)), _) => format!("the server ended it with the alert {alert:?}"),
-        (Some(rustls::Error::InvalidMessage(fault)), _) => format!("what the server sends is not TLS ({fault:?})"),
-        (Some(error), _) => error.to_string(),
-        (None, ErrorKind::TimedOut) => {
-            format!("the server did not answer within {} s", timeout.as_secs_f32())
-        }
-        (None, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-            "the server closed the connection".to_owned()
-        }
-        (None, _) => error.to_string(),
+/// `first` is what came first from the server.
+fn no_handshake(ending: &Ending, first: &[u8], address: SocketAddr, timeout: Duration) -> Error {
+    // A greeting that is answered by the end of the connection: brokers of plain MQTT take it for a malformed packet.
+    let no_tls = matches!(ending, Ending::NotTls(_)) || matches!(ending, Ending::Closed) && first.is_empty();
+    if !no_tls {
+        return Code::TlsFailed
+            .error(format!("no TLS handshake with {address}"))
+            .because(ending.text(timeout))
+            .fix("look at the server's log, and whether this is the port for TLS: 8883 is usual for MQTT");
     }
+    let why = if first.starts_with(b"HTTP/") {
+        "it answers in HTTP: this is a web server's port".to_owned()
+    } else if first.is_empty() && address.port() == 1883 {
+        format!("{}, and 1883 is the port for MQTT without TLS", ending.text(timeout))
+    } else if first.is_empty() {
+        format!("{} at the greeting, as brokers of MQTT without TLS do", ending.text(timeout))
+    } else {
+        ending.text(timeout)
+    };
+    Code::NoTls
+        .error(format!("what listens at {address} speaks no TLS"))
+        .because(why)
+        .fix("name the port for TLS: 8883 is usual for MQTT")
 }

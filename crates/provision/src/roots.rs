@@ -34,6 +34,11 @@ impl Roots {
         Self { certificates: certificates.into_iter().map(CertificateDer::from).collect() }
     }
 
+    /// Those that can be read, which of a system's roots are nearly all.
+    pub(crate) fn certificates(&self) -> Vec<Certificate> {
+        self.certificates.iter().filter_map(|root| Certificate::from_der(root).ok()).collect()
+    }
+
     /// The one with this fingerprint, or none.
     pub(crate) fn only(&self, fingerprint: &Fingerprint) -> Self {
         let is_it = |root: &CertificateDer<'_>| {

@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. Man pages, completions and the reference come from here too.
 
 mod actorcloud;
+mod check;
 mod client;
 mod init;
 mod look;
@@ -14,6 +15,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
+pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
@@ -138,6 +140,12 @@ pub enum Verb {
     ///
     /// Checks as a peer would, and says which link fails. The exit status is 3 when something is wrong.
     Verify(VerifyArgs),
+    /// Find out why a device cannot log in
+    ///
+    /// Looks at every layer from the files to the broker's answer, and says which one does not hold and what to do. It
+    /// never sends a login to a server that is not trusted, and never a token beside a certificate. The exit status is 3
+    /// when something is wrong.
+    Check(Box<CheckArgs>),
     /// Show what the store holds and when it ends
     List(ListArgs),
     /// Show the configuration
@@ -172,6 +180,7 @@ impl Verb {
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",
+            Verb::Check(_) => "check",
             Verb::List(_) => "list",
             Verb::Config(ConfigVerb::Show { .. }) => "config show",
             Verb::Explain(_) => "explain",

@@ -58,6 +58,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),
+        Verb::Check(args) => verb::check::run(&args, context),
         Verb::List(args) => verb::list::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
         Verb::Explain(args) => verb::explain::run(&args, context),

@@ -88,6 +88,11 @@ impl Output {
         findings.into_iter().for_each(|finding| self.finding(finding));
     }
 
+    /// Takes findings into the JSON without printing them, for results that show them themselves.
+    pub fn keep(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+    }
+
     /// Tells a person what is going on.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {

@@ -6,6 +6,7 @@ use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
 use fleet::token::TokenReport;
+use provision::check::CheckReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -33,6 +34,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),
+        ("check", of::<CheckReport>()),
         ("list", of::<ListReport>()),
         ("config-show", of::<ConfigReport>()),
         ("explain", of::<ExplainReport>()),

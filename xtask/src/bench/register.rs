@@ -45,11 +45,10 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
     tbpki.print("tbpki register --all", devices);
     python.print("tb-rest-client (Python)", devices);
     println!("\n{a_device:.0} calls a device allow {allowed:.0} devices/s; tbpki reaches {:.0}%", share * 100.0);
-    let reached = verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0))
-        & {
-            println!("the Python client takes {ratio:.2} times our CPU time");
-            verdict(ratio >= CPU, &format!("at least {CPU}"))
-        };
+    let reached = verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0)) & {
+        println!("the Python client takes {ratio:.2} times our CPU time");
+        verdict(ratio >= CPU, &format!("at least {CPU}"))
+    };
     if strict && !reached { Err(Error::new("a ratio was missed")) } else { Ok(()) }
 }
 

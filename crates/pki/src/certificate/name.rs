@@ -3,7 +3,7 @@
 use crate::subject::Subject;
 
 /// The name with this DER as RFC 4514 writes it. Safe to print.
-pub(crate) fn text(der: &[u8]) -> String {
+pub fn text(der: &[u8]) -> String {
     Subject::from_der(der).map_or_else(|_| "(unreadable name)".to_owned(), |name| name.to_string())
 }
 

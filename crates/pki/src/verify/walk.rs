@@ -24,7 +24,7 @@ pub(super) fn check(request: &Request<'_>, path: &[&Certificate], anchored: bool
     for (place, certificate) in path.iter().enumerate().rev() {
         let is_leaf = place == 0;
         let is_anchor = anchored && place + 1 == path.len();
-        let mut findings = alone(request, certificate, is_leaf, is_anchor);
+        let mut findings = alone(certificate, request.time, is_leaf, is_anchor);
         if is_leaf || !certificate.is_self_issued() {
             findings.extend(state.constraints.iter().filter_map(|(constraints, ca)| {
                 let violation = constraints::violation(certificate, constraints)?;
@@ -74,8 +74,8 @@ impl<'a> State<'a> {
 }
 
 /// What a certificate has wrong with itself.
-fn alone(request: &Request<'_>, certificate: &Certificate, is_leaf: bool, is_anchor: bool) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = dates(certificate, request.time).into_iter().collect();
+pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bool, is_anchor: bool) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = dates(certificate, time).into_iter().collect();
     findings.extend(certificate.format_faults().iter().map(|fault| Code::BadFormat.fault(fault.clone())));
     findings.extend(certificate.unknown_critical_extensions().iter().map(|extension| {
         Code::CriticalExtension.fault(format!("nobody here understands its critical extension {extension}"))

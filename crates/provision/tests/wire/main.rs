@@ -7,5 +7,6 @@
 )]
 
 mod anchor;
+mod check;
 mod probe;
 mod server;

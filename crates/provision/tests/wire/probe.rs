@@ -37,7 +37,7 @@ fn it_sees_the_chain_and_says_nothing() {
         assert_eq!(probe.version, Some(seen));
         assert_eq!(probe.chain, chain);
         assert_eq!(probe.address.port(), target.port());
-        assert!(probe.cipher_suite.unwrap().starts_with("TLS"), "{probe:?}");
+        assert!(probe.cipher_suite.unwrap().starts_with("TLS_"), "{probe:?}");
         assert_eq!((probe.unproven, probe.ended), (None, None));
         assert!(probe.client_certificate.is_none());
 
@@ -118,17 +118,21 @@ fn servers_without_tls_are_told_from_those_that_say_nothing() {
         }
     };
     let cases = [
-        (plain(junk(b"HTTP/1.1 400 Bad Request\r\n\r\n")).0, "is not TLS"),
-        (plain(junk(&[0xFF; 100_000])).0, "is not TLS"),
+        (plain(junk(b"HTTP/1.1 400 Bad Request\r\n\r\n")).0, Code::NoTls, "a web server's port"),
+        (plain(junk(&[0xFF; 100_000])).0, Code::NoTls, "is not TLS"),
         // A record of the greatest length, and the end.
-        (plain(|mut stream| stream.write_all(&[22, 3, 3, 0x40, 0, 2, 0]).unwrap()).0, "closed the connection"),
-        (plain(drop).0, "closed the connection"),
+        (
+            plain(|mut stream| stream.write_all(&[22, 3, 3, 0x40, 0, 2, 0]).unwrap()).0,
+            Code::TlsFailed,
+            "closed the connection",
+        ),
+        (plain(drop).0, Code::NoTls, "as brokers of MQTT without TLS do"),
         // A fatal alert: protocol_version.
-        (plain(junk(&[21, 3, 3, 0, 2, 2, 70])).0, "ProtocolVersion"),
+        (plain(junk(&[21, 3, 3, 0, 2, 2, 70])).0, Code::TlsFailed, "ProtocolVersion"),
     ];
-    for (target, why) in cases {
+    for (target, code, why) in cases {
         let error = probe::server(&target, &quick()).unwrap_err();
-        assert_eq!(error.code(), Code::TlsFailed);
+        assert_eq!(error.code(), code, "{error}");
         assert!(error.to_string().contains(why), "{error}, not {why}");
     }
 }
@@ -149,16 +153,16 @@ fn the_time_is_bounded_however_slowly_the_server_answers() {
 
 #[test]
 fn hosts_that_cannot_be_reached_are_named_with_every_address() {
-    let unreachable = |target: Target| -> Error {
+    let refused = |target: Target, code: Code| -> Error {
         let error = probe::server(&target, &quick()).unwrap_err();
-        assert_eq!(error.code(), Code::Unreachable, "{error}");
+        assert_eq!(error.code(), code, "{error}");
         error
     };
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let error = unreachable(Target::new("localhost", free).unwrap()).to_string();
+    let error = refused(Target::new("localhost", free).unwrap(), Code::Unreachable).to_string();
     assert!(error.contains(&format!("127.0.0.1:{free}: Connection refused")), "{error}");
     // RFC 6761: no resolver knows it.
-    unreachable(Target::new("host.invalid", 8883).unwrap());
+    refused(Target::new("host.invalid", 8883).unwrap(), Code::HostUnknown);
 }
 
 /// The certificate without its version and its extensions; the signature no longer fits.

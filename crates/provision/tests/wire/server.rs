@@ -38,6 +38,13 @@ impl Ca {
         (leaf_params(host).signed_by(&key, &self.issuer).unwrap(), key)
     }
 
+    /// The same CA, for a server to know it.
+    pub(crate) fn again(other: &Self) -> Self {
+        let key = KeyPair::from_pem(&other.issuer.key().serialize_pem()).unwrap();
+        let issuer = Issuer::from_ca_cert_der(other.certificate.der(), key).unwrap();
+        Self { certificate: other.certificate.clone(), issuer }
+    }
+
     pub(crate) fn der(&self) -> Vec<u8> {
         self.certificate.der().to_vec()
     }
@@ -69,6 +76,8 @@ pub(crate) struct Show {
     pub(crate) key: KeyPair,
     pub(crate) versions: Versions,
     pub(crate) clients: Clients,
+    /// What it says after each time that it has heard something.
+    pub(crate) answers: Vec<Vec<u8>>,
 }
 
 /// What a server wants of its clients.
@@ -81,7 +90,7 @@ pub(crate) enum Clients {
 impl Show {
     pub(crate) fn new(chain: impl IntoIterator<Item = Vec<u8>>, key: KeyPair) -> Self {
         let chain = chain.into_iter().collect();
-        Self { chain, key, versions: rustls::ALL_VERSIONS, clients: Clients::Anybody }
+        Self { chain, key, versions: rustls::ALL_VERSIONS, clients: Clients::Anybody, answers: Vec::new() }
     }
 }
 
@@ -101,10 +110,41 @@ pub(crate) struct Noticed {
     pub(crate) server_name: Option<String>,
     /// Application data.
     pub(crate) data: Vec<u8>,
+    /// The client's certificates.
+    pub(crate) certificates: Vec<Vec<u8>>,
 }
 
 /// A TLS server for one client.
 pub(crate) fn tls(show: Show) -> (Target, JoinHandle<Noticed>) {
+    let (config, answers) = configured(show);
+    plain(move |stream| serve(stream, config, &answers))
+}
+
+/// The same for so many clients, one after the other. When it ends, it says what each of them did.
+pub(crate) fn tls_for(clients: usize, show: Show) -> (Target, JoinHandle<Vec<Noticed>>) {
+    each(vec![configured(show); clients])
+}
+
+/// A server that shows something else to each of its clients.
+pub(crate) fn tls_each(shows: impl IntoIterator<Item = Show>) -> (Target, JoinHandle<Vec<Noticed>>) {
+    each(shows.into_iter().map(configured).collect())
+}
+
+fn each(configured: Vec<(Arc<ServerConfig>, Vec<Vec<u8>>)>) -> (Target, JoinHandle<Vec<Noticed>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Target::new("127.0.0.1", listener.local_addr().unwrap().port()).unwrap();
+    let server = thread::spawn(move || {
+        let serve_next = |(config, answers): (Arc<ServerConfig>, Vec<Vec<u8>>)| {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            serve(stream, config, &answers)
+        };
+        configured.into_iter().map(serve_next).collect()
+    });
+    (target, server)
+}
+
+fn configured(show: Show) -> (Arc<ServerConfig>, Vec<Vec<u8>>) {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let key = PrivateKeyDer::try_from(show.key.serialize_der()).unwrap();
     let chain = show.chain.into_iter().map(CertificateDer::from).collect();
@@ -121,20 +161,34 @@ pub(crate) fn tls(show: Show) -> (Target, JoinHandle<Noticed>) {
         Clients::Asked(ca) => builder.with_client_cert_verifier(verifier(ca).allow_unauthenticated().build().unwrap()),
         Clients::Required(ca) => builder.with_client_cert_verifier(verifier(ca).build().unwrap()),
     };
-    let config = Arc::new(builder.with_cert_resolver(Arc::new(Anything(Arc::new(certified)))));
-    plain(move |mut stream| {
-        let mut connection = ServerConnection::new(config).unwrap();
-        let mut data = Vec::new();
-        // A client that is refused sees an alert, and an end of the connection without a reset.
-        while let Ok((read, _)) = connection.complete_io(&mut stream) {
-            let _ = connection.reader().read_to_end(&mut data);
-            if read == 0 {
-                break;
+    (Arc::new(builder.with_cert_resolver(Arc::new(Anything(Arc::new(certified))))), show.answers)
+}
+
+fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, answers: &[Vec<u8>]) -> Noticed {
+    let mut connection = ServerConnection::new(config).unwrap();
+    let mut data = Vec::new();
+    let mut answers = answers.iter();
+    // A client that is refused sees an alert, and an end of the connection without a reset.
+    while let Ok((read, written)) = connection.complete_io(&mut stream) {
+        let heard = data.len();
+        let _ = connection.reader().read_to_end(&mut data);
+        if read == 0 && written == 0 {
+            break;
+        }
+        if data.len() > heard {
+            match answers.next() {
+                Some(answer) => connection.writer().write_all(answer).unwrap(),
+                None => continue,
+            }
+            if answers.len() == 0 {
+                connection.send_close_notify();
             }
         }
-        let _ = stream.read_to_end(&mut Vec::new());
-        Noticed { server_name: connection.server_name().map(str::to_owned), data }
-    })
+    }
+    let _ = stream.read_to_end(&mut Vec::new());
+    let certificates = connection.peer_certificates().unwrap_or_default();
+    let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
+    Noticed { server_name: connection.server_name().map(str::to_owned), data, certificates }
 }
 
 /// A server that does with its one client what it is told to.

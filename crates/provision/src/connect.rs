@@ -13,19 +13,40 @@ use crate::target::Target;
 /// More addresses than these are not tried: no honest name has them, and each may cost its share of the time.
 const MAX_ADDRESSES: usize = 16;
 
+/// As many octets are remembered of what came first.
+const REMEMBERED: usize = 16;
+
 /// A connection on which everything ends at one point in time, however slowly the bytes drip.
-pub(super) struct Bounded {
+pub(crate) struct Bounded {
     stream: TcpStream,
     deadline: Instant,
+    first: Vec<u8>,
+}
+
+/// Looks a host up and connects to it.
+pub(crate) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, SocketAddr)> {
+    open(target, &look_up(target, deadline)?, deadline)
+}
+
+/// The addresses of a host.
+///
+/// # Errors
+/// [`Code::HostUnknown`].
+pub(crate) fn look_up(target: &Target, deadline: Instant) -> Result<Vec<SocketAddr>> {
+    resolve(target, deadline).map_err(|error| {
+        Code::HostUnknown
+            .error(format!("{} does not resolve", target.host()))
+            .item(target.to_string())
+            .because(error)
+            .fix("look at the spelling of the host, and at the resolver of this machine")
+    })
 }
 
 /// Tries the addresses of a host one after the other; each gets an equal share of the time that is left.
-pub(super) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, SocketAddr)> {
-    let unreachable = |why: String| {
-        Code::Unreachable.error(format!("{} cannot be reached", target.host())).item(target.to_string()).because(why)
-    };
-    let addresses = resolve(target, deadline)
-        .map_err(|error| unreachable(error.to_string()).fix("look at the spelling of the host, and at the network"))?;
+///
+/// # Errors
+/// [`Code::Unreachable`], with what each address said.
+pub(crate) fn open(target: &Target, addresses: &[SocketAddr], deadline: Instant) -> Result<(Bounded, SocketAddr)> {
     let mut refusals = Vec::new();
     for (tried, address) in addresses.iter().enumerate() {
         let shares = u32::try_from(addresses.len() - tried).unwrap_or(1).max(1);
@@ -33,11 +54,15 @@ pub(super) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, So
             .and_then(|time| TcpStream::connect_timeout(address, (time / shares).max(Duration::from_millis(1))))
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
         match attempt {
-            Ok(stream) => return Ok((Bounded { stream, deadline }, *address)),
+            Ok(stream) => return Ok((Bounded { stream, deadline, first: Vec::new() }, *address)),
             Err(error) => refusals.push(format!("{address}: {error}")),
         }
     }
-    Err(unreachable(refusals.join("; ")).fix("look whether the server runs, at its port, and at firewalls between"))
+    Err(Code::Unreachable
+        .error(format!("{} cannot be reached", target.host()))
+        .item(target.to_string())
+        .because(refusals.join("; "))
+        .fix("look whether the server runs, at its port, and at firewalls between"))
 }
 
 /// The system's resolver knows no time limit: it is left alone in its thread when the time is over.
@@ -66,10 +91,25 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
     }
 }
 
+impl Bounded {
+    /// The first octets that came, for people to recognise what talks there.
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.first
+    }
+
+    /// Until when to wait from now on; what it was.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) -> Instant {
+        std::mem::replace(&mut self.deadline, deadline)
+    }
+}
+
 impl Read for Bounded {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(remaining(self.deadline)?))?;
-        self.stream.read(bytes).map_err(timed_out)
+        let read = self.stream.read(bytes).map_err(timed_out)?;
+        let room = REMEMBERED.saturating_sub(self.first.len());
+        self.first.extend(bytes.iter().take(read.min(room)));
+        Ok(read)
     }
 }
 

@@ -1,0 +1,246 @@
+//! The lines of thingsboard.conf and thingsboard.env.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::code::Code;
+use crate::error::{Finding, Result};
+use crate::file;
+use crate::secret::Secret;
+use crate::shell::{self, Line};
+
+/// The file that the package's start script sources.
+const CONF: &str = "thingsboard.conf";
+/// The file that `tbpki server` writes.
+const ENV: &str = "thingsboard.env";
+/// Longer files of settings do not exist.
+const LIMIT: usize = 1 << 20;
+/// What is looked at: the rest of thingsboard.conf is none of our business.
+const PREFIXES: [&str; 2] = ["MQTT_SSL_", "DEVICE_CONNECTIVITY_MQTTS_"];
+
+/// The settings that were found in a directory.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The file that ThingsBoard reads, or would read once its lines are in thingsboard.conf.
+    pub file: Option<PathBuf>,
+    values: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Value {
+    value: Secret,
+    line: usize,
+}
+
+/// Which kind of credentials is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// `PEM`
+    Pem,
+    /// `KEYSTORE`
+    Keystore,
+}
+
+/// The settings of the MQTT transport, each with ThingsBoard's own default where no line sets it.
+#[derive(Debug, Clone)]
+pub struct MqttSettings {
+    /// `MQTT_SSL_ENABLED`
+    pub enabled: bool,
+    /// `MQTT_SSL_CREDENTIALS_TYPE`
+    pub credentials: Credentials,
+    /// `MQTT_SSL_PEM_CERT`
+    pub pem_cert: PathBuf,
+    /// `MQTT_SSL_PEM_KEY`
+    pub pem_key: PathBuf,
+    /// `MQTT_SSL_KEY_STORE`
+    pub key_store: PathBuf,
+    /// `MQTT_SSL_KEY_STORE_PASSWORD`
+    pub key_store_password: Secret,
+    /// `MQTT_SSL_KEY_ALIAS`; the first key where it is empty.
+    pub key_alias: Option<String>,
+    /// `MQTT_SSL_KEY_PASSWORD`
+    pub key_password: Secret,
+    /// `DEVICE_CONNECTIVITY_MQTTS_HOST`
+    pub host: Option<String>,
+    /// `DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT`
+    pub ca_root_cert: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads what `dir` holds: thingsboard.conf with the files that it sources, else thingsboard.env; nothing where
+    /// there is neither. With both, it says where they differ.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`] for files that are there and cannot be read.
+    pub fn read(dir: &Path) -> Result<(Option<Self>, Vec<Finding>)> {
+        let mut findings = Vec::new();
+        let conf = Self::of_file(dir, CONF, &mut findings)?;
+        let env = Self::of_file(dir, ENV, &mut findings)?;
+        let settings = match (conf, env) {
+            (Some(conf), Some(env)) => {
+                findings.extend(conf.differences(&env));
+                // Where the lines have still to be taken over, they are what was meant.
+                if conf.values.is_empty() { Some(env) } else { Some(conf) }
+            }
+            (conf, env) => conf.or(env),
+        };
+        Ok((settings, findings))
+    }
+
+    fn of_file(dir: &Path, name: &str, findings: &mut Vec<Finding>) -> Result<Option<Self>> {
+        let path = dir.join(name);
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { return Ok(None) };
+        let mut settings = Self { file: Some(path.clone()), values: BTreeMap::new() };
+        settings.take(&path, &bytes, true, findings);
+        if settings.holds_password() {
+            findings.extend(file::loose_permissions(&path));
+        }
+        Ok(Some(settings))
+    }
+
+    /// Later lines win, as in a shell. Sourced files are followed one step.
+    fn take(&mut self, path: &Path, bytes: &[u8], follow: bool, findings: &mut Vec<Finding>) {
+        for (index, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
+            match shell::read(line) {
+                Some(Line::Assignment { name, value }) if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => {
+                    match value {
+                        Some(value) => {
+                            let value = Value { value: Secret::new(value.to_string()), line: index + 1 };
+                            self.values.insert(name, value);
+                        }
+                        None => findings.push(
+                            Code::NeedsShell
+                                .warning(format!("the value of {name} would need a shell"))
+                                .at(path)
+                                .position(index + 1, 1)
+                                .fix("write the value that it gives"),
+                        ),
+                    }
+                }
+                Some(Line::Source(file)) if follow => {
+                    let file = path.parent().unwrap_or(Path::new("")).join(file);
+                    // A shell that cannot source a file goes on as well.
+                    if let Ok(Some(bytes)) = file::read_optional(&file, LIMIT) {
+                        self.take(&file, &bytes, false, findings);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn holds_password(&self) -> bool {
+        self.values.keys().any(|name| name.ends_with("PASSWORD"))
+    }
+
+    /// What thingsboard.conf lacks or says otherwise than the thingsboard.env beside it.
+    fn differences(&self, env: &Self) -> Option<Finding> {
+        let differing: Vec<&str> = env
+            .values
+            .iter()
+            .filter(|(name, wanted)| self.values.get(*name).is_none_or(|found| found.value != wanted.value))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let first = differing.first()?;
+        let what = if self.values.is_empty() {
+            "the lines of thingsboard.env are not in thingsboard.conf".to_owned()
+        } else {
+            format!("thingsboard.conf says something else than thingsboard.env about {first}")
+        };
+        let finding = Code::SettingsMismatch.fault(what).because(format!("they differ in {}", differing.join(", ")));
+        let finding = finding.fix("append the lines of thingsboard.env to thingsboard.conf, behind all others");
+        Some(match &self.file {
+            Some(file) => finding.at(file),
+            None => finding,
+        })
+    }
+
+    /// The finding, at the line that sets `name` where there is one.
+    pub(super) fn at(&self, name: &str, finding: Finding) -> Finding {
+        let finding = match &self.file {
+            Some(file) => finding.at(file),
+            None => finding,
+        };
+        match self.values.get(name) {
+            Some(value) => finding.position(value.line, 1).item(name),
+            None => finding.item(name),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.value.reveal()).filter(|text| !text.is_empty())
+    }
+
+    /// What the MQTT transport makes of the lines.
+    pub fn mqtt(&self) -> MqttSettings {
+        let text = |name: &str, default: &str| self.text(name).unwrap_or(default).to_owned();
+        MqttSettings {
+            enabled: text("MQTT_SSL_ENABLED", "false").eq_ignore_ascii_case("true"),
+            credentials: match self.text("MQTT_SSL_CREDENTIALS_TYPE") {
+                Some(kind) if kind.eq_ignore_ascii_case("KEYSTORE") => Credentials::Keystore,
+                _ => Credentials::Pem,
+            },
+            pem_cert: text("MQTT_SSL_PEM_CERT", "mqttserver.pem").into(),
+            pem_key: text("MQTT_SSL_PEM_KEY", "mqttserver_key.pem").into(),
+            key_store: text("MQTT_SSL_KEY_STORE", "mqttserver.jks").into(),
+            key_store_password: Secret::new(text("MQTT_SSL_KEY_STORE_PASSWORD", "server_ks_password")),
+            key_alias: self.text("MQTT_SSL_KEY_ALIAS").map(str::to_owned),
+            key_password: Secret::new(text("MQTT_SSL_KEY_PASSWORD", "server_key_password")),
+            host: self.text("DEVICE_CONNECTIVITY_MQTTS_HOST").map(str::to_owned),
+            ca_root_cert: self.text("DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT").map(PathBuf::from),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test prepares what is read behind our back")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> (Option<Settings>, Vec<Code>) {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let (settings, findings) = Settings::read(dir.path()).unwrap();
+        (settings, findings.iter().map(|finding| finding.code).collect())
+    }
+
+    #[test]
+    fn without_lines_the_defaults_of_thingsboard_hold() {
+        let (settings, findings) = read(&[(CONF, "export JAVA_OPTS=\"$JAVA_OPTS -Xmx1g\"\n")]);
+        let mqtt = settings.unwrap().mqtt();
+        assert_eq!(findings, []);
+        assert!(!mqtt.enabled);
+        assert_eq!((mqtt.credentials, mqtt.pem_cert.to_str()), (Credentials::Pem, Some("mqttserver.pem")));
+        assert_eq!(mqtt.key_store_password, Secret::from("server_ks_password"));
+        assert!(read(&[]).0.is_none());
+    }
+
+    #[test]
+    fn the_later_line_wins_and_sourced_files_count() {
+        let conf = "export MQTT_SSL_ENABLED=false\n. thingsboard.env\n";
+        let env = "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_CREDENTIALS_TYPE=KEYSTORE\nexport MQTT_SSL_KEY_STORE=a.p12\n";
+        let (settings, findings) = read(&[(CONF, conf), (ENV, env)]);
+        let mqtt = settings.unwrap().mqtt();
+        assert_eq!(findings, []);
+        assert_eq!((mqtt.enabled, mqtt.credentials), (true, Credentials::Keystore));
+        assert_eq!(mqtt.key_store.to_str(), Some("a.p12"));
+    }
+
+    #[test]
+    fn lines_that_did_not_reach_the_configuration_are_missed() {
+        let env = "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_KEY_STORE=b.p12\n";
+        for conf in ["# nothing\n", "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_KEY_STORE=a.p12\n"] {
+            let (settings, findings) = read(&[(CONF, conf), (ENV, env)]);
+            assert_eq!(findings, [Code::SettingsMismatch], "{conf}");
+            assert!(settings.unwrap().mqtt().enabled, "{conf}");
+        }
+        let (_, findings) = read(&[(CONF, "export MQTT_SSL_KEY_STORE=$HOME/a.p12\n")]);
+        assert_eq!(findings, [Code::NeedsShell]);
+    }
+}

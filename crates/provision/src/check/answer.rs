@@ -1,0 +1,201 @@
+//! What a broker means when it says no, or nothing.
+
+use std::time::Duration;
+
+use pki::{Certificate, Code, Finding};
+use rustls::AlertDescription as Alert;
+use time::OffsetDateTime;
+
+use super::{Kind, Registered, login};
+use crate::ending::Ending;
+use crate::mqtt::Version;
+
+/// All that is known about a login when the answer comes.
+pub(super) struct Case<'a> {
+    pub(super) kind: Kind,
+    /// The certificate that was shown; none for a login with a token.
+    pub(super) shown: Option<&'a Certificate>,
+    pub(super) registered: Option<&'a Registered>,
+    pub(super) client_id: &'a str,
+    pub(super) now: OffsetDateTime,
+}
+
+/// What a code says, whichever version it is of.
+enum Meaning {
+    Version,
+    ClientId,
+    Unavailable,
+    Credentials,
+    Other,
+}
+
+fn meaning(version: Version, code: u8) -> Meaning {
+    match (version, code) {
+        (Version::V311, 1) | (Version::V5, 0x84) => Meaning::Version,
+        (Version::V311, 2) | (Version::V5, 0x85) => Meaning::ClientId,
+        (Version::V311, 3) | (Version::V5, 0x88 | 0x89 | 0x8B | 0x97 | 0x9C | 0x9D | 0x9F) => Meaning::Unavailable,
+        (Version::V311, 4 | 5) | (Version::V5, 0x86 | 0x87 | 0x8A | 0x8C) => Meaning::Credentials,
+        _ => Meaning::Other,
+    }
+}
+
+impl Case<'_> {
+    /// For a CONNACK that is not 0.
+    pub(super) fn refused(&self, version: Version, code: u8, reason: Option<&str>) -> Finding {
+        let said = login::coded(version, code, reason);
+        match meaning(version, code) {
+            Meaning::Version => Code::ProtocolRefused
+                .fault("the broker does not accept this version of MQTT")
+                .because(said)
+                .fix("try the other one with --mqtt"),
+            // A client that shows a certificate is never told so by ThingsBoard: it looks at nothing else then.
+            Meaning::ClientId if self.kind == Kind::ThingsBoard && self.shown.is_some() => dropped(&said),
+            // Nor is it told of a user name (0x86): 3.1.1 has one code for both.
+            Meaning::Credentials if self.kind == Kind::ThingsBoard && self.shown.is_some() && code == 0x86 => {
+                dropped(&said)
+            }
+            Meaning::ClientId => Code::ClientIdRefused
+                .fault(format!("the broker does not accept the client id {:?}", self.client_id))
+                .because(said)
+                .fix(match self.kind {
+                    Kind::ActorCloud => "give the device's id with --client-id",
+                    _ => "give one that the broker knows with --client-id",
+                }),
+            Meaning::Unavailable => Code::BrokerUnavailable
+                .fault("the broker lets nobody in for now")
+                .because(said)
+                .fix(match self.kind {
+                    Kind::ThingsBoard => {
+                        "wait and try again; then look at rate limits, and whether the transport of the device profile is \
+                         DEFAULT or MQTT"
+                    }
+                    _ => "wait and try again; then look into the broker's log",
+                }),
+            Meaning::Credentials => match self.shown {
+                Some(leaf) => self.unknown(leaf, &said),
+                None => self.token(&said),
+            },
+            Meaning::Other => Code::BrokerRefused
+                .fault("the broker refuses the login")
+                .because(said)
+                .fix("look into the broker's log"),
+        }
+    }
+
+    /// The certificate arrived, and is not accepted. Its dates are ours to see.
+    fn unknown(&self, leaf: &Certificate, said: &str) -> Finding {
+        let label = leaf.label();
+        if self.now > leaf.not_after() {
+            return Code::Expired
+                .fault("the broker refuses the certificate, which has expired")
+                .because(format!("{said}; it ended on {}", leaf.not_after().date()))
+                .item(label)
+                .fix("issue a new one with `tbpki client --force`, and register it");
+        }
+        if self.now < leaf.not_before() {
+            return Code::NotYetValid
+                .fault("the broker refuses the certificate, which is not valid yet")
+                .because(format!("{said}; it begins on {}", leaf.not_before().date()))
+                .item(label)
+                .fix("look at the clocks of this machine and of the one that issued it");
+        }
+        let id = leaf.credentials_id();
+        let known = self.registered.filter(|registered| registered.credentials_id == id);
+        let finding = Code::CertificateUnknown.fault(match self.kind {
+            Kind::Mqtt => "the broker does not let this certificate log in",
+            _ => "the platform knows no device with this certificate",
+        });
+        let (why, fix) = match (self.kind, known) {
+            (Kind::ThingsBoard, Some(registered)) => (
+                format!(
+                    "{said}; it was registered on {}, so that the device was deleted or its credentials replaced since",
+                    registered.at.date()
+                ),
+                "register it again with `tbpki register`",
+            ),
+            (Kind::ThingsBoard, None) => (
+                format!("{said}; its credentials id is {id}"),
+                "register it with `tbpki register`, or paste cert.pem as the device's X.509 credentials",
+            ),
+            (Kind::ActorCloud, _) => (
+                format!("{said}; the client id was {:?}", self.client_id),
+                "bind the certificate to the device of this id, and see that it is enabled",
+            ),
+            (Kind::Mqtt, _) => (
+                said.to_owned(),
+                "see what the broker takes for the user's name (mosquitto: use_identity_as_username), and its list of users",
+            ),
+        };
+        finding.because(why).item(label).fix(fix)
+    }
+
+    fn token(&self, said: &str) -> Finding {
+        Code::TokenRefused
+            .fault(match self.kind {
+                Kind::ThingsBoard => "no device has this access token",
+                _ => "the broker refuses user name and password",
+            })
+            .because(said)
+            .fix(match self.kind {
+                Kind::ThingsBoard => "fetch the device's token with `tbpki token --device NAME`",
+                Kind::ActorCloud => "compare client id, user name and token with the device in ActorCloud",
+                Kind::Mqtt => "compare user name and password with the broker's list",
+            })
+    }
+
+    /// For a connection that ended before there was an answer.
+    pub(super) fn ended(&self, ending: &Ending, timeout: Duration) -> Finding {
+        let said = ending.text(timeout);
+        let Ending::Alert(alert) = ending else {
+            return Code::NoConnack
+                .fault("the broker does not answer the login")
+                .because(said)
+                .fix("look into the broker's log, and whether something runs behind the balancer");
+        };
+        match (*alert, self.shown) {
+            (Alert::CertificateUnknown, Some(_)) => Code::ChainRefused
+                .fault("the server refuses the chain that was shown")
+                .because(format!("{said} (46)"))
+                .fix("send the leaf first, each certificate followed by its issuer, or the leaf alone"),
+            (Alert::UnknownCA, Some(leaf)) => Code::CertificateRefused
+                .fault("the server does not trust whoever issued the certificate")
+                .because(format!("{said} (48); it was issued by {}", leaf.issuer()))
+                .item(leaf.label())
+                .fix(
+                    "give the broker clients-ca.pem as its file of CAs, and send chain.pem rather than the leaf alone",
+                ),
+            (Alert::CertificateExpired, Some(leaf)) => Code::Expired
+                .fault("the server refuses the certificate as expired")
+                .because(format!("{said} (45); it ends on {}", leaf.not_after().date()))
+                .item(leaf.label())
+                .fix("issue a new one with `tbpki client --force`; if it has not ended, look at the server's clock"),
+            (Alert::CertificateRevoked, Some(leaf)) => {
+                Code::Revoked.fault("the server says that the certificate is revoked").because(said).item(leaf.label())
+            }
+            // OpenSSL says the first under TLS 1.2 and the second under 1.3 to clients that show nothing.
+            (Alert::HandshakeFailure | Alert::CertificateRequired | Alert::BadCertificate, None) => {
+                Code::CertificateRequired
+                    .fault("the server insists on a client certificate")
+                    .because(said)
+                    .fix("log in with a certificate: --auth certificate")
+            }
+            (alert, Some(leaf)) => Code::CertificateRefused
+                .fault("the server refuses the client's certificate")
+                .because(format!("{said} ({})", u8::from(alert)))
+                .item(leaf.label())
+                .fix("look into the server's log for its reason"),
+            (_, None) => Code::TlsFailed
+                .fault("the server ends the connection")
+                .because(said)
+                .fix("look into the server's log for its reason"),
+        }
+    }
+}
+
+/// Something asked for the certificate, and ThingsBoard behind it saw none.
+fn dropped(said: &str) -> Finding {
+    Code::CertificateDropped
+        .fault("the certificate does not reach ThingsBoard")
+        .because(format!("{said}, which is what it says to clients that show none"))
+        .fix("let the balancer pass TCP through to port 8883 instead of ending TLS")
+}

@@ -1,0 +1,164 @@
+//! Whether this machine's clock is right, by the Date header of the platform's web server (RFC 9110, section 6.6.1).
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use pki::{Certificate, Code, Error, Finding, Result};
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, ClientConnection};
+use time::format_description::FormatItem;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime, PrimitiveDateTime};
+
+use super::Server;
+use super::judge::{Guard, Judge};
+use super::layer::{Layer, LayerReport, Verdict};
+use super::report::CheckReport;
+use super::wire::host_of;
+use crate::connect;
+use crate::ending::Ending;
+use crate::roots::Roots;
+use crate::target::Target;
+
+/// No answer's head is longer.
+const MAX_HEAD: usize = 16 << 10;
+/// Less than this is said to nobody: it spoils nothing.
+const TOLERABLE: Duration = Duration::minutes(5);
+/// Certificates begin an hour before they are issued; a clock that is off by more spoils new ones.
+const BACKDATED: Duration = Duration::HOUR;
+
+const DATE: &[FormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+
+/// Enters the clock into the report where there is somebody to ask; what became of it.
+pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckReport) -> Option<Verdict> {
+    let url = server.platform_url.as_deref()?;
+    let layer = match ask(url, server, anchors) {
+        Ok(date) => {
+            let off = OffsetDateTime::now_utc() - date;
+            LayerReport::new(Layer::Clock, format!("{url} says {date}"), finding(off).into_iter().collect())
+        }
+        // Whoever has no time to tell spoils no login.
+        Err(error) => {
+            let mut finding = error.into_finding();
+            finding.severity = pki::Severity::Warning;
+            LayerReport::new(Layer::Clock, format!("{url} does not tell the time"), vec![finding])
+        }
+    };
+    let verdict = layer.verdict;
+    report.push(layer);
+    Some(verdict)
+}
+
+/// `off` is how far this machine is ahead.
+fn finding(off: Duration) -> Option<Finding> {
+    let amount = off.abs();
+    if amount <= TOLERABLE {
+        return None;
+    }
+    let direction = if off.is_positive() { "ahead" } else { "behind" };
+    let what = format!("the clock of this machine is {} minutes {direction} of the platform's", amount.whole_minutes());
+    let finding = if amount > BACKDATED { Code::ClockOff.fault(what) } else { Code::ClockOff.warning(what) };
+    Some(finding.fix("set both clocks by NTP; certificates are judged by them"))
+}
+
+fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDateTime> {
+    let bad = |why: &str| -> Error {
+        Code::BadValue.error(format!("{url:?} is not the address of a platform")).item("--platform-url").because(why)
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("it begins with neither http:// nor https://"))?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(bad("a user or a password does not belong there"));
+    }
+    let tls = match scheme {
+        "https" => true,
+        "http" => false,
+        _ => return Err(bad("it begins with neither http:// nor https://")),
+    };
+    let target = Target::parse(authority, if tls { 443 } else { 80 })?;
+    let failed = |ending: &Ending| {
+        Code::Unreachable
+            .error("the platform does not tell the time")
+            .item(target.to_string())
+            .because(ending.text(server.timeout))
+            .fix("give --platform-url the address of the web interface, or leave it out")
+    };
+    let (mut stream, _) = connect::connect(&target, Instant::now() + server.timeout)?;
+    let request = format!("HEAD / HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: tbpki\r\nConnection: close\r\n\r\n");
+    let head = if tls {
+        let mut connection = verified(&target, server, anchors).map_err(|error| failed(&Ending::of_tls(&error)))?;
+        exchange(&mut rustls::Stream::new(&mut connection, &mut stream), &request)
+    } else {
+        exchange(&mut stream, &request)
+    };
+    let head = head.map_err(|error| failed(&Ending::of(&error)))?;
+    date_of(&head).ok_or_else(|| failed(&Ending::Other("its answer has no Date".to_owned())))
+}
+
+/// The dates of its certificate are not looked at, since the clock is what is in question. Its issuer and its name are.
+fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result<ClientConnection, rustls::Error> {
+    let mut anchors = anchors.to_vec();
+    anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
+    let host = host_of(&Server { target: target.clone(), ..server.clone() });
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let guard = Guard { judge: Arc::new(Judge { anchors, host, time: None }), provider: provider.clone() };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(guard))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    ClientConnection::new(Arc::new(config), target.server_name().clone())
+}
+
+/// The head of the answer.
+fn exchange(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes())?;
+    stream.flush()?;
+    let mut head = Vec::new();
+    let mut chunk = [0; 1024];
+    while head.len() < MAX_HEAD && !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            read => head.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+        }
+    }
+    Ok(head)
+}
+
+fn date_of(head: &[u8]) -> Option<OffsetDateTime> {
+    let head = String::from_utf8_lossy(head);
+    let (_, date) = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("date"))?;
+    PrimitiveDateTime::parse(date.trim(), DATE).ok().map(PrimitiveDateTime::assume_utc)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn the_date_is_found_in_the_head() {
+        let head = b"HTTP/1.1 302 Found\r\nServer: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        assert_eq!(date_of(head), Some(datetime!(1994-11-06 08:49:37 UTC)));
+        for head in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"Date: yesterday\r\n", b"\xff\xfe"] {
+            assert_eq!(date_of(head), None);
+        }
+    }
+
+    #[test]
+    fn a_little_is_tolerated_and_much_is_a_fault() {
+        assert_eq!(finding(Duration::minutes(4)), None);
+        assert_eq!(finding(Duration::minutes(-6)).unwrap().severity, pki::Severity::Warning);
+        let much = finding(Duration::hours(3)).unwrap();
+        assert_eq!(much.severity, pki::Severity::Fault);
+        assert!(much.what.contains("180 minutes ahead"), "{much}");
+    }
+}

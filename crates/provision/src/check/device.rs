@@ -1,0 +1,283 @@
+//! A device's login, layer by layer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pki::login_files::{Aspect, LoginFiles, Looked};
+use pki::{Certificate, Code, Finding, PrivateKey, Result, Secret, Severity, file};
+use rustls::crypto::aws_lc_rs;
+
+use super::answer::Case;
+use super::client_key::ClientKey;
+use super::layer::{Layer, LayerReport, Verdict};
+use super::login::{self, Outcome, Words};
+use super::report::CheckReport;
+use super::session::Session;
+use super::wire::{self, Seen};
+use super::{Announce, Auth, Depth, DeviceCheck, Kind, issuers, token_of};
+use crate::ending::Ending;
+
+/// What the device has to show.
+enum Held {
+    Certificate { key: PrivateKey, chain: Vec<Certificate>, leaf: Certificate },
+    Token(Secret),
+    Nothing,
+}
+
+/// Checks a device. What a login may change is announced before there is one.
+pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport {
+    let mut report = CheckReport::default();
+    let held = hold(check, &mut report);
+    if check.depth >= Depth::Server
+        && let Some(seen) = wire::look(&check.server, &mut report)
+    {
+        let asked = client_certificate(check, &held, &seen);
+        let why_not = why_no_login(check, &held, &asked, &seen);
+        match (why_not, &seen.trusted) {
+            (None, Some(judge)) => {
+                let attempt = Attempt { check, held: &held, seen: &seen, judge };
+                if let Err(error) = attempt.log_in(asked, announce, &mut report) {
+                    report.push(LayerReport::new(Layer::Login, "not tried", vec![error.into_finding()]));
+                }
+            }
+            (why_not, _) => {
+                report.push(asked);
+                let why = why_not.unwrap_or("nothing is sent to a server that is not trusted");
+                report.push(LayerReport::skipped(Layer::Login, why));
+            }
+        }
+    }
+    report.close()
+}
+
+/// Reads the files and enters what is found in them.
+fn hold(check: &DeviceCheck, report: &mut CheckReport) -> Held {
+    match &check.auth {
+        Auth::Certificate { files, token } => {
+            let looked = files.look(check.server.now);
+            file_layers(check, files, &looked, token.is_some(), report);
+            match (looked.is_usable(), looked) {
+                (true, Looked { key: Some(key), chain, leaf: Some(leaf), .. }) => {
+                    Held::Certificate { key, chain, leaf }
+                }
+                _ => Held::Nothing,
+            }
+        }
+        Auth::Token(path) => {
+            let shown = path.display().to_string();
+            let token = token_of(path);
+            let faults = token.as_ref().err().map(|error| error.finding().clone()).into_iter().collect();
+            report.push(LayerReport::new(Layer::Files, &shown, faults));
+            let loose = file::loose_permissions(path).into_iter().collect();
+            report.push(LayerReport::new(Layer::Permissions, "the token is private", loose));
+            token.map_or(Held::Nothing, Held::Token)
+        }
+    }
+}
+
+fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &Looked, token: bool, report: &mut CheckReport) {
+    let names = [&files.key, &files.cert, &files.chain].into_iter().flatten();
+    let names = names.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let leaf = looked.leaf.as_ref();
+    let key = looked.key.as_ref().map(|key| format!("{}, and the certificate's", key.algorithm()));
+    let chain = looked.chain.iter().map(Certificate::label).collect::<Vec<_>>().join(", then ");
+    let dates = leaf.map(|leaf| format!("until {}", leaf.not_after().date()));
+    let unseen = || "there is nothing to look at".to_owned();
+    for (aspect, says) in [
+        (Aspect::Files, Some(names)),
+        (Aspect::Permissions, Some("the key is private".to_owned())),
+        (Aspect::Key, key.or_else(|| looked.findings.iter().any(|(a, _)| *a == Aspect::Key).then(unseen))),
+        (Aspect::Chain, (!chain.is_empty()).then_some(chain)),
+        (Aspect::Dates, dates),
+        (Aspect::Purpose, leaf.map(|_| "a TLS client".to_owned())),
+    ] {
+        let found = looked.findings.iter().filter(|(found, _)| *found == aspect);
+        let mut found: Vec<Finding> = found.map(|(_, finding)| suited(check.server.kind, finding.clone())).collect();
+        if aspect == Aspect::Files && token {
+            found.push(
+                Code::TokenIgnored
+                    .warning("a token is named beside a certificate, and is not sent")
+                    .because("ThingsBoard looks at the certificate alone, and ignores the token")
+                    .fix("choose with --auth certificate or --auth token"),
+            );
+        }
+        let layer = Layer::from(aspect);
+        report.push(match says {
+            Some(says) => LayerReport::new(layer, says, found),
+            None => LayerReport::skipped(layer, unseen()),
+        });
+    }
+}
+
+/// What is a matter of course for this platform is only worth knowing.
+fn suited(kind: Kind, mut finding: Finding) -> Finding {
+    let of_course = kind == Kind::ActorCloud && finding.code == Code::VersionOne;
+    if of_course && finding.severity == Severity::Warning {
+        finding.severity = Severity::Note;
+    }
+    finding
+}
+
+/// What the server said about client certificates when it was looked at.
+fn client_certificate(check: &DeviceCheck, held: &Held, seen: &Seen) -> LayerReport {
+    let layer = Layer::ClientCertificate;
+    let asked = seen.probe.client_certificate.as_ref();
+    let says = match asked.map(|asked| asked.acceptable_issuers.len()) {
+        None => "it asks for none".to_owned(),
+        Some(count) => issuers::asked(count),
+    };
+    match (&check.auth, asked) {
+        (Auth::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),
+        (Auth::Certificate { .. }, None) => {
+            let fault = Code::CertificateNotAsked
+                .fault("the server asks for no client certificate")
+                .because(match check.server.kind {
+                    Kind::ThingsBoard => {
+                        "ThingsBoard always asks: something ends TLS before it, or this is another listener"
+                    }
+                    Kind::ActorCloud => "this is not the listener for two-way TLS, which is at port 8884",
+                    Kind::Mqtt => "its listener is not set up for client certificates",
+                })
+                .fix(match check.server.kind {
+                    Kind::ThingsBoard => "let the balancer pass TCP through, or log in with an access token",
+                    Kind::ActorCloud => "name port 8884",
+                    Kind::Mqtt => "mosquitto: cafile and require_certificate in the listener's section",
+                });
+            LayerReport::new(layer, says, vec![fault])
+        }
+        (Auth::Certificate { .. }, Some(asked)) => {
+            let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
+            let chain = if let Held::Certificate { chain, .. } = held { chain.as_slice() } else { &[] };
+            let own: Vec<&[u8]> = chain.iter().map(Certificate::issuer_der).collect();
+            LayerReport::new(layer, says, issuers::finding(&own, &named).into_iter().collect())
+        }
+    }
+}
+
+/// Why there is no login, where it is not that the server is not trusted.
+fn why_no_login(check: &DeviceCheck, held: &Held, asked: &LayerReport, seen: &Seen) -> Option<&'static str> {
+    match held {
+        _ if check.depth < Depth::Login => Some("not asked for (--no-connect)"),
+        _ if seen.trusted.is_none() => None,
+        Held::Nothing => Some("the files have to be mended first"),
+        _ if asked.verdict == Verdict::Fault => Some("the certificate would not be shown"),
+        _ => None,
+    }
+}
+
+/// A login with all that it needs.
+struct Attempt<'a> {
+    check: &'a DeviceCheck,
+    held: &'a Held,
+    seen: &'a Seen,
+    judge: &'a Arc<super::judge::Judge>,
+}
+
+impl Attempt<'_> {
+    fn log_in(&self, asked: LayerReport, announce: Announce<'_>, report: &mut CheckReport) -> Result<()> {
+        let server = &self.check.server;
+        let (client, words, effects) = (Arc::new(self.client()?), self.words()?, self.effects());
+        effects.iter().for_each(|effect| announce(&effect.what));
+        let case = Case {
+            kind: server.kind,
+            shown: if let Held::Certificate { leaf, .. } = self.held { Some(leaf) } else { None },
+            registered: self.check.registered.as_ref(),
+            client_id: &words.client_id,
+            now: server.now,
+        };
+        let deadline = Instant::now() + server.timeout;
+        let opened = Session::open(&server.target, self.seen.address, self.judge.clone(), &client, deadline);
+        let mut asked = asked;
+        let mut session = match opened {
+            Ok(session) => session,
+            Err(ending) => {
+                asked.findings.push(match &ending {
+                    Ending::Alert(_) => case.ended(&ending, server.timeout),
+                    other => Code::TlsFailed
+                        .fault("the server does not complete the handshake")
+                        .because(other.text(server.timeout))
+                        .fix("look into the server's log for its reason"),
+                });
+                report.push(LayerReport::new(asked.layer, asked.says, asked.findings));
+                report.push(LayerReport::skipped(Layer::Login, "there is no connection for it"));
+                return Ok(());
+            }
+        };
+        if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
+            asked.findings.push(
+                Code::KeyNotAccepted
+                    .fault("the server takes no signature of this kind of key, so that nothing was shown")
+                    .fix("issue an identity with --alg ec-p256"),
+            );
+            report.push(LayerReport::new(asked.layer, asked.says, asked.findings));
+            report.push(LayerReport::skipped(Layer::Login, "the certificate would not be shown"));
+            session.close();
+            return Ok(());
+        }
+        report.push(asked);
+        let outcome = login::log_in(&mut session, &words)?;
+        let mut findings = effects;
+        findings.extend(login::finding(&outcome, &case, server.timeout));
+        let says = format!("{} as {:?}", words.version, words.client_id);
+        report.push(LayerReport::new(Layer::Login, says, findings));
+        if let Outcome::In(mut reader) = outcome {
+            if self.check.depth == Depth::Telemetry {
+                let published = login::publish(&mut session, &mut reader, &words, server.timeout)?;
+                report.push(published);
+            }
+            login::leave(&mut session);
+        }
+        session.close();
+        Ok(())
+    }
+
+    fn client(&self) -> Result<ClientKey> {
+        match self.held {
+            Held::Certificate { key, chain, .. } => ClientKey::new(key, chain, &aws_lc_rs::default_provider()),
+            // Never both: with a certificate, the token would not be looked at.
+            Held::Token(_) | Held::Nothing => Ok(ClientKey::none()),
+        }
+    }
+
+    fn words(&self) -> Result<Words> {
+        let check = self.check;
+        let given = check.user_name.clone();
+        let (user_name, password) = match (self.held, check.server.kind) {
+            (Held::Token(token), Kind::ThingsBoard) => (Some(token.reveal().to_owned()), None),
+            (Held::Token(token), Kind::Mqtt) if given.is_none() => (Some(token.reveal().to_owned()), None),
+            (Held::Token(token), _) => (given, Some(token.clone())),
+            // ThingsBoard ignores it, and its answer tells more without: see `Case::refused`.
+            (_, Kind::ThingsBoard) => (None, None),
+            (_, _) => (given, None),
+        };
+        let client_id = check.client_id.clone().map_or_else(unused_client_id, Ok)?;
+        Ok(Words { kind: check.server.kind, version: check.version, client_id, user_name, password })
+    }
+
+    /// What a login may change, for people to know before it happens.
+    fn effects(&self) -> Vec<Finding> {
+        let note = |what: &str| Code::ConnectionEffects.note(what);
+        let mut notes = Vec::new();
+        if self.check.server.kind == Kind::ThingsBoard {
+            notes.push(note("a session that this device has now will be ended: ThingsBoard keeps one for each device"));
+            if matches!(self.held, Held::Certificate { .. }) {
+                let what =
+                    "if a device profile provisions devices by this certificate's issuer, the device may be created";
+                notes.push(note(what));
+            }
+        } else if let Some(client_id) = &self.check.client_id {
+            notes.push(note(&format!("a session that the client id {client_id:?} has now will be ended")));
+        }
+        notes
+    }
+}
+
+/// A client id that nobody else has, so that nobody is thrown off.
+fn unused_client_id() -> Result<String> {
+    let mut random = [0; 6];
+    aws_lc_rs::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| Code::Internal.error("the system gave no random numbers"))?;
+    Ok(random.iter().fold("tbpki-check-".to_owned(), |text, byte| format!("{text}{byte:02x}")))
+}

@@ -1,0 +1,37 @@
+//! Whether clients that choose their certificate by the issuers that a server names would find theirs.
+
+use pki::certificate::name_text;
+use pki::{Code, Finding};
+
+/// As many names are listed.
+const SHOWN: usize = 5;
+
+/// What a server that asks says, by how many issuers it names.
+pub(super) fn asked(named: usize) -> String {
+    match named {
+        0 => "it asks for one, from any issuer".to_owned(),
+        1 => "it asks for one, and names 1 issuer".to_owned(),
+        many => format!("it asks for one, and names {many} issuers"),
+    }
+}
+
+/// What Java and Go clients would make of `named` (Names in DER), which is what a server says that it accepts. `own` are
+/// the issuers of the certificates that they could send: both look at all of them, and compare their octets.
+pub(super) fn finding(own: &[&[u8]], named: &[&[u8]]) -> Option<Finding> {
+    let first = own.first()?;
+    if named.is_empty() || own.iter().any(|issuer| named.contains(issuer)) {
+        return None;
+    }
+    let mut names: Vec<String> = named.iter().take(SHOWN).map(|name| name_text(name)).collect();
+    if let Some(more) = named.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        names.push(format!("{more} more"));
+    }
+    Some(
+        Code::IssuersNotNamed
+            .warning("clients built on Java or Go will send no certificate to this server")
+            .because(format!("it accepts certificates from {}, and not from {}", names.join("; "), name_text(first)))
+            .fix(
+                "use the KEYSTORE lines of thingsboard.env: the keystore that `tbpki server` writes names the devices' CAs",
+            ),
+    )
+}

@@ -1,0 +1,213 @@
+//! A server's side: whether ThingsBoard could load its files, and whether it shows what they hold.
+
+use std::path::Path;
+
+use pki::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
+use pki::verify::{self, Purpose};
+use pki::{Certificate, Code, Finding};
+
+use super::judge::Judge;
+use super::layer::{Layer, LayerReport};
+use super::report::CheckReport;
+use super::wire::{self, Seen};
+use super::{ServerCheck, issuers};
+
+/// What `tbpki server` writes beside the server's files.
+const CLIENTS_CA: &str = "clients-ca.pem";
+
+/// Checks the files of a server, and the server where it is named.
+pub fn check_server(check: &ServerCheck) -> CheckReport {
+    let mut report = CheckReport::default();
+    let mut devices_ca = check.devices_ca.clone();
+    if devices_ca.is_empty() {
+        // Where there is no such file, the issuers cannot be judged, as is said.
+        devices_ca = wire::of_file(&check.dir.join(CLIENTS_CA)).unwrap_or_default();
+    }
+    let issuing: Vec<&[u8]> = devices_ca.iter().map(Certificate::subject_der).collect();
+    let loaded = files(check, &issuing, &mut report);
+    if let Some(server) = &check.server
+        && let Some(seen) = wire::look(server, &mut report)
+    {
+        report.push(served(&seen, loaded.as_ref()));
+        report.push(client_certificate(&seen, &issuing));
+    }
+    report.close()
+}
+
+fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Option<Loaded> {
+    let shown = check.dir.display();
+    let (settings, mut found) = match Settings::read(&check.dir) {
+        Ok((Some(settings), found)) => (settings, found),
+        Ok((None, _)) => {
+            let fault = Code::FileUnreadable
+                .fault("there is neither thingsboard.conf nor thingsboard.env")
+                .at(&check.dir)
+                .fix("name the directory that `tbpki server --out` wrote to: --server DIR");
+            report.push(LayerReport::new(Layer::Settings, shown.to_string(), vec![fault]));
+            return None;
+        }
+        Err(error) => {
+            report.push(LayerReport::new(Layer::Settings, shown.to_string(), vec![error.into_finding()]));
+            return None;
+        }
+    };
+    let mqtt = settings.mqtt();
+    if !mqtt.enabled {
+        let fault = Code::TlsNotEnabled.fault("ThingsBoard is not told to use TLS for MQTT");
+        let fault = fault.fix("append `export MQTT_SSL_ENABLED=true`, as thingsboard.env has it");
+        found.push(match &settings.file {
+            Some(file) => fault.at(file),
+            None => fault,
+        });
+    }
+    let anchors = anchors(&mqtt, &check.dir, &mut found);
+    let (loaded, of_files) = load(&settings, &check.dir);
+    found.extend(of_files);
+    let mut found: Vec<(Layer, Finding)> = found.into_iter().map(|finding| (layer_of(finding.code), finding)).collect();
+    if let Some(loaded) = &loaded {
+        judge(check, &mqtt, loaded, &anchors, &mut found);
+    }
+    let file = settings.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    enter(&file, loaded.as_ref(), &found, report);
+    report.push(issuers_layer(loaded.as_ref(), issuing));
+    loaded
+}
+
+/// The anchors that the web interface hands out to devices.
+fn anchors(mqtt: &MqttSettings, dir: &Path, found: &mut Vec<Finding>) -> Vec<Certificate> {
+    let Some(path) = mqtt.ca_root_cert.as_ref().map(|path| dir.join(path)) else { return Vec::new() };
+    if !path.exists() {
+        found.push(
+            Code::SettingsMismatch
+                .fault("the file with the anchors for devices is not there")
+                .because(format!("{} is not there", path.display()))
+                .item("DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT")
+                .fix("name the cafile.pem that `tbpki server` wrote"),
+        );
+        return Vec::new();
+    }
+    wire::of_file(&path).map_err(|error| found.push(error.into_finding())).unwrap_or_default()
+}
+
+/// What clients would make of the chain that the files hold.
+fn judge(
+    check: &ServerCheck,
+    mqtt: &MqttSettings,
+    loaded: &Loaded,
+    anchors: &[Certificate],
+    found: &mut Vec<(Layer, Finding)>,
+) {
+    let Some(leaf) = loaded.chain.first() else { return };
+    let host = mqtt.host.as_deref().and_then(|host| host.parse().ok());
+    let judged = match host {
+        Some(host) if !anchors.is_empty() => {
+            let judge = Judge { anchors: anchors.to_vec(), host, time: Some(check.now) };
+            let sent: Vec<&[u8]> = loaded.chain.iter().map(Certificate::der).collect();
+            judge.judge(&sent).into_iter().map(|(_, finding)| finding).collect()
+        }
+        _ => verify::leaf_alone(leaf, Purpose::Server, check.now),
+    };
+    for finding in judged {
+        // An order that is wrong is known already, and so is a key.
+        if !found.iter().any(|(_, known)| known.code == finding.code) {
+            found.push((layer_of(finding.code), finding));
+        }
+    }
+}
+
+fn layer_of(code: Code) -> Layer {
+    match code {
+        Code::NeedsShell | Code::SettingsMismatch | Code::TlsNotEnabled | Code::SilentKeystore => Layer::Settings,
+        Code::NothingToLoad
+        | Code::FileUnreadable
+        | Code::CertificateUnreadable
+        | Code::KeystoreUnreadable
+        | Code::KeyUnreadable => Layer::Files,
+        Code::LoosePermissions => Layer::Permissions,
+        Code::KeyMismatch
+        | Code::KeyEncrypted
+        | Code::KeyPasswordDiffers
+        | Code::KeystorePassword
+        | Code::EntryMissing
+        | Code::UnknownAlgorithm => Layer::Key,
+        Code::Expired | Code::NotYetValid => Layer::Dates,
+        Code::WrongName | Code::LegacyName => Layer::Names,
+        Code::WrongPurpose
+        | Code::VersionOne
+        | Code::WeakKey
+        | Code::WeakSignature
+        | Code::CaAsLeaf
+        | Code::BadFormat
+        | Code::CriticalExtension
+        | Code::FirmwareLimit => Layer::Purpose,
+        _ => Layer::Chain,
+    }
+}
+
+fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report: &mut CheckReport) {
+    let leaf = loaded.and_then(|loaded| loaded.chain.first());
+    let source = loaded.map(|loaded| {
+        let files = loaded.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        match loaded.source {
+            Source::Pem => format!("PEM: {files}"),
+            Source::Keystore => format!("keystore: {files}"),
+        }
+    });
+    let chain = loaded.map(|loaded| loaded.chain.iter().map(Certificate::label).collect::<Vec<_>>().join(", then "));
+    for (layer, says) in [
+        (Layer::Settings, Some(file.to_owned())),
+        (Layer::Files, source),
+        (Layer::Permissions, Some("nobody else reads them".to_owned())),
+        (Layer::Key, leaf.map(|_| "it opens, and is the certificate's".to_owned())),
+        (Layer::Chain, chain),
+        (Layer::Dates, leaf.map(|leaf| format!("until {}", leaf.not_after().date()))),
+        (Layer::Purpose, leaf.map(|_| "a TLS server".to_owned())),
+        (Layer::Names, leaf.map(|leaf| leaf.sans().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+    ] {
+        let of_layer: Vec<Finding> =
+            found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect();
+        report.push(match says {
+            None if of_layer.is_empty() => LayerReport::skipped(layer, "nothing was loaded"),
+            says => LayerReport::new(layer, says.unwrap_or_else(|| "nothing was loaded".to_owned()), of_layer),
+        });
+    }
+}
+
+/// Whether Java and Go clients would find their certificate.
+fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
+    let Some(loaded) = loaded else { return LayerReport::skipped(Layer::Issuers, "nothing was loaded") };
+    if issuing.is_empty() {
+        return LayerReport::skipped(Layer::Issuers, "the devices' CAs are not known: there is no clients-ca.pem");
+    }
+    let named: Vec<&[u8]> = loaded.named.iter().map(Certificate::subject_der).collect();
+    let names = loaded.named.iter().map(Certificate::label).collect::<Vec<_>>().join(", ");
+    let finding = issuers::finding(issuing, &named);
+    LayerReport::new(Layer::Issuers, format!("clients are told of {names}"), finding.into_iter().collect())
+}
+
+/// Whether the server shows what its files hold.
+fn served(seen: &Seen, loaded: Option<&Loaded>) -> LayerReport {
+    let Some(expected) = loaded.and_then(|loaded| loaded.chain.first()) else {
+        return LayerReport::skipped(Layer::Served, "there is nothing to compare it with");
+    };
+    let same = seen.probe.chain.first().is_some_and(|sent| sent == expected.der());
+    let fault = Code::OtherCertificateServed
+        .fault("the server shows another certificate than its files hold")
+        .because(format!("the files hold serial number {}", expected.serial_hex()))
+        .fix("restart ThingsBoard, or look what answers at this address");
+    LayerReport::new(Layer::Served, "the certificate of the files", if same { vec![] } else { vec![fault] })
+}
+
+fn client_certificate(seen: &Seen, issuing: &[&[u8]]) -> LayerReport {
+    let layer = Layer::ClientCertificate;
+    let Some(asked) = &seen.probe.client_certificate else {
+        let finding = Code::CertificateNotAsked.fault("the server asks for no client certificate");
+        let finding = finding
+            .because("ThingsBoard always asks: something ends TLS before it, or this is another listener")
+            .fix("let the balancer pass TCP through");
+        return LayerReport::new(layer, "it asks for none", vec![finding]);
+    };
+    let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
+    let finding = issuers::finding(issuing, &named);
+    LayerReport::new(layer, issuers::asked(named.len()), finding.into_iter().collect())
+}

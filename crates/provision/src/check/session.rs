@@ -1,0 +1,115 @@
+//! The connection on which something is sent: only to a server that the judge lets pass.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
+
+use super::client_key::ClientKey;
+use super::judge::{Guard, Judge};
+use crate::connect::{self, Bounded};
+use crate::ending::Ending;
+use crate::target::Target;
+
+/// How long a server of TLS 1.3 is given to say that it does not like the certificate. Nearly all send a session ticket
+/// once they have accepted it, so that nobody waits for so long.
+const SECOND_THOUGHTS: Duration = Duration::from_millis(800);
+
+/// A verified connection.
+pub(crate) struct Session {
+    connection: ClientConnection,
+    stream: Bounded,
+}
+
+impl Session {
+    /// Connects to the address that was looked at before, and goes through the handshake. Under TLS 1.3 it waits for the
+    /// server's verdict on the client's certificate, which comes after the handshake (RFC 8446, section 4.4.2.4).
+    pub(crate) fn open(
+        target: &Target,
+        address: SocketAddr,
+        judge: Arc<Judge>,
+        client: &Arc<ClientKey>,
+        deadline: Instant,
+    ) -> Result<Self, Ending> {
+        let (stream, _) = connect::open(target, &[address], deadline)
+            .map_err(|error| Ending::Other(error.finding().why.clone().unwrap_or_default()))?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let guard = Guard { judge, provider: provider.clone() };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .map_err(|error| Ending::of_tls(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(guard))
+            .with_client_cert_resolver(client.clone());
+        config.resumption = Resumption::disabled();
+        let connection = ClientConnection::new(Arc::new(config), target.server_name().clone())
+            .map_err(|error| Ending::of_tls(&error))?;
+        let mut session = Self { connection, stream };
+        session.shake_hands().map_err(|error| Ending::of(&error))?;
+        session.wait_for_verdict(deadline)?;
+        Ok(session)
+    }
+
+    fn shake_hands(&mut self) -> io::Result<()> {
+        while self.connection.is_handshaking() {
+            self.connection.complete_io(&mut self.stream)?;
+        }
+        // The client's last message may still be in the buffer.
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    fn wait_for_verdict(&mut self, deadline: Instant) -> Result<(), Ending> {
+        if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return Ok(());
+        }
+        self.stream.set_deadline((Instant::now() + SECOND_THOUGHTS).min(deadline));
+        let verdict = loop {
+            if self.connection.tls13_tickets_received() > 0 {
+                break Ok(());
+            }
+            match self.connection.read_tls(&mut self.stream) {
+                Ok(0) => break Err(Ending::Closed),
+                Ok(_) => {
+                    if let Err(error) = self.connection.process_new_packets() {
+                        break Err(Ending::of_tls(&error));
+                    }
+                }
+                Err(error) => match Ending::of(&error) {
+                    Ending::TimedOut => break Ok(()),
+                    other => break Err(other),
+                },
+            }
+        };
+        self.stream.set_deadline(deadline);
+        verdict
+    }
+
+    /// Says goodbye. Whatever comes of it no longer matters.
+    pub(crate) fn close(mut self) {
+        self.connection.send_close_notify();
+        drop(self.connection.complete_io(&mut self.stream));
+    }
+}
+
+impl Read for Session {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        rustls::Stream::new(&mut self.connection, &mut self.stream).read(bytes)
+    }
+}
+
+impl Write for Session {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        rustls::Stream::new(&mut self.connection, &mut self.stream).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        rustls::Stream::new(&mut self.connection, &mut self.stream).flush()
+    }
+}

@@ -1,0 +1,154 @@
+//! The layers from the name lookup to the server's certificate. Nothing is sent but the handshake.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pki::pem_bundle::PemBundle;
+use pki::verify::Host;
+use pki::{Certificate, Code, Finding, Result, file};
+use rustls::pki_types::ServerName;
+
+use super::clock;
+use super::judge::Judge;
+use super::layer::{Layer, LayerReport, Verdict};
+use super::report::{CheckReport, TlsReport};
+use super::{Server, Trust};
+use crate::connect;
+use crate::probe::{self, Probe};
+use crate::roots::Roots;
+
+/// The largest file of anchors: a system's bundle has a quarter of a megabyte.
+const LIMIT: usize = 4 << 20;
+
+/// What the look from outside has brought.
+pub(super) struct Seen {
+    pub(super) address: SocketAddr,
+    pub(super) probe: Probe,
+    /// The judge, where there is something to judge by and it let the server pass.
+    pub(super) trusted: Option<Arc<Judge>>,
+}
+
+/// Walks from the anchors to the name. `None` when there is no server to be looked at any further.
+pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<Seen> {
+    report.server = Some(server.target.to_string());
+    let anchors = anchors(server, report);
+    let clock = clock::look(server, anchors.as_deref().unwrap_or_default(), report);
+    let deadline = Instant::now() + server.timeout;
+    let addresses = match connect::look_up(&server.target, deadline) {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            report.push(LayerReport::new(Layer::Lookup, "no address", vec![error.into_finding()]));
+            return None;
+        }
+    };
+    let says = match server.target.server_name() {
+        ServerName::DnsName(_) => {
+            let listed = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>();
+            format!("{} is {}", server.target.host(), listed.join(", "))
+        }
+        _ => format!("{} is an address already", server.target.host()),
+    };
+    report.push(LayerReport::new(Layer::Lookup, says, vec![]));
+    let (stream, address) = match connect::open(&server.target, &addresses, deadline) {
+        Ok(connected) => connected,
+        Err(error) => {
+            report.push(LayerReport::new(Layer::Tcp, "no connection", vec![error.into_finding()]));
+            return None;
+        }
+    };
+    report.push(LayerReport::new(Layer::Tcp, format!("connected to {address}"), vec![]));
+    let options = probe::Options { timeout: server.timeout, server_name: None };
+    let probe = match probe::over(stream, address, &server.target, &options) {
+        Ok(probe) => probe,
+        Err(error) => {
+            report.push(LayerReport::new(Layer::Tls, "no handshake", vec![error.into_finding()]));
+            return None;
+        }
+    };
+    report.push(LayerReport::new(Layer::Tls, said_of(&probe), vec![]));
+    report.tls = Some(TlsReport::from(&probe));
+    let judge = anchors.map(|anchors| Judge { anchors, host: host_of(server), time: Some(server.now) });
+    let trusted = judge.filter(|judge| judged(judge, &probe, clock, report));
+    Some(Seen { address, probe, trusted: trusted.map(Arc::new) })
+}
+
+fn said_of(probe: &Probe) -> String {
+    let version = probe.version.map_or_else(|| "TLS".to_owned(), |version| version.to_string());
+    let suite = probe.cipher_suite.unwrap_or("an unfinished handshake");
+    let plural = if probe.chain.len() == 1 { "" } else { "s" };
+    format!("{version}, {suite}, {} certificate{plural} sent", probe.chain.len())
+}
+
+/// Enters trust, certificate and name into the report; whether all of them hold.
+fn judged(judge: &Judge, probe: &Probe, clock: Option<Verdict>, report: &mut CheckReport) -> bool {
+    let mut found = judge.judge(&probe.chain);
+    // A certificate of version 1 cannot prove its key here, and is a finding already.
+    let codes: Vec<Code> = found.iter().map(|(_, finding)| finding.code).collect();
+    let known = |code: Code| codes.contains(&code);
+    if let Some(why) = &probe.unproven
+        && !known(Code::VersionOne)
+        && !known(Code::CertificateUnreadable)
+        && probe.ended.is_none()
+    {
+        let fault = Code::ServerKeyUnproven
+            .fault("the server does not show that it has the key of its certificate")
+            .because(why)
+            .fix("let the server load the key that belongs to the certificate, as `tbpki check --server` shows");
+        found.push((Layer::Trust, fault));
+    }
+    if known(Code::NotYetValid) && clock != Some(Verdict::Ok) {
+        let warning = Code::ClockOff
+            .warning("the clock of this machine may be slow")
+            .because("the server's certificate is not valid yet, and servers seldom show one before its time")
+            .fix("compare the clock with another one, or name the platform with --platform-url");
+        found.push((Layer::ServerCertificate, warning));
+    }
+    let of = |layer| -> Vec<Finding> {
+        found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect()
+    };
+    let leaf = probe.chain.first().and_then(|der| Certificate::from_der(der).ok());
+    let label = leaf.as_ref().map(Certificate::label).unwrap_or_default();
+    let until = leaf.as_ref().map(|leaf| leaf.not_after().date().to_string()).unwrap_or_default();
+    let trust = LayerReport::new(Layer::Trust, format!("who vouches for {label}"), of(Layer::Trust));
+    let certificate =
+        LayerReport::new(Layer::ServerCertificate, format!("{label}, until {until}"), of(Layer::ServerCertificate));
+    let name = LayerReport::new(Layer::Name, format!("the certificate is for {}", judge.host), of(Layer::Name));
+    let holds = [&trust, &certificate, &name].iter().all(|layer| layer.verdict != Verdict::Fault);
+    [trust, certificate, name].into_iter().for_each(|layer| report.push(layer));
+    holds
+}
+
+/// What is trusted; `None` where it cannot be had.
+fn anchors(server: &Server, report: &mut CheckReport) -> Option<Vec<Certificate>> {
+    let (says, result) = match &server.trust {
+        Trust::File(path) => (path.display().to_string(), of_file(path)),
+        Trust::System => ("the roots of this system".to_owned(), Roots::system().map(|roots| roots.certificates())),
+    };
+    match result {
+        Ok(anchors) => {
+            report.push(LayerReport::new(Layer::Anchors, says, vec![]));
+            Some(anchors)
+        }
+        Err(error) => {
+            report.push(LayerReport::new(Layer::Anchors, says, vec![error.into_finding()]));
+            None
+        }
+    }
+}
+
+pub(super) fn of_file(path: &std::path::Path) -> Result<Vec<Certificate>> {
+    let bundle = PemBundle::parse(&file::read_secret(path, LIMIT)?).map_err(|error| error.at(path))?;
+    if bundle.certificates.is_empty() {
+        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
+    }
+    Ok(bundle.certificates)
+}
+
+pub(super) fn host_of(server: &Server) -> Host {
+    match server.target.server_name() {
+        ServerName::DnsName(name) => Host::Dns(name.as_ref().to_ascii_lowercase()),
+        // The one other kind that there is.
+        _ => server.target.host().parse().unwrap_or_else(|_| Host::Dns(server.target.host().to_owned())),
+    }
+}

@@ -1,0 +1,57 @@
+//! How a TLS connection ended before it should have.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use rustls::AlertDescription;
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The peer said why.
+    Alert(AlertDescription),
+    /// What the peer sends is not TLS.
+    NotTls(String),
+    /// The peer closed the connection.
+    Closed,
+    /// The time was over.
+    TimedOut,
+    /// Something else, in rustls's or the system's words.
+    Other(String),
+}
+
+impl Ending {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match (error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()), error.kind()) {
+            (Some(error), _) => Self::of_tls(error),
+            (None, ErrorKind::TimedOut) => Self::TimedOut,
+            (
+                None,
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe,
+            ) => Self::Closed,
+            (None, _) => Self::Other(error.to_string()),
+        }
+    }
+
+    pub(crate) fn of_tls(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::AlertReceived(alert) => Self::Alert(*alert),
+            rustls::Error::InvalidMessage(fault) => Self::NotTls(format!("{fault:?}")),
+            other => Self::Other(other.to_string()),
+        }
+    }
+
+    /// In words; `timeout` is how long the peer had.
+    pub(crate) fn text(&self, timeout: Duration) -> String {
+        match self {
+            Self::Alert(alert) => format!("the server ended it with the alert {alert:?}"),
+            Self::NotTls(fault) => format!("what the server sends is not TLS ({fault})"),
+            Self::Closed => "the server closed the connection".to_owned(),
+            Self::TimedOut => format!("the server did not answer within {} s", timeout.as_secs_f32()),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
