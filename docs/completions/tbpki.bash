@@ -16,6 +16,9 @@ _tbpki() {
             ",$1")
                 cmd="tbpki"
                 ;;
+            tbpki,actorcloud)
+                cmd="tbpki__subcmd__actorcloud"
+                ;;
             tbpki,check)
                 cmd="tbpki__subcmd__check"
                 ;;
@@ -43,14 +46,116 @@ _tbpki() {
             tbpki,list)
                 cmd="tbpki__subcmd__list"
                 ;;
+            tbpki,profile)
+                cmd="tbpki__subcmd__profile"
+                ;;
+            tbpki,register)
+                cmd="tbpki__subcmd__register"
+                ;;
             tbpki,server)
                 cmd="tbpki__subcmd__server"
+                ;;
+            tbpki,token)
+                cmd="tbpki__subcmd__token"
                 ;;
             tbpki,trust)
                 cmd="tbpki__subcmd__trust"
                 ;;
+            tbpki,unregister)
+                cmd="tbpki__subcmd__unregister"
+                ;;
             tbpki,verify)
                 cmd="tbpki__subcmd__verify"
+                ;;
+            tbpki__subcmd__actorcloud,cert)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert"
+                ;;
+            tbpki__subcmd__actorcloud,help)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,bind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__bind"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,create)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__create"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,disable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__disable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,enable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__enable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,help)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,list)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__list"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,remove)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__remove"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,save)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__save"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert,unbind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__unbind"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,bind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__bind"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,create)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__create"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,disable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__disable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,enable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__enable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,help)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__help"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,list)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__list"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,remove)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__remove"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,save)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__save"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help,unbind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__unbind"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help,cert)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help,help)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__help"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,bind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__bind"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,create)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__create"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,disable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__disable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,enable)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__enable"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,list)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__list"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,remove)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__remove"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,save)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__save"
+                ;;
+            tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,unbind)
+                cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind"
                 ;;
             tbpki__subcmd__config,help)
                 cmd="tbpki__subcmd__config__subcmd__help"
@@ -63,6 +168,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__config__subcmd__help,show)
                 cmd="tbpki__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            tbpki__subcmd__help,actorcloud)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud"
                 ;;
             tbpki__subcmd__help,check)
                 cmd="tbpki__subcmd__help__subcmd__check"
@@ -91,17 +199,80 @@ _tbpki() {
             tbpki__subcmd__help,list)
                 cmd="tbpki__subcmd__help__subcmd__list"
                 ;;
+            tbpki__subcmd__help,profile)
+                cmd="tbpki__subcmd__help__subcmd__profile"
+                ;;
+            tbpki__subcmd__help,register)
+                cmd="tbpki__subcmd__help__subcmd__register"
+                ;;
             tbpki__subcmd__help,server)
                 cmd="tbpki__subcmd__help__subcmd__server"
+                ;;
+            tbpki__subcmd__help,token)
+                cmd="tbpki__subcmd__help__subcmd__token"
                 ;;
             tbpki__subcmd__help,trust)
                 cmd="tbpki__subcmd__help__subcmd__trust"
                 ;;
+            tbpki__subcmd__help,unregister)
+                cmd="tbpki__subcmd__help__subcmd__unregister"
+                ;;
             tbpki__subcmd__help,verify)
                 cmd="tbpki__subcmd__help__subcmd__verify"
                 ;;
+            tbpki__subcmd__help__subcmd__actorcloud,cert)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,bind)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__bind"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,create)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__create"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,disable)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__disable"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,enable)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__enable"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,list)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__list"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,remove)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__remove"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,save)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__save"
+                ;;
+            tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,unbind)
+                cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind"
+                ;;
             tbpki__subcmd__help__subcmd__config,show)
                 cmd="tbpki__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            tbpki__subcmd__help__subcmd__profile,create)
+                cmd="tbpki__subcmd__help__subcmd__profile__subcmd__create"
+                ;;
+            tbpki__subcmd__help__subcmd__profile,show)
+                cmd="tbpki__subcmd__help__subcmd__profile__subcmd__show"
+                ;;
+            tbpki__subcmd__profile,create)
+                cmd="tbpki__subcmd__profile__subcmd__create"
+                ;;
+            tbpki__subcmd__profile,help)
+                cmd="tbpki__subcmd__profile__subcmd__help"
+                ;;
+            tbpki__subcmd__profile,show)
+                cmd="tbpki__subcmd__profile__subcmd__show"
+                ;;
+            tbpki__subcmd__profile__subcmd__help,create)
+                cmd="tbpki__subcmd__profile__subcmd__help__subcmd__create"
+                ;;
+            tbpki__subcmd__profile__subcmd__help,help)
+                cmd="tbpki__subcmd__profile__subcmd__help__subcmd__help"
+                ;;
+            tbpki__subcmd__profile__subcmd__help,show)
+                cmd="tbpki__subcmd__profile__subcmd__help__subcmd__show"
                 ;;
             *)
                 ;;
@@ -110,7 +281,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +295,696 @@ _tbpki() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version cert help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version create list enable disable bind unbind save remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__bind)
+            opts="-v -q -h -V --device --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__create)
+            opts="-v -q -h -V --disabled --out --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__disable)
+            opts="-v -q -h -V --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__enable)
+            opts="-v -q -h -V --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help)
+            opts="create list enable disable bind unbind save remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__bind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__disable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__enable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__save)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__unbind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__list)
+            opts="-v -q -h -V --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__remove)
+            opts="-v -q -h -V --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__save)
+            opts="-v -q -h -V --out --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__cert__subcmd__unbind)
+            opts="-v -q -h -V --device --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help)
+            opts="cert help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert)
+            opts="create list enable disable bind unbind save remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__bind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__disable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__enable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__save)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__actorcloud__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -214,7 +1075,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__client)
-            opts="-v -q -h -V --device --out --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --owner --group --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --device --out --register --replace --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --owner --group --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -257,6 +1118,34 @@ _tbpki() {
                     return 0
                     ;;
                 --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -406,8 +1295,148 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help)
-            opts="init server client trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud)
+            opts="cert"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert)
+            opts="create list enable disable bind unbind save remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__bind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__disable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__enable)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__save)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -559,6 +1588,62 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__help__subcmd__profile)
+            opts="create show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__profile__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__profile__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__register)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help__subcmd__server)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -573,7 +1658,35 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__help__subcmd__token)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help__subcmd__trust)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__unregister)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -723,6 +1836,238 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__profile)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version create show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__create)
+            opts="-v -q -h -V --name-prefix --pattern --example --create-devices --accept-issuer-risk --replace --dry-run --ca-passphrase-file --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --example)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__help)
+            opts="create show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__profile__subcmd__show)
+            opts="-v -q -h -V --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__register)
+            opts="-v -q -h -V --device --all --replace --dry-run --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__server)
             opts="-v -q -h -V --out --name --only-given-names --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --credentials --single-file --include-root --service --environment --owner --group --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -797,6 +2142,64 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__token)
+            opts="-v -q -h -V --device --set-file --create --replace --show --dry-run --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__trust)
             opts="-v -q -h -V --out --sha256 --force --timeout --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -813,6 +2216,52 @@ _tbpki() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__unregister)
+            opts="-v -q -h -V --device --delete-device --yes --replace --dry-run --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

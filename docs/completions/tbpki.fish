@@ -37,6 +37,11 @@ complete -c tbpki -n "__fish_tbpki_needs_command" -s V -l version -d 'Print vers
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
@@ -113,19 +118,188 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l csr -d 'Issue for
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l owner -d 'The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l group -d 'The group of the files in --out' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l profile -d 'The device profile of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l label -d 'The label of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l register -d 'Register the device in the platform, with its certificate as what it logs in with'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l replace -d 'Replace the credential that the device has in the platform'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l self-signed -d 'Sign with the certificate\'s own key instead of a CA\'s'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l force -d 'Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l gateway -d 'Make the device a gateway'
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l no-input -d 'Never ask: fail and name the flag that would have answered'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l json -d 'Print the result as JSON (its schema is in the documentation)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s v -l verbose -d 'Say more of what is being done; twice for all'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l device -d 'The devices (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l profile -d 'The device profile of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l label -d 'The label of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l all -d 'Every device of the store'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l replace -d 'Replace the credential of a device that has another one'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l dry-run -d 'Say what would happen and change nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l gateway -d 'Make the device a gateway'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand register" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l device -d 'The device' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l delete-device -d 'Delete the device with all that it has ever reported'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l yes -d 'Do not ask before deleting'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l replace -d 'Also take away a certificate that this store has never issued'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l dry-run -d 'Say what would happen and change nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand unregister" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l device -d 'The device' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l set-file -d 'Set the token in FILE (`-` for standard input) instead of fetching the one that there is' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l profile -d 'The device profile of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l label -d 'The label of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l create -d 'Make the device if the platform does not have it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l replace -d 'Set the token also in place of a credential of another kind'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l show -d 'Print the token'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l dry-run -d 'Say what would happen and change nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l gateway -d 'Make the device a gateway'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand token" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -f -a "show" -d 'Show what the store and the platform have of profiles'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and not __fish_seen_subcommand_from create show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l name-prefix -d 'Take only devices whose names begin so [default: all]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l pattern -d 'Find names by this regular expression, whose first group has to be the whole name' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l example -d 'The name of a device that the expression has to find (repeat for several)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l create-devices -d 'Let the platform make devices that it does not have, at their first connection'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l accept-issuer-risk -d 'Do not ask before that'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l replace -d 'Change a profile of this name that is another one'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l dry-run -d 'Say what would happen and change nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what the store and the platform have of profiles'
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Have a certificate and its key made'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "list" -d 'List the certificates'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "enable" -d 'Let devices log in with a certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "disable" -d 'Let no device log in with a certificate any more'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "bind" -d 'Bind a certificate to devices, whose auth type has to be Certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "unbind" -d 'Unbind a certificate from devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "save" -d 'Write NAME.crt, NAME.key and root_ca.crt'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "remove" -d 'Remove a certificate with its key; no device may be bound to it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
+complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l timeout -d 'Seconds to wait for the server' -r
@@ -261,16 +435,24 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show what the store and the platform have of profiles'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from actorcloud" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'

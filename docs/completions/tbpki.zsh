@@ -123,13 +123,24 @@ _arguments "${_arguments_options[@]}" : \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
 '--owner=[The owner of the files in --out \[default\: as root, that of DIR/thingsboard.conf or of DIR\]]:USER:_default' \
 '--group=[The group of the files in --out]:GROUP:_default' \
+'--profile=[The device profile of devices that are made]:NAME:_default' \
+'--label=[The label of devices that are made]:TEXT:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"
 never\:"Not at all"))' \
+'--register[Register the device in the platform, with its certificate as what it logs in with]' \
+'--replace[Replace the credential that the device has in the platform]' \
 '--self-signed[Sign with the certificate'\''s own key instead of a CA'\''s]' \
 '--force[Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL]' \
 '--dry-run[Say what would happen and write nothing]' \
+'--gateway[Make the device a gateway]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
 '--no-input[Never ask\: fail and name the flag that would have answered]' \
 '--json[Print the result as JSON (its schema is in the documentation)]' \
 '*-v[Say more of what is being done; twice for all]' \
@@ -141,6 +152,599 @@ never\:"Not at all"))' \
 '-V[Print version]' \
 '--version[Print version]' \
 && ret=0
+;;
+(register)
+_arguments "${_arguments_options[@]}" : \
+'*--device=[The devices (repeat, or separate by commas)]:NAME:_default' \
+'--profile=[The device profile of devices that are made]:NAME:_default' \
+'--label=[The label of devices that are made]:TEXT:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'(--device)--all[Every device of the store]' \
+'--replace[Replace the credential of a device that has another one]' \
+'--dry-run[Say what would happen and change nothing]' \
+'--gateway[Make the device a gateway]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(unregister)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device]:NAME:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--delete-device[Delete the device with all that it has ever reported]' \
+'--yes[Do not ask before deleting]' \
+'(--delete-device)--replace[Also take away a certificate that this store has never issued]' \
+'--dry-run[Say what would happen and change nothing]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(token)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device]:NAME:_default' \
+'--set-file=[Set the token in FILE (\`-\` for standard input) instead of fetching the one that there is]:FILE:_files' \
+'--profile=[The device profile of devices that are made]:NAME:_default' \
+'--label=[The label of devices that are made]:TEXT:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--create[Make the device if the platform does not have it]' \
+'--replace[Set the token also in place of a credential of another kind]' \
+'--show[Print the token]' \
+'--dry-run[Say what would happen and change nothing]' \
+'--gateway[Make the device a gateway]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(profile)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__profile_commands" \
+"*::: :->profile" \
+&& ret=0
+
+    case $state in
+    (profile)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-profile-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+'(--pattern)--name-prefix=[Take only devices whose names begin so \[default\: all\]]:TEXT:_default' \
+'--pattern=[Find names by this regular expression, whose first group has to be the whole name]:REGEX:_default' \
+'*--example=[The name of a device that the expression has to find (repeat for several)]:NAME:_default' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--create-devices[Let the platform make devices that it does not have, at their first connection]' \
+'--accept-issuer-risk[Do not ask before that]' \
+'--replace[Change a profile of this name that is another one]' \
+'--dry-run[Say what would happen and change nothing]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':name -- The name of the profile:_default' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'::name -- The profile \[default\: all that have a CA in the store\]:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__profile__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-profile-help-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(actorcloud)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__actorcloud_commands" \
+"*::: :->actorcloud" \
+&& ret=0
+
+    case $state in
+    (actorcloud)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-actorcloud-command-$line[1]:"
+        case $line[1] in
+            (cert)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__actorcloud__subcmd__cert_commands" \
+"*::: :->cert" \
+&& ret=0
+
+    case $state in
+    (cert)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-actorcloud-cert-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+'--out=[Write NAME.crt, NAME.key and root_ca.crt to DIR]:DIR:_files' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--disabled[Let no device log in with it yet]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':name -- The name of the certificate, at most 50 characters:_default' \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(enable)
+_arguments "${_arguments_options[@]}" : \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(disable)
+_arguments "${_arguments_options[@]}" : \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(bind)
+_arguments "${_arguments_options[@]}" : \
+'*--device=[The devices, by name or number (repeat, or separate by commas)]:DEVICE:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(unbind)
+_arguments "${_arguments_options[@]}" : \
+'*--device=[The devices, by name or number (repeat, or separate by commas)]:DEVICE:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(save)
+_arguments "${_arguments_options[@]}" : \
+'--out=[The directory]:DIR:_files' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':cert -- The certificate'\''s name or number:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-actorcloud-cert-help-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(enable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(disable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(bind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unbind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(save)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__actorcloud__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-actorcloud-help-command-$line[1]:"
+        case $line[1] in
+            (cert)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert_commands" \
+"*::: :->cert" \
+&& ret=0
+
+    case $state in
+    (cert)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-actorcloud-help-cert-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(enable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(disable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(bind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unbind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(save)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
@@ -411,6 +1015,106 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(register)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unregister)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(token)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(profile)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__profile_commands" \
+"*::: :->profile" \
+&& ret=0
+
+    case $state in
+    (profile)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-profile-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(actorcloud)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__actorcloud_commands" \
+"*::: :->actorcloud" \
+&& ret=0
+
+    case $state in
+    (actorcloud)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-actorcloud-command-$line[1]:"
+        case $line[1] in
+            (cert)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert_commands" \
+"*::: :->cert" \
+&& ret=0
+
+    case $state in
+    (cert)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-actorcloud-cert-command-$line[1]:"
+        case $line[1] in
+            (create)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(enable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(disable)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(bind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unbind)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(save)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -478,6 +1182,11 @@ _tbpki_commands() {
 'init:Make keygen.toml, the store and the CAs' \
 'server:Make a server'\''s identity and the settings that fit it' \
 'client:Make a device'\''s identity' \
+'register:Register devices in the platform, with their certificates as what they log in with' \
+'unregister:Make the platform forget a device'\''s certificate' \
+'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
+'profile:Device profiles that take every device with a certificate of their own CA' \
+'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -489,6 +1198,196 @@ _tbpki_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud_commands] )) ||
+_tbpki__subcmd__actorcloud_commands() {
+    local commands; commands=(
+'cert:Certificates that ActorCloud makes, and the devices that they are bound to' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki actorcloud commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert_commands() {
+    local commands; commands=(
+'create:Have a certificate and its key made' \
+'list:List the certificates' \
+'enable:Let devices log in with a certificate' \
+'disable:Let no device log in with a certificate any more' \
+'bind:Bind a certificate to devices, whose auth type has to be Certificate' \
+'unbind:Unbind a certificate from devices' \
+'save:Write NAME.crt, NAME.key and root_ca.crt' \
+'remove:Remove a certificate with its key; no device may be bound to it' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki actorcloud cert commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__bind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__bind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert bind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__create_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__disable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__disable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert disable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__enable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__enable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert enable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help_commands() {
+    local commands; commands=(
+'create:Have a certificate and its key made' \
+'list:List the certificates' \
+'enable:Let devices log in with a certificate' \
+'disable:Let no device log in with a certificate any more' \
+'bind:Bind a certificate to devices, whose auth type has to be Certificate' \
+'unbind:Unbind a certificate from devices' \
+'save:Write NAME.crt, NAME.key and root_ca.crt' \
+'remove:Remove a certificate with its key; no device may be bound to it' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki actorcloud cert help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__bind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__bind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help bind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__create_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__disable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__disable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help disable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__enable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__enable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help enable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__list_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__remove_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help remove commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__save_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__save_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help save commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__unbind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__help__subcmd__unbind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert help unbind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__list_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__remove_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert remove commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__save_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__save_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert save commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud cert unbind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help_commands() {
+    local commands; commands=(
+'cert:Certificates that ActorCloud makes, and the devices that they are bound to' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki actorcloud help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert_commands() {
+    local commands; commands=(
+'create:Have a certificate and its key made' \
+'list:List the certificates' \
+'enable:Let devices log in with a certificate' \
+'disable:Let no device log in with a certificate any more' \
+'bind:Bind a certificate to devices, whose auth type has to be Certificate' \
+'unbind:Unbind a certificate from devices' \
+'save:Write NAME.crt, NAME.key and root_ca.crt' \
+'remove:Remove a certificate with its key; no device may be bound to it' \
+    )
+    _describe -t commands 'tbpki actorcloud help cert commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__bind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__bind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert bind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__create_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__disable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__disable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert disable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__enable_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__enable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert enable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__list_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__remove_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert remove commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__save_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__save_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert save commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help cert unbind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__actorcloud__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__actorcloud__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki actorcloud help help commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__check_commands] )) ||
 _tbpki__subcmd__check_commands() {
@@ -547,6 +1446,11 @@ _tbpki__subcmd__help_commands() {
 'init:Make keygen.toml, the store and the CAs' \
 'server:Make a server'\''s identity and the settings that fit it' \
 'client:Make a device'\''s identity' \
+'register:Register devices in the platform, with their certificates as what they log in with' \
+'unregister:Make the platform forget a device'\''s certificate' \
+'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
+'profile:Device profiles that take every device with a certificate of their own CA' \
+'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -558,6 +1462,67 @@ _tbpki__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud_commands() {
+    local commands; commands=(
+'cert:Certificates that ActorCloud makes, and the devices that they are bound to' \
+    )
+    _describe -t commands 'tbpki help actorcloud commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert_commands() {
+    local commands; commands=(
+'create:Have a certificate and its key made' \
+'list:List the certificates' \
+'enable:Let devices log in with a certificate' \
+'disable:Let no device log in with a certificate any more' \
+'bind:Bind a certificate to devices, whose auth type has to be Certificate' \
+'unbind:Unbind a certificate from devices' \
+'save:Write NAME.crt, NAME.key and root_ca.crt' \
+'remove:Remove a certificate with its key; no device may be bound to it' \
+    )
+    _describe -t commands 'tbpki help actorcloud cert commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__bind_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__bind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert bind commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__create_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__disable_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__disable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert disable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__enable_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__enable_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert enable commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__list_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert list commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__remove_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert remove commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__save_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__save_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert save commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands] )) ||
+_tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help actorcloud cert unbind commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__check_commands] )) ||
 _tbpki__subcmd__help__subcmd__check_commands() {
@@ -611,15 +1576,48 @@ _tbpki__subcmd__help__subcmd__list_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help list commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__profile_commands] )) ||
+_tbpki__subcmd__help__subcmd__profile_commands() {
+    local commands; commands=(
+'create:Make an issuing CA for a profile, and a profile in the platform that takes its devices' \
+'show:Show what the store and the platform have of profiles' \
+    )
+    _describe -t commands 'tbpki help profile commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__profile__subcmd__create_commands] )) ||
+_tbpki__subcmd__help__subcmd__profile__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help profile create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__profile__subcmd__show_commands] )) ||
+_tbpki__subcmd__help__subcmd__profile__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help profile show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__register_commands] )) ||
+_tbpki__subcmd__help__subcmd__register_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help register commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__server_commands] )) ||
 _tbpki__subcmd__help__subcmd__server_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help server commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__token_commands] )) ||
+_tbpki__subcmd__help__subcmd__token_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help token commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__trust_commands] )) ||
 _tbpki__subcmd__help__subcmd__trust_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help trust commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__unregister_commands] )) ||
+_tbpki__subcmd__help__subcmd__unregister_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help unregister commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__verify_commands] )) ||
 _tbpki__subcmd__help__subcmd__verify_commands() {
@@ -641,15 +1639,73 @@ _tbpki__subcmd__list_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki list commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__profile_commands] )) ||
+_tbpki__subcmd__profile_commands() {
+    local commands; commands=(
+'create:Make an issuing CA for a profile, and a profile in the platform that takes its devices' \
+'show:Show what the store and the platform have of profiles' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki profile commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__create_commands] )) ||
+_tbpki__subcmd__profile__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki profile create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__help_commands] )) ||
+_tbpki__subcmd__profile__subcmd__help_commands() {
+    local commands; commands=(
+'create:Make an issuing CA for a profile, and a profile in the platform that takes its devices' \
+'show:Show what the store and the platform have of profiles' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki profile help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__help__subcmd__create_commands] )) ||
+_tbpki__subcmd__profile__subcmd__help__subcmd__create_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki profile help create commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__profile__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki profile help help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__help__subcmd__show_commands] )) ||
+_tbpki__subcmd__profile__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki profile help show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__profile__subcmd__show_commands] )) ||
+_tbpki__subcmd__profile__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki profile show commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__register_commands] )) ||
+_tbpki__subcmd__register_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki register commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__server_commands] )) ||
 _tbpki__subcmd__server_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki server commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__token_commands] )) ||
+_tbpki__subcmd__token_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki token commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__trust_commands] )) ||
 _tbpki__subcmd__trust_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki trust commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__unregister_commands] )) ||
+_tbpki__subcmd__unregister_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki unregister commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__verify_commands] )) ||
 _tbpki__subcmd__verify_commands() {
