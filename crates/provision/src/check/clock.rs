@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pki::{Certificate, Code, Error, Finding, Result};
-use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::ClientConnection;
 use time::format_description::FormatItem;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
 use super::Server;
-use super::judge::{Guard, Judge};
+use super::client_key::ClientKey;
+use super::judge::{Judge, guarded};
 use super::layer::{Layer, LayerReport, Verdict};
 use super::report::CheckReport;
 use super::wire::host_of;
@@ -103,14 +102,8 @@ fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result
     let mut anchors = anchors.to_vec();
     anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
     let host = host_of(&Server { target: target.clone(), ..server.clone() });
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let guard = Guard { judge: Arc::new(Judge { anchors, host, time: None }), provider: provider.clone() };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::ALL_VERSIONS)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(guard))
-        .with_no_client_auth();
-    config.resumption = Resumption::disabled();
+    let judge = Judge { anchors, host, time: None };
+    let config = guarded(Arc::new(judge), Arc::new(ClientKey::none()))?;
     ClientConnection::new(Arc::new(config), target.server_name().clone())
 }
 

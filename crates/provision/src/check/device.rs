@@ -188,6 +188,19 @@ impl Attempt<'_> {
         let deadline = Instant::now() + server.timeout;
         let opened = Session::open(&server.target, self.seen.address, self.judge.clone(), &client, deadline);
         let mut asked = asked;
+        if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
+            asked.findings.push(
+                Code::KeyNotAccepted
+                    .fault("the server takes no signature of this kind of key, so that nothing was shown")
+                    .fix("issue an identity with --alg ec-p256"),
+            );
+            report.push(LayerReport::new(asked.layer, asked.says, asked.findings));
+            report.push(LayerReport::skipped(Layer::Login, "the certificate would not be shown"));
+            if let Ok(session) = opened {
+                session.close();
+            }
+            return Ok(());
+        }
         let mut session = match opened {
             Ok(session) => session,
             Err(ending) => {
@@ -203,17 +216,6 @@ impl Attempt<'_> {
                 return Ok(());
             }
         };
-        if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
-            asked.findings.push(
-                Code::KeyNotAccepted
-                    .fault("the server takes no signature of this kind of key, so that nothing was shown")
-                    .fix("issue an identity with --alg ec-p256"),
-            );
-            report.push(LayerReport::new(asked.layer, asked.says, asked.findings));
-            report.push(LayerReport::skipped(Layer::Login, "the certificate would not be shown"));
-            session.close();
-            return Ok(());
-        }
         report.push(asked);
         let outcome = login::log_in(&mut session, &words)?;
         let mut findings = effects;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use pki::certificate::Certificate;
 use pki::verify::{self, Host, Purpose};
 use pki::{Code, Finding, Severity};
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use time::OffsetDateTime;
 
+use super::client_key::ClientKey;
 use super::layer::Layer;
 
 /// What a server is measured by.
@@ -70,25 +72,45 @@ fn leaf_as_anchor(leaf: &Certificate) -> Finding {
 fn layer_of(code: Code) -> Layer {
     match code {
         Code::WrongName | Code::LegacyName => Layer::Name,
-        Code::Expired
-        | Code::NotYetValid
-        | Code::WrongPurpose
-        | Code::VersionOne
-        | Code::WeakKey
-        | Code::WeakSignature
-        | Code::CaAsLeaf
-        | Code::BadFormat
-        | Code::CriticalExtension
-        | Code::FirmwareLimit => Layer::ServerCertificate,
+        Code::Expired | Code::NotYetValid => Layer::ServerCertificate,
+        code if is_of_certificate(code) => Layer::ServerCertificate,
         _ => Layer::Trust,
     }
 }
 
+/// Whether a code is about a certificate itself, whoever issued it and whenever it holds.
+pub(super) fn is_of_certificate(code: Code) -> bool {
+    matches!(
+        code,
+        Code::WrongPurpose
+            | Code::VersionOne
+            | Code::WeakKey
+            | Code::WeakSignature
+            | Code::CaAsLeaf
+            | Code::BadFormat
+            | Code::CriticalExtension
+            | Code::FirmwareLimit
+    )
+}
+
+/// Connections that stand only with servers that the judge lets pass, and on which `client` is shown to those that ask.
+pub(super) fn guarded(judge: Arc<Judge>, client: Arc<ClientKey>) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let guard = Guard { judge, provider: provider.clone() };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(guard))
+        .with_client_cert_resolver(client);
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
 /// The judge on a connection: no connection stands that has a fault.
 #[derive(Debug)]
-pub(crate) struct Guard {
-    pub(crate) judge: Arc<Judge>,
-    pub(crate) provider: Arc<CryptoProvider>,
+struct Guard {
+    judge: Arc<Judge>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for Guard {

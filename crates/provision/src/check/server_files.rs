@@ -6,7 +6,7 @@ use pki::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
 use pki::verify::{self, Purpose};
 use pki::{Certificate, Code, Finding};
 
-use super::judge::Judge;
+use super::judge::{Judge, is_of_certificate};
 use super::layer::{Layer, LayerReport};
 use super::report::CheckReport;
 use super::wire::{self, Seen};
@@ -132,14 +132,7 @@ fn layer_of(code: Code) -> Layer {
         | Code::UnknownAlgorithm => Layer::Key,
         Code::Expired | Code::NotYetValid => Layer::Dates,
         Code::WrongName | Code::LegacyName => Layer::Names,
-        Code::WrongPurpose
-        | Code::VersionOne
-        | Code::WeakKey
-        | Code::WeakSignature
-        | Code::CaAsLeaf
-        | Code::BadFormat
-        | Code::CriticalExtension
-        | Code::FirmwareLimit => Layer::Purpose,
+        code if is_of_certificate(code) => Layer::Purpose,
         _ => Layer::Chain,
     }
 }

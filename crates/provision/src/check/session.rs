@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
+use rustls::{ClientConnection, ProtocolVersion};
 
 use super::client_key::ClientKey;
-use super::judge::{Guard, Judge};
+use super::judge::{Judge, guarded};
 use crate::connect::{self, Bounded};
 use crate::ending::Ending;
 use crate::target::Target;
@@ -37,15 +35,7 @@ impl Session {
     ) -> Result<Self, Ending> {
         let (stream, _) = connect::open(target, &[address], deadline)
             .map_err(|error| Ending::Other(error.finding().why.clone().unwrap_or_default()))?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let guard = Guard { judge, provider: provider.clone() };
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::ALL_VERSIONS)
-            .map_err(|error| Ending::of_tls(&error))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(guard))
-            .with_client_cert_resolver(client.clone());
-        config.resumption = Resumption::disabled();
+        let config = guarded(judge, client.clone()).map_err(|error| Ending::of_tls(&error))?;
         let connection = ClientConnection::new(Arc::new(config), target.server_name().clone())
             .map_err(|error| Ending::of_tls(&error))?;
         let mut session = Self { connection, stream };

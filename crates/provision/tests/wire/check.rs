@@ -6,7 +6,9 @@ use std::time::Duration;
 use pki::Code;
 use pki::login_files::LoginFiles;
 use provision::Target;
-use provision::check::{Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Server, Trust, Verdict, check_device};
+use provision::check::{
+    Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Registered, Server, Trust, Verdict, check_device,
+};
 use provision::mqtt::Version;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
@@ -234,6 +236,37 @@ fn alerts_about_the_certificate_are_heard_under_both_versions() {
         let report = run(&DeviceCheck { auth: Auth::Token(scene.path("token")), ..scene.check(&target) });
         server.join().unwrap();
         assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::CertificateRequired)], "{report:?}");
+    }
+}
+
+#[test]
+fn a_key_that_the_server_takes_no_signature_of_is_named() {
+    for versions in [ONLY_1_2, ONLY_1_3] {
+        let scene = Scene::new();
+        let clients = Clients::AskedForRsa(Ca::again(&scene.devices));
+        let (target, server) = tls_for(2, Show { versions, clients, ..scene.show() });
+        let report = run(&scene.check(&target));
+        assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::KeyNotAccepted)], "{report:?}");
+        let login = &server.join().unwrap()[1];
+        assert!(login.data.is_empty() && login.certificates.is_empty());
+    }
+}
+
+#[test]
+fn a_registration_that_is_known_changes_the_advice() {
+    for (id, expected) in [("", "its credentials id is"), ("own", "it was registered on 2026-01-31")] {
+        let scene = Scene::new();
+        let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 5]], ..scene.show() });
+        let mut check = scene.check(&target);
+        let leaf = pki::pem_bundle::PemBundle::parse(&pki::file::read(scene.path("cert.pem"), 9000).unwrap()).unwrap();
+        let own = leaf.certificates[0].credentials_id();
+        let credentials_id = if id == "own" { own } else { id.to_owned() };
+        check.registered = Some(Registered { credentials_id, at: time::macros::datetime!(2026-01-31 12:00 UTC) });
+        let report = run(&check);
+        server.join().unwrap();
+        let login = report.layer(Layer::Login).unwrap();
+        let why = login.worst().unwrap().why.clone().unwrap();
+        assert!(login.worst().unwrap().code == Code::CertificateUnknown && why.contains(expected), "{why}");
     }
 }
 

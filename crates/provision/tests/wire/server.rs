@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use provision::Target;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SignatureScheme, SupportedProtocolVersion};
 
 /// A CA of a name of its own.
 pub(crate) struct Ca {
@@ -85,6 +85,8 @@ pub(crate) enum Clients {
     Anybody,
     Asked(Ca),
     Required(Ca),
+    /// Whose keys are of RSA.
+    AskedForRsa(Ca),
 }
 
 impl Show {
@@ -151,17 +153,33 @@ fn configured(show: Show) -> (Arc<ServerConfig>, Vec<Vec<u8>>) {
     let certified = CertifiedKey::new(chain, provider.key_provider.load_private_key(key).unwrap());
 
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(show.versions).unwrap();
-    let verifier = |ca: Ca| {
+    let verifier_with = |ca: Ca, provider| {
         let mut roots = RootCertStore::empty();
         roots.add(ca.certificate.der().clone()).unwrap();
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
     };
+    let verifier = |ca: Ca| verifier_with(ca, provider.clone());
     let builder = match show.clients {
         Clients::Anybody => builder.with_no_client_auth(),
         Clients::Asked(ca) => builder.with_client_cert_verifier(verifier(ca).allow_unauthenticated().build().unwrap()),
         Clients::Required(ca) => builder.with_client_cert_verifier(verifier(ca).build().unwrap()),
+        Clients::AskedForRsa(ca) => {
+            let verifier = verifier_with(ca, Arc::new(only_rsa())).allow_unauthenticated().build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
     };
     (Arc::new(builder.with_cert_resolver(Arc::new(Anything(Arc::new(certified))))), show.answers)
+}
+
+/// A provider that checks signatures of RSA alone.
+fn only_rsa() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    let all = provider.signature_verification_algorithms;
+    let is_rsa = |scheme: SignatureScheme| format!("{scheme:?}").starts_with("RSA");
+    let mapping: Vec<_> = all.mapping.iter().filter(|(scheme, _)| is_rsa(*scheme)).copied().collect();
+    // The type wants it to live for ever, and a test does not live long.
+    provider.signature_verification_algorithms = WebPkiSupportedAlgorithms { all: all.all, mapping: mapping.leak() };
+    provider
 }
 
 fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, answers: &[Vec<u8>]) -> Noticed {

@@ -182,6 +182,8 @@ impl Wish<'_> {
                 let host = firmware.mqtt_host.value.as_ref().map(|host| host.as_str().to_owned());
                 Target::new(&host.unwrap_or_else(|| server_name(config)), port)?
             }
+            // Nobody is asked, so that nobody has to be named.
+            (None, None) if args.offline => Target::new("localhost", port)?,
             (None, None) => return Err(self.missing("the broker", "HOST")),
         };
         let trust = match (args.cafile.clone().or(anchors), self.config) {
