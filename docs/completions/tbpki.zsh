@@ -210,7 +210,7 @@ never\:"Not at all"))' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
-':chain -- The chain that is sent, leaf first (PEM or DER):_files' \
+':chain -- The chain that is sent, leaf first, or a leaf alone, whose issuing CA the store may have (PEM or DER):_files' \
 && ret=0
 ;;
 (list)

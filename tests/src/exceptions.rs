@@ -52,12 +52,18 @@ impl Exceptions {
         self.reasons.get(key).map(String::as_str)
     }
 
+    /// The same for the lines whose keys `are_meant`, where a test looks at a part of what the file is about.
+    #[track_caller]
+    pub fn assert_used(&self, are_meant: impl Fn(&str) -> bool) {
+        let used = self.used.borrow();
+        let unused: Vec<&String> = self.reasons.keys().filter(|key| are_meant(key) && !used.contains(*key)).collect();
+        assert!(unused.is_empty(), "{}: these lines are no longer true: {unused:#?}", self.file);
+    }
+
     /// Stops the test if a line of the file was never asked for: it describes something that is no longer so.
     #[track_caller]
     pub fn assert_all_used(&self) {
-        let used = self.used.borrow();
-        let unused: Vec<&String> = self.reasons.keys().filter(|key| !used.contains(*key)).collect();
-        assert!(unused.is_empty(), "{}: these lines are no longer true: {unused:#?}", self.file);
+        self.assert_used(|_| true);
     }
 }
 

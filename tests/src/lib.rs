@@ -7,12 +7,16 @@
 pub mod binary;
 pub mod certificates;
 pub mod clients;
+pub mod console;
+pub mod disk;
 pub mod exceptions;
 pub mod foreign;
 pub mod kill;
+pub mod leftovers;
 pub mod mosquitto;
 pub mod mqtt;
 pub mod oracle;
+pub mod own_ca;
 pub mod pkilint;
 pub mod platform;
 pub mod sandbox;
@@ -21,6 +25,7 @@ pub mod thingsboard;
 pub mod tool;
 pub mod wire;
 
+pub use disk::Disk;
 pub use mosquitto::{Listener, Mosquitto};
 pub use sandbox::Sandbox;
 pub use snapshot::Snapshot;

@@ -1,5 +1,6 @@
 //! PyPI's pkilint, which knows RFC 5280 better than most readers.
 
+use std::fs;
 use std::path::Path;
 
 use crate::exceptions::Exceptions;
@@ -18,7 +19,7 @@ impl Pkilint {
         Self { exceptions: Exceptions::read("pkilint-exceptions.txt") }
     }
 
-    /// What pkilint finds at severity ERROR or above in the certificate of this PEM file, and no exception covers.
+    /// What pkilint finds at severity ERROR or above in the first certificate of this PEM file, and no exception covers.
     ///
     /// `kind` (`root`, `issuing`, `server`, `device`, ..) is the first word of the exceptions' keys, the code of the
     /// finding the second.
@@ -43,8 +44,13 @@ impl Default for Pkilint {
 /// The codes of all findings at severity ERROR or above.
 #[track_caller]
 fn findings(certificate: &Path) -> Vec<String> {
+    // It takes the base64 of all blocks of a file for that of one certificate.
+    let text = fs::read_to_string(certificate).unwrap();
+    let first = text.split_inclusive("-----END CERTIFICATE-----").next().unwrap_or_default();
+    let alone = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&alone, first).unwrap();
     let args = ["lint", "--severity", "ERROR", "--format", "JSON", "--document-format", "PEM"];
-    let outcome = Tool::new(venv("lint_pkix_cert")).args(args).arg(certificate).run();
+    let outcome = Tool::new(venv("lint_pkix_cert")).args(args).arg(alone.path()).run();
     let report = outcome.json();
     let results = report["results"].as_array().unwrap_or_else(|| panic!("no results from {outcome}"));
     let codes = results.iter().flat_map(|result| result["finding_descriptions"].as_array().into_iter().flatten());

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -24,16 +25,43 @@ impl Sandbox {
     /// An empty one.
     #[track_caller]
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("tbpki-test-").tempdir().unwrap();
+        Self::in_directory(&env::temp_dir())
+    }
+
+    /// An empty one in memory, where waiting for the disk would take too long.
+    #[track_caller]
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::in_directory(memory) } else { Self::new() }
+    }
+
+    #[track_caller]
+    fn in_directory(directory: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("tbpki-test-").tempdir_in(directory).unwrap();
         Self { directory, secrets: RefCell::new(vec![PRIVATE_KEY.to_owned()]) }
     }
 
     /// One with a store in it, made by `tbpki init` without questions and without a passphrase.
     #[track_caller]
     pub fn with_store() -> Self {
-        let sandbox = Self::new();
-        sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]);
-        sandbox
+        Self::new().make_store()
+    }
+
+    /// The same sandbox with such a store in it.
+    #[track_caller]
+    #[must_use]
+    pub fn make_store(self) -> Self {
+        self.ok(["init", "--no-input", "--insecure-no-passphrase"]);
+        self
+    }
+
+    /// One beside it that holds what it does, with modes and times.
+    #[track_caller]
+    pub fn copy(&self) -> Self {
+        let mut copy = Self::in_directory(self.path().parent().unwrap());
+        copy.secrets = self.secrets.clone();
+        Tool::new("cp").arg("-a").arg(self.join(".")).arg(copy.path()).run().ok();
+        copy
     }
 
     /// Its path.
@@ -53,6 +81,12 @@ impl Sandbox {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Lets only the owner enter a directory.
+    #[track_caller]
+    pub fn private(&self, directory: impl AsRef<Path>) {
+        fs::set_permissions(self.join(directory), fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     /// A file's octets.

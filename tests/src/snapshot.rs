@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Everything below a directory: names, modes, owners, and every byte.
 ///
 /// Left out is `ledger.db-shm`, the memory that processes share while they look at the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<PathBuf, Thing>);
 
 /// What stands under one name.

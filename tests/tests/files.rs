@@ -233,7 +233,9 @@ fn as_nobody(script: &str, dir: &Path) -> Output {
     };
     // Nobody may not be let into the directory that the program was built in.
     let program = dir.join("commit-files");
-    fs::copy(env!("CARGO_BIN_EXE_commit-files"), &program).unwrap();
+    // Copied by another process: whoever another thread starts meanwhile would keep a file open that this one writes,
+    // and what is open for writing cannot be run.
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_commit-files")).arg(&program).status().unwrap().success());
     let output = command.args(["-ec", script]).current_dir(dir).output().unwrap();
     fs::remove_file(program).unwrap();
     output

@@ -12,6 +12,8 @@ use crate::workspace::{root, target};
 /// Coverage feedback for libFuzzer, which is all that a stable compiler needs to be told. Our code has no `unsafe`
 /// for an address sanitizer to watch, so no nightly compiler is needed.
 const INSTRUMENTATION: &[&str] = &[
+    // Key derivations cost less, so that the time goes into the parsers.
+    "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",

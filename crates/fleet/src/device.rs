@@ -9,13 +9,14 @@ use pki::{Certificate, Code, Result, Subject};
 use provision::platform::Create;
 
 use crate::ca::CaName;
+use crate::delivery::destination;
 use crate::device_files::DeviceFiles;
-use crate::make::{KeystoreWish, Plan, destination, issuer_of};
+use crate::make::{KeystoreWish, Plan, issuer_of};
 use crate::platform::Connection;
 use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
 use crate::report::{Done, IdentityReport};
-use crate::request::{Request, Wanted, fingerprints, is_named_now, key_source};
+use crate::request::{Request, Wanted, is_named_now, key_source};
 use crate::signing_ca::SigningCa;
 use crate::station::{SELF, Station};
 use crate::store::{self, identity_dir};
@@ -81,7 +82,6 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
         days: settings.days.value.number(),
         issuer,
         csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
-        anchors: fingerprints(&anchors),
         prefix,
         ..Wanted::default()
     })?;
@@ -100,6 +100,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             trusted: trusted(&anchors, station.config.server_keystore.alias.value.as_str()),
         },
         out: destination(request.out.clone(), &request.ownership),
+        settings: None,
         dry_run: request.dry_run,
         walk: Walk {
             kind: Kind::Device,
@@ -118,7 +119,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             force: request.force,
         },
     };
-    Ok(plan.carry_out(station)?.report)
+    plan.carry_out(station)
 }
 
 /// The formats asked for, without those of the configuration that need a key which the device keeps.

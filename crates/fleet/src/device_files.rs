@@ -103,11 +103,20 @@ impl IdentityFiles for DeviceFiles<'_> {
         anchors.filter(|_| file == DeviceFile::Anchors).map(pem_of)
     }
 
+    fn follows_anchors(&self, file: DeviceFile) -> bool {
+        file == DeviceFile::Anchors || self.keystore_format(file).is_some()
+    }
+
     fn needs_key(&self, file: DeviceFile) -> bool {
         matches!(
             file,
             DeviceFile::Key | DeviceFile::Format(ClientFormat::Nopass | ClientFormat::P12 | ClientFormat::Jks)
         )
+    }
+
+    fn of_our_key(&self) -> Vec<DeviceFile> {
+        let formats = [ClientFormat::Nopass, ClientFormat::P12, ClientFormat::Jks].map(DeviceFile::Format);
+        std::iter::once(DeviceFile::Key).chain(formats).collect()
     }
 
     fn key_file(&self) -> Option<DeviceFile> {
@@ -136,12 +145,13 @@ impl IdentityFiles for DeviceFiles<'_> {
 }
 
 impl DeviceFiles<'_> {
-    /// Adds the formats that `dir` holds from earlier.
+    /// Adds the formats that `dir` holds from earlier and that can be written.
     pub(crate) fn with_those_in(mut self, dir: &Path) -> Self {
         let known = ClientFormat::ALL.iter().map(|format| DeviceFile::Format(*format));
         for file in self.present_in(dir, known) {
             if let DeviceFile::Format(format) = file
                 && !self.formats.contains(&format)
+                && (self.holds_key || !self.needs_key(file))
             {
                 self.formats.push(format);
             }

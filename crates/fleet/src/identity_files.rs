@@ -28,8 +28,14 @@ pub(crate) trait IdentityFiles {
     /// The contents of a file that does not depend on the leaf, for an identity that trusts `anchors`.
     fn independent(&self, file: Self::File, anchors: Option<&[Certificate]>) -> Option<String>;
 
+    /// Whether a file holds what its holder trusts. When that changes the file is written anew, for the same leaf.
+    fn follows_anchors(&self, file: Self::File) -> bool;
+
     /// Whether a file holds the private key.
     fn needs_key(&self, file: Self::File) -> bool;
+
+    /// Every file that holds the private key of an identity whose key is ours.
+    fn of_our_key(&self) -> Vec<Self::File>;
 
     /// The file from which the key is read again, where it is ours.
     fn key_file(&self) -> Option<Self::File>;

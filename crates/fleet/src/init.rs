@@ -21,6 +21,7 @@ use crate::brought_ca::BroughtCa;
 use crate::ca::{CaName, Hierarchy};
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
+use crate::root_out::expected_roots;
 use crate::store::{FILE_LIMIT, Store};
 
 /// What a station is made from.
@@ -82,6 +83,9 @@ struct MadeCa {
     key: Option<PrivateKey>,
 }
 
+/// What a new ledger takes, with the CAs in it and its two files beside it, rounded up.
+const NEW_LEDGER_ROOM: usize = 256 << 10;
+
 /// Makes configuration, store and CAs, all at once or not at all.
 ///
 /// # Errors
@@ -95,6 +99,7 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     for (hierarchy, brought) in std::mem::take(&mut request.brought) {
         cas.extend(make_hierarchy(&request.config, hierarchy, brought, now, &mut findings)?);
     }
+    findings.extend(shared_ca(&cas));
     let set = file_set(&request, &store, &cas)?;
     let mut report = InitReport {
         config: request.config_path.clone(),
@@ -104,13 +109,13 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
         encrypted: request.passphrase.is_some(),
         findings,
     };
+    let roots = request.root_out.as_deref().map(|dir| expected_roots(&store, dir)).transpose()?;
     if request.dry_run {
+        roots.as_ref().map_or(Ok(()), |roots| roots.check().map(drop))?;
         report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
         return Ok(report);
     }
-    if let Some(dir) = request.root_out.as_deref().filter(|dir| dir.exists()) {
-        check_root_out(dir)?;
-    }
+    rehearse(&set, roots.as_ref())?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // Opening records the CAs in the ledger.
     drop(Store::open(&store, "init")?);
@@ -131,17 +136,8 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     Ok(report)
 }
 
-/// Fails where the keys of the roots could not be put into `dir`.
-fn check_root_out(dir: &Path) -> Result<()> {
-    let mut set = FileSet::new(dir);
-    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
-        set.add(key_file_name(name), Vec::new(), Mode::Private)?;
-    }
-    set.check().map(drop)
-}
-
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
-pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
+pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     file::create_dir(dir)?;
     let mut set = FileSet::new(dir);
     let mut moved = Vec::new();
@@ -160,20 +156,24 @@ pub fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-/// Whether an interrupted `init --root-out` left keys of roots in the store.
-pub fn holds_root_keys(store: &Path) -> bool {
-    CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(store).exists())
-}
-
-fn key_file_name(name: CaName) -> String {
+pub(crate) fn key_file_name(name: CaName) -> String {
     format!("{}.key.pem", name.name())
 }
 
-fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
+pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
     match root_out.filter(|_| name.is_root()) {
         Some(dir) => dir.join(key_file_name(name)),
         None => name.key_path(store),
     }
+}
+
+/// Finds what would stop the writing: of the store, of the ledger in it, and of the keys that go elsewhere.
+fn rehearse(store: &FileSet, roots: Option<&FileSet>) -> Result<()> {
+    let _store = store.rehearse()?;
+    let mut ledger = FileSet::new(store.dir());
+    ledger.add_unknown(".ledger", NEW_LEDGER_ROOM, Mode::Private)?;
+    let _ledger = ledger.rehearse()?;
+    roots.map_or(Ok(()), |roots| roots.rehearse().map(drop))
 }
 
 /// The directory of keygen.toml.
@@ -229,6 +229,21 @@ fn make_hierarchy(
         MadeCa { name: root_name, certificates: vec![certificate], key: Some(key) },
         MadeCa { name: issuing_name, certificates: issued.chain, key: issued.key },
     ])
+}
+
+/// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
+/// certificates.
+fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
+    let of = |hierarchy: Hierarchy| {
+        cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
+    };
+    let shared =
+        of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
+    let finding = Code::SharedCa
+        .warning(format!("servers and devices are both below {}", shared.label()))
+        .because("whoever may issue devices can pose as the broker")
+        .fix("bring your CA for the devices and let init make the servers', or the other way round");
+    Some(finding)
 }
 
 /// An issuing CA that was brought, with its root, whose key stays where it is.

@@ -1,6 +1,6 @@
 //! The keystore of an identity, in either format.
 
-use pki::keystore::{Format, KeyEntry, Keystore, Passwords, TrustedEntry};
+use pki::keystore::{Format, KeyEntry, Keystore, Passwords, TrustedEntry, effective_passwords};
 use pki::{Certificate, Result};
 use time::OffsetDateTime;
 
@@ -14,7 +14,7 @@ pub(crate) struct KeystorePlan {
     pub(crate) alias: String,
     /// The certificates that are trusted, each with its alias.
     pub(crate) trusted: Vec<(String, Certificate)>,
-    /// The passwords of store and key.
+    /// The passwords of keystore and key.
     pub(crate) passwords: Passwords,
     /// The date that the entries carry.
     pub(crate) created: OffsetDateTime,
@@ -23,7 +23,24 @@ pub(crate) struct KeystorePlan {
 impl KeystorePlan {
     /// The keystore with the identity's key and chain.
     pub(crate) fn file(&self, name: String, format: Format, held: &Held<'_>) -> Result<OutputFile> {
-        let keystore = Keystore {
+        let keystore = self.keystore(held)?;
+        let bytes = keystore.write(format, &self.passwords, self.created).map_err(|error| error.item(&name))?;
+        Ok(OutputFile::private(name, bytes))
+    }
+
+    /// Whether this is such a keystore: it opens with these passwords and holds these entries. Keystores are salted, so
+    /// that two of the same contents have different bytes.
+    pub(crate) fn is_kept_in(&self, bytes: &[u8], format: Format, held: &Held<'_>) -> Result<bool> {
+        if Format::detect(bytes) != Some(format) {
+            return Ok(false);
+        }
+        let (passwords, _) = effective_passwords(format, &self.passwords);
+        let wanted = sorted(self.keystore(held)?);
+        Ok(Keystore::read(bytes, &passwords).is_ok_and(|found| sorted(found) == wanted))
+    }
+
+    fn keystore(&self, held: &Held<'_>) -> Result<Keystore> {
+        Ok(Keystore {
             keys: vec![KeyEntry {
                 alias: self.alias.clone(),
                 key: held.key()?.to_pkcs8_der(),
@@ -37,8 +54,15 @@ impl KeystorePlan {
                     certificate: certificate.der().to_vec(),
                 })
                 .collect(),
-        };
-        let bytes = keystore.write(format, &self.passwords, self.created).map_err(|error| error.item(&name))?;
-        Ok(OutputFile::private(name, bytes))
+        })
     }
+}
+
+/// The entries in an order of their own, under aliases as readers fold them.
+fn sorted(mut keystore: Keystore) -> Keystore {
+    keystore.keys.iter_mut().for_each(|entry| entry.alias.make_ascii_lowercase());
+    keystore.trusted.iter_mut().for_each(|entry| entry.alias.make_ascii_lowercase());
+    keystore.keys.sort_by(|one, other| one.alias.cmp(&other.alias));
+    keystore.trusted.sort_by(|one, other| one.alias.cmp(&other.alias));
+    keystore
 }

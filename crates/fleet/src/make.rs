@@ -1,25 +1,27 @@
 //! From a plan to an identity in its places: what servers and devices have in common.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use ledger::Entry;
 use pki::config::{Days, Keystore, Setting};
-use pki::file::Ownership;
+use pki::file::{Outcome, Written};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::keystore;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, Code, Finding, Result, San, Subject};
 
+use crate::delivery::{Copies, Destination};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::report::{CertificateReport, Done, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::secrets::NewSecret;
+use crate::server_settings::ServerSettings;
 use crate::signing_ca::SigningCa;
 use crate::station::{Station, firmware_warning};
-use crate::store::{self, Store, identity_dir};
-use crate::walk::{Destination, Standing, Walk};
+use crate::store::{self, Store};
+use crate::walk::{Standing, Walk};
 
 /// One identity to be made.
 pub(crate) struct Plan<'a, F> {
@@ -35,6 +37,8 @@ pub(crate) struct Plan<'a, F> {
     pub(crate) ca: Option<SigningCa>,
     pub(crate) keystore: KeystoreWish<'a>,
     pub(crate) out: Option<Destination>,
+    /// The settings beside the files, for a server.
+    pub(crate) settings: Option<ServerSettings<'a>>,
     pub(crate) dry_run: bool,
 }
 
@@ -47,95 +51,106 @@ pub(crate) struct KeystoreWish<'a> {
     pub(crate) trusted: Vec<(String, Certificate)>,
 }
 
-/// What was made, for those who go on with it.
-pub(crate) struct Made {
-    pub(crate) report: IdentityReport,
-    /// What stands in the ledger; none after a dry run.
-    pub(crate) entry: Option<Entry>,
-    pub(crate) keystore: Option<KeystorePlan>,
-}
-
-/// Where copies go, from a request.
-pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option<Destination> {
-    out.map(|dir| Destination { dir, ownership: ownership.clone() })
+/// What was done, before it is reported.
+struct Made {
+    done: Done,
+    identity: Identity,
+    files: Vec<FileReport>,
+    note: Option<Finding>,
 }
 
 impl<F: IdentityFiles> Plan<'_, F> {
     /// Makes the identity, or says what would be made.
-    pub(crate) fn carry_out(mut self, station: &mut Station<'_>) -> Result<Made> {
-        self.walk.files.check_key(!matches!(self.key, KeySource::Public(_)))?;
+    pub(crate) fn carry_out(mut self, station: &mut Station<'_>) -> Result<IdentityReport> {
         if self.dry_run {
             return self.dry_run(station);
         }
         let mut store = station.open_store(self.verb)?;
         self.walk.settle(&mut store)?;
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
-        let mut findings = Vec::new();
-        let (done, identity, mut written, replaces) = match standing {
-            Standing::Present(entry) => {
-                let identity = self.walk.load(store.dir(), &entry)?;
-                let new = self.prepare_keystore(station, &store)?;
-                let written = NewSecret::kept_for(new, store.dir(), || self.walk.complete(store.dir(), &identity))?;
-                let done = if written.is_empty() { Done::Unchanged } else { Done::Completed };
-                (done, identity, written, None)
-            }
-            Standing::Wanted { replaces } => {
-                self.walk.check_targets(store.dir(), replaces.as_deref(), self.out.as_ref())?;
-                let issuer = self.open_issuer(station)?;
-                let new = self.prepare_keystore(station, &store)?;
-                let (order, note) = self.order(station, issuer.as_ref())?;
-                findings.extend(note);
-                let dir = store.dir().to_owned();
-                let (identity, written) = NewSecret::kept_for(new, &dir, || {
-                    self.walk.issue(&mut store, issuer.as_ref(), order, replaces.as_deref())
-                })?;
-                (Done::Issued, identity, written, replaces)
-            }
+        self.check_key(store.dir())?;
+        let made = match standing {
+            Standing::Present(entry) => self.bring_up_to_date(station, &store, &entry)?,
+            Standing::Wanted { replaces } => self.issue(station, &mut store, replaces.as_deref())?,
         };
-        let dir = identity_dir(store.dir(), self.walk.kind, self.walk.name);
-        let mut files: Vec<FileReport> = self.in_store(&dir, &mut written);
-        if let Some(out) = &self.out {
-            files.extend(self.walk.copy(store.dir(), out, replaces.as_deref())?.into_iter().map(FileReport::from));
-        }
-        findings.extend(self.findings(&identity, station)?);
+        let mut findings: Vec<Finding> = made.note.into_iter().collect();
+        findings.extend(self.findings(&made.identity, station)?);
         let entry = store.ledger.current(self.walk.kind, self.walk.name)?;
-        let report = IdentityReport {
+        let leaf = Held::of(&made.identity)?.leaf;
+        Ok(IdentityReport {
             kind: self.walk.kind.as_str().to_owned(),
             name: self.walk.name.to_owned(),
-            done,
+            done: made.done,
             generation: entry.as_ref().map(|entry| entry.generation().number()),
-            certificate: Some(CertificateReport::of(Held::of(&identity)?.leaf)),
-            names: Held::of(&identity)?.leaf.sans().iter().map(ToString::to_string).collect(),
-            files,
+            certificate: Some(CertificateReport::of(leaf)),
+            names: leaf.sans().iter().map(ToString::to_string).collect(),
+            files: made.files,
             registration: None,
             findings,
+        })
+    }
+
+    /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
+    fn bring_up_to_date(&mut self, station: &mut Station<'_>, store: &Store, entry: &Entry) -> Result<Made> {
+        let identity = self.walk.load(store.dir(), entry)?;
+        let new = self.prepare_keystore(station, store)?;
+        let delivery = self.delivery_of(store.dir(), &identity, entry)?;
+        let staged = delivery.stage()?;
+        let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
+        let done = if written.iter().any(|file| matches!(file.outcome, Outcome::Replaced(_))) {
+            Done::Refreshed
+        } else if written.iter().any(|file| file.outcome == Outcome::Written) {
+            Done::Completed
+        } else {
+            Done::Unchanged
         };
-        Ok(Made { report, entry, keystore: self.walk.files.keystore().cloned() })
+        Ok(Made { done, identity, files: reports(written, copies)?, note: None })
+    }
+
+    /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
+    fn issue(&mut self, station: &mut Station<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
+        // What is in the way is found before anybody is asked for a passphrase.
+        let expected = self.expected_delivery(store.dir(), replaces)?;
+        expected.check()?;
+        let issuer = self.open_issuer(station)?;
+        let new = self.prepare_keystore(station, store)?;
+        let (order, note) = self.order(station, issuer.as_ref())?;
+        let dir = store.dir().to_owned();
+        new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
+        drop(expected.rehearse()?);
+
+        let mut delivery = None;
+        let slot = &mut delivery;
+        let key = self.walk.record(store, &order)?;
+        // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
+        let delivered = NewSecret::kept_for(new, &dir, || {
+            let identity = self.walk.sign(issuer.as_ref(), order)?;
+            let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
+            Ok((identity, delivery.stage()?.into_store()?))
+        });
+        let (identity, (written, copies)) = self.walk.conclude(store, &key, delivered)?;
+        Ok(Made { done: Done::Issued, identity, files: reports(written, copies)?, note })
     }
 
     /// What would happen. The store is only looked at.
-    fn dry_run(self, station: &mut Station<'_>) -> Result<Made> {
+    fn dry_run(self, station: &mut Station<'_>) -> Result<IdentityReport> {
         let dir = station.store_dir().to_owned();
         let view = store::view(&dir)?;
         let standing = self.walk.standing(&dir, &view)?;
+        self.check_key(&dir)?;
         let mut findings = Vec::new();
         let (done, entry) = match &standing {
             Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
             Standing::Wanted { replaces } => {
-                self.walk.check_targets(&dir, replaces.as_deref(), self.out.as_ref())?;
+                self.expected_delivery(&dir, replaces.as_deref())?.check()?;
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, station.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
                 findings.extend(contents(self.profile, subject, sans, self.days, issuer, station.now)?.1);
                 (Done::Planned, None)
             }
         };
-        let places = std::iter::once(identity_dir(&dir, self.walk.kind, self.walk.name))
-            .chain(self.out.iter().map(|out| out.dir.clone()));
-        let files = places
-            .flat_map(|place| self.walk.files.list().into_iter().map(move |file| (place.clone(), file)))
-            .map(|(place, file)| FileReport::planned(place.join(self.walk.files.name(file))))
-            .collect();
-        let report = IdentityReport {
+        let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
+        Ok(IdentityReport {
             kind: self.walk.kind.as_str().to_owned(),
             name: self.walk.name.to_owned(),
             done,
@@ -145,8 +160,27 @@ impl<F: IdentityFiles> Plan<'_, F> {
             files,
             registration: None,
             findings,
-        };
-        Ok(Made { report, entry: None, keystore: None })
+        })
+    }
+
+    /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
+    /// one with a key of ours: nothing would renew it, and it would not fit what stands beside it.
+    fn check_key(&self, store: &Path) -> Result<()> {
+        if !matches!(self.key, KeySource::Public(_)) {
+            return Ok(());
+        }
+        let files = &self.walk.files;
+        files.check_key(false)?;
+        let dir = self.dir_in(store);
+        let left: Vec<String> =
+            files.present_in(&dir, files.of_our_key()).into_iter().map(|file| files.name(file)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Code::TargetExists
+            .error(format!("{} of the earlier generation would not fit the key of the request", left.join(", ")))
+            .at(dir)
+            .fix("move them away first"))
     }
 
     fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {
@@ -181,19 +215,6 @@ impl<F: IdentityFiles> Plan<'_, F> {
         Ok(new)
     }
 
-    /// The files of the store: those just written, and those that were there.
-    fn in_store(&self, dir: &std::path::Path, written: &mut Vec<pki::file::Written>) -> Vec<FileReport> {
-        let files = &self.walk.files;
-        let mut reports: Vec<FileReport> = written.drain(..).map(FileReport::from).collect();
-        for file in files.list() {
-            let path = dir.join(files.name(file));
-            if !reports.iter().any(|report| report.path == path) {
-                reports.push(FileReport::unchanged(path));
-            }
-        }
-        reports
-    }
-
     fn findings(&self, identity: &Identity, station: &mut Station<'_>) -> Result<Vec<Finding>> {
         let mut findings = station.secrets.take_findings();
         let held = Held::of(identity)?;
@@ -211,6 +232,15 @@ impl<F: IdentityFiles> Plan<'_, F> {
         findings.extend(held.chain().find_map(firmware_warning));
         Ok(findings)
     }
+}
+
+/// The files in the store, and the copies of them once those are in their places as well.
+fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileReport>> {
+    let copied = copies.commit().map_err(|error| {
+        error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
+    })?;
+    written.extend(copied);
+    Ok(written.into_iter().map(FileReport::from).collect())
 }
 
 /// The issuer as the ledger keeps it, and its fingerprint as the parameters do.

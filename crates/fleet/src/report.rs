@@ -46,6 +46,8 @@ pub enum Done {
     Issued,
     /// It was there; files that were missing were added.
     Completed,
+    /// It was there; files that follow from what is trusted, or from settings, were written anew for the same leaf.
+    Refreshed,
     /// It was there, and so was every file.
     Unchanged,
     /// A dry run: a certificate would be issued.

@@ -11,7 +11,7 @@ use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Algorithm, Certificate, Finding, Result, San, Subject};
+use pki::{Algorithm, Finding, Result, San, Subject};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -57,9 +57,6 @@ pub(crate) struct Wanted<'a> {
     /// The identifier of the key in a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) csr: Option<String>,
-    /// The fingerprints of what it trusts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) anchors: Vec<String>,
     pub(crate) prefix: &'a str,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) single_file: bool,
@@ -99,9 +96,4 @@ pub(crate) fn key_source(csr: Option<&Csr>, algorithm: Algorithm) -> KeySource {
         Some(csr) => KeySource::Public(csr.key().clone()),
         None => KeySource::Generate(algorithm),
     }
-}
-
-/// Fingerprints as the ledger keeps them.
-pub(crate) fn fingerprints(certificates: &[Certificate]) -> Vec<String> {
-    certificates.iter().map(Certificate::fingerprint_hex).collect()
 }

@@ -91,12 +91,23 @@ pub(crate) struct NewSecret {
 }
 
 impl NewSecret {
+    /// Fails where it could not be kept. Nothing stays.
+    pub(crate) fn rehearse(&self, store: &Path) -> Result<()> {
+        let mut set = FileSet::new(store);
+        set.add_unknown(self.path(), self.secret.reveal().len(), Mode::Private)?;
+        set.rehearse().map(drop)
+    }
+
+    fn path(&self) -> String {
+        format!("secrets/{}", self.name)
+    }
+
     /// Keeps it in the store while `work` closes something with it, and for good if that succeeds.
     pub(crate) fn kept_for<T>(new: Option<Self>, store: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let Some(new) = new else { return work() };
         let is_first = !secrets_dir(store).exists();
         let mut set = FileSet::new(store);
-        let path = format!("secrets/{}", new.name);
+        let path = new.path();
         set.add(&path, format!("{}\n", new.secret.reveal()).into_bytes(), Mode::Private)?;
         set.commit()?;
         work().or_else(|error| {

@@ -1,30 +1,25 @@
 //! Making the identity of a server, and the settings that make ThingsBoard use it.
 
-use std::path::{Path, PathBuf};
-
 use ledger::{Kind, Parameters};
 use pki::config::{Config, Credentials, HostName, ServerFormat, Setting};
 use pki::csr::Csr;
-use pki::file::{self, FileSet, Mode};
-use pki::keystore::{Format, effective_passwords};
+use pki::keystore::Format;
 use pki::profile::Profile;
 use pki::{Code, Finding, Result, San};
-use zeroize::Zeroizing;
 
 use crate::ca::{CaName, Hierarchy};
+use crate::delivery::{Destination, destination};
 use crate::host;
-use crate::make::{KeystoreWish, Made, Plan, destination, issuer_of};
-use crate::output_file::into_bytes;
-use crate::report::{FileReport, IdentityReport};
+use crate::make::{KeystoreWish, Plan, issuer_of};
+use crate::report::IdentityReport;
 use crate::request::{Request, Wanted, is_named_now, key_source};
-use crate::server_files::{CA_FILE, CLIENTS_CA, ServerFiles};
+use crate::server_files::ServerFiles;
+use crate::server_settings::ServerSettings;
 use crate::signing_ca::SigningCa;
 use crate::station::{SELF, Station};
-use crate::store::{self, FILE_LIMIT, identity_dir};
-use crate::thingsboard::{
-    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
-};
-use crate::walk::{Destination, Walk};
+use crate::store::{self, identity_dir};
+use crate::thingsboard::{Service, SettingsForm};
+use crate::walk::Walk;
 
 /// What a server can be asked for beyond [`Request`].
 #[derive(Debug, Clone)]
@@ -73,7 +68,6 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
         days: settings.days.value.number(),
         issuer,
         csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
-        anchors: Vec::new(),
         prefix,
         single_file: settings.single_file.value,
         include_root: wish.include_root,
@@ -98,14 +92,23 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
                 .map(|(name, certificate)| (name.name().to_owned(), certificate.clone()))
                 .collect(),
         },
-        out: out.clone(),
+        out,
+        settings: Some(ServerSettings {
+            services: &wish.services,
+            forms: &wish.forms,
+            credentials: settings.credentials.value,
+            host: host.as_str(),
+            prefix,
+            keystore: keystore_format(&formats),
+            single_file: settings.single_file.value,
+        }),
         dry_run: request.dry_run,
         walk: Walk {
             kind: Kind::Server,
             name: host.as_str(),
             files: ServerFiles {
                 prefix,
-                formats: formats.clone(),
+                formats,
                 holds_key: csr.is_none(),
                 single_file: settings.single_file.value,
                 include_root: wish.include_root,
@@ -123,12 +126,12 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
             force: request.force,
         },
     };
-    let mut made = plan.carry_out(station)?;
-    made.report.findings.extend(away);
-    made.report.findings.extend(left_out);
-    made.report.findings.extend(changed_names(&made.report, &sans));
-    write_settings(station, wish, host, &formats, out.as_ref(), &mut made)?;
-    Ok(made.report)
+    let mut report = plan.carry_out(station)?;
+    report.findings.extend(away);
+    report.findings.extend(left_out);
+    let changed = changed_names(&report, &sans);
+    report.findings.extend(changed);
+    Ok(report)
 }
 
 fn host_of(config: &Config) -> Result<&HostName> {
@@ -222,90 +225,4 @@ fn changed_names(report: &IdentityReport, wanted: &[San]) -> Option<Finding> {
             .because("this host has got new names or addresses since it was issued")
             .fix("issue a new one with --force if clients use them")
     })
-}
-
-/// Writes the settings beside the files. They follow from the flags and hold nothing that could not be made again,
-/// so they replace those of an earlier run, which are kept.
-fn write_settings(
-    station: &mut Station<'_>,
-    wish: &ServerRequest,
-    host: &HostName,
-    formats: &[ServerFormat],
-    out: Option<&Destination>,
-    made: &mut Made,
-) -> Result<()> {
-    let store_copy = identity_dir(station.store_dir(), Kind::Server, host.as_str());
-    let dir = out.map_or(store_copy.as_path(), |out| out.dir.as_path());
-    let Some(entry) = &made.entry else {
-        made.report.files.extend(wish.forms.iter().map(|form| FileReport::planned(dir.join(form.file_name()))));
-        return Ok(());
-    };
-    let prefix = station.config.server.prefix.value.as_str();
-    let settings = Settings {
-        services: wish.services.clone(),
-        active: match station.config.server.credentials.value {
-            Credentials::Keystore => ActiveCredentials::Keystore,
-            Credentials::Pem => ActiveCredentials::Pem,
-        },
-        host: host.as_str().to_owned(),
-        keystore: made.keystore.as_ref().zip(keystore_format(formats)).map(|(plan, format)| {
-            let (passwords, _) = effective_passwords(format, &plan.passwords);
-            KeystoreSettings {
-                kind: match format {
-                    Format::Pkcs12 => "PKCS12",
-                    Format::Jks => "JKS",
-                },
-                file: format!("{prefix}.{}", if format == Format::Jks { "jks" } else { "p12" }),
-                alias: plan.alias.to_ascii_lowercase(),
-                password: passwords.store,
-                key_password: passwords.key,
-            }
-        }),
-        pem_cert: format!("{prefix}.pem"),
-        pem_key: (!station.config.server.single_file.value).then(|| format!("{prefix}_key.pem")),
-        ca_file: CA_FILE.to_owned(),
-        clients_ca: CLIENTS_CA.to_owned(),
-        directory: directory_in_settings(dir)?,
-    };
-    let mut set = FileSet::new(dir).replacing(entry.serial.to_string());
-    if let Some(out) = out {
-        set = set.owned_by(out.ownership.clone());
-    }
-    for form in &wish.forms {
-        let text = match form {
-            SettingsForm::EnvFile => env_file(&settings),
-            SettingsForm::Compose => compose(&settings, &absolute(dir)?),
-            SettingsForm::Kubernetes => kubernetes(&settings, &mounted(dir, &settings)?),
-        };
-        set.add(form.file_name(), into_bytes(text), Mode::Private)?;
-    }
-    made.report.files.extend(set.commit()?.into_iter().map(FileReport::from));
-    Ok(())
-}
-
-/// ThingsBoard looks for bare names in its own configuration directory, and nowhere else.
-fn directory_in_settings(dir: &Path) -> Result<String> {
-    if dir.join("thingsboard.conf").exists() {
-        return Ok(String::new());
-    }
-    Ok(format!("{}/", absolute(dir)?.display()))
-}
-
-fn absolute(dir: &Path) -> Result<PathBuf> {
-    std::path::absolute(dir)
-        .map_err(|error| Code::FileUnreadable.error("the working directory is gone").at(dir).because(error))
-}
-
-/// The files that a Kubernetes Secret carries.
-fn mounted(dir: &Path, settings: &Settings) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
-    let names =
-        [Some(&settings.pem_cert), settings.pem_key.as_ref(), settings.keystore.as_ref().map(|store| &store.file)];
-    let fixed = [&settings.ca_file, &settings.clients_ca];
-    let mut files = Vec::new();
-    for name in names.into_iter().flatten().chain(fixed) {
-        if let Some(bytes) = file::read_optional(dir.join(name), FILE_LIMIT)? {
-            files.push((name.clone(), bytes));
-        }
-    }
-    Ok(files)
 }

@@ -109,9 +109,22 @@ impl IdentityFiles for ServerFiles<'_> {
         }
     }
 
+    fn follows_anchors(&self, file: ServerFile) -> bool {
+        match file {
+            ServerFile::Anchors | ServerFile::ClientsCa | ServerFile::Format(ServerFormat::Pub) => true,
+            ServerFile::Chain => self.include_root,
+            _ => self.keystore_format(file).is_some(),
+        }
+    }
+
     fn needs_key(&self, file: ServerFile) -> bool {
         let is_pair = file == ServerFile::Chain && self.single_file && self.holds_key;
         is_pair || matches!(file, ServerFile::Key | ServerFile::Format(ServerFormat::P12 | ServerFormat::Jks))
+    }
+
+    fn of_our_key(&self) -> Vec<ServerFile> {
+        let formats = [ServerFormat::P12, ServerFormat::Jks].map(ServerFile::Format);
+        std::iter::once(ServerFile::Key).chain(formats).collect()
     }
 
     fn key_file(&self) -> Option<ServerFile> {
@@ -141,12 +154,13 @@ impl IdentityFiles for ServerFiles<'_> {
 }
 
 impl ServerFiles<'_> {
-    /// Adds the formats that `dir` holds from earlier.
+    /// Adds the formats that `dir` holds from earlier and that can be written.
     pub(crate) fn with_those_in(mut self, dir: &Path) -> Self {
         let known = ServerFormat::ALL.iter().map(|format| ServerFile::Format(*format));
         for file in self.present_in(dir, known) {
             if let ServerFile::Format(format) = file
                 && !self.formats.contains(&format)
+                && (self.holds_key || !self.needs_key(file))
             {
                 self.formats.push(format);
             }

@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 
 use crate::ca::{self, CaName};
 
+/// What the names of the CAs of profiles begin with.
+const PROFILE: &str = "profile-";
+
 /// Which CA issues.
 #[derive(Debug, Clone)]
 pub(crate) enum SigningCa {
@@ -24,7 +27,15 @@ impl SigningCa {
     pub(crate) fn name(&self) -> String {
         match self {
             SigningCa::Own(name) => name.name().to_owned(),
-            SigningCa::Profile(profile) => format!("profile-{profile}"),
+            SigningCa::Profile(profile) => format!("{PROFILE}{profile}"),
+        }
+    }
+
+    /// The CA of this name in the ledger; none for what issued itself.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name.strip_prefix(PROFILE) {
+            Some(profile) => profile.parse().ok().map(SigningCa::Profile),
+            None => CaName::ALL.into_iter().find(|ca| ca.name() == name).map(SigningCa::Own),
         }
     }
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial};
+use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
 use pki::file::{self, Lock};
 use pki::profile::Profile;
 use pki::{Code, Result};
 
 use crate::ca::CaName;
+use crate::unfinished::knows_cas;
 
 /// How long a verb waits for another one to finish with the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,7 +35,9 @@ impl Store {
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         file::recover(dir)?;
         for kind in [Kind::Server, Kind::Device] {
-            file::create_dir(kind_dir(dir, kind))?;
+            let dir = kind_dir(dir, kind);
+            file::create_dir(&dir)?;
+            file::recover(&dir)?;
         }
         let mut store = Self { dir: dir.to_owned(), ledger: Ledger::open(ledger_path(dir))?, _lock: lock };
         store.record_cas()?;
@@ -42,30 +45,20 @@ impl Store {
         Ok(store)
     }
 
-    /// Enters CAs that the ledger does not know yet, as after `init`. They are made together with their files, so
-    /// there is nothing in between to be interrupted.
+    /// Enters CAs that the ledger does not know yet, as after `init`: all of them, or none where that is interrupted.
     fn record_cas(&mut self) -> Result<()> {
-        for name in CaName::ALL {
-            if self.ledger.current(Kind::Ca, name.name())?.is_some() {
-                continue;
-            }
-            let certificates = name.certificates(&self.dir)?;
-            let Some(certificate) = certificates.first() else { continue };
-            let generation = self.ledger.intend(&NewIdentity {
-                kind: Kind::Ca,
-                name: name.name().to_owned(),
-                serial: Serial::new(certificate.serial())?,
-                profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
-                algorithm: certificate.algorithm_name(),
-                parameters: Parameters::of(&certificate.subject())?,
-                issuer: name.hierarchy().root().name().to_owned(),
-                not_before: certificate.not_before(),
-                not_after: certificate.not_after(),
-            })?;
-            let key = Key { kind: Kind::Ca, name: name.name().to_owned(), generation };
-            self.ledger.issued(&key, &Issued { fingerprint: certificate.fingerprint(), credentials_id: None })?;
+        let unknown = CaName::ALL
+            .into_iter()
+            .filter_map(|name| match self.ledger.current(Kind::Ca, name.name()) {
+                Ok(entry) => entry.is_none().then_some(Ok(name)),
+                Err(error) => Some(Err(error)),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if unknown.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let dir = &self.dir;
+        self.ledger.transaction(|transaction| unknown.iter().try_for_each(|name| record(transaction, *name, dir)))
     }
 
     /// The directory that the store is in.
@@ -74,13 +67,49 @@ impl Store {
     }
 }
 
+/// Enters a CA that is in the store.
+fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()> {
+    let certificates = name.certificates(dir)?;
+    let Some(certificate) = certificates.first() else { return Ok(()) };
+    let generation = transaction.intend(&NewIdentity {
+        kind: Kind::Ca,
+        name: name.name().to_owned(),
+        serial: Serial::new(certificate.serial())?,
+        profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
+        algorithm: certificate.algorithm_name(),
+        parameters: Parameters::of(&certificate.subject())?,
+        issuer: name.hierarchy().root().name().to_owned(),
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+    })?;
+    let key = Key { kind: Kind::Ca, name: name.name().to_owned(), generation };
+    transaction.issued(&key, &Issued { fingerprint: certificate.fingerprint(), credentials_id: None })
+}
+
 /// The ledger of the store in `dir`, to be looked at only.
 ///
 /// # Errors
-/// [`Code::StoreMissing`], and the ledger's own.
+/// [`Code::StoreMissing`], also where an `init` was interrupted, and the ledger's own.
 pub fn view(dir: &Path) -> Result<Ledger> {
     check_exists(dir)?;
-    Ledger::open_read_only(ledger_path(dir))
+    match Ledger::open_read_only(ledger_path(dir)) {
+        Ok(ledger) if knows_cas(&ledger)? => return Ok(ledger),
+        Ok(_) => {}
+        Err(error) if error.code() == Code::StoreMissing => {}
+        Err(error) => return Err(error),
+    }
+    Err(if holds_identities(dir) {
+        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(ledger_path(dir));
+        error.fix("restore ledger.db and ledger.db-wal from a backup")
+    } else {
+        let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
+        error.fix("run the same `tbpki init` again, which does the rest")
+    })
+}
+
+fn holds_identities(dir: &Path) -> bool {
+    let is_used = |kind| kind_dir(dir, kind).read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    is_used(Kind::Server) || is_used(Kind::Device)
 }
 
 /// Where the files of an identity are.

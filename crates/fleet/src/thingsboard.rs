@@ -105,7 +105,7 @@ pub struct KeystoreSettings {
     pub file: String,
     /// The alias of the key.
     pub alias: String,
-    /// The password of the store.
+    /// The password of the keystore.
     pub password: Secret,
     /// The password of the key.
     pub key_password: Secret,

@@ -3,17 +3,16 @@
 //! What will be signed is recorded before it is signed, and recorded as issued once it is in the store. What
 //! was recorded and never delivered is voided and issued anew under a new serial number.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
-use pki::file::{FileSet, Ownership, Written};
 use pki::identity::{Credential, Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, PrivateKey, Result, file};
+use pki::{Certificate, Code, Error, PrivateKey, Result, file};
 
 use crate::identity_files::{Held, IdentityFiles};
-use crate::output_file::OutputFile;
+use crate::signing_ca::SigningCa;
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -77,64 +76,23 @@ impl<F: IdentityFiles> Walk<'_, F> {
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
+        // Files on their way are in place before anybody looks at them.
+        let dir = identity_dir(store.dir(), self.kind, self.name);
+        file::recover(&dir)?;
         let Some(entry) = store.ledger.current(self.kind, self.name)?.filter(|entry| entry.state == State::Intended)
         else {
             return Ok(());
         };
-        match self.leaf_on_disk(store.dir())?.filter(|leaf| is_of(leaf, &entry)) {
+        match self.leaf_in(&dir)?.filter(|leaf| is_of(leaf, &entry)) {
             Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)),
             None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
         }
     }
 
-    /// Fails where a new identity could not be put into the store or into `out`. Nothing is written.
-    pub(crate) fn check_targets(
-        &self,
-        store: &Path,
-        replaces: Option<&Entry>,
-        out: Option<&Destination>,
-    ) -> Result<()> {
-        let dir = identity_dir(store, self.kind, self.name);
-        self.check_target(self.set_for(&dir, replaces))?;
-        out.map_or(Ok(()), |out| self.check_target(self.set_for(&out.dir, replaces).owned_by(out.ownership.clone())))
-    }
-
-    /// Most contents are not known yet. Whatever they will be, they differ from what is there.
-    fn check_target(&self, mut set: FileSet) -> Result<()> {
-        for file in self.files.list() {
-            let contents = self.files.independent(file, self.anchors.as_deref()).unwrap_or_default();
-            set.add(self.files.name(file), contents.into_bytes(), self.files.mode(file))?;
-        }
-        set.check().map(drop)
-    }
-
-    /// Records, issues and stores a new generation.
-    pub(crate) fn issue(
-        &self,
-        store: &mut Store,
-        issuer: &dyn Issuer,
-        order: Order,
-        replaces: Option<&Entry>,
-    ) -> Result<(Identity, Vec<Written>)> {
-        let generation = store.ledger.intend(&self.intention(&order)?)?;
-        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %order.contents.serial, "recorded");
-        let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
-        match self.deliver_new(store.dir(), issuer, order, replaces) {
-            Ok((identity, written)) => {
-                store.ledger.issued(&key, &issued(Held::of(&identity)?.leaf))?;
-                tracing::info!(kind = %self.kind, name = self.name, %generation, "issued and stored");
-                Ok((identity, written))
-            }
-            Err(error) => {
-                store.ledger.void(&key, &error.to_string())?;
-                Err(error)
-            }
-        }
-    }
-
-    fn intention(&self, order: &Order) -> Result<NewIdentity> {
+    /// Records what is about to be signed.
+    pub(crate) fn record(&self, store: &mut Store, order: &Order) -> Result<Key> {
         let contents = &order.contents;
-        Ok(NewIdentity {
+        let generation = store.ledger.intend(&NewIdentity {
             kind: self.kind,
             name: self.name.to_owned(),
             serial: ledger::Serial::new(contents.serial.octets())?,
@@ -144,58 +102,39 @@ impl<F: IdentityFiles> Walk<'_, F> {
             issuer: self.issuer_name.to_owned(),
             not_before: contents.validity.not_before(),
             not_after: contents.validity.not_after(),
-        })
+        })?;
+        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %contents.serial, "recorded");
+        Ok(Key { kind: self.kind, name: self.name.to_owned(), generation })
     }
 
-    fn deliver_new(
+    /// Records what became of it.
+    pub(crate) fn conclude<T>(
         &self,
-        store: &Path,
-        issuer: &dyn Issuer,
-        order: Order,
-        replaces: Option<&Entry>,
-    ) -> Result<(Identity, Vec<Written>)> {
-        let issued = issuer.issue(order)?;
-        tracing::debug!(name = self.name, "signed");
-        let identity = self.identity(issued.key, issued.chain)?;
-        let mut set = self.set_for(&identity_dir(store, self.kind, self.name), replaces);
-        for file in self.write_all(&identity)? {
-            set.add(file.name, file.contents, file.mode)?;
-        }
-        let written = set.commit()?;
-        Ok((identity, written))
-    }
-
-    fn write_all(&self, identity: &Identity) -> Result<Vec<OutputFile>> {
-        let held = Held::of(identity)?;
-        self.files.list().into_iter().map(|file| self.files.write(file, &held)).collect()
-    }
-
-    /// Adds the files that are missing to an identity that is in the store.
-    pub(crate) fn complete(&self, store: &Path, identity: &Identity) -> Result<Vec<Written>> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let held = Held::of(identity)?;
-        let mut set = FileSet::new(&dir);
-        for file in self.files.list() {
-            // Keystores are salted: written again they would differ from what is there and still be the same.
-            if !dir.join(self.files.name(file)).exists() {
-                let file = self.files.write(file, &held)?;
-                set.add(file.name, file.contents, file.mode)?;
+        store: &mut Store,
+        key: &Key,
+        delivered: Result<(Identity, T)>,
+    ) -> Result<(Identity, T)> {
+        match delivered {
+            Ok((identity, more)) => {
+                store.ledger.issued(key, &issued(Held::of(&identity)?.leaf))?;
+                tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, "issued and stored");
+                Ok((identity, more))
+            }
+            Err(error) => {
+                // What stopped the delivery may stop this as well. Then the next walk voids it.
+                if let Err(second) = store.ledger.void(key, &error.to_string()) {
+                    tracing::warn!(name = self.name, error = %second, "not voided yet");
+                }
+                Err(error)
             }
         }
-        set.commit()
     }
 
-    /// Copies the files from the store.
-    pub(crate) fn copy(&self, store: &Path, out: &Destination, replaces: Option<&Entry>) -> Result<Vec<Written>> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let mut set = self.set_for(&out.dir, replaces).owned_by(out.ownership.clone());
-        for file in self.files.list() {
-            let name = self.files.name(file);
-            let contents = file::read_secret(dir.join(&name), FILE_LIMIT)?;
-            set.add(name, contents, self.files.mode(file))?;
-        }
-        tracing::info!(name = self.name, dir = %out.dir.display(), "copying");
-        set.commit()
+    /// Has it signed.
+    pub(crate) fn sign(&self, issuer: &dyn Issuer, order: Order) -> Result<Identity> {
+        let issued = issuer.issue(order)?;
+        tracing::debug!(name = self.name, "signed");
+        self.identity(issued.key, issued.chain)
     }
 
     /// The identity as it is in the store.
@@ -205,12 +144,14 @@ impl<F: IdentityFiles> Walk<'_, F> {
     pub(crate) fn load(&self, store: &Path, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
-        let bytes = file::read_secret(&chain_path, FILE_LIMIT)?;
-        let chain = PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates;
+        let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {
+            Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
+            None => self.chain_from_elsewhere(store, entry)?,
+        };
         let key = match self.files.key_file() {
             Some(file) => {
                 let path = dir.join(self.files.name(file));
-                let bytes = file::read_secret(&path, FILE_LIMIT)?;
+                let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| lost(&path))?;
                 Some(PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(path))?)
             }
             None => None,
@@ -229,6 +170,23 @@ impl<F: IdentityFiles> Walk<'_, F> {
         Ok(identity)
     }
 
+    /// The chain of an identity that has lost the file with it: the leaf, as other files still hold it, and its CA.
+    fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
+        let dir = identity_dir(store, self.kind, self.name);
+        let mut leaf = None;
+        for file in self.files.list().into_iter().filter(|file| self.files.keystore_format(*file).is_none()) {
+            // A file that is damaged as well is no help, and shows up when it is wanted itself.
+            let Some(bytes) = file::read_optional(dir.join(self.files.name(file)), FILE_LIMIT)? else { continue };
+            let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
+            leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
+        }
+        let mut chain = vec![leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?];
+        if let Some(ca) = SigningCa::named(self.issuer_name) {
+            chain.extend(ca.certificates(store)?);
+        }
+        Ok(chain)
+    }
+
     fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
         let mut chain = chain.into_iter();
         let leaf = chain.next().ok_or_else(|| Code::CertificateUnreadable.error("the chain holds no certificate"))?;
@@ -239,33 +197,26 @@ impl<F: IdentityFiles> Walk<'_, F> {
         Ok(Identity { name: self.name.to_owned(), anchors, credential })
     }
 
-    /// A set of files that replaces what is there only if it was asked to.
-    fn set_for(&self, dir: &Path, replaces: Option<&Entry>) -> FileSet {
-        let set = FileSet::new(dir);
-        match (replaces, self.force) {
-            (Some(entry), _) => set.replacing(entry.serial.to_string()),
-            (None, true) => set.replacing("old"),
-            (None, false) => set,
-        }
-    }
-
     fn is_delivered(&self, store: &Path, entry: &Entry) -> Result<bool> {
-        Ok(self.leaf_on_disk(store)?.is_some_and(|leaf| is_of(&leaf, entry)))
+        let dir = identity_dir(store, self.kind, self.name);
+        Ok(self.leaf_in(&dir)?.is_some_and(|leaf| is_of(&leaf, entry)))
     }
 
-    fn leaf_on_disk(&self, store: &Path) -> Result<Option<Certificate>> {
-        let path = identity_dir(store, self.kind, self.name).join(self.files.name(self.files.chain_file()));
+    /// The leaf of the identity in the store or of a copy of it.
+    pub(crate) fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
+        let path = dir.join(self.files.name(self.files.chain_file()));
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
         Ok(bundle.certificates.into_iter().next())
     }
 }
 
-/// A directory outside the store that gets copies.
-#[derive(Debug, Clone)]
-pub(crate) struct Destination {
-    pub(crate) dir: PathBuf,
-    pub(crate) ownership: Ownership,
+/// A file is gone and nothing else holds what was in it.
+fn lost(path: &Path) -> Error {
+    Code::FileUnreadable
+        .error("this file of the identity is gone")
+        .at(path)
+        .fix("restore it from a backup, or use --force to issue a new generation")
 }
 
 fn is_of(leaf: &Certificate, entry: &Entry) -> bool {

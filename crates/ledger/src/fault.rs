@@ -14,6 +14,13 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
         _ if is_disk_full(error) => {
             Code::DiskFull.error("the ledger cannot grow").fix("make room and run the same command again")
         }
+        // There is no such journal once the ledger is made: from then on it keeps a -wal file.
+        _ if is(error, ffi::SQLITE_READONLY_ROLLBACK) => {
+            Code::StoreMissing.error("the making of the ledger was interrupted").fix("any verb that writes finishes it")
+        }
+        _ if UNWRITTEN.iter().any(|code| is(error, *code)) => Code::FileUnwritable
+            .error("the ledger cannot be written")
+            .fix("see to the disk and run the same command again"),
         Some(ErrorCode::ReadOnly) => Code::FileUnwritable.error("the ledger cannot be written"),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             Code::FileUnreadable.error("the ledger cannot be opened")
@@ -29,10 +36,17 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
     found.at(path).because(error)
 }
 
+/// What was to be written did not reach the disk; what was there before is as it was.
+const UNWRITTEN: &[i32] =
+    &[ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE];
+
 /// SQLite has words of its own for a disk too full for the -shm file, which even a reader needs.
 fn is_disk_full(error: &rusqlite::Error) -> bool {
-    let extended = error.sqlite_error().map(|error| error.extended_code);
-    extended == Some(ffi::SQLITE_IOERR_SHMSIZE) || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+    is(error, ffi::SQLITE_IOERR_SHMSIZE) || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+fn is(error: &rusqlite::Error, extended: i32) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == extended)
 }
 
 #[cfg(test)]
@@ -45,6 +59,8 @@ mod tests {
             (ffi::SQLITE_BUSY, Code::StoreLocked),
             (ffi::SQLITE_FULL, Code::DiskFull),
             (ffi::SQLITE_IOERR_SHMSIZE, Code::DiskFull),
+            (ffi::SQLITE_READONLY_ROLLBACK, Code::StoreMissing),
+            (ffi::SQLITE_IOERR_FSYNC, Code::FileUnwritable),
             (ffi::SQLITE_READONLY, Code::FileUnwritable),
             (ffi::SQLITE_CANTOPEN, Code::FileUnreadable),
             (ffi::SQLITE_NOTADB, Code::LedgerUnreadable),

@@ -1,9 +1,9 @@
 //! The file: made, opened, brought up to date.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::ops::Deref;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,10 +45,7 @@ impl Ledger {
     /// [`Code::FileUnwritable`] or [`Code::FileUnreadable`] when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        create(path).map_err(|error| {
-            let code = if error.kind() == ErrorKind::StorageFull { Code::DiskFull } else { Code::FileUnwritable };
-            code.error("the ledger cannot be made").at(path).because(error)
-        })?;
+        create(path)?;
         let view = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let layout = view.sqlite(Layout::of)?;
         let version = known_version(path, &layout)?;
@@ -63,7 +60,7 @@ impl Ledger {
     /// Opens the ledger at `path` for reading, beside a process that may be writing to it.
     ///
     /// # Errors
-    /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none.
+    /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none, or one that was never filled.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if let Err(error) = fs::metadata(path) {
@@ -72,6 +69,9 @@ impl Ledger {
         }
         let view = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let layout = view.sqlite(Layout::of)?;
+        if matches!(layout, Layout::Empty) {
+            return Err(Code::StoreMissing.error("there is nothing in the ledger").at(path));
+        }
         if known_version(path, &layout)? < schema::STEPS.len() {
             return Err(Code::LedgerVersion
                 .error("the ledger has the layout of an older version")
@@ -150,25 +150,19 @@ impl Deref for Ledger {
     }
 }
 
-/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode to the files beside it.
-fn create(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            // The umask may have taken the owner's bits.
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            file.sync_all()?;
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            OpenOptions::new().read(true).open(directory.unwrap_or(Path::new(".")))?.sync_all()
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // An empty file may be one whose making was cut short between the two calls above.
-            if fs::metadata(path)?.len() == 0 {
-                fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            }
-            Ok(())
-        }
-        Err(error) => Err(error),
+/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to the files beside it.
+fn create(path: &Path) -> Result<()> {
+    if pki::file::create_empty(path)? {
+        return Ok(());
     }
+    // An empty file may be one whose making was cut short before it had its mode.
+    let private = |file: fs::Metadata| match file.len() {
+        0 => fs::set_permissions(path, Permissions::from_mode(0o600)),
+        _ => Ok(()),
+    };
+    fs::metadata(path)
+        .and_then(private)
+        .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<View> {

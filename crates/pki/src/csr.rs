@@ -7,7 +7,6 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
-use crate::algorithm::Algorithm;
 use crate::certificate::{GeneralName, SignatureAlgorithm, verify_with_spki_der};
 use crate::code::Code;
 use crate::error::{Error, Result};
@@ -28,8 +27,8 @@ impl Csr {
     /// Reads the only request in `bytes`, PEM or DER.
     ///
     /// # Errors
-    /// [`Code::CsrUnreadable`] for what is none, [`Code::CsrRefused`] where the signature does not verify or the
-    /// hash does not fit the curve, [`Code::WeakKey`], [`Code::UnknownAlgorithm`], [`Code::BadSan`].
+    /// [`Code::CsrUnreadable`] for what is none, [`Code::CsrRefused`] where the signature does not verify or is made with
+    /// a broken hash, [`Code::WeakKey`], [`Code::UnknownAlgorithm`], [`Code::BadSan`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
         if bytes.first() == Some(&0x30) {
             return Self::from_der(bytes);
@@ -73,17 +72,11 @@ impl Csr {
 
 fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> Result<()> {
     let algorithm = SignatureAlgorithm::from_parsed(&request.signature_algorithm);
-    // A request over P-256 with SHA-384 is legal, but certificates made from such requests by careless tools
-    // carry that mixture and cannot be loaded; a mixture here means a tool that does not know what it does.
-    let fits = match key.algorithm() {
-        Algorithm::EcP256 => algorithm.to_string() == "ecdsa-with-SHA256",
-        Algorithm::EcP384 => algorithm.to_string() == "ecdsa-with-SHA384",
-        _ => true,
-    };
-    if !fits || algorithm.is_weak() {
+    // Any strong hash will do: openssl signs with SHA-256 whatever the curve. The certificate's own comes from its issuer.
+    if algorithm.is_weak() {
         return Err(Code::CsrRefused
-            .error(format!("the request is signed with {algorithm}, which does not fit a key of {}", key.algorithm()))
-            .fix("make the request anew with the hash that belongs to the key: SHA-256 for P-256 and RSA, SHA-384 for P-384"));
+            .error(format!("the request is signed with {algorithm}, whose hash is broken"))
+            .fix("make the request anew with SHA-256 or a stronger hash"));
     }
     let info = request.certification_request_info.raw;
     verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value).map_err(|_| {
@@ -119,6 +112,7 @@ mod tests {
     use rcgen::{CertificateParams, DnType, IsCa, KeyPair};
 
     use super::*;
+    use crate::algorithm::Algorithm;
 
     fn request(key: &KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
         let mut params = CertificateParams::new(vec!["tb.example.org".to_owned(), "10.0.0.1".to_owned()]).unwrap();
@@ -179,7 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_does_not_fit_the_curve_is_refused() {
+    fn the_hash_need_not_be_the_one_of_the_curve() {
+        // `openssl req -new` over P-384, which signs with SHA-256.
+        let csr = Csr::from_pem_or_der(include_bytes!("../tests/data/p384-with-sha256.csr")).unwrap();
+        assert_eq!(csr.key().algorithm(), Algorithm::EcP384);
+    }
+
+    #[test]
+    fn a_signature_that_claims_another_hash_is_refused() {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
         assert!(Csr::from_der(&request(&key, |_| {})).is_ok());
         // The same request under the object identifier of ecdsa-with-SHA256.

@@ -38,13 +38,14 @@ mod remove;
 mod set;
 mod staging;
 
+pub use commit::{Rehearsal, Staged};
 pub use lock::Lock;
 pub use output::Output;
 pub use owner::Ownership;
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text};
 pub use recover::{Recovery, recover};
 pub use remove::remove;
-pub use set::{FileSet, Outcome, Written, create_dir};
+pub use set::{FileSet, Outcome, Written, create_dir, create_empty};
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

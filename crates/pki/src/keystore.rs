@@ -219,7 +219,7 @@ pub fn effective_passwords(format: Format, passwords: &Passwords) -> (Passwords,
         return (passwords.clone(), None);
     }
     let finding = Code::KeyPasswordDiffers
-        .warning("the PKCS#12 keystore opens with the key password, not with the store password")
+        .warning("the PKCS#12 keystore opens with the password of its key, not with the keystore's own")
         .because("PKCS#12 knows one password only")
         .fix("give both passwords the same value, or use JKS where they have to differ");
     (Passwords::same(passwords.key.clone()), Some(finding))

@@ -20,6 +20,7 @@ mod hex;
 pub mod identity;
 pub mod inspect;
 pub mod issuer;
+mod kdf;
 pub mod key;
 pub mod keystore;
 pub mod legacy;

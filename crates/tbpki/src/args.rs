@@ -10,6 +10,7 @@ mod trust;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
@@ -67,6 +68,11 @@ pub struct Global {
     /// Whether to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
+}
+
+/// Reads text. An empty one is a variable that a script has not set, and no answer to anything.
+fn text() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
 }
 
 /// When to use colour.
@@ -197,17 +203,17 @@ pub struct CaPassphrase {
 #[derive(Debug, Clone, Args)]
 pub struct IdentityArgs {
     /// The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096
-    #[arg(long, value_name = "ALGORITHM")]
+    #[arg(long, value_parser = text(), value_name = "ALGORITHM")]
     pub alg: Option<String>,
     /// Days until the certificate expires
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = text(), value_name = "N")]
     pub days: Option<String>,
     /// Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, and nopass for
     /// devices (repeat, or separate by commas)
-    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    #[arg(long, value_parser = text(), value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<String>,
     /// Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_parser = text(), value_name = "NAME", value_delimiter = ',')]
     pub san: Vec<String>,
     /// Sign with the certificate's own key instead of a CA's
     #[arg(long)]
@@ -230,9 +236,9 @@ pub struct IdentityArgs {
 #[derive(Debug, Clone, Args)]
 pub struct OwnerArgs {
     /// The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_parser = text(), value_name = "USER")]
     pub owner: Option<String>,
     /// The group of the files in --out
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_parser = text(), value_name = "GROUP")]
     pub group: Option<String>,
 }

@@ -9,10 +9,12 @@ pub mod exit;
 mod log;
 pub mod output;
 pub mod schema;
+mod usage;
 mod verb;
 
+use std::ffi::OsString;
+
 use clap::Parser;
-use clap::error::ErrorKind;
 use pki::Result;
 
 use args::{ActorCloudVerb, Cli, ConfigVerb, ProfileVerb, Verb};
@@ -21,9 +23,10 @@ use exit::Exit;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::refuse(&error, &args),
     };
     log::start(&cli.global);
     let mut context = Context::new(cli.global, cli.verb.name());
@@ -59,15 +62,5 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
         Verb::Explain(args) => verb::explain::run(&args, context),
         Verb::Completions { shell } => verb::completions::run(shell, context),
-    }
-}
-
-/// Help and version are results; everything else is a wrong command line.
-fn usage(error: &clap::Error) -> Exit {
-    // Nobody is left to tell when the terminal is gone.
-    drop(error.print());
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-        _ => Exit::Usage,
     }
 }

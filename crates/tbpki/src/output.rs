@@ -25,8 +25,8 @@ pub trait Report: Serialize + JsonSchema {
 pub struct Envelope<T> {
     /// The version of this layout, 1.
     pub version: u32,
-    /// The verb that was run.
-    pub verb: &'static str,
+    /// The verb that was run; `tbpki` where the command line names none.
+    pub verb: String,
     /// What it found worth telling, in the order in which it did.
     pub findings: Vec<Finding>,
     /// What it made or found; absent when it failed.
@@ -35,6 +35,23 @@ pub struct Envelope<T> {
     /// Why it failed; absent when it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Finding>,
+}
+
+impl<T: Serialize> Envelope<T> {
+    fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map_err(|error| Code::Internal.error("the result cannot be written as JSON").because(error))
+    }
+}
+
+/// Prints the envelope of a command line that could not be read, of which people have been told in clap's words.
+pub(crate) fn print_usage_error(verb: &str, error: Error) {
+    let (version, verb, error) = (JSON_VERSION, verb.to_owned(), Some(error.into_finding()));
+    let envelope = Envelope::<()> { version, verb, findings: Vec::new(), result: None, error };
+    if let Ok(json) = envelope.to_json() {
+        // Whoever closed standard output does not want it.
+        drop(writeln!(io::stdout().lock(), "{json}"));
+    }
 }
 
 /// Where a verb prints to.
@@ -106,9 +123,8 @@ impl Output {
 
     fn envelope<T: Serialize>(&mut self, result: Option<&T>, error: Option<Finding>) -> Result<String> {
         let findings = std::mem::take(&mut self.findings);
-        let envelope = Envelope { version: JSON_VERSION, verb: self.verb, findings, result, error };
-        serde_json::to_string_pretty(&envelope)
-            .map_err(|error| Code::Internal.error("the result cannot be written as JSON").because(error))
+        let envelope = Envelope { version: JSON_VERSION, verb: self.verb.to_owned(), findings, result, error };
+        envelope.to_json()
     }
 
     /// Writes to standard output. A reader that went away is not an error: `tbpki list | head` is fine.

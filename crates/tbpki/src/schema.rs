@@ -49,3 +49,36 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
 fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<T>>()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Cli;
+
+    /// Verbs whose result is a text of its own kind.
+    const TEXT: &[&str] = &["completions"];
+
+    /// The verbs that can be typed, `config show` as `config-show`.
+    fn verbs(command: &clap::Command, above: &str) -> Vec<String> {
+        let below = command.get_subcommands().filter(|command| command.get_name() != "help");
+        below
+            .flat_map(|command| {
+                let name = format!("{above}{}", command.get_name());
+                let inner = verbs(command, &format!("{name}-"));
+                if inner.is_empty() { vec![name] } else { inner }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_verb_has_a_schema() {
+        let mut verbs = verbs(&Cli::command(), "");
+        verbs.retain(|verb| !TEXT.contains(&verb.as_str()));
+        verbs.sort();
+        let mut schemas: Vec<&str> = schemas().into_iter().map(|(verb, _)| verb).collect();
+        schemas.sort_unstable();
+        assert_eq!(schemas, verbs);
+    }
+}

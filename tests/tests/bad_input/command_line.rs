@@ -32,7 +32,77 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         let outcome = sandbox.tbpki(*args).run().ends(2).says(word);
         assert!(outcome.stdout.is_empty(), "{outcome}");
         before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+
+        // People are told in clap's words, and programs in the envelope of every other error.
+        let outcome = sandbox.tbpki(args.iter().chain(&["--json"])).run().ends(2);
+        let envelope = outcome.json();
+        assert_eq!(envelope["version"], 1, "{outcome}");
+        assert_eq!(envelope["error"]["code"], "TBPKI-0011", "{outcome}");
+        assert!(envelope.get("result").is_none() && envelope["findings"].as_array().unwrap().is_empty(), "{outcome}");
+        let verb = args.first().filter(|verb| **verb != "clint").unwrap_or(&"tbpki");
+        assert_eq!(envelope["verb"], **verb, "{outcome}");
+        let error = &envelope["error"];
+        assert!(!error["what"].as_str().unwrap().is_empty() && error["fix"].is_string(), "{outcome}");
+        let said = outcome.stderr_text();
+        assert!(said.contains("Usage: tbpki") || said.contains("For more information"), "{outcome}");
+        if !args.is_empty() {
+            let told = format!("{} {}", error["what"], error["fix"]);
+            assert!(told.contains(word) || *args == ["config"], "{word:?} in {outcome}");
+        }
     }
+}
+
+#[test]
+fn a_name_of_a_flag_behind_two_hyphens_is_none() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.tbpki(["list", "--", "--json"]).run().ends(2);
+    assert!(outcome.stdout.is_empty(), "{outcome}");
+}
+
+#[test]
+fn empty_values_are_refused_by_the_name_of_their_flag() {
+    let sandbox = Sandbox::with_store();
+    let before = Snapshot::of(sandbox.path());
+    let device = ["client", "--device", "pump-1"];
+    let server = ["server", "--only-given-names"];
+    let rows: &[(&[&str], &[&str])] = &[
+        (&device, &["--san", "--format", "--alg", "--days", "--out", "--csr", "--owner", "--ca-passphrase-file"]),
+        (&server, &["--san", "--format", "--name", "--credentials", "--out", "--service", "--environment"]),
+        (&["client"], &["--device"]),
+        (&["init"], &["--organization", "--country", "--server-name", "--alg", "--from", "--root-out", "--server-ca"]),
+        (&["list"], &["--kind", "--expiring", "--config"]),
+        (&["verify", "chain.pem"], &["--host", "--anchors", "--at", "--purpose"]),
+        (&["trust", "tb.example"], &["--sha256", "--out"]),
+    ];
+    for (verb, flags) in rows {
+        for flag in *flags {
+            for json in [&[][..], &["--json"]] {
+                let outcome = sandbox.tbpki([*verb, &[*flag, ""], json].concat()).run().ends(2);
+                assert!(outcome.stderr_text().contains(flag), "{flag} in {outcome}");
+                if !json.is_empty() {
+                    let envelope = outcome.json();
+                    assert_eq!(envelope["error"]["code"], "TBPKI-0011", "{outcome}");
+                    assert!(envelope["error"]["what"].as_str().unwrap().contains(flag), "{flag} in {outcome}");
+                }
+                before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+            }
+        }
+    }
+    // Nor is an empty entry of a list left out.
+    for list in ["tb.example,", ",tb.example", "tb.example,,mqtt.example"] {
+        sandbox.tbpki([&server[..], &["--san", list]].concat()).run().ends(2).says("--san");
+    }
+}
+
+#[test]
+fn names_that_are_not_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::with_store();
+    let before = Snapshot::of(sandbox.path());
+    let name = OsStr::from_bytes(b"pump-\xff");
+    let outcome = sandbox.tbpki([OsStr::new("client"), OsStr::new("--device"), name]).run().ends(2).says("UTF-8");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
 }
 
 #[test]

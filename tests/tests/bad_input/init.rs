@@ -4,7 +4,7 @@ use std::fs;
 
 use tbpki_tests::Sandbox;
 
-use crate::{refused, user};
+use crate::{Expected, refused, usage, user};
 
 const OPEN: &str = "--insecure-no-passphrase";
 
@@ -14,8 +14,6 @@ fn answers_that_no_certificate_may_hold() {
     let long = "x".repeat(65);
     let rows: &[(&[&str], u16, &[&str])] = &[
         (&["--country", "USA"], 23, &["USA"]),
-        (&["--country", ""], 20, &["country"]),
-        (&["--organization", ""], 20, &["organisation"]),
         (&["--organization", &long], 21, &["65 characters"]),
         (&["--organization", "a\tb"], 22, &["control"]),
         (&["--server-name", "not a host!"], 24, &["not a host!"]),
@@ -38,6 +36,33 @@ fn passphrases_that_are_short_or_not_there() {
     refused(&sandbox, &["init", "--ca-passphrase-file", "empty"], user(9, &["empty"]));
     refused(&sandbox, &["init", "--ca-passphrase-file", "binary"], user(9, &["UTF-8"]));
     refused(&sandbox, &["init", "--ca-passphrase-file", "missing"], user(9, &["missing", "No such file"]));
+}
+
+/// What the directory of `--root-out` must not be.
+#[test]
+fn directories_that_cannot_take_the_keys_of_the_roots() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "a file");
+    sandbox.write("used/devices-root.key.pem", "the key of another fleet");
+    sandbox.write("used/server-root.key.pem", "");
+    sandbox.write("dirs/devices-root.key.pem/x", "");
+    std::os::unix::fs::symlink(sandbox.path(), sandbox.join("link")).unwrap();
+    let into = |extra: &[&str], dir: &str, expected: Expected<'_>| {
+        refused(&sandbox, &[&["init", OPEN, "--root-out", dir], extra].concat(), expected);
+    };
+    for extra in [&[][..], &["--dry-run"]] {
+        into(extra, "file", user(84, &["file"]));
+        into(extra, "file/below", user(84, &["file"]));
+        into(extra, "used", user(82, &["server-root.key.pem, devices-root.key.pem", "used", "move them away"]));
+        into(extra, "dirs", user(81, &["a directory of this name"]));
+        for inside in ["pki", "pki/roots", "./pki/../pki/roots", "link/pki"] {
+            into(extra, inside, usage(3, &["inside the store", inside, "--root-out"]));
+        }
+    }
+    // Other files are in nobody's way.
+    sandbox.write("stick/notes.txt", "a file");
+    sandbox.ok(["init", "--no-input", OPEN, "--root-out", "stick"]);
+    assert!(sandbox.join("stick/devices-root.key.pem").exists());
 }
 
 #[test]

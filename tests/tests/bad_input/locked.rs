@@ -12,9 +12,20 @@ use crate::{refused, user};
 
 const SECOND: &[&str] = &["client", "--device", "valve-2"];
 
+/// A process that ends with the test, however that ends.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A tbpki that has the store's lock and waits for its passphrase.
 struct Holder {
-    child: Child,
+    process: Guarded,
     pipe: std::path::PathBuf,
 }
 
@@ -23,13 +34,17 @@ impl Holder {
         let pipe = sandbox.join("pipe");
         Tool::new("mkfifo").arg(&pipe).run().ok();
         let mut command = sandbox.tbpki([args, &["--ca-passphrase-file", "pipe"]].concat()).command();
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let process = Guarded(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !sandbox.text("pki/.lock").contains(&format!("\"pid\":{}", child.id())) {
+        while !sandbox.text("pki/.lock").contains(&format!("\"pid\":{}", process.0.id())) {
             assert!(Instant::now() < deadline, "the first does not take the lock");
             thread::sleep(Duration::from_millis(10));
         }
-        Self { child, pipe }
+        Self { process, pipe }
+    }
+
+    fn id(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// Gives it its passphrase and waits for its end.
@@ -37,7 +52,7 @@ impl Holder {
         let mut pipe = std::fs::OpenOptions::new().write(true).open(&self.pipe).unwrap();
         pipe.write_all(passphrase.as_bytes()).unwrap();
         drop(pipe);
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.process.0.wait().unwrap().success());
         std::fs::remove_file(&self.pipe).unwrap();
     }
 }
@@ -53,9 +68,14 @@ fn the_message_names_the_holder() {
         (&["server", "--name", "tb.example", "--only-given-names"], "`tbpki server`"),
     ] {
         let holder = Holder::start(&sandbox, first);
-        let process = format!("process {}", holder.child.id());
-        let outcome = sandbox.tbpki(&second).run();
-        crate::says(&outcome, false, user(90, &[verb, &process, "pki"]));
+        let process = format!("process {}", holder.id());
+        let words: &[&str] = &[verb, &process, "pki", "wait until it has finished"];
+        // Its pipe is no file that could be compared.
+        for json in [&[][..], &["--json"]] {
+            let outcome = sandbox.tbpki([&second, json].concat()).run();
+            crate::says(&outcome, !json.is_empty(), user(90, words));
+            assert!(!sandbox.join("pki/devices/valve-2").exists());
+        }
         // Who only looks does not wait.
         let started = Instant::now();
         sandbox.ok(["list"]);
@@ -72,8 +92,8 @@ fn a_holder_that_dies_leaves_no_lock() {
     sandbox.write("passphrase", "correct horse");
     sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "passphrase"]);
     let mut holder = Holder::start(&sandbox, &["client", "--device", "pump-1"]);
-    holder.child.kill().unwrap();
-    holder.child.wait().unwrap();
+    holder.process.0.kill().unwrap();
+    holder.process.0.wait().unwrap();
     sandbox.ok([SECOND, &["--ca-passphrase-file", "passphrase"]].concat());
 }
 
@@ -81,19 +101,20 @@ fn a_holder_that_dies_leaves_no_lock() {
 fn a_lock_that_somebody_else_holds_is_respected_and_not_removed() {
     let sandbox = Sandbox::with_store();
     // Somebody who backs up the store, say.
-    let mut backup = Command::new("flock")
+    let backup = Command::new("flock")
         .arg(sandbox.join("pki/.lock"))
         .args(["sh", "-c", "echo held; cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut backup = Guarded(backup);
     let mut line = String::new();
-    BufReader::new(backup.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(backup.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
     refused(&sandbox, SECOND, user(90, &["another tbpki", "pki", "wait until it has finished"]));
-    drop(backup.stdin.take());
-    assert!(backup.wait().unwrap().success());
+    drop(backup.0.stdin.take());
+    assert!(backup.0.wait().unwrap().success());
     sandbox.ok(SECOND);
     openssl().args(["x509", "-noout", "-in"]).arg(sandbox.join("pki/devices/valve-2/cert.pem")).run().ok();
 }

@@ -4,6 +4,7 @@ mod brought_ca;
 mod command_line;
 mod configuration;
 mod csr;
+mod disk;
 mod init;
 mod issuing;
 mod keystores;

@@ -37,6 +37,52 @@ fn an_identity_that_exists_with_other_parameters_is_not_touched() {
 }
 
 #[test]
+fn identities_whose_files_were_swapped_or_edited() {
+    let sandbox = Sandbox::with_store();
+    let (one, other) = ("pki/devices/pump-1", "pki/devices/valve-2");
+    let formats = ["--format", "pub,cer,nopass,p12"];
+    sandbox.ok([CLIENT, &formats].concat());
+    sandbox.ok([&["client", "--device", "valve-2"][..], &formats].concat());
+    sandbox.ok(SERVER);
+    sandbox.ok(["server", "--name", "mqtt.example", "--only-given-names"]);
+    let server = |file: &str, name: &str| format!("pki/servers/{name}/{file}");
+    let mut swaps: Vec<(&[&str], String, String, u16)> = ["cert.pem", "chain.pem"]
+        .iter()
+        .map(|file| (CLIENT, format!("{one}/{file}"), format!("{other}/{file}"), 98))
+        .collect();
+    for suffix in [".pub.pem", ".cer", ".nopass.pem"] {
+        swaps.push((CLIENT, format!("{one}/pump-1{suffix}"), format!("{other}/valve-2{suffix}"), 98));
+    }
+    swaps.push((CLIENT, format!("{one}/key.pem"), format!("{other}/key.pem"), 34));
+    for file in ["mqttserver.pem", "mqttserver.cer"] {
+        swaps.push((SERVER, server(file, "tb.example"), server(file, "mqtt.example"), 98));
+    }
+    swaps.push((SERVER, server("mqttserver_key.pem", "tb.example"), server("mqttserver_key.pem", "mqtt.example"), 34));
+    for (verb, file, with, code) in swaps {
+        let own = sandbox.read(&file);
+        sandbox.write(&file, sandbox.read(with));
+        for extra in [&[][..], &["--out", "out"]] {
+            let name = if code == 98 { file.as_str() } else { "pki/" };
+            refused(&sandbox, &[verb, extra].concat(), user(code, &[name]));
+        }
+        sandbox.write(&file, own);
+        sandbox.ok(verb).says("was there already");
+    }
+    // One octet of the signature is enough.
+    let path = format!("{one}/pump-1.cer");
+    let mut edited = sandbox.read(&path);
+    *edited.last_mut().unwrap() ^= 1;
+    sandbox.write(&path, edited);
+    refused(&sandbox, CLIENT, user(98, &["pump-1.cer", "restore it from a backup"]));
+    // What is gone is written again.
+    fs::remove_file(sandbox.join(&path)).unwrap();
+    sandbox.ok([CLIENT, &formats].concat()).says("missing files were added");
+    // What it cannot be read by is no certificate of anybody.
+    sandbox.write(format!("{one}/cert.pem"), "");
+    refused(&sandbox, CLIENT, user(98, &["cert.pem"]));
+}
+
+#[test]
 fn ledgers_that_are_none_or_of_another_time() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(CLIENT);

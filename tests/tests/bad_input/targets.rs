@@ -1,7 +1,8 @@
 //! Places that cannot take the files.
 
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use tbpki_tests::binary::tbpki;
@@ -82,8 +83,9 @@ impl Ordinary {
         let sandbox = Sandbox::with_store();
         let is_root =
             fs::metadata(sandbox.path()).map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata)).unwrap() == 0;
-        // The target directory may lie where nobody else looks.
-        fs::copy(tbpki(), sandbox.join("tbpki")).unwrap();
+        // The target directory may lie where nobody else looks. Copied by another process: whoever is started by
+        // another test while this one writes would keep the file open, and it could not be run.
+        Tool::new("cp").arg(tbpki()).arg(sandbox.join("tbpki")).run().ok();
         let ordinary = Self { sandbox, is_root };
         ordinary.own(ordinary.sandbox.path());
         ordinary
@@ -116,6 +118,106 @@ impl Ordinary {
         let outcome = self.run(args).run();
         crate::says(&outcome, false, expected);
         before.is_unchanged(&Snapshot::of(self.sandbox.path()), &outcome);
+    }
+}
+
+#[test]
+fn directories_that_may_not_be_written_to() {
+    let ordinary = Ordinary::with_store();
+    let sandbox = &ordinary.sandbox;
+    for dir in ["closed", "shut"] {
+        fs::create_dir(sandbox.join(dir)).unwrap();
+        ordinary.own(&sandbox.join(dir));
+    }
+    let set_mode = |path: &str, mode| fs::set_permissions(sandbox.join(path), Permissions::from_mode(mode)).unwrap();
+    set_mode("closed", 0o555);
+    // Nobody but root could look whether it is unchanged.
+    set_mode("shut", if ordinary.is_root { 0o000 } else { 0o555 });
+    let denied = || user(81, &["Permission denied"]);
+    for verb in [CLIENT, SERVER] {
+        for extra in [&[][..], &["--dry-run"]] {
+            for out in ["closed", "closed/below", "shut/below"] {
+                ordinary.refused(&[verb, &["--out", out], extra].concat(), denied());
+            }
+        }
+        // An identity that is there already is not touched either.
+        assert_eq!(ordinary.run(verb).run().status, 0);
+        ordinary.refused(&[verb, &["--out", "closed"]].concat(), denied());
+        ordinary.refused(&[verb, &["--out", "closed", "--force"]].concat(), denied());
+    }
+    // Nor one in the store, wherever it begins to be closed.
+    let new = &["client", "--device", "valve-2", "--format", "p12"];
+    for (dir, args) in [
+        ("pki/devices", new.to_vec()),
+        ("pki/secrets", ["client", "--device", "valve-3", "--format", "p12"].to_vec()),
+        ("pki/devices/pump-1", [CLIENT, &["--force"]].concat()),
+        ("pki/servers/tb.example", [SERVER, &["--force"]].concat()),
+    ] {
+        set_mode(dir, 0o500);
+        ordinary.refused(&args, denied());
+        set_mode(dir, 0o700);
+        assert_eq!(ordinary.run(&args).run().status, 0, "{dir}");
+    }
+    set_mode("shut", 0o700);
+}
+
+#[test]
+fn a_directory_for_the_keys_of_the_roots_that_may_not_be_written_to() {
+    let ordinary = Ordinary::with_store();
+    let sandbox = &ordinary.sandbox;
+    fs::create_dir(sandbox.join("new")).unwrap();
+    fs::create_dir(sandbox.join("closed")).unwrap();
+    ordinary.own(sandbox.path());
+    fs::set_permissions(sandbox.join("closed"), Permissions::from_mode(0o555)).unwrap();
+    let init = ["init", "--no-input", "--insecure-no-passphrase", "--config", "new/keygen.toml", "--root-out"];
+    for dir in ["closed", "closed/below", "closed/below/that"] {
+        for extra in [&[][..], &["--dry-run"]] {
+            ordinary.refused(&[&init[..], &[dir], extra].concat(), user(81, &["Permission denied", "closed"]));
+        }
+    }
+    ordinary.run(&[&init[..], &["open"]].concat()).run().ok();
+}
+
+#[test]
+fn file_systems_that_keep_no_files() {
+    let sandbox = Sandbox::with_store();
+    for verb in [CLIENT, SERVER] {
+        refused(&sandbox, &[verb, &["--out", "/proc"]].concat(), user(81, &["/proc"]));
+        refused(&sandbox, &[verb, &["--out", "/proc/tbpki"]].concat(), user(81, &["/proc"]));
+        sandbox.ok(verb);
+        refused(&sandbox, &[verb, &["--out", "/proc"]].concat(), user(81, &["/proc"]));
+    }
+    let init = ["init", "--insecure-no-passphrase", "--config", "new/keygen.toml", "--root-out", "/proc/roots"];
+    fs::create_dir(sandbox.join("new")).unwrap();
+    refused(&sandbox, &init, user(81, &["/proc"]));
+}
+
+#[test]
+fn settings_that_somebody_has_written_or_edited() {
+    const FORMS: [&str; 3] = ["thingsboard.env", "docker-compose.tls.yml", "kubernetes-secret.yml"];
+    let all = [SERVER, &["--environment", "env,compose,kubernetes"]].concat();
+    for form in FORMS {
+        let sandbox = Sandbox::with_store();
+        sandbox.write(format!("out/{form}"), "somebody's");
+        let out = [&all[..], &["--out", "out"]].concat();
+        for extra in [&[][..], &["--dry-run"]] {
+            refused(&sandbox, &[&out[..], extra].concat(), user(82, &[form, "out", "move it away"]));
+        }
+        // Nor where the identity is there already.
+        sandbox.ok(&all);
+        refused(&sandbox, &out, user(82, &[form, "out"]));
+        fs::remove_file(sandbox.join(format!("out/{form}"))).unwrap();
+        sandbox.ok(&out);
+        let edited = format!("{}# added\n", sandbox.text(format!("out/{form}")));
+        sandbox.write(format!("out/{form}"), &edited);
+        refused(&sandbox, &out, user(82, &[form, "out"]));
+        // --force keeps it.
+        sandbox.ok([&out[..], &["--force"]].concat());
+        let kept = sandbox
+            .files()
+            .into_iter()
+            .filter(|path| path.to_string_lossy().starts_with(&format!("out/{form}.")) && sandbox.text(path) == edited);
+        assert_eq!(kept.count(), 1, "{:?}", sandbox.files());
     }
 }
 

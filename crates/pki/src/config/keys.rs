@@ -158,7 +158,7 @@ sections! {
         organizational_units: Vec<OrganizationalUnit> = default "[]";
     }
 
-    /// The certificate authorities that `tbpki init` makes: a root and an issuing CA for servers, and the same for devices.
+    /// The CAs that `tbpki init` makes: a root and an issuing CA for servers, and the same for devices.
     define ca: Ca at "ca." {
         /// The keys of the CAs. RSA where something old has to verify the chain.
         alg: Algorithm = default "\"ec-p256\"";
@@ -206,9 +206,9 @@ sections! {
     define server_keystore: Keystore at "server.keystore." {
         /// The name of the entry with the server's key.
         alias: Alias = default "\"serveralias\"";
-        /// Where the store's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// Where the keystore's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-keystore\" }";
-        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the store's.
+        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-key\" }";
     }
 
@@ -230,9 +230,9 @@ sections! {
     reuse client_keystore: Keystore at "client.keystore." {
         /// The name of the entry with the device's key.
         alias: Alias = default "\"clientalias\"";
-        /// Where the store's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// Where the keystore's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-keystore\" }";
-        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the store's.
+        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-key\" }";
     }
 

@@ -1,5 +1,6 @@
 //! A directory that files are written to, opened once so that nobody can swap it for another meanwhile.
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,7 +23,7 @@ pub(super) const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).un
 pub(super) struct Base {
     pub(super) fd: OwnedFd,
     pub(super) path: PathBuf,
-    locked: bool,
+    locked: Cell<bool>,
 }
 
 impl Base {
@@ -30,18 +31,18 @@ impl Base {
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         match sys::open(path, DIRECTORY, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path: path.to_path_buf(), locked: false })),
+            Ok(fd) => Ok(Some(Self { fd, path: path.to_path_buf(), locked: Cell::new(false) })),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(fault::writing(path, errno)),
         }
     }
 
     /// Keeps other processes from moving files in this directory until the value is dropped.
-    pub(super) fn lock(&mut self) -> Result<()> {
+    pub(super) fn lock(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.locked {
+        while !self.locked.get() {
             match sys::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => self.locked = true,
+                Ok(()) => self.locked.set(true),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
                 Err(Errno::WOULDBLOCK) => {

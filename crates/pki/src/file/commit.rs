@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use rustix::fs as sys;
 
@@ -21,31 +22,85 @@ use crate::error::{Error, Result};
 /// How many files are open at a time.
 const OPEN: usize = 64;
 
-pub(super) fn commit(mut base: Base, set: &FileSet, outer: Option<&str>) -> Result<Vec<Written>> {
-    recover::settle(&mut base)?;
-    let mut plan = Plan::new(&base, set, outer)?;
-    if !plan.moves.is_empty() && !plan.is_one_new_directory() {
-        base.lock()?;
-        // Somebody may have been at work until now.
-        recover::settle(&mut base)?;
-        plan = Plan::new(&base, set, outer)?;
+/// A set whose files are written beside their places, on the disk and read back: what is left to do is moves.
+///
+/// Dropped, it takes them away again. Several sets are staged before the first of them is committed, so that a full
+/// disk or a read-only file system under one of them is found while nothing has changed anywhere.
+#[must_use = "the files are taken away again when this is dropped"]
+pub struct Staged<'a> {
+    set: &'a FileSet,
+    base: Rc<Base>,
+    /// The name of the set's directory in `base`, where it was missing.
+    outer: Option<String>,
+    plan: Plan<'a>,
+    /// None where there is nothing to move.
+    staging: Option<Staging>,
+}
+
+/// The room that a set takes, and the proof that it can be written. The room is free again when this is dropped.
+#[must_use = "the room is free again when this is dropped"]
+pub struct Rehearsal<'a> {
+    _staged: Staged<'a>,
+}
+
+/// Writes stand-ins for all files, without waiting for the disk: file systems find out when they take the bytes whether
+/// they have room for them.
+pub(super) fn rehearse(set: &FileSet) -> Result<Rehearsal<'_>> {
+    Ok(Rehearsal { _staged: Staged::new(set, false)? })
+}
+
+pub(super) fn stage(set: &FileSet) -> Result<Staged<'_>> {
+    Staged::new(set, true)
+}
+
+impl<'a> Staged<'a> {
+    fn new(set: &'a FileSet, is_durable: bool) -> Result<Self> {
+        let (base, outer) = set.base()?;
+        let base = Rc::new(base);
+        recover::settle(&base)?;
+        let plan = Plan::new(&base, set, outer.as_deref())?;
+        if !is_durable {
+            // Staging shows nothing about directories that files only move into.
+            plan.writable(&base)?;
+        }
+        let staging = stage_plan(&base, &plan, is_durable)?;
+        Ok(Self { set, base, outer, plan, staging })
     }
-    if plan.moves.is_empty() {
-        return Ok(plan.report);
+
+    /// Moves the files into their places. On an error everything is as it was before.
+    ///
+    /// # Errors
+    /// Those of [`FileSet::commit`].
+    pub fn commit(mut self) -> Result<Vec<Written>> {
+        if self.outer.is_some() && Base::open(self.set.dir())?.is_some() {
+            // Somebody has made the directory meanwhile.
+            drop(self.staging);
+            return stage(self.set)?.commit();
+        }
+        if !self.plan.moves.is_empty() && !self.plan.is_one_new_directory() {
+            self.base.lock()?;
+            // Somebody may have been at work until now.
+            recover::settle(&self.base)?;
+            let plan = Plan::new(&self.base, self.set, self.outer.as_deref())?;
+            if plan.moves != self.plan.moves {
+                self.staging = None;
+                self.staging = stage_plan(&self.base, &plan, true)?;
+                self.plan = plan;
+            }
+        }
+        let Some(staging) = self.staging else { return Ok(self.plan.report) };
+        let journal = Journal::new(self.plan.moves, hashes(&self.plan.files));
+        if journal.is_one_step() {
+            move_at_once(&self.base, &staging, &journal)?;
+        } else {
+            move_journaled(&self.base, staging, &journal)?;
+        }
+        Ok(self.plan.report)
     }
-    let staging = Staging::create(&base)?;
-    let journal = Journal::new(plan.moves, hashes(&plan.files));
-    stage_files(&base, &staging, &plan.files, plan.owner)?;
-    if journal.is_one_step() {
-        move_at_once(&base, &staging, &journal)?;
-    } else {
-        move_journaled(&base, staging, &journal)?;
-    }
-    Ok(plan.report)
 }
 
 /// Makes the only move there is.
-fn move_at_once(base: &Base, staging: &Staging<'_>, journal: &Journal) -> Result<()> {
+fn move_at_once(base: &Base, staging: &Staging, journal: &Journal) -> Result<()> {
     let mut done = Vec::new();
     let moves = Moves::new(base, staging.fd(), journal);
     let Err(error) = moves.forward(&mut done) else { return Ok(()) };
@@ -56,7 +111,7 @@ fn move_at_once(base: &Base, staging: &Staging<'_>, journal: &Journal) -> Result
 }
 
 /// Makes the moves such that whoever comes next can finish them, and undoes them if one fails.
-fn move_journaled(base: &Base, mut staging: Staging<'_>, journal: &Journal) -> Result<()> {
+fn move_journaled(base: &Base, mut staging: Staging, journal: &Journal) -> Result<()> {
     let bytes = journal.to_bytes()?;
     let fd = staging.fd();
     let modes = moves::hold_replaced(base, fd, journal)?;
@@ -82,8 +137,18 @@ fn neither_way(error: Error, second: &Error) -> Error {
     error.fix(format!("it cannot be undone either ({second}): see to that, then run the same command once more"))
 }
 
-/// Writes every file into the staging directory, and waits until all are on the disk.
-fn stage_files(base: &Base, staging: &Staging<'_>, files: &[Planned<'_>], owner: Owner) -> Result<()> {
+/// Stages what a plan has to write, if it has.
+fn stage_plan(base: &Rc<Base>, plan: &Plan<'_>, is_durable: bool) -> Result<Option<Staging>> {
+    if plan.moves.is_empty() {
+        return Ok(None);
+    }
+    let staging = Staging::create(base)?;
+    stage_files(base, &staging, &plan.files, plan.owner, is_durable)?;
+    Ok(Some(staging))
+}
+
+/// Writes every file into the staging directory, and if they are to be durable waits until all are on the disk.
+fn stage_files(base: &Base, staging: &Staging, files: &[Planned<'_>], owner: Owner, is_durable: bool) -> Result<()> {
     let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
     for file in files {
         for dir in file.staged.ancestors() {
@@ -100,17 +165,121 @@ fn stage_files(base: &Base, staging: &Staging<'_>, files: &[Planned<'_>], owner:
         let mut unsynced = Vec::with_capacity(files.len());
         for (file, path) in files.iter().zip(&paths) {
             let dir = dirs.get(file.staged.dir()).map_or(staging.fd(), AsFd::as_fd);
-            unsynced.push(staging::write(dir, file.staged.last(), &file.new.bytes, file.new.mode, owner, path)?);
+            let written = staging::write(dir, file.staged.last(), &file.new.bytes, file.new.mode, owner, path)?;
+            if is_durable {
+                written.start();
+                unsynced.push(written);
+            }
         }
         unsynced.into_iter().try_for_each(staging::Unsynced::sync)?;
     }
     for dir in dirs.values() {
         staging::give(dir, owner, &base.path)?;
-        sys::fsync(dir).map_err(|errno| fault::writing(&base.path, errno))?;
+        if is_durable {
+            sys::fsync(dir).map_err(|errno| fault::writing(&base.path, errno))?;
+        }
     }
     Ok(())
 }
 
 fn hashes(files: &[Planned<'_>]) -> BTreeMap<Name, String> {
     files.iter().map(|file| (file.staged.clone(), digest::hex(&digest::sha256(&file.new.bytes)))).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the directory behind our back")]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::code::Code;
+    use crate::file::Outcome;
+
+    fn set(dir: &Path, text: &str) -> FileSet {
+        let mut set = FileSet::new(dir);
+        set.add("key.pem", text.as_bytes().to_vec(), Mode::Private).unwrap();
+        set.add("cert.pem", text.as_bytes().to_vec(), Mode::Public).unwrap();
+        set
+    }
+
+    fn count(dir: &Path) -> usize {
+        fs::read_dir(dir).unwrap().count()
+    }
+
+    #[test]
+    fn what_is_staged_and_not_committed_is_gone_again() {
+        let here = tempfile::tempdir().unwrap();
+        for dir in [here.path().to_path_buf(), here.path().join("new")] {
+            let set = set(&dir, "1");
+            for rehearsal in [true, false] {
+                let before = count(here.path());
+                if rehearsal {
+                    let _room = set.rehearse().unwrap();
+                    assert_eq!(count(here.path()), before + 1);
+                } else {
+                    let _staged = set.stage().unwrap();
+                    assert_eq!(count(here.path()), before + 1);
+                }
+                assert_eq!(count(here.path()), before);
+            }
+        }
+        assert_eq!(count(here.path()), 0);
+    }
+
+    #[test]
+    fn several_sets_are_staged_before_the_first_is_committed() {
+        let (store, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(out.path().join("cert.pem"), "somebody's").unwrap();
+        let (first, second) = (set(store.path(), "1"), set(out.path(), "1"));
+        let staged = first.stage().unwrap();
+        assert_eq!(second.stage().err().unwrap().code(), Code::TargetExists);
+        drop(staged);
+        assert_eq!(count(store.path()), 0);
+    }
+
+    #[test]
+    fn what_has_happened_between_staging_and_committing_counts() {
+        let here = tempfile::tempdir().unwrap();
+        let dir = here.path().join("pump");
+        let (first, same, other) = (set(&dir, "1"), set(&dir, "1"), set(&dir, "2"));
+        let (first, same, other) = (first.stage().unwrap(), same.stage().unwrap(), other.stage().unwrap());
+        first.commit().unwrap();
+        assert!(same.commit().unwrap().iter().all(|file| file.outcome == Outcome::Unchanged));
+        assert_eq!(other.commit().unwrap_err().code(), Code::TargetExists);
+        assert_eq!(fs::read_to_string(dir.join("key.pem")).unwrap(), "1");
+        // Not only in a new directory.
+        let renewed = set(&dir, "2").replacing("old");
+        let renewed = renewed.stage().unwrap();
+        fs::remove_file(dir.join("key.pem")).unwrap();
+        let outcomes: Vec<Outcome> = renewed.commit().unwrap().into_iter().map(|file| file.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Written, Outcome::Replaced(dir.join("cert.pem.old"))]);
+        assert_eq!(count(&dir), 3);
+    }
+
+    #[test]
+    fn a_single_file_may_replace_another_where_the_rest_may_not() {
+        let dir = tempfile::tempdir().unwrap();
+        set(dir.path(), "1").commit().unwrap();
+        let renewed = |text: &str| {
+            let mut set = FileSet::new(dir.path());
+            set.add("key.pem", text.as_bytes().to_vec(), Mode::Private).unwrap();
+            set.add_over("cert.pem", b"2".to_vec(), Mode::Public, "0A").unwrap();
+            set
+        };
+        assert_eq!(renewed("2").commit().unwrap_err().code(), Code::TargetExists);
+        let written = renewed("1").commit().unwrap();
+        assert_eq!(written[0].outcome, Outcome::Unchanged);
+        assert_eq!(written[1].outcome, Outcome::Replaced(dir.path().join("cert.pem.0A")));
+    }
+
+    #[test]
+    fn a_stand_in_differs_from_whatever_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("key.pem"), "").unwrap();
+        let mut set = FileSet::new(dir.path());
+        set.add_unknown("key.pem", 100, Mode::Private).unwrap();
+        assert_eq!(set.check().unwrap_err().code(), Code::TargetExists);
+        assert_eq!(set.rehearse().err().unwrap().code(), Code::TargetExists);
+    }
 }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Mode, fault, staging};
+use super::base::Base;
+use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::{Error, Result};
 
@@ -65,6 +66,9 @@ impl Lock {
             }
         }
         sys::fchmod(&file, Mode::Private.bits()).map_err(failed)?;
+        if let Some(base) = Base::open(dir.as_ref())? {
+            staging::give(&file, Ownership::default().resolve(&base)?, &path)?;
+        }
         let text = Holder::this(verb).to_text()?;
         // Shortened last, so that nobody finds the file empty.
         io::pwrite(&file, text.as_bytes(), 0).map_err(failed)?;

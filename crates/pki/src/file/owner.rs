@@ -4,6 +4,7 @@ use std::io;
 
 use nix::unistd::{Group, User};
 use rustix::fs::{self as sys, AtFlags, FileType, Gid, Uid};
+use rustix::io::Errno;
 use rustix::process;
 
 use super::base::Base;
@@ -11,24 +12,22 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 
 /// Whose the files of a set become.
+///
+/// Unless somebody says otherwise, what root makes belongs to whom the directory belongs to that it is made in: a store
+/// stays that of its user, whoever runs tbpki. What an ordinary user makes is that user's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ownership {
     user: Option<String>,
     group: Option<String>,
-    inherited: bool,
+    of_server: bool,
 }
 
 impl Ownership {
-    /// The files stay with whoever runs this.
-    pub fn ours() -> Self {
-        Self::default()
-    }
-
     /// The files are for a server that runs as somebody else: `user` and `group` are names or numbers. What
     /// is not named is, when root runs this, that of `thingsboard.conf` in the directory, else that of the
     /// directory.
     pub fn of_server(user: Option<&str>, group: Option<&str>) -> Self {
-        Self { user: user.map(str::to_owned), group: group.map(str::to_owned), inherited: true }
+        Self { user: user.map(str::to_owned), group: group.map(str::to_owned), of_server: true }
     }
 
     /// The numbers for files in `base`; none where nothing has to be changed.
@@ -36,15 +35,16 @@ impl Ownership {
         let mut owner = Owner {
             uid: self.user.as_deref().map(user_id).transpose()?,
             gid: self.group.as_deref().map(group_id).transpose()?,
+            is_asked_for: self.of_server,
         };
-        if self.inherited && process::geteuid().is_root() {
-            let model = match sys::statat(&base.fd, "thingsboard.conf", AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(stat),
-                _ => sys::fstat(&base.fd),
-            };
-            let model = model.map_err(|errno| super::fault::reading(&base.path, errno))?;
+        if process::geteuid().is_root() {
+            let dir = sys::fstat(&base.fd).map_err(|errno| super::fault::reading(&base.path, errno))?;
+            let server = if self.of_server { server_of(base)? } else { None };
+            // New files have our own group, or the one that the directory hands down: either way that of the directory.
+            let has_group_anyway = server.is_none() && Gid::from_raw(dir.st_gid) == process::getegid();
+            let model = server.unwrap_or(dir);
             owner.uid = owner.uid.or(Some(Uid::from_raw(model.st_uid)));
-            owner.gid = owner.gid.or(Some(Gid::from_raw(model.st_gid)));
+            owner.gid = owner.gid.or((!has_group_anyway).then(|| Gid::from_raw(model.st_gid)));
         }
         owner.without_ours().permitted().map_err(|error| error.at(&base.path))
     }
@@ -55,12 +55,14 @@ impl Ownership {
 pub(super) struct Owner {
     pub(super) uid: Option<Uid>,
     pub(super) gid: Option<Gid>,
+    /// Whether it is an error when the file system does not take it.
+    pub(super) is_asked_for: bool,
 }
 
 impl Owner {
     /// Whether there is nothing to change.
     pub(super) fn is_ours(self) -> bool {
-        self == Self::default()
+        self.uid.is_none() && self.gid.is_none()
     }
 
     /// Leaves out what new files have anyway. The group is kept: a directory may hand its own down.
@@ -83,6 +85,15 @@ impl Owner {
             return Err(refused("you are not a member of that group"));
         }
         Ok(self)
+    }
+}
+
+/// Whose the configuration of ThingsBoard in the directory is, if there is one.
+fn server_of(base: &Base) -> Result<Option<sys::Stat>> {
+    match sys::statat(&base.fd, "thingsboard.conf", AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(stat)),
+        Ok(_) | Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(super::fault::reading(&base.path, errno)),
     }
 }
 

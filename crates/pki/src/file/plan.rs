@@ -48,7 +48,7 @@ impl<'a> Plan<'a> {
         let mut in_the_way = Vec::new();
         for new in &set.files {
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
-            let outcome = match (find(base, &target, new)?, &set.old_suffix) {
+            let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
                 (Found::Same, _) => Outcome::Unchanged,
                 (Found::Nothing, _) => {
                     plan.put(base, new, &target, None)?;
@@ -69,11 +69,14 @@ impl<'a> Plan<'a> {
         if in_the_way.is_empty() {
             return Ok(plan);
         }
-        let what = match in_the_way.as_slice() {
-            [one] => format!("{one} is there already, with other contents"),
-            more => format!("{} are there already, with other contents", more.join(", ")),
+        let (what, fix) = match in_the_way.as_slice() {
+            [one] => (format!("{one} is there already, with other contents"), "move it away"),
+            more => (format!("{} are there already, with other contents", more.join(", ")), "move them away"),
         };
-        Err(Code::TargetExists.error(what).at(outer.map_or_else(|| base.path.clone(), |dir| base.path_of(dir))))
+        Err(Code::TargetExists
+            .error(what)
+            .at(outer.map_or_else(|| base.path.clone(), |dir| base.path_of(dir)))
+            .fix(format!("{fix} and run the same command once more")))
     }
 
     /// Whether nobody could see anything but all of it or nothing, without a journal and without a lock.

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{self as sys, Mode, OFlags};
 use rustix::io::Errno;
@@ -35,12 +36,12 @@ pub struct Recovery {
 /// [`Code::FileUnwritable`] and its kin when the rest of an operation cannot be done. It stays to be done.
 pub fn recover(dir: impl AsRef<Path>) -> Result<Recovery> {
     match Base::open(dir.as_ref())? {
-        Some(mut base) => settle(&mut base),
+        Some(base) => settle(&Rc::new(base)),
         None => Ok(Recovery::default()),
     }
 }
 
-pub(super) fn settle(base: &mut Base) -> Result<Recovery> {
+pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
     let mut recovery = Recovery::default();
     for name in remove::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))? {
         let Ok(name) = name.into_string() else { continue };
@@ -99,7 +100,7 @@ fn claim(base: &Base, name: &str) -> Result<Claim, Errno> {
 }
 
 /// Makes the moves of a committed journal that have not been made.
-fn complete(base: &Base, staging: Staging<'_>) -> Result<Vec<PathBuf>> {
+fn complete(base: &Base, staging: Staging) -> Result<Vec<PathBuf>> {
     let journal = match read_journal(base, &staging) {
         Ok(Some(journal)) => journal,
         // A staging directory is emptied only after all moves.
@@ -119,7 +120,7 @@ fn complete(base: &Base, staging: Staging<'_>) -> Result<Vec<PathBuf>> {
     }
 }
 
-fn read_journal(base: &Base, staging: &Staging<'_>) -> Result<Option<Journal>> {
+fn read_journal(base: &Base, staging: &Staging) -> Result<Option<Journal>> {
     let unreadable = |errno| fault::reading(&base.path_of(JOURNAL), errno);
     let Some(fd) = Journal::open(staging.fd()).map_err(unreadable)? else { return Ok(None) };
     let stat = sys::fstat(&fd).map_err(unreadable)?;
@@ -132,7 +133,7 @@ fn read_journal(base: &Base, staging: &Staging<'_>) -> Result<Option<Journal>> {
 }
 
 /// Compares what still waits with what the journal says about it.
-fn verify(base: &Base, staging: &Staging<'_>, journal: &Journal) -> Result<()> {
+fn verify(base: &Base, staging: &Staging, journal: &Journal) -> Result<()> {
     for (name, sha256) in &journal.files {
         let failed = |errno| fault::reading(&base.path_of(name.as_str()), errno);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn what_a_living_process_stages_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let base = Base::open(dir.path()).unwrap().unwrap();
+        let base = Rc::new(Base::open(dir.path()).unwrap().unwrap());
         let staging = Staging::create(&base).unwrap();
         assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::fs::{self as sys, AtFlags, Dir};
 use rustix::io::Errno;
@@ -24,9 +25,9 @@ const DEPTH: usize = 16;
 /// [`Code::FileUnwritable`](crate::Code::FileUnwritable), [`Code::NotADirectory`](crate::Code::NotADirectory).
 pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
     let name = Name::new(name)?;
-    let Some(mut base) = Base::open(dir.as_ref())? else { return Ok(false) };
+    let Some(base) = Base::open(dir.as_ref())?.map(Rc::new) else { return Ok(false) };
     base.lock()?;
-    recover::settle(&mut base)?;
+    recover::settle(&base)?;
     let Some(parent) = base.dir(name.dir())? else { return Ok(false) };
     match sys::statat(&parent, name.last(), AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => return Ok(false),

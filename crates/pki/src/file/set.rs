@@ -1,12 +1,14 @@
 //! The files of one operation.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use rustix::fs as sys;
+use rustix::fs::{self as sys, AtFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::base::Base;
+use super::commit::{Rehearsal, Staged};
 use super::name::Name;
 use super::plan::Plan;
 use super::{Mode, Ownership, commit, fault, recover, staging};
@@ -30,6 +32,8 @@ pub(super) struct New {
     pub(super) name: Name,
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) mode: Mode,
+    /// As [`FileSet::old_suffix`], for this file alone.
+    pub(super) old_suffix: Option<String>,
 }
 
 /// What became of one file of a set, or would become of it.
@@ -55,7 +59,7 @@ pub enum Outcome {
 impl FileSet {
     /// An empty set for a directory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), files: Vec::new(), old_suffix: None, ownership: Ownership::ours() }
+        Self { dir: dir.into(), files: Vec::new(), old_suffix: None, ownership: Ownership::default() }
     }
 
     /// Adds a file. `name` is relative to the directory of the set and may hold slashes. Where files cannot
@@ -70,12 +74,52 @@ impl FileSet {
         contents: impl Into<Zeroizing<Vec<u8>>>,
         mode: Mode,
     ) -> Result<&mut Self> {
+        self.push(name.into(), contents.into(), mode, None)
+    }
+
+    /// Adds a file that may replace one with other contents, which is kept as [`replacing`](Self::replacing) says.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub fn add_over(
+        &mut self,
+        name: impl Into<String>,
+        contents: impl Into<Zeroizing<Vec<u8>>>,
+        mode: Mode,
+        old_suffix: impl Into<String>,
+    ) -> Result<&mut Self> {
+        self.push(name.into(), contents.into(), mode, Some(old_suffix.into()))
+    }
+
+    /// Adds a stand-in for a file of about `size` bytes whose contents are not known yet. It is random: whatever is
+    /// there differs from it, and no file system makes less of it.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub fn add_unknown(&mut self, name: impl Into<String>, size: usize, mode: Mode) -> Result<&mut Self> {
+        let mut bytes = vec![0; size];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        self.push(name.into(), Zeroizing::new(bytes), mode, None)
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        bytes: Zeroizing<Vec<u8>>,
+        mode: Mode,
+        old_suffix: Option<String>,
+    ) -> Result<&mut Self> {
         let name = Name::new(name)?;
         if self.files.iter().any(|file| file.name == name) {
             return Err(Code::BadValue.error(format!("two files would be called {:?}", name.as_str())).at(&self.dir));
         }
-        self.files.push(New { name, bytes: contents.into(), mode });
+        self.files.push(New { name, bytes, mode, old_suffix });
         Ok(self)
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Lets files with other contents be replaced. Each is kept as `FILE.old_suffix`, with mode 0600; where
@@ -100,11 +144,30 @@ impl FileSet {
     /// [`Code::TargetExists`] naming all files in the way, [`Code::NotADirectory`],
     /// [`Code::FileUnwritable`], [`Code::Ownership`].
     pub fn check(&self) -> Result<Vec<Written>> {
-        let (mut base, outer) = self.base()?;
-        recover::settle(&mut base)?;
+        let (base, outer) = self.base()?;
+        let base = Rc::new(base);
+        recover::settle(&base)?;
         let plan = Plan::new(&base, self, outer.as_deref())?;
         plan.writable(&base)?;
         Ok(plan.report)
+    }
+
+    /// Does everything that [`stage`](Self::stage) does but wait for the disk, so that whatever would stop it shows up:
+    /// a directory that cannot be written to, an owner that cannot be set, a full disk. As long as the answer lives
+    /// it keeps the room.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn rehearse(&self) -> Result<Rehearsal<'_>> {
+        commit::rehearse(self)
+    }
+
+    /// Writes the files beside their places, durably, and reads them back.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn stage(&self) -> Result<Staged<'_>> {
+        commit::stage(self)
     }
 
     /// Writes the files, durably, and reads them back. On an error everything is as it was before.
@@ -113,13 +176,12 @@ impl FileSet {
     /// Those of [`check`](Self::check), [`Code::DiskFull`], [`Code::ReadBack`], and [`Code::StoreLocked`]
     /// when another process does not finish moving its files in the same directory.
     pub fn commit(&self) -> Result<Vec<Written>> {
-        let (base, outer) = self.base()?;
-        commit::commit(base, self, outer.as_deref())
+        self.stage()?.commit()
     }
 
     /// The directory to work in: that of the set, or while it is missing its parent, and then the name that
     /// it will have in there.
-    fn base(&self) -> Result<(Base, Option<String>)> {
+    pub(super) fn base(&self) -> Result<(Base, Option<String>)> {
         if let Some(base) = Base::open(&self.dir)? {
             return Ok((base, None));
         }
@@ -147,10 +209,35 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     let failed = |errno| fault::writing(path, errno);
     let Some(base) = Base::open(parent)? else { return Err(failed(Errno::NOENT)) };
     match staging::make_dir(&base.fd, name) {
-        Ok(_) => sys::fsync(&base.fd).map_err(failed),
+        Ok(made) => {
+            staging::give(&made, Ownership::default().resolve(&base)?, path)?;
+            sys::fsync(&base.fd).map_err(failed)
+        }
         Err(Errno::EXIST) => Base::open(path).map(|_| ()),
         Err(errno) => Err(failed(errno)),
     }
+}
+
+/// Makes an empty file that its owner alone may read (0600), durably. `false` where something of that name is there.
+///
+/// # Errors
+/// [`Code::FileUnwritable`], [`Code::DiskFull`].
+pub fn create_empty(path: impl AsRef<Path>) -> Result<bool> {
+    let path = path.as_ref();
+    let failed = |errno| fault::writing(path, errno);
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(failed(Errno::NOENT));
+    };
+    let Some(base) = Base::open(parent)? else { return Err(failed(Errno::NOENT)) };
+    match sys::statat(&base.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => return Ok(false),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(failed(errno)),
+    }
+    let owner = Ownership::default().resolve(&base)?;
+    staging::write(&base.fd, name, &[], Mode::Private, owner, path)?.sync()?;
+    sys::fsync(&base.fd).map_err(failed)?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::fs::{self as sys, Advice, AtFlags, FlockOperation, OFlags};
 use rustix::io::Errno;
@@ -23,21 +24,21 @@ use crate::error::Result;
 const ATTEMPTS: usize = 16;
 
 /// A staging directory, locked as long as this value lives and removed with all that is left in it.
-pub(super) struct Staging<'a> {
-    base: &'a Base,
+pub(super) struct Staging {
+    base: Rc<Base>,
     fd: OwnedFd,
     name: String,
     abandoned: bool,
 }
 
-impl<'a> Staging<'a> {
+impl Staging {
     /// Makes a staging directory (0700) and locks it.
-    pub(super) fn create(base: &'a Base) -> Result<Self> {
+    pub(super) fn create(base: &Rc<Base>) -> Result<Self> {
         for _ in 0..ATTEMPTS {
             let name = format!("{STAGED}{}", random_suffix()?);
             let made = make_dir(&base.fd, &name).and_then(|fd| Ok((lock(base, &name, &fd)?, fd)));
             match made {
-                Ok((true, fd)) => return Ok(Self { base, fd, name, abandoned: false }),
+                Ok((true, fd)) => return Ok(Self { base: Rc::clone(base), fd, name, abandoned: false }),
                 // Another process took it for a leftover before it was locked, and removes it.
                 Ok((false, _)) | Err(Errno::NOENT | Errno::EXIST) => {}
                 Err(errno) => {
@@ -47,12 +48,16 @@ impl<'a> Staging<'a> {
                 }
             }
         }
-        Err(Code::FileUnwritable.error("no staging directory can be made: something keeps removing it").at(&base.path))
+        // Where directories vanish as soon as they are made, and where the system has none made at all (/proc).
+        Err(Code::FileUnwritable
+            .error("no directory can be made in here")
+            .at(&base.path)
+            .fix("name a directory on a file system that keeps files"))
     }
 
     /// A staging directory that was found and locked.
-    pub(super) fn adopt(base: &'a Base, name: String, fd: OwnedFd) -> Self {
-        Self { base, fd, name, abandoned: false }
+    pub(super) fn adopt(base: &Rc<Base>, name: String, fd: OwnedFd) -> Self {
+        Self { base: Rc::clone(base), fd, name, abandoned: false }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -83,7 +88,7 @@ impl<'a> Staging<'a> {
     }
 }
 
-impl Drop for Staging<'_> {
+impl Drop for Staging {
     fn drop(&mut self) {
         if !mem::take(&mut self.abandoned) {
             // What cannot be removed now is swept away by the next process to write here.
@@ -154,9 +159,6 @@ pub(super) fn write<'a>(
     file.write_all(bytes).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     give(&file, owner, target)?;
     sys::fchmod(&file, mode.bits()).map_err(failed)?;
-    // Starts writing to the disk: by the time the files are synchronised one by one, most of it is done.
-    // Advice may be ignored, so its failure means nothing.
-    let _ = sys::fadvise(&file, 0, None, Advice::DontNeed);
     Ok(Unsynced { fd: file.into(), bytes, target })
 }
 
@@ -165,13 +167,24 @@ pub(super) fn give(fd: impl AsFd, owner: Owner, target: &Path) -> Result<()> {
     if owner.is_ours() {
         return Ok(());
     }
-    sys::fchown(fd, owner.uid, owner.gid).map_err(|errno| {
-        let error = Code::Ownership.error("the owner or group of this file cannot be set");
-        error.at(target).because(std::io::Error::from(errno))
-    })
+    match sys::fchown(fd, owner.uid, owner.gid) {
+        // Not every file system knows owners, and some let not even root give files away. Where nobody asked for an
+        // owner, the files stay with whoever makes them.
+        Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) if !owner.is_asked_for => Ok(()),
+        other => other.map_err(|errno| {
+            let error = Code::Ownership.error("the owner or group of this file cannot be set");
+            error.at(target).because(std::io::Error::from(errno))
+        }),
+    }
 }
 
 impl Unsynced<'_> {
+    /// Starts writing to the disk: by the time the files are synchronised one by one, most of it is done.
+    pub(super) fn start(&self) {
+        // Advice may be ignored, so its failure means nothing.
+        let _ = sys::fadvise(&self.fd, 0, None, Advice::DontNeed);
+    }
+
     /// Waits until the file is on the disk, and reads it back.
     pub(super) fn sync(self) -> Result<()> {
         sys::fsync(&self.fd).map_err(|errno| fault::writing(self.target, errno))?;

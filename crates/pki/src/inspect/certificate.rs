@@ -67,7 +67,7 @@ pub struct CertificateView {
     pub sha1: String,
     /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
     pub public_key_sha256: String,
-    /// The id under which ThingsBoard stores it as credentials.
+    /// ThingsBoard's credentials id: SHA3-256 of the base64 of the certificate's DER, in hexadecimal.
     pub credentials_id: String,
 }
 

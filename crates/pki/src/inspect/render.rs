@@ -124,7 +124,7 @@ impl Fields<'_, '_> {
         self.field("SHA-256", &view.sha256)?;
         self.field("SHA-1", &view.sha1)?;
         self.field("public key id", &view.public_key_sha256)?;
-        self.field("ThingsBoard id", &view.credentials_id)
+        self.field("credentials id", &view.credentials_id)
     }
 
     fn private_key(&mut self, view: &KeyView) -> fmt::Result {

@@ -7,7 +7,6 @@ use aws_lc_rs::signature::{
 };
 use der::Decode;
 use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -16,10 +15,13 @@ use super::{PrivateKey, Signer, unreadable};
 use crate::algorithm::Algorithm;
 use crate::code::Code;
 use crate::error::Result;
+use crate::kdf::Cost;
 use crate::secret::Secret;
 
-/// More rounds than anybody uses; a file that asks for more only wants to keep us busy.
-const MAX_ROUNDS: u32 = 10_000_000;
+/// More rounds than anybody uses; a file that asks for more only wants to keep us busy. Fuzzers have less patience.
+const MAX_ROUNDS: u64 = if cfg!(fuzzing) { 20_000 } else { 10_000_000 };
+/// The memory that scrypt may ask for, in bytes; OpenSSL's default takes 16 MiB.
+const MAX_SCRYPT_MEMORY: u64 = if cfg!(fuzzing) { 1 << 20 } else { 256 << 20 };
 
 impl PrivateKey {
     /// Reads the first private key in `bytes`: PEM with anything around it, or DER.
@@ -155,18 +157,14 @@ fn signing(algorithm: Algorithm) -> Result<&'static EcdsaSigningAlgorithm> {
 
 /// Refuses key derivations that would take minutes or gigabytes.
 fn check_cost(scheme: &EncryptionScheme) -> Result<()> {
-    let too_costly = || unreadable("the key derivation of the encrypted key costs more than any honest file asks for");
     let EncryptionScheme::Pbes2(parameters) = scheme else {
         return Ok(());
     };
-    match &parameters.kdf {
-        Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count > MAX_ROUNDS => Err(too_costly()),
-        Kdf::Scrypt(scrypt) => {
-            let memory = u64::from(scrypt.block_size) * 128 * scrypt.cost_parameter;
-            if memory > 256 << 20 || scrypt.parallelization > 16 { Err(too_costly()) } else { Ok(()) }
-        }
-        _ => Ok(()),
+    let cost = Cost::of(&parameters.kdf);
+    if cost.rounds > MAX_ROUNDS || cost.memory > MAX_SCRYPT_MEMORY {
+        return Err(unreadable("the key derivation of the encrypted key costs more than any honest file asks for"));
     }
+    Ok(())
 }
 
 /// The algorithm of an EncryptedPrivateKeyInfo (RFC 5958, section 3) with parameters that nobody here knows, such as those
@@ -226,8 +224,8 @@ Dg8QERITFBUWFxgZGhscHR4fIA==
 
     #[test]
     fn absurd_rounds_are_refused_at_once() {
-        let parameters =
-            pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(MAX_ROUNDS + 1, &[1; 16], [2; 16]).unwrap();
+        let rounds = u32::try_from(MAX_ROUNDS + 1).unwrap();
+        let parameters = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &[1; 16], [2; 16]).unwrap();
         assert_eq!(check_cost(&EncryptionScheme::Pbes2(parameters)).unwrap_err().code(), Code::KeyUnreadable);
     }
 }

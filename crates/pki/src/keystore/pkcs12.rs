@@ -33,8 +33,9 @@ use chains::ShutKey;
 pub(super) use envelope::looks_like;
 use envelope::{Envelope, Safe};
 
-/// What Java's `java.security` asks for by default, and enough for passwords that are not guessable.
-const ITERATIONS: u32 = 10_000;
+/// What Java's `java.security` asks for by default, and enough for passwords that are not guessable. A fuzzer writes
+/// thousands of files a minute, and nobody keeps them.
+const ITERATIONS: u32 = if cfg!(fuzzing) { 1 } else { 10_000 };
 
 /// Writes aliases that are folded and bytes that are checked already.
 pub(super) fn write(keystore: &Keystore, password: &Secret, created: OffsetDateTime) -> Result<Zeroizing<Vec<u8>>> {
@@ -191,7 +192,7 @@ fn shut_key(error: &CrateError) -> Error {
             unreadable("the private key is encrypted with an algorithm that is not read here")
         }
         _ => Code::KeystorePassword
-            .error("neither the store password nor the key password opens the private key")
+            .error("neither the password of the keystore nor that of the key opens the private key")
             .fix("the key has a password of its own, as Java can give it one"),
     }
 }

@@ -320,7 +320,7 @@ impl Conversion<'_> {
         ] {
             if self.secret(key).is_some_and(|key| self.secret(store).is_some_and(|store| store != key)) {
                 let what =
-                    "the .p12 takes the key password for the store as well, as before; the .jks keeps the two apart";
+                    "the .p12 takes the key password for the keystore as well, as before; the .jks keeps the two apart";
                 self.note(Code::KeyPasswordDiffers.note(what), name);
             }
         }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CreateArgs, IdentityArgs, OwnerArgs, PlatformArgs};
+use super::{CreateArgs, IdentityArgs, OwnerArgs, PlatformArgs, text};
 
 /// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
     /// The device's name: its common name, its directory and its name in the platform
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_parser = text(), value_name = "NAME")]
     pub device: String,
     /// Copy the files to DIR as well
     #[arg(long, value_name = "DIR")]

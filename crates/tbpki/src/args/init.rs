@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::CaPassphrase;
+use super::{CaPassphrase, text};
 
 /// The arguments of `tbpki init`.
 #[derive(Debug, Clone, Args)]
@@ -13,16 +13,16 @@ pub struct InitArgs {
     #[arg(long, value_name = "KEYGEN.PROPERTIES", conflicts_with_all = ["organization", "country"])]
     pub from: Option<PathBuf>,
     /// The organization in every subject
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_parser = text(), value_name = "NAME")]
     pub organization: Option<String>,
     /// The country in every subject, two letters
-    #[arg(long, value_name = "CC")]
+    #[arg(long, value_parser = text(), value_name = "CC")]
     pub country: Option<String>,
     /// The host name of the server
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_parser = text(), value_name = "NAME")]
     pub server_name: Option<String>,
     /// The key algorithm of the CAs and the identities: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096
-    #[arg(long, value_name = "ALGORITHM")]
+    #[arg(long, value_parser = text(), value_name = "ALGORITHM")]
     pub alg: Option<String>,
     /// The passphrase of the CA keys.
     #[command(flatten)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::text;
+
 /// The arguments of `tbpki inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
@@ -21,7 +23,7 @@ pub struct InspectArgs {
 /// The arguments of `tbpki verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The chain that is sent, leaf first (PEM or DER)
+    /// The chain that is sent, leaf first, or a leaf alone, whose issuing CA the store may have (PEM or DER)
     #[arg(value_name = "CHAIN")]
     pub chain: PathBuf,
     /// The certificates that the peer trusts [default: the store's, by purpose]
@@ -34,7 +36,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// The host name or IP address that has to be among the leaf's names
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_parser = text(), value_name = "HOST")]
     pub host: Option<String>,
     /// What the leaf is used as [default: what its extended key usage says]
     #[arg(long)]
@@ -43,7 +45,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub crl: Vec<PathBuf>,
     /// The moment to check at, such as 2030-01-31T12:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_parser = text(), value_name = "TIME")]
     pub at: Option<String>,
 }
 
@@ -60,7 +62,7 @@ pub enum Purpose {
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
     /// Only these kinds: ca, server, device
-    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    #[arg(long, value_parser = text(), value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<String>,
     /// Only what expires within N days
     #[arg(long, value_name = "N")]
@@ -74,7 +76,7 @@ pub struct ListArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// The code, such as TBPKI-0034 or 34
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present = "list", value_parser = text())]
     pub code: Option<String>,
     /// Print every code with its title
     #[arg(long)]

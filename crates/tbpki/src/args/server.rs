@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{IdentityArgs, OwnerArgs};
+use super::{IdentityArgs, OwnerArgs, text};
 
 /// The arguments of `tbpki server`.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +13,7 @@ pub struct ServerArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The host name of the server [default: this host's]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_parser = text(), value_name = "NAME")]
     pub name: Option<String>,
     /// Take only the host name and the names given with --san; do not look at this host
     #[arg(long)]
@@ -22,7 +22,7 @@ pub struct ServerArgs {
     #[command(flatten)]
     pub identity: IdentityArgs,
     /// What the active lines of thingsboard.env use: keystore (the default) or pem
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_parser = text(), value_name = "KIND")]
     pub credentials: Option<String>,
     /// Put key and chain into one PEM file, so that one rename replaces both
     #[arg(long)]

@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::text;
+
 /// The arguments of `tbpki trust`.
 #[derive(Debug, Clone, Args)]
 pub struct TrustArgs {
     /// The server; the port is 8883 unless given
-    #[arg(value_name = "HOST[:PORT]")]
+    #[arg(value_parser = text(), value_name = "HOST[:PORT]")]
     pub server: String,
     /// Write the anchor to FILE (`-` for standard output)
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// The SHA-256 of a certificate that the server sends, learnt in another way
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_parser = text(), value_name = "HEX")]
     pub sha256: Option<String>,
     /// Replace FILE; the old one is kept
     #[arg(long)]

@@ -13,6 +13,7 @@ impl Report for IdentityReport {
         let done = match self.done {
             Done::Issued => "issued",
             Done::Completed => "was there; missing files were added",
+            Done::Refreshed => "was there; files that had fallen behind were written anew",
             Done::Unchanged => "was there already",
             Done::Planned => "would be issued",
         };

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
-use fleet::init::{InitReport, InitRequest, holds_root_keys, init, move_roots_out};
+use fleet::init::{InitReport, InitRequest, init};
+use fleet::unfinished;
 use pki::config::{Answers, Config, SecretRef};
 use pki::legacy::{self, SecretFile};
 use pki::text::printable;
@@ -24,10 +25,13 @@ const STORE: &str = "pki";
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let config_path = context.config_path();
-    if let Some(dir) = args.root_out.as_ref().filter(|_| !args.dry_run)
-        && let Some(store) = interrupted(&config_path, context)
+    if !args.dry_run
+        && let Some(store) = interrupted(&config_path, args.root_out.is_some(), context)
     {
-        return finish_moving(&config_path, &store, dir, context);
+        let report = unfinished::finish(&config_path, &store, args.root_out.as_deref())?;
+        context.output.say("the store was there; what an interrupted init had left to do is done");
+        context.output.result(&report)?;
+        return Ok(Exit::Done);
     }
     let mut wish = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
     let passphrase = ca_passphrase(args, context, &mut wish)?;
@@ -178,29 +182,14 @@ fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> 
     }
 }
 
-/// The store of an `init --root-out` that was interrupted before the keys of the roots were moved.
-fn interrupted(config_path: &Path, context: &Context) -> Option<PathBuf> {
+/// The store of an `init` that was interrupted when its files were there.
+fn interrupted(config_path: &Path, root_out: bool, context: &Context) -> Option<PathBuf> {
     // What cannot be recovered or read shows up as such when init goes on.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
     let store = config.general.store.resolved();
     file::recover(store).ok()?;
-    holds_root_keys(store).then(|| store.to_owned())
-}
-
-fn finish_moving(config_path: &Path, store: &Path, dir: &Path, context: &mut Context) -> Result<Exit> {
-    let files = move_roots_out(store, dir)?;
-    context.output.say("the store was there; the keys of its roots were moved");
-    let report = InitReport {
-        config: config_path.to_owned(),
-        store: store.to_owned(),
-        cas: Vec::new(),
-        files,
-        encrypted: false,
-        findings: Vec::new(),
-    };
-    context.output.result(&report)?;
-    Ok(Exit::Done)
+    unfinished::is_unfinished(store, root_out).ok()?.then(|| store.to_owned())
 }
 
 impl Report for InitReport {

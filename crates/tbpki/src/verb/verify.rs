@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use fleet::ca::Hierarchy;
+use fleet::ca::{CaName, Hierarchy};
 use pki::certificate::ExtendedKeyUsage;
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use pki::text::printable;
 use pki::verify::{self, Host, Link, Source};
-use pki::{Certificate, Code, PrivateKey, Result, Severity, file};
+use pki::{Certificate, Code, Finding, PrivateKey, Result, Severity, file};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -48,7 +48,7 @@ pub(crate) struct LinkReport {
     pub(crate) not_after: String,
     /// Its SHA-256 in hexadecimal.
     pub(crate) fingerprint: String,
-    /// `sent`, `extra` or `anchor`.
+    /// Where it is: `sent` with the chain, in the `store` alone, or the `anchor`.
     pub(crate) source: &'static str,
     /// Whether nothing is wrong with it or with its signature.
     pub(crate) ok: bool,
@@ -63,10 +63,12 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     };
     let chain = read_certificates(&args.chain)?;
     let purpose = args.purpose.or_else(|| purpose_of(&chain));
-    let anchors = match &args.anchors {
-        Some(path) => read_certificates(path)?,
-        None => anchors_of_store(purpose, context)?,
+    let (anchors, issuing) = match &args.anchors {
+        Some(path) => (read_certificates(path)?, Vec::new()),
+        None => cas_of_store(purpose, context)?,
     };
+    // A chain is judged as it is sent. A lone certificate may be a file that is never sent by itself.
+    let extra: &[Certificate] = if chain.len() == 1 { &issuing } else { &[] };
     let key = match &args.key {
         None => None,
         Some(path) => {
@@ -81,7 +83,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let host = args.host.as_deref().map(str::parse::<Host>).transpose()?;
     let report = verify::verify(&verify::Request {
         chain: &chain,
-        extra: &[],
+        extra,
         anchors: &anchors,
         key: key.as_ref(),
         host: host.as_ref(),
@@ -94,6 +96,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     });
     let ok = report.findings.iter().all(|finding| finding.severity < Severity::Fault);
     context.output.findings(report.findings);
+    context.output.findings(from_store(&report.links, purpose));
     let links = report.links.iter().map(link).collect();
     context.output.result(&VerifyReport { ok, trusted: report.trusted, links })?;
     Ok(if ok { Exit::Done } else { Exit::FaultFound })
@@ -137,8 +140,21 @@ fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
     }
 }
 
-/// The roots of the station in this directory: what the peer of such a leaf trusts.
-fn anchors_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<Vec<Certificate>> {
+/// Says that a part of the path is not in the file: a device's leaf alone is a file that people have (`cert.pem`), a
+/// server that sends no more is refused.
+fn from_store(links: &[Link], purpose: Option<Purpose>) -> Option<Finding> {
+    let link = links.iter().find(|link| link.source == Source::Extra)?;
+    let what = format!("{} is not in the file; it was taken from the store", link.name);
+    let finding = match purpose {
+        Some(Purpose::Server) => Code::ChainGap.warning(what),
+        _ => Code::ChainGap.note(what),
+    };
+    let finding = finding.because("peers do not fetch missing certificates");
+    Some(finding.fix("have the chain sent: the leaf with its issuing CA behind it"))
+}
+
+/// The roots of the station in this directory, which are what the peer of such a leaf trusts, and the CAs below them.
+fn cas_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<(Vec<Certificate>, Vec<Certificate>)> {
     if !context.config_path().exists() {
         return Err(Code::Usage
             .error("there is nothing to verify against: no --anchors, and no keygen.toml with a store")
@@ -151,8 +167,11 @@ fn anchors_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<V
         Some(Purpose::Device) => &[Hierarchy::Devices],
         None => &Hierarchy::ALL,
     };
-    let roots = hierarchies.iter().map(|hierarchy| hierarchy.root().certificates(store));
-    Ok(roots.collect::<Result<Vec<_>>>()?.concat())
+    let of = |name: fn(Hierarchy) -> CaName| {
+        let cas = hierarchies.iter().map(|hierarchy| name(*hierarchy).certificates(store));
+        cas.collect::<Result<Vec<_>>>().map(|cas| cas.concat())
+    };
+    Ok((of(Hierarchy::root)?, of(Hierarchy::issuing)?))
 }
 
 fn link(link: &Link) -> LinkReport {
@@ -164,7 +183,7 @@ fn link(link: &Link) -> LinkReport {
         fingerprint: link.fingerprint.clone(),
         source: match link.source {
             Source::Sent(_) => "sent",
-            Source::Extra => "extra",
+            Source::Extra => "store",
             Source::Anchor => "anchor",
         },
         ok: link.ok,

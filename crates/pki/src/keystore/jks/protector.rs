@@ -57,7 +57,7 @@ pub(super) fn recover(protected: &[u8], password: &Secret) -> Result<Zeroizing<V
 fn wrong_key_password() -> Error {
     Code::KeystorePassword
         .error("the key password does not open the private key")
-        .fix("a JKS keystore may have a password for its keys beside the one for the store")
+        .fix("a JKS keystore may have a password for its keys beside its own")
 }
 
 /// The key from what hides it, and the other way round.

@@ -14,6 +14,7 @@ use pkcs5::pbes2;
 use super::super::tlv::{self, CONTEXT_0};
 use super::super::unreadable;
 use crate::error::Result;
+use crate::kdf::Cost;
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
@@ -77,14 +78,6 @@ pub(super) struct Bag {
     pub(super) is_shrouded_key: bool,
     pub(super) name: Option<String>,
     pub(super) key_id: Option<Vec<u8>>,
-}
-
-/// What one key derivation asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Cost {
-    rounds: u64,
-    /// In bytes.
-    memory: u64,
 }
 
 impl Envelope {
@@ -233,14 +226,8 @@ fn cost(algorithm: AnyRef<'_>) -> der::Result<Cost> {
     let Some(parameters) = parameters else { return Ok(Cost::default()) };
     if id == PBES2 {
         // What does not decode here does not in the crate, which uses the same type.
-        return Ok(match pbes2::Parameters::from_der(&parameters.to_der()?).map(|parameters| parameters.kdf) {
-            Ok(pbes2::Kdf::Pbkdf2(kdf)) => Cost { rounds: kdf.iteration_count.into(), memory: 0 },
-            Ok(pbes2::Kdf::Scrypt(kdf)) => {
-                let work = kdf.cost_parameter.saturating_mul(kdf.block_size.into());
-                Cost { rounds: work.saturating_mul(kdf.parallelization.into()), memory: work.saturating_mul(128) }
-            }
-            _ => Cost::default(),
-        });
+        let parameters = pbes2::Parameters::from_der(&parameters.to_der()?);
+        return Ok(parameters.map(|parameters| Cost::of(&parameters.kdf)).unwrap_or_default());
     }
     // pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER }
     if parameters.tag() != Tag::Sequence {

@@ -1,0 +1,77 @@
+//! Whether the keys of the roots can be put where they are to be kept, before there is a store.
+
+use std::path::{Component, Path, PathBuf};
+
+use pki::file::{FileSet, Mode};
+use pki::{Code, Result};
+
+use crate::ca::CaName;
+use crate::init::key_file_name;
+
+/// The files that will be written there, as stand-ins, to find what is in their way before there is a store.
+///
+/// # Errors
+/// [`Code::BadValue`] where `dir` is inside the store.
+pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
+    if resolved(dir)?.starts_with(resolved(store)?) {
+        return Err(Code::BadValue
+            .error("this directory is inside the store, and the keys of the roots are to be kept elsewhere")
+            .at(dir)
+            .item("--root-out")
+            .fix("name a directory on a medium that is kept offline"));
+    }
+    let (base, below) = nearest(dir);
+    let mut set = FileSet::new(base);
+    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
+        set.add_unknown(format!("{below}{}", key_file_name(name)), FILE_ROOM, Mode::Private)?;
+        set.add_unknown(format!("{below}{}.cert.pem", name.name()), FILE_ROOM, Mode::Public)?;
+    }
+    Ok(set)
+}
+
+/// More than the key or the certificate of a root takes.
+const FILE_ROOM: usize = 8 << 10;
+
+/// The nearest directory on the way to `dir` that is there, and the rest of the way with a slash at its end.
+fn nearest(dir: &Path) -> (&Path, String) {
+    let there = dir.ancestors().find(|path| path.exists() || path.as_os_str().is_empty()).unwrap_or(Path::new(""));
+    let rest = dir.strip_prefix(there).unwrap_or(Path::new(""));
+    let below = rest.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect();
+    (there, below)
+}
+
+/// The path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).because(error);
+    let path = std::path::absolute(path).map_err(failed)?;
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let mut resolved = there.canonicalize().map_err(failed)?;
+    for part in path.strip_prefix(there).unwrap_or(Path::new("")).components() {
+        match part {
+            Component::ParentDir => drop(resolved.pop()),
+            part => resolved.push(part),
+        }
+    }
+    Ok(resolved)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test sets the scene")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_inside_the_store_is_found_out_on_every_way_to_it() {
+        let here = tempfile::tempdir().unwrap();
+        let store = here.path().join("pki");
+        std::fs::create_dir(here.path().join("other")).unwrap();
+        std::os::unix::fs::symlink(here.path(), here.path().join("link")).unwrap();
+        for inside in ["pki", "pki/offline/deeper", "other/../pki/x", "link/pki/x", "missing/../pki"] {
+            let error = expected_roots(&store, &here.path().join(inside)).err().unwrap();
+            assert_eq!(error.code(), Code::BadValue, "{inside}");
+        }
+        for outside in ["", "pki-offline", "other", "link/offline/a"] {
+            expected_roots(&store, &here.path().join(outside)).unwrap().rehearse().map(drop).unwrap();
+        }
+    }
+}

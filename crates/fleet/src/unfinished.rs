@@ -1,0 +1,64 @@
+//! An `init` that was killed once its files were there: what it had not done yet, done by the next one.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{Filter, Kind};
+use pki::pem_bundle::PemBundle;
+use pki::{Code, Result, file};
+
+use crate::ca::CaName;
+use crate::init::{CaReport, InitReport, key_location, move_roots_out};
+use crate::report::{CertificateReport, FileReport};
+use crate::store::{self, FILE_LIMIT, Store};
+
+/// Whether the store in `dir` lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
+/// the keys of the roots somewhere else.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn is_unfinished(dir: &Path, root_out: bool) -> Result<bool> {
+    if store::check_exists(dir).is_err() {
+        return Ok(false);
+    }
+    let holds_root_keys = CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(dir).exists());
+    match store::view(dir) {
+        Ok(_) => Ok(root_out && holds_root_keys),
+        Err(error) if error.code() == Code::StoreMissing => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does the rest.
+///
+/// # Errors
+/// Those of [`init`](crate::init::init).
+pub fn finish(config: &Path, dir: &Path, root_out: Option<&Path>) -> Result<InitReport> {
+    // Opening records the CAs in the ledger.
+    drop(Store::open(dir, "init")?);
+    let moved = root_out.map_or_else(|| Ok(Vec::new()), |out| move_roots_out(dir, out))?;
+    let mut files = Vec::new();
+    let mut cas = Vec::new();
+    let mut encrypted = false;
+    for name in CaName::ALL {
+        let certificates = name.certificates(dir)?;
+        let key = Some(key_location(dir, name, root_out)).filter(|path| path.exists());
+        let here = [Some(name.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir))];
+        files.extend(here.into_iter().flatten().map(FileReport::unchanged));
+        encrypted |= key.as_ref().map_or(Ok(false), is_encrypted)?;
+        let certificate = certificates.first().map(CertificateReport::of);
+        cas.extend(certificate.map(|certificate| CaReport { name: name.name().to_owned(), certificate, key }));
+    }
+    files.extend(moved);
+    Ok(InitReport { config: config.to_owned(), store: dir.to_owned(), cas, files, encrypted, findings: Vec::new() })
+}
+
+fn is_encrypted(key: &PathBuf) -> Result<bool> {
+    let bytes = file::read_secret(key, FILE_LIMIT)?;
+    let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(key))?;
+    Ok(bundle.keys.iter().any(pki::pem_bundle::KeyBlock::is_encrypted))
+}
+
+/// Whether the ledger knows a CA: an `init` enters all of them at once.
+pub(crate) fn knows_cas(ledger: &ledger::View) -> Result<bool> {
+    Ok(ledger.count(&Filter { kind: Some(Kind::Ca), ..Filter::default() })? > 0)
+}

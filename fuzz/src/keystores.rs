@@ -1,0 +1,69 @@
+//! Keystores of both formats, opened with a fixed password.
+//!
+//! A digest over the whole file would turn every changed byte into "wrong password" and hide the rest of the parser. JKS
+//! is therefore sealed anew before it is opened; the corpus of PKCS#12 has files without a MAC, which RFC 7292 allows.
+
+use pki::Secret;
+use pki::keystore::{self, Format, Keystore, Passwords};
+use sha1::{Digest, Sha1};
+
+use crate::{NOW, PASSWORD};
+
+/// A PKCS#12 keystore.
+pub(crate) fn pkcs12(input: &[u8]) {
+    if Format::detect(input) == Some(Format::Pkcs12) {
+        open(input);
+    }
+}
+
+/// A JKS keystore: as it is, and with a digest that fits.
+pub(crate) fn jks(input: &[u8]) {
+    if Format::detect(input) != Some(Format::Jks) {
+        return;
+    }
+    open(input);
+    if let Some((content, _)) = input.split_last_chunk::<20>() {
+        open(&sealed(content));
+    }
+}
+
+/// Lists and reads a keystore; what can be read is written, and is the same when it is read again.
+fn open(input: &[u8]) {
+    let passwords = Passwords::same(Secret::from(PASSWORD));
+    drop(keystore::list(input, None));
+    let listed = keystore::list(input, Some(&passwords));
+    let Ok(read) = Keystore::read(input, &passwords) else { return };
+    assert!(listed.is_ok(), "what can be read cannot be listed");
+    for format in [Format::Jks, Format::Pkcs12] {
+        // Aliases that fold to one, keys that are not PKCS#8 and the like are not written.
+        let Ok(written) = read.write(format, &passwords, NOW) else { continue };
+        let again = Keystore::read(&written, &passwords).expect("what was written can be read");
+        let keys = |keystore: &Keystore| {
+            let mut keys: Vec<_> =
+                keystore.keys.iter().map(|entry| (entry.alias.to_lowercase(), entry.key.to_vec())).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&again), keys(&read), "{format}: the keys are others");
+        let trusted = |keystore: &Keystore| {
+            let entries = keystore.trusted.iter();
+            let mut trusted: Vec<_> =
+                entries.map(|entry| (entry.alias.to_lowercase(), entry.certificate.clone())).collect();
+            trusted.sort();
+            trusted
+        };
+        assert_eq!(trusted(&again), trusted(&read), "{format}: what is trusted is something else");
+        for key in &again.keys {
+            let before = read.keys.iter().find(|entry| entry.alias.to_lowercase() == key.alias);
+            let leaf = before.and_then(|entry| entry.chain.first());
+            assert_eq!(key.chain.first(), leaf, "{format}: the key has another leaf");
+        }
+    }
+}
+
+/// A JKS with the digest of [`PASSWORD`] (see `pki::keystore`'s JKS for the format).
+fn sealed(content: &[u8]) -> Vec<u8> {
+    let password: Vec<u8> = PASSWORD.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let digest = Sha1::new().chain_update(password).chain_update("Mighty Aphrodite").chain_update(content).finalize();
+    [content, digest.as_slice()].concat()
+}

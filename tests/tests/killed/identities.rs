@@ -1,0 +1,123 @@
+//! `client` and `server`, new and over an identity that is there.
+
+use tbpki_tests::Sandbox;
+
+use crate::{Seen, State, Walk};
+
+const CLIENT: &[&str] = &["client", "--device", "pump-1"];
+const DEVICE: [&str; 3] =
+    ["pki/devices/pump-1/chain.pem", "pki/devices/pump-1/key.pem", "pki/ca/devices-root/cert.pem"];
+const DEVICE_PASSWORD: Option<&str> = Some("pki/secrets/device-pump-1.keystore-password");
+
+const SERVER: &[&str] = &["server", "--name", "tb.example", "--only-given-names", "--out", "out"];
+const SERVER_PLACES: &[&str] = &["pki/servers/tb.example", "out"];
+const SERVER_PASSWORD: Option<&str> = Some("pki/secrets/server-tb.example.keystore-password");
+const SERVER_RESULT: [&str; 3] = ["out/mqttserver.pem", "out/mqttserver_key.pem", "out/cafile.pem"];
+
+/// Every place has been found old and new.
+#[track_caller]
+fn assert_both_were_seen(seen: &Seen, places: &[&str]) {
+    for (index, place) in places.iter().enumerate() {
+        assert!(seen.count(index, State::Old) > 0, "{place} was never old: {seen}");
+        assert!(seen.count(index, State::New) > 0, "{place} was never new: {seen}");
+    }
+}
+
+#[test]
+fn a_new_device() {
+    let start = Sandbox::in_memory().make_store();
+    let places = &["pki/devices/pump-1"];
+    let walk = Walk { start: &start, args: CLIENT, places, again: &[CLIENT], result: DEVICE, password: None };
+    assert_both_were_seen(&walk.run(), places);
+}
+
+#[test]
+fn a_device_that_replaces_an_earlier_one() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(CLIENT);
+    let force = [CLIENT, &["--force"]].concat();
+    let places = &["pki/devices/pump-1"];
+    // Neither who wants the device as it is now nor who wants a new one is held up.
+    let again = &[CLIENT, &force];
+    let seen = Walk { start: &start, args: &force, places, again, result: DEVICE, password: None }.run();
+    assert_both_were_seen(&seen, places);
+    assert!(seen.count(0, State::Journal) > 0, "{seen}");
+}
+
+#[test]
+fn a_new_server() {
+    let start = Sandbox::in_memory().make_store();
+    let walk = Walk {
+        start: &start,
+        args: SERVER,
+        places: SERVER_PLACES,
+        again: &[SERVER],
+        result: SERVER_RESULT,
+        password: SERVER_PASSWORD,
+    };
+    assert_both_were_seen(&walk.run(), SERVER_PLACES);
+}
+
+/// A directory with a ThingsBoard in it, and a server that is in use there.
+fn server_in_use() -> Sandbox {
+    let start = Sandbox::in_memory().make_store();
+    start.write("out/thingsboard.conf", "");
+    start.private("out");
+    start.ok(SERVER);
+    start
+}
+
+#[test]
+fn a_server_that_replaces_one_in_use() {
+    let start = server_in_use();
+    let force = [SERVER, &["--force"]].concat();
+    let walk = Walk {
+        start: &start,
+        args: &force,
+        places: SERVER_PLACES,
+        again: &[&force],
+        result: SERVER_RESULT,
+        password: SERVER_PASSWORD,
+    };
+    let seen = walk.run();
+    assert_both_were_seen(&seen, SERVER_PLACES);
+    for place in 0..SERVER_PLACES.len() {
+        assert!(seen.count(place, State::Journal) > 0, "{seen}");
+    }
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop"]
+fn a_device_with_every_format_and_copies() {
+    let start = Sandbox::in_memory().make_store();
+    let args = [CLIENT, &["--out", "out", "--format", "p12,jks,nopass,pub,cer"]].concat();
+    let places = &["pki/devices/pump-1", "out"];
+    let again = &[args.as_slice()];
+    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
+    assert_both_were_seen(&walk.run(), places);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop"]
+fn a_device_with_every_format_that_replaces_an_earlier_one() {
+    let start = Sandbox::in_memory().make_store();
+    let args = [CLIENT, &["--out", "out", "--format", "p12,jks,nopass,pub,cer"]].concat();
+    start.ok(&args);
+    let force = [args.as_slice(), &["--force"]].concat();
+    let places = &["pki/devices/pump-1", "out"];
+    let walk =
+        Walk { start: &start, args: &force, places, again: &[&force], result: DEVICE, password: DEVICE_PASSWORD };
+    assert_both_were_seen(&walk.run(), places);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop"]
+fn formats_that_are_added_to_a_device() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(CLIENT);
+    let args = [CLIENT, &["--format", "p12,jks,nopass"]].concat();
+    let places = &["pki/devices/pump-1"];
+    let again = &[args.as_slice()];
+    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
+    assert_both_were_seen(&walk.run(), places);
+}

@@ -1,0 +1,205 @@
+//! Everything that `--json` prints is what the schemas in docs/schemas say, and is all that stands on stdout.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+use tbpki_tests::binary::workspace;
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Listener, Mosquitto, Sandbox};
+
+/// The schema of a verb, closed: no field may come that it does not describe.
+fn schema(verb: &str) -> Value {
+    let path = workspace().join(format!("docs/schemas/{verb}.json"));
+    let mut schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    close(&mut schema);
+    for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
+        // A view is a part of an item, which is closed as a whole.
+        if !name.ends_with("View") {
+            close(definition);
+        }
+    }
+    schema
+}
+
+/// Closes an object and what stands in it, up to references.
+fn close(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut().filter(|fields| fields.contains_key("properties")) else { return };
+    fields["properties"].as_object_mut().unwrap().values_mut().for_each(close);
+    fields.insert("unevaluatedProperties".to_owned(), json!(false));
+}
+
+/// What does not fit, a line each.
+fn faults(verb: &str, printed: &Value) -> Vec<String> {
+    let validator = jsonschema::draft202012::new(&schema(verb)).unwrap();
+    validator.iter_errors(printed).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+/// A station with everything in it that there is to be looked at.
+fn station() -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "out"]);
+    sandbox.ok(["client", "--device", "pump-1", "--format", "p12,jks,nopass"]);
+    sandbox.write("csr/key.pem", "");
+    openssl()
+        .args(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"])
+        .arg("-keyout")
+        .arg(sandbox.join("csr/key.pem"))
+        .arg("-out")
+        .arg(sandbox.join("csr/x.csr"))
+        .run()
+        .ok();
+    sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
+    sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");
+    sandbox
+}
+
+const CHAIN: &str = "pki/devices/pump-1/chain.pem";
+
+/// What is run in the station, in this order; the exit status that it ends with; and the fields that its result has
+/// to have so that the case is the one that is meant.
+const CASES: &[(&[&str], i32, &[&str])] = &[
+    (&["init", "--config", "a/keygen.toml", "--insecure-no-passphrase", "--dry-run"], 0, &["/result/files/0"]),
+    (&["init", "--config", "b.toml", "--no-input"], 2, &["/error/fix"]),
+    (&["init", "--insecure-no-passphrase"], 1, &["/error/place/file"]),
+    (&["server", "--name", "localhost", "--only-given-names"], 0, &["/result/certificate/serial"]),
+    (&["server", "--name", "localhost", "--out", "out", "--force"], 0, &["/result/files/0/kept"]),
+    (&["server", "--name", "other.example", "--only-given-names", "--dry-run"], 0, &["/result/names/0"]),
+    (&["server", "--name", "other.example", "--only-given-names", "--format", "jks"], 0, &["/findings/0/why"]),
+    (&["server", "--name", "not a host!"], 2, &["/error/place/item"]),
+    (&["server", "--only-given-names", "--config", "wrong.toml"], 1, &["/error/place/line", "/error/place/column"]),
+    (&["client", "--device", "pump-2", "--alg", "ed25519"], 0, &["/findings/0", "/result/certificate"]),
+    (&["client", "--device", "x", "--csr", "csr/x.csr"], 0, &["/result/generation"]),
+    (&["client", "--device", "pump-2", "--force", "--dry-run"], 0, &["/result/files/0"]),
+    (&["client", "--device", "pump-1", "--days", "3"], 1, &["/error/why"]),
+    (&["inspect", CHAIN, "csr/x.csr", "pki/devices/pump-1/key.pem"], 0, &["/result/files/2"]),
+    (&["inspect", "out/mqttserver.p12", "--passphrase-file", PASSWORD], 0, &["/result/files/0"]),
+    (&["inspect", "pki/devices/pump-1/pump-1.jks"], 0, &["/result/files/0"]),
+    (&["inspect", "nothing.pem"], 1, &["/error"]),
+    (&["verify", CHAIN, "--key", "pki/devices/pump-1/key.pem"], 0, &["/result/links/1"]),
+    (
+        &["verify", CHAIN, "--purpose", "server", "--host", "pump-1", "--at", "2060-01-01T00:00:00Z"],
+        3,
+        &["/findings/0", "/result/links/0/codes/0"],
+    ),
+    (&["verify", "wrong.toml"], 1, &["/error"]),
+    (&["list"], 0, &["/result/identities/7"]),
+    (&["list", "--all", "--kind", "server"], 0, &["/result/identities/1/credentials_id"]),
+    (&["list", "--kind", "token"], 2, &["/error"]),
+    (&["list", "--config", "nowhere/keygen.toml"], 1, &["/error"]),
+    (&["config", "show", "--origin"], 0, &["/result/settings/20/origin"]),
+    (&["config", "show", "--config", "wrong.toml"], 1, &["/error/fix"]),
+    (&["explain", "34"], 0, &["/result/codes/0/explanation"]),
+    (&["explain", "--list"], 0, &["/result/codes/50"]),
+    (&["explain", "TBPKI-9999"], 2, &["/error"]),
+    (&["trust", "127.0.0.1:1", "--timeout", "5"], 1, &["/error"]),
+];
+
+const PASSWORD: &str = "pki/secrets/server-localhost.keystore-password";
+
+/// Runs a case, and answers with the name of its schema.
+#[track_caller]
+fn holds(sandbox: &Sandbox, args: &[&str], status: i32, fields: &[&str]) -> String {
+    let outcome = sandbox.tbpki(args.iter().chain(&["--json"])).run().ends(status);
+    // The whole of stdout is one JSON text.
+    let printed = outcome.json();
+    let verb = if args[0] == "config" { "config show" } else { args[0] };
+    assert_eq!(printed["version"], 1, "{outcome}");
+    assert_eq!(printed["verb"], verb, "{outcome}");
+    assert_eq!(printed.get("error").is_some(), matches!(status, 1 | 2), "{outcome}");
+    assert_eq!(printed.get("result").is_some(), matches!(status, 0 | 3), "{outcome}");
+    for field in fields {
+        assert!(printed.pointer(field).is_some(), "no {field} in {outcome}");
+    }
+    let schema = verb.replace(' ', "-");
+    let faults = faults(&schema, &printed);
+    assert!(faults.is_empty(), "{faults:#?}\nin {outcome}");
+    schema
+}
+
+#[test]
+fn every_verb_prints_what_its_schema_says() {
+    let sandbox = station();
+    let mut succeeded = BTreeSet::new();
+    let mut failed = BTreeSet::new();
+    for (args, status, fields) in CASES {
+        let verb = holds(&sandbox, args, *status, fields);
+        if matches!(*status, 0 | 3) {
+            succeeded.insert(verb)
+        } else {
+            failed.insert(verb)
+        };
+    }
+    succeeded.insert(init(&sandbox));
+    succeeded.insert(trust(&sandbox));
+
+    let mut all = BTreeSet::new();
+    for entry in fs::read_dir(workspace().join("docs/schemas")).unwrap() {
+        all.insert(entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+    }
+    assert_eq!(succeeded, all, "a schema whose verb was not seen to succeed");
+    assert_eq!(failed, all, "a schema whose verb was not seen to fail");
+}
+
+/// `init` itself, which makes a station of its own.
+fn init(sandbox: &Sandbox) -> String {
+    let place = ["init", "--config", "empty/keygen.toml", "--from", "empty/keygen.properties"];
+    let args = [&place[..], &["--insecure-no-passphrase", "--root-out", "offline"]].concat();
+    holds(sandbox, &args, 0, &["/findings/0", "/result/cas/3/key", "/result/cas/0/certificate/fingerprint"])
+}
+
+/// `trust` at a server that is there.
+fn trust(sandbox: &Sandbox) -> String {
+    let broker =
+        Mosquitto::start(&Listener::new(&sandbox.join("out/mqttserver.pem"), &sandbox.join("out/mqttserver_key.pem")));
+    let inspected = sandbox.ok(["inspect", "pki/ca/server-issuing/cert.pem", "--json"]).json();
+    let fingerprint = find(&inspected, "sha256").expect("a fingerprint").to_owned();
+    let server = format!("localhost:{}", broker.port());
+    holds(
+        sandbox,
+        &["trust", &server, "--sha256", &fingerprint],
+        0,
+        &["/result/sent/1", "/result/anchor", "/findings/0"],
+    )
+}
+
+/// The first text under this name, however deep.
+fn find<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    match value {
+        Value::Object(fields) => {
+            fields.get(name).and_then(Value::as_str).or_else(|| fields.values().find_map(|value| find(value, name)))
+        }
+        Value::Array(values) => values.iter().find_map(|value| find(value, name)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_schema_refuses_what_it_does_not_describe() {
+    let sandbox = Sandbox::new();
+    let printed = sandbox.ok(["explain", "34", "--json"]).json();
+    assert_eq!(faults("explain", &printed), Vec::<String>::new());
+    let spoilt: &[(&str, Value)] = &[
+        ("/version", json!("1")),
+        ("/findings", json!({})),
+        ("/result/codes/0/code", json!("34")),
+        ("/result/codes/0", json!({"code": "TBPKI-0034"})),
+        ("/result", json!({"codes": [], "new": 1})),
+    ];
+    for (field, value) in spoilt {
+        let mut printed = printed.clone();
+        *printed.pointer_mut(field).unwrap() = value.clone();
+        assert!(!faults("explain", &printed).is_empty(), "{field} may be {value}");
+    }
+}
+
+#[test]
+fn what_people_read_is_no_json() {
+    let sandbox = Sandbox::with_store();
+    for args in [&["list"][..], &["explain", "34"], &["config", "show"], &["completions", "bash"]] {
+        let outcome = sandbox.ok(args);
+        assert!(serde_json::from_slice::<Value>(&outcome.stdout).is_err() && !outcome.stdout.is_empty(), "{outcome}");
+    }
+    let outcome = sandbox.tbpki(["list", "--kind", "token"]).run().ends(2);
+    assert!(outcome.stdout.is_empty(), "{outcome}");
+}

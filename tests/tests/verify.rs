@@ -1,0 +1,48 @@
+//! `tbpki verify` as people use it at a station.
+
+use tbpki_tests::Sandbox;
+
+#[test]
+fn a_lone_leaf_finds_its_issuing_ca_in_the_store() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let outcome = sandbox.ok(["verify", "pki/devices/pump-1/cert.pem"]);
+    let text = outcome.stdout_text();
+    for line in [
+        "ok     sent    CN=pump-1",
+        "ok     store   CN=tbpki devices issuing CA",
+        "ok     anchor  CN=tbpki devices root CA",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in {outcome}");
+    }
+    outcome.says("note[TBPKI-0050]: CN=tbpki devices issuing CA is not in the file; it was taken from the store");
+
+    let report = sandbox.ok(["verify", "--json", "pki/devices/pump-1/cert.pem"]).json();
+    assert_eq!(report["result"]["links"][1]["source"], "store");
+    assert_eq!(report["result"]["trusted"], true);
+    let report = sandbox.ok(["verify", "--json", "pki/devices/pump-1/chain.pem"]).json();
+    assert_eq!(report["result"]["links"][1]["source"], "sent");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(0), "{report}");
+}
+
+#[test]
+fn a_server_that_would_send_its_leaf_alone_is_warned_of() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--format", "cer", "--out", "conf"]);
+    sandbox
+        .ok(["verify", "conf/mqttserver.cer"])
+        .says("warning[TBPKI-0050]: CN=tbpki server issuing CA is not in the file");
+}
+
+#[test]
+fn the_store_helps_neither_foreign_anchors_nor_foreign_leaves() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    // Who names the anchors wants to know what those say.
+    let anchors = ["--anchors", "pki/ca/devices-root/cert.pem"];
+    sandbox.fails(["verify", "pki/devices/pump-1/cert.pem"].iter().chain(&anchors), 3, "TBPKI-0050");
+    let other = Sandbox::with_store();
+    other.ok(["client", "--device", "pump-1"]);
+    let foreign = other.join("pki/devices/pump-1/cert.pem");
+    sandbox.fails(["verify".as_ref(), foreign.as_os_str()], 3, "TBPKI-0049");
+}
