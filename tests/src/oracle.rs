@@ -48,6 +48,13 @@ pub fn python(script: &str) -> Tool {
     Tool::new(venv("python")).arg(workspace().join("tests/clients/python").join(script))
 }
 
+/// A script of `tests/clients/python` that is about ThingsBoard's own clients.
+#[track_caller]
+pub fn thingsboard_python(script: &str) -> Tool {
+    let python = existing(target().join("oracles/venv-thingsboard/bin/python"));
+    Tool::new(python).arg(workspace().join("tests/clients/python").join(script))
+}
+
 /// A program of the Python environment.
 #[track_caller]
 pub fn venv(name: &str) -> PathBuf {

@@ -120,26 +120,7 @@ impl Platform {
     /// One request, with these header lines.
     #[track_caller]
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let (scheme, authority) = self.url.split_once("://").unwrap_or_else(|| panic!("{} is no URL", self.url));
-        let default = if scheme == "https" { 443 } else { 80 };
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().unwrap()),
-            None => (authority, default),
-        };
-        let mut wire = match scheme {
-            "https" => Wire::tls(host, port, None, Versions::Tls13).unwrap_or_else(|error| panic!("{error}")),
-            _ => Wire::tcp(host, port),
-        };
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if !body.is_empty() || method == "POST" {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        wire.send(format!("{head}\r\n").as_bytes());
-        wire.send(body);
-        Answer::parse(&wire.rest()).unwrap_or_else(|| panic!("{method} {path} has no answer in HTTP"))
+        Answer::of(&self.url, method, path, headers, body)
     }
 
     /// Signs in.
@@ -166,6 +147,31 @@ impl Platform {
 }
 
 impl Answer {
+    /// What a server answers to one request.
+    #[track_caller]
+    pub fn of(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let (scheme, authority) = url.split_once("://").unwrap_or_else(|| panic!("{url} is no URL"));
+        let default = if scheme == "https" { 443 } else { 80 };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().unwrap()),
+            None => (authority, default),
+        };
+        let mut wire = match scheme {
+            "https" => Wire::tls(host, port, None, Versions::Tls13).unwrap_or_else(|error| panic!("{error}")),
+            _ => Wire::tcp(host, port),
+        };
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() || method == "POST" {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        wire.send(format!("{head}\r\n").as_bytes());
+        wire.send(body);
+        Self::parse(&wire.rest()).unwrap_or_else(|| panic!("{method} {path} has no answer in HTTP"))
+    }
+
     /// Reads a whole answer, its body plain or in chunks.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;

@@ -1,44 +1,89 @@
 //! `cargo xtask demo`: the main job, from nothing to a device that can log in.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use clap::Args;
 
 use crate::error::{Doing, Result};
 use crate::run::{cargo, run};
+use crate::simulator::Simulator;
 use crate::workspace::{on_path, target};
 
 /// Run the main job in an empty directory, on defaults, with nothing but this repository
 #[derive(Args)]
 pub(crate) struct Demo {}
 
-/// What is typed, in this order.
-const STEPS: &[&[&str]] = &[
-    &["init", "--no-input", "--insecure-no-passphrase"],
-    &["server", "--out", "server"],
-    &["client", "--device", "MyDevice"],
-    &["verify", "pki/devices/MyDevice/chain.pem"],
-    &["inspect", "pki/devices/MyDevice/cert.pem"],
-    &["list"],
-];
+/// What makes a station and a server, in this order.
+const BEFORE: &[&[&str]] = &[&["init", "--no-input", "--insecure-no-passphrase"], &["server", "--out", "server"]];
+
+/// What is done while a ThingsBoard runs with that server's keys.
+const REGISTER: &[&str] = &["client", "--device", "MyDevice", "--register"];
+
+/// What looks at the result.
+const AFTER: &[&[&str]] =
+    &[&["verify", "pki/devices/MyDevice/chain.pem"], &["inspect", "pki/devices/MyDevice/cert.pem"], &["list"]];
 
 impl Demo {
     pub(crate) fn run(&self) -> Result<()> {
-        cargo().args(["build", "--quiet", "--package", "tbpki", "--bin", "tbpki"]).show()?;
+        let programs = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
+        cargo().args(["build", "--quiet"]).args(programs).show()?;
         let directory = target()?.join("demo");
         if directory.exists() {
             fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
         }
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
         println!("In {}:", directory.display());
-        let tbpki = target()?.join("debug/tbpki");
-        for step in STEPS {
-            println!();
-            run(&tbpki).directory(&directory).args(*step).show()?;
+        for step in BEFORE {
+            tbpki(&directory, step)?;
+        }
+        let sim = Simulator::start(
+            &target()?.join("debug/tbpki-tb-sim"),
+            &["--thingsboard-env", "server/thingsboard.env", "--port", "0", "--mqtts-port", "0", "--control", "--json"],
+            &directory,
+        )?;
+        println!("\nA ThingsBoard (tb-sim, with server/thingsboard.env) is at {} now.", sim.url);
+        let password = directory.join("tb-password");
+        fs::write(&password, "tenant\n").doing(format!("write {}", password.display()))?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).doing("guard the password")?;
+        let platform =
+            ["--platform-url", &sim.url, "--platform-user", &sim.user, "--platform-password-file", "tb-password"];
+        tbpki(&directory, &[REGISTER, &platform].concat())?;
+        publish(&directory, &sim)?;
+        drop(sim);
+        for step in AFTER {
+            tbpki(&directory, step)?;
         }
         second_opinion(&directory)
     }
+}
+
+fn tbpki(directory: &Path, args: &[&str]) -> Result<()> {
+    println!();
+    run(target()?.join("debug/tbpki")).directory(directory).args(args).show()
+}
+
+/// Publishes a reading as the device, where there is a client, and shows what has arrived.
+fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
+    if on_path("mosquitto_pub").is_none() {
+        println!("\n(mosquitto_pub is not here to publish as the device.)");
+        return Ok(());
+    }
+    println!();
+    let files = ["--cafile", "tb-server-chain.pem", "--key", "key.pem", "--cert", "chain.pem"];
+    let message = ["-t", "v1/devices/me/telemetry", "-m", "{\"temperature\":25}"];
+    run("mosquitto_pub")
+        .directory(directory.join("pki/devices/MyDevice"))
+        .args(files)
+        .args(["-q", "1", "-h", "localhost", "-p", &sim.mqtts_port.to_string()])
+        .args(message)
+        .show()?;
+    if on_path("curl").is_some() {
+        run("curl").args(["-sf", &format!("{}/sim/telemetry/MyDevice", sim.url)]).show()?;
+        println!();
+    }
+    Ok(())
 }
 
 /// Asks openssl, where there is one, whether a broker would believe the device, and the device the broker.

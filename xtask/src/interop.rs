@@ -1,4 +1,6 @@
-//! `cargo xtask interop`: the long matrices.
+//! `cargo xtask interop`: the long matrices, and the platform tests against a real server.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -6,23 +8,64 @@ use crate::error::Result;
 use crate::run::cargo;
 use crate::setup::Setup;
 
-/// Hold every algorithm in every format against every reader
+/// Hold every algorithm in every format against every reader, or the simulator's rows against a real ThingsBoard
 #[derive(Args)]
 #[command(long_about = "Hold every algorithm in every format against every reader.\n\n\
     CI runs the corners of these matrices; here all of them run, which takes several minutes. They are the tests \
-    marked as ignored in the tests crate.")]
+    marked as ignored in the tests crate.\n\n\
+    With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
+    whose names begin with tbpki-test-, and delete them at their end.")]
 pub(crate) struct Interop {
     /// Only tests whose names contain this
     filter: Option<String>,
+
+    /// The URL of a ThingsBoard
+    #[arg(long, value_name = "URL", requires_all = ["mqtts", "user", "password_file"])]
+    thingsboard: Option<String>,
+
+    /// Where it listens for MQTT over TLS
+    #[arg(long, value_name = "HOST:PORT", requires = "thingsboard")]
+    mqtts: Option<String>,
+
+    /// An administrator of a tenant in which devices may come and go
+    #[arg(long, requires = "thingsboard")]
+    user: Option<String>,
+
+    /// A file whose first line is their password
+    #[arg(long, value_name = "FILE", requires = "thingsboard")]
+    password_file: Option<PathBuf>,
+
+    /// The certificates that clients of the MQTT listener trust, as PEM
+    #[arg(long, value_name = "FILE", requires = "thingsboard")]
+    mqtt_ca: Option<PathBuf>,
 }
 
 impl Interop {
     pub(crate) fn run(&self) -> Result<()> {
         Setup {}.run()?;
+        match &self.thingsboard {
+            Some(url) => self.platforms(url),
+            None => cargo()
+                .args(["test", "--package", "tbpki-tests", "--tests", "--"])
+                .args(self.filter.as_deref())
+                .args(["--ignored"])
+                .show(),
+        }
+    }
+
+    fn platforms(&self, url: &str) -> Result<()> {
+        // cargo runs tests in their crate's directory.
+        let absolute = |file: &Option<PathBuf>| {
+            file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).unwrap_or_default()
+        };
         cargo()
-            .args(["test", "--package", "tbpki-tests", "--tests", "--"])
+            .args(["test", "--package", "tbpki-tests", "--test", "platforms", "--"])
             .args(self.filter.as_deref())
-            .args(["--ignored"])
+            .env("TBPKI_TEST_THINGSBOARD", url)
+            .env("TBPKI_TEST_MQTTS", self.mqtts.as_deref().unwrap_or_default())
+            .env("TBPKI_TEST_USER", self.user.as_deref().unwrap_or_default())
+            .env("TBPKI_TEST_PASSWORD_FILE", absolute(&self.password_file))
+            .env("TBPKI_TEST_MQTT_CA", absolute(&self.mqtt_ca))
             .show()
     }
 }

@@ -15,6 +15,7 @@ mod generate;
 mod interop;
 mod run;
 mod setup;
+mod simulator;
 mod test;
 mod workspace;
 

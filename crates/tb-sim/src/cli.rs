@@ -9,17 +9,25 @@ use std::time::Duration;
 
 use anstream::println;
 use clap::Parser;
-use serde_json::json;
-use tb_sim::{Error, Result, ServerKeys, Settings, Thingsboard, Version};
+use serde_json::{Map, Value, json};
+use tb_sim::{Actorcloud, ActorcloudSettings, Error, Result, ServerKeys, Settings, Thingsboard, Version};
 
 mod thingsboard_env;
 
 use thingsboard_env::ThingsboardEnv;
 
-/// Plays a ThingsBoard on this machine: REST and MQTT over TLS, everything in memory, until it is interrupted
+/// Plays a ThingsBoard (or an ActorCloud) on this machine: REST and MQTT over TLS, in memory, until it is interrupted
 #[derive(Parser)]
 #[command(name = "tbpki-tb-sim", version)]
 struct Cli {
+    /// Play an ActorCloud instead: one-way TLS on --mqtts-port, two-way TLS on --two-way-port
+    #[arg(long, conflicts_with_all = ["thingsboard_env", "mqtt_port", "v4_3", "rate"])]
+    actorcloud: bool,
+
+    /// The port of two-way TLS, for an ActorCloud; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8884, requires = "actorcloud")]
+    two_way_port: u16,
+
     /// The certificate of the MQTT listener, and the chain behind it (`MQTT_SSL_PEM_CERT`)
     #[arg(long, value_name = "FILE", group = "keys")]
     server_pem: Option<PathBuf>,
@@ -48,11 +56,11 @@ struct Cli {
     #[arg(long, value_name = "FILE", group = "keys")]
     thingsboard_env: Option<PathBuf>,
 
-    /// Who signs in over REST
-    #[arg(long, default_value = "tenant@thingsboard.org")]
-    user: String,
+    /// Who signs in over REST; otherwise tenant@thingsboard.org or admin@actorcloud.io
+    #[arg(long)]
+    user: Option<String>,
 
-    /// A file whose first line is their password; otherwise it is "tenant"
+    /// A file whose first line is their password; otherwise it is "tenant" or "public"
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
@@ -96,19 +104,19 @@ struct Cli {
 /// Runs until it is told to stop.
 pub(crate) fn run() -> Result<()> {
     let cli = Cli::parse();
-    let settings = settings(&cli)?;
-    let password_is_known = cli.password_file.is_none();
-    let sim = Thingsboard::start(settings)?;
-    say_where(&cli, &sim, password_is_known)?;
+    if cli.actorcloud {
+        let sim = Actorcloud::start(actorcloud_settings(&cli)?)?;
+        say(&cli, &actorcloud(&cli, &sim))?;
+        return wait_for_the_end();
+    }
+    let sim = Thingsboard::start(settings(&cli)?)?;
+    say(&cli, &thingsboard(&cli, &sim))?;
     wait_for_the_end()
 }
 
 fn settings(cli: &Cli) -> Result<Settings> {
     let (server, mqtts_ca) = keys(cli)?;
-    let password = match &cli.password_file {
-        Some(file) => first_line(file)?,
-        None => Settings::default().password,
-    };
+    let usual = Settings::default();
     Ok(Settings {
         version: if cli.v4_3 { Version::V4_3 } else { Version::V4_2 },
         address: cli.address,
@@ -117,13 +125,32 @@ fn settings(cli: &Cli) -> Result<Settings> {
         mqtt_port: cli.mqtt_port,
         server,
         mqtts_ca,
-        user: cli.user.clone(),
-        password,
+        user: cli.user.clone().unwrap_or(usual.user),
+        password: password(cli)?.unwrap_or(usual.password),
         rate: cli.rate,
         latency: Duration::from_millis(cli.latency),
         control: cli.control,
         ..Settings::default()
     })
+}
+
+fn actorcloud_settings(cli: &Cli) -> Result<ActorcloudSettings> {
+    let usual = ActorcloudSettings::default();
+    Ok(ActorcloudSettings {
+        address: cli.address,
+        rest_port: cli.port,
+        one_way_port: cli.mqtts_port,
+        two_way_port: cli.two_way_port,
+        server: keys(cli)?.0,
+        user: cli.user.clone().unwrap_or(usual.user),
+        password: password(cli)?.unwrap_or(usual.password),
+        latency: Duration::from_millis(cli.latency),
+        control: cli.control,
+    })
+}
+
+fn password(cli: &Cli) -> Result<Option<String>> {
+    cli.password_file.as_deref().map(first_line).transpose()
 }
 
 /// The MQTT listener's keys, and the file that clients are handed.
@@ -148,29 +175,50 @@ fn keys(cli: &Cli) -> Result<(Option<ServerKeys>, Option<PathBuf>)> {
     Ok((Some(ServerKeys::Keystore { file: file.clone(), store_password, key_password, alias }), None))
 }
 
-fn say_where(cli: &Cli, sim: &Thingsboard, password_is_known: bool) -> Result<()> {
+/// What people and scripts need to know: a name for scripts, one for people, and a value.
+type Facts = Vec<(&'static str, &'static str, Value)>;
+
+fn thingsboard(cli: &Cli, sim: &Thingsboard) -> Facts {
+    let download = || format!("{}/api/device-connectivity/mqtts/certificate/download", sim.rest_url());
+    let mut facts = vec![
+        ("platform", "platform", json!("thingsboard")),
+        ("url", "REST", json!(sim.rest_url())),
+        ("user", "user", json!(sim.user())),
+        ("mqtts_port", "MQTT/TLS port", json!(sim.mqtts_port())),
+        ("mqtt_port", "MQTT port", json!(sim.mqtt_port())),
+        ("ca_url", "CA to trust", json!(sim.own_ca().map(|_| download()))),
+    ];
+    facts.extend(known_password(cli, sim.password()));
+    facts
+}
+
+fn actorcloud(cli: &Cli, sim: &Actorcloud) -> Facts {
+    let mut facts = vec![
+        ("platform", "platform", json!("actorcloud")),
+        ("url", "REST", json!(sim.rest_url())),
+        ("user", "user", json!(sim.user())),
+        ("one_way_port", "one-way TLS port", json!(sim.one_way_port())),
+        ("two_way_port", "two-way TLS port", json!(sim.two_way_port())),
+    ];
+    facts.extend(known_password(cli, sim.password()));
+    facts
+}
+
+/// The password, where it is the one that everybody knows.
+fn known_password(cli: &Cli, password: &str) -> Option<(&'static str, &'static str, Value)> {
+    cli.password_file.is_none().then(|| ("password", "password", json!(password)))
+}
+
+fn say(cli: &Cli, facts: &Facts) -> Result<()> {
     if cli.json {
-        let line = json!({
-            "url": sim.rest_url(),
-            "user": sim.user(),
-            "mqtts_port": sim.mqtts_port(),
-            "mqtt_port": sim.mqtt_port(),
-            "ca": sim.own_ca(),
-        });
-        println!("{line}");
+        let line: Map<String, Value> =
+            facts.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())).collect();
+        println!("{}", Value::Object(line));
     } else {
-        println!("ThingsBoard, played by tb-sim; everything is in memory and gone at the end (Ctrl-C)");
-        println!("  REST      {}", sim.rest_url());
-        println!("  user      {}", sim.user());
-        if password_is_known {
-            println!("  password  {}", sim.password());
-        }
-        println!("  MQTT/TLS  port {}", sim.mqtts_port());
-        if let Some(port) = sim.mqtt_port() {
-            println!("  MQTT      port {port}");
-        }
-        if sim.own_ca().is_some() {
-            println!("  CA        {}/api/device-connectivity/mqtts/certificate/download", sim.rest_url());
+        println!("Everything is in memory, and gone at the end (Ctrl-C).");
+        for (_, name, value) in facts.iter().filter(|(.., value)| !value.is_null()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            println!("  {name:<18}{value}");
         }
     }
     std::io::stdout().flush().map_err(|error| Error::cannot("say where it listens", error))

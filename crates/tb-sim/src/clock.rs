@@ -19,3 +19,17 @@ pub(crate) fn text() -> String {
     let (date, time) = (now.date(), now.time());
     format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
 }
+
+/// For HTTP's `Date` header (RFC 9110, section 5.6.7), so many seconds from now.
+pub(crate) fn http_date(offset: i64) -> String {
+    let at = time::OffsetDateTime::now_utc() + time::Duration::seconds(offset);
+    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
+    format!(
+        "{weekday:.3}, {:02} {month:.3} {} {:02}:{:02}:{:02} GMT",
+        at.day(),
+        at.year(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
+}

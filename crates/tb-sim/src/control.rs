@@ -8,7 +8,7 @@ use crate::faults::Fault;
 use crate::http::{Asked, Reply};
 use crate::shared::Manners;
 
-/// Answers those that every simulator has: faults, the log of requests, latency and rate.
+/// Answers those that every simulator has: faults, the log of requests, latency, rate and clock.
 pub(crate) fn answer(manners: &Manners, asked: &Asked) -> Option<Reply> {
     let body = || serde_json::from_slice::<Value>(&asked.body).ok();
     let reply = match (asked.method.as_str(), asked.path.as_str()) {
@@ -35,6 +35,13 @@ pub(crate) fn answer(manners: &Manners, asked: &Asked) -> Option<Reply> {
                 Reply::empty(204)
             }
             None => Reply::json(400, &Value::from("milliseconds are wanted")),
+        },
+        ("PUT", "/sim/clock") => match body().as_ref().and_then(Value::as_i64) {
+            Some(seconds) => {
+                manners.set_clock_offset(seconds);
+                Reply::empty(204)
+            }
+            None => Reply::json(400, &Value::from("seconds are wanted")),
         },
         ("PUT", "/sim/rate") => match body() {
             Some(Value::Null) => {

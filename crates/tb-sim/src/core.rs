@@ -26,9 +26,11 @@ impl Core {
             Some(path) => Some(certificates_again(&files::text(path)?).ok_or_else(|| Error::no_certificate(path))?),
             None => None,
         };
+        let manners = Manners::new(settings.latency, settings.rate);
+        manners.set_clock_offset(settings.clock_offset);
         Ok(Self {
             tokens: Tokens::new(settings.token_life, settings.refresh_token_life),
-            manners: Manners::new(settings.latency, settings.rate),
+            manners,
             state: Mutex::new(State::new(&settings)),
             mqtts_ca,
             settings,

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock;
 use crate::faults::FaultKind;
 use crate::shared::{Manners, Request};
 
@@ -174,20 +175,23 @@ async fn request_to_response(
                 content_type: Some("text/html;charset=UTF-8"),
                 ..Reply::empty(200)
             };
-            return Ok(response(page, false));
+            return Ok(response(page, false, manners));
         }
         _ => {}
     }
     note(&asked, Some(reply.status));
-    Ok(response(reply, half))
+    Ok(response(reply, half, manners))
 }
 
-fn response(reply: Reply, half: bool) -> Response<Body> {
+fn response(reply: Reply, half: bool, manners: &Manners) -> Response<Body> {
     let length = reply.body.len();
     let body = if half { Body::half(reply.body) } else { Body::whole(reply.body) };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date(manners.clock_offset())) {
+        headers.insert(hyper::header::DATE, date);
+    }
     if half {
         headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -10,6 +10,8 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) code: u16,
     pub(crate) message: String,
+    /// How many devices there may be, where that is what was exceeded.
+    pub(crate) limit: Option<usize>,
 }
 
 /// What handlers come to.
@@ -17,7 +19,7 @@ pub(crate) type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(status: u16, code: u16, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), limit: None }
     }
 
     /// 500/2: what Java's exceptions become.
@@ -75,14 +77,23 @@ impl Refusal {
         Self::new(409, 35, format!("{what} was already changed by someone else"))
     }
 
+    /// 403/41.
+    pub(crate) fn too_many_devices(limit: usize) -> Self {
+        Self { limit: Some(limit), ..Self::new(403, 41, "Devices limit reached") }
+    }
+
     /// The body. Errors are written in ISO-8859-1, with `?` for what that does not have.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let body = json!({
+        let mut body = json!({
             "status": self.status,
             "message": self.message,
             "errorCode": self.code,
             "timestamp": clock::milliseconds(),
         });
+        if let (Some(limit), Some(body)) = (self.limit, body.as_object_mut()) {
+            body.insert("entityType".to_owned(), json!("DEVICE"));
+            body.insert("limit".to_owned(), json!(limit));
+        }
         latin1(&body.to_string())
     }
 }

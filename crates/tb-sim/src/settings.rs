@@ -107,6 +107,8 @@ pub struct Settings {
     pub https: Option<ServerKeys>,
     /// What `certificate/download` hands out (`DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT`).
     pub mqtts_ca: Option<PathBuf>,
+    /// Whether something in front of the MQTT listener ends TLS by itself: no client is asked for its certificate.
+    pub behind_balancer: bool,
     /// `MQTT_SSL_SKIP_VALIDITY_CHECK_FOR_CLIENT_CERT`.
     pub skip_validity_check: bool,
     /// The first user, a tenant's administrator.
@@ -125,6 +127,8 @@ pub struct Settings {
     pub rate: Option<u32>,
     /// Added to every answer over REST.
     pub latency: Duration,
+    /// How many seconds the `Date` header goes ahead of the clock; negative is behind.
+    pub clock_offset: i64,
     /// Whether `/sim/…` can be called from outside.
     pub control: bool,
 }
@@ -140,6 +144,7 @@ impl Default for Settings {
             server: None,
             https: None,
             mqtts_ca: None,
+            behind_balancer: false,
             skip_validity_check: false,
             user: "tenant@thingsboard.org".to_owned(),
             password: "tenant".to_owned(),
@@ -149,6 +154,7 @@ impl Default for Settings {
             max_devices: None,
             rate: None,
             latency: Duration::ZERO,
+            clock_offset: 0,
             control: false,
         }
     }

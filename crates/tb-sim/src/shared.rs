@@ -31,6 +31,7 @@ pub(crate) struct Manners {
 struct Brakes {
     latency: Duration,
     rate: Option<u32>,
+    clock_offset: i64,
     recent: VecDeque<Instant>,
 }
 
@@ -39,7 +40,7 @@ impl Manners {
         Self {
             faults: Faults::default(),
             requests: Mutex::default(),
-            brakes: Mutex::new(Brakes { latency, rate, recent: VecDeque::new() }),
+            brakes: Mutex::new(Brakes { latency, rate, clock_offset: 0, recent: VecDeque::new() }),
         }
     }
 
@@ -61,6 +62,15 @@ impl Manners {
 
     pub(crate) fn set_latency(&self, latency: Duration) {
         lock(&self.brakes).latency = latency;
+    }
+
+    /// How many seconds the `Date` header goes ahead.
+    pub(crate) fn clock_offset(&self) -> i64 {
+        lock(&self.brakes).clock_offset
+    }
+
+    pub(crate) fn set_clock_offset(&self, seconds: i64) {
+        lock(&self.brakes).clock_offset = seconds;
     }
 
     pub(crate) fn set_rate(&self, rate: Option<u32>) {

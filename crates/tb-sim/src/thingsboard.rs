@@ -64,7 +64,10 @@ impl Thingsboard {
             core.mqtts_ca = own_ca.clone().map(String::into_bytes);
         }
         let core = Arc::new(core);
-        let mqtts_tls = tls::mqtt(&loaded, core.clone())?;
+        let mqtts_tls = match core.settings.behind_balancer {
+            true => tls::https(&loaded)?,
+            false => tls::mqtt(&loaded, core.clone())?,
+        };
 
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -189,6 +192,11 @@ impl Thingsboard {
     /// From now on every answer over REST takes so much longer.
     pub fn set_latency(&self, latency: Duration) {
         self.core.manners.set_latency(latency);
+    }
+
+    /// From now on the `Date` header goes so many seconds ahead of the clock; negative is behind.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.core.manners.set_clock_offset(seconds);
     }
 
     /// From now on a tenant may make so many requests a second; more are 429.

@@ -17,6 +17,7 @@ pub(crate) mod old;
 pub(crate) mod own;
 pub(crate) mod pkcs12;
 mod signature;
+mod traditional;
 mod verifier;
 
 use keys::Loaded;

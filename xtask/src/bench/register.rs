@@ -1,14 +1,15 @@
 //! Registering many devices, beside ThingsBoard's own client for Python making the same calls.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
+use crate::simulator::Simulator;
 use crate::workspace::{oracles, root, target};
 
 /// How long the simulator takes for every answer.
@@ -31,8 +32,8 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
         "{devices} devices, tb-sim on this machine answering {LATENCY_MS} ms late, {CONCURRENCY} requests at once."
     );
 
-    let (tbpki, calls) = Simulator::with(|sim| station.register(sim))?;
-    let (python, theirs) = Simulator::with(|sim| python(sim, devices))?;
+    let (tbpki, calls) = measured(|sim| station.register(sim))?;
+    let (python, theirs) = measured(|sim| python(sim, devices))?;
     if calls != theirs {
         return Err(Error::new(format!("we made {calls} calls and the Python client {theirs}")));
     }
@@ -141,46 +142,14 @@ fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
     }
 }
 
-/// A simulator in a process of its own.
-struct Simulator {
-    child: Child,
-    url: String,
-    user: String,
-}
-
-impl Simulator {
-    /// What `work` took, and how many calls it made behind the login.
-    fn with(work: impl FnOnce(&Self) -> Result<Taken>) -> Result<(Taken, u32)> {
-        let sim = Self::start()?;
-        let taken = work(&sim)?;
-        let requests = run("curl").args(["-sf", &format!("{}/sim/requests", sim.url)]).silent().read()?;
-        let requests: Vec<Value> = serde_json::from_str(&requests).doing("read the simulator's log")?;
-        let calls = requests.iter().filter(|request| request.get("path") != Some(&"/api/auth/login".into())).count();
-        Ok((taken, u32::try_from(calls).unwrap_or(u32::MAX)))
-    }
-
-    fn start() -> Result<Self> {
-        let latency = LATENCY_MS.to_string();
-        let mut child = Command::new(target()?.join("release/tbpki-tb-sim"))
-            .args(["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .doing("start tb-sim")?;
-        let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line).doing("read what tb-sim says")?;
-        }
-        let said: Value = serde_json::from_str(&line).unwrap_or_default();
-        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { child, url: text("url"), user: text("user") })
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed, and need not be.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// What `work` took at a simulator of its own, and how many calls it made behind the login.
+fn measured(work: impl FnOnce(&Simulator) -> Result<Taken>) -> Result<(Taken, u32)> {
+    let latency = LATENCY_MS.to_string();
+    let args = ["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency];
+    let sim = Simulator::start(&target()?.join("release/tbpki-tb-sim"), &args, &root())?;
+    let taken = work(&sim)?;
+    let requests = run("curl").args(["-sf", &format!("{}/sim/requests", sim.url)]).silent().read()?;
+    let requests: Vec<Value> = serde_json::from_str(&requests).doing("read the simulator's log")?;
+    let calls = requests.iter().filter(|request| request.get("path") != Some(&"/api/auth/login".into())).count();
+    Ok((taken, u32::try_from(calls).unwrap_or(u32::MAX)))
 }

@@ -140,7 +140,7 @@ fn naming(call: &Call<'_>) -> Result<Naming> {
 fn check_limit(call: &Call<'_>, state: &State, tenant: Uuid, sent: &SentDevice) -> Result<()> {
     match call.core.settings.max_devices {
         Some(limit) if sent.id.is_none() && state.devices_of(tenant).count() >= limit => {
-            Err(Refusal::new(403, 41, "Devices limit reached"))
+            Err(Refusal::too_many_devices(limit))
         }
         _ => Ok(()),
     }

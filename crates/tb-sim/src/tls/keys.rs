@@ -7,7 +7,7 @@ use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::{jks, pkcs12};
+use super::{jks, pkcs12, traditional};
 use crate::certificate;
 use crate::error::{Error, Result};
 use crate::files;
@@ -46,7 +46,7 @@ impl Loaded {
     /// Loads.
     pub(crate) fn new(keys: &ServerKeys) -> Result<Self> {
         match keys {
-            ServerKeys::Pem { certificate, key, .. } => from_pem(certificate, key.as_deref()),
+            ServerKeys::Pem { certificate, key, key_password } => from_pem(certificate, key.as_deref(), key_password),
             ServerKeys::Keystore { file, store_password, key_password, alias } => {
                 from_keystore(file, store_password, key_password, alias)
             }
@@ -63,7 +63,7 @@ impl Loaded {
     }
 }
 
-fn from_pem(certificate: &Path, key: Option<&Path>) -> Result<Loaded> {
+fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<Loaded> {
     if !certificate.is_file() {
         return Err(Error::new(NOTHING_THERE));
     }
@@ -72,11 +72,11 @@ fn from_pem(certificate: &Path, key: Option<&Path>) -> Result<Loaded> {
     if chain.is_empty() {
         return Err(Error::new(format!("No certificates found in certFile: {}", certificate.display())));
     }
-    let mut found = private_key(&text)?;
+    let mut found = private_key(&text, password)?;
     if found.is_none()
         && let Some(file) = key.filter(|file| file.is_file())
     {
-        found = private_key(&files::text(file)?)?;
+        found = private_key(&files::text(file)?, password)?;
     }
     let key = found.ok_or_else(|| {
         let key = key.map_or_else(|| "null".to_owned(), |file| file.display().to_string());
@@ -87,12 +87,13 @@ fn from_pem(certificate: &Path, key: Option<&Path>) -> Result<Loaded> {
 }
 
 /// The first key of a file. Encrypted PKCS#8 is passed over, as by the real server.
-fn private_key(text: &str) -> Result<Option<PrivateKeyDer<'static>>> {
+fn private_key(text: &str, password: &str) -> Result<Option<PrivateKeyDer<'static>>> {
     for block in pem::blocks(text) {
-        if block.headers().get("Proc-Type").is_some() {
-            return Err(Error::new("keys in traditional encryption are not played here"));
-        }
-        let der = block.contents().to_vec();
+        let der = if traditional::is_encrypted(&block) {
+            traditional::decrypt(&block, password)?
+        } else {
+            block.contents().to_vec()
+        };
         match block.tag() {
             "PRIVATE KEY" => return Ok(Some(PrivatePkcs8KeyDer::from(der).into())),
             "EC PRIVATE KEY" => return Ok(Some(PrivateSec1KeyDer::from(der).into())),

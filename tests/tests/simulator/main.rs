@@ -1,0 +1,6 @@
+//! What only the simulators can show: faults, what arrived, other versions and users, and starts that fail.
+
+mod actorcloud;
+mod faults;
+mod settings;
+mod starts;

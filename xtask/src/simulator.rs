@@ -1,0 +1,55 @@
+//! tb-sim in a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::error::{Doing, Error, Result};
+
+/// A running simulator. It ends when this is dropped.
+pub(crate) struct Simulator {
+    child: Child,
+    /// Where its REST API is.
+    pub(crate) url: String,
+    /// Who may log in there, with the password `tenant`.
+    pub(crate) user: String,
+    /// The port of MQTT over TLS.
+    pub(crate) mqtts_port: u16,
+}
+
+impl Simulator {
+    /// Starts one and waits until it listens. `--json` has to be among the arguments.
+    pub(crate) fn start(program: &Path, args: &[&str], directory: &Path) -> Result<Self> {
+        let mut child = Command::new(program)
+            .args(args)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .doing(format!("start {}", program.display()))?;
+        let mut line = String::new();
+        let read = match child.stdout.take() {
+            Some(stdout) => BufReader::new(stdout).read_line(&mut line).doing("read what tb-sim says"),
+            None => Ok(0),
+        };
+        // From here on it is ended whatever happens.
+        let mut this = Self { child, url: String::new(), user: String::new(), mqtts_port: 0 };
+        read?;
+        let said: Value = serde_json::from_str(&line).map_err(|_| Error::new("tb-sim did not start"))?;
+        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (this.url, this.user) = (text("url"), text("user"));
+        let port = said.get("mqtts_port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+        this.mqtts_port = port.ok_or_else(|| Error::new("tb-sim does not say where it listens"))?;
+        Ok(this)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
