@@ -10,7 +10,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, SignatureScheme, StreamOwned};
 
 /// Longer than any answer has ever taken on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +27,12 @@ pub struct Shown {
 /// A connection.
 pub struct Wire {
     stream: Box<dyn Stream>,
+    resumed: Option<bool>,
+}
+
+/// A client of TLS that remembers its sessions.
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
 }
 
 trait Stream: Read + Write + Send {}
@@ -37,7 +43,7 @@ impl Wire {
     /// Over TCP.
     #[track_caller]
     pub fn tcp(host: &str, port: u16) -> Self {
-        Self { stream: Box::new(connect(host, port)) }
+        Self { stream: Box::new(connect(host, port)), resumed: None }
     }
 
     /// Over TLS. Any server is trusted: what these tests look at is what it says to clients.
@@ -46,23 +52,12 @@ impl Wire {
     /// Where the handshake fails. With TLS 1.3 a refused certificate shows only with the first read.
     #[track_caller]
     pub fn tls(host: &str, port: u16, shown: Option<&Shown>, versions: Versions) -> io::Result<Self> {
-        let versions: &[&rustls::SupportedProtocolVersion] = match versions {
-            Versions::Tls12 => &[&rustls::version::TLS12],
-            Versions::Tls13 => &[&rustls::version::TLS13],
-        };
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(versions)
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustsAll))
-            .with_client_cert_resolver(Arc::new(Shows(shown.map(certified))));
-        let name = ServerName::try_from(host.to_owned()).unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = StreamOwned::new(connection, connect(host, port));
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
-        }
-        Ok(Self { stream: Box::new(stream) })
+        TlsClient::new(shown, versions).connect(host, port)
+    }
+
+    /// Whether the handshake was a resumption; `None` without TLS.
+    pub fn is_resumed(&self) -> Option<bool> {
+        self.resumed
     }
 
     /// Writes. A connection that the server has ended already shows when it is read.
@@ -97,6 +92,39 @@ impl Wire {
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {
         self.read(1 << 20).expect("the server ends the connection")
+    }
+}
+
+impl TlsClient {
+    /// One that shows this certificate.
+    pub fn new(shown: Option<&Shown>, versions: Versions) -> Self {
+        let versions: &[&rustls::SupportedProtocolVersion] = match versions {
+            Versions::Tls12 => &[&rustls::version::TLS12],
+            Versions::Tls13 => &[&rustls::version::TLS13],
+        };
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustsAll))
+            .with_client_cert_resolver(Arc::new(Shows(shown.map(certified))));
+        Self { config: Arc::new(config) }
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// Where the handshake fails. With TLS 1.3 a refused certificate shows only with the first read.
+    #[track_caller]
+    pub fn connect(&self, host: &str, port: u16) -> io::Result<Wire> {
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        let connection = ClientConnection::new(self.config.clone(), name).unwrap();
+        let mut stream = StreamOwned::new(connection, connect(host, port));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        let resumed = stream.conn.handshake_kind() == Some(HandshakeKind::Resumed);
+        Ok(Wire { stream: Box::new(stream), resumed: Some(resumed) })
     }
 }
 

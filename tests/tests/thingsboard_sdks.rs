@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tb_sim::{ServerKeys, Settings};
+use tb_sim::{ServerKeys, Settings, ThingsboardEnv};
 use tbpki_tests::Sandbox;
 use tbpki_tests::clients::{Files, JavaStore, go, mosquitto_pub, paho_java, paho_python};
-use tbpki_tests::oracle::thingsboard_python;
+use tbpki_tests::oracle::{openssl, thingsboard_python};
 use tbpki_tests::platform::Platform;
 
 /// A station with a server and a device, and the simulator with the server's keystore or PEM files.
@@ -100,6 +100,32 @@ fn in_pem_mode_java_and_go_show_nothing_and_are_refused() {
     assert_eq!(scene.arrived(), 0);
     paho_python(scene.port(), &files, "any").succeeds();
     assert_eq!(scene.arrived(), 1);
+}
+
+#[test]
+fn the_settings_that_tbpki_writes_are_those_that_the_server_takes() {
+    for (flags, named) in [(&[][..], 3), (&["--credentials", "pem"], 1)] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["server", "--name", "localhost", "--out", "conf"].iter().chain(flags));
+        let env = ThingsboardEnv::read(&sandbox.join("conf/thingsboard.env")).unwrap();
+        let settings =
+            Settings { server: Some(env.mqtt_keys().unwrap()), mqtts_ca: env.mqtts_ca(), ..Settings::default() };
+        let platform = Platform::simulator(settings);
+        let path = "/api/device-connectivity/mqtts/certificate/download";
+        let download = platform.request("GET", path, &[], b"").text();
+        assert!(sandbox.text("conf/cafile.pem").ends_with(&download), "{download}");
+        let hello = openssl()
+            .args(["s_client", "-connect", &format!("localhost:{}", platform.mqtts().1), "-verify_return_error"])
+            .args(["-verify_hostname", "localhost", "-CAfile"])
+            .arg(sandbox.join("conf/cafile.pem"))
+            .run()
+            .ok()
+            .stdout_text();
+        let names = hello.split("Acceptable client certificate CA names\n").nth(1).unwrap_or_default();
+        let names = names.lines().take_while(|line| line.contains(" = ")).count();
+        // The leaf's own subject, and in a keystore the devices' root and issuing CA.
+        assert_eq!(names, named, "{hello}");
+    }
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::faults::Fault;
 use crate::http;
+use crate::net;
 use crate::settings::ServerKeys;
 use crate::shared::{Manners, Request, lock};
 use crate::tls::{self, WantsClientCertificates, keys::Loaded, own};
@@ -135,18 +135,8 @@ impl Actorcloud {
             settings,
         });
 
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("actorcloud-sim")
-            .enable_all()
-            .build()
-            .map_err(|error| Error::io("start", "a runtime", error))?;
-        let bind = |port: u16| {
-            let wanted = SocketAddr::new(address, port);
-            runtime
-                .block_on(async { TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) })
-                .map_err(|error| Error::io("listen on", wanted, error))
-        };
+        let runtime = net::runtime("actorcloud-sim")?;
+        let bind = |port: u16| net::bind(&runtime, SocketAddr::new(address, port));
         let [rest_port, one_way_port, two_way_port] = ports;
         let (rest, rest_listener) = bind(rest_port)?;
         let (one_way, one_way_listener) = bind(one_way_port)?;

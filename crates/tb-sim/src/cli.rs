@@ -10,11 +10,9 @@ use std::time::Duration;
 use anstream::println;
 use clap::Parser;
 use serde_json::{Map, Value, json};
-use tb_sim::{Actorcloud, ActorcloudSettings, Error, Result, ServerKeys, Settings, Thingsboard, Version};
-
-mod thingsboard_env;
-
-use thingsboard_env::ThingsboardEnv;
+use tb_sim::{
+    Actorcloud, ActorcloudSettings, Error, Result, ServerKeys, Settings, Thingsboard, ThingsboardEnv, Version,
+};
 
 /// Plays a ThingsBoard (or an ActorCloud) on this machine: REST and MQTT over TLS, in memory, until it is interrupted
 #[derive(Parser)]
@@ -52,7 +50,7 @@ struct Cli {
     #[arg(long, value_name = "ALIAS", requires = "keystore")]
     key_alias: Option<String>,
 
-    /// Take the MQTT listener's settings from the lines that `tbpki server` writes
+    /// Take the listeners' keys from the lines that `tbpki server` writes
     #[arg(long, value_name = "FILE", group = "keys")]
     thingsboard_env: Option<PathBuf>,
 
@@ -115,7 +113,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn settings(cli: &Cli) -> Result<Settings> {
-    let (server, mqtts_ca) = keys(cli)?;
+    let keys = keys(cli)?;
     let usual = Settings::default();
     Ok(Settings {
         version: if cli.v4_3 { Version::V4_3 } else { Version::V4_2 },
@@ -123,8 +121,9 @@ fn settings(cli: &Cli) -> Result<Settings> {
         rest_port: cli.port,
         mqtts_port: cli.mqtts_port,
         mqtt_port: cli.mqtt_port,
-        server,
-        mqtts_ca,
+        server: keys.mqtt,
+        https: keys.https,
+        mqtts_ca: keys.mqtts_ca,
         user: cli.user.clone().unwrap_or(usual.user),
         password: password(cli)?.unwrap_or(usual.password),
         rate: cli.rate,
@@ -141,7 +140,7 @@ fn actorcloud_settings(cli: &Cli) -> Result<ActorcloudSettings> {
         rest_port: cli.port,
         one_way_port: cli.mqtts_port,
         two_way_port: cli.two_way_port,
-        server: keys(cli)?.0,
+        server: keys(cli)?.mqtt,
         user: cli.user.clone().unwrap_or(usual.user),
         password: password(cli)?.unwrap_or(usual.password),
         latency: Duration::from_millis(cli.latency),
@@ -153,18 +152,26 @@ fn password(cli: &Cli) -> Result<Option<String>> {
     cli.password_file.as_deref().map(first_line).transpose()
 }
 
-/// The MQTT listener's keys, and the file that clients are handed.
-fn keys(cli: &Cli) -> Result<(Option<ServerKeys>, Option<PathBuf>)> {
+/// The listeners' keys, and the file that clients are handed.
+#[derive(Default)]
+struct Keys {
+    mqtt: Option<ServerKeys>,
+    https: Option<ServerKeys>,
+    mqtts_ca: Option<PathBuf>,
+}
+
+fn keys(cli: &Cli) -> Result<Keys> {
     if let Some(file) = &cli.thingsboard_env {
         let env = ThingsboardEnv::read(file)?;
-        return Ok((Some(env.mqtt_keys()?), env.mqtts_ca()));
+        return Ok(Keys { mqtt: Some(env.mqtt_keys()?), https: env.https_keys()?, mqtts_ca: env.mqtts_ca() });
     }
+    let only = |mqtt: ServerKeys| Keys { mqtt: Some(mqtt), ..Keys::default() };
     if let Some(certificate) = &cli.server_pem {
         let (certificate, key) = (certificate.clone(), cli.server_key.clone());
-        return Ok((Some(ServerKeys::Pem { certificate, key, key_password: String::new() }), None));
+        return Ok(only(ServerKeys::Pem { certificate, key, key_password: String::new() }));
     }
     let Some((file, password)) = cli.keystore.as_ref().zip(cli.keystore_password_file.as_deref()) else {
-        return Ok((None, None));
+        return Ok(Keys::default());
     };
     let store_password = first_line(password)?;
     let key_password = match &cli.key_password_file {
@@ -172,7 +179,7 @@ fn keys(cli: &Cli) -> Result<(Option<ServerKeys>, Option<PathBuf>)> {
         None => store_password.clone(),
     };
     let alias = cli.key_alias.clone().unwrap_or_default();
-    Ok((Some(ServerKeys::Keystore { file: file.clone(), store_password, key_password, alias }), None))
+    Ok(only(ServerKeys::Keystore { file: file.clone(), store_password, key_password, alias }))
 }
 
 /// What people and scripts need to know: a name for scripts, one for people, and a value.

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock;
 use crate::faults::FaultKind;
+use crate::net;
 use crate::shared::{Manners, Request};
 
 mod body;
@@ -73,16 +74,9 @@ pub(crate) trait Application: Send + Sync + 'static {
 
 /// Serves connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, application: Arc<dyn Application>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of files, most likely: others have to end first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        // Answers are small and written at once; waiting for more of them only costs time.
-        let _ = stream.set_nodelay(true);
+    net::each_connection(listener, move |stream| {
         let (tls, application) = (tls.clone(), application.clone());
-        tokio::spawn(async move {
+        async move {
             match tls {
                 None => connection(stream, application).await,
                 // A client that gives up on the handshake is its own to report.
@@ -92,8 +86,9 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, appli
                     }
                 }
             }
-        });
-    }
+        }
+    })
+    .await;
 }
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, application: Arc<dyn Application>) {

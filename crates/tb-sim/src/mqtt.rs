@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::core::Core;
+use crate::net;
 use crate::tls::old;
 
 pub(crate) mod answers;
@@ -30,28 +31,15 @@ pub(crate) const LONGEST: usize = 65_536;
 
 /// Serves connections for ever. With TLS the peer's chain is what it presented in the handshake.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, core: Arc<Core>) {
-    loop {
-        let Ok((mut stream, _)) = listener.accept().await else {
-            // Out of files, most likely: others have to end first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        // Packets are small and answered at once.
-        let _ = stream.set_nodelay(true);
-        let (tls, core) = (tls.clone(), core.clone());
-        tokio::spawn(async move {
-            match tls {
-                None => session::run(stream, core, Vec::new()).await,
-                Some(tls) => {
-                    let handshake =
-                        async { if old::refused(&mut stream).await { None } else { tls.accept(stream).await.ok() } };
-                    // One that fails, or takes too long, ends with what was said to the client.
-                    let Ok(Some(stream)) = timeout(HANDSHAKE, handshake).await else { return };
-                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                    let chain = chain.iter().map(|der| der.to_vec()).collect();
-                    session::run(stream, core, chain).await;
-                }
-            }
-        });
-    }
+    net::each_connection(listener, move |stream| connection(stream, tls.clone(), core.clone())).await;
+}
+
+async fn connection(mut stream: TcpStream, tls: Option<TlsAcceptor>, core: Arc<Core>) {
+    let Some(tls) = tls else { return session::run(stream, core, Vec::new()).await };
+    let handshake = async { if old::refused(&mut stream).await { None } else { tls.accept(stream).await.ok() } };
+    // One that fails, or takes too long, ends with what was said to the client.
+    let Ok(Some(stream)) = timeout(HANDSHAKE, handshake).await else { return };
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain = chain.iter().map(|der| der.to_vec()).collect();
+    session::run(stream, core, chain).await;
 }

@@ -23,7 +23,7 @@ impl Refusal {
     }
 
     /// 500/2: what Java's exceptions become.
-    pub(crate) fn general(message: impl Into<String>) -> Self {
+    pub(crate) fn general<T: Into<String>>(message: T) -> Self {
         Self::new(500, 2, message)
     }
 
@@ -53,7 +53,7 @@ impl Refusal {
     }
 
     /// 400/31: everything that a validator says.
-    pub(crate) fn bad(message: impl Into<String>) -> Self {
+    pub(crate) fn bad<T: Into<String>>(message: T) -> Self {
         Self::new(400, 31, message)
     }
 

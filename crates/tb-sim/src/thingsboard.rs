@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use crate::core::Core;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::faults::Fault;
 use crate::rest::Rest;
 use crate::settings::Settings;
 use crate::shared::Request;
 use crate::state::Telemetry;
+use crate::state::devices::Device;
 use crate::tls::{self, keys::Loaded, own};
-use crate::{http, mqtt};
+use crate::{http, mqtt, net};
 
 /// A running simulator. It stops when this is dropped.
 pub struct Thingsboard {
@@ -69,18 +69,8 @@ impl Thingsboard {
             false => tls::mqtt(&loaded, core.clone())?,
         };
 
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("tb-sim")
-            .enable_all()
-            .build()
-            .map_err(|error| Error::io("start", "a runtime", error))?;
-        let bind = |port: u16| {
-            let wanted = SocketAddr::new(address, port);
-            runtime
-                .block_on(async { TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) })
-                .map_err(|error| Error::io("listen on", wanted, error))
-        };
+        let runtime = net::runtime("tb-sim")?;
+        let bind = |port: u16| net::bind(&runtime, SocketAddr::new(address, port));
         let (rest, rest_listener) = bind(rest_port)?;
         let (mqtts, mqtts_listener) = bind(mqtts_port)?;
         let plain = mqtt_port.map(bind).transpose()?;
@@ -136,7 +126,7 @@ impl Thingsboard {
 
     /// A device, as REST shows it.
     pub fn device(&self, name: &str) -> Option<Value> {
-        self.core.state().all_devices().find(|device| device.name == name).map(|device| device.to_json())
+        self.core.state().all_devices().find(|device| device.name == name).map(Device::to_json)
     }
 
     /// A device's credentials.

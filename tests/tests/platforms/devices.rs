@@ -107,6 +107,8 @@ fn what_is_not_there_or_no_id_is_said() {
         ("DELETE", format!("/api/device/{NOBODY}"), 404, 32, &missing),
         ("GET", "/api/device/xyz".to_owned(), 400, 31, "Invalid UUID string: xyz"),
         ("GET", format!("/api/tenant/devices?deviceName={}", unique("none")), 404, 32, "Requested item wasn't found!"),
+        ("GET", "/api/device/%20".to_owned(), 400, 31, "Parameter 'deviceId' can't be empty!"),
+        ("GET", "/api/tenant/deviceInfos?page=0".to_owned(), 400, 31, ""),
         ("PUT", "/api/device-with-credentials".to_owned(), 405, 31, ""),
         ("GET", "/api/tenant/device?deviceName=x".to_owned(), 400, 31, ""),
         ("GET", "/api/tenant/devices".to_owned(), 400, 31, ""),
@@ -176,6 +178,20 @@ fn lists_come_in_pages_and_search_with_wildcards() {
     ] {
         tenant.call("GET", &format!("/api/tenant/devices?{query}"), None).is_refusal(status, code, message);
     }
+}
+
+#[test]
+fn devices_are_shown_in_other_forms_too() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let (one, two) = (tenant.device(&unique("one")), tenant.device(&unique("two")));
+    let info = tenant.ok("GET", &format!("/api/device/info/{}", id(&one)), None);
+    assert_eq!((&info["name"], &info["deviceProfileName"]), (&one["name"], &one["type"]));
+    let both = tenant.ok("GET", &format!("/api/devices?deviceIds={},{}", id(&one), id(&two)), None);
+    assert_eq!(both.as_array().map(Vec::len), Some(2));
+    let name = one["name"].as_str().unwrap();
+    let page = tenant.ok("GET", &format!("/api/tenant/deviceInfos?pageSize=5&page=0&textSearch={name}"), None);
+    assert_eq!(page["data"][0]["id"], one["id"]);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! What the handshake asks of a client's certificate: that each is signed with the next one's key, and that it can be
 //! read at all.
 
+use std::path::Path;
+
 use tbpki_tests::certificates::{Ca, Wanted, base64};
+use tbpki_tests::foreign::ForeignCa;
 use tbpki_tests::mqtt::{Connect, connect};
-use tbpki_tests::platform::{Platform, unique};
-use tbpki_tests::wire::{Shown, Versions, Wire, alert};
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::platform::{Platform, id, unique};
+use tbpki_tests::wire::{Shown, TlsClient, Versions, Wire, alert};
 
 /// What ends a connection with this certificate: an alert, in the handshake or on the first read.
 #[track_caller]
@@ -69,6 +73,78 @@ fn everything_else_may_be_wrong() {
         tenant.device_with_certificate(&unique("accepted"), &base64(&shown.chain[0]));
         assert_eq!(connect(&platform, Some(&shown), &Connect::default()).1, [0x20, 2, 0, 0], "{what}");
     }
+}
+
+/// A leaf that openssl made and a root signed, in ways that we do not sign.
+#[track_caller]
+fn by_openssl(key: &[&str], digest: &str, extensions: Option<&str>) -> Shown {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let ca = ForeignCa::new(directory.path(), "root");
+    openssl().arg("genpkey").args(key).arg("-out").arg(file("key.pem")).run().ok();
+    openssl()
+        .args(["req", "-new", "-subj", "/CN=x", "-key"])
+        .arg(file("key.pem"))
+        .arg("-out")
+        .arg(file("csr"))
+        .run()
+        .ok();
+    let mut sign = openssl().args(["x509", "-req", digest, "-days", "2", "-CAcreateserial", "-in"]).arg(file("csr"));
+    sign = sign.arg("-CA").arg(ca.certificate()).arg("-CAkey").arg(file("root.key")).arg("-out").arg(file("leaf.pem"));
+    if let Some(extensions) = extensions {
+        std::fs::write(file("ext"), extensions).unwrap();
+        sign = sign.arg("-extfile").arg(file("ext"));
+    }
+    sign.run().ok();
+    let der = |command: &[&str], file: &Path| {
+        openssl().args(command).args(["-outform", "DER", "-in"]).arg(file).run().ok().stdout
+    };
+    Shown {
+        chain: vec![der(&["x509"], &file("leaf.pem")), der(&["x509"], &ca.certificate())],
+        key: der(&["pkcs8", "-topk8", "-nocrypt"], &file("key.pem")),
+    }
+}
+
+#[test]
+fn keys_hashes_and_versions_of_all_kinds_are_accepted() {
+    const CLIENT: Option<&str> = Some("extendedKeyUsage=clientAuth\n");
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let rsa = |bits| vec!["-algorithm", "RSA", "-pkeyopt", bits];
+    let ec = |curve| vec!["-algorithm", "EC", "-pkeyopt", curve];
+    for (what, key, digest, extensions) in [
+        ("RSA 2048", rsa("rsa_keygen_bits:2048"), "-sha256", CLIENT),
+        ("RSA 4096", rsa("rsa_keygen_bits:4096"), "-sha256", CLIENT),
+        ("P-384", ec("ec_paramgen_curve:secp384r1"), "-sha384", CLIENT),
+        ("P-521", ec("ec_paramgen_curve:secp521r1"), "-sha512", CLIENT),
+        ("Ed25519", vec!["-algorithm", "ED25519"], "-sha256", CLIENT),
+        ("SHA-1", ec("ec_paramgen_curve:prime256v1"), "-sha1", CLIENT),
+        ("version 1", ec("ec_paramgen_curve:prime256v1"), "-sha256", None),
+    ] {
+        let shown = by_openssl(&key, digest, extensions);
+        tenant.device_with_certificate(&unique("kind"), &base64(&shown.chain[0]));
+        assert_eq!(connect(&platform, Some(&shown), &Connect::default()).1, [0x20, 2, 0, 0], "{what}");
+    }
+}
+
+#[test]
+fn a_resumed_session_keeps_its_certificate_and_is_looked_up_again() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    let device = tenant.device_with_certificate(&unique("resumed"), &base64(&shown.chain[0]));
+    let (host, port) = platform.mqtts();
+    let client = TlsClient::new(Some(&shown), Versions::Tls12);
+    let log_in = |resumed: bool| {
+        let mut wire = client.connect(host, port).unwrap();
+        assert_eq!(wire.is_resumed(), Some(resumed));
+        wire.send(&Connect::default().bytes());
+        wire.read(4).unwrap()
+    };
+    assert_eq!(log_in(false), [0x20, 2, 0, 0]);
+    assert_eq!(log_in(true), [0x20, 2, 0, 0]);
+    tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
+    assert_eq!(log_in(true), [0x20, 2, 0, 5]);
 }
 
 #[test]

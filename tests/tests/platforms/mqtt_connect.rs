@@ -179,9 +179,10 @@ fn saved_credentials_and_a_deleted_device_end_a_connection() {
     let delete = || {
         tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
     };
-    let steps: [(u8, &dyn Fn(), &[u8]); 3] =
+    type Change<'a> = &'a dyn Fn();
+    let changes: [(u8, Change<'_>, &[u8]); 3] =
         [(4, &save, &[]), (5, &save, &[0xe0, 2, 0x98, 0]), (5, &delete, &[0xe0, 2, 0x98, 0])];
-    for (level, change, farewell) in steps {
+    for (level, change, farewell) in changes {
         let (mut wire, answer) = connect(&platform, Some(&shown), &Connect { level, ..Connect::default() });
         assert_eq!(answer[3], 0);
         // A session is known to the rest of the server a moment after its CONNACK.

@@ -4,3 +4,4 @@ mod actorcloud;
 mod faults;
 mod settings;
 mod starts;
+mod values;

@@ -29,6 +29,7 @@ fn version_4_3_has_keys_exact_prefixes_and_policies_for_names() {
     let unnamed = json!({ "userId": user["id"] });
     assert_eq!(tenant.call("POST", "/api/apiKey", Some(&unnamed)).status, 400);
 
+    tenant.call("GET", "/api/tenant/devices?page=0", None).is_refusal(500, 2, "");
     tenant.device("name");
     assert_eq!(tenant.ok("GET", "/api/tenant/device?deviceName=name", None)["name"], "name");
     let uniquify = "/api/device?nameConflictPolicy=UNIQUIFY&uniquifyStrategy=INCREMENTAL&uniquifySeparator=-";

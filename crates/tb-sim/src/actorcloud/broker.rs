@@ -2,10 +2,9 @@
 //! in front of its topics.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -16,31 +15,24 @@ use crate::mqtt::answers;
 use crate::mqtt::codec::{Frame, Frames, Incoming, kind};
 use crate::mqtt::connect::{Connect, Version};
 use crate::mqtt::{HANDSHAKE, Message, subscribe};
+use crate::net;
 
 /// EMQ X's default, 1 MiB.
 const LONGEST: usize = 1 << 20;
 
 /// Serves connections for ever.
 pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, cloud: Arc<Cloud>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of files, most likely: others have to end first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        // Packets are small and answered at once.
-        let _ = stream.set_nodelay(true);
-        let (tls, cloud) = (tls.clone(), cloud.clone());
-        tokio::spawn(async move {
-            // One that fails, or takes too long, ends with what was said to the client.
-            let Ok(Ok(mut stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
-            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
-            let common_name = leaf.and_then(|leaf| certificate::common_name(&leaf));
-            talk(&mut stream, &cloud, common_name.as_deref()).await;
-            // The other side may be gone already.
-            let _ = stream.shutdown().await;
-        });
-    }
+    net::each_connection(listener, move |stream| connection(stream, tls.clone(), cloud.clone())).await;
+}
+
+async fn connection(stream: TcpStream, tls: TlsAcceptor, cloud: Arc<Cloud>) {
+    // One that fails, or takes too long, ends with what was said to the client.
+    let Ok(Ok(mut stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+    let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
+    let common_name = leaf.and_then(|leaf| certificate::common_name(&leaf));
+    talk(&mut stream, &cloud, common_name.as_deref()).await;
+    // The other side may be gone already.
+    let _ = stream.shutdown().await;
 }
 
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, cloud: &Cloud, common_name: Option<&str>) {

@@ -10,6 +10,7 @@ use crate::core::Core;
 use crate::ids::Uuid;
 use crate::payload;
 use crate::state::Scope;
+use crate::state::devices::Device;
 
 /// A message.
 pub(crate) struct Message<'a> {
@@ -135,7 +136,7 @@ impl Own {
         let mqtt = profile.filter(|profile| profile.transport_type() == "MQTT");
         let text = |name: &str| mqtt.and_then(|profile| profile.transport(name)?.as_str().map(str::to_owned));
         Self {
-            is_gateway: device.is_some_and(|device| device.is_gateway()),
+            is_gateway: device.is_some_and(Device::is_gateway),
             acknowledges_invalid: mqtt
                 .and_then(|profile| profile.transport("sendAckOnValidationException")?.as_bool())
                 .unwrap_or_default(),

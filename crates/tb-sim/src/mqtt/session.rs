@@ -16,6 +16,7 @@ use super::{LONGEST, answers, login, subscribe, topic};
 use crate::core::Core;
 use crate::ids::Uuid;
 use crate::state::Close;
+use crate::state::devices::Device;
 
 /// Packets that may wait for CONNECT.
 const QUEUE: usize = 100;
@@ -161,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             kind::SUBSCRIBE => {
                 let (id, filters) = subscribe::read(frame, self.version, true)?;
                 let is_gateway = match peer {
-                    Peer::Device(device) => self.core.state().device(device).is_some_and(|device| device.is_gateway()),
+                    Peer::Device(device) => self.core.state().device(device).is_some_and(Device::is_gateway),
                     Peer::Newcomer => false,
                 };
                 let known = |filter: &str| match peer {

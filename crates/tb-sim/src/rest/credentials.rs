@@ -20,5 +20,5 @@ pub(super) fn save(call: &Call<'_>) -> Result<Reply> {
     let device = sent.device_id.ok_or_else(|| Refusal::bad("Invalid entity id"))?.0;
     let mut state = call.state();
     state.device_of(tenant, device)?;
-    Ok(ok(&state.replace_credentials(device, sent)?.to_json()))
+    Ok(ok(&state.replace_credentials(device, &sent)?.to_json()))
 }

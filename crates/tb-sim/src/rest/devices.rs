@@ -103,7 +103,7 @@ pub(super) fn with_device(call: &Call<'_>, then: impl FnOnce(&State, &Device) ->
 
 fn list(call: &Call<'_>, shown: fn(&Device) -> Value) -> Result<Reply> {
     let query = &call.asked.query;
-    let page = Page::new(query, SORTABLE)?;
+    let page = Page::new(call, SORTABLE)?;
     let tenant = call.tenant()?;
     let kind = query.get("type").filter(|kind| !kind.is_empty());
     let profile: Option<Uuid> = match query.get("deviceProfileId") {

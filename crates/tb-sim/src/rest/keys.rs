@@ -15,7 +15,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply> {
 
 pub(super) fn list(call: &Call<'_>) -> Result<Reply> {
     let user = call.id(0, "userId")?;
-    let page = Page::new(&call.asked.query, &["createdTime", "description", "enabled", "expirationTime"])?;
+    let page = Page::new(call, &["createdTime", "description", "enabled", "expirationTime"])?;
     let keys = call.state().keys_of(user);
     Ok(ok(&page.of(keys.into_iter(), &["description"])))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Call;
 use crate::http::Query;
 use crate::refusal::{Refusal, Result};
 
@@ -15,12 +16,15 @@ pub(super) struct Page {
 
 impl Page {
     /// Reads `pageSize`, `page`, `textSearch`, `sortProperty` (one of `sortable`), `sortOrder`.
-    pub(super) fn new(query: &Query, sortable: &[&str]) -> Result<Self> {
+    pub(super) fn new(call: &Call<'_>, sortable: &[&str]) -> Result<Self> {
+        Self::read(&call.asked.query, sortable, call.core.is_4_3())
+    }
+
+    fn read(query: &Query, sortable: &[&str], is_4_3: bool) -> Result<Self> {
+        let missing = if is_4_3 { Refusal::general::<String> } else { Refusal::bad::<String> };
         let number = |name: &str| -> Result<i64> {
             let text = query.get(name).ok_or_else(|| {
-                Refusal::bad(format!(
-                    "Required request parameter '{name}' for method parameter type int is not present"
-                ))
+                missing(format!("Required request parameter '{name}' for method parameter type int is not present"))
             })?;
             text.parse::<i32>().map(i64::from).map_err(|_| {
                 Refusal::bad(format!(
@@ -120,7 +124,8 @@ mod tests {
     #[test]
     fn pages_count_from_zero() {
         let items = || (0..5).map(|number| json!({ "name": format!("d{number}") }));
-        let page = Page::new(&Query::new("pageSize=2&page=1&sortProperty=name&sortOrder=DESC"), &["name"]).unwrap();
+        let page =
+            Page::read(&Query::new("pageSize=2&page=1&sortProperty=name&sortOrder=DESC"), &["name"], false).unwrap();
         let page = page.of(items(), &["name"]);
         assert_eq!(page["data"], json!([{ "name": "d2" }, { "name": "d1" }]));
         assert_eq!(

@@ -62,7 +62,7 @@ pub(super) fn names(call: &Call<'_>) -> Result<Reply> {
 }
 
 fn page(call: &Call<'_>, shown: fn(&Profile) -> Value) -> Result<Reply> {
-    let page = Page::new(&call.asked.query, SORTABLE)?;
+    let page = Page::new(call, SORTABLE)?;
     let transport = call.asked.query.get("transportType").filter(|text| !text.is_empty());
     let tenant = call.tenant()?;
     let state = call.state();

@@ -79,9 +79,9 @@ impl State {
     }
 
     /// `POST /api/device/credentials`, once its device is known and is the user's: replaces what there was.
-    pub(crate) fn replace_credentials(&mut self, device: Uuid, sent: SentCredentials) -> Result<Credentials> {
+    pub(crate) fn replace_credentials(&mut self, device: Uuid, sent: &SentCredentials) -> Result<Credentials> {
         let sent_id = sent.id;
-        let Formatted { kind, credentials_id, value } = format(&sent)?;
+        let Formatted { kind, credentials_id, value } = format(sent)?;
         let holder = self.credentials_ids.get(&credentials_id).copied();
         let Some(SentId(id)) = sent_id else {
             let taken = holder.is_some_and(|holder| holder != device);
@@ -119,7 +119,7 @@ impl State {
             credentials_value: Some(certificate.to_owned()),
             ..SentCredentials::default()
         };
-        self.replace_credentials(device, sent).map(drop)
+        self.replace_credentials(device, &sent).map(drop)
     }
 
     /// The credentials of a device that has none yet.

@@ -143,7 +143,7 @@ impl State {
         let before = self.device_of(tenant, id)?.clone();
         let after = self.update_device(tenant, sent)?;
         credentials.id = self.credentials_of(id).map(|credentials| SentId(credentials.id));
-        if let Err(refusal) = self.replace_credentials(id, credentials) {
+        if let Err(refusal) = self.replace_credentials(id, &credentials) {
             self.device_names.remove(&(tenant, after.name));
             self.put_device(before);
             return Err(refusal);

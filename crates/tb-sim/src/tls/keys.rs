@@ -53,11 +53,11 @@ impl Loaded {
         }
     }
 
-    pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: PrivateKeyDer<'static>, trusted: &[Vec<u8>]) -> Result<Self> {
+    pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: &PrivateKeyDer<'static>, trusted: &[Vec<u8>]) -> Result<Self> {
         check_chain(&chain)?;
         let subjects = chain.first().into_iter().chain(trusted).filter_map(|der| certificate::subject(der));
         let named = subjects.collect();
-        let key = any_supported_type(&key).map_err(|error| Error::new(format!("{NO_KEY} ({error})")))?;
+        let key = any_supported_type(key).map_err(|error| Error::new(format!("{NO_KEY} ({error})")))?;
         let chain = chain.into_iter().map(CertificateDer::from).collect();
         Ok(Self { certified: Arc::new(CertifiedKey::new(chain, key)), named })
     }
@@ -83,7 +83,7 @@ fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<Lo
         let certificate = certificate.display();
         Error::new(format!("Unable to load private key neither from certFile: {certificate} nor from keyFile: {key}"))
     })?;
-    Loaded::from_parts(chain, key, &[])
+    Loaded::from_parts(chain, &key, &[])
 }
 
 /// The first key of a file. Encrypted PKCS#8 is passed over, as by the real server.
@@ -123,7 +123,7 @@ fn from_keystore(file: &Path, store_password: &str, key_password: &str, alias: &
     let wanted = |key: &&StoredKey| alias.is_empty() || key.alias.eq_ignore_ascii_case(alias);
     let found = store.keys.iter().find(wanted).ok_or_else(|| Error::new(NO_KEY))?;
     let key = PrivatePkcs8KeyDer::from(found.key.clone().unwrap_or_default()).into();
-    Loaded::from_parts(found.chain.clone(), key, &store.trusted)
+    Loaded::from_parts(found.chain.clone(), &key, &store.trusted)
 }
 
 /// As Java's PKCS#12 keystore wants a chain: leaf first, each issuer the next one's subject, nothing twice.

@@ -30,6 +30,6 @@ pub(crate) fn make() -> Result<(Loaded, String)> {
     let certificate = leaf.signed_by(&key, &issuer).map_err(fault)?;
 
     let chain = vec![certificate.der().to_vec(), ca_certificate.der().to_vec()];
-    let loaded = Loaded::from_parts(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into(), &[])?;
+    let loaded = Loaded::from_parts(chain, &PrivatePkcs8KeyDer::from(key.serialize_der()).into(), &[])?;
     Ok((loaded, crate::pem::certificate(ca_certificate.der())))
 }

@@ -3,7 +3,7 @@
 use aes::{Aes128, Aes192, Aes256};
 use cbc::Decryptor;
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _};
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt as _, KeyInit, KeyIvInit as _};
 use des::TdesEde3;
 use md5::{Digest as _, Md5};
 
@@ -22,22 +22,18 @@ pub(crate) fn decrypt(block: &pem::Pem, password: &str) -> Result<Vec<u8>> {
     let key = |length: usize| derive(password.as_bytes(), &iv, length);
     let data = block.contents();
     let plain = match cipher {
-        "AES-128-CBC" => Decryptor::<Aes128>::new_from_slices(&key(16), &iv)
-            .ok()
-            .and_then(|mode| mode.decrypt_padded_vec::<Pkcs7>(data).ok()),
-        "AES-192-CBC" => Decryptor::<Aes192>::new_from_slices(&key(24), &iv)
-            .ok()
-            .and_then(|mode| mode.decrypt_padded_vec::<Pkcs7>(data).ok()),
-        "AES-256-CBC" => Decryptor::<Aes256>::new_from_slices(&key(32), &iv)
-            .ok()
-            .and_then(|mode| mode.decrypt_padded_vec::<Pkcs7>(data).ok()),
-        "DES-EDE3-CBC" => Decryptor::<TdesEde3>::new_from_slices(&key(24), &iv)
-            .ok()
-            .and_then(|mode| mode.decrypt_padded_vec::<Pkcs7>(data).ok()),
+        "AES-128-CBC" => open::<Aes128>(&key(16), &iv, data),
+        "AES-192-CBC" => open::<Aes192>(&key(24), &iv, data),
+        "AES-256-CBC" => open::<Aes256>(&key(32), &iv, data),
+        "DES-EDE3-CBC" => open::<TdesEde3>(&key(24), &iv, data),
         _ => None,
     };
     // One wrong password in 256 leaves what looks like padding; a key always begins as a SEQUENCE.
     plain.filter(|der| der.first() == Some(&0x30)).ok_or_else(refused)
+}
+
+fn open<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    Decryptor::<C>::new_from_slices(key, iv).ok()?.decrypt_padded_vec::<Pkcs7>(data).ok()
 }
 
 /// MD5 over the last hash, the password and the first eight bytes of the initialisation vector, until there is enough.

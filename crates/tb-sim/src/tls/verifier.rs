@@ -73,7 +73,7 @@ impl ClientCertVerifier for WantsClientCertificates {
         others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let chain: Vec<&[u8]> = std::iter::once(leaf).chain(others).map(|der| der.as_ref()).collect();
+        let chain: Vec<&[u8]> = std::iter::once(leaf).chain(others).map(AsRef::as_ref).collect();
         let parsed: Option<Vec<X509Certificate<'_>>> = chain.iter().map(|der| certificate::parse(der)).collect();
         // Java cannot read these: alert 42.
         let parsed = parsed
