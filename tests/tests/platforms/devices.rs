@@ -208,7 +208,7 @@ fn a_device_with_its_credentials_is_one_transaction() {
     let alone = json!({ "credentials": { "credentialsType": "X509_CERTIFICATE", "credentialsValue": "x" } });
     half(alone).is_refusal(400, 31, "Validation error: device must not be null");
 
-    let name = unique("nothing-left");
+    let (name, kind) = (unique("nothing-left"), unique("no-profile-left"));
     for (credentials, status, code, message) in [
         (
             json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": certificate }),
@@ -220,9 +220,12 @@ fn a_device_with_its_credentials_is_one_transaction() {
         (json!({ "credentialsValue": "x" }), 400, 31, ""),
         (json!({ "credentialsType": "NO_SUCH_TYPE" }), 500, 2, ""),
     ] {
-        half(json!({ "device": { "name": name }, "credentials": credentials })).is_refusal(status, code, message);
+        half(json!({ "device": { "name": name, "type": kind }, "credentials": credentials }))
+            .is_refusal(status, code, message);
         assert_eq!(tenant.device_named(&name), None, "{credentials}");
     }
+    let profiles = tenant.ok("GET", &format!("/api/deviceProfiles?pageSize=5&page=0&textSearch={kind}"), None);
+    assert_eq!(profiles["totalElements"], 0, "nor a profile");
 
     let mut again = device.clone();
     again["label"] = json!("again");

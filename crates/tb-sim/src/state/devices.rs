@@ -136,8 +136,13 @@ impl State {
             sent.id = same_name.map(|device| SentEntityId(device.id()));
         }
         let Some(SentEntityId(id)) = sent.id else {
+            let profiles = self.profile_ids();
             let device = self.create_device(tenant, sent, naming)?;
-            self.first_credentials(device.id(), &credentials).map_err(|refusal| self.undo(&device, refusal))?;
+            self.first_credentials(device.id(), &credentials).map_err(|refusal| {
+                let refusal = self.undo(&device, refusal);
+                self.keep_profiles(&profiles);
+                refusal
+            })?;
             return Ok(device);
         };
         let before = self.device_of(tenant, id)?.clone();

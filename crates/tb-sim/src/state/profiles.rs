@@ -1,10 +1,12 @@
 //! Device profiles.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::hash::{sha3, strip_armor};
-use crate::ids::{Uuid, alphanumeric};
+use crate::ids::Uuid;
 use crate::refusal::{Refusal, Result};
 use crate::state::State;
 use crate::state::devices::checked_name;
@@ -123,6 +125,16 @@ impl State {
 
     pub(crate) fn profile_with_key(&self, key: &str) -> Option<&Profile> {
         self.profiles.values().find(|profile| profile.provision_key() == Some(key))
+    }
+
+    /// Which profiles there are, of all tenants.
+    pub(crate) fn profile_ids(&self) -> BTreeSet<Uuid> {
+        self.profiles.keys().copied().collect()
+    }
+
+    /// Takes back those that were made on the way to something that was refused.
+    pub(crate) fn keep_profiles(&mut self, known: &BTreeSet<Uuid>) {
+        self.profiles.retain(|id, _| known.contains(id));
     }
 
     pub(crate) fn default_profile(&self, tenant: Uuid) -> Result<Uuid> {
@@ -323,12 +335,6 @@ fn stored_fields(sent: &Map<String, Value>) -> Map<String, Value> {
     }
     if fields.get("provisionType").is_none_or(Value::is_null) {
         fields.insert("provisionType".to_owned(), Value::from("DISABLED"));
-    }
-    if fields.get("provisionDeviceKey").is_none_or(Value::is_null)
-        && sent.get("provisionType") != Some(&Value::from("DISABLED"))
-        && sent.get("provisionType").is_some_and(Value::is_string)
-    {
-        fields.insert("provisionDeviceKey".to_owned(), Value::from(alphanumeric(20).to_lowercase()));
     }
     fields
 }
