@@ -48,6 +48,12 @@ pub fn python(script: &str) -> Tool {
     Tool::new(venv("python")).arg(workspace().join("tests/clients/python").join(script))
 }
 
+/// Espressif's generator of NVS partitions.
+#[track_caller]
+pub fn nvs_partition_gen() -> Tool {
+    Tool::new(venv("python")).args(["-m", "esp_idf_nvs_partition_gen"])
+}
+
 /// A program of the Python environment.
 #[track_caller]
 pub fn venv(name: &str) -> PathBuf {
