@@ -10,7 +10,7 @@ use crate::run::cargo;
 /// Each crate of the workspace, and those of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-pki", &[]),
-    ("tbpki-device", &[]),
+    ("tbpki-device", &["tbpki-firmware-clock"]),
     ("tbpki-ledger", &["tbpki-pki"]),
     ("tbpki-provision", &["tbpki-pki"]),
     ("tbpki-devkit", &["tbpki-pki", "tbpki-device"]),
