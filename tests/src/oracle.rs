@@ -70,7 +70,7 @@ pub fn vectors() -> PathBuf {
 
 /// A program on the PATH, or where Debian keeps the ones that are for administrators.
 #[track_caller]
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])

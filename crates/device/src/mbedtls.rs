@@ -136,7 +136,10 @@ fn code(error: SessionError) -> i32 {
 
 fn failure(error: SessionError, flags: u32) -> TlsFailure {
     match code(error) {
-        sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED => TlsFailure::Certificate(faults(flags)),
+        // The second where the chain is in order, but not for a server.
+        sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED | sys::MBEDTLS_ERR_SSL_BAD_CERTIFICATE => {
+            TlsFailure::Certificate(faults(flags))
+        }
         sys::MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE => TlsFailure::Alert,
         sys::MBEDTLS_ERR_SSL_CONN_EOF => TlsFailure::Closed,
         code => TlsFailure::Other(code),

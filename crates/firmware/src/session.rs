@@ -28,23 +28,19 @@ static CLOCK: Clock = Clock::new(uptime);
 pub(crate) type Hopeless = alloc::string::String;
 
 /// Joins the network and runs the session, for ever.
-pub(crate) async fn start(
-    spawner: Spawner,
-    wifi: WIFI<'static>,
-    record: Record,
-) -> Result<Infallible, Hopeless> {
+pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record) -> Result<Infallible, Hopeless> {
     let record: &'static Record = Box::leak(Box::new(record));
     if record.wifi_ssid().is_empty() {
         return Err("wifi: the record names no network".into());
     }
-    let station = Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio does not start: {error:?}"))?;
+    let station =
+        Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio does not start: {error:?}"))?;
 
     // With the radio on, its noise makes these numbers random.
     let random = Trng::try_new().map_err(|error| alloc::format!("random: no entropy: {error:?}"))?;
     let seed = u64::from(Rng::new().random()) << 32 | u64::from(Rng::new().random());
     let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
-    let (stack, runner) =
-        embassy_net::new(Interface::station(), Config::dhcpv4(Default::default()), resources, seed);
+    let (stack, runner) = embassy_net::new(Interface::station(), Config::dhcpv4(Default::default()), resources, seed);
     spawner.spawn(keep_wifi(station).map_err(|_| "wifi: its task is there already")?);
     spawner.spawn(run_network(runner).map_err(|_| "network: its task is there already")?);
 

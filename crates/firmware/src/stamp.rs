@@ -8,11 +8,8 @@ use crate::log::log;
 #[used]
 // The name is part of a file format, and not of this program.
 #[allow(non_upper_case_globals)]
-static tbpki_dates: [u8; 24] = *if cfg!(feature = "dates") {
-    b"tbpki:dates checked\0\0\0\0\0"
-} else {
-    b"tbpki:dates not checked\0"
-};
+static tbpki_dates: [u8; 24] =
+    *if cfg!(feature = "dates") { b"tbpki:dates checked\0\0\0\0\0" } else { b"tbpki:dates not checked\0" };
 
 /// When this was built, in seconds since 1970.
 pub(crate) const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
@@ -21,7 +18,8 @@ pub(crate) const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
 pub(crate) fn show() {
     // Read from where it lies, so that it stays there.
     let stamp = core::hint::black_box(&tbpki_dates);
-    let dates = if stamp.starts_with(b"tbpki:dates checked") { "checked" } else { "NOT checked: an expired one is accepted" };
+    let dates =
+        if stamp.starts_with(b"tbpki:dates checked") { "checked" } else { "NOT checked: an expired one is accepted" };
     log!("tbpki firmware {}; dates of certificates are {dates}", env!("CARGO_PKG_VERSION"));
 }
 
