@@ -16,11 +16,13 @@ use esp_hal::rng::{Rng, Trng};
 use esp_radio::wifi::Interface;
 
 use crate::network::ChipNetwork;
-use crate::stamp::BUILD_DATE;
 use crate::wifi::Station;
 
 /// Sockets at once: DHCP, DNS, one for the time and one for the broker.
 const SOCKETS: usize = 4;
+
+/// When this was built, in seconds since 1970.
+const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
 
 static CLOCK: Clock = Clock::new(uptime);
 
@@ -102,4 +104,13 @@ impl Log for Serial {
     fn line(&self, line: fmt::Arguments<'_>) {
         crate::log::line(line);
     }
+}
+
+const fn parse(digits: &str) -> u64 {
+    let (mut rest, mut number) = (digits.as_bytes(), 0);
+    while let [digit, others @ ..] = rest {
+        number = number * 10 + (*digit - b'0') as u64;
+        rest = others;
+    }
+    number
 }

@@ -11,9 +11,6 @@ use crate::log::log;
 static tbpki_dates: [u8; 24] =
     *if cfg!(feature = "dates") { b"tbpki:dates checked\0\0\0\0\0" } else { b"tbpki:dates not checked\0" };
 
-/// When this was built, in seconds since 1970.
-pub(crate) const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
-
 /// Says what this is.
 pub(crate) fn show() {
     // Read from where it lies, so that it stays there.
@@ -21,13 +18,4 @@ pub(crate) fn show() {
     let dates =
         if stamp.starts_with(b"tbpki:dates checked") { "checked" } else { "NOT checked: an expired one is accepted" };
     log!("tbpki firmware {}; dates of certificates are {dates}", env!("CARGO_PKG_VERSION"));
-}
-
-const fn parse(digits: &str) -> u64 {
-    let (mut rest, mut number) = (digits.as_bytes(), 0);
-    while let [digit, others @ ..] = rest {
-        number = number * 10 + (*digit - b'0') as u64;
-        rest = others;
-    }
-    number
 }
