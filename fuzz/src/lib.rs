@@ -3,6 +3,9 @@
 //! Whether a target accepts its input or refuses it is all the same, as long as it neither stops, nor hangs, nor grows
 //! without bound. What it accepts has to stay true to itself: written and read again, it is what it was.
 
+use device::Record;
+use device::nvs::Namespace;
+use device::record::{NAMESPACE, Value};
 use pki::chain::Chain;
 use pki::config::{self, Environment};
 use pki::crl::Crl;
@@ -26,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("keygen_properties", keygen_properties),
     ("keygen_toml", keygen_toml),
     ("mqtt", mqtt),
+    ("nvs", nvs),
     ("pem_bundle", pem_bundle),
     ("pkcs12", keystores::pkcs12),
     ("private_key", private_key),
@@ -112,6 +116,24 @@ impl std::io::Read for Pieces<'_> {
         bytes[..length].copy_from_slice(&self.rest[..length]);
         self.rest = &self.rest[length..];
         Ok(length)
+    }
+}
+
+/// An NVS partition with a device's credentials record.
+fn nvs(input: &[u8]) {
+    // Pages are large: what is left out of an input at its end was never written.
+    let mut image = input.to_vec();
+    image.resize(input.len().next_multiple_of(4096), 0xff);
+    let Ok(record) = Record::read(&image[..]) else { return };
+    let Ok(mut nvs) = Namespace::open(&image[..], NAMESPACE) else { panic!("a record without its namespace") };
+    for entry in record.entries().iter() {
+        let same = match entry.value {
+            Value::U8(number) => nvs.u8(entry.key) == Ok(number),
+            Value::U16(number) => nvs.u16(entry.key) == Ok(number),
+            Value::Str(text) => nvs.text(entry.key).as_deref() == Ok(text),
+            Value::Blob(bytes) => nvs.blob(entry.key, bytes.len()).as_deref() == Ok(bytes),
+        };
+        assert!(same, "{} is not what the partition holds", entry.key);
     }
 }
 

@@ -55,6 +55,12 @@ pub fn thingsboard_python(script: &str) -> Tool {
     Tool::new(python).arg(workspace().join("tests/clients/python").join(script))
 }
 
+/// Espressif's generator of NVS partitions.
+#[track_caller]
+pub fn nvs_partition_gen() -> Tool {
+    Tool::new(venv("python")).args(["-m", "esp_idf_nvs_partition_gen"])
+}
+
 /// A program of the Python environment.
 #[track_caller]
 pub fn venv(name: &str) -> PathBuf {
@@ -71,7 +77,7 @@ pub fn vectors() -> PathBuf {
 
 /// A program on the PATH, or where Debian keeps the ones that are for administrators.
 #[track_caller]
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])

@@ -10,6 +10,7 @@
 mod bench;
 mod demo;
 mod error;
+mod firmware;
 mod fuzz;
 mod generate;
 mod interop;
@@ -38,6 +39,7 @@ enum Verb {
     Demo(demo::Demo),
     Interop(interop::Interop),
     Bench(bench::Bench),
+    Firmware(firmware::Firmware),
     Fuzz(fuzz::Fuzz),
     Gen(generate::Gen),
 }
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Demo(verb) => verb.run(),
         Verb::Interop(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
+        Verb::Firmware(verb) => verb.run(),
         Verb::Fuzz(verb) => verb.run(),
         Verb::Gen(verb) => verb.run(),
     };

@@ -5,6 +5,7 @@ mod deny;
 mod go;
 mod java;
 mod python;
+mod rust;
 
 use std::fs;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub(crate) struct Setup {}
 impl Setup {
     pub(crate) fn run(&self) -> Result<()> {
         debian::install()?;
+        rust::install()?;
         python::install()?;
         java::install()?;
         go::install()?;

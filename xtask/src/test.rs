@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::firmware::Firmware;
 use crate::generate::Gen;
 use crate::run::{cargo, run};
 use crate::setup::{Setup, cargo_deny};
@@ -41,6 +42,10 @@ enum Step {
     Generated,
     /// cargo test, fuzz corpora and end-to-end tests included
     Tests,
+    /// The device's session over Mbed TLS, before a real broker
+    Session,
+    /// The firmware builds for every chip, checks dates where it should, and keeps to its budgets
+    Firmware,
 }
 
 impl Test {
@@ -51,7 +56,7 @@ impl Test {
             .filter(|step| self.only.is_empty() || self.only.contains(step))
             .collect();
         let mut times: Vec<(String, Duration)> = Vec::new();
-        if !self.no_setup && steps.contains(&Step::Tests) {
+        if !self.no_setup && steps.iter().any(Step::needs_setup) {
             times.push(timed("setup", || Setup {}.run())?);
         }
         for step in steps {
@@ -62,6 +67,13 @@ impl Test {
             eprintln!("{step:<14}{:>6.1} s", time.as_secs_f64());
         }
         Ok(())
+    }
+}
+
+impl Step {
+    /// Whether it runs what `setup` installs.
+    fn needs_setup(&self) -> bool {
+        matches!(self, Self::Tests | Self::Session | Self::Firmware)
     }
 }
 
@@ -88,13 +100,17 @@ fn run_step(step: Step) -> Result<()> {
         Step::Docs => docs(),
         Step::Generated => Gen { check: true }.run(),
         Step::Tests => tests(),
+        Step::Session => session(),
+        Step::Firmware => Firmware::everything().run(),
     }
 }
 
 fn format() -> Result<()> {
     cargo().args(["fmt", "--all", "--check"]).show()?;
     // A workspace of its own, because its targets are built with other flags.
-    cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).show()
+    cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).show()?;
+    // Another, because it is built for chips.
+    cargo().args(["fmt", "--manifest-path", "crates/firmware/Cargo.toml", "--all", "--check"]).show()
 }
 
 fn deny() -> Result<()> {
@@ -128,4 +144,12 @@ fn tests() -> Result<()> {
     // Everything at once: one crate alone would be built with other features, and its dependencies once more.
     cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()?;
     cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
+}
+
+/// Apart from the other tests: it compiles Mbed TLS, which nothing of the workspace is to be built with.
+fn session() -> Result<()> {
+    let session = ["--package", "tbpki-tests", "--features", "mbedtls", "--test", "device_session"];
+    cargo().args(["build", "--quiet", "--package", "tbpki"]).show()?;
+    cargo().arg("clippy").arg("--quiet").args(session).args(["--", "--deny", "warnings"]).show()?;
+    cargo().arg("test").args(session).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
 }

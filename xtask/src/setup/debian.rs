@@ -20,6 +20,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
+    ("clang", "clang", "compiles Mbed TLS for chips, and for the tests of the device's session"),
+    ("cmake", "cmake", "builds Mbed TLS"),
+    ("ninja", "ninja-build", "builds Mbed TLS"),
 ];
 
 /// Installs the packages of the programs that are not on the PATH.
@@ -29,6 +32,9 @@ pub(super) fn install() -> Result<()> {
     // Debian splits the part of Python that makes environments off into a package without a program.
     if run("python3").args(["-c", "import ensurepip"]).silent().read().is_err() {
         packages.push("python3-venv");
+    }
+    if !has_libclang() {
+        packages.push("libclang-dev");
     }
     packages.dedup();
     if packages.is_empty() {
@@ -46,6 +52,12 @@ pub(super) fn install() -> Result<()> {
         .args(&packages)
         .read()
         .map(drop)
+}
+
+/// Whether there is the library by which Mbed TLS's headers are read: it has no program, and its directory a version.
+fn has_libclang() -> bool {
+    let Ok(versions) = Path::new("/usr/lib").read_dir() else { return false };
+    versions.flatten().any(|entry| entry.path().join("lib/libclang.so").exists())
 }
 
 /// Looks on the PATH, and where Debian keeps programs that ordinary users seldom have on theirs.

@@ -10,7 +10,7 @@ use crate::run::cargo;
 /// Each crate of the workspace, and those of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-pki", &[]),
-    ("tbpki-device", &[]),
+    ("tbpki-device", &["tbpki-firmware-clock"]),
     ("tbpki-ledger", &["tbpki-pki"]),
     ("tbpki-provision", &["tbpki-pki"]),
     ("tbpki-devkit", &["tbpki-pki", "tbpki-device"]),
@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki", "tbpki-tb-sim", "the simulator is for tests"),
     ("tbpki", "*mbedtls*", "Mbed TLS is the devices' business"),
+    ("tbpki-devkit", "*mbedtls*", "devkit writes what devices read, and needs their record alone"),
     ("tbpki-pki", "rustls", "pki knows no network"),
     ("tbpki-pki", "dialoguer", "pki asks nothing"),
     ("tbpki-ledger", "rustls", "the ledger knows no network"),

@@ -1,0 +1,24 @@
+//! What a device does.
+//!
+//! By default that is its credentials [`record`] alone: what it needs to log in, as it lies in the flash of a chip. Both
+//! sides share it: who writes images takes the names, types and order from here, and the firmware reads them back with
+//! [`nvs`], a reader that never writes. Nothing of that depends on another crate, on a standard library, or on a chip.
+//!
+//! The feature `session` adds logging in and sending readings, over whatever TLS, network and clock it is given; the
+//! feature `mbedtls` adds the TLS that chips have.
+
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(feature = "mbedtls")]
+pub mod mbedtls;
+pub mod nvs;
+pub mod record;
+mod secret;
+#[cfg(feature = "session")]
+pub mod session;
+pub mod sha256;
+
+pub use record::Record;
+pub use secret::Secret;

@@ -1,0 +1,171 @@
+//! TLS as chips have it: Mbed TLS, through mbedtls-rs.
+//!
+//! TLS 1.2 and 1.3. The broker's chain has to lead to a CA of the record, over certificates that may issue; its leaf has
+//! to be for the record's host, unless the record says otherwise, and for servers. Whether dates are held against the
+//! [`Clock`] is decided when Mbed TLS is compiled: see [`CHECKS_DATES`].
+
+mod clock;
+
+use alloc::ffi::CString;
+use core::ffi::CStr;
+use core::fmt;
+
+use embedded_io_async::{Read, Write};
+use mbedtls_rs::{
+    Certificate, ClientSessionConfig, Credentials, PrivateKey, Session, SessionConfig, SessionError, TlsVersion, X509,
+    sys,
+};
+
+pub use clock::Clock;
+pub use firmware_clock::CHECKS_DATES;
+
+use crate::record::{Login, Record, key};
+use crate::session::platform::Tls;
+use crate::session::{CertificateFaults, TlsFailure};
+
+/// What is wrong with a certificate or key of the record, in the eyes of Mbed TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadCredentials {
+    /// The entry's name.
+    pub key: &'static str,
+    /// Mbed TLS's error.
+    pub code: i32,
+}
+
+impl fmt::Display for BadCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, code } = self;
+        write!(f, "Mbed TLS cannot use {key}, error -{:#06x}: it reads EC and RSA, but no Ed25519", code.unsigned_abs())
+    }
+}
+
+impl core::error::Error for BadCredentials {}
+
+/// A TLS client with the anchors, the login and the broker of a record.
+pub struct MbedTls {
+    tls: mbedtls_rs::Tls<'static>,
+    anchors: Certificate<'static>,
+    credentials: Option<Credentials<'static>>,
+    host: CString,
+    skip_host_name_check: bool,
+    newest: Option<TlsVersion>,
+}
+
+impl MbedTls {
+    /// Takes over what the record holds.
+    ///
+    /// # Errors
+    /// A certificate or key that Mbed TLS cannot read.
+    pub fn new(tls: mbedtls_rs::Tls<'static>, record: &Record) -> Result<Self, BadCredentials> {
+        let credentials = match record.login() {
+            Login::Certificate { chain, key } => Some(Credentials {
+                certificate: certificates(key::CLIENT_CHAIN, chain)?,
+                private_key: PrivateKey::new(X509::PEM(c_str(key::CLIENT_KEY, key.expose())?), None)
+                    .map_err(|error| BadCredentials { key: key::CLIENT_KEY, code: code(error) })?,
+            }),
+            Login::Token(_) => None,
+        };
+        Ok(Self {
+            tls,
+            anchors: certificates(key::CA_CHAIN, record.ca_chain())?,
+            credentials,
+            host: CString::new(record.host()).map_err(|_| BadCredentials { key: key::HOST, code: 0 })?,
+            skip_host_name_check: record.skips_host_name_check(),
+            newest: None,
+        })
+    }
+
+    /// Speaks TLS 1.2 only, with brokers whose 1.3 does not work.
+    #[must_use]
+    pub fn at_most_tls_1_2(mut self) -> Self {
+        self.newest = Some(TlsVersion::Tls1_2);
+        self
+    }
+}
+
+impl Tls for MbedTls {
+    type Stream<'a, S: Read + Write + 'a> = Session<'a, S>;
+
+    async fn handshake<'a, S: Read + Write + 'a>(
+        &'a self,
+        stream: S,
+    ) -> Result<(Session<'a, S>, &'static str), TlsFailure> {
+        let config = SessionConfig::Client(ClientSessionConfig {
+            ca_chain: Some(self.anchors.clone()),
+            creds: self.credentials.clone(),
+            server_name: Some(&self.host),
+            skip_hostname_verification: self.skip_host_name_check,
+            max_version: self.newest,
+            ..ClientSessionConfig::new()
+        });
+        let mut session = Session::new(self.tls.reference(), stream, &config).map_err(|error| failure(error, 0))?;
+        if let Err(error) = session.connect().await {
+            return Err(failure(error, session.tls_verification_details()));
+        }
+        let version = match session.tls_version() {
+            Some(TlsVersion::Tls1_3) => "TLS 1.3",
+            _ => "TLS 1.2",
+        };
+        Ok((session, version))
+    }
+}
+
+/// All certificates of a PEM text. Mbed TLS passes over those that it cannot read as long as it can read one, and a
+/// chain with a hole is worth nothing: so each is tried by itself before.
+fn certificates(key: &'static str, pem: &str) -> Result<Certificate<'static>, BadCredentials> {
+    let bad = |error: sys::MbedtlsError| BadCredentials { key, code: error.code() };
+    let end = "-----END CERTIFICATE-----";
+    for certificate in pem.split_inclusive(end).filter(|text| text.ends_with(end)) {
+        let alone = CString::new(certificate).map_err(|_| BadCredentials { key, code: 0 })?;
+        Certificate::new(X509::PEM(&alone)).map_err(bad)?;
+    }
+    Certificate::new(X509::PEM(c_str(key, pem)?)).map_err(bad)
+}
+
+/// A record's PEM text, which ends in a NUL.
+fn c_str<'a>(key: &'static str, pem: &'a str) -> Result<&'a CStr, BadCredentials> {
+    CStr::from_bytes_with_nul(pem.as_bytes()).map_err(|_| BadCredentials { key, code: 0 })
+}
+
+fn code(error: SessionError) -> i32 {
+    match error {
+        SessionError::MbedTls(error) => error.code(),
+        SessionError::Io(_) => sys::MBEDTLS_ERR_SSL_CONN_EOF,
+    }
+}
+
+fn failure(error: SessionError, flags: u32) -> TlsFailure {
+    match code(error) {
+        // The second where the chain is in order, but not for a server.
+        sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED | sys::MBEDTLS_ERR_SSL_BAD_CERTIFICATE => {
+            TlsFailure::Certificate(faults(flags))
+        }
+        sys::MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE => TlsFailure::Alert,
+        sys::MBEDTLS_ERR_SSL_CONN_EOF => TlsFailure::Closed,
+        code => TlsFailure::Other(code),
+    }
+}
+
+fn faults(flags: u32) -> CertificateFaults {
+    const PURPOSE: u32 = sys::MBEDTLS_X509_BADCERT_KEY_USAGE
+        | sys::MBEDTLS_X509_BADCERT_EXT_KEY_USAGE
+        | sys::MBEDTLS_X509_BADCERT_NS_CERT_TYPE;
+    const WEAK: u32 =
+        sys::MBEDTLS_X509_BADCERT_BAD_MD | sys::MBEDTLS_X509_BADCERT_BAD_PK | sys::MBEDTLS_X509_BADCERT_BAD_KEY;
+    const NAMED: u32 = sys::MBEDTLS_X509_BADCERT_EXPIRED
+        | sys::MBEDTLS_X509_BADCERT_FUTURE
+        | sys::MBEDTLS_X509_BADCERT_CN_MISMATCH
+        | sys::MBEDTLS_X509_BADCERT_NOT_TRUSTED
+        | PURPOSE
+        | WEAK;
+    let has = |mask| flags & mask != 0;
+    CertificateFaults {
+        expired: has(sys::MBEDTLS_X509_BADCERT_EXPIRED),
+        not_yet_valid: has(sys::MBEDTLS_X509_BADCERT_FUTURE),
+        other_name: has(sys::MBEDTLS_X509_BADCERT_CN_MISMATCH),
+        not_trusted: has(sys::MBEDTLS_X509_BADCERT_NOT_TRUSTED),
+        wrong_purpose: has(PURPOSE),
+        weak: has(WEAK),
+        other: flags & !NAMED,
+    }
+}

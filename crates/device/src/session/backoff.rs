@@ -1,0 +1,55 @@
+//! Pauses between attempts: longer and longer, and for each device another.
+
+/// The next pause.
+pub(super) struct Backoff {
+    first: u64,
+    most: u64,
+    next: u64,
+}
+
+impl Backoff {
+    /// Pauses that begin at about `first` milliseconds and never are longer than `most`.
+    pub(super) fn new(first: u64, most: u64) -> Self {
+        Self { first, most, next: first }
+    }
+
+    /// A pause in milliseconds: between a half and the whole of what it is this time, so that a fleet whose broker
+    /// comes back does not knock all at once.
+    pub(super) fn pause(&mut self, random: u32) -> u64 {
+        let whole = self.next;
+        self.next = whole.saturating_mul(2).min(self.most);
+        let half = whole / 2;
+        half + u64::from(random) % (whole - half + 1)
+    }
+
+    /// It went well for once.
+    pub(super) fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_begin_anew() {
+        let mut backoff = Backoff::new(1_000, 60_000);
+        let longest = |backoff: &mut Backoff, expected: &[u64]| {
+            for &whole in expected {
+                let pause = Backoff { ..*backoff }.pause(u32::MAX);
+                assert!((whole / 2..=whole).contains(&pause), "{pause} of {whole}");
+                assert_eq!(backoff.pause(0), whole / 2);
+            }
+        };
+        longest(&mut backoff, &[1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        backoff.reset();
+        longest(&mut backoff, &[1_000, 2_000]);
+    }
+
+    #[test]
+    fn devices_with_other_numbers_have_other_pauses() {
+        let pause = |random| Backoff::new(1_000, 60_000).pause(random);
+        assert_eq!([pause(0), pause(1), pause(500), pause(501)], [500, 501, 1_000, 500]);
+    }
+}

@@ -1,0 +1,74 @@
+//! A reading, and a sensor for boards that have none.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use super::platform::Sensor;
+
+/// Temperature and humidity at one moment. Whole numbers: some chips do floating point in software.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Hundredths of a degree Celsius.
+    pub temperature: i32,
+    /// Hundredths of a per cent of relative humidity.
+    pub humidity: i32,
+}
+
+/// The reading as ThingsBoard's telemetry takes it: `{"temperature":25.5,"humidity":26}`.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { temperature, humidity } = *self;
+        write!(f, "{{\"temperature\":{},\"humidity\":{}}}", Hundredths(temperature), Hundredths(humidity))
+    }
+}
+
+/// A JSON number without needless zeros.
+struct Hundredths(i32);
+
+impl fmt::Display for Hundredths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, rest) = (self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100);
+        match (rest / 10, rest % 10) {
+            (0, 0) => write!(f, "{sign}{whole}"),
+            (tenths, 0) => write!(f, "{sign}{whole}.{tenths}"),
+            (tenths, hundredths) => write!(f, "{sign}{whole}.{tenths}{hundredths}"),
+        }
+    }
+}
+
+/// A sensor that makes its readings up: a slow wave around 25 degrees and 50 per cent.
+#[derive(Debug, Default)]
+pub struct SimulatedSensor {
+    step: i32,
+}
+
+impl Sensor for SimulatedSensor {
+    type Error = Infallible;
+
+    async fn read(&mut self) -> Result<Reading, Infallible> {
+        // A triangle of 80 steps, which is 400 seconds.
+        let height = (self.step - 40).abs() - 20;
+        self.step = (self.step + 1) % 80;
+        Ok(Reading { temperature: 2_500 + 25 * height, humidity: 5_000 - 50 * height })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn telemetry_is_json_without_needless_zeros() {
+        for (temperature, humidity, json) in [
+            (2_550, 2_600, r#"{"temperature":25.5,"humidity":26}"#),
+            (-5, 10_000, r#"{"temperature":-0.05,"humidity":100}"#),
+            (-1_234, 7, r#"{"temperature":-12.34,"humidity":0.07}"#),
+            (i32::MIN, 0, r#"{"temperature":-21474836.48,"humidity":0}"#),
+        ] {
+            assert_eq!(Reading { temperature, humidity }.to_string(), json);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The session on this chip: Wi-Fi, network, TLS, and what the session asks of its machine.
+
+use alloc::boxed::Box;
+use core::convert::Infallible;
+use core::fmt;
+
+use device::Record;
+use device::mbedtls::{Clock, MbedTls};
+use device::session::platform::{Log, Random, Time};
+use device::session::{Settings, SimulatedSensor, World, run};
+use embassy_executor::Spawner;
+use embassy_net::{Config, Runner, StackResources};
+use embassy_time::{Instant, Timer};
+use esp_hal::peripherals::WIFI;
+use esp_hal::rng::{Rng, Trng};
+use esp_radio::wifi::Interface;
+
+use crate::network::ChipNetwork;
+use crate::wifi::Station;
+
+/// Sockets at once: DHCP, DNS, one for the time and one for the broker.
+const SOCKETS: usize = 4;
+
+/// When this was built, in seconds since 1970.
+const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
+
+static CLOCK: Clock = Clock::new(uptime);
+
+/// Why there can be no session on this device.
+pub(crate) type Hopeless = alloc::string::String;
+
+/// Joins the network and runs the session, for ever.
+pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record) -> Result<Infallible, Hopeless> {
+    let record: &'static Record = Box::leak(Box::new(record));
+    if record.wifi_ssid().is_empty() {
+        return Err("wifi: the record names no network".into());
+    }
+    let station =
+        Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio does not start: {error:?}"))?;
+
+    // With the radio on, its noise makes these numbers random.
+    let random = Trng::try_new().map_err(|error| alloc::format!("random: no entropy: {error:?}"))?;
+    let seed = u64::from(Rng::new().random()) << 32 | u64::from(Rng::new().random());
+    let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
+    let (stack, runner) = embassy_net::new(Interface::station(), Config::dhcpv4(Default::default()), resources, seed);
+    spawner.spawn(keep_wifi(station).map_err(|_| "wifi: its task is there already")?);
+    spawner.spawn(run_network(runner).map_err(|_| "network: its task is there already")?);
+
+    let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(random))).map_err(|_| "tls: it is in use already")?;
+    let tls = MbedTls::new(tls, record).map_err(|error| alloc::format!("record: {error}"))?;
+    CLOCK.install();
+    let world = World {
+        network: ChipNetwork::new(stack),
+        tls,
+        time: ChipClock,
+        random: Jitter(Rng::new()),
+        log: Serial,
+        sensor: SimulatedSensor::default(),
+    };
+    Ok(Box::pin(run(record, &Settings::for_build(BUILD_DATE), world)).await)
+}
+
+#[embassy_executor::task]
+async fn keep_wifi(station: Station) {
+    station.keep().await
+}
+
+#[embassy_executor::task]
+async fn run_network(mut runner: Runner<'static, Interface>) {
+    runner.run().await
+}
+
+fn uptime() -> u64 {
+    Instant::now().as_millis()
+}
+
+struct ChipClock;
+
+impl Time for ChipClock {
+    fn uptime(&self) -> u64 {
+        uptime()
+    }
+
+    async fn sleep(&self, milliseconds: u64) {
+        Timer::after_millis(milliseconds).await;
+    }
+
+    fn set_date(&self, unix_seconds: u64) {
+        CLOCK.set_date(unix_seconds);
+    }
+}
+
+struct Jitter(Rng);
+
+impl Random for Jitter {
+    fn next(&mut self) -> u32 {
+        self.0.random()
+    }
+}
+
+struct Serial;
+
+impl Log for Serial {
+    fn line(&self, line: fmt::Arguments<'_>) {
+        crate::log::line(line);
+    }
+}
+
+const fn parse(digits: &str) -> u64 {
+    let (mut rest, mut number) = (digits.as_bytes(), 0);
+    while let [digit, others @ ..] = rest {
+        number = number * 10 + (*digit - b'0') as u64;
+        rest = others;
+    }
+    number
+}

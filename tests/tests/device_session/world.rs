@@ -1,0 +1,270 @@
+//! A machine for the session to run on: this one.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::File;
+use std::future::{Future, poll_fn};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use device::Record;
+use device::mbedtls::{Clock, MbedTls};
+use device::session::platform::{Log, Network, Random, Sensor, Time};
+use device::session::{NetworkFailure, Reading, Settings, World, run};
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use rand_core::{TryCryptoRng, TryRng};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+static CLOCK: Clock = Clock::new(uptime);
+
+/// Mbed TLS is built for chips, which have one thread.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A device that runs in steps of the test.
+pub(crate) struct Device {
+    // Dropped in this order: the session uses what stands below.
+    session: Pin<Box<dyn Future<Output = Infallible>>>,
+    log: Lines,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// What a test changes of a device.
+pub(crate) struct Options {
+    pub(crate) settings: Settings,
+    /// How many readings there are to take.
+    pub(crate) readings: i32,
+    pub(crate) at_most_tls_1_2: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let settings = Settings {
+            interval: 20,
+            answer: 5_000,
+            first_pause: 50,
+            longest_pause: 200,
+            date: 300,
+            date_answer: 200,
+            ..Settings::for_build(today())
+        };
+        Self { settings, readings: 3, at_most_tls_1_2: false }
+    }
+}
+
+impl Device {
+    pub(crate) fn new(record: Record, options: Options) -> Self {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        CLOCK.install();
+        let log = Lines::default();
+        let lines = log.clone();
+        let session = Box::pin(async move {
+            let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(Urandom::open()))).unwrap();
+            let mut tls = MbedTls::new(tls, &record).unwrap();
+            if options.at_most_tls_1_2 {
+                tls = tls.at_most_tls_1_2();
+            }
+            let sensor = Counter { next: 0, end: options.readings };
+            let world =
+                World { network: Loopback, tls, time: SystemClock, random: Urandom::open(), log: lines, sensor };
+            run(&record, &options.settings, world).await
+        });
+        Self { session, log, _alone: alone }
+    }
+
+    /// Why Mbed TLS does not take what this record holds.
+    pub(crate) fn credentials_error(record: &Record) -> String {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(Urandom::open()))).unwrap();
+        MbedTls::new(tls, record).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    /// Lets the device run until this holds.
+    #[track_caller]
+    pub(crate) fn runs_until(&mut self, what: &str, mut holds: impl FnMut(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut context = Context::from_waker(Waker::noop());
+        while !holds(&self.log()) {
+            assert!(Instant::now() < deadline, "never {what}:\n{}", self.log());
+            let Poll::Pending = self.session.as_mut().poll(&mut context);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets the device run until it has logged this.
+    #[track_caller]
+    pub(crate) fn logs(&mut self, text: &str) {
+        self.runs_until(&format!("{text:?}"), |log| log.contains(text));
+    }
+
+    /// All that it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.0.borrow().join("\n")
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn today() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+fn uptime() -> u64 {
+    u64::try_from(START.elapsed().as_millis()).unwrap()
+}
+
+struct SystemClock;
+
+impl Time for SystemClock {
+    fn uptime(&self) -> u64 {
+        uptime()
+    }
+
+    async fn sleep(&self, milliseconds: u64) {
+        let end = uptime() + milliseconds;
+        poll_fn(|_| if uptime() >= end { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn set_date(&self, unix_seconds: u64) {
+        CLOCK.set_date(unix_seconds);
+    }
+}
+
+/// Polled all the time, so nobody has to be woken.
+fn ready<T>(result: io::Result<T>) -> Poll<Result<T, ErrorKind>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result.map_err(|_| ErrorKind::Other)),
+    }
+}
+
+struct Loopback;
+
+struct Stream(TcpStream);
+
+impl Network for Loopback {
+    type Stream<'a> = Stream;
+
+    async fn ready(&self) {}
+
+    async fn connect(&mut self, host: &str, port: u16) -> Result<Stream, NetworkFailure> {
+        // The brokers listen on IPv4, and `localhost` may be the other one first.
+        if host == "nowhere.invalid" {
+            return Err(NetworkFailure::UnknownHost);
+        }
+        assert!(["localhost", "127.0.0.1"].contains(&host), "no test leaves this machine");
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|_| NetworkFailure::Refused)?;
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Ok(Stream(stream))
+    }
+
+    async fn exchange(
+        &mut self,
+        _: &str,
+        port: u16,
+        request: &[u8],
+        answer: &mut [u8],
+    ) -> Result<usize, NetworkFailure> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.send(request).map_err(|_| NetworkFailure::NoAnswer)?;
+        poll_fn(|_| ready(socket.recv(answer))).await.map_err(|_| NetworkFailure::NoAnswer)
+    }
+}
+
+impl ErrorType for Stream {
+    type Error = ErrorKind;
+}
+
+impl Read for Stream {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, ErrorKind> {
+        poll_fn(|_| ready(self.0.read(bytes))).await
+    }
+}
+
+impl Write for Stream {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        poll_fn(|_| ready(self.0.write(bytes))).await
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+/// The kernel's random numbers.
+struct Urandom(File);
+
+impl Urandom {
+    fn open() -> Self {
+        Self(File::open("/dev/urandom").unwrap())
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+}
+
+impl TryRng for Urandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_ne_bytes(self.bytes()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_ne_bytes(self.bytes()))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.read_exact(bytes).unwrap();
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Urandom {}
+
+impl Random for Urandom {
+    fn next(&mut self) -> u32 {
+        u32::from_ne_bytes(self.bytes())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Rc<RefCell<Vec<String>>>);
+
+impl Log for Lines {
+    fn line(&self, line: fmt::Arguments<'_>) {
+        self.0.borrow_mut().push(line.to_string());
+    }
+}
+
+/// 1 degree more with each reading, so that their order can be told.
+struct Counter {
+    next: i32,
+    end: i32,
+}
+
+impl Sensor for Counter {
+    type Error = &'static str;
+
+    async fn read(&mut self) -> Result<Reading, &'static str> {
+        if self.next == self.end {
+            return Err("that was all");
+        }
+        self.next += 1;
+        Ok(Reading { temperature: 100 * (self.next - 1), humidity: 5_000 })
+    }
+}

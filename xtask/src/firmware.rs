@@ -1,0 +1,189 @@
+//! `cargo xtask firmware`: the device's firmware, built for chips and held to its budgets.
+
+mod budget;
+mod elf;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::error::{Doing, Error, Result};
+use crate::run::{cargo, run};
+use crate::workspace::{on_path, oracles, root, target};
+
+use budget::Budget;
+
+/// What compiles Mbed TLS anew, so that it looks at dates.
+const TOOLS: &[&str] = &["clang", "cmake", "ninja"];
+
+/// Build the firmware for chips, and hold its size to its budget
+#[derive(Args)]
+#[command(long_about = "Build the firmware for chips, and hold its size to its budget.\n\n\
+    The budgets are in crates/firmware/budgets.toml, and so is the list of chips. With clang, cmake and ninja at hand \
+    Mbed TLS is compiled so that it holds certificates against the date; without, it is taken as it comes, which is \
+    said. The last application that was built for each chip is target/firmware/CHIP.elf.")]
+pub(crate) struct Firmware {
+    /// Build for this chip (repeat, or separate by commas)
+    #[arg(long, value_name = "CHIP", value_delimiter = ',', required_unless_present = "all")]
+    chip: Vec<String>,
+
+    /// Build for every chip
+    #[arg(long, conflicts_with = "chip")]
+    all: bool,
+
+    /// Fail where a build does not check dates though it should, and where sizes cannot be checked
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Firmware {
+    /// Builds for every chip, and lets nothing pass: what CI runs.
+    pub(crate) fn everything() -> Self {
+        Self { chip: Vec::new(), all: true, strict: true }
+    }
+
+    pub(crate) fn run(&self) -> Result<()> {
+        let budgets = budget::all()?;
+        let known = || budgets.iter().map(|budget| budget.chip.as_str()).collect::<Vec<_>>().join(", ");
+        let chosen = if self.all {
+            budgets.iter().collect()
+        } else {
+            self.chip
+                .iter()
+                .map(|name| {
+                    budgets.iter().find(|budget| budget.chip == *name).ok_or_else(|| {
+                        Error::new(format!("there is no chip {name}")).fix(format!("one of {}", known()))
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?
+        };
+        let mut rows = Vec::new();
+        for budget in chosen {
+            rows.push(self.build(budget)?);
+        }
+        eprintln!("\n{:<10}{:>20}{:>20}  certificates' dates", "chip", "application", "static RAM");
+        for row in rows {
+            eprintln!("{row}");
+        }
+        Ok(())
+    }
+
+    /// Builds for one chip; hands out the line that says what came of it.
+    fn build(&self, budget: &Budget) -> Result<String> {
+        let Budget { chip, target: triple, .. } = budget;
+        eprintln!("\n== {chip}");
+        check_target(triple)?;
+        let tools = TOOLS.iter().all(|tool| on_path(tool).is_some());
+        if !tools {
+            let missing: Vec<_> = TOOLS.iter().filter(|tool| on_path(tool).is_none()).copied().collect();
+            let missing = missing.join(", ");
+            if self.strict {
+                return Err(Error::new(format!("without {missing} this firmware does not check dates"))
+                    .fix("cargo xtask setup"));
+            }
+            eprintln!("dates not checked: {missing} would be needed to compile Mbed TLS so that it does");
+        }
+        let tls = if tools { "dates" } else { "prebuilt" };
+        let directory = root().join("crates/firmware");
+        cargo()
+            .args(["build", "--release", "--locked", "--target", triple, "--target-dir", "target", "--features"])
+            .arg(format!("{chip},{tls}"))
+            .directory(&directory)
+            .show()?;
+        let built = directory.join("target").join(triple).join("release/tbpki-firmware");
+        let bytes = fs::read(&built).doing(format!("read {}", built.display()))?;
+        check_stamp(&bytes, chip, budget.dates && tools)?;
+        let kept = keep(&built, chip)?;
+        let static_ram = elf::static_ram(&bytes)?;
+        budget.check("static RAM", static_ram, budget.static_ram)?;
+        let application = match self.application_size(&kept, chip)? {
+            Some(size) => {
+                budget.check("application", size, budget.application)?;
+                of(size, budget.application)
+            }
+            None => "not checked".to_owned(),
+        };
+        let dates = if tools { "checked" } else { "NOT checked" };
+        Ok(format!("{chip:<10}{application:>20}{:>20}  {dates}", of(static_ram, budget.static_ram)))
+    }
+
+    /// The bytes of the image that esptool makes of it; none where there is no esptool.
+    fn application_size(&self, elf: &Path, chip: &str) -> Result<Option<u64>> {
+        let python = oracles()?.join("venv/bin/python");
+        let has_esptool = python.is_file() && run(&python).args(["-c", "import esptool"]).silent().read().is_ok();
+        if !has_esptool {
+            if self.strict {
+                return Err(Error::new("there is no esptool to make an image with").fix("cargo xtask setup"));
+            }
+            eprintln!("the application's size is not checked: `cargo xtask setup` brings esptool");
+            return Ok(None);
+        }
+        let image = elf.with_extension("bin");
+        run(&python)
+            .args(["-m", "esptool", "--chip", chip, "elf2image", "--flash-size", "4MB", "--output"])
+            .arg(&image)
+            .arg(elf)
+            .read()?;
+        let size = fs::metadata(&image).doing(format!("look at {}", image.display()))?.len();
+        Ok(Some(size))
+    }
+}
+
+fn of(size: u64, limit: u64) -> String {
+    format!("{size} of {limit}")
+}
+
+fn check_target(triple: &str) -> Result<()> {
+    let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(format!("the Rust compiler has no library for {triple}")).fix(format!("rustup target add {triple}")))
+}
+
+/// The text that every image has, whichever way it was built; what comes behind it says which.
+const STAMP: &[u8] = b"tbpki:dates ";
+
+/// The build says of itself what it was meant to be. One that checks no dates may hold the other's text as well, to
+/// compare with.
+fn check_stamp(elf: &[u8], chip: &str, dates: bool) -> Result<()> {
+    let says = |text: &str| {
+        let stamp = [STAMP, text.as_bytes()].concat();
+        elf.windows(stamp.len()).any(|window| window == stamp)
+    };
+    let is = match (says("not checked\0"), says("checked\0")) {
+        (true, _) => false,
+        (false, true) => true,
+        (false, false) => return Err(Error::new(format!("{chip}: the build does not say whether it checks dates"))),
+    };
+    if is == dates {
+        return Ok(());
+    }
+    let what = |dates| if dates { "checks dates" } else { "does not check dates" };
+    Err(Error::new(format!("{chip}: this build {}, and was meant to be one that {}", what(is), what(dates))))
+}
+
+/// Chips share targets, so the next build replaces this one.
+fn keep(built: &Path, chip: &str) -> Result<PathBuf> {
+    let directory = target()?.join("firmware");
+    fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+    let kept = directory.join(format!("{chip}.elf"));
+    fs::copy(built, &kept).doing(format!("write {}", kept.display()))?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_that_is_not_what_it_was_meant_to_be_is_named() {
+        let (with, without) = (b"..tbpki:dates checked\0\0..", b"tbpki:dates checked tbpki:dates not checked\0");
+        assert!(check_stamp(with, "c", true).is_ok());
+        assert!(check_stamp(without, "c", false).is_ok());
+        assert!(check_stamp(with, "c", false).is_err());
+        assert!(check_stamp(without, "c", true).is_err());
+        assert!(check_stamp(b"nothing", "c", true).is_err());
+    }
+}

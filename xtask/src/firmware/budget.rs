@@ -1,0 +1,90 @@
+//! crates/firmware/budgets.toml.
+
+use std::fs;
+
+use toml::{Table, Value};
+
+use crate::error::{Doing, Error, Result};
+use crate::workspace::root;
+
+/// What a chip's build is held to.
+pub(super) struct Budget {
+    /// The chip's name, which is the feature that chooses it.
+    pub(super) chip: String,
+    /// Its target triple.
+    pub(super) target: String,
+    /// Whether it is to check dates.
+    pub(super) dates: bool,
+    /// The most bytes of the application.
+    pub(super) application: u64,
+    /// The most bytes of RAM that it takes from the start.
+    pub(super) static_ram: u64,
+}
+
+impl Budget {
+    /// Stops where a size is over its limit.
+    pub(super) fn check(&self, what: &str, size: u64, limit: u64) -> Result<()> {
+        if size <= limit {
+            return Ok(());
+        }
+        let over = size - limit;
+        Err(Error::new(format!("{}: {what} has {size} bytes, {over} more than its budget of {limit}", self.chip))
+            .fix("make it smaller; or, where it is worth it, raise the budget in crates/firmware/budgets.toml"))
+    }
+}
+
+/// The budgets of all chips.
+pub(super) fn all() -> Result<Vec<Budget>> {
+    let path = root().join("crates/firmware/budgets.toml");
+    let text = fs::read_to_string(&path).doing(format!("read {}", path.display()))?;
+    parse(&text).map_err(|error| Error::new(format!("{}: {error}", path.display())))
+}
+
+fn parse(text: &str) -> Result<Vec<Budget>> {
+    let table: Table = text.parse().doing("read it as TOML")?;
+    table.iter().map(|(chip, values)| budget(chip, values)).collect()
+}
+
+fn budget(chip: &str, values: &Value) -> Result<Budget> {
+    let missing = |key: &str, takes: &str| Error::new(format!("[{chip}] needs {key}, {takes}"));
+    let size = |key: &str| {
+        let value = values.get(key).and_then(Value::as_integer).and_then(|size| u64::try_from(size).ok());
+        value.ok_or_else(|| missing(key, "a number of bytes"))
+    };
+    Ok(Budget {
+        chip: chip.to_owned(),
+        target: values
+            .get("target")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| missing("target", "a target triple"))?,
+        dates: values.get("dates").and_then(Value::as_bool).ok_or_else(|| missing("dates", "true or false"))?,
+        application: size("application")?,
+        static_ram: size("static_ram")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chip_has_a_whole_budget() {
+        let budgets = all().unwrap_or_else(|error| panic!("{error}"));
+        assert!(budgets.iter().any(|budget| budget.chip == "esp32c3" && budget.application <= 1 << 20));
+    }
+
+    #[test]
+    fn what_is_over_its_limit_is_told_by_how_much() {
+        let text = "[c]\ntarget = 't'\ndates = true\napplication = 1_000\nstatic_ram = 5\n";
+        let budgets = parse(text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(budgets[0].check("application", 1_000, 1_000).is_ok());
+        let error = budgets[0].check("application", 1_010, 1_000).map_err(|error| error.to_string());
+        assert!(error.is_err_and(|error| error.contains("c: application has 1010 bytes, 10 more than its budget")));
+    }
+
+    #[test]
+    fn a_budget_without_a_limit_is_refused() {
+        assert!(parse("[c]\ntarget = 't'\ndates = true\nstatic_ram = 5\n").is_err());
+    }
+}

@@ -1,0 +1,19 @@
+//! Rust's libraries for the chips that the stable compiler knows.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::run::run;
+
+const TARGETS: &[&str] = &["riscv32imac-unknown-none-elf", "riscv32imc-unknown-none-elf"];
+
+/// Installs those that are missing.
+pub(super) fn install() -> Result<()> {
+    for triple in TARGETS {
+        let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
+        if !Path::new(libraries.trim()).is_dir() {
+            run("rustup").args(["target", "add", triple]).read()?;
+        }
+    }
+    Ok(())
+}
