@@ -242,6 +242,22 @@ codes! {
     112 RevocationUnknown User "Nobody says whether a certificate is revoked"
         "Revocation lists were given, but none of them is signed by the certificate's issuer, covers the certificate, and is of this time. Verifiers that were told to check revocation refuse the certificate then. Get the issuer's current list."
 
+    // Firmware and flash images.
+    200 UnknownChip User "There is no such chip"
+        "The name is none of the chips that tbpki knows. The message lists them; names with and without the hyphen are the same (esp32-s3, esp32s3). For another chip, build its image with Espressif's tools and take the credentials partition from a chip of this list: it is the same for all."
+    201 ChipOption User "The chip has no such flash or crystal"
+        "Modules are sold with certain sizes of flash, and boards have certain crystals. With a wrong one the bootloader prints rubbish or does not start. The message lists what there is."
+    202 PartitionTable User "A partition table cannot be as it is"
+        "Partition tables are read from ESP-IDF's CSV: name, type, subtype, offset, size, flags. Applications begin on 64 KiB boundaries, other partitions on 4 KiB boundaries, behind the table at 0x8000. The message names the line."
+    203 PartitionsOverlap User "Two partitions overlap"
+        "Whatever is written into one of them destroys the other. The message says from where to where each reaches. Espressif's esp_secure_cert partition is usually at 0xD000, within the usual nvs partition (0x9000 to 0xEFFF): shorten nvs or move one of them."
+    204 ImageTooLarge User "Something is larger than the place for it"
+        "An application does not fit into its partition, or a partition reaches over the end of the flash. The message has the numbers. Name the flash that the board has with `--flash-size`, or give other partitions with `--partitions`."
+    205 RecordTooLarge User "The credentials do not fit into their partition"
+        "The NVS partition is too small for the chains and the key. The message says how many bytes it needs. Use ec-p256 in place of RSA, shorter chains, or a table with a larger nvs partition."
+    206 NvsValue User "NVS cannot hold this"
+        "Keys and namespaces of ESP-IDF's non-volatile storage have 1 to 15 letters, and its texts at most 3,967 bytes, without NUL."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

@@ -1,0 +1,6 @@
+//! Flash images for ESP32 devices: chips, partition tables, NVS partitions, applications, and what joins them.
+
+pub mod chip;
+pub mod nvs;
+
+pub use chip::Chip;
