@@ -1,6 +1,7 @@
 //! Flash images for ESP32 devices: chips, partition tables, NVS partitions, applications, and what joins them.
 
 pub mod chip;
+pub mod credentials;
 pub mod nvs;
 
 pub use chip::Chip;

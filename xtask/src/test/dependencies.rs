@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-fleet", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit"]),
     ("tbpki", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),
     ("tbpki-tb-sim", &[]),
-    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device"]),
+    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device", "tbpki-devkit"]),
     ("xtask", &[]),
 ];
 

@@ -257,6 +257,8 @@ codes! {
         "The NVS partition is too small for the chains and the key. The message says how many bytes it needs. Use ec-p256 in place of RSA, shorter chains, or a table with a larger nvs partition."
     206 NvsValue User "NVS cannot hold this"
         "Keys and namespaces of ESP-IDF's non-volatile storage have 1 to 15 letters, and its texts at most 3,967 bytes, without NUL."
+    207 BadRecord User "A part of the credentials record cannot be so"
+        "The device's name, the network, its password, the broker or another part is outside what the device takes: a network's name has 1 to 32 bytes and its password 8 to 63 printable ASCII characters. The message says which part, and never its value where it is a secret."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

@@ -1,0 +1,155 @@
+//! The entries of one namespace.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::crc::crc;
+use super::error::Error;
+use super::flash::Flash;
+use super::item::{Item, kind};
+use super::page::Pages;
+
+/// What the number of a blob's first piece can be: writers change between the two, so that old and new differ.
+const FIRST_CHUNKS: [u8; 2] = [0x00, 0x80];
+
+/// A namespace of a partition.
+pub struct Namespace<F> {
+    pages: Pages<F>,
+    /// Its entries, oldest first.
+    items: Vec<Item>,
+}
+
+impl<F: Flash> Namespace<F> {
+    /// Looks through the partition.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is no NVS, or does not hold the namespace.
+    pub fn open(flash: F, name: &str) -> Result<Self, Error> {
+        let mut pages = Pages::open(flash)?;
+        // The names of namespaces are entries of namespace 0.
+        let mut number = None;
+        pages.walk(|item| {
+            if item.namespace == 0 && item.kind == kind::U8 && item.is_named(name) {
+                number = Some(first(&item.data));
+            }
+        })?;
+        let Some(number @ 1..=254) = number else { return Err(Error::NoNamespace { damage: pages.damage() }) };
+        let mut items = Vec::new();
+        pages.walk(|item| {
+            if item.namespace == number {
+                items.push(item);
+            }
+        })?;
+        Ok(Self { pages, items })
+    }
+
+    /// A byte.
+    ///
+    /// # Errors
+    /// Where it is missing or of another type.
+    pub fn u8(&mut self, key: &'static str) -> Result<u8, Error> {
+        Ok(first(&self.find(key, &[kind::U8])?.data))
+    }
+
+    /// A number of two bytes.
+    ///
+    /// # Errors
+    /// Where it is missing or of another type.
+    pub fn u16(&mut self, key: &'static str) -> Result<u16, Error> {
+        let [low, high, ..] = self.find(key, &[kind::U16])?.data;
+        Ok(u16::from_le_bytes([low, high]))
+    }
+
+    /// A text, without the NUL that ends it. One page holds all of it, so it has 3,999 bytes at most.
+    ///
+    /// # Errors
+    /// Where it is missing, of another type, or damaged.
+    pub fn text(&mut self, key: &'static str) -> Result<String, Error> {
+        let item = self.find(key, &[kind::STR])?;
+        let mut bytes = Vec::new();
+        self.data(key, &item, &mut bytes)?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::Value { key, what: "it is not UTF-8" })?;
+        match text.split_once('\0') {
+            Some((text, "")) => Ok(text.into()),
+            _ => Err(Error::Value { key, what: "no NUL ends it" }),
+        }
+    }
+
+    /// A blob.
+    ///
+    /// # Errors
+    /// Where it is missing, of another type, damaged, or longer than the limit.
+    pub fn blob(&mut self, key: &'static str, limit: usize) -> Result<Vec<u8>, Error> {
+        let item = self.find(key, &[kind::BLOB_INDEX, kind::BLOB_V1])?;
+        if item.kind == kind::BLOB_V1 {
+            let mut bytes = room(key, item.length_and_crc().0, limit)?;
+            self.data(key, &item, &mut bytes)?;
+            return Ok(bytes);
+        }
+        let (length, count, start) = item.blob();
+        let mut bytes = room(key, length, limit)?;
+        if !FIRST_CHUNKS.contains(&start) || count > 0x80 {
+            return Err(Error::Value { key, what: "its pieces have numbers that are none" });
+        }
+        for chunk in 0..count {
+            let piece = self.newest(|item| {
+                item.kind == kind::BLOB_DATA && Some(item.chunk) == start.checked_add(chunk) && item.is_named(key)
+            });
+            let piece = piece.ok_or(Error::Value { key, what: "a piece of it is missing" })?;
+            self.data(key, &piece, &mut bytes)?;
+            if bytes.len() > limit {
+                break;
+            }
+        }
+        if usize::try_from(length) == Ok(bytes.len()) {
+            Ok(bytes)
+        } else {
+            Err(Error::Value { key, what: "its pieces do not have its length" })
+        }
+    }
+
+    /// The newest entry of this key, if it has one of these types.
+    fn find(&self, key: &'static str, kinds: &[u8]) -> Result<Item, Error> {
+        let item = self.newest(|item| item.kind != kind::BLOB_DATA && item.is_named(key));
+        let item = item.ok_or(Error::Missing { key, damage: self.pages.damage() })?;
+        if kinds.contains(&item.kind) { Ok(item) } else { Err(Error::WrongType { key, found: item.kind }) }
+    }
+
+    fn newest(&self, is: impl Fn(&Item) -> bool) -> Option<Item> {
+        self.items.iter().rev().find(|item| is(item)).copied()
+    }
+
+    /// Appends the data of the entries behind this one.
+    fn data(&mut self, key: &'static str, item: &Item, bytes: &mut Vec<u8>) -> Result<(), Error> {
+        let (length, sum) = item.length_and_crc();
+        if length > item.room() {
+            return Err(Error::Value { key, what: "it is longer than its entries" });
+        }
+        let before = bytes.len();
+        // Whole words are read. Not more than a page has: that bounds the room of an entry.
+        let words = length.next_multiple_of(4);
+        bytes.resize(before + words as usize, 0);
+        let new = bytes.get_mut(before..).unwrap_or_default();
+        self.pages.flash().read(item.data_at, new)?;
+        bytes.truncate(before + length as usize);
+        if crc(bytes.get(before..).unwrap_or_default()) == sum {
+            Ok(())
+        } else {
+            Err(Error::Value { key, what: "its checksum does not fit" })
+        }
+    }
+}
+
+/// Room for a value within its limit, at once: a private key leaves no copies behind where its text has grown.
+fn room(key: &'static str, length: u32, limit: usize) -> Result<Vec<u8>, Error> {
+    match usize::try_from(length) {
+        Ok(room) if room <= limit => Ok(Vec::with_capacity(room.next_multiple_of(4))),
+        _ => Err(Error::TooLong { key, length, limit }),
+    }
+}
+
+/// The data of a number of one byte.
+fn first(data: &[u8; 8]) -> u8 {
+    let [first, ..] = *data;
+    first
+}

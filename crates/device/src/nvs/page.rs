@@ -1,0 +1,160 @@
+//! The pages of a partition, and a walk over their entries from the oldest to the newest.
+
+use alloc::vec::Vec;
+
+use super::crc::Crc;
+use super::error::{Damage, Error};
+use super::flash::Flash;
+use super::item::Item;
+use super::{ENTRIES, MAX_PARTITION, PAGE, SLOT};
+
+/// What a page's header says of it: one bit after the other is cleared as it ages.
+mod state {
+    pub(super) const BLANK: u32 = 0xffff_ffff;
+    pub(super) const ACTIVE: u32 = 0xffff_fffe;
+    pub(super) const FULL: u32 = 0xffff_fffc;
+    /// Its entries are being copied to a newer page. Until it is erased, both hold them.
+    pub(super) const FREEING: u32 = 0xffff_fff8;
+    /// ESP-IDF found it damaged and keeps it for diagnosis.
+    pub(super) const CORRUPT: u32 = 0xffff_fff0;
+}
+
+/// A page with entries.
+struct Page {
+    number: u32,
+    sequence: u32,
+}
+
+/// The pages that hold entries, oldest first.
+pub(super) struct Pages<F> {
+    flash: F,
+    pages: Vec<Page>,
+    damage: Option<Damage>,
+}
+
+impl<F: Flash> Pages<F> {
+    pub(super) fn open(mut flash: F) -> Result<Self, Error> {
+        let size = flash.size();
+        if size == 0 || !size.is_multiple_of(PAGE) || size > MAX_PARTITION {
+            return Err(Error::Size(size));
+        }
+        let (mut pages, mut damage) = (Vec::new(), None);
+        for number in 0..size / PAGE {
+            match header(&slot(&mut flash, number * PAGE)?) {
+                Ok(Some(sequence)) => pages.push(Page { number, sequence }),
+                Ok(None) => (),
+                Err(what) => damage = damage.or(Some(Damage { page: number, entry: None, what })),
+            }
+        }
+        if pages.is_empty() && damage.is_none() {
+            return Err(Error::Blank);
+        }
+        pages.sort_by_key(|page| page.sequence);
+        Ok(Self { flash, pages, damage })
+    }
+
+    /// The first damage that was seen.
+    pub(super) fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// The flash, for the data of entries.
+    pub(super) fn flash(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// Shows every entry that counts and is whole, oldest first.
+    pub(super) fn walk(&mut self, mut visit: impl FnMut(Item)) -> Result<(), Error> {
+        for page in &self.pages {
+            let base = page.number * PAGE;
+            let states = slot(&mut self.flash, base + SLOT)?;
+            let mut index = 0;
+            while index < ENTRIES {
+                let offset = base + SLOT * (2 + u32::from(index));
+                match entry(&mut self.flash, &states, index, offset)? {
+                    Found::Nothing => index += 1,
+                    Found::Item(item) => {
+                        index += item.span;
+                        visit(item);
+                    }
+                    Found::Damaged(what) => {
+                        self.damage = self.damage.or(Some(Damage { page: page.number, entry: Some(index), what }));
+                        index += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Found {
+    Nothing,
+    Item(Item),
+    Damaged(&'static str),
+}
+
+fn entry(flash: &mut impl Flash, states: &[u8; 32], index: u8, offset: u32) -> Result<Found, Error> {
+    match state_of(states, index) {
+        State::Empty | State::Erased => return Ok(Found::Nothing),
+        State::Illegal => return Ok(Found::Damaged("its state is none that there is")),
+        State::Written => (),
+    }
+    let item = match Item::parse(&slot(flash, offset)?, index, offset) {
+        Ok(item) => item,
+        Err(what) => return Ok(Found::Damaged(what)),
+    };
+    // Written entry by entry: where one of its data is missing, the write did not come to its end.
+    let whole = (index..index + item.span).all(|index| matches!(state_of(states, index), State::Written));
+    Ok(if whole { Found::Item(item) } else { Found::Damaged("some of its data do not count") })
+}
+
+/// What the two bits of the bitmap say of an entry.
+enum State {
+    Empty,
+    Written,
+    Erased,
+    Illegal,
+}
+
+fn state_of(states: &[u8; 32], index: u8) -> State {
+    let byte = states.get(usize::from(index / 4)).copied().unwrap_or(0);
+    match byte >> (index % 4 * 2) & 3 {
+        3 => State::Empty,
+        2 => State::Written,
+        0 => State::Erased,
+        _ => State::Illegal,
+    }
+}
+
+/// The sequence number of a page with entries; none for a blank page.
+fn header(header: &[u8; 32]) -> Result<Option<u32>, &'static str> {
+    let [s0, s1, s2, s3, covered @ ..] = *header;
+    let state = u32::from_le_bytes([s0, s1, s2, s3]);
+    if state == state::BLANK {
+        return if header.iter().all(|byte| *byte == 0xff) { Ok(None) } else { Err("it has a header, but no state") };
+    }
+    if state == state::CORRUPT {
+        return Err("it was marked so by a writer");
+    }
+    if ![state::ACTIVE, state::FULL, state::FREEING].contains(&state) {
+        return Err("its state is none that there is");
+    }
+    // Sequence number, version, 19 bytes of nothing, and the CRC over all these.
+    let [q0, q1, q2, q3, version, nothing @ .., c0, c1, c2, c3] = covered;
+    let sum = Crc::new().update(&[q0, q1, q2, q3, version]).update(&nothing).finish();
+    if sum != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err("its header's checksum does not fit");
+    }
+    match version {
+        // Versions 1 and 2 of the format, counted downwards.
+        0xff | 0xfe => Ok(Some(u32::from_le_bytes([q0, q1, q2, q3]))),
+        _ => Err("it has a version that is unknown"),
+    }
+}
+
+fn slot(flash: &mut impl Flash, offset: u32) -> Result<[u8; SLOT as usize], Error> {
+    let mut bytes = [0; SLOT as usize];
+    flash.read(offset, &mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,102 @@
+//! The record out of a chip's flash.
+
+use alloc::string::String;
+use core::fmt;
+
+use super::{Invalid, Login, MAX_PEM, NAMESPACE, Parts, Record, SCHEMA, SKIP_HOST_NAME_CHECK, key};
+use crate::nvs::{self, Flash, Namespace};
+use crate::secret::Secret;
+
+/// Why there is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The partition or an entry of it.
+    Nvs(nvs::Error),
+    /// A version of the record that this code does not know.
+    Schema(u8),
+    /// Every entry is there and whole, but the hash is of others.
+    Hash,
+    /// A part outside its limits: whoever wrote the record did not check it.
+    Invalid(Invalid),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nvs(error) => error.fmt(f),
+            Self::Schema(found) => {
+                write!(f, "the record has version {found}, and this firmware reads version {SCHEMA}: write both anew")
+            }
+            Self::Hash => f.write_str(
+                "the record's hash does not fit its entries: some were changed or lost; write the partition anew",
+            ),
+            Self::Invalid(invalid) => write!(f, "the record is none that tbpki writes: {invalid}"),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {}
+
+impl From<nvs::Error> for ReadError {
+    fn from(error: nvs::Error) -> Self {
+        Self::Nvs(error)
+    }
+}
+
+impl From<Invalid> for ReadError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl Record {
+    /// Reads the record of an NVS partition.
+    ///
+    /// # Errors
+    /// Whatever is damaged, missing, of another version, or does not fit the hash.
+    pub fn read(flash: impl Flash) -> Result<Self, ReadError> {
+        let mut nvs = Namespace::open(flash, NAMESPACE)?;
+        // First, because another version may have other entries.
+        let schema = nvs.u8(key::SCHEMA)?;
+        if schema != SCHEMA {
+            return Err(ReadError::Schema(schema));
+        }
+        let flags = nvs.u8(key::FLAGS)?;
+        if flags & !SKIP_HOST_NAME_CHECK != 0 {
+            return Err(Invalid::Flags(flags).into());
+        }
+        let record = Self::new(Parts {
+            device_name: nvs.text(key::DEVICE)?,
+            wifi_ssid: nvs.text(key::WIFI_SSID)?,
+            wifi_password: nvs.text(key::WIFI_PASSWORD)?.into(),
+            host: nvs.text(key::HOST)?,
+            port: nvs.u16(key::PORT)?,
+            ca_chain: pem(&mut nvs, key::CA_CHAIN)?,
+            login: login(&mut nvs)?,
+            skip_host_name_check: flags & SKIP_HOST_NAME_CHECK != 0,
+            ntp_server: nvs.text(key::NTP_SERVER)?,
+        })?;
+        let hash = nvs.blob(key::HASH, record.hash().len())?;
+        if hash == record.hash() { Ok(record) } else { Err(ReadError::Hash) }
+    }
+}
+
+/// Every entry is read, whichever of them are empty.
+fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
+    let chain = pem(nvs, key::CLIENT_CHAIN)?;
+    let key = Secret::from(pem(nvs, key::CLIENT_KEY)?);
+    let token = Secret::from(nvs.text(key::TOKEN)?);
+    match (chain.is_empty(), key.is_empty(), token.is_empty()) {
+        (false, false, true) => Ok(Login::Certificate { chain, key }),
+        (true, true, false) => Ok(Login::Token(token)),
+        _ => Err(Invalid::Login.into()),
+    }
+}
+
+/// A PEM text without the NUL that ends it.
+fn pem(nvs: &mut Namespace<impl Flash>, key: &'static str) -> Result<String, ReadError> {
+    let bytes = nvs.blob(key, MAX_PEM + 1)?;
+    let Ok(mut text) = String::from_utf8(bytes) else { return Err(Invalid::NotPem { key }.into()) };
+    if text.pop() == Some('\0') { Ok(text) } else { Err(Invalid::NotPem { key }.into()) }
+}
