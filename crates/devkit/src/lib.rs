@@ -3,5 +3,6 @@
 pub mod chip;
 pub mod credentials;
 pub mod nvs;
+pub mod partition;
 
 pub use chip::Chip;
