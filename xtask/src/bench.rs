@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: we and the others, side by side in one run.
 
 mod identities;
+mod images;
 mod measure;
 mod peers;
 
@@ -29,12 +30,15 @@ pub(crate) struct Bench {
 enum What {
     /// One client identity, and RSA-4096 keys
     Identities,
+    /// NVS partitions, and flash images of 1,000 devices
+    Images,
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         match self.what {
             What::Identities => identities::compare(self.rounds, self.strict),
+            What::Images => images::compare(self.rounds, self.strict),
         }
     }
 }

@@ -20,9 +20,10 @@ use crate::chip::Chip;
 /// The largest file that is read as an application, in bytes: debug information is most of an ELF.
 pub const FILE_LIMIT: usize = 256 << 20;
 
-/// What our firmware has in its read-only data for each of the two ways in which it can be built.
-const DATES_CHECKED: &[u8] = b"tbpki-firmware: dates checked";
-const DATES_NOT_CHECKED: &[u8] = b"tbpki-firmware: dates not checked";
+/// What our firmware has in its read-only data for each of the two ways in which it can be built. One built without
+/// dates may hold the other text as well, to compare with.
+const DATES_CHECKED: &[u8] = b"tbpki:dates checked";
+const DATES_NOT_CHECKED: &[u8] = b"tbpki:dates not checked";
 
 /// A program for a chip.
 pub struct Application {

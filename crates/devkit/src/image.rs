@@ -39,6 +39,8 @@ pub struct Firmware {
     bootloader: Vec<u8>,
     table: Vec<u8>,
     application: Vec<u8>,
+    /// Where the application goes, in bytes from the beginning of the flash.
+    application_offset: u32,
 }
 
 impl Firmware {
@@ -69,7 +71,7 @@ impl Firmware {
             return Err(Code::ImageTooLarge
                 .error(format!("the bootloader has {} bytes, and {room} are free for it", bootloader.len())));
         }
-        Ok(Self { table: board.table.to_binary(), bootloader, application, board })
+        Ok(Self { table: board.table.to_binary(), bootloader, application, application_offset: place.offset, board })
     }
 
     /// What it is for.

@@ -6,5 +6,6 @@ pub mod credentials;
 pub mod image;
 pub mod nvs;
 pub mod partition;
+pub mod secure_cert;
 
 pub use chip::Chip;

@@ -4,6 +4,7 @@
 //! asked for in [`server`] and [`device`]; what they write in `server_files` and `device_files`.
 
 pub mod brought_ca;
+pub mod bundle;
 pub mod ca;
 pub mod device;
 mod device_files;

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Man pages, completions and the reference come from here too.
 
+mod bundle_firmware;
 mod client;
 mod init;
 mod look;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
 pub use client::ClientArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
@@ -91,6 +93,12 @@ pub enum Verb {
     ///
     /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem, and what `--format` asks for.
     Client(Box<ClientArgs>),
+    /// Make flash images with devices' credentials in them
+    ///
+    /// Per device: flash.bin, its parts, and flash_args for esptool. The application is the same for all devices and
+    /// holds no secret; the credentials are in an NVS partition beside it. flash.bin and the credentials hold the
+    /// device's key: keep them like keys.
+    BundleFirmware(Box<BundleFirmwareArgs>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -123,6 +131,7 @@ impl Verb {
             Verb::Init(_) => "init",
             Verb::Server(_) => "server",
             Verb::Client(_) => "client",
+            Verb::BundleFirmware(_) => "bundle-firmware",
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

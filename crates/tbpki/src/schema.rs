@@ -1,5 +1,6 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
+use fleet::bundle::BundleReport;
 use fleet::init::InitReport;
 use fleet::report::IdentityReport;
 use schemars::generate::SchemaSettings;
@@ -19,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
         ("client", of::<IdentityReport>()),
+        ("bundle-firmware", of::<BundleReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

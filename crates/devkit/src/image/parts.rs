@@ -41,6 +41,18 @@ pub struct Image<'a> {
     parts: Vec<Part<'a>>,
 }
 
+impl Firmware {
+    /// The parts that every device has alike.
+    pub fn fixed_parts(&self) -> [Part<'_>; 3] {
+        let fixed = |file, offset, bytes| Part { file, offset, bytes, mode: Mode::Public };
+        [
+            fixed(BOOTLOADER, self.board.chip.facts().bootloader_offset, &self.bootloader),
+            fixed(PARTITION_TABLE, PARTITION_TABLE_OFFSET, &self.table),
+            fixed(APPLICATION, self.application_offset, &self.application),
+        ]
+    }
+}
+
 impl<'a> Image<'a> {
     /// The image of a device with these credentials, which have the length of their partition.
     ///
@@ -53,14 +65,8 @@ impl<'a> Image<'a> {
         secure_cert: Option<&'a [u8]>,
         nvs_keys: Option<&'a [u8]>,
     ) -> Result<Self> {
-        let board = &firmware.board;
-        let table = &board.table;
-        let fixed = |file, offset, bytes| Part { file, offset, bytes, mode: Mode::Public };
-        let mut parts = vec![
-            fixed(BOOTLOADER, board.chip.facts().bootloader_offset, &firmware.bootloader),
-            fixed(PARTITION_TABLE, PARTITION_TABLE_OFFSET, &firmware.table),
-            fixed(APPLICATION, board.app()?.offset, &firmware.application),
-        ];
+        let table = &firmware.board.table;
+        let mut parts = firmware.fixed_parts().to_vec();
         let secrets = [
             (CREDENTIALS, table.credentials(), Some(credentials)),
             (SECURE_CERT, table.secure_cert(), secure_cert),
