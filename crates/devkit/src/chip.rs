@@ -255,7 +255,6 @@ impl Chip {
         let words: Vec<String> = sizes.iter().map(|mib| format!("{mib}MB")).collect();
         Err(Code::ChipOption
             .error(format!("the {self} has no flash of {size}"))
-            .item("firmware.flash_size")
             .fix(format!("use one of {} (--flash-size)", words.join(", "))))
     }
 

@@ -86,7 +86,7 @@ fn networks_and_passwords() {
         (long.as_str(), "short", 2, 3, "1 to 32 bytes"),
         ("workshop", "short", 1, 207, "8 to 63"),
         ("workshop", "long", 1, 207, "63"),
-        ("workshop", "nowhere", 2, 80, "nowhere"),
+        ("workshop", "nowhere", 1, 9, "nowhere"),
     ] {
         let args = with(ssid, file);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -119,6 +119,7 @@ fn partition_tables() {
 fn credentials_that_do_not_fit_or_do_not_belong_together() {
     let sandbox = sandbox();
     sandbox.ok(["client", "--device", "rsa", "--alg", "rsa-4096"]);
+    sandbox.write("pki/devices/rsa/chain.pem", sandbox.text("pki/devices/rsa/chain.pem").repeat(3));
     sandbox.write("small.csv", "nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n");
     let small = args("esp32c3", "esp32c3.elf", &["--device", "rsa", "--partitions", "small.csv"]);
     refused(&sandbox, &small, 1, 205, &["16384 bytes, and this one has 12288", "rsa"]);

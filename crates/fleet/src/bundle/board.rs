@@ -3,7 +3,7 @@
 use devkit::chip::Chip;
 use devkit::image::Board;
 use devkit::partition::{Extras, Table};
-use pki::config::Config;
+use pki::config::{Config, Origin};
 use pki::{Code, Error, Result, file};
 
 use super::BundleRequest;
@@ -20,14 +20,14 @@ pub(super) fn chip(config: &Config) -> Result<Chip> {
             .item("--chip")
             .fix("name it with --chip, or as firmware.chip in keygen.toml: esp32s3, esp32c3 and so on")
     })?;
-    name.as_str().parse().map_err(|error: Error| Error::new(setting.origin.place(error.into_finding())))
+    name.as_str().parse().map_err(|error| placed(&setting.origin, error))
 }
 
 /// The board that is meant.
 pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Result<Board> {
     let setting = &config.firmware.flash_size;
     let flash_size = setting.value.clone();
-    chip.check_flash_size(&flash_size).map_err(|error| Error::new(setting.origin.place(error.into_finding())))?;
+    chip.check_flash_size(&flash_size).map_err(|error| placed(&setting.origin, error))?;
     let table = match &request.partitions {
         None => {
             let extras = Extras { secure_cert: request.secure_cert, nvs_keys: request.nvs_encryption };
@@ -48,4 +48,13 @@ fn from_csv(bytes: Vec<u8>) -> Result<Table> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Code::PartitionTable.error("the partition table is neither CSV in UTF-8 nor a binary table"))?;
     Table::from_csv(&text)
+}
+
+/// Where the value that is wrong was given.
+fn placed(origin: &Origin, error: Error) -> Error {
+    let finding = origin.place(error.into_finding());
+    Error::new(match origin {
+        Origin::Flag(name) | Origin::Variable(name) => finding.item(name),
+        _ => finding,
+    })
 }

@@ -10,13 +10,14 @@ use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
 use ledger::{Filter, Kind};
-use pki::config::HostName;
+use pki::config::{Anchors, HostName};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, Code, Error, Finding, PrivateKey, Result, Secret, file};
 use zeroize::Zeroizing;
 
 use super::{Auth, BundleRequest, Target};
+use crate::ca::Hierarchy;
 use crate::device_files::{ANCHORS, CHAIN, KEY};
 use crate::output_file::pem_of;
 use crate::station::Station;
@@ -53,6 +54,11 @@ impl Wanted {
                 .fix("leave out --esp-secure-cert, or let the devices log in with certificates"));
         }
         let config = station.config;
+        if config.server.anchors.value == Anchors::Ours {
+            // The root is what devices hold; what it has issued is what they will be shown.
+            let place = station.store_dir().join("ca");
+            station.ca_certificates(Hierarchy::Server)?.iter().try_for_each(|ca| check_can(ca, &place))?;
+        }
         Ok(Self {
             store: station.store_dir().to_owned(),
             auth: request.auth,
@@ -234,8 +240,11 @@ fn wifi(station: &mut Station<'_>, chip: Chip, is_ours: bool) -> Result<Option<(
 /// The broker: the one that was named, else our server, where that is clear.
 fn broker(station: &Station<'_>) -> Result<HostName> {
     let config = station.config;
-    if let Some(host) = config.firmware.mqtt_host.value.as_ref().or(config.server.name.value.as_ref()) {
-        return Ok(host.clone());
+    // What is derived for both is the station's own name, which says nothing about the broker.
+    for setting in [&config.firmware.mqtt_host, &config.server.name] {
+        if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
+            return Ok(host.clone());
+        }
     }
     let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
     let view = store::view(station.store_dir())?;
