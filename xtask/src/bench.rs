@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: we and the others, side by side in one run.
 
 mod identities;
+mod images;
 mod measure;
 mod peers;
 mod register;
@@ -32,6 +33,8 @@ enum What {
     Identities,
     /// Registering devices at a ThingsBoard, `--rounds` times 60 of them
     Register,
+    /// NVS partitions, and flash images of 1,000 devices
+    Images,
 }
 
 impl Bench {
@@ -39,6 +42,7 @@ impl Bench {
         match self.what {
             What::Identities => identities::compare(self.rounds, self.strict),
             What::Register => register::compare(self.rounds.saturating_mul(60), self.strict),
+            What::Images => images::compare(self.rounds, self.strict),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod actorcloud;
 pub mod brought_ca;
+pub mod bundle;
 pub mod ca;
 mod delivery;
 pub mod device;

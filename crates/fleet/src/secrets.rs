@@ -64,6 +64,11 @@ impl<'a> Secrets<'a> {
         }
     }
 
+    /// A secret that may be left out.
+    pub(crate) fn optional(&mut self, setting: &Setting<Option<SecretRef>>, what: &str) -> Result<Option<Secret>> {
+        setting.value.as_ref().map(|place| self.fetch(place, what)).transpose()
+    }
+
     fn fetch(&mut self, place: &SecretRef, what: &str) -> Result<Secret> {
         let (secret, finding) = place.resolve(what, self.environment, self.prompt)?;
         self.findings.extend(finding);

@@ -2,6 +2,7 @@
 
 mod actorcloud;
 mod check;
+mod bundle_firmware;
 mod client;
 mod init;
 mod look;
@@ -16,6 +17,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
+pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
 pub use client::ClientArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
@@ -129,6 +131,12 @@ pub enum Verb {
     /// compares nothing but the common name that it made up.
     #[command(subcommand, name = "actorcloud")]
     ActorCloud(Box<ActorCloudVerb>),
+    /// Make flash images with devices' credentials in them
+    ///
+    /// Per device: flash.bin, its parts, and flash_args for esptool. The application is the same for all devices and
+    /// holds no secret; the credentials are in an NVS partition beside it. flash.bin and the credentials hold the
+    /// device's key: keep them like keys.
+    BundleFirmware(Box<BundleFirmwareArgs>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -177,6 +185,7 @@ impl Verb {
             Verb::ActorCloud(verb) => match &**verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),
             },
+            Verb::BundleFirmware(_) => "bundle-firmware",
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

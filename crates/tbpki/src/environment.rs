@@ -14,6 +14,10 @@ pub struct Variable {
 /// The variables that stand for no key of the configuration.
 const OWN: &[(&str, &str)] = &[
     ("TBPKI_CONFIG", "The configuration to read, in place of keygen.toml; `--config` goes before it."),
+    (
+        "TBPKI_FIRMWARE",
+        "Where the applications for bundle-firmware are: a directory with CHIP.elf and CHIP.elf.sha256.",
+    ),
     ("TBPKI_NO_PROGRESS", "When set, long work shows plain lines instead of a progress bar."),
     ("NO_COLOR", "When set, nothing is coloured unless `--color always` is given."),
     ("CLICOLOR_FORCE", "When set, output is coloured even into files."),

@@ -55,6 +55,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::ActorCloud(verb) => match *verb {
             ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),
         },
+        Verb::BundleFirmware(args) => verb::bundle_firmware::run(&args, context),
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

@@ -95,9 +95,12 @@ impl Output {
 
     /// Tells a person what is going on.
     pub fn say(&self, line: impl AsRef<str>) {
-        if !self.quiet {
-            self.talk(|err| writeln!(err, "{}", line.as_ref()));
-        }
+        self.talker().say(line);
+    }
+
+    /// What tells a person what is going on, for work that holds the rest of the output.
+    pub fn talker(&self) -> Talker {
+        Talker { quiet: self.quiet, color: self.color }
     }
 
     /// Prints the result.
@@ -140,6 +143,26 @@ impl Output {
                 Err(Code::FileUnwritable.error("standard output cannot be written").because(error))
             }
             _ => Ok(()),
+        }
+    }
+
+    fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        self.talker().talk(write);
+    }
+}
+
+/// Tells a person what is going on.
+#[derive(Debug, Clone, Copy)]
+pub struct Talker {
+    quiet: bool,
+    color: ColorChoice,
+}
+
+impl Talker {
+    /// Says a line, unless nobody wants to hear it.
+    pub fn say(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            self.talk(|err| writeln!(err, "{}", line.as_ref()));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
 use fleet::actorcloud::CertsReport;
+use fleet::bundle::BundleReport;
 use fleet::init::InitReport;
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
@@ -38,6 +39,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("actorcloud-cert-unbind", of::<CertsReport>()),
         ("actorcloud-cert-save", of::<CertsReport>()),
         ("actorcloud-cert-remove", of::<CertsReport>()),
+        ("bundle-firmware", of::<BundleReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

@@ -59,7 +59,8 @@ pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Ve
     contenders.into_iter().map(|contender| summarise(contender.name, contender.times)).collect()
 }
 
-fn summarise(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
+/// What the times of one contender say.
+pub(super) fn summarise(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
     times.sort();
     let at = |quarter: usize| times.get(times.len() * quarter / 4).copied();
     match (at(1), at(2), at(3)) {
@@ -95,7 +96,8 @@ pub(super) fn report(title: &str, measured: &[Measured], targets: &[Target]) -> 
 }
 
 fn milliseconds(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    if milliseconds < 0.1 { format!("{:.2} us", milliseconds * 1000.0) } else { format!("{milliseconds:.2} ms") }
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-ledger", &["tbpki-pki"]),
     ("tbpki-provision", &["tbpki-pki"]),
     ("tbpki-devkit", &["tbpki-pki", "tbpki-device"]),
-    ("tbpki-fleet", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit"]),
+    ("tbpki-fleet", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-device"]),
     ("tbpki", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),
     ("tbpki-tb-sim", &[]),
-    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device"]),
+    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device", "tbpki-devkit"]),
     ("xtask", &[]),
 ];
 

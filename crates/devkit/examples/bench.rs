@@ -1,0 +1,98 @@
+//! What `cargo xtask bench images` measures of ours: the NVS partition of one record, described as JSON for Espressif's
+//! generator, timed in memory, or written to so many files; and an application to make images of.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a chore of this workspace, not the product"
+)]
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use device::Record;
+use device::record::{Login, NAMESPACE, Parts, Value};
+use devkit::credentials;
+use serde_json::{Value as Json, json};
+
+#[allow(dead_code, reason = "tests take more of it")]
+#[path = "../src/application/samples.rs"]
+mod samples;
+
+use devkit::chip;
+
+const SIZE: usize = 0x6000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let record = record()?;
+    match *args.as_slice() {
+        ["describe"] => println!("{}", describe(&record)),
+        ["time", rounds] => println!("{}", Json::from(times(&record, rounds.parse()?)?)),
+        ["files", directory, count] => files(&record, Path::new(directory), count.parse()?)?,
+        ["application", file] => std::fs::write(file, samples::Sample::new(chip::Chip::Esp32C3).elf())?,
+        _ => return Err("usage: bench describe | time ROUNDS | files DIRECTORY COUNT | application FILE".into()),
+    }
+    Ok(())
+}
+
+/// What an EC device with its chain has, in texts of the usual length.
+fn record() -> Result<Record, Box<dyn Error>> {
+    let pem = |label: &str, lines: usize| {
+        let line = "MIIBszCCAVmgAwIBAgIQbMl7kqUjOid3E5YuDXFm/DAKBggqhkjOPQQDAjBCMRMw";
+        format!("-----BEGIN {label}-----\n{}-----END {label}-----\n", format!("{line}\n").repeat(lines))
+    };
+    Ok(credentials::record(Parts {
+        device_name: "pump-1".to_owned(),
+        wifi_ssid: "workshop".to_owned(),
+        wifi_password: "a wireless password".into(),
+        host: "broker.example".to_owned(),
+        port: 8883,
+        ca_chain: pem("CERTIFICATE", 11),
+        login: Login::Certificate { chain: pem("CERTIFICATE", 23), key: pem("PRIVATE KEY", 3).into() },
+        skip_host_name_check: false,
+        ntp_server: "pool.ntp.org".to_owned(),
+    })?)
+}
+
+fn describe(record: &Record) -> Json {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let entries: Vec<Json> = record
+        .entries()
+        .iter()
+        .map(|entry| match entry.value {
+            Value::U8(number) => json!({"key": entry.key, "type": "u8", "value": number}),
+            Value::U16(number) => json!({"key": entry.key, "type": "u16", "value": number}),
+            Value::Str(text) => json!({"key": entry.key, "type": "string", "value": text}),
+            Value::Blob(bytes) => json!({"key": entry.key, "type": "hex2bin", "value": hex(bytes)}),
+        })
+        .collect();
+    json!([{"size": SIZE, "keys": null, "namespaces": [{"name": NAMESPACE, "entries": entries}]}])
+}
+
+/// Nanoseconds for each partition, its hash included, the first one unmeasured.
+fn times(record: &Record, rounds: usize) -> Result<Vec<u64>, Box<dyn Error>> {
+    let mut times = Vec::with_capacity(rounds);
+    for round in 0..=rounds {
+        let start = Instant::now();
+        let partition = credentials::partition(record, SIZE, None)?;
+        let taken = start.elapsed();
+        std::hint::black_box(&partition);
+        if round > 0 {
+            times.push(u64::try_from(taken.as_nanos())?);
+        }
+    }
+    Ok(times)
+}
+
+fn files(record: &Record, directory: &Path, count: usize) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(directory)?;
+    for number in 0..count {
+        std::fs::write(directory.join(format!("{number}.bin")), &*credentials::partition(record, SIZE, None)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Building the application from the checkout of this project that the user is in.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pki::{Code, Error, Result, file};
+
+use crate::chip::{Chip, Toolchain};
+
+/// What the firmware's manifest has in it, so that no other project is taken for this one.
+const MARK: &str = "name = \"tbpki-firmware\"";
+
+const FIRMWARE: &str = "crates/firmware";
+
+/// A checkout of this project.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    root: PathBuf,
+}
+
+impl Checkout {
+    /// The checkout that holds `dir`.
+    pub fn containing(dir: &Path) -> Option<Self> {
+        dir.ancestors().find(|root| is_checkout(root)).map(|root| Self { root: root.to_owned() })
+    }
+
+    /// Its uppermost directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Builds the application for `chip`, and says where it is. What cargo says goes to standard error.
+    ///
+    /// # Errors
+    /// [`Code::ToolchainMissing`] with the command that installs it, [`Code::BuildFailed`].
+    pub fn build(&self, chip: Chip) -> Result<PathBuf> {
+        self.check_toolchain(chip)?;
+        let mut cargo = self.command("cargo", ["xtask", "firmware", "--chip", chip.name()]);
+        let status = cargo
+            .stdin(Stdio::null())
+            .stdout(standard_error()?)
+            .status()
+            .map_err(|error| missing(chip, "cargo cannot be started", INSTALL_RUST).because(error))?;
+        if !status.success() {
+            return Err(Code::BuildFailed
+                .error(format!("the application for the {chip} cannot be built"))
+                .because(format!("cargo ended with {status}; what it said is above"))
+                .fix("mend what it names, or name an application with --app"));
+        }
+        Ok(self.root.join(FIRMWARE).join("target").join(chip.facts().target).join("release/tbpki-firmware"))
+    }
+
+    fn check_toolchain(&self, chip: Chip) -> Result<()> {
+        let target = chip.facts().target;
+        match chip.facts().toolchain {
+            Toolchain::Stable => {
+                let libraries = self
+                    .answer("rustc", ["--print", "target-libdir", "--target", target])
+                    .ok_or_else(|| missing(chip, "there is no Rust compiler", INSTALL_RUST))?;
+                if Path::new(libraries.trim()).is_dir() {
+                    return Ok(());
+                }
+                let what = format!("the Rust compiler has no library for {target}");
+                Err(missing(chip, &what, &format!("rustup target add {target}")))
+            }
+            Toolchain::Esp => {
+                let has_espressifs = self.answer("cargo", ["+esp", "--version"]).is_some();
+                if has_espressifs || self.root.join("target/xtensa").is_dir() {
+                    return Ok(());
+                }
+                Err(missing(
+                    chip,
+                    "there is no compiler for Xtensa",
+                    "cargo install espup && espup install` or `cargo xtask setup-xtensa",
+                ))
+            }
+        }
+    }
+
+    /// What a program answers, where it is there and content.
+    fn answer<const N: usize>(&self, program: &str, args: [&str; N]) -> Option<String> {
+        let output = self.command(program, args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn command<const N: usize>(&self, program: &str, args: [&str; N]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args.map(OsStr::new)).current_dir(&self.root);
+        command
+    }
+}
+
+const INSTALL_RUST: &str = "rustup toolchain install stable` (from https://rustup.rs), then `rustup target add TARGET";
+
+fn is_checkout(root: &Path) -> bool {
+    let manifest = file::read_text(root.join(FIRMWARE).join("Cargo.toml"), 1 << 20);
+    manifest.is_ok_and(|text| text.contains(MARK))
+}
+
+/// Standard output holds our own result alone.
+fn standard_error() -> Result<Stdio> {
+    io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(Stdio::from)
+        .map_err(|error| Code::Internal.error("standard error cannot be handed on").because(error))
+}
+
+fn missing(chip: Chip, what: &str, command: &str) -> Error {
+    Code::ToolchainMissing
+        .error(format!("the application for the {chip} cannot be built here: {what}"))
+        .fix(format!("`{}`", command.replace("TARGET", chip.facts().target)))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test makes a directory that looks like a checkout")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_a_checkout_of_this_project_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        fs::create_dir_all(&deep).unwrap();
+        assert!(Checkout::containing(&deep).is_none());
+        let firmware = dir.path().join("crates/firmware");
+        fs::create_dir_all(&firmware).unwrap();
+        fs::write(firmware.join("Cargo.toml"), "[package]\nname = \"other\"\n").unwrap();
+        assert!(Checkout::containing(&deep).is_none());
+        fs::write(firmware.join("Cargo.toml"), "[package]\nname = \"tbpki-firmware\"\n").unwrap();
+        assert_eq!(Checkout::containing(&deep).unwrap().root(), dir.path());
+    }
+}

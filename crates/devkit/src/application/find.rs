@@ -1,0 +1,173 @@
+//! Where the application comes from: named, shipped with tbpki, or built from the checkout that we are in.
+
+use std::path::{Path, PathBuf};
+
+use pki::digest::{hex, sha256};
+use pki::{Code, Error, Result, file};
+
+use super::{Application, Checkout, FILE_LIMIT};
+use crate::chip::Chip;
+
+/// Where applications may be. Nothing here is known at compile time.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// The file that the user named.
+    pub named: Option<PathBuf>,
+    /// What TBPKI_FIRMWARE says: a directory with `CHIP.elf` in it, or such a file.
+    pub variable: Option<PathBuf>,
+    /// The directory that tbpki itself is in.
+    pub program_dir: Option<PathBuf>,
+    /// The directory that the user is in.
+    pub working_dir: PathBuf,
+}
+
+/// Where an application came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file that the user named.
+    Named(PathBuf),
+    /// A file that came with tbpki, whose hash fits.
+    Shipped(PathBuf),
+    /// A file that was built from the checkout.
+    Built(PathBuf),
+}
+
+impl Source {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) | Self::Shipped(path) | Self::Built(path) => path,
+        }
+    }
+}
+
+/// Finds the application for `chip`. `say` is told what takes long.
+///
+/// # Errors
+/// [`Code::ApplicationMissing`] where there is none, [`Code::ApplicationHash`] where a shipped one is not what was
+/// shipped, what [`Application::read`] refuses, and what building can fail with.
+pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(Application, Source)> {
+    if let Some(path) = &places.named {
+        let bytes = file::read(path, FILE_LIMIT)?;
+        return Ok((read(bytes, chip, path)?, Source::Named(path.clone())));
+    }
+    // Our application does nothing without a network, wherever it would come from.
+    if !chip.facts().has_wifi {
+        return Err(Code::ChipWithoutWifi
+            .error(format!("the {chip} has no Wi-Fi, and our application knows no other way to the broker"))
+            .fix("name an application of your own with --app, or use a chip with Wi-Fi"));
+    }
+    if let Some(path) = shipped(chip, places) {
+        let bytes = file::read(&path, FILE_LIMIT)?;
+        check_hash(&bytes, &path)?;
+        return Ok((read(bytes, chip, &path)?, Source::Shipped(path)));
+    }
+    match Checkout::containing(&places.working_dir) {
+        Some(checkout) => {
+            say(&format!("building the application for the {chip} in {}", checkout.root().display()));
+            let path = checkout.build(chip)?;
+            let bytes = file::read(&path, FILE_LIMIT)?;
+            Ok((read(bytes, chip, &path)?, Source::Built(path)))
+        }
+        None => Err(missing(chip)),
+    }
+}
+
+/// The file that came with tbpki: where the variable says, else beside the program or in the prefix that it is in.
+fn shipped(chip: Chip, places: &Places) -> Option<PathBuf> {
+    let name = format!("{}.elf", chip.name());
+    if let Some(place) = &places.variable {
+        return Some(if place.is_dir() { place.join(name) } else { place.clone() });
+    }
+    let program_dir = places.program_dir.as_ref()?;
+    [Some(program_dir.as_path()), program_dir.parent()]
+        .into_iter()
+        .flatten()
+        .map(|prefix| prefix.join("share/tbpki/firmware").join(&name))
+        .find(|path| path.exists())
+}
+
+/// Compares with `FILE.sha256`, as `sha256sum` writes it.
+fn check_hash(bytes: &[u8], path: &Path) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sha256");
+    let beside = PathBuf::from(name);
+    let wrong = |what: &str| Code::ApplicationHash.error(what).fix("install tbpki's firmware files again");
+    let text = file::read_optional(&beside, 4096)?
+        .ok_or_else(|| wrong("the application came without the file that holds its hash").at(&beside))?;
+    let expected = std::str::from_utf8(&text).ok().and_then(|text| text.split_whitespace().next()).unwrap_or_default();
+    if expected.eq_ignore_ascii_case(&hex(&sha256(bytes))) {
+        return Ok(());
+    }
+    Err(wrong("the application is not the one that its hash was made of").at(path))
+}
+
+fn read(bytes: Vec<u8>, chip: Chip, path: &Path) -> Result<Application> {
+    Application::read(bytes, chip).map_err(|error| error.at(path))
+}
+
+fn missing(chip: Chip) -> Error {
+    Code::ApplicationMissing
+        .error(format!("there is no application for the {chip} here"))
+        .because(format!(
+            "none was named, share/tbpki/firmware/{}.elf is not beside tbpki, and this is no checkout of it",
+            chip.name()
+        ))
+        .fix("name one with --app FILE, or say with TBPKI_FIRMWARE where those are that came with tbpki")
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the tests put files in the places that are looked at")]
+mod tests {
+    use std::fs;
+
+    use super::super::samples::Sample;
+    use super::*;
+
+    const CHIP: Chip = Chip::Esp32C3;
+
+    fn places(dir: &Path) -> Places {
+        Places { program_dir: Some(dir.join("bin")), working_dir: dir.to_owned(), ..Places::default() }
+    }
+
+    fn find_in(places: &Places) -> Result<Source> {
+        find(CHIP, places, &mut |_| ()).map(|(_, source)| source)
+    }
+
+    #[test]
+    fn what_is_named_comes_first_and_what_is_shipped_needs_its_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        let elf = Sample::new(CHIP).elf();
+        assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationMissing);
+
+        let share = dir.path().join("share/tbpki/firmware");
+        fs::create_dir_all(&share).unwrap();
+        let shipped = share.join("esp32c3.elf");
+        fs::write(&shipped, &elf).unwrap();
+        assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
+        fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", "0".repeat(64))).unwrap();
+        assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
+        fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
+        assert_eq!(find_in(&places(dir.path())).unwrap(), Source::Shipped(shipped.clone()));
+
+        let elsewhere = Places { variable: Some(share.clone()), program_dir: None, ..places(dir.path()) };
+        assert_eq!(find_in(&elsewhere).unwrap(), Source::Shipped(shipped.clone()));
+        let named = dir.path().join("mine.elf");
+        fs::write(&named, &elf).unwrap();
+        let with_name = Places { named: Some(named.clone()), ..elsewhere };
+        assert_eq!(find_in(&with_name).unwrap(), Source::Named(named));
+        let gone = Places { variable: Some(dir.path().join("nowhere.elf")), ..places(dir.path()) };
+        assert_eq!(find_in(&gone).unwrap_err().code(), Code::FileUnreadable);
+    }
+
+    #[test]
+    fn our_application_needs_wifi_and_others_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = find(Chip::Esp32H2, &places(dir.path()), &mut |_| ()).unwrap_err();
+        assert_eq!(error.code(), Code::ChipWithoutWifi);
+        let named = dir.path().join("mine.elf");
+        fs::write(&named, Sample::new(Chip::Esp32H2).elf()).unwrap();
+        let with_name = Places { named: Some(named), ..places(dir.path()) };
+        find(Chip::Esp32H2, &with_name, &mut |_| ()).unwrap();
+    }
+}

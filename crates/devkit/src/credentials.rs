@@ -1,0 +1,118 @@
+//! The partition with a device's credentials record.
+
+use device::record::{NAMESPACE, Value as RecordValue};
+use device::{Record, record};
+use pki::{Code, Error, Result};
+use zeroize::Zeroizing;
+
+use crate::nvs::{self, Keys, Namespace, Value};
+
+/// Makes a record of what a device is to know.
+///
+/// # Errors
+/// [`Code::BadRecord`] naming the part that cannot be so.
+pub fn record(parts: record::Parts) -> Result<Record> {
+    Record::new(parts).map_err(|invalid| Code::BadRecord.error(invalid.to_string()))
+}
+
+/// The NVS partition that holds `record`, `size` bytes long, encrypted where there are keys.
+///
+/// # Errors
+/// Those of [`nvs::partition`].
+pub fn partition(record: &Record, size: usize, keys: Option<&Keys>) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    write_into(record, &mut bytes, keys)?;
+    Ok(bytes)
+}
+
+/// Writes the NVS partition that holds `record` over `bytes`, all of them.
+///
+/// # Errors
+/// Those of [`nvs::partition`].
+pub fn write_into(record: &Record, bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
+    let entries = record.entries();
+    let entries: Vec<(&str, Value<'_>)> = entries.iter().map(|entry| (entry.key, value(entry.value))).collect();
+    nvs::write_into(&[Namespace { name: NAMESPACE, entries: &entries }], bytes, keys)
+}
+
+/// Reads the record of a partition as the device does.
+///
+/// # Errors
+/// [`Code::ReadBack`] with the reader's own words.
+pub fn read(partition: &[u8]) -> Result<Record> {
+    Record::read(partition).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &record::ReadError) -> Error {
+    Code::ReadBack.error("the device would not read its credentials from this partition").because(error)
+}
+
+fn value(value: RecordValue<'_>) -> Value<'_> {
+    match value {
+        RecordValue::U8(number) => Value::U8(number),
+        RecordValue::U16(number) => Value::U16(number),
+        RecordValue::Str(text) => Value::Text(text),
+        RecordValue::Blob(bytes) => Value::Blob(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use device::record::{Login, Parts};
+
+    use super::*;
+
+    fn pem(label: &str, bytes: usize) -> String {
+        let body = "QUJD\n".repeat(bytes / 5);
+        format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
+    }
+
+    fn parts(chain: usize) -> Parts {
+        Parts {
+            device_name: "pump-1".to_owned(),
+            wifi_ssid: "workshop".to_owned(),
+            wifi_password: "hunter22".into(),
+            host: "broker.example".to_owned(),
+            port: 8883,
+            ca_chain: pem("CERTIFICATE", 800),
+            login: Login::Certificate { chain: pem("CERTIFICATE", chain), key: pem("PRIVATE KEY", 240).into() },
+            skip_host_name_check: false,
+            ntp_server: "pool.ntp.org".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_device_reads_what_is_written_however_the_blobs_fall_on_the_pages() {
+        // Every length within a page, so that chunks end before, at and behind the end of one.
+        for chain in (500..5000).step_by(5) {
+            let written = record(parts(chain)).unwrap();
+            assert_eq!(read(&partition(&written, 0x6000, None).unwrap()).unwrap(), written, "{chain}");
+        }
+    }
+
+    #[test]
+    fn an_encrypted_partition_is_another_one() {
+        let keys = Keys::generate().unwrap();
+        let written = record(parts(1000)).unwrap();
+        let mut encrypted = partition(&written, 0x6000, Some(&keys)).unwrap();
+        assert_eq!(read(&encrypted).unwrap_err().code(), Code::ReadBack);
+        keys.decrypt_partition(&mut encrypted).unwrap();
+        assert_eq!(read(&encrypted).unwrap(), written);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_says_which_part() {
+        let error = record(Parts { wifi_password: "short".into(), ..parts(500) }).unwrap_err();
+        assert_eq!(error.code(), Code::BadRecord);
+        assert!(!format!("{error:?}").contains("short\""), "{error:?}");
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_is_told_with_the_numbers() {
+        let large = record(parts(16_000)).unwrap();
+        let error = partition(&large, 0x4000, None).unwrap_err();
+        assert_eq!(error.code(), Code::RecordTooLarge);
+        assert!(error.to_string().contains("24576") && error.to_string().contains("16384"), "{error}");
+        partition(&large, 24576, None).unwrap();
+    }
+}

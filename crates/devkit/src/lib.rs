@@ -1,0 +1,11 @@
+//! Flash images for ESP32 devices: chips, partition tables, NVS partitions, applications, and what joins them.
+
+pub mod application;
+pub mod chip;
+pub mod credentials;
+pub mod image;
+pub mod nvs;
+pub mod partition;
+pub mod secure_cert;
+
+pub use chip::Chip;

@@ -1,0 +1,168 @@
+//! Partitions in the format of ESP-IDF's non-volatile storage, version 2.
+//!
+//! What is written is, byte for byte, what Espressif's generator writes for the same keys and values in the same
+//! order. A partition is a row of pages of 4,096 bytes: a header, two bits of state for each of 126 entries, and the
+//! entries, 32 bytes each. Long values take several entries, and blobs several pages.
+
+mod encryption;
+mod layout;
+mod writer;
+
+pub use encryption::{KEYS_PARTITION_SIZE, Keys};
+pub use layout::{MIN_SIZE, PAGE_SIZE};
+pub use writer::Writer;
+
+use pki::{Code, Result};
+use zeroize::Zeroizing;
+
+/// A value under a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// An unsigned number of 8 bits.
+    U8(u8),
+    /// An unsigned number of 16 bits.
+    U16(u16),
+    /// An unsigned number of 32 bits.
+    U32(u32),
+    /// An unsigned number of 64 bits.
+    U64(u64),
+    /// A signed number of 8 bits.
+    I8(i8),
+    /// A signed number of 16 bits.
+    I16(i16),
+    /// A signed number of 32 bits.
+    I32(i32),
+    /// A signed number of 64 bits.
+    I64(i64),
+    /// Text without NUL; one is put behind it.
+    Text(&'a str),
+    /// Octets, over several pages if they are many.
+    Blob(&'a [u8]),
+}
+
+impl std::fmt::Debug for Value<'_> {
+    /// Says what kind of value it is: values may be keys and passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "text of {} bytes", text.len()),
+            Self::Blob(bytes) => write!(f, "blob of {} bytes", bytes.len()),
+            _ => f.write_str("number"),
+        }
+    }
+}
+
+/// What a partition holds: namespaces with keys and their values, in the order in which they are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Namespace<'a> {
+    /// Its name, 1 to 15 bytes.
+    pub name: &'a str,
+    /// Its keys, 1 to 15 bytes each, with their values.
+    pub entries: &'a [(&'a str, Value<'a>)],
+}
+
+/// Writes a partition of `size` bytes, encrypted where there are keys.
+///
+/// # Errors
+/// [`Code::RecordTooLarge`] with the numbers where it does not fit, [`Code::NvsValue`] for what the format cannot
+/// hold, [`Code::PartitionTable`] for a size that no such partition has.
+pub fn partition(namespaces: &[Namespace<'_>], size: usize, keys: Option<&Keys>) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    write_into(namespaces, &mut bytes, keys)?;
+    Ok(bytes)
+}
+
+/// Writes a partition over `bytes`, all of them.
+///
+/// # Errors
+/// As [`partition`].
+pub fn write_into(namespaces: &[Namespace<'_>], bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
+    let size = bytes.len();
+    match write_all(namespaces, Writer::new(bytes, keys)?) {
+        Err(error) if error.code() == Code::RecordTooLarge => {
+            let needed = needed(namespaces)?;
+            Err(Code::RecordTooLarge
+                .error(format!("the data needs an NVS partition of {needed} bytes, and this one has {size}"))
+                .because("one page of 4096 bytes always has to stay free")
+                .fix(format!("make the partition at least {needed:#x} bytes in the partition table (--partitions)")))
+        }
+        result => result,
+    }
+}
+
+/// How large a partition has to be for this, in bytes.
+///
+/// # Errors
+/// [`Code::NvsValue`] for what the format cannot hold.
+pub fn needed(namespaces: &[Namespace<'_>]) -> Result<usize> {
+    let mut size = MIN_SIZE;
+    loop {
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut writer = Writer::new(&mut bytes, None)?;
+        match write_namespaces(namespaces, &mut writer) {
+            Ok(()) => return Ok((writer.pages_used() * PAGE_SIZE + PAGE_SIZE).max(MIN_SIZE)),
+            Err(error) if error.code() == Code::RecordTooLarge && size < layout::MAX_SIZE => size *= 2,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn write_all(namespaces: &[Namespace<'_>], mut writer: Writer<'_>) -> Result<()> {
+    write_namespaces(namespaces, &mut writer)?;
+    writer.finish()
+}
+
+fn write_namespaces(namespaces: &[Namespace<'_>], writer: &mut Writer<'_>) -> Result<()> {
+    for namespace in namespaces {
+        writer.namespace(namespace.name)?;
+        for (key, value) in namespace.entries {
+            writer.write(key, *value)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sized(size: usize, entries: &[(&str, Value<'_>)]) -> Result<Zeroizing<Vec<u8>>> {
+        partition(&[Namespace { name: "tbpki", entries }], size, None)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_the_numbers() {
+        let long = vec![7; 19_900];
+        let error = sized(0x3000, &[("chain", Value::Blob(&long))]).unwrap_err();
+        assert_eq!(error.code(), Code::RecordTooLarge);
+        // 622 entries of data, one header in each of five pages, the namespace and the index; and a free page.
+        assert!(error.to_string().contains("needs an NVS partition of 24576 bytes, and this one has 12288"), "{error}");
+        sized(24_576, &[("chain", Value::Blob(&long))]).unwrap();
+        assert_eq!(sized(20_480, &[("chain", Value::Blob(&long))]).unwrap_err().code(), Code::RecordTooLarge);
+    }
+
+    #[test]
+    fn what_the_format_cannot_hold_is_refused() {
+        let long = "x".repeat(4000);
+        for (key, value) in [
+            ("", Value::U8(1)),
+            ("sixteen-letters-", Value::U8(1)),
+            ("ä", Value::U8(1)),
+            ("text", Value::Text(&long)),
+            ("text", Value::Text("a\0b")),
+        ] {
+            assert_eq!(sized(0x6000, &[(key, value)]).unwrap_err().code(), Code::NvsValue, "{key}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_whole_pages_and_three_of_them_at_least() {
+        for size in [0, 4096, 8192, 12_289] {
+            assert_eq!(sized(size, &[]).unwrap_err().code(), Code::PartitionTable, "{size}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", Value::Text("hunter2")), "text of 7 bytes");
+    }
+}

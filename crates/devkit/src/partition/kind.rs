@@ -1,0 +1,121 @@
+//! Types, subtypes and flags of partitions, by the words of ESP-IDF's CSV and the numbers of its binary tables.
+
+use std::fmt;
+
+/// What sort of partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind(pub u8);
+
+/// What a partition is for, within its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subtype(pub u8);
+
+/// The flags of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u32);
+
+impl Kind {
+    /// An application.
+    pub const APP: Self = Self(0x00);
+    /// Data that ESP-IDF knows.
+    pub const DATA: Self = Self(0x01);
+    /// The kind of Espressif's esp_secure_cert.
+    pub const SECURE_CERT: Self = Self(0x3F);
+
+    /// The words for kinds.
+    pub(super) const WORDS: &[(&str, u8)] = &[("app", 0x00), ("data", 0x01)];
+}
+
+impl Subtype {
+    /// The application that is started where none was received over the air.
+    pub const FACTORY: Self = Self(0x00);
+    /// Which application was received over the air last.
+    pub const OTA_DATA: Self = Self(0x00);
+    /// Calibration of the radio.
+    pub const PHY: Self = Self(0x01);
+    /// Non-volatile storage.
+    pub const NVS: Self = Self(0x02);
+    /// The keys of an encrypted non-volatile storage.
+    pub const NVS_KEYS: Self = Self(0x04);
+    /// Nothing in particular.
+    pub const UNDEFINED: Self = Self(0x06);
+
+    /// The words for subtypes of data.
+    const DATA_WORDS: &[(&str, u8)] = &[
+        ("ota", 0x00),
+        ("phy", 0x01),
+        ("nvs", 0x02),
+        ("coredump", 0x03),
+        ("nvs_keys", 0x04),
+        ("efuse", 0x05),
+        ("undefined", 0x06),
+        ("esphttpd", 0x80),
+        ("fat", 0x81),
+        ("spiffs", 0x82),
+        ("littlefs", 0x83),
+        ("tee_ota", 0x90),
+    ];
+
+    /// The words for subtypes of applications, without the numbered ones.
+    const APP_WORDS: &[(&str, u8)] = &[("factory", 0x00), ("test", 0x20), ("tee_0", 0x30), ("tee_1", 0x31)];
+
+    /// The number that a word means for partitions of this kind.
+    pub(super) fn with_word(kind: Kind, word: &str) -> Option<Self> {
+        let words = match kind {
+            Kind::APP => Self::APP_WORDS,
+            Kind::DATA => Self::DATA_WORDS,
+            _ => return None,
+        };
+        let listed = words.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
+        let slot = || {
+            let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == Kind::APP)?.parse().ok()?;
+            (slot < 16).then_some(0x10 + slot)
+        };
+        listed.or_else(slot).map(Self)
+    }
+
+    /// The words that there are for this kind, for messages.
+    pub(super) fn words(kind: Kind) -> String {
+        match kind {
+            Kind::APP => "factory, ota_0 to ota_15, test, or a number up to 254".to_owned(),
+            Kind::DATA => {
+                let words: Vec<&str> = Self::DATA_WORDS.iter().map(|(name, _)| *name).collect();
+                format!("{}, or a number up to 254", words.join(", "))
+            }
+            _ => "a number up to 254".to_owned(),
+        }
+    }
+}
+
+impl Flags {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Encrypted where the chip encrypts its flash.
+    pub const ENCRYPTED: Self = Self(1);
+    /// Never written to by the chip.
+    pub const READ_ONLY: Self = Self(2);
+
+    /// The flag that a word means.
+    pub(super) fn with_word(word: &str) -> Option<Self> {
+        match word {
+            "encrypted" => Some(Self::ENCRYPTED),
+            "readonly" => Some(Self::READ_ONLY),
+            _ => None,
+        }
+    }
+
+    /// Both together.
+    pub(super) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::APP => f.write_str("app"),
+            Self::DATA => f.write_str("data"),
+            Self(number) => write!(f, "{number:#04x}"),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Flash images: a device's credentials and an application, ready to be written to a chip.
+//!
+//! All devices are looked at before the first file is written, one after the other, so that a fleet of any size takes
+//! the memory of one device.
+
+mod board;
+mod device;
+mod report;
+mod write;
+
+pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
+
+use std::path::PathBuf;
+
+use device::Wanted;
+use devkit::application::{Dates, Places};
+use devkit::chip::Crystal;
+use devkit::image::Firmware;
+use ledger::{Filter, Key, Kind, State, View};
+use pki::device_name::DeviceName;
+use pki::{Code, Finding, Result};
+
+use crate::station::Station;
+use crate::store;
+
+/// The verb, as the lock of the store names it.
+const VERB: &str = "bundle-firmware";
+
+/// How many devices a warning names.
+const NAMED: usize = 5;
+
+/// What images are asked for, beyond the configuration.
+#[derive(Debug, Clone)]
+pub struct BundleRequest {
+    /// Whose.
+    pub devices: Devices,
+    /// How the devices log in.
+    pub auth: Auth,
+    /// Any name in the broker's certificate will do.
+    pub skip_host_name_check: bool,
+    /// The crystal of the board, where it is not the usual one.
+    pub crystal: Option<Crystal>,
+    /// Where the application may be.
+    pub places: Places,
+    /// A partition table, in CSV or binary.
+    pub partitions: Option<PathBuf>,
+    /// Where the files go, in place of the store.
+    pub out: Option<PathBuf>,
+    /// Fill the merged image up to the end of the flash.
+    pub whole_flash: bool,
+    /// Also write Espressif's esp_secure_cert.
+    pub secure_cert: bool,
+    /// Encrypt the NVS partition.
+    pub nvs_encryption: bool,
+    /// Put the keys of an encrypted NVS into the image.
+    pub include_nvs_keys: bool,
+    /// Write a manifest for esp-web-tools.
+    pub manifest: bool,
+    /// List the credentials in the manifest.
+    pub manifest_with_credentials: bool,
+    /// Replace files that are there.
+    pub force: bool,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+}
+
+/// Whose images are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Devices {
+    /// These.
+    Named(Vec<DeviceName>),
+    /// Everybody's.
+    All,
+    /// That of the only device that there is.
+    Only,
+}
+
+/// How a device logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// With its certificate.
+    Certificate,
+    /// With its access token.
+    Token,
+}
+
+/// A device that gets an image.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    /// Its row, where the ledger knows it: devices with a token alone have none.
+    pub(crate) key: Option<Key>,
+    is_registered: bool,
+}
+
+/// Makes images. `say` is told what takes long.
+///
+/// # Errors
+/// What chip, application, partitions, network, devices and disk can be wrong about; before the first file is written
+/// wherever that can be known.
+pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn FnMut(&str)) -> Result<BundleReport> {
+    store::check_exists(station.store_dir())?;
+    let ledger = store::view(station.store_dir())?;
+    let targets = targets(&ledger, request)?;
+    let chip = board::chip(station.config)?;
+    let board = board::board(station.config, request, chip)?;
+    let (application, source) = devkit::application::find(chip, &request.places, say)?;
+    if request.nvs_encryption && application.is_ours() {
+        return Err(Code::EncryptedNvs
+            .error("our application does not read an encrypted NVS")
+            .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
+    }
+    let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
+    let wanted = Wanted::new(station, request, chip, application.is_ours())?;
+
+    let mut findings = wanted.findings();
+    findings.extend(unregistered(&targets));
+    if application.dates() == Dates::NotChecked {
+        findings.push(
+            Code::DatesNotChecked
+                .warning("this application does not check the dates of certificates")
+                .at(source.path())
+                .because("its Mbed TLS was built without a clock"),
+        );
+    }
+    for target in &targets {
+        wanted.credentials(target)?.check_fits(&firmware, request)?;
+    }
+    let devices = if request.dry_run {
+        let planned =
+            |target: &Target| BundledDevice::planned(&target.name, write::dir(station, request, chip, target));
+        targets.iter().map(planned).collect()
+    } else {
+        write::all(station, request, &firmware, &wanted, &targets, say)?
+    };
+    Ok(BundleReport::new(&firmware, &application, &source, &wanted, request, devices, findings))
+}
+
+/// The devices that are meant, each with what the ledger knows of it.
+fn targets(view: &View, request: &BundleRequest) -> Result<Vec<Target>> {
+    match &request.devices {
+        Devices::Named(names) => names.iter().map(|name| named(view, name, request)).collect(),
+        Devices::All => {
+            let all = listed(view)?;
+            if all.is_empty() { Err(no_device()) } else { Ok(all) }
+        }
+        Devices::Only => {
+            let all = listed(view)?;
+            match all.len() {
+                0 => Err(no_device()),
+                1 => Ok(all),
+                count => Err(Code::Usage
+                    .error(format!("the store has {count} devices, and none was named"))
+                    .item("--device")
+                    .fix("name one or more with --device, or take all with --all")),
+            }
+        }
+    }
+}
+
+fn no_device() -> pki::Error {
+    Code::UnknownIdentity
+        .error("the store has no device")
+        .fix("make one with `tbpki client --device NAME`, then name it with --device or take all with --all")
+}
+
+fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Target> {
+    let entry = view.current(Kind::Device, name.as_str())?.filter(|entry| is_usable(entry.state));
+    match entry {
+        Some(entry) => Ok(target(&entry)),
+        None if request.auth == Auth::Token => {
+            Ok(Target { name: name.as_str().to_owned(), key: None, is_registered: true })
+        }
+        None => Err(Code::UnknownIdentity
+            .error(format!("the store has no device {:?} with a certificate", name.as_str()))
+            .item("--device")
+            .fix(format!("make it with `tbpki client --device {}`", name.as_str()))),
+    }
+}
+
+fn listed(view: &View) -> Result<Vec<Target>> {
+    let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    view.list(&filter)
+        .filter(|entry| entry.as_ref().map_or(true, |entry| is_usable(entry.state)))
+        .map(|entry| entry.map(|entry| target(&entry)))
+        .collect()
+}
+
+const fn is_usable(state: State) -> bool {
+    matches!(state, State::Issued | State::Registered | State::Bundled)
+}
+
+fn target(entry: &ledger::Entry) -> Target {
+    Target {
+        name: entry.key.name.clone(),
+        key: Some(entry.key.clone()),
+        is_registered: entry.reached(State::Registered).is_some(),
+    }
+}
+
+/// One warning for all: a fleet that is registered later is no reason for a thousand lines.
+fn unregistered(targets: &[Target]) -> Option<Finding> {
+    let names: Vec<&str> =
+        targets.iter().filter(|target| !target.is_registered).map(|target| target.name.as_str()).collect();
+    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let what = match names.len() {
+        0 => return None,
+        1 => format!("the device {shown} is not registered in the platform"),
+        count if count <= NAMED => format!("{count} devices are not registered in the platform: {shown}"),
+        count => format!("{count} devices are not registered in the platform: {shown} and others"),
+    };
+    Some(
+        Code::NotRegistered
+            .warning(what)
+            .because("the platform turns away whom it does not know")
+            .fix("register them, for example with `tbpki register`, before they are switched on"),
+    )
+}

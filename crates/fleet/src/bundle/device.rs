@@ -1,0 +1,293 @@
+//! What one device gets: its credentials, from its directory in the store, checked as the device will check them.
+
+use std::path::{Path, PathBuf};
+
+use device::Record;
+use device::record::{Login, Parts};
+use devkit::chip::Chip;
+use devkit::credentials;
+use devkit::image::Firmware;
+use devkit::nvs;
+use devkit::secure_cert::SecureCert;
+use ledger::{Filter, Kind};
+use pki::config::{Anchors, HostName};
+use pki::key::KeyFormat;
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, Code, Error, Finding, PrivateKey, Result, Secret, file};
+use zeroize::Zeroizing;
+
+use super::{Auth, BundleRequest, Target};
+use crate::ca::Hierarchy;
+use crate::device_files::{ANCHORS, CHAIN, KEY};
+use crate::output_file::pem_of;
+use crate::station::Station;
+use crate::store::{self, FILE_LIMIT, identity_dir};
+
+/// The file that a device's access token is in.
+const TOKEN: &str = "token";
+
+/// What all devices get alike.
+pub(crate) struct Wanted {
+    store: PathBuf,
+    auth: Auth,
+    wifi: Option<(String, Option<Secret>)>,
+    pub(super) broker: String,
+    pub(super) port: u16,
+    skip_host_name_check: bool,
+    ntp_server: String,
+    /// What devices without a file of their own trust.
+    anchors: Vec<Certificate>,
+}
+
+impl Wanted {
+    /// Takes it from the configuration and the request.
+    pub(super) fn new(
+        station: &mut Station<'_>,
+        request: &BundleRequest,
+        chip: Chip,
+        application_is_ours: bool,
+    ) -> Result<Self> {
+        if request.secure_cert && request.auth == Auth::Token {
+            return Err(Code::Usage
+                .error("an access token has no place in esp_secure_cert")
+                .item("--esp-secure-cert")
+                .fix("leave out --esp-secure-cert, or let the devices log in with certificates"));
+        }
+        let config = station.config;
+        if config.server.anchors.value == Anchors::Ours {
+            // The root is what devices hold; what it has issued is what they will be shown.
+            let place = station.store_dir().join("ca");
+            station.ca_certificates(Hierarchy::Server)?.iter().try_for_each(|ca| check_can(ca, &place))?;
+        }
+        Ok(Self {
+            store: station.store_dir().to_owned(),
+            auth: request.auth,
+            wifi: wifi(station, chip, application_is_ours)?,
+            broker: broker(station)?.as_str().to_owned(),
+            port: config.firmware.mqtt_port.value.number(),
+            skip_host_name_check: request.skip_host_name_check,
+            ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
+            anchors: station.client_anchors()?,
+        })
+    }
+
+    /// What is worth telling about it.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.skip_host_name_check {
+            findings.push(
+                Code::HostNameNotChecked
+                    .warning("these devices accept every server whose certificate our CA has issued")
+                    .fix("leave --skip-host-name-check out, and name the broker as its certificate does"),
+            );
+        }
+        if let Some((ssid, None)) = &self.wifi {
+            findings.push(
+                Code::OpenNetwork
+                    .note(format!("no password is set for the network {ssid:?}"))
+                    .because("the devices join it only if it is open")
+                    .fix("name the file with the password with --wifi-password-file, unless it is an open network"),
+            );
+        }
+        findings
+    }
+
+    /// The credentials of a device.
+    pub(super) fn credentials(&self, target: &Target) -> Result<Credentials> {
+        let dir = identity_dir(&self.store, Kind::Device, &target.name);
+        let anchors = self.anchors(&dir)?;
+        let (login, identity) = match self.auth {
+            Auth::Certificate => {
+                let identity = Identity::load(&dir)?;
+                let chain = pem_of(&identity.chain);
+                let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
+                (Login::Certificate { chain, key }, Some(identity))
+            }
+            Auth::Token => (Login::Token(token(&dir)?.reveal().into()), None),
+        };
+        let (ssid, password) = match &self.wifi {
+            Some((ssid, password)) => (ssid.clone(), password.as_ref().map_or("", Secret::reveal)),
+            None => (String::new(), ""),
+        };
+        let record = credentials::record(Parts {
+            device_name: target.name.clone(),
+            wifi_ssid: ssid,
+            wifi_password: password.into(),
+            host: self.broker.clone(),
+            port: self.port,
+            ca_chain: pem_of(&anchors),
+            login,
+            skip_host_name_check: self.skip_host_name_check,
+            ntp_server: self.ntp_server.clone(),
+        })?;
+        Ok(Credentials { record, identity, anchors })
+    }
+
+    fn anchors(&self, dir: &Path) -> Result<Vec<Certificate>> {
+        let path = dir.join(ANCHORS);
+        let anchors = match file::read_optional(&path, FILE_LIMIT)? {
+            Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates,
+            None => self.anchors.clone(),
+        };
+        if anchors.is_empty() {
+            return Err(Code::AnchorsMissing
+                .error("the device has nothing to verify its broker with")
+                .at(path)
+                .because("chips have no roots of their own, and server.anchors names none")
+                .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
+        }
+        anchors.iter().try_for_each(|anchor| check_can(anchor, &path))?;
+        Ok(anchors)
+    }
+}
+
+/// Key and chain of a device, and what belongs together belongs together.
+struct Identity {
+    key: PrivateKey,
+    chain: Vec<Certificate>,
+}
+
+impl Identity {
+    fn load(dir: &Path) -> Result<Self> {
+        let (key_path, chain_path) = (dir.join(KEY), dir.join(CHAIN));
+        let bytes = file::read(&chain_path, FILE_LIMIT)?;
+        let chain = PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates;
+        let leaf = chain
+            .first()
+            .ok_or_else(|| Code::CertificateUnreadable.error("there is no certificate in it").at(&chain_path))?;
+        chain.iter().try_for_each(|certificate| check_can(certificate, &chain_path))?;
+        let bytes = file::read_optional(&key_path, FILE_LIMIT)?.ok_or_else(|| {
+            Code::KeyUnreadable
+                .error("the key of the device is not here")
+                .at(&key_path)
+                .because("it was made elsewhere, and only its request came to us")
+                .fix("put the device's own key into its flash, or let tbpki make one")
+        })?;
+        let key = PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(&key_path))?;
+        key.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(&key_path))?;
+        Ok(Self { key, chain })
+    }
+
+    fn key_pem(&self, format: KeyFormat) -> Result<Zeroizing<String>> {
+        self.key.to_pem(format)
+    }
+}
+
+/// What one device gets.
+pub(crate) struct Credentials {
+    pub(super) record: Record,
+    identity: Option<Identity>,
+    anchors: Vec<Certificate>,
+}
+
+impl Credentials {
+    /// Fails where something does not fit into its partition. Nothing is kept.
+    pub(super) fn check_fits(&self, firmware: &Firmware, request: &BundleRequest) -> Result<()> {
+        self.partition(firmware, None)?;
+        if request.secure_cert {
+            self.secure_cert(firmware)?;
+        }
+        Ok(())
+    }
+
+    /// The NVS partition.
+    pub(super) fn partition(&self, firmware: &Firmware, keys: Option<&nvs::Keys>) -> Result<Zeroizing<Vec<u8>>> {
+        let place = firmware.board().credentials()?;
+        credentials::partition(&self.record, place.size as usize, keys)
+            .map_err(|error| error.item(self.record.device_name().to_owned()))
+    }
+
+    /// Espressif's esp_secure_cert partition.
+    pub(super) fn secure_cert(&self, firmware: &Firmware) -> Result<Zeroizing<Vec<u8>>> {
+        let place = firmware.board().table.secure_cert().ok_or_else(|| {
+            Code::PartitionTable
+                .error("the partition table has no place for esp_secure_cert")
+                .fix("add the line `esp_secure_cert, 0x3F, , 0xD000, 0x2000, encrypted`, and keep nvs before it")
+        })?;
+        self.with_secure_cert(|identity| identity.to_partition(place.size as usize))
+            .map_err(|error| error.item(self.record.device_name().to_owned()))
+    }
+
+    /// The identity as esp_secure_cert holds it. Espressif's tool writes keys in their traditional form.
+    pub(super) fn with_secure_cert<T>(&self, work: impl FnOnce(&SecureCert<'_>) -> Result<T>) -> Result<T> {
+        let identity = self
+            .identity
+            .as_ref()
+            .ok_or_else(|| Code::Internal.error("esp_secure_cert was asked for without a certificate"))?;
+        let key = identity.key_pem(KeyFormat::Traditional)?;
+        work(&SecureCert { chain: &pem_of(&identity.chain), anchors: &pem_of(&self.anchors), key: &key })
+    }
+}
+
+/// The network that the devices join. Only an application that is not ours may do without.
+fn wifi(station: &mut Station<'_>, chip: Chip, is_ours: bool) -> Result<Option<(String, Option<Secret>)>> {
+    let settings = &station.config.firmware;
+    if !chip.facts().has_wifi {
+        return Ok(None);
+    }
+    let Some(ssid) = &settings.wifi_ssid.value else {
+        return match is_ours {
+            false => Ok(None),
+            true => Err(Code::WifiMissing
+                .error("nobody said which wireless network the devices join")
+                .fix("name it with --wifi-ssid, or as firmware.wifi_ssid in keygen.toml")),
+        };
+    };
+    let password = station.secrets.optional(&settings.wifi_password, "firmware.wifi_password")?;
+    Ok(Some((ssid.as_str().to_owned(), password)))
+}
+
+/// The broker: the one that was named, else our server, where that is clear.
+fn broker(station: &Station<'_>) -> Result<HostName> {
+    let config = station.config;
+    // What is derived for both is the station's own name, which says nothing about the broker.
+    for setting in [&config.firmware.mqtt_host, &config.server.name] {
+        if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
+            return Ok(host.clone());
+        }
+    }
+    let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
+    let view = store::view(station.store_dir())?;
+    let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
+    match (names.next().transpose()?, names.next()) {
+        (Some(name), None) => name.parse(),
+        _ => Err(Code::BrokerMissing
+            .error("nobody said which broker the devices connect to")
+            .fix("name it with --broker, or as firmware.mqtt_host in keygen.toml, as its certificate names it")),
+    }
+}
+
+fn token(dir: &Path) -> Result<Secret> {
+    let path = dir.join(TOKEN);
+    let missing = |what: &str| {
+        Code::TokenMissing
+            .error(what)
+            .at(&path)
+            .fix("fetch it with `tbpki token --device NAME`, or let the device log in with its certificate")
+    };
+    let bytes =
+        file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| missing("the device has no access token here"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?.trim();
+    if text.is_empty() { Err(missing("the access token is empty")) } else { Ok(Secret::from(text)) }
+}
+
+/// Fails where the device could not verify, or not use, a certificate.
+fn check_can(certificate: &Certificate, path: &Path) -> Result<()> {
+    let why = if certificate.algorithm_name() == "ed25519" {
+        "its key is of Ed25519".to_owned()
+    } else if certificate.signature_algorithm().to_string().to_ascii_lowercase().contains("ed25519") {
+        "it is signed with Ed25519".to_owned()
+    } else if certificate.name_constraints().is_some_and(|constraints| constraints.critical) {
+        "it has critical name constraints".to_owned()
+    } else if let Some(extension) = certificate.unknown_critical_extensions().first() {
+        format!("it has the critical extension {extension}")
+    } else {
+        return Ok(());
+    };
+    let error: Error = Code::FirmwareLimit
+        .error(format!("devices cannot use the certificate {}", certificate.label()))
+        .at(path)
+        .because(format!("{why}, and the devices' Mbed TLS refuses that"))
+        .fix("use ec-p256 or RSA, and no name constraints, where ESP32 devices connect");
+    Err(error)
+}

@@ -1,0 +1,184 @@
+//! What was bundled, for people and for programs.
+
+use std::path::PathBuf;
+
+use devkit::application::{Application, Dates, Source};
+use devkit::image::{self, Firmware};
+use pki::Finding;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::BundleRequest;
+use super::device::Wanted;
+
+/// What was bundled.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BundleReport {
+    /// The chip, as Espressif's tools name it.
+    pub chip: &'static str,
+    /// The crystal of the board, in MHz.
+    pub crystal_mhz: u32,
+    /// The size of the flash, such as `4MB`.
+    pub flash_size: String,
+    /// The application.
+    pub application: ApplicationReport,
+    /// The broker that the devices connect to.
+    pub broker: String,
+    /// Its port.
+    pub port: u16,
+    /// What lies where in the flash, the same for every device.
+    pub parts: Vec<PartReport>,
+    /// The devices, each with the directory of its files.
+    pub devices: Vec<BundledDevice>,
+    /// What was noticed on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// The application of the images.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ApplicationReport {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// Where that came from.
+    pub source: SourceReport,
+    /// How many bytes it has in the flash.
+    pub bytes: usize,
+    /// Whether it checks the dates of certificates.
+    pub dates: DatesReport,
+}
+
+/// Where an application came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceReport {
+    /// It was named.
+    Named,
+    /// It came with tbpki.
+    Shipped,
+    /// It was built.
+    Built,
+}
+
+/// Whether an application checks the dates of certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatesReport {
+    /// It does.
+    Checked,
+    /// It does not.
+    NotChecked,
+    /// It does not say: it is not ours.
+    Unknown,
+}
+
+/// A part of the flash.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PartReport {
+    /// The file that it is in.
+    pub file: String,
+    /// Where it begins, in bytes from the beginning of the flash.
+    pub offset: u32,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+    /// Whether it holds secrets.
+    pub secret: bool,
+}
+
+/// A device that has an image.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BundledDevice {
+    /// Its name.
+    pub name: String,
+    /// What was done.
+    pub done: BundleDone,
+    /// Where its files are.
+    pub directory: PathBuf,
+}
+
+/// What was done about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleDone {
+    /// Files were written.
+    Written,
+    /// The very same files were there.
+    Unchanged,
+    /// A dry run: files would be written.
+    Planned,
+}
+
+impl BundledDevice {
+    pub(super) fn planned(name: &str, directory: PathBuf) -> Self {
+        Self { name: name.to_owned(), done: BundleDone::Planned, directory }
+    }
+
+    pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool) -> Self {
+        let done = if unchanged { BundleDone::Unchanged } else { BundleDone::Written };
+        Self { name: name.to_owned(), done, directory }
+    }
+}
+
+impl BundleReport {
+    pub(super) fn new(
+        firmware: &Firmware,
+        application: &Application,
+        source: &Source,
+        wanted: &Wanted,
+        request: &BundleRequest,
+        devices: Vec<BundledDevice>,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let board = firmware.board();
+        Self {
+            chip: board.chip.name(),
+            crystal_mhz: board.crystal.mhz(),
+            flash_size: board.flash_size.to_string(),
+            application: ApplicationReport {
+                path: source.path().to_owned(),
+                source: match source {
+                    Source::Named(_) => SourceReport::Named,
+                    Source::Shipped(_) => SourceReport::Shipped,
+                    Source::Built(_) => SourceReport::Built,
+                },
+                bytes: firmware.application().len(),
+                dates: match application.dates() {
+                    Dates::Checked => DatesReport::Checked,
+                    Dates::NotChecked => DatesReport::NotChecked,
+                    Dates::Unknown => DatesReport::Unknown,
+                },
+            },
+            broker: wanted.broker.clone(),
+            port: wanted.port,
+            parts: parts(firmware, request),
+            devices,
+            findings,
+        }
+    }
+}
+
+fn parts(firmware: &Firmware, request: &BundleRequest) -> Vec<PartReport> {
+    let table = &firmware.board().table;
+    let secrets = [
+        (image::CREDENTIALS, table.credentials()),
+        (image::SECURE_CERT_FILE, table.secure_cert().filter(|_| request.secure_cert)),
+        (image::NVS_KEYS, table.nvs_keys().filter(|_| request.include_nvs_keys)),
+    ];
+    let secrets = secrets.into_iter().filter_map(|(file, place)| {
+        place.map(|place| PartReport {
+            file: file.to_owned(),
+            offset: place.offset,
+            bytes: place.size.into(),
+            secret: true,
+        })
+    });
+    let fixed = firmware.fixed_parts().into_iter().map(|part| PartReport {
+        file: part.file.to_owned(),
+        offset: part.offset,
+        bytes: part.bytes.len() as u64,
+        secret: false,
+    });
+    let mut parts: Vec<PartReport> = fixed.chain(secrets).collect();
+    parts.sort_by_key(|part| part.offset);
+    parts
+}

@@ -1,0 +1,155 @@
+//! Writing the files of each device, and reading them back as programmer and device will.
+
+use std::path::{Path, PathBuf};
+
+use devkit::chip::Chip;
+use devkit::credentials;
+use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
+use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
+use devkit::partition::{Partition, Table};
+use ledger::Kind;
+use pki::file::{FileSet, Mode, Outcome};
+use pki::pem_bundle::PemBundle;
+use pki::{Code, PrivateKey, Result, file};
+use zeroize::Zeroizing;
+
+use super::device::{Credentials, Wanted};
+use super::report::BundledDevice;
+use super::{BundleRequest, Target, VERB};
+use crate::station::Station;
+use crate::store::identity_dir;
+
+/// After how many devices a line says how far it is.
+const STEP: usize = 100;
+
+/// Where the files of a device go.
+pub(super) fn dir(station: &Station<'_>, request: &BundleRequest, chip: Chip, target: &Target) -> PathBuf {
+    match &request.out {
+        Some(out) => out.join(&target.name),
+        None => identity_dir(station.store_dir(), Kind::Device, &target.name).join(chip.name()),
+    }
+}
+
+/// Writes the images of all devices, one after the other.
+pub(super) fn all(
+    station: &mut Station<'_>,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    wanted: &Wanted,
+    targets: &[Target],
+    say: &mut dyn FnMut(&str),
+) -> Result<Vec<BundledDevice>> {
+    let mut store = station.open_store(VERB)?;
+    let mut devices = Vec::with_capacity(targets.len());
+    for (index, target) in targets.iter().enumerate() {
+        let dir = dir(station, request, firmware.board().chip, target);
+        let credentials = wanted.credentials(target)?;
+        let device = one(request, firmware, &credentials, &target.name, dir)?;
+        if let Some(key) = &target.key {
+            store.ledger.bundled(key)?;
+        }
+        tracing::info!(device = target.name, "bundled");
+        devices.push(device);
+        if (index + 1).is_multiple_of(STEP) {
+            say(&format!("{} of {} devices", index + 1, targets.len()));
+        }
+    }
+    Ok(devices)
+}
+
+fn one(
+    request: &BundleRequest,
+    firmware: &Firmware,
+    credentials: &Credentials,
+    name: &str,
+    dir: PathBuf,
+) -> Result<BundledDevice> {
+    let keys = if request.nvs_encryption { Some(keys_in(&dir)?) } else { None };
+    let partition = credentials.partition(firmware, keys.as_ref())?;
+    let secure_cert = if request.secure_cert { Some(credentials.secure_cert(firmware)?) } else { None };
+    let key_partition = keys.as_ref().map(Keys::to_partition);
+    let included = key_partition.as_ref().filter(|_| request.include_nvs_keys);
+    let image = Image::new(
+        firmware,
+        &partition,
+        secure_cert.as_ref().map(|bytes| bytes.as_slice()),
+        included.map(|bytes| bytes.as_slice()),
+    )?;
+
+    if let Some(parent) = dir.parent() {
+        file::create_dir(parent)?;
+    }
+    let mut set = FileSet::new(&dir);
+    if request.force {
+        set = set.replacing("old");
+    }
+    set.add(FLASH, image.merged(request.whole_flash)?, Mode::Private)?;
+    for part in image.parts() {
+        set.add(part.file, part.bytes.to_vec(), part.mode)?;
+    }
+    if let Some(bytes) = key_partition.as_ref().filter(|_| !request.include_nvs_keys) {
+        set.add(NVS_KEYS, bytes.clone(), Mode::Private)?;
+    }
+    set.add("flash_args", image::flash_args(&image).into_bytes(), Mode::Public)?;
+    set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
+    if request.manifest {
+        let manifest = Manifest { name, with_credentials: request.manifest_with_credentials };
+        set.add("manifest.json", image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
+    }
+    let written = set.commit()?;
+    read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
+    let unchanged = written.iter().all(|file| file.outcome == Outcome::Unchanged);
+    Ok(BundledDevice::written(name, dir, unchanged))
+}
+
+/// The keys that the device has already, so that the same request makes the same files; else new ones.
+fn keys_in(dir: &Path) -> Result<Keys> {
+    let path = dir.join(NVS_KEYS);
+    match file::read_optional(&path, KEYS_PARTITION_SIZE)? {
+        Some(bytes) => Keys::from_partition(&bytes).map_err(|error| error.at(path)),
+        None => Keys::generate(),
+    }
+}
+
+/// Takes the merged image apart again: table, application, credentials as the device reads them, and the key against
+/// the certificate.
+fn read_back(dir: &Path, image: &Image<'_>, credentials: &Credentials, keys: Option<&Keys>) -> Result<()> {
+    let board = image.firmware().board();
+    let flash = file::read_secret(dir.join(FLASH), board.flash_size.bytes() as usize)?;
+    let differs = |what: &str| Code::ReadBack.error(format!("{what} in the image is not what was put there"));
+    for part in image.parts() {
+        let at = part.offset as usize;
+        if flash.get(at..at + part.bytes.len()) != Some(part.bytes) {
+            return Err(differs(part.file));
+        }
+    }
+    let table = flash.get(devkit::chip::PARTITION_TABLE_OFFSET as usize..).unwrap_or_default();
+    if Table::from_binary(table)? != board.table {
+        return Err(differs("the partition table"));
+    }
+    let mut partition = Zeroizing::new(slice(&flash, board.credentials()?).to_vec());
+    if let Some(keys) = keys {
+        keys.decrypt_partition(&mut partition)?;
+    }
+    let record = credentials::read(&partition)?;
+    if record != credentials.record {
+        return Err(differs("the credentials record"));
+    }
+    if let device::record::Login::Certificate { chain, key } = record.login() {
+        let chain = PemBundle::parse(chain.trim_end_matches('\0').as_bytes())?;
+        let leaf = chain.certificates.first().ok_or_else(|| differs("the certificate"))?;
+        let key = PrivateKey::from_pem_or_der(key.expose().trim_end_matches('\0').as_bytes(), None)?;
+        key.check_belongs_to(leaf.spki_der())?;
+    }
+    let has_secure_cert = image.parts().iter().any(|part| part.file == image::SECURE_CERT_FILE);
+    match board.table.secure_cert().filter(|_| has_secure_cert) {
+        Some(place) => credentials.with_secure_cert(|identity| identity.check(slice(&flash, place))),
+        None => Ok(()),
+    }
+}
+
+fn slice<'a>(flash: &'a [u8], place: &Partition) -> &'a [u8] {
+    let start = place.offset as usize;
+    let end = (start + place.size as usize).min(flash.len());
+    flash.get(start..end).unwrap_or_default()
+}

@@ -1,0 +1,167 @@
+//! Whatever is wrong is told by its own code and words, and nothing is written.
+
+use devkit::chip::Chip;
+use tbpki_tests::{Sandbox, Snapshot};
+
+use crate::samples::Sample;
+use crate::{args, bundled, sandbox};
+
+#[track_caller]
+fn refused(sandbox: &Sandbox, args: &[&str], status: i32, code: u16, words: &[&str]) {
+    let before = Snapshot::of(sandbox.path());
+    let outcome = sandbox.fails(args, status, &format!("TBPKI-{code:04}"));
+    for word in words {
+        assert!(outcome.stderr_text().contains(word), "expected {word:?} from {outcome}");
+    }
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+}
+
+#[test]
+fn chips_boards_and_flashes() {
+    let sandbox = sandbox();
+    let c3 = |more: &[&'static str]| args("esp32c3", "esp32c3.elf", more);
+    refused(&sandbox, &args("esp8266", "esp32c3.elf", &[]), 2, 200, &["\"esp8266\"", "esp32s3", "--chip"]);
+    refused(&sandbox, &c3(&["--crystal", "26"]), 2, 201, &["26 MHz"]);
+    refused(&sandbox, &c3(&["--crystal", "24"]), 2, 201, &["use 26 or 40"]);
+    refused(&sandbox, &c3(&["--flash-size", "128MB"]), 2, 201, &["128MB", "2MB, 4MB"]);
+    refused(&sandbox, &c3(&["--flash-size", "3MB"]), 2, 3, &["3MB"]);
+    let without_chip = ["bundle-firmware", "--app", "esp32c3.elf"];
+    refused(&sandbox, &without_chip, 2, 11, &["--chip", "firmware.chip"]);
+    sandbox.write("keygen.toml", "version = 1\n[firmware]\nchip = \"esp9\"\n");
+    refused(&sandbox, &without_chip, 1, 200, &["keygen.toml:3", "esp9"]);
+}
+
+#[test]
+fn applications() {
+    let sandbox = sandbox();
+    refused(&sandbox, &args("esp32c3", "esp32s3.elf", &[]), 1, 210, &["esp32s3.elf", "Xtensa"]);
+    refused(&sandbox, &args("esp32c6", "esp32c3.elf", &[]), 1, 210, &["it fits the ESP32-C3"]);
+    refused(&sandbox, &args("esp32c3", "wifi-password", &[]), 1, 209, &["neither an ELF file"]);
+    refused(&sandbox, &args("esp32c3", "nowhere.elf", &[]), 1, 80, &["nowhere.elf"]);
+    let mut large = Sample::new(Chip::Esp32C3);
+    large.code = 1_100_000;
+    sandbox.write("large.elf", large.elf());
+    sandbox.write("1M.csv", "nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n");
+    refused(&sandbox, &args("esp32c3", "large.elf", &["--partitions", "1M.csv"]), 1, 204, &["1048576"]);
+    sandbox.write("8M.csv", "nvs,data,nvs,,24K\nfactory,app,factory,0x10000,8M\n");
+    refused(&sandbox, &args("esp32c3", "large.elf", &["--partitions", "8M.csv"]), 1, 204, &["which has 4 MB"]);
+
+    // Without --app: nothing is shipped here, and this is no checkout.
+    let ours = |chip: &'static str| ["bundle-firmware", "--chip", chip, "--wifi-ssid", "x", "--broker", "b.example"];
+    refused(&sandbox, &ours("esp32c3"), 1, 208, &["--app", "TBPKI_FIRMWARE"]);
+    refused(&sandbox, &ours("esp32h2"), 1, 212, &["ESP32-H2 has no Wi-Fi"]);
+    // A checkout, but nothing in it to build with.
+    sandbox.write("crates/firmware/Cargo.toml", "[package]\nname = \"tbpki-firmware\"\n");
+    let bare = sandbox.tbpki(ours("esp32c3")).env("PATH", "/nowhere").run().ends(1).says("TBPKI-0213");
+    assert!(bare.stderr_text().contains("rustup target add riscv32imc-unknown-none-elf"), "{bare}");
+    let bare = sandbox.tbpki(ours("esp32s3")).env("PATH", "/nowhere").run().ends(1).says("TBPKI-0213");
+    assert!(bare.stderr_text().contains("espup install") && bare.stderr_text().contains("setup-xtensa"), "{bare}");
+}
+
+#[test]
+fn our_application_says_what_it_can_and_needs() {
+    let sandbox = sandbox();
+    let mut ours = Sample::new(Chip::Esp32C3);
+    ours.rodata = b"tbpki:dates not checked\0".to_vec();
+    sandbox.write("ours.elf", ours.elf());
+    let without_wifi = ["bundle-firmware", "--chip", "esp32c3", "--app", "ours.elf", "--broker", "b.example"];
+    refused(&sandbox, &without_wifi, 1, 216, &["--wifi-ssid"]);
+    refused(&sandbox, &args("esp32c3", "ours.elf", &["--nvs-encryption"]), 1, 223, &["--nvs-encryption"]);
+    let said = sandbox.ok(args("esp32c3", "ours.elf", &[]));
+    assert!(said.stderr_text().contains("TBPKI-0215") && said.stdout_text().contains("dates not checked"), "{said}");
+}
+
+#[test]
+fn networks_and_passwords() {
+    let sandbox = sandbox();
+    sandbox.write("short", "7 bytes\n");
+    sandbox.write("long", "x".repeat(64));
+    let long = "n".repeat(33);
+    let with = |ssid: &str, file: &str| {
+        let all = ["bundle-firmware", "--chip", "esp32c3", "--app", "esp32c3.elf", "--broker", "b.example"];
+        let network = ["--wifi-ssid", ssid, "--wifi-password-file", file];
+        all.iter().chain(&network).map(|arg| (*arg).to_owned()).collect::<Vec<String>>()
+    };
+    for (ssid, file, status, code, words) in [
+        (long.as_str(), "short", 2, 3, "1 to 32 bytes"),
+        ("workshop", "short", 1, 207, "8 to 63"),
+        ("workshop", "long", 1, 207, "63"),
+        ("workshop", "nowhere", 1, 9, "nowhere"),
+    ] {
+        let args = with(ssid, file);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        refused(&sandbox, &args, status, code, &[words]);
+    }
+}
+
+#[test]
+fn partition_tables() {
+    let sandbox = sandbox();
+    for (csv, code, words) in [
+        ("nvs,data,nvs,0x9000,0x6000\nesp_secure_cert,0x3F,,0xD000,0x2000\napp,app,factory,,1M\n", 203, "0xefff"),
+        ("nvs,data,nvs,0x9000,0x6000\napp,app,factory,0x18000,1M\n", 202, "multiples of 0x10000"),
+        ("nvs,data,nvs,0x9000,0x6000\n", 202, "no place for an application"),
+        ("app,app,factory,,1M\n", 202, "no place for the credentials"),
+        ("nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n", 0, ""),
+        ("nvs,data,nvs,0x9000,0x6000\napp,app,fctory,,1M\n", 202, "partitions.csv:2"),
+        ("nvs,data,nvs,0x9000,0x6000\napp,app,factory,,8M\n", 204, "4 MB"),
+    ] {
+        sandbox.write("partitions.csv", csv);
+        let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--dry-run"]);
+        match code {
+            0 => drop(sandbox.ok(args)),
+            code => refused(&sandbox, &args, 1, code, &[words]),
+        }
+    }
+}
+
+#[test]
+fn credentials_that_do_not_fit_or_do_not_belong_together() {
+    let sandbox = sandbox();
+    sandbox.ok(["client", "--device", "rsa", "--alg", "rsa-4096"]);
+    sandbox.write("pki/devices/rsa/chain.pem", sandbox.text("pki/devices/rsa/chain.pem").repeat(3));
+    sandbox.write("small.csv", "nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n");
+    let small = args("esp32c3", "esp32c3.elf", &["--device", "rsa", "--partitions", "small.csv"]);
+    refused(&sandbox, &small, 1, 205, &["16384 bytes, and this one has 12288", "rsa"]);
+
+    sandbox.ok(["client", "--device", "ed", "--alg", "ed25519"]);
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &["--device", "ed"]), 1, 65, &["chain.pem", "Ed25519"]);
+
+    // One bad device in a fleet: nothing is written for the good ones either.
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &["--all"]), 1, 65, &["ed"]);
+
+    sandbox.ok(["client", "--device", "valve-2"]);
+    sandbox.write("pki/devices/valve-2/key.pem", sandbox.read("pki/devices/pump-1/key.pem"));
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &["--device", "valve-2"]), 1, 34, &["valve-2/key.pem"]);
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &["--device", "pump-9"]), 2, 96, &["pump-9", "tbpki client"]);
+}
+
+#[test]
+fn anchors_that_the_device_cannot_use() {
+    let sandbox = Sandbox::new();
+    let constrained = "version = 1\n[ca.name_constraints]\npermitted_dns = [\"fleet.example\"]\n";
+    sandbox.write("keygen.toml", constrained);
+    sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]);
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3).elf());
+    sandbox.write("wifi-password", "a wireless password\n");
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &[]), 1, 65, &["critical name constraints"]);
+
+    let cloud = crate::sandbox();
+    cloud.write("keygen.toml", "version = 1\n[server]\nanchors = \"system\"\n");
+    cloud.ok(["client", "--device", "valve-2"]);
+    refused(&cloud, &args("esp32c3", "esp32c3.elf", &["--device", "valve-2"]), 1, 219, &["tbpki trust"]);
+}
+
+#[test]
+fn arguments_that_do_not_go_together() {
+    let sandbox = sandbox();
+    let c3 = |more: &[&'static str]| args("esp32c3", "esp32c3.elf", more);
+    sandbox.write("pki/devices/pump-1/token", "A1_TEST_TOKEN\n");
+    refused(&sandbox, &c3(&["--auth", "token", "--esp-secure-cert"]), 2, 11, &["--esp-secure-cert"]);
+    for more in [&["--device", "pump-1", "--all"][..], &["--include-nvs-keys"], &["--manifest-with-credentials"]] {
+        let outcome = sandbox.tbpki(c3(more)).run().ends(2);
+        assert!(outcome.stderr_text().contains("--"), "{outcome}");
+    }
+    bundled(&sandbox, &["--out", "out"]);
+}

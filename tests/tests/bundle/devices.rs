@@ -1,0 +1,86 @@
+//! Whose images are made, and what the store keeps of it.
+
+use device::Record;
+use device::record::Login;
+use tbpki_tests::{Sandbox, Snapshot};
+
+use crate::{args, bundled, sandbox};
+
+#[test]
+fn the_only_device_is_meant_and_of_several_one_has_to_be_named() {
+    let sandbox = sandbox();
+    let json = bundled(&sandbox, &["--json"]).json();
+    assert_eq!(json["result"]["devices"][0]["name"], "pump-1");
+    assert_eq!(json["result"]["application"]["dates"], "unknown");
+    assert_eq!(state(&sandbox, "pump-1"), "bundled");
+
+    sandbox.ok(["client", "--device", "valve-2"]);
+    let refused = sandbox.fails(args("esp32c3", "esp32c3.elf", &[]), 2, "TBPKI-0011");
+    assert!(refused.stderr_text().contains("--device") && refused.stderr_text().contains("--all"), "{refused}");
+    assert_eq!(state(&sandbox, "valve-2"), "issued");
+
+    bundled(&sandbox, &["--all", "--out", "fleet"]).says("2 devices are not registered");
+    for device in ["pump-1", "valve-2"] {
+        let flash = sandbox.read(format!("fleet/{device}/flash.bin"));
+        assert_eq!(Record::read(&flash[0x9000..0xF000]).unwrap().device_name(), device);
+    }
+    assert_eq!(state(&sandbox, "valve-2"), "bundled");
+}
+
+#[test]
+fn the_same_again_changes_nothing_and_something_else_needs_force() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &[]);
+    let before = sandbox.read("pki/devices/pump-1/esp32c3/flash.bin");
+    let again = bundled(&sandbox, &["--json"]).json();
+    assert_eq!(again["result"]["devices"][0]["done"], "unchanged");
+    let other = args("esp32c3", "esp32c3.elf", &["--port", "18883"]);
+    sandbox.fails(other.clone(), 1, "TBPKI-0082");
+    assert!(sandbox.read("pki/devices/pump-1/esp32c3/flash.bin") == before);
+    sandbox.ok(other.into_iter().chain(["--force"]));
+    assert!(sandbox.read("pki/devices/pump-1/esp32c3/flash.bin") != before);
+    assert!(sandbox.read("pki/devices/pump-1/esp32c3/flash.bin.old") == before);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let sandbox = sandbox();
+    let before = Snapshot::of(sandbox.path());
+    let outcome = bundled(&sandbox, &["--dry-run"]).says("planned");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+}
+
+#[test]
+fn a_token_takes_the_place_of_the_certificate() {
+    let sandbox = sandbox();
+    let with_token = args("esp32c3", "esp32c3.elf", &["--auth", "token"]);
+    sandbox.fails(with_token.clone(), 1, "TBPKI-0220");
+    sandbox.write("pki/devices/pump-1/token", "A1_TEST_TOKEN\n");
+    sandbox.hides("A1_TEST_TOKEN");
+    sandbox.ok(with_token);
+    let flash = sandbox.read("pki/devices/pump-1/esp32c3/flash.bin");
+    let record = Record::read(&flash[0x9000..0xF000]).unwrap();
+    assert_eq!(record.login(), &Login::Token("A1_TEST_TOKEN".into()));
+    assert!(!flash.windows(11).any(|bytes| bytes == b"PRIVATE KEY"), "the key has no business in there");
+}
+
+#[test]
+fn the_broker_is_the_only_server_of_the_store_where_nobody_names_it() {
+    let sandbox = sandbox();
+    let without = |sandbox: &Sandbox| {
+        let args = ["bundle-firmware", "--chip", "esp32c3", "--app", "esp32c3.elf", "--wifi-ssid", "open", "--json"];
+        sandbox.tbpki(args).run()
+    };
+    sandbox.write("keygen.toml", "version = 1\n");
+    without(&sandbox).ends(1).says("TBPKI-0218");
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    let json = without(&sandbox).ok().says("TBPKI-0217").json();
+    assert_eq!(json["result"]["broker"], "tb.example");
+}
+
+fn state(sandbox: &Sandbox, device: &str) -> String {
+    let list = sandbox.ok(["list", "--kind", "device", "--json"]).json();
+    let devices = list["result"]["identities"].as_array().unwrap();
+    let found = devices.iter().find(|entry| entry["name"] == device).unwrap();
+    found["state"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,46 @@
+//! `tbpki bundle-firmware`, held to Espressif's own tools.
+
+mod bad_input;
+mod devices;
+mod images;
+mod partitions;
+#[allow(dead_code, reason = "every test takes some of it")]
+#[path = "../../../crates/devkit/src/application/samples.rs"]
+mod samples;
+
+use devkit::chip;
+use devkit::chip::Chip;
+use tbpki_tests::oracle::venv;
+use tbpki_tests::{Outcome, Sandbox, Tool};
+
+use samples::Sample;
+
+/// A store with one device, and an application for each chip: `esp32c3.elf` and so on.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    for chip in Chip::ALL {
+        sandbox.write(format!("{}.elf", chip.name()), Sample::new(chip).elf());
+    }
+    sandbox.write("wifi-password", "a wireless password\n");
+    sandbox.hides("a wireless password");
+    sandbox
+}
+
+/// The arguments that every image needs.
+fn args<'a>(chip: &'a str, app: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let common = ["bundle-firmware", "--chip", chip, "--app", app, "--broker", "broker.example"];
+    let network = ["--wifi-ssid", "workshop", "--wifi-password-file", "wifi-password"];
+    common.iter().chain(&network).chain(more).copied().collect()
+}
+
+/// Makes an image for the esp32c3.
+#[track_caller]
+fn bundled(sandbox: &Sandbox, more: &[&str]) -> Outcome {
+    sandbox.ok(args("esp32c3", "esp32c3.elf", more))
+}
+
+/// Espressif's esptool, about to run.
+fn esptool(sandbox: &Sandbox) -> Tool {
+    Tool::new(venv("python")).args(["-m", "esptool"]).directory(sandbox.path()).env("COLUMNS", "200")
+}

@@ -1,0 +1,175 @@
+//! NVS partitions, held to Espressif's own generator: byte by byte, plain and encrypted.
+
+use std::fmt::Write;
+
+use device::record::{Login, Parts, Value as RecordValue};
+use devkit::credentials;
+use devkit::nvs::{Keys, Namespace, Value, partition};
+use pki::Algorithm;
+use serde_json::{Value as Json, json};
+use tbpki_tests::Sandbox;
+use tbpki_tests::oracle::python;
+
+const SIZE: usize = 0x8000;
+
+#[test]
+fn every_type_and_every_length_is_laid_out_as_espressif_does() {
+    let text = "x".repeat(3967);
+    let blob: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+    let numbers = [
+        ("u8", Value::U8(200)),
+        ("i8", Value::I8(-100)),
+        ("u16", Value::U16(8883)),
+        ("i16", Value::I16(-8883)),
+        ("u32", Value::U32(4_000_000_000)),
+        ("i32", Value::I32(-2_000_000_000)),
+        ("u64", Value::U64(u64::MAX)),
+        ("i64", Value::I64(i64::MIN)),
+    ];
+    let mut cases = Cases::default();
+    cases.add(&[Namespace { name: "numbers", entries: &numbers }, Namespace { name: "more", entries: &numbers[..2] }]);
+    // Around the sizes at which an entry, a page and the place for the index are full.
+    let lengths = [0, 1, 31, 32, 33, 3903, 3904, 3905, 3935, 3936, 3937, 3967, 3968, 3969, 7999, 8000, 8001, 20_000];
+    for length in lengths {
+        cases.add_one(&[("first", Value::Blob(&blob[..length])), ("second", Value::Blob(&blob[..100]))]);
+    }
+    for length in [0, 30, 31, 32, 3900, 3935, 3936, 3966, 3967] {
+        cases.add_one(&[
+            ("first", Value::Text(&text[..length])),
+            ("second", Value::Text("x")),
+            ("third", Value::U8(1)),
+        ]);
+    }
+    // Pages that end with a number, a text or the first chunk of a blob.
+    for filling in 118..=126 {
+        let names: Vec<String> = (0..filling).map(|number| format!("n{number}")).collect();
+        for last in [Value::U8(1), Value::Text("abc"), Value::Blob(&blob[..40]), Value::Blob(&blob[..9000])] {
+            let mut entries: Vec<(&str, Value<'_>)> = names.iter().map(|name| (name.as_str(), Value::U8(7))).collect();
+            entries.push(("last", last));
+            cases.add_one(&entries);
+        }
+    }
+    cases.compare();
+}
+
+#[test]
+fn records_are_byte_for_byte_espressifs_and_decrypt_with_its_tool() {
+    let mut cases = Cases::default();
+    let mut encrypted = Vec::new();
+    let mut records = Vec::new();
+    for (algorithm, certificates) in [(Algorithm::EcP256, 2), (Algorithm::EcP256, 9), (Algorithm::Rsa4096, 4)] {
+        let record = credentials::record(parts(algorithm, certificates)).unwrap();
+        let entries = record.entries();
+        let entries: Vec<(&str, Value<'_>)> = entries
+            .iter()
+            .map(|entry| {
+                let value = match entry.value {
+                    RecordValue::U8(number) => Value::U8(number),
+                    RecordValue::U16(number) => Value::U16(number),
+                    RecordValue::Str(text) => Value::Text(text),
+                    RecordValue::Blob(bytes) => Value::Blob(bytes),
+                };
+                (entry.key, value)
+            })
+            .collect();
+        let namespaces = [Namespace { name: "tbpki", entries: &entries }];
+        cases.add_made(&namespaces, None, &credentials::partition(&record, SIZE, None).unwrap());
+        let keys = Keys::generate().unwrap();
+        let partition = credentials::partition(&record, SIZE, Some(&keys)).unwrap();
+        cases.add_made(&namespaces, Some(&keys), &partition);
+        encrypted.push(json!({"keys": hex(&keys.to_partition()), "partition": hex(&partition)}));
+        records.push(record);
+    }
+    cases.compare();
+    let given = Json::from(encrypted).to_string();
+    let decrypted = python("nvs_generate.py").arg("--decrypt").stdin(given).run().ok().json();
+    for (decrypted, record) in decrypted.as_array().unwrap().iter().zip(&records) {
+        assert_eq!(&credentials::read(&unhex(decrypted.as_str().unwrap())).unwrap(), record);
+    }
+}
+
+/// A device's record with this kind of key, and a chain of this many certificates.
+fn parts(algorithm: Algorithm, certificates: usize) -> Parts {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1", "--alg", algorithm.name(), "--no-input"]);
+    let certificate = sandbox.text("pki/devices/pump-1/cert.pem");
+    let chain = certificate.repeat(certificates);
+    assert!(certificates < 4 || chain.len() > 4000, "{} bytes", chain.len());
+    Parts {
+        device_name: "pump-1".to_owned(),
+        wifi_ssid: "workshop".to_owned(),
+        wifi_password: "hunter22".into(),
+        host: "broker.example".to_owned(),
+        port: 8883,
+        ca_chain: sandbox.text("pki/devices/pump-1/tb-server-chain.pem"),
+        login: Login::Certificate { chain, key: sandbox.text("pki/devices/pump-1/key.pem").into() },
+        skip_host_name_check: false,
+        ntp_server: "pool.ntp.org".to_owned(),
+    }
+}
+
+/// What is wanted of Espressif's generator, and what ours made; compared in one run of it.
+#[derive(Default)]
+struct Cases {
+    wanted: Vec<Json>,
+    ours: Vec<String>,
+}
+
+impl Cases {
+    fn add_one(&mut self, entries: &[(&str, Value<'_>)]) {
+        self.add(&[Namespace { name: "tbpki", entries }]);
+    }
+
+    fn add(&mut self, namespaces: &[Namespace<'_>]) {
+        self.add_made(namespaces, None, &partition(namespaces, SIZE, None).unwrap());
+    }
+
+    fn add_made(&mut self, namespaces: &[Namespace<'_>], keys: Option<&Keys>, ours: &[u8]) {
+        let namespaces: Vec<Json> = namespaces.iter().map(described).collect();
+        let keys = keys.map(|keys| hex(&keys.to_partition()[..64]));
+        self.wanted.push(json!({"size": SIZE, "keys": keys, "namespaces": namespaces}));
+        self.ours.push(hex(ours));
+    }
+
+    #[track_caller]
+    fn compare(self) {
+        let theirs = python("nvs_generate.py").stdin(Json::from(self.wanted.clone()).to_string()).run().ok().json();
+        let theirs = theirs.as_array().unwrap();
+        assert_eq!(theirs.len(), self.ours.len());
+        for ((wanted, ours), theirs) in self.wanted.iter().zip(&self.ours).zip(theirs) {
+            let theirs = theirs.as_str().unwrap();
+            let difference = ours.bytes().zip(theirs.bytes()).position(|(ours, theirs)| ours != theirs);
+            assert!(ours == theirs, "first difference at byte {:?} of {wanted}", difference.map(|at| at / 2));
+        }
+    }
+}
+
+fn described(namespace: &Namespace<'_>) -> Json {
+    let entry = |(key, value): &(&str, Value<'_>)| {
+        let (kind, value): (&str, Json) = match *value {
+            Value::U8(number) => ("u8", number.into()),
+            Value::U16(number) => ("u16", number.into()),
+            Value::U32(number) => ("u32", number.into()),
+            Value::U64(number) => ("u64", number.into()),
+            Value::I8(number) => ("i8", number.into()),
+            Value::I16(number) => ("i16", number.into()),
+            Value::I32(number) => ("i32", number.into()),
+            Value::I64(number) => ("i64", number.into()),
+            Value::Text(text) => ("string", text.into()),
+            Value::Blob(bytes) => ("hex2bin", hex(bytes).into()),
+        };
+        json!({"key": key, "type": kind, "value": value})
+    };
+    json!({"name": namespace.name, "entries": namespace.entries.iter().map(entry).collect::<Vec<_>>()})
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}

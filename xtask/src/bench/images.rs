@@ -1,0 +1,223 @@
+//! NVS partitions against Espressif's generator, and the flash images of a fleet against the disk.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::measure::{Target, report, summarise};
+use crate::error::{Doing, Error, Result};
+use crate::run::{cargo, run};
+use crate::workspace::{oracles, root, target};
+
+const LIBRARY: &str = "esp-idf-nvs-partition-gen, library";
+const PROCESS: &str = "esp-idf-nvs-partition-gen, a run";
+const RAW: &str = "as many files, written and synced";
+
+/// How often both sides take turns within a measurement.
+const TURNS: u32 = 5;
+
+/// The fleet.
+const DEVICES: u32 = 1000;
+
+/// A fleet that is small enough to show what memory one device takes.
+const FEW: u32 = 10;
+
+/// What more memory a hundred times as many devices may take, in KiB: their names, and the report.
+const MEMORY_MARGIN_KIB: u64 = 4096;
+
+const FLASH_BYTES: usize = 4 << 20;
+
+pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
+    let build = ["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"];
+    cargo().args(build).show()?;
+    cargo().args(["build", "--quiet", "--release", "--package", "tbpki-devkit", "--example", "bench"]).show()?;
+    let directory = target()?.join("bench");
+    fresh(&directory)?;
+    let bench = target()?.join("release/examples/bench");
+    let described = directory.join("record.json");
+    write(&described, &run(&bench).arg("describe").read()?)?;
+
+    let reached = one_record(rounds, &bench, &described)?
+        & thousand_partitions(rounds, &bench, &described, &directory)?
+        & thousand_images(&bench, &directory)?;
+    if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
+}
+
+/// One partition in memory, both sides warm and in a process of their own, which take turns.
+fn one_record(rounds: u32, bench: &Path, described: &Path) -> Result<bool> {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        ours.extend(times(&run(bench).args(["time", &(rounds * 20).to_string()]).silent().read()?)?);
+        theirs.extend(times(&python(described, &["--time", &rounds.to_string()])?)?);
+    }
+    let measured = [summarise("devkit::credentials::partition", ours)?, summarise(LIBRARY, theirs)?];
+    let title = "The NVS partition of one record (24 KiB), in memory, both warm and in-process";
+    Ok(report(title, &measured, &[Target { contender: LIBRARY, at_least: 50.0 }]))
+}
+
+/// A thousand partitions in files, of one process of ours, against a run of the generator for each.
+fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &Path) -> Result<bool> {
+    let csv = directory.join("record.csv");
+    write(&csv, &csv_of(&fs::read_to_string(described).doing("read the record")?)?)?;
+    let generator = oracles()?.join("venv/bin/python");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let start = Instant::now();
+        run(bench).arg("files").arg(directory.join("partitions")).arg(DEVICES.to_string()).silent().read()?;
+        ours.push(start.elapsed() / DEVICES);
+        for _ in 0..(rounds / TURNS).clamp(1, 10) {
+            let start = Instant::now();
+            let module = ["-m", "esp_idf_nvs_partition_gen", "generate"];
+            let files = [csv.as_path(), &directory.join("theirs.bin")];
+            run(&generator).args(module).args(files).arg("0x6000").silent().read()?;
+            theirs.push(start.elapsed());
+        }
+    }
+    let same = fs::read(directory.join("theirs.bin")).doing("read their partition")?
+        == fs::read(directory.join("partitions/0.bin")).doing("read our partition")?;
+    if !same {
+        return Err(Error::new("the two partitions are not the same"));
+    }
+    let measured = [summarise("1,000 partitions of one process, each", ours)?, summarise(PROCESS, theirs)?];
+    let title = "NVS partitions in files: ours of a thousand in one process, theirs in a process each";
+    Ok(report(title, &measured, &[Target { contender: PROCESS, at_least: 1000.0 }]))
+}
+
+/// The merged 4 MB images of a thousand devices, against the disk, and the memory against that of a few.
+fn thousand_images(bench: &Path, directory: &Path) -> Result<bool> {
+    let fleet = directory.join("fleet");
+    fs::create_dir_all(&fleet).doing("make the directory of the fleet")?;
+    let tbpki =
+        |args: &[&str]| run(target()?.join("release/tbpki")).directory(&fleet).args(args).silent().read().map(drop);
+    tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;
+    run(bench).arg("application").arg(fleet.join("app.elf")).silent().read()?;
+    let mut few = Fleet::default();
+    for number in 1..=DEVICES {
+        tbpki(&["client", "--device", &format!("pump-{number}")])?;
+        if number == FEW {
+            few = Fleet::bundle(&fleet, "few")?;
+        }
+    }
+    let all = Fleet::bundle(&fleet, "all")?;
+    let raw = raw(&directory.join("raw"))?;
+    let each = |time: Duration| time / DEVICES;
+    let measured =
+        [summarise("tbpki bundle-firmware --all, each", vec![each(all.time)])?, summarise(RAW, vec![each(raw)])?];
+    report("1,000 devices' merged images of 4 MB, in files", &measured, &[]);
+    println!("peak memory: {} KiB for {FEW} devices, {} KiB for {DEVICES}", few.peak_kib, all.peak_kib);
+    for leftover in ["few", "all"] {
+        fresh(&fleet.join(leftover))?;
+    }
+    fresh(&directory.join("raw"))?;
+    let constant = all.peak_kib <= few.peak_kib + MEMORY_MARGIN_KIB;
+    println!("{}: constant memory", if constant { "PASS" } else { "MISS" });
+    Ok(constant)
+}
+
+#[derive(Default)]
+struct Fleet {
+    time: Duration,
+    peak_kib: u64,
+}
+
+impl Fleet {
+    fn bundle(fleet: &Path, out: &str) -> Result<Self> {
+        let start = Instant::now();
+        let args = ["bundle-firmware", "--quiet", "--all", "--chip", "esp32c3", "--app", "app.elf", "--whole-flash"];
+        let mut child = Command::new(target()?.join("release/tbpki"))
+            .args(args)
+            .args(["--broker", "broker.example", "--wifi-ssid", "workshop", "--out", out])
+            .current_dir(fleet)
+            .stdout(Stdio::null())
+            .spawn()
+            .doing("start tbpki")?;
+        let mut peak_kib = 0;
+        loop {
+            peak_kib = peak_kib.max(peak(child.id()));
+            if let Some(status) = child.try_wait().doing("wait for tbpki")? {
+                let time = start.elapsed();
+                return if status.success() {
+                    Ok(Self { time, peak_kib })
+                } else {
+                    Err(Error::new(format!("tbpki failed: {status}")))
+                };
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The most memory that a process has had so far, in KiB; 0 when it is gone.
+fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
+}
+
+/// What the disk takes for as many files of the same size, each synced as ours are.
+fn raw(directory: &Path) -> Result<Duration> {
+    fs::create_dir_all(directory).doing("make a directory")?;
+    let bytes = vec![0xFF; FLASH_BYTES];
+    let start = Instant::now();
+    for number in 0..DEVICES {
+        let path = directory.join(format!("{number}.bin"));
+        let doing = || format!("write {}", path.display());
+        let mut file = File::create(&path).doing(doing())?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).doing(doing())?;
+    }
+    Ok(start.elapsed())
+}
+
+fn python(described: &Path, args: &[&str]) -> Result<String> {
+    let script = root().join("tests/clients/python/nvs_generate.py");
+    let input = File::open(described).doing(format!("open {}", described.display()))?;
+    let output = Command::new(oracles()?.join("venv/bin/python"))
+        .arg(script)
+        .args(args)
+        .stdin(input)
+        .output()
+        .doing("start Espressif's generator")?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(Error::new(format!("Espressif's generator failed:\n{}", String::from_utf8_lossy(&output.stderr))))
+}
+
+fn times(json: &str) -> Result<Vec<Duration>> {
+    let times: Vec<u64> = serde_json::from_str(json).doing("read the times")?;
+    Ok(times.into_iter().map(Duration::from_nanos).collect())
+}
+
+/// The record as the generator's own command line takes it.
+fn csv_of(described: &str) -> Result<String> {
+    let wanted: Value = serde_json::from_str(described).doing("read the record")?;
+    let namespace = wanted.pointer("/0/namespaces/0").unwrap_or(&Value::Null);
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let mut csv = format!("key,type,encoding,value\n{},namespace,,\n", text(namespace.get("name")));
+    for entry in namespace.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
+        let [key, kind, value] = ["key", "type", "value"].map(|field| text(entry.get(field)));
+        csv.push_str(&format!("{key},data,{kind},{value}\n"));
+    }
+    Ok(csv)
+}
+
+fn write(path: &PathBuf, text: &str) -> Result<()> {
+    fs::write(path, text).doing(format!("write {}", path.display()))
+}
+
+/// An empty directory.
+fn fresh(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))
+}
