@@ -28,9 +28,9 @@ enum Held {
 pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport {
     let mut report = CheckReport::default();
     let held = hold(check, &mut report);
-    if check.depth >= Depth::Server
-        && let Some(seen) = wire::look(&check.server, &mut report)
-    {
+    if check.depth == Depth::Files {
+        wire::anchors(&check.server, &mut report);
+    } else if let Some(seen) = wire::look(&check.server, &mut report) {
         let asked = client_certificate(check, &held, &seen);
         let why_not = why_no_login(check, &held, &asked, &seen);
         match (why_not, &seen.trusted) {
