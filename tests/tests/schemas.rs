@@ -96,7 +96,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["explain", "TBPKI-9999"], 2, &["/error"]),
     (&["trust", "127.0.0.1:1", "--timeout", "5"], 1, &["/error"]),
     (&["check", "127.0.0.1:1", "--device", "pump-1", "--timeout", "5"], 3, &["/result/layers/0"]),
-    (&["check", "--device", "nobody"], 1, &["/error"]),
+    (&["check", "localhost", "--config", "wrong.toml"], 1, &["/error"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.
@@ -141,7 +141,7 @@ const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
     (&["token", "--device", "nobody"], 1, &["/error"]),
     (&["unregister", "--device", "pump-2"], 0, &["/result/done"]),
     (&["unregister", "--device", "nobody"], 1, &["/error"]),
-    (&["profile", "create", "pumps", "--example", "pump-1"], 0, &["/result/ca"]),
+    (&["profile", "create", "pumps", "--example", "pump-1"], 0, &["/result/certificate"]),
     (&["profile", "create", "valves", "--pattern", "(", "--example", "x"], 1, &["/error"]),
     (&["profile", "show", "pumps"], 0, &["/result/profiles/0"]),
     (&["profile", "show", "valves"], 1, &["/error"]),
@@ -152,6 +152,7 @@ const ACTORCLOUD: &[(&[&str], i32, &[&str])] = &[
     (&["actorcloud", "cert", "create", "common", "--out", "certs"], 0, &["/result/certificates/0/id"]),
     (&["actorcloud", "cert", "create", "common"], 1, &["/error"]),
     (&["actorcloud", "cert", "list"], 0, &["/result/certificates/1"]),
+    (&["actorcloud", "cert", "list", "--platform-user", "nobody@x.example"], 1, &["/error"]),
     (&["actorcloud", "cert", "disable", "common"], 0, &["/result/done"]),
     (&["actorcloud", "cert", "disable", "nothing"], 1, &["/error"]),
     (&["actorcloud", "cert", "enable", "common"], 0, &["/result/done"]),

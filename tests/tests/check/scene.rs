@@ -140,6 +140,10 @@ impl Checked {
         let report = outcome.json();
         let faults: Vec<String> = schema().iter_errors(&report).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "against its schema: {faults:?}\n{outcome}");
+        for finding in report["findings"].as_array().unwrap() {
+            let says_what_to_do = finding["severity"] == "note" || finding["fix"].is_string();
+            assert!(says_what_to_do, "nobody is told what to do: {finding}\n{outcome}");
+        }
         Self { report, outcome }
     }
 
