@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use tbpki_tests::binary::workspace;
 use tbpki_tests::oracle::openssl;
-use tbpki_tests::{Listener, Mosquitto, Sandbox};
+use tbpki_tests::platform::{Answer, Platform};
+use tbpki_tests::{Listener, Mosquitto, Sandbox, Tool};
 
 /// The schema of a verb, closed: no field may come that it does not describe.
 fn schema(verb: &str) -> Value {
@@ -93,17 +95,96 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["explain", "--list"], 0, &["/result/codes/50"]),
     (&["explain", "TBPKI-9999"], 2, &["/error"]),
     (&["trust", "127.0.0.1:1", "--timeout", "5"], 1, &["/error"]),
+    (&["check", "127.0.0.1:1", "--device", "pump-1", "--timeout", "5"], 3, &["/result/layers/0"]),
+    (&["check", "localhost", "--config", "wrong.toml"], 1, &["/error"]),
 ];
 
+/// The password of the simulated platforms: not part of any other text.
+const PLATFORM_PASSWORD: &str = "correct-horse-battery-staple";
+
 const PASSWORD: &str = "pki/secrets/server-localhost.keystore-password";
+
+/// A case that asks a platform.
+struct Asking<'a> {
+    sandbox: &'a Sandbox,
+    /// What tells tbpki where the platform is.
+    environment: [(&'static str, String); 4],
+}
+
+impl<'a> Asking<'a> {
+    fn new(sandbox: &'a Sandbox, kind: &str, url: &str, user: &str, password: &str) -> Self {
+        sandbox.hides(password);
+        let path = sandbox.write(format!("{kind}.password"), password);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let environment = [
+            ("TBPKI_PLATFORM_KIND", kind.to_owned()),
+            ("TBPKI_PLATFORM_URL", url.to_owned()),
+            ("TBPKI_PLATFORM_USER", user.to_owned()),
+            ("TBPKI_PLATFORM_PASSWORD_FILE", path.display().to_string()),
+        ];
+        Self { sandbox, environment }
+    }
+
+    #[track_caller]
+    fn holds(&self, args: &[&str], status: i32, fields: &[&str]) -> String {
+        let tool = self.sandbox.tbpki(args.iter().chain(&["--json"]));
+        judge(self.environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value)), args, status, fields)
+    }
+}
+
+/// What is asked of ThingsBoard, in this order.
+const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
+    (&["client", "--device", "pump-1", "--register"], 0, &["/result/registration/device_id"]),
+    (&["register", "--device", "pump-2"], 0, &["/result/devices/0/credentials_id"]),
+    (&["register", "--device", "nobody"], 1, &["/error"]),
+    (&["token", "--device", "valve", "--create"], 0, &["/result/files/0"]),
+    (&["token", "--device", "nobody"], 1, &["/error"]),
+    (&["unregister", "--device", "pump-2"], 0, &["/result/done"]),
+    (&["unregister", "--device", "nobody"], 1, &["/error"]),
+    (&["profile", "create", "pumps", "--example", "pump-1"], 0, &["/result/certificate"]),
+    (&["profile", "create", "valves", "--pattern", "(", "--example", "x"], 1, &["/error"]),
+    (&["profile", "show", "pumps"], 0, &["/result/profiles/0"]),
+    (&["profile", "show", "valves"], 1, &["/error"]),
+];
+
+/// What is asked of ActorCloud, in this order.
+const ACTORCLOUD: &[(&[&str], i32, &[&str])] = &[
+    (&["actorcloud", "cert", "create", "common", "--out", "certs"], 0, &["/result/certificates/0/id"]),
+    (&["actorcloud", "cert", "create", "common"], 1, &["/error"]),
+    (&["actorcloud", "cert", "list"], 0, &["/result/certificates/1"]),
+    (&["actorcloud", "cert", "list", "--platform-user", "nobody@x.example"], 1, &["/error"]),
+    (&["actorcloud", "cert", "disable", "common"], 0, &["/result/done"]),
+    (&["actorcloud", "cert", "disable", "nothing"], 1, &["/error"]),
+    (&["actorcloud", "cert", "enable", "common"], 0, &["/result/done"]),
+    (&["actorcloud", "cert", "enable", "nothing"], 1, &["/error"]),
+    (&["actorcloud", "cert", "bind", "common", "--device", "pump"], 0, &["/result/done"]),
+    (&["actorcloud", "cert", "bind", "common", "--device", "nobody"], 1, &["/error"]),
+    (&["actorcloud", "cert", "unbind", "common", "--device", "pump"], 0, &["/result/done"]),
+    (&["actorcloud", "cert", "unbind", "common", "--device", "nobody"], 1, &["/error"]),
+    (&["actorcloud", "cert", "save", "common", "--out", "again"], 0, &["/result/certificates/0"]),
+    (&["actorcloud", "cert", "save", "nothing", "--out", "again"], 1, &["/error"]),
+    (&["actorcloud", "cert", "remove", "common"], 0, &["/result/done"]),
+    (&["actorcloud", "cert", "remove", "common"], 1, &["/error"]),
+];
 
 /// Runs a case, and answers with the name of its schema.
 #[track_caller]
 fn holds(sandbox: &Sandbox, args: &[&str], status: i32, fields: &[&str]) -> String {
-    let outcome = sandbox.tbpki(args.iter().chain(&["--json"])).run().ends(status);
+    judge(sandbox.tbpki(args.iter().chain(&["--json"])), args, status, fields)
+}
+
+/// The same for a program that is about to run with these arguments.
+#[track_caller]
+fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
+    let outcome = tool.run().ends(status);
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
-    let verb = if args[0] == "config" { "config show" } else { args[0] };
+    let words = match args[0] {
+        "config" | "profile" => 2,
+        "actorcloud" => 3,
+        _ => 1,
+    };
+    let verb = args[..words].join(" ");
     assert_eq!(printed["version"], 1, "{outcome}");
     assert_eq!(printed["verb"], verb, "{outcome}");
     assert_eq!(printed.get("error").is_some(), matches!(status, 1 | 2), "{outcome}");
@@ -122,13 +203,21 @@ fn every_verb_prints_what_its_schema_says() {
     let sandbox = station();
     let mut succeeded = BTreeSet::new();
     let mut failed = BTreeSet::new();
+    let mut seen =
+        |status: i32, verb: String| if matches!(status, 0 | 3) { succeeded.insert(verb) } else { failed.insert(verb) };
     for (args, status, fields) in CASES {
-        let verb = holds(&sandbox, args, *status, fields);
-        if matches!(*status, 0 | 3) {
-            succeeded.insert(verb)
-        } else {
-            failed.insert(verb)
-        };
+        seen(*status, holds(&sandbox, args, *status, fields));
+    }
+    let thingsboard =
+        Platform::simulator(tb_sim::Settings { password: PLATFORM_PASSWORD.to_owned(), ..Default::default() });
+    let asking = Asking::new(&sandbox, "thingsboard", thingsboard.url(), thingsboard.user(), PLATFORM_PASSWORD);
+    for (args, status, fields) in THINGSBOARD {
+        seen(*status, asking.holds(args, *status, fields));
+    }
+    let actorcloud = actorcloud();
+    let asking = Asking::new(&sandbox, "actorcloud", &actorcloud.rest_url(), actorcloud.user(), PLATFORM_PASSWORD);
+    for (args, status, fields) in ACTORCLOUD {
+        seen(*status, asking.holds(args, *status, fields));
     }
     succeeded.insert(init(&sandbox));
     succeeded.insert(trust(&sandbox));
@@ -139,6 +228,28 @@ fn every_verb_prints_what_its_schema_says() {
     }
     assert_eq!(succeeded, all, "a schema whose verb was not seen to succeed");
     assert_eq!(failed, all, "a schema whose verb was not seen to fail");
+}
+
+/// An ActorCloud with a device that has a certificate already, as its devices must.
+fn actorcloud() -> tb_sim::Actorcloud {
+    let settings = tb_sim::ActorcloudSettings { password: PLATFORM_PASSWORD.to_owned(), ..Default::default() };
+    let sim = tb_sim::Actorcloud::start(settings).unwrap();
+    let post = |path: &str, token: &str, body: &Value| {
+        let authorization = format!("Bearer {token}");
+        let headers = [("Content-Type", "application/json"), ("Authorization", &authorization)];
+        let answer = Answer::of(&sim.rest_url(), "POST", path, &headers, body.to_string().as_bytes());
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    };
+    let session = post("/api/v1/login", "", &json!({"email": sim.user(), "password": PLATFORM_PASSWORD}));
+    let token = session["token"].as_str().unwrap();
+    let cert = post("/api/v1/certs", token, &json!({"certName": "first"}));
+    let device = json!({
+        "deviceName": "pump", "deviceType": 1, "productID": "abcdef", "authType": 2, "upLinkSystem": 1,
+        "certs": [cert["id"]],
+    });
+    post("/api/v1/devices", token, &device);
+    sim
 }
 
 /// `init` itself, which makes a station of its own.

@@ -138,8 +138,12 @@ pub(crate) fn register_over(
     let mut items = names.into_iter();
     let mut unreadable = Vec::new();
     while run.ended.is_none() {
+        let next: Vec<String> = items.by_ref().take(BATCH).collect();
+        if next.is_empty() {
+            break;
+        }
         let mut batch = Vec::new();
-        for name in items.by_ref().take(BATCH) {
+        for name in next {
             match Item::load(&dir, book.view(), &name) {
                 Ok(item) => batch.push(item),
                 Err(error) => unreadable.push((name, error)),
@@ -147,9 +151,6 @@ pub(crate) fn register_over(
         }
         for (name, error) in unreadable.drain(..) {
             run.report.devices.push(DeviceRegistration::failed(name, error));
-        }
-        if batch.is_empty() {
-            break;
         }
         let work = |item: Item| {
             let (board, wanted, dry_run) = (connection.board.clone(), item.wanted(request), request.dry_run);

@@ -6,11 +6,13 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::{fs, thread};
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tb_sim::{ServerKeys, Settings, Thingsboard};
+use tbpki_tests::binary::workspace;
 use tbpki_tests::{Outcome, Sandbox};
 use time::{Duration, OffsetDateTime};
 
@@ -118,6 +120,15 @@ pub(crate) fn params(names: &[&str], usage: ExtendedKeyUsagePurpose, days: (i64,
     params
 }
 
+/// What `check --json` promises.
+fn schema() -> &'static jsonschema::Validator {
+    static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        let text = fs::read_to_string(workspace().join("docs/schemas/check.json")).unwrap();
+        jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+    });
+    &SCHEMA
+}
+
 /// What came of a check.
 pub(crate) struct Checked {
     pub(crate) outcome: Outcome,
@@ -127,6 +138,12 @@ pub(crate) struct Checked {
 impl Checked {
     fn of(outcome: Outcome) -> Self {
         let report = outcome.json();
+        let faults: Vec<String> = schema().iter_errors(&report).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "against its schema: {faults:?}\n{outcome}");
+        for finding in report["findings"].as_array().unwrap() {
+            let says_what_to_do = finding["severity"] == "note" || finding["fix"].is_string();
+            assert!(says_what_to_do, "nobody is told what to do: {finding}\n{outcome}");
+        }
         Self { report, outcome }
     }
 

@@ -86,7 +86,7 @@ fn what_the_platform_refuses_is_told_in_its_words_and_ours() {
         (FaultKind::Status(413), "POST", "/api/device-with-credentials", 141, "too long"),
     ] {
         sim.inject(Fault { times: 0, ..Fault::new(kind).on(method, path) });
-        let outcome = scene.fails(REGISTER, 1, code, words);
+        let outcome = refused(&scene, code, words);
         assert!(outcome.stderr_text().contains("to do:"), "{outcome}");
         sim.clear_faults();
         assert!(scene.listed("pump")["last_error"].is_string(), "{kind:?}");

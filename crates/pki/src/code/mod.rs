@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Finding, Severity};
 
+mod advice;
 mod registry;
 pub use registry::{Class, Code};
 

@@ -18,6 +18,12 @@ pub(super) fn writing(path: &Path, errno: Errno) -> Error {
         Errno::XDEV => Code::FileUnwritable
             .error("a directory on the way to this is on another file system")
             .fix("keep the whole store on one file system: only there does a rename replace a file in one step"),
+        Errno::ACCESS | Errno::PERM => Code::FileUnwritable
+            .error("this cannot be written")
+            .fix("run tbpki as a user who may, or name another place"),
+        Errno::ROFS => Code::FileUnwritable
+            .error("this cannot be written")
+            .fix("mount the file system for writing, or name another place"),
         _ => Code::FileUnwritable.error("this cannot be written"),
     };
     error.at(path).because(io::Error::from(errno))
@@ -25,5 +31,10 @@ pub(super) fn writing(path: &Path, errno: Errno) -> Error {
 
 /// An error from a system call that was to read `path`.
 pub(super) fn reading(path: &Path, errno: Errno) -> Error {
-    Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno))
+    let error = Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno));
+    match errno {
+        Errno::NOENT | Errno::NOTDIR => error.fix("look at the path: there is no such file"),
+        Errno::ACCESS | Errno::PERM => error.fix("run tbpki as a user who may read it, or change its mode or owner"),
+        _ => error,
+    }
 }

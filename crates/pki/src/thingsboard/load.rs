@@ -281,8 +281,8 @@ mod tests {
             let root = testing::root("Root");
             let leaf = root.issue(&testing::server(&["tb.example"]));
             let scene = Self { dir: tempfile::tempdir().unwrap(), root, leaf };
-            scene.write("mqttserver_key.pem", &scene.leaf.key_pem());
-            scene.write("mqttserver.pem", &scene.pem(&[&scene.leaf, &scene.root]));
+            scene.write("mqttserver_key.pem", scene.leaf.key_pem());
+            scene.write("mqttserver.pem", scene.pem(&[&scene.leaf, &scene.root]));
             scene
         }
 

@@ -28,9 +28,9 @@ enum Held {
 pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport {
     let mut report = CheckReport::default();
     let held = hold(check, &mut report);
-    if check.depth >= Depth::Server
-        && let Some(seen) = wire::look(&check.server, &mut report)
-    {
+    if check.depth == Depth::Files {
+        wire::anchors(&check.server, &mut report);
+    } else if let Some(seen) = wire::look(&check.server, &mut report) {
         let asked = client_certificate(check, &held, &seen);
         let why_not = why_no_login(check, &held, &asked, &seen);
         match (why_not, &seen.trusted) {
@@ -243,10 +243,10 @@ impl Attempt<'_> {
 
     fn words(&self) -> Result<Words> {
         let check = self.check;
-        let given = check.user_name.clone();
+        let given = check.user_name.clone().map(Secret::new);
         let (user_name, password) = match (self.held, check.server.kind) {
-            (Held::Token(token), Kind::ThingsBoard) => (Some(token.reveal().to_owned()), None),
-            (Held::Token(token), Kind::Mqtt) if given.is_none() => (Some(token.reveal().to_owned()), None),
+            (Held::Token(token), Kind::ThingsBoard) => (Some(token.clone()), None),
+            (Held::Token(token), Kind::Mqtt) if given.is_none() => (Some(token.clone()), None),
             (Held::Token(token), _) => (given, Some(token.clone())),
             // ThingsBoard ignores it, and its answer tells more without: see `Case::refused`.
             (_, Kind::ThingsBoard) => (None, None),

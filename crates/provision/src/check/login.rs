@@ -23,7 +23,7 @@ pub(super) struct Words {
     pub(super) kind: Kind,
     pub(super) version: Version,
     pub(super) client_id: String,
-    pub(super) user_name: Option<String>,
+    pub(super) user_name: Option<Secret>,
     pub(super) password: Option<Secret>,
 }
 

@@ -1,7 +1,7 @@
 //! The outcome of a check.
 
-use pki::Certificate;
 use pki::certificate::name_text;
+use pki::{Certificate, Finding};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -58,7 +58,8 @@ pub struct SentCertificate {
 
 impl CheckReport {
     /// Adds a layer.
-    pub(super) fn push(&mut self, layer: LayerReport) {
+    pub(super) fn push(&mut self, mut layer: LayerReport) {
+        layer.findings = layer.findings.into_iter().map(Finding::advised).collect();
         self.layers.push(layer);
     }
 

@@ -120,7 +120,7 @@ fn judged(judge: &Judge, probe: &Probe, clock: Option<Verdict>, report: &mut Che
 }
 
 /// What is trusted; `None` where it cannot be had.
-fn anchors(server: &Server, report: &mut CheckReport) -> Option<Vec<Certificate>> {
+pub(super) fn anchors(server: &Server, report: &mut CheckReport) -> Option<Vec<Certificate>> {
     let (says, result) = match &server.trust {
         Trust::File(path) => (path.display().to_string(), of_file(path)),
         Trust::System => ("the roots of this system".to_owned(), Roots::system().map(|roots| roots.certificates())),

@@ -16,8 +16,8 @@ pub struct Connect {
     pub version: Version,
     /// The client identifier.
     pub client_id: String,
-    /// The user name.
-    pub user_name: Option<String>,
+    /// The user name, which may be an access token.
+    pub user_name: Option<Secret>,
     /// The password.
     pub password: Option<Secret>,
     /// Seconds after which the broker may take a silent client for dead.
@@ -47,7 +47,7 @@ impl Connect {
         }
         text(&mut body, &self.client_id, "client id")?;
         if let Some(user_name) = &self.user_name {
-            text(&mut body, user_name, "user name")?;
+            text(&mut body, user_name.reveal(), "user name")?;
         }
         if let Some(password) = &self.password {
             text(&mut body, password.reveal(), "password")?;
@@ -119,8 +119,11 @@ mod tests {
     fn the_octets_are_those_of_the_standard() {
         assert_eq!(*connect(Version::V311).encode().unwrap(), b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c");
         assert_eq!(*connect(Version::V5).encode().unwrap(), b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01c");
-        let full =
-            Connect { user_name: Some("u".to_owned()), password: Some(Secret::from("pw")), ..connect(Version::V311) };
+        let full = Connect {
+            user_name: Some(Secret::from("u")),
+            password: Some(Secret::from("pw")),
+            ..connect(Version::V311)
+        };
         assert_eq!(*full.encode().unwrap(), b"\x10\x14\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01c\x00\x01u\x00\x02pw");
         assert_eq!(*publish(Version::V311, 258, "t", b"{}").unwrap(), b"\x32\x07\x00\x01t\x01\x02{}");
         assert_eq!(*publish(Version::V5, 1, "t", b"{}").unwrap(), b"\x32\x08\x00\x01t\x00\x01\x00{}");
@@ -173,7 +176,7 @@ mod tests {
         ) {
             let version = if five { Version::V5 } else { Version::V311 };
             let packet = Connect {
-                version, client_id: client_id.clone(), user_name: user.clone(),
+                version, client_id: client_id.clone(), user_name: user.clone().map(Secret::new),
                 password: password.clone().map(Secret::new), keep_alive,
             };
             let (level, flags, seconds, texts) = read_connect(&packet.encode().unwrap());

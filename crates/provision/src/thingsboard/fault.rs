@@ -33,7 +33,10 @@ pub(super) fn refused(answer: &Answer, login: LoginKind) -> Error {
         code.error(what).because(format!("ThingsBoard says {why:?} (status {})", answer.status))
     };
     match answer.status {
-        413 => return said(Code::PayloadTooLarge, "the request is too long for the platform"),
+        413 => {
+            return said(Code::PayloadTooLarge, "the request is too long for the platform")
+                .fix("look for a proxy before the platform that limits how long a request may be");
+        }
         429 => {
             return said(Code::RateLimited, "the platform wants fewer requests")
                 .fix("lower `[platform] concurrency`, or run the same command again later");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::PlatformArgs;
+use super::{PlatformArgs, text};
 
 /// What there is in ActorCloud.
 #[derive(Debug, Subcommand)]
@@ -55,7 +55,7 @@ impl CertVerb {
 #[derive(Debug, Clone, Args)]
 pub struct CertCreateArgs {
     /// The name of the certificate, at most 50 characters
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = text())]
     pub name: String,
     /// Let no device log in with it yet
     #[arg(long)]
@@ -80,7 +80,7 @@ pub struct CertListArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CertArgs {
     /// The certificate's name or number
-    #[arg(value_name = "CERT")]
+    #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
     /// The platform.
     #[command(flatten)]
@@ -91,10 +91,10 @@ pub struct CertArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CertDevicesArgs {
     /// The certificate's name or number
-    #[arg(value_name = "CERT")]
+    #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
     /// The devices, by name or number (repeat, or separate by commas)
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',', num_args = 1.., required = true)]
+    #[arg(long, value_parser = text(), value_name = "DEVICE", value_delimiter = ',', num_args = 1.., required = true)]
     pub device: Vec<String>,
     /// The platform.
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub struct CertDevicesArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CertSaveArgs {
     /// The certificate's name or number
-    #[arg(value_name = "CERT")]
+    #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
     /// The directory
     #[arg(long, value_name = "DIR")]

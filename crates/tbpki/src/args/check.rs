@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::text;
+
 /// The arguments of `tbpki check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
@@ -12,7 +14,7 @@ pub struct CheckArgs {
     #[arg(value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// The device in the store whose files are used [default: the store's only device]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = text())]
     pub device: Option<String>,
     /// The leaf as it is registered, perhaps with its issuers behind it, or with its key in the same file
     #[arg(long, value_name = "FILE", conflicts_with = "device")]
@@ -39,10 +41,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "KIND")]
     pub kind: Option<KindArg>,
     /// The client id [default: one that nobody else has]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = text())]
     pub client_id: Option<String>,
     /// The user name, for ActorCloud and for brokers with passwords
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = text())]
     pub username: Option<String>,
     /// The version of MQTT
     #[arg(long, value_name = "VERSION", default_value = "3.1.1")]
@@ -68,7 +70,7 @@ pub struct CheckArgs {
     #[allow(clippy::option_option, reason = "the flag may come without a value")]
     pub server_side: Option<Option<PathBuf>>,
     /// The platform's web address, to compare its clock with this one's; nothing else is asked of it
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = text())]
     pub platform_url: Option<String>,
     /// Seconds to wait for each connection
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]

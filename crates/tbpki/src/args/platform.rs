@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::CaPassphrase;
+use super::{CaPassphrase, text};
 
 /// Where the platform is, and as whom to talk to it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Platform")]
 pub struct PlatformArgs {
     /// The address of the platform's REST API
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = text())]
     pub platform_url: Option<String>,
     /// The user to log in as, a tenant administrator
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = text())]
     pub platform_user: Option<String>,
     /// Read the user's password from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
@@ -35,10 +35,10 @@ pub struct PlatformArgs {
 #[command(next_help_heading = "Platform")]
 pub struct CreateArgs {
     /// The device profile of devices that are made
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = text())]
     pub profile: Option<String>,
     /// The label of devices that are made
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = text())]
     pub label: Option<String>,
     /// Make the device a gateway
     #[arg(long)]
@@ -49,7 +49,8 @@ pub struct CreateArgs {
 #[derive(Debug, Clone, Args)]
 pub struct RegisterArgs {
     /// The devices (repeat, or separate by commas)
-    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1.., required_unless_present = "all")]
+    #[arg(long, value_parser = text(), value_name = "NAME", value_delimiter = ',')]
+    #[arg(num_args = 1.., required_unless_present = "all")]
     pub device: Vec<String>,
     /// Every device of the store
     #[arg(long, conflicts_with = "device")]
@@ -72,7 +73,7 @@ pub struct RegisterArgs {
 #[derive(Debug, Clone, Args)]
 pub struct UnregisterArgs {
     /// The device
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = text())]
     pub device: String,
     /// Delete the device with all that it has ever reported
     #[arg(long)]
@@ -95,7 +96,7 @@ pub struct UnregisterArgs {
 #[derive(Debug, Clone, Args)]
 pub struct TokenArgs {
     /// The device
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = text())]
     pub device: String,
     /// Set the token in FILE (`-` for standard input) instead of fetching the one that there is
     #[arg(long, value_name = "FILE")]
@@ -136,16 +137,16 @@ pub enum ProfileVerb {
 #[derive(Debug, Clone, Args)]
 pub struct ProfileCreateArgs {
     /// The name of the profile
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = text())]
     pub name: String,
     /// Take only devices whose names begin so [default: all]
-    #[arg(long, value_name = "TEXT", conflicts_with = "pattern")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "pattern", value_parser = text())]
     pub name_prefix: Option<String>,
     /// Find names by this regular expression, whose first group has to be the whole name
-    #[arg(long, value_name = "REGEX", requires = "example")]
+    #[arg(long, value_name = "REGEX", requires = "example", value_parser = text())]
     pub pattern: Option<String>,
     /// The name of a device that the expression has to find (repeat for several)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = text())]
     pub example: Vec<String>,
     /// Let the platform make devices that it does not have, at their first connection
     #[arg(long)]
@@ -171,7 +172,7 @@ pub struct ProfileCreateArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ProfileShowArgs {
     /// The profile [default: all that have a CA in the store]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = text())]
     pub name: Option<String>,
     /// The platform.
     #[command(flatten)]

@@ -141,9 +141,9 @@ impl Wish<'_> {
             return Ok(Files { login, token: args.token_file.clone(), anchors: None, registered: None });
         }
         let Some(config) = self.config else {
-            return Err(
-                self.missing("files, and there is no keygen.toml with a store", "--cert and --key, or --token-file")
-            );
+            return Err(Code::Usage
+                .error("there is nothing to check: no files were named, and there is no keygen.toml with a store")
+                .fix("name files with --cert and --key, or with --token-file"));
         };
         let store = config.general.store.resolved();
         let name = match &args.device {

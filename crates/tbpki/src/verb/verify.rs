@@ -95,7 +95,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
         crls: &crls,
     });
     let ok = report.findings.iter().all(|finding| finding.severity < Severity::Fault);
-    context.output.findings(report.findings);
+    context.output.findings(report.findings.into_iter().map(Finding::advised));
     context.output.findings(from_store(&report.links, purpose));
     let links = report.links.iter().map(link).collect();
     context.output.result(&VerifyReport { ok, trusted: report.trusted, links })?;
