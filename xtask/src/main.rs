@@ -34,6 +34,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Setup(setup::Setup),
+    SetupXtensa(firmware::SetupXtensa),
     Test(test::Test),
     Demo(demo::Demo),
     Interop(interop::Interop),
@@ -46,6 +47,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Setup(verb) => verb.run(),
+        Verb::SetupXtensa(verb) => verb.run(),
         Verb::Test(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Interop(verb) => verb.run(),
