@@ -2,6 +2,7 @@
 
 mod budget;
 mod elf;
+mod xtensa;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::{Run, cargo, run};
 use crate::workspace::{on_path, oracles, root, target};
 
 use budget::Budget;
+pub(crate) use xtensa::SetupXtensa;
 
 /// What compiles Mbed TLS anew, so that it looks at dates.
 const TOOLS: &[&str] = &["clang", "cmake", "ninja"];
@@ -73,10 +75,8 @@ impl Firmware {
     fn build(&self, budget: &Budget) -> Result<String> {
         let Budget { chip, target: triple, .. } = budget;
         eprintln!("\n== {chip}");
-        check_target(triple)?;
-        let tools = TOOLS.iter().all(|tool| on_path(tool).is_some());
-        if !tools {
-            let missing: Vec<_> = TOOLS.iter().filter(|tool| on_path(tool).is_none()).copied().collect();
+        let missing: Vec<_> = TOOLS.iter().filter(|tool| on_path(tool).is_none()).copied().collect();
+        if budget.dates && !missing.is_empty() {
             let missing = missing.join(", ");
             if self.strict {
                 return Err(Error::new(format!("without {missing} this firmware does not check dates"))
@@ -84,16 +84,22 @@ impl Firmware {
             }
             eprintln!("dates not checked: {missing} would be needed to compile Mbed TLS so that it does");
         }
-        let tls = if tools { "dates" } else { "prebuilt" };
+        let dates = budget.dates && missing.is_empty();
+        let tls = if dates { "dates" } else { "prebuilt" };
         let directory = root().join("crates/firmware");
-        cargo()
-            .args(["build", "--release", "--locked", "--target", triple, "--target-dir", "target", "--features"])
-            .arg(format!("{chip},{tls}"))
-            .directory(&directory)
+        let on_xtensa = triple.starts_with("xtensa-");
+        let compiler = if on_xtensa { xtensa::compiler(chip, triple)? } else { risc_v(triple)? };
+        let float = if on_xtensa { ",esp-hal/float-save-restore" } else { "" };
+        compiler
+            .args(["--release", "--target-dir", "target", "--features"])
+            .arg(format!("{chip},{tls}{float}"))
             .show()?;
         let built = directory.join("target").join(triple).join("release/tbpki-firmware");
         let bytes = fs::read(&built).doing(format!("read {}", built.display()))?;
-        check_stamp(&bytes, chip, budget.dates && tools)?;
+        check_stamp(&bytes, chip, dates)?;
+        if on_xtensa {
+            xtensa::check(&built)?;
+        }
         let kept = keep(&built, chip)?;
         let static_ram = elf::static_ram(&bytes)?;
         budget.check("static RAM", static_ram, budget.static_ram)?;
@@ -104,7 +110,7 @@ impl Firmware {
             }
             None => "not checked".to_owned(),
         };
-        let dates = if tools { "checked" } else { "NOT checked" };
+        let dates = if dates { "checked" } else { "NOT checked" };
         Ok(format!("{chip:<10}{application:>20}{:>20}  {dates}", of(static_ram, budget.static_ram)))
     }
 
@@ -134,12 +140,14 @@ fn of(size: u64, limit: u64) -> String {
     format!("{size} of {limit}")
 }
 
-fn check_target(triple: &str) -> Result<()> {
+/// A cargo that builds for a RISC-V chip, up to the features: the stable compiler does.
+fn risc_v(triple: &str) -> Result<Run> {
     let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
-    if Path::new(libraries.trim()).is_dir() {
-        return Ok(());
+    if !Path::new(libraries.trim()).is_dir() {
+        return Err(Error::new(format!("the Rust compiler has no library for {triple}"))
+            .fix(format!("rustup target add {triple}")));
     }
-    Err(Error::new(format!("the Rust compiler has no library for {triple}")).fix(format!("rustup target add {triple}")))
+    Ok(cargo().args(["build", "--locked", "--target", triple]).directory(root().join("crates/firmware")))
 }
 
 /// The text that every image has, whichever way it was built; what comes behind it says which.

@@ -35,6 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Setup(setup::Setup),
+    SetupXtensa(firmware::SetupXtensa),
     Test(test::Test),
     Demo(demo::Demo),
     Interop(interop::Interop),
@@ -47,6 +48,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Setup(verb) => verb.run(),
+        Verb::SetupXtensa(verb) => verb.run(),
         Verb::Test(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Interop(verb) => verb.run(),

@@ -5,6 +5,8 @@
 
 #![no_std]
 #![no_main]
+// Upstream has assembly for Xtensa as an experiment.
+#![cfg_attr(tbpki_upstream, feature(asm_experimental_arch))]
 
 extern crate alloc;
 
@@ -17,6 +19,12 @@ mod record;
 #[cfg(feature = "wifi")]
 mod session;
 mod stamp;
+#[cfg(tbpki_upstream)]
+#[path = "../xtensa/entry.rs"]
+mod upstream_entry;
+#[cfg(tbpki_upstream)]
+#[path = "../xtensa/ti3.rs"]
+mod upstream_ti3;
 #[cfg(feature = "wifi")]
 mod wifi;
 

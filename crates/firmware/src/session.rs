@@ -57,7 +57,7 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
         log: Serial,
         sensor: SimulatedSensor::default(),
     };
-    Ok(Box::pin(run(record, &Settings::for_build(BUILD_DATE), world)).await)
+    match Box::pin(run(record, &Settings::for_build(BUILD_DATE), world)).await {}
 }
 
 #[embassy_executor::task]

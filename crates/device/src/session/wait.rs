@@ -23,7 +23,7 @@ pub(super) async fn within<T>(time: &impl Time, milliseconds: u64, future: impl 
 pub(super) async fn both(one: impl Future<Output = Infallible>, other: impl Future<Output = Infallible>) -> Infallible {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|context| match one.as_mut().poll(context) {
-        Poll::Ready(never) => Poll::Ready(never),
+        Poll::Ready(never) => match never {},
         Poll::Pending => other.as_mut().poll(context),
     })
     .await
