@@ -16,6 +16,9 @@ _tbpki() {
             ",$1")
                 cmd="tbpki"
                 ;;
+            tbpki,bundle-firmware)
+                cmd="tbpki__subcmd__bundle__subcmd__firmware"
+                ;;
             tbpki,client)
                 cmd="tbpki__subcmd__client"
                 ;;
@@ -27,6 +30,9 @@ _tbpki() {
                 ;;
             tbpki,explain)
                 cmd="tbpki__subcmd__explain"
+                ;;
+            tbpki,flash)
+                cmd="tbpki__subcmd__flash"
                 ;;
             tbpki,help)
                 cmd="tbpki__subcmd__help"
@@ -61,6 +67,9 @@ _tbpki() {
             tbpki__subcmd__config__subcmd__help,show)
                 cmd="tbpki__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            tbpki__subcmd__help,bundle-firmware)
+                cmd="tbpki__subcmd__help__subcmd__bundle__subcmd__firmware"
+                ;;
             tbpki__subcmd__help,client)
                 cmd="tbpki__subcmd__help__subcmd__client"
                 ;;
@@ -72,6 +81,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__help,explain)
                 cmd="tbpki__subcmd__help__subcmd__explain"
+                ;;
+            tbpki__subcmd__help,flash)
+                cmd="tbpki__subcmd__help__subcmd__flash"
                 ;;
             tbpki__subcmd__help,help)
                 cmd="tbpki__subcmd__help__subcmd__help"
@@ -104,12 +116,82 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client trust inspect verify list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client bundle-firmware flash trust inspect verify list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__bundle__subcmd__firmware)
+            opts="-v -q -h -V --chip --device --all --auth --broker --port --skip-host-name-check --wifi-ssid --wifi-password-file --flash-size --crystal --app --partitions --out --whole-flash --nvs-encryption --include-nvs-keys --esp-secure-cert --manifest --manifest-with-credentials --force --dry-run --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --chip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "certificate token" -- "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wifi-ssid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wifi-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flash-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --crystal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --app)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -317,9 +399,65 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        tbpki__subcmd__help)
-            opts="init server client trust inspect verify list config explain completions help"
+        tbpki__subcmd__flash)
+            opts="-v -q -h -V --device --chip --from --port --baud --credentials-only --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baud)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help)
+            opts="init server client bundle-firmware flash trust inspect verify list config explain completions help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__bundle__subcmd__firmware)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -388,6 +526,20 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__flash)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

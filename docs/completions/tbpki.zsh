@@ -142,6 +142,71 @@ never\:"Not at all"))' \
 '--version[Print version]' \
 && ret=0
 ;;
+(bundle-firmware)
+_arguments "${_arguments_options[@]}" : \
+'--chip=[The chip\: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 \[default\: firmware.chip of keygen.toml\]]:CHIP:_default' \
+'(--all)*--device=[A device to make an image for (repeat) \[default\: the only one of the store\]]:NAME:_default' \
+'--auth=[How the devices log in]:HOW:((certificate\:"With their certificates"
+token\:"With their access tokens, from the store"))' \
+'--broker=[The broker'\''s host name or address, as its certificate names it \[default\: firmware.mqtt_host, then server.name, then the only server of the store\]]:HOST:_default' \
+'--port=[The broker'\''s port for MQTT over TLS \[default\: firmware.mqtt_port, 8883\]]:N:_default' \
+'--wifi-ssid=[The wireless network \[default\: firmware.wifi_ssid\]]:SSID:_default' \
+'--wifi-password-file=[Read the network'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--flash-size=[The size of the flash \[default\: firmware.flash_size, 4MB\]]:SIZE:_default' \
+'--crystal=[The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 \[default\: 40\]]:MHZ:_default' \
+'--app=[The application\: an ELF file, or the .bin of ESP-IDF'\''s build \[default\: tbpki'\''s own\]]:FILE:_files' \
+'--partitions=[The partition table, in ESP-IDF'\''s CSV or binary \[default\: nvs and one application\]]:FILE:_files' \
+'--out=[Write to DIR/NAME instead of the devices'\'' directories in the store]:DIR:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--all[Make an image for every device of the store]' \
+'--skip-host-name-check[Let the devices accept any name in the broker'\''s certificate]' \
+'--whole-flash[Fill flash.bin up to the size of the flash, as emulators want it]' \
+'--nvs-encryption[Encrypt the NVS partition, for an application that reads it]' \
+'--include-nvs-keys[Put the keys of the encrypted NVS into the image, too]' \
+'--esp-secure-cert[Also write Espressif'\''s esp_secure_cert partition, where ESP-IDF'\''s components look for an identity]' \
+'--manifest[Write a manifest.json for esp-web-tools, without the credentials]' \
+'--manifest-with-credentials[List the credentials in it, too\: whatever a web server hands out is public]' \
+'--force[Replace files that are there; they are kept as FILE.old]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(flash)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device whose image is written \[default\: the only one of the store\]]:NAME:_default' \
+'--chip=[The chip \[default\: firmware.chip of keygen.toml\]]:CHIP:_default' \
+'(--device --chip)--from=[The directory of the image, where \`bundle-firmware\` was told another with --out]:DIR:_files' \
+'--port=[The serial port of the board \[default\: the only one on USB\]]:PORT:_default' \
+'--baud=[How fast to write, in baud]:N:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--credentials-only[Write the credentials alone, for a board that has the application]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 '--out=[Write the anchor to FILE (\`-\` for standard output)]:FILE:_files' \
@@ -370,6 +435,14 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(bundle-firmware)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(flash)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -433,6 +506,8 @@ _tbpki_commands() {
 'init:Make keygen.toml, the store and the CAs' \
 'server:Make a server'\''s identity and the settings that fit it' \
 'client:Make a device'\''s identity' \
+'bundle-firmware:Make flash images with devices'\'' credentials in them' \
+'flash:Write an image that bundle-firmware made to a board' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -443,6 +518,11 @@ _tbpki_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__bundle-firmware_commands] )) ||
+_tbpki__subcmd__bundle-firmware_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki bundle-firmware commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__client_commands] )) ||
 _tbpki__subcmd__client_commands() {
@@ -490,12 +570,19 @@ _tbpki__subcmd__explain_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki explain commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__flash_commands] )) ||
+_tbpki__subcmd__flash_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki flash commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help_commands] )) ||
 _tbpki__subcmd__help_commands() {
     local commands; commands=(
 'init:Make keygen.toml, the store and the CAs' \
 'server:Make a server'\''s identity and the settings that fit it' \
 'client:Make a device'\''s identity' \
+'bundle-firmware:Make flash images with devices'\'' credentials in them' \
+'flash:Write an image that bundle-firmware made to a board' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -506,6 +593,11 @@ _tbpki__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__bundle-firmware_commands] )) ||
+_tbpki__subcmd__help__subcmd__bundle-firmware_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help bundle-firmware commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__client_commands] )) ||
 _tbpki__subcmd__help__subcmd__client_commands() {
@@ -533,6 +625,11 @@ _tbpki__subcmd__help__subcmd__config__subcmd__show_commands() {
 _tbpki__subcmd__help__subcmd__explain_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help explain commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__flash_commands] )) ||
+_tbpki__subcmd__help__subcmd__flash_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help flash commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__help_commands] )) ||
 _tbpki__subcmd__help__subcmd__help_commands() {

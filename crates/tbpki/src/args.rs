@@ -2,6 +2,7 @@
 
 mod bundle_firmware;
 mod client;
+mod flash;
 mod init;
 mod look;
 mod server;
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
 pub use client::ClientArgs;
+pub use flash::FlashArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use server::{Environment, ServerArgs, Service};
@@ -99,6 +101,11 @@ pub enum Verb {
     /// holds no secret; the credentials are in an NVS partition beside it. flash.bin and the credentials hold the
     /// device's key: keep them like keys.
     BundleFirmware(Box<BundleFirmwareArgs>),
+    /// Write an image that bundle-firmware made to a board
+    ///
+    /// Over a serial port, part by part, so that what is in none of them stays as it is. The chip compares what it
+    /// holds afterwards.
+    Flash(FlashArgs),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -132,6 +139,7 @@ impl Verb {
             Verb::Server(_) => "server",
             Verb::Client(_) => "client",
             Verb::BundleFirmware(_) => "bundle-firmware",
+            Verb::Flash(_) => "flash",
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

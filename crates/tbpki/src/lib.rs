@@ -43,6 +43,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Server(args) => verb::server::run(&args, context),
         Verb::Client(args) => verb::client::run(&args, context),
         Verb::BundleFirmware(args) => verb::bundle_firmware::run(&args, context),
+        Verb::Flash(args) => verb::flash::run(&args, context),
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

@@ -1,6 +1,6 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
-use fleet::bundle::BundleReport;
+use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
 use fleet::report::IdentityReport;
 use schemars::generate::SchemaSettings;
@@ -21,6 +21,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("server", of::<IdentityReport>()),
         ("client", of::<IdentityReport>()),
         ("bundle-firmware", of::<BundleReport>()),
+        ("flash", of::<FlashReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),
