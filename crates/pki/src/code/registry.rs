@@ -272,7 +272,7 @@ codes! {
     213 ToolchainMissing User "The compiler for the chip is missing"
         "The application would have to be built here, and what builds it is not installed. The message holds the command that installs it."
     214 BuildFailed User "The application cannot be built"
-        "cargo failed; what it said is above the message."
+        "The application was to be built from the checkout that the working directory is in, and cargo failed; what it said is above the message. Mend what it names, or name an application that is built already with `--app`."
     215 DatesNotChecked User "The application does not check the dates of certificates"
         "The firmware's TLS library was built without a clock, so that devices go on trusting a broker's certificate after its end. Everything else is verified. For RISC-V chips, install clang, cmake and ninja and build the application again; for Xtensa chips there is no such build yet."
     216 WifiMissing User "Nobody said which wireless network the devices join"
