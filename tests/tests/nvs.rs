@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use device::record::{Login, Parts, Value as RecordValue};
+use device::record::{Login, Parts};
 use devkit::credentials;
 use devkit::nvs::{Keys, Namespace, Value, partition};
 use pki::Algorithm;
@@ -60,18 +60,8 @@ fn records_are_byte_for_byte_espressifs_and_decrypt_with_its_tool() {
     for (algorithm, certificates) in [(Algorithm::EcP256, 2), (Algorithm::EcP256, 9), (Algorithm::Rsa4096, 4)] {
         let record = credentials::record(parts(algorithm, certificates)).unwrap();
         let entries = record.entries();
-        let entries: Vec<(&str, Value<'_>)> = entries
-            .iter()
-            .map(|entry| {
-                let value = match entry.value {
-                    RecordValue::U8(number) => Value::U8(number),
-                    RecordValue::U16(number) => Value::U16(number),
-                    RecordValue::Str(text) => Value::Text(text),
-                    RecordValue::Blob(bytes) => Value::Blob(bytes),
-                };
-                (entry.key, value)
-            })
-            .collect();
+        let entries: Vec<(&str, Value<'_>)> =
+            entries.iter().map(|entry| (entry.key, credentials::value(entry.value))).collect();
         let namespaces = [Namespace { name: "tbpki", entries: &entries }];
         cases.add_made(&namespaces, None, &credentials::partition(&record, SIZE, None).unwrap());
         let keys = Keys::generate().unwrap();

@@ -47,7 +47,8 @@ fn unreadable(error: &record::ReadError) -> Error {
     Code::ReadBack.error("the device would not read its credentials from this partition").because(error)
 }
 
-fn value(value: RecordValue<'_>) -> Value<'_> {
+/// A value of the record as NVS takes it.
+pub fn value(value: RecordValue<'_>) -> Value<'_> {
     match value {
         RecordValue::U8(number) => Value::U8(number),
         RecordValue::U16(number) => Value::U16(number),

@@ -129,7 +129,7 @@ fn refused(error: &espflash::Error) -> Error {
     }
 }
 
-fn esp_chip(chip: Chip) -> EspChip {
+pub(crate) fn esp_chip(chip: Chip) -> EspChip {
     match chip {
         Chip::Esp32 => EspChip::Esp32,
         Chip::Esp32S3 => EspChip::Esp32s3,

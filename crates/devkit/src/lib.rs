@@ -3,6 +3,8 @@
 pub mod application;
 pub mod chip;
 pub mod credentials;
+#[cfg(feature = "flash")]
+pub mod flash;
 pub mod image;
 pub mod nvs;
 pub mod partition;

@@ -5,9 +5,11 @@
 
 mod board;
 mod device;
+mod flash;
 mod report;
 mod write;
 
+pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
 
 use std::path::PathBuf;

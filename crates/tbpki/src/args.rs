@@ -4,6 +4,7 @@ mod actorcloud;
 mod check;
 mod bundle_firmware;
 mod client;
+mod flash;
 mod init;
 mod look;
 mod platform;
@@ -19,6 +20,7 @@ pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
 pub use client::ClientArgs;
+pub use flash::FlashArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{
@@ -137,6 +139,11 @@ pub enum Verb {
     /// holds no secret; the credentials are in an NVS partition beside it. flash.bin and the credentials hold the
     /// device's key: keep them like keys.
     BundleFirmware(Box<BundleFirmwareArgs>),
+    /// Write an image that bundle-firmware made to a board
+    ///
+    /// Over a serial port, part by part, so that what is in none of them stays as it is. The chip compares what it
+    /// holds afterwards.
+    Flash(FlashArgs),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -186,6 +193,7 @@ impl Verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),
             },
             Verb::BundleFirmware(_) => "bundle-firmware",
+            Verb::Flash(_) => "flash",
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

@@ -56,6 +56,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),
         },
         Verb::BundleFirmware(args) => verb::bundle_firmware::run(&args, context),
+        Verb::Flash(args) => verb::flash::run(&args, context),
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

@@ -2,6 +2,7 @@
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::BundleReport;
+use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
@@ -40,6 +41,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("actorcloud-cert-save", of::<CertsReport>()),
         ("actorcloud-cert-remove", of::<CertsReport>()),
         ("bundle-firmware", of::<BundleReport>()),
+        ("flash", of::<FlashReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
+pub(crate) mod flash;
 mod identity_report;
 pub(crate) mod init;
 pub(crate) mod inspect;

@@ -154,6 +154,20 @@ fn anchors_that_the_device_cannot_use() {
 }
 
 #[test]
+fn images_and_boards_to_write_them_to() {
+    let sandbox = sandbox();
+    refused(&sandbox, &["flash", "--chip", "esp32c3"], 1, 224, &["pki/devices/pump-1/esp32c3", "bundle-firmware"]);
+    refused(&sandbox, &["flash"], 2, 11, &["--chip"]);
+    bundled(&sandbox, &[]);
+    let nowhere = ["flash", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+    refused(&sandbox, &nowhere, 1, 225, &["/dev/no-such-port", "dialout"]);
+    sandbox.write("bad/flasher_args.json", r#"{"flash_files":{"0x0":"../x"},"extra_esptool_args":{"chip":"esp32c3"}}"#);
+    refused(&sandbox, &["flash", "--from", "bad"], 1, 224, &["leads out of the directory"]);
+    sandbox.ok(["client", "--device", "valve-2"]);
+    refused(&sandbox, &["flash", "--chip", "esp32c3"], 2, 11, &["--device"]);
+}
+
+#[test]
 fn arguments_that_do_not_go_together() {
     let sandbox = sandbox();
     let c3 = |more: &[&'static str]| args("esp32c3", "esp32c3.elf", more);

@@ -50,7 +50,7 @@ impl Checkout {
                 .because(format!("cargo ended with {status}; what it said is above"))
                 .fix("mend what it names, or name an application with --app"));
         }
-        Ok(self.root.join(FIRMWARE).join("target").join(chip.facts().target).join("release/tbpki-firmware"))
+        Ok(self.root.join("target/firmware").join(format!("{}.elf", chip.name())))
     }
 
     fn check_toolchain(&self, chip: Chip) -> Result<()> {

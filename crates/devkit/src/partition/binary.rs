@@ -116,7 +116,7 @@ mod tests {
                 Err(error) => assert!(!error.to_string().is_empty()),
                 // The filling before the MD5 is not looked at.
                 Ok(read) => {
-                    assert!(read == table && (8 * (ENTRY * 8 + 2)..8 * (ENTRY * 8 + 16)).contains(&bit), "{bit}")
+                    assert!(read == table && (8 * (ENTRY * 8 + 2)..8 * (ENTRY * 8 + 16)).contains(&bit), "{bit}");
                 }
             }
         }

@@ -397,7 +397,7 @@ codes! {
     213 ToolchainMissing User "The compiler for the chip is missing"
         "The application would have to be built here, and what builds it is not installed. The message holds the command that installs it."
     214 BuildFailed User "The application cannot be built"
-        "cargo failed; what it said is above the message."
+        "The application was to be built from the checkout that the working directory is in, and cargo failed; what it said is above the message. Mend what it names, or name an application that is built already with `--app`."
     215 DatesNotChecked User "The application does not check the dates of certificates"
         "The firmware's TLS library was built without a clock, so that devices go on trusting a broker's certificate after its end. Everything else is verified. For RISC-V chips, install clang, cmake and ninja and build the application again; for Xtensa chips there is no such build yet."
     216 WifiMissing User "Nobody said which wireless network the devices join"
@@ -416,6 +416,12 @@ codes! {
         "With `--skip-host-name-check` a device accepts every server whose certificate comes from the CA that it trusts, whatever its name. That suits a broker whose address changes on a closed network, and nothing else."
     223 EncryptedNvs User "The application does not read an encrypted NVS"
         "`--nvs-encryption` writes the credentials encrypted (XTS-AES, as ESP-IDF's NVS encryption). Our application reads plain NVS only. An ESP-IDF application with CONFIG_NVS_ENCRYPTION reads it once the keys are in its nvs_keys partition, which is worth something only where the flash is encrypted too."
+    224 ImageMissing User "There is no image to write"
+        "`tbpki flash` writes what `tbpki bundle-firmware` has made: it looks for flasher_args.json in the device's directory, or in the one that `--from` names, and for the files that it lists."
+    225 PortMissing User "There is no serial port to the board"
+        "The port does not exist, is used by another program, or belongs to a group that you are not in (often dialout); or there is more than one board, and none was named. The message says which."
+    226 FlashFailed User "The board cannot be written to"
+        "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

@@ -20,7 +20,7 @@ const FIRMWARE: &str = "TBPKI_FIRMWARE";
 pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Exit> {
     let request = request(args)?;
     let mut overrides = Overrides::default();
-    overrides.set_if("firmware.chip", "--chip", chip(args)?);
+    overrides.set_if("firmware.chip", "--chip", chip_flag(args.chip.as_ref())?.map(Chip::name));
     overrides.set_if("firmware.mqtt_host", "--broker", args.broker.as_deref());
     overrides.set_if("firmware.mqtt_port", "--port", args.port.as_deref());
     overrides.set_if("firmware.wifi_ssid", "--wifi-ssid", args.wifi_ssid.as_deref());
@@ -36,9 +36,8 @@ pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Ex
 }
 
 /// The chip's own name, so that a mistyped one is told with the list of chips.
-fn chip(args: &BundleFirmwareArgs) -> Result<Option<&'static str>> {
-    let read = |text: &String| text.parse::<Chip>().map_err(|error| error.item("--chip"));
-    Ok(args.chip.as_ref().map(read).transpose()?.map(Chip::name))
+pub(super) fn chip_flag(text: Option<&String>) -> Result<Option<Chip>> {
+    text.map(|text| text.parse::<Chip>().map_err(|error| error.item("--chip"))).transpose()
 }
 
 fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {

@@ -1,0 +1,152 @@
+//! Writing an image that was bundled to a board.
+
+use std::path::{Component, Path, PathBuf};
+
+use devkit::chip::Chip;
+use devkit::flash::{Target, write};
+use devkit::image::CREDENTIALS;
+use ledger::{Filter, Kind};
+use pki::device_name::DeviceName;
+use pki::{Code, Error, Result, file};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::board;
+use crate::station::Station;
+use crate::store::{self, identity_dir};
+
+/// The file that says what goes where.
+const DESCRIPTION: &str = "flasher_args.json";
+
+/// The most bytes of a part: larger than any flash that we know.
+const PART_LIMIT: usize = 32 << 20;
+
+/// What is to be written where.
+#[derive(Debug, Clone)]
+pub struct FlashRequest {
+    /// Whose image; none for that of the only device.
+    pub device: Option<DeviceName>,
+    /// The directory that the image is in, where it is not the device's own.
+    pub from: Option<PathBuf>,
+    /// The serial port; none for the only board on USB.
+    pub port: Option<String>,
+    /// How fast to write, in baud.
+    pub baud: u32,
+    /// Write the credentials alone.
+    pub credentials_only: bool,
+}
+
+/// What was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FlashReport {
+    /// The chip.
+    pub chip: &'static str,
+    /// The serial port of the board.
+    pub port: String,
+    /// The directory that the image was in.
+    pub directory: PathBuf,
+    /// What was written.
+    pub parts: Vec<FlashedPart>,
+}
+
+/// A part that was written, and compared by the chip.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FlashedPart {
+    /// The file that it was in.
+    pub file: String,
+    /// Where it begins, in bytes from the beginning of the flash.
+    pub offset: u32,
+    /// How long it is, in bytes.
+    pub bytes: usize,
+}
+
+/// The little of `flasher_args.json` that is needed.
+#[derive(Deserialize)]
+struct Description {
+    flash_files: std::collections::BTreeMap<String, String>,
+    extra_esptool_args: Extra,
+}
+
+#[derive(Deserialize)]
+struct Extra {
+    chip: String,
+}
+
+struct Part {
+    file: String,
+    offset: u32,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Writes an image to a board. `say` is told how far it is.
+///
+/// # Errors
+/// [`Code::ImageMissing`] where there is no image, and what port and board can be wrong about.
+pub fn flash(station: &Station<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
+    let directory = directory(station, request)?;
+    let (chip, mut parts) = load(&directory)?;
+    if request.credentials_only {
+        parts.retain(|part| part.file == CREDENTIALS);
+    }
+    if parts.is_empty() {
+        return Err(missing(&directory, "the image has no part that could be written"));
+    }
+    let target = Target { port: request.port.as_deref(), baud: request.baud, chip };
+    let places: Vec<(u32, &[u8])> = parts.iter().map(|part| (part.offset, part.bytes.as_slice())).collect();
+    let port = write(&target, &places, say)?;
+    let flashed = |part: Part| FlashedPart { bytes: part.bytes.len(), file: part.file, offset: part.offset };
+    Ok(FlashReport { chip: chip.name(), port, directory, parts: parts.into_iter().map(flashed).collect() })
+}
+
+fn directory(station: &Station<'_>, request: &FlashRequest) -> Result<PathBuf> {
+    if let Some(from) = &request.from {
+        return Ok(from.clone());
+    }
+    let name = match &request.device {
+        Some(name) => name.as_str().to_owned(),
+        None => only_device(station)?,
+    };
+    let chip = board::chip(station.config)?;
+    Ok(identity_dir(station.store_dir(), Kind::Device, &name).join(chip.name()))
+}
+
+fn only_device(station: &Station<'_>) -> Result<String> {
+    let view = store::view(station.store_dir())?;
+    let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    let mut names = view.list(&devices).take(2).map(|entry| entry.map(|entry| entry.key.name));
+    match (names.next().transpose()?, names.next()) {
+        (Some(name), None) => Ok(name),
+        _ => Err(Code::Usage
+            .error("the store has not just one device, and none was named")
+            .item("--device")
+            .fix("name it with --device, or its image's directory with --from")),
+    }
+}
+
+/// The chip and the parts of an image.
+fn load(directory: &Path) -> Result<(Chip, Vec<Part>)> {
+    let path = directory.join(DESCRIPTION);
+    let bytes = file::read_optional(&path, 1 << 20)?.ok_or_else(|| missing(directory, "there is no image here"))?;
+    let damaged = |why: String| Code::ImageMissing.error("this does not say what goes where").at(&path).because(why);
+    let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let chip: Chip = description.extra_esptool_args.chip.parse().map_err(|error: Error| error.at(&path))?;
+    let mut parts = Vec::new();
+    for (offset, name) in description.flash_files {
+        let number = offset.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let offset = number.ok_or_else(|| damaged(format!("{offset:?} is no offset")))?;
+        if !Path::new(&name).components().all(|component| matches!(component, Component::Normal(_))) {
+            return Err(damaged(format!("{name:?} leads out of the directory")));
+        }
+        parts.push(Part { offset, bytes: file::read_secret(directory.join(&name), PART_LIMIT)?, file: name });
+    }
+    parts.sort_by_key(|part| part.offset);
+    Ok((chip, parts))
+}
+
+fn missing(directory: &Path, what: &str) -> Error {
+    Code::ImageMissing
+        .error(what)
+        .at(directory)
+        .fix("make one with `tbpki bundle-firmware`, and name its directory with --from where it is not the device's")
+}
