@@ -1,8 +1,8 @@
 //! The command line, as clap reads it. Man pages, completions and the reference come from here too.
 
 mod actorcloud;
-mod check;
 mod bundle_firmware;
+mod check;
 mod client;
 mod flash;
 mod init;
@@ -17,8 +17,8 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
-pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
+pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use init::InitArgs;

@@ -1,7 +1,6 @@
 //! The JSON schemas of what `--json` prints, one for each verb.
 
 use fleet::actorcloud::CertsReport;
-use fleet::bundle::BundleReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
 use fleet::profile::ProfileReport;

@@ -1,8 +1,8 @@
 //! One module for each verb: from arguments to a call of a library, and from its result to a report.
 
 pub(crate) mod actorcloud;
-pub(crate) mod check;
 pub(crate) mod bundle_firmware;
+pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
