@@ -42,6 +42,8 @@ complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "unregister" -d 'Make th
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
@@ -300,6 +302,55 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from cert" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l chip -d 'The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l device -d 'A device to make an image for (repeat) [default: the only one of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l auth -d 'How the devices log in' -r -f -a "certificate\t'With their certificates'
+token\t'With their access tokens, from the store'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l broker -d 'The broker\'s host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name, then the only server of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l port -d 'The broker\'s port for MQTT over TLS [default: firmware.mqtt_port, 8883]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l wifi-ssid -d 'The wireless network [default: firmware.wifi_ssid]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l wifi-password-file -d 'Read the network\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l flash-size -d 'The size of the flash [default: firmware.flash_size, 4MB]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l crystal -d 'The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l app -d 'The application: an ELF file, or the .bin of ESP-IDF\'s build [default: tbpki\'s own]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l partitions -d 'The partition table, in ESP-IDF\'s CSV or binary [default: nvs and one application]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l out -d 'Write to DIR/NAME instead of the devices\' directories in the store' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l all -d 'Make an image for every device of the store'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l skip-host-name-check -d 'Let the devices accept any name in the broker\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l whole-flash -d 'Fill flash.bin up to the size of the flash, as emulators want it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l nvs-encryption -d 'Encrypt the NVS partition, for an application that reads it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l include-nvs-keys -d 'Put the keys of the encrypted NVS into the image, too'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l esp-secure-cert -d 'Also write Espressif\'s esp_secure_cert partition, where ESP-IDF\'s components look for an identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l manifest -d 'Write a manifest.json for esp-web-tools, without the credentials'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l manifest-with-credentials -d 'List the credentials in it, too: whatever a web server hands out is public'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l force -d 'Replace files that are there; they are kept as FILE.old'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l device -d 'The device whose image is written [default: the only one of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l chip -d 'The chip [default: firmware.chip of keygen.toml]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l from -d 'The directory of the image, where `bundle-firmware` was told another with --out' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l port -d 'The serial port of the board [default: the only one on USB]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l baud -d 'How fast to write, in baud' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l credentials-only -d 'Write the credentials alone, for a board that has the application'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s V -l version -d 'Print version'
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l timeout -d 'Seconds to wait for the server' -r
@@ -435,23 +486,25 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show what the store and the platform have of profiles'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from actorcloud" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'

@@ -746,6 +746,71 @@ esac
     ;;
 esac
 ;;
+(bundle-firmware)
+_arguments "${_arguments_options[@]}" : \
+'--chip=[The chip\: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 \[default\: firmware.chip of keygen.toml\]]:CHIP:_default' \
+'(--all)*--device=[A device to make an image for (repeat) \[default\: the only one of the store\]]:NAME:_default' \
+'--auth=[How the devices log in]:HOW:((certificate\:"With their certificates"
+token\:"With their access tokens, from the store"))' \
+'--broker=[The broker'\''s host name or address, as its certificate names it \[default\: firmware.mqtt_host, then server.name, then the only server of the store\]]:HOST:_default' \
+'--port=[The broker'\''s port for MQTT over TLS \[default\: firmware.mqtt_port, 8883\]]:N:_default' \
+'--wifi-ssid=[The wireless network \[default\: firmware.wifi_ssid\]]:SSID:_default' \
+'--wifi-password-file=[Read the network'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--flash-size=[The size of the flash \[default\: firmware.flash_size, 4MB\]]:SIZE:_default' \
+'--crystal=[The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 \[default\: 40\]]:MHZ:_default' \
+'--app=[The application\: an ELF file, or the .bin of ESP-IDF'\''s build \[default\: tbpki'\''s own\]]:FILE:_files' \
+'--partitions=[The partition table, in ESP-IDF'\''s CSV or binary \[default\: nvs and one application\]]:FILE:_files' \
+'--out=[Write to DIR/NAME instead of the devices'\'' directories in the store]:DIR:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--all[Make an image for every device of the store]' \
+'--skip-host-name-check[Let the devices accept any name in the broker'\''s certificate]' \
+'--whole-flash[Fill flash.bin up to the size of the flash, as emulators want it]' \
+'--nvs-encryption[Encrypt the NVS partition, for an application that reads it]' \
+'--include-nvs-keys[Put the keys of the encrypted NVS into the image, too]' \
+'--esp-secure-cert[Also write Espressif'\''s esp_secure_cert partition, where ESP-IDF'\''s components look for an identity]' \
+'--manifest[Write a manifest.json for esp-web-tools, without the credentials]' \
+'--manifest-with-credentials[List the credentials in it, too\: whatever a web server hands out is public]' \
+'--force[Replace files that are there; they are kept as FILE.old]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(flash)
+_arguments "${_arguments_options[@]}" : \
+'--device=[The device whose image is written \[default\: the only one of the store\]]:NAME:_default' \
+'--chip=[The chip \[default\: firmware.chip of keygen.toml\]]:CHIP:_default' \
+'(--device --chip)--from=[The directory of the image, where \`bundle-firmware\` was told another with --out]:DIR:_files' \
+'--port=[The serial port of the board \[default\: the only one on USB\]]:PORT:_default' \
+'--baud=[How fast to write, in baud]:N:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--credentials-only[Write the credentials alone, for a board that has the application]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 '--out=[Write the anchor to FILE (\`-\` for standard output)]:FILE:_files' \
@@ -1115,6 +1180,14 @@ esac
     ;;
 esac
 ;;
+(bundle-firmware)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(flash)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1187,6 +1260,8 @@ _tbpki_commands() {
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
+'bundle-firmware:Make flash images with devices'\'' credentials in them' \
+'flash:Write an image that bundle-firmware made to a board' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -1389,6 +1464,11 @@ _tbpki__subcmd__actorcloud__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki actorcloud help help commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__bundle-firmware_commands] )) ||
+_tbpki__subcmd__bundle-firmware_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki bundle-firmware commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__check_commands] )) ||
 _tbpki__subcmd__check_commands() {
     local commands; commands=()
@@ -1440,6 +1520,11 @@ _tbpki__subcmd__explain_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki explain commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__flash_commands] )) ||
+_tbpki__subcmd__flash_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki flash commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help_commands] )) ||
 _tbpki__subcmd__help_commands() {
     local commands; commands=(
@@ -1451,6 +1536,8 @@ _tbpki__subcmd__help_commands() {
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
+'bundle-firmware:Make flash images with devices'\'' credentials in them' \
+'flash:Write an image that bundle-firmware made to a board' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -1524,6 +1611,11 @@ _tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands(
     local commands; commands=()
     _describe -t commands 'tbpki help actorcloud cert unbind commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__bundle-firmware_commands] )) ||
+_tbpki__subcmd__help__subcmd__bundle-firmware_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help bundle-firmware commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__check_commands] )) ||
 _tbpki__subcmd__help__subcmd__check_commands() {
     local commands; commands=()
@@ -1555,6 +1647,11 @@ _tbpki__subcmd__help__subcmd__config__subcmd__show_commands() {
 _tbpki__subcmd__help__subcmd__explain_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help explain commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__flash_commands] )) ||
+_tbpki__subcmd__help__subcmd__flash_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help flash commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__help_commands] )) ||
 _tbpki__subcmd__help__subcmd__help_commands() {
