@@ -8,12 +8,17 @@ use clap::Args;
 
 use crate::error::{Doing, Result};
 use crate::run::{cargo, run};
+use crate::setup::risc_v;
 use crate::simulator::Simulator;
 use crate::workspace::{on_path, target};
 
 /// Run the main job in an empty directory, on defaults, with nothing but this repository
 #[derive(Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// The chip that the flash image is made for
+    #[arg(long, default_value = "esp32c3")]
+    chip: String,
+}
 
 /// What makes a station and a server, in this order.
 const BEFORE: &[&[&str]] = &[&["init", "--no-input", "--insecure-no-passphrase"], &["server", "--out", "server"]];
@@ -50,8 +55,14 @@ impl Demo {
         let platform =
             ["--platform-url", &sim.url, "--platform-user", &sim.user, "--platform-password-file", "tb-password"];
         tbpki(&directory, &[REGISTER, &platform].concat())?;
+        let broker = format!("localhost:{}", sim.mqtts_port);
+        tbpki(&directory, &["check", &broker, "--device", "MyDevice", "--telemetry"])?;
+        println!("\nWhat has arrived: {}", sim.telemetry("MyDevice")?);
         publish(&directory, &sim)?;
         drop(sim);
+        risc_v::install()?;
+        let wifi = ["--wifi-ssid", "demo", "--broker", "localhost"];
+        tbpki(&directory, &[&["bundle-firmware", "--chip", &self.chip][..], &wifi].concat())?;
         for step in AFTER {
             tbpki(&directory, step)?;
         }
@@ -64,10 +75,10 @@ fn tbpki(directory: &Path, args: &[&str]) -> Result<()> {
     run(target()?.join("debug/tbpki")).directory(directory).args(args).show()
 }
 
-/// Publishes a reading as the device, where there is a client, and shows what has arrived.
+/// Publishes a reading with a program that is not ours, where there is one, and shows what has arrived.
 fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
     if on_path("mosquitto_pub").is_none() {
-        println!("\n(mosquitto_pub is not here to publish as the device.)");
+        println!("\n(mosquitto_pub is not here to publish as the device, too.)");
         return Ok(());
     }
     println!();
@@ -79,10 +90,7 @@ fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
         .args(["-q", "1", "-h", "localhost", "-p", &sim.mqtts_port.to_string()])
         .args(message)
         .show()?;
-    if on_path("curl").is_some() {
-        run("curl").args(["-sf", &format!("{}/sim/telemetry/MyDevice", sim.url)]).show()?;
-        println!();
-    }
+    println!("What has arrived: {}", sim.telemetry("MyDevice")?);
     Ok(())
 }
 

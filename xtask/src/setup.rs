@@ -5,7 +5,7 @@ mod deny;
 mod go;
 mod java;
 mod python;
-mod rust;
+pub(crate) mod risc_v;
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) struct Setup {}
 impl Setup {
     pub(crate) fn run(&self) -> Result<()> {
         debian::install()?;
-        rust::install()?;
+        risc_v::install()?;
         python::install()?;
         java::install()?;
         go::install()?;

@@ -1,8 +1,10 @@
 //! tb-sim in a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -44,7 +46,31 @@ impl Simulator {
         this.mqtts_port = port.ok_or_else(|| Error::new("tb-sim does not say where it listens"))?;
         Ok(this)
     }
+
+    /// What a device has sent so far. `--control` has to be among the arguments.
+    pub(crate) fn telemetry(&self, device: &str) -> Result<String> {
+        let address = self.url.trim_start_matches("http://");
+        let ask = || -> io::Result<String> {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            let head = format!("GET /sim/telemetry/{device} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().doing("ask tb-sim what has arrived")?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        if head.starts_with("HTTP/1.1 200 ") {
+            Ok(body.trim().to_owned())
+        } else {
+            Err(Error::new(format!("tb-sim does not say what has arrived: {head}")))
+        }
+    }
 }
+
+/// Longer than the simulator takes for an answer.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Drop for Simulator {
     fn drop(&mut self) {

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::text;
+
 /// The arguments of `tbpki bundle-firmware`.
 #[derive(Debug, Clone, Args)]
 pub struct BundleFirmwareArgs {
     /// The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]
-    #[arg(long, value_name = "CHIP")]
+    #[arg(long, value_parser = text(), value_name = "CHIP")]
     pub chip: Option<String>,
     /// A device to make an image for (repeat) [default: the only one of the store]
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(long, value_parser = text(), value_name = "NAME", conflicts_with = "all")]
     pub device: Vec<String>,
     /// Make an image for every device of the store
     #[arg(long)]
@@ -21,25 +23,25 @@ pub struct BundleFirmwareArgs {
     pub auth: AuthKind,
     /// The broker's host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name,
     /// then the only server of the store]
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_parser = text(), value_name = "HOST")]
     pub broker: Option<String>,
     /// The broker's port for MQTT over TLS [default: firmware.mqtt_port, 8883]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = text(), value_name = "N")]
     pub port: Option<String>,
     /// Let the devices accept any name in the broker's certificate
     #[arg(long)]
     pub skip_host_name_check: bool,
     /// The wireless network [default: firmware.wifi_ssid]
-    #[arg(long, value_name = "SSID")]
+    #[arg(long, value_parser = text(), value_name = "SSID")]
     pub wifi_ssid: Option<String>,
     /// Read the network's password from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub wifi_password_file: Option<PathBuf>,
     /// The size of the flash [default: firmware.flash_size, 4MB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_parser = text(), value_name = "SIZE")]
     pub flash_size: Option<String>,
     /// The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]
-    #[arg(long, value_name = "MHZ")]
+    #[arg(long, value_parser = text(), value_name = "MHZ")]
     pub crystal: Option<String>,
     /// The application: an ELF file, or the .bin of ESP-IDF's build [default: tbpki's own]
     #[arg(long, value_name = "FILE")]

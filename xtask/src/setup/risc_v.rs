@@ -1,4 +1,4 @@
-//! Rust's libraries for the chips that the stable compiler knows.
+//! Rust's libraries for the RISC-V chips, which the stable compiler knows.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::run::run;
 const TARGETS: &[&str] = &["riscv32imac-unknown-none-elf", "riscv32imc-unknown-none-elf"];
 
 /// Installs those that are missing.
-pub(super) fn install() -> Result<()> {
+pub(crate) fn install() -> Result<()> {
     for triple in TARGETS {
         let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
         if !Path::new(libraries.trim()).is_dir() {
