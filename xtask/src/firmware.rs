@@ -98,7 +98,7 @@ impl Firmware {
         let bytes = fs::read(&built).doing(format!("read {}", built.display()))?;
         check_stamp(&bytes, chip, dates)?;
         if on_xtensa {
-            xtensa::check(&built)?;
+            xtensa::check(&built, chip)?;
         }
         let kept = keep(&built, chip)?;
         let static_ram = elf::static_ram(&bytes)?;

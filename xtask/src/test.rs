@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
-use crate::firmware::Firmware;
+use crate::firmware::{Firmware, SetupXtensa};
 use crate::generate::Gen;
 use crate::run::{cargo, run};
 use crate::setup::{Setup, cargo_deny};
@@ -58,6 +58,9 @@ impl Test {
         let mut times: Vec<(String, Duration)> = Vec::new();
         if !self.no_setup && steps.iter().any(Step::needs_setup) {
             times.push(timed("setup", || Setup {}.run())?);
+        }
+        if !self.no_setup && steps.contains(&Step::Firmware) {
+            times.push(timed("setup-xtensa", || SetupXtensa {}.run())?);
         }
         for step in steps {
             times.push(timed(&name(step), || run_step(step))?);

@@ -71,8 +71,8 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
         .args(["-Zprofile-rustflags", "-Zunstable-options"])
         .args(["--config", &format!("resolver.lockfile-path = '{}'", lock.display())])
         .args(["--config", &format!("patch.crates-io.xtensa-lx.path = '{}'", path("xtensa-lx"))])
-        // Its assembly saves the registers of the FPU, which nothing else uses here.
-        .args(["--config", "profile.release.package.xtensa-lx-rt.rustflags = ['-Ctarget-feature=+fp']"])
+        // Its assembly saves the registers of the FPU and, on the ESP32, of its accelerator, which nothing else uses here.
+        .args(["--config", "profile.release.package.xtensa-lx-rt.rustflags = ['-Ctarget-feature=+fp,+dfpaccel']"])
         .arg("--target")
         .arg(description(&directory, chip))
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
@@ -83,11 +83,11 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
 }
 
 /// Start-up code in RAM, vectors and literals where the processor wants them.
-pub(super) fn check(elf: &Path) -> Result<()> {
+pub(super) fn check(elf: &Path, chip: &str) -> Result<()> {
     if run("cargo").args(["+esp", "--version"]).silent().read().is_ok() {
         return Ok(());
     }
-    run("python3").arg(sources().join("check_literals.py")).arg(elf).read().map(drop)
+    run("python3").arg(sources().join("check_literals.py")).arg(elf).arg(chip).read().map(drop)
 }
 
 fn directory() -> Result<PathBuf> {
@@ -147,8 +147,13 @@ fn patch_xtensa_lx(directory: &Path) -> Result<()> {
 /// esp-hal's script for code in RAM, with what upstream puts in the wrong order, or at odd addresses, at its head.
 fn linker_script(original: &str) -> Result<String> {
     const HEAD: &str = "  _rwtext_start = .;\n";
-    const FIRST: [&str; 4] =
-        ["*(.literal)", "*(.literal.*idle_entry*)", "*(.text.__post_init)", "*(.text.*idle_entry*)"];
+    const FIRST: [&str; 5] = [
+        "*(.literal)",
+        "*(.literal.*idle_entry*)",
+        "*(.text.__pre_init)",
+        "*(.text.__post_init)",
+        "*(.text.*idle_entry*)",
+    ];
     let mut depth = 0;
     let mut text = String::new();
     // What holds under a condition is for other chips.
