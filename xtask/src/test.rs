@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 mod dependencies;
+mod images;
 
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ enum Step {
     Session,
     /// The firmware builds for every chip, checks dates where it should, and keeps to its budgets
     Firmware,
+    /// Flash images with that firmware are what Espressif's own tool calls valid
+    Images,
 }
 
 impl Test {
@@ -59,7 +62,7 @@ impl Test {
         if !self.no_setup && steps.iter().any(Step::needs_setup) {
             times.push(timed("setup", || Setup {}.run())?);
         }
-        if !self.no_setup && steps.contains(&Step::Firmware) {
+        if !self.no_setup && (steps.contains(&Step::Firmware) || steps.contains(&Step::Images)) {
             times.push(timed("setup-xtensa", || SetupXtensa {}.run())?);
         }
         for step in steps {
@@ -76,7 +79,7 @@ impl Test {
 impl Step {
     /// Whether it runs what `setup` installs.
     fn needs_setup(&self) -> bool {
-        matches!(self, Self::Tests | Self::Session | Self::Firmware)
+        matches!(self, Self::Tests | Self::Session | Self::Firmware | Self::Images)
     }
 }
 
@@ -105,6 +108,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Tests => tests(),
         Step::Session => session(),
         Step::Firmware => Firmware::everything().run(),
+        Step::Images => images::check(),
     }
 }
 

@@ -1,0 +1,51 @@
+//! Flash images of the real application for every chip that it is for, and what Espressif's own tool says of them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Doing, Error, Result};
+use crate::run::{cargo, run};
+use crate::workspace::{oracles, target};
+
+/// The chips with Wi-Fi, without which our application reaches nothing.
+const CHIPS: &[&str] = &["esp32", "esp32s3", "esp32c2", "esp32c3", "esp32c6"];
+
+/// Bundles a device's credentials with the application of the checkout, as a user in it does.
+pub(super) fn check() -> Result<()> {
+    cargo().args(["build", "--quiet", "--package", "tbpki", "--bin", "tbpki"]).show()?;
+    let directory = target()?.join("images");
+    if directory.exists() {
+        fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
+    }
+    fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+    let tbpki = |args: &[&str]| run(target()?.join("debug/tbpki")).directory(&directory).args(args).show();
+    tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;
+    tbpki(&["client", "--device", "pump-1"])?;
+    for chip in CHIPS {
+        tbpki(&["bundle-firmware", "--chip", chip, "--wifi-ssid", "workshop", "--broker", "broker.example"])?;
+        judge(chip, &directory.join("pki/devices/pump-1").join(chip))?;
+    }
+    Ok(())
+}
+
+/// Whether esptool takes the parts for whole, and makes the same image of them.
+fn judge(chip: &str, image: &Path) -> Result<()> {
+    let esptool = |args: &[&str]| {
+        let python = oracles()?.join("venv/bin/python");
+        run(python).directory(image).args(["-m", "esptool", "--chip", chip]).args(args).env("COLUMNS", "200").read()
+    };
+    for file in ["bootloader.bin", "application.bin"] {
+        let seen = esptool(&["image-info", file])?;
+        // Check sum and hash.
+        if seen.matches("(valid)").count() != 2 || seen.contains("invalid") {
+            return Err(Error::new(format!("esptool does not call {file} of the {chip} valid:\n{seen}")));
+        }
+    }
+    esptool(&["merge-bin", "--output", "merged.bin", "@flash_args"])?;
+    let read = |name: &str| fs::read(image.join(name)).doing(format!("read {name} of the {chip}"));
+    if read("merged.bin")? == read("flash.bin")? {
+        Ok(())
+    } else {
+        Err(Error::new(format!("esptool merges the parts for the {chip} into another image than flash.bin")))
+    }
+}
