@@ -73,6 +73,29 @@ impl Answer {
         })
     }
 
+    /// The error for a status that means the same whichever platform answers with it, and says `why`.
+    pub(crate) fn refused_by_status(&self, platform: &str, why: &str) -> Option<Error> {
+        let (code, what, fix) = match self.status {
+            413 => (
+                Code::PayloadTooLarge,
+                "the request is too long for the platform",
+                "look for a proxy before the platform that limits how long a request may be",
+            ),
+            429 => (
+                Code::RateLimited,
+                "the platform wants fewer requests",
+                "lower `[platform] concurrency`, or run the same command again later",
+            ),
+            500.. => (
+                Code::PlatformFault,
+                "the platform has failed",
+                "run the same command again; look into the platform's log if that does not help",
+            ),
+            _ => return None,
+        };
+        Some(code.error(what).because(format!("{platform} says {why:?} (status {})", self.status)).fix(fix))
+    }
+
     /// The error for an answer that the API does not give.
     pub(crate) fn foreign(&self) -> Error {
         if (300..400).contains(&self.status) {

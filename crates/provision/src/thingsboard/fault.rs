@@ -32,20 +32,8 @@ pub(super) fn refused(answer: &Answer, login: LoginKind) -> Error {
     let said = |code: Code, what: &str| {
         code.error(what).because(format!("ThingsBoard says {why:?} (status {})", answer.status))
     };
-    match answer.status {
-        413 => {
-            return said(Code::PayloadTooLarge, "the request is too long for the platform")
-                .fix("look for a proxy before the platform that limits how long a request may be");
-        }
-        429 => {
-            return said(Code::RateLimited, "the platform wants fewer requests")
-                .fix("lower `[platform] concurrency`, or run the same command again later");
-        }
-        500.. => {
-            return said(Code::PlatformFault, "the platform has failed")
-                .fix("run the same command again; look into the platform's log if that does not help");
-        }
-        _ => {}
+    if let Some(error) = answer.refused_by_status("ThingsBoard", &why) {
+        return error;
     }
     let Some(body) = body else { return answer.foreign() };
     match (answer.status, body.error_code) {
