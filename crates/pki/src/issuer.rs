@@ -7,7 +7,7 @@ use crate::algorithm::Algorithm;
 use crate::certificate::Certificate;
 use crate::code::Code;
 use crate::error::Result;
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::lint;
 use crate::tbs::{self, Contents, IssuedBy};
 use crate::validity::Validity;
@@ -86,7 +86,7 @@ impl KeySource {
 
 /// Writes, checks, signs and reads back one certificate, in this order: nothing that breaks a rule is ever
 /// signed.
-fn sign(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>, signer: &PrivateKey) -> Result<Certificate> {
+fn sign(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>, signer: &dyn SigningKey) -> Result<Certificate> {
     let tbs = tbs::write(contents, key, issuer)?;
     lint::check(&tbs, contents.profile)?;
     let certificate = Certificate::from_der(&tbs::seal(&tbs, &signer.sign(&tbs)?)?)?;

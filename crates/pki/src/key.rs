@@ -3,6 +3,7 @@
 mod export;
 mod import;
 mod public;
+mod signing;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::Unspecified;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 pub use export::{KeyFormat, PBKDF2_ROUNDS};
 pub use public::PublicKey;
+pub use signing::SigningKey;
 
 use crate::algorithm::Algorithm;
 use crate::code::Code;
@@ -120,12 +122,7 @@ impl PrivateKey {
 
     /// Fails with [`Code::KeyMismatch`] unless this key is the one whose public half `spki_der` holds.
     pub fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
-        if self.spki_der() == spki_der {
-            return Ok(());
-        }
-        Err(Code::KeyMismatch
-            .error("the private key does not belong to the certificate")
-            .fix("use the key and the certificate that were made together"))
+        SigningKey::check_belongs_to(self, spki_der)
     }
 }
 

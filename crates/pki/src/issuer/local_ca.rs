@@ -1,31 +1,31 @@
-//! A CA whose private key is in this process's hands.
+//! A CA whose private key is at hand: in this process, or in a token that signs for it.
 
 use super::{Issued, Issuer, Order, sign};
 use crate::certificate::{Certificate, GeneralName, KeyUsage};
 use crate::code::Code;
 use crate::error::{Error, Result};
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::tbs::{Contents, IssuedBy};
 use crate::validity::Validity;
 use crate::verify::constraints::forbidden;
 
 /// A CA with its certificate, those above it as far as they are known, and its key.
 #[derive(Debug)]
-pub struct LocalCa {
+pub struct LocalCa<K = PrivateKey> {
     certificate: Certificate,
     public: PublicKey,
     above: Vec<Certificate>,
-    key: PrivateKey,
+    key: K,
     validity: Validity,
 }
 
-impl LocalCa {
+impl<K: SigningKey> LocalCa<K> {
     /// A CA from its chain (its own certificate first) and its private key.
     ///
     /// # Errors
     /// [`Code::NotACa`] unless the first certificate may sign others, [`Code::KeyMismatch`] unless the key is
     /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next.
-    pub fn new(chain: Vec<Certificate>, key: PrivateKey) -> Result<Self> {
+    pub fn new(chain: Vec<Certificate>, key: K) -> Result<Self> {
         let mut chain = chain.into_iter();
         let certificate =
             chain.next().ok_or_else(|| Code::CertificateUnreadable.error("a CA needs its certificate"))?;
@@ -52,13 +52,13 @@ impl LocalCa {
         &self.above
     }
 
-    /// Its certificate and its private key, to be written where they belong.
-    pub fn into_parts(self) -> (Certificate, PrivateKey) {
+    /// Its certificate and its key, to be written where they belong.
+    pub fn into_parts(self) -> (Certificate, K) {
         (self.certificate, self.key)
     }
 }
 
-impl Issuer for LocalCa {
+impl<K: SigningKey> Issuer for LocalCa<K> {
     fn validity(&self) -> Option<Validity> {
         Some(self.validity)
     }
@@ -86,7 +86,7 @@ impl Issuer for LocalCa {
     }
 }
 
-impl LocalCa {
+impl<K: SigningKey> LocalCa<K> {
     /// Fails where a verifier would refuse a name, because this CA or one above it may not vouch for it.
     fn check_names(&self, contents: &Contents) -> Result<()> {
         let mut names: Vec<GeneralName> = contents.sans.iter().map(GeneralName::of_san).collect();
