@@ -5,6 +5,7 @@ mod images;
 mod measure;
 mod peers;
 mod register;
+mod scratch;
 
 use clap::{Args, ValueEnum};
 

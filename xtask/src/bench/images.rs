@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::measure::{Target, report, summarise};
+use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::{oracles, root, target};
@@ -36,15 +37,15 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"];
     cargo().args(build).show()?;
     cargo().args(["build", "--quiet", "--release", "--package", "tbpki-devkit", "--example", "bench"]).show()?;
-    let directory = target()?.join("bench");
-    fresh(&directory)?;
+    let scratch = Scratch::new("images")?;
+    let directory = scratch.path();
     let bench = target()?.join("release/examples/bench");
     let described = directory.join("record.json");
     write(&described, &run(&bench).arg("describe").read()?)?;
 
     let reached = one_record(rounds, &bench, &described)?
-        & thousand_partitions(rounds, &bench, &described, &directory)?
-        & thousand_images(&bench, &directory)?;
+        & thousand_partitions(rounds, &bench, &described, directory)?
+        & thousand_images(&bench, directory)?;
     if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
 }
 
@@ -73,11 +74,11 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
     write(&csv, &csv_of(&fs::read_to_string(described).doing("read the record")?)?)?;
     let generator = oracles()?.join("venv/bin/python");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        // New files on both sides: to cut off old ones takes longer than to write them.
-        fresh(&directory.join("partitions"))?;
+    for turn in 0..TURNS {
+        // New files on both sides, and none deleted in between: ext4 makes files many times slower after that.
+        let partitions = directory.join(format!("partitions-{turn}"));
         let start = Instant::now();
-        run(bench).arg("files").arg(directory.join("partitions")).arg(DEVICES.to_string()).silent().read()?;
+        run(bench).arg("files").arg(&partitions).arg(DEVICES.to_string()).silent().read()?;
         ours.push(start.elapsed() / DEVICES);
         for _ in 0..(rounds / TURNS).clamp(1, 10) {
             let start = Instant::now();
@@ -88,7 +89,7 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
         }
     }
     let same = fs::read(directory.join("theirs.bin")).doing("read their partition")?
-        == fs::read(directory.join("partitions/0.bin")).doing("read our partition")?;
+        == fs::read(directory.join("partitions-0/0.bin")).doing("read our partition")?;
     if !same {
         return Err(Error::new("the two partitions are not the same"));
     }
@@ -119,10 +120,6 @@ fn thousand_images(bench: &Path, directory: &Path) -> Result<bool> {
         [summarise("tbpki bundle-firmware --all, each", vec![each(all.time)])?, summarise(RAW, vec![each(raw)])?];
     report("1,000 devices' merged images of 4 MB, in files", &measured, &[]);
     println!("peak memory: {} KiB for {FEW} devices, {} KiB for {DEVICES}", few.peak_kib, all.peak_kib);
-    for leftover in ["few", "all"] {
-        fresh(&fleet.join(leftover))?;
-    }
-    fresh(&directory.join("raw"))?;
     let constant = all.peak_kib <= few.peak_kib + MEMORY_MARGIN_KIB;
     println!("{}: constant memory", if constant { "PASS" } else { "MISS" });
     Ok(constant)
@@ -221,12 +218,4 @@ fn csv_of(described: &str) -> Result<String> {
 
 fn write(path: &PathBuf, text: &str) -> Result<()> {
     fs::write(path, text).doing(format!("write {}", path.display()))
-}
-
-/// An empty directory.
-fn fresh(directory: &Path) -> Result<()> {
-    if directory.exists() {
-        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))
 }
