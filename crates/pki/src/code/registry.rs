@@ -203,6 +203,8 @@ codes! {
         "Only root may give files away, and the user or group must exist on this machine. Nothing was written."
     87 ReadBack Bug "What was written does not read back as it was"
         "Every file is read again after writing. A difference means failing hardware, a file system that lies, or a mistake in tbpki."
+    88 AnchorsLeft User "A file holds trust anchors that nothing follows any more"
+        "With `server.anchors = \"system\"` clients trust what their system trusts, and no tb-server-chain.pem is written. The file that was named is of an earlier setting. It is not kept up to date, and a client that is still pointed at it trusts what stands there."
 
     // The store and its ledger.
     90 StoreLocked User "Another tbpki is writing to the store"
