@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 pub use export::{KeyFormat, PBKDF2_ROUNDS};
 pub use public::PublicKey;
+pub(crate) use public::{curve_of_oid, oid_of_curve, rsa_of_modulus};
 pub use signing::SigningKey;
 
 use crate::algorithm::Algorithm;

@@ -27,6 +27,7 @@ pub mod legacy;
 pub mod lint;
 pub mod login_files;
 pub mod pem_bundle;
+pub mod pkcs11;
 pub mod profile;
 pub mod san;
 pub mod secret;

@@ -423,6 +423,24 @@ codes! {
     226 FlashFailed User "The board cannot be written to"
         "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
 
+    // Keys in tokens.
+    285 Pkcs11Uri User "This is no PKCS#11 URI that tbpki can use"
+        "Keys in tokens are named by a URI (RFC 7512), such as `pkcs11:token=fleet;object=devices?module-path=/usr/lib/softhsm/libsofthsm2.so`. It says which module (module-path, absolute, or module-name), which token (token, serial, manufacturer, model, slot-id) and which key (object, id). A PIN is refused there (pin-value, pin-source), because command lines and URIs are seen by everybody: its place is `[ca] pin` in keygen.toml, or `--ca-pin-file`."
+    286 Pkcs11Module User "The PKCS#11 module cannot be used"
+        "A token is reached through its maker's library, the module that the URI names. It is not there, is no PKCS#11 module, was built for another kind of machine, or does not start. The message holds the system's own words. Some modules need a setting of their own, such as SOFTHSM2_CONF, before they see their tokens."
+    287 Pkcs11TokenMissing User "The token is not there"
+        "None of the tokens that the module sees is the one that the URI describes, or the token was removed while it was used. Nothing that was not complete has been kept. Put the token back and run the same command again; `pkcs11-tool --list-slots` and `p11tool --list-tokens` show what the module sees."
+    288 Pkcs11Ambiguous User "The URI fits more than one token or key"
+        "tbpki does not guess which key signs. The message names what there is: make the URI say more, such as the token's serial number, or the key's id."
+    289 Pkcs11Pin User "The token does not take the PIN"
+        "The PIN is wrong, or the token is locked, or it would be locked by one more wrong PIN. tbpki offers a PIN once and never tries again by itself, because tokens lock themselves after a few wrong ones. Where one attempt is left it does not try at all: log in with the maker's tool first, which sets the counter back."
+    290 Pkcs11KeyMissing User "The token does not hold the key"
+        "No private key in the token has the label and the id that the URI says, or the token shows it to nobody who has not logged in as another user. `pkcs11-tool --login --list-objects` shows what is there."
+    291 Pkcs11KeyUnfit User "The key in the token cannot be the key of a CA"
+        "`init --devices-key` makes a new key, which cannot leave the token and can do nothing but sign, and refuses where the token has a key of that label or id already: a key that is there is taken with `--devices-key-existing` alone. A key that is taken has to be able to sign, of a kind that tbpki knows, without asking a person each time. A key that could leave its token is used, with a warning."
+    292 Pkcs11Failed User "The token did not do what was asked of it"
+        "The message holds the module's own words and what was asked. Tokens differ in which keys and mechanisms they know: EC P-256, EC P-384 and RSA of 2,048 bits and more are used, with ECDSA and PKCS#1 v1.5."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

@@ -27,7 +27,7 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// From the content of the subjectPublicKey field, which the caller knows to fit the algorithm.
-    pub(super) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
+    pub(crate) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
         let mut key = Self { algorithm, bits, spki: Vec::new() };
         key.spki = key.subject_public_key_info();
         key
@@ -96,7 +96,7 @@ pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algori
     curve_of_oid(&curve)
 }
 
-pub(super) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
+pub(crate) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
     match *curve {
         SECP256R1 => Ok(Algorithm::EcP256),
         SECP384R1 => Ok(Algorithm::EcP384),
@@ -104,8 +104,17 @@ pub(super) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
     }
 }
 
+/// The object identifier of an algorithm's curve; none for an algorithm without one.
+pub(crate) fn oid_of_curve(algorithm: Algorithm) -> Option<ObjectIdentifier> {
+    match algorithm {
+        Algorithm::EcP256 => Some(SECP256R1),
+        Algorithm::EcP384 => Some(SECP384R1),
+        _ => None,
+    }
+}
+
 /// The RSA size of a modulus in big-endian octets.
-pub(super) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
+pub(crate) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
     let significant = modulus.iter().skip_while(|octet| **octet == 0);
     match significant.count() * 8 {
         2048 => Ok(Algorithm::Rsa2048),
