@@ -1157,7 +1157,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__client)
-            opts="-v -q -h -V --device --out --register --replace --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --owner --group --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --device --out --register --replace --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --ca-pin-file --owner --group --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1192,6 +1192,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1867,7 +1871,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__init)
-            opts="-v -q -h -V --from --organization --country --server-name --alg --ca-passphrase-file --insecure-no-passphrase --root-out --server-ca --devices-ca --brought-passphrase-file --dry-run --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --from --organization --country --server-name --alg --ca-passphrase-file --ca-pin-file --insecure-no-passphrase --root-out --server-ca --devices-ca --devices-key --devices-key-existing --brought-passphrase-file --dry-run --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1897,6 +1901,10 @@ _tbpki() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root-out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1906,6 +1914,10 @@ _tbpki() {
                     return 0
                     ;;
                 --devices-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --devices-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2011,7 +2023,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__profile__subcmd__create)
-            opts="-v -q -h -V --name-prefix --pattern --example --create-devices --accept-issuer-risk --replace --dry-run --ca-passphrase-file --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --name-prefix --pattern --example --create-devices --accept-issuer-risk --replace --dry-run --ca-passphrase-file --ca-pin-file --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2030,6 +2042,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2221,7 +2237,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__server)
-            opts="-v -q -h -V --out --name --only-given-names --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --credentials --single-file --include-root --service --environment --owner --group --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --out --name --only-given-names --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --ca-pin-file --credentials --single-file --include-root --service --environment --owner --group --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2256,6 +2272,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

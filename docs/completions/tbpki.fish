@@ -59,15 +59,18 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l country -d 'The cou
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-name -d 'The host name of the server' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l alg -d 'The key algorithm of the CAs and the identities: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l root-out -d 'Put the keys of both roots into DIR, to be kept offline' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-ca -d 'Bring your own CA for servers: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-ca -d 'Bring your own CA for devices' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-key -d 'Have the token that this PKCS#11 URI names make the key that issues devices, and keep it' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l brought-passphrase-file -d 'Read the passphrase of a brought CA\'s key or PKCS#12 from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l insecure-no-passphrase -d 'Leave the CA keys unencrypted: whoever copies the store can issue'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-key-existing -d 'Take the key that the token holds already, in place of a new one'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l dry-run -d 'Say what would happen and write nothing'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l no-input -d 'Never ask: fail and name the flag that would have answered'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l json -d 'Print the result as JSON (its schema is in the documentation)'
@@ -83,6 +86,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l format -d 'Files 
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l credentials -d 'What the active lines of thingsboard.env use: keystore (the default) or pem' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l service -d 'Services to write environment lines for (repeat, or separate by commas)' -r -f -a "mqtt\t'MQTT, port 8883'
 http\t'The web interface and REST API'
@@ -118,6 +122,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l format -d 'Files 
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l owner -d 'The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l group -d 'The group of the files in --out' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l profile -d 'The device profile of devices that are made' -r
@@ -230,6 +235,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_sub
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l pattern -d 'Find names by this regular expression, whose first group has to be the whole name' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l example -d 'The name of a device that the expression has to find (repeat for several)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-url -d 'The address of the platform\'s REST API' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-user -d 'The user to log in as, a tenant administrator' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F

@@ -46,15 +46,18 @@ _arguments "${_arguments_options[@]}" : \
 '--server-name=[The host name of the server]:NAME:_default' \
 '--alg=[The key algorithm of the CAs and the identities\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--root-out=[Put the keys of both roots into DIR, to be kept offline]:DIR:_files' \
 '*--server-ca=[Bring your own CA for servers\: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)]:FILE:_files' \
 '*--devices-ca=[Bring your own CA for devices]:FILE:_files' \
+'--devices-key=[Have the token that this PKCS#11 URI names make the key that issues devices, and keep it]:URI:_default' \
 '--brought-passphrase-file=[Read the passphrase of a brought CA'\''s key or PKCS#12 from FILE (\`-\` for standard input)]:FILE:_files' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"
 never\:"Not at all"))' \
 '(--ca-passphrase-file)--insecure-no-passphrase[Leave the CA keys unencrypted\: whoever copies the store can issue]' \
+'--devices-key-existing[Take the key that the token holds already, in place of a new one]' \
 '--dry-run[Say what would happen and write nothing]' \
 '--no-input[Never ask\: fail and name the flag that would have answered]' \
 '--json[Print the result as JSON (its schema is in the documentation)]' \
@@ -78,6 +81,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--credentials=[What the active lines of thingsboard.env use\: keystore (the default) or pem]:KIND:_default' \
 '*--service=[Services to write environment lines for (repeat, or separate by commas)]:SERVICE:((mqtt\:"MQTT, port 8883"
 http\:"The web interface and REST API"
@@ -121,6 +125,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--owner=[The owner of the files in --out \[default\: as root, that of DIR/thingsboard.conf or of DIR\]]:USER:_default' \
 '--group=[The group of the files in --out]:GROUP:_default' \
 '--profile=[The device profile of devices that are made]:NAME:_default' \
@@ -278,6 +283,7 @@ _arguments "${_arguments_options[@]}" : \
 '--pattern=[Find names by this regular expression, whose first group has to be the whole name]:REGEX:_default' \
 '*--example=[The name of a device that the expression has to find (repeat for several)]:NAME:_default' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
 '--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
 '--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \

@@ -217,12 +217,15 @@ pub enum ConfigVerb {
     },
 }
 
-/// Where the passphrase of the CA keys is.
+/// Where the passphrase of the CA keys is, and the PIN of a token that keeps one.
 #[derive(Debug, Clone, Args)]
 pub struct CaPassphrase {
     /// Read the passphrase of the CA keys from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub ca_passphrase_file: Option<PathBuf>,
+    /// Read the PIN of the token that keeps a CA's key from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub ca_pin_file: Option<PathBuf>,
 }
 
 /// What both kinds of identities are made with.
