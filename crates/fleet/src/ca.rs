@@ -188,9 +188,11 @@ pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> R
     Ok(validity)
 }
 
-fn unavailable(key: &Path, title: &str) -> Error {
-    Code::CaUnavailable
-        .error(format!("the key of the {title} is not in the store"))
-        .at(key)
-        .fix("bring the key back from where it is kept, to this path")
+pub(crate) fn unavailable(key: &Path, title: &str) -> Error {
+    Code::CaUnavailable.error(format!("the key of the {title} is not in the store")).at(key).fix(
+        match title == CaName::ServerIssuing.title() {
+            true => "make servers where the CAs were made: a station's kit (`tbpki ca export`) issues devices alone",
+            false => "bring the key back from where it is kept, to this path",
+        },
+    )
 }

@@ -16,6 +16,7 @@ pub mod host;
 mod identity_files;
 pub mod init;
 mod keystore_file;
+pub mod kit;
 pub mod look;
 mod make;
 mod name_pattern;

@@ -2,6 +2,7 @@
 
 mod actorcloud;
 mod bundle_firmware;
+mod ca;
 mod check;
 mod client;
 mod flash;
@@ -18,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
+pub use ca::{CaExportArgs, CaVerb, ExportedCa};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
@@ -127,6 +129,9 @@ pub enum Verb {
     /// Device profiles that take every device with a certificate of their own CA
     #[command(subcommand)]
     Profile(Box<ProfileVerb>),
+    /// CAs that go to other machines
+    #[command(subcommand)]
+    Ca(Box<CaVerb>),
     /// Certificates of EMQ's ActorCloud, which makes them itself
     ///
     /// ActorCloud takes no keys, requests or certificates of others: its server makes them, keeps the private keys, and
@@ -188,6 +193,9 @@ impl Verb {
             Verb::Profile(verb) => match **verb {
                 ProfileVerb::Create(_) => "profile create",
                 ProfileVerb::Show(_) => "profile show",
+            },
+            Verb::Ca(verb) => match **verb {
+                CaVerb::Export(_) => "ca export",
             },
             Verb::ActorCloud(verb) => match &**verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),

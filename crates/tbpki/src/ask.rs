@@ -7,7 +7,7 @@ use dialoguer::{Confirm, Input, Password};
 use pki::{Code, Error, Result, Secret};
 
 /// Asks on the terminal, or fails naming the flag that would have answered.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Asker {
     available: bool,
 }

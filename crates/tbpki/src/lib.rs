@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use clap::Parser;
 use pki::Result;
 
-use args::{ActorCloudVerb, Cli, ConfigVerb, ProfileVerb, Verb};
+use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -51,6 +51,9 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Profile(verb) => match *verb {
             ProfileVerb::Create(args) => verb::profile::create(&args, context),
             ProfileVerb::Show(args) => verb::profile::show(&args, context),
+        },
+        Verb::Ca(verb) => match *verb {
+            CaVerb::Export(args) => verb::ca::export(&args, context),
         },
         Verb::ActorCloud(verb) => match *verb {
             ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),

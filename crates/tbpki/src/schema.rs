@@ -3,6 +3,7 @@
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
+use fleet::kit::KitReport;
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
@@ -31,6 +32,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
+        ("ca-export", of::<KitReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),
         ("actorcloud-cert-list", of::<CertsReport>()),
         ("actorcloud-cert-enable", of::<CertsReport>()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod actorcloud;
 pub(crate) mod bundle_firmware;
+pub(crate) mod ca;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;

@@ -161,7 +161,7 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Res
     }
     if let Some(place) = wish.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
         let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
-        return check_length(secret).map(Some);
+        return passphrase::check_length(secret, "the CA keys").map(Some);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
     match context.asker.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
@@ -169,7 +169,7 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Res
             if let Some(answers) = &mut wish.answers {
                 answers.set("ca.passphrase", SecretRef::Prompt)?;
             }
-            check_length(secret).map(Some)
+            passphrase::check_length(secret, "the CA keys").map(Some)
         }
         None if context.asker.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
         None => Err(needs_passphrase()),
@@ -180,18 +180,6 @@ fn needs_passphrase() -> Error {
     Code::NeedsAnswer
         .error("the CA keys need a passphrase")
         .fix("run `tbpki init` again, with --ca-passphrase-file FILE or --insecure-no-passphrase")
-}
-
-/// The fewest characters of a passphrase that stands between a copied store and a forged fleet.
-const SHORTEST: usize = 8;
-
-fn check_length(secret: Secret) -> Result<Secret> {
-    if secret.reveal().chars().count() >= SHORTEST {
-        return Ok(secret);
-    }
-    Err(Code::PassphraseTooShort
-        .error(format!("the passphrase of the CA keys has fewer than {SHORTEST} characters"))
-        .fix("take several words"))
 }
 
 /// The URI of a key in a token. What is wrong with it is said without showing it: there may be a PIN in it.
