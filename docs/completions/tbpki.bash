@@ -22,6 +22,9 @@ _tbpki() {
             tbpki,bundle-firmware)
                 cmd="tbpki__subcmd__bundle__subcmd__firmware"
                 ;;
+            tbpki,ca)
+                cmd="tbpki__subcmd__ca"
+                ;;
             tbpki,check)
                 cmd="tbpki__subcmd__check"
                 ;;
@@ -163,6 +166,18 @@ _tbpki() {
             tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,unbind)
                 cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind"
                 ;;
+            tbpki__subcmd__ca,export)
+                cmd="tbpki__subcmd__ca__subcmd__export"
+                ;;
+            tbpki__subcmd__ca,help)
+                cmd="tbpki__subcmd__ca__subcmd__help"
+                ;;
+            tbpki__subcmd__ca__subcmd__help,export)
+                cmd="tbpki__subcmd__ca__subcmd__help__subcmd__export"
+                ;;
+            tbpki__subcmd__ca__subcmd__help,help)
+                cmd="tbpki__subcmd__ca__subcmd__help__subcmd__help"
+                ;;
             tbpki__subcmd__config,help)
                 cmd="tbpki__subcmd__config__subcmd__help"
                 ;;
@@ -180,6 +195,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__help,bundle-firmware)
                 cmd="tbpki__subcmd__help__subcmd__bundle__subcmd__firmware"
+                ;;
+            tbpki__subcmd__help,ca)
+                cmd="tbpki__subcmd__help__subcmd__ca"
                 ;;
             tbpki__subcmd__help,check)
                 cmd="tbpki__subcmd__help__subcmd__check"
@@ -259,6 +277,9 @@ _tbpki() {
             tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,unbind)
                 cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind"
                 ;;
+            tbpki__subcmd__help__subcmd__ca,export)
+                cmd="tbpki__subcmd__help__subcmd__ca__subcmd__export"
+                ;;
             tbpki__subcmd__help__subcmd__config,show)
                 cmd="tbpki__subcmd__help__subcmd__config__subcmd__show"
                 ;;
@@ -293,7 +314,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1074,6 +1095,108 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__ca)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__export)
+            opts="-v -q -h -V --out --passphrase-file --force --dry-run --ca-passphrase-file --ca-pin-file --config --no-input --json --verbose --quiet --color --help --version devices"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help)
+            opts="export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__check)
             opts="-v -q -h -V --device --cert --key --chain --passphrase-file --cafile --token-file --auth --kind --client-id --username --mqtt --telemetry --no-connect --offline --server --platform-url --timeout --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1423,7 +1546,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help)
-            opts="init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1579,6 +1702,34 @@ _tbpki() {
         tbpki__subcmd__help__subcmd__bundle__subcmd__firmware)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__ca)
+            opts="export"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__ca__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

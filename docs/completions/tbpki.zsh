@@ -368,6 +368,85 @@ esac
     ;;
 esac
 ;;
+(ca)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__ca_commands" \
+"*::: :->ca" \
+&& ret=0
+
+    case $state in
+    (ca)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-ca-command-$line[1]:"
+        case $line[1] in
+            (export)
+_arguments "${_arguments_options[@]}" : \
+'--out=[The directory of the kit]:DIR:_files' \
+'--passphrase-file=[Read the passphrase that the key gets in the kit from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--force[Replace the files of an earlier kit of the same CA; they are kept as FILE.SERIAL]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':ca -- Which CA:((devices\:"That which issues devices"))' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__ca__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-ca-help-command-$line[1]:"
+        case $line[1] in
+            (export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (actorcloud)
 _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
@@ -1122,6 +1201,26 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(ca)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__ca_commands" \
+"*::: :->ca" \
+&& ret=0
+
+    case $state in
+    (ca)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-ca-command-$line[1]:"
+        case $line[1] in
+            (export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (actorcloud)
 _arguments "${_arguments_options[@]}" : \
 ":: :_tbpki__subcmd__help__subcmd__actorcloud_commands" \
@@ -1265,6 +1364,7 @@ _tbpki_commands() {
 'unregister:Make the platform forget a device'\''s certificate' \
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
+'ca:CAs that go to other machines' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'bundle-firmware:Make flash images with devices'\'' credentials in them' \
 'flash:Write an image that bundle-firmware made to a board' \
@@ -1475,6 +1575,37 @@ _tbpki__subcmd__bundle-firmware_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki bundle-firmware commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__ca_commands] )) ||
+_tbpki__subcmd__ca_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki ca commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__export_commands] )) ||
+_tbpki__subcmd__ca__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca export commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki ca help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help__subcmd__export_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca help export commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca help help commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__check_commands] )) ||
 _tbpki__subcmd__check_commands() {
     local commands; commands=()
@@ -1541,6 +1672,7 @@ _tbpki__subcmd__help_commands() {
 'unregister:Make the platform forget a device'\''s certificate' \
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
+'ca:CAs that go to other machines' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'bundle-firmware:Make flash images with devices'\'' credentials in them' \
 'flash:Write an image that bundle-firmware made to a board' \
@@ -1621,6 +1753,18 @@ _tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind_commands(
 _tbpki__subcmd__help__subcmd__bundle-firmware_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help bundle-firmware commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__ca_commands] )) ||
+_tbpki__subcmd__help__subcmd__ca_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+    )
+    _describe -t commands 'tbpki help ca commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__ca__subcmd__export_commands] )) ||
+_tbpki__subcmd__help__subcmd__ca__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help ca export commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__check_commands] )) ||
 _tbpki__subcmd__help__subcmd__check_commands() {

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::bundle::broker;
 use crate::ca::{CaName, unavailable};
 use crate::ca_key::{KEY_FILE, KeyPlace, URI_FILE, open_key, uri_file};
 use crate::output_file::{into_bytes, pem_of};
@@ -100,6 +101,7 @@ pub fn export_devices(
     if let KeyPlace::File(_) = place {
         answers.set("ca.passphrase", SecretRef::Prompt)?;
     }
+    name_broker(station, &mut answers)?;
     let public = public_files(station, &mut answers)?;
     let planned = match &place {
         KeyPlace::File(_) => Carried::Planned,
@@ -173,7 +175,8 @@ fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(Str
     }
     let anchors = station.client_anchors()?;
     let ours = matches!(station.config.server.anchors.value, Anchors::Ours);
-    if !anchors.is_empty() && !(ours && anchors == CaName::ServerRoot.certificates(store)?) {
+    let is_our_root = ours && anchors == CaName::ServerRoot.certificates(store)?;
+    if !anchors.is_empty() && !is_our_root {
         answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
         files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
     }
@@ -182,6 +185,19 @@ fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(Str
         files.push((PLATFORM_CA.to_owned(), file::read(path.resolved(), FILE_LIMIT)?.to_vec()));
     }
     Ok(files)
+}
+
+/// The broker of the devices, where only this store knows it: the station has no server to take the name from.
+fn name_broker(station: &Station<'_>, answers: &mut Answers) -> Result<()> {
+    let config = station.config;
+    if config.firmware.mqtt_host.is_explicit() || config.server.name.is_explicit() {
+        return Ok(());
+    }
+    match broker(station) {
+        Ok(host) => answers.set("firmware.mqtt_host", host.as_str()),
+        Err(error) if error.code() == Code::BrokerMissing => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The settings that are in force here, as far as a station has a use for them; the keys whose secrets are not in the kit;

@@ -67,6 +67,16 @@ impl PublicKey {
         digest::hex(&digest::sha256(&self.spki))
     }
 
+    /// Fails with [`Code::KeyMismatch`] unless this is the key that `spki_der` holds.
+    pub fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
+        if self.spki == spki_der {
+            return Ok(());
+        }
+        Err(Code::KeyMismatch
+            .error("the private key does not belong to the certificate")
+            .fix("use the key and the certificate that were made together"))
+    }
+
     /// The key identifier for subjectKeyIdentifier and authorityKeyIdentifier: SHA-1 over the public key bits
     /// (RFC 5280, section 4.2.1.2, method 1). It identifies and protects nothing, so SHA-1 does no harm.
     pub fn key_id(&self) -> Vec<u8> {

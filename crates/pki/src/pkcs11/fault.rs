@@ -48,13 +48,18 @@ pub(super) fn is_gone(error: &CryptokiError) -> bool {
     )
 }
 
+/// The error for a token that was there.
+pub(super) fn went_away(doing: &str, why: &str) -> Error {
+    Code::Pkcs11TokenMissing
+        .error(format!("the token went away while {doing}"))
+        .because(why)
+        .fix("put the token back and run the same command again")
+}
+
 /// The error for an answer while `doing` something with the token.
 pub(super) fn failed(doing: &str, error: &CryptokiError) -> Error {
     if is_gone(error) {
-        return Code::Pkcs11TokenMissing
-            .error(format!("the token went away while {doing}"))
-            .because(words(error))
-            .fix("put the token back and run the same command again");
+        return went_away(doing, &words(error));
     }
     let failed = Code::Pkcs11Failed.error(format!("the token failed while {doing}")).because(words(error));
     match error {

@@ -142,3 +142,19 @@ impl fmt::Debug for TokenKey {
         write!(f, "TokenKey({}, {})", self.public.algorithm(), self.uri)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_ca_signs_without_a_person() {
+        let good = Traits { signs: true, stays: true, asks_each_time: false };
+        assert!(check(good).is_ok());
+        // One that could leave is warned of by whoever takes it.
+        assert!(check(Traits { stays: false, ..good }).is_ok());
+        for unfit in [Traits { signs: false, ..good }, Traits { asks_each_time: true, ..good }] {
+            assert_eq!(check(unfit).unwrap_err().code(), Code::Pkcs11KeyUnfit);
+        }
+    }
+}

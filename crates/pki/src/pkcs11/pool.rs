@@ -13,7 +13,7 @@ use super::object;
 use super::token::{Token, is_logged_in};
 use super::uri::TokenUri;
 use crate::code::Code;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The sessions of one key.
@@ -75,14 +75,28 @@ impl Pool {
     /// Does something with the key while `doing` it. When the session turns out to be dead, once more with a new one.
     pub(super) fn with<T>(&self, doing: &str, work: impl Fn(&Session, ObjectHandle) -> CryptokiResult<T>) -> Result<T> {
         let round = self.state().round;
-        let first = self.take().and_then(|link| self.attempt(doing, link, &work));
-        match first {
-            Err(error) if matches!(error.code(), Code::Pkcs11TokenMissing | Code::Pkcs11KeyMissing) => {
-                let again = self.renew(round).and_then(|link| self.attempt(doing, link, &work));
-                // Why it cannot be opened anew says less than how it went away, unless it is the PIN.
-                again.map_err(|again| if again.code() == Code::Pkcs11Pin { again } else { error })
-            }
-            other => other,
+        let first = match self.take().and_then(|link| self.attempt(doing, link, &work)) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        if !self.is_worth_another(&first) {
+            return Err(first);
+        }
+        let again = self.renew(round).and_then(|link| self.attempt(doing, link, &work));
+        again.map_err(|again| match again.code() {
+            Code::Pkcs11Pin | Code::Pkcs11KeyMissing | Code::Pkcs11Ambiguous => again,
+            // Why it cannot be opened anew says less than how it went away.
+            _ => fault::went_away(doing, first.finding().why.as_deref().unwrap_or("it does not answer")),
+        })
+    }
+
+    /// Whether a failure may be that of a session, a login or a token that is not there any more. Modules have many words
+    /// for that, so that it is the token that is looked for.
+    fn is_worth_another(&self, failure: &Error) -> bool {
+        match failure.code() {
+            Code::Pkcs11TokenMissing | Code::Pkcs11KeyMissing => true,
+            Code::Pkcs11Failed => Token::find(&self.uri).is_err(),
+            _ => false,
         }
     }
 

@@ -66,6 +66,29 @@ impl TokenUri {
         self.object.as_deref()
     }
 
+    /// The id of the key, where the URI says it.
+    pub fn id(&self) -> Option<&[u8]> {
+        self.id.as_deref()
+    }
+
+    /// The label of the token, where the URI says it.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// The serial number of the token, where the URI says it.
+    pub fn serial(&self) -> Option<&str> {
+        self.serial.as_deref()
+    }
+
+    /// The module: its path, or the name that it is installed under.
+    pub fn module_name(&self) -> String {
+        match &self.module {
+            Module::Path(path) => path.to_string_lossy().into_owned(),
+            Module::Name(name) => name.clone(),
+        }
+    }
+
     /// The token as people know it, for messages.
     pub(super) fn token_name(&self) -> String {
         let named = [("token", &self.token), ("serial", &self.serial), ("model", &self.model)];
@@ -293,12 +316,12 @@ impl fmt::Display for TokenUri {
         ];
         let path: Vec<String> =
             path.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}"))).collect();
-        let (name, module) = match &self.module {
-            Module::Path(path) => ("module-path", path.to_string_lossy().into_owned()),
-            Module::Name(name) => ("module-name", name.clone()),
+        let name = match &self.module {
+            Module::Path(_) => "module-path",
+            Module::Name(_) => "module-name",
         };
         // Slashes may stand in a query as they are, and paths are read by people.
-        let module = encoded(module.as_bytes()).replace("%2F", "/");
+        let module = encoded(self.module_name().as_bytes()).replace("%2F", "/");
         write!(f, "{SCHEME}{}?{name}={module}", path.join(";"))
     }
 }
