@@ -73,7 +73,7 @@ impl Writer {
 
     /// How many bytes a file takes, at most.
     pub(crate) fn room(name: &str, contents: usize) -> usize {
-        3 * BLOCK + (name.len() + 32).next_multiple_of(BLOCK) + contents
+        3 * BLOCK + (name.len() + 32).next_multiple_of(BLOCK) + contents.next_multiple_of(BLOCK)
     }
 }
 
