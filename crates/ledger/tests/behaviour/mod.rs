@@ -275,7 +275,7 @@ pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
     let filter = Filter::default();
     assert_eq!(listed(&ledger, &filter), ["Pump-3", "lamp", "lamp", "pump-1", "pump-2", "mqtt"]);
     assert_eq!(listed(&ledger, &Filter { kind: Some(Kind::Server), ..filter.clone() }), ["mqtt"]);
-    assert_eq!(listed(&ledger, &Filter { state: Some(State::Bundled), ..filter.clone() }), ["lamp", "pump-1"]);
+    assert_eq!(listed(&ledger, &Filter { states: vec![State::Bundled], ..filter.clone() }), ["lamp", "pump-1"]);
     let unregistered = Filter { never: Some(State::Registered), current_only: true, ..filter.clone() };
     assert_eq!(listed(&ledger, &unregistered), ["Pump-3", "lamp", "pump-2", "mqtt"]);
     let name = |name| Filter { name: Some(name), ..Filter::default() };

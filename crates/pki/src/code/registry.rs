@@ -423,7 +423,11 @@ codes! {
     226 FlashFailed User "The board cannot be written to"
         "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
 
-    // Fleets: layouts, jobs and their files.
+    // Fleets.
+    250 LeaseLost User "Another station has taken over a shard"
+        "A station claims a shard under a lease that it renews while it works. This one was stopped for longer than its lease, or cut off from the ledger, and another station has issued the shard anew since. What came late was refused, so that no device has two identities; the files of the late attempt count for nothing and the next run removes them. Run the same command again: it does what is left."
+    251 DuplicateNames User "Names of a fleet are there already"
+        "Each name gets one identity. The names that the message counts stand on two lines, in the store, or in another job that has not come to them yet. Take them out, or finish the other job first."
     260 AgeRecipient User "Nothing can be sealed for this recipient"
         "Archives are sealed for recipients in the age format, each written `age1` and 58 more characters, as `age-keygen` prints its public key. Other kinds (ssh keys, hardware tokens, plug-ins) are not known to tbpki. The secret key stays with whoever opens the archive, and is never given to tbpki."
     261 PlaceTaken User "The directory holds the identities of another job"
