@@ -2,6 +2,7 @@
 
 mod local_ca;
 mod self_signed;
+mod template;
 
 use crate::algorithm::Algorithm;
 use crate::certificate::Certificate;
@@ -14,6 +15,7 @@ use crate::validity::Validity;
 
 pub use local_ca::LocalCa;
 pub use self_signed::SelfSigned;
+pub use template::{LeafOrder, LeafTemplate};
 
 /// Turns an [`Order`] into a certificate.
 pub trait Issuer {
