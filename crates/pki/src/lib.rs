@@ -39,6 +39,7 @@ mod suggest;
 pub mod tbs;
 pub mod text;
 pub mod thingsboard;
+mod tlv;
 pub mod validity;
 pub mod verify;
 

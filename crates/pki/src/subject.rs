@@ -8,11 +8,12 @@ use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
 use crate::code::Code;
 use crate::error::Result;
 use crate::text::is_deceptive;
+use crate::tlv::{SEQUENCE, SET, tlv};
 
 mod attribute;
 mod comparison;
 pub use attribute::AttributeKind;
-use attribute::{Attribute, SEQUENCE, SET, Value, tlv};
+use attribute::{Attribute, Value};
 
 /// A distinguished name (RFC 5280, section 4.1.2.4): of our making, or read from somewhere and kept byte
 /// for byte, because verifiers compare the bytes.
@@ -186,8 +187,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::AttributeKind::{CommonName, Country, Locality, Organization, OrganizationalUnit, State};
-    use super::attribute::OBJECT_IDENTIFIER;
     use super::*;
+    use crate::tlv::OBJECT_IDENTIFIER;
 
     fn subject(attributes: &[(AttributeKind, &str)]) -> Result<Subject> {
         Subject::new(attributes.iter().map(|(kind, text)| (*kind, (*text).to_owned())).collect())

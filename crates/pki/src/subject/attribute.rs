@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::error::Result;
 use crate::text::{is_deceptive, quote};
+use crate::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
 
 /// The attributes of the names that we make, in the order in which they stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,12 +134,6 @@ pub(super) enum Value {
     Der(Vec<u8>),
 }
 
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-const UTF8_STRING: u8 = 0x0c;
-const PRINTABLE_STRING: u8 = 0x13;
-
 /// `2.5.4`, below which X.520 has its attribute types.
 const X520: [u8; 2] = [0x55, 0x04];
 
@@ -231,20 +226,4 @@ fn string(any: &x509_parser::asn1_rs::Any<'_>) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// One DER element.
-pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let mut bytes = vec![tag];
-    if content.len() < 0x80 {
-        bytes.extend(length.last());
-    } else {
-        let digits: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
-        // A usize has at most eight bytes.
-        bytes.push(0x80 | digits.len() as u8);
-        bytes.extend(digits);
-    }
-    bytes.extend_from_slice(content);
-    bytes
 }

@@ -42,8 +42,8 @@ fn folded(attribute: &Attribute) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attribute::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
     use super::*;
+    use crate::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
 
     const CN: &[u8] = &[0x55, 4, 3];
     const O: &[u8] = &[0x55, 4, 10];
