@@ -132,7 +132,7 @@ impl Attempt {
     }
 
     /// Where the directories of a shard's devices wait in `devices/` for the ledger.
-    pub fn waiting(self, job: i64) -> String {
+    pub fn waiting(self, job: u64) -> String {
         format!(".job-{job}-shard-{}.{}", self.shard, self.fence)
     }
 
@@ -142,7 +142,7 @@ impl Attempt {
     }
 
     /// To which attempt a name in a place belongs, complete or not; none where it is no file of a shard.
-    pub(super) fn of_name(name: &str, job: i64) -> Option<Self> {
+    pub(super) fn of_name(name: &str, job: u64) -> Option<Self> {
         let name = name.strip_prefix(PARTIAL).unwrap_or(name);
         if let Some(rest) = name.strip_prefix(&format!(".job-{job}-shard-")) {
             let (shard, fence) = rest.split_once('.')?;

@@ -69,7 +69,7 @@ impl Output {
     }
 
     /// Writes a shard beside its place. Nothing is waited for, and what fails leaves nothing.
-    pub(crate) fn write(&self, job: i64, attempt: Attempt, made: &[Made]) -> Result<Written> {
+    pub(crate) fn write(&self, job: u64, attempt: Attempt, made: &[Made]) -> Result<Written> {
         let written = match self.place.layout() {
             Layout::Directories => {
                 let name = attempt.waiting(job);
@@ -221,7 +221,7 @@ impl Output {
     }
 
     /// Moves devices to where `client` would have made them, once the ledger has them.
-    pub(crate) fn deliver(&self, job: i64, attempt: Attempt) -> Result<()> {
+    pub(crate) fn deliver(&self, job: u64, attempt: Attempt) -> Result<()> {
         if self.place.layout() != Layout::Directories {
             return Ok(());
         }
@@ -234,7 +234,7 @@ impl Output {
     }
 
     /// Removes what was written of a shard that counts for nothing.
-    pub(crate) fn discard(&self, job: i64, written: &Written) {
+    pub(crate) fn discard(&self, job: u64, written: &Written) {
         let partial = written.names.iter().map(|name| Attempt::partial(name));
         let names: Vec<String> =
             written.names.iter().cloned().chain(partial).chain([written.attempt.waiting(job)]).collect();

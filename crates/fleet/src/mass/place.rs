@@ -39,7 +39,7 @@ struct Mark {
     packing: Packing,
     /// The job that it belongs to; none for the store itself, which takes all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    job: Option<i64>,
+    job: Option<u64>,
 }
 
 fn is_plain(packing: &Packing) -> bool {
@@ -51,7 +51,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Code::PlaceTaken`] where it belongs to another job or holds something else, and what the disk can refuse.
-    pub(crate) fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, job: i64) -> Result<Self> {
+    pub(crate) fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, job: u64) -> Result<Self> {
         file::create_dir(dir)?;
         let dir = absolute(dir)?;
         let job = (layout != Layout::Directories).then_some(job);
@@ -155,7 +155,7 @@ impl Place {
     }
 
     /// The job that it belongs to; none for the store itself.
-    pub fn job(&self) -> Option<i64> {
+    pub fn job(&self) -> Option<u64> {
         self.mark.job
     }
 
@@ -188,7 +188,7 @@ impl Place {
         }
     }
 
-    fn check_is_for(&self, job: Option<i64>, layout: Layout, packing: Packing) -> Result<()> {
+    fn check_is_for(&self, job: Option<u64>, layout: Layout, packing: Packing) -> Result<()> {
         let taken = |what: String| {
             Err(Code::PlaceTaken
                 .error(what)
