@@ -1,5 +1,6 @@
 //! Elements of DER (X.690, section 8.1): a tag, a length, a content.
 
+pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;

@@ -77,9 +77,8 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     pub fn issue(&self, leaf: &LeafOrder<'_>) -> Result<(PrivateKey, Vec<u8>)> {
         self.check_order(leaf)?;
         let key = PrivateKey::generate(self.key)?;
-        let tbs = self.tbs(leaf, key.public());
-        let signature = self.ca.key().sign(&tbs)?;
-        Ok((key, tbs::seal(&tbs, &signature)?))
+        let der = self.sign(leaf, key.public())?;
+        Ok((key, der))
     }
 
     /// Reads a leaf back whole, as [`Issuer::issue`](super::Issuer::issue) does with every one: for a sample of those
@@ -102,8 +101,17 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
         lint::check_varying(self.profile, leaf.serial, leaf.subject, leaf.sans)
     }
 
+    /// The leaf for a key.
+    fn sign(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Result<Vec<u8>> {
+        let tbs = self.tbs(leaf, key);
+        tbs::seal(&tbs, &self.ca.key().sign(&tbs)?)
+    }
+
     /// What is signed.
     fn tbs(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Vec<u8> {
         self.pieces.write(leaf.serial, leaf.subject.to_der(), leaf.sans, key)
     }
 }
+
+#[cfg(test)]
+mod tests;

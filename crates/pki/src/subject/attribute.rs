@@ -1,5 +1,7 @@
 //! The attributes of a distinguished name, as DER and as text.
 
+use std::borrow::Cow;
+
 use crate::code::Code;
 use crate::error::Result;
 use crate::text::{is_deceptive, quote};
@@ -119,7 +121,7 @@ pub(super) struct Attribute {
     /// The AttributeTypeAndValue, a SEQUENCE.
     pub(super) der: Vec<u8>,
     /// Its short name, or the dotted OID.
-    pub(super) name: String,
+    pub(super) name: Cow<'static, str>,
     /// What it is, where it is of a kind that we write.
     pub(super) kind: Option<AttributeKind>,
     /// Its value.
@@ -147,7 +149,7 @@ impl Attribute {
         body.extend(tlv(tag, text.as_bytes()));
         Ok(Self {
             der: tlv(SEQUENCE, &body),
-            name: kind.short_name().to_owned(),
+            name: kind.short_name().into(),
             kind: Some(kind),
             value: Value::Text(text),
         })
@@ -174,7 +176,7 @@ impl Attribute {
         };
         let mut body = tlv(OBJECT_IDENTIFIER, oid.as_bytes());
         body.extend(value_der);
-        Some(Self { der: tlv(SEQUENCE, &body), name: short.map_or(dotted, str::to_owned), kind, value })
+        Some(Self { der: tlv(SEQUENCE, &body), name: short.map_or(dotted.into(), Cow::Borrowed), kind, value })
     }
 }
 

@@ -45,8 +45,8 @@ impl Pieces {
         let is_names = |extension: &&[u8]| content(extension).is_some_and(|content| content.starts_with(&NAMES));
         let is_key_id =
             |extension: &&[u8]| extension.starts_with(&KEY_ID) && extension.len() == KEY_ID.len() + KEY_ID_OCTETS;
-        let names = extensions.iter().position(|extension| is_names(&extension))?;
-        let key_id = extensions.iter().position(|extension| is_key_id(&extension))?;
+        let names = extensions.iter().position(is_names)?;
+        let key_id = extensions.iter().position(is_key_id)?;
         Some(Self {
             version: version.to_vec(),
             middle: [algorithm, issuer, validity].concat(),
@@ -111,7 +111,7 @@ fn names(sans: &[San]) -> Vec<u8> {
 
 /// The content of the element that `der` is.
 fn content(der: &[u8]) -> Option<&[u8]> {
-    der::asn1::AnyRef::try_from(der).ok().map(|element| element.value())
+    der::asn1::AnyRef::try_from(der).ok().map(der::asn1::AnyRef::value)
 }
 
 /// The elements that `bytes` consist of, each with its tag and length.
