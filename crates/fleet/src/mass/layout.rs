@@ -141,6 +141,11 @@ impl Attempt {
         format!("{PARTIAL}{name}")
     }
 
+    /// Whether something was not complete when it was left.
+    pub(super) fn is_partial(name: &str) -> bool {
+        name.starts_with(PARTIAL)
+    }
+
     /// To which attempt a name in a place belongs, complete or not; none where it is no file of a shard.
     pub(super) fn of_name(name: &str, job: u64) -> Option<Self> {
         let name = name.strip_prefix(PARTIAL).unwrap_or(name);

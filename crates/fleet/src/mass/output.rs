@@ -1,5 +1,6 @@
 //! Shards on their way to disk: written by many threads, made durable together, and only then given their names.
 
+use pki::config::ClientFormat;
 use pki::file::{Bulk, Mode};
 use pki::identity::{Credential, Identity, X509};
 use pki::{Certificate, Code, Result};
@@ -11,10 +12,9 @@ use super::made::Made;
 use super::pack::Packer;
 use super::place::Place;
 use super::tar;
-use crate::device_files::DeviceFiles;
+use crate::device_files::{DeviceFile, DeviceFiles};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
-use pki::config::ClientFormat;
 
 /// Where the shards of a job are written to.
 pub(crate) struct Output {
@@ -129,8 +129,7 @@ impl Output {
                     has_anchors: false,
                     keystore: self.extras.keystore.clone(),
                 };
-                let wanted: Vec<_> =
-                    self.extras.formats.iter().map(|format| crate::device_files::DeviceFile::Format(*format)).collect();
+                let wanted: Vec<_> = self.extras.formats.iter().map(|format| DeviceFile::Format(*format)).collect();
                 self.files_of(&dir, device, &files, &wanted, &mut scratch)?;
             }
         }
@@ -143,7 +142,7 @@ impl Output {
         dir: &Bulk,
         device: &Made,
         files: &DeviceFiles<'_>,
-        wanted: &[crate::device_files::DeviceFile],
+        wanted: &[DeviceFile],
         scratch: &mut Zeroizing<Vec<u8>>,
     ) -> Result<()> {
         let key = pki::PrivateKey::from_pem_or_der(&device.key.to_pkcs8_der(), None)?;
@@ -210,10 +209,10 @@ impl Output {
     }
 
     /// Waits until shards are on the disk, and gives them their names.
-    pub(crate) fn settle(&self, shards: &[Written]) -> Result<()> {
+    pub(crate) fn settle<'w>(&self, shards: impl Iterator<Item = &'w Written>) -> Result<()> {
         self.dir.sync_all()?;
         let mut moved = false;
-        for name in shards.iter().flat_map(|written| &written.names) {
+        for name in shards.flat_map(|written| &written.names) {
             self.dir.publish(&Attempt::partial(name), &self.dir, name)?;
             moved = true;
         }
@@ -239,6 +238,16 @@ impl Output {
         let names: Vec<String> =
             written.names.iter().cloned().chain(partial).chain([written.attempt.waiting(job)]).collect();
         self.discard_names(&names);
+    }
+
+    /// What is in the place.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        self.dir.names()
+    }
+
+    /// Removes something from the place.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        self.dir.remove(name)
     }
 
     fn discard_names(&self, names: &[String]) {
