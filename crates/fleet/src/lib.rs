@@ -17,6 +17,7 @@ mod keystore_file;
 pub mod look;
 mod make;
 mod name_pattern;
+pub mod names;
 mod output_file;
 pub mod platform;
 pub mod profile;

@@ -33,7 +33,7 @@ pub mod secret;
 pub mod serial;
 mod shell;
 pub mod subject;
-mod suggest;
+pub mod suggest;
 pub mod tbs;
 pub mod text;
 pub mod thingsboard;
