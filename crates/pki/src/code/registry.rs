@@ -445,6 +445,24 @@ codes! {
     267 StoppedEarly User "The job was stopped before it was done"
         "A signal (Ctrl-C) ended the run. Shards that were complete are kept, others were given back and will be issued anew under new serial numbers. The same command, or `--resume`, does the rest."
 
+    // Fleets: names.
+    270 NamesUnreadable User "A list of names cannot be read as such"
+        "Names come as CSV in UTF-8, with a line that names the columns. What was given is something else: a spreadsheet's own format, UTF-16, bytes of another encoding, or a text in quotes that never ends. Save it as \"CSV UTF-8\". The message names the line."
+    271 NamesHeader User "The columns of a list of names do not fit"
+        "The first line of a CSV names its columns: name, and where wanted label, profile, san and attr.X for the attribute X. The column with the names is missing, a column that was asked for is, or one stands there twice. `--name-column` says which column holds the names where it is called otherwise, as in the values CSV of Espressif's mfg_gen."
+    272 UnknownColumn User "A list of names has a column that nobody asked for"
+        "A mistyped column would be left out unnoticed, so that none is. Correct it, delete it, or take it into the platform as an attribute with `--attribute COLUMN`, or by calling it attr.COLUMN."
+    273 NamesRow User "A line of a list of names has not as many fields as there are columns"
+        "Mostly a comma stands in a text that is not in quotes, or a quote is not closed. In a text in quotes a quote is written twice."
+    274 NoNames User "There are no names"
+        "The list is empty, or has nothing but the line with its columns."
+    275 NumberPattern User "A pattern for names cannot be used"
+        "A pattern is a device name with one pair of braces, where the number stands: sensor-{} counts 1, 2, 3, sensor-{:06} counts 000001, and {:x} or {:08X} count in hexadecimal. Braces that are meant as such are written twice."
+    276 NamesField User "A field of a list of names cannot be so"
+        "Labels, profiles and the names of attributes have at most 255 characters and no control characters, as ThingsBoard takes them; the values of attributes may have several lines."
+    277 NamesRefused User "Some lines of a list of names cannot be used"
+        "Every fault is listed with its line: the first thousand, then a count. Nothing was staged, so that the list can be corrected and given again as a whole."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."
