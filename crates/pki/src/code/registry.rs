@@ -444,8 +444,6 @@ codes! {
         "The archive was written for age recipients, and tbpki holds no key that opens it. Certificates stand beside it, so that devices can be registered; bundles need the devices' keys and are made in the same pass that issues them: `tbpki fleet run`."
     267 StoppedEarly User "The job was stopped before it was done"
         "A signal (Ctrl-C) ended the run. Shards that were complete are kept, others were given back and will be issued anew under new serial numbers. The same command, or `--resume`, does the rest."
-
-    // Fleets: names.
     270 NamesUnreadable User "A list of names cannot be read as such"
         "Names come as CSV in UTF-8, with a line that names the columns. What was given is something else: a spreadsheet's own format, UTF-16, bytes of another encoding, or a text in quotes that never ends. Save it as \"CSV UTF-8\". The message names the line."
     271 NamesHeader User "The columns of a list of names do not fit"
