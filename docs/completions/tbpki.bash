@@ -43,6 +43,9 @@ _tbpki() {
             tbpki,flash)
                 cmd="tbpki__subcmd__flash"
                 ;;
+            tbpki,fleet)
+                cmd="tbpki__subcmd__fleet"
+                ;;
             tbpki,help)
                 cmd="tbpki__subcmd__help"
                 ;;
@@ -190,6 +193,18 @@ _tbpki() {
             tbpki__subcmd__config__subcmd__help,show)
                 cmd="tbpki__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            tbpki__subcmd__fleet,help)
+                cmd="tbpki__subcmd__fleet__subcmd__help"
+                ;;
+            tbpki__subcmd__fleet,issue)
+                cmd="tbpki__subcmd__fleet__subcmd__issue"
+                ;;
+            tbpki__subcmd__fleet__subcmd__help,help)
+                cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__help"
+                ;;
+            tbpki__subcmd__fleet__subcmd__help,issue)
+                cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__issue"
+                ;;
             tbpki__subcmd__help,actorcloud)
                 cmd="tbpki__subcmd__help__subcmd__actorcloud"
                 ;;
@@ -216,6 +231,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__help,flash)
                 cmd="tbpki__subcmd__help__subcmd__flash"
+                ;;
+            tbpki__subcmd__help,fleet)
+                cmd="tbpki__subcmd__help__subcmd__fleet"
                 ;;
             tbpki__subcmd__help,help)
                 cmd="tbpki__subcmd__help__subcmd__help"
@@ -283,6 +301,9 @@ _tbpki() {
             tbpki__subcmd__help__subcmd__config,show)
                 cmd="tbpki__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            tbpki__subcmd__help__subcmd__fleet,issue)
+                cmd="tbpki__subcmd__help__subcmd__fleet__subcmd__issue"
+                ;;
             tbpki__subcmd__help__subcmd__profile,create)
                 cmd="tbpki__subcmd__help__subcmd__profile__subcmd__create"
                 ;;
@@ -314,7 +335,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1545,8 +1566,178 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__fleet)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version issue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help)
+            opts="issue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help__subcmd__issue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__issue)
+            opts="-v -q -h -V --from --name-column --attribute --count --name-pattern --start --resume --layout --out --archive --zstd --recipient --recipients-file --alg --days --format --san --profile --ca-passphrase-file --ca-pin-file --jobs --results --dry-run --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attribute)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --archive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipients-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --san)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --results)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help)
-            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1828,6 +2019,34 @@ _tbpki() {
         tbpki__subcmd__help__subcmd__flash)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__fleet)
+            opts="issue"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__fleet__subcmd__issue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
