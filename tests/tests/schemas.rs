@@ -58,6 +58,8 @@ fn station() -> Sandbox {
         .ok();
     sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
     sandbox.write("app.elf", samples::Sample::new(chip::Chip::Esp32C3).elf());
+    sandbox.write("kit.pass", "a passphrase for the road\n");
+    sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
     sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");
     sandbox
 }
@@ -83,7 +85,14 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["inspect", CHAIN, "csr/x.csr", "pki/devices/pump-1/key.pem"], 0, &["/result/files/2"]),
     (&["inspect", "out/mqttserver.p12", "--passphrase-file", PASSWORD], 0, &["/result/files/0"]),
     (&["inspect", "pki/devices/pump-1/pump-1.jks"], 0, &["/result/files/0"]),
+    (&["inspect", "key.uri"], 0, &["/result/files/0/items/0/uri"]),
     (&["inspect", "nothing.pem"], 1, &["/error"]),
+    (
+        &["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"],
+        0,
+        &["/result/key", "/result/files/0", "/result/certificate/fingerprint"],
+    ),
+    (&["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"], 1, &["/error/fix"]),
     (&["verify", CHAIN, "--key", "pki/devices/pump-1/key.pem"], 0, &["/result/links/1"]),
     (
         &["verify", CHAIN, "--purpose", "server", "--host", "pump-1", "--at", "2060-01-01T00:00:00Z"],
@@ -200,7 +209,7 @@ fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
     let words = match args[0] {
-        "config" | "profile" => 2,
+        "ca" | "config" | "profile" => 2,
         "actorcloud" => 3,
         _ => 1,
     };

@@ -9,6 +9,7 @@ mod flash;
 mod report;
 mod write;
 
+pub(crate) use device::broker;
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger::Entry;
+use ledger::{Entry, View};
 use pki::config::{Days, Keystore, Setting};
 use pki::file::{Outcome, Written};
 use pki::identity::Identity;
@@ -92,7 +92,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
     fn bring_up_to_date(&mut self, station: &mut Station<'_>, store: &Store, entry: &Entry) -> Result<Made> {
-        let identity = self.walk.load(store.dir(), entry)?;
+        let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(station, store.dir())?;
         let delivery = self.delivery_of(store.dir(), &identity, entry)?;
         let staged = delivery.stage()?;
@@ -140,7 +140,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         self.check_key(&dir)?;
         let (done, entry, files, findings) = match standing {
             Standing::Present(entry) => {
-                let files = self.expected_update(station, &dir, &entry)?;
+                let files = self.expected_update(station, &dir, &view, &entry)?;
                 let is_complete = files.iter().all(|file| file.done == FileDone::Unchanged);
                 let done = if is_complete { Done::Unchanged } else { Done::Planned };
                 (done, Some(*entry), files, station.secrets.take_findings())
@@ -168,8 +168,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
-    fn expected_update(&mut self, station: &mut Station<'_>, store: &Path, entry: &Entry) -> Result<Vec<FileReport>> {
-        let identity = self.walk.load(store, entry)?;
+    fn expected_update(
+        &mut self,
+        station: &mut Station<'_>,
+        store: &Path,
+        view: &View,
+        entry: &Entry,
+    ) -> Result<Vec<FileReport>> {
+        let identity = self.walk.load(store, view, entry)?;
         self.prepare_keystore(station, store)?;
         self.delivery_of(store, &identity, entry)?.outlook()
     }

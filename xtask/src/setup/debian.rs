@@ -20,6 +20,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
+    ("softhsm2-util", "softhsm2", "the token that keeps a CA's key"),
+    ("pkcs11-tool", "opensc", "looks at what is in a token"),
     ("clang", "clang", "compiles Mbed TLS for chips, and for the tests of the device's session"),
     ("cmake", "cmake", "builds Mbed TLS"),
     ("ninja", "ninja-build", "builds Mbed TLS"),

@@ -238,7 +238,7 @@ fn wifi(station: &mut Station<'_>, chip: Chip, is_ours: bool) -> Result<Option<(
 }
 
 /// The broker: the one that was named, else our server, where that is clear.
-fn broker(station: &Station<'_>) -> Result<HostName> {
+pub(crate) fn broker(station: &Station<'_>) -> Result<HostName> {
     let config = station.config;
     // What is derived for both is the station's own name, which says nothing about the broker.
     for setting in [&config.firmware.mqtt_host, &config.server.name] {
