@@ -155,6 +155,7 @@ pub(crate) fn register_over(
         let work = |item: Item| {
             let (board, wanted, dry_run) = (connection.board.clone(), item.wanted(request), request.dry_run);
             async move {
+                let _turn = board.pace().turn().await;
                 let outcome = if dry_run { board.examine(&wanted).await } else { board.register(&wanted).await };
                 (item, outcome)
             }

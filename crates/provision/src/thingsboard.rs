@@ -21,6 +21,7 @@ pub use profiles::{ChainProfile, ProfileState};
 pub use session::Login;
 
 use crate::http::{Http, Reach};
+use crate::pace::Pace;
 use crate::platform::{Done, Ours, Platform, Registration, Wanted};
 use session::Session;
 
@@ -43,6 +44,11 @@ impl ThingsBoard {
     pub fn new(reach: &Reach, login: Login) -> Result<Self> {
         let http = Http::new(reach)?;
         Ok(Self { http, session: Arc::new(Session::new(login)), profiles: Arc::default(), pause: reach.pause })
+    }
+
+    /// How fast it is asked. Whoever registers many devices takes a turn for each of them.
+    pub fn pace(&self) -> &Pace {
+        self.http.pace()
     }
 }
 
