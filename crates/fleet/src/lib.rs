@@ -16,6 +16,7 @@ pub mod init;
 mod keystore_file;
 pub mod look;
 mod make;
+pub mod mass;
 mod name_pattern;
 mod output_file;
 pub mod platform;

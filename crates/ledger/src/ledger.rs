@@ -92,6 +92,12 @@ impl Ledger {
         Ok(done)
     }
 
+    /// A transaction beside which others of its kind may go on, where the database can do that: what it relies on it
+    /// has to hold by itself.
+    pub(crate) fn shared_transaction<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.transaction(work)
+    }
+
     /// [`Transaction::intend`] by itself.
     pub fn intend(&mut self, identity: &NewIdentity) -> Result<Generation> {
         self.transaction(|transaction| transaction.intend(identity))
@@ -130,6 +136,10 @@ impl Ledger {
     /// [`Transaction::failed`] by itself.
     pub fn failed(&mut self, key: &Key, error: &str) -> Result<()> {
         self.transaction(|transaction| transaction.failed(key, error))
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
     }
 
     fn update(&self) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::code::Code;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
 
 pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -28,9 +29,8 @@ pub struct PublicKey {
 impl PublicKey {
     /// From the content of the subjectPublicKey field, which the caller knows to fit the algorithm.
     pub(super) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
-        let mut key = Self { algorithm, bits, spki: Vec::new() };
-        key.spki = key.subject_public_key_info();
-        key
+        let spki = spki(algorithm, &bits);
+        Self { algorithm, bits, spki }
     }
 
     /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
@@ -71,6 +71,31 @@ impl PublicKey {
     /// (RFC 5280, section 4.2.1.2, method 1). It identifies and protects nothing, so SHA-1 does no harm.
     pub fn key_id(&self) -> Vec<u8> {
         Sha1::digest(&self.bits).to_vec()
+    }
+}
+
+/// SubjectPublicKeyInfo (RFC 5280, section 4.1): the AlgorithmIdentifier, and the bits, of which none is unused.
+fn spki(algorithm: Algorithm, bits: &[u8]) -> Vec<u8> {
+    let identifier = identifier(algorithm);
+    let length = identifier.len() + length_of(1 + bits.len());
+    let mut spki = Vec::with_capacity(length_of(length));
+    push_header(&mut spki, SEQUENCE, length);
+    spki.extend_from_slice(identifier);
+    push_header(&mut spki, BIT_STRING, 1 + bits.len());
+    spki.push(0);
+    spki.extend_from_slice(bits);
+    spki
+}
+
+/// The AlgorithmIdentifier of a key, complete (RFC 5480, section 2.1.1; RFC 8410, section 3; RFC 3279, section 2.3.1).
+pub(super) const fn identifier(algorithm: Algorithm) -> &'static [u8] {
+    match algorithm {
+        Algorithm::EcP256 => b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        Algorithm::EcP384 => b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22",
+        Algorithm::Ed25519 => b"\x30\x05\x06\x03\x2b\x65\x70",
+        Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => {
+            b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
+        }
     }
 }
 
@@ -137,6 +162,20 @@ impl PublicKeyData for PublicKey {
             Algorithm::EcP384 => &rcgen::PKCS_ECDSA_P384_SHA384,
             Algorithm::Ed25519 => &rcgen::PKCS_ED25519,
             Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => &rcgen::PKCS_RSA_SHA256,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::PrivateKey;
+
+    #[test]
+    fn a_public_key_is_written_as_others_write_it() {
+        for algorithm in Algorithm::ALL {
+            let key = PrivateKey::generate(*algorithm).unwrap();
+            assert_eq!(key.public().spki_der(), key.public().subject_public_key_info(), "{algorithm}");
         }
     }
 }
