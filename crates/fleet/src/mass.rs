@@ -2,6 +2,7 @@
 
 mod csv;
 mod engine;
+mod finder;
 mod issuing;
 mod join;
 mod layout;
@@ -17,6 +18,7 @@ mod stop;
 mod tar;
 mod worker;
 
+pub(crate) use finder::Finder;
 pub use layout::{Attempt, Beside, Layout, Packing};
 pub use made::{Chain, Made};
 pub use order::{Destination, JobOrder};

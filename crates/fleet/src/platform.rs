@@ -85,23 +85,3 @@ pub(crate) fn foreign_keys() -> Error {
         .because("its server makes both itself and compares nothing but the common name that it made up")
         .fix("use `tbpki actorcloud cert create` and `bind`, or set `[platform] kind = \"thingsboard\"`")
 }
-
-/// Whether an error concerns everything that is asked of the platform, so that going on makes no sense.
-pub(crate) fn concerns_all(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Unreachable
-            | Code::TlsFailed
-            | Code::PlatformUnverified
-            | Code::PlatformRedirect
-            | Code::LoginRefused
-            | Code::UserDisabled
-            | Code::UserLocked
-            | Code::PasswordExpired
-            | Code::SecondFactor
-            | Code::SessionExpired
-            | Code::ApiKeyRefused
-            | Code::PlatformPermission
-            | Code::DeviceLimit
-    )
-}

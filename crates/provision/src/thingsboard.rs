@@ -46,6 +46,15 @@ impl ThingsBoard {
         Ok(Self { http, session: Arc::new(Session::new(login)), profiles: Arc::default(), pause: reach.pause })
     }
 
+    /// Logs in, where that takes a request. Everything else does so by itself; many that begin at once would all try
+    /// a password that is wrong, and lock the user out.
+    ///
+    /// # Errors
+    /// Those of a login.
+    pub async fn log_in(&self) -> Result<()> {
+        self.session.authorization(&self.http).await.map(drop)
+    }
+
     /// How fast it is asked. Whoever registers many devices takes a turn for each of them.
     pub fn pace(&self) -> &Pace {
         self.http.pace()
