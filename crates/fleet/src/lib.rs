@@ -18,6 +18,7 @@ pub mod look;
 mod make;
 pub mod mass;
 mod name_pattern;
+pub mod names;
 mod output_file;
 pub mod platform;
 pub mod profile;

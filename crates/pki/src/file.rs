@@ -1,6 +1,6 @@
 //! Files on disk: the one place of the workspace that reads and writes them.
 //!
-//! Reading ([`read()`], [`read_secret`], [`read_text`]) is bounded and never waits for a pipe that nobody
+//! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe that nobody
 //! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
 //! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
 //! of the store. [`Bulk`] is for fleets: thousands of files that are waited for together.
@@ -44,7 +44,7 @@ pub use commit::{Rehearsal, Staged};
 pub use lock::Lock;
 pub use output::Output;
 pub use owner::Ownership;
-pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text};
+pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
 pub use recover::{Recovery, recover};
 pub use remove::remove;
 pub use set::{FileSet, Outcome, Written, create_dir, create_empty};

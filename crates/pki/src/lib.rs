@@ -35,7 +35,7 @@ pub mod secret;
 pub mod serial;
 mod shell;
 pub mod subject;
-mod suggest;
+pub mod suggest;
 pub mod tbs;
 pub mod text;
 pub mod thingsboard;

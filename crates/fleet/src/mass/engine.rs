@@ -45,6 +45,9 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<Error>,
 }
 
+/// What is done with a shard right behind its commit.
+pub(crate) type Next<'a> = dyn FnMut(&mut Ledger, &Claim, Vec<Made>) -> Result<()> + 'a;
+
 /// A run over the shards of a job that nobody has issued yet.
 pub(crate) struct Engine<'a> {
     pub(crate) ledger: &'a mut Ledger,
@@ -53,7 +56,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) threads: usize,
     pub(crate) progress: &'a mut Progress<'a>,
     /// What else is to be done with a shard while its keys are in memory.
-    pub(crate) next: Option<&'a mut dyn FnMut(&mut Ledger, &Claim, Vec<Made>) -> Result<()>>,
+    pub(crate) next: Option<&'a mut Next<'a>>,
 }
 
 impl Engine<'_> {

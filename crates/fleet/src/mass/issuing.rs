@@ -1,6 +1,7 @@
-//! The CAs that sign for a job, ready for many threads, and the names that each of them may sign for.
+//! The CAs that sign for a job, ready for many threads.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use pki::device_name::DeviceName;
@@ -16,7 +17,6 @@ use time::OffsetDateTime;
 use super::made::Chain;
 use super::order::JobOrder;
 use crate::ca::CaName;
-use crate::name_pattern::NamePattern;
 use crate::profile_ca;
 use crate::signing_ca::SigningCa;
 
@@ -38,12 +38,10 @@ pub(crate) struct Signer<K> {
     /// What is sent behind a leaf.
     pub(crate) chain: Arc<Chain>,
     contents: Contents,
-    /// What names have to look like, below the CA of a profile.
-    pattern: Option<NamePattern>,
 }
 
 /// Which CA a profile's devices are signed by: its own, where it has one in the store.
-pub(crate) fn ca_of(store: &std::path::Path, profile: Option<&str>) -> Result<SigningCa> {
+pub(crate) fn ca_of(store: &Path, profile: Option<&str>) -> Result<SigningCa> {
     if let Some(profile) = profile.and_then(|profile| profile.parse::<DeviceName>().ok())
         && profile_ca::kept(store, &profile)?.is_some()
     {
@@ -58,7 +56,6 @@ impl<K: SigningKey> Signer<K> {
     /// # Errors
     /// Those of [`Validity::starting`].
     pub(crate) fn new(
-        store: &std::path::Path,
         signing: &SigningCa,
         ca: LocalCa<K>,
         order: &JobOrder,
@@ -74,20 +71,10 @@ impl<K: SigningKey> Signer<K> {
             sans: Vec::new(),
             permitted_dns: Vec::new(),
         };
-        let pattern = match signing {
-            SigningCa::Profile(profile) => Some(profile_ca::pattern(store, profile)?),
-            SigningCa::Own(_) => None,
-        };
         let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_self_issued());
         let chain = Arc::new(Chain::new(above.cloned().collect::<Vec<Certificate>>()));
-        let signer = Self {
-            name: signing.name(),
-            fingerprint: ca.certificate().fingerprint_hex(),
-            chain,
-            contents,
-            pattern,
-            ca,
-        };
+        let signer =
+            Self { name: signing.name(), fingerprint: ca.certificate().fingerprint_hex(), chain, contents, ca };
         Ok((signer, note))
     }
 
@@ -99,22 +86,6 @@ impl<K: SigningKey> Signer<K> {
     /// From when until when its leaves hold.
     pub(crate) fn validity(&self) -> Validity {
         self.contents.validity
-    }
-
-    /// Fails for a name that the platform would not find in the certificate.
-    pub(crate) fn check_name(&self, name: &str) -> Result<()> {
-        self.pattern.as_ref().map_or(Ok(()), |pattern| pattern.check_name(name))
-    }
-}
-
-impl<K> Signers<K> {
-    /// The one for a profile: where the profile has none, the CA of all devices.
-    pub(crate) fn of(&self, profile: Option<&str>) -> &Signer<K> {
-        profile.and_then(|profile| self.profiles.get(profile)).unwrap_or(&self.own)
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Signer<K>> {
-        std::iter::once(&self.own).chain(self.profiles.values())
     }
 }
 

@@ -80,11 +80,6 @@ impl Joined {
         let path = if growing.exists() { Some(growing) } else { place.archive() };
         Ok(path.map(|path| (path, start..end)))
     }
-
-    /// Whether the archive is complete.
-    pub(crate) fn is_done(place: &Place) -> Result<bool> {
-        Ok(Self::read(place)?.done)
-    }
 }
 
 /// The names of the files that say how far the joining is, the last one last.

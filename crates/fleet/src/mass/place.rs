@@ -118,6 +118,25 @@ impl Place {
         }
     }
 
+    /// The place of a job that the store has seen; none where it never did, or where it is gone from there.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`].
+    pub(crate) fn of_job(store: &Path, job: u64) -> Result<Option<Self>> {
+        if !store.join(PLACES).is_dir() {
+            return Ok(None);
+        }
+        for id in Bulk::open(store.join(PLACES))?.names()? {
+            // What has moved is not what is looked for.
+            if let Ok(place) = Self::find(store, &id)
+                && place.mark.job == Some(job)
+            {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
     /// Lets the store know where this place is now.
     pub(crate) fn remember(&self, store: &Path) -> Result<()> {
         let text = self

@@ -38,7 +38,7 @@ impl Writer {
         put(&mut header, field::MODE, b"0000600\0");
         put(&mut header, field::UID, b"0000000\0");
         put(&mut header, field::GID, b"0000000\0");
-        put(&mut header, field::MTIME, format!("{:011o}\0", modified.clamp(0, 0o7777_7777_777)).as_bytes());
+        put(&mut header, field::MTIME, format!("{:011o}\0", modified.clamp(0, 0o777_7777_7777)).as_bytes());
         put(&mut header, field::MAGIC, b"ustar\x0000");
         Self { header }
     }
