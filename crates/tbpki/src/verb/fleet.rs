@@ -148,7 +148,10 @@ fn run_from(
 
 impl Report for FleetReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let path = |path: &Path| printable(&path.to_string_lossy()).to_string();
+        // As it is typed from here, where that is shorter.
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+        let near = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned();
+        let path = |path: &Path| printable(&near(path)).to_string();
         match (self.job, self.dry_run) {
             (Some(job), _) => writeln!(out, "job {job}: {} devices", self.names)?,
             (None, _) => writeln!(out, "{} devices would be a new job", self.names)?,
