@@ -2,6 +2,7 @@
 
 mod csv;
 mod engine;
+mod finder;
 mod issue;
 mod issuing;
 mod job;
@@ -15,14 +16,17 @@ mod pack;
 mod place;
 mod progress;
 mod read;
+mod register;
 mod report;
 mod results;
+mod shift;
 mod space;
 mod stage;
 mod stop;
 mod tar;
 mod worker;
 
+pub(crate) use finder::Finder;
 pub use issue::{Control, FleetOutcome, FleetRequest, JobSource, issue};
 pub use job::Which;
 pub use layout::{Attempt, Beside, Layout, Packing};
@@ -31,5 +35,6 @@ pub use order::{Destination, JobOrder};
 pub use place::Place;
 pub use progress::Status;
 pub use read::{Located, Shard, locate};
+pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use report::{FleetReport, PhaseName, PhaseReport};
 pub use stop::Stop;

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod flash;
 mod fleet;
+mod fleet_register;
 mod init;
 mod look;
 mod platform;
@@ -25,6 +26,7 @@ pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+pub use fleet_register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{

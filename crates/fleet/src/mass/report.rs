@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::layout::Layout;
+use super::register::RegistrationReport;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -30,6 +31,9 @@ pub struct FleetReport {
     pub index: Option<PathBuf>,
     /// How far its phases are, those that this run had to do with.
     pub phases: Vec<PhaseReport>,
+    /// What was done in the platform, where this run registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<RegistrationReport>,
     /// The files with a line for each device.
     pub results: Vec<PathBuf>,
     /// What ended the run before it was done.

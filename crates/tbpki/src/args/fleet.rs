@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::fleet_register::FleetRegisterArgs;
 use super::{CaPassphrase, text};
 
 /// What to do with a fleet.
@@ -14,6 +15,12 @@ pub enum FleetVerb {
     /// The names become a job, which is kept in the ledger and done in shards of 1,000. Whatever interrupts it, the same
     /// command (or `--resume`) does the rest and nothing twice. The exit status is 4 when something is left.
     Issue(Box<FleetIssueArgs>),
+    /// Register the devices of a job in the platform
+    ///
+    /// As many devices at once as the platform bears: more while it answers in its usual time, half of them when it
+    /// pushes back. What is registered is in the ledger, so that the same command again does the rest. The exit status
+    /// is 4 when something is left.
+    Register(Box<FleetRegisterArgs>),
 }
 
 impl FleetVerb {
@@ -21,6 +28,7 @@ impl FleetVerb {
     pub const fn name(&self) -> &'static str {
         match self {
             FleetVerb::Issue(_) => "fleet issue",
+            FleetVerb::Register(_) => "fleet register",
         }
     }
 }
