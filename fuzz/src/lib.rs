@@ -17,6 +17,7 @@ use provision::mqtt::{Reader, Version};
 use time::OffsetDateTime;
 
 mod keystores;
+mod names;
 
 /// A parser, fed with anything.
 pub type Target = fn(&[u8]);
@@ -24,6 +25,7 @@ pub type Target = fn(&[u8]);
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
     ("csr", csr),
+    ("fleet_names", names::fleet_names),
     ("inspect", inspect),
     ("jks", keystores::jks),
     ("keygen_properties", keygen_properties),
