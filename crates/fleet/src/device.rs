@@ -12,6 +12,7 @@ use crate::ca::CaName;
 use crate::delivery::destination;
 use crate::device_files::DeviceFiles;
 use crate::make::{KeystoreWish, Plan, issuer_of};
+use crate::mass;
 use crate::platform::Connection;
 use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
@@ -75,6 +76,10 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
+    let base = station.config.subject()?.to_string();
+    let shared_prefix = settings.prefix.value.as_ref().map(pki::config::FilePrefix::as_str);
+    let days = settings.days.value.number();
+    let of_fleet = mass::order::shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
     let parameters = Parameters::of(&Wanted {
         subject: subject.to_string(),
         san: sans.iter().map(ToString::to_string).collect(),
@@ -115,6 +120,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
+            of_fleet: Some(of_fleet),
             issuer_name: &issuer_name,
             force: request.force,
         },
@@ -147,7 +153,7 @@ fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Su
 }
 
 /// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
-fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
+pub(crate) fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
     let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
     anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
 }

@@ -16,6 +16,7 @@ pub mod init;
 mod keystore_file;
 pub mod look;
 mod make;
+pub mod mass;
 mod name_pattern;
 pub mod names;
 mod output_file;

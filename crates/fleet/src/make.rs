@@ -92,7 +92,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
     fn bring_up_to_date(&mut self, station: &mut Station<'_>, store: &Store, entry: &Entry) -> Result<Made> {
-        let identity = self.walk.load(store.dir(), entry)?;
+        let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(station, store)?;
         let delivery = self.delivery_of(store.dir(), &identity, entry)?;
         let staged = delivery.stage()?;

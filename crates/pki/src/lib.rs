@@ -4,7 +4,9 @@
 //! [`identity`] holds the result, and sinks ([`keystore`], [`mod@file`]) write it down. The way back is
 //! [`inspect`] and [`verify`]: bytes are parsed and yield [`Finding`]s.
 
+pub mod age;
 pub mod algorithm;
+pub mod armour;
 pub mod certificate;
 pub mod chain;
 pub mod code;

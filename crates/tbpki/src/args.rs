@@ -5,6 +5,7 @@ mod bundle_firmware;
 mod check;
 mod client;
 mod flash;
+mod fleet;
 mod init;
 mod look;
 mod platform;
@@ -21,6 +22,7 @@ pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
+pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{
@@ -144,6 +146,9 @@ pub enum Verb {
     /// Over a serial port, part by part, so that what is in none of them stays as it is. The chip compares what it
     /// holds afterwards.
     Flash(FlashArgs),
+    /// Do for many devices what `client`, `register` and `bundle-firmware` do for one
+    #[command(subcommand)]
+    Fleet(Box<FleetVerb>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -194,6 +199,7 @@ impl Verb {
             },
             Verb::BundleFirmware(_) => "bundle-firmware",
             Verb::Flash(_) => "flash",
+            Verb::Fleet(verb) => verb.name(),
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",

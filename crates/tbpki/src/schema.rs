@@ -3,6 +3,7 @@
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
+use fleet::mass::FleetReport;
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
@@ -41,6 +42,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("actorcloud-cert-remove", of::<CertsReport>()),
         ("bundle-firmware", of::<BundleReport>()),
         ("flash", of::<FlashReport>()),
+        ("fleet-issue", of::<FleetReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

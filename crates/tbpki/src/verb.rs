@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod flash;
+pub(crate) mod fleet;
 mod identity_report;
 pub(crate) mod init;
 pub(crate) mod inspect;

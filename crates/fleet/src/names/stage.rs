@@ -1,9 +1,9 @@
 //! Names into the ledger, all of them or none.
 
-use ledger::{Ledger, NewJob, Staged};
+use ledger::{Ledger, NewJob, Staged, StagedName};
 use pki::Result;
 
-use super::{Faults, NamesReader};
+use super::{Faults, NameFault};
 
 /// What has become of a list of names.
 #[derive(Debug)]
@@ -20,7 +20,12 @@ pub enum Spooled {
 ///
 /// # Errors
 /// Those of the ledger. What is wrong with the names is no error here: see [`Spooled::Refused`].
-pub fn stage(ledger: &mut Ledger, job: &NewJob, names: NamesReader, dry_run: bool) -> Result<Spooled> {
+pub fn stage(
+    ledger: &mut Ledger,
+    job: &NewJob,
+    names: impl Iterator<Item = Result<StagedName, NameFault>>,
+    dry_run: bool,
+) -> Result<Spooled> {
     let mut staging = ledger.stage(job)?;
     let mut faults = Faults::default();
     for name in names {

@@ -423,13 +423,27 @@ codes! {
     226 FlashFailed User "The board cannot be written to"
         "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
 
-    // Fleets: the ledger's jobs, and ledgers of several stations.
+    // Fleets.
     250 LeaseLost User "Another station has taken over a shard"
         "A station claims a shard under a lease that it renews while it works. This one was stopped for longer than its lease, or cut off from the ledger, and another station has issued the shard anew since. What came late was refused, so that no device has two identities; the files of the late attempt count for nothing and the next run removes them. Run the same command again: it does what is left."
     251 DuplicateNames User "Names of a fleet are there already"
         "Each name gets one identity. The names that the message counts stand on two lines, in the store, or in another job that has not come to them yet. Take them out, or finish the other job first."
-
-    // Fleets: names.
+    260 AgeRecipient User "Nothing can be sealed for this recipient"
+        "Archives are sealed for recipients in the age format, each written `age1` and 58 more characters, as `age-keygen` prints its public key. Other kinds (ssh keys, hardware tokens, plug-ins) are not known to tbpki. The secret key stays with whoever opens the archive, and is never given to tbpki."
+    261 PlaceTaken User "The directory holds the identities of another job"
+        "A directory of shards or the parts of an archive belong to one job: `fleet.json` in there says to which. Two jobs would use the same names. Name another directory, or go on with the job that it belongs to."
+    262 PlaceMissing User "The identities of a shard are not where they were written"
+        "The ledger knows that a shard was issued, and the directory or archive that it was written to has been moved, or is on another machine. Name where it is with `--out DIR` or `--archive FILE`; it is known by the `fleet.json` in it. What was handed on and deleted here cannot be read again: register and bundle before that, or in the same pass with `tbpki fleet run`."
+    263 ShardDamaged User "A shard does not hold what the ledger says it does"
+        "A file of the shard is missing, cannot be read, or holds another certificate than the one that was issued. Restore it from a backup. Devices whose keys are lost need a new generation."
+    264 NothingToResume User "There is no job to go on with"
+        "Every job that was staged is done, or there are several that are not and none was named. `--resume` takes the number of a job; a new one begins with `--from FILE` or with `--count N --name-pattern TEXT`."
+    265 FleetFormat User "A layout cannot hold this format"
+        "Keystores and other formats need a file of their own for each device, which the layouts `directories` and `shards` have. An archive holds one PEM file a device. With recipients nothing readable is left on this machine, so that what needs a key has to be made in the same pass (`tbpki fleet run`)."
+    266 Sealed User "The keys of these devices are sealed"
+        "The archive was written for age recipients, and tbpki holds no key that opens it. Certificates stand beside it, so that devices can be registered; bundles need the devices' keys and are made in the same pass that issues them: `tbpki fleet run`."
+    267 StoppedEarly User "The job was stopped before it was done"
+        "A signal (Ctrl-C) ended the run. Shards that were complete are kept, others were given back and will be issued anew under new serial numbers. The same command, or `--resume`, does the rest."
     270 NamesUnreadable User "A list of names cannot be read as such"
         "Names come as CSV in UTF-8, with a line that names the columns. What was given is something else: a spreadsheet's own format, UTF-16, bytes of another encoding, or a text in quotes that never ends. Save it as \"CSV UTF-8\". The message names the line."
     271 NamesHeader User "The columns of a list of names do not fit"
