@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::measure::{Watched, verdict, watch};
 use super::peers::{Openssl, cryptography};
-use super::register::{CONCURRENCY, LATENCY_MS, REACHED, measured};
+use super::register::{LATENCY_MS, REACHED, measured};
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::target;
@@ -33,6 +33,9 @@ const MANY: u32 = 1_000_000;
 
 /// How many are registered.
 const REGISTERED: u32 = 10_000;
+
+/// Over how many connections: a real server answers no faster over more.
+const CONNECTIONS: u32 = 32;
 
 /// What we promise: of the limit per core; identities a second on two cores; times the others' rates; times the memory.
 const OF_LIMIT: f64 = 0.8;
@@ -63,8 +66,14 @@ fn rates(area: &mut Area) -> Result<bool> {
         all.template.add(number(&said, "template")?);
         all.ordinary.add(number(&said, "ordinary")?);
         all.python.add(cryptography(BY_PYTHON)?);
-        all.archive.add(rate(ON_DISK, area.store("archive")?.issue(ON_DISK, &["--archive", "fleet.tar"])?.wall));
-        all.shards.add(rate(ON_DISK, area.store("shards")?.issue(ON_DISK, &["--out", "fleet"])?.wall));
+        for (layout, rates, cpu) in [
+            (["--archive", "fleet.tar"], &mut all.archive, &mut all.archive_cpu),
+            (["--out", "fleet"], &mut all.shards, &mut all.shards_cpu),
+        ] {
+            let watched = area.store("disk")?.issue(ON_DISK, &layout)?;
+            rates.add(rate(ON_DISK, watched.wall));
+            cpu.add(watched.cpu.as_secs_f64() / f64::from(ON_DISK) * 1e6);
+        }
         let start = Instant::now();
         (0..BY_OPENSSL).try_for_each(|_| openssl.make())?;
         all.openssl.add(rate(BY_OPENSSL, start.elapsed()));
@@ -86,6 +95,8 @@ fn rates(area: &mut Area) -> Result<bool> {
     row("tbpki fleet issue --out, a PEM each", shards);
     row("tbpki fleet issue --archive", archive);
     row("openssl ecparam, req, x509; not synced", openssl);
+    let (of_shards, of_archive) = (all.shards_cpu.median(), all.archive_cpu.median());
+    println!("of all cores together, each takes {of_shards:.1} us in files and {of_archive:.1} us in the archive");
     println!("an archive takes in {:.0} times as many as openssl makes", archive / openssl);
     Ok(reached
         & verdict(shards >= SHARDS, &format!("at least {SHARDS:.0} in files"))
@@ -118,19 +129,18 @@ fn registration(area: &mut Area) -> Result<bool> {
     store.issue(REGISTERED, &["--archive", "fleet.tar"])?;
     fs::write(store.directory.join("password"), "tenant\n").doing("write the password")?;
     let (watched, calls) = measured(|sim| {
-        let args =
-            ["fleet", "register", "--quiet", "--resume", "--platform-url", &sim.url, "--platform-user", &sim.user];
-        watch(
-            store
-                .command(&args)?
-                .args(["--platform-password-file", "password"])
-                .env("TBPKI_PLATFORM_CONCURRENCY", CONCURRENCY.to_string()),
-        )
+        let args = ["fleet", "register", "--quiet", "--platform-url", &sim.url, "--platform-user", &sim.user];
+        watch(store.command(&args)?.args([
+            "--platform-password-file",
+            "password",
+            "--connections",
+            &CONNECTIONS.to_string(),
+        ]))
     })?;
     let a_device = (f64::from(calls) / f64::from(REGISTERED)).round();
-    let allowed = f64::from(CONCURRENCY) / (a_device * f64::from(LATENCY_MS) / 1000.0);
+    let allowed = f64::from(CONNECTIONS) / (a_device * f64::from(LATENCY_MS) / 1000.0);
     let rate = rate(REGISTERED, watched.wall);
-    println!("\n{REGISTERED} devices, tb-sim answering {LATENCY_MS} ms late, {CONCURRENCY} requests at once:");
+    println!("\n{REGISTERED} devices, tb-sim answering {LATENCY_MS} ms late, {CONNECTIONS} requests at once:");
     row("tbpki fleet register", rate);
     let share = rate / allowed;
     println!("{a_device:.0} calls a device allow {allowed:.0} devices/s; reached are {:.0}%", share * 100.0);
@@ -194,7 +204,7 @@ fn program() -> Result<PathBuf> {
     Ok(target()?.join("release/tbpki"))
 }
 
-/// What the turns of each say, in identities a second.
+/// What the turns of each say, in identities a second where nothing else is said.
 #[derive(Default)]
 struct Measured {
     limit: Rates,
@@ -203,6 +213,9 @@ struct Measured {
     python: Rates,
     archive: Rates,
     shards: Rates,
+    /// In microseconds for each.
+    archive_cpu: Rates,
+    shards_cpu: Rates,
     openssl: Rates,
 }
 

@@ -108,6 +108,8 @@ pub(super) fn verdict(reached: bool, wanted: &str) -> bool {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Watched {
     pub(super) wall: Duration,
+    /// Of all its threads, in steps of 10 ms.
+    pub(super) cpu: Duration,
     /// The most memory that it had at once.
     pub(super) peak_kib: u64,
 }
@@ -116,13 +118,14 @@ pub(super) struct Watched {
 pub(super) fn watch(command: &mut Command) -> Result<Watched> {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start a program")?;
-    let mut peak_kib = 0;
+    let (mut peak_kib, mut cpu) = (0, Duration::ZERO);
     loop {
         peak_kib = peak_kib.max(peak(child.id()));
+        cpu = cpu.max(processor_time(child.id()));
         if let Some(status) = child.try_wait().doing("wait for a program")? {
             let wall = start.elapsed();
             return if status.success() {
-                Ok(Watched { wall, peak_kib })
+                Ok(Watched { wall, cpu, peak_kib })
             } else {
                 Err(Error::new(format!("{command:?} failed: {status}")))
             };
@@ -136,6 +139,15 @@ fn peak(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
+}
+
+/// How long a process has had processors so far, its system calls included; nothing when it is gone.
+fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Behind the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 fn milliseconds(time: Duration) -> String {
