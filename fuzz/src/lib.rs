@@ -18,6 +18,7 @@ use provision::mqtt::{Reader, Version};
 use time::OffsetDateTime;
 
 mod keystores;
+mod names;
 
 /// A parser, fed with anything.
 pub type Target = fn(&[u8]);
@@ -25,6 +26,7 @@ pub type Target = fn(&[u8]);
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
     ("csr", csr),
+    ("fleet_names", names::fleet_names),
     ("inspect", inspect),
     ("jks", keystores::jks),
     ("keygen_properties", keygen_properties),
