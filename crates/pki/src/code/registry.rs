@@ -428,6 +428,14 @@ codes! {
         "A station claims a shard under a lease that it renews while it works. This one was stopped for longer than its lease, or cut off from the ledger, and another station has issued the shard anew since. What came late was refused, so that no device has two identities; the files of the late attempt count for nothing and the next run removes them. Run the same command again: it does what is left."
     251 DuplicateNames User "Names of a fleet are there already"
         "Each name gets one identity. The names that the message counts stand on two lines, in the store, or in another job that has not come to them yet. Take them out, or finish the other job first."
+    252 LedgerUnreachable User "The ledger's server cannot be reached"
+        "keygen.toml names a PostgreSQL server as the ledger, and it does not answer. A server that goes away in the middle of the work is waited for, for a minute; then the verb ends. What was done until then is kept, and the same command does the rest once the server is back."
+    253 LedgerLost User "The connection to the ledger was lost"
+        "The PostgreSQL server went away, or something between it and this station did, in the middle of a transaction. Nothing of that transaction is kept, or all of it: the same command looks at what is there and does the rest."
+    254 LedgerRefused User "The ledger's server does not let tbpki in"
+        "The server wants another user, another password or another database, or the user may not do what is needed: tbpki makes the schema `tbpki` in the database and keeps all its tables there. The message holds the server's own words; the guide on several stations has the commands that make user and database."
+    255 LedgerInsecure User "The connection to the ledger's server is not secure"
+        "Outside of this machine the ledger is talked to over TLS alone, and the server's certificate has to lead to a root that is trusted and to hold the name of the host: whoever poses as the ledger could have devices issued twice. Name the root as ledger.ca in keygen.toml, or let the system trust it, and have the server use TLS (ssl = on)."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
