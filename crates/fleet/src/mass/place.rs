@@ -139,8 +139,8 @@ impl Place {
 
     /// Lets the store know where this place is now.
     pub(crate) fn remember(&self, store: &Path) -> Result<()> {
-        let text = self
-            .dir
+        let dir = absolute(&self.dir)?;
+        let text = dir
             .to_str()
             .filter(|text| !text.contains('\n'))
             .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(&self.dir))?;
