@@ -87,6 +87,7 @@ impl Ledger {
         if job.shard_size == 0 {
             return Err(Code::Internal.error("a shard of no names"));
         }
+        self.for_fleets()?;
         let transaction = Transaction::begin(self.view())?;
         let parameters = transaction.parameters(&job.parameters)?;
         // The digest is known at the end. Until then something stands there that no digest equals.
@@ -154,6 +155,15 @@ impl Staging<'_> {
         found.first.sort_by_key(|duplicate| duplicate.line);
         found.first.truncate(limit);
         Ok(found)
+    }
+
+    /// The job that these very names are already, with the same parameters and in the same order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn known_job(&mut self) -> Result<Option<Job>> {
+        self.flush()?;
+        self.known()?.map_or(Ok(None), |id| self.transaction.job(id))
     }
 
     /// Makes the names a job, on disk when this returns.
