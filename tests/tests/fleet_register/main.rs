@@ -1,10 +1,16 @@
 //! `tbpki fleet register` and `tbpki fleet bundle`, against a simulator that can fail in every way.
 
+mod bundles;
 mod faults;
 mod interrupted;
 mod outcomes;
+#[allow(dead_code, reason = "every test takes some of it")]
+#[path = "../../../crates/devkit/src/application/samples.rs"]
+mod samples;
 
 use std::os::unix::fs::PermissionsExt;
+
+use devkit::chip;
 
 use serde_json::Value;
 use tb_sim::Settings;

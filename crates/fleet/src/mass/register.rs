@@ -155,6 +155,7 @@ pub(crate) fn register_job(
             milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         }],
         registration: Some(report),
+        bundles: None,
         results: Vec::new(),
         stopped: ended.map(|error| go_on(error).into_finding()).or(stopped),
         findings,

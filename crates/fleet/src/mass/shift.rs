@@ -79,8 +79,8 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
             .error(format!("where the shards of job {} are is not known here", job.id))
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
-    place.remember(store.dir())?;
-    Ok(place)
+    // It is there, so that this only writes down where.
+    Place::make(store.dir(), &place.dir, order.layout, order.packing, job.id.number())
 }
 
 /// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
@@ -103,8 +103,12 @@ pub(crate) fn count(ledger: &Ledger, job: JobId, phase: Phase) -> Result<Count> 
 
 /// Whether a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
-    let usable = matches!(entry.state, State::Issued | State::Registered | State::Bundled);
-    Ok(usable && entry.reached(step(phase)?).is_none())
+    Ok(is_usable(entry) && entry.reached(step(phase)?).is_none())
+}
+
+/// Whether a device has not been given up.
+pub(crate) fn is_usable(entry: &Entry) -> bool {
+    matches!(entry.state, State::Issued | State::Registered | State::Bundled)
 }
 
 fn step(phase: Phase) -> Result<State> {
