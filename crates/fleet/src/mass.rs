@@ -1,5 +1,8 @@
 //! Fleets: the walk of one device over a stream of names, shard by shard, on all cores, and safe to interrupt.
 
+mod bundle;
+mod bundle_output;
+mod bundler;
 mod csv;
 mod engine;
 mod finder;
@@ -26,6 +29,7 @@ mod stop;
 mod tar;
 mod worker;
 
+pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
 pub(crate) use finder::Finder;
 pub use issue::{Control, FleetOutcome, FleetRequest, JobSource, issue};
 pub use job::Which;

@@ -6,6 +6,7 @@ use pki::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bundle::BundlesReport;
 use super::layout::Layout;
 use super::register::RegistrationReport;
 
@@ -34,6 +35,9 @@ pub struct FleetReport {
     /// What was done in the platform, where this run registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration: Option<RegistrationReport>,
+    /// Where bundles are, where this run made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundles: Option<BundlesReport>,
     /// The files with a line for each device.
     pub results: Vec<PathBuf>,
     /// What ended the run before it was done.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::fleet_bundle::FleetBundleArgs;
 use super::fleet_register::FleetRegisterArgs;
 use super::{CaPassphrase, text};
 
@@ -21,6 +22,11 @@ pub enum FleetVerb {
     /// pushes back. What is registered is in the ledger, so that the same command again does the rest. The exit status
     /// is 4 when something is left.
     Register(Box<FleetRegisterArgs>),
+    /// Make what goes into the flash of a job's devices: each its own credentials partition
+    ///
+    /// Bootloader, partition table and application are the same for all and written once, beside the devices' own
+    /// partitions. These hold the devices' keys: keep them like keys. The exit status is 4 when something is left.
+    Bundle(Box<FleetBundleArgs>),
 }
 
 impl FleetVerb {
@@ -29,6 +35,7 @@ impl FleetVerb {
         match self {
             FleetVerb::Issue(_) => "fleet issue",
             FleetVerb::Register(_) => "fleet register",
+            FleetVerb::Bundle(_) => "fleet bundle",
         }
     }
 }
