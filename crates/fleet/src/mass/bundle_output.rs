@@ -216,6 +216,29 @@ impl BundleOutput {
         Ok(Some(path))
     }
 
+    /// Whether the bundles of an attempt are there.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(crate) fn holds(&self, attempt: Attempt) -> Result<bool> {
+        self.dir.holds(&attempt.part(self.packer.packing()))
+    }
+
+    /// Removes the parts of attempts that do not count.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(crate) fn keep_only(&self, counts: impl Fn(Attempt) -> Result<bool>) -> Result<()> {
+        for name in self.dir.names()? {
+            if let Some(attempt) = Attempt::of_name(&name, 0)
+                && !counts(attempt)?
+            {
+                self.dir.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     fn file_of(&self, device: &str) -> String {
         if self.merged { format!("{device}{FLASHED}") } else { format!("{device}.bin") }
     }
@@ -287,12 +310,11 @@ impl Writing<'_> {
     }
 
     fn pack(&mut self) -> Result<()> {
-        let packed = self.output.packer.pack(&self.files)?;
-        self.files.clear();
+        let packed = self.output.packer.pack(&mut self.files)?;
         let part = self.attempt.part(self.output.packer.packing());
         let index = std::mem::take(&mut self.index);
         let dir = &self.output.dir;
-        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.as_slice())] {
+        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.bytes())] {
             let partial = format!("{PARTIAL}{name}.{}", self.turn);
             dir.remove(&partial)?;
             self.written.moves.push(Move { device: None, partial: partial.clone(), name });
