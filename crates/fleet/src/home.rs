@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledger::{Ledger, Server};
-use pki::config::Config;
+use pki::config::{Config, FilePath};
 use pki::{Code, Result};
 use provision::Roots;
 
@@ -35,7 +35,7 @@ impl Home {
             };
         };
         let password = secrets.optional(&settings.password, "ledger.password")?;
-        let ca = settings.ca.value.as_ref().map(|path| path.resolved());
+        let ca = settings.ca.value.as_ref().map(FilePath::resolved);
         let anchors = || match ca {
             Some(path) => Ok(roots(path, "the ledger's server")?.iter().map(|root| root.der().to_vec()).collect()),
             None => Ok(Roots::system()?.into_der()),
