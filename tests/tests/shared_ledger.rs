@@ -32,7 +32,7 @@ fn station(url: &str, more: &str) -> Sandbox {
 
 fn names(sandbox: &Sandbox) -> Vec<String> {
     let listed = sandbox.ok(["list", "--json", "--kind", "device"]).json();
-    let identities = listed["identities"].as_array().unwrap().iter();
+    let identities = listed["result"]["identities"].as_array().unwrap().iter();
     identities.map(|identity| identity["name"].as_str().unwrap().to_owned()).collect()
 }
 
