@@ -9,7 +9,7 @@ mod flash;
 mod report;
 mod write;
 
-pub(crate) use device::{Wanted, broker};
+pub(crate) use device::{Wanted, broker, check_can};
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
 
@@ -102,7 +102,7 @@ pub(crate) struct Target {
 /// wherever that can be known.
 pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn FnMut(&str)) -> Result<BundleReport> {
     store::check_exists(station.store_dir())?;
-    let ledger = store::view(station.store_dir())?;
+    let ledger = station.view()?;
     let targets = targets(&ledger, request)?;
     let Prepared { application, source, firmware, wanted, mut findings } = prepare(station, request, say)?;
     let chip = firmware.board().chip;

@@ -27,6 +27,8 @@ const STORE: &str = "pki";
 const ANCHORS: &str = "server-anchors.pem";
 /// The roots of the platform's REST API, where they were named.
 const PLATFORM_CA: &str = "platform-ca.pem";
+/// What the ledger's server is verified against.
+const LEDGER_CA: &str = "ledger-ca.pem";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -135,7 +137,7 @@ pub fn export_devices(
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     read_back(&request.out.join(STORE), &carried, certificate)?;
     // Opening records the CAs in the kit's ledger, as after `init`.
-    drop(Store::open(&request.out.join(STORE), "ca export")?);
+    drop(Store::open(&station.home.moved_to(request.out.join(STORE)), "ca export")?);
     Ok(report)
 }
 
@@ -180,9 +182,13 @@ fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(Str
         answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
         files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
     }
-    if let Some(path) = &station.config.platform.ca.value {
-        answers.set("platform.ca", PLATFORM_CA)?;
-        files.push((PLATFORM_CA.to_owned(), file::read(path.resolved(), FILE_LIMIT)?.to_vec()));
+    let config = station.config;
+    let carried = [("platform.ca", &config.platform.ca, PLATFORM_CA), ("ledger.ca", &config.ledger.ca, LEDGER_CA)];
+    for (key, setting, name) in carried {
+        if let Some(path) = &setting.value {
+            answers.set(key, name)?;
+            files.push((name.to_owned(), file::read(path.resolved(), FILE_LIMIT)?.to_vec()));
+        }
     }
     Ok(files)
 }

@@ -12,6 +12,7 @@ mod delivery;
 pub mod device;
 mod device_files;
 pub mod devices_key;
+pub mod home;
 pub mod host;
 mod identity_files;
 pub mod init;

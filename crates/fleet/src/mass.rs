@@ -1,8 +1,12 @@
 //! Fleets: the walk of one device over a stream of names, shard by shard, on all cores, and safe to interrupt.
 
+mod bundle;
+mod bundle_output;
+mod bundler;
 mod csv;
 mod engine;
 mod finder;
+mod in_pass;
 mod issue;
 mod issuing;
 mod job;
@@ -19,6 +23,7 @@ mod read;
 mod register;
 mod report;
 mod results;
+mod run;
 mod shift;
 mod space;
 mod stage;
@@ -26,6 +31,7 @@ mod stop;
 mod tar;
 mod worker;
 
+pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
 pub(crate) use finder::Finder;
 pub use issue::{Control, FleetOutcome, FleetRequest, JobSource, issue};
 pub use job::Which;
@@ -37,4 +43,5 @@ pub use progress::Status;
 pub use read::{Located, Shard, locate};
 pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use report::{FleetReport, PhaseName, PhaseReport};
+pub use run::{FleetRunRequest, run};
 pub use stop::Stop;

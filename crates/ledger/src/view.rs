@@ -25,7 +25,7 @@ pub struct View {
 /// What keeps the rows.
 enum Database {
     Sqlite(File),
-    Postgres(Worker),
+    Postgres(Box<Worker>),
 }
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
@@ -38,7 +38,7 @@ impl View {
     }
 
     pub(crate) fn of_server(worker: Worker, read_only: bool) -> Self {
-        Self { path: worker.server.name(), database: Database::Postgres(worker), read_only }
+        Self { path: worker.server.name(), database: Database::Postgres(Box::new(worker)), read_only }
     }
 
     /// The file; of a server, its address without the user.

@@ -46,6 +46,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("flash", of::<FlashReport>()),
         ("fleet-issue", of::<FleetReport>()),
         ("fleet-register", of::<FleetReport>()),
+        ("fleet-bundle", of::<FleetReport>()),
+        ("fleet-run", of::<FleetReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

@@ -22,7 +22,7 @@ use crate::device_files::{ANCHORS, CHAIN, KEY};
 use crate::mass::{self, Located};
 use crate::output_file::pem_of;
 use crate::station::Station;
-use crate::store::{self, FILE_LIMIT, identity_dir};
+use crate::store::{FILE_LIMIT, identity_dir};
 
 /// The file that a device's access token is in.
 const TOKEN: &str = "token";
@@ -32,10 +32,10 @@ pub(crate) struct Wanted {
     store: PathBuf,
     auth: Auth,
     wifi: Option<(String, Option<Secret>)>,
-    pub(super) broker: String,
-    pub(super) port: u16,
-    skip_host_name_check: bool,
-    ntp_server: String,
+    pub(crate) broker: String,
+    pub(crate) port: u16,
+    pub(crate) skip_host_name_check: bool,
+    pub(crate) ntp_server: String,
     /// What devices without a file of their own trust.
     anchors: Vec<Certificate>,
 }
@@ -136,16 +136,32 @@ impl Wanted {
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates,
             None => self.anchors.clone(),
         };
-        if anchors.is_empty() {
-            return Err(Code::AnchorsMissing
-                .error("the device has nothing to verify its broker with")
-                .at(path)
-                .because("chips have no roots of their own, and server.anchors names none")
-                .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
-        }
-        anchors.iter().try_for_each(|anchor| check_can(anchor, &path))?;
+        check_anchors(&anchors, &path)?;
         Ok(anchors)
     }
+
+    /// What all devices of the store trust.
+    pub(crate) fn common_anchors(&self) -> Result<&[Certificate]> {
+        check_anchors(&self.anchors, &self.store)?;
+        Ok(&self.anchors)
+    }
+
+    /// The network that the devices join.
+    pub(crate) fn network(&self) -> Option<&str> {
+        self.wifi.as_ref().map(|(ssid, _)| ssid.as_str())
+    }
+}
+
+/// Fails where a device could not verify its broker with these.
+fn check_anchors(anchors: &[Certificate], path: &Path) -> Result<()> {
+    if anchors.is_empty() {
+        return Err(Code::AnchorsMissing
+            .error("the device has nothing to verify its broker with")
+            .at(path)
+            .because("chips have no roots of their own, and server.anchors names none")
+            .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
+    }
+    anchors.iter().try_for_each(|anchor| check_can(anchor, path))
 }
 
 /// Key and chain of a device, and what belongs together belongs together.
@@ -253,7 +269,7 @@ pub(crate) fn broker(station: &Station<'_>) -> Result<HostName> {
         }
     }
     let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let view = store::view(station.store_dir())?;
+    let view = station.view()?;
     let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {
         (Some(name), None) => name.parse(),

@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
-use super::shift::{self, Shift, Shifts};
+use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::platform::Connection;
 use crate::register::{Candidate, DeviceRegistration, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
@@ -34,9 +34,9 @@ const VERB: &str = "fleet register";
 const LISTED: usize = 20;
 /// How often a device is tried whose failure may pass, each time behind the others of its shard.
 const TRIES: u8 = 3;
-/// As many devices in a row, times the connections, whose failures may pass and do not, and the platform is taken for
-/// broken.
-const IN_A_ROW: usize = 2;
+/// So many devices in a row whose failures may pass and do not, and the platform is taken for broken: each of them has
+/// been tried several times.
+const IN_A_ROW: usize = 8;
 
 /// What is to be registered, and how.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ pub(crate) fn register_job(
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
     let order = JobOrder::kept(&job.parameters)?;
-    let place = job::place_if_known(store, job, &order, &request.destination)?.ok_or_else(|| missing(job))?;
+    let place = shift::place(store, job, &order, &request.destination)?;
     let begun = Instant::now();
     let before = shift::count(&store.ledger, job.id, Phase::Register)?;
     let stop = Stop::on(control.stop);
@@ -121,7 +121,7 @@ pub(crate) fn register_job(
         ended: None,
     };
     if before.left > 0 {
-        connection.runtime.wait(connection.board.log_in())?;
+        connection.runtime.wait(connection.board.log_in()).map_err(go_on)?;
     }
     if request.dry_run {
         run.examine(store, job)?;
@@ -155,6 +155,7 @@ pub(crate) fn register_job(
             milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         }],
         registration: Some(report),
+        bundles: None,
         results: Vec::new(),
         stopped: ended.map(|error| go_on(error).into_finding()).or(stopped),
         findings,
@@ -164,17 +165,6 @@ pub(crate) fn register_job(
         whole.results = results::write(&store.ledger, job.id, &dir)?;
     }
     Ok(whole)
-}
-
-fn missing(job: &Job) -> Error {
-    Code::PlaceMissing
-        .error(format!("where the shards of job {} are is not known here", job.id))
-        .fix("name it with `--out DIR` or `--archive FILE`")
-}
-
-fn go_on(error: Error) -> Error {
-    error
-        .fix("what is registered by now is in the ledger: once this is mended, run the same command again for the rest")
 }
 
 /// A run over the shards of a job.
@@ -337,7 +327,7 @@ impl Run<'_> {
         } else {
             self.in_a_row = 0;
         }
-        if concerns_all(&error) || self.in_a_row >= IN_A_ROW * self.connection.concurrency.max(8) {
+        if concerns_all(&error) || self.in_a_row >= IN_A_ROW {
             self.ended = Some(error);
             return Err(Code::Internal.error("the run has ended"));
         }

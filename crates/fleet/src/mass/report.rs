@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use ledger::Job;
 use pki::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bundle::BundlesReport;
 use super::layout::Layout;
+use super::order::JobOrder;
+use super::place::Place;
 use super::register::RegistrationReport;
 
 /// What was done with a job.
@@ -34,6 +38,9 @@ pub struct FleetReport {
     /// What was done in the platform, where this run registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration: Option<RegistrationReport>,
+    /// Where bundles are, where this run made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundles: Option<BundlesReport>,
     /// The files with a line for each device.
     pub results: Vec<PathBuf>,
     /// What ended the run before it was done.
@@ -74,6 +81,25 @@ pub enum PhaseName {
 }
 
 impl FleetReport {
+    /// That of a job before anything was done.
+    pub(crate) fn of(job: &Job, order: &JobOrder, place: &Place) -> Self {
+        Self {
+            job: Some(job.id.number()),
+            names: job.size,
+            dry_run: false,
+            layout: order.layout,
+            out: place.dir.clone(),
+            archive: None,
+            index: None,
+            phases: Vec::new(),
+            registration: None,
+            bundles: None,
+            results: Vec::new(),
+            stopped: None,
+            findings: Vec::new(),
+        }
+    }
+
     /// Whether everything is done that was asked for.
     pub fn is_complete(&self) -> bool {
         self.stopped.is_none() && self.phases.iter().all(|phase| phase.left == 0 && phase.failed == 0)

@@ -9,6 +9,8 @@ use pki::{Code, Error, Result};
 
 use super::engine::{LEASE, TICK};
 use super::job::{self, Which};
+use super::order::{Destination, JobOrder};
+use super::place::Place;
 use super::stop::Stop;
 use crate::store::Store;
 
@@ -53,7 +55,7 @@ pub(crate) struct Count {
 /// # Errors
 /// [`Code::NothingToResume`].
 pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
-    match job::find(store, which, phase) {
+    match job::find(store, which, &[phase]) {
         Err(error) if error.code() == Code::NothingToResume && which == Which::Unfinished => {
             let jobs = store.ledger.jobs()?;
             let mut open = 0;
@@ -64,6 +66,28 @@ pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
         }
         other => other,
     }
+}
+
+/// Where the shards of a job are: where a person says, or where the store last saw them.
+///
+/// # Errors
+/// [`Code::PlaceMissing`].
+pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<Place> {
+    let place = job::place_if_known(store, job, order, destination)?;
+    let place = place.filter(|place| place.job().is_none_or(|of| of == job.id.number())).ok_or_else(|| {
+        Code::PlaceMissing
+            .error(format!("where the shards of job {} are is not known here", job.id))
+            .fix("name it with `--out DIR` or `--archive FILE`")
+    })?;
+    // It is there, so that this only writes down where.
+    Place::make(store.dir(), &place.dir, order.layout, order.packing, job.id.number())
+}
+
+/// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
+pub(crate) fn go_on(error: Error) -> Error {
+    let rest = "run the same command again for the rest: what is done by now is in the ledger";
+    let fix = error.finding().fix.as_ref().map_or_else(|| rest.to_owned(), |fix| format!("{fix}; then {rest}"));
+    error.fix(fix)
 }
 
 /// How far a phase is.
@@ -79,8 +103,12 @@ pub(crate) fn count(ledger: &Ledger, job: JobId, phase: Phase) -> Result<Count> 
 
 /// Whether a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
-    let usable = matches!(entry.state, State::Issued | State::Registered | State::Bundled);
-    Ok(usable && entry.reached(step(phase)?).is_none())
+    Ok(is_usable(entry) && entry.reached(step(phase)?).is_none())
+}
+
+/// Whether a device has not been given up.
+pub(crate) fn is_usable(entry: &Entry) -> bool {
+    matches!(entry.state, State::Issued | State::Registered | State::Bundled)
 }
 
 fn step(phase: Phase) -> Result<State> {

@@ -1,4 +1,5 @@
 //! A CA of the tests' own, and the certificate that it gives a database server.
+#![allow(dead_code, reason = "every test program uses some of it")]
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -12,6 +13,7 @@ use crate::cluster::Cluster;
 pub(crate) struct Certificates {
     /// The root, in DER.
     pub(crate) root: Vec<u8>,
+    root_pem: String,
     dir: TempDir,
 }
 
@@ -20,7 +22,8 @@ impl Certificates {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new([]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).unwrap().der().to_vec();
+        let root = params.self_signed(&key).unwrap();
+        let (root, root_pem) = (root.der().to_vec(), root.pem());
         let issuer = rcgen::Issuer::new(params, key);
         let server_key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -31,7 +34,12 @@ impl Certificates {
         }
         // The server may run as another user, who copies them.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        Self { root, dir }
+        Self { root, root_pem, dir }
+    }
+
+    /// The root as a PEM file.
+    pub(crate) fn root_pem(&self) -> &str {
+        &self.root_pem
     }
 
     pub(crate) fn cluster(&self) -> Cluster {

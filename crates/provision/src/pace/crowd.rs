@@ -16,7 +16,7 @@ const SLACK: Duration = Duration::from_millis(100);
 
 /// The pause after the first push back, where the platform names none, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Crowd {
     limit: f64,

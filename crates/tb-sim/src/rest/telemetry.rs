@@ -6,7 +6,6 @@ use super::Call;
 use super::devices::with_device;
 use super::routes::ok;
 use crate::http::Reply;
-use crate::payload;
 use crate::refusal::{Refusal, Result};
 use crate::state::Scope;
 
@@ -39,7 +38,11 @@ pub(super) fn set_attributes(call: &Call<'_>) -> Result<Reply> {
     if scope != "SERVER_SCOPE" {
         return Err(Refusal::bad(format!("Invalid scope: {scope}")));
     }
-    let values = payload::attributes(&call.asked.body).ok_or_else(|| Refusal::bad("Request is not a JSON object"))?;
+    // Unlike what devices send, texts stay texts.
+    let values = match serde_json::from_slice(&call.asked.body) {
+        Ok(Value::Object(values)) => values,
+        _ => return Err(Refusal::bad("Request is not a JSON object")),
+    };
     let (id, tenant) = (call.id(0, "deviceId")?, call.tenant()?);
     let mut state = call.state();
     state.device_of(tenant, id)?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::fleet_bundle::FleetBundleArgs;
 use super::fleet_register::FleetRegisterArgs;
+use super::fleet_run::FleetRunArgs;
 use super::{CaPassphrase, text};
 
 /// What to do with a fleet.
@@ -21,6 +23,17 @@ pub enum FleetVerb {
     /// pushes back. What is registered is in the ledger, so that the same command again does the rest. The exit status
     /// is 4 when something is left.
     Register(Box<FleetRegisterArgs>),
+    /// Make what goes into the flash of a job's devices: each its own credentials partition
+    ///
+    /// Bootloader, partition table and application are the same for all and written once, beside the devices' own
+    /// partitions. These hold the devices' keys: keep them like keys. The exit status is 4 when something is left.
+    Bundle(Box<FleetBundleArgs>),
+    /// Issue, register and bundle a fleet in one go
+    ///
+    /// What the platform and the firmware need is looked at before the first key is made. Any part of it that is done
+    /// is not done again. With recipients this is the only way to bundles: they are sealed too, in the same pass. The
+    /// exit status is 4 when something is left.
+    Run(Box<FleetRunArgs>),
 }
 
 impl FleetVerb {
@@ -29,6 +42,8 @@ impl FleetVerb {
         match self {
             FleetVerb::Issue(_) => "fleet issue",
             FleetVerb::Register(_) => "fleet register",
+            FleetVerb::Bundle(_) => "fleet bundle",
+            FleetVerb::Run(_) => "fleet run",
         }
     }
 }

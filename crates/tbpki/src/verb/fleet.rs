@@ -17,8 +17,10 @@ use crate::output::Report;
 use crate::progress::Progress;
 use crate::signals;
 
+pub(crate) mod bundle;
 pub(crate) mod issue;
 pub(crate) mod register;
+pub(crate) mod run;
 
 /// A file of recipients is never longer.
 const RECIPIENTS: usize = 1 << 20;
@@ -182,6 +184,16 @@ impl Report for FleetReport {
             }
             for device in &registration.failures {
                 writeln!(out, "  {:<10}  {}", "failed", printable(&device.name))?;
+            }
+        }
+        if let Some(bundles) = &self.bundles {
+            let what = if bundles.merged { "a whole image" } else { "credentials" };
+            let place = if bundles.merged { "0x0" } else { bundles.offset.as_str() };
+            let each = format!("{what} each, {} bytes for {place} of {}", bundles.bytes, bundles.chip);
+            writeln!(out, "  {:<10}  {} ({each})", "bundles", path(&bundles.bundles))?;
+            writeln!(out, "  {:<10}  {}", "firmware", path(&bundles.firmware))?;
+            if let Some(index) = &bundles.index {
+                writeln!(out, "  {:<10}  {}", "index", path(index))?;
             }
         }
         for (word, file) in [("archive", &self.archive), ("index", &self.index)] {
