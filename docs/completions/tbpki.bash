@@ -1959,13 +1959,25 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__list)
-            opts="-v -q -h -V --kind --expiring --all --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --kind --state --name --expiring --expiring-within --unregistered --unbundled --failed --all --csv --ndjson --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiring-within)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -428,12 +428,19 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s q -l quiet -d 'Say
 complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand check" -s V -l version -d 'Print version'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l kind -d 'Only these kinds: ca, server, device' -r
-complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l expiring -d 'Only what expires within N days' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l state -d 'Only those whose last step is one of these: intended, issued, registered, bundled, void, revoked (void looks through earlier generations too)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l name -d 'Only these names: `*` stands for any text, `?` for one character' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l expiring-within -l expiring -d 'Only what expires within a time: a number of days, or 90d, 12w, 6m (months), 2y' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l unregistered -d 'Only devices that could be registered in the platform and are not'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l unbundled -d 'Only devices that could be in a flash image and are in none'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l failed -d 'Only what has a failure as its last event'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l all -d 'Earlier generations as well'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l csv -d 'Print CSV (RFC 4180); a text that a spreadsheet would take for a formula gets an apostrophe in front'
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l ndjson -d 'Print a JSON object for each identity, a line each, as they stand in the list of --json'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l no-input -d 'Never ask: fail and name the flag that would have answered'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l json -d 'Print the result as JSON (its schema is in the documentation)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -s v -l verbose -d 'Say more of what is being done; twice for all'

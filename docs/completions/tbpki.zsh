@@ -926,12 +926,20 @@ never\:"Not at all"))' \
 (list)
 _arguments "${_arguments_options[@]}" : \
 '*--kind=[Only these kinds\: ca, server, device]:KIND:_default' \
-'--expiring=[Only what expires within N days]:N:_default' \
+'*--state=[Only those whose last step is one of these\: intended, issued, registered, bundled, void, revoked (void looks through earlier generations too)]:STATE:_default' \
+'--name=[Only these names\: \`*\` stands for any text, \`?\` for one character]:GLOB:_default' \
+'--expiring-within=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
+'--expiring=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"
 never\:"Not at all"))' \
+'--unregistered[Only devices that could be registered in the platform and are not]' \
+'--unbundled[Only devices that could be in a flash image and are in none]' \
+'--failed[Only what has a failure as its last event]' \
 '--all[Earlier generations as well]' \
+'(--json --ndjson)--csv[Print CSV (RFC 4180); a text that a spreadsheet would take for a formula gets an apostrophe in front]' \
+'(--json)--ndjson[Print a JSON object for each identity, a line each, as they stand in the list of --json]' \
 '--no-input[Never ask\: fail and name the flag that would have answered]' \
 '--json[Print the result as JSON (its schema is in the documentation)]' \
 '*-v[Say more of what is being done; twice for all]' \

@@ -11,6 +11,7 @@ pub mod console;
 pub mod disk;
 pub mod exceptions;
 pub mod foreign;
+pub mod forge;
 pub mod kill;
 pub mod leftovers;
 pub mod mosquitto;

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod flash;
 mod init;
+mod list;
 mod look;
 mod platform;
 mod server;
@@ -22,7 +23,8 @@ pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use init::InitArgs;
-pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
+pub use list::{ListArgs, SelectionArgs};
+pub use look::{ExplainArgs, InspectArgs, Purpose, VerifyArgs};
 pub use platform::{
     CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
 };
@@ -162,6 +164,9 @@ pub enum Verb {
     /// when something is wrong.
     Check(Box<CheckArgs>),
     /// Show what the store holds and when it ends
+    ///
+    /// Rows are printed as they are read, so that a list of a million needs no more memory than one of ten. Conditions
+    /// go together: what is shown fits all of them.
     List(ListArgs),
     /// Show the configuration
     #[command(subcommand)]
