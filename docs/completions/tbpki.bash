@@ -58,6 +58,9 @@ _tbpki() {
             tbpki,register)
                 cmd="tbpki__subcmd__register"
                 ;;
+            tbpki,report)
+                cmd="tbpki__subcmd__report"
+                ;;
             tbpki,server)
                 cmd="tbpki__subcmd__server"
                 ;;
@@ -217,6 +220,9 @@ _tbpki() {
             tbpki__subcmd__help,register)
                 cmd="tbpki__subcmd__help__subcmd__register"
                 ;;
+            tbpki__subcmd__help,report)
+                cmd="tbpki__subcmd__help__subcmd__report"
+                ;;
             tbpki__subcmd__help,server)
                 cmd="tbpki__subcmd__help__subcmd__server"
                 ;;
@@ -293,7 +299,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list report config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1419,7 +1425,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help)
-            opts="init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list report config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1783,6 +1789,20 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help__subcmd__register)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2214,6 +2234,36 @@ _tbpki() {
                     return 0
                     ;;
                 --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__report)
+            opts="-v -q -h -V --out --title --force --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --title)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -952,6 +952,27 @@ never\:"Not at all"))' \
 '--version[Print version]' \
 && ret=0
 ;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+'--out=[The file to write, readable by its owner alone (\`-\` for standard output)]:FILE:_files' \
+'--title=[What stands above the page]:TEXT:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--force[Replace FILE; the old one is kept as FILE.old]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
@@ -1216,6 +1237,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 ":: :_tbpki__subcmd__help__subcmd__config_commands" \
@@ -1275,6 +1300,7 @@ _tbpki_commands() {
 'verify:Check a chain, its key, names, dates and purpose' \
 'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
+'report:Write one HTML page about the fleet' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
 'completions:Print the completions of a shell' \
@@ -1551,6 +1577,7 @@ _tbpki__subcmd__help_commands() {
 'verify:Check a chain, its key, names, dates and purpose' \
 'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
+'report:Write one HTML page about the fleet' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
 'completions:Print the completions of a shell' \
@@ -1704,6 +1731,11 @@ _tbpki__subcmd__help__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help register commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__report_commands] )) ||
+_tbpki__subcmd__help__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help report commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__server_commands] )) ||
 _tbpki__subcmd__help__subcmd__server_commands() {
     local commands; commands=()
@@ -1791,6 +1823,11 @@ _tbpki__subcmd__profile__subcmd__show_commands() {
 _tbpki__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki register commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__report_commands] )) ||
+_tbpki__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki report commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__server_commands] )) ||
 _tbpki__subcmd__server_commands() {

@@ -5,6 +5,7 @@
 //! `cargo xtask setup` brings it.
 
 pub mod binary;
+pub mod browser;
 pub mod certificates;
 pub mod clients;
 pub mod console;

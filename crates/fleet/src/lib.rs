@@ -19,6 +19,7 @@ pub mod look;
 mod make;
 mod name_pattern;
 mod output_file;
+pub mod overview;
 pub mod platform;
 pub mod profile;
 mod profile_ca;
