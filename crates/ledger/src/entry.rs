@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, Serial};
 use crate::parameters::Parameters;
 use crate::state::State;
@@ -63,6 +64,8 @@ pub struct Entry {
     pub fingerprint: Option<[u8; 32]>,
     /// By what the platform knows the credential; known once issued.
     pub credentials_id: Option<String>,
+    /// The job that it was issued by, and the number of its name there; `None` for what was issued by itself.
+    pub job: Option<(JobId, u64)>,
     /// The last step that was taken.
     pub state: State,
     /// Why it was voided or revoked, or what went wrong last; cleared by the next step that succeeds.

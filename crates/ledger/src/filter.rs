@@ -1,22 +1,28 @@
 //! Which rows a list shows.
 
-use rusqlite::types::Value;
 use time::OffsetDateTime;
 
+use crate::job::JobId;
 use crate::key::{Key, Kind};
 use crate::state::State;
+use crate::value::Value;
 
 /// Which rows to list. The default is all of them; each field that is set leaves fewer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only rows whose last step was this one.
-    pub state: Option<State>,
+    /// Only rows whose last step was one of these; empty for whatever it was.
+    pub states: Vec<State>,
     /// Only rows that never came to this state: `Registered` finds what is not registered, bundled or not.
     pub never: Option<State>,
     /// Only certificates that end before this time.
     pub expiring_before: Option<OffsetDateTime>,
+    /// Only rows whose last event was a failure: what was to be done next with them went wrong. What was voided or
+    /// revoked is not among them.
+    pub failed_only: bool,
+    /// Only what this job has issued.
+    pub job: Option<JobId>,
     /// Only these names.
     pub name: Option<NameFilter>,
     /// Only the latest generation of each name that is not void.
@@ -33,56 +39,77 @@ pub enum NameFilter {
 }
 
 impl Filter {
-    /// The condition for rows after `after`, with the values for its question marks.
-    pub(crate) fn condition(&self, after: Option<&Key>) -> (String, Vec<Value>) {
-        let mut condition = "TRUE".to_owned();
-        let mut values = Vec::new();
-        let mut and = |sql: &str, given: Vec<Value>| {
-            condition.push_str(" AND ");
-            condition.push_str(sql);
-            values.extend(given);
-        };
+    /// The condition for rows after `after`, with the values for its places ?1, ?2 and so on.
+    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>) -> (String, Vec<Value<'a>>) {
+        let mut condition = Condition { sql: "TRUE".to_owned(), values: Vec::new() };
         if let Some(kind) = self.kind {
-            and("kind = ?", vec![text(kind.as_str())]);
+            condition.and("kind = ?", kind.as_str());
         }
-        if let Some(state) = self.state {
-            and("state = ?", vec![text(state.as_str())]);
+        if !self.states.is_empty() {
+            let places = vec!["?"; self.states.len()].join(", ");
+            condition.and_all(&format!("state IN ({places})"), self.states.iter().map(|state| state.as_str().into()));
         }
         if let Some(state) = self.never {
-            and(&format!("{} IS NULL", state.time_column()), vec![]);
+            condition.and_all(&format!("{} IS NULL", state.time_column()), []);
         }
         if let Some(time) = self.expiring_before {
-            and("not_after < ?", vec![Value::Integer(time.unix_timestamp())]);
+            condition.and("not_after < ?", time.unix_timestamp());
+        }
+        if self.failed_only {
+            condition.and_all("last_error IS NOT NULL AND state NOT IN ('void', 'revoked')", []);
+        }
+        if let Some(job) = self.job {
+            condition.and("job = ?", job.0);
         }
         match &self.name {
-            Some(NameFilter::Exact(name)) => and("name = ?", vec![text(name)]),
+            Some(NameFilter::Exact(name)) => condition.and("name = ?", name),
             Some(NameFilter::Prefix(prefix)) => {
-                and("name >= ?", vec![text(prefix)]);
+                condition.and("name >= ?", prefix);
                 if let Some(end) = successor(prefix) {
-                    and("name < ?", vec![text(&end)]);
+                    condition.and("name < ?", end);
                 }
             }
             None => {}
         }
         if self.current_only {
-            and(
+            condition.and_all(
                 "state <> 'void' AND NOT EXISTS (SELECT 1 FROM identity AS later WHERE later.kind = identity.kind \
                  AND later.name = identity.name AND later.generation > identity.generation AND later.state <> 'void')",
-                vec![],
+                [],
             );
         }
         if let Some(key) = after {
-            and(
-                "(kind, name, generation) > (?, ?, ?)",
-                vec![text(key.kind.as_str()), text(&key.name), Value::Integer(key.generation.0.into())],
-            );
+            let values = [key.kind.as_str().into(), (&key.name).into(), key.generation.0.into()];
+            condition.and_all("(kind, name, generation) > (?, ?, ?)", values);
         }
-        (condition, values)
+        (condition.sql, condition.values)
     }
 }
 
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
+/// A condition that grows.
+struct Condition<'a> {
+    sql: String,
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> Condition<'a> {
+    fn and(&mut self, sql: &str, value: impl Into<Value<'a>>) {
+        self.and_all(sql, [value.into()]);
+    }
+
+    /// Gives the question marks of `sql` the numbers of their values.
+    fn and_all(&mut self, sql: &str, values: impl IntoIterator<Item = Value<'a>>) {
+        self.sql.push_str(" AND ");
+        let mut number = self.values.len();
+        for part in sql.split_inclusive('?') {
+            self.sql.push_str(part);
+            if part.ends_with('?') {
+                number += 1;
+                self.sql.push_str(&number.to_string());
+            }
+        }
+        self.values.extend(values);
+    }
 }
 
 /// The least text that is greater than every text that begins with `prefix`, by code points, as SQLite sorts UTF-8.

@@ -53,22 +53,36 @@
 //! instead of medians 64 and 128 pages are the same, and the larger one suits fleets better. With the disk busy the
 //! order stays and the distances grow: 12 against 28, 36 and 44.
 
+mod bulk;
+mod claim;
 mod entry;
 mod fault;
 mod filter;
+mod job;
+mod jobs;
 mod key;
 mod ledger;
 mod parameters;
+mod progress;
 mod schema;
+mod sqlite;
+mod staging;
 mod state;
 mod transaction;
+mod value;
 mod view;
+mod work;
 
+pub use claim::{Claim, ClaimWish, Common, FleetIdentity, serial_of};
 pub use entry::{Entry, Issued, NewIdentity};
 pub use filter::{Filter, NameFilter};
+pub use job::{Job, JobId, NewJob, Phase, StagedName};
+pub use jobs::Committed;
 pub use key::{Generation, Key, Kind, Serial};
 pub use ledger::Ledger;
 pub use parameters::{Difference, Parameters};
+pub use progress::{PhaseProgress, Progress};
+pub use staging::{Duplicate, Duplicates, Earlier, Staged, Staging};
 pub use state::State;
 pub use transaction::Transaction;
 pub use view::{Entries, View};

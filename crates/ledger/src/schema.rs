@@ -10,7 +10,8 @@ pub(crate) const APPLICATION_ID: i32 = 0x7462_706b;
 /// Times are whole seconds since 1970 (UTC). What was asked for is the same text for most of a fleet, so that it
 /// stands in a table of its own. A name has at most one unfinished identity: the partial index holds that rule and
 /// finds the few unfinished among a million.
-pub(crate) const STEPS: &[&str] = &["
+pub(crate) const STEPS: &[&str] = &[
+    "
 CREATE TABLE parameters (
     id   INTEGER PRIMARY KEY,
     text TEXT NOT NULL UNIQUE
@@ -45,7 +46,67 @@ CREATE TABLE identity (
 
 CREATE INDEX identity_credentials_id ON identity (credentials_id) WHERE credentials_id IS NOT NULL;
 CREATE UNIQUE INDEX identity_unfinished ON identity (kind, name) WHERE state = 'intended';
-"];
+",
+    "
+CREATE TABLE job (
+    id         INTEGER PRIMARY KEY,
+    digest     BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    parameters INTEGER NOT NULL REFERENCES parameters (id),
+    size       INTEGER NOT NULL,
+    shard_size INTEGER NOT NULL CHECK (shard_size >= 1),
+    state      TEXT NOT NULL CHECK (state IN ('open', 'done')),
+    made_at    INTEGER NOT NULL,
+    done_at    INTEGER
+) STRICT;
+
+CREATE TABLE staged (
+    job        INTEGER NOT NULL REFERENCES job (id),
+    number     INTEGER NOT NULL,
+    line       INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    label      TEXT,
+    profile    TEXT,
+    sans       TEXT,
+    attributes TEXT,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE work (
+    job     INTEGER NOT NULL REFERENCES job (id),
+    phase   TEXT NOT NULL CHECK (phase IN ('issue', 'register', 'bundle')),
+    shard   INTEGER NOT NULL,
+    state   TEXT NOT NULL CHECK (state IN ('open', 'claimed', 'done', 'partly')),
+    station TEXT,
+    place   TEXT,
+    fence   INTEGER NOT NULL,
+    until   INTEGER,
+    PRIMARY KEY (job, phase, shard),
+    CHECK ((state = 'claimed') = (until IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX work_to_do ON work (job, phase, shard) WHERE state IN ('open', 'claimed');
+
+CREATE TABLE attempt (
+    job      INTEGER NOT NULL REFERENCES job (id),
+    shard    INTEGER NOT NULL,
+    fence    INTEGER NOT NULL,
+    seed     BLOB NOT NULL CHECK (length(seed) = 32),
+    station  TEXT NOT NULL,
+    begun_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    outcome  TEXT CHECK (outcome IN ('issued', 'void')),
+    PRIMARY KEY (job, shard, fence)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX attempt_going_on ON attempt (job, shard) WHERE outcome IS NULL;
+CREATE UNIQUE INDEX attempt_issued ON attempt (job, shard) WHERE outcome = 'issued';
+
+ALTER TABLE identity ADD COLUMN job INTEGER REFERENCES job (id);
+ALTER TABLE identity ADD COLUMN number INTEGER;
+CREATE UNIQUE INDEX identity_of_job ON identity (job, number) WHERE job IS NOT NULL;
+DROP INDEX identity_credentials_id;
+",
+];
 
 /// What a file is, judged by its header.
 pub(crate) enum Layout {

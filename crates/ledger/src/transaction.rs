@@ -3,21 +3,20 @@
 use std::ops::Deref;
 
 use pki::{Code, Error, Result};
-use rusqlite::{OptionalExtension, params};
-use time::OffsetDateTime;
 
 use crate::entry::{Issued, NewIdentity};
 use crate::key::{Generation, Key};
 use crate::parameters::Parameters;
 use crate::state::State;
+use crate::value::values;
 use crate::view::View;
 
 /// Steps that are kept together when [`Ledger::transaction`](crate::Ledger::transaction) ends well, and not at all
 /// otherwise. It sees its own steps.
 pub struct Transaction<'a> {
     view: &'a View,
-    /// One time for all of it.
-    now: i64,
+    /// One time for all of it, in milliseconds since 1970 (UTC).
+    now_ms: i64,
     open: bool,
 }
 
@@ -25,7 +24,17 @@ impl<'a> Transaction<'a> {
     /// Takes the writer's place at once, so that what is read inside stays true until the end.
     pub(crate) fn begin(view: &'a View) -> Result<Self> {
         view.sqlite(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
-        Ok(Self { view, now: OffsetDateTime::now_utc().unix_timestamp(), open: true })
+        Ok(Self { view, now_ms: view.clock()?, open: true })
+    }
+
+    /// The time of this transaction, in seconds since 1970 (UTC).
+    pub(crate) fn now(&self) -> i64 {
+        self.now_ms.div_euclid(1000)
+    }
+
+    /// The time of this transaction, in milliseconds since 1970 (UTC).
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ms
     }
 
     pub(crate) fn commit(mut self) -> Result<()> {
@@ -35,20 +44,32 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Keeps other writers out until the transaction ends.
+    pub(crate) fn exclude_others(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a statement ends with that takes the first row that nobody else is about to change.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        ""
+    }
+
+    /// What a statement ends with whose row nobody else may change until the transaction ends.
+    pub(crate) fn for_update(&self) -> &'static str {
+        ""
+    }
+
     /// Records what is about to be signed and returns its generation.
     ///
     /// # Errors
     /// [`Code::Internal`] when the name has an unfinished generation, which has to be voided first, and when the
     /// issuer has used the serial before.
     pub fn intend(&self, identity: &NewIdentity) -> Result<Generation> {
-        let last: Option<(u32, String)> = self.view.sqlite(|connection| {
-            let sql = "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 \
-                       ORDER BY generation DESC LIMIT 1";
-            connection
-                .prepare_cached(sql)?
-                .query_row(params![identity.kind.as_str(), identity.name], |row| row.try_into())
-                .optional()
-        })?;
+        let last = self.one(
+            "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC LIMIT 1",
+            values![identity.kind.as_str(), &identity.name],
+        )?;
+        let last: Option<(u32, String)> = last.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()?;
         let what = || format!("{} {}", identity.kind, identity.name);
         let generation = match last {
             None => 1,
@@ -60,24 +81,24 @@ impl<'a> Transaction<'a> {
             }
         };
         let parameters = self.parameters(&identity.parameters)?;
-        self.view.sqlite(|connection| {
-            let sql = "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
-                       not_before, not_after, state, intended_at) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11)";
-            connection.prepare_cached(sql)?.execute(params![
+        self.execute(
+            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
+             not_before, not_after, state, intended_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11)",
+            values![
                 identity.kind.as_str(),
-                identity.name,
+                &identity.name,
                 generation,
                 identity.serial.octets(),
-                identity.profile,
-                identity.algorithm,
+                &identity.profile,
+                &identity.algorithm,
                 parameters,
-                identity.issuer,
+                &identity.issuer,
                 identity.not_before.unix_timestamp(),
                 identity.not_after.unix_timestamp(),
-                self.now,
-            ])
-        })?;
+                self.now(),
+            ],
+        )?;
         Ok(Generation(generation))
     }
 
@@ -88,11 +109,11 @@ impl<'a> Transaction<'a> {
     /// step ([`State::may_become`]); so for every other step.
     pub fn issued(&self, key: &Key, issued: &Issued) -> Result<()> {
         let row = self.row_for(key, State::Issued)?;
-        self.view.sqlite(|connection| {
-            let sql = "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
-                       credentials_id = ?4 WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute(params![row, self.now, issued.fingerprint, issued.credentials_id])
-        })?;
+        self.execute(
+            "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
+             credentials_id = ?4 WHERE id = ?1",
+            values![row, self.now(), &issued.fingerprint, issued.credentials_id.as_ref()],
+        )?;
         Ok(())
     }
 
@@ -105,12 +126,12 @@ impl<'a> Transaction<'a> {
     /// what is bundled stays so. May be repeated.
     pub fn unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
-        self.view.sqlite(|connection| {
-            let sql = "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
-                       CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
-                       registered_at = NULL, last_error = NULL WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute(params![row])
-        })?;
+        self.execute(
+            "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
+             CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
+             registered_at = NULL, last_error = NULL WHERE id = ?1",
+            values![row],
+        )?;
         Ok(())
     }
 
@@ -132,18 +153,14 @@ impl<'a> Transaction<'a> {
     /// Records what went wrong with the next step, in whatever state the row is. The text must hold no secret.
     pub fn failed(&self, key: &Key, error: &str) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
-        self.view.sqlite(|connection| {
-            connection.prepare_cached("UPDATE identity SET last_error = ?2 WHERE id = ?1")?.execute(params![row, error])
-        })?;
+        self.execute("UPDATE identity SET last_error = ?2 WHERE id = ?1", values![row, error])?;
         Ok(())
     }
 
     fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
         let row = self.row_for(key, next)?;
         let sql = format!("UPDATE identity SET state = ?2, {} = ?3, last_error = ?4 WHERE id = ?1", next.time_column());
-        self.view.sqlite(|connection| {
-            connection.prepare_cached(&sql)?.execute(params![row, next.as_str(), self.now, reason])
-        })?;
+        self.execute(&sql, values![row, next.as_str(), self.now(), reason])?;
         Ok(())
     }
 
@@ -158,19 +175,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// The number of the row that holds this text; a new one if it is the first to ask for this.
-    fn parameters(&self, parameters: &Parameters) -> Result<i64> {
-        let known = self.view.sqlite(|connection| {
-            connection
-                .prepare_cached("SELECT id FROM parameters WHERE text = ?1")?
-                .query_row([parameters.as_str()], |row| row.get(0))
-                .optional()
-        })?;
-        match known {
-            Some(row) => Ok(row),
-            None => self.view.sqlite(|connection| {
-                connection.prepare_cached("INSERT INTO parameters (text) VALUES (?1)")?.insert([parameters.as_str()])
-            }),
+    pub(crate) fn parameters(&self, parameters: &Parameters) -> Result<i64> {
+        let text = values![parameters.as_str()];
+        if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {
+            return row.get(0);
         }
+        let row = self.one("INSERT INTO parameters (text) VALUES (?1) RETURNING id", text)?;
+        row.ok_or_else(|| self.bug("a new row has no number".to_owned()))?.get(0)
     }
 
     fn bug(&self, what: String) -> Error {

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a test stops at what it did not expect, and a child process talks to its test"
 )]
@@ -175,7 +176,7 @@ fn killed_at_any_moment_it_keeps_what_was_reported() {
             assert!(state != "issued" || entry.state == State::Issued, "{line}, and the ledger says {}", entry.state);
         }
     }
-    let issued = Filter { state: Some(State::Issued), ..Filter::default() };
+    let issued = Filter { states: vec![State::Issued], ..Filter::default() };
     assert!(station.open().count(&issued).unwrap() > 0, "the children were killed before they did anything");
 }
 

@@ -9,6 +9,8 @@ use pki::{Code, Result};
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
+pub(crate) mod jobs;
+
 /// A place with one ledger, empty at first and gone when this is dropped.
 pub(crate) trait Station {
     fn new() -> Self;
@@ -275,7 +277,7 @@ pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
     let filter = Filter::default();
     assert_eq!(listed(&ledger, &filter), ["Pump-3", "lamp", "lamp", "pump-1", "pump-2", "mqtt"]);
     assert_eq!(listed(&ledger, &Filter { kind: Some(Kind::Server), ..filter.clone() }), ["mqtt"]);
-    assert_eq!(listed(&ledger, &Filter { state: Some(State::Bundled), ..filter.clone() }), ["lamp", "pump-1"]);
+    assert_eq!(listed(&ledger, &Filter { states: vec![State::Bundled], ..filter.clone() }), ["lamp", "pump-1"]);
     let unregistered = Filter { never: Some(State::Registered), current_only: true, ..filter.clone() };
     assert_eq!(listed(&ledger, &unregistered), ["Pump-3", "lamp", "pump-2", "mqtt"]);
     let name = |name| Filter { name: Some(name), ..Filter::default() };
@@ -341,13 +343,40 @@ macro_rules! behaviour {
             a_list_shows_what_is_asked_for
             a_long_list_is_whole_and_in_order
             names_are_data
-            another_handle_sees_what_was_kept
+            another_handle_sees_what_was_kept;
+            a_job_keeps_its_names_and_what_was_said_of_them
+            a_job_that_is_not_kept_never_was
+            the_same_names_again_are_the_same_job
+            what_is_said_of_a_name_makes_another_job
+            duplicates_are_told_with_both_lines
+            duplicates_of_the_store_and_of_other_jobs_are_told
+            names_of_a_job_are_data
+            a_shard_is_never_handed_out_twice
+            an_ended_lease_hands_the_shard_to_another_who_signs_anew
+            a_lease_that_ended_unnoticed_is_still_good
+            a_lease_tells_how_long_it_goes_on
+            what_is_given_back_is_open_at_once
+            only_the_names_of_the_shard_are_committed
+            a_job_is_done_when_all_of_it_is_issued
+            an_issuer_uses_a_serial_once_in_a_job_too
+            registering_waits_for_issuing_and_asks_where_the_shard_lies
+            a_shard_is_partly_done_while_a_device_lacks_the_step
+            what_was_withdrawn_meanwhile_stays_so_and_lacks_nothing
+            a_device_of_another_shard_takes_no_step
+            a_late_step_is_refused
+            progress_counts_shards_and_devices
+            shards_of_the_dead_are_free_for_who_is_alone
+            failures_and_states_are_listed
         );
     };
-    ($station:ty: $($test:ident)*) => {
+    ($station:ty: $($test:ident)*; $($of_jobs:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
+        })*
+        $(#[test]
+        fn $of_jobs() {
+            $crate::behaviour::jobs::$of_jobs::<$station>();
         })*
     };
 }

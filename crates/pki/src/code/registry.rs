@@ -423,6 +423,12 @@ codes! {
     226 FlashFailed User "The board cannot be written to"
         "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
 
+    // Fleets: the ledger's jobs, and ledgers of several stations.
+    250 LeaseLost User "Another station has taken over a shard"
+        "A station claims a shard under a lease that it renews while it works. This one was stopped for longer than its lease, or cut off from the ledger, and another station has issued the shard anew since. What came late was refused, so that no device has two identities; the files of the late attempt count for nothing and the next run removes them. Run the same command again: it does what is left."
+    251 DuplicateNames User "Names of a fleet are there already"
+        "Each name gets one identity. The names that the message counts stand on two lines, in the store, or in another job that has not come to them yet. Take them out, or finish the other job first."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

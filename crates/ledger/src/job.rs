@@ -1,0 +1,136 @@
+//! A fleet's names as one job, and the shards that it is done by.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::parameters::Parameters;
+
+/// The number of a job in its ledger, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct JobId(pub(crate) i64);
+
+impl JobId {
+    /// The job of this number. Whether there is one is for [`View::job`](crate::View::job) to say.
+    pub fn new(number: u64) -> Self {
+        // A number beyond what is stored is the number of no job.
+        Self(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// The number.
+    pub fn number(self) -> u64 {
+        self.0.unsigned_abs()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a job is to be made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// What is asked for, the same for every name.
+    pub parameters: Parameters,
+    /// How many names make a shard; the last one may have fewer.
+    pub shard_size: u32,
+}
+
+/// A name of a job, with what its line said about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StagedName {
+    /// The line that it came from, from 1.
+    pub line: u64,
+    /// The device's name.
+    pub name: String,
+    /// Its label on the platform.
+    pub label: Option<String>,
+    /// Its profile on the platform.
+    pub profile: Option<String>,
+    /// Further names of its certificate, as they were written.
+    pub sans: Vec<String>,
+    /// Its attributes on the platform.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A job: names that were staged together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What was asked for, the same for every name.
+    pub parameters: Parameters,
+    /// How many names it has.
+    pub size: u64,
+    /// How many names make a shard.
+    pub shard_size: u32,
+    /// How many shards it has.
+    pub shards: u32,
+    /// Whether every one of its names is issued.
+    pub done: bool,
+    /// When it was staged.
+    pub made_at: OffsetDateTime,
+}
+
+impl Job {
+    /// The number of the first name of a shard, from 0, and how many names it has.
+    pub fn range(&self, shard: u32) -> (u64, u32) {
+        range(self.size, self.shard_size, shard)
+    }
+}
+
+pub(crate) fn range(size: u64, shard_size: u32, shard: u32) -> (u64, u32) {
+    let first = (u64::from(shard) * u64::from(shard_size)).min(size);
+    let count = (size - first).min(u64::from(shard_size));
+    (first, u32::try_from(count).unwrap_or(shard_size))
+}
+
+/// What is done with each shard of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Keys and certificates are made and put in their place.
+    Issue,
+    /// The platform is told of them.
+    Register,
+    /// They are put into flash images.
+    Bundle,
+}
+
+impl Phase {
+    /// Every phase, in the order in which a shard goes through them.
+    pub const ALL: [Self; 3] = [Self::Issue, Self::Register, Self::Bundle];
+
+    /// The word that is stored and printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Register => "register",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_shard_has_what_is_left() {
+        assert_eq!(range(2500, 1000, 0), (0, 1000));
+        assert_eq!(range(2500, 1000, 2), (2000, 500));
+        assert_eq!(range(2000, 1000, 1), (1000, 1000));
+        assert_eq!(range(2500, 1000, 3), (2500, 0));
+    }
+}

@@ -1,0 +1,42 @@
+//! How far a job is.
+
+use std::collections::BTreeMap;
+
+use crate::job::Phase;
+use crate::state::State;
+
+/// How far a job is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The shards, by phase in the order of [`Phase::ALL`].
+    pub phases: [PhaseProgress; Phase::ALL.len()],
+    /// How many of its identities are in each state. States of none are missing.
+    pub states: BTreeMap<State, u64>,
+    /// How many of its identities have a failure as their last event.
+    pub failed: u64,
+}
+
+/// How many shards are how far in one phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PhaseProgress {
+    /// Nobody has them.
+    pub open: u64,
+    /// A station has them, or had them and died.
+    pub claimed: u64,
+    /// Done, but for devices that failed.
+    pub partly: u64,
+    /// Done.
+    pub done: u64,
+}
+
+impl Progress {
+    /// The shards of one phase.
+    pub fn phase(&self, phase: Phase) -> PhaseProgress {
+        let [issue, register, bundle] = self.phases;
+        match phase {
+            Phase::Issue => issue,
+            Phase::Register => register,
+            Phase::Bundle => bundle,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What goes into a database and comes out of it.
+
+use std::borrow::Cow;
+
+use pki::{Code, Error, Result};
+
+/// A value of one of the four types that the ledger keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(number: u64) -> Self {
+        // Counters of rows and lines: none comes near the end.
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a> From<&'a [u8; 32]> for Value<'a> {
+    fn from(bytes: &'a [u8; 32]) -> Self {
+        Self::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Values of any of these types, for the places ?1, ?2 and so on of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::value::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// A row as the database has it: nothing in it is believed yet.
+#[derive(Debug)]
+pub(crate) struct Row(pub(crate) Vec<Value<'static>>);
+
+impl Row {
+    /// The value of a column, counted from 0.
+    pub(crate) fn get<T: FromValue>(&self, column: usize) -> Result<T> {
+        self.0.get(column).and_then(T::from_value).ok_or_else(|| {
+            Code::LedgerUnreadable
+                .error("the ledger holds a value of the wrong type")
+                .because(format!("column {column}"))
+        })
+    }
+}
+
+/// What a value of the database may be read as.
+pub(crate) trait FromValue: Sized {
+    fn from_value(value: &Value<'static>) -> Option<Self>;
+}
+
+impl FromValue for i64 {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        if let Value::Int(number) = value { Some(*number) } else { None }
+    }
+}
+
+impl FromValue for u32 {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        i64::from_value(value)?.try_into().ok()
+    }
+}
+
+impl FromValue for u64 {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        i64::from_value(value)?.try_into().ok()
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text.clone().into_owned()) } else { None }
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { Some(bytes.clone().into_owned()) } else { None }
+    }
+}
+
+impl FromValue for [u8; 32] {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { bytes.as_ref().try_into().ok() } else { None }
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value<'static>) -> Option<Self> {
+        if *value == Value::Null { Some(None) } else { T::from_value(value).map(Some) }
+    }
+}
+
+/// The one of `all` whose word the ledger holds.
+pub(crate) fn one_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, stored: &str) -> Result<T> {
+    all.iter().copied().find(|one| word(*one) == stored).ok_or_else(|| unknown_word(stored))
+}
+
+fn unknown_word(stored: &str) -> Error {
+    Code::LedgerUnreadable.error(format!("the ledger holds an unknown word {stored:?}"))
+}

@@ -1,0 +1,512 @@
+//! What every ledger does with jobs.
+
+use std::collections::BTreeSet;
+use std::slice;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ledger::{
+    Claim, ClaimWish, Common, Duplicate, Earlier, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob,
+    Parameters, Phase, Serial, Staged, StagedName, State, serial_of,
+};
+use pki::Code;
+use serde_json::json;
+
+use super::{BEGIN, Station, device, intend_as, issue, serial};
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(crate) fn new_job(shard_size: u32) -> NewJob {
+    NewJob { parameters: Parameters::of(&json!({ "days": 365 })).unwrap(), shard_size }
+}
+
+fn named(line: u64, name: &str) -> StagedName {
+    StagedName { line, name: name.to_owned(), ..StagedName::default() }
+}
+
+fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> pki::Result<Staged> {
+    let mut staging = ledger.stage(&new_job(shard_size))?;
+    // As in a file with a line of headings.
+    for (line, name) in (2..).zip(names) {
+        staging.add(&named(line, name))?;
+    }
+    staging.keep()
+}
+
+pub(crate) fn stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> Job {
+    match try_stage(ledger, shard_size, names).unwrap() {
+        Staged::New(job) => job,
+        Staged::Known(job) => panic!("{job:?} is not new"),
+    }
+}
+
+fn duplicates(ledger: &mut Ledger, names: &[&str], limit: usize) -> (Vec<Duplicate>, u64) {
+    let mut staging = ledger.stage(&new_job(2)).unwrap();
+    for (line, name) in (2..).zip(names) {
+        staging.add(&named(line, name)).unwrap();
+    }
+    let found = staging.duplicates(limit).unwrap();
+    (found.first, found.total)
+}
+
+pub(crate) fn wish(job: JobId, phase: Phase, station: &str, lease: Duration) -> ClaimWish<'_> {
+    ClaimWish { job, phase, station, place: Some("here"), lease }
+}
+
+fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Claim> {
+    ledger.claim(&wish(job.id, phase, "station", LONG)).unwrap()
+}
+
+/// What a station would have signed for its claim.
+pub(crate) fn signed(ledger: &Ledger, claim: &Claim) -> Vec<FleetIdentity> {
+    let common = Arc::new(Common {
+        profile: "client".to_owned(),
+        algorithm: "ec-p256".to_owned(),
+        issuer: "devices-issuing".to_owned(),
+        parameters: Parameters::of(&json!({ "days": 365 })).unwrap(),
+    });
+    let names = ledger.names(claim.job, claim.shard).unwrap();
+    let identity = |(index, name): (u32, StagedName)| {
+        let serial = serial_of(&claim.seed, claim.fence, index).unwrap();
+        let mut fingerprint = [0; 32];
+        fingerprint.iter_mut().zip(serial.octets()).for_each(|(octet, from)| *octet = *from);
+        FleetIdentity {
+            number: claim.first + u64::from(index),
+            credentials_id: format!("id of {}", name.name),
+            name: name.name,
+            serial,
+            fingerprint,
+            not_before: BEGIN,
+            not_after: BEGIN + time::Duration::days(365),
+            common: Arc::clone(&common),
+        }
+    };
+    (0..).zip(names).map(identity).collect()
+}
+
+fn issue_shard(ledger: &mut Ledger, job: &Job) -> Claim {
+    let claim = claim(ledger, job, Phase::Issue).expect("a shard to issue");
+    let identities = signed(ledger, &claim);
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+    claim
+}
+
+fn keys(ledger: &Ledger, claim: &Claim) -> Vec<Key> {
+    ledger.shard(claim.job, claim.shard).unwrap().into_iter().map(|entry| entry.key).collect()
+}
+
+fn code<T>(result: pki::Result<T>) -> Code {
+    result.err().expect("it was to be refused").code()
+}
+
+pub(crate) fn a_job_keeps_its_names_and_what_was_said_of_them<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let full = StagedName {
+        line: 2,
+        name: "pump-1".to_owned(),
+        label: Some("by the \"door\"".to_owned()),
+        profile: Some("pumps".to_owned()),
+        sans: vec!["dns:a.example".to_owned(), "uri:urn:b".to_owned()],
+        attributes: [("hall".to_owned(), "3\nupper".to_owned())].into(),
+    };
+    let plain = named(3, "pump-2");
+    let mut staging = ledger.stage(&new_job(1000)).unwrap();
+    staging.add(&full).unwrap();
+    staging.add(&plain).unwrap();
+    let Staged::New(job) = staging.keep().unwrap() else { panic!("it is new") };
+    assert_eq!((job.size, job.shards, job.shard_size, job.done), (2, 1, 1000, false));
+    assert_eq!(job.parameters, new_job(1).parameters);
+    assert_eq!(ledger.names(job.id, 0).unwrap(), [full, plain]);
+    assert_eq!(ledger.names(job.id, 1).unwrap(), []);
+    assert_eq!(station.open().jobs().unwrap(), [job]);
+}
+
+pub(crate) fn a_job_that_is_not_kept_never_was<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let mut staging = ledger.stage(&new_job(1000)).unwrap();
+    for line in 1..=2500 {
+        staging.add(&named(line, &format!("n{line}"))).unwrap();
+    }
+    assert_eq!(staging.size(), 2500);
+    drop(staging);
+    assert_eq!(ledger.jobs().unwrap(), []);
+    stage(&mut ledger, 1000, &["n1"]);
+    assert_eq!(code(try_stage(&mut ledger, 1000, &[])), Code::Internal);
+    assert_eq!(ledger.jobs().unwrap().len(), 1);
+}
+
+pub(crate) fn the_same_names_again_are_the_same_job<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c"]);
+    issue_shard(&mut ledger, &job);
+    let job = ledger.job(job.id).unwrap().unwrap();
+    let again = try_stage(&mut ledger, 2, &["a", "b", "c"]).unwrap();
+    assert_eq!(again, Staged::Known(job), "its own names, issued or not, are no duplicates");
+    assert_eq!(duplicates(&mut ledger, &["a", "b", "c"], 10), (vec![], 0));
+    assert_eq!(ledger.jobs().unwrap().len(), 1);
+    for others in [&["a", "b"][..], &["b", "a", "c"], &["a", "b", "c", "d"]] {
+        assert_eq!(code(try_stage(&mut ledger, 2, others)), Code::DuplicateNames, "{others:?}");
+    }
+    stage(&mut ledger, 2, &["d"]);
+}
+
+pub(crate) fn what_is_said_of_a_name_makes_another_job<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let digest_of = |ledger: &mut Ledger, name: &StagedName| {
+        let mut staging = ledger.stage(&new_job(1)).unwrap();
+        staging.add(name).unwrap();
+        staging.duplicates(1).unwrap().total
+    };
+    stage(&mut ledger, 1, &["a"]);
+    assert_eq!(digest_of(&mut ledger, &named(9, "a")), 0, "the line may change");
+    let others = [
+        StagedName { label: Some(String::new()), ..named(2, "a") },
+        StagedName { profile: Some(String::new()), ..named(2, "a") },
+        StagedName { sans: vec![String::new()], ..named(2, "a") },
+        StagedName { attributes: [(String::new(), String::new())].into(), ..named(2, "a") },
+    ];
+    for other in others {
+        assert_eq!(digest_of(&mut ledger, &other), 1, "{other:?}");
+    }
+}
+
+pub(crate) fn duplicates_are_told_with_both_lines<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let of = |name: &str, line, earlier| Duplicate { name: name.to_owned(), line, earlier };
+    let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 10);
+    let expected = [of("b", 4, Earlier::Line(2)), of("a", 6, Earlier::Line(3)), of("b", 7, Earlier::Line(2))];
+    assert_eq!((first.as_slice(), total), (&expected[..], 3));
+    let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 2);
+    assert_eq!((first.as_slice(), total), (&expected[..2], 3), "no more are told than are asked for, all are counted");
+    assert_eq!(code(try_stage(&mut ledger, 2, &["a", "a"])), Code::DuplicateNames);
+}
+
+pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "single");
+    let void = issue(&mut ledger, "void");
+    ledger.void(&void, "a mistake").unwrap();
+    let job = stage(&mut ledger, 2, &["j1", "j2", "j3", "j4"]);
+    issue_shard(&mut ledger, &job);
+
+    let names = ["new", "void", "j4", "single", "j1", "new", "single"];
+    let (first, total) = duplicates(&mut ledger, &names, 10);
+    let entry = |name: &str| Earlier::Store(Box::new(ledger.current(Kind::Device, name).unwrap().unwrap()));
+    let told: Vec<_> = first.iter().map(|duplicate| (&*duplicate.name, duplicate.line, &duplicate.earlier)).collect();
+    let expected = [
+        ("j4", 4, &Earlier::Job(job.id, 5)),
+        ("single", 5, &entry("single")),
+        ("j1", 6, &entry("j1")),
+        ("new", 7, &Earlier::Line(2)),
+        ("single", 8, &Earlier::Line(5)),
+    ];
+    assert_eq!((told.as_slice(), total), (&expected[..], 5));
+    stage(&mut ledger, 2, &["new", "void"]);
+}
+
+pub(crate) fn names_of_a_job_are_data<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names = ["'); DROP TABLE staged; --", "100%", "a\u{10FFFF}", "Grüße", "$1", "?1", "a\\nb\t\"\n"];
+    let job = stage(&mut ledger, 3, &names);
+    let mut kept = Vec::new();
+    for _ in 0..job.shards {
+        let claim = issue_shard(&mut ledger, &job);
+        kept.extend(ledger.shard(job.id, claim.shard).unwrap().into_iter().map(|entry| entry.key.name));
+    }
+    assert_eq!(kept, names);
+}
+
+pub(crate) fn a_shard_is_never_handed_out_twice<S: Station>() {
+    let station = S::new();
+    let names: Vec<String> = (0..40).map(|number| format!("n{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let job = stage(&mut station.open(), 1, &names);
+    let handed: Vec<u32> = thread::scope(|scope| {
+        let work = |number: u32| {
+            let mut ledger = station.open();
+            scope.spawn(move || {
+                let name = format!("station {number}");
+                let mut shards = Vec::new();
+                while let Some(claim) = ledger.claim(&wish(job.id, Phase::Issue, &name, LONG)).unwrap() {
+                    shards.push(claim.shard);
+                }
+                shards
+            })
+        };
+        let stations: Vec<_> = (0..4).map(work).collect();
+        stations.into_iter().flat_map(|station| station.join().unwrap()).collect()
+    });
+    assert_eq!(handed.len(), 40);
+    assert_eq!(handed.into_iter().collect::<BTreeSet<_>>().len(), 40);
+}
+
+pub(crate) fn an_ended_lease_hands_the_shard_to_another_who_signs_anew<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    let late = ledger.claim(&wish(job.id, Phase::Issue, "slow", Duration::ZERO)).unwrap().unwrap();
+    assert_eq!((late.shard, late.fence, late.first, late.count), (0, 1, 0, 2));
+    let prompt = ledger.claim(&wish(job.id, Phase::Issue, "prompt", LONG)).unwrap().unwrap();
+    assert_eq!((prompt.shard, prompt.fence), (0, 2));
+    assert_ne!(prompt.seed, late.seed);
+    assert_eq!(claim(&mut ledger, &job, Phase::Issue), None, "the lease goes on");
+
+    let identities = signed(&ledger, &late);
+    assert_eq!(code(ledger.commit_issued(&late, "there", &identities)), Code::LeaseLost);
+    assert_eq!(code(ledger.renew(&late, LONG)), Code::LeaseLost);
+    assert_eq!(code(ledger.give_back(&late, "late")), Code::LeaseLost);
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0, "nothing of it was kept");
+
+    ledger.renew(&prompt, LONG).unwrap();
+    let identities = signed(&ledger, &prompt);
+    ledger.commit_issued(&prompt, "here", &identities).unwrap();
+    assert_eq!(code(ledger.commit_issued(&late, "there", &identities)), Code::LeaseLost, "and after it");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+    let committed = ledger.committed(job.id, 0).unwrap().unwrap();
+    assert_eq!((committed.fence, &*committed.place), (2, "here"));
+}
+
+pub(crate) fn a_lease_that_ended_unnoticed_is_still_good<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    let claim = ledger.claim(&wish(job.id, Phase::Issue, "slow", Duration::ZERO)).unwrap().unwrap();
+    let identities = signed(&ledger, &claim);
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 2, "told twice, it is kept once");
+}
+
+pub(crate) fn a_lease_tells_how_long_it_goes_on<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a", "b"]);
+    assert_eq!(ledger.next_lease_end(job.id, Phase::Issue).unwrap(), None);
+    let first = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let left = ledger.next_lease_end(job.id, Phase::Issue).unwrap().unwrap();
+    assert!(left <= LONG && left > LONG / 2, "{left:?}");
+    ledger.renew(&first, 2 * LONG).unwrap();
+    let left = ledger.next_lease_end(job.id, Phase::Issue).unwrap().unwrap();
+    assert!(left > LONG, "{left:?}");
+}
+
+pub(crate) fn what_is_given_back_is_open_at_once<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a"]);
+    let first = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    ledger.give_back(&first, "the disk is full").unwrap();
+    let second = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    assert_eq!((second.shard, second.fence), (0, 2));
+    assert_ne!(second.seed, first.seed);
+}
+
+pub(crate) fn only_the_names_of_the_shard_are_committed<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c"]);
+    let claim = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let whole = signed(&ledger, &claim);
+    let (mut beyond, mut twice) = (whole.clone(), whole.clone());
+    beyond[1].number = 2;
+    twice[1].number = 0;
+    for identities in [&whole[..1], &[], &beyond, &twice] {
+        assert_eq!(code(ledger.commit_issued(&claim, "here", identities)), Code::Internal);
+    }
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0);
+    ledger.commit_issued(&claim, "here", &whole).unwrap();
+}
+
+pub(crate) fn a_job_is_done_when_all_of_it_is_issued<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let old = intend_as(&mut ledger, &device("a")).unwrap();
+    ledger.void(&old, "interrupted").unwrap();
+    let job = stage(&mut ledger, 2, &["a", "b", "c"]);
+    let first = issue_shard(&mut ledger, &job);
+    assert!(!ledger.job(job.id).unwrap().unwrap().done);
+    let last = issue_shard(&mut ledger, &job);
+    assert_eq!((last.shard, last.first, last.count), (1, 2, 1));
+    assert!(ledger.job(job.id).unwrap().unwrap().done);
+    assert_eq!(claim(&mut ledger, &job, Phase::Issue), None);
+
+    let entry = ledger.current(Kind::Device, "a").unwrap().unwrap();
+    assert_eq!((entry.state, entry.generation().number(), entry.job), (State::Issued, 2, Some((job.id, 0))));
+    assert_eq!(entry.serial, serial_of(&first.seed, first.fence, 0).unwrap());
+    assert_eq!((entry.not_before, entry.credentials_id.as_deref()), (BEGIN, Some("id of a")));
+    assert!(entry.reached(State::Intended).is_some() && entry.reached(State::Issued).is_some());
+    let (of, shard, committed) = ledger.shard_of(&entry).unwrap().unwrap();
+    assert_eq!((of, shard, committed.fence, &*committed.place), (job.id, 0, 1, "here"));
+    let single = issue(&mut ledger, "single");
+    let single = ledger.entry(&single).unwrap().unwrap();
+    assert_eq!(ledger.shard_of(&single).unwrap(), None);
+    ledger.check().unwrap();
+}
+
+pub(crate) fn an_issuer_uses_a_serial_once_in_a_job_too<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "single");
+    let job = stage(&mut ledger, 2, &["a"]);
+    let claim = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let mut identities = signed(&ledger, &claim);
+    identities[0].serial = serial("single");
+    assert_eq!(code(ledger.commit_issued(&claim, "here", &identities)), Code::Internal);
+    identities[0].serial = Serial::new(&[9; 16]).unwrap();
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+}
+
+pub(crate) fn registering_waits_for_issuing_and_asks_where_the_shard_lies<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a", "b"]);
+    assert_eq!(claim(&mut ledger, &job, Phase::Register), None);
+    issue_shard(&mut ledger, &job);
+    let elsewhere = ClaimWish { place: Some("elsewhere"), ..wish(job.id, Phase::Register, "other", LONG) };
+    assert_eq!(ledger.claim(&elsewhere).unwrap(), None);
+    let anywhere = ClaimWish { place: None, ..elsewhere };
+    let registering = ledger.claim(&anywhere).unwrap().unwrap();
+    assert_eq!((registering.shard, registering.place.as_deref(), registering.seed), (0, Some("here"), [0; 32]));
+    let bundling = claim(&mut ledger, &job, Phase::Bundle).unwrap();
+    assert_eq!((bundling.shard, bundling.phase), (0, Phase::Bundle), "the phases do not wait for each other");
+    assert_eq!(claim(&mut ledger, &job, Phase::Bundle), None);
+}
+
+pub(crate) fn a_shard_is_partly_done_while_a_device_lacks_the_step<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 3, &["a", "b", "c"]);
+    issue_shard(&mut ledger, &job);
+    let first = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let [a, b, c] = <[Key; 3]>::try_from(keys(&ledger, &first)).unwrap();
+    ledger.commit_step(&first, slice::from_ref(&a), &[(b.clone(), "the name is taken".to_owned())]).unwrap();
+    ledger.commit_step(&first, slice::from_ref(&c), &[]).unwrap();
+    let entry = ledger.entry(&b).unwrap().unwrap();
+    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Issued, Some("the name is taken")));
+    ledger.finish(&first).unwrap();
+    ledger.finish(&first).unwrap();
+    assert_eq!(code(ledger.commit_step(&first, slice::from_ref(&b), &[])), Code::LeaseLost, "it has been let go");
+
+    let progress = ledger.job_progress(job.id).unwrap();
+    assert_eq!((progress.phase(Phase::Register).partly, progress.failed), (1, 1));
+    assert_eq!(progress.states, [(State::Issued, 1), (State::Registered, 2)].into());
+    assert_eq!(claim(&mut ledger, &job, Phase::Register), None, "partly done, it is left until it is opened again");
+    assert_eq!(ledger.reopen(job.id, Phase::Register).unwrap(), 1);
+    assert_eq!(ledger.reopen(job.id, Phase::Register).unwrap(), 0);
+
+    let second = claim(&mut ledger, &job, Phase::Register).unwrap();
+    ledger.commit_step(&second, &[b.clone(), a], &[]).unwrap();
+    ledger.finish(&second).unwrap();
+    let progress = ledger.job_progress(job.id).unwrap();
+    assert_eq!((progress.phase(Phase::Register).done, progress.failed), (1, 0));
+    assert_eq!(ledger.entry(&b).unwrap().unwrap().state, State::Registered);
+}
+
+pub(crate) fn what_was_withdrawn_meanwhile_stays_so_and_lacks_nothing<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 3, &["a", "b"]);
+    issue_shard(&mut ledger, &job);
+    let claim = claim(&mut ledger, &job, Phase::Bundle).unwrap();
+    let [a, b] = <[Key; 2]>::try_from(keys(&ledger, &claim)).unwrap();
+    ledger.revoked(&b, "stolen").unwrap();
+    ledger.commit_step(&claim, &[a, b.clone()], &[]).unwrap();
+    ledger.finish(&claim).unwrap();
+    assert_eq!(ledger.entry(&b).unwrap().unwrap().state, State::Revoked);
+    assert_eq!(ledger.job_progress(job.id).unwrap().phase(Phase::Bundle).done, 1);
+}
+
+pub(crate) fn a_device_of_another_shard_takes_no_step<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a", "b"]);
+    issue_shard(&mut ledger, &job);
+    issue_shard(&mut ledger, &job);
+    let first = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let second = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let (ours, theirs) = (keys(&ledger, &first), keys(&ledger, &second));
+    let both = [ours, theirs.clone()].concat();
+    assert_eq!(code(ledger.commit_step(&first, &both, &[])), Code::Internal);
+    assert_eq!(code(ledger.commit_step(&first, &[], &[(theirs[0].clone(), "no".to_owned())])), Code::Internal);
+    assert_eq!(ledger.job_progress(job.id).unwrap().states, [(State::Issued, 2)].into(), "all or nothing");
+    assert_eq!(code(ledger.commit_issued(&first, "here", &[])), Code::Internal);
+    let last = Claim { phase: Phase::Issue, ..second };
+    assert_eq!(code(ledger.commit_step(&last, &theirs, &[])), Code::Internal);
+}
+
+pub(crate) fn a_late_step_is_refused<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a"]);
+    issue_shard(&mut ledger, &job);
+    let late = ledger.claim(&wish(job.id, Phase::Register, "slow", Duration::ZERO)).unwrap().unwrap();
+    let prompt = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let keys = keys(&ledger, &late);
+    assert_eq!(code(ledger.commit_step(&late, &keys, &[])), Code::LeaseLost);
+    assert_eq!(code(ledger.finish(&late)), Code::LeaseLost);
+    ledger.commit_step(&prompt, &keys, &[]).unwrap();
+    ledger.finish(&prompt).unwrap();
+    assert_eq!(code(ledger.finish(&late)), Code::LeaseLost);
+}
+
+pub(crate) fn progress_counts_shards_and_devices<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a", "b", "c"]);
+    issue_shard(&mut ledger, &job);
+    claim(&mut ledger, &job, Phase::Issue).unwrap();
+    issue(&mut ledger, "single");
+    let progress = ledger.job_progress(job.id).unwrap();
+    let issue = progress.phase(Phase::Issue);
+    assert_eq!((issue.open, issue.claimed, issue.partly, issue.done), (1, 1, 0, 1));
+    assert_eq!(progress.phase(Phase::Bundle).open, 3);
+    assert_eq!(progress.states, [(State::Issued, 1)].into());
+    let of_job = Filter { job: Some(job.id), ..Filter::default() };
+    assert_eq!(ledger.count(&of_job).unwrap(), 1);
+    assert_eq!(ledger.list(&of_job).map(|entry| entry.unwrap().key.name).collect::<Vec<_>>(), ["a"]);
+}
+
+pub(crate) fn shards_of_the_dead_are_free_for_who_is_alone<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a", "b"]);
+    let dead = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let other = stage(&mut ledger, 1, &["c"]);
+    claim(&mut ledger, &other, Phase::Issue).unwrap();
+    ledger.break_leases(job.id).unwrap();
+    let next = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    if ledger.is_shared() {
+        assert_eq!(next.shard, 1, "nobody is alone here");
+    } else {
+        assert_eq!((next.shard, next.fence), (dead.shard, dead.fence + 1));
+        assert_eq!(code(ledger.renew(&dead, LONG)), Code::LeaseLost);
+    }
+    assert_eq!(claim(&mut ledger, &other, Phase::Issue), None, "other jobs are left alone");
+}
+
+pub(crate) fn failures_and_states_are_listed<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let [a, b, c] = ["a", "b", "c"].map(|name| issue(&mut ledger, name));
+    issue(&mut ledger, "d");
+    ledger.failed(&a, "no answer").unwrap();
+    ledger.registered(&b).unwrap();
+    ledger.void(&c, "a mistake").unwrap();
+    let names = |filter: &Filter| -> Vec<String> {
+        assert_eq!(ledger.count(filter).unwrap(), ledger.list(filter).count() as u64);
+        ledger.list(filter).map(|entry| entry.unwrap().key.name).collect()
+    };
+    assert_eq!(names(&Filter { failed_only: true, ..Filter::default() }), ["a"]);
+    assert_eq!(names(&Filter { states: vec![State::Registered, State::Void], ..Filter::default() }), ["b", "c"]);
+    let both = Filter { states: vec![State::Issued], failed_only: true, kind: Some(Kind::Device), ..Filter::default() };
+    assert_eq!(names(&both), ["a"]);
+}
