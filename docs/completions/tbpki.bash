@@ -1979,7 +1979,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__list)
-            opts="-v -q -h -V --kind --state --name --expiring --expiring-within --unregistered --unbundled --failed --all --csv --ndjson --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --kind --state --name --expiring --expiring-within --unregistered --unbundled --failed --job --all --csv --ndjson --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2002,6 +2002,10 @@ _tbpki() {
                     return 0
                     ;;
                 --expiring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --job)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -432,6 +432,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l kind -d 'Only these
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l state -d 'Only those whose last step is one of these: intended, issued, registered, bundled, void, revoked (void looks through earlier generations too)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l name -d 'Only these names: `*` stands for any text, `?` for one character' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l expiring-within -l expiring -d 'Only what expires within a time: a number of days, or 90d, 12w, 6m (months), 2y' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l job -d 'Only what the job of this number has issued' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand list" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'

@@ -930,6 +930,7 @@ _arguments "${_arguments_options[@]}" : \
 '--name=[Only these names\: \`*\` stands for any text, \`?\` for one character]:GLOB:_default' \
 '--expiring-within=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
 '--expiring=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
+'--job=[Only what the job of this number has issued]:N:_default' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"

@@ -1,5 +1,6 @@
 //! Rows that a test puts into a ledger, where making them properly would take hours or cannot be done at all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -20,14 +21,44 @@ def row(device):
     return (device["name"], bytes([0x40 | seed[0] & 0x3f]) + seed[1:16], parameters, made, device["not_after"],
             seed if is_issued else None, seed.hex() if is_issued else None, state, made,
             made if is_issued else None, device["registered"], device["bundled"],
-            made if state == "void" else None, made if state == "revoked" else None, device["error"])
+            made if state == "void" else None, made if state == "revoked" else None, device["error"],
+            device["job"], device["number"])
 ledger.executemany(
     "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, not_after,"
     " fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, revoked_at,"
-    " last_error) VALUES ('device', ?, 1, ?, 'client', 'ec-p256', ?, 'devices-issuing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " last_error, job, number) VALUES ('device', ?, 1, ?, 'client', 'ec-p256', ?, 'devices-issuing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     (row(json.loads(line)) for line in sys.stdin))
 ledger.commit()
 "#;
+
+/// What makes a job with its shards.
+const JOB: &str = r#"
+import hashlib, json, sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1])
+job = json.load(sys.stdin)
+ledger.execute("INSERT OR IGNORE INTO parameters (text) VALUES ('{\"forged\":true}')")
+parameters = ledger.execute("SELECT id FROM parameters WHERE text = '{\"forged\":true}'").fetchone()[0]
+ledger.execute("INSERT INTO job (id, digest, parameters, size, shard_size, state, made_at) VALUES (?, ?, ?, ?, ?, 'open', ?)",
+               (job["id"], hashlib.sha256(str(job["id"]).encode()).digest(), parameters, job["size"], job["shard_size"],
+                job["made"]))
+for phase, states in job["phases"].items():
+    for shard, state in enumerate(states):
+        ledger.execute("INSERT INTO work (job, phase, shard, state, station, fence, until) VALUES (?, ?, ?, ?, 'station', 1, ?)",
+                       (job["id"], phase, shard, state, 1 if state == "claimed" else None))
+ledger.commit()
+"#;
+
+/// Puts a job into the ledger of a store: its shards are in these states, the same number of them in each phase.
+///
+/// # Panics
+/// Where the ledger does not take it.
+#[track_caller]
+pub fn forge_job(ledger: &Path, id: u64, size: u64, shard_size: u64, phases: [(&str, &[&str]); 3]) {
+    let made = time::OffsetDateTime::now_utc().unix_timestamp();
+    let phases: BTreeMap<_, _> = phases.into_iter().collect();
+    let job = json!({ "id": id, "size": size, "shard_size": shard_size, "made": made, "phases": phases });
+    python3().args(["-c", JOB]).arg(ledger).stdin(job.to_string()).run().ok();
+}
 
 /// A device that nobody issued.
 #[derive(Debug, Clone)]
@@ -38,12 +69,21 @@ pub struct Forged {
     registered: bool,
     bundled: bool,
     error: Option<String>,
+    job: Option<(u64, u64)>,
 }
 
 impl Forged {
     /// A device that was issued and has ten years to live.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), state: "issued", days: 3650, registered: false, bundled: false, error: None }
+        Self {
+            name: name.into(),
+            state: "issued",
+            days: 3650,
+            registered: false,
+            bundled: false,
+            error: None,
+            job: None,
+        }
     }
 
     /// In this state, with the steps that lead there behind it.
@@ -71,6 +111,12 @@ impl Forged {
         Self { error: Some(error.into()), ..self }
     }
 
+    /// It is the name of this number of a job.
+    #[must_use]
+    pub fn of_job(self, job: u64, number: u64) -> Self {
+        Self { job: Some((job, number)), ..self }
+    }
+
     fn json(&self, now: i64) -> Value {
         const DAY: i64 = 24 * 60 * 60;
         // Half a day more, so that no test depends on how long it takes.
@@ -83,6 +129,8 @@ impl Forged {
             "registered": self.registered.then_some(now - 2 * DAY),
             "bundled": self.bundled.then_some(now - DAY),
             "error": self.error,
+            "job": self.job.map(|(job, _)| job),
+            "number": self.job.map(|(_, number)| number),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 use tbpki_tests::Sandbox;
 use tbpki_tests::browser::{Browser, Look};
-use tbpki_tests::forge::{Forged, forge};
+use tbpki_tests::forge::{Forged, forge, forge_job};
 
 /// What would be seen if the page took names for markup.
 const MARKUP: &str = "<img src=x onerror=alert(1)>";
@@ -112,6 +112,36 @@ fn the_figures_are_those_of_the_ledger() {
     assert_eq!(browser.run(causes)[0], json!(["the platform does not answer: status 503", "2"]));
     assert_eq!(said["fleet"]["causes"][0]["devices"], 2);
     assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+#[test]
+fn jobs_say_how_far_their_shards_are() {
+    let sandbox = fleet();
+    let ledger = sandbox.join("pki/ledger.db");
+    let phases: [(&str, &[&str]); 3] = [
+        ("issue", &["done", "done", "done", "claimed"]),
+        ("register", &["done", "partly", "open", "open"]),
+        ("bundle", &["open"; 4]),
+    ];
+    forge_job(&ledger, 1, 3500, 1000, phases);
+    forge_job(&ledger, 2, 1, 1000, [("issue", &["done"]), ("register", &["done"]), ("bundle", &["done"])]);
+    forge(&ledger, [Forged::new("of-job").of_job(1, 0).error("the platform does not answer")]);
+    let said = report(&sandbox);
+    assert_eq!(said["fleet"]["jobs"][1]["job"], 1);
+    assert_eq!(
+        said["fleet"]["jobs"][1]["phases"]["register"],
+        json!({"done": 1, "partly": 1, "claimed": 0, "open": 2})
+    );
+    for look in [Look::DESK, Look::PHONE] {
+        let browser = open(&sandbox, look);
+        let rows = "return [...document.querySelectorAll('[aria-labelledby=jobs] tbody tr')]\
+                    .map((row) => [...row.cells].slice(1).map((cell) => cell.innerText.replace(/\\s+/g, ' ').trim()))";
+        let expected = json!([
+            ["1", "1 of 1 shard", "1 of 1 shard", "1 of 1 shard", "0"],
+            ["3,500", "3 of 4 shards 1 in work", "1 of 4 shards 1 partly done", "0 of 4 shards", "1"],
+        ]);
+        assert_eq!(browser.run(rows), expected, "{look:?}");
+    }
 }
 
 #[test]
@@ -234,6 +264,14 @@ fn the_policy_lets_nothing_else_run() {
 #[test]
 fn it_fits_a_phone_in_light_and_dark() {
     let sandbox = fleet();
+    let issued = ["done"; 12];
+    forge_job(
+        &sandbox.join("pki/ledger.db"),
+        1,
+        12_000,
+        1000,
+        [("issue", &issued), ("register", &["partly"; 12]), ("bundle", &["claimed"; 12])],
+    );
     forge(
         &sandbox.join("pki/ledger.db"),
         [Forged::new("w".repeat(200)).error(format!("{} failed", "without-any-space".repeat(20)))],

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tbpki_tests::forge::{Forged, forge};
+use tbpki_tests::forge::{Forged, forge, forge_job};
 use tbpki_tests::oracle::python3;
 use tbpki_tests::{Sandbox, Tool};
 
@@ -63,6 +63,27 @@ fn every_condition_leaves_what_it_says() {
     ] {
         assert_eq!(names(&sandbox, args), expected, "{args:?}");
     }
+}
+
+#[test]
+fn a_job_is_listed_by_its_number() {
+    let sandbox = Sandbox::with_store();
+    let ledger = sandbox.join("pki/ledger.db");
+    for id in [1, 2] {
+        forge_job(
+            &ledger,
+            id,
+            2,
+            1,
+            [("issue", &["done", "open"]), ("register", &["open"; 2]), ("bundle", &["open"; 2])],
+        );
+    }
+    forge(&ledger, [Forged::new("pump-1").of_job(1, 0), Forged::new("pump-2").of_job(2, 0), Forged::new("pump-3")]);
+    assert_eq!(names(&sandbox, &["--job", "2"]), ["pump-2"]);
+    let line = sandbox.ok(["list", "--job", "1", "--ndjson"]).stdout_text();
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["job"], 1);
+    assert_eq!(names(&sandbox, &["--job", "1", "--failed"]), Vec::<String>::new());
+    sandbox.fails(["list", "--job", "3"], 1, "TBPKI-0293");
 }
 
 #[test]

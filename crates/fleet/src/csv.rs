@@ -12,7 +12,7 @@ pub enum Cell<'a> {
     /// A text, from wherever it comes.
     Text(&'a str),
     /// A number.
-    Number(i64),
+    Number(i128),
     /// Nothing.
     Empty,
 }
@@ -32,6 +32,12 @@ impl<'a> From<&'a String> for Cell<'a> {
 impl<'a> From<Option<&'a str>> for Cell<'a> {
     fn from(text: Option<&'a str>) -> Self {
         text.map_or(Self::Empty, Self::Text)
+    }
+}
+
+impl From<Option<u64>> for Cell<'_> {
+    fn from(number: Option<u64>) -> Self {
+        number.map_or(Self::Empty, |number| Self::Number(number.into()))
     }
 }
 

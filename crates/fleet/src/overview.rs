@@ -5,6 +5,7 @@
 
 mod cause;
 mod expiry;
+mod jobs;
 mod page;
 mod rows;
 mod summary;
@@ -18,9 +19,10 @@ use time::{Duration, OffsetDateTime};
 use crate::selection::has_failed;
 use cause::Causes;
 use expiry::Expiry;
+use jobs::Jobs;
 use rows::Rows;
 
-pub use summary::{CauseSummary, OverviewSummary};
+pub use summary::{CauseSummary, JobSummary, OverviewSummary, PhaseSummary};
 
 /// How many devices the page shows at most.
 pub const ROWS: usize = 10_000;
@@ -39,6 +41,7 @@ pub struct Overview {
     expiry: Expiry,
     causes: Causes,
     rows: Rows,
+    jobs: Jobs,
     /// CAs and servers, as many as are shown.
     others: Vec<Entry>,
     /// How many of them there are.
@@ -78,6 +81,7 @@ impl Overview {
             expiry: Expiry::new(now),
             causes: Causes::default(),
             rows: Rows::new(ROWS),
+            jobs: Jobs::of(view)?,
             others: Vec::new(),
             others_total: 0,
         };

@@ -3,8 +3,8 @@
 mod glob;
 mod horizon;
 
-use ledger::{Entry, Filter, Kind, NameFilter, State, View};
-use pki::Result;
+use ledger::{Entry, Filter, JobId, Kind, NameFilter, State, View};
+use pki::{Code, Result};
 use time::OffsetDateTime;
 
 pub use glob::NameGlob;
@@ -28,6 +28,8 @@ pub struct Selection {
     pub unbundled: bool,
     /// Only what has a failure as its last event.
     pub failed: bool,
+    /// Only what this job has issued.
+    pub job: Option<JobId>,
     /// Earlier generations as well.
     pub all_generations: bool,
 }
@@ -44,13 +46,15 @@ impl Selection {
     fn filters(&self) -> Vec<Filter> {
         let of_kind = |kind| Filter {
             kind,
-            state: <[State; 1]>::try_from(self.states.as_slice()).ok().map(|[state]| state),
+            states: self.states.clone(),
             never: match (self.unregistered, self.unbundled) {
                 (true, _) => Some(State::Registered),
                 (false, true) => Some(State::Bundled),
                 (false, false) => None,
             },
             expiring_before: self.expiring_before,
+            failed_only: self.failed,
+            job: self.job,
             name: self.name.as_ref().map(name_filter),
             current_only: !self.all_generations && !self.states.contains(&State::Void),
         };
@@ -61,18 +65,28 @@ impl Selection {
         }
     }
 
-    /// All that was asked for, whether the ledger has looked at it or not.
+    /// What the ledger cannot look at.
     fn holds(&self, entry: &Entry) -> bool {
         let lacks = |step| {
             let usable = matches!(entry.state, State::Issued | State::Registered | State::Bundled);
             entry.key.kind == Kind::Device && usable && entry.reached(step).is_none()
         };
-        (self.states.is_empty() || self.states.contains(&entry.state))
-            && self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))
+        self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))
             && (!self.unregistered || lacks(State::Registered))
             && (!self.unbundled || lacks(State::Bundled))
-            && (!self.failed || has_failed(entry))
     }
+}
+
+/// The job of this number.
+///
+/// # Errors
+/// [`Code::UnknownJob`], and those of the ledger.
+pub fn job(view: &View, number: u64) -> Result<JobId> {
+    let unknown = || {
+        let error = Code::UnknownJob.error(format!("the ledger holds no job {number}"));
+        error.fix("`tbpki report` lists the jobs")
+    };
+    Ok(view.job(JobId::new(number))?.ok_or_else(unknown)?.id)
 }
 
 /// Whether the last thing that was tried with an identity failed. What is void or revoked has a reason instead.

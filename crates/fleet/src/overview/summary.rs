@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ledger::Phase;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Overview;
+use super::jobs::JobAndProgress;
 use crate::report::rfc3339;
 
 /// The fleet in numbers. Every device counts once, by its latest generation that is not void.
@@ -33,6 +35,8 @@ pub struct OverviewSummary {
     pub causes: Vec<CauseSummary>,
     /// How many failed for causes that are not among these.
     pub other_causes: u64,
+    /// The jobs, the latest first, at most 100 of them.
+    pub jobs: Vec<JobSummary>,
     /// How many devices the page shows one by one.
     pub rows: u64,
 }
@@ -46,6 +50,38 @@ pub struct CauseSummary {
     pub devices: u64,
     /// One of them.
     pub example: String,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct JobSummary {
+    /// Its number.
+    pub job: u64,
+    /// When its names were staged.
+    pub made_at: String,
+    /// How many names it has.
+    pub names: u64,
+    /// How many shards it has.
+    pub shards: u32,
+    /// Whether every one of its names is issued.
+    pub done: bool,
+    /// How many of its devices have a failure as their last event.
+    pub failed: u64,
+    /// How far its shards are: `issue`, `register`, `bundle`.
+    pub phases: BTreeMap<String, PhaseSummary>,
+}
+
+/// How far the shards of a job are in one phase.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PhaseSummary {
+    /// Done.
+    pub done: u64,
+    /// Done, but for devices that failed.
+    pub partly: u64,
+    /// A station has them.
+    pub claimed: u64,
+    /// Nobody has them.
+    pub open: u64,
 }
 
 impl Overview {
@@ -69,7 +105,26 @@ impl Overview {
             expiring_within_90_days: totals.expiring,
             causes: causes.collect(),
             other_causes: self.causes.others,
+            jobs: self.jobs.latest.iter().map(job_summary).collect(),
             rows: u64::try_from(self.rows.len()).unwrap_or(u64::MAX),
         }
+    }
+}
+
+fn job_summary(JobAndProgress { job, progress }: &JobAndProgress) -> JobSummary {
+    let phases = Phase::ALL.map(|phase| {
+        let shards = progress.phase(phase);
+        let summary =
+            PhaseSummary { done: shards.done, partly: shards.partly, claimed: shards.claimed, open: shards.open };
+        (phase.to_string(), summary)
+    });
+    JobSummary {
+        job: job.id.number(),
+        made_at: rfc3339(job.made_at),
+        names: job.size,
+        shards: job.shards,
+        done: job.done,
+        failed: progress.failed,
+        phases: phases.into(),
     }
 }

@@ -428,6 +428,8 @@ codes! {
         "A station claims a shard under a lease that it renews while it works. This one was stopped for longer than its lease, or cut off from the ledger, and another station has issued the shard anew since. What came late was refused, so that no device has two identities; the files of the late attempt count for nothing and the next run removes them. Run the same command again: it does what is left."
     251 DuplicateNames User "Names of a fleet are there already"
         "Each name gets one identity. The names that the message counts stand on two lines, in the store, or in another job that has not come to them yet. Take them out, or finish the other job first."
+    293 UnknownJob User "The ledger holds no such job"
+        "A job is what `tbpki fleet` makes of a list of names; its number counts up from 1 in each ledger. `tbpki report` shows the jobs of the store with their numbers."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

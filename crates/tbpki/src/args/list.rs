@@ -43,6 +43,9 @@ pub struct SelectionArgs {
     /// Only what has a failure as its last event
     #[arg(long)]
     pub failed: bool,
+    /// Only what the job of this number has issued
+    #[arg(long, value_name = "N")]
+    pub job: Option<u64>,
     /// Earlier generations as well
     #[arg(long)]
     pub all: bool,

@@ -6,7 +6,7 @@ mod table;
 use std::io;
 
 use fleet::csv;
-use fleet::selection::{Horizon, NameGlob, Selection};
+use fleet::selection::{Horizon, NameGlob, Selection, job};
 use fleet::store;
 use ledger::{Kind, State};
 use pki::{Code, Result};
@@ -32,9 +32,10 @@ pub(crate) struct ListReport {
 
 pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
-    let selection = selection(&args.selection, now)?;
+    let mut selection = selection(&args.selection, now)?;
     let config = context.config(&Overrides::default())?;
     let view = store::view(config.general.store.resolved())?;
+    selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
     let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, now)));
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What the flags ask for.
+/// What the flags ask for; which job is for the ledger to say.
 fn selection(args: &SelectionArgs, now: OffsetDateTime) -> Result<Selection> {
     let kinds = args.kind.iter().map(|text| word("--kind", &Kind::ALL, Kind::as_str, text));
     let states = args.state.iter().map(|text| word("--state", &State::ALL, State::as_str, text));
@@ -69,6 +70,7 @@ fn selection(args: &SelectionArgs, now: OffsetDateTime) -> Result<Selection> {
         unregistered: args.unregistered,
         unbundled: args.unbundled,
         failed: args.failed,
+        job: None,
         all_generations: args.all,
     })
 }

@@ -90,6 +90,22 @@ pub(super) fn stack(out: &mut String, id: &str, name: &str, parts: &[(&str, u64)
     Ok(())
 }
 
+/// A thin bar that shows how much of a whole is done. What stands beside it says the same in words.
+pub(super) fn meter(out: &mut String, parts: &[(&str, u64)], whole: u64) -> Result {
+    out.push_str(
+        "<svg class=\"meter\" viewBox=\"0 0 100 6\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect class=\"track\" width=\"100\" height=\"6\"/>",
+    );
+    let mut from = 0.0;
+    for (class, count) in parts.iter().filter(|(_, count)| *count > 0) {
+        let width = share(*count, whole.max(1)) * 100.0;
+        write!(out, "<rect class=\"{class}\" x=\"{from:.2}\" width=\"{width:.2}\" height=\"6\"/>")?;
+        from += width;
+    }
+    out.push_str("</svg>");
+    Ok(())
+}
+
 /// A number that has to fit above a bar: to two digits or three.
 fn short(number: u64) -> String {
     let scaled = |unit: u64, name: &str| {

@@ -23,7 +23,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     }
     scope(overview, out)?;
     controls(out);
-    out.push_str("<noscript>\n<table class=\"devices\">\n");
+    out.push_str("<noscript>\n<table class=\"devices cards\">\n");
     head(out);
     out.push_str("<tbody>\n");
     rows.iter().try_for_each(|row| line(row, overview.now, out))?;
@@ -70,7 +70,7 @@ fn controls(out: &mut String) {
          <label>Order <select id=\"order\" aria-controls=\"found\"></select></label>\n\
          </div>\n\
          <p id=\"status\" role=\"status\"></p>\n\
-         <table class=\"devices\" id=\"found\" role=\"table\">\n",
+         <table class=\"devices cards\" id=\"found\" role=\"table\">\n",
     );
     head(out);
     out.push_str(

@@ -2,12 +2,13 @@
 
 use std::fmt::{Result, Write};
 
-use ledger::{Entry, State};
+use ledger::{Entry, Phase, PhaseProgress, State};
 use time::OffsetDateTime;
 
+use super::super::jobs::JobAndProgress;
 use super::super::{Overview, Urgency, is_usable};
 use super::chart;
-use super::text::{date, grouped, percent, text};
+use super::text::{date, date_and_time, grouped, percent, text};
 
 /// What a state means, and the class of its colour.
 const STATES: [(State, &str); 6] = [
@@ -27,6 +28,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
         expiry(overview, out)?;
         failures(overview, out)?;
     }
+    jobs(overview, out)?;
     others(overview, out)
 }
 
@@ -133,6 +135,62 @@ fn failures(overview: &Overview, out: &mut String) -> Result {
     }
     out.push_str("</tbody>\n</table>\n</section>\n");
     Ok(())
+}
+
+fn jobs(overview: &Overview, out: &mut String) -> Result {
+    let jobs = &overview.jobs;
+    if jobs.latest.is_empty() {
+        return Ok(());
+    }
+    out.push_str(
+        "<section class=\"card\" aria-labelledby=\"jobs\">\n<h2 id=\"jobs\">Jobs</h2>\n\
+         <table class=\"cards\">\n<caption class=\"unseen\">Jobs</caption>\n<thead><tr>\
+         <th scope=\"col\">Job</th><th scope=\"col\">Devices</th><th scope=\"col\">Issued</th>\
+         <th scope=\"col\">Registered</th><th scope=\"col\">In images</th><th scope=\"col\">Failed</th></tr></thead>\n<tbody>\n",
+    );
+    for JobAndProgress { job, progress } in &jobs.latest {
+        write!(
+            out,
+            "<tr><th scope=\"row\"><span class=\"name\">Job {}</span><span class=\"note\">{}</span></th>\
+             <td data-label=\"Devices\">{}</td>",
+            job.id,
+            date_and_time(job.made_at),
+            grouped(job.size)
+        )?;
+        for (phase, label) in Phase::ALL.into_iter().zip(["Issued", "Registered", "In images"]) {
+            write!(out, "<td data-label=\"{label}\"><div>")?;
+            shards(progress.phase(phase), u64::from(job.shards), out)?;
+            out.push_str("</div></td>");
+        }
+        let class = if progress.failed > 0 { " class=\"bad\"" } else { "" };
+        writeln!(out, "<td data-label=\"Failed\"><span{class}>{}</span></td></tr>", grouped(progress.failed))?;
+    }
+    out.push_str("</tbody>\n</table>\n");
+    if jobs.latest.len() < jobs.total {
+        writeln!(out, "<p>These are the latest {} of {} jobs.</p>", jobs.latest.len(), jobs.total)?;
+    }
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// How many shards of a job are how far in one phase.
+fn shards(progress: PhaseProgress, all: u64, out: &mut String) -> Result {
+    chart::meter(out, &[("done", progress.done), ("partly", progress.partly)], all)?;
+    write!(out, "<span>{} of {}</span>", grouped(progress.done), shards_named(all))?;
+    let others = [(progress.partly, "partly done"), (progress.claimed, "in work")];
+    let others: Vec<String> = others
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(*count)))
+        .collect();
+    if !others.is_empty() {
+        write!(out, "<span class=\"note\">{}</span>", others.join(", "))?;
+    }
+    Ok(())
+}
+
+fn shards_named(count: u64) -> String {
+    format!("{} shard{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 fn others(overview: &Overview, out: &mut String) -> Result {

@@ -44,13 +44,16 @@ pub(crate) struct ListedIdentity {
     /// When it was put into a flash image last.
     #[serde(skip_serializing_if = "Option::is_none")]
     bundled_at: Option<String>,
+    /// The job that it was issued by; absent where it was issued by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<u64>,
     /// What went wrong with the next step, or why it was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 15] = [
+pub(super) const CSV_HEAD: [&str; 16] = [
     "kind",
     "name",
     "generation",
@@ -65,6 +68,7 @@ pub(super) const CSV_HEAD: [&str; 15] = [
     "issued_at",
     "registered_at",
     "bundled_at",
+    "job",
     "last_error",
 ];
 
@@ -86,6 +90,7 @@ impl ListedIdentity {
             issued_at: reached(State::Issued),
             registered_at: reached(State::Registered),
             bundled_at: reached(State::Bundled),
+            job: entry.job.map(|(job, _)| job.number()),
             last_error: entry.last_error.clone(),
         }
     }
@@ -101,12 +106,13 @@ impl ListedIdentity {
             (&self.issuer).into(),
             (&self.serial).into(),
             (&self.not_after).into(),
-            Cell::Number(self.days_left),
+            Cell::Number(self.days_left.into()),
             self.credentials_id.as_deref().into(),
             self.fingerprint.as_deref().into(),
             self.issued_at.as_deref().into(),
             self.registered_at.as_deref().into(),
             self.bundled_at.as_deref().into(),
+            self.job.into(),
             self.last_error.as_deref().into(),
         ]
     }
