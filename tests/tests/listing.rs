@@ -158,6 +158,18 @@ fn a_long_list_is_whole_in_every_form() {
 }
 
 #[test]
+fn a_long_list_takes_no_more_memory_than_there_is() {
+    let sandbox = Sandbox::with_store();
+    forge(&sandbox.join("pki/ledger.db"), (0..60_000).map(|number| Forged::new(format!("pump-{number:05}"))));
+    for form in ["", "--csv", "--json", "--ndjson"] {
+        // Every row takes more than 500 octets, so that all of them together would not fit.
+        let line = format!("ulimit -d 20000; exec {} list {form}", tbpki_tests::binary::tbpki().display());
+        let outcome = Tool::new("bash").args(["-c", &line]).directory(sandbox.path()).run().ok();
+        assert!(outcome.stdout_text().matches("pump-").count() >= 60_000, "{form}");
+    }
+}
+
+#[test]
 fn a_list_that_breaks_off_is_json_that_says_so() {
     let sandbox = Sandbox::with_store();
     let ledger = sandbox.join("pki/ledger.db");
