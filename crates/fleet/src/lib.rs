@@ -11,6 +11,7 @@ pub mod csv;
 mod delivery;
 pub mod device;
 mod device_files;
+pub mod home;
 pub mod host;
 mod identity_files;
 pub mod init;

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let mut selection = selection(&args.selection, now)?;
     let config = context.config(&Overrides::default())?;
-    let view = store::view(config.general.store.resolved())?;
+    let view = store::view(&context.home(&config)?)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
     let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, now)));
     if context.output.is_json() {

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
             .fix("name a file with --out, or leave out --json"));
     }
     let config = context.config(&Overrides::default())?;
-    let view = store::view(config.general.store.resolved())?;
+    let view = store::view(&context.home(&config)?)?;
     let overview = Overview::of(&view, OffsetDateTime::now_utc())?;
     let page = overview.page(&args.title);
     if output.is_stdout() {
