@@ -19,6 +19,7 @@ use crate::verb::explain::ExplainReport;
 use crate::verb::inspect::InspectReport;
 use crate::verb::list::ListReport;
 use crate::verb::profile::ProfilesReport;
+use crate::verb::report::FleetReport;
 use crate::verb::trust::TrustReport;
 use crate::verb::verify::VerifyReport;
 
@@ -53,6 +54,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("verify", of::<VerifyReport>()),
         ("check", of::<CheckReport>()),
         ("list", of::<ListReport>()),
+        ("report", of::<FleetReport>()),
         ("config-show", of::<ConfigReport>()),
         ("explain", of::<ExplainReport>()),
     ]
