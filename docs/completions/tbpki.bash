@@ -64,6 +64,9 @@ _tbpki() {
             tbpki,register)
                 cmd="tbpki__subcmd__register"
                 ;;
+            tbpki,report)
+                cmd="tbpki__subcmd__report"
+                ;;
             tbpki,server)
                 cmd="tbpki__subcmd__server"
                 ;;
@@ -253,6 +256,9 @@ _tbpki() {
             tbpki__subcmd__help,register)
                 cmd="tbpki__subcmd__help__subcmd__register"
                 ;;
+            tbpki__subcmd__help,report)
+                cmd="tbpki__subcmd__help__subcmd__report"
+                ;;
             tbpki__subcmd__help,server)
                 cmd="tbpki__subcmd__help__subcmd__server"
                 ;;
@@ -335,7 +341,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list report config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1737,7 +1743,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help)
-            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list report config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2170,6 +2176,20 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help__subcmd__server)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2341,7 +2361,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__list)
-            opts="-v -q -h -V --kind --expiring --all --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --kind --state --name --expiring --expiring-within --unregistered --unbundled --failed --job --all --csv --ndjson --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2351,7 +2371,23 @@ _tbpki() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiring-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --expiring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --job)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2588,6 +2624,36 @@ _tbpki() {
                     return 0
                     ;;
                 --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__report)
+            opts="-v -q -h -V --out --title --force --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --title)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

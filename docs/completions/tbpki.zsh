@@ -1106,12 +1106,42 @@ never\:"Not at all"))' \
 (list)
 _arguments "${_arguments_options[@]}" : \
 '*--kind=[Only these kinds\: ca, server, device]:KIND:_default' \
-'--expiring=[Only what expires within N days]:N:_default' \
+'*--state=[Only those whose last step is one of these\: intended, issued, registered, bundled, void, revoked (void looks through earlier generations too)]:STATE:_default' \
+'--name=[Only these names\: \`*\` stands for any text, \`?\` for one character]:GLOB:_default' \
+'--expiring-within=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
+'--expiring=[Only what expires within a time\: a number of days, or 90d, 12w, 6m (months), 2y]:TIME:_default' \
+'--job=[Only what the job of this number has issued]:N:_default' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"
 never\:"Not at all"))' \
+'--unregistered[Only devices that could be registered in the platform and are not]' \
+'--unbundled[Only devices that could be in a flash image and are in none]' \
+'--failed[Only what has a failure as its last event]' \
 '--all[Earlier generations as well]' \
+'(--json --ndjson)--csv[Print CSV (RFC 4180); a text that a spreadsheet would take for a formula gets an apostrophe in front]' \
+'(--json)--ndjson[Print a JSON object for each identity, a line each, as they stand in the list of --json]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+'--out=[The file to write, readable by its owner alone (\`-\` for standard output)]:FILE:_files' \
+'--title=[What stands above the page]:TEXT:_default' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--force[Replace FILE; the old one is kept as FILE.old]' \
 '--no-input[Never ask\: fail and name the flag that would have answered]' \
 '--json[Print the result as JSON (its schema is in the documentation)]' \
 '*-v[Say more of what is being done; twice for all]' \
@@ -1428,6 +1458,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 ":: :_tbpki__subcmd__help__subcmd__config_commands" \
@@ -1489,6 +1523,7 @@ _tbpki_commands() {
 'verify:Check a chain, its key, names, dates and purpose' \
 'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
+'report:Write one HTML page about the fleet' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
 'completions:Print the completions of a shell' \
@@ -1829,6 +1864,7 @@ _tbpki__subcmd__help_commands() {
 'verify:Check a chain, its key, names, dates and purpose' \
 'check:Find out why a device cannot log in' \
 'list:Show what the store holds and when it ends' \
+'report:Write one HTML page about the fleet' \
 'config:Show the configuration' \
 'explain:Explain a code such as TBPKI-0034' \
 'completions:Print the completions of a shell' \
@@ -2006,6 +2042,11 @@ _tbpki__subcmd__help__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help register commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__report_commands] )) ||
+_tbpki__subcmd__help__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help report commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__server_commands] )) ||
 _tbpki__subcmd__help__subcmd__server_commands() {
     local commands; commands=()
@@ -2093,6 +2134,11 @@ _tbpki__subcmd__profile__subcmd__show_commands() {
 _tbpki__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki register commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__report_commands] )) ||
+_tbpki__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki report commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__server_commands] )) ||
 _tbpki__subcmd__server_commands() {

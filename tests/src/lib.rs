@@ -5,12 +5,14 @@
 //! `cargo xtask setup` brings it.
 
 pub mod binary;
+pub mod browser;
 pub mod certificates;
 pub mod clients;
 pub mod console;
 pub mod disk;
 pub mod exceptions;
 pub mod foreign;
+pub mod forge;
 pub mod kill;
 pub mod leftovers;
 pub mod mosquitto;

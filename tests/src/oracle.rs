@@ -75,6 +75,12 @@ pub fn vectors() -> PathBuf {
     existing(PathBuf::from(directory))
 }
 
+/// Python as the system has it, with nothing but its own library.
+#[track_caller]
+pub fn python3() -> Tool {
+    Tool::new(program("python3"))
+}
+
 /// A program on the PATH, or where Debian keeps the ones that are for administrators.
 #[track_caller]
 pub fn program(name: &str) -> PathBuf {

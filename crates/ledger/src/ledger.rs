@@ -24,6 +24,7 @@ use crate::view::View;
 /// returns; [`Ledger::transaction`] takes several steps as one.
 pub struct Ledger {
     view: View,
+    for_fleets: bool,
 }
 
 /// How long to wait for another process that is writing. Its transactions take milliseconds.
@@ -34,6 +35,15 @@ const WAL_PAGES: i64 = 128;
 
 /// The size to which `ledger.db-wal` shrinks again after a large transaction.
 const WAL_BYTES: i64 = 1 << 20;
+
+/// The same two for fleets, whose commits are of thousands of pages: folding each of them in at once would write twice
+/// what one folding of ten does.
+const FLEET_WAL_PAGES: i64 = 4096;
+const FLEET_WAL_BYTES: i64 = 32 << 20;
+
+/// Kibibytes of `ledger.db` that are kept in memory for a fleet. Indexes grow at scattered places, and a page that has
+/// to go is written and read again.
+const FLEET_CACHE: i64 = 6 << 10;
 
 impl Ledger {
     /// Opens the ledger at `path` for reading and writing; makes it, with mode 0600, if there is none; brings the
@@ -50,7 +60,7 @@ impl Ledger {
         let layout = view.sqlite(Layout::of)?;
         let version = known_version(path, &layout)?;
         view.sqlite(durable_and_quick)?;
-        let ledger = Self { view };
+        let ledger = Self { view, for_fleets: false };
         if version < schema::STEPS.len() {
             ledger.update()?;
         }
@@ -78,7 +88,7 @@ impl Ledger {
                 .at(path)
                 .fix("any verb that writes to the store brings it up to date"));
         }
-        Ok(Self { view })
+        Ok(Self { view, for_fleets: false })
     }
 
     /// Does several steps as one: all of them are on disk when this returns well, none otherwise.
@@ -138,6 +148,18 @@ impl Ledger {
         self.transaction(|transaction| transaction.failed(key, error))
     }
 
+    /// Sets the ledger up for many rows a commit; to be called outside of transactions.
+    pub(crate) fn for_fleets(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.for_fleets, true) {
+            self.view.sqlite(|connection| {
+                connection.pragma_update(None, "cache_size", -FLEET_CACHE)?;
+                connection.pragma_update(None, "wal_autocheckpoint", FLEET_WAL_PAGES)?;
+                connection.pragma_update(None, "journal_size_limit", FLEET_WAL_BYTES)
+            })?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn view(&self) -> &View {
         &self.view
     }
@@ -149,6 +171,16 @@ impl Ledger {
         let version = known_version(&self.view.path, &layout)?;
         self.view.sqlite(|connection| schema::migrate(connection, version, schema::STEPS))?;
         transaction.commit()
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // What the next verbs would have to read. If it fails, they do.
+        if self.for_fleets {
+            let _ =
+                self.view.sqlite(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())));
+        }
     }
 }
 
@@ -185,6 +217,9 @@ fn connect(path: &Path, access: OpenFlags) -> Result<View> {
     // its cells are not trusted to be well formed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(to_error)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(to_error)?;
+    // A statement is planned once, whatever it is given: SQLite would plan anew each time where an index holds some
+    // rows only, and that takes longer than most statements.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(to_error)?;
     connection.pragma_update(None, "cell_size_check", true).map_err(to_error)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(to_error)?;
     Ok(View { connection, path: path.to_owned() })

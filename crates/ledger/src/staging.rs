@@ -87,6 +87,7 @@ impl Ledger {
         if job.shard_size == 0 {
             return Err(Code::Internal.error("a shard of no names"));
         }
+        self.for_fleets()?;
         let transaction = Transaction::begin(self.view())?;
         let parameters = transaction.parameters(&job.parameters)?;
         // The digest is known at the end. Until then something stands there that no digest equals.

@@ -135,6 +135,23 @@ impl View {
         Ok(u64::try_from(rows).unwrap_or(u64::MAX))
     }
 
+    /// Does the same with each list of values, and tells how many rows that changed.
+    ///
+    /// The statement is looked up once: that costs as much as a small statement itself.
+    pub(crate) fn execute_many<'a, V: AsRef<[Value<'a>]>>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<u64> {
+        let rows = self.sqlite(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            values.into_iter().try_fold(0, |rows, values| {
+                Ok::<_, rusqlite::Error>(rows + statement.execute(params_from_iter(values.as_ref()))?)
+            })
+        })?;
+        Ok(u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
     /// The row number and state of a key.
     pub(crate) fn locate(&self, key: &Key) -> Result<(i64, State)> {
         let row = self.one(

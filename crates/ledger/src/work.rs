@@ -21,6 +21,7 @@ impl Ledger {
     /// # Errors
     /// Those of the database.
     pub fn claim(&mut self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+        self.for_fleets()?;
         self.shared_transaction(|transaction| transaction.claim(wish))
     }
 

@@ -8,8 +8,10 @@ mod client;
 mod flash;
 mod fleet;
 mod init;
+mod list;
 mod look;
 mod platform;
+mod report;
 mod server;
 mod trust;
 
@@ -26,10 +28,12 @@ pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
-pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
+pub use list::{ListArgs, SelectionArgs};
+pub use look::{ExplainArgs, InspectArgs, Purpose, VerifyArgs};
 pub use platform::{
     CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
 };
+pub use report::ReportArgs;
 pub use server::{Environment, ServerArgs, Service};
 pub use trust::TrustArgs;
 
@@ -172,7 +176,16 @@ pub enum Verb {
     /// when something is wrong.
     Check(Box<CheckArgs>),
     /// Show what the store holds and when it ends
+    ///
+    /// Rows are printed as they are read, so that a list of a million needs no more memory than one of ten. Conditions
+    /// go together: what is shown fits all of them.
     List(ListArgs),
+    /// Write one HTML page about the fleet
+    ///
+    /// Devices by state, when certificates expire, failures by cause, and a table to search in. The page needs nothing
+    /// but a browser and fetches nothing. It counts every device and shows at most 10,000 of them one by one: those that
+    /// need attention first.
+    Report(ReportArgs),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -213,6 +226,7 @@ impl Verb {
             Verb::Verify(_) => "verify",
             Verb::Check(_) => "check",
             Verb::List(_) => "list",
+            Verb::Report(_) => "report",
             Verb::Config(ConfigVerb::Show { .. }) => "config show",
             Verb::Explain(_) => "explain",
             Verb::Completions { .. } => "completions",

@@ -70,6 +70,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Verify(args) => verb::verify::run(&args, context),
         Verb::Check(args) => verb::check::run(&args, context),
         Verb::List(args) => verb::list::run(&args, context),
+        Verb::Report(args) => verb::report::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
         Verb::Explain(args) => verb::explain::run(&args, context),
         Verb::Completions { shell } => verb::completions::run(shell, context),

@@ -1,5 +1,7 @@
 //! What is printed: results on standard output, everything else on standard error.
 
+mod stream;
+
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -9,6 +11,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{ColorWhen, Global};
+
+pub use stream::{StreamError, StreamResult};
 
 /// The version of the JSON that `--json` prints. It rises when a field changes its meaning or goes; new fields
 /// may come without.
@@ -62,6 +66,8 @@ pub struct Output {
     quiet: bool,
     color: ColorChoice,
     findings: Vec<Finding>,
+    /// Whether the JSON stands on standard output already, with the error that ended it.
+    is_printed: bool,
 }
 
 impl Output {
@@ -72,7 +78,7 @@ impl Output {
             ColorWhen::Always => ColorChoice::Always,
             ColorWhen::Never => ColorChoice::Never,
         };
-        Self { verb, json: global.json, quiet: global.quiet, color, findings: Vec::new() }
+        Self { verb, json: global.json, quiet: global.quiet, color, findings: Vec::new(), is_printed: false }
     }
 
     /// Prints a finding now, and again in the JSON.
@@ -122,6 +128,7 @@ impl Output {
         let finding = error.into_finding();
         self.talk(|err| write_finding(err, &finding));
         if self.json
+            && !self.is_printed
             && let Ok(json) = self.envelope::<()>(None, Some(finding))
             && let Err(error) = self.print(|out| writeln!(out, "{json}"))
         {
@@ -139,15 +146,21 @@ impl Output {
     fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.color);
         match write(&mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Code::FileUnwritable.error("standard output cannot be written").because(error))
-            }
-            _ => Ok(()),
+            Err(error) => stdout_fault(error),
+            Ok(()) => Ok(()),
         }
     }
 
     fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         self.talker().talk(write);
+    }
+}
+
+/// What it means that standard output could not be written. A reader that went away is not an error.
+fn stdout_fault(error: io::Error) -> Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Code::FileUnwritable.error("standard output cannot be written").because(error)),
     }
 }
 

@@ -18,6 +18,7 @@ mod passphrase;
 mod platform;
 pub(crate) mod profile;
 pub(crate) mod register;
+pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod token;
 pub(crate) mod trust;

@@ -19,6 +19,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mvn", "maven", "brings BouncyCastle and the Java MQTT client"),
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
+    ("chromium", "chromium", "shows the fleet's report as people see it"),
+    ("chromedriver", "chromium-driver", "drives Chromium"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
     ("softhsm2-util", "softhsm2", "the token that keeps a CA's key"),
     ("pkcs11-tool", "opensc", "looks at what is in a token"),

@@ -479,6 +479,10 @@ codes! {
     292 Pkcs11Failed User "The token did not do what was asked of it"
         "The message holds the module's own words and what was asked. Tokens differ in which keys and mechanisms they know: EC P-256, EC P-384 and RSA of 2,048 bits and more are used, with ECDSA and PKCS#1 v1.5."
 
+    // Looking at fleets.
+    293 UnknownJob User "The ledger holds no such job"
+        "A job is what `tbpki fleet` makes of a list of names; its number counts up from 1 in each ledger. `tbpki report` shows the jobs of the store with their numbers."
+
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

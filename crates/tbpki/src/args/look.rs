@@ -1,4 +1,4 @@
-//! The verbs that only look: `inspect`, `verify`, `list`, `explain`.
+//! The verbs that only look: `inspect`, `verify`, `explain`.
 
 use std::path::PathBuf;
 
@@ -56,20 +56,6 @@ pub enum Purpose {
     Server,
     /// A TLS client
     Device,
-}
-
-/// The arguments of `tbpki list`.
-#[derive(Debug, Clone, Args)]
-pub struct ListArgs {
-    /// Only these kinds: ca, server, device
-    #[arg(long, value_parser = text(), value_name = "KIND", value_delimiter = ',')]
-    pub kind: Vec<String>,
-    /// Only what expires within N days
-    #[arg(long, value_name = "N")]
-    pub expiring: Option<u32>,
-    /// Earlier generations as well
-    #[arg(long)]
-    pub all: bool,
 }
 
 /// The arguments of `tbpki explain`.

@@ -1,127 +1,85 @@
 //! `tbpki list`.
 
-use std::io::{self, Write};
+mod row;
+mod table;
 
-use fleet::report::rfc3339;
+use std::io;
+
+use fleet::csv;
+use fleet::selection::{Horizon, NameGlob, Selection, job};
 use fleet::store;
-use ledger::{Entry, Filter, Kind};
-use pki::text::printable;
+use ledger::{Kind, State};
 use pki::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
-use crate::args::ListArgs;
+use crate::args::{ListArgs, SelectionArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
+use row::{CSV_HEAD, ListedIdentity};
+use table::Table;
 
 /// What the store holds.
+///
+/// What is printed has this form, but is never in memory as a whole.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(dead_code, reason = "the schema is made of it, and the rows are printed one by one")]
 pub(crate) struct ListReport {
     /// One for each identity, CAs first.
-    pub(crate) identities: Vec<ListedIdentity>,
-}
-
-/// One identity.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ListedIdentity {
-    /// `ca`, `server` or `device`.
-    pub(crate) kind: &'static str,
-    /// Its name.
-    pub(crate) name: String,
-    /// Which issue of this name it is, from 1.
-    pub(crate) generation: u32,
-    /// `intended`, `issued`, `registered`, `bundled`, `void` or `revoked`.
-    pub(crate) state: &'static str,
-    /// The key algorithm.
-    pub(crate) algorithm: String,
-    /// Who issued it.
-    pub(crate) issuer: String,
-    /// The serial number in hexadecimal.
-    pub(crate) serial: String,
-    /// The last second at which it holds (RFC 3339, UTC).
-    pub(crate) not_after: String,
-    /// Whole days until then; negative when it is over.
-    pub(crate) days_left: i64,
-    /// ThingsBoard's credentials id, of devices and servers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) credentials_id: Option<String>,
-    /// What went wrong with the next step, or why it was withdrawn.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) last_error: Option<String>,
+    identities: Vec<ListedIdentity>,
 }
 
 pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
-    let config = context.config(&Overrides::default())?;
-    let view = store::view(config.general.store.resolved())?;
     let now = OffsetDateTime::now_utc();
-    let kinds = args.kind.iter().map(|text| kind(text)).collect::<Result<Vec<_>>>()?;
-    let kinds = if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds };
-    let mut identities = Vec::new();
-    for kind in kinds {
-        let filter = Filter {
-            kind: Some(kind),
-            expiring_before: args.expiring.map(|days| now + Duration::days(i64::from(days))),
-            current_only: !args.all,
-            ..Filter::default()
-        };
-        for entry in view.list(&filter) {
-            identities.push(listed(&entry?, now));
-        }
+    let mut selection = selection(&args.selection, now)?;
+    let config = context.config(&Overrides::default())?;
+    let store = config.general.store.resolved();
+    let view = store::view(store)?;
+    selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
+    let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, now)));
+    if context.output.is_json() {
+        context.output.json_list("identities", rows)?;
+    } else if args.csv {
+        context.output.stream(|out| {
+            csv::write_line(out, CSV_HEAD.map(csv::Cell::from))?;
+            rows.try_for_each(|row| Ok(csv::write_line(out, row?.cells())?))
+        })?;
+    } else if args.ndjson {
+        context.output.stream(|out| {
+            rows.try_for_each(|row| {
+                serde_json::to_writer(&mut *out, &row?).map_err(io::Error::from)?;
+                Ok(writeln!(out)?)
+            })
+        })?;
+    } else {
+        context.output.stream(|out| Table::print(rows, out))?;
     }
-    context.output.result(&ListReport { identities })?;
     Ok(Exit::Done)
 }
 
-fn kind(text: &str) -> Result<Kind> {
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == text.trim())
-        .ok_or_else(|| Code::Usage.error(format!("there is no kind {text:?}")).fix("use ca, server or device"))
+/// What the flags ask for; which job is for the ledger to say.
+fn selection(args: &SelectionArgs, now: OffsetDateTime) -> Result<Selection> {
+    let kinds = args.kind.iter().map(|text| word("--kind", &Kind::ALL, Kind::as_str, text));
+    let states = args.state.iter().map(|text| word("--state", &State::ALL, State::as_str, text));
+    let horizon = args.expiring_within.as_deref().map(str::parse::<Horizon>).transpose();
+    Ok(Selection {
+        kinds: kinds.collect::<Result<_>>()?,
+        states: states.collect::<Result<_>>()?,
+        name: args.name.as_deref().map(NameGlob::new),
+        expiring_before: horizon.map_err(|error| error.item("--expiring-within"))?.map(|horizon| horizon.after(now)),
+        unregistered: args.unregistered,
+        unbundled: args.unbundled,
+        failed: args.failed,
+        job: None,
+        all_generations: args.all,
+    })
 }
 
-fn listed(entry: &Entry, now: OffsetDateTime) -> ListedIdentity {
-    ListedIdentity {
-        kind: entry.key.kind.as_str(),
-        name: entry.key.name.clone(),
-        generation: entry.generation().number(),
-        state: entry.state.as_str(),
-        algorithm: entry.algorithm.clone(),
-        issuer: entry.issuer.clone(),
-        serial: entry.serial.to_string(),
-        not_after: rfc3339(entry.not_after),
-        days_left: (entry.not_after - now).whole_days(),
-        credentials_id: entry.credentials_id.clone(),
-        last_error: entry.last_error.clone(),
-    }
-}
-
-impl Report for ListReport {
-    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.identities.iter().map(|identity| {
-            [
-                identity.kind.to_owned(),
-                printable(&identity.name).to_string(),
-                identity.generation.to_string(),
-                identity.state.to_owned(),
-                identity.algorithm.clone(),
-                identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
-                identity.days_left.to_string(),
-                identity.issuer.clone(),
-            ]
-        });
-        let head = ["KIND", "NAME", "ISSUE", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
-        let table: Vec<[String; 8]> = std::iter::once(head).chain(rows).collect();
-        let widths: Vec<usize> = (0..8)
-            .map(|column| {
-                table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-            })
-            .collect();
-        for row in &table {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-            writeln!(out, "{}", cells.join("  ").trim_end())?;
-        }
-        Ok(())
-    }
+/// The one of `all` whose word this is.
+fn word<T: Copy>(flag: &str, all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Result<T> {
+    all.iter().copied().find(|one| word(*one) == text.trim()).ok_or_else(|| {
+        let words: Vec<&str> = all.iter().map(|one| word(*one)).collect();
+        Code::Usage.error(format!("there is no {text:?} here")).item(flag).fix(format!("use {}", words.join(", ")))
+    })
 }

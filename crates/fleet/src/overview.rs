@@ -1,0 +1,152 @@
+//! The whole fleet at a glance: totals over every device, and the devices that need attention.
+//!
+//! The ledger is gone through once. What is kept of it does not grow with the fleet: sums, a count for each month, the
+//! most frequent causes of failures, and at most [`ROWS`] devices.
+
+mod cause;
+mod expiry;
+mod jobs;
+mod page;
+mod rows;
+mod summary;
+
+use std::collections::BTreeMap;
+
+use ledger::{Entry, Filter, Kind, State, View};
+use pki::Result;
+use time::{Duration, OffsetDateTime};
+
+use crate::selection::has_failed;
+use cause::Causes;
+use expiry::Expiry;
+use jobs::Jobs;
+use rows::Rows;
+
+pub use summary::{CauseSummary, JobSummary, OverviewSummary, PhaseSummary};
+
+/// How many devices the page shows at most.
+pub const ROWS: usize = 10_000;
+
+/// How many CAs and servers the page shows at most.
+const OTHERS: usize = 200;
+
+/// What expires so soon needs attention.
+const SOON: Duration = Duration::days(90);
+
+/// The fleet at a moment.
+#[derive(Debug)]
+pub struct Overview {
+    now: OffsetDateTime,
+    totals: Totals,
+    expiry: Expiry,
+    causes: Causes,
+    rows: Rows,
+    jobs: Jobs,
+    /// CAs and servers, as many as are shown.
+    others: Vec<Entry>,
+    /// How many of them there are.
+    others_total: u64,
+}
+
+/// Sums over all devices, each counted by its latest generation that is not void.
+#[derive(Debug, Default)]
+struct Totals {
+    /// All of them.
+    devices: u64,
+    /// By the last step that was taken.
+    states: BTreeMap<State, u64>,
+    /// Those that hold a certificate which is neither void nor revoked.
+    usable: u64,
+    /// The usable ones that the platform knows.
+    registered: u64,
+    /// The usable ones that are in a flash image.
+    bundled: u64,
+    /// Those with a failure as their last event.
+    failed: u64,
+    /// The usable ones that have expired.
+    expired: u64,
+    /// The usable ones that expire soon.
+    expiring: u64,
+}
+
+impl Overview {
+    /// Looks through the ledger.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub fn of(view: &View, now: OffsetDateTime) -> Result<Self> {
+        let mut overview = Self {
+            now,
+            totals: Totals::default(),
+            expiry: Expiry::new(now),
+            causes: Causes::default(),
+            rows: Rows::new(ROWS),
+            jobs: Jobs::of(view)?,
+            others: Vec::new(),
+            others_total: 0,
+        };
+        for entry in view.list(&Filter { current_only: true, ..Filter::default() }) {
+            let entry = entry?;
+            match entry.key.kind {
+                Kind::Device => overview.add_device(&entry),
+                Kind::Ca | Kind::Server => overview.add_other(entry),
+            }
+        }
+        Ok(overview)
+    }
+
+    fn add_device(&mut self, entry: &Entry) {
+        let totals = &mut self.totals;
+        totals.devices += 1;
+        *totals.states.entry(entry.state).or_default() += 1;
+        if is_usable(entry.state) {
+            totals.usable += 1;
+            totals.registered += u64::from(entry.reached(State::Registered).is_some());
+            totals.bundled += u64::from(entry.reached(State::Bundled).is_some());
+            match Urgency::of(entry.not_after, self.now) {
+                Urgency::Expired => totals.expired += 1,
+                Urgency::Soon => totals.expiring += 1,
+                Urgency::Later => {}
+            }
+            self.expiry.add(entry.not_after);
+        }
+        let cause = match &entry.last_error {
+            Some(error) if has_failed(entry) => {
+                totals.failed += 1;
+                Some(self.causes.add(&entry.key.name, error))
+            }
+            _ => None,
+        };
+        self.rows.offer(entry, cause, self.now);
+    }
+
+    fn add_other(&mut self, entry: Entry) {
+        self.others_total += 1;
+        if self.others.len() < OTHERS {
+            self.others.push(entry);
+        }
+    }
+}
+
+/// Whether it holds a certificate that is in use or can be.
+fn is_usable(state: State) -> bool {
+    matches!(state, State::Issued | State::Registered | State::Bundled)
+}
+
+/// How soon a certificate ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    Expired,
+    Soon,
+    Later,
+}
+
+impl Urgency {
+    fn of(not_after: OffsetDateTime, now: OffsetDateTime) -> Self {
+        match not_after - now {
+            left if left < Duration::ZERO => Self::Expired,
+            left if left < SOON => Self::Soon,
+            _ => Self::Later,
+        }
+    }
+}

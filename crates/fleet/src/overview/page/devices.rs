@@ -1,0 +1,143 @@
+//! The table of devices: as markup for those who run no scripts, and as data for the script that searches in it.
+
+use std::fmt::{Result, Write};
+
+use pki::text::printable;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::super::rows::Row;
+use super::super::{Overview, SOON, Urgency};
+use super::text::{date, embedded, grouped, text};
+
+/// Writes the section.
+pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
+    let rows = overview.rows.sorted();
+    out.push_str(
+        "<section class=\"card\" aria-labelledby=\"devices\">\n<h2 id=\"devices\" tabindex=\"-1\">Devices</h2>\n",
+    );
+    if rows.is_empty() {
+        out.push_str("<p>There are no devices yet. <code>tbpki client --device NAME</code> makes the first one.</p>\n");
+        out.push_str("</section>\n");
+        return Ok(());
+    }
+    scope(overview, out)?;
+    controls(out);
+    out.push_str("<noscript>\n<table class=\"devices cards\">\n");
+    head(out);
+    out.push_str("<tbody>\n");
+    rows.iter().try_for_each(|row| line(row, overview.now, out))?;
+    out.push_str("</tbody>\n</table>\n</noscript>\n</section>\n");
+    let data = json!({
+        "now": overview.now.unix_timestamp(),
+        "soon": (overview.now + SOON).unix_timestamp(),
+        "rows": rows.into_iter().map(data).collect::<Vec<Value>>(),
+    });
+    writeln!(out, "<script type=\"application/json\" id=\"data\">{}</script>", embedded(&data.to_string()))
+}
+
+/// Says which devices these are.
+fn scope(overview: &Overview, out: &mut String) -> Result {
+    let (shown, all) = (u64::try_from(overview.rows.len()).unwrap_or(u64::MAX), overview.totals.devices);
+    if shown == all {
+        return writeln!(
+            out,
+            "<p id=\"scope\">All {}. Those that failed come first, then those that expire within 90 days, then the rest \
+             by name.</p>",
+            grouped(all)
+        );
+    }
+    writeln!(
+        out,
+        "<p id=\"scope\"><strong>{} of {} devices</strong> are in this table: those that failed, then those that expire \
+         within 90 days, then the rest by name, up to that number. The figures above count every device; <code>tbpki \
+         list</code> shows them all.</p>",
+        grouped(shown),
+        grouped(all)
+    )
+}
+
+/// What only works with the script, which shows it.
+fn controls(out: &mut String) {
+    out.push_str(
+        "<p id=\"blocked\" class=\"scripted\">Searching and sorting need this page's own script, which something here \
+         does not let run. Open the file with a browser.</p>\n\
+         <div id=\"explorer\" hidden>\n\
+         <div class=\"controls\" role=\"search\" aria-label=\"Devices\">\n\
+         <label>Search <input id=\"search\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" \
+         placeholder=\"name, serial number, error\" aria-controls=\"found\"></label>\n\
+         <label>Show <select id=\"filter\" aria-controls=\"found\"></select></label>\n\
+         <label>Order <select id=\"order\" aria-controls=\"found\"></select></label>\n\
+         </div>\n\
+         <p id=\"status\" role=\"status\"></p>\n\
+         <table class=\"devices cards\" id=\"found\" role=\"table\">\n",
+    );
+    head(out);
+    out.push_str(
+        "<tbody role=\"rowgroup\"></tbody>\n</table>\n\
+         <nav class=\"pages\" aria-label=\"Pages of the table\">\
+         <button type=\"button\" id=\"previous\">Previous</button>\
+         <span id=\"page\"></span>\
+         <button type=\"button\" id=\"next\">Next</button></nav>\n\
+         </div>\n",
+    );
+}
+
+fn head(out: &mut String) {
+    out.push_str(
+        "<caption class=\"unseen\">Devices</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">\
+         <th role=\"columnheader\" scope=\"col\" data-order=\"name\">Device</th>\
+         <th role=\"columnheader\" scope=\"col\" data-order=\"state\">State</th>\
+         <th role=\"columnheader\" scope=\"col\" data-order=\"expires\">Expires</th>\
+         <th role=\"columnheader\" scope=\"col\" data-order=\"registered\">Registered</th>\
+         <th role=\"columnheader\" scope=\"col\" data-order=\"bundled\">In an image</th></tr></thead>\n",
+    );
+}
+
+/// A row as markup, in the form that the script makes too.
+fn line(row: &Row, now: OffsetDateTime, out: &mut String) -> Result {
+    let when = |at: Option<OffsetDateTime>| at.map_or_else(|| "–".to_owned(), date);
+    let urgency = match row.urgency(now) {
+        Some(Urgency::Expired) => " class=\"bad\"",
+        Some(Urgency::Soon) => " class=\"warn\"",
+        Some(Urgency::Later) | None => "",
+    };
+    write!(
+        out,
+        "<tr><th scope=\"row\"><bdi class=\"name\">{}</bdi><span class=\"serial\">{}</span>",
+        text(&row.name),
+        row.serial
+    )?;
+    if let Some(error) = &row.error {
+        write!(out, "<span class=\"error\">{}</span>", text(error))?;
+    }
+    writeln!(
+        out,
+        "</th><td data-label=\"State\"><span class=\"state state-{0}\">{0}</span></td>\
+         <td data-label=\"Expires\"><span{urgency}>{1}</span></td><td data-label=\"Registered\">{2}</td>\
+         <td data-label=\"In an image\">{3}</td></tr>",
+        row.state,
+        date(row.not_after),
+        when(row.registered),
+        when(row.bundled)
+    )
+}
+
+/// A row as data: name, state, serial, end, registered, bundled, error, cause, issue, algorithm. Times are seconds
+/// since 1970, causes the numbers of the table of failures, -1 for those that stand together.
+fn data(row: &Row) -> Value {
+    let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
+    let cause = row.cause.map(|cause| cause.map_or(json!(-1), |number| json!(number)));
+    json!([
+        printable(&row.name).to_string(),
+        row.state.as_str(),
+        row.serial,
+        row.not_after.unix_timestamp(),
+        seconds(row.registered),
+        seconds(row.bundled),
+        row.error.as_deref().map(|error| printable(error).to_string()),
+        cause,
+        row.generation,
+        printable(&row.algorithm).to_string(),
+    ])
+}

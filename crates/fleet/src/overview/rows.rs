@@ -1,0 +1,115 @@
+//! The devices that are shown one by one: those that need attention first, and no more than fit.
+
+use std::collections::BinaryHeap;
+
+use ledger::{Entry, State};
+use time::OffsetDateTime;
+
+use super::cause::{CauseId, without_name};
+use super::{Urgency, is_usable};
+use crate::selection::has_failed;
+
+/// The first so many devices in the order of attention.
+#[derive(Debug)]
+pub(super) struct Rows {
+    limit: usize,
+    /// The last of them on top, which is the next to go.
+    kept: BinaryHeap<Row>,
+}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    attention: Attention,
+    /// Its name.
+    pub(super) name: String,
+    /// Which issue of it.
+    pub(super) generation: u32,
+    /// The last step that was taken.
+    pub(super) state: State,
+    /// The algorithm of its key.
+    pub(super) algorithm: String,
+    /// The serial number of its certificate.
+    pub(super) serial: String,
+    /// When its certificate ends.
+    pub(super) not_after: OffsetDateTime,
+    /// When the platform was told of it.
+    pub(super) registered: Option<OffsetDateTime>,
+    /// When it came into a flash image.
+    pub(super) bundled: Option<OffsetDateTime>,
+    /// What went wrong last, or why it was withdrawn.
+    pub(super) error: Option<String>,
+    /// What it failed for; the outer `None` when it did not.
+    pub(super) cause: Option<CauseId>,
+}
+
+/// Why a device comes before others. Failures first, then what expires, the soonest first; the rest is by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Attention {
+    Failed,
+    Expires(OffsetDateTime),
+    None,
+}
+
+impl Attention {
+    fn of(entry: &Entry, now: OffsetDateTime) -> Self {
+        if has_failed(entry) {
+            Self::Failed
+        } else if is_usable(entry.state) && Urgency::of(entry.not_after, now) != Urgency::Later {
+            Self::Expires(entry.not_after)
+        } else {
+            Self::None
+        }
+    }
+}
+
+impl Row {
+    /// How soon its certificate ends; nothing where there is none in use.
+    pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
+        is_usable(self.state).then(|| Urgency::of(self.not_after, now))
+    }
+}
+
+impl Rows {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, kept: BinaryHeap::new() }
+    }
+
+    /// Keeps the device if it is among the first.
+    pub(super) fn offer(&mut self, entry: &Entry, cause: Option<CauseId>, now: OffsetDateTime) {
+        let attention = Attention::of(entry, now);
+        let is_full = self.kept.len() >= self.limit;
+        let before = |last: &Row| (attention, entry.key.name.as_str()) < (last.attention, last.name.as_str());
+        if is_full && !self.kept.peek().is_some_and(before) {
+            return;
+        }
+        if is_full {
+            self.kept.pop();
+        }
+        self.kept.push(Row {
+            attention,
+            name: entry.key.name.clone(),
+            generation: entry.generation().number(),
+            state: entry.state,
+            algorithm: entry.algorithm.clone(),
+            serial: entry.serial.to_string(),
+            not_after: entry.not_after,
+            registered: entry.reached(State::Registered),
+            bundled: entry.reached(State::Bundled),
+            error: entry.last_error.as_deref().map(|error| without_name(&entry.key.name, error).to_owned()),
+            cause,
+        });
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The devices, the one that needs attention most first.
+    pub(super) fn sorted(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.kept.iter().collect();
+        rows.sort();
+        rows
+    }
+}

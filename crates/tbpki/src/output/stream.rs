@@ -1,0 +1,165 @@
+//! Results that are too long for memory: printed as they are found.
+
+use std::cell::RefCell;
+use std::io::{self, BufWriter, Write};
+
+use anstream::AutoStream;
+use pki::{Error, Finding, Result};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+
+use super::{JSON_VERSION, Output, stdout_fault};
+
+/// How writing a stream ended.
+pub type StreamResult = std::result::Result<(), StreamError>;
+
+/// Why a stream broke off.
+#[derive(Debug)]
+pub enum StreamError {
+    /// What was to be printed could not be found out.
+    Found(Error),
+    /// Standard output does not take it.
+    Printed(io::Error),
+}
+
+impl From<Error> for StreamError {
+    fn from(error: Error) -> Self {
+        Self::Found(error)
+    }
+}
+
+impl From<io::Error> for StreamError {
+    fn from(error: io::Error) -> Self {
+        Self::Printed(error)
+    }
+}
+
+impl Output {
+    /// Whether a program is to read the result.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a result for people, or in a form of its own, while it is being made.
+    ///
+    /// # Errors
+    /// What stopped `write`. A reader that went away is not an error.
+    pub fn stream(&self, write: impl FnOnce(&mut dyn Write) -> StreamResult) -> Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 16, AutoStream::new(io::stdout().lock(), self.color));
+        let written = write(&mut out);
+        let flushed = out.flush();
+        match written.and_then(|()| Ok(flushed?)) {
+            Err(StreamError::Found(error)) => Err(error),
+            Err(StreamError::Printed(error)) => stdout_fault(error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Prints the JSON of a result that is one list, called `field`, item by item.
+    ///
+    /// # Errors
+    /// The first that `items` has. It then stands in the JSON, behind the result as far as that came.
+    pub fn json_list<T: Serialize>(
+        &mut self,
+        field: &'static str,
+        items: impl Iterator<Item = Result<T>>,
+    ) -> Result<()> {
+        let broken = RefCell::new(None);
+        let findings = std::mem::take(&mut self.findings);
+        let items = Items { items: RefCell::new(items), broken: &broken };
+        let envelope = Streamed { verb: self.verb, findings, list: List { field, items } };
+        self.is_printed = true;
+        self.stream(|out| {
+            serde_json::to_writer_pretty(&mut *out, &envelope).map_err(io::Error::from)?;
+            Ok(writeln!(out)?)
+        })?;
+        broken.into_inner().map_or(Ok(()), |finding| Err(Error::new(finding)))
+    }
+}
+
+/// [`Envelope`](super::Envelope), written from its first field to its last: whether there is an error is not known
+/// before the list has ended.
+struct Streamed<'a, I> {
+    verb: &'static str,
+    findings: Vec<Finding>,
+    list: List<'a, I>,
+}
+
+/// A result with one list in it.
+struct List<'a, I> {
+    field: &'static str,
+    items: Items<'a, I>,
+}
+
+/// What the list holds.
+struct Items<'a, I> {
+    items: RefCell<I>,
+    broken: &'a RefCell<Option<Finding>>,
+}
+
+impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for Streamed<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("version", &JSON_VERSION)?;
+        fields.serialize_entry("verb", self.verb)?;
+        fields.serialize_entry("findings", &self.findings)?;
+        fields.serialize_entry("result", &self.list)?;
+        if let Some(error) = &*self.list.items.broken.borrow() {
+            fields.serialize_entry("error", error)?;
+        }
+        fields.end()
+    }
+}
+
+impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for List<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(1))?;
+        fields.serialize_entry(self.field, &self.items)?;
+        fields.end()
+    }
+}
+
+impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for Items<'_, I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for item in &mut *self.items.borrow_mut() {
+            match item {
+                Ok(item) => list.serialize_element(&item)?,
+                Err(error) => {
+                    *self.broken.borrow_mut() = Some(error.into_finding());
+                    break;
+                }
+            }
+        }
+        list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::Code;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn printed(items: Vec<Result<u32>>) -> Value {
+        let broken = RefCell::new(None);
+        let items = Items { items: RefCell::new(items.into_iter()), broken: &broken };
+        let list = List { field: "numbers", items };
+        serde_json::to_value(Streamed { verb: "count", findings: Vec::new(), list }).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_printed_as_every_other_result_is() {
+        let expected = json!({"version": 1, "verb": "count", "findings": [], "result": {"numbers": [1, 2]}});
+        assert_eq!(printed(vec![Ok(1), Ok(2)]), expected);
+        assert_eq!(printed(vec![])["result"], json!({"numbers": []}));
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_says_so_and_stays_json() {
+        let printed = printed(vec![Ok(1), Err(Code::LedgerUnreadable.error("it is damaged")), Ok(3)]);
+        assert_eq!(printed["result"]["numbers"], json!([1]));
+        assert_eq!(printed["error"]["what"], "it is damaged");
+    }
+}

@@ -1,0 +1,80 @@
+//! `tbpki report`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use fleet::overview::{Overview, OverviewSummary};
+use fleet::store;
+use pki::file::{Mode, Outcome, Output};
+use pki::text::printable;
+use pki::{Code, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::args::ReportArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The page that was written, and what it says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct FleetReport {
+    /// The page.
+    file: String,
+    /// Where the page is kept that was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<PathBuf>,
+    /// The size of the page in octets.
+    size: usize,
+    /// The fleet in numbers.
+    fleet: OverviewSummary,
+}
+
+pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
+    // The page lists devices with their failures, which is nobody's business but its owner's.
+    let mut output = Output::new(&args.out, Mode::Private);
+    if args.force {
+        output = output.replacing("old");
+    }
+    if output.is_stdout() && context.output.is_json() {
+        return Err(Code::Usage
+            .error("the page and its JSON cannot both be on standard output")
+            .fix("name a file with --out, or leave out --json"));
+    }
+    let config = context.config(&Overrides::default())?;
+    let view = store::view(config.general.store.resolved())?;
+    let overview = Overview::of(&view, OffsetDateTime::now_utc())?;
+    let page = overview.page(&args.title);
+    if output.is_stdout() {
+        context.output.text(&page)?;
+        return Ok(Exit::Done);
+    }
+    let kept = match output.write(page.as_bytes())? {
+        Outcome::Replaced(kept) => Some(kept),
+        Outcome::Written | Outcome::Unchanged => None,
+    };
+    let file = args.out.display().to_string();
+    context.output.result(&FleetReport { file, kept, size: page.len(), fleet: overview.summary() })?;
+    Ok(Exit::Done)
+}
+
+impl Report for FleetReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let fleet = &self.fleet;
+        writeln!(out, "written to {}", printable(&self.file))?;
+        if let Some(kept) = &self.kept {
+            writeln!(out, "  the old one is kept as {}", printable(&kept.display().to_string()))?;
+        }
+        writeln!(out, "  devices     {:>9}", fleet.devices)?;
+        writeln!(out, "  registered  {:>9}", fleet.registered)?;
+        writeln!(out, "  in images   {:>9}", fleet.bundled)?;
+        writeln!(out, "  failed      {:>9}", fleet.failed)?;
+        writeln!(out, "  expired     {:>9}", fleet.expired)?;
+        writeln!(out, "  within 90 d {:>9}", fleet.expiring_within_90_days)?;
+        if fleet.rows < fleet.devices {
+            writeln!(out, "the page shows {} devices one by one, and counts all", fleet.rows)?;
+        }
+        Ok(())
+    }
+}
