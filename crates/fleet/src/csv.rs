@@ -84,7 +84,7 @@ mod tests {
             line(&["a".into(), "b,c".into(), "d\"e".into(), "f\ng".into()]),
             "a,\"b,c\",\"d\"\"e\",\"f\ng\"\r\n"
         );
-        assert_eq!(line(&[Cell::Empty, Cell::Number(-3), None.into()]), ",-3,\r\n");
+        assert_eq!(line(&[Cell::Empty, Cell::Number(-3), None::<u64>.into()]), ",-3,\r\n");
     }
 
     #[test]
