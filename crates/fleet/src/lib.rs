@@ -13,6 +13,7 @@ mod delivery;
 pub mod device;
 mod device_files;
 pub mod devices_key;
+mod hierarchy;
 pub mod host;
 mod identity_files;
 pub mod init;
