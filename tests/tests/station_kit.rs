@@ -69,7 +69,10 @@ fn a_station_issues_devices_that_verify_at_home() {
         assert!(settings.contains(line), "{line} in {settings}");
     }
     assert_eq!(station.read("platform-ca.pem"), home.read("platform-roots.pem"));
-    assert!(!station.text("keygen.toml").contains("literal-api-key"));
+    let written = station.text("keygen.toml");
+    assert!(!written.contains("literal-api-key"));
+    // Only the store at home knows the broker, and a station's own name is none.
+    assert!(written.contains("\nmqtt_host = \"tb.example\"\n"), "{written}");
 }
 
 #[test]

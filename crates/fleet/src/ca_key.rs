@@ -7,6 +7,7 @@ use pki::pkcs11::{TokenKey, TokenUri};
 use pki::{Code, Error, PrivateKey, Result, file};
 
 use crate::secrets::{AskForCa, CaSecret};
+use crate::signing_ca::SigningCa;
 use crate::store::FILE_LIMIT;
 
 /// The file with the key.
@@ -51,6 +52,15 @@ impl KeyPlace {
         }
     }
 
+    /// Where it is, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            KeyPlace::File(_) => "file",
+            KeyPlace::Token { .. } => "token",
+            KeyPlace::Elsewhere => "elsewhere",
+        }
+    }
+
     /// The key, ready to sign. `ask` is asked only for what opens it.
     pub(crate) fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
         match self {
@@ -66,6 +76,13 @@ impl KeyPlace {
             KeyPlace::Elsewhere => Ok(None),
         }
     }
+}
+
+/// Where the key of the CA of this name in the ledger is, in a word: `file`, `token` or `elsewhere`, and `unclear` where the
+/// store says nothing that makes sense.
+pub fn place_of(store: &Path, ca: &str) -> &'static str {
+    let place = SigningCa::named(ca).map(|ca| KeyPlace::of(&ca.dir(store)));
+    place.and_then(Result::ok).map_or("unclear", |place| place.word())
 }
 
 /// The URI in a file.

@@ -14,6 +14,7 @@ pub mod device;
 mod device_files;
 pub mod devices_key;
 pub mod home;
+mod hierarchy;
 pub mod host;
 mod identity_files;
 pub mod init;

@@ -19,7 +19,7 @@ use crate::verb::explain::ExplainReport;
 use crate::verb::inspect::InspectReport;
 use crate::verb::list::ListReport;
 use crate::verb::profile::ProfilesReport;
-use crate::verb::report::FleetReport;
+use crate::verb::report::FleetReport as PageReport;
 use crate::verb::trust::TrustReport;
 use crate::verb::verify::VerifyReport;
 
@@ -54,7 +54,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("verify", of::<VerifyReport>()),
         ("check", of::<CheckReport>()),
         ("list", of::<ListReport>()),
-        ("report", of::<FleetReport>()),
+        ("report", of::<PageReport>()),
         ("config-show", of::<ConfigReport>()),
         ("explain", of::<ExplainReport>()),
     ]

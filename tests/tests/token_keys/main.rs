@@ -1,5 +1,6 @@
 //! Keys that a token keeps: made there, never outside, and used by every verb that signs. SoftHSM plays the token.
 
+mod fleet;
 mod kit;
 mod making;
 mod signing;

@@ -108,6 +108,22 @@ fn looking_knows_of_keys_in_tokens() {
     let station = Station::with_store();
     let chain = "pki/ca/devices-issuing/cert.pem";
     station.ok(&["inspect", KEY_URI]).says("private key in a token").says("fleet");
+    std::fs::rename(station.sandbox.join("pki/ca/server-root/key.pem"), station.sandbox.join("offline.pem")).unwrap();
+    let listed = station.ok(&["list", "--kind", "ca", "--json"]).json();
+    let places: Vec<(&str, &str)> = listed["result"]["identities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ca| (ca["name"].as_str().unwrap(), ca["key"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("devices-issuing", "token"),
+        ("devices-root", "file"),
+        ("server-issuing", "file"),
+        ("server-root", "elsewhere"),
+    ];
+    assert_eq!(places, expected);
+    station.ok(&["list"]).says("ec-p256 (token)").says("ec-p256 (elsewhere)");
     // Without a PIN: the public half is for everybody.
     let anchors = ["--anchors", "pki/ca/devices-root/cert.pem"];
     station.ok(&[&["verify", chain, "--key", KEY_URI], &anchors[..]].concat());

@@ -492,6 +492,8 @@ codes! {
         "`init --devices-key` makes a new key, which cannot leave the token and can do nothing but sign, and refuses where the token has a key of that label or id already: a key that is there is taken with `--devices-key-existing` alone. A key that is taken has to be able to sign, of a kind that tbpki knows, without asking a person each time. A key that could leave its token is used, with a warning."
     292 Pkcs11Failed User "The token did not do what was asked of it"
         "The message holds the module's own words and what was asked. Tokens differ in which keys and mechanisms they know: EC P-256, EC P-384 and RSA of 2,048 bits and more are used, with ECDSA and PKCS#1 v1.5."
+
+    // Looking at fleets.
     293 UnknownJob User "The ledger holds no such job"
         "A job is what `tbpki fleet` makes of a list of names; its number counts up from 1 in each ledger. `tbpki report` shows the jobs of the store with their numbers."
 

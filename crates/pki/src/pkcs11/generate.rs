@@ -1,5 +1,6 @@
 //! Making a key inside a token, which never leaves it.
 
+use cryptoki::error::Result as CryptokiResult;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
@@ -43,10 +44,13 @@ impl TokenKey {
                 .error("the token does not say of the new key that it cannot leave")
                 .fix("use a token that keeps keys to itself, or a key in a file: leave --devices-key out"))
         });
-        if opened.is_err() {
-            discard(&session, &[private, public]);
-        }
-        opened
+        opened.map_err(|error| match discard(&session, &[private, public]) {
+            Ok(()) => error,
+            Err(why) => {
+                let why = fault::words(&why);
+                error.fix(format!("the new key stays in the token ({why}): remove it there: {wanted}"))
+            }
+        })
     }
 
     /// Finds what would stop [`generate`](Self::generate), as far as that can be told without making a key.
@@ -157,9 +161,7 @@ fn rsa(bits: u64) -> Vec<Attribute> {
     vec![Attribute::ModulusBits(bits.into()), Attribute::PublicExponent(vec![1, 0, 1])]
 }
 
-/// Removes what was just made. That it cannot be removed is no more than a key that nobody uses.
-fn discard(session: &Session, keys: &[ObjectHandle]) {
-    for key in keys {
-        let _ = session.destroy_object(*key);
-    }
+/// Removes what was just made.
+fn discard(session: &Session, keys: &[ObjectHandle]) -> CryptokiResult<()> {
+    keys.iter().try_for_each(|key| session.destroy_object(*key))
 }

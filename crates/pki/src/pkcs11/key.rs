@@ -68,7 +68,7 @@ impl TokenKey {
     /// number where the URI said neither, with label and id of the key, and without the number of a slot.
     ///
     /// # Errors
-    /// Those of a token that went away.
+    /// Those of a token that went away, and [`Code::Pkcs11Uri`] for names that no URI of ours can have.
     pub fn lasting_uri(&self) -> Result<TokenUri> {
         let names = self.pool.with_opened(object::names)?;
         let mut uri = self.uri.clone();
@@ -80,7 +80,11 @@ impl TokenKey {
         uri.slot_id = None;
         uri.object = uri.object.or(names.label);
         uri.id = names.id.or(uri.id);
-        Ok(uri)
+        // Names that others have given may hold what cannot be seen. They would not be read again.
+        match uri.to_string().parse::<TokenUri>() {
+            Ok(_) => Ok(uri),
+            Err(error) => Err(error.item(self.uri.key_name()).fix("give the token and the key names that can be read")),
+        }
     }
 
     /// What there is to say against the key: that it could leave its token.

@@ -48,8 +48,11 @@ impl Default for Module {
 /// What begins every such URI.
 pub(super) const SCHEME: &str = "pkcs11:";
 
-/// The longest URI that is looked at. The attributes that we know stay far below.
-const MAX_BYTES: usize = 4096;
+/// The longest URI that is looked at: more than all attributes at their longest take, each octet percent-encoded.
+const MAX_BYTES: usize = 8192;
+
+/// The longest path of a module.
+const MAX_PATH: usize = 1024;
 
 /// The attributes that tbpki takes.
 const KNOWN: [&str; 10] =
@@ -265,7 +268,7 @@ fn slot_id(value: &[u8]) -> Result<u64> {
 }
 
 fn module_path(value: &[u8]) -> Result<PathBuf> {
-    let text = label("module-path", value, MAX_BYTES)?;
+    let text = label("module-path", value, MAX_PATH)?;
     if Path::new(&text).is_absolute() {
         return Ok(PathBuf::from(text));
     }
@@ -354,6 +357,23 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_of_all_is_read_again_as_it_is_written() {
+        let wide = |octets: usize| "%3B".repeat(octets);
+        let uri = parsed(&format!(
+            "pkcs11:token={};manufacturer={};model={};serial={};slot-id={};object={};id={}?module-path=/{}",
+            wide(32),
+            wide(32),
+            wide(16),
+            wide(16),
+            u64::MAX,
+            wide(255),
+            wide(255),
+            wide(1023),
+        ));
+        assert_eq!(uri.to_string().parse::<TokenUri>().unwrap(), uri);
+    }
+
+    #[test]
     fn little_is_enough() {
         assert_eq!(parsed("pkcs11:?module-name=softhsm2").module, Module::Name("softhsm2".into()));
         assert_eq!(parsed("PKCS11:object=x?module-path=/m.so").object.as_deref(), Some("x"));
@@ -391,7 +411,8 @@ mod tests {
             (format!("pkcs11:tokn=x{m}"), "did you mean token"),
             (format!("pkcs11:x-vendor=x{m}"), "taken"),
             (format!("pkcs11:token=x{m}&pin-source=file:/pin"), "--ca-pin-file"),
-            (format!("pkcs11:{}{m}", "x".repeat(5000)), "4096"),
+            (format!("pkcs11:token=x?module-path=/{}", "x".repeat(1024)), "1 to 1024"),
+            (format!("pkcs11:{}{m}", "x".repeat(9000)), "8192"),
         ];
         for (text, says) in faults {
             let error = text.parse::<TokenUri>().unwrap_err();

@@ -34,9 +34,11 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let mut selection = selection(&args.selection, now)?;
     let config = context.config(&Overrides::default())?;
-    let view = store::view(&context.home(&config)?)?;
+    let home = context.home(&config)?;
+    let store = home.dir();
+    let view = store::view(&home)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
-    let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, now)));
+    let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, now)));
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;
     } else if args.csv {

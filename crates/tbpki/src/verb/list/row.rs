@@ -1,8 +1,11 @@
 //! One identity of the list.
 
+use std::path::Path;
+
+use fleet::ca_key::place_of;
 use fleet::csv::Cell;
 use fleet::report::rfc3339;
-use ledger::{Entry, State};
+use ledger::{Entry, Kind, State};
 use pki::digest;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +24,9 @@ pub(crate) struct ListedIdentity {
     pub(super) state: &'static str,
     /// The key algorithm.
     pub(super) algorithm: String,
+    /// Where its private key is, of CAs: `file`, `token` or `elsewhere`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<&'static str>,
     /// Who issued it.
     pub(super) issuer: String,
     /// The serial number in hexadecimal.
@@ -53,12 +59,13 @@ pub(crate) struct ListedIdentity {
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 16] = [
+pub(super) const CSV_HEAD: [&str; 17] = [
     "kind",
     "name",
     "generation",
     "state",
     "algorithm",
+    "key",
     "issuer",
     "serial",
     "not_after",
@@ -73,7 +80,7 @@ pub(super) const CSV_HEAD: [&str; 16] = [
 ];
 
 impl ListedIdentity {
-    pub(super) fn of(entry: &Entry, now: OffsetDateTime) -> Self {
+    pub(super) fn of(entry: &Entry, store: &Path, now: OffsetDateTime) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
         Self {
             kind: entry.key.kind.as_str(),
@@ -81,6 +88,7 @@ impl ListedIdentity {
             generation: entry.generation().number(),
             state: entry.state.as_str(),
             algorithm: entry.algorithm.clone(),
+            key: (entry.key.kind == Kind::Ca).then(|| place_of(store, &entry.key.name)),
             issuer: entry.issuer.clone(),
             serial: entry.serial.to_string(),
             not_after: rfc3339(entry.not_after),
@@ -103,6 +111,7 @@ impl ListedIdentity {
             Cell::Number(self.generation.into()),
             self.state.into(),
             (&self.algorithm).into(),
+            self.key.into(),
             (&self.issuer).into(),
             (&self.serial).into(),
             (&self.not_after).into(),

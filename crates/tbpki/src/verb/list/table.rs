@@ -65,7 +65,11 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
         printable(&identity.name).to_string(),
         identity.generation.to_string(),
         identity.state.to_owned(),
-        identity.algorithm.clone(),
+        match identity.key {
+            // A file of the store is where keys are expected.
+            None | Some("file") => identity.algorithm.clone(),
+            Some(place) => format!("{} ({place})", identity.algorithm),
+        },
         identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
         identity.days_left.to_string(),
         identity.issuer.clone(),
