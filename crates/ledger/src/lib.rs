@@ -29,6 +29,10 @@
 //! # }
 //! ```
 //!
+//! A fleet's names are a [`Job`]: staged together ([`Ledger::stage`]), claimed by the shard ([`Ledger::claim`]) and
+//! recorded by the shard ([`Ledger::commit_issued`]). Several stations can work on one, with a [`Server`] that keeps the
+//! ledger for all of them ([`Ledger::connect`]); both kinds of ledger do the same.
+//!
 //! # The file
 //!
 //! `ledger.db` is an SQLite database with the application id "tbpk", made with mode 0600. `ledger.db-wal` beside it

@@ -305,9 +305,11 @@ pub(crate) fn what_is_given_back_is_open_at_once<S: Station>() {
     let job = stage(&mut ledger, 2, &["a"]);
     let first = claim(&mut ledger, &job, Phase::Issue).unwrap();
     ledger.give_back(&first, "the disk is full").unwrap();
+    ledger.give_back(&first, "the disk is full").unwrap();
     let second = claim(&mut ledger, &job, Phase::Issue).unwrap();
     assert_eq!((second.shard, second.fence), (0, 2));
     assert_ne!(second.seed, first.seed);
+    assert_eq!(code(ledger.give_back(&first, "late")), Code::LeaseLost);
 }
 
 pub(crate) fn only_the_names_of_the_shard_are_committed<S: Station>() {
