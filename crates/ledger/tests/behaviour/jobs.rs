@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use ledger::{
-    Claim, ClaimWish, Common, Duplicate, Earlier, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob,
-    Parameters, Phase, Serial, Staged, StagedName, State, serial_of,
+    Claim, ClaimWish, Common, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob, Parameters, Phase, Serial,
+    Staged, StagedName, State, serial_of,
 };
 use pki::Code;
 use serde_json::json;
