@@ -22,6 +22,9 @@ _tbpki() {
             tbpki,bundle-firmware)
                 cmd="tbpki__subcmd__bundle__subcmd__firmware"
                 ;;
+            tbpki,ca)
+                cmd="tbpki__subcmd__ca"
+                ;;
             tbpki,check)
                 cmd="tbpki__subcmd__check"
                 ;;
@@ -39,6 +42,9 @@ _tbpki() {
                 ;;
             tbpki,flash)
                 cmd="tbpki__subcmd__flash"
+                ;;
+            tbpki,fleet)
+                cmd="tbpki__subcmd__fleet"
                 ;;
             tbpki,help)
                 cmd="tbpki__subcmd__help"
@@ -163,6 +169,18 @@ _tbpki() {
             tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert,unbind)
                 cmd="tbpki__subcmd__actorcloud__subcmd__help__subcmd__cert__subcmd__unbind"
                 ;;
+            tbpki__subcmd__ca,export)
+                cmd="tbpki__subcmd__ca__subcmd__export"
+                ;;
+            tbpki__subcmd__ca,help)
+                cmd="tbpki__subcmd__ca__subcmd__help"
+                ;;
+            tbpki__subcmd__ca__subcmd__help,export)
+                cmd="tbpki__subcmd__ca__subcmd__help__subcmd__export"
+                ;;
+            tbpki__subcmd__ca__subcmd__help,help)
+                cmd="tbpki__subcmd__ca__subcmd__help__subcmd__help"
+                ;;
             tbpki__subcmd__config,help)
                 cmd="tbpki__subcmd__config__subcmd__help"
                 ;;
@@ -175,11 +193,26 @@ _tbpki() {
             tbpki__subcmd__config__subcmd__help,show)
                 cmd="tbpki__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            tbpki__subcmd__fleet,help)
+                cmd="tbpki__subcmd__fleet__subcmd__help"
+                ;;
+            tbpki__subcmd__fleet,issue)
+                cmd="tbpki__subcmd__fleet__subcmd__issue"
+                ;;
+            tbpki__subcmd__fleet__subcmd__help,help)
+                cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__help"
+                ;;
+            tbpki__subcmd__fleet__subcmd__help,issue)
+                cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__issue"
+                ;;
             tbpki__subcmd__help,actorcloud)
                 cmd="tbpki__subcmd__help__subcmd__actorcloud"
                 ;;
             tbpki__subcmd__help,bundle-firmware)
                 cmd="tbpki__subcmd__help__subcmd__bundle__subcmd__firmware"
+                ;;
+            tbpki__subcmd__help,ca)
+                cmd="tbpki__subcmd__help__subcmd__ca"
                 ;;
             tbpki__subcmd__help,check)
                 cmd="tbpki__subcmd__help__subcmd__check"
@@ -198,6 +231,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__help,flash)
                 cmd="tbpki__subcmd__help__subcmd__flash"
+                ;;
+            tbpki__subcmd__help,fleet)
+                cmd="tbpki__subcmd__help__subcmd__fleet"
                 ;;
             tbpki__subcmd__help,help)
                 cmd="tbpki__subcmd__help__subcmd__help"
@@ -259,8 +295,14 @@ _tbpki() {
             tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert,unbind)
                 cmd="tbpki__subcmd__help__subcmd__actorcloud__subcmd__cert__subcmd__unbind"
                 ;;
+            tbpki__subcmd__help__subcmd__ca,export)
+                cmd="tbpki__subcmd__help__subcmd__ca__subcmd__export"
+                ;;
             tbpki__subcmd__help__subcmd__config,show)
                 cmd="tbpki__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            tbpki__subcmd__help__subcmd__fleet,issue)
+                cmd="tbpki__subcmd__help__subcmd__fleet__subcmd__issue"
                 ;;
             tbpki__subcmd__help__subcmd__profile,create)
                 cmd="tbpki__subcmd__help__subcmd__profile__subcmd__create"
@@ -293,7 +335,7 @@ _tbpki() {
 
     case "${cmd}" in
         tbpki)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1074,6 +1116,108 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__ca)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__export)
+            opts="-v -q -h -V --out --passphrase-file --force --dry-run --ca-passphrase-file --ca-pin-file --config --no-input --json --verbose --quiet --color --help --version devices"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help)
+            opts="export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__ca__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__check)
             opts="-v -q -h -V --device --cert --key --chain --passphrase-file --cafile --token-file --auth --kind --client-id --username --mqtt --telemetry --no-connect --offline --server --platform-url --timeout --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1157,7 +1301,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__client)
-            opts="-v -q -h -V --device --out --register --replace --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --owner --group --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --device --out --register --replace --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --ca-pin-file --owner --group --profile --label --gateway --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1192,6 +1336,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1418,8 +1566,178 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__fleet)
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version issue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help)
+            opts="issue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help__subcmd__issue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__issue)
+            opts="-v -q -h -V --from --name-column --attribute --count --name-pattern --start --resume --layout --out --archive --zstd --recipient --recipients-file --alg --days --format --san --profile --ca-passphrase-file --ca-pin-file --jobs --results --dry-run --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attribute)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --archive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipients-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --san)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --results)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help)
-            opts="init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help"
+            opts="init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1586,6 +1904,34 @@ _tbpki() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tbpki__subcmd__help__subcmd__ca)
+            opts="export"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__ca__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tbpki__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1673,6 +2019,34 @@ _tbpki() {
         tbpki__subcmd__help__subcmd__flash)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__fleet)
+            opts="issue"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__fleet__subcmd__issue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1867,7 +2241,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__init)
-            opts="-v -q -h -V --from --organization --country --server-name --alg --ca-passphrase-file --insecure-no-passphrase --root-out --server-ca --devices-ca --brought-passphrase-file --dry-run --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --from --organization --country --server-name --alg --ca-passphrase-file --ca-pin-file --insecure-no-passphrase --root-out --server-ca --devices-ca --devices-key --devices-key-existing --brought-passphrase-file --dry-run --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1897,6 +2271,10 @@ _tbpki() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-pin-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root-out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1906,6 +2284,10 @@ _tbpki() {
                     return 0
                     ;;
                 --devices-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --devices-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2011,7 +2393,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__profile__subcmd__create)
-            opts="-v -q -h -V --name-prefix --pattern --example --create-devices --accept-issuer-risk --replace --dry-run --ca-passphrase-file --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --name-prefix --pattern --example --create-devices --accept-issuer-risk --replace --dry-run --ca-passphrase-file --ca-pin-file --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2030,6 +2412,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2221,7 +2607,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__server)
-            opts="-v -q -h -V --out --name --only-given-names --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --credentials --single-file --include-root --service --environment --owner --group --config --no-input --json --verbose --quiet --color --help --version"
+            opts="-v -q -h -V --out --name --only-given-names --alg --days --format --san --self-signed --csr --force --dry-run --ca-passphrase-file --ca-pin-file --credentials --single-file --include-root --service --environment --owner --group --config --no-input --json --verbose --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2256,6 +2642,10 @@ _tbpki() {
                     return 0
                     ;;
                 --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-pin-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -41,9 +41,11 @@ complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "register" -d 'Register 
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "ca" -d 'CAs that go to other machines'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "fleet" -d 'Do for many devices what `client`, `register` and `bundle-firmware` do for one'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
@@ -59,15 +61,18 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l country -d 'The cou
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-name -d 'The host name of the server' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l alg -d 'The key algorithm of the CAs and the identities: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l root-out -d 'Put the keys of both roots into DIR, to be kept offline' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l server-ca -d 'Bring your own CA for servers: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-ca -d 'Bring your own CA for devices' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-key -d 'Have the token that this PKCS#11 URI names make the key that issues devices, and keep it' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l brought-passphrase-file -d 'Read the passphrase of a brought CA\'s key or PKCS#12 from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l insecure-no-passphrase -d 'Leave the CA keys unencrypted: whoever copies the store can issue'
+complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l devices-key-existing -d 'Take the key that the token holds already, in place of a new one'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l dry-run -d 'Say what would happen and write nothing'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l no-input -d 'Never ask: fail and name the flag that would have answered'
 complete -c tbpki -n "__fish_tbpki_using_subcommand init" -l json -d 'Print the result as JSON (its schema is in the documentation)'
@@ -83,6 +88,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l format -d 'Files 
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l credentials -d 'What the active lines of thingsboard.env use: keystore (the default) or pem' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand server" -l service -d 'Services to write environment lines for (repeat, or separate by commas)' -r -f -a "mqtt\t'MQTT, port 8883'
 http\t'The web interface and REST API'
@@ -118,6 +124,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l format -d 'Files 
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l san -d 'Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l csr -d 'Issue for the key of this certificate signing request (PEM or DER)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l owner -d 'The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l group -d 'The group of the files in --out' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand client" -l profile -d 'The device profile of devices that are made' -r
@@ -230,6 +237,7 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_sub
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l pattern -d 'Find names by this regular expression, whose first group has to be the whole name' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l example -d 'The name of a device that the expression has to find (repeat for several)' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-url -d 'The address of the platform\'s REST API' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-user -d 'The user to log in as, a tenant administrator' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from create" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
@@ -269,6 +277,36 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_sub
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what the store and the platform have of profiles'
 complete -c tbpki -n "__fish_tbpki_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -f -a "export" -d 'Write the kit of a station, which issues devices on another machine'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and not __fish_seen_subcommand_from export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l out -d 'The directory of the kit' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the passphrase that the key gets in the kit from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l force -d 'Replace the files of an earlier kit of the same CA; they are kept as FILE.SERIAL'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the kit of a station, which issues devices on another machine'
+complete -c tbpki -n "__fish_tbpki_using_subcommand ca; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and not __fish_seen_subcommand_from cert help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
@@ -351,6 +389,53 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s v -l verbose -d 'S
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l from -d 'Read the names from a CSV (`-` for standard input): columns name, label, profile, san and attr.X' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l name-column -d 'The column with the names, where it is not called name' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l attribute -d 'Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l count -d 'Make so many names by a pattern' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l name-pattern -d 'What these names look like: sensor-{} counts 1, 2, 3, sensor-{:06} counts 000001' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l start -d 'The first number' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l resume -d 'Go on with a job that is not done; N where there are several' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l layout -d 'directories (in the store, as `client` makes them), shards or archive [default: as the other options say]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l out -d 'Write one PEM file a device into DIR, in a directory for every 1,000' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l archive -d 'Write one tar for all: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l recipient -d 'Seal the archive for the holder of this age key: age1.. (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l recipients-file -d 'The same for every line of FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l days -d 'Days until the certificates expire' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l format -d 'Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, nopass (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l san -d 'Alternative name of every device: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l profile -d 'The profile of devices whose line names none: its CA issues them, where it has one in the store' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l ca-pin-file -d 'Read the PIN of the token that keeps a CA\'s key from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l jobs -d 'How many threads make keys [default: one for each core]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l results -d 'Write a line for each device into DIR, as CSV and as NDJSON' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l zstd -d 'Compress the archive with zstd'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l timeout -d 'Seconds to wait for the server' -r
@@ -486,26 +571,30 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "ca" -d 'CAs that go to other machines'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "fleet" -d 'Do for many devices what `client`, `register` and `bundle-firmware` do for one'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile ca actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show what the store and the platform have of profiles'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from ca" -f -a "export" -d 'Write the kit of a station, which issues devices on another machine'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from actorcloud" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "issue" -d 'Make the identities of many devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'

@@ -46,15 +46,18 @@ _arguments "${_arguments_options[@]}" : \
 '--server-name=[The host name of the server]:NAME:_default' \
 '--alg=[The key algorithm of the CAs and the identities\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--root-out=[Put the keys of both roots into DIR, to be kept offline]:DIR:_files' \
 '*--server-ca=[Bring your own CA for servers\: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)]:FILE:_files' \
 '*--devices-ca=[Bring your own CA for devices]:FILE:_files' \
+'--devices-key=[Have the token that this PKCS#11 URI names make the key that issues devices, and keep it]:URI:_default' \
 '--brought-passphrase-file=[Read the passphrase of a brought CA'\''s key or PKCS#12 from FILE (\`-\` for standard input)]:FILE:_files' \
 '--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
 '--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Even into files"
 never\:"Not at all"))' \
 '(--ca-passphrase-file)--insecure-no-passphrase[Leave the CA keys unencrypted\: whoever copies the store can issue]' \
+'--devices-key-existing[Take the key that the token holds already, in place of a new one]' \
 '--dry-run[Say what would happen and write nothing]' \
 '--no-input[Never ask\: fail and name the flag that would have answered]' \
 '--json[Print the result as JSON (its schema is in the documentation)]' \
@@ -78,6 +81,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--credentials=[What the active lines of thingsboard.env use\: keystore (the default) or pem]:KIND:_default' \
 '*--service=[Services to write environment lines for (repeat, or separate by commas)]:SERVICE:((mqtt\:"MQTT, port 8883"
 http\:"The web interface and REST API"
@@ -121,6 +125,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--san=[Alternative name\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
 '(--self-signed --alg)--csr=[Issue for the key of this certificate signing request (PEM or DER)]:FILE:_files' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--owner=[The owner of the files in --out \[default\: as root, that of DIR/thingsboard.conf or of DIR\]]:USER:_default' \
 '--group=[The group of the files in --out]:GROUP:_default' \
 '--profile=[The device profile of devices that are made]:NAME:_default' \
@@ -278,6 +283,7 @@ _arguments "${_arguments_options[@]}" : \
 '--pattern=[Find names by this regular expression, whose first group has to be the whole name]:REGEX:_default' \
 '*--example=[The name of a device that the expression has to find (repeat for several)]:NAME:_default' \
 '--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
 '--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
 '--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
 '--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
@@ -347,6 +353,85 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(ca)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__ca_commands" \
+"*::: :->ca" \
+&& ret=0
+
+    case $state in
+    (ca)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-ca-command-$line[1]:"
+        case $line[1] in
+            (export)
+_arguments "${_arguments_options[@]}" : \
+'--out=[The directory of the kit]:DIR:_files' \
+'--passphrase-file=[Read the passphrase that the key gets in the kit from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--force[Replace the files of an earlier kit of the same CA; they are kept as FILE.SERIAL]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+':ca -- Which CA:((devices\:"That which issues devices"))' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__ca__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-ca-help-command-$line[1]:"
+        case $line[1] in
+            (export)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -811,6 +896,101 @@ never\:"Not at all"))' \
 '--version[Print version]' \
 && ret=0
 ;;
+(fleet)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_tbpki__subcmd__fleet_commands" \
+"*::: :->fleet" \
+&& ret=0
+
+    case $state in
+    (fleet)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-fleet-command-$line[1]:"
+        case $line[1] in
+            (issue)
+_arguments "${_arguments_options[@]}" : \
+'(--count)--from=[Read the names from a CSV (\`-\` for standard input)\: columns name, label, profile, san and attr.X]:FILE:_files' \
+'--name-column=[The column with the names, where it is not called name]:COLUMN:_default' \
+'*--attribute=[Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)]:COLUMN:_default' \
+'--count=[Make so many names by a pattern]:N:_default' \
+'--name-pattern=[What these names look like\: sensor-{} counts 1, 2, 3, sensor-{\:06} counts 000001]:TEXT:_default' \
+'--start=[The first number]:N:_default' \
+'(--from --count)--resume=[Go on with a job that is not done; N where there are several]::JOB:_default' \
+'--layout=[directories (in the store, as \`client\` makes them), shards or archive \[default\: as the other options say\]]:LAYOUT:_default' \
+'(--archive)--out=[Write one PEM file a device into DIR, in a directory for every 1,000]:DIR:_files' \
+'--archive=[Write one tar for all\: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age]:FILE:_files' \
+'*--recipient=[Seal the archive for the holder of this age key\: age1.. (repeat, or separate by commas)]:RECIPIENT:_default' \
+'--recipients-file=[The same for every line of FILE]:FILE:_files' \
+'--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
+'--days=[Days until the certificates expire]:N:_default' \
+'*--format=[Files to write besides PEM, in place of those that keygen.toml lists\: pub, cer, p12, jks, nopass (repeat, or separate by commas)]:FORMAT:_default' \
+'*--san=[Alternative name of every device\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
+'--profile=[The profile of devices whose line names none\: its CA issues them, where it has one in the store]:NAME:_default' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--ca-pin-file=[Read the PIN of the token that keeps a CA'\''s key from FILE (\`-\` for standard input)]:FILE:_files' \
+'--jobs=[How many threads make keys \[default\: one for each core\]]:N:_default' \
+'--results=[Write a line for each device into DIR, as CSV and as NDJSON]:DIR:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--zstd[Compress the archive with zstd]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__fleet__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-fleet-help-command-$line[1]:"
+        case $line[1] in
+            (issue)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 '--out=[Write the anchor to FILE (\`-\` for standard output)]:FILE:_files' \
@@ -1116,6 +1296,26 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(ca)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__ca_commands" \
+"*::: :->ca" \
+&& ret=0
+
+    case $state in
+    (ca)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-ca-command-$line[1]:"
+        case $line[1] in
+            (export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (actorcloud)
 _arguments "${_arguments_options[@]}" : \
 ":: :_tbpki__subcmd__help__subcmd__actorcloud_commands" \
@@ -1188,6 +1388,26 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(fleet)
+_arguments "${_arguments_options[@]}" : \
+":: :_tbpki__subcmd__help__subcmd__fleet_commands" \
+"*::: :->fleet" \
+&& ret=0
+
+    case $state in
+    (fleet)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:tbpki-help-fleet-command-$line[1]:"
+        case $line[1] in
+            (issue)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (trust)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1259,9 +1479,11 @@ _tbpki_commands() {
 'unregister:Make the platform forget a device'\''s certificate' \
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
+'ca:CAs that go to other machines' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'bundle-firmware:Make flash images with devices'\'' credentials in them' \
 'flash:Write an image that bundle-firmware made to a board' \
+'fleet:Do for many devices what \`client\`, \`register\` and \`bundle-firmware\` do for one' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -1469,6 +1691,37 @@ _tbpki__subcmd__bundle-firmware_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki bundle-firmware commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__ca_commands] )) ||
+_tbpki__subcmd__ca_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki ca commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__export_commands] )) ||
+_tbpki__subcmd__ca__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca export commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki ca help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help__subcmd__export_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca help export commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__ca__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__ca__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki ca help help commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__check_commands] )) ||
 _tbpki__subcmd__check_commands() {
     local commands; commands=()
@@ -1525,6 +1778,37 @@ _tbpki__subcmd__flash_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki flash commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__fleet_commands] )) ||
+_tbpki__subcmd__fleet_commands() {
+    local commands; commands=(
+'issue:Make the identities of many devices' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki fleet commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__fleet__subcmd__help_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__help_commands() {
+    local commands; commands=(
+'issue:Make the identities of many devices' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'tbpki fleet help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__fleet__subcmd__help__subcmd__help_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki fleet help help commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__fleet__subcmd__help__subcmd__issue_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__help__subcmd__issue_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki fleet help issue commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__fleet__subcmd__issue_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__issue_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki fleet issue commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help_commands] )) ||
 _tbpki__subcmd__help_commands() {
     local commands; commands=(
@@ -1535,9 +1819,11 @@ _tbpki__subcmd__help_commands() {
 'unregister:Make the platform forget a device'\''s certificate' \
 'token:Fetch or set a device'\''s access token, for TLS without a client certificate' \
 'profile:Device profiles that take every device with a certificate of their own CA' \
+'ca:CAs that go to other machines' \
 'actorcloud:Certificates of EMQ'\''s ActorCloud, which makes them itself' \
 'bundle-firmware:Make flash images with devices'\'' credentials in them' \
 'flash:Write an image that bundle-firmware made to a board' \
+'fleet:Do for many devices what \`client\`, \`register\` and \`bundle-firmware\` do for one' \
 'trust:Fetch the trust anchor of a server that is not ours' \
 'inspect:Show what is in certificates, keys, requests, revocation lists and keystores' \
 'verify:Check a chain, its key, names, dates and purpose' \
@@ -1616,6 +1902,18 @@ _tbpki__subcmd__help__subcmd__bundle-firmware_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help bundle-firmware commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__help__subcmd__ca_commands] )) ||
+_tbpki__subcmd__help__subcmd__ca_commands() {
+    local commands; commands=(
+'export:Write the kit of a station, which issues devices on another machine' \
+    )
+    _describe -t commands 'tbpki help ca commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__ca__subcmd__export_commands] )) ||
+_tbpki__subcmd__help__subcmd__ca__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help ca export commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__help__subcmd__check_commands] )) ||
 _tbpki__subcmd__help__subcmd__check_commands() {
     local commands; commands=()
@@ -1652,6 +1950,18 @@ _tbpki__subcmd__help__subcmd__explain_commands() {
 _tbpki__subcmd__help__subcmd__flash_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help flash commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__fleet_commands] )) ||
+_tbpki__subcmd__help__subcmd__fleet_commands() {
+    local commands; commands=(
+'issue:Make the identities of many devices' \
+    )
+    _describe -t commands 'tbpki help fleet commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__fleet__subcmd__issue_commands] )) ||
+_tbpki__subcmd__help__subcmd__fleet__subcmd__issue_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help fleet issue commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__help_commands] )) ||
 _tbpki__subcmd__help__subcmd__help_commands() {

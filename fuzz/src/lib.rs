@@ -11,12 +11,14 @@ use pki::config::{self, Environment};
 use pki::crl::Crl;
 use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
+use pki::pkcs11::TokenUri;
 use pki::verify::{self, Purpose, Request};
 use pki::{Certificate, PrivateKey, Secret, inspect, legacy};
 use provision::mqtt::{Reader, Version};
 use time::OffsetDateTime;
 
 mod keystores;
+mod names;
 
 /// A parser, fed with anything.
 pub type Target = fn(&[u8]);
@@ -24,6 +26,7 @@ pub type Target = fn(&[u8]);
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
     ("csr", csr),
+    ("fleet_names", names::fleet_names),
     ("inspect", inspect),
     ("jks", keystores::jks),
     ("keygen_properties", keygen_properties),
@@ -31,6 +34,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt", mqtt),
     ("nvs", nvs),
     ("pem_bundle", pem_bundle),
+    ("pkcs11_uri", pkcs11_uri),
     ("pkcs12", keystores::pkcs12),
     ("private_key", private_key),
     ("verify", verify),
@@ -76,6 +80,21 @@ fn inspect(input: &[u8]) {
         let shown = item.to_string();
         let steers = |character: char| character != '\n' && character.is_control();
         assert!(!shown.contains(steers), "what is shown steers the terminal: {shown:?}");
+    }
+}
+
+/// The name of a key in a token.
+fn pkcs11_uri(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    match text.parse::<TokenUri>() {
+        Ok(uri) => {
+            let written = uri.to_string();
+            assert!(TokenUri::is_meant_by(&written), "{written}");
+            assert!(written.is_ascii() && !written.contains(char::is_whitespace), "{written:?}");
+            assert_eq!(written.parse().ok(), Some(uri), "written and read again it is another: {written}");
+            assert!(!written.contains(";pin-") && !written.contains("&pin-"), "a PIN was taken: {written}");
+        }
+        Err(error) => drop(format!("{error:?}")),
     }
 }
 

@@ -54,6 +54,10 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
         let path = sandbox.join(directory).join(file);
         fs::remove_file(&path).unwrap();
         let lost = state(&sandbox);
+        if *fate != Named {
+            announced(&sandbox, args, &path);
+            lost.is_unchanged(&state(&sandbox), "a dry run");
+        }
         let outcome = sandbox.tbpki(args).run();
         let after = state(&sandbox);
         match fate {
@@ -78,6 +82,18 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
         }
         sandbox.ok(args);
     }
+}
+
+/// A dry run says that of all files this one alone would be written.
+#[track_caller]
+fn announced(sandbox: &Sandbox, args: &[&str], lost: &Path) {
+    let outcome = sandbox.ok([args, &["--dry-run", "--json"]].concat());
+    let report = outcome.json();
+    assert_eq!(report["result"]["done"], "planned", "{outcome}");
+    let files = report["result"]["files"].as_array().unwrap().iter();
+    let planned: Vec<_> = files.filter(|file| file["done"] != "unchanged").collect();
+    let [only] = planned.as_slice() else { panic!("expected one file from {outcome}") };
+    assert!(lost.ends_with(only["path"].as_str().unwrap()) && only["done"] == "planned", "{outcome}");
 }
 
 #[test]
@@ -148,12 +164,14 @@ fn with_nothing_to_do_nothing_is_done() {
     for args in [CLIENT, SERVER] {
         sandbox.ok(args);
         let before = state(&sandbox);
-        let again = sandbox.ok([args, &["--json"]].concat());
-        before.is_unchanged(&state(&sandbox), &again);
-        let result = &again.json()["result"];
-        assert_eq!((&result["done"], &result["generation"]), (&"unchanged".into(), &1.into()), "{again}");
-        let files = result["files"].as_array().unwrap();
-        assert!(files.iter().all(|file| file["done"] == "unchanged"), "{again}");
+        for extra in [&["--json"][..], &["--json", "--dry-run"]] {
+            let again = sandbox.ok([args, extra].concat());
+            before.is_unchanged(&state(&sandbox), &again);
+            let result = &again.json()["result"];
+            assert_eq!((&result["done"], &result["generation"]), (&"unchanged".into(), &1.into()), "{again}");
+            let files = result["files"].as_array().unwrap();
+            assert!(files.iter().all(|file| file["done"] == "unchanged"), "{again}");
+        }
     }
     let listed = sandbox.ok(["list", "--all", "--kind", "device,server", "--json"]).json();
     assert_eq!(listed["result"]["identities"].as_array().unwrap().len(), 2);
@@ -177,6 +195,32 @@ fn formats_are_no_parameter_and_add_files() {
     let before = state(&sandbox);
     let outcome = sandbox.ok(["client", "--device", "pump-1", "--format", "pem"]);
     before.is_unchanged(&state(&sandbox), &outcome);
+}
+
+#[test]
+fn a_dry_run_of_what_exists_finds_what_is_in_the_way_of_its_copies() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox.write("out/cert.pem", "somebody else's");
+    let before = state(&sandbox);
+    for extra in [&["--dry-run"][..], &[]] {
+        let args = [&["client", "--device", "pump-1", "--out", "out"], extra].concat();
+        let outcome = sandbox.fails(args, 1, "TBPKI-0082").says("cert.pem is there already");
+        before.is_unchanged(&state(&sandbox), &outcome);
+    }
+}
+
+#[test]
+fn anchors_that_are_not_followed_any_more_are_named() {
+    let sandbox = Sandbox::with_store();
+    let client = ["client", "--device", "pump-1", "--out", "out"];
+    let outcome = sandbox.ok(client);
+    assert!(!outcome.stderr_text().contains("TBPKI-0088"), "{outcome}");
+    let text = sandbox.text("keygen.toml");
+    assert_eq!(text.matches("#anchors = \"ours\"").count(), 1, "{text}");
+    sandbox.write("keygen.toml", text.replace("#anchors = \"ours\"", "anchors = \"system\""));
+    let outcome = sandbox.ok(client).says("TBPKI-0088").says("out/tb-server-chain.pem");
+    assert_eq!(outcome.stderr_text().matches("TBPKI-0088").count(), 2, "{outcome}");
 }
 
 #[test]

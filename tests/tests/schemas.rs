@@ -58,6 +58,8 @@ fn station() -> Sandbox {
         .ok();
     sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
     sandbox.write("app.elf", samples::Sample::new(chip::Chip::Esp32C3).elf());
+    sandbox.write("kit.pass", "a passphrase for the road\n");
+    sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
     sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");
     sandbox
 }
@@ -83,7 +85,14 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["inspect", CHAIN, "csr/x.csr", "pki/devices/pump-1/key.pem"], 0, &["/result/files/2"]),
     (&["inspect", "out/mqttserver.p12", "--passphrase-file", PASSWORD], 0, &["/result/files/0"]),
     (&["inspect", "pki/devices/pump-1/pump-1.jks"], 0, &["/result/files/0"]),
+    (&["inspect", "key.uri"], 0, &["/result/files/0/items/0/uri"]),
     (&["inspect", "nothing.pem"], 1, &["/error"]),
+    (
+        &["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"],
+        0,
+        &["/result/key", "/result/files/0", "/result/certificate/fingerprint"],
+    ),
+    (&["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"], 1, &["/error/fix"]),
     (&["verify", CHAIN, "--key", "pki/devices/pump-1/key.pem"], 0, &["/result/links/1"]),
     (
         &["verify", CHAIN, "--purpose", "server", "--host", "pump-1", "--at", "2060-01-01T00:00:00Z"],
@@ -117,6 +126,19 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["bundle-firmware", "--chip", "esp8266", "--device", "pump-1"], 2, &["/error/fix"]),
     (&["flash", "--from", "nowhere", "--port", "/dev/null"], 1, &["/error"]),
+    (
+        &["fleet", "issue", "--count=3", "--name-pattern=f-{}", "--out=fleet", "--results=results"],
+        0,
+        &["/result/job", "/result/phases/0/done", "/result/results/1"],
+    ),
+    (
+        &["fleet", "issue", "--count=3", "--name-pattern=g-{}", "--archive=fleet.tar"],
+        0,
+        &["/result/archive", "/result/index"],
+    ),
+    (&["fleet", "issue", "--count=3", "--name-pattern=h-{}", "--out=other", "--dry-run"], 0, &["/result/names"]),
+    (&["fleet", "issue", "--from=wrong.toml", "--out=other"], 1, &["/error/fix"]),
+    (&["fleet", "issue", "--resume"], 1, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.
@@ -200,7 +222,7 @@ fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
     let words = match args[0] {
-        "config" | "profile" => 2,
+        "ca" | "config" | "profile" => 2,
         "actorcloud" => 3,
         _ => 1,
     };

@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: we and the others, side by side in one run.
 
+mod fleet;
 mod identities;
 mod images;
 mod measure;
 mod peers;
 mod register;
+mod scratch;
 
 use clap::{Args, ValueEnum};
 
@@ -33,6 +35,8 @@ enum What {
     Identities,
     /// Registering devices at a ThingsBoard, `--rounds` times 60 of them
     Register,
+    /// Identities by the hundred thousand: in memory, on disk, in an archive, registered
+    Fleet,
     /// NVS partitions, and flash images of 1,000 devices
     Images,
 }
@@ -42,6 +46,7 @@ impl Bench {
         match self.what {
             What::Identities => identities::compare(self.rounds, self.strict),
             What::Register => register::compare(self.rounds.saturating_mul(60), self.strict),
+            What::Fleet => fleet::compare(self.strict),
             What::Images => images::compare(self.rounds, self.strict),
         }
     }

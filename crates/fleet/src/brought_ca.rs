@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use pki::key::PublicKey;
 use pki::keystore::{Format, Keystore, Passwords};
 use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
 use pki::{Certificate, Code, PrivateKey, Result, Secret, file};
 use time::OffsetDateTime;
 
-use crate::ca::open_key;
+use crate::ca_key::open_key;
 use crate::store::FILE_LIMIT;
 
 /// A CA's key with its certificate and those above it, up to the root.
@@ -18,8 +19,8 @@ pub struct BroughtCa {
     pub certificate: Certificate,
     /// The certificates above it, nearest first, the root last; empty for a root.
     pub above: Vec<Certificate>,
-    /// The private key.
-    pub key: PrivateKey,
+    /// The private key; none where a token keeps it.
+    pub key: Option<PrivateKey>,
 }
 
 /// What the files hold between them.
@@ -30,7 +31,8 @@ struct Found {
 }
 
 impl BroughtCa {
-    /// Reads certificate, chain and key from PEM, DER or PKCS#12 files in any order.
+    /// Reads certificate, chain and key from PEM, DER or PKCS#12 files in any order. Files without a key are those of a CA
+    /// whose key is `in_token`.
     ///
     /// # Errors
     /// [`Code::KeyMismatch`] where no certificate belongs to the key, [`Code::NotACa`], [`Code::ChainGap`] where
@@ -39,12 +41,13 @@ impl BroughtCa {
         paths: &[PathBuf],
         passphrase: &mut dyn FnMut() -> Result<Secret>,
         now: OffsetDateTime,
+        in_token: Option<&PublicKey>,
     ) -> Result<Self> {
         let mut found = Found::default();
         for path in paths {
             found.read(path, passphrase).map_err(|error| error.at(path))?;
         }
-        let brought = found.assemble()?;
+        let brought = found.assemble(in_token)?;
         for ca in std::iter::once(&brought.certificate).chain(&brought.above) {
             let validity = Validity::new(ca.not_before(), ca.not_after())?;
             validity.check_issuing(now).map_err(|error| error.item(ca.subject()))?;
@@ -88,13 +91,15 @@ impl Found {
         Ok(())
     }
 
-    fn assemble(mut self) -> Result<BroughtCa> {
+    fn assemble(mut self, in_token: Option<&PublicKey>) -> Result<BroughtCa> {
         let key = match (self.keys.pop(), self.keys.is_empty()) {
-            (Some(key), true) => key,
+            (Some(key), true) => Some(key),
+            (None, _) if in_token.is_some() => None,
             (None, _) => return Err(Code::KeyUnreadable.error("the files of the CA hold no private key")),
             (Some(_), false) => return Err(Code::KeyUnreadable.error("the files of the CA hold more than one key")),
         };
-        let own = self.certificates.iter().position(|certificate| certificate.spki_der() == key.spki_der());
+        let spki = key.as_ref().map(PrivateKey::spki_der).or(in_token.map(PublicKey::spki_der)).unwrap_or_default();
+        let own = self.certificates.iter().position(|certificate| certificate.spki_der() == spki);
         let Some(own) = own else {
             return Err(Code::KeyMismatch
                 .error("none of the certificates of the CA belongs to its private key")

@@ -7,12 +7,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use pki::issuer::LocalCa;
+use pki::key::SigningKey;
 use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
-use pki::{Certificate, Code, Error, PrivateKey, Result, Secret, file};
+use pki::{Certificate, Code, Error, Result, file};
 use time::OffsetDateTime;
 
+use crate::ca_key::{KEY_FILE, KeyPlace};
+use crate::secrets::AskForCa;
 use crate::store::FILE_LIMIT;
+
+/// A CA that is ready to issue, wherever its key is.
+pub(crate) type OpenCa = LocalCa<Box<dyn SigningKey>>;
 
 /// Which hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,11 +105,24 @@ impl CaName {
 
     /// The path of its key in the store.
     pub fn key_path(self, store: &Path) -> PathBuf {
-        self.path(store, "key.pem")
+        self.path(store, KEY_FILE)
     }
 
     fn path(self, store: &Path, file: &str) -> PathBuf {
-        store.join("ca").join(self.name()).join(file)
+        self.dir(store).join(file)
+    }
+
+    /// The directory of its files in the store.
+    pub fn dir(self, store: &Path) -> PathBuf {
+        store.join("ca").join(self.name())
+    }
+
+    /// Where its key is.
+    ///
+    /// # Errors
+    /// As [`KeyPlace::of`]: what stands in the store is contradictory or damaged.
+    pub fn key_place(self, store: &Path) -> Result<KeyPlace> {
+        KeyPlace::of(&self.dir(store))
     }
 
     /// Its certificate, and behind it those between it and the root.
@@ -111,17 +130,17 @@ impl CaName {
         certificates_in(&self.cert_path(store))
     }
 
-    /// The CA, ready to issue. `passphrase` is asked for only if the key is encrypted.
+    /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
     ///
     /// # Errors
-    /// [`Code::CaUnavailable`] where the key is not in the store, and what the key, the passphrase and the
+    /// [`Code::CaUnavailable`] where the key is not in the store, and what the key, its token, the secrets and the
     /// certificates can be wrong about.
-    pub fn open(self, store: &Path, passphrase: &mut dyn FnMut() -> Result<Secret>) -> Result<LocalCa> {
+    pub(crate) fn open(self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         let mut chain = self.certificates(store)?;
         if !self.is_root() {
             chain.extend(self.hierarchy().root().certificates(store)?);
         }
-        open_with(chain, &store.join("ca").join(self.name()), self.title(), passphrase)
+        open_with(chain, &self.dir(store), self.title(), ask)
     }
 
     /// The hierarchy that it belongs to.
@@ -149,27 +168,17 @@ pub(crate) fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-/// The CA with this chain and the key in `dir`.
-pub(crate) fn open_with(
-    chain: Vec<Certificate>,
-    dir: &Path,
-    title: &str,
-    passphrase: &mut dyn FnMut() -> Result<Secret>,
-) -> Result<LocalCa> {
-    let path = dir.join("key.pem");
-    let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else {
-        return Err(unavailable(&path, title));
-    };
-    let key = open_key(&bytes, passphrase).map_err(|error| error.at(&path))?;
+/// The CA with this chain and the key that `dir` holds or names.
+pub(crate) fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+    let key = KeyPlace::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
     LocalCa::new(chain, key).map_err(|error| error.at(dir.join("cert.pem")))
 }
 
 /// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
 /// key is not opened.
 pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
-    let key = dir.join("key.pem");
-    if !key.exists() {
-        return Err(unavailable(&key, title));
+    if KeyPlace::of(dir)? == KeyPlace::Elsewhere {
+        return Err(unavailable(&dir.join(KEY_FILE), title));
     }
     let certificates = certificates_in(&dir.join("cert.pem"))?;
     let certificate =
@@ -179,17 +188,11 @@ pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> R
     Ok(validity)
 }
 
-fn unavailable(key: &Path, title: &str) -> Error {
-    Code::CaUnavailable
-        .error(format!("the key of the {title} is not in the store"))
-        .at(key)
-        .fix("bring the key back from where it is kept, to this path")
-}
-
-/// A private key that may be encrypted; `passphrase` is asked for only then.
-pub(crate) fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<Secret>) -> Result<PrivateKey> {
-    match PrivateKey::from_pem_or_der(bytes, None) {
-        Err(error) if error.code() == Code::KeyEncrypted => PrivateKey::from_pem_or_der(bytes, Some(&passphrase()?)),
-        other => other,
-    }
+pub(crate) fn unavailable(key: &Path, title: &str) -> Error {
+    Code::CaUnavailable.error(format!("the key of the {title} is not in the store")).at(key).fix(
+        match title == CaName::ServerIssuing.title() {
+            true => "make servers where the CAs were made: a station's kit (`tbpki ca export`) issues devices alone",
+            false => "bring the key back from where it is kept, to this path",
+        },
+    )
 }

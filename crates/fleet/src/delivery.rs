@@ -13,6 +13,7 @@ use pki::{Algorithm, Code, PrivateKey, Result, file};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::make::Plan;
 use crate::output_file::OutputFile;
+use crate::report::FileReport;
 use crate::server_settings::{ServerSettings, is_untouched};
 use crate::store::{FILE_LIMIT, identity_dir};
 
@@ -63,6 +64,12 @@ impl Delivery {
     /// Finds what is in the way, without writing.
     pub(crate) fn check(&self) -> Result<()> {
         self.sets().try_for_each(|set| set.check().map(drop))
+    }
+
+    /// What would become of each file, and what is in the way, without writing.
+    pub(crate) fn outlook(&self) -> Result<Vec<FileReport>> {
+        let sets: Vec<Vec<Written>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
+        Ok(sets.into_iter().flatten().map(FileReport::expected).collect())
     }
 
     /// Finds everything that would stop it, as far as that shows now: directories that cannot be written to, owners

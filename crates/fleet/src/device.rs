@@ -1,17 +1,20 @@
 //! Making the identity of a device.
 
+use std::path::Path;
+
 use ledger::{Kind, Parameters};
 use pki::config::{ClientFormat, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
-use pki::{Certificate, Code, Result, Subject};
+use pki::{Certificate, Code, Finding, Result, Subject};
 use provision::platform::Create;
 
 use crate::ca::CaName;
 use crate::delivery::destination;
-use crate::device_files::DeviceFiles;
+use crate::device_files::{ANCHORS, DeviceFiles};
 use crate::make::{KeystoreWish, Plan, issuer_of};
+use crate::mass;
 use crate::platform::Connection;
 use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
@@ -64,6 +67,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
     let anchors = station.client_anchors()?;
+    let has_anchors = !anchors.is_empty();
     let signing = match &request.profile {
         Some(profile) => {
             profile_ca::pattern(station.store_dir(), profile)?.check_name(name.as_str())?;
@@ -75,6 +79,10 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
+    let base = station.config.subject()?.to_string();
+    let shared_prefix = settings.prefix.value.as_ref().map(pki::config::FilePrefix::as_str);
+    let days = settings.days.value.number();
+    let of_fleet = mass::order::shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
     let parameters = Parameters::of(&Wanted {
         subject: subject.to_string(),
         san: sans.iter().map(ToString::to_string).collect(),
@@ -105,21 +113,31 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
         walk: Walk {
             kind: Kind::Device,
             name: name.as_str(),
-            files: DeviceFiles {
-                prefix,
-                formats,
-                holds_key: csr.is_none(),
-                has_anchors: !anchors.is_empty(),
-                keystore: None,
-            }
-            .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
+            files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }
+                .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
+            of_fleet: Some(of_fleet),
             issuer_name: &issuer_name,
             force: request.force,
         },
     };
-    plan.carry_out(station)
+    let dirs = [Some(identity_dir(station.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
+    let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
+    let mut report = plan.carry_out(station)?;
+    report.findings.extend(left);
+    Ok(report)
+}
+
+/// A warning where a directory holds anchors and the client is to trust its system.
+fn anchors_left(has_anchors: bool, dir: &Path) -> Option<Finding> {
+    let path = dir.join(ANCHORS);
+    (!has_anchors && path.exists()).then(|| {
+        Code::AnchorsLeft
+            .warning("the file is of earlier anchors, and nothing follows it any more")
+            .at(path)
+            .fix("remove it once no client is pointed at it")
+    })
 }
 
 /// The formats asked for, without those of the configuration that need a key which the device keeps.
@@ -147,7 +165,7 @@ fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Su
 }
 
 /// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
-fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
+pub(crate) fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
     let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
     anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
 }

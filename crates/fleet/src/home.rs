@@ -45,6 +45,11 @@ impl Home {
         Ok(Self { dir, server: Some(server) })
     }
 
+    /// Another store with the same ledger, if that is a server; else with one of its own.
+    pub(crate) fn moved_to(&self, dir: PathBuf) -> Self {
+        Self { dir, server: self.server.clone() }
+    }
+
     /// The directory of the store.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -7,6 +7,7 @@ use pki::file::{self, FileSet, Mode};
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::key::{KeyFormat, PBKDF2_ROUNDS};
 use pki::legacy::SecretFile;
+use pki::pkcs11::TokenUri;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
@@ -19,6 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::brought_ca::BroughtCa;
 use crate::ca::{CaName, Hierarchy};
+use crate::ca_key::{KEY_FILE, URI_FILE, uri_file};
+use crate::devices_key::{DevicesKey, InToken};
 use crate::home::Home;
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
@@ -42,6 +45,8 @@ pub struct InitRequest {
     pub passphrase: Option<Secret>,
     /// CAs for servers and for devices that somebody brings.
     pub brought: Vec<(Hierarchy, Option<BroughtCa>)>,
+    /// The key in a token with which devices are issued, in place of one in the store.
+    pub devices_key: Option<DevicesKey>,
     /// Where the keys of the roots go instead of the store.
     pub root_out: Option<PathBuf>,
     /// Say what would happen and write nothing.
@@ -76,6 +81,9 @@ pub struct CaReport {
     /// Where its private key is, if it was brought or made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
+    /// The PKCS#11 URI of its private key, where a token keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_uri: Option<String>,
 }
 
 /// A CA before it is written down.
@@ -83,7 +91,14 @@ struct MadeCa {
     name: CaName,
     /// Its certificate, and behind it those between it and the root.
     certificates: Vec<Certificate>,
-    key: Option<PrivateKey>,
+    key: MadeKey,
+}
+
+/// Where the key of such a CA is.
+enum MadeKey {
+    Here(PrivateKey),
+    InToken(TokenUri),
+    Elsewhere,
 }
 
 /// What a new ledger takes, with the CAs in it and its two files beside it, rounded up.
@@ -93,33 +108,32 @@ const NEW_LEDGER_ROOM: usize = 256 << 10;
 ///
 /// # Errors
 /// [`Code::StoreExists`] where there is a store already, or a configuration that was to be written, and what names,
-/// dates, brought CAs and the disk can be wrong about.
-pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport> {
+/// dates, brought CAs, tokens and the disk can be wrong about. `pin` is asked for only where a token makes a key.
+pub fn init(
+    mut request: InitRequest,
+    now: OffsetDateTime,
+    pin: &mut dyn FnMut() -> Result<Secret>,
+) -> Result<InitReport> {
     let store = request.config.general.store.resolved().to_owned();
     check_absent(&request, &store)?;
-    let mut findings = Vec::new();
-    let mut cas = Vec::new();
-    for (hierarchy, brought) in std::mem::take(&mut request.brought) {
-        cas.extend(make_hierarchy(&request.config, hierarchy, brought, now, &mut findings)?);
-    }
-    findings.extend(shared_ca(&cas));
-    let set = file_set(&request, &store, &cas)?;
-    let mut report = InitReport {
-        config: request.config_path.clone(),
-        store: store.clone(),
-        cas: Vec::new(),
-        files: Vec::new(),
-        encrypted: request.passphrase.is_some(),
-        findings,
+    let label = format!("{} {}", request.config.ca.name.value.as_str(), CaName::DevicesIssuing.title());
+    let in_token = request
+        .devices_key
+        .take()
+        .map(|wish| wish.prepare(request.config.ca.alg.value, &label, request.dry_run, pin))
+        .transpose()?;
+    let (mut report, cas) = match write_store(&mut request, &store, in_token.as_ref(), now) {
+        Ok(written) => written,
+        Err(error) => {
+            return Err(match in_token {
+                Some(key) => key.undo(error),
+                None => error,
+            });
+        }
     };
-    let roots = request.root_out.as_deref().map(|dir| expected_roots(&store, dir)).transpose()?;
     if request.dry_run {
-        roots.as_ref().map_or(Ok(()), |roots| roots.check().map(drop))?;
-        report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
         return Ok(report);
     }
-    rehearse(&set, roots.as_ref())?;
-    report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // Opening records the CAs in the ledger.
     drop(Store::open(&request.home, "init")?);
     if let Some(dir) = &request.root_out {
@@ -128,15 +142,50 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     report.cas = cas
         .iter()
         .filter_map(|ca| {
-            let key = key_location(&store, ca.name, request.root_out.as_deref());
-            Some(CaReport {
-                name: ca.name.name().to_owned(),
-                certificate: CertificateReport::of(ca.certificates.first()?),
-                key: ca.key.as_ref().map(|_| key),
-            })
+            let certificate = CertificateReport::of(ca.certificates.first()?);
+            let (key, key_uri) = match &ca.key {
+                MadeKey::Here(_) => (Some(key_location(&store, ca.name, request.root_out.as_deref())), None),
+                MadeKey::InToken(uri) => (None, Some(uri.to_string())),
+                MadeKey::Elsewhere => (None, None),
+            };
+            Some(CaReport { name: ca.name.name().to_owned(), certificate, key, key_uri })
         })
         .collect();
     Ok(report)
+}
+
+/// Makes the CAs and writes them down, or says in a dry run what would be written.
+fn write_store(
+    request: &mut InitRequest,
+    store: &Path,
+    in_token: Option<&InToken>,
+    now: OffsetDateTime,
+) -> Result<(InitReport, Vec<MadeCa>)> {
+    let mut findings: Vec<Finding> = in_token.map(InToken::findings).unwrap_or_default();
+    let mut cas = Vec::new();
+    for (hierarchy, brought) in std::mem::take(&mut request.brought) {
+        let in_token = in_token.filter(|_| hierarchy == Hierarchy::Devices);
+        cas.extend(make_hierarchy(&request.config, hierarchy, brought, in_token, now, &mut findings)?);
+    }
+    findings.extend(shared_ca(&cas));
+    let set = file_set(request, store, &cas)?;
+    let mut report = InitReport {
+        config: request.config_path.clone(),
+        store: store.to_owned(),
+        cas: Vec::new(),
+        files: Vec::new(),
+        encrypted: request.passphrase.is_some(),
+        findings,
+    };
+    let roots = request.root_out.as_deref().map(|dir| expected_roots(store, dir)).transpose()?;
+    if request.dry_run {
+        roots.as_ref().map_or(Ok(()), |roots| roots.check().map(drop))?;
+        report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
+        return Ok((report, cas));
+    }
+    rehearse(&set, roots.as_ref())?;
+    report.files = set.commit()?.into_iter().map(FileReport::from).collect();
+    Ok((report, cas))
 }
 
 /// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
@@ -154,7 +203,7 @@ pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>
     }
     let written = set.commit()?;
     for name in moved {
-        file::remove(store, &format!("ca/{}/key.pem", name.name()))?;
+        file::remove(store, &format!("ca/{}/{KEY_FILE}", name.name()))?;
     }
     Ok(written.into_iter().map(FileReport::from).collect())
 }
@@ -204,11 +253,12 @@ fn check_absent(request: &InitRequest, store: &Path) -> Result<()> {
     })
 }
 
-/// A root and an issuing CA: made, or as far as they were brought.
+/// A root and an issuing CA: made, or as far as they were brought. A key `in_token` is the issuing CA's.
 fn make_hierarchy(
     config: &Config,
     hierarchy: Hierarchy,
     brought: Option<BroughtCa>,
+    in_token: Option<&InToken>,
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
 ) -> Result<[MadeCa; 2]> {
@@ -221,16 +271,25 @@ fn make_hierarchy(
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
             LocalCa::new(issued.chain, key)?
         }
-        Some(ca) if ca.is_root() => LocalCa::new(vec![ca.certificate], ca.key)?,
-        Some(ca) => return taken_over(root_name, issuing_name, ca),
+        Some(BroughtCa { certificate, above, key: Some(key) }) if above.is_empty() => {
+            LocalCa::new(vec![certificate], key)?
+        }
+        Some(ca) => return taken_over(root_name, issuing_name, ca, in_token),
     };
     let days = config.ca.issuing_days.value.number();
     let contents = ca_contents(config, issuing_name, days, root.validity(), now, findings)?;
-    let issued = root.issue(Order { contents, key: KeySource::Generate(config.ca.alg.value) })?;
+    let alg = config.ca.alg.value;
+    let source = in_token.map_or(KeySource::Generate(alg), |key| key.source(alg));
+    let issued = root.issue(Order { contents, key: source })?;
     let (certificate, key) = root.into_parts();
+    let issuing_key = match (in_token, issued.key) {
+        (Some(key), _) => MadeKey::InToken(key.uri()?),
+        (None, Some(key)) => MadeKey::Here(key),
+        (None, None) => return Err(Code::Internal.error("an issuing CA without a key")),
+    };
     Ok([
-        MadeCa { name: root_name, certificates: vec![certificate], key: Some(key) },
-        MadeCa { name: issuing_name, certificates: issued.chain, key: issued.key },
+        MadeCa { name: root_name, certificates: vec![certificate], key: MadeKey::Here(key) },
+        MadeCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
     ])
 }
 
@@ -250,13 +309,32 @@ fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
 }
 
 /// An issuing CA that was brought, with its root, whose key stays where it is.
-fn taken_over(root_name: CaName, issuing_name: CaName, mut ca: BroughtCa) -> Result<[MadeCa; 2]> {
-    let root = ca.above.pop().ok_or_else(|| Code::Internal.error("an issuing CA without a root"))?;
+fn taken_over(
+    root_name: CaName,
+    issuing_name: CaName,
+    mut ca: BroughtCa,
+    in_token: Option<&InToken>,
+) -> Result<[MadeCa; 2]> {
+    let root = ca.above.pop().ok_or_else(|| {
+        Code::Usage
+            .error("the key in the token is that of a root, and devices are issued by a CA below it")
+            .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key")
+    })?;
+    let key = match (ca.key, in_token) {
+        (Some(key), None) => MadeKey::Here(key),
+        (None, Some(key)) => MadeKey::InToken(key.uri()?),
+        (Some(_), Some(_)) => {
+            return Err(Code::Usage
+                .error("the issuing CA that was brought has a key, and --devices-key names another")
+                .fix("leave one of the two out; certificates of a CA whose key is in the token come without a key"));
+        }
+        (None, None) => return Err(Code::Internal.error("a brought CA without a key")),
+    };
     let mut certificates = vec![ca.certificate];
     certificates.extend(ca.above);
     Ok([
-        MadeCa { name: root_name, certificates: vec![root], key: None },
-        MadeCa { name: issuing_name, certificates, key: Some(ca.key) },
+        MadeCa { name: root_name, certificates: vec![root], key: MadeKey::Elsewhere },
+        MadeCa { name: issuing_name, certificates, key },
     ])
 }
 
@@ -303,9 +381,15 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[MadeCa]) -> Result<FileS
         None => (FileSet::new(store), String::new()),
     };
     for ca in cas {
-        if let Some(key) = &ca.key {
-            let pem = encode_key(key, request.passphrase.as_ref())?;
-            set.add(format!("{prefix}ca/{}/key.pem", ca.name), into_bytes(pem), Mode::Private)?;
+        match &ca.key {
+            MadeKey::Here(key) => {
+                let pem = encode_key(key, request.passphrase.as_ref())?;
+                set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.name), into_bytes(pem), Mode::Private)?;
+            }
+            MadeKey::InToken(uri) => {
+                set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.name), uri_file(uri), Mode::Public)?;
+            }
+            MadeKey::Elsewhere => {}
         }
         let pem = pem_of(&ca.certificates).into_bytes();
         set.add(format!("{prefix}ca/{}/cert.pem", ca.name), pem, Mode::Public)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger::Entry;
+use ledger::{Entry, View};
 use pki::config::{Days, Keystore, Setting};
 use pki::file::{Outcome, Written};
 use pki::identity::Identity;
@@ -14,7 +14,7 @@ use pki::{Algorithm, Certificate, Code, Finding, Result, San, Subject};
 use crate::delivery::{Copies, Destination};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
-use crate::report::{CertificateReport, Done, FileReport, IdentityReport};
+use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::secrets::NewSecret;
 use crate::server_settings::ServerSettings;
@@ -92,8 +92,8 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
     fn bring_up_to_date(&mut self, station: &mut Station<'_>, store: &Store, entry: &Entry) -> Result<Made> {
-        let identity = self.walk.load(store.dir(), entry)?;
-        let new = self.prepare_keystore(station, store)?;
+        let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
+        let new = self.prepare_keystore(station, store.dir())?;
         let delivery = self.delivery_of(store.dir(), &identity, entry)?;
         let staged = delivery.stage()?;
         let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
@@ -113,7 +113,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let expected = self.expected_delivery(store.dir(), replaces)?;
         expected.check()?;
         let issuer = self.open_issuer(station)?;
-        let new = self.prepare_keystore(station, store)?;
+        let new = self.prepare_keystore(station, store.dir())?;
         let (order, note) = self.order(station, issuer.as_ref())?;
         let dir = store.dir().to_owned();
         new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
@@ -133,23 +133,27 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// What would happen. The store is only looked at.
-    fn dry_run(self, station: &mut Station<'_>) -> Result<IdentityReport> {
+    fn dry_run(mut self, station: &mut Station<'_>) -> Result<IdentityReport> {
         let dir = station.store_dir().to_owned();
         let view = station.view()?;
         let standing = self.walk.standing(&dir, &view)?;
         self.check_key(&dir)?;
-        let mut findings = Vec::new();
-        let (done, entry) = match &standing {
-            Standing::Present(entry) => (Done::Unchanged, Some(entry.as_ref().clone())),
+        let (done, entry, files, findings) = match standing {
+            Standing::Present(entry) => {
+                let files = self.expected_update(station, &dir, &view, &entry)?;
+                let is_complete = files.iter().all(|file| file.done == FileDone::Unchanged);
+                let done = if is_complete { Done::Unchanged } else { Done::Planned };
+                (done, Some(*entry), files, station.secrets.take_findings())
+            }
             Standing::Wanted { replaces } => {
                 self.expected_delivery(&dir, replaces.as_deref())?.check()?;
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, station.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
-                findings.extend(contents(self.profile, subject, sans, self.days, issuer, station.now)?.1);
-                (Done::Planned, None)
+                let note = contents(self.profile, subject, sans, self.days, issuer, station.now)?.1;
+                let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
+                (Done::Planned, None, files, note.into_iter().collect())
             }
         };
-        let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
         Ok(IdentityReport {
             kind: self.walk.kind.as_str().to_owned(),
             name: self.walk.name.to_owned(),
@@ -161,6 +165,19 @@ impl<F: IdentityFiles> Plan<'_, F> {
             registration: None,
             findings,
         })
+    }
+
+    /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
+    fn expected_update(
+        &mut self,
+        station: &mut Station<'_>,
+        store: &Path,
+        view: &View,
+        entry: &Entry,
+    ) -> Result<Vec<FileReport>> {
+        let identity = self.walk.load(store, view, entry)?;
+        self.prepare_keystore(station, store)?;
+        self.delivery_of(store, &identity, entry)?.outlook()
     }
 
     /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
@@ -198,14 +215,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
-    fn prepare_keystore(&mut self, station: &mut Station<'_>, store: &Store) -> Result<Option<NewSecret>> {
+    fn prepare_keystore(&mut self, station: &mut Station<'_>, store: &Path) -> Result<Option<NewSecret>> {
         let files = &mut self.walk.files;
         if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
             return Ok(None);
         }
         let wish = &self.keystore;
         let name = format!("{}-{}.keystore-password", self.walk.kind, self.walk.name);
-        let (passwords, new) = station.secrets.keystore(wish.settings, wish.section, store.dir(), &name)?;
+        let (passwords, new) = station.secrets.keystore(wish.settings, wish.section, store, &name)?;
         files.set_keystore(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
             trusted: wish.trusted.clone(),

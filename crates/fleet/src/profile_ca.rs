@@ -13,11 +13,12 @@ use pki::validity::{Lifetime, Validity};
 use pki::{Certificate, Code, Finding, Result, Secret, file};
 use serde::{Deserialize, Serialize};
 
-use crate::ca::CaName;
+use crate::ca::{CaName, OpenCa};
 use crate::init::encode_key;
 use crate::name_pattern::NamePattern;
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::FileReport;
+use crate::secrets::CaSecret;
 use crate::signing_ca::SigningCa;
 use crate::station::Station;
 use crate::store::{FILE_LIMIT, Store};
@@ -131,13 +132,15 @@ pub(crate) fn make(
 }
 
 /// The devices' root, and the passphrase of its key where it has one: the new CA's key gets the same.
-fn open_root(station: &mut Station<'_>, store: &Path) -> Result<(pki::issuer::LocalCa, Option<Secret>)> {
+fn open_root(station: &mut Station<'_>, store: &Path) -> Result<(OpenCa, Option<Secret>)> {
     let mut passphrase = None;
-    let setting = &station.config.ca.passphrase;
+    let settings = &station.config.ca;
     let secrets = &mut station.secrets;
-    let root = CaName::DevicesRoot.open(store, &mut || {
-        let secret = secrets.ca_passphrase(setting)?;
-        passphrase = Some(secret.clone());
+    let root = CaName::DevicesRoot.open(store, &mut |which| {
+        let secret = secrets.of_ca(settings, which)?;
+        if which == CaSecret::Passphrase {
+            passphrase = Some(secret.clone());
+        }
         Ok(secret)
     })?;
     Ok((root, passphrase))

@@ -50,7 +50,7 @@ pub enum Done {
     Refreshed,
     /// It was there, and so was every file.
     Unchanged,
-    /// A dry run: a certificate would be issued.
+    /// A dry run: a certificate would be issued, or files of one that is there would be written.
     Planned,
 }
 
@@ -121,6 +121,14 @@ impl FileReport {
     /// A file that was there.
     pub(crate) fn unchanged(path: PathBuf) -> Self {
         Self { path, done: FileDone::Unchanged, kept: None }
+    }
+
+    /// What a dry run says of a file.
+    pub(crate) fn expected(would_be: Written) -> Self {
+        match Self::from(would_be) {
+            unchanged if unchanged.done == FileDone::Unchanged => unchanged,
+            written => Self { done: FileDone::Planned, ..written },
+        }
     }
 
     /// A file that would be written.

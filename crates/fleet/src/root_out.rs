@@ -13,13 +13,7 @@ use crate::init::key_file_name;
 /// # Errors
 /// [`Code::BadValue`] where `dir` is inside the store.
 pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
-    if resolved(dir)?.starts_with(resolved(store)?) {
-        return Err(Code::BadValue
-            .error("this directory is inside the store, and the keys of the roots are to be kept elsewhere")
-            .at(dir)
-            .item("--root-out")
-            .fix("name a directory on a medium that is kept offline"));
-    }
+    check_outside(store, dir, "--root-out")?;
     let (base, below) = nearest(dir);
     let mut set = FileSet::new(base);
     for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
@@ -27,6 +21,21 @@ pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
         set.add_unknown(format!("{below}{}.cert.pem", name.name()), FILE_ROOM, Mode::Public)?;
     }
     Ok(set)
+}
+
+/// Fails where a directory that `flag` names is inside the store: what goes there is to be kept elsewhere.
+///
+/// # Errors
+/// [`Code::BadValue`].
+pub(crate) fn check_outside(store: &Path, dir: &Path, flag: &str) -> Result<()> {
+    if !resolved(dir)?.starts_with(resolved(store)?) {
+        return Ok(());
+    }
+    Err(Code::BadValue
+        .error("this directory is inside the store, and what goes there is to be kept elsewhere")
+        .at(dir)
+        .item(flag)
+        .fix("name a directory outside of it, best on a medium that is kept apart"))
 }
 
 /// More than the key or the certificate of a root takes.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pki::config::{Environment, Keystore, SecretRef, Setting};
+use pki::config::{Ca, Environment, Keystore, SecretRef, Setting};
 use pki::file::{FileSet, Mode};
 use pki::keystore::{Passwords, password};
 use pki::{Code, Finding, Result, Secret, file};
@@ -28,9 +28,12 @@ impl<'a> Secrets<'a> {
         std::mem::take(&mut self.findings)
     }
 
-    /// The passphrase of the CA keys.
-    pub(crate) fn ca_passphrase(&mut self, setting: &Setting<Option<SecretRef>>) -> Result<Secret> {
-        self.password(setting, "ca.passphrase")
+    /// What opens the key of a CA.
+    pub(crate) fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Secret> {
+        match which {
+            CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase"),
+            CaSecret::Pin => self.password(&settings.pin, "ca.pin"),
+        }
     }
 
     /// The passwords of an identity's keystores: what the configuration names, else what was made for it earlier,
@@ -75,6 +78,18 @@ impl<'a> Secrets<'a> {
         Ok(secret)
     }
 }
+
+/// What opens the key of a CA, which is asked for only when it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaSecret {
+    /// The passphrase of a key in a file.
+    Passphrase,
+    /// The PIN of the token that keeps the key.
+    Pin,
+}
+
+/// Fetches what opens the key of a CA.
+pub type AskForCa<'a> = dyn FnMut(CaSecret) -> Result<Secret> + 'a;
 
 /// The password that tbpki made for `name` earlier, or one made now.
 fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> {

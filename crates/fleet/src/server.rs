@@ -122,6 +122,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
                 Some(Hierarchy::Server.root().certificates(station.store_dir())?)
             },
             parameters,
+            of_fleet: None,
             issuer_name: &issuer_name,
             force: request.force,
         },

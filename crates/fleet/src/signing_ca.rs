@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use pki::device_name::DeviceName;
-use pki::issuer::LocalCa;
 use pki::validity::Validity;
-use pki::{Certificate, Result, Secret};
+use pki::{Certificate, Result};
 use time::OffsetDateTime;
 
-use crate::ca::{self, CaName};
+use crate::ca::{self, CaName, OpenCa};
+use crate::secrets::AskForCa;
 
 /// What the names of the CAs of profiles begin with.
 const PROFILE: &str = "profile-";
@@ -49,14 +49,14 @@ impl SigningCa {
         ca::certificates_in(&self.dir(store).join("cert.pem"))
     }
 
-    /// The CA, ready to issue. `passphrase` is asked for only if the key is encrypted.
-    pub(crate) fn open(&self, store: &Path, passphrase: &mut dyn FnMut() -> Result<Secret>) -> Result<LocalCa> {
+    /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
+    pub(crate) fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         match self {
-            SigningCa::Own(name) => name.open(store, passphrase),
+            SigningCa::Own(name) => name.open(store, ask),
             SigningCa::Profile(_) => {
                 let mut chain = self.certificates(store)?;
                 chain.extend(CaName::DevicesRoot.certificates(store)?);
-                ca::open_with(chain, &self.dir(store), &self.title(), passphrase)
+                ca::open_with(chain, &self.dir(store), &self.title(), ask)
             }
         }
     }

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use ledger::{Kind, Ledger};
 use pki::config::{Anchors, Config};
-use pki::issuer::LocalCa;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, Code, Finding, Result, file};
 use time::OffsetDateTime;
 
-use crate::ca::Hierarchy;
+use crate::ca::{Hierarchy, OpenCa};
 use crate::home::Home;
 use crate::secrets::Secrets;
 use crate::signing_ca::SigningCa;
@@ -47,10 +46,10 @@ impl Station<'_> {
     }
 
     /// A CA of the store, ready to issue.
-    pub(crate) fn open_ca(&mut self, ca: &SigningCa) -> Result<LocalCa> {
+    pub(crate) fn open_ca(&mut self, ca: &SigningCa) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
-        let setting = &self.config.ca.passphrase;
-        ca.open(store, &mut || self.secrets.ca_passphrase(setting))
+        let settings = &self.config.ca;
+        ca.open(store, &mut |which| self.secrets.of_ca(settings, which))
     }
 
     /// The root and the issuing CA of a hierarchy.

@@ -7,6 +7,7 @@ use pki::pem_bundle::PemBundle;
 use pki::{Code, Result, file};
 
 use crate::ca::CaName;
+use crate::ca_key::KeyPlace;
 use crate::home::Home;
 use crate::init::{CaReport, InitReport, key_location, move_roots_out};
 use crate::report::{CertificateReport, FileReport};
@@ -45,11 +46,15 @@ pub fn finish(config: &Path, home: &Home, root_out: Option<&Path>) -> Result<Ini
     for name in CaName::ALL {
         let certificates = name.certificates(dir)?;
         let key = Some(key_location(dir, name, root_out)).filter(|path| path.exists());
-        let here = [Some(name.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir))];
+        let (uri_path, key_uri) = match name.key_place(dir)? {
+            KeyPlace::Token { path, uri } => (Some(path), Some(uri.to_string())),
+            KeyPlace::File(_) | KeyPlace::Elsewhere => (None, None),
+        };
+        let here = [Some(name.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir)), uri_path];
         files.extend(here.into_iter().flatten().map(FileReport::unchanged));
         encrypted |= key.as_ref().map_or(Ok(false), is_encrypted)?;
         let certificate = certificates.first().map(CertificateReport::of);
-        cas.extend(certificate.map(|certificate| CaReport { name: name.name().to_owned(), certificate, key }));
+        cas.extend(certificate.map(|certificate| CaReport { name: name.name().to_owned(), certificate, key, key_uri }));
     }
     files.extend(moved);
     Ok(InitReport { config: config.to_owned(), store: dir.to_owned(), cas, files, encrypted, findings: Vec::new() })

@@ -12,6 +12,7 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, Code, Error, PrivateKey, Result, file};
 
 use crate::identity_files::{Held, IdentityFiles};
+use crate::mass;
 use crate::signing_ca::SigningCa;
 use crate::store::{FILE_LIMIT, Store, identity_dir};
 
@@ -25,6 +26,8 @@ pub(crate) struct Walk<'a, F> {
     pub(crate) anchors: Option<Vec<Certificate>>,
     /// What was asked for, as the ledger keeps it.
     pub(crate) parameters: Parameters,
+    /// The same as the ledger keeps it of a device that was issued with a fleet; none for servers.
+    pub(crate) of_fleet: Option<Parameters>,
     /// The name of the CA that issues it, as the ledger keeps it.
     pub(crate) issuer_name: &'a str,
     /// Whether an identity that is there already is replaced.
@@ -63,7 +66,11 @@ impl<F: IdentityFiles> Walk<'_, F> {
         if self.force {
             return Ok(Standing::Wanted { replaces: Some(Box::new(entry)) });
         }
-        let differences = entry.parameters.differences(&self.parameters);
+        let wanted = match &self.of_fleet {
+            Some(shared) if entry.job.is_some() => shared,
+            _ => &self.parameters,
+        };
+        let differences = entry.parameters.differences(wanted);
         if differences.is_empty() {
             return Ok(Standing::Present(Box::new(entry)));
         }
@@ -141,9 +148,14 @@ impl<F: IdentityFiles> Walk<'_, F> {
     ///
     /// # Errors
     /// [`Code::IdentityChanged`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
-    pub(crate) fn load(&self, store: &Path, entry: &Entry) -> Result<Identity> {
+    pub(crate) fn load(&self, store: &Path, ledger: &View, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
+        if entry.job.is_some() && !dir.exists() {
+            // It was issued with a fleet, and nobody has taken it out of its shard yet.
+            let located = mass::locate(store, ledger, entry)?;
+            return self.identity(located.key()?, located.chain().cloned().collect());
+        }
         let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
             None => self.chain_from_elsewhere(store, entry)?,

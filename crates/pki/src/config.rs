@@ -34,7 +34,7 @@ pub use keys::{
 };
 pub use kind::{Concurrency, Days, Port, Seconds, Version};
 pub use path::FilePath;
-pub use render::{example, render};
+pub use render::{example, render, render_kit};
 pub use secret_ref::SecretRef;
 pub use setting::{Origin, Override, Setting, Shown};
 pub use texts::{

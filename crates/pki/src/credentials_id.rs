@@ -4,9 +4,9 @@
 //! between the PEM lines, in one line, as UTF-8. It hashes what was pasted, so that two spellings of one
 //! certificate would be two credentials; this module always uses the one spelling that the TLS side uses.
 
+use aws_lc_rs::digest::{SHA3_256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha3::{Digest as _, Sha3_256};
 
 use crate::hex;
 
@@ -18,7 +18,7 @@ pub fn of_certificate_der(der: &[u8]) -> String {
 /// The hash that ThingsBoard takes of any text (`EncryptionUtil.getSha3Hash`): also how it makes the ids of
 /// MQTT_BASIC credentials.
 pub fn of_text(text: &str) -> String {
-    hex::lower(&Sha3_256::digest(text.as_bytes()))
+    hex::lower(digest(&SHA3_256, text.as_bytes()).as_ref())
 }
 
 #[cfg(test)]

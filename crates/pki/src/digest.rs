@@ -1,8 +1,8 @@
 //! SHA-256 and the hexadecimal text of it.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest;
+
+use crate::hex;
 
 /// SHA-256 (FIPS 180-4) of all the bytes.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -13,11 +13,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Lower-case hexadecimal without separators.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::lower(bytes)
 }
 
 #[cfg(test)]

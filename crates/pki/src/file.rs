@@ -1,9 +1,9 @@
 //! Files on disk: the one place of the workspace that reads and writes them.
 //!
-//! Reading ([`read()`], [`read_secret`], [`read_text`]) is bounded and never waits for a pipe that nobody
+//! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe that nobody
 //! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
 //! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
-//! of the store.
+//! of the store. [`Bulk`] is for fleets: thousands of files that are waited for together.
 //!
 //! # How a set is written
 //!
@@ -23,6 +23,7 @@
 //! replaced is itself replaced, and what it points to is left alone.
 
 mod base;
+mod bulk;
 mod commit;
 mod fault;
 mod journal;
@@ -38,11 +39,12 @@ mod remove;
 mod set;
 mod staging;
 
+pub use bulk::Bulk;
 pub use commit::{Rehearsal, Staged};
 pub use lock::Lock;
 pub use output::Output;
 pub use owner::Ownership;
-pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text};
+pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
 pub use recover::{Recovery, recover};
 pub use remove::remove;
 pub use set::{FileSet, Outcome, Written, create_dir, create_empty};

@@ -20,6 +20,7 @@ mod keystore;
 mod render;
 mod request;
 mod revocation_list;
+mod token_key;
 
 pub use certificate::CertificateView;
 pub use item::{Content, Item};
@@ -27,6 +28,7 @@ pub use key::{KeyView, PublicKeyView};
 pub use keystore::KeystoreView;
 pub use request::RequestView;
 pub use revocation_list::{RevocationListView, RevokedView};
+pub use token_key::TokenKeyView;
 
 /// What may be needed to open the file. Without them everything is shown that is not encrypted.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +46,12 @@ impl Passwords {
 }
 
 /// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#12 or
-/// JKS. `now` is the moment for which dates are judged.
+/// JKS, or the PKCS#11 URI of a key in a token. `now` is the moment for which dates are judged.
 ///
 /// What cannot be read inside of a file that can is an item of its own, with the finding that says why.
 ///
 /// # Errors
-/// [`Code::CertificateUnreadable`] for what is none of these, the errors of [`keystore::list`](crate::keystore::list)
+/// [`Code::CertificateUnreadable`] for what is none of these, [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list)
 /// for keystores, those of damaged PEM blocks.
 pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
     let mut items = if Format::detect(bytes).is_some() {
@@ -58,6 +60,8 @@ pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Resu
         vec![of_der(bytes, passwords, now)?]
     } else if looks_like_pem(bytes) || bytes.starts_with(&[0xff, 0xfe]) {
         blocks(bytes)?.iter().map(|block| of_block(block, passwords, now)).collect()
+    } else if let Some(item) = token_key::item(bytes) {
+        vec![item?]
     } else {
         return Err(unknown());
     };
@@ -68,7 +72,7 @@ pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Resu
 fn unknown() -> crate::Error {
     Code::CertificateUnreadable
         .error("this is no certificate, key, request, revocation list or keystore")
-        .fix("read are PEM, DER, PKCS#12 and JKS")
+        .fix("read are PEM, DER, PKCS#12 and JKS, and PKCS#11 URIs")
 }
 
 fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Item> {

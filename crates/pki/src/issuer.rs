@@ -2,6 +2,7 @@
 
 mod local_ca;
 mod self_signed;
+mod template;
 
 use crate::algorithm::Algorithm;
 use crate::certificate::Certificate;
@@ -9,11 +10,14 @@ use crate::code::Code;
 use crate::error::Result;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::lint;
+use crate::serial::Serial;
+use crate::subject::Subject;
 use crate::tbs::{self, Contents, IssuedBy};
 use crate::validity::Validity;
 
 pub use local_ca::LocalCa;
 pub use self_signed::SelfSigned;
+pub use template::{LeafOrder, LeafTemplate};
 
 /// Turns an [`Order`] into a certificate.
 pub trait Issuer {
@@ -90,15 +94,23 @@ fn sign(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>, signer: &dy
     let tbs = tbs::write(contents, key, issuer)?;
     lint::check(&tbs, contents.profile)?;
     let certificate = Certificate::from_der(&tbs::seal(&tbs, &signer.sign(&tbs)?)?)?;
-    let as_ordered = certificate.subject_der() == contents.subject.to_der()
+    check_as_ordered(&certificate, &contents.subject, &contents.serial, issuer, key)?;
+    Ok(certificate)
+}
+
+/// Fails with [`Code::LintFailed`] for a certificate that does not say what was ordered.
+fn check_as_ordered(
+    certificate: &Certificate,
+    subject: &Subject,
+    serial: &Serial,
+    issuer: &IssuedBy<'_>,
+    key: &PublicKey,
+) -> Result<()> {
+    let as_ordered = certificate.subject_der() == subject.to_der()
         && certificate.issuer_der() == issuer.name_der
         && certificate.spki_der() == key.spki_der()
-        && certificate.serial() == contents.serial.octets();
-    if as_ordered {
-        Ok(certificate)
-    } else {
-        Err(Code::LintFailed.error("a certificate does not say what was ordered"))
-    }
+        && certificate.serial() == serial.octets();
+    if as_ordered { Ok(()) } else { Err(Code::LintFailed.error("a certificate does not say what was ordered")) }
 }
 
 #[cfg(test)]
@@ -107,8 +119,6 @@ mod tests {
 
     use super::*;
     use crate::profile::Profile;
-    use crate::serial::Serial;
-    use crate::subject::Subject;
     use crate::validity::Lifetime;
 
     fn contents(profile: Profile, name: &str, sans: &[&str], issuer: Option<Validity>) -> Contents {

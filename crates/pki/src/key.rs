@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod pkcs8;
 mod public;
 mod signing;
 
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 pub use export::{KeyFormat, PBKDF2_ROUNDS};
 pub use public::PublicKey;
+pub(crate) use public::{curve_of_oid, oid_of_curve, rsa_of_modulus};
 pub use signing::SigningKey;
 
 use crate::algorithm::Algorithm;
@@ -66,10 +68,9 @@ impl PrivateKey {
     fn from_signer(signer: Signer, algorithm: Algorithm) -> Result<Self> {
         let unwritable = |_: Unspecified| Code::Internal.error("a key cannot be encoded as PKCS#8");
         let (pkcs8, bits) = match &signer {
-            Signer::Ecdsa(pair) => (
-                Zeroizing::new(pair.to_pkcs8v1().map_err(unwritable)?.as_ref().to_vec()),
-                pair.public_key().as_ref().to_vec(),
-            ),
+            Signer::Ecdsa(pair) => {
+                (pkcs8::of_ecdsa(algorithm, pair).map_err(unwritable)?, pair.public_key().as_ref().to_vec())
+            }
             Signer::Ed25519(pair) => (
                 Zeroizing::new(pair.to_pkcs8v1().map_err(unwritable)?.as_ref().to_vec()),
                 pair.public_key().as_ref().to_vec(),

@@ -4,7 +4,9 @@
 //! [`identity`] holds the result, and sinks ([`keystore`], [`mod@file`]) write it down. The way back is
 //! [`inspect`] and [`verify`]: bytes are parsed and yield [`Finding`]s.
 
+pub mod age;
 pub mod algorithm;
+pub mod armour;
 pub mod certificate;
 pub mod chain;
 pub mod code;
@@ -27,16 +29,18 @@ pub mod legacy;
 pub mod lint;
 pub mod login_files;
 pub mod pem_bundle;
+pub mod pkcs11;
 pub mod profile;
 pub mod san;
 pub mod secret;
 pub mod serial;
 mod shell;
 pub mod subject;
-mod suggest;
+pub mod suggest;
 pub mod tbs;
 pub mod text;
 pub mod thingsboard;
+mod tlv;
 pub mod validity;
 pub mod verify;
 

@@ -10,6 +10,9 @@ use x509_parser::x509::X509Version;
 use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::profile::Profile;
+use crate::san::San;
+use crate::serial::Serial;
+use crate::subject::Subject;
 
 /// Fails with [`Code::LintFailed`], naming the rule, unless `tbs` is a TBSCertificate that fits `profile`.
 pub fn check(tbs: &[u8], profile: Profile) -> Result<()> {
@@ -22,6 +25,25 @@ pub fn check(tbs: &[u8], profile: Profile) -> Result<()> {
     rule(tbs.subject().iter().next().is_some(), "the subject has a name (section 4.1.2.6)")?;
     rule(tbs.issuer().iter().next().is_some(), "the issuer has a name (section 4.1.2.4)")?;
     check_extensions(&tbs, profile)
+}
+
+/// The rules of [`check`] on what differs from leaf to leaf below one template that passed it: serial number, subject
+/// and alternative names.
+///
+/// # Errors
+/// [`Code::LintFailed`], naming the rule.
+pub(crate) fn check_varying(profile: Profile, serial: &Serial, subject: &Subject, sans: &[San]) -> Result<()> {
+    let octets = serial.octets();
+    // An integer has no octet in front that says nothing (X.690, section 8.3.2), and all of ours have 16.
+    rule(!matches!(octets, [0, 0..=0x7f, ..]), "the serial number has 16 octets")?;
+    check_serial(octets)?;
+    rule(!subject.is_empty(), "the subject has a name (section 4.1.2.6)")?;
+    rule(!profile.needs_san() || !sans.is_empty(), "a server has an alternative name (RFC 9525, section 3)")?;
+    let readable = sans.iter().all(|san| match san {
+        San::Dns(text) | San::Uri(text) | San::Email(text) => !text.is_empty() && text.is_ascii(),
+        San::Ip(_) => true,
+    });
+    rule(readable, "alternative names are DNS, IP, URI or e-mail (section 4.2.1.6)")
 }
 
 fn check_serial(octets: &[u8]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Distinguished names.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
@@ -8,11 +9,12 @@ use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
 use crate::code::Code;
 use crate::error::Result;
 use crate::text::is_deceptive;
+use crate::tlv::{SEQUENCE, SET, push_header, tlv};
 
 mod attribute;
 mod comparison;
 pub use attribute::AttributeKind;
-use attribute::{Attribute, SEQUENCE, SET, Value, tlv};
+use attribute::{Attribute, Value};
 
 /// A distinguished name (RFC 5280, section 4.1.2.4): of our making, or read from somewhere and kept byte
 /// for byte, because verifiers compare the bytes.
@@ -23,7 +25,9 @@ pub struct Subject {
 }
 
 /// One RelativeDistinguishedName: almost always a single attribute.
-type Rdn = Vec<Attribute>;
+///
+/// Shared, because the names of a fleet have all but one of them in common.
+type Rdn = Arc<[Attribute]>;
 
 impl Subject {
     /// A name of these attributes, put into the order C, ST, L, O, OU, CN. Without any it is the empty
@@ -43,7 +47,7 @@ impl Subject {
                 return Err(Code::BadValue.error(format!("the {} is given twice", kind.long_name())));
             }
             previous = Some(kind);
-            rdns.push(vec![Attribute::new(kind, &text)?]);
+            rdns.push([Attribute::new(kind, &text)?].into());
         }
         Ok(Self::from_rdns(rdns))
     }
@@ -84,7 +88,7 @@ impl Subject {
 
     /// All attributes of the kinds that we make, in their order.
     pub fn attributes(&self) -> impl Iterator<Item = (AttributeKind, &str)> {
-        self.rdns.iter().flatten().filter_map(|attribute| match (attribute.kind, &attribute.value) {
+        self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| match (attribute.kind, &attribute.value) {
             (Some(kind), Value::Text(text)) => Some((kind, text.as_str())),
             _ => None,
         })
@@ -103,12 +107,15 @@ impl Subject {
     /// What [`AttributeKind::check`] says about the text.
     pub fn with_common_name(&self, text: &str) -> Result<Self> {
         let common_name = Attribute::new(AttributeKind::CommonName, text)?;
-        let mut rdns = self.rdns.clone();
-        for rdn in &mut rdns {
-            rdn.retain(|attribute| attribute.kind != Some(AttributeKind::CommonName));
-        }
-        rdns.retain(|rdn| !rdn.is_empty());
-        rdns.push(vec![common_name]);
+        let is_other = |attribute: &&Attribute| attribute.kind != Some(AttributeKind::CommonName);
+        let without = |rdn: &Rdn| -> Rdn {
+            if rdn.iter().all(|attribute| is_other(&attribute)) {
+                return Arc::clone(rdn);
+            }
+            rdn.iter().filter(is_other).cloned().collect()
+        };
+        let mut rdns: Vec<Rdn> = self.rdns.iter().map(without).filter(|rdn| !rdn.is_empty()).collect();
+        rdns.push([common_name].into());
         Ok(Self::from_rdns(rdns))
     }
 
@@ -121,8 +128,12 @@ impl Subject {
     }
 
     fn from_rdns(rdns: Vec<Rdn>) -> Self {
-        let sets = rdns.iter().flat_map(|rdn| tlv(SET, &rdn.iter().flat_map(|a| a.der.clone()).collect::<Vec<u8>>()));
-        Self { der: tlv(SEQUENCE, &sets.collect::<Vec<u8>>()), rdns }
+        let mut sets = Vec::new();
+        for rdn in &rdns {
+            push_header(&mut sets, SET, rdn.iter().map(|attribute| attribute.der.len()).sum());
+            rdn.iter().for_each(|attribute| sets.extend_from_slice(&attribute.der));
+        }
+        Self { der: tlv(SEQUENCE, &sets), rdns }
     }
 }
 
@@ -186,8 +197,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::AttributeKind::{CommonName, Country, Locality, Organization, OrganizationalUnit, State};
-    use super::attribute::OBJECT_IDENTIFIER;
     use super::*;
+    use crate::tlv::OBJECT_IDENTIFIER;
 
     fn subject(attributes: &[(AttributeKind, &str)]) -> Result<Subject> {
         Subject::new(attributes.iter().map(|(kind, text)| (*kind, (*text).to_owned())).collect())

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
 /// The candidate that `given` was most likely meant to be, where one is near enough.
-pub(crate) fn closest<'a>(given: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn closest<'a>(given: &str, candidates: &[&'a str]) -> Option<&'a str> {
     // No name of ours is that long, and the distance costs time and memory by the product of both lengths.
     if given.len() > 64 {
         return None;

@@ -3,6 +3,8 @@
 //! rcgen writes it; what it cannot hold is put in afterwards: names with repeated attributes, and names of
 //! foreign CAs, whose bytes have to stay exactly as they are for the chain to hold.
 
+mod pieces;
+
 use std::sync::Mutex;
 
 use der::asn1::AnyRef;
@@ -20,6 +22,8 @@ use crate::san::San;
 use crate::serial::Serial;
 use crate::subject::Subject;
 use crate::validity::Validity;
+
+pub(crate) use pieces::Pieces;
 
 /// Everything that a certificate says, but for its key and its issuer.
 #[derive(Debug, Clone)]
@@ -116,6 +120,11 @@ fn placeholder() -> DistinguishedName {
 fn name_constraints(permitted_dns: &[String]) -> Option<NameConstraints> {
     let permitted_subtrees: Vec<_> = permitted_dns.iter().cloned().map(GeneralSubtree::DnsName).collect();
     (!permitted_subtrees.is_empty()).then_some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() })
+}
+
+/// Fails for a name that its string type cannot hold. One that was read from text always fits.
+pub(crate) fn check_san(san: &San) -> Result<()> {
+    san_type(san).map(drop)
 }
 
 fn san_type(san: &San) -> Result<SanType> {

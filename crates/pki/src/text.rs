@@ -28,12 +28,13 @@ impl fmt::Display for Printable<'_> {
 }
 
 /// Text from outside as a message shows it: in quotes, escaped, cut where it is long.
-pub(crate) fn quote(text: &str) -> Quoted<'_> {
+pub fn quote(text: &str) -> Quoted<'_> {
     Quoted(text)
 }
 
 /// See [`quote`].
-pub(crate) struct Quoted<'a>(&'a str);
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(&'a str);
 
 /// How many characters of a text a message shows.
 const SHOWN: usize = 80;

@@ -19,7 +19,7 @@ use crate::chain::Chain;
 use crate::code::Code;
 use crate::crl::Crl;
 use crate::error::{Error, Finding, Result, Severity};
-use crate::key::PrivateKey;
+use crate::key::PublicKey;
 use crate::san::San;
 
 pub(crate) mod constraints;
@@ -60,7 +60,7 @@ pub struct Request<'a> {
     /// What is trusted.
     pub anchors: &'a [Certificate],
     /// The leaf's private key, where it is at hand.
-    pub key: Option<&'a PrivateKey>,
+    pub key: Option<&'a PublicKey>,
     /// The name under which a server is reached.
     pub host: Option<&'a Host>,
     /// What the leaf is to be used for; any use, when nothing is said.

@@ -2,9 +2,14 @@
 
 mod actorcloud;
 mod bundle_firmware;
+mod ca;
 mod check;
 mod client;
 mod flash;
+mod fleet;
+mod fleet_bundle;
+mod fleet_register;
+mod fleet_run;
 mod init;
 mod look;
 mod platform;
@@ -17,10 +22,15 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
-pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
+pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
+pub use ca::{CaExportArgs, CaVerb, ExportedCa};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
+pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+pub use fleet_bundle::{BundleArgs, FleetBundleArgs};
+pub use fleet_register::{FleetRegisterArgs, JobArgs, PaceArgs};
+pub use fleet_run::FleetRunArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{
@@ -127,6 +137,9 @@ pub enum Verb {
     /// Device profiles that take every device with a certificate of their own CA
     #[command(subcommand)]
     Profile(Box<ProfileVerb>),
+    /// CAs that go to other machines
+    #[command(subcommand)]
+    Ca(Box<CaVerb>),
     /// Certificates of EMQ's ActorCloud, which makes them itself
     ///
     /// ActorCloud takes no keys, requests or certificates of others: its server makes them, keeps the private keys, and
@@ -144,6 +157,9 @@ pub enum Verb {
     /// Over a serial port, part by part, so that what is in none of them stays as it is. The chip compares what it
     /// holds afterwards.
     Flash(FlashArgs),
+    /// Do for many devices what `client`, `register` and `bundle-firmware` do for one
+    #[command(subcommand)]
+    Fleet(Box<FleetVerb>),
     /// Fetch the trust anchor of a server that is not ours
     ///
     /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
@@ -189,11 +205,15 @@ impl Verb {
                 ProfileVerb::Create(_) => "profile create",
                 ProfileVerb::Show(_) => "profile show",
             },
+            Verb::Ca(verb) => match **verb {
+                CaVerb::Export(_) => "ca export",
+            },
             Verb::ActorCloud(verb) => match &**verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),
             },
             Verb::BundleFirmware(_) => "bundle-firmware",
             Verb::Flash(_) => "flash",
+            Verb::Fleet(verb) => verb.name(),
             Verb::Trust(_) => "trust",
             Verb::Inspect(_) => "inspect",
             Verb::Verify(_) => "verify",
@@ -217,12 +237,15 @@ pub enum ConfigVerb {
     },
 }
 
-/// Where the passphrase of the CA keys is.
+/// Where the passphrase of the CA keys is, and the PIN of a token that keeps one.
 #[derive(Debug, Clone, Args)]
 pub struct CaPassphrase {
     /// Read the passphrase of the CA keys from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub ca_passphrase_file: Option<PathBuf>,
+    /// Read the PIN of the token that keeps a CA's key from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub ca_pin_file: Option<PathBuf>,
 }
 
 /// What both kinds of identities are made with.

@@ -7,7 +7,7 @@ use dialoguer::{Confirm, Input, Password};
 use pki::{Code, Error, Result, Secret};
 
 /// Asks on the terminal, or fails naming the flag that would have answered.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Asker {
     available: bool,
 }
@@ -61,6 +61,7 @@ impl Asker {
     pub(crate) fn secret_for(&self, key: &str) -> Result<Secret> {
         let (what, flag) = match key {
             "ca.passphrase" => ("passphrase of the CA keys".to_owned(), "--ca-passphrase-file".to_owned()),
+            "ca.pin" => ("PIN of the token".to_owned(), "--ca-pin-file".to_owned()),
             "platform.password" => {
                 ("password of the platform's user".to_owned(), "--platform-password-file".to_owned())
             }

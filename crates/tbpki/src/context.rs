@@ -123,9 +123,10 @@ impl Overrides {
         self.set_if("platform.profile", "--profile", args.profile.as_deref());
     }
 
-    /// The flag that says where the passphrase of the CA keys is.
+    /// The flags that say where the passphrase of the CA keys is, and the PIN of a token.
     pub(crate) fn ca_passphrase(&mut self, args: &CaPassphrase) {
-        let path = args.ca_passphrase_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-        self.set_if("ca.passphrase", "--ca-passphrase-file", path);
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        self.set_if("ca.passphrase", "--ca-passphrase-file", args.ca_passphrase_file.as_ref().map(text));
+        self.set_if("ca.pin", "--ca-pin-file", args.ca_pin_file.as_ref().map(text));
     }
 }

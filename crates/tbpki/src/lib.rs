@@ -8,7 +8,9 @@ pub mod environment;
 pub mod exit;
 mod log;
 pub mod output;
+mod progress;
 pub mod schema;
+mod signals;
 mod usage;
 mod verb;
 
@@ -17,7 +19,7 @@ use std::ffi::OsString;
 use clap::Parser;
 use pki::Result;
 
-use args::{ActorCloudVerb, Cli, ConfigVerb, ProfileVerb, Verb};
+use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, FleetVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -52,11 +54,20 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             ProfileVerb::Create(args) => verb::profile::create(&args, context),
             ProfileVerb::Show(args) => verb::profile::show(&args, context),
         },
+        Verb::Ca(verb) => match *verb {
+            CaVerb::Export(args) => verb::ca::export(&args, context),
+        },
         Verb::ActorCloud(verb) => match *verb {
             ActorCloudVerb::Cert(verb) => verb::actorcloud::run(&verb, context),
         },
         Verb::BundleFirmware(args) => verb::bundle_firmware::run(&args, context),
         Verb::Flash(args) => verb::flash::run(&args, context),
+        Verb::Fleet(verb) => match *verb {
+            FleetVerb::Issue(args) => verb::fleet::issue::run(&args, context),
+            FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
+            FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
+            FleetVerb::Run(args) => verb::fleet::run::run(&args, context),
+        },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),
         Verb::Verify(args) => verb::verify::run(&args, context),

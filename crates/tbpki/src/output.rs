@@ -159,6 +159,11 @@ pub struct Talker {
 }
 
 impl Talker {
+    /// Whether nobody wants to hear anything but results and errors.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Says a line, unless nobody wants to hear it.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {

@@ -3,6 +3,8 @@
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
+use fleet::kit::KitReport;
+use fleet::mass::FleetReport;
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
@@ -31,6 +33,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
+        ("ca-export", of::<KitReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),
         ("actorcloud-cert-list", of::<CertsReport>()),
         ("actorcloud-cert-enable", of::<CertsReport>()),
@@ -41,6 +44,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("actorcloud-cert-remove", of::<CertsReport>()),
         ("bundle-firmware", of::<BundleReport>()),
         ("flash", of::<FlashReport>()),
+        ("fleet-issue", of::<FleetReport>()),
+        ("fleet-register", of::<FleetReport>()),
+        ("fleet-bundle", of::<FleetReport>()),
+        ("fleet-run", of::<FleetReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

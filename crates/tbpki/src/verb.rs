@@ -2,12 +2,14 @@
 
 pub(crate) mod actorcloud;
 pub(crate) mod bundle_firmware;
+pub(crate) mod ca;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod flash;
+pub(crate) mod fleet;
 mod identity_report;
 pub(crate) mod init;
 pub(crate) mod inspect;

@@ -12,6 +12,7 @@ mod locked;
 mod openssl_ca;
 mod store;
 mod targets;
+mod tokens;
 
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 

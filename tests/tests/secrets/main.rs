@@ -14,6 +14,8 @@ use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 const GIVEN: &[(&str, &[&str])] = &[
     ("passphrase of the authorities", &["ca.pass"]),
     ("a passphrase that does not fit", &["wrong.pass"]),
+    ("a passphrase for the road", &["kit.pass"]),
+    ("hunter2-in-a-uri", &[]),
     ("ServerStorePassword", &["out/thingsboard.env", "out/docker-compose.tls.yml"]),
     ("ClientStorePassword", &["client.pass"]),
     ("LiteralKeyPassword", &["keygen.toml"]),
@@ -65,6 +67,7 @@ const WRITTEN: &[(&str, &str)] = &[
     ("keygen.toml", CONFIGURATION),
     ("ca.pass", "passphrase of the authorities\n"),
     ("wrong.pass", "a passphrase that does not fit\n"),
+    ("kit.pass", "a passphrase for the road\n"),
     ("client.pass", "ClientStorePassword\n"),
     (
         "keygen.properties",
@@ -96,6 +99,7 @@ const DONE: &[&[&str]] = &[
     &["verify", "pki/devices/pump-1/chain.pem", "--key", "pki/devices/pump-1/key.pem"],
     &["init", "--config", "old/keygen.toml", "--from", "keygen.properties", "--insecure-no-passphrase"],
     &["server", "--config", "old/keygen.toml", "--only-given-names", "--single-file"],
+    &["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass", "--force"],
     &["init", "--config", "made/keygen.toml", "--insecure-no-passphrase"],
     &["server", "--config", "made/keygen.toml", "--name", "tb.example", "--only-given-names", "--out", "made/out"],
 ];
@@ -134,8 +138,12 @@ const REFUSED: &[(&[&str], Variable<'_>)] = &[
     (&["init", "--config", "new/keygen.toml", "--insecure-no-passphrase", "--from", "quoted.properties"], None),
     (&["init", "--config", "new/keygen.toml", "--insecure-no-passphrase", "--from", "behind.properties"], None),
     (&["init", "--config", "new/keygen.toml", "--insecure-no-passphrase", "--from", "ca.pass"], None),
+    (&["init", "--config", "new/keygen.toml", "--insecure-no-passphrase", "--devices-key", PIN_IN_URI], None),
     (&["init", "--config", "new/keygen.toml", "--ca-passphrase-file", "ca.pass", "--devices-ca", "half.pem"], None),
 ];
+
+/// What somebody might paste from elsewhere.
+const PIN_IN_URI: &str = "pkcs11:token=fleet?module-path=/m.so&pin-value=hunter2-in-a-uri";
 
 /// A secret in all the forms in which it could turn up, and the files in which it does.
 struct Hidden {
@@ -271,12 +279,14 @@ fn a_secret_stands_where_it_belongs_and_nowhere_else() {
 fn no_flag_takes_a_secret_itself() {
     let sandbox = Sandbox::new();
     let mut flags = 0;
-    for verb in ["init", "server", "client", "trust", "inspect", "verify", "list", "config show", "explain"] {
+    for verb in
+        ["init", "server", "client", "trust", "inspect", "verify", "list", "config show", "explain", "ca export"]
+    {
         let args: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
         let help = sandbox.ok(args).stdout_text();
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("--")) {
             let flag = line.to_lowercase();
-            if ["pass", "secret", "token", "api-key"].iter().any(|word| flag.contains(word)) {
+            if ["pass", "secret", "token", "api-key", "-pin"].iter().any(|word| flag.contains(word)) {
                 let is_place = line.contains("-file <FILE>") || line.starts_with("--insecure-no-passphrase");
                 assert!(is_place, "tbpki {verb} {line}");
                 flags += 1;

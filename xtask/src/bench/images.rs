@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::measure::{Target, report, summarise};
+use super::measure::{Target, Watched, report, summarise, watch};
+use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::{oracles, root, target};
@@ -36,15 +36,15 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"];
     cargo().args(build).show()?;
     cargo().args(["build", "--quiet", "--release", "--package", "tbpki-devkit", "--example", "bench"]).show()?;
-    let directory = target()?.join("bench");
-    fresh(&directory)?;
+    let scratch = Scratch::new("images")?;
+    let directory = scratch.path();
     let bench = target()?.join("release/examples/bench");
     let described = directory.join("record.json");
     write(&described, &run(&bench).arg("describe").read()?)?;
 
     let reached = one_record(rounds, &bench, &described)?
-        & thousand_partitions(rounds, &bench, &described, &directory)?
-        & thousand_images(&bench, &directory)?;
+        & thousand_partitions(rounds, &bench, &described, directory)?
+        & thousand_images(&bench, directory)?;
     if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
 }
 
@@ -73,11 +73,11 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
     write(&csv, &csv_of(&fs::read_to_string(described).doing("read the record")?)?)?;
     let generator = oracles()?.join("venv/bin/python");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        // New files on both sides: to cut off old ones takes longer than to write them.
-        fresh(&directory.join("partitions"))?;
+    for turn in 0..TURNS {
+        // New files on both sides, and none deleted in between: ext4 makes files many times slower after that.
+        let partitions = directory.join(format!("partitions-{turn}"));
         let start = Instant::now();
-        run(bench).arg("files").arg(directory.join("partitions")).arg(DEVICES.to_string()).silent().read()?;
+        run(bench).arg("files").arg(&partitions).arg(DEVICES.to_string()).silent().read()?;
         ours.push(start.elapsed() / DEVICES);
         for _ in 0..(rounds / TURNS).clamp(1, 10) {
             let start = Instant::now();
@@ -88,7 +88,7 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
         }
     }
     let same = fs::read(directory.join("theirs.bin")).doing("read their partition")?
-        == fs::read(directory.join("partitions/0.bin")).doing("read our partition")?;
+        == fs::read(directory.join("partitions-0/0.bin")).doing("read our partition")?;
     if !same {
         return Err(Error::new("the two partitions are not the same"));
     }
@@ -105,67 +105,34 @@ fn thousand_images(bench: &Path, directory: &Path) -> Result<bool> {
         |args: &[&str]| run(target()?.join("release/tbpki")).directory(&fleet).args(args).silent().read().map(drop);
     tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;
     run(bench).arg("application").arg(fleet.join("app.elf")).silent().read()?;
-    let mut few = Fleet::default();
+    let mut few = Watched::default();
     for number in 1..=DEVICES {
         tbpki(&["client", "--device", &format!("pump-{number}")])?;
         if number == FEW {
-            few = Fleet::bundle(&fleet, "few")?;
+            few = bundle(&fleet, "few")?;
         }
     }
-    let all = Fleet::bundle(&fleet, "all")?;
+    let all = bundle(&fleet, "all")?;
     let raw = raw(&directory.join("raw"))?;
     let each = |time: Duration| time / DEVICES;
     let measured =
-        [summarise("tbpki bundle-firmware --all, each", vec![each(all.time)])?, summarise(RAW, vec![each(raw)])?];
+        [summarise("tbpki bundle-firmware --all, each", vec![each(all.wall)])?, summarise(RAW, vec![each(raw)])?];
     report("1,000 devices' merged images of 4 MB, in files", &measured, &[]);
     println!("peak memory: {} KiB for {FEW} devices, {} KiB for {DEVICES}", few.peak_kib, all.peak_kib);
-    for leftover in ["few", "all"] {
-        fresh(&fleet.join(leftover))?;
-    }
-    fresh(&directory.join("raw"))?;
     let constant = all.peak_kib <= few.peak_kib + MEMORY_MARGIN_KIB;
     println!("{}: constant memory", if constant { "PASS" } else { "MISS" });
     Ok(constant)
 }
 
-#[derive(Default)]
-struct Fleet {
-    time: Duration,
-    peak_kib: u64,
-}
-
-impl Fleet {
-    fn bundle(fleet: &Path, out: &str) -> Result<Self> {
-        let start = Instant::now();
-        let args = ["bundle-firmware", "--quiet", "--all", "--chip", "esp32c3", "--app", "app.elf", "--whole-flash"];
-        let mut child = Command::new(target()?.join("release/tbpki"))
+/// Makes the images of all devices in the store.
+fn bundle(fleet: &Path, out: &str) -> Result<Watched> {
+    let args = ["bundle-firmware", "--quiet", "--all", "--chip", "esp32c3", "--app", "app.elf", "--whole-flash"];
+    watch(
+        Command::new(target()?.join("release/tbpki"))
             .args(args)
             .args(["--broker", "broker.example", "--wifi-ssid", "workshop", "--out", out])
-            .current_dir(fleet)
-            .stdout(Stdio::null())
-            .spawn()
-            .doing("start tbpki")?;
-        let mut peak_kib = 0;
-        loop {
-            peak_kib = peak_kib.max(peak(child.id()));
-            if let Some(status) = child.try_wait().doing("wait for tbpki")? {
-                let time = start.elapsed();
-                return if status.success() {
-                    Ok(Self { time, peak_kib })
-                } else {
-                    Err(Error::new(format!("tbpki failed: {status}")))
-                };
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-/// The most memory that a process has had so far, in KiB; 0 when it is gone.
-fn peak(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
+            .current_dir(fleet),
+    )
 }
 
 /// What the disk takes for as many files of the same size, each synced as ours are.
@@ -221,12 +188,4 @@ fn csv_of(described: &str) -> Result<String> {
 
 fn write(path: &PathBuf, text: &str) -> Result<()> {
     fs::write(path, text).doing(format!("write {}", path.display()))
-}
-
-/// An empty directory.
-fn fresh(directory: &Path) -> Result<()> {
-    if directory.exists() {
-        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))
 }

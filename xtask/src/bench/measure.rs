@@ -1,8 +1,11 @@
 //! Contenders taking turns, and what their times say.
 
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 
 /// One way to get the job done.
 pub(super) struct Contender<'a> {
@@ -93,6 +96,58 @@ pub(super) fn report(title: &str, measured: &[Measured], targets: &[Target]) -> 
         println!("{name:<34}{runs:>6}{median:>12}{within:>26}{ratio:>8.2}  {verdict}");
     }
     reached
+}
+
+/// Prints whether what was wanted is reached.
+pub(super) fn verdict(reached: bool, wanted: &str) -> bool {
+    println!("  {}: {wanted}", if reached { "PASS" } else { "MISS: should be" });
+    reached
+}
+
+/// What a process took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Watched {
+    pub(super) wall: Duration,
+    /// Of all its threads, in steps of 10 ms.
+    pub(super) cpu: Duration,
+    /// The most memory that it had at once.
+    pub(super) peak_kib: u64,
+}
+
+/// Runs a program without its standard output and watches it.
+pub(super) fn watch(command: &mut Command) -> Result<Watched> {
+    let start = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start a program")?;
+    let (mut peak_kib, mut cpu) = (0, Duration::ZERO);
+    loop {
+        peak_kib = peak_kib.max(peak(child.id()));
+        cpu = cpu.max(processor_time(child.id()));
+        if let Some(status) = child.try_wait().doing("wait for a program")? {
+            let wall = start.elapsed();
+            return if status.success() {
+                Ok(Watched { wall, cpu, peak_kib })
+            } else {
+                Err(Error::new(format!("{command:?} failed: {status}")))
+            };
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The most memory that a process has had so far, in KiB; 0 when it is gone.
+fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
+}
+
+/// How long a process has had processors so far, its system calls included; nothing when it is gone.
+fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Behind the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Doing, Result};
+use serde_json::Value;
+
+use crate::error::{Doing, Error, Result};
 use crate::run::run;
+use crate::workspace::{oracles, root};
 
 const SUBJECT: &str = "/C=US/ST=CA/L=San Francisco/O=ThingsBoard/OU=ThingsBoard/CN=MyDevice";
 
@@ -137,6 +140,21 @@ impl Certtool {
 
     fn certtool(&self, line: &str) -> Result<()> {
         run("certtool").directory(&self.directory).args(line.split_whitespace()).silent().read().map(drop)
+    }
+}
+
+/// Python's cryptography, which makes keys and leaves in memory: how many a second of one core.
+pub(super) fn cryptography(count: u32) -> Result<f64> {
+    let said = run(oracles()?.join("venv/bin/python"))
+        .arg(root().join("tests/clients/python/issue.py"))
+        .arg(count.to_string())
+        .silent()
+        .read()?;
+    let said: Value = serde_json::from_str(&said).doing("read what Python says")?;
+    let number = |name: &str| said.get(name).and_then(Value::as_f64);
+    match (number("made"), number("cpu")) {
+        (Some(made), Some(cpu)) => Ok(made / cpu),
+        _ => Err(Error::new("Python does not say how long it took")),
     }
 }
 

@@ -7,19 +7,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::measure::verdict;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::simulator::Simulator;
 use crate::workspace::{oracles, root, target};
 
 /// How long the simulator takes for every answer.
-const LATENCY_MS: u32 = 20;
+pub(super) const LATENCY_MS: u32 = 20;
 
 /// How many requests are under way at once.
-const CONCURRENCY: u32 = 64;
+pub(super) const CONCURRENCY: u32 = 64;
 
 /// What part of the rate that latency and concurrency allow has to be reached.
-const REACHED: f64 = 0.8;
+pub(super) const REACHED: f64 = 0.8;
 
 /// How many times our CPU time a device the Python client's has to be at least.
 const CPU: f64 = 3.0;
@@ -51,11 +52,6 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
         verdict(ratio >= CPU, &format!("at least {CPU}"))
     };
     if strict && !reached { Err(Error::new("a ratio was missed")) } else { Ok(()) }
-}
-
-fn verdict(reached: bool, wanted: &str) -> bool {
-    println!("  {}: {wanted}", if reached { "PASS" } else { "MISS: should be" });
-    reached
 }
 
 /// What a run took, in seconds.
@@ -143,7 +139,7 @@ fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
 }
 
 /// What `work` took at a simulator of its own, and how many calls it made behind the login.
-fn measured(work: impl FnOnce(&Simulator) -> Result<Taken>) -> Result<(Taken, u32)> {
+pub(super) fn measured<T>(work: impl FnOnce(&Simulator) -> Result<T>) -> Result<(T, u32)> {
     let latency = LATENCY_MS.to_string();
     let args = ["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency];
     let sim = Simulator::start(&target()?.join("release/tbpki-tb-sim"), &args, &root())?;

@@ -38,7 +38,11 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("xtask", "aws-lc-*", "setup runs before there is a C compiler"),
 ];
 
-/// Checks both tables.
+/// Crates of others that few of ours may name, and why.
+const NAMED_ONLY_BY: &[(&str, &[&str], &str)] =
+    &[("cryptoki", &["tbpki-pki", "tbpki-tests"], "tokens are reached through pki::pkcs11, which offers a PIN once")];
+
+/// Checks all tables.
 pub(super) fn check() -> Result<()> {
     let metadata = cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).silent().read()?;
     let metadata: Value = serde_json::from_str(&metadata).doing("read what cargo metadata says")?;
@@ -65,12 +69,17 @@ fn against_plan(package: &Value) -> Vec<String> {
         return vec![format!("{user} is new: say in {} what it may depend on", file!())];
     };
     let dependencies = package.get("dependencies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let reserved = dependencies.iter().map(name).filter_map(|used| {
+        let (_, _, why) = NAMED_ONLY_BY.iter().find(|(of, by, _)| *of == used && !by.contains(&user))?;
+        Some(format!("{user} must not name {used}: {why}"))
+    });
     dependencies
         .iter()
         .filter(|dependency| dependency.get("path").is_some_and(Value::is_string))
         .map(name)
         .filter(|used| !allowed.contains(used))
         .map(|used| format!("{user} must not depend on {used}: dependencies point from tbpki down to pki"))
+        .chain(reserved)
         .collect()
 }
 
@@ -110,6 +119,13 @@ mod tests {
         let faults = against_plan(&ledger);
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].contains("tbpki-ledger must not depend on tbpki-fleet"));
+    }
+
+    #[test]
+    fn a_crate_that_few_may_name_is_named() {
+        let of = |user: &str| against_plan(&json!({"name": user, "dependencies": [{"name": "cryptoki"}]}));
+        assert_eq!(of("tbpki-pki").len(), 0);
+        assert!(of("tbpki-fleet")[0].contains("tbpki-fleet must not name cryptoki"));
     }
 
     #[test]

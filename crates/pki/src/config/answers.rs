@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::KEYS;
+use super::keys::{Config, KEYS, Key};
 use super::kind::Kind as _;
 use super::quoting::quoted;
-use super::secret_ref::SecretRef;
+use super::secret_ref::{HIDDEN, SecretRef};
+use super::setting::Origin;
 use crate::code::Code;
 use crate::error::{Error, Result};
 
@@ -42,11 +43,21 @@ impl Answers {
     ///
     /// `UnknownKey` for a key that is not in the table, and what reading the value from keygen.toml would say.
     pub fn set(&mut self, path: &str, answer: impl Into<Answer>) -> Result<()> {
-        let key = KEYS
-            .iter()
-            .find(|key| key.path == path)
-            .ok_or_else(|| Code::UnknownKey.error(format!("there is no key {path}")))?;
-        let value = answer.into().to_toml()?;
+        let key = key(path)?;
+        self.set_value(key, answer.into().to_toml()?)
+    }
+
+    /// Takes a value as keygen.toml has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn set_toml(&mut self, path: &str, value: &str) -> Result<()> {
+        self.set_value(key(path)?, value.to_owned())
+    }
+
+    fn set_value(&mut self, key: &'static Key, value: String) -> Result<()> {
+        let path = key.path;
         // Read as part of a whole file, by the same code that will read it later.
         let line = if path == "version" { String::new() } else { format!("{path} = {value}\n") };
         super::parse(&format!("version = 1\n{line}")).map_err(without_position)?;
@@ -54,9 +65,44 @@ impl Answers {
         Ok(())
     }
 
+    /// The keys whose secrets are somewhere else, where somebody has to put them.
+    pub fn secrets_elsewhere(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let prompt = SecretRef::Prompt.shown();
+        let is_elsewhere = move |value: Option<&str>| value.is_some() && value != prompt.as_deref();
+        KEYS.iter().filter(move |key| key.is_secret && is_elsewhere(self.value(key.path))).map(|key| key.path)
+    }
+
     /// The value of a key in TOML.
     pub(super) fn value(&self, path: &str) -> Option<&str> {
         self.values.get(path).map(String::as_str)
+    }
+}
+
+fn key(path: &str) -> Result<&'static Key> {
+    KEYS.iter().find(|key| key.path == path).ok_or_else(|| Code::UnknownKey.error(format!("there is no key {path}")))
+}
+
+impl Config {
+    /// What is in force beyond the defaults, to be written down again, without the keys that are `left_out`. Paths stay as
+    /// they were written. Beside it the keys whose secrets stood in keygen.toml themselves, and are not passed on.
+    ///
+    /// # Errors
+    ///
+    /// Never for a configuration that was read.
+    pub fn answers(&self, left_out: &[&str]) -> Result<(Answers, Vec<String>)> {
+        let mut answers = Answers::new();
+        let mut hidden = Vec::new();
+        for shown in self.show() {
+            let Some(value) = shown.value.filter(|_| !left_out.contains(&shown.key) && shown.key != "version") else {
+                continue;
+            };
+            match shown.origin {
+                Origin::Default | Origin::Derived(_) => {}
+                _ if value == HIDDEN => hidden.push(shown.key.to_owned()),
+                _ => answers.set_toml(shown.key, &value)?,
+            }
+        }
+        Ok((answers, hidden))
     }
 }
 

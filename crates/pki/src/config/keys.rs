@@ -178,6 +178,8 @@ sections! {
         issuing_days: Days = default "7300";
         /// Where the passphrase of the CA keys is. Unset, the keys are not encrypted, or you are asked.
         passphrase: Option<SecretRef> = unset "{ prompt = true }";
+        /// Where the PIN of the token is that keeps a CA's key (PKCS#11). Unset, you are asked.
+        pin: Option<SecretRef> = unset "{ env = \"TOKEN_PIN\" }";
         /// What the common names of the CAs begin with. Change it when you run more than one fleet.
         name: CaName = default "\"tbpki\"";
     }

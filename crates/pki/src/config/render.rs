@@ -26,6 +26,19 @@ pub fn render(answers: &Answers) -> String {
 # Written by `tbpki init`. What is commented out shows its default, or an example where it has none;
 # `tbpki config show --origin` prints what is in force.
 ";
+    render_under(heading, answers)
+}
+
+/// The keygen.toml of a station's kit, in the same form.
+pub fn render_kit(answers: &Answers) -> String {
+    let heading = "\
+# Written by `tbpki ca export`: a station that issues devices. What is commented out shows its default, or an
+# example where it has none; `tbpki config show --origin` prints what is in force.
+";
+    render_under(heading, answers)
+}
+
+fn render_under(heading: &str, answers: &Answers) -> String {
     layout(heading, |key| match (answers.value(key.path), key.preset) {
         (Some(value), _) => format!("{} = {value}\n", key.name()),
         // Always there: see `Code::ConfigVersion`.

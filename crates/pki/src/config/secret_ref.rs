@@ -30,6 +30,9 @@ pub enum SecretRef {
     Literal(Secret),
 }
 
+/// What is shown of a secret that stands in keygen.toml itself.
+pub(super) const HIDDEN: &str = "(literal, hidden)";
+
 /// The most bytes that a file with a secret has.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -119,7 +122,7 @@ impl Kind for SecretRef {
             SecretRef::Variable(name) => format!("{{ env = {} }}", quoted(name)),
             SecretRef::File(path) => format!("{{ file = {} }}", quoted(&path.written().to_string_lossy())),
             SecretRef::Prompt => "{ prompt = true }".to_owned(),
-            SecretRef::Literal(_) => "(literal, hidden)".to_owned(),
+            SecretRef::Literal(_) => HIDDEN.to_owned(),
         })
     }
 

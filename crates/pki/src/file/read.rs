@@ -30,31 +30,23 @@ pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>> {
 /// [`Code::FileUnreadable`].
 pub fn read_secret(path: impl AsRef<Path>, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     let path = path.as_ref();
-    let file = open(path)?;
-    let stat = sys::fstat(&file).map_err(|errno| fault::reading(path, errno))?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => {
-            let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-            if size > limit {
-                return Err(too_large(limit).at(path));
-            }
-            take(&file, size, limit).map_err(|error| error.at(path))
-        }
-        FileType::Fifo => {
-            let mut first = Zeroizing::new(vec![0; limit.min(4096)]);
-            let got = match (&file).read(&mut first) {
-                Ok(0) => return Err(unfit("nobody writes to this pipe").at(path)),
-                Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(unfit("this cannot be read").because(error).at(path)),
-            };
-            sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
-            first.truncate(got);
-            take((&*first).chain(&file), limit.min(4096), limit).map_err(|error| error.at(path))
-        }
-        FileType::Directory => Err(unfit("this is a directory, not a file").at(path)),
-        _ => Err(unfit("this is a device, not a file").at(path)),
-    }
+    let Opened { file, first, size } = open(path)?;
+    let expected = match size {
+        Some(size) if size > limit => return Err(too_large(limit).at(path)),
+        Some(size) => size,
+        None => limit.min(PIECE),
+    };
+    take((&*first).chain(&file), expected, limit).map_err(|error| error.at(path))
+}
+
+/// Opens a file that is read from its beginning to its end in pieces, however long it is. What [`read()`] refuses is
+/// refused here too.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn stream(path: &Path) -> Result<impl Read + Send + use<>> {
+    let Opened { file, first, .. } = open(path)?;
+    Ok(io::Cursor::new(first).chain(file))
 }
 
 /// Reads a text of at most `limit` bytes.
@@ -107,10 +99,44 @@ pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
     })
 }
 
+/// A file that can be read.
+struct Opened {
+    file: File,
+    /// What was read of a pipe to see that somebody writes to it.
+    first: Zeroizing<Vec<u8>>,
+    /// The size of a regular file.
+    size: Option<usize>,
+}
+
+/// How much of a pipe is read first.
+const PIECE: usize = 4096;
+
 /// Opens without waiting: neither for the writer of a pipe nor for a terminal to become ours.
-fn open(path: &Path) -> Result<File> {
+fn open(path: &Path) -> Result<Opened> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    sys::open(path, flags, sys::Mode::empty()).map(File::from).map_err(|errno| fault::reading(path, errno))
+    let file =
+        sys::open(path, flags, sys::Mode::empty()).map(File::from).map_err(|errno| fault::reading(path, errno))?;
+    let stat = sys::fstat(&file).map_err(|errno| fault::reading(path, errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {
+            let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+            Ok(Opened { file, first: Zeroizing::default(), size: Some(size) })
+        }
+        FileType::Fifo => {
+            let mut first = Zeroizing::new(vec![0; PIECE]);
+            let got = match (&file).read(&mut first) {
+                Ok(0) => return Err(unfit("nobody writes to this pipe").at(path)),
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(unfit("this cannot be read").because(error).at(path)),
+            };
+            sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
+            first.truncate(got);
+            Ok(Opened { file, first, size: None })
+        }
+        FileType::Directory => Err(unfit("this is a directory, not a file").at(path)),
+        _ => Err(unfit("this is a device, not a file").at(path)),
+    }
 }
 
 /// Everything that `source` gives. A buffer that becomes too small is copied and wiped, which a growing
@@ -169,6 +195,9 @@ mod tests {
         assert_eq!(read(&path, 5).unwrap(), b"12345");
         assert_eq!(*read_secret(&path, 6).unwrap(), b"12345");
         assert_eq!(read(&path, 4).unwrap_err().code(), Code::FileUnreadable);
+        let mut streamed = Vec::new();
+        stream(&path).unwrap().read_to_end(&mut streamed).unwrap();
+        assert_eq!(streamed, b"12345");
         // Files of which the system does not say the size are limited all the same.
         assert!(read("/proc/self/status", 16).is_err());
         assert!(read("/proc/self/status", 1 << 20).unwrap().starts_with(b"Name:"));
@@ -183,6 +212,7 @@ mod tests {
         assert_eq!(error.finding().place.file.as_deref(), Some(missing.as_path()));
         assert!(error.to_string().contains("No such file"), "{error}");
         assert!(read_optional(&missing, 9).unwrap().is_none());
+        assert!(stream(dir.path()).is_err() && stream(Path::new("/dev/zero")).is_err());
         assert!(read(dir.path(), 9).unwrap_err().to_string().contains("directory"));
         assert!(read("/dev/zero", 9).unwrap_err().to_string().contains("device"));
     }

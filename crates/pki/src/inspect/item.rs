@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView};
+use super::{CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, TokenKeyView};
 use crate::error::Finding;
 
 /// One thing in a file, with what is wrong with it.
@@ -31,6 +31,8 @@ pub enum Content {
     Certificate(Box<CertificateView>),
     /// A private key.
     PrivateKey(KeyView),
+    /// The name of a private key that a token keeps.
+    TokenKey(TokenKeyView),
     /// A public key by itself.
     PublicKey(PublicKeyView),
     /// A certificate signing request.

@@ -31,6 +31,14 @@ impl fmt::Display for Item {
         match &self.content {
             Content::Certificate(view) => fields.certificate(view)?,
             Content::PrivateKey(view) => fields.private_key(view)?,
+            Content::TokenKey(view) => {
+                fields.field("module", printable(&view.module))?;
+                fields.optional("token", view.token.as_ref())?;
+                fields.optional("serial", view.serial.as_ref())?;
+                fields.optional("key", view.object.as_ref())?;
+                fields.optional("id", view.id.as_ref())?;
+                fields.field("uri", &view.uri)?;
+            }
             Content::PublicKey(view) => {
                 fields.field("algorithm", &view.algorithm)?;
                 fields.field("public key id", &view.public_key_sha256)?;
@@ -65,6 +73,7 @@ impl Content {
         match self {
             Content::Certificate(_) => "certificate",
             Content::PrivateKey(_) => "private key",
+            Content::TokenKey(_) => "private key in a token",
             Content::PublicKey(_) => "public key",
             Content::Request(_) => "certificate signing request",
             Content::RevocationList(_) => "revocation list",

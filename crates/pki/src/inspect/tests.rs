@@ -30,6 +30,20 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 #[test]
+fn a_key_in_a_token_is_shown_by_its_name() {
+    let uri = "pkcs11:token=fleet;object=CA%20key;id=%01%FF;type=private?module-path=/m.so";
+    let items = look(format!("{uri}\n").as_bytes());
+    assert_eq!(kinds(&items), ["private key in a token"]);
+    let shown = items[0].to_string();
+    for line in ["module           /m.so", "token            fleet", "key              CA key", "id               01ff"]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let refused = inspect(b"pkcs11:token=fleet;pin=1", &Passwords::default(), NOW).unwrap_err();
+    assert_eq!(refused.code(), Code::Pkcs11Uri);
+}
+
+#[test]
 fn a_certificate_is_shown_as_people_read_it() {
     let mut params = testing::server(&["broker.example", "192.0.2.1"]);
     params.serial_number = Some(rcgen::SerialNumber::from_slice(&[0x4d, 1]));

@@ -5,6 +5,8 @@ use crate::certificate::{Certificate, GeneralName, KeyUsage};
 use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::key::{PrivateKey, PublicKey, SigningKey};
+use crate::san::San;
+use crate::subject::Subject;
 use crate::tbs::{Contents, IssuedBy};
 use crate::validity::Validity;
 use crate::verify::constraints::forbidden;
@@ -65,6 +67,30 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
 
     fn issue(&self, order: Order) -> Result<Issued> {
         let contents = &order.contents;
+        self.check_period_and_place(contents)?;
+        self.check_names(&contents.subject, &contents.sans)?;
+        let (key, public) = order.key.resolve()?;
+        let leaf = sign(&order.contents, &public, &self.issued_by(), &self.key)?;
+        let mut chain = vec![leaf];
+        chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
+        Ok(Issued { key, chain })
+    }
+}
+
+impl<K: SigningKey> LocalCa<K> {
+    /// The key that signs.
+    pub(super) fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// What its certificates take over from it.
+    pub(super) fn issued_by(&self) -> IssuedBy<'_> {
+        let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
+        IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }
+    }
+
+    /// Fails for a certificate that would outlive this CA, and for a CA that may not stand below it.
+    pub(super) fn check_period_and_place(&self, contents: &Contents) -> Result<()> {
         if contents.validity.not_after() > self.validity.not_after() {
             return Err(Code::OutlivesIssuer
                 .error(format!("the certificate would outlive {}", self.certificate.subject()))
@@ -75,24 +101,21 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
                 .error(format!("{} may not have CAs below it", self.certificate.subject()))
                 .fix("sign the CA with the root"));
         }
-        self.check_names(contents)?;
-        let (key, public) = order.key.resolve()?;
-        let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
-        let issuer = IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public };
-        let leaf = sign(&order.contents, &public, &issuer, &self.key)?;
-        let mut chain = vec![leaf];
-        chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
-        Ok(Issued { key, chain })
+        Ok(())
     }
-}
 
-impl<K: SigningKey> LocalCa<K> {
     /// Fails where a verifier would refuse a name, because this CA or one above it may not vouch for it.
-    fn check_names(&self, contents: &Contents) -> Result<()> {
-        let mut names: Vec<GeneralName> = contents.sans.iter().map(GeneralName::of_san).collect();
-        names.push(GeneralName::Directory(contents.subject.to_der().to_vec()));
-        for ca in std::iter::once(&self.certificate).chain(&self.above) {
-            let Some(constraints) = ca.name_constraints() else { continue };
+    pub(super) fn check_names(&self, subject: &Subject, sans: &[San]) -> Result<()> {
+        let mut constrained = std::iter::once(&self.certificate)
+            .chain(&self.above)
+            .filter_map(|ca| Some((ca, ca.name_constraints()?)))
+            .peekable();
+        if constrained.peek().is_none() {
+            return Ok(());
+        }
+        let mut names: Vec<GeneralName> = sans.iter().map(GeneralName::of_san).collect();
+        names.push(GeneralName::Directory(subject.to_der().to_vec()));
+        for (ca, constraints) in constrained {
             if let Some(why) = forbidden(&names, constraints) {
                 return Err(Code::NameConstraint
                     .error(format!("a name is outside the constraints of {}", ca.subject()))

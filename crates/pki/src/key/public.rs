@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::code::Code;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
 
 pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -27,10 +28,9 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// From the content of the subjectPublicKey field, which the caller knows to fit the algorithm.
-    pub(super) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
-        let mut key = Self { algorithm, bits, spki: Vec::new() };
-        key.spki = key.subject_public_key_info();
-        key
+    pub(crate) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
+        let spki = spki(algorithm, &bits);
+        Self { algorithm, bits, spki }
     }
 
     /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
@@ -67,10 +67,45 @@ impl PublicKey {
         digest::hex(&digest::sha256(&self.spki))
     }
 
+    /// Fails with [`Code::KeyMismatch`] unless this is the key that `spki_der` holds.
+    pub fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
+        if self.spki == spki_der {
+            return Ok(());
+        }
+        Err(Code::KeyMismatch
+            .error("the private key does not belong to the certificate")
+            .fix("use the key and the certificate that were made together"))
+    }
+
     /// The key identifier for subjectKeyIdentifier and authorityKeyIdentifier: SHA-1 over the public key bits
     /// (RFC 5280, section 4.2.1.2, method 1). It identifies and protects nothing, so SHA-1 does no harm.
     pub fn key_id(&self) -> Vec<u8> {
         Sha1::digest(&self.bits).to_vec()
+    }
+}
+
+/// SubjectPublicKeyInfo (RFC 5280, section 4.1): the AlgorithmIdentifier, and the bits, of which none is unused.
+fn spki(algorithm: Algorithm, bits: &[u8]) -> Vec<u8> {
+    let identifier = identifier(algorithm);
+    let length = identifier.len() + length_of(1 + bits.len());
+    let mut spki = Vec::with_capacity(length_of(length));
+    push_header(&mut spki, SEQUENCE, length);
+    spki.extend_from_slice(identifier);
+    push_header(&mut spki, BIT_STRING, 1 + bits.len());
+    spki.push(0);
+    spki.extend_from_slice(bits);
+    spki
+}
+
+/// The AlgorithmIdentifier of a key, complete (RFC 5480, section 2.1.1; RFC 8410, section 3; RFC 3279, section 2.3.1).
+pub(super) const fn identifier(algorithm: Algorithm) -> &'static [u8] {
+    match algorithm {
+        Algorithm::EcP256 => b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        Algorithm::EcP384 => b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22",
+        Algorithm::Ed25519 => b"\x30\x05\x06\x03\x2b\x65\x70",
+        Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => {
+            b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
+        }
     }
 }
 
@@ -96,7 +131,7 @@ pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algori
     curve_of_oid(&curve)
 }
 
-pub(super) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
+pub(crate) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
     match *curve {
         SECP256R1 => Ok(Algorithm::EcP256),
         SECP384R1 => Ok(Algorithm::EcP384),
@@ -104,8 +139,17 @@ pub(super) fn curve_of_oid(curve: &ObjectIdentifier) -> Result<Algorithm> {
     }
 }
 
+/// The object identifier of an algorithm's curve; none for an algorithm without one.
+pub(crate) fn oid_of_curve(algorithm: Algorithm) -> Option<ObjectIdentifier> {
+    match algorithm {
+        Algorithm::EcP256 => Some(SECP256R1),
+        Algorithm::EcP384 => Some(SECP384R1),
+        _ => None,
+    }
+}
+
 /// The RSA size of a modulus in big-endian octets.
-pub(super) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
+pub(crate) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
     let significant = modulus.iter().skip_while(|octet| **octet == 0);
     match significant.count() * 8 {
         2048 => Ok(Algorithm::Rsa2048),
@@ -137,6 +181,20 @@ impl PublicKeyData for PublicKey {
             Algorithm::EcP384 => &rcgen::PKCS_ECDSA_P384_SHA384,
             Algorithm::Ed25519 => &rcgen::PKCS_ED25519,
             Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => &rcgen::PKCS_RSA_SHA256,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::PrivateKey;
+
+    #[test]
+    fn a_public_key_is_written_as_others_write_it() {
+        for algorithm in Algorithm::ALL {
+            let key = PrivateKey::generate(*algorithm).unwrap();
+            assert_eq!(key.public().spki_der(), key.public().subject_public_key_info(), "{algorithm}");
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 
 use super::{PrivateKey, PublicKey};
-use crate::code::Code;
 use crate::error::Result;
 
 /// The private key of a CA, wherever it is kept. Several threads may sign with it at once.
@@ -18,14 +17,9 @@ pub trait SigningKey: Debug + Send + Sync {
     /// What keeps the key from signing.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>>;
 
-    /// Fails with [`Code::KeyMismatch`] unless this key is the one whose public half `spki_der` holds.
+    /// Fails with [`Code::KeyMismatch`](crate::Code::KeyMismatch) unless this key is the one whose public half `spki_der` holds.
     fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
-        if self.public().spki_der() == spki_der {
-            return Ok(());
-        }
-        Err(Code::KeyMismatch
-            .error("the private key does not belong to the certificate")
-            .fix("use the key and the certificate that were made together"))
+        self.public().check_belongs_to(spki_der)
     }
 }
 

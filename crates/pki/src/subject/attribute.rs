@@ -1,8 +1,11 @@
 //! The attributes of a distinguished name, as DER and as text.
 
+use std::borrow::Cow;
+
 use crate::code::Code;
 use crate::error::Result;
 use crate::text::{is_deceptive, quote};
+use crate::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
 
 /// The attributes of the names that we make, in the order in which they stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,7 +121,7 @@ pub(super) struct Attribute {
     /// The AttributeTypeAndValue, a SEQUENCE.
     pub(super) der: Vec<u8>,
     /// Its short name, or the dotted OID.
-    pub(super) name: String,
+    pub(super) name: Cow<'static, str>,
     /// What it is, where it is of a kind that we write.
     pub(super) kind: Option<AttributeKind>,
     /// Its value.
@@ -133,12 +136,6 @@ pub(super) enum Value {
     Der(Vec<u8>),
 }
 
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-const UTF8_STRING: u8 = 0x0c;
-const PRINTABLE_STRING: u8 = 0x13;
-
 /// `2.5.4`, below which X.520 has its attribute types.
 const X520: [u8; 2] = [0x55, 0x04];
 
@@ -152,7 +149,7 @@ impl Attribute {
         body.extend(tlv(tag, text.as_bytes()));
         Ok(Self {
             der: tlv(SEQUENCE, &body),
-            name: kind.short_name().to_owned(),
+            name: kind.short_name().into(),
             kind: Some(kind),
             value: Value::Text(text),
         })
@@ -179,7 +176,7 @@ impl Attribute {
         };
         let mut body = tlv(OBJECT_IDENTIFIER, oid.as_bytes());
         body.extend(value_der);
-        Some(Self { der: tlv(SEQUENCE, &body), name: short.map_or(dotted, str::to_owned), kind, value })
+        Some(Self { der: tlv(SEQUENCE, &body), name: short.map_or(dotted.into(), Cow::Borrowed), kind, value })
     }
 }
 
@@ -231,20 +228,4 @@ fn string(any: &x509_parser::asn1_rs::Any<'_>) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// One DER element.
-pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let mut bytes = vec![tag];
-    if content.len() < 0x80 {
-        bytes.extend(length.last());
-    } else {
-        let digits: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
-        // A usize has at most eight bytes.
-        bytes.push(0x80 | digits.len() as u8);
-        bytes.extend(digits);
-    }
-    bytes.extend_from_slice(content);
-    bytes
 }

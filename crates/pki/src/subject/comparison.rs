@@ -17,9 +17,11 @@ impl Subject {
 
     /// The values of the emailAddress attributes, which name constraints for e-mail addresses bind as well.
     pub(crate) fn email_addresses(&self) -> impl Iterator<Item = &str> {
-        self.rdns.iter().flatten().filter_map(|attribute| match (attribute.name.as_str(), &attribute.value) {
-            ("emailAddress", Value::Text(text)) => Some(text.as_str()),
-            _ => None,
+        self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| {
+            match (attribute.name.as_ref(), &attribute.value) {
+                ("emailAddress", Value::Text(text)) => Some(text.as_str()),
+                _ => None,
+            }
         })
     }
 }
@@ -27,7 +29,7 @@ impl Subject {
 /// Each RDN as its (type, value) pairs, in an order that does not depend on who encoded the SET.
 fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
     name.rdns.iter().map(|rdn: &Rdn| {
-        let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_str(), folded(attribute))).collect();
+        let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_ref(), folded(attribute))).collect();
         pairs.sort();
         pairs
     })
@@ -42,8 +44,8 @@ fn folded(attribute: &Attribute) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attribute::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
     use super::*;
+    use crate::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
 
     const CN: &[u8] = &[0x55, 4, 3];
     const O: &[u8] = &[0x55, 4, 10];

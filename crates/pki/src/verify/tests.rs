@@ -4,6 +4,7 @@ use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, 
 use time::macros::datetime;
 
 use super::*;
+use crate::PrivateKey;
 use crate::certificate::testing::{self, Made};
 
 const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
@@ -54,7 +55,7 @@ fn a_device_chain_is_accepted() {
     let made = three(&testing::leaf("device-1"));
     let key = PrivateKey::from_pem_or_der(made.leaf.key_pem().as_bytes(), None).unwrap();
     let (chain, anchors) = (made.chain(), made.anchors());
-    let report = verify(&Request { key: Some(&key), ..device(&chain, &anchors) });
+    let report = verify(&Request { key: Some(key.public()), ..device(&chain, &anchors) });
     assert!(report.is_ok() && report.trusted, "{:?}", report.findings);
     assert_eq!(report.findings, []);
     let names: Vec<(&str, Source)> = report.links.iter().map(|link| (link.name.as_str(), link.source)).collect();
@@ -125,7 +126,7 @@ fn another_key_is_noticed() {
     let made = three(&testing::leaf("device-1"));
     let other = PrivateKey::generate(crate::Algorithm::EcP256).unwrap();
     let (chain, anchors) = (made.chain(), made.anchors());
-    let report = verify(&Request { key: Some(&other), ..device(&chain, &anchors) });
+    let report = verify(&Request { key: Some(other.public()), ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::KeyMismatch, "CN=device-1")]);
 }
 

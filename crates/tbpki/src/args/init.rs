@@ -39,6 +39,12 @@ pub struct InitArgs {
     /// Bring your own CA for devices
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub devices_ca: Vec<PathBuf>,
+    /// Have the token that this PKCS#11 URI names make the key that issues devices, and keep it
+    #[arg(long, value_parser = text(), value_name = "URI")]
+    pub devices_key: Option<String>,
+    /// Take the key that the token holds already, in place of a new one
+    #[arg(long, requires = "devices_key")]
+    pub devices_key_existing: bool,
     /// Read the passphrase of a brought CA's key or PKCS#12 from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub brought_passphrase_file: Option<PathBuf>,

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
+use fleet::devices_key::DevicesKey;
 use fleet::home::Home;
 use fleet::init::{InitReport, InitRequest, init};
 use fleet::unfinished;
 use pki::config::{Answers, Config, SecretRef};
+use pki::key::PublicKey;
 use pki::legacy::{self, SecretFile};
+use pki::pkcs11::{TokenKey, TokenUri};
 use pki::text::printable;
 use pki::{Code, Error, Result, Secret, config, file};
 use time::OffsetDateTime;
@@ -34,20 +37,36 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         context.output.result(&report)?;
         return Ok(Exit::Done);
     }
+    // A URI that cannot be is found out before anything is asked.
+    let uri = args.devices_key.as_deref().map(token_uri).transpose()?;
     let mut wish = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
     let passphrase = ca_passphrase(args, context, &mut wish)?;
     let home = context.home(&wish.config)?;
     let now = OffsetDateTime::now_utc();
-    let mut brought = |paths: &[PathBuf]| -> Result<Option<BroughtCa>> {
+    let place = wish.config.ca.pin.value.clone();
+    let devices_key = match uri {
+        None => None,
+        Some(uri) if args.devices_key_existing => {
+            Some(DevicesKey::Existing(Box::new(TokenKey::open(&uri, &mut || pin(place.as_ref(), context))?)))
+        }
+        Some(uri) => Some(DevicesKey::New(uri)),
+    };
+    let mut brought = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<BroughtCa>> {
         if paths.is_empty() {
             return Ok(None);
         }
         let mut ask = || brought_passphrase(args, context);
-        BroughtCa::read(paths, &mut ask, now).map(Some)
+        BroughtCa::read(paths, &mut ask, now, in_token).map(Some)
     };
+    let in_token = devices_key.as_ref().and_then(DevicesKey::existing);
+    let brought = vec![
+        (Hierarchy::Server, brought(&args.server_ca, None)?),
+        (Hierarchy::Devices, brought(&args.devices_ca, in_token)?),
+    ];
     let request = InitRequest {
         home,
-        brought: vec![(Hierarchy::Server, brought(&args.server_ca)?), (Hierarchy::Devices, brought(&args.devices_ca)?)],
+        brought,
+        devices_key,
         config: wish.config,
         config_text: wish.answers.map(|answers| config::render(&answers)),
         config_path,
@@ -56,7 +75,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         root_out: args.root_out.clone(),
         dry_run: args.dry_run,
     };
-    let mut report = init(request, now)?;
+    let mut report = init(request, now, &mut || pin(place.as_ref(), context))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
@@ -145,7 +164,7 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Res
     }
     if let Some(place) = wish.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
         let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
-        return check_length(secret).map(Some);
+        return passphrase::check_length(secret, "the CA keys").map(Some);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
     match context.asker.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
@@ -153,7 +172,7 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Res
             if let Some(answers) = &mut wish.answers {
                 answers.set("ca.passphrase", SecretRef::Prompt)?;
             }
-            check_length(secret).map(Some)
+            passphrase::check_length(secret, "the CA keys").map(Some)
         }
         None if context.asker.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
         None => Err(needs_passphrase()),
@@ -166,16 +185,17 @@ fn needs_passphrase() -> Error {
         .fix("run `tbpki init` again, with --ca-passphrase-file FILE or --insecure-no-passphrase")
 }
 
-/// The fewest characters of a passphrase that stands between a copied store and a forged fleet.
-const SHORTEST: usize = 8;
+/// The URI of a key in a token. What is wrong with it is said without showing it: there may be a PIN in it.
+fn token_uri(text: &str) -> Result<TokenUri> {
+    text.parse().map_err(|error: Error| error.item("--devices-key"))
+}
 
-fn check_length(secret: Secret) -> Result<Secret> {
-    if secret.reveal().chars().count() >= SHORTEST {
-        return Ok(secret);
+/// The PIN of the token, from where the configuration says it is, else from a person.
+fn pin(place: Option<&SecretRef>, context: &mut Context) -> Result<Secret> {
+    match place {
+        Some(place) if *place != SecretRef::Prompt => passphrase::resolve(place, "ca.pin", context),
+        _ => context.asker.secret_for("ca.pin"),
     }
-    Err(Code::PassphraseTooShort
-        .error(format!("the passphrase of the CA keys has fewer than {SHORTEST} characters"))
-        .fix("take several words"))
 }
 
 fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
@@ -203,6 +223,9 @@ impl Report for InitReport {
             writeln!(out, "  key             {}", ca.certificate.algorithm)?;
             writeln!(out, "  valid           {} to {}", ca.certificate.not_before, ca.certificate.not_after)?;
             writeln!(out, "  fingerprint     {}", ca.certificate.fingerprint)?;
+            if let Some(uri) = &ca.key_uri {
+                writeln!(out, "  private key     {uri}")?;
+            }
         }
         writeln!(out, "files")?;
         write_files(out, &self.files)?;

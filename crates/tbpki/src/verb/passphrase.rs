@@ -1,4 +1,4 @@
-//! Passphrases and passwords of files that are only looked at.
+//! Passphrases and passwords: of files that are only looked at, and new ones.
 
 use std::path::Path;
 
@@ -23,4 +23,17 @@ pub(super) fn resolve(place: &SecretRef, what: &str, context: &mut Context) -> R
     let (secret, finding) = place.resolve(what, &context.environment, &mut nobody)?;
     context.output.findings(finding);
     Ok(secret)
+}
+
+/// The fewest characters of a passphrase that stands between a copied store and a forged fleet.
+const SHORTEST: usize = 8;
+
+/// A new passphrase, if it is long enough; `whose` names what it protects.
+pub(super) fn check_length(secret: Secret, whose: &str) -> Result<Secret> {
+    if secret.reveal().chars().count() >= SHORTEST {
+        return Ok(secret);
+    }
+    Err(Code::PassphraseTooShort
+        .error(format!("the passphrase of {whose} has fewer than {SHORTEST} characters"))
+        .fix("take several words"))
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use fleet::ca::{CaName, Hierarchy};
 use pki::certificate::ExtendedKeyUsage;
 use pki::crl::Crl;
+use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
+use pki::pkcs11::{TokenKey, TokenUri};
 use pki::text::printable;
 use pki::verify::{self, Host, Link, Source};
 use pki::{Certificate, Code, Finding, PrivateKey, Result, Severity, file};
@@ -71,13 +73,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let extra: &[Certificate] = if chain.len() == 1 { &issuing } else { &[] };
     let key = match &args.key {
         None => None,
-        Some(path) => {
-            let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
-            let bytes = file::read_secret(path, LIMIT)?;
-            let key = PrivateKey::from_pem_or_der(&bytes, passphrase.as_ref()).map_err(|error| error.at(path))?;
-            context.output.findings(file::loose_permissions(path));
-            Some(key)
-        }
+        Some(path) => Some(public_half(path, args, context)?),
     };
     let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
     let host = args.host.as_deref().map(str::parse::<Host>).transpose()?;
@@ -100,6 +96,24 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let links = report.links.iter().map(link).collect();
     context.output.result(&VerifyReport { ok, trusted: report.trusted, links })?;
     Ok(if ok { Exit::Done } else { Exit::FaultFound })
+}
+
+/// The public half of the key in a file, or of the one in a token that the file names. A token is asked without a PIN.
+fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<PublicKey> {
+    let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
+    let bytes = file::read_secret(path, LIMIT)?;
+    if let Some(uri) = std::str::from_utf8(&bytes).ok().filter(|text| TokenUri::is_meant_by(text)) {
+        let found = uri.parse().and_then(|uri| TokenKey::public_without_pin(&uri)).map_err(|error| error.at(path))?;
+        return found.ok_or_else(|| {
+            Code::Pkcs11KeyMissing
+                .error("the token shows no such public key without its PIN")
+                .at(path)
+                .fix("verify without --key: whatever signs with the key compares it with the certificate first")
+        });
+    }
+    let key = PrivateKey::from_pem_or_der(&bytes, passphrase.as_ref()).map_err(|error| error.at(path))?;
+    context.output.findings(file::loose_permissions(path));
+    Ok(key.public().clone())
 }
 
 fn moment(text: &str) -> Result<OffsetDateTime> {

@@ -1,0 +1,92 @@
+//! The key of a CA, wherever it is kept: in a file of the store, in a token, or elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use pki::key::SigningKey;
+use pki::pkcs11::{TokenKey, TokenUri};
+use pki::{Code, Error, PrivateKey, Result, file};
+
+use crate::secrets::{AskForCa, CaSecret};
+use crate::store::FILE_LIMIT;
+
+/// The file with the key.
+pub(crate) const KEY_FILE: &str = "key.pem";
+/// The file that stands in its place where a token keeps the key: its PKCS#11 URI. No secret is in it.
+pub(crate) const URI_FILE: &str = "key.uri";
+
+/// Where the key of a CA is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// In this file.
+    File(PathBuf),
+    /// In a token.
+    Token {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        uri: TokenUri,
+    },
+    /// Not here.
+    Elsewhere,
+}
+
+impl KeyPlace {
+    /// Where the key of the CA in `dir` is.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`] where there are both, [`Code::Pkcs11Uri`] where the file is damaged.
+    pub(crate) fn of(dir: &Path) -> Result<Self> {
+        let (key, uri) = (dir.join(KEY_FILE), dir.join(URI_FILE));
+        match (key.exists(), file::read_optional(&uri, FILE_LIMIT)?) {
+            (true, Some(_)) => Err(Code::CaUnavailable
+                .error("the CA has a key in a file and another in a token")
+                .at(dir)
+                .fix("move the one away that does not belong to the certificate")),
+            (true, None) => Ok(KeyPlace::File(key)),
+            (false, Some(bytes)) => match read_uri(&bytes) {
+                Ok(parsed) => Ok(KeyPlace::Token { path: uri, uri: parsed }),
+                Err(error) => Err(error.at(&uri)),
+            },
+            (false, None) => Ok(KeyPlace::Elsewhere),
+        }
+    }
+
+    /// The key, ready to sign. `ask` is asked only for what opens it.
+    pub(crate) fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
+        match self {
+            KeyPlace::File(path) => {
+                let bytes = file::read(path, FILE_LIMIT)?;
+                let key = open_key(&bytes, &mut || ask(CaSecret::Passphrase)).map_err(|error| error.at(path))?;
+                Ok(Some(Box::new(key)))
+            }
+            KeyPlace::Token { path, uri } => {
+                let key = TokenKey::open(uri, &mut || ask(CaSecret::Pin)).map_err(|error| error.at(path))?;
+                Ok(Some(Box::new(key)))
+            }
+            KeyPlace::Elsewhere => Ok(None),
+        }
+    }
+}
+
+/// The URI in a file.
+fn read_uri(bytes: &[u8]) -> Result<TokenUri> {
+    let text = std::str::from_utf8(bytes).map_err(|_| not_a_uri())?;
+    text.trim().parse()
+}
+
+fn not_a_uri() -> Error {
+    Code::Pkcs11Uri.error("the file holds no PKCS#11 URI").fix("restore it from a backup, or write the URI of the key")
+}
+
+/// The contents of [`URI_FILE`].
+pub(crate) fn uri_file(uri: &TokenUri) -> Vec<u8> {
+    format!("{uri}\n").into_bytes()
+}
+
+/// A private key that may be encrypted; `passphrase` is asked for only then.
+pub(crate) fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<pki::Secret>) -> Result<PrivateKey> {
+    match PrivateKey::from_pem_or_der(bytes, None) {
+        Err(error) if error.code() == Code::KeyEncrypted => PrivateKey::from_pem_or_der(bytes, Some(&passphrase()?)),
+        other => other,
+    }
+}

@@ -1,0 +1,95 @@
+//! The key of the devices' issuing CA in a token: made there by `init`, or taken as it is.
+
+use pki::algorithm::Algorithm;
+use pki::issuer::KeySource;
+use pki::key::{PublicKey, SigningKey};
+use pki::pkcs11::{TokenKey, TokenUri};
+use pki::{Code, Error, Finding, Result, Secret};
+
+/// Which key in which token `init` is to use.
+#[derive(Debug)]
+pub enum DevicesKey {
+    /// A new one, which this URI will name.
+    New(TokenUri),
+    /// One that is there.
+    Existing(Box<TokenKey>),
+}
+
+/// The key as `init` works with it.
+#[derive(Debug)]
+pub(crate) enum InToken {
+    /// A new one, which goes again if nothing comes of it.
+    Made(TokenKey),
+    /// One that was there.
+    Taken(TokenKey),
+    /// A dry run: it would be made.
+    Planned(TokenUri),
+}
+
+impl DevicesKey {
+    /// The public half of a key that is there.
+    pub fn existing(&self) -> Option<&PublicKey> {
+        match self {
+            DevicesKey::New(_) => None,
+            DevicesKey::Existing(key) => Some(key.public()),
+        }
+    }
+
+    /// Makes the key if it is to be a new one; in a dry run it is found out whether that could be done.
+    pub(crate) fn prepare(
+        self,
+        algorithm: Algorithm,
+        label: &str,
+        dry_run: bool,
+        pin: &mut dyn FnMut() -> Result<Secret>,
+    ) -> Result<InToken> {
+        match self {
+            DevicesKey::Existing(key) => Ok(InToken::Taken(*key)),
+            DevicesKey::New(uri) if dry_run => {
+                TokenKey::rehearse(&uri, algorithm, label, pin)?;
+                Ok(InToken::Planned(uri))
+            }
+            DevicesKey::New(uri) => TokenKey::generate(&uri, algorithm, label, pin).map(InToken::Made),
+        }
+    }
+}
+
+impl InToken {
+    /// What the certificate is issued for. In a dry run there is no key yet, and any other does as well.
+    pub(crate) fn source(&self, algorithm: Algorithm) -> KeySource {
+        match self {
+            InToken::Made(key) | InToken::Taken(key) => KeySource::Public(key.public().clone()),
+            InToken::Planned(_) => KeySource::Generate(algorithm),
+        }
+    }
+
+    /// What names the key from now on.
+    pub(crate) fn uri(&self) -> Result<TokenUri> {
+        match self {
+            InToken::Made(key) | InToken::Taken(key) => key.lasting_uri(),
+            InToken::Planned(uri) => Ok(uri.clone()),
+        }
+    }
+
+    /// What there is to say against it.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        match self {
+            InToken::Made(key) | InToken::Taken(key) => key.findings(),
+            InToken::Planned(_) => Vec::new(),
+        }
+    }
+
+    /// Removes a key that was made for a store that did not come to be. The error says so where that fails.
+    pub(crate) fn undo(self, error: Error) -> Error {
+        let InToken::Made(key) = self else { return error };
+        let uri = key.uri().clone();
+        // Its own sessions are logged in still.
+        let mut nobody = || Err(Code::Pkcs11Pin.error("the token wants its PIN again"));
+        match key.destroy(&mut nobody) {
+            Ok(()) => error,
+            Err(why) => error.fix(format!(
+                "the new key stays in the token ({why}): remove it there, or take it with --devices-key-existing: {uri}"
+            )),
+        }
+    }
+}

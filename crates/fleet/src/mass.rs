@@ -1,0 +1,47 @@
+//! Fleets: the walk of one device over a stream of names, shard by shard, on all cores, and safe to interrupt.
+
+mod bundle;
+mod bundle_output;
+mod bundler;
+mod csv;
+mod engine;
+mod finder;
+mod in_pass;
+mod issue;
+mod issuing;
+mod job;
+mod join;
+mod layout;
+mod leftovers;
+mod made;
+pub(crate) mod order;
+mod output;
+mod pack;
+mod place;
+mod progress;
+mod read;
+mod register;
+mod report;
+mod results;
+mod run;
+mod shift;
+mod space;
+mod stage;
+mod stop;
+mod tar;
+mod worker;
+
+pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
+pub(crate) use finder::Finder;
+pub use issue::{Control, FleetOutcome, FleetRequest, JobSource, issue};
+pub use job::Which;
+pub use layout::{Attempt, Beside, Layout, Packing};
+pub use made::{Chain, Made};
+pub use order::{Destination, JobOrder};
+pub use place::Place;
+pub use progress::Status;
+pub use read::{Located, Shard, locate};
+pub use register::{FleetRegisterRequest, RegistrationReport, register};
+pub use report::{FleetReport, PhaseName, PhaseReport};
+pub use run::{FleetRunRequest, run};
+pub use stop::Stop;

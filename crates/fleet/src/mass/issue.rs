@@ -1,0 +1,364 @@
+//! Issuing a fleet: its names become a job, and the job becomes shards.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Instant;
+
+use ledger::{Job, Ledger, NewJob, Phase, Staged, State};
+use pki::config::ClientFormat;
+use pki::device_name::DeviceName;
+use pki::key::SigningKey;
+use pki::{Code, Finding, Result};
+
+use super::engine::{Engine, Outcome};
+use super::in_pass::InPass;
+use super::issuing::{Signer, Signers, ca_of, check_issuer};
+use super::job::{self, Which};
+use super::layout::{Attempt, Layout};
+use super::order::{Destination, JobOrder, check_subject};
+use super::output::{Extras, Output};
+use super::pack::Packer;
+use super::place::Place;
+use super::progress::{Progress, Status};
+use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::stop::Stop;
+use super::worker::Worker;
+use super::{join, leftovers, results, space, stage};
+use crate::keystore_file::KeystorePlan;
+use crate::names::{self, Faults, NamesSource, Spooled};
+use crate::secrets::NewSecret;
+use crate::station::Station;
+use crate::store::Store;
+
+/// What is asked of a fleet.
+#[derive(Debug, Clone)]
+pub struct FleetRequest {
+    /// Which job.
+    pub source: JobSource,
+    /// Where its files go.
+    pub destination: Destination,
+    /// The profile of names that have none of their own.
+    pub profile: Option<DeviceName>,
+    /// How many threads make keys; unset, one for each core.
+    pub threads: Option<usize>,
+    /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
+    pub results: Option<PathBuf>,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// Which job.
+#[derive(Debug, Clone)]
+pub enum JobSource {
+    /// That of these names, new or known.
+    Names(NamesSource),
+    /// One that was staged before.
+    Staged(Which),
+}
+
+/// What a run has to do with whoever started it.
+pub struct Control<'a> {
+    /// Becomes true when it is to stop.
+    pub stop: &'a AtomicBool,
+    /// Hears how far it is.
+    pub tell: &'a mut dyn FnMut(&Status),
+    /// Hears what a person should know before it begins.
+    pub say: &'a mut dyn FnMut(&str),
+}
+
+/// What has become of a fleet, or what is wrong with its names.
+#[derive(Debug)]
+pub enum FleetOutcome {
+    /// It was worked on.
+    Report(Box<FleetReport>),
+    /// Some of its names cannot be used, and nothing was staged.
+    Refused(Faults),
+}
+
+/// Issues the identities of a fleet, as far as nobody has yet.
+///
+/// # Errors
+/// What the configuration, the CAs and the places can be wrong about, before anything is issued. What goes wrong later
+/// stands in the report, if something was issued by then.
+pub fn issue(station: &mut Station<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
+    let mut store = station.open_store("fleet issue")?;
+    let opened = match open(station, &mut store, request, &[Phase::Issue])? {
+        Opened::Job(opened) => *opened,
+        Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
+        Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
+    };
+    let report = issue_job(station, &mut store, opened, request, control, None)?;
+    Ok(FleetOutcome::Report(Box::new(report)))
+}
+
+/// A job that can be worked on.
+pub(crate) struct OpenJob {
+    pub(crate) job: Job,
+    pub(crate) order: JobOrder,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What has become of a request.
+pub(crate) enum Opened {
+    Job(Box<OpenJob>),
+    /// Names that cannot be used.
+    Refused(Faults),
+    /// A dry run.
+    Could(Box<FleetReport>),
+}
+
+/// Finds the job, or stages it.
+///
+/// # Errors
+/// As [`issue`].
+pub(crate) fn open(
+    station: &mut Station<'_>,
+    store: &mut Store,
+    request: &FleetRequest,
+    phases: &[Phase],
+) -> Result<Opened> {
+    let source = match &request.source {
+        JobSource::Names(source) => source,
+        JobSource::Staged(which) => {
+            let job = job::find(store, *which, phases)?;
+            let order = JobOrder::kept(&job.parameters)?;
+            return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new() })));
+        }
+    };
+    let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
+    let validity = ca.check_usable(store.dir(), station.now)?;
+    let certificates = ca.certificates(store.dir())?;
+    let issuer = certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    let profile = request.profile.as_ref();
+    let (order, note) = JobOrder::new(station.config, &request.destination, profile, issuer.fingerprint_hex())?;
+    let lifetime = pki::validity::Lifetime { days: order.days, explicit: order.exact_days };
+    pki::validity::Validity::starting(station.now, lifetime, Some(&validity))?;
+    let findings: Vec<Finding> = note.into_iter().collect();
+    let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD };
+    let reader = names::open(source)?;
+    let names = stage::checked(station.store_dir(), &order, reader);
+    let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
+    Ok(match spooled {
+        Spooled::Refused(faults) => Opened::Refused(faults),
+        Spooled::Rehearsed(count) => Opened::Could(Box::new(FleetReport {
+            job: None,
+            names: count,
+            dry_run: true,
+            layout: order.layout,
+            out: request.destination.directory(store.dir())?,
+            archive: request.destination.archive.clone(),
+            index: None,
+            phases: Vec::new(),
+            registration: None,
+            bundles: None,
+            results: Vec::new(),
+            stopped: None,
+            findings,
+        })),
+        Spooled::Kept(Staged::New(job) | Staged::Known(job)) => Opened::Job(Box::new(OpenJob { job, order, findings })),
+    })
+}
+
+/// Issues what is left of a job.
+pub(crate) fn issue_job(
+    station: &mut Station<'_>,
+    store: &mut Store,
+    opened: OpenJob,
+    request: &FleetRequest,
+    control: &mut Control<'_>,
+    in_pass: Option<&InPass>,
+) -> Result<FleetReport> {
+    let OpenJob { job, order, mut findings } = opened;
+    let begun = Instant::now();
+    if request.dry_run {
+        let place = job::place_if_known(store, &job, &order, &request.destination)?;
+        return report(store, &job, &order, place, begun, 0, findings, request);
+    }
+    let place = job::place(store, &job, &order, Some(&request.destination))?;
+    let _lock = job::prepare(&place, station, "fleet issue")?;
+    let output = output(station, store, &job, &order, place.clone())?;
+    if !store.ledger.is_shared() {
+        store.ledger.break_leases(job.id)?;
+    }
+    leftovers::settle(&store.ledger, job.id, &output)?;
+    if let Some(in_pass) = in_pass {
+        in_pass.remove_leftovers(store, &job, &place)?;
+    }
+    let mut outcome = Outcome::default();
+    let mut stopped = None;
+    if !job.done {
+        findings.extend(space::check(&place.bulk()?, &order, job.size - issued(&store.ledger, &job)?)?);
+        let threads = request.threads.unwrap_or_else(cores).max(1);
+        if let Some(time) = space::keystores(&order, job.size - issued(&store.ledger, &job)?, threads)? {
+            (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
+        }
+        let stop = Stop::on(control.stop);
+        outcome = run(station, store, &job, &order, &output, in_pass, threads, &stop, control, &mut findings)?;
+        if stop.is_signalled() && outcome.error.is_none() {
+            stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
+        }
+    }
+    let nothing = issued(&store.ledger, &job)? == 0;
+    match outcome.error.take() {
+        Some(error) if nothing => return Err(error),
+        Some(error) => stopped = Some(error.into_finding()),
+        None => {}
+    }
+    let mut report = report(store, &job, &order, Some(place.clone()), begun, outcome.issued, findings, request)?;
+    report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
+    Ok(report)
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a run works with, each thing once")]
+fn run(
+    station: &mut Station<'_>,
+    store: &mut Store,
+    job: &Job,
+    order: &JobOrder,
+    output: &Output,
+    in_pass: Option<&InPass>,
+    threads: usize,
+    stop: &Stop<'_>,
+    control: &mut Control<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<Outcome> {
+    let subject = check_subject(order, station.config)?;
+    let sans = order.sans()?;
+    let profiles = store.ledger.profiles(job.id)?;
+    let signers = signers(station, order, &profiles, findings)?;
+    check_issuer(order, &signers.own.fingerprint)?;
+    let name = job::station_name()?;
+    let done = issued(&store.ledger, job)?;
+    let mut progress = Progress::new("issuing", done, job.size, control.tell);
+    let worker = Worker { order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
+    let engine = Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress };
+    engine.run(&worker)
+}
+
+/// The CAs that sign for a job, each opened once.
+fn signers(
+    station: &mut Station<'_>,
+    order: &JobOrder,
+    profiles: &[String],
+    findings: &mut Vec<Finding>,
+) -> Result<Signers<impl SigningKey + use<>>> {
+    let dir = station.store_dir().to_owned();
+    let mut open = |profile: Option<&str>| -> Result<_> {
+        let ca = ca_of(&dir, profile)?;
+        let opened = station.open_ca(&ca)?;
+        let (signer, note) = Signer::new(&ca, opened, order, station.now)?;
+        findings.extend(note);
+        Ok(signer)
+    };
+    let own = open(order.profile.as_deref())?;
+    let mut others = BTreeMap::new();
+    for profile in profiles {
+        // Those without a CA of their own are issued by that of all devices, whatever the job's own profile is.
+        others.insert(profile.clone(), open(Some(profile))?);
+    }
+    Ok(Signers { own, profiles: others })
+}
+
+/// Where a job's shards are written to, and what devices get besides key and chain.
+fn output(station: &mut Station<'_>, store: &Store, job: &Job, order: &JobOrder, place: Place) -> Result<Output> {
+    let anchors = station.client_anchors()?;
+    let formats = order.formats()?;
+    let mut keystore = None;
+    if formats.iter().any(|format| matches!(format, ClientFormat::P12 | ClientFormat::Jks)) {
+        let settings = &station.config.client_keystore;
+        let name = format!("fleet-{}.keystore-password", job.id);
+        let (passwords, new) = station.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
+        // Kept before anything is closed with it, and for good: shards are.
+        NewSecret::kept_for(new, store.dir(), || Ok(()))?;
+        let alias = station.config.server_keystore.alias.value.as_str();
+        keystore = Some(KeystorePlan {
+            alias: settings.alias.value.as_str().to_owned(),
+            trusted: crate::device::trusted(&anchors, alias),
+            passwords,
+            created: station.now,
+        });
+    }
+    let extras = Extras { anchors, formats, keystore, prefix: order.prefix.clone() };
+    let packer = Packer::new(order.packing, order.recipients()?);
+    Output::new(place, packer, extras, station.now.unix_timestamp())
+}
+
+/// Devices of a job that are issued, whatever came of them later.
+pub(crate) fn issued(ledger: &Ledger, job: &Job) -> Result<u64> {
+    let states = ledger.job_progress(job.id)?.states;
+    Ok(states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum())
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a report is made of, each thing once")]
+fn report(
+    store: &Store,
+    job: &Job,
+    order: &JobOrder,
+    place: Option<Place>,
+    begun: Instant,
+    now: u64,
+    findings: Vec<Finding>,
+    request: &FleetRequest,
+) -> Result<FleetReport> {
+    let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
+    let done = issued(&store.ledger, &job)?;
+    let mut report = FleetReport {
+        job: Some(job.id.number()),
+        names: job.size,
+        dry_run: request.dry_run,
+        layout: order.layout,
+        out: place.as_ref().map_or_else(PathBuf::new, |place| place.dir.clone()),
+        archive: None,
+        index: None,
+        phases: vec![PhaseReport {
+            phase: PhaseName::Issue,
+            done,
+            now,
+            failed: 0,
+            left: job.size.saturating_sub(done),
+            milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }],
+        registration: None,
+        bundles: None,
+        results: Vec::new(),
+        stopped: None,
+        findings,
+    };
+    let Some(place) = place.filter(|_| !request.dry_run) else { return Ok(report) };
+    if order.layout == Layout::Archive && job.done {
+        match attempts(store, &job, &place)? {
+            Some(attempts) => {
+                let whole = join::join(&place, &attempts)?;
+                report.archive = whole.archive;
+                report.index = Some(whole.index);
+            }
+            None => report.findings.push(
+                Code::PlaceMissing
+                    .note("some parts of the archive lie at other stations, so that those here stay by themselves")
+                    .at(&place.dir),
+            ),
+        }
+    }
+    if let Some(dir) = &request.results {
+        report.results = results::write(&store.ledger, job.id, dir)?;
+    }
+    Ok(report)
+}
+
+/// The attempt that counts for each shard of a job; none where some of them are not in this place.
+fn attempts(store: &Store, job: &Job, place: &Place) -> Result<Option<Vec<Attempt>>> {
+    let mut attempts = Vec::with_capacity(usize::try_from(job.shards).unwrap_or_default());
+    for shard in 0..job.shards {
+        match store.ledger.committed(job.id, shard)?.filter(|committed| committed.place == place.id()) {
+            Some(committed) => attempts.push(Attempt { shard, fence: committed.fence }),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(attempts))
+}

@@ -1,0 +1,125 @@
+//! A job at hand: its names in the ledger, and the place of its shards.
+
+use ledger::{Job, JobId, Phase};
+use pki::file::{FileSet, Lock, Mode};
+use pki::{Code, Result};
+
+use super::layout::Layout;
+use super::order::{Destination, JobOrder};
+use super::place::Place;
+use crate::output_file::pem_of;
+use crate::station::Station;
+use crate::store::Store;
+
+/// What a device trusts, beside its shards.
+const ANCHORS: &str = crate::device_files::ANCHORS;
+
+/// Which job is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    Number(u64),
+    /// The only one with something left to do.
+    Unfinished,
+}
+
+/// The job that is meant: where none is named, the only one in which one of `phases` is not done.
+///
+/// # Errors
+/// [`Code::NothingToResume`].
+pub(crate) fn find(store: &Store, which: Which, phases: &[Phase]) -> Result<Job> {
+    let none = |what: String| Code::NothingToResume.error(what);
+    if let Which::Number(number) = which {
+        let job = store.ledger.job(JobId::new(number))?;
+        return job.ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet issue` makes one"));
+    }
+    let mut left = Vec::new();
+    for job in store.ledger.jobs()? {
+        let progress = store.ledger.job_progress(job.id)?;
+        let is_left = phases.iter().any(|phase| {
+            let shards = progress.phase(*phase);
+            shards.open + shards.claimed + shards.partly > 0
+        });
+        if is_left {
+            left.push(job);
+        }
+    }
+    let numbers: Vec<String> = left.iter().map(|job| job.id.to_string()).collect();
+    match (left.pop(), left.is_empty()) {
+        (Some(job), true) => Ok(job),
+        (None, _) => Err(none("every job is done".to_owned()).fix("begin one with --from FILE or --count N")),
+        (Some(_), false) => {
+            Err(none(format!("several jobs are not done: {}", numbers.join(", "))).fix("name one of them"))
+        }
+    }
+}
+
+/// Where the shards of a job lie: where a person says, or where the store last saw them.
+///
+/// # Errors
+/// [`Code::PlaceMissing`], [`Code::PlaceTaken`].
+pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: Option<&Destination>) -> Result<Place> {
+    let dir = store.dir();
+    let named = destination.filter(|destination| destination.out.is_some() || destination.archive.is_some());
+    if let Some(destination) = named {
+        return Place::make(dir, &destination.directory(dir)?, order.layout, order.packing, job.id.number());
+    }
+    if order.layout == Layout::Directories {
+        return Place::make(dir, dir, order.layout, order.packing, job.id.number());
+    }
+    let wished = Place::wished(dir, job.id.number())?.ok_or_else(|| {
+        Code::PlaceMissing
+            .error(format!("where the shards of job {} go is not known here", job.id))
+            .fix("name it with `--out DIR` or `--archive FILE`")
+    })?;
+    // Made anew, what has been moved away would seem to be there.
+    match Place::open(&wished)? {
+        None if job_has_shards(store, job)? => Err(Code::PlaceMissing
+            .error(format!("the shards of job {} are not where they were written", job.id))
+            .at(wished)
+            .fix("name where they are with `--out DIR` or `--archive FILE`")),
+        _ => Place::make(dir, &wished, order.layout, order.packing, job.id.number()),
+    }
+}
+
+/// The same where nothing may be made: none where nothing is there yet.
+pub(crate) fn place_if_known(
+    store: &Store,
+    job: &Job,
+    order: &JobOrder,
+    destination: &Destination,
+) -> Result<Option<Place>> {
+    let dir = store.dir();
+    if order.layout == Layout::Directories {
+        return Place::open(dir);
+    }
+    if destination.out.is_some() || destination.archive.is_some() {
+        return Place::open(&destination.directory(dir)?);
+    }
+    Place::wished(dir, job.id.number())?.map_or(Ok(None), |dir| Place::open(&dir))
+}
+
+fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
+    Ok(store.ledger.job_progress(job.id)?.phase(Phase::Issue).done > 0)
+}
+
+/// Keeps others from the place, and puts beside the shards what devices trust.
+pub(crate) fn prepare(place: &Place, station: &Station<'_>, verb: &str) -> Result<Option<Lock>> {
+    let lock = place.lock(verb)?;
+    if place.layout() != Layout::Directories {
+        let anchors = station.client_anchors()?;
+        if !anchors.is_empty() {
+            let mut set = FileSet::new(&place.dir).replacing("old");
+            set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;
+            set.commit()?;
+        }
+    }
+    Ok(lock)
+}
+
+/// What this process is called among all that work on the ledger.
+pub(crate) fn station_name() -> Result<String> {
+    let random = pki::serial::Serial::random()?.to_string();
+    let random = random.get(..8).unwrap_or(&random);
+    Ok(format!("{}-{}-{random}", crate::host::host_name(), std::process::id()))
+}

@@ -1,0 +1,296 @@
+//! The end of an archive: its parts become one tar, and their indexes one index.
+//!
+//! Parts are appended one behind the other, without what ends each of them. What has been appended is written down
+//! every [`STRIDE`] parts, once it is on the disk; only then do these parts go. So it can be interrupted at any time,
+//! and takes no more room than those parts beside the archive.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use pki::file::{self, Bulk, FileSet, Mode};
+use pki::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::layout::{Attempt, Beside};
+use super::place::Place;
+use super::{csv, pack};
+use crate::store::FILE_LIMIT;
+
+/// What files begin with that say how far the joining is. Each is written under a name of its own before the last one
+/// goes, so that there is always one.
+const STATE: &str = "joined-";
+/// The archive while it grows.
+const GROWING: &str = ".partial-archive";
+/// The index while it grows.
+const GROWING_INDEX: &str = ".partial-index";
+/// What the index of an archive ends with.
+const INDEX: &str = ".index.csv";
+/// Parts that are appended before they go.
+const STRIDE: usize = 64;
+/// The largest state that is read: millions of shards.
+const STATE_LIMIT: usize = 64 * FILE_LIMIT;
+
+/// How far the parts of an archive are joined.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    /// Where each part begins that has been appended, and behind them where the next one will.
+    starts: Vec<u64>,
+    /// How long the index is by now, in bytes.
+    index: u64,
+    /// Whether all is done.
+    done: bool,
+}
+
+impl Joined {
+    fn read(place: &Place) -> Result<Self> {
+        let Some(name) = states(&Bulk::open(&place.dir)?)?.pop() else { return Ok(Self::default()) };
+        let path = place.dir.join(name);
+        serde_json::from_slice(&file::read(&path, STATE_LIMIT)?).map_err(|error| {
+            Code::FileUnreadable
+                .error("this does not say how far the archive is joined")
+                .at(&path)
+                .because(error)
+                .fix("restore the file from a backup")
+        })
+    }
+
+    fn write(&self, place: &Place) -> Result<()> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Code::Internal.error("how far an archive is cannot be written as JSON").because(error))?;
+        let step = if self.done { "done".to_owned() } else { format!("{:08}", self.starts.len()) };
+        let name = format!("{STATE}{step}.json");
+        let dir = Bulk::open(&place.dir)?;
+        let mut earlier = states(&dir)?;
+        earlier.retain(|other| *other != name);
+        let mut set = FileSet::new(&place.dir);
+        set.add(name, text, Mode::Private)?;
+        set.commit()?;
+        earlier.iter().try_for_each(|other| dir.remove(other))
+    }
+
+    /// Where a part is that has been appended: in which file, and from where to where.
+    pub(crate) fn find(place: &Place, shard: u32) -> Result<Option<(PathBuf, Range<u64>)>> {
+        let joined = Self::read(place)?;
+        let at = |index: usize| joined.starts.get(index).copied();
+        let index = usize::try_from(shard).unwrap_or(usize::MAX);
+        let (Some(start), Some(end)) = (at(index), index.checked_add(1).and_then(at)) else { return Ok(None) };
+        let growing = place.dir.join(GROWING);
+        let path = if growing.exists() { Some(growing) } else { place.archive() };
+        Ok(path.map(|path| (path, start..end)))
+    }
+}
+
+/// The names of the files that say how far the joining is, the last one last.
+fn states(dir: &Bulk) -> Result<Vec<String>> {
+    let mut names = dir.names()?;
+    names.retain(|name| name.starts_with(STATE));
+    names.sort();
+    Ok(names)
+}
+
+/// What became of the parts.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// The archive; none where the parts stay by themselves.
+    pub(crate) archive: Option<PathBuf>,
+    /// Which device is where.
+    pub(crate) index: PathBuf,
+}
+
+/// Joins the parts of all shards, given the attempt that counts for each, in order. May be repeated.
+///
+/// # Errors
+/// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
+pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
+    let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
+    let named = |suffix: &str| {
+        let mut name = archive.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let sealed = place.packing().sealed;
+    let whole = Whole { archive: (!sealed).then(|| archive.clone()), index: named(INDEX) };
+    let mut joining = Joining::open(place)?;
+    if joining.state.done {
+        return Ok(whole);
+    }
+    let total = attempts.len();
+    let mut waiting = Vec::new();
+    for attempt in attempts.iter().copied().skip(joining.finished()) {
+        joining.append(attempt)?;
+        waiting.push(attempt);
+        if waiting.len() == STRIDE {
+            joining.keep(&mut waiting)?;
+        }
+    }
+    joining.keep(&mut waiting)?;
+    joining.finish(&whole, total)?;
+    Ok(whole)
+}
+
+/// An archive that grows.
+struct Joining<'a> {
+    place: &'a Place,
+    dir: Bulk,
+    state: Joined,
+    archive: Option<File>,
+    index: Option<File>,
+    end: u64,
+}
+
+impl<'a> Joining<'a> {
+    fn open(place: &'a Place) -> Result<Self> {
+        let dir = Bulk::open(&place.dir)?;
+        let mut state = Joined::read(place)?;
+        if state.starts.is_empty() {
+            state.starts.push(0);
+        }
+        let mut joining =
+            Self { place, dir, state, archive: None, index: None, end: pack::end(place.packing())?.len() as u64 };
+        if joining.state.done || joining.is_published()? {
+            return Ok(joining);
+        }
+        if joining.state.index == 0 {
+            joining.dir.remove(GROWING)?;
+            joining.dir.remove(GROWING_INDEX)?;
+        }
+        if !place.packing().sealed {
+            let length = joining.state.starts.last().copied().unwrap_or_default();
+            joining.archive = Some(joining.grow(GROWING, length)?);
+        }
+        let length = joining.state.index;
+        let mut index = joining.grow(GROWING_INDEX, length)?;
+        if length == 0 {
+            writeln!(index, "{}", csv::INDEX).map_err(|error| joining.unwritable(&error))?;
+            joining.state.index = csv::INDEX.len() as u64 + 1;
+        }
+        joining.index = Some(index);
+        Ok(joining)
+    }
+
+    /// Whether an earlier run got as far as giving the files their names, and no further.
+    fn is_published(&self) -> Result<bool> {
+        let Some(archive) = self.place.archive() else { return Ok(false) };
+        let at_least = self.state.starts.last().copied().unwrap_or_default().saturating_add(self.end);
+        let there = archive.metadata().is_ok_and(|file| file.is_file() && file.len() == at_least);
+        Ok(there && self.state.starts.len() > 1 && !self.dir.holds(GROWING)?)
+    }
+
+    /// Opens what has grown so far, without what was appended and not written down.
+    fn grow(&self, name: &str, length: u64) -> Result<File> {
+        let mut file =
+            if self.dir.holds(name)? { self.dir.open_file_for_writing(name)? } else { self.dir.create(name)? };
+        let there = file.metadata().map_err(|error| self.unwritable(&error))?.len();
+        if there < length {
+            return Err(Code::ShardDamaged
+                .error("the archive is shorter than what was appended to it")
+                .at(self.place.dir.join(name))
+                .fix("restore it from a backup"));
+        }
+        file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|error| self.unwritable(&error))?;
+        Ok(file)
+    }
+
+    /// How many shards need not be looked at any more.
+    fn finished(&self) -> usize {
+        if self.index.is_none() { usize::MAX } else { self.state.starts.len().saturating_sub(1) }
+    }
+
+    fn append(&mut self, attempt: Attempt) -> Result<()> {
+        let packing = self.place.packing();
+        let name = attempt.part(packing);
+        let start = self.state.starts.last().copied().unwrap_or_default();
+        let size = self.dir.size(&name)?.ok_or_else(|| self.gone(&name))?;
+        let length = if packing.sealed { size } else { size.saturating_sub(self.end) };
+        if let Some(archive) = &mut self.archive {
+            let mut part = std::io::Read::take(self.dir.open_file(&name)?, length);
+            let copied = std::io::copy(&mut part, archive).map_err(|error| unwritable(self.place, &error))?;
+            if copied != length {
+                return Err(self.gone(&name));
+            }
+        }
+        let beside = attempt.beside(Beside::Index);
+        let part = if packing.sealed { name } else { start.to_string() };
+        let mut lines = String::new();
+        for line in BufReader::new(self.dir.open_file(&beside)?).lines() {
+            let line = line.map_err(|error| self.gone(&beside).because(error))?;
+            lines.push_str(&line);
+            lines.push(',');
+            lines.push_str(&part);
+            lines.push('\n');
+        }
+        if let Some(index) = &mut self.index {
+            index.write_all(lines.as_bytes()).map_err(|error| unwritable(self.place, &error))?;
+        }
+        self.state.index += lines.len() as u64;
+        self.state.starts.push(start + length);
+        Ok(())
+    }
+
+    /// Makes what was appended last for good, and removes the parts that it came from.
+    fn keep(&mut self, waiting: &mut Vec<Attempt>) -> Result<()> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for file in [&self.archive, &self.index].into_iter().flatten() {
+            file.sync_data().map_err(|error| self.unwritable(&error))?;
+        }
+        self.state.write(self.place)?;
+        for attempt in waiting.drain(..) {
+            // Sealed parts stay: they are the archive.
+            if !self.place.packing().sealed {
+                self.dir.remove(&attempt.part(self.place.packing()))?;
+                self.dir.remove(&attempt.beside(Beside::Index))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, whole: &Whole, shards: usize) -> Result<()> {
+        if self.index.is_some() && self.state.starts.len() != shards.saturating_add(1) {
+            return Err(Code::Internal.error("an archive ends before its last shard"));
+        }
+        if let Some(archive) = &mut self.archive {
+            let end = pack::end(self.place.packing())?;
+            archive
+                .write_all(&end)
+                .and_then(|()| archive.sync_all())
+                .map_err(|error| unwritable(self.place, &error))?;
+        }
+        if let Some(index) = &self.index {
+            index.sync_all().map_err(|error| self.unwritable(&error))?;
+        }
+        let out = whole.index.parent().map(Bulk::open).transpose()?;
+        let out = out.ok_or_else(|| Code::Internal.error("an archive without a directory"))?;
+        // The index first: where the archive has its name, all that is left is to say so.
+        let moves = [(GROWING_INDEX, Some(&whole.index)), (GROWING, whole.archive.as_ref())];
+        for (growing, to) in moves {
+            let name = to.and_then(|path| path.file_name()).and_then(|name| name.to_str());
+            if let Some(name) = name.filter(|_| self.dir.holds(growing).unwrap_or(false)) {
+                self.dir.publish(growing, &out, name)?;
+            }
+        }
+        out.sync_names()?;
+        self.dir.sync_names()?;
+        self.state.done = true;
+        self.state.write(self.place)
+    }
+
+    fn gone(&self, name: &str) -> Error {
+        let path = self.place.dir.join(name);
+        Code::ShardDamaged.error("a part of the archive is gone").at(path).fix("restore it from a backup")
+    }
+
+    fn unwritable(&self, error: &std::io::Error) -> Error {
+        unwritable(self.place, error)
+    }
+}
+
+fn unwritable(place: &Place, error: &std::io::Error) -> Error {
+    let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let code = if full { Code::DiskFull } else { Code::FileUnwritable };
+    let error = code.error("the archive cannot be written").at(&place.dir).because(error.to_string());
+    if full { error.fix("make room and run the same command once more") } else { error }
+}

@@ -1,0 +1,237 @@
+//! Where the identities of a fleet go, and what the files of a shard are called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use pki::{Code, Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the identities of a job are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// A directory a device in the store, as `client` makes them.
+    Directories,
+    /// One PEM file a device, in a directory a shard.
+    #[default]
+    Shards,
+    /// One tar for all, with an index.
+    Archive,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Self; 3] = [Self::Directories, Self::Shards, Self::Archive];
+
+    /// The word that is typed and kept.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Directories => "directories",
+            Self::Shards => "shards",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|layout| layout.as_str() == text).ok_or_else(|| {
+            Code::Usage
+                .error(format!("there is no layout {text:?}"))
+                .fix("use directories, shards, or `--archive FILE`")
+                .item("--layout")
+        })
+    }
+}
+
+/// What becomes of the bytes of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Packing {
+    /// Compressed with zstd.
+    pub zstd: bool,
+    /// Sealed for age recipients.
+    pub sealed: bool,
+}
+
+impl Packing {
+    /// What the name of an archive promises.
+    pub fn of_name(name: &str) -> Self {
+        let (name, sealed) = match name.strip_suffix(".age") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        Self { zstd: name.ends_with(".zst") || name.ends_with(".tzst"), sealed }
+    }
+
+    /// What the names of parts end with.
+    pub const fn extension(self) -> &'static str {
+        match (self.zstd, self.sealed) {
+            (false, false) => ".tar",
+            (true, false) => ".tar.zst",
+            (false, true) => ".tar.age",
+            (true, true) => ".tar.zst.age",
+        }
+    }
+}
+
+/// One try at issuing a shard: files of different tries never share a name, so that none can be taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    /// Which shard, from 0.
+    pub shard: u32,
+    /// The fencing number of the claim under which it was made, from 1.
+    pub fence: u32,
+}
+
+/// What is written beside the parts of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Which device is where in the part.
+    Index,
+    /// The leaves in order, beside a part that cannot be read here.
+    Certificates,
+}
+
+impl Beside {
+    const ALL: [Self; 2] = [Self::Index, Self::Certificates];
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Index => ".index.csv",
+            Self::Certificates => ".certificates.pem",
+        }
+    }
+}
+
+/// What directories of shards begin with.
+const SHARD: &str = "shard-";
+
+impl Attempt {
+    /// The directory of a shard: `shard-000000`, and for later attempts `shard-000000-2`.
+    pub fn directory(self) -> String {
+        format!("{SHARD}{self}")
+    }
+
+    /// The part of an archive: `000000.tar`.
+    pub fn part(self, packing: Packing) -> String {
+        format!("{self}{}", packing.extension())
+    }
+
+    /// A file beside a part.
+    pub fn beside(self, what: Beside) -> String {
+        format!("{self}{}", what.extension())
+    }
+
+    /// Where the directories of a shard's devices wait in `devices/` for the ledger.
+    pub fn waiting(self, job: u64) -> String {
+        format!(".job-{job}-shard-{}.{}", self.shard, self.fence)
+    }
+
+    /// The name under which something is written before it is complete.
+    pub(super) fn partial(name: &str) -> String {
+        format!("{PARTIAL}{name}")
+    }
+
+    /// Whether something was not complete when it was left.
+    pub(super) fn is_partial(name: &str) -> bool {
+        name.starts_with(PARTIAL)
+    }
+
+    /// To which attempt a name in a place belongs, complete or not; none where it is no file of a shard.
+    pub(super) fn of_name(name: &str, job: u64) -> Option<Self> {
+        let name = name.strip_prefix(PARTIAL).unwrap_or(name);
+        if let Some(rest) = name.strip_prefix(&format!(".job-{job}-shard-")) {
+            let (shard, fence) = rest.split_once('.')?;
+            return Some(Self { shard: shard.parse().ok()?, fence: fence.parse().ok()? });
+        }
+        let name = match name.strip_prefix(SHARD) {
+            Some(name) => name,
+            None => {
+                let extensions = Beside::ALL.map(Beside::extension).into_iter().chain(PACKINGS.map(Packing::extension));
+                extensions.filter_map(|extension| name.strip_suffix(extension)).find(|stem| !stem.contains('.'))?
+            }
+        };
+        let (shard, fence) = name.split_once('-').unwrap_or((name, "1"));
+        let attempt = Self { shard: shard.parse().ok()?, fence: fence.parse().ok()? };
+        // Only what we would call so ourselves.
+        (attempt.to_string() == name).then_some(attempt)
+    }
+}
+
+/// What names of incomplete files begin with.
+const PARTIAL: &str = ".partial-";
+
+const PACKINGS: [Packing; 4] = [
+    Packing { zstd: false, sealed: false },
+    Packing { zstd: true, sealed: false },
+    Packing { zstd: false, sealed: true },
+    Packing { zstd: true, sealed: true },
+];
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fence {
+            1 => write!(f, "{:06}", self.shard),
+            fence => write!(f, "{:06}-{fence}", self.shard),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_back_to_its_attempt() {
+        for attempt in
+            [Attempt { shard: 0, fence: 1 }, Attempt { shard: 12, fence: 3 }, Attempt { shard: 1_234_567, fence: 1 }]
+        {
+            let mut names = vec![attempt.directory(), attempt.waiting(7)];
+            names.extend(PACKINGS.map(|packing| attempt.part(packing)));
+            names.extend(Beside::ALL.map(|what| attempt.beside(what)));
+            for name in names {
+                assert_eq!(Attempt::of_name(&name, 7), Some(attempt), "{name}");
+                assert_eq!(Attempt::of_name(&Attempt::partial(&name), 7), Some(attempt), "{name}");
+            }
+        }
+        assert_eq!(Attempt { shard: 0, fence: 1 }.directory(), "shard-000000");
+        assert_eq!(Attempt { shard: 7, fence: 2 }.part(Packing::of_name("x.tar.zst.age")), "000007-2.tar.zst.age");
+    }
+
+    #[test]
+    fn nothing_else_is_taken_for_a_shard() {
+        let names = [
+            "fleet.json",
+            "shard-",
+            "shard-0",
+            "shard-000000-1",
+            "000000",
+            "000000.pem",
+            "000000.tar.bak",
+            ".job-8-shard-0.1",
+            "shard-000000.tar",
+            "tb-server-chain.pem",
+            "+00001.tar",
+        ];
+        for name in names {
+            assert_eq!(Attempt::of_name(name, 7), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_says_what_becomes_of_the_bytes() {
+        assert_eq!(Packing::of_name("factory.tar"), Packing::default());
+        assert_eq!(Packing::of_name("factory.tar.zst"), Packing { zstd: true, sealed: false });
+        assert_eq!(Packing::of_name("factory.tar.age"), Packing { zstd: false, sealed: true });
+        assert_eq!(Packing::of_name("factory.tar.zst.age"), Packing { zstd: true, sealed: true });
+    }
+}

@@ -1,0 +1,27 @@
+//! What runs before this one have left in a place: finished where the ledger has it, removed where it has not.
+
+use ledger::{JobId, View};
+use pki::Result;
+
+use super::layout::Attempt;
+use super::output::Output;
+
+/// Settles what is in the place of a job. Nobody else works there: its lock is ours.
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub(crate) fn settle(view: &View, job: JobId, output: &Output) -> Result<()> {
+    let place = output.place();
+    for name in output.names()? {
+        let Some(attempt) = Attempt::of_name(&name, job.number()) else { continue };
+        let committed = view.committed(job, attempt.shard)?;
+        let counts = committed.is_some_and(|it| it.fence == attempt.fence && it.place == place.id());
+        if counts && !Attempt::is_partial(&name) {
+            output.deliver(job.number(), attempt)?;
+        } else {
+            tracing::debug!(name, "removed what an earlier run left");
+            output.remove(&name)?;
+        }
+    }
+    Ok(())
+}

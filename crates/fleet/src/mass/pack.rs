@@ -1,0 +1,147 @@
+//! From the bytes of a shard's tar to those of its part: compressed, sealed, or as they are.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use pki::age::{self, Recipient};
+use pki::{Code, Result};
+use zeroize::Zeroizing;
+
+use super::layout::Packing;
+use super::tar;
+
+/// How hard zstd tries: its own default, which keeps up with two cores that make keys.
+const LEVEL: i32 = 3;
+/// The largest tar of a shard that is taken out of a part.
+const LIMIT: u64 = 1 << 30;
+
+/// Makes parts.
+#[derive(Debug, Clone)]
+pub(crate) struct Packer {
+    packing: Packing,
+    recipients: Vec<Recipient>,
+}
+
+impl Packer {
+    pub(crate) fn new(packing: Packing, recipients: Vec<Recipient>) -> Self {
+        Self { packing, recipients }
+    }
+
+    pub(crate) fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// The part for the files of a tar without its end.
+    pub(crate) fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<Part<'a>> {
+        let end = end(self.packing)?;
+        let compressed = if self.packing.zstd {
+            let mut packed = Zeroizing::new(Vec::with_capacity(files.len() / 2));
+            compress_into(files, &mut packed)?;
+            packed.extend_from_slice(&end);
+            Some(packed)
+        } else {
+            files.extend_from_slice(&end);
+            None
+        };
+        let plain = compressed.as_ref().unwrap_or(files);
+        if self.packing.sealed {
+            return age::seal(&self.recipients, plain).map(Part::Sealed);
+        }
+        Ok(compressed.map_or(Part::Plain(files), Part::Compressed))
+    }
+}
+
+/// The bytes of a part.
+pub(crate) enum Part<'a> {
+    /// Those of the tar, with its end.
+    Plain(&'a [u8]),
+    /// Compressed.
+    Compressed(Zeroizing<Vec<u8>>),
+    /// No secret any more.
+    Sealed(Vec<u8>),
+}
+
+impl Part<'_> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Part::Plain(bytes) => bytes,
+            Part::Compressed(bytes) => bytes,
+            Part::Sealed(bytes) => bytes,
+        }
+    }
+}
+
+/// What ends a tar: two empty blocks, in a frame of their own where they are compressed, so that parts without it can
+/// be put one behind the other.
+pub(crate) fn end(packing: Packing) -> Result<Cow<'static, [u8]>> {
+    if !packing.zstd {
+        return Ok(Cow::Borrowed(&tar::END));
+    }
+    let mut frame = Vec::new();
+    compress_into(&tar::END, &mut frame)?;
+    Ok(Cow::Owned(frame))
+}
+
+/// The tar in a part that is not sealed.
+pub(crate) fn unpack(packing: Packing, part: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
+    if packing.sealed {
+        return Err(Code::Sealed
+            .error("this part of the archive is sealed")
+            .fix("register and bundle in the same pass with `tbpki fleet run`"));
+    }
+    if !packing.zstd {
+        return Ok(part);
+    }
+    let damaged = |error: std::io::Error| Code::ShardDamaged.error("this part cannot be decompressed").because(error);
+    let mut tar = Zeroizing::new(Vec::with_capacity(part.len().saturating_mul(3)));
+    let decoder = zstd::Decoder::with_buffer(part.as_slice()).map_err(damaged)?;
+    decoder.take(LIMIT).read_to_end(&mut tar).map_err(damaged)?;
+    Ok(tar)
+}
+
+fn compress_into(bytes: &[u8], to: &mut Vec<u8>) -> Result<()> {
+    let failed = |error: std::io::Error| Code::Internal.error("a part cannot be compressed").because(error);
+    let mut encoder = zstd::Encoder::new(to, LEVEL).map_err(failed)?;
+    encoder.include_checksum(true).map_err(failed)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64)).map_err(failed)?;
+    std::io::Write::write_all(&mut encoder, bytes).map_err(failed)?;
+    encoder.finish().map(drop).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_read_back_alone_and_joined() {
+        for packing in [Packing::default(), Packing { zstd: true, sealed: false }] {
+            let packer = Packer::new(packing, Vec::new());
+            let writer = tar::Writer::new(0);
+            let parts: Vec<Zeroizing<Vec<u8>>> = ["a", "b"]
+                .iter()
+                .map(|name| {
+                    let mut files = Zeroizing::new(Vec::new());
+                    writer.append(name, &[7; 1000], &mut files);
+                    Zeroizing::new(packer.pack(&mut files).unwrap().bytes().to_vec())
+                })
+                .collect();
+            let names = |tar: &[u8]| -> Vec<String> {
+                tar::Reader::new(tar).map(|entry| entry.unwrap().name.to_owned()).collect()
+            };
+            assert_eq!(names(&unpack(packing, parts[0].clone()).unwrap()), ["a"]);
+            let end = end(packing).unwrap();
+            let mut joined: Vec<u8> =
+                parts.iter().flat_map(|part| part[..part.len() - end.len()].iter().copied()).collect();
+            joined.extend_from_slice(&end);
+            assert_eq!(names(&unpack(packing, Zeroizing::new(joined)).unwrap()), ["a", "b"]);
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_or_damaged_is_not_read() {
+        let zstd = Packing { zstd: true, sealed: false };
+        assert_eq!(unpack(zstd, Zeroizing::new(vec![1; 99])).unwrap_err().code(), Code::ShardDamaged);
+        let sealed = Packing { zstd: true, sealed: true };
+        assert_eq!(unpack(sealed, Zeroizing::new(vec![1; 99])).unwrap_err().code(), Code::Sealed);
+    }
+}

@@ -1,0 +1,274 @@
+//! Reading back what was issued, wherever its layout has put it.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use ledger::{Entry, JobId, Kind, View};
+use pki::file::{self, Bulk};
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, Code, Error, PrivateKey, Result};
+use zeroize::Zeroizing;
+
+use super::join::Joined;
+use super::layout::{Attempt, Beside, Layout};
+use super::output::file_of;
+use super::place::Place;
+use super::{pack, tar};
+use crate::device_files::{CHAIN, KEY};
+use crate::signing_ca::SigningCa;
+use crate::store::{FILE_LIMIT, identity_dir};
+
+/// The largest part of an archive that is taken into memory.
+const PART_LIMIT: usize = 1 << 30;
+
+/// An identity as its layout holds it.
+#[derive(Debug)]
+pub struct Located {
+    /// Its certificate: the one that the ledger knows.
+    pub leaf: Certificate,
+    /// The CAs above it, without the root.
+    pub above: Vec<Certificate>,
+    key: KeyPlace,
+}
+
+/// Where the private key is.
+enum KeyPlace {
+    /// In this PEM text.
+    Here(Zeroizing<Vec<u8>>),
+    /// In an archive that only its recipients can open.
+    Sealed,
+    /// With the device: it was issued for a request.
+    Elsewhere,
+}
+
+impl std::fmt::Debug for KeyPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Here(_) => "Here(..)",
+            Self::Sealed => "Sealed",
+            Self::Elsewhere => "Elsewhere",
+        })
+    }
+}
+
+impl Located {
+    /// The leaf and the CAs above it: what is sent.
+    pub fn chain(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.leaf).chain(&self.above)
+    }
+
+    /// Its private key; none where its holder keeps it.
+    ///
+    /// # Errors
+    /// [`Code::Sealed`] where only others can read it, [`Code::KeyUnreadable`], [`Code::KeyMismatch`].
+    pub fn key(&self) -> Result<Option<PrivateKey>> {
+        match &self.key {
+            KeyPlace::Here(pem) => {
+                let key = PrivateKey::from_pem_or_der(pem, None)?;
+                key.check_belongs_to(self.leaf.spki_der())?;
+                Ok(Some(key))
+            }
+            KeyPlace::Elsewhere => Ok(None),
+            KeyPlace::Sealed => Err(Code::Sealed
+                .error("the key of this device is in an archive that only its recipients can open")
+                .fix("make what needs the key in the same pass that issues it: `tbpki fleet run`")),
+        }
+    }
+}
+
+/// Finds one identity.
+///
+/// # Errors
+/// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
+pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
+    let shard = match entry.key.kind {
+        Kind::Device => view.shard_of(entry)?,
+        Kind::Ca | Kind::Server => None,
+    };
+    let source = match shard {
+        None => Source::Directories(store.to_owned()),
+        Some((job, shard, committed)) => {
+            let place = Place::find(store, &committed.place)?;
+            // In a part without names in it, it is known by where it stands.
+            let first = view.job(job)?.map_or(0, |job| job.range(shard).0);
+            let number = entry.job.map_or(0, |(_, number)| number.saturating_sub(first));
+            let source = Source::open(store, &place, Attempt { shard, fence: committed.fence })?;
+            return source.read(store, entry, usize::try_from(number).unwrap_or(usize::MAX));
+        }
+    };
+    source.read(store, entry, 0)
+}
+
+/// The identities of a shard that is issued, in the order of their names.
+pub struct Shard {
+    /// The rows of the ledger.
+    pub entries: Vec<Entry>,
+    store: PathBuf,
+    source: Source,
+}
+
+impl Shard {
+    /// Opens a shard wherever it lies.
+    ///
+    /// # Errors
+    /// [`Code::PlaceMissing`], [`Code::ShardDamaged`]; [`Code::Internal`] for one that is not issued.
+    pub fn open(store: &Path, view: &View, job: JobId, shard: u32) -> Result<Self> {
+        let committed = view
+            .committed(job, shard)?
+            .ok_or_else(|| Code::Internal.error(format!("shard {shard} of job {job} is read and was never issued")))?;
+        let place = Place::find(store, &committed.place)?;
+        let entries = view.shard(job, shard)?;
+        let source = Source::open(store, &place, Attempt { shard, fence: committed.fence })?;
+        Ok(Self { entries, store: store.to_owned(), source })
+    }
+
+    /// Reads the identity of the row `index`.
+    ///
+    /// # Errors
+    /// [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
+    pub fn read(&self, index: usize) -> Result<Located> {
+        let entry = self.entries.get(index).ok_or_else(|| Code::Internal.error("a shard has no such row"))?;
+        self.source.read(&self.store, entry, index)
+    }
+}
+
+/// Where the files of a shard are.
+enum Source {
+    /// In directories of the store.
+    Directories(PathBuf),
+    /// One file a device.
+    Files(Bulk),
+    /// In a tar, each at its place.
+    Tar { tar: Zeroizing<Vec<u8>>, at: HashMap<String, Range<usize>>, path: PathBuf },
+    /// The certificates alone, in the order of the rows.
+    Certificates { all: Vec<Certificate>, path: PathBuf },
+}
+
+impl Source {
+    fn open(store: &Path, place: &Place, attempt: Attempt) -> Result<Self> {
+        match place.layout() {
+            Layout::Directories => Ok(Self::Directories(store.to_owned())),
+            Layout::Shards => {
+                let name = attempt.directory();
+                let dir = Bulk::open(&place.dir)?.dir(&name)?;
+                dir.map(Self::Files).ok_or_else(|| gone(&place.dir.join(name)))
+            }
+            Layout::Archive if place.packing().sealed => {
+                let path = place.dir.join(attempt.beside(Beside::Certificates));
+                let bytes = file::read_optional(&path, PART_LIMIT)?.ok_or_else(|| gone(&path))?;
+                let all = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates;
+                Ok(Self::Certificates { all, path })
+            }
+            Layout::Archive => {
+                let (path, part) = part_of(place, attempt)?;
+                let tar = pack::unpack(place.packing(), part).map_err(|error| error.at(&path))?;
+                let mut at = HashMap::new();
+                let start = tar.as_ptr() as usize;
+                for entry in tar::Reader::new(&tar) {
+                    let entry = entry.map_err(|error| error.at(&path))?;
+                    // What the reader hands out is a piece of what it was given.
+                    let offset = (entry.contents.as_ptr() as usize).saturating_sub(start);
+                    at.insert(entry.name.to_owned(), offset..offset.saturating_add(entry.contents.len()));
+                }
+                Ok(Self::Tar { tar, at, path })
+            }
+        }
+    }
+
+    fn read(&self, store: &Path, entry: &Entry, index: usize) -> Result<Located> {
+        let name = entry.key.name.as_str();
+        match self {
+            Self::Directories(store) => from_directory(store, entry),
+            Self::Files(dir) => {
+                let path = dir.path().join(file_of(name));
+                let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone(&path))?;
+                from_pem(entry, &bytes).map_err(|error| error.at(path))
+            }
+            Self::Tar { tar, at, path } => {
+                let pem = at.get(&file_of(name)).and_then(|range| tar.get(range.clone()));
+                let pem = pem.ok_or_else(|| gone(path).item(name))?;
+                from_pem(entry, pem).map_err(|error| error.at(path).item(name))
+            }
+            Self::Certificates { all, path } => {
+                let leaf = all.get(index).ok_or_else(|| gone(path).item(name))?.clone();
+                let above = above_of(store, entry)?;
+                let located = Located { leaf, above, key: KeyPlace::Sealed };
+                located.checked(entry).map_err(|error| error.at(path).item(name))
+            }
+        }
+    }
+}
+
+impl Located {
+    fn checked(self, entry: &Entry) -> Result<Self> {
+        if entry.fingerprint == Some(self.leaf.fingerprint()) {
+            return Ok(self);
+        }
+        Err(Code::IdentityChanged
+            .error("the certificate here is not the one that the ledger knows")
+            .fix("restore the file from a backup, or issue a new generation with `tbpki client --force`"))
+    }
+}
+
+/// The part of an archive: by itself while the job is not done, in the whole afterwards.
+fn part_of(place: &Place, attempt: Attempt) -> Result<(PathBuf, Zeroizing<Vec<u8>>)> {
+    let path = place.dir.join(attempt.part(place.packing()));
+    if let Some(bytes) = file::read_optional(&path, PART_LIMIT)? {
+        return Ok((path, bytes));
+    }
+    let (joined, range) = Joined::find(place, attempt.shard)?.ok_or_else(|| gone(&path))?;
+    let damaged = |error: std::io::Error| {
+        Code::ShardDamaged.error("a part of the archive cannot be read").at(&joined).because(error)
+    };
+    let (Some(dir), Some(name)) = (joined.parent(), joined.file_name().and_then(|name| name.to_str())) else {
+        return Err(gone(&joined));
+    };
+    let mut file = Bulk::open(dir)?.open_file(name)?;
+    let length = usize::try_from(range.end.saturating_sub(range.start)).ok().filter(|length| *length <= PART_LIMIT);
+    let mut part = Zeroizing::new(vec![0; length.ok_or_else(|| gone(&joined))?]);
+    file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut part)).map_err(damaged)?;
+    Ok((joined, part))
+}
+
+/// An identity in a directory of its own, as `client` writes it.
+fn from_directory(store: &Path, entry: &Entry) -> Result<Located> {
+    let dir = identity_dir(store, entry.key.kind, &entry.key.name);
+    let path = dir.join(CHAIN);
+    let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone(&path))?;
+    let mut certificates = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates.into_iter();
+    let leaf = certificates.next().ok_or_else(|| empty().at(&path))?;
+    let key = match file::read_optional(dir.join(KEY), FILE_LIMIT)? {
+        Some(pem) => KeyPlace::Here(pem),
+        None => KeyPlace::Elsewhere,
+    };
+    let above = certificates.filter(|ca| !ca.is_self_issued()).collect();
+    Located { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
+}
+
+/// An identity in one PEM text.
+fn from_pem(entry: &Entry, pem: &[u8]) -> Result<Located> {
+    let mut certificates = PemBundle::parse(pem)?.certificates.into_iter();
+    let leaf = certificates.next().ok_or_else(empty)?;
+    let key = KeyPlace::Here(Zeroizing::new(pem.to_vec()));
+    Located { leaf, above: certificates.collect(), key }.checked(entry)
+}
+
+/// The CAs above what a CA of the store has issued.
+fn above_of(store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
+    let mut above = SigningCa::named(&entry.issuer).map_or_else(|| Ok(Vec::new()), |ca| ca.certificates(store))?;
+    above.retain(|ca| !ca.is_self_issued());
+    Ok(above)
+}
+
+fn empty() -> Error {
+    Code::ShardDamaged.error("there is no certificate in this")
+}
+
+fn gone(path: &Path) -> Error {
+    Code::ShardDamaged
+        .error("a file of the shard is gone")
+        .at(path)
+        .fix("restore it from a backup, or issue a new generation with `tbpki client --force`")
+}

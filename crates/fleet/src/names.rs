@@ -1,0 +1,125 @@
+//! The names of a fleet, on their way into the ledger: from a CSV, however long, or counted out by a pattern.
+//!
+//! Nothing is made before every name is known to be usable. A fault does not end the reading, so that all of them are
+//! told at once, each with its line ([`Faults`]).
+
+mod columns;
+mod faults;
+mod numbered;
+mod row;
+mod stage;
+mod table;
+mod text;
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use ledger::StagedName;
+use pki::{Result, file};
+
+pub use columns::ColumnWish;
+pub use faults::{Faults, NameFault};
+pub use numbered::NumberPattern;
+pub use stage::{Spooled, stage};
+
+use numbered::Numbered;
+use table::Table;
+
+/// Where names come from.
+#[derive(Debug, Clone)]
+pub enum NamesSource {
+    /// A CSV with a line that names its columns.
+    Table {
+        /// The file, or standard input.
+        file: Option<PathBuf>,
+        /// What is wanted of its columns.
+        columns: ColumnWish,
+    },
+    /// A pattern and numbers.
+    Numbered {
+        /// What the names look like.
+        pattern: NumberPattern,
+        /// The first number.
+        start: u64,
+        /// How many there are.
+        count: u64,
+    },
+}
+
+/// Names, one after the other, with the line that each came from; of a pattern, its place among the names.
+///
+/// Memory does not grow with their number. After an error of reading ([`Code::FileUnreadable`] and the like, as a
+/// fault) nothing follows.
+///
+/// [`Code::FileUnreadable`]: pki::Code::FileUnreadable
+pub struct NamesReader(Names);
+
+enum Names {
+    Table(Box<Table<Box<dyn Read + Send>>>),
+    Numbered(Numbered),
+}
+
+/// Opens a source and looks at its first line.
+///
+/// # Errors
+/// What makes every line of it useless: [`Code::FileUnreadable`], [`Code::NamesUnreadable`], [`Code::NoNames`],
+/// [`Code::NamesHeader`], [`Code::UnknownColumn`]; of a pattern, [`Code::NumberPattern`].
+///
+/// [`Code::FileUnreadable`]: pki::Code::FileUnreadable
+/// [`Code::NamesUnreadable`]: pki::Code::NamesUnreadable
+/// [`Code::NoNames`]: pki::Code::NoNames
+/// [`Code::NamesHeader`]: pki::Code::NamesHeader
+/// [`Code::UnknownColumn`]: pki::Code::UnknownColumn
+/// [`Code::NumberPattern`]: pki::Code::NumberPattern
+pub fn open(source: &NamesSource) -> Result<NamesReader> {
+    match source {
+        NamesSource::Table { file, columns } => {
+            let input: Box<dyn Read + Send> = match file {
+                Some(path) => Box::new(file::stream(path)?),
+                None => Box::new(io::stdin()),
+            };
+            read(input, columns).map_err(|error| error.at(file.as_deref().unwrap_or("-".as_ref())))
+        }
+        NamesSource::Numbered { pattern, start, count } => {
+            Numbered::new(pattern, *start, *count).map(|names| NamesReader(Names::Numbered(names)))
+        }
+    }
+}
+
+/// Reads a CSV from anywhere.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(input: impl Read + Send + 'static, columns: &ColumnWish) -> Result<NamesReader> {
+    Table::new(Box::new(input) as Box<dyn Read + Send>, columns).map(|table| NamesReader(Names::Table(Box::new(table))))
+}
+
+impl NamesReader {
+    /// The columns that were left alone: those of a values CSV of Espressif's mfg_gen that are the other tool's.
+    pub fn ignored_columns(&self) -> &[String] {
+        match &self.0 {
+            Names::Table(table) => table.ignored_columns(),
+            Names::Numbered(_) => &[],
+        }
+    }
+}
+
+impl Iterator for NamesReader {
+    type Item = Result<StagedName, NameFault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Names::Table(table) => table.next(),
+            Names::Numbered(names) => names.next().map(Ok),
+        }
+    }
+}
+
+impl std::fmt::Debug for NamesReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NamesReader").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Which column of a CSV means what.
+
+use std::collections::HashSet;
+
+use pki::suggest::closest;
+use pki::text::quote;
+use pki::{Code, Error, Result};
+
+use super::row::check_text;
+
+/// What is wanted of the columns of a CSV.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnWish {
+    /// The column that holds the names, where it is not called `name`.
+    pub name: Option<String>,
+    /// Columns that become attributes of the same name.
+    pub attributes: Vec<String>,
+}
+
+/// What a column means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Column {
+    Name,
+    Label,
+    Profile,
+    San,
+    Attribute(String),
+    /// It has no name, and its fields have to be empty: spreadsheets leave such columns behind.
+    Nameless,
+    /// It is another tool's.
+    Ignored,
+}
+
+/// The columns that need no flag to be understood.
+const KNOWN: [(&str, Column); 4] =
+    [("name", Column::Name), ("label", Column::Label), ("profile", Column::Profile), ("san", Column::San)];
+
+/// What a column's name begins with that is an attribute without being asked for.
+const ATTRIBUTE: &str = "attr.";
+
+/// What the first column of Espressif's values CSV is called.
+const VALUES_ID: &str = "id";
+
+/// The meaning of each column.
+///
+/// # Errors
+/// [`Code::NamesHeader`], [`Code::UnknownColumn`].
+pub(super) fn columns(header: &[&str], wish: &ColumnWish) -> Result<Vec<Column>> {
+    check_separator(header)?;
+    check_wanted(header, wish)?;
+    let is_espressif = is_espressif(header);
+    let mut unknown = Vec::new();
+    let mut columns = Vec::with_capacity(header.len());
+    for title in header {
+        columns.push(match meaning(title, wish)? {
+            Some(column) => column,
+            None if title.is_empty() => Column::Nameless,
+            None if is_espressif => Column::Ignored,
+            None => {
+                unknown.push(*title);
+                Column::Ignored
+            }
+        });
+    }
+    if let [first, ..] = unknown.as_slice() {
+        return Err(unknown_columns(first, &unknown));
+    }
+    check_once(&columns)?;
+    if columns.contains(&Column::Name) { Ok(columns) } else { Err(nameless(header, is_espressif)) }
+}
+
+/// The first column is the identifier that mfg_gen asks for, the others are the keys of NVS entries, of which none is
+/// called as our column is.
+fn is_espressif(header: &[&str]) -> bool {
+    let is_name = |title: &&str| title.eq_ignore_ascii_case("name");
+    header.first().is_some_and(|first| first.eq_ignore_ascii_case(VALUES_ID)) && !header.iter().any(is_name)
+}
+
+fn meaning(title: &str, wish: &ColumnWish) -> Result<Option<Column>> {
+    if wish.name.as_deref() == Some(title) {
+        return Ok(Some(Column::Name));
+    }
+    if let Some(attribute) = title.strip_prefix(ATTRIBUTE) {
+        return attribute_of(attribute).map(Some);
+    }
+    if wish.attributes.iter().any(|wanted| wanted == title) {
+        return attribute_of(title).map(Some);
+    }
+    let known = KNOWN.iter().find(|(name, _)| title.eq_ignore_ascii_case(name)).map(|(_, column)| column.clone());
+    // Where another column is said to hold the names, this one holds something else.
+    Ok(known.filter(|column| *column != Column::Name || wish.name.is_none()))
+}
+
+fn attribute_of(name: &str) -> Result<Column> {
+    if name.is_empty() {
+        return Err(header_error("a column is called \"attr.\"").because("the name of the attribute is missing"));
+    }
+    check_text("attribute", name)?;
+    Ok(Column::Attribute(name.to_owned()))
+}
+
+/// Where there is but one column, its name shows whether another character was meant to separate.
+fn check_separator(header: &[&str]) -> Result<()> {
+    let [only] = header else { return Ok(()) };
+    match only.chars().find(|c| matches!(c, ';' | '\t' | '|')) {
+        None => Ok(()),
+        Some(separator) => Err(header_error("the columns are not separated by commas")
+            .because(format!("the first line holds {separator:?} and no comma"))
+            .fix("save the list with commas between its columns")),
+    }
+}
+
+/// Every column that was named on the command line has to be there.
+fn check_wanted(header: &[&str], wish: &ColumnWish) -> Result<()> {
+    match wish.name.iter().chain(&wish.attributes).find(|wanted| !header.contains(&wanted.as_str())) {
+        None => Ok(()),
+        Some(missing) => Err(header_error(format!("there is no column {}", quote(missing)))
+            .because(format!("there are {}", list(header)))
+            .fix(advice(closest(missing, header), "name one of them"))),
+    }
+}
+
+fn check_once(columns: &[Column]) -> Result<()> {
+    let mut seen = HashSet::new();
+    let twice = columns
+        .iter()
+        .filter(|column| !matches!(column, Column::Nameless | Column::Ignored))
+        .map(title)
+        .find(|title| !seen.insert(title.clone()));
+    match twice {
+        None => Ok(()),
+        Some(title) => Err(header_error(format!("the column {} stands there twice", quote(&title)))
+            .fix("leave one of them out, or give it another name")),
+    }
+}
+
+/// How a column is called.
+pub(super) fn title(column: &Column) -> String {
+    match column {
+        Column::Attribute(name) => format!("{ATTRIBUTE}{name}"),
+        other => KNOWN.iter().find(|(_, known)| known == other).map_or("", |(name, _)| *name).to_owned(),
+    }
+}
+
+fn nameless(header: &[&str], is_espressif: bool) -> Error {
+    let error = header_error("no column is called \"name\"");
+    if is_espressif {
+        return error
+            .because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen")
+            .fix("say which column names the devices: --name-column id");
+    }
+    let near = closest("name", header);
+    let other = "call a column \"name\", or say which one holds the names with --name-column";
+    error.because(format!("there are {}", list(header))).fix(advice(near, other))
+}
+
+fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
+    let names = KNOWN.map(|(name, _)| name);
+    let what = match unknown {
+        [only] => format!("there is no use for the column {}", quote(only)),
+        several => format!("there is no use for the columns {}", list(several)),
+    };
+    let other = format!("delete it, or make it an attribute with --attribute {first}");
+    Code::UnknownColumn.error(what).fix(advice(closest(&first.to_ascii_lowercase(), &names), &other))
+}
+
+fn advice(near: Option<&str>, other: &str) -> String {
+    near.map_or(other.to_owned(), |near| format!("did you mean {near}? else {other}"))
+}
+
+/// The columns as a message shows them: not all of a hundred.
+fn list(titles: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let mut texts: Vec<String> = titles.iter().take(SHOWN).map(|title| quote(title).to_string()).collect();
+    if titles.len() > SHOWN {
+        texts.push(format!("{} more", titles.len() - SHOWN));
+    }
+    texts.join(", ")
+}
+
+fn header_error(what: impl Into<String>) -> Error {
+    Code::NamesHeader.error(what)
+}

@@ -1,0 +1,99 @@
+//! What is wrong with names: every fault with its line.
+
+use std::path::Path;
+
+use ledger::{Duplicate, Duplicates, Earlier};
+use pki::text::quote;
+use pki::{Code, Error, Finding, Severity};
+
+/// One thing that is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameFault {
+    /// The line, from 1.
+    pub line: u64,
+    /// The stable number of what is wrong.
+    pub code: Code,
+    /// What is wrong, in one sentence without a full stop, and why.
+    pub text: String,
+}
+
+impl NameFault {
+    /// What `error` says about a line.
+    pub(super) fn of(line: u64, error: &Error) -> Self {
+        Self { line, code: error.code(), text: error.to_string() }
+    }
+
+    fn of_duplicate(duplicate: &Duplicate) -> Self {
+        let name = quote(&duplicate.name);
+        let text = match &duplicate.earlier {
+            Earlier::Line(line) => format!("the name {name} stands on line {line} already"),
+            Earlier::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
+            Earlier::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
+        };
+        Self { line: duplicate.line, code: Code::DuplicateNames, text }
+    }
+
+    /// The same as a finding about a file.
+    pub fn finding(&self, file: &Path) -> Finding {
+        let mut finding = Finding::new(self.code, Severity::Fault, self.text.as_str()).at(file);
+        finding.place.line = usize::try_from(self.line).ok();
+        finding
+    }
+}
+
+/// The faults of a list: the first ones, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    first: Vec<NameFault>,
+    total: u64,
+}
+
+impl Faults {
+    /// How many are kept.
+    pub const LIMIT: usize = 1000;
+
+    /// Adds one. They come by their lines.
+    pub fn push(&mut self, fault: NameFault) {
+        self.total += 1;
+        if self.first.len() < Self::LIMIT {
+            self.first.push(fault);
+        }
+    }
+
+    /// Adds names that are there already, at their lines.
+    pub(super) fn add_duplicates(&mut self, duplicates: &Duplicates) {
+        self.total += duplicates.total;
+        self.first.extend(duplicates.first.iter().map(NameFault::of_duplicate));
+        self.first.sort_by_key(|fault| fault.line);
+        self.first.truncate(Self::LIMIT);
+    }
+
+    /// The first ones, by their lines.
+    pub fn first(&self) -> &[NameFault] {
+        &self.first
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// The error that ends the verb, once the faults have been shown.
+    pub fn to_error(&self) -> Error {
+        let what = match self.total {
+            1 => "a line of the list of names cannot be used".to_owned(),
+            total => format!("{total} things in the list of names are wrong"),
+        };
+        let error = Code::NamesRefused.error(what).because("nothing was staged, so that nothing is half done");
+        let error = match self.first.first() {
+            Some(fault) => error.item(format!("line {}", fault.line)),
+            None => error,
+        };
+        error.fix("correct the lines and give the whole list again")
+    }
+}

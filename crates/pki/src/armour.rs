@@ -1,0 +1,56 @@
+//! PEM (RFC 7468), written into a buffer that is at hand: a fleet has millions of lines of it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Octets in a full line: 64 characters of base64.
+const LINE: usize = 48;
+
+/// Appends `der` as PEM under `label`: 64 columns, LF, with a final newline.
+///
+/// A buffer that holds keys should have the room already ([`length`]): one that grows leaves a copy behind.
+pub fn append(label: &str, der: &[u8], to: &mut Vec<u8>) {
+    boundary(b"-----BEGIN ", label, to);
+    for octets in der.chunks(LINE) {
+        let mut line = [0; 65];
+        // A line's worth of octets always fits.
+        let written = STANDARD.encode_slice(octets, &mut line).unwrap_or_default();
+        if let Some(end) = line.get_mut(written) {
+            *end = b'\n';
+        }
+        to.extend_from_slice(line.get(..=written).unwrap_or_default());
+        zeroize::Zeroize::zeroize(&mut line);
+    }
+    boundary(b"-----END ", label, to);
+}
+
+/// How many bytes [`append`] adds.
+pub fn length(label: &str, der: &[u8]) -> usize {
+    let base64 = der.len().div_ceil(3) * 4;
+    base64 + der.len().div_ceil(LINE) + 2 * label.len() + "-----BEGIN -----\n-----END -----\n".len()
+}
+
+fn boundary(start: &[u8], label: &str, to: &mut Vec<u8>) {
+    to.extend_from_slice(start);
+    to.extend_from_slice(label.as_bytes());
+    to.extend_from_slice(b"-----\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_reads_back_and_is_foretold() {
+        for size in (0..=200).chain([4095, 4096]) {
+            let der: Vec<u8> = (0..size).map(|index: usize| (index * 7 % 256) as u8).collect();
+            let mut text = Vec::new();
+            append("CERTIFICATE", &der, &mut text);
+            assert_eq!(text.len(), length("CERTIFICATE", &der), "{size}");
+            let read = pem::parse(&text).unwrap();
+            assert_eq!((read.tag(), read.contents()), ("CERTIFICATE", der.as_slice()), "{size}");
+            let plain = pem::encode_config(&read, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
+            assert_eq!(String::from_utf8(text).unwrap(), plain, "{size}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Making a key inside a token, which never leaves it.
+
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::key::TokenKey;
+use super::token::Token;
+use super::uri::TokenUri;
+use super::{encoding, fault, mechanism, object};
+use crate::algorithm::Algorithm;
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// The octets of a key's id that was made up: nothing else in the token has the same.
+const ID_LENGTH: usize = 16;
+
+impl TokenKey {
+    /// Makes a key in the token: sensitive, not extractable, for signing alone. It gets the label that the URI says, else
+    /// `label`, and the id that the URI says, else a random one; its [`uri`](Self::uri) names both.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and [`Code::Pkcs11KeyUnfit`] where a key of that label or id is there already, or where
+    /// the token has made one that can leave. Nothing is left in the token then.
+    pub fn generate(
+        uri: &TokenUri,
+        algorithm: Algorithm,
+        label: &str,
+        pin: &mut dyn FnMut() -> Result<Secret>,
+    ) -> Result<Self> {
+        let token = Token::find(uri)?;
+        let (session, mut typed) = token.log_in(true, pin)?;
+        let wanted = named(uri, label)?;
+        check_absent(&session, &wanted)?;
+        let (public, private) = generate_pair(&session, &wanted, algorithm)?;
+        // The session stays logged in until the key has sessions of its own.
+        let opened = Self::open(&wanted, &mut || typed.take().map_or_else(&mut *pin, Ok)).and_then(|key| {
+            if key.stays() {
+                return Ok(key);
+            }
+            Err(Code::Pkcs11KeyUnfit
+                .error("the token does not say of the new key that it cannot leave")
+                .fix("use a token that keeps keys to itself, or a key in a file: leave --devices-key out"))
+        });
+        if opened.is_err() {
+            discard(&session, &[private, public]);
+        }
+        opened
+    }
+
+    /// Finds what would stop [`generate`](Self::generate), as far as that can be told without making a key.
+    ///
+    /// # Errors
+    /// Those of [`generate`](Self::generate).
+    pub fn rehearse(
+        uri: &TokenUri,
+        algorithm: Algorithm,
+        label: &str,
+        pin: &mut dyn FnMut() -> Result<Secret>,
+    ) -> Result<()> {
+        let token = Token::find(uri)?;
+        let (session, _) = token.log_in(true, pin)?;
+        check_absent(&session, &named(uri, label)?)?;
+        let mechanisms = token.context.get_mechanism_list(token.slot);
+        let mechanisms = mechanisms.map_err(|error| fault::failed("asking for its mechanisms", &error))?;
+        mechanism::Method::choose(algorithm, &mechanisms).map(drop)
+    }
+
+    /// Removes a key that was made a moment ago and has signed nothing that is kept.
+    ///
+    /// # Errors
+    /// Where the token does not let go of it.
+    pub fn destroy(self, pin: &mut dyn FnMut() -> Result<Secret>) -> Result<()> {
+        let token = Token::find(self.uri())?;
+        let (session, _) = token.log_in(true, pin)?;
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            for key in object::find(&session, self.uri(), class)? {
+                session.destroy_object(key).map_err(|error| fault::failed("removing the new key", &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The URI with the names that the new key gets.
+fn named(uri: &TokenUri, label: &str) -> Result<TokenUri> {
+    let mut named = uri.clone();
+    named.object.get_or_insert_with(|| label.to_owned());
+    if named.id.is_none() {
+        let mut id = vec![0; ID_LENGTH];
+        aws_lc_rs::rand::fill(&mut id).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        named.id = Some(id);
+    }
+    Ok(named)
+}
+
+/// Fails where the token has a key of this label, or of this id.
+fn check_absent(session: &Session, wanted: &TokenUri) -> Result<()> {
+    let by_label = TokenUri { id: None, ..wanted.clone() };
+    let by_id = TokenUri { object: None, ..wanted.clone() };
+    for (uri, class) in [&by_label, &by_id]
+        .into_iter()
+        .flat_map(|uri| [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY].map(|class| (uri, class)))
+    {
+        if !object::find(session, uri, class)?.is_empty() {
+            return Err(there_already(uri));
+        }
+    }
+    Ok(())
+}
+
+fn there_already(uri: &TokenUri) -> Error {
+    Code::Pkcs11KeyUnfit
+        .error(format!("the token holds a key already: {}", uri.key_name()))
+        .because("tbpki replaces no key, and takes none that it was not told to take")
+        .fix("take it with --devices-key-existing, or name another one with object=.. in the URI")
+}
+
+/// A key pair with these names. The private half can do nothing but sign.
+fn generate_pair(session: &Session, names: &TokenUri, algorithm: Algorithm) -> Result<(ObjectHandle, ObjectHandle)> {
+    let (mechanism, kind) = match algorithm {
+        Algorithm::EcP256 | Algorithm::EcP384 => {
+            let params = encoding::ec_params(algorithm).ok_or_else(|| mechanism::unsupported(algorithm))?;
+            (Mechanism::EccKeyPairGen, vec![Attribute::EcParams(params)])
+        }
+        Algorithm::Rsa2048 => (Mechanism::RsaPkcsKeyPairGen, rsa(2048)),
+        Algorithm::Rsa3072 => (Mechanism::RsaPkcsKeyPairGen, rsa(3072)),
+        Algorithm::Rsa4096 => (Mechanism::RsaPkcsKeyPairGen, rsa(4096)),
+        Algorithm::Ed25519 => return Err(mechanism::unsupported(algorithm)),
+    };
+    let mut both = vec![Attribute::Token(true)];
+    both.extend(names.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
+    both.extend(names.id.clone().map(Attribute::Id));
+    let mut public = both.clone();
+    public.extend([
+        Attribute::Private(false),
+        Attribute::Verify(true),
+        Attribute::Encrypt(false),
+        Attribute::Wrap(false),
+    ]);
+    public.extend(kind);
+    let mut private = both;
+    private.extend([
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ]);
+    session.generate_key_pair(&mechanism, &public, &private).map_err(|error| fault::failed("making the key", &error))
+}
+
+fn rsa(bits: u64) -> Vec<Attribute> {
+    vec![Attribute::ModulusBits(bits.into()), Attribute::PublicExponent(vec![1, 0, 1])]
+}
+
+/// Removes what was just made. That it cannot be removed is no more than a key that nobody uses.
+fn discard(session: &Session, keys: &[ObjectHandle]) {
+    for key in keys {
+        let _ = session.destroy_object(*key);
+    }
+}

@@ -1,0 +1,160 @@
+//! A private key in a token, which signs for us.
+
+use std::fmt;
+
+use super::mechanism::{Method, verifies};
+use super::object::{self, Traits};
+use super::pool::Pool;
+use super::token::Token;
+use super::uri::TokenUri;
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+use crate::key::{PublicKey, SigningKey};
+use crate::secret::Secret;
+
+/// A private key that its token keeps to itself. Several threads sign at once, each in a session of its own.
+pub struct TokenKey {
+    uri: TokenUri,
+    public: PublicKey,
+    method: Method,
+    stays: bool,
+    pool: Pool,
+}
+
+impl TokenKey {
+    /// Opens the key that the URI means, and has it sign once to see that it can. `pin` is asked for only where the token
+    /// wants one, and what it gives is offered to the token once.
+    ///
+    /// # Errors
+    /// [`Code::Pkcs11Module`], [`Code::Pkcs11TokenMissing`], [`Code::Pkcs11Ambiguous`], [`Code::Pkcs11Pin`],
+    /// [`Code::Pkcs11KeyMissing`], [`Code::Pkcs11KeyUnfit`] for a key that cannot sign certificates, and
+    /// [`Code::Pkcs11Failed`].
+    pub fn open(uri: &TokenUri, pin: &mut dyn FnMut() -> Result<Secret>) -> Result<Self> {
+        let pool = Pool::open(uri, pin)?;
+        let (public, traits) =
+            pool.with_opened(|session, key| Ok((object::public_half(session, key)?, object::traits(session, key)?)))?;
+        check(traits)?;
+        let method = Method::choose(public.algorithm(), &pool.mechanisms()?)?;
+        let key = Self { uri: uri.clone(), public, method, stays: traits.stays, pool };
+        key.prove()?;
+        Ok(key)
+    }
+
+    /// The public half of the key that the URI means, without a PIN. Nothing where the token shows it to nobody who has
+    /// not logged in.
+    ///
+    /// # Errors
+    /// Those of finding the token, and [`Code::Pkcs11Ambiguous`].
+    pub fn public_without_pin(uri: &TokenUri) -> Result<Option<PublicKey>> {
+        let session = Token::find(uri)?.session(false)?;
+        let mut keys = Vec::new();
+        for object in object::find(&session, uri, cryptoki::object::ObjectClass::PUBLIC_KEY)? {
+            keys.extend(object::public_of(&session, object)?.filter(|key| !keys.contains(key)));
+        }
+        match keys.len() {
+            0 | 1 => Ok(keys.pop()),
+            count => Err(Code::Pkcs11Ambiguous
+                .error(format!("{} fits {count} keys in the token", uri.key_name()))
+                .fix("add the id of the key that is meant to the URI: id=%01%02")),
+        }
+    }
+
+    /// What names it.
+    pub fn uri(&self) -> &TokenUri {
+        &self.uri
+    }
+
+    /// A URI that goes on meaning this key when there are more tokens and more keys: with the token's label and serial
+    /// number where the URI said neither, with label and id of the key, and without the number of a slot.
+    ///
+    /// # Errors
+    /// Those of a token that went away.
+    pub fn lasting_uri(&self) -> Result<TokenUri> {
+        let names = self.pool.with_opened(object::names)?;
+        let mut uri = self.uri.clone();
+        if uri.token.is_none() && uri.serial.is_none() {
+            let (label, serial) = self.pool.token_names();
+            uri.token = label;
+            uri.serial = serial;
+        }
+        uri.slot_id = None;
+        uri.object = uri.object.or(names.label);
+        uri.id = names.id.or(uri.id);
+        Ok(uri)
+    }
+
+    /// What there is to say against the key: that it could leave its token.
+    pub fn findings(&self) -> Vec<Finding> {
+        let warning = || {
+            Code::Pkcs11KeyUnfit
+                .warning("the key in the token could leave it, or has been outside of it")
+                .item(self.uri.key_name())
+                .fix("have a new one made with --devices-key alone, which cannot be extracted")
+        };
+        (!self.stays).then(warning).into_iter().collect()
+    }
+
+    /// Whether it cannot leave its token and was never outside.
+    pub fn stays(&self) -> bool {
+        self.stays
+    }
+
+    /// Has the token sign a text of ours: a key that does not is found out before anything depends on it.
+    fn prove(&self) -> Result<()> {
+        let mut message = *b"tbpki asks whether this key can sign ................";
+        let (_, random) = message.split_at_mut(37);
+        aws_lc_rs::rand::fill(random).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        let signature = self.sign(&message)?;
+        if verifies(&self.public, &message, &signature) {
+            return Ok(());
+        }
+        Err(unfit("the token does not sign with the private key that belongs to its public key")
+            .fix("see to it that only one key in the token has this label and id"))
+    }
+}
+
+fn check(traits: Traits) -> Result<()> {
+    let what = match traits {
+        Traits { signs: false, .. } => "the key in the token is not allowed to sign",
+        Traits { asks_each_time: true, .. } => "the key in the token wants the PIN for every signature",
+        Traits { .. } => return Ok(()),
+    };
+    Err(unfit(what).fix("make a key for the CA with `tbpki init --devices-key`"))
+}
+
+fn unfit(what: &str) -> Error {
+    Code::Pkcs11KeyUnfit.error(what)
+}
+
+impl SigningKey for TokenKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let raw = self.pool.with("signing", |session, key| self.method.sign(session, key, message))?;
+        self.method.encode(raw)
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenKey({}, {})", self.public.algorithm(), self.uri)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_ca_signs_without_a_person() {
+        let good = Traits { signs: true, stays: true, asks_each_time: false };
+        assert!(check(good).is_ok());
+        // One that could leave is warned of by whoever takes it.
+        assert!(check(Traits { stays: false, ..good }).is_ok());
+        for unfit in [Traits { signs: false, ..good }, Traits { asks_each_time: true, ..good }] {
+            assert_eq!(check(unfit).unwrap_err().code(), Code::Pkcs11KeyUnfit);
+        }
+    }
+}

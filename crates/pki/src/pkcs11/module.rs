@@ -1,0 +1,106 @@
+//! Modules: the libraries of those who make tokens, each loaded once in a process.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as CryptokiError, RvError};
+
+use super::fault;
+use super::uri::Module;
+use crate::code::Code;
+use crate::error::{Error, Result};
+
+/// The modules that were loaded, by their paths. They stay: unloading one ends every session of everybody.
+static LOADED: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
+
+/// Where modules are installed by their names: the directories of Debian, Fedora and of what is built by hand.
+const DIRECTORIES: [&str; 9] = [
+    "/usr/lib/x86_64-linux-gnu/pkcs11",
+    "/usr/lib/aarch64-linux-gnu/pkcs11",
+    "/usr/lib64/pkcs11",
+    "/usr/lib/pkcs11",
+    "/usr/local/lib/pkcs11",
+    "/usr/lib/softhsm",
+    "/usr/lib64/softhsm",
+    "/usr/local/lib/softhsm",
+    "/usr/local/lib",
+];
+
+/// The module, started.
+pub(super) fn load(module: &Module) -> Result<Pkcs11> {
+    let path = match module {
+        Module::Path(path) => path.clone(),
+        Module::Name(name) => installed(name)?,
+    };
+    let mut loaded = locked();
+    if let Some(context) = loaded.get(&path) {
+        return Ok(context.clone());
+    }
+    let context = start(&path)?;
+    loaded.insert(path, context.clone());
+    Ok(context)
+}
+
+fn locked() -> MutexGuard<'static, BTreeMap<PathBuf, Pkcs11>> {
+    // A thread that ended in between has not left a module half in the map.
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start(path: &Path) -> Result<Pkcs11> {
+    if !path.is_file() {
+        return Err(refused("there is no PKCS#11 module here").at(path).fix(
+            "install the library that came with the token, or correct module-path; SoftHSM's is in Debian's softhsm2",
+        ));
+    }
+    let context = Pkcs11::new(path).map_err(|error| match error {
+        CryptokiError::LibraryLoading(why) => refused("the PKCS#11 module cannot be loaded").because(why).at(path),
+        other => refused("this library is no PKCS#11 module").because(fault::words(&other)).at(path),
+    })?;
+    // Several threads sign at once, and a module that cannot have that says so here.
+    match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),
+        Err(error) => Err(refused("the PKCS#11 module does not start")
+            .because(fault::words(&error))
+            .at(path)
+            .fix("see to what it is configured with: SoftHSM reads the file that SOFTHSM2_CONF names")),
+    }
+}
+
+/// The module that is installed under this name.
+fn installed(name: &str) -> Result<PathBuf> {
+    let files = [format!("{name}.so"), format!("lib{name}.so")];
+    DIRECTORIES
+        .iter()
+        .flat_map(|directory| files.iter().map(move |file| Path::new(directory).join(file)))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            refused(format!("no PKCS#11 module is installed under the name {name}"))
+                .because(format!("looked for {} in {}", files.join(" and "), DIRECTORIES.join(", ")))
+                .fix("install it, or name the library itself with module-path")
+        })
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Code::Pkcs11Module.error(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_module_is_told_apart() {
+        let refusals = [
+            (Module::Path("/there/is/none.so".into()), "no PKCS#11 module here"),
+            (Module::Path("/etc/passwd".into()), "cannot be loaded"),
+            (Module::Name("no-such-module".into()), "/usr/lib/pkcs11"),
+        ];
+        for (module, says) in refusals {
+            let error = load(&module).unwrap_err();
+            assert_eq!(error.code(), Code::Pkcs11Module);
+            assert!(format!("{error:?}").contains(says), "{error:?}");
+        }
+    }
+}

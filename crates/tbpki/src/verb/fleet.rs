@@ -1,0 +1,212 @@
+//! `tbpki fleet`: what its verbs have in common.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use fleet::mass::{Control, Destination, FleetOutcome, FleetReport, FleetRequest, JobSource, PhaseName, Which};
+use fleet::names::{ColumnWish, NamesSource, NumberPattern};
+use fleet::station::Station;
+use pki::age::{self, Recipient};
+use pki::text::printable;
+use pki::{Code, Result, file};
+
+use crate::args::{LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+use crate::progress::Progress;
+use crate::signals;
+
+pub(crate) mod bundle;
+pub(crate) mod issue;
+pub(crate) mod register;
+pub(crate) mod run;
+
+/// A file of recipients is never longer.
+const RECIPIENTS: usize = 1 << 20;
+
+/// What the arguments ask for.
+pub(super) fn request(
+    names: &NamesArgs,
+    layout: &LayoutArgs,
+    make: &MakeArgs,
+    work: &WorkArgs,
+) -> Result<FleetRequest> {
+    Ok(FleetRequest {
+        source: source(names)?,
+        destination: destination(layout)?,
+        profile: make.profile.as_ref().map(|name| name.parse()).transpose()?,
+        threads: work.jobs.map(usize::from),
+        results: work.results.clone(),
+        dry_run: work.dry_run,
+    })
+}
+
+fn source(names: &NamesArgs) -> Result<JobSource> {
+    if let Some(job) = names.resume {
+        return Ok(JobSource::Staged(job.map_or(Which::Unfinished, Which::Number)));
+    }
+    if let Some(path) = &names.from {
+        let columns = ColumnWish { name: names.name_column.clone(), attributes: names.attribute.clone() };
+        let file = (path != Path::new("-")).then(|| path.clone());
+        return Ok(JobSource::Names(NamesSource::Table { file, columns }));
+    }
+    let (Some(count), Some(pattern)) = (names.count, &names.name_pattern) else {
+        return Err(Code::Usage
+            .error("nobody said which names")
+            .fix("use --from FILE or --count N --name-pattern TEXT"));
+    };
+    let pattern = pattern.parse::<NumberPattern>().map_err(|error| error.item("--name-pattern"))?;
+    Ok(JobSource::Names(NamesSource::Numbered { pattern, start: names.start, count }))
+}
+
+fn destination(layout: &LayoutArgs) -> Result<Destination> {
+    let mut recipients = Vec::new();
+    for text in &layout.recipient {
+        recipients.push(text.parse::<Recipient>().map_err(|error| error.item("--recipient"))?);
+    }
+    if let Some(path) = &layout.recipients_file {
+        let read = age::recipients(&file::read_text(path, RECIPIENTS)?).map_err(|error| error.at(path))?;
+        if read.is_empty() {
+            return Err(Code::AgeRecipient.error("there is no recipient in this file").at(path));
+        }
+        recipients.extend(read);
+    }
+    recipients.sort();
+    recipients.dedup();
+    Ok(Destination {
+        layout: layout.layout.as_deref().map(str::parse).transpose()?,
+        out: layout.out.clone(),
+        archive: layout.archive.clone(),
+        zstd: layout.zstd,
+        recipients,
+    })
+}
+
+/// What stands in keygen.toml otherwise.
+pub(super) fn overrides(make: &MakeArgs) -> Overrides {
+    let mut overrides = Overrides::default();
+    overrides.set_if("client.alg", "--alg", make.alg.as_deref());
+    overrides.set_if("client.days", "--days", make.days.as_deref());
+    make.format.iter().for_each(|format| overrides.set("client.formats", "--format", format.as_str()));
+    make.san.iter().for_each(|name| overrides.set("client.san", "--san", name.as_str()));
+    overrides.ca_passphrase(&make.ca_passphrase);
+    overrides
+}
+
+/// Runs a verb, with progress and signals, and prints what it came to.
+pub(super) fn run(
+    context: &mut Context,
+    overrides: &Overrides,
+    names: &NamesArgs,
+    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+) -> Result<Exit> {
+    let source = names.from.as_deref().unwrap_or(Path::new("--name-pattern"));
+    run_from(context, overrides, source, work)
+}
+
+/// Runs a verb that reads no names, with progress and signals, and prints what it came to.
+pub(super) fn run_job(
+    context: &mut Context,
+    overrides: &Overrides,
+    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetReport>,
+) -> Result<Exit> {
+    run_from(context, overrides, Path::new("the ledger"), |station, control| {
+        work(station, control).map(|report| FleetOutcome::Report(Box::new(report)))
+    })
+}
+
+fn run_from(
+    context: &mut Context,
+    overrides: &Overrides,
+    source: &Path,
+    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+) -> Result<Exit> {
+    let config = context.config(overrides)?;
+    let talk = context.output.talker();
+    let stop = signals::on_request()?;
+    let mut progress = Progress::new(talk);
+    let outcome = context.at_station(&config, |station| {
+        let mut control =
+            Control { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| talk.say(line) };
+        work(station, &mut control)
+    });
+    progress.finish();
+    let mut report = match outcome? {
+        FleetOutcome::Report(report) => *report,
+        FleetOutcome::Refused(faults) => {
+            context.output.findings(faults.first().iter().map(|fault| fault.finding(source)));
+            return Err(faults.to_error());
+        }
+    };
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.findings(report.stopped.clone());
+    let failures = report.registration.iter().flat_map(|registration| &registration.failures);
+    context.output.findings(failures.filter_map(|device| device.error.clone()));
+    let exit = if report.dry_run || report.is_complete() { Exit::Done } else { Exit::Partly };
+    context.output.result(&report)?;
+    Ok(exit)
+}
+
+impl Report for FleetReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        // As it is typed from here, where that is shorter.
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+        let near = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned();
+        let path = |path: &Path| printable(&near(path)).to_string();
+        match (self.job, self.dry_run) {
+            (Some(job), _) => writeln!(out, "job {job}: {} devices", self.names)?,
+            (None, _) => writeln!(out, "{} devices would be a new job", self.names)?,
+        }
+        if !self.out.as_os_str().is_empty() {
+            writeln!(out, "  {:<10}  {} ({})", "in", path(&self.out), self.layout)?;
+        }
+        for phase in &self.phases {
+            let word = match phase.phase {
+                PhaseName::Issue => "issued",
+                PhaseName::Register => "registered",
+                PhaseName::Bundle => "bundled",
+            };
+            write!(out, "  {word:<10}  {} of {}", phase.done, self.names)?;
+            if phase.now > 0 {
+                let seconds = std::time::Duration::from_millis(phase.milliseconds).as_secs_f64();
+                write!(out, " ({} now, in {seconds:.1} s)", phase.now)?;
+            }
+            if phase.failed > 0 {
+                write!(out, ", {} failed", phase.failed)?;
+            }
+            writeln!(out)?;
+        }
+        if let Some(registration) = &self.registration {
+            writeln!(out, "  {:<10}  {}", "platform", printable(&registration.platform))?;
+            if let (Some(least), times) = (registration.pushed_down_to, registration.pushed_back) {
+                writeln!(out, "  {:<10}  {times} requests, down to {least} devices at once", "pushed back")?;
+            }
+            for device in &registration.failures {
+                writeln!(out, "  {:<10}  {}", "failed", printable(&device.name))?;
+            }
+        }
+        if let Some(bundles) = &self.bundles {
+            let what = if bundles.merged { "a whole image" } else { "credentials" };
+            let place = if bundles.merged { "0x0" } else { bundles.offset.as_str() };
+            let each = format!("{what} each, {} bytes for {place} of {}", bundles.bytes, bundles.chip);
+            writeln!(out, "  {:<10}  {} ({each})", "bundles", path(&bundles.bundles))?;
+            writeln!(out, "  {:<10}  {}", "firmware", path(&bundles.firmware))?;
+            if let Some(index) = &bundles.index {
+                writeln!(out, "  {:<10}  {}", "index", path(index))?;
+            }
+        }
+        for (word, file) in [("archive", &self.archive), ("index", &self.index)] {
+            if let Some(file) = file {
+                writeln!(out, "  {word:<10}  {}", path(file))?;
+            }
+        }
+        for file in &self.results {
+            writeln!(out, "  {:<10}  {}", "results", path(file))?;
+        }
+        if let (false, Some(job), false) = (self.is_complete(), self.job, self.dry_run) {
+            writeln!(out, "not all is done: run the same command again, or with --resume {job}")?;
+        }
+        Ok(())
+    }
+}

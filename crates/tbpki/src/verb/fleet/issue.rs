@@ -1,0 +1,15 @@
+//! `tbpki fleet issue`.
+
+use fleet::mass::issue;
+use pki::Result;
+
+use crate::args::FleetIssueArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &FleetIssueArgs, context: &mut Context) -> Result<Exit> {
+    let request = super::request(&args.names, &args.layout, &args.make, &args.work)?;
+    super::run(context, &super::overrides(&args.make), &args.names, |station, control| {
+        issue(station, &request, control)
+    })
+}
