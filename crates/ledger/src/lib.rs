@@ -29,6 +29,10 @@
 //! # }
 //! ```
 //!
+//! A fleet's names are a [`Job`]: staged together ([`Ledger::stage`]), claimed by the shard ([`Ledger::claim`]) and
+//! recorded by the shard ([`Ledger::commit_issued`]). Several stations can work on one, with a [`Server`] that keeps the
+//! ledger for all of them ([`Ledger::connect`]); both kinds of ledger do the same.
+//!
 //! # The file
 //!
 //! `ledger.db` is an SQLite database with the application id "tbpk", made with mode 0600. `ledger.db-wal` beside it
@@ -52,6 +56,17 @@
 //! (DELETE with FULL takes 1.81 and is not durable: the journal's removal is not synced and may be undone.) By means
 //! instead of medians 64 and 128 pages are the same, and the larger one suits fleets better. With the disk busy the
 //! order stays and the distances grow: 12 against 28, 36 and 44.
+//!
+//! A fleet's commits are of a thousand rows. Once a job is staged or claimed the file is folded in from 4,096 pages on,
+//! and 6 MiB of it stay in memory. For a million devices, per device:
+//!
+//! | | names in their order | in no order |
+//! |---|---|---|
+//! | staging, comparison with each other and with the store included | 2.3 µs | 4.5 µs |
+//! | recording as issued, CPU time | 6.0 µs | 15 µs |
+//! | on disk | 360 octets | 400 octets |
+//!
+//! The process had 17 MB at its largest.
 
 mod bulk;
 mod claim;

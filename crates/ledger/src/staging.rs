@@ -89,6 +89,10 @@ impl Ledger {
             return Err(Code::Internal.error("a shard of no names"));
         }
         self.for_fleets()?;
+        if self.is_shared() {
+            // Another station that is to be made the same need not wait until all names of this one have come.
+            self.shared_transaction(|transaction| transaction.parameters(&job.parameters))?;
+        }
         let transaction = Transaction::begin(self.view(), Lock::None)?;
         let parameters = transaction.parameters(&job.parameters)?;
         // The digest is known at the end. Until then something stands there that no digest equals.

@@ -15,6 +15,8 @@ use crate::value::{one_of, values};
 impl Ledger {
     /// Takes a shard that nobody has, or whose lease has ended; `None` while there is none.
     ///
+    /// If a server's answer is lost, the shard of that answer stays claimed until its lease ends.
+    ///
     /// For issuing, what an earlier attempt at the shard has signed is void from then on: the new one has a seed and
     /// thereby serial numbers of its own. Only shards that are issued can be registered and bundled.
     ///
@@ -106,7 +108,7 @@ impl Ledger {
     pub fn finish(&mut self, claim: &Claim) -> Result<()> {
         let step = step_of(claim.phase)?;
         self.shared_transaction(|transaction| {
-            if transaction.is_finished(claim)? {
+            if transaction.is_in(claim, &["done", "partly"])? {
                 return Ok(());
             }
             transaction.hold(claim)?;
@@ -129,6 +131,9 @@ impl Ledger {
     pub fn give_back(&mut self, claim: &Claim, why: &str) -> Result<()> {
         tracing::debug!(?claim, why, "gave a shard back");
         self.shared_transaction(|transaction| {
+            if transaction.is_in(claim, &["open"])? {
+                return Ok(());
+            }
             transaction.hold(claim)?;
             if claim.phase == Phase::Issue {
                 transaction.end_attempt(claim.job, claim.shard, "void")?;
@@ -267,13 +272,14 @@ impl Transaction<'_> {
         if state == "claimed" && fence == claim.fence { Ok(()) } else { Err(lost(claim, &state, fence)) }
     }
 
-    fn is_finished(&self, claim: &Claim) -> Result<bool> {
+    /// Whether the shard is in one of these states since this claim: then what was to lead there was done already.
+    fn is_in(&self, claim: &Claim, states: &[&str]) -> Result<bool> {
         let row = self.one(
-            "SELECT 1 FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4 \
-             AND state IN ('done', 'partly')",
+            "SELECT state FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4",
             values![claim.job.0, claim.phase.as_str(), claim.shard, claim.fence],
         )?;
-        Ok(row.is_some())
+        let state: Option<String> = row.map(|row| row.get(0)).transpose()?;
+        Ok(state.is_some_and(|state| states.contains(&state.as_str())))
     }
 
     fn leave(&self, claim: &Claim, state: &str) -> Result<()> {

@@ -244,6 +244,23 @@ fn a_server_that_stays_away_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn a_station_waits_for_another_but_not_for_ever() {
+    let station = Postgres::new();
+    let mut other = station.open();
+    let server = plain(&SHARED.1.url(&station.0)).with_patience(Duration::from_millis(300));
+    let mut ledger = Ledger::connect(&server).unwrap();
+    other
+        .transaction(|transaction| {
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked);
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked, "and is none the worse for it");
+            transaction.intend(&device("b")).map(drop)
+        })
+        .unwrap();
+    intend(&mut ledger, "a");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+}
+
+#[test]
 fn time_is_the_servers() {
     let station = Postgres::new();
     let mut ledger = station.open();

@@ -16,7 +16,8 @@ pub struct Server {
     patience: Duration,
 }
 
-/// How long a server that went away is waited for: restarts and failovers take less.
+/// How long a server that went away is waited for, and other stations that keep everybody out: restarts and failovers
+/// take less, and so does the longest transaction, the comparison of a million new names.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
@@ -76,7 +77,7 @@ impl Server {
         Ok(Self { config, roots, patience: PATIENCE })
     }
 
-    /// Waits this long for a server that went away, instead of a minute.
+    /// Waits this long for a server that went away, and for other stations, instead of a minute.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -43,10 +43,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const LOCK: i64 = 0x7462_706b;
 
 /// Commits are on disk when they return, whatever the server's settings are. Plans are made for the tables as they are,
-/// and not as they were when a fleet was small. Another station's longest transaction,
-/// the comparison of a new job's names, takes seconds for a million.
+/// and not as they were when a fleet was small.
 const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
-    SET lock_timeout = '60s'; SET statement_timeout = 0; SET client_min_messages = warning; \
+    SET statement_timeout = 0; SET client_min_messages = warning; \
     SET plan_cache_mode = force_custom_plan; SET jit = off; SET search_path = tbpki";
 
 impl Session {
@@ -70,7 +69,8 @@ impl Session {
             Some(roots) => self.connect_over(Tls::new(roots)?)?,
             None => self.connect_over(NoTls)?,
         };
-        let settings = self.runtime.block_on(client.batch_execute(SETTINGS));
+        let settings = format!("{SETTINGS}; SET lock_timeout = {}", self.server.patience().as_millis().max(1));
+        let settings = self.runtime.block_on(client.batch_execute(&settings));
         settings.map_err(|error| fault(&self.server, &error))?;
         self.client = Some(client);
         Ok(())
@@ -121,9 +121,10 @@ impl Session {
         };
         let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
         self.again_if_lost(|session| {
-            let begun = session.ask(&format!("BEGIN {mode}; {lock} SELECT {CLOCK}"))?;
+            let begun = session.ask(&format!("BEGIN {mode}; {lock} SELECT {CLOCK}"));
+            // It has begun even where the lock could not be had.
             session.in_transaction = true;
-            milliseconds(&session.server, &begun)
+            begun.and_then(|begun| milliseconds(&session.server, &begun)).inspect_err(|_| session.roll_back())
         })
     }
 

@@ -163,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_of_the_first_layout_keeps_its_identities() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let transaction = connection.transaction().unwrap();
+        migrate(&transaction, 0, &STEPS[..1]).unwrap();
+        let row = "INSERT INTO parameters (text) VALUES ('{}'); \
+            INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \
+            not_after, state, intended_at) VALUES ('device', 'a', 1, x'01', 'client', 'ec-p256', 1, 'ca', 0, 1, \
+            'intended', 0)";
+        transaction.execute_batch(row).unwrap();
+        migrate(&transaction, 1, STEPS).unwrap();
+        transaction.commit().unwrap();
+        let row: (String, Option<i64>, Option<i64>) =
+            connection.query_row("SELECT name, job, number FROM identity", (), |row| row.try_into()).unwrap();
+        assert_eq!(row, ("a".to_owned(), None, None));
+    }
+
+    #[test]
     fn a_database_of_something_else_is_told_apart_from_an_empty_one() {
         let connection = Connection::open_in_memory().unwrap();
         assert!(matches!(Layout::of(&connection).unwrap(), Layout::Empty));

@@ -10,6 +10,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) mod jobs;
+pub(crate) mod staging;
 
 /// A place with one ledger, empty at first and gone when this is dropped.
 pub(crate) trait Station {
@@ -350,7 +351,7 @@ macro_rules! behaviour {
             what_is_said_of_a_name_makes_another_job
             duplicates_are_told_with_both_lines
             duplicates_of_the_store_and_of_other_jobs_are_told
-            names_of_a_job_are_data
+            names_of_a_job_are_data;
             a_shard_is_never_handed_out_twice
             an_ended_lease_hands_the_shard_to_another_who_signs_anew
             a_lease_that_ended_unnoticed_is_still_good
@@ -369,10 +370,14 @@ macro_rules! behaviour {
             failures_and_states_are_listed
         );
     };
-    ($station:ty: $($test:ident)*; $($of_jobs:ident)*) => {
+    ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
+        })*
+        $(#[test]
+        fn $of_staging() {
+            $crate::behaviour::staging::$of_staging::<$station>();
         })*
         $(#[test]
         fn $of_jobs() {

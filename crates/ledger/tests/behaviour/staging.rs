@@ -1,0 +1,140 @@
+//! What every ledger does with names on their way in.
+
+use ledger::{Duplicate, Earlier, Kind, Ledger, Staged, StagedName};
+use pki::Code;
+
+use super::jobs::{code, issue_shard, named, new_job, stage, try_stage};
+use super::{Station, issue};
+
+pub(crate) fn a_job_keeps_its_names_and_what_was_said_of_them<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let full = StagedName {
+        line: 2,
+        name: "pump-1".to_owned(),
+        label: Some("by the \"door\"".to_owned()),
+        profile: Some("pumps".to_owned()),
+        sans: vec!["dns:a.example".to_owned(), "uri:urn:b".to_owned()],
+        attributes: [("hall".to_owned(), "3\nupper".to_owned())].into(),
+    };
+    let plain = named(3, "pump-2");
+    let mut staging = ledger.stage(&new_job(1000)).unwrap();
+    staging.add(&full).unwrap();
+    staging.add(&plain).unwrap();
+    let Staged::New(job) = staging.keep().unwrap() else { panic!("it is new") };
+    assert_eq!((job.size, job.shards, job.shard_size, job.done), (2, 1, 1000, false));
+    assert_eq!(job.parameters, new_job(1).parameters);
+    assert_eq!(ledger.names(job.id, 0).unwrap(), [full, plain]);
+    assert_eq!(ledger.names(job.id, 1).unwrap(), []);
+    assert_eq!(station.open().jobs().unwrap(), [job]);
+}
+
+pub(crate) fn a_job_that_is_not_kept_never_was<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let mut staging = ledger.stage(&new_job(1000)).unwrap();
+    for line in 1..=2500 {
+        staging.add(&named(line, &format!("n{line}"))).unwrap();
+    }
+    assert_eq!(staging.size(), 2500);
+    drop(staging);
+    assert_eq!(ledger.jobs().unwrap(), []);
+    stage(&mut ledger, 1000, &["n1"]);
+    assert_eq!(code(try_stage(&mut ledger, 1000, &[])), Code::Internal);
+    assert_eq!(ledger.jobs().unwrap().len(), 1);
+}
+
+pub(crate) fn the_same_names_again_are_the_same_job<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c"]);
+    issue_shard(&mut ledger, &job);
+    let job = ledger.job(job.id).unwrap().unwrap();
+    let again = try_stage(&mut ledger, 2, &["a", "b", "c"]).unwrap();
+    assert_eq!(again, Staged::Known(job), "its own names, issued or not, are no duplicates");
+    assert_eq!(duplicates(&mut ledger, &["a", "b", "c"], 10), (vec![], 0));
+    assert_eq!(ledger.jobs().unwrap().len(), 1);
+    for others in [&["a", "b"][..], &["b", "a", "c"], &["a", "b", "c", "d"]] {
+        assert_eq!(code(try_stage(&mut ledger, 2, others)), Code::DuplicateNames, "{others:?}");
+    }
+    stage(&mut ledger, 2, &["d"]);
+}
+
+pub(crate) fn what_is_said_of_a_name_makes_another_job<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let digest_of = |ledger: &mut Ledger, name: &StagedName| {
+        let mut staging = ledger.stage(&new_job(1)).unwrap();
+        staging.add(name).unwrap();
+        staging.duplicates(1).unwrap().total
+    };
+    stage(&mut ledger, 1, &["a"]);
+    assert_eq!(digest_of(&mut ledger, &named(9, "a")), 0, "the line may change");
+    let others = [
+        StagedName { label: Some(String::new()), ..named(2, "a") },
+        StagedName { profile: Some(String::new()), ..named(2, "a") },
+        StagedName { sans: vec![String::new()], ..named(2, "a") },
+        StagedName { attributes: [(String::new(), String::new())].into(), ..named(2, "a") },
+    ];
+    for other in others {
+        assert_eq!(digest_of(&mut ledger, &other), 1, "{other:?}");
+    }
+}
+
+pub(crate) fn duplicates_are_told_with_both_lines<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let of = |name: &str, line, earlier| Duplicate { name: name.to_owned(), line, earlier };
+    let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 10);
+    let expected = [of("b", 4, Earlier::Line(2)), of("a", 6, Earlier::Line(3)), of("b", 7, Earlier::Line(2))];
+    assert_eq!((first.as_slice(), total), (&expected[..], 3));
+    let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 2);
+    assert_eq!((first.as_slice(), total), (&expected[..2], 3), "no more are told than are asked for, all are counted");
+    assert_eq!(code(try_stage(&mut ledger, 2, &["a", "a"])), Code::DuplicateNames);
+}
+
+pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "single");
+    let void = issue(&mut ledger, "void");
+    ledger.void(&void, "a mistake").unwrap();
+    let job = stage(&mut ledger, 2, &["j1", "j2", "j3", "j4"]);
+    issue_shard(&mut ledger, &job);
+
+    let names = ["new", "void", "j4", "single", "j1", "new", "single"];
+    let (first, total) = duplicates(&mut ledger, &names, 10);
+    let entry = |name: &str| Earlier::Store(Box::new(ledger.current(Kind::Device, name).unwrap().unwrap()));
+    let told: Vec<_> = first.iter().map(|duplicate| (&*duplicate.name, duplicate.line, &duplicate.earlier)).collect();
+    let expected = [
+        ("j4", 4, &Earlier::Job(job.id, 5)),
+        ("single", 5, &entry("single")),
+        ("j1", 6, &entry("j1")),
+        ("new", 7, &Earlier::Line(2)),
+        ("single", 8, &Earlier::Line(5)),
+    ];
+    assert_eq!((told.as_slice(), total), (&expected[..], 5));
+    stage(&mut ledger, 2, &["new", "void"]);
+}
+
+pub(crate) fn names_of_a_job_are_data<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names = ["'); DROP TABLE staged; --", "100%", "a\u{10FFFF}", "Grüße", "$1", "?1", "a\\nb\t\"\n"];
+    let job = stage(&mut ledger, 3, &names);
+    let mut kept = Vec::new();
+    for _ in 0..job.shards {
+        let claim = issue_shard(&mut ledger, &job);
+        kept.extend(ledger.shard(job.id, claim.shard).unwrap().into_iter().map(|entry| entry.key.name));
+    }
+    assert_eq!(kept, names);
+}
+
+fn duplicates(ledger: &mut Ledger, names: &[&str], limit: usize) -> (Vec<Duplicate>, u64) {
+    let mut staging = ledger.stage(&new_job(2)).unwrap();
+    for (line, name) in (2..).zip(names) {
+        staging.add(&named(line, name)).unwrap();
+    }
+    let found = staging.duplicates(limit).unwrap();
+    (found.first, found.total)
+}
