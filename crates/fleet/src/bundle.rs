@@ -102,7 +102,7 @@ pub(crate) struct Target {
 /// wherever that can be known.
 pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn FnMut(&str)) -> Result<BundleReport> {
     store::check_exists(station.store_dir())?;
-    let ledger = store::view(station.store_dir())?;
+    let ledger = station.view()?;
     let targets = targets(&ledger, request)?;
     let Prepared { application, source, firmware, wanted, mut findings } = prepare(station, request, say)?;
     let chip = firmware.board().chip;

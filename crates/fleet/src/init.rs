@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::brought_ca::BroughtCa;
 use crate::ca::{CaName, Hierarchy};
+use crate::home::Home;
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
 use crate::root_out::expected_roots;
@@ -31,6 +32,8 @@ pub struct InitRequest {
     pub config_path: PathBuf,
     /// What it says, with flags and variables on top.
     pub config: Config,
+    /// Where the store goes, and where its ledger is.
+    pub home: Home,
     /// Its text, where it is to be written; none where somebody has written it before.
     pub config_text: Option<String>,
     /// Passwords that a converted configuration names, for the store.
@@ -118,7 +121,7 @@ pub fn init(mut request: InitRequest, now: OffsetDateTime) -> Result<InitReport>
     rehearse(&set, roots.as_ref())?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // Opening records the CAs in the ledger.
-    drop(Store::open(&store, "init")?);
+    drop(Store::open(&request.home, "init")?);
     if let Some(dir) = &request.root_out {
         report.files.extend(move_roots_out(&store, dir)?);
     }

@@ -10,6 +10,7 @@ pub mod ca;
 mod delivery;
 pub mod device;
 mod device_files;
+pub mod home;
 pub mod host;
 mod identity_files;
 pub mod init;

@@ -20,7 +20,7 @@ use crate::secrets::NewSecret;
 use crate::server_settings::ServerSettings;
 use crate::signing_ca::SigningCa;
 use crate::station::{Station, firmware_warning};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::walk::{Standing, Walk};
 
 /// One identity to be made.
@@ -135,7 +135,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
     /// What would happen. The store is only looked at.
     fn dry_run(self, station: &mut Station<'_>) -> Result<IdentityReport> {
         let dir = station.store_dir().to_owned();
-        let view = store::view(&dir)?;
+        let view = station.view()?;
         let standing = self.walk.standing(&dir, &view)?;
         self.check_key(&dir)?;
         let mut findings = Vec::new();

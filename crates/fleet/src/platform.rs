@@ -82,7 +82,7 @@ pub(crate) fn reach(settings: &Settings) -> Result<Reach> {
             .fix("set `[platform] url` in keygen.toml, or give --platform-url")
     })?;
     Ok(Reach {
-        roots: settings.ca.value.as_ref().map(|path| roots(path.resolved())).transpose()?,
+        roots: settings.ca.value.as_ref().map(|path| roots(path.resolved(), "the platform")).transpose()?,
         allow_plain_http: settings.allow_plain_http.value,
         timeout: Duration::from_secs(u64::from(settings.timeout.value.number())),
         concurrency: usize::from(settings.concurrency.value.number()),
@@ -90,14 +90,15 @@ pub(crate) fn reach(settings: &Settings) -> Result<Reach> {
     })
 }
 
-fn roots(path: &std::path::Path) -> Result<Vec<Certificate>> {
+/// The roots in the file at `path`, which verify `what`.
+pub(crate) fn roots(path: &std::path::Path, what: &str) -> Result<Vec<Certificate>> {
     let bytes = file::read(path, FILE_LIMIT)?;
     let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
     if certificates.is_empty() {
         return Err(Code::CertificateUnreadable
-            .error("the file with the platform's roots holds no certificate")
+            .error(format!("the file with the roots for {what} holds no certificate"))
             .at(path)
-            .fix("name a PEM file with the root of the CA that issued the REST API's certificate"));
+            .fix("name a PEM file with the root of the CA that issued its certificate"));
     }
     Ok(certificates)
 }

@@ -117,7 +117,7 @@ pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Re
             return Ok(report);
         };
         let certificate = certificate(&ca, &dir)?;
-        let view = store::view(&dir)?;
+        let view = station.view()?;
         check_issued(&view, &ca, &pattern)?;
         report.certificate = Some(CertificateReport::of(&certificate));
         let wanted = wanted(request, &kept, certificate);
@@ -168,7 +168,7 @@ pub fn show_profiles(station: &mut Station<'_>, name: Option<&DeviceName>) -> Re
     let names = match name {
         Some(name) => vec![name.clone()],
         None => {
-            let view = store::view(dir)?;
+            let view = station.view()?;
             profile_ca::names(&view)?
         }
     };

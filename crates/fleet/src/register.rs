@@ -129,7 +129,7 @@ pub(crate) fn register_over(
     request: &RegisterRequest,
 ) -> Result<RegisterReport> {
     let mut book = if request.dry_run {
-        Book::DryRun(store::view(station.store_dir())?)
+        Book::DryRun(station.view()?)
     } else {
         Book::Kept { store: Box::new(station.open_store("register")?), pending: Vec::new(), since: Instant::now() }
     };

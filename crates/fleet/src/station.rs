@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger::Kind;
+use ledger::{Kind, Ledger};
 use pki::config::{Anchors, Config};
 use pki::issuer::LocalCa;
 use pki::pem_bundle::PemBundle;
@@ -10,6 +10,7 @@ use pki::{Certificate, Code, Finding, Result, file};
 use time::OffsetDateTime;
 
 use crate::ca::Hierarchy;
+use crate::home::Home;
 use crate::secrets::Secrets;
 use crate::signing_ca::SigningCa;
 use crate::store::{self, FILE_LIMIT, Store};
@@ -20,6 +21,8 @@ pub struct Station<'a> {
     pub config: &'a Config,
     /// Where secrets come from.
     pub secrets: Secrets<'a>,
+    /// Where the store is, and where its ledger.
+    pub home: Home,
     /// The moment that counts as now.
     pub now: OffsetDateTime,
 }
@@ -27,12 +30,20 @@ pub struct Station<'a> {
 impl Station<'_> {
     /// The directory of the store.
     pub fn store_dir(&self) -> &Path {
-        self.config.general.store.resolved()
+        self.home.dir()
+    }
+
+    /// The store's ledger, to be looked at only.
+    ///
+    /// # Errors
+    /// Those of [`store::view`].
+    pub fn view(&self) -> Result<Ledger> {
+        store::view(&self.home)
     }
 
     /// Locks and opens the store for `verb`.
     pub(crate) fn open_store(&self, verb: &str) -> Result<Store> {
-        Store::open(self.store_dir(), verb)
+        Store::open(&self.home, verb)
     }
 
     /// A CA of the store, ready to issue.
@@ -75,7 +86,7 @@ impl Station<'_> {
     }
 
     fn self_signed_servers(&self) -> Result<Vec<Certificate>> {
-        let view = store::view(self.store_dir())?;
+        let view = self.view()?;
         let servers = ledger::Filter { kind: Some(Kind::Server), current_only: true, ..ledger::Filter::default() };
         let mut leaves = Vec::new();
         for entry in view.list(&servers) {

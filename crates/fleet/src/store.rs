@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
+use ledger::{Entry, Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
 use pki::file::{self, Lock};
 use pki::profile::Profile;
 use pki::{Code, Result};
 
 use crate::ca::CaName;
+use crate::home::Home;
 use crate::unfinished::knows_cas;
 
 /// How long a verb waits for another one to finish with the store.
@@ -26,11 +27,14 @@ pub struct Store {
 }
 
 impl Store {
-    /// Locks and opens the store in `dir` for `verb`.
+    /// Locks and opens the store for `verb`. The lock is the directory's: other stations that share the ledger have
+    /// directories of their own.
     ///
     /// # Errors
-    /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own.
-    pub fn open(dir: &Path, verb: &str) -> Result<Self> {
+    /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own;
+    /// [`Code::IdentityChanged`] where the stations that share a ledger have different CAs.
+    pub fn open(home: &Home, verb: &str) -> Result<Self> {
+        let dir = home.dir();
         check_exists(dir)?;
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         file::recover(dir)?;
@@ -39,7 +43,7 @@ impl Store {
             file::create_dir(&dir)?;
             file::recover(&dir)?;
         }
-        let mut store = Self { dir: dir.to_owned(), ledger: Ledger::open(ledger_path(dir))?, _lock: lock };
+        let mut store = Self { dir: dir.to_owned(), ledger: home.ledger()?, _lock: lock };
         store.record_cas()?;
         tracing::debug!(store = %dir.display(), "locked and opened the store");
         Ok(store)
@@ -47,23 +51,48 @@ impl Store {
 
     /// Enters CAs that the ledger does not know yet, as after `init`: all of them, or none where that is interrupted.
     fn record_cas(&mut self) -> Result<()> {
-        let unknown = CaName::ALL
-            .into_iter()
-            .filter_map(|name| match self.ledger.current(Kind::Ca, name.name()) {
-                Ok(entry) => entry.is_none().then_some(Ok(name)),
-                Err(error) => Some(Err(error)),
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut unknown = Vec::new();
+        for name in CaName::ALL {
+            match self.ledger.current(Kind::Ca, name.name())? {
+                Some(entry) if self.ledger.is_shared() => is_the_same(&entry, name, &self.dir)?,
+                Some(_) => {}
+                None => unknown.push(name),
+            }
+        }
         if unknown.is_empty() {
             return Ok(());
         }
         let dir = &self.dir;
-        self.ledger.transaction(|transaction| unknown.iter().try_for_each(|name| record(transaction, *name, dir)))
+        self.ledger.transaction(|transaction| {
+            unknown.iter().try_for_each(|name| match transaction.current(Kind::Ca, name.name())? {
+                // Another station was quicker.
+                Some(entry) => is_the_same(&entry, *name, dir),
+                None => record(transaction, *name, dir),
+            })
+        })
     }
 
     /// The directory that the store is in.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+/// Fails where a CA of this store is not the one that other stations know by its name.
+fn is_the_same(entry: &Entry, name: CaName, dir: &Path) -> Result<()> {
+    if !name.cert_path(dir).exists() {
+        // A station that makes devices alone need not have the servers' CAs.
+        return Ok(());
+    }
+    let certificates = name.certificates(dir)?;
+    match certificates.first() {
+        Some(certificate) if entry.fingerprint.is_some_and(|known| known != certificate.fingerprint()) => {
+            Err(Code::IdentityChanged
+                .error(format!("{} is another CA than the ledger and its other stations know", name.name()))
+                .at(name.cert_path(dir))
+                .fix("use the CA of the other stations here, or another database as the ledger"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -86,20 +115,24 @@ fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()>
     transaction.issued(&key, &Issued { fingerprint: certificate.fingerprint(), credentials_id: None })
 }
 
-/// The ledger of the store in `dir`, to be looked at only.
+/// The ledger of a store, to be looked at only.
 ///
 /// # Errors
 /// [`Code::StoreMissing`], also where an `init` was interrupted, and the ledger's own.
-pub fn view(dir: &Path) -> Result<Ledger> {
+pub fn view(home: &Home) -> Result<Ledger> {
+    let dir = home.dir();
     check_exists(dir)?;
-    match Ledger::open_read_only(ledger_path(dir)) {
+    match home.ledger_read_only() {
         Ok(ledger) if knows_cas(&ledger)? => return Ok(ledger),
         Ok(_) => {}
         Err(error) if error.code() == Code::StoreMissing => {}
         Err(error) => return Err(error),
     }
-    Err(if holds_identities(dir) {
-        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(ledger_path(dir));
+    Err(if home.is_shared() {
+        let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
+        error.fix("any verb that writes to the store enters its CAs there")
+    } else if holds_identities(dir) {
+        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(home.ledger_path());
         error.fix("restore ledger.db and ledger.db-wal from a backup")
     } else {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
@@ -128,10 +161,6 @@ fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
 /// Where the secrets are that tbpki made itself.
 pub(crate) fn secrets_dir(store: &Path) -> PathBuf {
     store.join("secrets")
-}
-
-fn ledger_path(store: &Path) -> PathBuf {
-    store.join("ledger.db")
 }
 
 /// Fails with [`Code::StoreMissing`] where there is no store.

@@ -7,21 +7,23 @@ use pki::pem_bundle::PemBundle;
 use pki::{Code, Result, file};
 
 use crate::ca::CaName;
+use crate::home::Home;
 use crate::init::{CaReport, InitReport, key_location, move_roots_out};
 use crate::report::{CertificateReport, FileReport};
 use crate::store::{self, FILE_LIMIT, Store};
 
-/// Whether the store in `dir` lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
+/// Whether a store lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
 /// the keys of the roots somewhere else.
 ///
 /// # Errors
 /// Those of the ledger.
-pub fn is_unfinished(dir: &Path, root_out: bool) -> Result<bool> {
+pub fn is_unfinished(home: &Home, root_out: bool) -> Result<bool> {
+    let dir = home.dir();
     if store::check_exists(dir).is_err() {
         return Ok(false);
     }
     let holds_root_keys = CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(dir).exists());
-    match store::view(dir) {
+    match store::view(home) {
         Ok(_) => Ok(root_out && holds_root_keys),
         Err(error) if error.code() == Code::StoreMissing => Ok(true),
         Err(error) => Err(error),
@@ -32,9 +34,10 @@ pub fn is_unfinished(dir: &Path, root_out: bool) -> Result<bool> {
 ///
 /// # Errors
 /// Those of [`init`](crate::init::init).
-pub fn finish(config: &Path, dir: &Path, root_out: Option<&Path>) -> Result<InitReport> {
+pub fn finish(config: &Path, home: &Home, root_out: Option<&Path>) -> Result<InitReport> {
+    let dir = home.dir();
     // Opening records the CAs in the ledger.
-    drop(Store::open(dir, "init")?);
+    drop(Store::open(home, "init")?);
     let moved = root_out.map_or_else(|| Ok(Vec::new()), |out| move_roots_out(dir, out))?;
     let mut files = Vec::new();
     let mut cas = Vec::new();

@@ -29,8 +29,8 @@ mod word;
 pub use answers::{Answer, Answers};
 pub use environment::Environment;
 pub use keys::{
-    Ca, Client, Config, Firmware, General, KEYS, Key, Keystore, NameConstraints, Platform, Preset, Server,
-    SubjectSettings,
+    Ca, Client, Config, Firmware, General, KEYS, Key, Keystore, LedgerSettings, NameConstraints, Platform, Preset,
+    Server, SubjectSettings,
 };
 pub use kind::{Concurrency, Days, Port, Seconds, Version};
 pub use path::FilePath;
@@ -38,8 +38,8 @@ pub use render::{example, render};
 pub use secret_ref::SecretRef;
 pub use setting::{Origin, Override, Setting, Shown};
 pub use texts::{
-    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
-    ProfileName, Ssid, State, Url, UserName,
+    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
+    OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
 };
 pub use word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 

@@ -52,6 +52,11 @@ impl Roots {
         self.certificates
     }
 
+    /// All of them, in DER, for others who verify servers.
+    pub fn into_der(self) -> Vec<Vec<u8>> {
+        self.certificates.iter().map(|root| root.to_vec()).collect()
+    }
+
     /// What a verifier needs of them.
     pub(crate) fn anchors(&self) -> Vec<TrustAnchor<'_>> {
         self.certificates.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect()

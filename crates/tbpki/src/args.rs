@@ -8,6 +8,7 @@ mod flash;
 mod fleet;
 mod fleet_bundle;
 mod fleet_register;
+mod fleet_run;
 mod init;
 mod look;
 mod platform;
@@ -27,6 +28,7 @@ pub use flash::FlashArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use fleet_bundle::{BundleArgs, FleetBundleArgs};
 pub use fleet_register::{FleetRegisterArgs, JobArgs, PaceArgs};
+pub use fleet_run::FleetRunArgs;
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fleet::home::Home;
 use fleet::secrets::Secrets;
 use fleet::station::Station;
 use pki::config::{Config, Environment, Override};
@@ -45,6 +46,17 @@ impl Context {
         Ok(config)
     }
 
+    /// Where the store that `config` names is, and where its ledger.
+    pub(crate) fn home(&mut self, config: &Config) -> Result<Home> {
+        let asker = &self.asker;
+        let mut prompt = |what: &str| -> Result<Secret> { asker.secret_for(what) };
+        let mut secrets = Secrets::new(&self.environment, &mut prompt);
+        let home = Home::of(config, &mut secrets);
+        let findings = secrets.take_findings();
+        self.output.findings(findings);
+        home
+    }
+
     /// Does something at the station that `config` describes.
     pub(crate) fn at_station<T>(
         &mut self,
@@ -53,8 +65,9 @@ impl Context {
     ) -> Result<T> {
         let asker = &self.asker;
         let mut prompt = |what: &str| -> Result<Secret> { asker.secret_for(what) };
-        let secrets = Secrets::new(&self.environment, &mut prompt);
-        let mut station = Station { config, secrets, now: OffsetDateTime::now_utc() };
+        let mut secrets = Secrets::new(&self.environment, &mut prompt);
+        let home = Home::of(config, &mut secrets)?;
+        let mut station = Station { config, secrets, home, now: OffsetDateTime::now_utc() };
         let result = work(&mut station);
         let findings = station.secrets.take_findings();
         self.output.findings(findings);

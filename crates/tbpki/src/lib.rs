@@ -63,6 +63,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             FleetVerb::Issue(args) => verb::fleet::issue::run(&args, context),
             FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
             FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
+            FleetVerb::Run(args) => verb::fleet::run::run(&args, context),
         },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),

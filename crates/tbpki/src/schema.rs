@@ -45,6 +45,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("fleet-issue", of::<FleetReport>()),
         ("fleet-register", of::<FleetReport>()),
         ("fleet-bundle", of::<FleetReport>()),
+        ("fleet-run", of::<FleetReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

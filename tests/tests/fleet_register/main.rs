@@ -1,9 +1,10 @@
-//! `tbpki fleet register` and `tbpki fleet bundle`, against a simulator that can fail in every way.
+//! `tbpki fleet register`, `bundle` and `run`, against a simulator that can fail in every way.
 
 mod bundles;
 mod faults;
 mod interrupted;
 mod outcomes;
+mod run;
 #[allow(dead_code, reason = "every test takes some of it")]
 #[path = "../../../crates/devkit/src/application/samples.rs"]
 mod samples;

@@ -38,6 +38,9 @@ pub(super) fn install() -> Result<()> {
     if !has_libclang() {
         packages.push("libclang-dev");
     }
+    if !has_postgresql() {
+        packages.push("postgresql");
+    }
     packages.dedup();
     if packages.is_empty() {
         return Ok(());
@@ -60,6 +63,12 @@ pub(super) fn install() -> Result<()> {
 fn has_libclang() -> bool {
     let Ok(versions) = Path::new("/usr/lib").read_dir() else { return false };
     versions.flatten().any(|entry| entry.path().join("lib/libclang.so").exists())
+}
+
+/// Whether there is the server that several stations share a ledger on: Debian keeps its programs off the PATH.
+fn has_postgresql() -> bool {
+    let Ok(versions) = Path::new("/usr/lib/postgresql").read_dir() else { return on_path("initdb").is_some() };
+    versions.flatten().any(|entry| entry.path().join("bin/initdb").is_file())
 }
 
 /// Looks on the PATH, and where Debian keeps programs that ordinary users seldom have on theirs.

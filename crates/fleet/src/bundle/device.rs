@@ -22,7 +22,7 @@ use crate::device_files::{ANCHORS, CHAIN, KEY};
 use crate::mass::{self, Located};
 use crate::output_file::pem_of;
 use crate::station::Station;
-use crate::store::{self, FILE_LIMIT, identity_dir};
+use crate::store::{FILE_LIMIT, identity_dir};
 
 /// The file that a device's access token is in.
 const TOKEN: &str = "token";
@@ -269,7 +269,7 @@ fn broker(station: &Station<'_>) -> Result<HostName> {
         }
     }
     let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let view = store::view(station.store_dir())?;
+    let view = station.view()?;
     let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {
         (Some(name), None) => name.parse(),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::board;
 use crate::station::Station;
-use crate::store::{self, identity_dir};
+use crate::store::identity_dir;
 
 /// The file that says what goes where.
 const DESCRIPTION: &str = "flasher_args.json";
@@ -112,7 +112,7 @@ fn directory(station: &Station<'_>, request: &FlashRequest) -> Result<PathBuf> {
 }
 
 fn only_device(station: &Station<'_>) -> Result<String> {
-    let view = store::view(station.store_dir())?;
+    let view = station.view()?;
     let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     let mut names = view.list(&devices).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {

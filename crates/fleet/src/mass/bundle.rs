@@ -76,6 +76,21 @@ pub struct BundlesReport {
     pub merged: bool,
 }
 
+impl BundlesReport {
+    /// Bundles that go to `output`, of which there is no index yet.
+    pub(crate) fn of(bundler: &Bundler, output: &BundleOutput) -> Result<Self> {
+        Ok(Self {
+            chip: bundler.firmware().board().chip.name().to_owned(),
+            firmware: output.firmware().to_owned(),
+            bundles: output.dir().path().to_owned(),
+            index: None,
+            offset: bundler.common()?.credentials.offset,
+            bytes: bundler.length(),
+            merged: bundler.is_merged(),
+        })
+    }
+}
+
 /// Makes the bundles that a job lacks.
 ///
 /// # Errors
@@ -107,7 +122,7 @@ pub(crate) fn bundle_job(
         return Err(Code::Sealed
             .error("these bundles would need the devices' keys, and those are in an archive for others to open")
             .at(place.archive().unwrap_or_else(|| place.dir.clone()))
-            .fix("make bundles in the same pass that issues the keys: `tbpki fleet run` with --bundle"));
+            .fix("make bundles in the same pass that issues the keys: `tbpki fleet run`"));
     }
     let (bundler, findings) = bundler(station, &order, request, control)?;
     let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
@@ -154,15 +169,7 @@ pub(crate) fn bundle_job(
             output.write_common(&bundler)?;
             run.all(store, job, &place, &output, request.again)?;
         }
-        whole.bundles = Some(BundlesReport {
-            chip: bundler.firmware().board().chip.name().to_owned(),
-            firmware: output.firmware().to_owned(),
-            bundles: output.dir().path().to_owned(),
-            index: None,
-            offset: bundler.common()?.credentials.offset,
-            bytes: bundler.length(),
-            merged: request.merged,
-        });
+        whole.bundles = Some(BundlesReport::of(&bundler, &output)?);
         if let Some(report) = &mut whole.bundles
             && is_whole(&store.ledger, job)?
         {

@@ -216,6 +216,29 @@ impl BundleOutput {
         Ok(Some(path))
     }
 
+    /// Whether the bundles of an attempt are there.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(crate) fn holds(&self, attempt: Attempt) -> Result<bool> {
+        self.dir.holds(&attempt.part(self.packer.packing()))
+    }
+
+    /// Removes the parts of attempts that do not count.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(crate) fn keep_only(&self, counts: impl Fn(Attempt) -> Result<bool>) -> Result<()> {
+        for name in self.dir.names()? {
+            if let Some(attempt) = Attempt::of_name(&name, 0)
+                && !counts(attempt)?
+            {
+                self.dir.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     fn file_of(&self, device: &str) -> String {
         if self.merged { format!("{device}{FLASHED}") } else { format!("{device}.bin") }
     }

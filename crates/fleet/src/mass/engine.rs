@@ -17,7 +17,6 @@ use ledger::{Claim, ClaimWish, JobId, Ledger, Phase};
 use pki::key::SigningKey;
 use pki::{Code, Error, Result};
 
-use super::made::Made;
 use super::progress::Progress;
 use super::worker::{Desks, Issued, Task, Worker};
 
@@ -45,9 +44,6 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<Error>,
 }
 
-/// What is done with a shard right behind its commit.
-pub(crate) type Next<'a> = dyn FnMut(&mut Ledger, &Claim, Vec<Made>) -> Result<()> + 'a;
-
 /// A run over the shards of a job that nobody has issued yet.
 pub(crate) struct Engine<'a> {
     pub(crate) ledger: &'a mut Ledger,
@@ -55,8 +51,6 @@ pub(crate) struct Engine<'a> {
     pub(crate) station: &'a str,
     pub(crate) threads: usize,
     pub(crate) progress: &'a mut Progress<'a>,
-    /// What else is to be done with a shard while its keys are in memory.
-    pub(crate) next: Option<&'a mut Next<'a>>,
 }
 
 impl Engine<'_> {
@@ -209,7 +203,7 @@ impl Engine<'_> {
 
     /// Records a shard that is on the disk; then it counts.
     fn commit<K: SigningKey>(&mut self, worker: &Worker<'_, K>, issued: Issued) -> Result<u64, (Claim, Error)> {
-        let Issued { claim, made, rows, written } = issued;
+        let Issued { claim, rows, written, .. } = issued;
         let job = claim.job.number();
         if let Err(error) = self.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
@@ -219,14 +213,8 @@ impl Engine<'_> {
             return Err((claim, error));
         }
         tracing::debug!(shard = claim.shard, fence = claim.fence, "issued and stored");
-        let moved = worker.output.deliver(job, written.attempt);
-        let count = u64::from(claim.count);
-        let next = moved.and_then(|()| match &mut self.next {
-            Some(next) => next(self.ledger, &claim, made),
-            None => Ok(()),
-        });
-        match next {
-            Ok(()) => Ok(count),
+        match worker.output.deliver(job, written.attempt) {
+            Ok(()) => Ok(u64::from(claim.count)),
             Err(error) => Err((claim, error)),
         }
     }
@@ -249,7 +237,7 @@ fn settler<K: SigningKey>(
         }
         let result = match batch.is_empty() {
             true => Ok(()),
-            false => worker.output.settle(batch.iter().map(|issued| &issued.written)),
+            false => settle(worker, &batch),
         };
         match result {
             Ok(()) => results.extend(batch.into_iter().map(|issued| Done::Settled(Box::new(issued)))),
@@ -257,6 +245,9 @@ fn settler<K: SigningKey>(
                 // Nobody knows which of them reached the disk. They count for nothing.
                 for issued in batch {
                     worker.output.discard(issued.claim.job.number(), &issued.written);
+                    if let (Some(in_pass), Some(bundles)) = (worker.in_pass, &issued.bundles) {
+                        in_pass.output.discard(bundles);
+                    }
                     let error = Error::new(error.finding().clone());
                     results.push(Done::Failed(Box::new((issued.claim, error))));
                 }
@@ -266,4 +257,12 @@ fn settler<K: SigningKey>(
             break;
         }
     }
+}
+
+/// Bundles first: a shard is not to be there without them.
+fn settle<K: SigningKey>(worker: &Worker<'_, K>, batch: &[Issued]) -> Result<()> {
+    for bundles in batch.iter().filter_map(|issued| issued.bundles.as_ref()) {
+        worker.in_pass.map_or(Ok(()), |in_pass| in_pass.output.settle(bundles))?;
+    }
+    worker.output.settle(batch.iter().map(|issued| &issued.written))
 }

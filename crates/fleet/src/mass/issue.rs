@@ -13,6 +13,7 @@ use pki::key::SigningKey;
 use pki::{Code, Finding, Result};
 
 use super::engine::{Engine, Outcome};
+use super::in_pass::InPass;
 use super::issuing::{Signer, Signers, ca_of, check_issuer};
 use super::job::{self, Which};
 use super::layout::{Attempt, Layout};
@@ -83,12 +84,12 @@ pub enum FleetOutcome {
 /// stands in the report, if something was issued by then.
 pub fn issue(station: &mut Station<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
     let mut store = station.open_store("fleet issue")?;
-    let opened = match open(station, &mut store, request)? {
+    let opened = match open(station, &mut store, request, &[Phase::Issue])? {
         Opened::Job(opened) => *opened,
         Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
     };
-    let report = issue_job(station, &mut store, opened, request, control)?;
+    let report = issue_job(station, &mut store, opened, request, control, None)?;
     Ok(FleetOutcome::Report(Box::new(report)))
 }
 
@@ -109,11 +110,19 @@ pub(crate) enum Opened {
 }
 
 /// Finds the job, or stages it.
-pub(crate) fn open(station: &mut Station<'_>, store: &mut Store, request: &FleetRequest) -> Result<Opened> {
+///
+/// # Errors
+/// As [`issue`].
+pub(crate) fn open(
+    station: &mut Station<'_>,
+    store: &mut Store,
+    request: &FleetRequest,
+    phases: &[Phase],
+) -> Result<Opened> {
     let source = match &request.source {
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
-            let job = job::find(store, *which, Phase::Issue)?;
+            let job = job::find(store, *which, phases)?;
             let order = JobOrder::kept(&job.parameters)?;
             return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new() })));
         }
@@ -159,6 +168,7 @@ pub(crate) fn issue_job(
     opened: OpenJob,
     request: &FleetRequest,
     control: &mut Control<'_>,
+    in_pass: Option<&InPass>,
 ) -> Result<FleetReport> {
     let OpenJob { job, order, mut findings } = opened;
     let begun = Instant::now();
@@ -173,6 +183,9 @@ pub(crate) fn issue_job(
         store.ledger.break_leases(job.id)?;
     }
     leftovers::settle(&store.ledger, job.id, &output)?;
+    if let Some(in_pass) = in_pass {
+        in_pass.remove_leftovers(store, &job, &place)?;
+    }
     let mut outcome = Outcome::default();
     let mut stopped = None;
     if !job.done {
@@ -182,7 +195,7 @@ pub(crate) fn issue_job(
             (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
         }
         let stop = Stop::on(control.stop);
-        outcome = run(station, store, &job, &order, &output, threads, &stop, control, &mut findings)?;
+        outcome = run(station, store, &job, &order, &output, in_pass, threads, &stop, control, &mut findings)?;
         if stop.is_signalled() && outcome.error.is_none() {
             stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
         }
@@ -205,6 +218,7 @@ fn run(
     job: &Job,
     order: &JobOrder,
     output: &Output,
+    in_pass: Option<&InPass>,
     threads: usize,
     stop: &Stop<'_>,
     control: &mut Control<'_>,
@@ -218,9 +232,8 @@ fn run(
     let name = job::station_name()?;
     let done = issued(&store.ledger, job)?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
-    let worker = Worker { order, subject: &subject, sans: &sans, signers: &signers, output, stop };
-    let engine =
-        Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress, next: None };
+    let worker = Worker { order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
+    let engine = Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress };
     engine.run(&worker)
 }
 

@@ -23,11 +23,11 @@ pub enum Which {
     Unfinished,
 }
 
-/// The job that is meant.
+/// The job that is meant: where none is named, the only one in which one of `phases` is not done.
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
+pub(crate) fn find(store: &Store, which: Which, phases: &[Phase]) -> Result<Job> {
     let none = |what: String| Code::NothingToResume.error(what);
     if let Which::Number(number) = which {
         let job = store.ledger.job(JobId::new(number))?;
@@ -35,14 +35,12 @@ pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
     }
     let mut left = Vec::new();
     for job in store.ledger.jobs()? {
-        let done = match phase {
-            Phase::Issue => job.done,
-            Phase::Register | Phase::Bundle => {
-                let shards = store.ledger.job_progress(job.id)?.phase(phase);
-                shards.open + shards.claimed + shards.partly == 0
-            }
-        };
-        if !done {
+        let progress = store.ledger.job_progress(job.id)?;
+        let is_left = phases.iter().any(|phase| {
+            let shards = progress.phase(*phase);
+            shards.open + shards.claimed + shards.partly > 0
+        });
+        if is_left {
             left.push(job);
         }
     }

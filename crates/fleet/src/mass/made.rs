@@ -59,6 +59,14 @@ impl Made {
         to.extend_from_slice(&self.issuer.pem);
     }
 
+    /// The leaf in PEM.
+    pub(super) fn leaf_text(&self) -> String {
+        let mut text = Vec::with_capacity(armour::length(CERTIFICATE, &self.leaf));
+        self.leaf_pem(&mut text);
+        // PEM is ASCII.
+        String::from_utf8(text).unwrap_or_default()
+    }
+
     /// Appends the leaf in PEM.
     pub(super) fn leaf_pem(&self, to: &mut Vec<u8>) {
         armour::append(CERTIFICATE, &self.leaf, to);

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use ledger::Job;
 use pki::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bundle::BundlesReport;
 use super::layout::Layout;
+use super::order::JobOrder;
+use super::place::Place;
 use super::register::RegistrationReport;
 
 /// What was done with a job.
@@ -78,6 +81,25 @@ pub enum PhaseName {
 }
 
 impl FleetReport {
+    /// That of a job before anything was done.
+    pub(crate) fn of(job: &Job, order: &JobOrder, place: &Place) -> Self {
+        Self {
+            job: Some(job.id.number()),
+            names: job.size,
+            dry_run: false,
+            layout: order.layout,
+            out: place.dir.clone(),
+            archive: None,
+            index: None,
+            phases: Vec::new(),
+            registration: None,
+            bundles: None,
+            results: Vec::new(),
+            stopped: None,
+            findings: Vec::new(),
+        }
+    }
+
     /// Whether everything is done that was asked for.
     pub fn is_complete(&self) -> bool {
         self.stopped.is_none() && self.phases.iter().all(|phase| phase.left == 0 && phase.failed == 0)

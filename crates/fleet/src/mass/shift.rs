@@ -55,7 +55,7 @@ pub(crate) struct Count {
 /// # Errors
 /// [`Code::NothingToResume`].
 pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
-    match job::find(store, which, phase) {
+    match job::find(store, which, &[phase]) {
         Err(error) if error.code() == Code::NothingToResume && which == Which::Unfinished => {
             let jobs = store.ledger.jobs()?;
             let mut open = 0;

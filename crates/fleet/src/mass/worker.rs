@@ -11,6 +11,8 @@ use pki::serial::Serial;
 use pki::validity::Validity;
 use pki::{Code, Result, San, Subject, credentials_id, digest};
 
+use super::bundle_output::WrittenBundles;
+use super::in_pass::InPass;
 use super::issuing::{Signer, Signers};
 use super::layout::Attempt;
 use super::made::Made;
@@ -27,9 +29,10 @@ pub(crate) struct Task {
 /// A shard whose files are written.
 pub(crate) struct Issued {
     pub(crate) claim: Claim,
-    pub(crate) made: Vec<Made>,
     pub(crate) rows: Vec<FleetIdentity>,
     pub(crate) written: Written,
+    /// Its bundles, where they are made in the same pass.
+    pub(crate) bundles: Option<WrittenBundles>,
 }
 
 /// What every thread works with.
@@ -39,6 +42,7 @@ pub(crate) struct Worker<'a, K> {
     pub(crate) sans: &'a [San],
     pub(crate) signers: &'a Signers<K>,
     pub(crate) output: &'a Output,
+    pub(crate) in_pass: Option<&'a InPass>,
     pub(crate) stop: &'a Stop<'a>,
 }
 
@@ -59,11 +63,19 @@ impl<'a, K: SigningKey> Worker<'a, K> {
         let attempt = Attempt { shard: claim.shard, fence: claim.fence };
         let work = || -> Result<_> {
             let (made, rows) = self.make(desks, &claim, &names)?;
-            let written = self.output.write(claim.job.number(), attempt, &made)?;
-            Ok((made, rows, written))
+            let bundles = self.in_pass.map(|in_pass| in_pass.write(attempt, &made)).transpose()?;
+            match self.output.write(claim.job.number(), attempt, &made) {
+                Ok(written) => Ok((rows, written, bundles)),
+                Err(error) => {
+                    if let (Some(in_pass), Some(bundles)) = (self.in_pass, &bundles) {
+                        in_pass.output.discard(bundles);
+                    }
+                    Err(error)
+                }
+            }
         };
         match work() {
-            Ok((made, rows, written)) => Ok(Issued { claim, made, rows, written }),
+            Ok((rows, written, bundles)) => Ok(Issued { claim, rows, written, bundles }),
             Err(error) => Err((claim, error)),
         }
     }

@@ -7,8 +7,8 @@ use super::path::FilePath;
 use super::secret_ref::SecretRef;
 use super::setting::{Setting, Shown};
 use super::texts::{
-    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, Locality, Organization, OrganizationalUnit,
-    ProfileName, Ssid, State, Url, UserName,
+    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
+    OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
 };
 use super::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 use crate::algorithm::Algorithm;
@@ -142,6 +142,16 @@ sections! {
         version: Version = default "1";
         /// Where CAs, identities, secrets and the ledger are kept. Move it to where your backups look.
         store: FilePath = default "\"pki\"";
+    }
+
+    /// The ledger of several stations. Without it the ledger is a file in the store, for one station at a time.
+    define ledger: LedgerSettings at "ledger." {
+        /// The PostgreSQL server that keeps the ledger. Outside of this machine it has to speak TLS.
+        url: Option<LedgerUrl> = unset "\"postgres://tbpki@db.example/fleet\"";
+        /// Where the password of the user in the address is.
+        password: Option<SecretRef> = unset "{ env = \"LEDGER_PASSWORD\" }";
+        /// A PEM file with the roots that the server's certificate leads to. Unset, the system's are used.
+        ca: Option<FilePath> = unset "\"ledger-ca.pem\"";
     }
 
     /// What every name in your certificates begins with. Verifiers do not look at it; people do.

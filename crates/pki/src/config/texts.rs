@@ -76,6 +76,8 @@ texts! {
     Alias, "up to 64 letters, digits and any of . _ - + @", alias;
     /// The address of a platform's REST API, without a slash at the end.
     Url, "an address that begins with https:// or http://", url;
+    /// The address of the server that keeps the ledger, without a password.
+    LedgerUrl, "an address such as postgres://tbpki@db.example/fleet", ledger_url;
     /// A user's name.
     UserName, "up to 255 characters", |text| plain(text, 255);
     /// The name of a device profile, as the platform has it.
@@ -187,6 +189,28 @@ fn url(text: &str) -> Result<String> {
     }
 }
 
+fn ledger_url(text: &str) -> Result<String> {
+    let text = text.trim();
+    let folded = text.get(..13).unwrap_or(text).to_ascii_lowercase();
+    if !folded.starts_with("postgres://") && !folded.starts_with("postgresql://") {
+        // Not shown: it may hold a password all the same.
+        return Err(Code::BadValue.error("the address of the ledger does not begin with postgres://"));
+    }
+    let (_, rest) = text.split_once("://").unwrap_or_default();
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let user = address.rsplit_once('@').map_or("", |(user, _)| user);
+    let in_query = query.split('&').any(|part| part.to_ascii_lowercase().starts_with("password"));
+    if user.contains(':') || in_query {
+        return Err(Code::BadValue
+            .error("the address of the ledger holds a password")
+            .fix("say where the password is by a key of its own: ledger.password = { file = \"path\" }"));
+    }
+    if address.is_empty() || text.chars().any(|c| is_deceptive(c) || c.is_whitespace()) {
+        return Err(Code::BadValue.error("this is not the address of a ledger"));
+    }
+    Ok(text.to_owned())
+}
+
 fn ssid(text: &str) -> Result<String> {
     // Not trimmed: spaces count in the names of networks.
     if text.is_empty() || text.len() > 32 || text.contains('\0') {
@@ -260,6 +284,25 @@ mod tests {
         assert!(!format!("{error:?}").contains("hunter2"));
         for text in ["tb.example", "ftp://tb.example", "https://", "https://a b"] {
             assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_ledger_holds_no_password() {
+        for text in ["postgres://tbpki@db.example/fleet", "postgresql://u@%2Frun%2Fpostgresql/db?sslmode=require"] {
+            assert_eq!(text.parse::<LedgerUrl>().unwrap().as_str(), text);
+        }
+        for text in [
+            "postgres://u:hunter2@db.example/fleet",
+            "postgres://u@db.example/fleet?password=hunter2",
+            "postgres://u@db.example/fleet?a=b&Password=hunter2",
+            "mysql://u:hunter2@db.example",
+            "postgres://hunter2 and more",
+            "postgres://",
+        ] {
+            let error = text.parse::<LedgerUrl>().unwrap_err();
+            assert_eq!(error.code(), Code::BadValue, "{text}");
+            assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
         }
     }
 

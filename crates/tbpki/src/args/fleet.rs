@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::fleet_bundle::FleetBundleArgs;
 use super::fleet_register::FleetRegisterArgs;
+use super::fleet_run::FleetRunArgs;
 use super::{CaPassphrase, text};
 
 /// What to do with a fleet.
@@ -27,6 +28,12 @@ pub enum FleetVerb {
     /// Bootloader, partition table and application are the same for all and written once, beside the devices' own
     /// partitions. These hold the devices' keys: keep them like keys. The exit status is 4 when something is left.
     Bundle(Box<FleetBundleArgs>),
+    /// Issue, register and bundle a fleet in one go
+    ///
+    /// What the platform and the firmware need is looked at before the first key is made. Any part of it that is done
+    /// is not done again. With recipients this is the only way to bundles: they are sealed too, in the same pass. The
+    /// exit status is 4 when something is left.
+    Run(Box<FleetRunArgs>),
 }
 
 impl FleetVerb {
@@ -36,6 +43,7 @@ impl FleetVerb {
             FleetVerb::Issue(_) => "fleet issue",
             FleetVerb::Register(_) => "fleet register",
             FleetVerb::Bundle(_) => "fleet bundle",
+            FleetVerb::Run(_) => "fleet run",
         }
     }
 }

@@ -146,12 +146,13 @@ impl Wish<'_> {
                 .fix("name files with --cert and --key, or with --token-file"));
         };
         let store = config.general.store.resolved();
+        let home = context.home(config)?;
         let name = match &args.device {
             Some(name) => name.parse()?,
-            None => look::only_device(store)?,
+            None => look::only_device(&home)?,
         };
         let places = look::device_places(store, &name);
-        let registered = look::registration(store, &name)?;
+        let registered = look::registration(&home, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with its token alone has no key, and one with a certificate must have it.

@@ -20,6 +20,7 @@ use crate::signals;
 pub(crate) mod bundle;
 pub(crate) mod issue;
 pub(crate) mod register;
+pub(crate) mod run;
 
 /// A file of recipients is never longer.
 const RECIPIENTS: usize = 1 << 20;

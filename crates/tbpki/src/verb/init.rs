@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
+use fleet::home::Home;
 use fleet::init::{InitReport, InitRequest, init};
 use fleet::unfinished;
 use pki::config::{Answers, Config, SecretRef};
@@ -26,15 +27,16 @@ const STORE: &str = "pki";
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let config_path = context.config_path();
     if !args.dry_run
-        && let Some(store) = interrupted(&config_path, args.root_out.is_some(), context)
+        && let Some(home) = interrupted(&config_path, args.root_out.is_some(), context)
     {
-        let report = unfinished::finish(&config_path, &store, args.root_out.as_deref())?;
+        let report = unfinished::finish(&config_path, &home, args.root_out.as_deref())?;
         context.output.say("the store was there; what an interrupted init had left to do is done");
         context.output.result(&report)?;
         return Ok(Exit::Done);
     }
     let mut wish = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
     let passphrase = ca_passphrase(args, context, &mut wish)?;
+    let home = context.home(&wish.config)?;
     let now = OffsetDateTime::now_utc();
     let mut brought = |paths: &[PathBuf]| -> Result<Option<BroughtCa>> {
         if paths.is_empty() {
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         BroughtCa::read(paths, &mut ask, now).map(Some)
     };
     let request = InitRequest {
+        home,
         brought: vec![(Hierarchy::Server, brought(&args.server_ca)?), (Hierarchy::Devices, brought(&args.devices_ca)?)],
         config: wish.config,
         config_text: wish.answers.map(|answers| config::render(&answers)),
@@ -183,13 +186,13 @@ fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> 
 }
 
 /// The store of an `init` that was interrupted when its files were there.
-fn interrupted(config_path: &Path, root_out: bool, context: &Context) -> Option<PathBuf> {
+fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<Home> {
     // What cannot be recovered or read shows up as such when init goes on.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
-    let store = config.general.store.resolved();
-    file::recover(store).ok()?;
-    unfinished::is_unfinished(store, root_out).ok()?.then(|| store.to_owned())
+    file::recover(config.general.store.resolved()).ok()?;
+    let home = context.home(&config).ok()?;
+    unfinished::is_unfinished(&home, root_out).ok()?.then_some(home)
 }
 
 impl Report for InitReport {

@@ -54,7 +54,7 @@ pub(crate) struct ListedIdentity {
 
 pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&Overrides::default())?;
-    let view = store::view(config.general.store.resolved())?;
+    let view = store::view(&context.home(&config)?)?;
     let now = OffsetDateTime::now_utc();
     let kinds = args.kind.iter().map(|text| kind(text)).collect::<Result<Vec<_>>>()?;
     let kinds = if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds };

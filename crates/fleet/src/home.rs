@@ -1,0 +1,78 @@
+//! Where the store is, and where its ledger.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{Ledger, Server};
+use pki::config::{Config, FilePath};
+use pki::{Code, Result};
+use provision::Roots;
+
+use crate::platform::roots;
+use crate::secrets::Secrets;
+
+/// A store with its ledger: a file in it, or a server that other stations use too.
+#[derive(Debug, Clone)]
+pub struct Home {
+    dir: PathBuf,
+    server: Option<Server>,
+}
+
+impl Home {
+    /// The one that the configuration names. Nothing is opened yet, and nothing sent.
+    ///
+    /// # Errors
+    /// What the address, the roots and the password of a server can be wrong about.
+    pub fn of(config: &Config, secrets: &mut Secrets<'_>) -> Result<Self> {
+        let settings = &config.ledger;
+        let dir = config.general.store.resolved().to_owned();
+        let Some(url) = &settings.url.value else {
+            return match (&settings.password.value, &settings.ca.value) {
+                (None, None) => Ok(Self { dir, server: None }),
+                // Whoever sets these means a server, and would get a file.
+                _ => Err(Code::BadValue
+                    .error("there is something about a ledger's server, and no ledger.url")
+                    .fix("set ledger.url to its address, or take ledger.password and ledger.ca out")),
+            };
+        };
+        let password = secrets.optional(&settings.password, "ledger.password")?;
+        let ca = settings.ca.value.as_ref().map(FilePath::resolved);
+        let anchors = || match ca {
+            Some(path) => Ok(roots(path, "the ledger's server")?.iter().map(|root| root.der().to_vec()).collect()),
+            None => Ok(Roots::system()?.into_der()),
+        };
+        // Whoever names a root wants it to be looked at, on this machine as well.
+        let server = Server::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
+        Ok(Self { dir, server: Some(server) })
+    }
+
+    /// The directory of the store.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether other stations use the ledger too.
+    pub fn is_shared(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The ledger, for reading and writing.
+    pub(crate) fn ledger(&self) -> Result<Ledger> {
+        match &self.server {
+            Some(server) => Ledger::connect(server),
+            None => Ledger::open(self.ledger_path()),
+        }
+    }
+
+    /// The ledger, for reading.
+    pub(crate) fn ledger_read_only(&self) -> Result<Ledger> {
+        match &self.server {
+            Some(server) => Ledger::connect_read_only(server),
+            None => Ledger::open_read_only(self.ledger_path()),
+        }
+    }
+
+    /// Where the ledger is where it is a file.
+    pub(crate) fn ledger_path(&self) -> PathBuf {
+        self.dir.join("ledger.db")
+    }
+}

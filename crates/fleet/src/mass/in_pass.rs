@@ -1,0 +1,102 @@
+//! Bundles of devices whose keys nobody here will ever read again: made in the pass that makes the keys, and sealed for
+//! the same recipients before they reach the disk.
+//!
+//! They are on the disk before the ledger counts their shard as issued. So there is no moment in which a device is
+//! issued and its bundle could not be made any more.
+
+use ledger::{Job, Key, Phase};
+use pki::key::KeyFormat;
+use pki::{Code, Result};
+
+use super::bundle_output::{BundleOutput, WrittenBundles};
+use super::bundler::Bundler;
+use super::job;
+use super::layout::Attempt;
+use super::made::Made;
+use super::place::Place;
+use super::progress::Progress;
+use super::shift::{self, Shifts};
+use super::stop::Stop;
+use crate::output_file::pem_of;
+use crate::store::Store;
+
+/// Makes and seals the bundles of shards that are being issued.
+pub(crate) struct InPass {
+    pub(crate) bundler: Bundler,
+    pub(crate) output: BundleOutput,
+    /// What devices trust, in PEM.
+    pub(crate) anchors: String,
+}
+
+impl InPass {
+    /// Writes the bundles of a shard beside their names. Nothing is waited for.
+    ///
+    /// # Errors
+    /// What a device's record and the disk can refuse.
+    pub(crate) fn write(&self, attempt: Attempt, made: &[Made]) -> Result<WrittenBundles> {
+        let mut writing = self.output.begin(attempt, attempt.fence)?;
+        for device in made {
+            let bundle = || {
+                let chain = [device.leaf_text(), pem_of(&device.issuer.certificates)].concat();
+                let key = device.key.to_pem(KeyFormat::Pkcs8)?;
+                self.bundler.bundle(&device.name, &self.anchors, chain, &key)
+            };
+            let added = bundle().and_then(|bytes| writing.add(&device.name, &bytes)?.map_or(Ok(()), Err));
+            if let Err(error) = added {
+                writing.discard();
+                return Err(error.item(&device.name));
+            }
+        }
+        writing.finish()
+    }
+
+    /// Removes the bundles of attempts that count for nothing.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the disk.
+    pub(crate) fn remove_leftovers(&self, store: &Store, job: &Job, place: &Place) -> Result<()> {
+        self.output.remove_leftovers()?;
+        self.output.keep_only(|attempt| {
+            let committed = store.ledger.committed(job.id, attempt.shard)?;
+            Ok(committed.is_some_and(|it| it.fence == attempt.fence && it.place == place.id()))
+        })
+    }
+
+    /// Records what was bundled. Shards that were issued without their bundles will never have them.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the disk.
+    pub(crate) fn record(
+        &self,
+        store: &mut Store,
+        job: &Job,
+        place: &Place,
+        stop: &Stop<'_>,
+        progress: &mut Progress<'_>,
+    ) -> Result<()> {
+        let station = job::station_name()?;
+        let ledger = &mut store.ledger;
+        let mut shifts = Shifts { ledger, job: job.id, phase: Phase::Bundle, station: &station, place: place.id() };
+        shifts.begin()?;
+        while let Some(mut shift) = shifts.next(stop)? {
+            let number = shift.claim.shard;
+            let committed = shifts.ledger.committed(job.id, number)?;
+            let fence = committed.map(|committed| committed.fence);
+            let there = fence.map_or(Ok(false), |fence| self.output.holds(Attempt { shard: number, fence }))?;
+            let mut count = 0;
+            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(shift::is_usable) {
+                let key: Key = entry.key;
+                if there {
+                    count += 1;
+                    shift.done(key);
+                } else {
+                    let error = Code::Sealed.error("it was issued without a bundle, and its key is sealed");
+                    shift.failed(key, &error);
+                }
+            }
+            shifts.finish(shift)?;
+            progress.advance(count);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! All of it: issued, registered, bundled.
+
+use std::time::Instant;
+
+use ledger::{Job, JobId, Phase};
+use pki::{Code, Error, Result};
+
+use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
+use super::bundle_output::BundleOutput;
+use super::in_pass::InPass;
+use super::issue::{Control, FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
+use super::job;
+use super::layout::Attempt;
+use super::order::JobOrder;
+use super::pack::Packer;
+use super::place::Place;
+use super::progress::Progress;
+use super::register::{FleetRegisterRequest, register_job};
+use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::shift::{self, go_on};
+use super::stop::Stop;
+use crate::platform::Connection;
+use crate::station::Station;
+use crate::store::Store;
+
+/// The verb, as locks name it.
+const VERB: &str = "fleet run";
+
+/// What is asked of a run.
+#[derive(Debug, Clone)]
+pub struct FleetRunRequest {
+    /// Names, layout, and how the work is done.
+    pub issue: FleetRequest,
+    /// How devices are registered; none where they are not. Which job and where it is follow from the rest.
+    pub register: Option<FleetRegisterRequest>,
+    /// How bundles are made; none where there are to be none. So here.
+    pub bundle: Option<FleetBundleRequest>,
+}
+
+/// Issues, registers and bundles a fleet, as far as that is not done yet.
+///
+/// # Errors
+/// What the configuration, the platform and the firmware can be wrong about is found before the first key is made. What
+/// goes wrong later stands in the report.
+pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
+    let mut store = station.open_store(VERB)?;
+    let phases: Vec<Phase> = [
+        Some(Phase::Issue),
+        request.register.as_ref().map(|_| Phase::Register),
+        request.bundle.as_ref().map(|_| Phase::Bundle),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let opened = match open(station, &mut store, &request.issue, &phases)? {
+        Opened::Job(opened) => *opened,
+        Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
+        Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
+    };
+    let dry_run = request.issue.dry_run;
+    let register = request.register.as_ref().filter(|_| !dry_run);
+    let bundle = request.bundle.as_ref().filter(|_| !dry_run);
+    let connection = register.map(|register| connect(station, register)).transpose()?;
+    let sealed = opened.order.packing.sealed;
+    let in_pass = match bundle.filter(|_| sealed) {
+        Some(bundle) => Some(in_pass(station, &store, &opened, request, bundle, control)?),
+        None => {
+            if let Some(bundle) = bundle {
+                // Only to find what is wrong; it is made when its turn comes.
+                bundler(station, &opened.order, bundle, control)?;
+            }
+            None
+        }
+    };
+    let (id, order) = (opened.job.id, opened.order.clone());
+    let mut report = issue_job(station, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
+    let job = again(&store, id)?;
+    if let (Some(connection), Some(register)) = (&connection, register)
+        && report.stopped.is_none()
+    {
+        report.add(register_job(connection, &mut store, &job, register, control));
+    }
+    if let Some(bundle) = bundle
+        && report.stopped.is_none()
+    {
+        report.add(match &in_pass {
+            Some(in_pass) => record(in_pass, &mut store, &job, &order, request, control),
+            None => bundle_job(station, &mut store, &job, bundle, control),
+        });
+    }
+    Ok(FleetOutcome::Report(Box::new(report)))
+}
+
+/// The platform, which has let us in.
+fn connect(station: &mut Station<'_>, request: &FleetRegisterRequest) -> Result<Connection> {
+    let connection = Connection::of_fleet(station, request.rate)?;
+    connection.runtime.wait(connection.board.log_in())?;
+    Ok(connection)
+}
+
+/// What seals bundles while keys are in memory.
+fn in_pass(
+    station: &mut Station<'_>,
+    store: &Store,
+    opened: &OpenJob,
+    request: &FleetRunRequest,
+    bundle: &FleetBundleRequest,
+    control: &mut Control<'_>,
+) -> Result<InPass> {
+    let (bundler, _) = bundler(station, &opened.order, bundle, control)?;
+    let place = job::place(store, &opened.job, &opened.order, Some(&request.issue.destination))?;
+    let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
+    let output = BundleOutput::new(store.dir(), &place, packer, &bundler, station.now.unix_timestamp())?;
+    output.check_common(&bundler)?;
+    output.write_common(&bundler)?;
+    Ok(InPass { anchors: bundler.anchors()?, bundler, output })
+}
+
+/// Records the bundles that were made in the pass.
+fn record(
+    in_pass: &InPass,
+    store: &mut Store,
+    job: &Job,
+    order: &JobOrder,
+    request: &FleetRunRequest,
+    control: &mut Control<'_>,
+) -> Result<FleetReport> {
+    let begun = Instant::now();
+    let place = job::place(store, job, order, Some(&request.issue.destination))?;
+    let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let stop = Stop::on(control.stop);
+    let mut progress = Progress::new("bundling", before.done, job.size, control.tell);
+    in_pass.record(store, job, &place, &stop, &mut progress)?;
+    let counts = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let mut bundles = BundlesReport::of(&in_pass.bundler, &in_pass.output)?;
+    if counts.left == 0 {
+        bundles.index = in_pass.output.write_index(attempts(store, job, &place))?;
+    }
+    let mut report = FleetReport::of(job, order, &place);
+    report.bundles = Some(bundles);
+    report.phases.push(PhaseReport {
+        phase: PhaseName::Bundle,
+        done: counts.done,
+        now: counts.done.saturating_sub(before.done),
+        failed: counts.failed,
+        left: job.size.saturating_sub(counts.done),
+        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    Ok(report)
+}
+
+fn attempts(store: &Store, job: &Job, place: &Place) -> impl Iterator<Item = Result<Attempt>> {
+    (0..job.shards).map(|shard| {
+        let committed = store.ledger.committed(job.id, shard)?.filter(|committed| committed.place == place.id());
+        let committed = committed.ok_or_else(|| Code::PlaceMissing.error("a shard lies at another station"))?;
+        Ok(Attempt { shard, fence: committed.fence })
+    })
+}
+
+fn again(store: &Store, id: JobId) -> Result<Job> {
+    store.ledger.job(id)?.ok_or_else(|| Code::Internal.error("a job is gone"))
+}
+
+impl FleetReport {
+    /// Adds what became of a later phase. What kept it from beginning ends the run as what stopped it would have.
+    fn add(&mut self, later: Result<FleetReport>) {
+        let later = match later {
+            Ok(later) => later,
+            Err(error) => {
+                self.stopped = Some(go_on(Error::new(error.into_finding())).into_finding());
+                return;
+            }
+        };
+        self.phases.extend(later.phases);
+        self.registration = later.registration.or(self.registration.take());
+        self.bundles = later.bundles.or(self.bundles.take());
+        self.findings.extend(later.findings);
+        self.stopped = later.stopped;
+        if !later.results.is_empty() {
+            self.results = later.results;
+        }
+    }
+}

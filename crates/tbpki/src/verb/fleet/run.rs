@@ -1,0 +1,53 @@
+//! `tbpki fleet run`.
+
+use std::num::NonZeroU32;
+
+use fleet::bundle::Devices;
+use fleet::mass::{Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, Which, run as run_fleet};
+use pki::Result;
+use provision::platform::Create;
+
+use super::super::bundle_firmware::{firmware, plain};
+use super::register::connections;
+use crate::args::FleetRunArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
+    let issue = super::request(&args.names, &args.layout, &args.make, &args.work)?;
+    let mut overrides = super::overrides(&args.make);
+    overrides.platform(&args.platform);
+    connections(&mut overrides, &args.pace);
+    firmware(&mut overrides, &args.bundle.firmware)?;
+    let config = context.config(&overrides)?;
+    let register = FleetRegisterRequest {
+        // Which job it is and where it lies follow from the names.
+        which: Which::Unfinished,
+        destination: Destination::default(),
+        replace: args.replace,
+        create: Create {
+            profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
+            label: args.label.clone(),
+            gateway: args.gateway,
+            ..Create::default()
+        },
+        rate: args.pace.rate.and_then(NonZeroU32::new),
+        results: args.work.results.clone(),
+        dry_run: args.work.dry_run,
+    };
+    let bundle = FleetBundleRequest {
+        which: Which::Unfinished,
+        destination: Destination::default(),
+        firmware: plain(Devices::All, &args.bundle.firmware)?,
+        merged: args.bundle.merged,
+        again: false,
+        results: args.work.results.clone(),
+        dry_run: args.work.dry_run,
+    };
+    let request = FleetRunRequest {
+        issue,
+        register: (!args.no_register).then_some(register),
+        bundle: (!args.no_bundle).then_some(bundle),
+    };
+    super::run(context, &overrides, &args.names, |station, control| run_fleet(station, &request, control))
+}
