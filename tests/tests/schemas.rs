@@ -143,6 +143,21 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "issue", "--count=3", "--name-pattern=h-{}", "--out=other", "--dry-run"], 0, &["/result/names"]),
     (&["fleet", "issue", "--from=wrong.toml", "--out=other"], 1, &["/error/fix"]),
     (&["fleet", "issue", "--resume"], 1, &["/error/fix"]),
+    (
+        &[
+            "fleet",
+            "bundle",
+            "--job=1",
+            "--chip=esp32c3",
+            "--app=app.elf",
+            "--wifi-ssid=demo",
+            "--broker=localhost",
+            "--results=results",
+        ],
+        0,
+        &["/result/bundles/offset", "/result/phases/0/now", "/result/results/1"],
+    ),
+    (&["fleet", "bundle", "--job=9", "--chip=esp32c3"], 1, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.
@@ -183,6 +198,8 @@ const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
     (&["client", "--device", "pump-1", "--register"], 0, &["/result/registration/device_id"]),
     (&["register", "--device", "pump-2"], 0, &["/result/devices/0/credentials_id"]),
     (&["register", "--device", "nobody"], 1, &["/error"]),
+    (&["fleet", "register", "--job=1"], 0, &["/result/registration/created", "/result/phases/0/done"]),
+    (&["fleet", "register", "--job=9"], 1, &["/error"]),
     (&["token", "--device", "valve", "--create"], 0, &["/result/files/0"]),
     (&["token", "--device", "nobody"], 1, &["/error"]),
     (&["unregister", "--device", "pump-2"], 0, &["/result/done"]),
@@ -226,7 +243,7 @@ fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
     let words = match args[0] {
-        "ca" | "config" | "profile" => 2,
+        "ca" | "config" | "fleet" | "profile" => 2,
         "actorcloud" => 3,
         _ => 1,
     };

@@ -55,6 +55,14 @@ impl ThingsBoard {
         self.session.authorization(&self.http).await.map(drop)
     }
 
+    /// Fails unless there is a device profile of exactly this name, as for every device that would be made in it.
+    ///
+    /// # Errors
+    /// [`Code::PlatformNotFound`](pki::Code::PlatformNotFound), and those of every call.
+    pub async fn check_profile(&self, name: &str) -> Result<()> {
+        self.profile_id(name).await.map(drop)
+    }
+
     /// How fast it is asked. Whoever registers many devices takes a turn for each of them.
     pub fn pace(&self) -> &Pace {
         self.http.pace()

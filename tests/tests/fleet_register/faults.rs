@@ -102,6 +102,24 @@ fn a_platform_that_lets_nobody_in_any_more_ends_the_run_and_the_rest_follows() {
 }
 
 #[test]
+fn a_platform_that_is_gone_for_a_while_is_waited_for() {
+    let fleet = Fleet::of(120);
+    // Longer than each single request is patient: as many as are under way fail at it, and come again behind the others.
+    fleet.sim().inject(Fault::new(FaultKind::Status(503)).on("GET", "/api").after(60).times(17));
+    let outcome = fleet.register(&["--connections", "4"]).ok();
+    assert!(fleet.sim().waiting_faults().is_empty());
+    assert_eq!(outcome.json()["result"]["registration"]["pushed_down_to"], 1);
+    fleet.is_registered(120);
+}
+
+#[test]
+fn a_profile_that_there_is_not_is_told_before_anything_is_made() {
+    let fleet = Fleet::of(3);
+    fleet.register(&["--profile", "Pmups"]).ends(1).says("Pmups").says("TBPKI-");
+    assert!(fleet.sim().devices().is_empty() && fleet.devices().iter().all(|one| one.get("last_error").is_none()));
+}
+
+#[test]
 fn a_platform_that_is_not_there_is_told_with_what_to_do() {
     let fleet = Fleet::of(3);
     let outcome = fleet.tbpki(&["fleet", "register", "--platform-url", "http://127.0.0.1:1"]).run();

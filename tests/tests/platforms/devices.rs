@@ -258,3 +258,22 @@ fn of_six_at_once_one_is_made() {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 5, "{statuses:?}");
 }
+
+#[test]
+fn server_side_attributes_are_set_by_users_and_texts_stay_texts() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let device = tenant.device(&unique("attributes"));
+    let path = format!("/api/plugins/telemetry/DEVICE/{}/attributes/SERVER_SCOPE", id(&device));
+    tenant.ok("POST", &path, Some(&json!({ "site": "cellar", "floor": "-1" })));
+    tenant.ok("POST", &path, Some(&json!({ "site": "roof" })));
+    let read = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes?keys=site,floor", id(&device));
+    let attributes = tenant.ok("GET", &read, None);
+    let value = |key: &str| {
+        let all = attributes.as_array().unwrap();
+        all.iter().find(|one| one["key"] == key).map(|one| one["value"].clone())
+    };
+    assert_eq!((value("site"), value("floor")), (Some("roof".into()), Some("-1".into())));
+    let nobody = path.replace(id(&device), "00000000-0000-1000-8000-000000000000");
+    assert_eq!(tenant.call("POST", &nobody, Some(&json!({ "a": "b" }))).status, 404);
+}

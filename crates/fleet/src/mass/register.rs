@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ledger::{Job, Key, Phase, StagedName};
 use pki::{Code, Error, Finding, Result};
@@ -34,9 +34,10 @@ const VERB: &str = "fleet register";
 const LISTED: usize = 20;
 /// How often a device is tried whose failure may pass, each time behind the others of its shard.
 const TRIES: u8 = 3;
-/// So many devices in a row whose failures may pass and do not, and the platform is taken for broken: each of them has
-/// been tried several times.
+/// When nothing has come of so many devices in a row, for so long, the platform is taken for broken. A ThingsBoard takes
+/// about a minute to start again.
 const IN_A_ROW: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is to be registered, and how.
 #[derive(Debug, Clone)]
@@ -118,10 +119,19 @@ pub(crate) fn register_job(
         findings: Vec::new(),
         failed: 0,
         in_a_row: 0,
+        well: Instant::now(),
         ended: None,
     };
     if before.left > 0 {
-        connection.runtime.wait(connection.board.log_in()).map_err(go_on)?;
+        let profile = run.create.profile.clone();
+        let ready = async {
+            connection.board.log_in().await?;
+            match &profile {
+                Some(profile) => connection.board.check_profile(profile).await,
+                None => Ok(()),
+            }
+        };
+        connection.runtime.wait(ready).map_err(go_on)?;
     }
     if request.dry_run {
         run.examine(store, job)?;
@@ -179,6 +189,8 @@ struct Run<'a> {
     failed: u64,
     /// How many devices in a row the platform has failed at.
     in_a_row: usize,
+    /// When it last did what it was asked for.
+    well: Instant,
     /// What ended it early.
     ended: Option<Error>,
 }
@@ -282,14 +294,17 @@ impl Run<'_> {
                 Some(tried) => self.take(tried, left > 0, &mut again, &mut tell),
                 None => {
                     self.progress.tick();
-                    tell(Event::Nothing)
+                    tell(Event::Nothing)?;
+                    if stop.is_overdue() { Err(Code::StoppedEarly.error("a stop was asked for")) } else { Ok(()) }
                 }
             });
-            // The error that ends the run is told by itself.
-            if self.ended.is_none() {
-                tries?;
+            match tries {
+                // What ended the run is told by itself, and a stop by who asked for it.
+                Err(_) if self.ended.is_some() => break,
+                Err(error) if error.code() == Code::StoppedEarly => break,
+                other => other?,
             }
-            if again.is_empty() || self.ended.is_some() {
+            if again.is_empty() {
                 break;
             }
             let again: HashSet<Key> = again.into_iter().collect();
@@ -308,7 +323,7 @@ impl Run<'_> {
         let Tried { key, credentials_id, outcome } = tried;
         let error = match outcome {
             Ok(registration) => {
-                self.in_a_row = 0;
+                (self.in_a_row, self.well) = (0, Instant::now());
                 match registration.done {
                     Done::Created => self.report.created += 1,
                     Done::Replaced => self.report.replaced += 1,
@@ -322,16 +337,18 @@ impl Run<'_> {
             }
             Err(error) => error,
         };
-        if may_pass(&error) {
+        // It was there when the run began.
+        let may_pass = may_pass(&error) || error.code() == Code::Unreachable;
+        if may_pass {
             self.in_a_row += 1;
         } else {
-            self.in_a_row = 0;
+            (self.in_a_row, self.well) = (0, Instant::now());
         }
-        if concerns_all(&error) || self.in_a_row >= IN_A_ROW {
+        if (concerns_all(&error) && !may_pass) || is_broken(self.in_a_row, self.well.elapsed()) {
             self.ended = Some(error);
             return Err(Code::Internal.error("the run has ended"));
         }
-        if may_repeat && may_pass(&error) {
+        if may_repeat && may_pass {
             tracing::info!(device = key.name, %error, "is tried again later");
             again.push(key);
             return Ok(());
@@ -345,6 +362,11 @@ impl Run<'_> {
         self.progress.tick();
         Ok(())
     }
+}
+
+/// Whether a platform that has failed at so many devices in a row, and done nothing well for so long, is broken.
+fn is_broken(in_a_row: usize, since: Duration) -> bool {
+    in_a_row >= IN_A_ROW && since >= PATIENCE
 }
 
 /// What has happened to a shard's devices.
@@ -376,4 +398,17 @@ fn candidate(
         create.attributes.extend(name.attributes.clone());
     }
     Ok(Candidate { key, certificate, create })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_platform_that_starts_again_is_waited_for_and_one_that_does_not_come_back_is_given_up() {
+        let minute = Duration::from_secs(60);
+        assert!(!is_broken(1000, minute), "many devices at once fail in a moment");
+        assert!(!is_broken(1, 10 * minute), "one device that always fails says nothing of the others");
+        assert!(is_broken(8, 2 * minute));
+    }
 }
