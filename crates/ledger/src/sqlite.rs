@@ -1,11 +1,82 @@
 //! The ledger as a file: what SQLite is given, and what it gives back.
 
-use std::borrow::Cow;
+mod fault;
+mod open;
+mod schema;
 
-use rusqlite::ToSql;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use pki::{Code, Result};
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+
+pub(crate) use open::{open, open_read_only};
 
 use crate::value::{Row, Value};
+use fault::fault;
+
+/// An open file.
+pub(crate) struct File {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl File {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something with SQLite itself.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&self.connection).map_err(|error| fault(&self.path, &error))
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        self.run(|connection| connection.execute_batch(sql))
+    }
+
+    pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map(params_from_iter(values), row)?.collect()
+        })
+    }
+
+    /// The statement is looked up once: that costs as much as a small statement itself.
+    pub(crate) fn execute_many<'a, V: AsRef<[Value<'a>]>>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<u64> {
+        let rows = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            values.into_iter().try_fold(0, |rows, values| {
+                Ok::<_, rusqlite::Error>(rows + statement.execute(params_from_iter(values.as_ref()))?)
+            })
+        })?;
+        Ok(u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
+    /// SQLite ends a transaction itself after some errors. If this fails all the same, closing the file rolls back.
+    pub(crate) fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Compares the indexes of the whole file with its rows.
+    pub(crate) fn check(&self) -> Result<()> {
+        let words: Vec<String> = self.run(|connection| {
+            let mut statement = connection.prepare("PRAGMA integrity_check(10)")?;
+            statement.query_map((), |row| row.get(0))?.collect()
+        })?;
+        if words == ["ok"] {
+            return Ok(());
+        }
+        Err(Code::LedgerUnreadable.error("the ledger is damaged").at(&self.path).because(words.join("; ")))
+    }
+}
 
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -19,7 +90,7 @@ impl ToSql for Value<'_> {
 }
 
 /// A row, whatever its columns hold.
-pub(crate) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let columns = row.as_ref().column_count();
     let value = |column| {
         Ok(match row.get_ref(column)? {

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::job::{Job, JobId, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
+use crate::postgres::Lock;
 use crate::transaction::Transaction;
 use crate::value::{Value, values};
 
@@ -87,7 +88,8 @@ impl Ledger {
         if job.shard_size == 0 {
             return Err(Code::Internal.error("a shard of no names"));
         }
-        let transaction = Transaction::begin(self.view())?;
+        self.for_fleets()?;
+        let transaction = Transaction::begin(self.view(), Lock::None)?;
         let parameters = transaction.parameters(&job.parameters)?;
         // The digest is known at the end. Until then something stands there that no digest equals.
         let unknown = crate::claim::seed()?;

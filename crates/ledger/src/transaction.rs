@@ -7,6 +7,7 @@ use pki::{Code, Error, Result};
 use crate::entry::{Issued, NewIdentity};
 use crate::key::{Generation, Key};
 use crate::parameters::Parameters;
+use crate::postgres::Lock;
 use crate::state::State;
 use crate::value::values;
 use crate::view::View;
@@ -21,10 +22,15 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Takes the writer's place at once, so that what is read inside stays true until the end.
-    pub(crate) fn begin(view: &'a View) -> Result<Self> {
-        view.sqlite(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
-        Ok(Self { view, now_ms: view.clock()?, open: true })
+    pub(crate) fn begin(view: &'a View, lock: Lock) -> Result<Self> {
+        Ok(Self { view, now_ms: view.begin(lock)?, open: true })
+    }
+
+    pub(crate) fn commit(mut self) -> Result<()> {
+        // After a failed COMMIT the transaction may still be open: drop rolls it back.
+        self.view.commit()?;
+        self.open = false;
+        Ok(())
     }
 
     /// The time of this transaction, in seconds since 1970 (UTC).
@@ -35,28 +41,6 @@ impl<'a> Transaction<'a> {
     /// The time of this transaction, in milliseconds since 1970 (UTC).
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms
-    }
-
-    pub(crate) fn commit(mut self) -> Result<()> {
-        // After a failed COMMIT the transaction may still be open: drop rolls it back.
-        self.view.sqlite(|connection| connection.execute_batch("COMMIT"))?;
-        self.open = false;
-        Ok(())
-    }
-
-    /// Keeps other writers out until the transaction ends.
-    pub(crate) fn exclude_others(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// What a statement ends with that takes the first row that nobody else is about to change.
-    pub(crate) fn skip_locked(&self) -> &'static str {
-        ""
-    }
-
-    /// What a statement ends with whose row nobody else may change until the transaction ends.
-    pub(crate) fn for_update(&self) -> &'static str {
-        ""
     }
 
     /// Records what is about to be signed and returns its generation.
@@ -180,12 +164,14 @@ impl<'a> Transaction<'a> {
         if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {
             return row.get(0);
         }
-        let row = self.one("INSERT INTO parameters (text) VALUES (?1) RETURNING id", text)?;
-        row.ok_or_else(|| self.bug("a new row has no number".to_owned()))?.get(0)
+        // Another station may come to the same at the same time.
+        self.execute("INSERT INTO parameters (text) VALUES (?1) ON CONFLICT DO NOTHING", text)?;
+        let row = self.one("SELECT id FROM parameters WHERE text = ?1", text)?;
+        row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?.get(0)
     }
 
     fn bug(&self, what: String) -> Error {
-        Code::Internal.error(what).at(&self.view.path)
+        Code::Internal.error(what).at(self.view.path())
     }
 }
 
@@ -199,9 +185,8 @@ impl Deref for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // SQLite ends a transaction itself after some errors. If this fails all the same, closing the file rolls back.
-        if self.open && !self.view.connection.is_autocommit() {
-            let _ = self.view.connection.execute_batch("ROLLBACK");
+        if self.open {
+            self.view.roll_back();
         }
     }
 }

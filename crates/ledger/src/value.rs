@@ -13,6 +13,26 @@ pub(crate) enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
 }
 
+impl Value<'_> {
+    /// The same, to be kept.
+    pub(crate) fn to_static(&self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(Cow::Owned(text.clone().into_owned())),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.clone().into_owned())),
+        }
+    }
+}
+
+/// One statement for many rows, in the two ways in which databases are quick at that.
+pub(crate) struct Many<'a> {
+    /// For a row: its values are ?1, ?2 and so on.
+    pub(crate) one_by_one: &'a str,
+    /// For all rows: ?1, ?2 and so on are arrays with the values of a column each.
+    pub(crate) by_columns: &'a str,
+}
+
 impl From<i64> for Value<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)

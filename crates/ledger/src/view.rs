@@ -3,23 +3,29 @@
 use std::path::{Path, PathBuf};
 
 use pki::{Code, Result};
-use rusqlite::{Connection, params_from_iter};
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
-use crate::fault::fault;
 use crate::filter::Filter;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, Serial};
 use crate::parameters::Parameters;
-use crate::sqlite;
+use crate::postgres::{Lock, Session, Worker};
+use crate::sqlite::File;
 use crate::state::State;
-use crate::value::{Row, Value, one_of, values};
+use crate::value::{Many, Row, Value, one_of, values};
 
 /// The reading half of a [`Ledger`](crate::Ledger) and of a [`Transaction`](crate::Transaction): both deref to it.
 pub struct View {
-    pub(crate) connection: Connection,
-    pub(crate) path: PathBuf,
+    database: Database,
+    path: PathBuf,
+    read_only: bool,
+}
+
+/// What keeps the rows.
+enum Database {
+    Sqlite(File),
+    Postgres(Worker),
 }
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
@@ -27,14 +33,22 @@ const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm,
     revoked_at, last_error, job, number FROM identity JOIN parameters ON parameters.id = identity.parameters";
 
 impl View {
-    /// The file.
+    pub(crate) fn of_file(file: File) -> Self {
+        Self { path: file.path().to_owned(), database: Database::Sqlite(file), read_only: false }
+    }
+
+    pub(crate) fn of_server(worker: Worker, read_only: bool) -> Self {
+        Self { path: worker.server.name(), database: Database::Postgres(worker), read_only }
+    }
+
+    /// The file; of a server, its address without the user.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether several stations may write to it at once. Then nobody is alone with it, whatever locks he holds.
     pub fn is_shared(&self) -> bool {
-        false
+        matches!(self.database, Database::Postgres(_))
     }
 
     /// The latest generation of a name that is not void, if there is one.
@@ -91,37 +105,89 @@ impl View {
         row.map_or(Ok(0), |row| row.get(0))
     }
 
-    /// Reads the whole file and compares its indexes with its rows. Takes time in proportion to its size.
+    /// Reads the whole file and compares its indexes with its rows. Takes time in proportion to its size. A server
+    /// looks after its files itself: there this sees whether it answers.
     ///
     /// # Errors
     /// [`Code::LedgerUnreadable`] with SQLite's words for what is wrong.
     pub fn check(&self) -> Result<()> {
-        let words: Vec<String> = self.sqlite(|connection| {
-            let mut statement = connection.prepare("PRAGMA integrity_check(10)")?;
-            statement.query_map((), |row| row.get(0))?.collect()
-        })?;
-        if words == ["ok"] {
-            return Ok(());
+        match &self.database {
+            Database::Sqlite(file) => file.check(),
+            Database::Postgres(worker) => worker.call(|session| session.clock().map(drop)),
         }
-        Err(Code::LedgerUnreadable.error("the ledger is damaged").at(&self.path).because(words.join("; ")))
     }
 
-    /// The ledger's clock, in milliseconds since 1970 (UTC).
+    /// The ledger's clock, in milliseconds since 1970 (UTC). Stations' own may differ, so that a server's counts.
     pub(crate) fn clock(&self) -> Result<i64> {
-        let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        Ok(i64::try_from(now).unwrap_or(i64::MAX))
+        match &self.database {
+            Database::Sqlite(_) => {
+                let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+                Ok(i64::try_from(now).unwrap_or(i64::MAX))
+            }
+            Database::Postgres(worker) => worker.call(Session::clock),
+        }
     }
 
-    pub(crate) fn sqlite<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        work(&self.connection).map_err(|error| fault(&self.path, &error))
+    /// The file, if the ledger is one.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.database {
+            Database::Sqlite(file) => Some(file),
+            Database::Postgres(_) => None,
+        }
+    }
+
+    /// Begins a transaction and tells its time, in milliseconds since 1970 (UTC). A file has one writer at a time,
+    /// whatever `lock` says: it takes the writer's place at once, so that what is read inside stays true until the end.
+    pub(crate) fn begin(&self, lock: Lock) -> Result<i64> {
+        match &self.database {
+            Database::Sqlite(file) => {
+                file.batch("BEGIN IMMEDIATE")?;
+                self.clock()
+            }
+            Database::Postgres(worker) => {
+                let read_only = self.read_only;
+                worker.call(move |session| session.begin(lock, read_only))
+            }
+        }
+    }
+
+    pub(crate) fn exclude_others(&self) -> Result<()> {
+        match &self.database {
+            Database::Sqlite(_) => Ok(()),
+            Database::Postgres(worker) => worker.call(Session::exclude_others),
+        }
+    }
+
+    pub(crate) fn commit(&self) -> Result<()> {
+        match &self.database {
+            Database::Sqlite(file) => file.batch("COMMIT"),
+            Database::Postgres(worker) => worker.call(Session::commit),
+        }
+    }
+
+    pub(crate) fn roll_back(&self) {
+        match &self.database {
+            Database::Sqlite(file) => file.roll_back(),
+            Database::Postgres(worker) => {
+                let rolled_back = worker.call(|session| {
+                    session.roll_back();
+                    Ok(())
+                });
+                // Without its thread there is no connection, and without a connection no transaction.
+                rolled_back.unwrap_or_else(|error| tracing::debug!(%error, "rolled back by the end of the connection"));
+            }
+        }
     }
 
     /// The rows that a statement yields.
     pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        self.sqlite(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            statement.query_map(params_from_iter(values), sqlite::row)?.collect()
-        })
+        match &self.database {
+            Database::Sqlite(file) => file.query(sql, values),
+            Database::Postgres(worker) => {
+                let (sql, values) = (sql.to_owned(), owned(values));
+                worker.call(move |session| session.query(&sql, &values))
+            }
+        }
     }
 
     /// The first row that a statement yields.
@@ -131,8 +197,47 @@ impl View {
 
     /// Does what a statement says, and tells how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let rows = self.sqlite(|connection| connection.prepare_cached(sql)?.execute(params_from_iter(values)))?;
-        Ok(u64::try_from(rows).unwrap_or(u64::MAX))
+        match &self.database {
+            Database::Sqlite(file) => file.execute_many(sql, [values]),
+            Database::Postgres(worker) => {
+                let (sql, values) = (sql.to_owned(), owned(values));
+                worker.call(move |session| session.execute(&sql, &values))
+            }
+        }
+    }
+
+    /// Does the same with each list of values, and tells how many rows that changed.
+    pub(crate) fn execute_many<'a, V: AsRef<[Value<'a>]>>(
+        &self,
+        sql: &Many<'_>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<u64> {
+        match &self.database {
+            Database::Sqlite(file) => file.execute_many(sql.one_by_one, values),
+            Database::Postgres(worker) => {
+                let mut columns: Vec<Vec<Value<'static>>> = Vec::new();
+                for row in values {
+                    columns.resize_with(row.as_ref().len(), Vec::new);
+                    columns.iter_mut().zip(row.as_ref()).for_each(|(column, value)| column.push(value.to_static()));
+                }
+                if columns.is_empty() {
+                    return Ok(0);
+                }
+                let sql = sql.by_columns.to_owned();
+                worker.call(move |session| session.execute_columns(&sql, columns))
+            }
+        }
+    }
+
+    /// What a statement ends with that takes the first row which nobody else is about to change.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        if self.is_shared() { " FOR NO KEY UPDATE OF work SKIP LOCKED" } else { "" }
+    }
+
+    /// What a statement ends with whose row nobody else may change until the transaction ends. Others may refer to it:
+    /// each identity refers to its job, and two stations that both wanted to change that would wait for each other.
+    pub(crate) fn for_update(&self) -> &'static str {
+        if self.is_shared() { " FOR NO KEY UPDATE" } else { "" }
     }
 
     /// The row number and state of a key.
@@ -191,6 +296,10 @@ impl Iterator for Entries<'_> {
         self.done = !matches!(next, Some(Ok(_)));
         next
     }
+}
+
+fn owned(values: &[Value<'_>]) -> Vec<Value<'static>> {
+    values.iter().map(Value::to_static).collect()
 }
 
 /// A row of [`SELECT`].

@@ -21,6 +21,7 @@ impl Ledger {
     /// # Errors
     /// Those of the database.
     pub fn claim(&mut self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+        self.for_fleets()?;
         self.shared_transaction(|transaction| transaction.claim(wish))
     }
 
@@ -65,6 +66,9 @@ impl Ledger {
                 values![claim.job.0, claim.phase.as_str(), claim.shard, place],
             )?;
             transaction.end_attempt(claim.job, claim.shard, "issued")?;
+            // Of two stations that finish the last two shards at once, the second has to see what the first did.
+            transaction
+                .one(&format!("SELECT id FROM job WHERE id = ?1{}", transaction.for_update()), values![claim.job.0])?;
             transaction.execute(
                 "UPDATE job SET state = 'done', done_at = ?2 WHERE id = ?1 AND NOT EXISTS \
                  (SELECT 1 FROM work WHERE job = ?1 AND phase = 'issue' AND state <> 'done')",

@@ -1,6 +1,7 @@
 //! What every ledger does with jobs.
 
 use std::collections::BTreeSet;
+use std::slice;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -387,13 +388,13 @@ pub(crate) fn a_shard_is_partly_done_while_a_device_lacks_the_step<S: Station>()
     issue_shard(&mut ledger, &job);
     let first = claim(&mut ledger, &job, Phase::Register).unwrap();
     let [a, b, c] = <[Key; 3]>::try_from(keys(&ledger, &first)).unwrap();
-    ledger.commit_step(&first, std::slice::from_ref(&a), &[(b.clone(), "the name is taken".to_owned())]).unwrap();
-    ledger.commit_step(&first, std::slice::from_ref(&c), &[]).unwrap();
+    ledger.commit_step(&first, slice::from_ref(&a), &[(b.clone(), "the name is taken".to_owned())]).unwrap();
+    ledger.commit_step(&first, slice::from_ref(&c), &[]).unwrap();
     let entry = ledger.entry(&b).unwrap().unwrap();
     assert_eq!((entry.state, entry.last_error.as_deref()), (State::Issued, Some("the name is taken")));
     ledger.finish(&first).unwrap();
     ledger.finish(&first).unwrap();
-    assert_eq!(code(ledger.commit_step(&first, &[b.clone()], &[])), Code::LeaseLost, "it has been let go");
+    assert_eq!(code(ledger.commit_step(&first, slice::from_ref(&b), &[])), Code::LeaseLost, "it has been let go");
 
     let progress = ledger.job_progress(job.id).unwrap();
     assert_eq!((progress.phase(Phase::Register).partly, progress.failed), (1, 1));

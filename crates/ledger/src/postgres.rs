@@ -1,0 +1,15 @@
+//! The ledger of several stations: a PostgreSQL server.
+
+mod fault;
+mod schema;
+mod server;
+mod session;
+mod tls;
+mod values;
+mod worker;
+
+pub use server::Server;
+
+pub(crate) use schema::open;
+pub(crate) use session::{Lock, Session};
+pub(crate) use worker::Worker;

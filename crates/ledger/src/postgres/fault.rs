@@ -1,0 +1,116 @@
+//! What PostgreSQL says, in this workspace's words. Nothing of it repeats a password: the server is never sent one that
+//! it could repeat, and what it says about a row is left out.
+
+use std::error::Error as _;
+use std::io;
+
+use pki::{Code, Error};
+use tokio_postgres::error::SqlState;
+
+use super::Server;
+
+/// The error for a failure of `server` once it was talked to.
+pub(crate) fn fault(server: &Server, error: &tokio_postgres::Error) -> Error {
+    let Some(said) = error.as_db_error() else {
+        if is_lost(error) {
+            return server.error(Code::LedgerLost, "the connection to the ledger was lost").because(words(error)).fix(
+                "run the same command again when the server is back: what was done is kept, and the rest is done then",
+            );
+        }
+        return server.error(Code::LedgerUnreadable, "the ledger's answer cannot be understood").because(words(error));
+    };
+    let state = said.code();
+    let (code, what, fix) = if is_shutdown(state) {
+        (Code::LedgerLost, "the ledger's server is going down", "run the same command again when it is back")
+    } else if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+        (Code::StoreLocked, "another station is writing to the ledger", "try again when it is done")
+    } else if *state == SqlState::INSUFFICIENT_PRIVILEGE || *state == SqlState::READ_ONLY_SQL_TRANSACTION {
+        (Code::LedgerRefused, "the ledger may not be changed", "give the user the rights that the guide names")
+    } else if *state == SqlState::DISK_FULL {
+        (Code::DiskFull, "the ledger cannot grow", "make room on its server and run the same command again")
+    } else if state.code().starts_with("23") {
+        // The server's detail holds the row, and our rows hold nothing that it may not show.
+        return server
+            .error(Code::Internal, "the ledger refuses a row that breaks its rules")
+            .because(said.message().to_owned());
+    } else {
+        (Code::LedgerUnreadable, "the ledger cannot be used", "look into the server's log")
+    };
+    server.error(code, what).because(format!("{} ({})", said.message(), state.code())).fix(fix)
+}
+
+/// The error for a failure to connect to `server`.
+pub(crate) fn connect_fault(server: &Server, error: &tokio_postgres::Error) -> Error {
+    if let Some(said) = error.as_db_error() {
+        let error = if is_shutdown(said.code()) || *said.code() == SqlState::TOO_MANY_CONNECTIONS {
+            unreachable(server)
+        } else {
+            server
+                .error(Code::LedgerRefused, "the ledger's server does not let tbpki in")
+                .fix("see to the user and the database in ledger.url, and to ledger.password")
+        };
+        return error.because(format!("{} ({})", said.message(), said.code().code()));
+    }
+    let words = words(error);
+    if is_tls(error) {
+        return server
+            .error(Code::LedgerInsecure, "the connection to the ledger's server cannot be secured")
+            .because(words)
+            .fix("name the root of its certificate as ledger.ca, and the host in ledger.url as the certificate does");
+    }
+    if is_lost(error) || words.contains("timed out") || words.contains("timeout") {
+        return unreachable(server).because(words);
+    }
+    if words.contains("password") {
+        return server
+            .error(Code::LedgerRefused, "the ledger's server wants a password")
+            .because(words)
+            .fix("say where it is as ledger.password");
+    }
+    server.error(Code::LedgerRefused, "the ledger's server cannot be used").because(words)
+}
+
+pub(crate) fn unreachable(server: &Server) -> Error {
+    server
+        .error(Code::LedgerUnreachable, "the ledger's server cannot be reached")
+        .fix("start it, or mend the way to it, and run the same command again: it does what is left")
+}
+
+/// Whether to wait for the server makes sense.
+pub(crate) fn may_pass(error: &Error) -> bool {
+    matches!(error.code(), Code::LedgerUnreachable | Code::LedgerLost)
+}
+
+fn is_shutdown(state: &SqlState) -> bool {
+    [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(state)
+        || state.code().starts_with("08")
+}
+
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || io_error(error).is_some()
+}
+
+fn is_tls(error: &tokio_postgres::Error) -> bool {
+    let words = words(error);
+    let rustls = io_error(error).and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    rustls.is_some() || words.contains("TLS")
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+/// All that is known, from the outside in.
+fn words(error: &tokio_postgres::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_words = inner.to_string();
+        if !words.contains(&inner_words) {
+            words.push_str(": ");
+            words.push_str(&inner_words);
+        }
+        source = inner.source();
+    }
+    words
+}

@@ -1,0 +1,184 @@
+//! The layout of the database, and the way from each to the next.
+
+use pki::{Code, Error, Result};
+
+use super::session::{Lock, Session};
+use super::{Server, Worker};
+use crate::value::values;
+
+/// Step n leads from layout n to n + 1. Steps are only ever added.
+///
+/// The same tables and rules as in `ledger.db`. Texts are compared by their bytes, which is the order of lists. What
+/// was asked for may be longer than an ordered index takes, so that a hash finds it.
+const STEPS: &[&str] = &[r#"
+CREATE TABLE parameters (
+    id   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    text TEXT COLLATE "C" NOT NULL,
+    EXCLUDE USING hash (text WITH =)
+);
+
+CREATE TABLE job (
+    id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest     BYTEA NOT NULL UNIQUE CHECK (length(digest) = 32),
+    parameters BIGINT NOT NULL REFERENCES parameters (id),
+    size       BIGINT NOT NULL,
+    shard_size BIGINT NOT NULL CHECK (shard_size >= 1),
+    state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('open', 'done')),
+    made_at    BIGINT NOT NULL,
+    done_at    BIGINT
+);
+
+CREATE TABLE staged (
+    job        BIGINT NOT NULL REFERENCES job (id),
+    number     BIGINT NOT NULL,
+    line       BIGINT NOT NULL,
+    name       TEXT COLLATE "C" NOT NULL,
+    label      TEXT COLLATE "C",
+    profile    TEXT COLLATE "C",
+    sans       TEXT COLLATE "C",
+    attributes TEXT COLLATE "C",
+    PRIMARY KEY (job, number)
+);
+
+CREATE TABLE work (
+    job     BIGINT NOT NULL REFERENCES job (id),
+    phase   TEXT COLLATE "C" NOT NULL CHECK (phase IN ('issue', 'register', 'bundle')),
+    shard   BIGINT NOT NULL,
+    state   TEXT COLLATE "C" NOT NULL CHECK (state IN ('open', 'claimed', 'done', 'partly')),
+    station TEXT COLLATE "C",
+    place   TEXT COLLATE "C",
+    fence   BIGINT NOT NULL,
+    until   BIGINT,
+    PRIMARY KEY (job, phase, shard),
+    CHECK ((state = 'claimed') = (until IS NOT NULL))
+);
+
+CREATE INDEX work_to_do ON work (job, phase, shard) WHERE state IN ('open', 'claimed');
+
+CREATE TABLE attempt (
+    job      BIGINT NOT NULL REFERENCES job (id),
+    shard    BIGINT NOT NULL,
+    fence    BIGINT NOT NULL,
+    seed     BYTEA NOT NULL CHECK (length(seed) = 32),
+    station  TEXT COLLATE "C" NOT NULL,
+    begun_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    outcome  TEXT COLLATE "C" CHECK (outcome IN ('issued', 'void')),
+    PRIMARY KEY (job, shard, fence)
+);
+
+CREATE UNIQUE INDEX attempt_going_on ON attempt (job, shard) WHERE outcome IS NULL;
+CREATE UNIQUE INDEX attempt_issued ON attempt (job, shard) WHERE outcome = 'issued';
+
+CREATE TABLE identity (
+    id             BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind           TEXT COLLATE "C" NOT NULL CHECK (kind IN ('ca', 'server', 'device')),
+    name           TEXT COLLATE "C" NOT NULL,
+    generation     BIGINT NOT NULL CHECK (generation >= 1),
+    serial         BYTEA NOT NULL CHECK (length(serial) BETWEEN 1 AND 20),
+    profile        TEXT COLLATE "C" NOT NULL,
+    algorithm      TEXT COLLATE "C" NOT NULL,
+    parameters     BIGINT NOT NULL REFERENCES parameters (id),
+    issuer         TEXT COLLATE "C" NOT NULL,
+    not_before     BIGINT NOT NULL,
+    not_after      BIGINT NOT NULL,
+    fingerprint    BYTEA CHECK (length(fingerprint) = 32),
+    credentials_id TEXT COLLATE "C",
+    state          TEXT COLLATE "C" NOT NULL
+                   CHECK (state IN ('intended', 'issued', 'registered', 'bundled', 'void', 'revoked')),
+    intended_at    BIGINT NOT NULL,
+    issued_at      BIGINT,
+    registered_at  BIGINT,
+    bundled_at     BIGINT,
+    voided_at      BIGINT,
+    revoked_at     BIGINT,
+    last_error     TEXT COLLATE "C",
+    job            BIGINT REFERENCES job (id),
+    number         BIGINT,
+    UNIQUE (kind, name, generation),
+    UNIQUE (serial, issuer),
+    CHECK (state IN ('intended', 'void') OR fingerprint IS NOT NULL)
+);
+
+CREATE UNIQUE INDEX identity_unfinished ON identity (kind, name) WHERE state = 'intended';
+CREATE UNIQUE INDEX identity_of_job ON identity (job, number) WHERE job IS NOT NULL;
+"#];
+
+/// Connects to a ledger; makes one where `writes` says that it may, and brings an older one up to date.
+pub(crate) fn open(server: &Server, writes: bool) -> Result<Worker> {
+    let worker = Worker::start(server.clone())?;
+    worker.call(move |session| if writes { make(session) } else { look(session) })?;
+    Ok(worker)
+}
+
+fn make(session: &mut Session) -> Result<()> {
+    if version(session)? == Some(STEPS.len()) {
+        return Ok(());
+    }
+    session.begin(Lock::Exclusive, false)?;
+    let made = migrate(session).and_then(|()| session.commit());
+    session.roll_back();
+    made
+}
+
+fn migrate(session: &mut Session) -> Result<()> {
+    // Another station may have been quicker: what counts is the layout now that nobody else can write.
+    let from = match version(session)? {
+        Some(version) if version > STEPS.len() => return Err(too_new(version)),
+        Some(version) => version,
+        None => {
+            session.ask(
+                "CREATE SCHEMA IF NOT EXISTS tbpki; CREATE TABLE tbpki.layout (version BIGINT NOT NULL); \
+                 INSERT INTO tbpki.layout (version) VALUES (0)",
+            )?;
+            0
+        }
+    };
+    for step in STEPS.iter().skip(from) {
+        session.ask(step)?;
+    }
+    let version = u64::try_from(STEPS.len()).unwrap_or(u64::MAX);
+    session.execute("UPDATE tbpki.layout SET version = ?1", values![version]).map(drop)
+}
+
+fn look(session: &mut Session) -> Result<()> {
+    match version(session)? {
+        Some(version) if version == STEPS.len() => Ok(()),
+        Some(version) if version > STEPS.len() => Err(too_new(version)),
+        Some(_) => Err(Code::LedgerVersion
+            .error("the ledger has the layout of an older version")
+            .fix("any verb that writes to the store brings it up to date")),
+        None => Err(Code::StoreMissing.error("there is nothing in the ledger")),
+    }
+}
+
+/// The layout of the ledger; `None` where there is none. Fails where texts could not be kept as they are.
+fn version(session: &mut Session) -> Result<Option<usize>> {
+    let sql = "SELECT CAST(to_regclass('tbpki.layout') IS NOT NULL AS INTEGER), current_setting('server_encoding')";
+    let rows = session.query(sql, &[])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let encoding: String = row.get(1)?;
+    if encoding != "UTF8" {
+        return Err(Code::LedgerRefused
+            .error("the ledger's database cannot keep every name")
+            .because(format!("its encoding is {encoding}"))
+            .fix("make it with CREATE DATABASE .. ENCODING 'UTF8' TEMPLATE template0"));
+    }
+    if row.get::<i64>(0)? == 0 {
+        return Ok(None);
+    }
+    let rows = session.query("SELECT version FROM tbpki.layout", &[])?;
+    let version = rows.first().map(|row| row.get::<u32>(0)).transpose()?;
+    Ok(version.map(|version| usize::try_from(version).unwrap_or(usize::MAX)))
+}
+
+fn too_new(version: usize) -> Error {
+    crate::ledger::too_new(version, STEPS.len())
+}
+
+/// The error where a connection, and with it a transaction, is gone.
+pub(super) fn lost(server: &Server) -> Error {
+    server
+        .error(Code::LedgerLost, "the connection to the ledger was lost")
+        .fix("run the same command again when the server is back: what was done is kept, and the rest is done then")
+}

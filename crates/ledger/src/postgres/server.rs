@@ -1,0 +1,186 @@
+//! Where the server is, and what has to hold before anything is said to it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pki::{Code, Error, Result, Secret};
+use tokio_postgres::config::{Host, SslMode};
+
+/// A PostgreSQL server that keeps a ledger.
+#[derive(Clone)]
+pub struct Server {
+    config: tokio_postgres::Config,
+    /// What its certificate has to lead to, in DER; `None` where nothing is encrypted.
+    roots: Option<Vec<Vec<u8>>>,
+    patience: Duration,
+}
+
+/// How long a server that went away is waited for: restarts and failovers take less.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// The server at `url` (`postgres://user@host:port/database`). `roots` is asked for the trust anchors of its
+    /// certificate, in DER, if it is going to be talked to over TLS: always where it is on another machine, and on
+    /// this one where the URL says `sslmode=require` or `tls` does.
+    ///
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Code::BadValue`] for a URL that is none or holds a password, [`Code::LedgerInsecure`] for one that wants to go
+    /// over the network without TLS, and those of `roots`.
+    pub fn new(
+        url: &str,
+        password: Option<&Secret>,
+        tls: bool,
+        roots: impl FnOnce() -> Result<Vec<Vec<u8>>>,
+    ) -> Result<Self> {
+        // The parser's own words may repeat what it was given.
+        let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
+            let error = Code::BadValue.error("the address of the ledger cannot be understood");
+            error.fix("write postgres://USER@HOST:PORT/DATABASE, and where the password is as ledger.password")
+        })?;
+        if config.get_password().is_some() {
+            return Err(Code::BadValue
+                .error("the address of the ledger holds a password")
+                .fix("say where the password is as ledger.password, and take it out of the address"));
+        }
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(Code::BadValue
+                .error("the address of the ledger names no host")
+                .fix("write postgres://USER@HOST:PORT/DATABASE"));
+        }
+        if let Some(password) = password {
+            config.password(password.reveal());
+        }
+        let wants_tls = tls || config.get_ssl_mode() == SslMode::Require;
+        let is_local = is_local(&config);
+        if !is_local && config.get_ssl_mode() == SslMode::Disable {
+            return Err(Code::LedgerInsecure.error("the ledger would be talked to over the network without TLS").fix(
+                "take sslmode=disable out of ledger.url, and name the root of the server's certificate as ledger.ca",
+            ));
+        }
+        let encrypted = wants_tls || !is_local;
+        config
+            .ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable })
+            .application_name("tbpki")
+            // A server that is gone without a word is noticed.
+            .keepalives_idle(Duration::from_secs(15))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3)
+            .tcp_user_timeout(Duration::from_secs(30));
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        let roots = if encrypted { Some(roots()?) } else { None };
+        Ok(Self { config, roots, patience: PATIENCE })
+    }
+
+    /// Waits this long for a server that went away, instead of a minute.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How messages call it: without a user or any other part that need not be said.
+    pub(crate) fn name(&self) -> PathBuf {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => self.config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let database = self.config.get_dbname().unwrap_or_default();
+        format!("postgres://{host}:{port}/{database}").into()
+    }
+
+    pub(crate) fn config(&self) -> &tokio_postgres::Config {
+        &self.config
+    }
+
+    pub(crate) fn roots(&self) -> Option<&[Vec<u8>]> {
+        self.roots.as_deref()
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// An error about this server.
+    pub(crate) fn error(&self, code: Code, what: &str) -> Error {
+        code.error(what).at(self.name())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.name().display())
+    }
+}
+
+/// Whether what is sent stays on this machine.
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    let host = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
+    };
+    config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback) && config.get_hosts().iter().all(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str, tls: bool) -> Result<Server> {
+        Server::new(url, None, tls, || Ok(vec![vec![1]]))
+    }
+
+    #[test]
+    fn outside_of_this_machine_there_is_tls() {
+        for (url, tls, encrypted) in [
+            ("postgres://u@localhost/db", false, false),
+            ("postgres://u@127.0.0.1:5433/db", false, false),
+            ("postgres://u@[::1]/db", false, false),
+            ("postgres://u@%2Frun%2Fpostgresql/db", false, false),
+            ("postgres://u@localhost/db", true, true),
+            ("postgres://u@localhost/db?sslmode=require", false, true),
+            ("postgres://u@db.example/db", false, true),
+            ("postgres://u@db.example/db?sslmode=prefer", false, true),
+            ("postgres://u@localhost,db.example/db", false, true),
+            ("postgres://u@localhost/db?hostaddr=192.0.2.1", false, true),
+        ] {
+            let server = server(url, tls).unwrap();
+            let expected = if encrypted { SslMode::Require } else { SslMode::Disable };
+            assert_eq!((server.config().get_ssl_mode(), server.roots().is_some()), (expected, encrypted), "{url}");
+        }
+        let error = server("postgres://u@db.example/db?sslmode=disable", false).unwrap_err();
+        assert_eq!(error.code(), Code::LedgerInsecure);
+    }
+
+    #[test]
+    fn an_address_that_is_none_or_holds_a_password_is_refused_without_showing_it() {
+        for url in [
+            "postgres://u:hunter2@localhost/db",
+            "postgres://u@localhost/db?password=hunter2",
+            "postgres://u@localhost/db?hunter2=1",
+            "postgres:///hunter2",
+            "hunter2",
+        ] {
+            let error = server(url, false).unwrap_err();
+            assert_eq!(error.code(), Code::BadValue, "{url}");
+            assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn its_name_and_its_debug_form_hold_no_user_and_no_password() {
+        let password = Secret::from("hunter2");
+        let server = Server::new("postgres://admin@localhost:5433/fleet", Some(&password), false, || Ok(vec![]));
+        let server = server.unwrap();
+        assert_eq!(server.name(), PathBuf::from("postgres://localhost:5433/fleet"));
+        assert_eq!(format!("{server:?}"), "Server(postgres://localhost:5433/fleet)");
+    }
+}

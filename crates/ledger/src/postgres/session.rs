@@ -1,0 +1,230 @@
+//! A connection that comes back.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use pki::{Code, Result};
+use tokio::runtime::Runtime;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket, Statement};
+
+use super::fault::{connect_fault, fault, may_pass, unreachable};
+use super::tls::Tls;
+use super::values::{Column, row};
+use super::{Server, schema};
+use crate::value::{Row, Value};
+
+/// A session with the server.
+pub(crate) struct Session {
+    server: Server,
+    runtime: Runtime,
+    client: Option<Client>,
+    statements: HashMap<String, Statement>,
+    in_transaction: bool,
+}
+
+/// What a transaction keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Nobody, for the time being.
+    None,
+    /// Those that keep everybody out.
+    Shared,
+    /// Everybody.
+    Exclusive,
+}
+
+/// Between two attempts at reaching a server that went away.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The number of the lock that writers take: "tbpk".
+const LOCK: i64 = 0x7462_706b;
+
+/// Commits are on disk when they return, whatever the server's settings are. Plans are made for the tables as they are,
+/// and not as they were when a fleet was small. Another station's longest transaction,
+/// the comparison of a new job's names, takes seconds for a million.
+const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
+    SET lock_timeout = '60s'; SET statement_timeout = 0; SET client_min_messages = warning; \
+    SET plan_cache_mode = force_custom_plan; SET jit = off; SET search_path = tbpki";
+
+impl Session {
+    pub(super) fn new(server: Server) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").because(error))?;
+        Ok(Self { server, runtime, client: None, statements: HashMap::new(), in_transaction: false })
+    }
+
+    /// Connects anew.
+    ///
+    /// # Errors
+    /// [`Code::LedgerUnreachable`], [`Code::LedgerRefused`], [`Code::LedgerInsecure`].
+    pub(crate) fn connect(&mut self) -> Result<()> {
+        self.statements.clear();
+        self.in_transaction = false;
+        self.client = None;
+        let client = match self.server.roots() {
+            Some(roots) => self.connect_over(Tls::new(roots)?)?,
+            None => self.connect_over(NoTls)?,
+        };
+        let settings = self.runtime.block_on(client.batch_execute(SETTINGS));
+        settings.map_err(|error| fault(&self.server, &error))?;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    fn connect_over<T>(&self, tls: T) -> Result<Client>
+    where
+        T: MakeTlsConnect<Socket> + Send,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
+    {
+        let connected = self.runtime.block_on(self.server.config().connect(tls));
+        let (client, connection) = connected.map_err(|error| connect_fault(&self.server, &error))?;
+        // What it has to say about its end is said by the next question as well.
+        self.runtime.spawn(async move { connection.await.unwrap_or_else(|error| tracing::debug!(%error, "ledger")) });
+        Ok(client)
+    }
+
+    /// Sees to it that there is a connection, and waits for a server that went away, but not for ever.
+    fn connected(&mut self) -> Result<()> {
+        if self.client.as_ref().is_some_and(|client| !client.is_closed()) {
+            return Ok(());
+        }
+        if self.in_transaction {
+            // Another connection would know nothing of what was done in it.
+            return Err(schema::lost(&self.server));
+        }
+        let deadline = Instant::now() + self.server.patience();
+        loop {
+            match self.connect() {
+                Ok(()) => return Ok(()),
+                Err(error) if may_pass(&error) && Instant::now() < deadline => {
+                    tracing::debug!(%error, "waiting for the ledger's server");
+                    std::thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Begins a transaction, and tells what time it is there, in milliseconds since 1970.
+    pub(crate) fn begin(&mut self, lock: Lock, read_only: bool) -> Result<i64> {
+        let lock = match lock {
+            Lock::None => String::new(),
+            Lock::Shared => format!("SELECT pg_advisory_xact_lock_shared({LOCK});"),
+            Lock::Exclusive => format!("SELECT pg_advisory_xact_lock({LOCK});"),
+        };
+        let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
+        self.again_if_lost(|session| {
+            let begun = session.ask(&format!("BEGIN {mode}; {lock} SELECT {CLOCK}"))?;
+            session.in_transaction = true;
+            milliseconds(&session.server, &begun)
+        })
+    }
+
+    /// Keeps all others out until the transaction ends.
+    pub(crate) fn exclude_others(&mut self) -> Result<()> {
+        self.ask(&format!("SELECT pg_advisory_xact_lock({LOCK})")).map(drop)
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let answer = self.ask("COMMIT");
+        self.in_transaction = false;
+        answer.map(drop)
+    }
+
+    /// Whatever comes of it, nothing of the transaction is kept.
+    pub(crate) fn roll_back(&mut self) {
+        if self.in_transaction && self.ask("ROLLBACK").is_err() {
+            self.client = None;
+        }
+        self.in_transaction = false;
+    }
+
+    pub(crate) fn clock(&mut self) -> Result<i64> {
+        self.again_if_lost(|session| {
+            let answer = session.ask(&format!("SELECT {CLOCK}"))?;
+            milliseconds(&session.server, &answer)
+        })
+    }
+
+    pub(crate) fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        self.again_if_lost(|session| {
+            let statement = session.statement(sql)?;
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            let rows = session.wait(|client| async move { client.query(&statement, &values).await })?;
+            rows.iter().map(row).collect::<std::result::Result<_, _>>().map_err(|error| fault(&session.server, &error))
+        })
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        self.again_if_lost(|session| {
+            let statement = session.statement(sql)?;
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            session.wait(|client| async move { client.execute(&statement, &values).await })
+        })
+    }
+
+    /// One statement for many rows, which it has as arrays, a column each.
+    pub(crate) fn execute_columns(&mut self, sql: &str, columns: Vec<Vec<Value<'static>>>) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        let columns: Vec<Column> = columns.into_iter().map(Column).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        self.wait(|client| async move { client.execute(&statement, &values).await })
+    }
+
+    /// Statements without values, in the simple protocol.
+    pub(super) fn ask(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+        self.connected()?;
+        self.wait(|client| async move { client.simple_query(sql).await })
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        self.connected()?;
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        // No text of ours holds a question mark that is no place for a value.
+        let numbered = sql.replace('?', "$");
+        let statement = self.wait(|client| async move { client.prepare(&numbered).await })?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn wait<'a, T, F>(&'a self, work: impl FnOnce(&'a Client) -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    {
+        let client = self.client.as_ref().ok_or_else(|| unreachable(&self.server))?;
+        self.runtime.block_on(work(client)).map_err(|error| fault(&self.server, &error))
+    }
+
+    /// Outside of a transaction a question may be asked again, of the server as it comes back.
+    fn again_if_lost<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let was_in_transaction = self.in_transaction;
+        match work(self) {
+            Err(error) if error.code() == Code::LedgerLost && !was_in_transaction => {
+                self.client = None;
+                self.in_transaction = false;
+                work(self)
+            }
+            done => done,
+        }
+    }
+}
+
+const CLOCK: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
+
+fn milliseconds(server: &Server, answer: &[SimpleQueryMessage]) -> Result<i64> {
+    let last = answer.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    last.and_then(|text| text.parse().ok())
+        .ok_or_else(|| server.error(Code::LedgerUnreadable, "the ledger's server does not say what time it is"))
+}

@@ -1,0 +1,152 @@
+//! The file: made, opened, brought up to date.
+
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use pki::{Code, Result};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::File;
+use super::fault::fault;
+use super::schema::{self, Layout};
+use crate::ledger::too_new;
+
+/// How long to wait for another process that is writing. Its transactions take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Pages in `ledger.db-wal` from which on a commit also folds them into `ledger.db`.
+const WAL_PAGES: i64 = 128;
+
+/// The size to which `ledger.db-wal` shrinks again after a large transaction.
+const WAL_BYTES: i64 = 1 << 20;
+
+/// The same two for fleets, whose commits are of thousands of pages: folding each of them in at once would write twice
+/// what one folding of ten does.
+const FLEET_WAL_PAGES: i64 = 4096;
+const FLEET_WAL_BYTES: i64 = 32 << 20;
+
+/// Kibibytes of `ledger.db` that are kept in memory for a fleet. Indexes grow at scattered places, and a page that has
+/// to go is written and read again.
+const FLEET_CACHE: i64 = 6 << 10;
+
+/// For reading and writing; made if there is none.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    create(path)?;
+    let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let layout = file.run(Layout::of)?;
+    let version = known_version(path, &layout)?;
+    file.run(durable_and_quick)?;
+    if version < schema::STEPS.len() {
+        file.batch("BEGIN IMMEDIATE")?;
+        let updated = update(&file).and_then(|()| file.batch("COMMIT"));
+        file.roll_back();
+        updated?;
+    }
+    Ok(file)
+}
+
+/// For reading, beside a process that may be writing to it.
+pub(crate) fn open_read_only(path: &Path) -> Result<File> {
+    if let Err(error) = fs::metadata(path) {
+        let code = if error.kind() == ErrorKind::NotFound { Code::StoreMissing } else { Code::FileUnreadable };
+        return Err(code.error("there is no ledger").at(path).because(error));
+    }
+    let file = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let layout = file.run(Layout::of)?;
+    if matches!(layout, Layout::Empty) {
+        return Err(Code::StoreMissing.error("there is nothing in the ledger").at(path));
+    }
+    if known_version(path, &layout)? < schema::STEPS.len() {
+        return Err(Code::LedgerVersion
+            .error("the ledger has the layout of an older version")
+            .at(path)
+            .fix("any verb that writes to the store brings it up to date"));
+    }
+    Ok(file)
+}
+
+impl File {
+    /// Sets it up for many rows a commit.
+    pub(crate) fn for_fleets(&self) -> Result<()> {
+        self.run(|connection| {
+            connection.pragma_update(None, "cache_size", -FLEET_CACHE)?;
+            connection.pragma_update(None, "wal_autocheckpoint", FLEET_WAL_PAGES)?;
+            connection.pragma_update(None, "journal_size_limit", FLEET_WAL_BYTES)
+        })
+    }
+
+    /// Folds `ledger.db-wal` in.
+    pub(crate) fn fold(&self) -> Result<()> {
+        self.run(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())))
+    }
+}
+
+fn update(file: &File) -> Result<()> {
+    // Another process may have been quicker: what counts is the layout now that nobody else can write.
+    let layout = file.run(Layout::of)?;
+    let version = known_version(&file.path, &layout)?;
+    file.run(|connection| schema::migrate(connection, version, schema::STEPS))
+}
+
+/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to the files beside it.
+fn create(path: &Path) -> Result<()> {
+    if pki::file::create_empty(path)? {
+        return Ok(());
+    }
+    // An empty file may be one whose making was cut short before it had its mode.
+    let private = |file: fs::Metadata| match file.len() {
+        0 => fs::set_permissions(path, Permissions::from_mode(0o600)),
+        _ => Ok(()),
+    };
+    fs::metadata(path)
+        .and_then(private)
+        .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<File> {
+    let to_error = |error: rusqlite::Error| fault(path, &error);
+    // No URIs: a path that begins with "file:" is a path.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(to_error)?;
+    connection.busy_timeout(PATIENCE).map_err(to_error)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // The file may have been changed by whoever can write to it: its schema gets no functions with side effects, and
+    // its cells are not trusted to be well formed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(to_error)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(to_error)?;
+    // A statement is planned once, whatever it is given: SQLite would plan anew each time where an index holds some
+    // rows only, and that takes longer than most statements.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(to_error)?;
+    connection.pragma_update(None, "cell_size_check", true).map_err(to_error)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(to_error)?;
+    Ok(File { connection, path: path.to_owned() })
+}
+
+/// See the crate's documentation for what was measured.
+fn durable_and_quick(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // With a -wal file this is FULL; where the file system cannot have one, it is what makes a commit durable.
+    connection.pragma_update(None, "synchronous", "extra")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}
+
+/// The layout of the ledger, 0 if nothing is in it yet.
+fn known_version(path: &Path, layout: &Layout) -> Result<usize> {
+    let newest = schema::STEPS.len();
+    match *layout {
+        Layout::Empty => Ok(0),
+        Layout::Ledger(version) if version <= newest => Ok(version),
+        Layout::Ledger(version) => Err(too_new(version, newest).at(path)),
+        Layout::Foreign => Err(Code::LedgerUnreadable
+            .error("this is not a ledger")
+            .at(path)
+            .because("it is an SQLite database of some other program")
+            .fix("name another store, or move the file away")),
+    }
+}

@@ -1,0 +1,363 @@
+//! The ledger on a PostgreSQL server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test stops at what it did not expect, and a child process talks to its test"
+)]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use std::{env, thread};
+
+use ledger::{Earlier, Filter, JobId, Kind, Ledger, Phase, Server, StagedName, State};
+use pki::{Code, Secret};
+
+mod behaviour;
+mod certificates;
+mod cluster;
+
+use behaviour::jobs::{new_job, signed, stage, wish};
+use behaviour::{Station, behaviour, device, intend, issue};
+use certificates::Certificates;
+use cluster::{Cluster, PASSWORD, TLS_USER, USER};
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// The server that tests share. It ends with this process.
+static SHARED: LazyLock<(Certificates, Cluster)> = LazyLock::new(|| {
+    let certificates = Certificates::new();
+    let cluster = certificates.cluster();
+    (certificates, cluster)
+});
+
+struct Postgres(String);
+
+impl Station for Postgres {
+    fn new() -> Self {
+        Self(SHARED.1.database())
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::connect(&plain(&SHARED.1.url(&self.0))).unwrap()
+    }
+}
+
+behaviour!(Postgres);
+
+/// Without TLS, as on this machine.
+fn plain(url: &str) -> Server {
+    Server::new(url, Some(&Secret::from(PASSWORD)), false, || panic!("no roots are needed")).unwrap()
+}
+
+/// Over TLS, with a certificate that leads to `root`.
+fn secured(url: &str, root: &[u8]) -> Server {
+    Server::new(url, Some(&Secret::from(PASSWORD)), true, || Ok(vec![root.to_vec()])).unwrap()
+}
+
+fn refusal<T>(result: pki::Result<T>) -> pki::Error {
+    let error = result.err().expect("it was to be refused");
+    assert!(!format!("{error:?} {error}").contains(PASSWORD), "{error:?}");
+    error
+}
+
+#[test]
+fn a_unix_socket_needs_no_password() {
+    let station = Postgres::new();
+    issue(&mut station.open(), "a");
+    let server = Server::new(&SHARED.1.socket_url(&station.0), None, false, || panic!("no roots")).unwrap();
+    let ledger = Ledger::connect_read_only(&server).unwrap();
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+}
+
+#[test]
+fn a_reader_cannot_write_and_makes_no_ledger() {
+    let station = Postgres::new();
+    let server = plain(&SHARED.1.url(&station.0));
+    assert_eq!(refusal(Ledger::connect_read_only(&server)).code(), Code::StoreMissing);
+    let key = issue(&mut station.open(), "a");
+    let mut reader = Ledger::connect_read_only(&server).unwrap();
+    assert_eq!(refusal(reader.registered(&key)).code(), Code::LedgerRefused);
+    assert_eq!(reader.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+}
+
+#[test]
+fn the_ledger_of_a_newer_version_is_left_alone() {
+    let station = Postgres::new();
+    drop(station.open());
+    SHARED.1.sql(&station.0, "UPDATE tbpki.layout SET version = 99");
+    let server = plain(&SHARED.1.url(&station.0));
+    assert_eq!(refusal(Ledger::connect(&server)).code(), Code::LedgerVersion);
+    assert_eq!(refusal(Ledger::connect_read_only(&server)).code(), Code::LedgerVersion);
+}
+
+#[test]
+fn many_stations_make_one_ledger() {
+    let station = Postgres::new();
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let station = &station;
+            scope.spawn(move || issue(&mut station.open(), &format!("n{number}")));
+        }
+    });
+    assert_eq!(station.open().count(&Filter::default()).unwrap(), 8);
+}
+
+#[test]
+fn a_wrong_password_a_missing_one_and_a_missing_database_are_told() {
+    let station = Postgres::new();
+    let url = SHARED.1.url(&station.0);
+    let wrong = Server::new(&url, Some(&Secret::from("hunter2")), false, || panic!("no roots")).unwrap();
+    let error = refusal(Ledger::connect(&wrong));
+    assert_eq!(error.code(), Code::LedgerRefused);
+    assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+    assert!(error.finding().fix.is_some());
+    let none = Server::new(&url, None, false, || panic!("no roots")).unwrap();
+    assert_eq!(refusal(Ledger::connect(&none)).code(), Code::LedgerRefused);
+    let missing = plain(&SHARED.1.url("nowhere"));
+    assert_eq!(refusal(Ledger::connect(&missing)).code(), Code::LedgerRefused);
+}
+
+#[test]
+fn a_database_that_cannot_keep_every_name_is_refused() {
+    SHARED.1.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+    assert_eq!(refusal(Ledger::connect(&plain(&SHARED.1.url("latin")))).code(), Code::LedgerRefused);
+}
+
+#[test]
+fn tls_is_spoken_where_it_is_asked_for_and_the_server_is_verified() {
+    let station = Postgres::new();
+    let (certificates, cluster) = &*SHARED;
+    let url = |host: &str| format!("postgres://{TLS_USER}@{host}:{}/{}", cluster.port(), station.0);
+
+    assert_eq!(refusal(Ledger::connect(&plain(&url("localhost")))).code(), Code::LedgerRefused, "it wants TLS");
+    let mut ledger = Ledger::connect(&secured(&url("localhost"), &certificates.root)).unwrap();
+    issue(&mut ledger, "a");
+    let sql = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+               WHERE usename = 'tlsonly' AND datname = current_database()";
+    assert_eq!(cluster.sql(&station.0, sql), "t");
+
+    let other = secured(&url("localhost"), &Certificates::new().root);
+    assert_eq!(refusal(Ledger::connect(&other)).code(), Code::LedgerInsecure, "another CA");
+    let named_otherwise = secured(&url("127.0.0.1"), &certificates.root);
+    assert_eq!(refusal(Ledger::connect(&named_otherwise)).code(), Code::LedgerInsecure, "another name");
+    let junk = secured(&url("localhost"), b"junk");
+    assert_eq!(refusal(Ledger::connect(&junk)).code(), Code::CertificateUnreadable);
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_told_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answered = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 8];
+        stream.read_exact(&mut request).unwrap();
+        // "No" to the request for TLS (PostgreSQL 15, section 55.2.11): whatever follows would be plain.
+        stream.write_all(b"N").unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        rest
+    });
+    let server = secured(&format!("postgres://{USER}@localhost:{port}/postgres"), &SHARED.0.root);
+    assert_eq!(refusal(Ledger::connect(&server)).code(), Code::LedgerInsecure);
+    assert_eq!(answered.join().unwrap(), b"");
+}
+
+#[test]
+fn nothing_at_the_port_is_told_at_once() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = refusal(Ledger::connect(&plain(&format!("postgres://{USER}@127.0.0.1:{port}/fleet"))));
+    assert_eq!(error.code(), Code::LedgerUnreachable);
+    assert!(error.finding().fix.is_some());
+}
+
+#[test]
+fn a_server_that_goes_away_and_comes_back_is_waited_for() {
+    let certificates = Certificates::new();
+    let cluster = Arc::new(certificates.cluster());
+    let mut ledger = Ledger::connect(&plain(&cluster.url("postgres"))).unwrap();
+    let job = stage(&mut ledger, 1, &["a", "b", "c"]);
+    let claim = ledger.claim(&wish(job.id, Phase::Issue, "station", LONG)).unwrap().unwrap();
+    let identities = signed(&ledger, &claim);
+
+    cluster.stop();
+    let back = Arc::clone(&cluster);
+    let back = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(1));
+        back.resume();
+    });
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+    back.join().unwrap();
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 1);
+
+    cluster.crash();
+    cluster.resume();
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 1, "a question is asked again");
+    ledger.commit_issued(&claim, "here", &identities).unwrap();
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 1, "and what is done is not done again");
+}
+
+#[test]
+fn a_transaction_in_the_middle_is_lost_with_its_connection() {
+    let certificates = Certificates::new();
+    let cluster = certificates.cluster();
+    let mut ledger = Ledger::connect(&plain(&cluster.url("postgres"))).unwrap();
+    let lost = ledger.transaction(|transaction| {
+        transaction.intend(&device("a"))?;
+        cluster.crash();
+        cluster.resume();
+        transaction.intend(&device("b")).map(drop)
+    });
+    assert_eq!(refusal(lost).code(), Code::LedgerLost);
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0);
+
+    let lost = ledger.transaction(|transaction| {
+        transaction.intend(&device("a"))?;
+        cluster.crash();
+        cluster.resume();
+        Ok(())
+    });
+    assert_eq!(refusal(lost).code(), Code::LedgerLost, "a COMMIT on another connection would have kept nothing");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0);
+    intend(&mut ledger, "a");
+}
+
+#[test]
+fn a_server_that_stays_away_is_not_waited_for_for_ever() {
+    let certificates = Certificates::new();
+    let cluster = certificates.cluster();
+    let server = plain(&cluster.url("postgres")).with_patience(Duration::from_millis(600));
+    let mut ledger = Ledger::connect(&server).unwrap();
+    cluster.stop();
+    assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerUnreachable);
+    assert_eq!(refusal(ledger.jobs()).code(), Code::LedgerUnreachable);
+    cluster.resume();
+    intend(&mut ledger, "a");
+}
+
+#[test]
+fn time_is_the_servers() {
+    let station = Postgres::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 1, &["a"]);
+    ledger.claim(&wish(job.id, Phase::Issue, "dead", LONG)).unwrap().unwrap();
+    assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap(), None);
+    // As if an hour had passed there, and no time here.
+    SHARED.1.sql(&station.0, "UPDATE tbpki.work SET until = until - 3600001 WHERE state = 'claimed'");
+    assert_eq!(ledger.next_lease_end(job.id, Phase::Issue).unwrap(), Some(Duration::ZERO));
+    assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap().unwrap().fence, 2);
+}
+
+#[test]
+fn what_another_station_gave_up_staging_is_in_nobodys_way() {
+    let station = Postgres::new();
+    let (mut one, mut other) = (station.open(), station.open());
+    let mut first = one.stage(&new_job(1)).unwrap();
+    for line in 1..=1500 {
+        first.add(&StagedName { line, name: format!("n{line}"), ..StagedName::default() }).unwrap();
+    }
+    drop(first);
+    let job = stage(&mut other, 1, &["n7"]);
+    let mut second = one.stage(&new_job(1)).unwrap();
+    second
+        .add(&StagedName { line: 5, name: "n7".to_owned(), label: Some("x".to_owned()), ..StagedName::default() })
+        .unwrap();
+    let found = second.duplicates(10).unwrap();
+    assert_eq!((found.total, &found.first[0].earlier), (1, &Earlier::Job(job.id, 2)));
+}
+
+/// This test program again, as a process of its own that issues a job's shards until there are none.
+fn child(station: &Postgres, job: JobId, name: &str) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", "work_on_a_job", "--ignored", "--nocapture"])
+        .envs([("LEDGER_URL", SHARED.1.url(&station.0)), ("LEDGER_STATION", name.to_owned())])
+        .env("LEDGER_JOB", job.number().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "the tests run it in processes of its own"]
+fn work_on_a_job() {
+    let Ok(url) = env::var("LEDGER_URL") else { return };
+    let name = env::var("LEDGER_STATION").unwrap();
+    let job = JobId::new(env::var("LEDGER_JOB").unwrap().parse().unwrap());
+    let mut ledger = Ledger::connect(&plain(&url)).unwrap();
+    loop {
+        match ledger.claim(&wish(job, Phase::Issue, &name, Duration::from_secs(2))).unwrap() {
+            Some(claim) => {
+                println!("\nclaimed {} {}", claim.shard, claim.fence);
+                let identities = signed(&ledger, &claim);
+                match ledger.commit_issued(&claim, &name, &identities) {
+                    Ok(()) => println!("\nissued {} {}", claim.shard, claim.fence),
+                    Err(error) => assert_eq!(error.code(), Code::LeaseLost),
+                }
+            }
+            None if ledger.job(job).unwrap().unwrap().done => break,
+            None => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+#[test]
+fn stations_of_which_one_is_killed_issue_each_name_once() {
+    let station = Postgres::new();
+    let mut ledger = station.open();
+    let names: Vec<String> = (0..600).map(|number| format!("n{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let job = stage(&mut ledger, 5, &names);
+
+    let mut doomed = child(&station, job.id, "doomed");
+    // It is killed, and does not end because nobody listens any more.
+    let mut lines = BufReader::new(doomed.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    assert!(lines.by_ref().filter(|line| line.starts_with("claimed")).nth(3).is_some());
+    let others: Vec<Child> = ["one", "two"].into_iter().map(|name| child(&station, job.id, name)).collect();
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    let mut issued = Vec::new();
+    for child in others {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        issued.extend(text.lines().filter(|line| line.starts_with("issued")).map(str::to_owned));
+    }
+    assert_eq!(issued.iter().collect::<BTreeSet<_>>().len(), issued.len(), "no shard was issued twice");
+
+    assert!(ledger.job(job.id).unwrap().unwrap().done);
+    let entries: Vec<_> = ledger.list(&Filter::default()).map(|entry| entry.unwrap()).collect();
+    assert_eq!(entries.iter().map(|entry| &*entry.key.name).collect::<Vec<_>>(), names);
+    assert!(entries.iter().all(|entry| entry.generation().number() == 1 && entry.state == State::Issued));
+    for shard in 0..job.shards {
+        assert!(ledger.committed(job.id, shard).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_station_that_slept_is_refused_when_another_was_quicker() {
+    let station = Postgres::new();
+    let (mut slow, mut quick) = (station.open(), station.open());
+    let job = stage(&mut slow, 2, &["a", "b"]);
+    let late = slow.claim(&wish(job.id, Phase::Issue, "slow", Duration::ZERO)).unwrap().unwrap();
+    let prompt = quick.claim(&wish(job.id, Phase::Issue, "quick", LONG)).unwrap().unwrap();
+    let (theirs, ours) = (signed(&quick, &prompt), signed(&slow, &late));
+    let [committed, refused] = thread::scope(|scope| {
+        let commits = [
+            scope.spawn(|| quick.commit_issued(&prompt, "there", &theirs)),
+            scope.spawn(|| slow.commit_issued(&late, "here", &ours)),
+        ];
+        commits.map(|commit| commit.join().unwrap())
+    });
+    committed.unwrap();
+    assert_eq!(refusal(refused).code(), Code::LeaseLost);
+    let committed = slow.committed(job.id, 0).unwrap().unwrap();
+    assert_eq!((committed.fence, &*committed.place), (2, "there"));
+}
