@@ -117,6 +117,19 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["bundle-firmware", "--chip", "esp8266", "--device", "pump-1"], 2, &["/error/fix"]),
     (&["flash", "--from", "nowhere", "--port", "/dev/null"], 1, &["/error"]),
+    (
+        &["fleet", "issue", "--count=3", "--name-pattern=f-{}", "--out=fleet", "--results=results"],
+        0,
+        &["/result/job", "/result/phases/0/done", "/result/results/1"],
+    ),
+    (
+        &["fleet", "issue", "--count=3", "--name-pattern=g-{}", "--archive=fleet.tar"],
+        0,
+        &["/result/archive", "/result/index"],
+    ),
+    (&["fleet", "issue", "--count=3", "--name-pattern=h-{}", "--out=other", "--dry-run"], 0, &["/result/names"]),
+    (&["fleet", "issue", "--from=wrong.toml", "--out=other"], 1, &["/error/fix"]),
+    (&["fleet", "issue", "--resume"], 1, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.

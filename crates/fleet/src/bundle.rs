@@ -9,13 +9,13 @@ mod flash;
 mod report;
 mod write;
 
+pub(crate) use device::Wanted;
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
 
 use std::path::PathBuf;
 
-use device::Wanted;
-use devkit::application::{Dates, Places};
+use devkit::application::{Application, Dates, Places, Source};
 use devkit::chip::Crystal;
 use devkit::image::Firmware;
 use ledger::{Filter, Key, Kind, State, View};
@@ -104,6 +104,38 @@ pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn 
     store::check_exists(station.store_dir())?;
     let ledger = store::view(station.store_dir())?;
     let targets = targets(&ledger, request)?;
+    let Prepared { application, source, firmware, wanted, mut findings } = prepare(station, request, say)?;
+    let chip = firmware.board().chip;
+    findings.extend(unregistered(&targets));
+    for target in &targets {
+        wanted.credentials(&ledger, target)?.check_fits(&firmware, request)?;
+    }
+    let devices = if request.dry_run {
+        let planned =
+            |target: &Target| BundledDevice::planned(&target.name, write::dir(station, request, chip, target));
+        targets.iter().map(planned).collect()
+    } else {
+        drop(ledger);
+        write::all(station, request, &firmware, &wanted, &targets, say)?
+    };
+    Ok(BundleReport::new(&firmware, &application, &source, &wanted, request, devices, findings))
+}
+
+/// All that images of a fleet have in common, found and checked.
+pub(crate) struct Prepared {
+    pub(crate) application: Application,
+    pub(crate) source: Source,
+    pub(crate) firmware: Firmware,
+    pub(crate) wanted: Wanted,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Finds and checks what images have in common.
+pub(crate) fn prepare(
+    station: &mut Station<'_>,
+    request: &BundleRequest,
+    say: &mut dyn FnMut(&str),
+) -> Result<Prepared> {
     let chip = board::chip(station.config)?;
     let board = board::board(station.config, request, chip)?;
     let (application, source) = devkit::application::find(chip, &request.places, say)?;
@@ -114,9 +146,7 @@ pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn 
     }
     let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
     let wanted = Wanted::new(station, request, chip, application.is_ours())?;
-
     let mut findings = wanted.findings();
-    findings.extend(unregistered(&targets));
     if application.dates() == Dates::NotChecked {
         findings.push(
             Code::DatesNotChecked
@@ -125,17 +155,7 @@ pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn 
                 .because("its Mbed TLS was built without a clock"),
         );
     }
-    for target in &targets {
-        wanted.credentials(target)?.check_fits(&firmware, request)?;
-    }
-    let devices = if request.dry_run {
-        let planned =
-            |target: &Target| BundledDevice::planned(&target.name, write::dir(station, request, chip, target));
-        targets.iter().map(planned).collect()
-    } else {
-        write::all(station, request, &firmware, &wanted, &targets, say)?
-    };
-    Ok(BundleReport::new(&firmware, &application, &source, &wanted, request, devices, findings))
+    Ok(Prepared { application, source, firmware, wanted, findings })
 }
 
 /// The devices that are meant, each with what the ledger knows of it.

@@ -1,7 +1,11 @@
 //! Fleets: the walk of one device over a stream of names, shard by shard, on all cores, and safe to interrupt.
 
+mod bundle;
+mod bundle_output;
+mod bundler;
 mod csv;
 mod engine;
+mod finder;
 mod issue;
 mod issuing;
 mod job;
@@ -15,14 +19,18 @@ mod pack;
 mod place;
 mod progress;
 mod read;
+mod register;
 mod report;
 mod results;
+mod shift;
 mod space;
 mod stage;
 mod stop;
 mod tar;
 mod worker;
 
+pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
+pub(crate) use finder::Finder;
 pub use issue::{Control, FleetOutcome, FleetRequest, JobSource, issue};
 pub use job::Which;
 pub use layout::{Attempt, Beside, Layout, Packing};
@@ -31,5 +39,6 @@ pub use order::{Destination, JobOrder};
 pub use place::Place;
 pub use progress::Status;
 pub use read::{Located, Shard, locate};
+pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use report::{FleetReport, PhaseName, PhaseReport};
 pub use stop::Stop;

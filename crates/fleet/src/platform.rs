@@ -1,5 +1,6 @@
 //! The platform of a station: where it is, and who talks to it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use pki::config::{Platform as Settings, PlatformKind};
@@ -10,6 +11,9 @@ use provision::{Reach, Runtime, ThingsBoard};
 
 use crate::station::Station;
 use crate::store::FILE_LIMIT;
+
+/// Requests at once for a fleet, where nobody said how many. A real server on two cores gained nothing by more.
+const FLEET_CONCURRENCY: usize = 32;
 
 /// A client of the station's ThingsBoard, and what waits for its answers.
 pub struct Connection {
@@ -26,11 +30,31 @@ impl Connection {
     /// [`Code::PlatformUnset`] where address or user are missing, [`Code::ForeignKeys`] where the platform takes no
     /// certificates of ours, and what the address, the roots and the secrets can be wrong about.
     pub fn of(station: &mut Station<'_>) -> Result<Self> {
+        Self::reaching(station, |_| {})
+    }
+
+    /// The same for a whole fleet: with more requests at once, unless somebody has said how many, and no more than
+    /// `rate` devices a second.
+    ///
+    /// # Errors
+    /// Those of [`of`](Self::of).
+    pub fn of_fleet(station: &mut Station<'_>, rate: Option<NonZeroU32>) -> Result<Self> {
+        let is_said = station.config.platform.concurrency.is_explicit();
+        Self::reaching(station, |reach| {
+            reach.rate = rate;
+            if !is_said {
+                reach.concurrency = FLEET_CONCURRENCY;
+            }
+        })
+    }
+
+    fn reaching(station: &mut Station<'_>, adapt: impl FnOnce(&mut Reach)) -> Result<Self> {
         let settings = &station.config.platform;
         if settings.kind.value == PlatformKind::ActorCloud {
             return Err(foreign_keys());
         }
-        let reach = reach(settings)?;
+        let mut reach = reach(settings)?;
+        adapt(&mut reach);
         let login = if settings.api_key.is_some() {
             Login::ApiKey(station.secrets.password(&settings.api_key, "platform.api_key")?)
         } else {
@@ -84,24 +108,4 @@ pub(crate) fn foreign_keys() -> Error {
         .error("ActorCloud takes no keys and certificates of ours")
         .because("its server makes both itself and compares nothing but the common name that it made up")
         .fix("use `tbpki actorcloud cert create` and `bind`, or set `[platform] kind = \"thingsboard\"`")
-}
-
-/// Whether an error concerns everything that is asked of the platform, so that going on makes no sense.
-pub(crate) fn concerns_all(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Unreachable
-            | Code::TlsFailed
-            | Code::PlatformUnverified
-            | Code::PlatformRedirect
-            | Code::LoginRefused
-            | Code::UserDisabled
-            | Code::UserLocked
-            | Code::PasswordExpired
-            | Code::SecondFactor
-            | Code::SessionExpired
-            | Code::ApiKeyRefused
-            | Code::PlatformPermission
-            | Code::DeviceLimit
-    )
 }

@@ -1,20 +1,23 @@
 //! Registering identities that exist: their certificates become what devices log in to the platform with.
 
+mod candidate;
+
 use std::time::{Duration, Instant};
 
 use ledger::{Entry, Filter, Key, Kind, State, View};
 use pki::device_name::DeviceName;
-use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Error, Finding, Result, file};
+use pki::{Code, Error, Finding, Result};
 use provision::Platform;
-use provision::platform::{Create, Credential, Done, Registration, Replace, Wanted};
+use provision::platform::{Create, Done};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::device_files::CHAIN;
-use crate::platform::{Connection, concerns_all};
+pub(crate) use candidate::{Candidate, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
+
+use crate::mass::Finder;
+use crate::platform::Connection;
 use crate::station::Station;
-use crate::store::{self, FILE_LIMIT, Store, identity_dir};
+use crate::store::{self, Store};
 
 /// What is to be registered, and how.
 #[derive(Debug, Clone)]
@@ -133,35 +136,24 @@ pub(crate) fn register_over(
     let names = names(book.view(), &request.names)?;
     let single = names.len() == 1;
     let mut run = Run { names: names.len(), report: RegisterReport::new(connection, request.dry_run), ended: None };
-    let dir = station.store_dir().to_owned();
     // Certificates are read when their turn comes: a fleet does not fit into memory.
     let mut items = names.into_iter();
-    let mut unreadable = Vec::new();
+    let mut finder = Finder::new(station.store_dir());
+    let manner = Manner { replace: request.replace, dry_run: request.dry_run };
     while run.ended.is_none() {
         let next: Vec<String> = items.by_ref().take(BATCH).collect();
         if next.is_empty() {
             break;
         }
-        let mut batch = Vec::new();
+        let mut batch: Vec<MaybeCandidate> = Vec::new();
         for name in next {
-            match Item::load(&dir, book.view(), &name) {
-                Ok(item) => batch.push(item),
-                Err(error) => unreadable.push((name, error)),
+            match candidate(&mut finder, book.view(), &name, &request.create) {
+                Ok(candidate) => batch.push(Ok(candidate)),
+                Err(error) => run.report.devices.push(DeviceRegistration::failed(name, error)),
             }
         }
-        for (name, error) in unreadable.drain(..) {
-            run.report.devices.push(DeviceRegistration::failed(name, error));
-        }
-        let work = |item: Item| {
-            let (board, wanted, dry_run) = (connection.board.clone(), item.wanted(request), request.dry_run);
-            async move {
-                let outcome = if dry_run { board.examine(&wanted).await } else { board.register(&wanted).await };
-                (item, outcome)
-            }
-        };
         connection
-            .runtime
-            .for_each(connection.concurrency, batch, work, |(item, outcome)| run.take(&mut book, item, outcome))
+            .register_each(manner, batch, WATCH, |tried| tried.map_or(Ok(()), |tried| run.take(&mut book, tried)))
             .or_else(|error| if run.ended.is_some() { Ok(()) } else { Err(error) })?;
     }
     book.flush()?;
@@ -170,6 +162,9 @@ pub(crate) fn register_over(
 
 /// Certificates that are in memory at once.
 const BATCH: usize = 1024;
+
+/// How often a run with nothing to do meanwhile looks up.
+const WATCH: Duration = Duration::from_secs(60);
 
 /// The devices that are meant.
 fn names(view: &View, names: &Names) -> Result<Vec<String>> {
@@ -194,36 +189,11 @@ fn names(view: &View, names: &Names) -> Result<Vec<String>> {
     }
 }
 
-/// A device on its way.
-struct Item {
-    key: Key,
-    certificate: Certificate,
-}
-
-impl Item {
-    fn load(store: &std::path::Path, view: &View, name: &str) -> Result<Self> {
-        let entry = issued_entry(view, name)?;
-        let path = identity_dir(store, Kind::Device, name).join(CHAIN);
-        let bytes = file::read(&path, FILE_LIMIT)?;
-        let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
-        let certificate = bundle.certificates.into_iter().next();
-        match certificate.filter(|certificate| entry.fingerprint == Some(certificate.fingerprint())) {
-            Some(certificate) => Ok(Self { key: entry.key, certificate }),
-            None => Err(Code::IdentityChanged
-                .error("the certificate in the store is not the one that the ledger knows")
-                .at(path)
-                .fix("restore the file from a backup, or issue a new generation with `tbpki client --force`")),
-        }
-    }
-
-    fn wanted(&self, request: &RegisterRequest) -> Wanted {
-        Wanted {
-            name: self.key.name.clone(),
-            credential: Credential::X509(Box::new(self.certificate.clone())),
-            replace: if request.replace { Replace::Anything } else { Replace::Nothing },
-            create: Some(request.create.clone()),
-        }
-    }
+/// A device of the store, wherever its certificate is.
+fn candidate(finder: &mut Finder, view: &View, name: &str, create: &Create) -> Result<Candidate> {
+    let entry = issued_entry(view, name)?;
+    let certificate = finder.locate(view, &entry)?.leaf;
+    Ok(Candidate { key: entry.key, certificate, create: create.clone() })
 }
 
 /// The generation of a device that is in use.
@@ -252,27 +222,27 @@ struct Run {
 }
 
 impl Run {
-    fn take(&mut self, book: &mut Book, item: Item, outcome: Result<Registration>) -> Result<()> {
-        let credentials_id = item.certificate.credentials_id();
+    fn take(&mut self, book: &mut Book, tried: Tried) -> Result<()> {
+        let Tried { key, credentials_id, outcome } = tried;
         match outcome {
             Ok(registration) => {
-                book.registered(&item.key)?;
+                book.registered(&key)?;
                 self.report.findings.extend(registration.findings);
                 self.report.devices.push(DeviceRegistration {
-                    name: item.key.name,
+                    name: key.name,
                     done: registration.done.into(),
                     dry_run: self.report.dry_run,
                     device_id: registration.device_id,
-                    credentials_id: Some(credentials_id),
+                    credentials_id,
                     error: None,
                 });
                 Ok(())
             }
             Err(error) => {
-                let error = explain(error, book.view(), &credentials_id, &item.key);
-                book.failed(&item.key, &error)?;
+                let error = explain(error, book.view(), &credentials_id.unwrap_or_default(), &key);
+                book.failed(&key, &error)?;
                 let ends = concerns_all(&error);
-                let failed = DeviceRegistration::failed(item.key.name, error);
+                let failed = DeviceRegistration::failed(key.name, error);
                 let finding = failed.error.clone();
                 self.report.devices.push(failed);
                 match finding.filter(|_| ends) {

@@ -51,6 +51,12 @@ impl View {
         rows.iter().map(|row| name(row).map_err(|error| error.at(self.path()))).collect()
     }
 
+    /// The profiles that lines of a job name, each once. Reads a row for each of its names.
+    pub fn profiles(&self, job: JobId) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT profile FROM staged WHERE job = ?1 AND profile IS NOT NULL ORDER BY profile";
+        self.query(sql, values![job.0])?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The identities of a shard, by the number of their names: none before it is issued.
     pub fn shard(&self, job: JobId, shard: u32) -> Result<Vec<Entry>> {
         let Some(job) = self.job(job)? else { return Ok(Vec::new()) };

@@ -158,6 +158,15 @@ impl Staging<'_> {
         Ok(found)
     }
 
+    /// The job that these very names are already, with the same parameters and in the same order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn known_job(&mut self) -> Result<Option<Job>> {
+        self.flush()?;
+        self.known()?.map_or(Ok(None), |id| self.transaction.job(id))
+    }
+
     /// Makes the names a job, on disk when this returns.
     ///
     /// # Errors

@@ -176,6 +176,23 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Opens every shard again that is done, wholly or partly, so that the step is taken once more with all of its
+    /// devices. Returns how many.
+    ///
+    /// # Errors
+    /// Those of the database; [`Code::Internal`] for issuing, which happens once.
+    pub fn redo(&mut self, job: JobId, phase: Phase) -> Result<u64> {
+        step_of(phase)?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state IN ('partly', 'done')",
+                values![job.0, phase.as_str()],
+            )
+        })
+    }
+}
+
 impl Transaction<'_> {
     fn claim(&self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
         let issued = match (wish.phase, wish.place) {

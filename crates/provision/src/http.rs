@@ -10,17 +10,20 @@ mod request;
 mod retry;
 mod tls;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pki::{Certificate, Code, Result};
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 pub(crate) use answer::{Answer, shown};
 pub(crate) use request::{Repeat, Request, query};
 
+use crate::pace::{Heard, Limits, Pace};
 use fault::Failure;
 use origin::Origin;
 use retry::Patience;
@@ -36,8 +39,10 @@ pub struct Reach {
     pub allow_plain_http: bool,
     /// How long one request may take, from connecting to the last byte of the answer.
     pub timeout: Duration,
-    /// How many requests are under way at once.
+    /// How many requests are under way at once at most.
     pub concurrency: usize,
+    /// How many devices are begun with in a second at most; none for as many as the platform takes.
+    pub rate: Option<NonZeroU32>,
     /// How long the first pause before a repeated request is about; those that follow grow.
     pub pause: Duration,
 }
@@ -51,6 +56,7 @@ impl Reach {
             allow_plain_http: false,
             timeout: Duration::from_secs(30),
             concurrency: 8,
+            rate: None,
             pause: Duration::from_millis(250),
         }
     }
@@ -62,6 +68,7 @@ pub(crate) struct Http {
     client: reqwest::Client,
     origin: Arc<Origin>,
     permits: Arc<Semaphore>,
+    pace: Pace,
     patience: Patience,
     /// Whether the platform has ever answered: before that, an address where nothing listens is a mistake and not a
     /// passing fault.
@@ -95,6 +102,7 @@ impl Http {
             client,
             origin: Arc::new(origin),
             permits: Arc::new(Semaphore::new(reach.concurrency.max(1))),
+            pace: Pace::new(Limits { connections: reach.concurrency, rate: reach.rate }),
             patience: Patience { first: reach.pause },
             reached: Arc::new(AtomicBool::new(false)),
         })
@@ -103,6 +111,11 @@ impl Http {
     /// Where the platform is, for messages.
     pub(crate) fn place(&self) -> &str {
         self.origin.as_str()
+    }
+
+    /// How fast it asks.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Sends a request and returns the answer, whatever its status is. It is sent again, after a pause, where the
@@ -130,8 +143,15 @@ impl Http {
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let _permit = self.permits.acquire().await.map_err(|_| Failure::bug("the limit of requests is gone"))?;
-        let url = self.origin.join(&request.path).map_err(Failure::not_sent)?;
+        self.pace.open().await;
         let started = Instant::now();
+        let outcome = self.ask(request, started).await;
+        self.pace.heard(request.asks(), started, heard(&outcome));
+        outcome
+    }
+
+    async fn ask(&self, request: &Request<'_>, started: Instant) -> Result<Answer, Failure> {
+        let url = self.origin.join(&request.path).map_err(Failure::not_sent)?;
         let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
         self.reached.store(true, Ordering::Relaxed);
         let answer = Answer::read(response).await?;
@@ -143,5 +163,15 @@ impl Http {
             "answered"
         );
         Ok(answer)
+    }
+}
+
+/// What the outcome of a request says about the pace: a server that fails at one thing may well do others.
+fn heard(outcome: &Result<Answer, Failure>) -> Heard {
+    match outcome {
+        Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => Heard::TooMuch(answer.retry_after),
+        Ok(_) => Heard::Well,
+        Err(failure) if matches!(failure.error.code(), Code::AnswerLost | Code::Unreachable) => Heard::TooMuch(None),
+        Err(_) => Heard::Nothing,
     }
 }

@@ -1,5 +1,6 @@
 //! What every platform that keeps devices' credentials can be asked for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
@@ -52,6 +53,8 @@ pub struct Create {
     pub label: Option<String>,
     /// Whether it speaks for other devices.
     pub gateway: bool,
+    /// What the platform is to know of it beside that. They are set again each time that it is registered.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Which credentials of a device may be replaced by another one.

@@ -1,9 +1,14 @@
 //! Waiting for what runs asynchronously, for callers that do not.
 
 use std::future::Future;
+use std::time::Duration;
 
 use pki::{Code, Result};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Longer than anything lasts.
+const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// One thread that drives requests. Whoever talks to a platform through it keeps it as long as the platform's client:
 /// open connections belong to it.
@@ -43,6 +48,26 @@ impl Runtime {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
+        self.for_each_watched(limit, NEVER, items, work, |result| result.map_or(Ok(()), &mut take))
+    }
+
+    /// As [`for_each`](Self::for_each), and hands over nothing where no result has come for as long as `watch`, so that
+    /// the caller can do what cannot wait.
+    ///
+    /// # Errors
+    /// Those of [`for_each`](Self::for_each).
+    pub fn for_each_watched<I, F, T>(
+        &self,
+        limit: usize,
+        watch: Duration,
+        items: impl IntoIterator<Item = I>,
+        work: impl Fn(I) -> F,
+        mut take: impl FnMut(Option<T>) -> Result<()>,
+    ) -> Result<()>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
         self.0.block_on(async {
             let mut items = items.into_iter();
             let mut running = JoinSet::new();
@@ -52,8 +77,15 @@ impl Runtime {
                 {
                     running.spawn(work(item));
                 }
-                let Some(joined) = running.join_next().await else { return Ok(()) };
-                take(joined.map_err(|error| Code::Internal.error("a request has panicked").because(error))?)?;
+                let joined = match timeout(watch, running.join_next()).await {
+                    Ok(Some(joined)) => joined,
+                    Ok(None) => return Ok(()),
+                    Err(_) => {
+                        take(None)?;
+                        continue;
+                    }
+                };
+                take(Some(joined.map_err(|error| Code::Internal.error("a request has panicked").because(error))?))?;
             }
         })
     }
@@ -86,6 +118,28 @@ mod tests {
         Runtime::new().unwrap().for_each(3, 0..20, work, take).unwrap();
         taken.sort_unstable();
         assert_eq!((taken, most.load(Ordering::SeqCst)), ((0..20).collect(), 3));
+    }
+
+    #[test]
+    fn whoever_watches_is_woken_while_nothing_comes() {
+        let (mut woken, mut taken) = (0, 0);
+        let (free, wait) = tokio::sync::watch::channel(false);
+        let work = |()| {
+            let mut wait = wait.clone();
+            async move { wait.wait_for(|free| *free).await.is_ok() }
+        };
+        let take = |result: Option<bool>| {
+            match result {
+                Some(ok) => taken += u32::from(ok),
+                None => woken += 1,
+            }
+            if woken == 3 {
+                free.send_replace(true);
+            }
+            Ok(())
+        };
+        Runtime::new().unwrap().for_each_watched(1, Duration::from_millis(1), [()], work, take).unwrap();
+        assert!(woken >= 3 && taken == 1, "{woken} {taken}");
     }
 
     #[test]

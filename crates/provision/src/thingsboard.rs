@@ -21,6 +21,7 @@ pub use profiles::{ChainProfile, ProfileState};
 pub use session::Login;
 
 use crate::http::{Http, Reach};
+use crate::pace::Pace;
 use crate::platform::{Done, Ours, Platform, Registration, Wanted};
 use session::Session;
 
@@ -43,6 +44,20 @@ impl ThingsBoard {
     pub fn new(reach: &Reach, login: Login) -> Result<Self> {
         let http = Http::new(reach)?;
         Ok(Self { http, session: Arc::new(Session::new(login)), profiles: Arc::default(), pause: reach.pause })
+    }
+
+    /// Logs in, where that takes a request. Everything else does so by itself; many that begin at once would all try
+    /// a password that is wrong, and lock the user out.
+    ///
+    /// # Errors
+    /// Those of a login.
+    pub async fn log_in(&self) -> Result<()> {
+        self.session.authorization(&self.http).await.map(drop)
+    }
+
+    /// How fast it is asked. Whoever registers many devices takes a turn for each of them.
+    pub fn pace(&self) -> &Pace {
+        self.http.pace()
     }
 }
 

@@ -6,6 +6,8 @@ mod check;
 mod client;
 mod flash;
 mod fleet;
+mod fleet_bundle;
+mod fleet_register;
 mod init;
 mod look;
 mod platform;
@@ -18,11 +20,13 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
-pub use bundle_firmware::{AuthKind, BundleFirmwareArgs};
+pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+pub use fleet_bundle::{BundleArgs, FleetBundleArgs};
+pub use fleet_register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use init::InitArgs;
 pub use look::{ExplainArgs, InspectArgs, ListArgs, Purpose, VerifyArgs};
 pub use platform::{

@@ -61,6 +61,8 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Flash(args) => verb::flash::run(&args, context),
         Verb::Fleet(verb) => match *verb {
             FleetVerb::Issue(args) => verb::fleet::issue::run(&args, context),
+            FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
+            FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
         },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),

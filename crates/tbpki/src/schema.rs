@@ -43,6 +43,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bundle-firmware", of::<BundleReport>()),
         ("flash", of::<FlashReport>()),
         ("fleet-issue", of::<FleetReport>()),
+        ("fleet-register", of::<FleetReport>()),
+        ("fleet-bundle", of::<FleetReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

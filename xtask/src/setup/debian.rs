@@ -12,6 +12,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("c++", "build-essential", "libFuzzer is C++"),
     ("mosquitto", "mosquitto", "the broker that devices log in to"),
     ("mosquitto_pub", "mosquitto-clients", "the client of ThingsBoard's documentation"),
+    ("age", "age", "opens sealed archives"),
+    ("zstd", "zstd", "unpacks compressed archives"),
     ("openssl", "openssl", "reads and verifies what we write"),
     ("certtool", "gnutls-bin", "reads and verifies what we write"),
     ("javac", "openjdk-17-jdk-headless", "Java clients, keytool"),

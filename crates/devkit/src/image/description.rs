@@ -110,5 +110,7 @@ mod tests {
         let json: Value = serde_json::from_str(&flasher_args(&image).unwrap()).unwrap();
         assert_eq!(json["flash_files"]["0x9000"], "credentials.bin");
         assert_eq!(json["app"]["offset"], "0x10000");
+        let shared = Image::without_credentials(&firmware);
+        assert_eq!(flash_args(&shared), flash_args(&image).replace("0x9000 credentials.bin\n", ""));
     }
 }

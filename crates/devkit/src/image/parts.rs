@@ -94,6 +94,13 @@ impl<'a> Image<'a> {
         Ok(Self { firmware, parts })
     }
 
+    /// What all devices of a fleet have alike: an image without credentials.
+    pub fn without_credentials(firmware: &'a Firmware) -> Self {
+        let mut parts = firmware.fixed_parts().to_vec();
+        parts.sort_by_key(|part| part.offset);
+        Self { firmware, parts }
+    }
+
     /// What the image is made for.
     pub fn firmware(&self) -> &'a Firmware {
         self.firmware

@@ -9,7 +9,7 @@ use devkit::credentials;
 use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
-use ledger::{Filter, Kind};
+use ledger::{Entry, Filter, Kind, View};
 use pki::config::{Anchors, HostName};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::{Auth, BundleRequest, Target};
 use crate::ca::Hierarchy;
 use crate::device_files::{ANCHORS, CHAIN, KEY};
+use crate::mass::{self, Located};
 use crate::output_file::pem_of;
 use crate::station::Station;
 use crate::store::{self, FILE_LIMIT, identity_dir};
@@ -31,10 +32,10 @@ pub(crate) struct Wanted {
     store: PathBuf,
     auth: Auth,
     wifi: Option<(String, Option<Secret>)>,
-    pub(super) broker: String,
-    pub(super) port: u16,
-    skip_host_name_check: bool,
-    ntp_server: String,
+    pub(crate) broker: String,
+    pub(crate) port: u16,
+    pub(crate) skip_host_name_check: bool,
+    pub(crate) ntp_server: String,
     /// What devices without a file of their own trust.
     anchors: Vec<Certificate>,
 }
@@ -93,52 +94,74 @@ impl Wanted {
     }
 
     /// The credentials of a device.
-    pub(super) fn credentials(&self, target: &Target) -> Result<Credentials> {
+    pub(super) fn credentials(&self, view: &View, target: &Target) -> Result<Credentials> {
         let dir = identity_dir(&self.store, Kind::Device, &target.name);
         let anchors = self.anchors(&dir)?;
         let (login, identity) = match self.auth {
             Auth::Certificate => {
-                let identity = Identity::load(&dir)?;
+                let identity = Identity::of(&mass::locate(&self.store, view, &entry(view, target)?)?, &dir)?;
                 let chain = pem_of(&identity.chain);
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))
             }
             Auth::Token => (Login::Token(token(&dir)?.reveal().into()), None),
         };
-        let (ssid, password) = match &self.wifi {
-            Some((ssid, password)) => (ssid.clone(), password.as_ref().map_or("", Secret::reveal)),
-            None => (String::new(), ""),
-        };
-        let record = credentials::record(Parts {
-            device_name: target.name.clone(),
-            wifi_ssid: ssid,
-            wifi_password: password.into(),
-            host: self.broker.clone(),
-            port: self.port,
-            ca_chain: pem_of(&anchors),
-            login,
-            skip_host_name_check: self.skip_host_name_check,
-            ntp_server: self.ntp_server.clone(),
-        })?;
+        let record = self.record(&target.name, pem_of(&anchors), login)?;
         Ok(Credentials { record, identity, anchors })
     }
 
-    fn anchors(&self, dir: &Path) -> Result<Vec<Certificate>> {
+    /// The record of a device that trusts these anchors and logs in so.
+    pub(crate) fn record(&self, name: &str, anchors: String, login: Login) -> Result<Record> {
+        let (ssid, password) = match &self.wifi {
+            Some((ssid, password)) => (ssid.as_str(), password.as_ref().map_or("", Secret::reveal)),
+            None => ("", ""),
+        };
+        credentials::record(Parts {
+            device_name: name.to_owned(),
+            wifi_ssid: ssid.to_owned(),
+            wifi_password: password.into(),
+            host: self.broker.clone(),
+            port: self.port,
+            ca_chain: anchors,
+            login,
+            skip_host_name_check: self.skip_host_name_check,
+            ntp_server: self.ntp_server.clone(),
+        })
+    }
+
+    /// What a device trusts: what stands in its directory, else what all devices of the store do.
+    pub(crate) fn anchors(&self, dir: &Path) -> Result<Vec<Certificate>> {
         let path = dir.join(ANCHORS);
         let anchors = match file::read_optional(&path, FILE_LIMIT)? {
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates,
             None => self.anchors.clone(),
         };
-        if anchors.is_empty() {
-            return Err(Code::AnchorsMissing
-                .error("the device has nothing to verify its broker with")
-                .at(path)
-                .because("chips have no roots of their own, and server.anchors names none")
-                .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
-        }
-        anchors.iter().try_for_each(|anchor| check_can(anchor, &path))?;
+        check_anchors(&anchors, &path)?;
         Ok(anchors)
     }
+
+    /// What all devices of the store trust.
+    pub(crate) fn common_anchors(&self) -> Result<&[Certificate]> {
+        check_anchors(&self.anchors, &self.store)?;
+        Ok(&self.anchors)
+    }
+
+    /// The network that the devices join.
+    pub(crate) fn network(&self) -> Option<&str> {
+        self.wifi.as_ref().map(|(ssid, _)| ssid.as_str())
+    }
+}
+
+/// Fails where a device could not verify its broker with these.
+fn check_anchors(anchors: &[Certificate], path: &Path) -> Result<()> {
+    if anchors.is_empty() {
+        return Err(Code::AnchorsMissing
+            .error("the device has nothing to verify its broker with")
+            .at(path)
+            .because("chips have no roots of their own, and server.anchors names none")
+            .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
+    }
+    anchors.iter().try_for_each(|anchor| check_can(anchor, path))
 }
 
 /// Key and chain of a device, and what belongs together belongs together.
@@ -148,23 +171,17 @@ struct Identity {
 }
 
 impl Identity {
-    fn load(dir: &Path) -> Result<Self> {
-        let (key_path, chain_path) = (dir.join(KEY), dir.join(CHAIN));
-        let bytes = file::read(&chain_path, FILE_LIMIT)?;
-        let chain = PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates;
-        let leaf = chain
-            .first()
-            .ok_or_else(|| Code::CertificateUnreadable.error("there is no certificate in it").at(&chain_path))?;
-        chain.iter().try_for_each(|certificate| check_can(certificate, &chain_path))?;
-        let bytes = file::read_optional(&key_path, FILE_LIMIT)?.ok_or_else(|| {
+    /// What was found of a device, where messages say that it is in `dir`.
+    fn of(located: &Located, dir: &Path) -> Result<Self> {
+        let chain: Vec<Certificate> = located.chain().cloned().collect();
+        chain.iter().try_for_each(|certificate| check_can(certificate, &dir.join(CHAIN)))?;
+        let key = located.key().map_err(|error| error.at(dir.join(KEY)))?.ok_or_else(|| {
             Code::KeyUnreadable
                 .error("the key of the device is not here")
-                .at(&key_path)
+                .at(dir.join(KEY))
                 .because("it was made elsewhere, and only its request came to us")
                 .fix("put the device's own key into its flash, or let tbpki make one")
         })?;
-        let key = PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(&key_path))?;
-        key.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(&key_path))?;
         Ok(Self { key, chain })
     }
 
@@ -217,6 +234,11 @@ impl Credentials {
         let key = identity.key_pem(KeyFormat::Traditional)?;
         work(&SecureCert { chain: &pem_of(&identity.chain), anchors: &pem_of(&self.anchors), key: &key })
     }
+}
+
+fn entry(view: &View, target: &Target) -> Result<Entry> {
+    let entry = target.key.as_ref().map(|key| view.entry(key)).transpose()?.flatten();
+    entry.ok_or_else(|| Code::Internal.error("a device without a row was to be bundled").item(&target.name))
 }
 
 /// The network that the devices join. Only an application that is not ours may do without.
@@ -272,7 +294,7 @@ fn token(dir: &Path) -> Result<Secret> {
 }
 
 /// Fails where the device could not verify, or not use, a certificate.
-fn check_can(certificate: &Certificate, path: &Path) -> Result<()> {
+pub(crate) fn check_can(certificate: &Certificate, path: &Path) -> Result<()> {
     let why = if certificate.algorithm_name() == "ed25519" {
         "its key is of Ed25519".to_owned()
     } else if certificate.signature_algorithm().to_string().to_ascii_lowercase().contains("ed25519") {

@@ -43,7 +43,7 @@ pub(super) fn all(
     let mut devices = Vec::with_capacity(targets.len());
     for (index, target) in targets.iter().enumerate() {
         let dir = dir(station, request, firmware.board().chip, target);
-        let credentials = wanted.credentials(target)?;
+        let credentials = wanted.credentials(&store.ledger, target)?;
         let device = one(request, firmware, &credentials, &target.name, dir)?;
         if let Some(key) = &target.key {
             store.ledger.bundled(key)?;

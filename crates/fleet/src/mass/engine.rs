@@ -22,9 +22,9 @@ use super::progress::Progress;
 use super::worker::{Desks, Issued, Task, Worker};
 
 /// How long a shard is ours without a sign of life. Renewed three times in that time.
-const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
 /// How often the person in front of it hears of progress, and signals are looked for.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
 /// Shards that one wait for the disk serves at most.
 const BATCH: usize = 16;
 

@@ -1,6 +1,6 @@
 //! Issuing a fleet: its names become a job, and the job becomes shards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -142,6 +142,8 @@ pub(crate) fn open(station: &mut Station<'_>, store: &mut Store, request: &Fleet
             archive: request.destination.archive.clone(),
             index: None,
             phases: Vec::new(),
+            registration: None,
+            bundles: None,
             results: Vec::new(),
             stopped: None,
             findings,
@@ -210,7 +212,7 @@ fn run(
 ) -> Result<Outcome> {
     let subject = check_subject(order, station.config)?;
     let sans = order.sans()?;
-    let profiles = stage::profiles(&store.ledger, job)?;
+    let profiles = store.ledger.profiles(job.id)?;
     let signers = signers(station, order, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
     let name = job::station_name()?;
@@ -226,7 +228,7 @@ fn run(
 fn signers(
     station: &mut Station<'_>,
     order: &JobOrder,
-    profiles: &BTreeSet<String>,
+    profiles: &[String],
     findings: &mut Vec<Finding>,
 ) -> Result<Signers<impl SigningKey + use<>>> {
     let dir = station.store_dir().to_owned();
@@ -309,25 +311,41 @@ fn report(
             left: job.size.saturating_sub(done),
             milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         }],
+        registration: None,
+        bundles: None,
         results: Vec::new(),
         stopped: None,
         findings,
     };
     let Some(place) = place.filter(|_| !request.dry_run) else { return Ok(report) };
     if order.layout == Layout::Archive && job.done {
-        let attempts = (0..job.shards).map(|shard| {
-            let committed = store.ledger.committed(job.id, shard)?;
-            let committed = committed.filter(|committed| committed.place == place.id());
-            let fence = committed.map(|committed| committed.fence);
-            let elsewhere = || Code::PlaceMissing.error(format!("shard {shard} of the job lies at another station"));
-            Ok(Attempt { shard, fence: fence.ok_or_else(elsewhere)? })
-        });
-        let whole = join::join(&place, attempts)?;
-        report.archive = whole.archive;
-        report.index = Some(whole.index);
+        match attempts(store, &job, &place)? {
+            Some(attempts) => {
+                let whole = join::join(&place, &attempts)?;
+                report.archive = whole.archive;
+                report.index = Some(whole.index);
+            }
+            None => report.findings.push(
+                Code::PlaceMissing
+                    .note("some parts of the archive lie at other stations, so that those here stay by themselves")
+                    .at(&place.dir),
+            ),
+        }
     }
     if let Some(dir) = &request.results {
         report.results = results::write(&store.ledger, job.id, dir)?;
     }
     Ok(report)
+}
+
+/// The attempt that counts for each shard of a job; none where some of them are not in this place.
+fn attempts(store: &Store, job: &Job, place: &Place) -> Result<Option<Vec<Attempt>>> {
+    let mut attempts = Vec::with_capacity(usize::try_from(job.shards).unwrap_or_default());
+    for shard in 0..job.shards {
+        match store.ledger.committed(job.id, shard)?.filter(|committed| committed.place == place.id()) {
+            Some(committed) => attempts.push(Attempt { shard, fence: committed.fence }),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(attempts))
 }

@@ -69,11 +69,19 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: Opt
     if order.layout == Layout::Directories {
         return Place::make(dir, dir, order.layout, order.packing, job.id.number());
     }
-    Place::of_job(dir, job.id.number())?.ok_or_else(|| {
+    let wished = Place::wished(dir, job.id.number())?.ok_or_else(|| {
         Code::PlaceMissing
             .error(format!("where the shards of job {} go is not known here", job.id))
             .fix("name it with `--out DIR` or `--archive FILE`")
-    })
+    })?;
+    // Made anew, what has been moved away would seem to be there.
+    match Place::open(&wished)? {
+        None if job_has_shards(store, job)? => Err(Code::PlaceMissing
+            .error(format!("the shards of job {} are not where they were written", job.id))
+            .at(wished)
+            .fix("name where they are with `--out DIR` or `--archive FILE`")),
+        _ => Place::make(dir, &wished, order.layout, order.packing, job.id.number()),
+    }
 }
 
 /// The same where nothing may be made: none where nothing is there yet.
@@ -90,7 +98,11 @@ pub(crate) fn place_if_known(
     if destination.out.is_some() || destination.archive.is_some() {
         return Place::open(&destination.directory(dir)?);
     }
-    Place::of_job(dir, job.id.number())
+    Place::wished(dir, job.id.number())?.map_or(Ok(None), |dir| Place::open(&dir))
+}
+
+fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
+    Ok(store.ledger.job_progress(job.id)?.phase(Phase::Issue).done > 0)
 }
 
 /// Keeps others from the place, and puts beside the shards what devices trust.

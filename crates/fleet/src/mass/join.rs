@@ -103,7 +103,7 @@ pub(crate) struct Whole {
 ///
 /// # Errors
 /// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
-pub(crate) fn join(place: &Place, attempts: impl ExactSizeIterator<Item = Result<Attempt>>) -> Result<Whole> {
+pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
     let named = |suffix: &str| {
         let mut name = archive.as_os_str().to_owned();
@@ -118,11 +118,7 @@ pub(crate) fn join(place: &Place, attempts: impl ExactSizeIterator<Item = Result
     }
     let total = attempts.len();
     let mut waiting = Vec::new();
-    for (shard, attempt) in attempts.enumerate() {
-        if shard < joining.finished() {
-            continue;
-        }
-        let attempt = attempt?;
+    for attempt in attempts.iter().copied().skip(joining.finished()) {
         joining.append(attempt)?;
         waiting.push(attempt);
         if waiting.len() == STRIDE {

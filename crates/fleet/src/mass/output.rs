@@ -1,5 +1,7 @@
 //! Shards on their way to disk: written by many threads, made durable together, and only then given their names.
 
+use std::sync::{Mutex, PoisonError};
+
 use pki::config::ClientFormat;
 use pki::file::{Bulk, Mode};
 use pki::identity::{Credential, Identity, X509};
@@ -23,6 +25,9 @@ pub(crate) struct Output {
     packer: Packer,
     tar: tar::Writer,
     extras: Extras,
+    /// Memory that parts were made in and that others can be made in: wiping it each time would take longer than
+    /// filling it.
+    spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
 }
 
 /// What devices get besides key and chain.
@@ -50,7 +55,7 @@ impl Output {
     /// Shards of the job that `place` belongs to. Files in an archive carry the time `now`.
     pub(crate) fn new(place: Place, packer: Packer, extras: Extras, now: i64) -> Result<Self> {
         let dir = place.bulk()?;
-        Ok(Self { place, dir, packer, tar: tar::Writer::new(now), extras })
+        Ok(Self { place, dir, packer, tar: tar::Writer::new(now), extras, spare: Mutex::default() })
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -175,7 +180,7 @@ impl Output {
         let fill = || -> Result<()> {
             let room =
                 made.iter().map(|device| tar::Writer::room(&file_of(&device.name), device.combined_length())).sum();
-            let mut files = Zeroizing::new(Vec::with_capacity(room));
+            let mut files = self.spare(room);
             let mut index = String::with_capacity(made.len() * 256);
             let mut combined = Zeroizing::new(Vec::new());
             for device in made {
@@ -185,9 +190,10 @@ impl Output {
                 let offset = self.tar.append(&file_of(&device.name), &combined, &mut files);
                 csv::index_line(device, offset, combined.len(), &mut index);
             }
-            let part = self.packer.pack(&files)?;
-            drop(files);
-            self.partial(&attempt.part(packing), &part, Mode::Private)?;
+            let part = self.packer.pack(&mut files)?;
+            self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
+            drop(part);
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
             self.partial(&attempt.beside(Beside::Index), index.as_bytes(), Mode::Private)?;
             if packing.sealed {
                 let mut certificates = Vec::with_capacity(made.len() * 1024);
@@ -200,6 +206,17 @@ impl Output {
             Ok(()) => Ok(names),
             Err(error) => Err((error, names)),
         }
+    }
+
+    /// Empty memory with room for so many bytes, so that it does not move while it is filled.
+    fn spare(&self, room: usize) -> Zeroizing<Vec<u8>> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = spare.unwrap_or_default();
+        memory.clear();
+        if memory.capacity() < room {
+            memory = Zeroizing::new(Vec::with_capacity(room + room / 8));
+        }
+        memory
     }
 
     fn partial(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {

@@ -32,19 +32,42 @@ impl Packer {
     }
 
     /// The part for the files of a tar without its end.
-    pub(crate) fn pack(&self, files: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    pub(crate) fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<Part<'a>> {
         let end = end(self.packing)?;
-        let mut packed = Zeroizing::new(Vec::with_capacity(files.len() + end.len() + 1024));
-        if self.packing.zstd {
+        let compressed = if self.packing.zstd {
+            let mut packed = Zeroizing::new(Vec::with_capacity(files.len() / 2));
             compress_into(files, &mut packed)?;
+            packed.extend_from_slice(&end);
+            Some(packed)
         } else {
-            packed.extend_from_slice(files);
-        }
-        packed.extend_from_slice(&end);
+            files.extend_from_slice(&end);
+            None
+        };
+        let plain = compressed.as_ref().unwrap_or(files);
         if self.packing.sealed {
-            return age::seal(&self.recipients, &packed).map(Zeroizing::new);
+            return age::seal(&self.recipients, plain).map(Part::Sealed);
         }
-        Ok(packed)
+        Ok(compressed.map_or(Part::Plain(files), Part::Compressed))
+    }
+}
+
+/// The bytes of a part.
+pub(crate) enum Part<'a> {
+    /// Those of the tar, with its end.
+    Plain(&'a [u8]),
+    /// Compressed.
+    Compressed(Zeroizing<Vec<u8>>),
+    /// No secret any more.
+    Sealed(Vec<u8>),
+}
+
+impl Part<'_> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Part::Plain(bytes) => bytes,
+            Part::Compressed(bytes) => bytes,
+            Part::Sealed(bytes) => bytes,
+        }
     }
 }
 
@@ -97,9 +120,9 @@ mod tests {
             let parts: Vec<Zeroizing<Vec<u8>>> = ["a", "b"]
                 .iter()
                 .map(|name| {
-                    let mut files = Vec::new();
+                    let mut files = Zeroizing::new(Vec::new());
                     writer.append(name, &[7; 1000], &mut files);
-                    packer.pack(&files).unwrap()
+                    Zeroizing::new(packer.pack(&mut files).unwrap().bytes().to_vec())
                 })
                 .collect();
             let names = |tar: &[u8]| -> Vec<String> {

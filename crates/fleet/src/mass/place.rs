@@ -54,6 +54,9 @@ impl Place {
     pub(crate) fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, job: u64) -> Result<Self> {
         file::create_dir(dir)?;
         let dir = absolute(dir)?;
+        if layout != Layout::Directories {
+            remember(store, &format!("job-{job}"), &dir)?;
+        }
         let job = (layout != Layout::Directories).then_some(job);
         let place = match Self::open(&dir)? {
             Some(place) => {
@@ -118,44 +121,18 @@ impl Place {
         }
     }
 
-    /// The place of a job that the store has seen; none where it never did, or where it is gone from there.
+    /// Lets the store know where this place is now.
+    pub(crate) fn remember(&self, store: &Path) -> Result<()> {
+        remember(store, &self.mark.place, &self.dir)
+    }
+
+    /// Where a person last said that the shards of a job go, whether they are there yet or not.
     ///
     /// # Errors
     /// [`Code::FileUnreadable`].
-    pub(crate) fn of_job(store: &Path, job: u64) -> Result<Option<Self>> {
-        if !store.join(PLACES).is_dir() {
-            return Ok(None);
-        }
-        for id in Bulk::open(store.join(PLACES))?.names()? {
-            // What has moved is not what is looked for.
-            if let Ok(place) = Self::find(store, &id)
-                && place.mark.job == Some(job)
-            {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Lets the store know where this place is now.
-    pub(crate) fn remember(&self, store: &Path) -> Result<()> {
-        let text = self
-            .dir
-            .to_str()
-            .filter(|text| !text.contains('\n'))
-            .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(&self.dir))?;
-        // The store may move as a whole.
-        let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
-        let name = format!("{PLACES}/{}", self.mark.place);
-        if file::read_optional(store.join(&name), FILE_LIMIT)?
-            .is_some_and(|known| *known == format!("{text}\n").into_bytes())
-        {
-            return Ok(());
-        }
-        file::remove(store, &name)?;
-        let mut set = FileSet::new(store);
-        set.add(name, format!("{text}\n").into_bytes(), Mode::Private)?;
-        set.commit().map(drop)
+    pub(crate) fn wished(store: &Path, job: u64) -> Result<Option<PathBuf>> {
+        let way = file::read_optional(store.join(PLACES).join(format!("job-{job}")), FILE_LIMIT)?;
+        Ok(way.and_then(|way| std::str::from_utf8(&way).ok().map(|text| store.join(text.trim_end_matches('\n')))))
     }
 
     /// By what the ledger knows it.
@@ -224,6 +201,25 @@ impl Place {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes down a way in the store.
+fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
+    let text = dir
+        .to_str()
+        .filter(|text| !text.contains('\n'))
+        .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(dir))?;
+    // The store may move as a whole.
+    let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
+    let bytes = format!("{text}\n").into_bytes();
+    let name = format!("{PLACES}/{name}");
+    if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
+        return Ok(());
+    }
+    file::remove(store, &name)?;
+    let mut set = FileSet::new(store);
+    set.add(name, bytes, Mode::Private)?;
+    set.commit().map(drop)
 }
 
 /// Fails where a directory holds something: what is removed later as a leftover has to be ours.

@@ -6,7 +6,9 @@ use pki::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bundle::BundlesReport;
 use super::layout::Layout;
+use super::register::RegistrationReport;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -30,6 +32,12 @@ pub struct FleetReport {
     pub index: Option<PathBuf>,
     /// How far its phases are, those that this run had to do with.
     pub phases: Vec<PhaseReport>,
+    /// What was done in the platform, where this run registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<RegistrationReport>,
+    /// Where bundles are, where this run made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundles: Option<BundlesReport>,
     /// The files with a line for each device.
     pub results: Vec<PathBuf>,
     /// What ended the run before it was done.

@@ -1,11 +1,10 @@
 //! What is asked of names beyond being names: that a CA may sign for them, and that the platform will find them.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 
-use ledger::{Job, Ledger, StagedName};
+use ledger::StagedName;
 use pki::text::quote;
 use pki::{Certificate, Code, Result, San};
 
@@ -34,19 +33,6 @@ pub(crate) fn checked<'a>(
             Err(error) => Err(NameFault { line: name.line, code: error.code(), text: error.finding().what.clone() }),
         }
     })
-}
-
-/// The profiles that names of a job are of, besides the job's own.
-pub(crate) fn profiles(ledger: &Ledger, job: &Job) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for shard in 0..job.shards {
-        for name in ledger.names(job.id, shard)? {
-            if let Some(profile) = name.profile.filter(|profile| !found.contains(profile)) {
-                found.insert(profile);
-            }
-        }
-    }
-    Ok(found)
 }
 
 struct Check<'a> {

@@ -39,7 +39,8 @@ pub fn stage(
         return Ok(Spooled::Refused(faults));
     }
     if dry_run {
-        return Ok(Spooled::Rehearsed(staging.size()));
+        let known = staging.known_job()?;
+        return Ok(known.map_or(Spooled::Rehearsed(staging.size()), |job| Spooled::Kept(Staged::Known(job))));
     }
     staging.keep().map(Spooled::Kept)
 }

@@ -402,6 +402,7 @@ pub(crate) fn a_shard_is_partly_done_while_a_device_lacks_the_step<S: Station>()
     assert_eq!(claim(&mut ledger, &job, Phase::Register), None, "partly done, it is left until it is opened again");
     assert_eq!(ledger.reopen(job.id, Phase::Register).unwrap(), 1);
     assert_eq!(ledger.reopen(job.id, Phase::Register).unwrap(), 0);
+    assert_eq!(ledger.redo(job.id, Phase::Issue).unwrap_err().code(), Code::Internal);
 
     let second = claim(&mut ledger, &job, Phase::Register).unwrap();
     ledger.commit_step(&second, &[b.clone(), a], &[]).unwrap();

@@ -468,6 +468,10 @@ codes! {
         "Labels, profiles and the names of attributes have at most 255 characters and no control characters, as ThingsBoard takes them; the values of attributes may have several lines."
     277 NamesRefused User "Some lines of a list of names cannot be used"
         "Every fault is listed with its line: the first thousand, then a count. Nothing was staged, so that the list can be corrected and given again as a whole."
+    280 OtherBundles User "Bundles of this job were made with something else"
+        "The bundles of a job go with one bootloader, partition table and application, and all of its devices join one network and one broker: `bundle.json` beside them says which. Asked for with something else, they would be a mixture. Ask for the same as before, or make all of them anew with `--again`."
+    281 NoRoomForImages User "There is no room for so many whole images"
+        "A whole image repeats the bootloader, the table and the application for every device, a megabyte or so each time, and the credentials partition that a device needs for itself has 24 KiB. Leave `--merged` out, and write the parts that all have alike and the device's own partition one after the other; or make room."
 
     // Mistakes of ours.
     900 Internal Bug "Something that cannot happen has happened"

@@ -19,6 +19,9 @@ use super::{Mode, Ownership, fault, remove, staging};
 use crate::code::Code;
 use crate::error::Result;
 
+/// How much is read back at a time.
+const PIECE: usize = 128 << 10;
+
 /// An open directory that batches of files are written to.
 #[derive(Debug)]
 pub struct Bulk {
@@ -142,23 +145,28 @@ impl Bulk {
     /// That, and [`Code::FileUnreadable`].
     pub fn check(&self, name: &str, bytes: &[u8], scratch: &mut Zeroizing<Vec<u8>>) -> Result<()> {
         let mut file = self.open_file(name)?;
-        scratch.resize(bytes.len().saturating_add(1), 0);
-        let mut filled = 0;
-        while let Some(rest) = scratch.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(got) => filled += got,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let path = self.path.join(name);
-                    return Err(Code::FileUnreadable.error("this cannot be read").at(path).because(error));
+        let unreadable = |error: std::io::Error| {
+            Code::FileUnreadable.error("this cannot be read").at(self.path.join(name)).because(error)
+        };
+        // By pieces that stay in the processor's cache: a fleet is read back whole.
+        scratch.resize(PIECE, 0);
+        let mut rest = bytes;
+        loop {
+            let got = match file.read(scratch.as_mut_slice()) {
+                Ok(got) => got,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(unreadable(error)),
+            };
+            match rest.split_at_checked(got) {
+                Some(([], [])) if got == 0 => return Ok(()),
+                Some((piece, behind)) if got > 0 && scratch.get(..got) == Some(piece) => rest = behind,
+                _ => {
+                    return Err(Code::ReadBack
+                        .error("this does not read back as it was written")
+                        .at(self.path.join(name)));
                 }
             }
         }
-        if scratch.get(..filled) == Some(bytes) {
-            return Ok(());
-        }
-        Err(Code::ReadBack.error("this does not read back as it was written").at(self.path.join(name)))
     }
 
     /// Waits until everything that was written to this file system is on its disk.

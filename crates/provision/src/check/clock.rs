@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use pki::{Certificate, Code, Error, Finding, Result};
 use rustls::ClientConnection;
-use time::format_description::FormatItem;
-use time::macros::format_description;
-use time::{Duration, OffsetDateTime, PrimitiveDateTime};
+use time::{Duration, OffsetDateTime};
 
 use super::Server;
 use super::client_key::ClientKey;
@@ -18,6 +16,7 @@ use super::report::CheckReport;
 use super::wire::host_of;
 use crate::connect;
 use crate::ending::Ending;
+use crate::http_date;
 use crate::roots::Roots;
 use crate::target::Target;
 
@@ -27,9 +26,6 @@ const MAX_HEAD: usize = 16 << 10;
 const TOLERABLE: Duration = Duration::minutes(5);
 /// Certificates begin an hour before they are issued; a clock that is off by more spoils new ones.
 const BACKDATED: Duration = Duration::HOUR;
-
-const DATE: &[FormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// Enters the clock into the report where there is somebody to ask; what became of it.
 pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckReport) -> Option<Verdict> {
@@ -128,7 +124,7 @@ fn date_of(head: &[u8]) -> Option<OffsetDateTime> {
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("date"))?;
-    PrimitiveDateTime::parse(date.trim(), DATE).ok().map(PrimitiveDateTime::assume_utc)
+    http_date::parse(date)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use pki::{Code, Error};
 use reqwest::Response;
-use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::fault::{self, Failure};
+use crate::http_date;
 
 /// No answer that tbpki asks for is longer: a page of a thousand profiles is a few megabytes.
 const LIMIT: usize = 16 << 20;
@@ -31,7 +32,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(super) async fn read(mut response: Response) -> Result<Self, Failure> {
         let status = response.status().as_u16();
-        let retry_after = header(response.headers(), &RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+        let retry_after = retry_after(response.headers());
         let location = header(response.headers(), &LOCATION);
         let mut body = Zeroizing::new(Vec::new());
         while let Some(piece) = response.chunk().await.map_err(|error| fault::classify_lost(&error))? {
@@ -42,7 +43,7 @@ impl Answer {
             body.extend_from_slice(&piece);
         }
         let location = location.map(|text| text.split(['?', '#']).next().unwrap_or_default().to_owned());
-        Ok(Self { status, retry_after: retry_after.map(Duration::from_secs), location, body })
+        Ok(Self { status, retry_after, location, body })
     }
 
     /// Whether what was asked for was done.
@@ -112,6 +113,17 @@ impl Answer {
     }
 }
 
+/// A number of seconds, or a date, which counts from what the server itself takes for now (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = header(headers, &RETRY_AFTER)?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date::parse(&text)? - http_date::parse(&header(headers, &DATE)?)?;
+    // A date that has passed is no wait at all.
+    Some(until.try_into().unwrap_or(Duration::ZERO))
+}
+
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
@@ -129,4 +141,26 @@ pub(crate) fn shown(text: &str) -> String {
     let short: String = text.chars().take(SHOWN).collect();
     let more = if short.len() < text.len() { " ..." } else { "" };
     format!("{}{more}", pki::text::printable(&short.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_how_long_to_wait_in_seconds_or_by_a_date_of_its_own_clock() {
+        let asked = |after: &str, now: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, after.parse().unwrap());
+            headers.insert(DATE, now.parse().unwrap());
+            retry_after(&headers)
+        };
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(asked(" 7 ", now), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:07 GMT", now), Some(Duration::ZERO));
+        assert_eq!(asked("soon", now), None);
+        assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", "now"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

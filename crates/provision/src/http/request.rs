@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 use pki::{Code, Result};
 use serde::Serialize;
 
+use crate::pace::Asked;
+
 /// Whether a request may be sent a second time when it is not known what became of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -62,6 +64,11 @@ impl<'a> Request<'a> {
     /// Says who asks. The value never shows in logs.
     pub(crate) fn authorize(&mut self, name: HeaderName, value: HeaderValue) {
         self.authorization = Some((name, value));
+    }
+
+    /// Whether the platform has to write something for it.
+    pub(super) fn asks(&self) -> Asked {
+        if self.method == Method::GET { Asked::Reading } else { Asked::Writing }
     }
 
     pub(super) fn build(&self, client: &Client, url: Url) -> RequestBuilder {

@@ -1,5 +1,7 @@
 //! Single calls.
 
+use std::collections::BTreeMap;
+
 use pki::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 
@@ -67,6 +69,14 @@ impl ThingsBoard {
     pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
         let request = Request::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
         self.ask::<Credentials>(request).await.map(drop)
+    }
+
+    /// Sets server-side attributes of a device, which it cannot read and nobody but the platform's users can change.
+    /// Others stay as they are.
+    pub(super) async fn set_attributes(&self, device: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
+        let path = format!("/api/plugins/telemetry/DEVICE/{device}/attributes/SERVER_SCOPE");
+        let answer = self.call(Request::post(path, attributes, Repeat::Safe)?).await?;
+        if answer.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
     /// Deletes a device; false where it was gone already.

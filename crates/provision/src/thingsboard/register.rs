@@ -74,10 +74,19 @@ impl ThingsBoard {
         let (mut rounds, mut tried) = (Rounds::new(self.pause), None);
         loop {
             match self.round(wanted, &mut tried).await {
-                Ok(registration) => return Ok(registration),
+                Ok(registration) => return self.describe(wanted, registration).await,
                 Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(&wanted.name))?,
             }
         }
+    }
+
+    /// Sets the attributes of a device that is registered. Whoever was killed right before finds it so, and does it.
+    async fn describe(&self, wanted: &Wanted, registration: Registration) -> Result<Registration> {
+        let attributes = wanted.create.as_ref().map(|create| &create.attributes).filter(|all| !all.is_empty());
+        if let (Some(attributes), Some(id)) = (attributes, &registration.device_id) {
+            self.set_attributes(id, attributes).await.map_err(|error| error.item(&wanted.name))?;
+        }
+        Ok(registration)
     }
 
     async fn round(&self, wanted: &Wanted, tried: &mut Option<Done>) -> Result<Registration, Trouble> {

@@ -60,7 +60,12 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
             names.iter().map(|name| value!({"id": {"entityType": "DEVICE_PROFILE", "id": ID}, "name": name})).collect();
         json(200, &value!({"data": data, "totalPages": 2, "totalElements": 3, "hasNext": more}))
     };
-    let create = Create { profile: Some("Pumps".to_owned()), label: Some("cellar".to_owned()), gateway: true };
+    let create = Create {
+        profile: Some("Pumps".to_owned()),
+        label: Some("cellar".to_owned()),
+        gateway: true,
+        ..Create::default()
+    };
     let wanted = Wanted { create: Some(create), ..wanted("pump", &certificate) };
     let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
     let [first, second] = pages();
@@ -77,6 +82,23 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
     let server = Server::script(vec![logged_in(), missing(), page(&["pumps"], false)]);
     let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
     assert!(error.code() == Code::PlatformNotFound && error.to_string().contains("Pumps"), "{error:?}");
+}
+
+#[test]
+fn attributes_are_set_behind_the_credential_and_again_where_that_is_there() {
+    let certificate = certificate("pump");
+    let attributes = [("site".to_owned(), "cellar".to_owned())].into();
+    let wanted = Wanted { create: Some(Create { attributes, ..Create::default() }), ..wanted("pump", &certificate) };
+    let done = || json(200, &Value::Null);
+    let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate), done()]);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, Done::Created);
+    let path = format!("POST /api/plugins/telemetry/DEVICE/{ID}/attributes/SERVER_SCOPE");
+    assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS, &path]);
+    assert_eq!(server.seen()[4].json(), value!({"site": "cellar"}));
+
+    let server = Server::script(vec![logged_in(), device(), has(&certificate), done()]);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, Done::Unchanged);
+    assert_eq!(lines(&server), [FIND, CREDENTIALS, &path]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Call;
 use super::devices::with_device;
 use super::routes::ok;
 use crate::http::Reply;
-use crate::refusal::Result;
+use crate::refusal::{Refusal, Result};
 use crate::state::Scope;
 
 /// The last value of each key: texts, as the real server answers unless it is asked for types.
@@ -30,6 +30,24 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Reply> {
         }
         Ok(ok(&Value::Object(latest)))
     })
+}
+
+/// Sets attributes that users may set. Others stay as they are.
+pub(super) fn set_attributes(call: &Call<'_>) -> Result<Reply> {
+    let scope = call.parameter(1, "scope")?;
+    if scope != "SERVER_SCOPE" {
+        return Err(Refusal::bad(format!("Invalid scope: {scope}")));
+    }
+    // Unlike what devices send, texts stay texts.
+    let values = match serde_json::from_slice(&call.asked.body) {
+        Ok(Value::Object(values)) => values,
+        _ => return Err(Refusal::bad("Request is not a JSON object")),
+    };
+    let (id, tenant) = (call.id(0, "deviceId")?, call.tenant()?);
+    let mut state = call.state();
+    state.device_of(tenant, id)?;
+    state.set_attributes(id, Scope::Server, values);
+    Ok(Reply::empty(200))
 }
 
 /// All attributes.

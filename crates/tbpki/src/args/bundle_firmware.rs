@@ -6,21 +6,12 @@ use clap::{Args, ValueEnum};
 
 use super::text;
 
-/// The arguments of `tbpki bundle-firmware`.
+/// What images have in common, of one device or of a fleet.
 #[derive(Debug, Clone, Args)]
-pub struct BundleFirmwareArgs {
+pub struct FirmwareArgs {
     /// The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]
     #[arg(long, value_parser = text(), value_name = "CHIP")]
     pub chip: Option<String>,
-    /// A device to make an image for (repeat) [default: the only one of the store]
-    #[arg(long, value_parser = text(), value_name = "NAME", conflicts_with = "all")]
-    pub device: Vec<String>,
-    /// Make an image for every device of the store
-    #[arg(long)]
-    pub all: bool,
-    /// How the devices log in
-    #[arg(long, value_name = "HOW", default_value = "certificate")]
-    pub auth: AuthKind,
     /// The broker's host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name,
     /// then the only server of the store]
     #[arg(long, value_parser = text(), value_name = "HOST")]
@@ -49,12 +40,29 @@ pub struct BundleFirmwareArgs {
     /// The partition table, in ESP-IDF's CSV or binary [default: nvs and one application]
     #[arg(long, value_name = "FILE")]
     pub partitions: Option<PathBuf>,
-    /// Write to DIR/NAME instead of the devices' directories in the store
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// Fill flash.bin up to the size of the flash, as emulators want it
     #[arg(long)]
     pub whole_flash: bool,
+}
+
+/// The arguments of `tbpki bundle-firmware`.
+#[derive(Debug, Clone, Args)]
+pub struct BundleFirmwareArgs {
+    /// What the images are made of.
+    #[command(flatten)]
+    pub firmware: FirmwareArgs,
+    /// A device to make an image for (repeat) [default: the only one of the store]
+    #[arg(long, value_parser = text(), value_name = "NAME", conflicts_with = "all")]
+    pub device: Vec<String>,
+    /// Make an image for every device of the store
+    #[arg(long)]
+    pub all: bool,
+    /// How the devices log in
+    #[arg(long, value_name = "HOW", default_value = "certificate")]
+    pub auth: AuthKind,
+    /// Write to DIR/NAME instead of the devices' directories in the store
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Encrypt the NVS partition, for an application that reads it
     #[arg(long)]
     pub nvs_encryption: bool,

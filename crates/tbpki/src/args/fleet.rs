@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::fleet_bundle::FleetBundleArgs;
+use super::fleet_register::FleetRegisterArgs;
 use super::{CaPassphrase, text};
 
 /// What to do with a fleet.
@@ -14,6 +16,17 @@ pub enum FleetVerb {
     /// The names become a job, which is kept in the ledger and done in shards of 1,000. Whatever interrupts it, the same
     /// command (or `--resume`) does the rest and nothing twice. The exit status is 4 when something is left.
     Issue(Box<FleetIssueArgs>),
+    /// Register the devices of a job in the platform
+    ///
+    /// As many devices at once as the platform bears: more while it answers in its usual time, half of them when it
+    /// pushes back. What is registered is in the ledger, so that the same command again does the rest. The exit status
+    /// is 4 when something is left.
+    Register(Box<FleetRegisterArgs>),
+    /// Make what goes into the flash of a job's devices: each its own credentials partition
+    ///
+    /// Bootloader, partition table and application are the same for all and written once, beside the devices' own
+    /// partitions. These hold the devices' keys: keep them like keys. The exit status is 4 when something is left.
+    Bundle(Box<FleetBundleArgs>),
 }
 
 impl FleetVerb {
@@ -21,6 +34,8 @@ impl FleetVerb {
     pub const fn name(&self) -> &'static str {
         match self {
             FleetVerb::Issue(_) => "fleet issue",
+            FleetVerb::Register(_) => "fleet register",
+            FleetVerb::Bundle(_) => "fleet bundle",
         }
     }
 }

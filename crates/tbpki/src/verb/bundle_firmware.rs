@@ -9,7 +9,7 @@ use fleet::bundle::{Auth, BundleDone, BundleReport, BundleRequest, DatesReport, 
 use pki::text::printable;
 use pki::{Code, Result};
 
-use crate::args::{AuthKind, BundleFirmwareArgs};
+use crate::args::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -20,6 +20,17 @@ const FIRMWARE: &str = "TBPKI_FIRMWARE";
 pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Exit> {
     let request = request(args)?;
     let mut overrides = Overrides::default();
+    firmware(&mut overrides, &args.firmware)?;
+    let config = context.config(&overrides)?;
+    let talk = context.output.talker();
+    let mut report = context.at_station(&config, |station| bundle(station, &request, &mut |line| talk.say(line)))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+/// What of a firmware stands in keygen.toml otherwise.
+pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) -> Result<()> {
     overrides.set_if("firmware.chip", "--chip", chip_flag(args.chip.as_ref())?.map(Chip::name));
     overrides.set_if("firmware.mqtt_host", "--broker", args.broker.as_deref());
     overrides.set_if("firmware.mqtt_port", "--port", args.port.as_deref());
@@ -27,12 +38,7 @@ pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Ex
     overrides.set_if("firmware.flash_size", "--flash-size", args.flash_size.as_deref());
     let password = args.wifi_password_file.as_ref().map(|path| path.to_string_lossy().into_owned());
     overrides.set_if("firmware.wifi_password", "--wifi-password-file", password);
-    let config = context.config(&overrides)?;
-    let talk = context.output.talker();
-    let mut report = context.at_station(&config, |station| bundle(station, &request, &mut |line| talk.say(line)))?;
-    context.output.findings(std::mem::take(&mut report.findings));
-    context.output.result(&report)?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The chip's own name, so that a mistyped one is told with the list of chips.
@@ -50,11 +56,27 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
         }
     };
     Ok(BundleRequest {
-        devices,
         auth: match args.auth {
             AuthKind::Certificate => Auth::Certificate,
             AuthKind::Token => Auth::Token,
         },
+        out: args.out.clone(),
+        secure_cert: args.esp_secure_cert,
+        nvs_encryption: args.nvs_encryption,
+        include_nvs_keys: args.include_nvs_keys,
+        manifest: args.manifest,
+        manifest_with_credentials: args.manifest_with_credentials,
+        force: args.force,
+        dry_run: args.dry_run,
+        ..plain(devices, &args.firmware)?
+    })
+}
+
+/// Images with what they need and nothing else.
+pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleRequest> {
+    Ok(BundleRequest {
+        devices,
+        auth: Auth::Certificate,
         skip_host_name_check: args.skip_host_name_check,
         crystal: args
             .crystal
@@ -63,15 +85,15 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
             .transpose()?,
         places: places(args.app.clone())?,
         partitions: args.partitions.clone(),
-        out: args.out.clone(),
+        out: None,
         whole_flash: args.whole_flash,
-        secure_cert: args.esp_secure_cert,
-        nvs_encryption: args.nvs_encryption,
-        include_nvs_keys: args.include_nvs_keys,
-        manifest: args.manifest,
-        manifest_with_credentials: args.manifest_with_credentials,
-        force: args.force,
-        dry_run: args.dry_run,
+        secure_cert: false,
+        nvs_encryption: false,
+        include_nvs_keys: false,
+        manifest: false,
+        manifest_with_credentials: false,
+        force: false,
+        dry_run: false,
     })
 }
 

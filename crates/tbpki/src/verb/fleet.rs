@@ -17,7 +17,9 @@ use crate::output::Report;
 use crate::progress::Progress;
 use crate::signals;
 
+pub(crate) mod bundle;
 pub(crate) mod issue;
+pub(crate) mod register;
 
 /// A file of recipients is never longer.
 const RECIPIENTS: usize = 1 << 20;
@@ -98,6 +100,27 @@ pub(super) fn run(
     names: &NamesArgs,
     work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
+    let source = names.from.as_deref().unwrap_or(Path::new("--name-pattern"));
+    run_from(context, overrides, source, work)
+}
+
+/// Runs a verb that reads no names, with progress and signals, and prints what it came to.
+pub(super) fn run_job(
+    context: &mut Context,
+    overrides: &Overrides,
+    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetReport>,
+) -> Result<Exit> {
+    run_from(context, overrides, Path::new("the ledger"), |station, control| {
+        work(station, control).map(|report| FleetOutcome::Report(Box::new(report)))
+    })
+}
+
+fn run_from(
+    context: &mut Context,
+    overrides: &Overrides,
+    source: &Path,
+    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+) -> Result<Exit> {
     let config = context.config(overrides)?;
     let talk = context.output.talker();
     let stop = signals::on_request()?;
@@ -111,13 +134,14 @@ pub(super) fn run(
     let mut report = match outcome? {
         FleetOutcome::Report(report) => *report,
         FleetOutcome::Refused(faults) => {
-            let source = names.from.as_deref().unwrap_or(Path::new("--name-pattern"));
             context.output.findings(faults.first().iter().map(|fault| fault.finding(source)));
             return Err(faults.to_error());
         }
     };
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.findings(report.stopped.clone());
+    let failures = report.registration.iter().flat_map(|registration| &registration.failures);
+    context.output.findings(failures.filter_map(|device| device.error.clone()));
     let exit = if report.dry_run || report.is_complete() { Exit::Done } else { Exit::Partly };
     context.output.result(&report)?;
     Ok(exit)
@@ -125,7 +149,10 @@ pub(super) fn run(
 
 impl Report for FleetReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let path = |path: &Path| printable(&path.to_string_lossy()).to_string();
+        // As it is typed from here, where that is shorter.
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+        let near = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned();
+        let path = |path: &Path| printable(&near(path)).to_string();
         match (self.job, self.dry_run) {
             (Some(job), _) => writeln!(out, "job {job}: {} devices", self.names)?,
             (None, _) => writeln!(out, "{} devices would be a new job", self.names)?,
@@ -148,6 +175,25 @@ impl Report for FleetReport {
                 write!(out, ", {} failed", phase.failed)?;
             }
             writeln!(out)?;
+        }
+        if let Some(registration) = &self.registration {
+            writeln!(out, "  {:<10}  {}", "platform", printable(&registration.platform))?;
+            if let (Some(least), times) = (registration.pushed_down_to, registration.pushed_back) {
+                writeln!(out, "  {:<10}  {times} requests, down to {least} devices at once", "pushed back")?;
+            }
+            for device in &registration.failures {
+                writeln!(out, "  {:<10}  {}", "failed", printable(&device.name))?;
+            }
+        }
+        if let Some(bundles) = &self.bundles {
+            let what = if bundles.merged { "a whole image" } else { "credentials" };
+            let place = if bundles.merged { "0x0" } else { bundles.offset.as_str() };
+            let each = format!("{what} each, {} bytes for {place} of {}", bundles.bytes, bundles.chip);
+            writeln!(out, "  {:<10}  {} ({each})", "bundles", path(&bundles.bundles))?;
+            writeln!(out, "  {:<10}  {}", "firmware", path(&bundles.firmware))?;
+            if let Some(index) = &bundles.index {
+                writeln!(out, "  {:<10}  {}", "index", path(index))?;
+            }
         }
         for (word, file) in [("archive", &self.archive), ("index", &self.index)] {
             if let Some(file) = file {

@@ -16,6 +16,7 @@ pub(super) fn create(args: &CreateArgs, config: &Config) -> Create {
         profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
         label: args.label.clone(),
         gateway: args.gateway,
+        ..Create::default()
     }
 }
 

@@ -1,0 +1,435 @@
+//! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ledger::{Job, Key, Ledger, Phase};
+use pki::file::Bulk;
+use pki::{Code, Error, Finding, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::bundle_output::{BundleOutput, Writing};
+use super::bundler::Bundler;
+use super::issue::Control;
+use super::job::{self, Which};
+use super::layout::{Attempt, Layout};
+use super::order::{Destination, JobOrder};
+use super::pack::Packer;
+use super::place::Place;
+use super::progress::Progress;
+use super::read::Shard;
+use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::results;
+use super::shift::{self, Shift, Shifts, go_on};
+use super::stop::Stop;
+use crate::bundle::{BundleRequest, check_can, prepare};
+use crate::output_file::pem_of;
+use crate::station::Station;
+use crate::store::{Store, identity_dir};
+
+/// The verb, as locks name it.
+const VERB: &str = "fleet bundle";
+/// After how many devices it is looked whether the shard is still ours.
+const STEP: usize = 64;
+/// Devices that failed and are told. The files with a line for each device have all of them.
+const LISTED: usize = 20;
+
+/// What bundles are asked for.
+#[derive(Debug, Clone)]
+pub struct FleetBundleRequest {
+    /// Of which job.
+    pub which: Which,
+    /// Where its shards are, where they have been moved.
+    pub destination: Destination,
+    /// Chip, application and the like, as for one device. Whose images are wanted, and what a single one has beside the
+    /// credentials, counts for nothing here.
+    pub firmware: BundleRequest,
+    /// Whole images in place of credentials partitions.
+    pub merged: bool,
+    /// Make those anew that are there.
+    pub again: bool,
+    /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
+    pub results: Option<PathBuf>,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+}
+
+/// Where the bundles of a job are, and what they are for.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BundlesReport {
+    /// The chip, as Espressif's tools name it.
+    pub chip: String,
+    /// The directory with what all devices have alike: bootloader, partition table, application.
+    pub firmware: PathBuf,
+    /// The directory that the devices' own files are in, or the directories of shards with them.
+    pub bundles: PathBuf,
+    /// Which device is where, for those in an archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<PathBuf>,
+    /// Where a device's credentials go in the flash.
+    pub offset: String,
+    /// How many bytes each device's file has.
+    pub bytes: usize,
+    /// Whether these files are whole images, to be written from the beginning of the flash on.
+    pub merged: bool,
+}
+
+/// Makes the bundles that a job lacks.
+///
+/// # Errors
+/// What chip, application, partitions, network and the job's place can be wrong about, before anything is written;
+/// [`Code::Sealed`] where the keys are out of reach. What goes wrong later stands in the report, if something was
+/// bundled by then.
+pub fn bundle(
+    station: &mut Station<'_>,
+    request: &FleetBundleRequest,
+    control: &mut Control<'_>,
+) -> Result<FleetReport> {
+    let mut store = station.open_store(VERB)?;
+    let job = shift::find(&store, request.which, Phase::Bundle)?;
+    bundle_job(station, &mut store, &job, request, control)
+}
+
+/// The same for a job that is at hand.
+pub(crate) fn bundle_job(
+    station: &mut Station<'_>,
+    store: &mut Store,
+    job: &Job,
+    request: &FleetBundleRequest,
+    control: &mut Control<'_>,
+) -> Result<FleetReport> {
+    let begun = Instant::now();
+    let order = JobOrder::kept(&job.parameters)?;
+    let place = shift::place(store, job, &order, &request.destination)?;
+    if order.packing.sealed {
+        return Err(Code::Sealed
+            .error("these bundles would need the devices' keys, and those are in an archive for others to open")
+            .at(place.archive().unwrap_or_else(|| place.dir.clone()))
+            .fix("make bundles in the same pass that issues the keys: `tbpki fleet run` with --bundle"));
+    }
+    let (bundler, findings) = bundler(station, &order, request, control)?;
+    let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let left = if request.again { before.left + before.done } else { before.left };
+    if request.merged {
+        check_room(&bundler, &place.bulk()?, left, control)?;
+    }
+    let mut whole = FleetReport {
+        job: Some(job.id.number()),
+        names: job.size,
+        dry_run: request.dry_run,
+        layout: order.layout,
+        out: place.dir.clone(),
+        archive: None,
+        index: None,
+        phases: Vec::new(),
+        registration: None,
+        bundles: None,
+        results: Vec::new(),
+        stopped: None,
+        findings,
+    };
+    let mut run = Run {
+        bundler: &bundler,
+        directories: (order.layout == Layout::Directories).then(|| store.dir().to_owned()),
+        anchors: bundler.anchors()?,
+        stop: &Stop::on(control.stop),
+        progress: Progress::new("bundling", job.size.saturating_sub(left), job.size, control.tell),
+        whole: request.again || order.layout != Layout::Directories,
+        now: 0,
+        failed: 0,
+        findings: Vec::new(),
+        ended: None,
+    };
+    if !request.dry_run {
+        let _lock = place.lock(VERB)?;
+        let packer = Packer::new(order.packing, Vec::new());
+        let output = BundleOutput::new(store.dir(), &place, packer, &bundler, station.now.unix_timestamp())?;
+        if !request.again {
+            output.check_common(&bundler)?;
+        }
+        if left > 0 {
+            output.remove_leftovers()?;
+            output.write_common(&bundler)?;
+            run.all(store, job, &place, &output, request.again)?;
+        }
+        whole.bundles = Some(BundlesReport {
+            chip: bundler.firmware().board().chip.name().to_owned(),
+            firmware: output.firmware().to_owned(),
+            bundles: output.dir().path().to_owned(),
+            index: None,
+            offset: bundler.common()?.credentials.offset,
+            bytes: bundler.length(),
+            merged: request.merged,
+        });
+        if let Some(report) = &mut whole.bundles
+            && is_whole(&store.ledger, job)?
+        {
+            report.index = output.write_index(attempts(&store.ledger, job))?;
+        }
+    }
+    let counts = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let Run { now, failed, ended, stop, findings, .. } = run;
+    whole.findings.extend(findings);
+    // Those that have an earlier bundle do not lack one.
+    let failed = counts.failed.max(failed);
+    match ended {
+        Some(error) if now == 0 => return Err(go_on(error)),
+        Some(error) => whole.stopped = Some(go_on(error).into_finding()),
+        None if stop.is_signalled() => {
+            whole.stopped = Some(Code::StoppedEarly.warning("bundling was stopped before it was done"));
+        }
+        None => {}
+    }
+    whole.phases.push(PhaseReport {
+        phase: PhaseName::Bundle,
+        done: counts.done,
+        now,
+        failed,
+        left: job.size.saturating_sub(counts.done),
+        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    let results = request.results.clone().or_else(|| (failed > 0).then(|| place.dir.clone()));
+    if let Some(dir) = results.filter(|_| !request.dry_run) {
+        whole.results = results::write(&store.ledger, job.id, &dir)?;
+    }
+    Ok(whole)
+}
+
+/// What makes the bundles of a job, checked as far as that can be before the first device.
+pub(crate) fn bundler(
+    station: &mut Station<'_>,
+    order: &JobOrder,
+    request: &FleetBundleRequest,
+    control: &mut Control<'_>,
+) -> Result<(Bundler, Vec<Finding>)> {
+    if request.merged && order.layout == Layout::Archive {
+        return Err(Code::FleetFormat
+            .error("an archive holds no whole images")
+            .item("--merged")
+            .fix("leave --merged out, or use the layouts shards or directories"));
+    }
+    let prepared = prepare(station, &request.firmware, control.say)?;
+    let findings = prepared.findings.clone();
+    let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
+    bundler.anchors()?;
+    Ok((bundler, findings))
+}
+
+/// Tells how much room whole images take, and fails where there is not so much.
+fn check_room(bundler: &Bundler, dir: &Bulk, devices: u64, control: &mut Control<'_>) -> Result<()> {
+    let (room, _) = dir.room()?;
+    let (text, fits) = room_for(devices, bundler.length() as u64, room);
+    (control.say)(&text);
+    if fits { Ok(()) } else { Err(no_room(text).at(dir.path())) }
+}
+
+/// How much room so many files of this size take, in words, and whether there is so much.
+fn room_for(devices: u64, each: u64, room: u64) -> (String, bool) {
+    let needed = devices.saturating_mul(each.next_multiple_of(4096));
+    let [takes, left] = [needed.div_ceil(1_000_000), room / 1_000_000];
+    (format!("{devices} whole images take {takes} MB, and there are {left} MB left"), needed <= room)
+}
+
+fn no_room(text: String) -> Error {
+    Code::NoRoomForImages.error(text).fix("leave --merged out: a device needs no more than its credentials partition")
+}
+
+/// Whether every shard of a job has its bundles, of some devices at least.
+fn is_whole(ledger: &Ledger, job: &Job) -> Result<bool> {
+    let shards = ledger.job_progress(job.id)?.phase(Phase::Bundle);
+    Ok(shards.done + shards.partly == u64::from(job.shards))
+}
+
+/// The attempts whose bundles count.
+fn attempts(ledger: &Ledger, job: &Job) -> impl Iterator<Item = Result<Attempt>> {
+    (0..job.shards).map(|shard| attempt(ledger, job, shard))
+}
+
+/// Bundles are called after the attempt that issued their devices: made once more, they are the same.
+fn attempt(ledger: &Ledger, job: &Job, shard: u32) -> Result<Attempt> {
+    let committed = ledger.committed(job.id, shard)?;
+    let committed = committed.ok_or_else(|| Code::Internal.error("a shard is bundled and was never issued"))?;
+    Ok(Attempt { shard, fence: committed.fence })
+}
+
+/// A run over the shards of a job.
+struct Run<'a> {
+    bundler: &'a Bundler,
+    /// The store, where devices have directories of their own and in them what they trust.
+    directories: Option<PathBuf>,
+    /// What all others trust, in PEM.
+    anchors: String,
+    stop: &'a Stop<'a>,
+    progress: Progress<'a>,
+    /// Whether devices that have a bundle get another one, with the others of their shard.
+    whole: bool,
+    /// Devices that this run has bundled.
+    now: u64,
+    /// Devices that it could not bundle.
+    failed: u64,
+    /// The first of them.
+    findings: Vec<Finding>,
+    /// What ended it early.
+    ended: Option<Error>,
+}
+
+impl Run<'_> {
+    fn all(&mut self, store: &mut Store, job: &Job, place: &Place, output: &BundleOutput, again: bool) -> Result<()> {
+        let station = job::station_name()?;
+        let dir = store.dir().to_owned();
+        if again {
+            store.ledger.redo(job.id, Phase::Bundle)?;
+        }
+        let mut shifts = Shifts {
+            ledger: &mut store.ledger,
+            job: job.id,
+            phase: Phase::Bundle,
+            station: &station,
+            place: place.id(),
+        };
+        shifts.begin()?;
+        while let Some(mut shift) = shifts.next(self.stop)? {
+            let number = shift.claim.shard;
+            let worked = Shard::open(&dir, shifts.ledger, job.id, number).and_then(|shard| {
+                self.shard(&shard, attempt(shifts.ledger, job, number)?, &mut shift, &mut shifts, output)
+            });
+            match worked {
+                Ok(Worked::Done) => shifts.finish(shift)?,
+                Ok(Worked::Stopped) => shifts.give_back(shift, "the run was ended")?,
+                Err(error) if error.code() == Code::LeaseLost => {
+                    tracing::warn!(%error, "another station bundles this shard");
+                }
+                Err(error) => {
+                    let given_back = shifts.give_back(shift, &error.to_string());
+                    self.ended = Some(error);
+                    if let Err(error) = given_back {
+                        // What stopped the shard may stop this as well.
+                        tracing::warn!(%error, "a shard was not given back");
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Bundles a shard, all of it: its bundles have one directory or one part, which is there or not.
+    fn shard(
+        &mut self,
+        shard: &Shard,
+        attempt: Attempt,
+        shift: &mut Shift,
+        shifts: &mut Shifts<'_>,
+        output: &BundleOutput,
+    ) -> Result<Worked> {
+        let mut writing = output.begin(attempt, shift.claim.fence)?;
+        let keys = match self.fill(shard, &mut writing, shift, shifts) {
+            Ok(Some(keys)) => keys,
+            other => {
+                writing.discard();
+                return other.map(|_| Worked::Stopped);
+            }
+        };
+        let written = writing.finish()?;
+        // What took long has to be still ours: only now do others see it.
+        if let Err(error) = shift.keep(shifts.ledger).and_then(|()| output.settle(&written)) {
+            output.discard(&written);
+            return Err(error);
+        }
+        let count = keys.len() as u64;
+        keys.into_iter().for_each(|key| shift.done(key));
+        self.now += count;
+        self.progress.advance(count);
+        Ok(Worked::Done)
+    }
+
+    /// Writes bundles of all devices of a shard, and returns those that have one; none where a stop was asked for.
+    fn fill(
+        &mut self,
+        shard: &Shard,
+        writing: &mut Writing<'_>,
+        shift: &mut Shift,
+        shifts: &mut Shifts<'_>,
+    ) -> Result<Option<Vec<Key>>> {
+        let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
+        for (index, entry) in shard.entries.iter().enumerate() {
+            if !shift::is_usable(entry) || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
+                continue;
+            }
+            if index.is_multiple_of(STEP) {
+                if self.stop.is_asked() {
+                    return Ok(None);
+                }
+                shift.keep(shifts.ledger)?;
+                self.progress.tick();
+            }
+            let key = &entry.key;
+            let refused = match self.device(shard, index, &key.name) {
+                Ok(bytes) => writing.add(&key.name, &bytes)?,
+                Err(error) => Some(error),
+            };
+            match refused {
+                Some(error) => {
+                    self.failed += 1;
+                    self.findings.extend((self.findings.len() < LISTED).then(|| told(&error, &key.name)));
+                    shift.failed(key.clone(), &error);
+                }
+                None => keys.push(key.clone()),
+            }
+        }
+        Ok(Some(keys))
+    }
+
+    fn device(&self, shard: &Shard, index: usize, name: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let located = shard.read(index)?;
+        let chain: Vec<_> = located.chain().collect();
+        let own = match &self.directories {
+            Some(store) => {
+                let dir = identity_dir(store, ledger::Kind::Device, name);
+                chain.iter().try_for_each(|certificate| check_can(certificate, &dir))?;
+                Some(pem_of(&self.bundler.wanted().anchors(&dir)?))
+            }
+            None => {
+                chain.iter().try_for_each(|certificate| check_can(certificate, Path::new(name)))?;
+                None
+            }
+        };
+        let key = located.key()?.ok_or_else(|| {
+            Code::KeyUnreadable
+                .error("the key of the device is not here")
+                .because("it was made elsewhere, and only its request came to us")
+                .fix("put the device's own key into its flash, or let tbpki make one")
+        })?;
+        self.bundler.bundle_of(name, own.as_deref().unwrap_or(&self.anchors), &chain, &key)
+    }
+}
+
+/// What a person hears of a device that failed.
+fn told(error: &Error, name: &str) -> Finding {
+    error.finding().clone().item(name)
+}
+
+/// What has become of a shard.
+enum Worked {
+    Done,
+    /// Given up, since a stop was asked for.
+    Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_images_are_refused_where_there_is_no_room_for_them() {
+        let (text, fits) = room_for(1000, 16 << 20, 16_777_216_000);
+        assert!(fits && text == "1000 whole images take 16778 MB, and there are 16777 MB left", "{text}");
+        let (text, fits) = room_for(1001, 16 << 20, 16_777_216_000);
+        assert!(!fits);
+        let error = no_room(text);
+        assert!(error.code() == Code::NoRoomForImages && error.to_string().contains("1001 whole images"), "{error}");
+        assert!(!room_for(u64::MAX, 4097, u64::MAX - 1).1);
+    }
+}

@@ -1,0 +1,336 @@
+//! Where the bundles of a fleet go: beside its shards, its archive, or in its devices' directories. Written beside
+//! their names, made durable together, and only then given them, as shards are.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use devkit::image::{self, CREDENTIALS, FLASH, Image};
+use pki::file::{self, Bulk, FileSet, Mode};
+use pki::{Code, Error, Result};
+use zeroize::Zeroizing;
+
+use super::bundler::{Bundler, Common};
+use super::csv;
+use super::layout::{Attempt, Layout};
+use super::pack::Packer;
+use super::place::Place;
+use super::tar;
+use crate::store::FILE_LIMIT;
+
+/// What the directory with the bundles of an archive ends with.
+const BUNDLES: &str = ".bundles";
+/// What all devices have alike is in a directory of this name.
+const FIRMWARE: &str = "firmware";
+/// What says what that is.
+const COMMON: &str = "bundle.json";
+/// What the index of a part ends with.
+const PART_INDEX: &str = ".index.csv";
+/// The index of all parts.
+const INDEX: &str = "index.csv";
+/// What the name of a whole image ends with.
+const FLASHED: &str = ".flash.bin";
+/// What names of incomplete files begin with.
+const PARTIAL: &str = ".partial-";
+
+/// Where the bundles of a job are written to.
+pub(crate) struct BundleOutput {
+    layout: Layout,
+    /// The directory with the bundles; that of all devices for [`Layout::Directories`].
+    dir: Bulk,
+    /// The directory with what all have alike.
+    firmware: PathBuf,
+    packer: Packer,
+    tar: tar::Writer,
+    chip: String,
+    merged: bool,
+}
+
+/// Bundles of a shard that are written and that nothing looks for yet.
+#[derive(Default)]
+pub(crate) struct WrittenBundles {
+    /// What is called so for now, in which directory, and what it will be called.
+    moves: Vec<Move>,
+}
+
+struct Move {
+    /// The device's directory; none for the one with all bundles.
+    device: Option<String>,
+    partial: String,
+    name: String,
+}
+
+impl BundleOutput {
+    /// The bundles of the job whose shards lie in `place`, which carry the time `now` in an archive.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(crate) fn new(store: &Path, place: &Place, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
+        let chip = bundler.firmware().board().chip.name().to_owned();
+        let (dir, firmware) = match place.layout() {
+            Layout::Directories => (store.join("devices"), store.join(FIRMWARE).join(&chip)),
+            Layout::Shards => (place.dir.clone(), place.dir.join(FIRMWARE)),
+            Layout::Archive => {
+                let dir = bundles_of(place)?;
+                file::create_dir(&dir)?;
+                (dir.clone(), dir.join(FIRMWARE))
+            }
+        };
+        let merged = bundler.is_merged();
+        let (layout, dir) = (place.layout(), Bulk::open(dir)?);
+        Ok(Self { layout, dir, firmware, packer, tar: tar::Writer::new(now), chip, merged })
+    }
+
+    /// The directory with what all devices have alike.
+    pub(crate) fn firmware(&self) -> &Path {
+        &self.firmware
+    }
+
+    /// The directory with the bundles.
+    pub(crate) fn dir(&self) -> &Bulk {
+        &self.dir
+    }
+
+    /// Fails with [`Code::OtherBundles`] where bundles were made with something else.
+    pub(crate) fn check_common(&self, bundler: &Bundler) -> Result<()> {
+        match file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)? {
+            Some(bytes) => self.check_same(&bytes, &bundler.common()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what all devices have alike, once: bootloader, partition table, application, and what says where they and
+    /// the credentials go.
+    pub(crate) fn write_common(&self, bundler: &Bundler) -> Result<()> {
+        let common = bundler.common()?;
+        if let Some(parent) = self.firmware.parent() {
+            file::create_dir(parent)?;
+        }
+        let image = Image::without_credentials(bundler.firmware());
+        let text = serde_json::to_string_pretty(&common)
+            .map_err(|error| Code::Internal.error("what bundles have in common cannot be JSON").because(error))?;
+        let mut set = FileSet::new(&self.firmware).replacing("old");
+        for part in image.parts() {
+            set.add(part.file, part.bytes.to_vec(), part.mode)?;
+        }
+        set.add("flash_args", image::flash_args(&image).into_bytes(), Mode::Public)?;
+        set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
+        set.add(COMMON, (text + "\n").into_bytes(), Mode::Public)?;
+        set.commit().map(drop)
+    }
+
+    fn check_same(&self, bytes: &[u8], wanted: &Common) -> Result<()> {
+        let there: Result<Common, _> = serde_json::from_slice(bytes);
+        if there.as_ref().is_ok_and(|there| there == wanted) {
+            return Ok(());
+        }
+        Err(Code::OtherBundles
+            .error("bundles of this job were made with something else")
+            .at(self.firmware.join(COMMON))
+            .because("chip, flash, application, broker, network or trust anchors differ from those in this file")
+            .fix("ask for the same as before, or make all of them anew with --again"))
+    }
+
+    /// Removes what dead runs have left, which counts for nothing.
+    pub(crate) fn remove_leftovers(&self) -> Result<()> {
+        if self.layout == Layout::Directories {
+            return Ok(());
+        }
+        for name in self.dir.names()? {
+            if name.strip_prefix(PARTIAL).is_some_and(|rest| is_ours(self.layout, rest)) {
+                self.dir.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the bundles of a shard, beside their names. Nothing is waited for. `turn` tells apart who writes those of
+    /// the same attempt.
+    pub(crate) fn begin(&self, attempt: Attempt, turn: u32) -> Result<Writing<'_>> {
+        let mut writing = Writing {
+            output: self,
+            attempt,
+            turn,
+            written: WrittenBundles::default(),
+            shard: None,
+            files: Zeroizing::new(Vec::new()),
+            index: String::new(),
+            scratch: Zeroizing::new(Vec::new()),
+        };
+        if self.layout == Layout::Shards {
+            let name = format!("bundle-{attempt}");
+            let partial = format!("{PARTIAL}{name}.{turn}");
+            self.dir.remove(&partial)?;
+            writing.shard = Some(self.dir.create_dir(&partial)?);
+            writing.written.moves.push(Move { device: None, partial, name });
+        }
+        Ok(writing)
+    }
+
+    /// Waits until bundles are on the disk, and gives them their names. Those of an earlier run make room: they follow
+    /// from what is asked for, and were the same or are wanted no more.
+    pub(crate) fn settle(&self, written: &WrittenBundles) -> Result<()> {
+        self.dir.sync_all()?;
+        for one in &written.moves {
+            let device = one.device.as_ref().map(|name| self.dir.dir(name)).transpose()?.flatten();
+            let dir = device.as_ref().unwrap_or(&self.dir);
+            dir.remove(&one.name)?;
+            dir.publish(&one.partial, dir, &one.name)?;
+            if device.is_some() {
+                dir.sync_names()?;
+            }
+        }
+        self.dir.sync_names()
+    }
+
+    /// Removes what counts for nothing.
+    pub(crate) fn discard(&self, written: &WrittenBundles) {
+        for one in &written.moves {
+            let device = one.device.as_ref().map(|name| self.dir.dir(name)).transpose().ok().flatten().flatten();
+            // What stays is a leftover for the next run.
+            if let Err(error) = device.as_ref().unwrap_or(&self.dir).remove(&one.partial) {
+                tracing::warn!(name = one.partial, %error, "a leftover stays");
+            }
+        }
+    }
+
+    /// Writes which bundle is where, once all are there; none where each has a file of its own.
+    pub(crate) fn write_index(&self, attempts: impl Iterator<Item = Result<Attempt>>) -> Result<Option<PathBuf>> {
+        if self.layout != Layout::Archive {
+            return Ok(None);
+        }
+        let path = self.dir.path().join(INDEX);
+        let failed =
+            |error: std::io::Error| Code::FileUnwritable.error("this cannot be written").at(&path).because(error);
+        let partial = format!("{PARTIAL}{INDEX}");
+        self.dir.remove(&partial)?;
+        let mut whole = BufWriter::new(self.dir.create(&partial)?);
+        whole.write_all(b"name,offset,length,part\n").map_err(failed)?;
+        for attempt in attempts {
+            let name = format!("{}{PART_INDEX}", attempt?);
+            std::io::copy(&mut self.dir.open_file(&name)?, &mut whole).map_err(failed)?;
+        }
+        whole.flush().and_then(|()| whole.get_ref().sync_all()).map_err(failed)?;
+        self.dir.remove(INDEX)?;
+        self.dir.publish(&partial, &self.dir, INDEX)?;
+        self.dir.sync_names()?;
+        Ok(Some(path))
+    }
+
+    fn file_of(&self, device: &str) -> String {
+        if self.merged { format!("{device}{FLASHED}") } else { format!("{device}.bin") }
+    }
+}
+
+/// Bundles of a shard on their way.
+pub(crate) struct Writing<'a> {
+    output: &'a BundleOutput,
+    attempt: Attempt,
+    turn: u32,
+    written: WrittenBundles,
+    /// The directory of the shard, where it has one.
+    shard: Option<Bulk>,
+    /// The files of an archive's part, and which is where.
+    files: Zeroizing<Vec<u8>>,
+    index: String,
+    scratch: Zeroizing<Vec<u8>>,
+}
+
+impl Writing<'_> {
+    /// Writes the bundle of a device. What stands in the way of this one alone is returned.
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Error>> {
+        match self.output.layout {
+            Layout::Directories => self.add_to_directory(name, bytes),
+            Layout::Shards => {
+                let dir = self.shard.as_ref().ok_or_else(|| Code::Internal.error("a shard has no directory"))?;
+                let file = self.output.file_of(name);
+                dir.write(&file, bytes, Mode::Private)?;
+                dir.check(&file, bytes, &mut self.scratch).map(|()| None)
+            }
+            Layout::Archive => {
+                let offset = self.output.tar.append(&self.output.file_of(name), bytes, &mut self.files);
+                csv::field(name, &mut self.index);
+                let part = self.attempt.part(self.output.packer.packing());
+                self.index.push_str(&format!(",{offset},{},{part}\n", bytes.len()));
+                Ok(None)
+            }
+        }
+    }
+
+    fn add_to_directory(&mut self, device: &str, bytes: &[u8]) -> Result<Option<Error>> {
+        let Some(dir) = self.output.dir.dir(device)? else {
+            return Ok(Some(gone(self.output.dir.path(), device)));
+        };
+        let file = if self.output.merged { FLASH } else { CREDENTIALS };
+        let (name, partial) = (self.output.chip.clone(), format!("{PARTIAL}{}", self.output.chip));
+        dir.remove(&partial)?;
+        if let Some(there) = dir.dir(&name)? {
+            match there.names()?.as_slice() {
+                [only] if only == CREDENTIALS || only == FLASH => {}
+                _ => return Ok(Some(taken(there.path()))),
+            }
+        }
+        let inner = dir.create_dir(&partial)?;
+        self.written.moves.push(Move { device: Some(device.to_owned()), partial, name });
+        inner.write(file, bytes, Mode::Private)?;
+        inner.check(file, bytes, &mut self.scratch).map(|()| None)
+    }
+
+    /// Ends the bundles of a shard, which still lie beside their names.
+    pub(crate) fn finish(mut self) -> Result<WrittenBundles> {
+        if self.output.layout == Layout::Archive
+            && let Err(error) = self.pack()
+        {
+            self.discard();
+            return Err(error);
+        }
+        Ok(self.written)
+    }
+
+    fn pack(&mut self) -> Result<()> {
+        let packed = self.output.packer.pack(&self.files)?;
+        self.files.clear();
+        let part = self.attempt.part(self.output.packer.packing());
+        let index = std::mem::take(&mut self.index);
+        let dir = &self.output.dir;
+        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.as_slice())] {
+            let partial = format!("{PARTIAL}{name}.{}", self.turn);
+            dir.remove(&partial)?;
+            self.written.moves.push(Move { device: None, partial: partial.clone(), name });
+            dir.write_large(&partial, bytes, Mode::Private)?;
+            dir.check(&partial, bytes, &mut self.scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what has been written.
+    pub(crate) fn discard(self) {
+        self.output.discard(&self.written);
+    }
+}
+
+/// The directory with the bundles of an archive.
+fn bundles_of(place: &Place) -> Result<PathBuf> {
+    let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?;
+    let mut name = archive.into_os_string();
+    name.push(BUNDLES);
+    Ok(name.into())
+}
+
+/// Whether an incomplete file is one of bundles: those of shards are somebody else's.
+fn is_ours(layout: Layout, name: &str) -> bool {
+    layout == Layout::Archive || name.starts_with("bundle-")
+}
+
+fn gone(devices: &Path, name: &str) -> Error {
+    Code::ShardDamaged
+        .error("the directory of the device is gone")
+        .at(devices.join(name))
+        .fix("restore it from a backup")
+}
+
+fn taken(path: &Path) -> Error {
+    Code::TargetExists
+        .error("bundle-firmware has made an image of this device here already")
+        .at(path)
+        .fix("use that one, or move it away")
+}

@@ -1,0 +1,51 @@
+//! Reading many identities one after the other, wherever they are, without opening a shard for each of them.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{Entry, JobId, View};
+use pki::{Code, Result};
+
+use super::read::{Located, Shard, locate};
+
+/// Shards that stay open: names come in the order of the alphabet, and jobs mostly name their devices so.
+const OPEN: usize = 4;
+
+/// Finds identities of one store.
+pub(crate) struct Finder {
+    store: PathBuf,
+    /// The one that was used last comes last.
+    open: Vec<((JobId, u32), Shard)>,
+}
+
+impl Finder {
+    /// A finder in the store in this directory.
+    pub(crate) fn new(store: &Path) -> Self {
+        Self { store: store.to_owned(), open: Vec::new() }
+    }
+
+    /// As [`locate`].
+    ///
+    /// # Errors
+    /// Those of [`locate`].
+    pub(crate) fn locate(&mut self, view: &View, entry: &Entry) -> Result<Located> {
+        let Some((job, shard, _)) = view.shard_of(entry)? else { return locate(&self.store, view, entry) };
+        let shard = self.shard(view, job, shard)?;
+        match shard.entries.iter().position(|row| row.key == entry.key) {
+            Some(index) => shard.read(index),
+            None => locate(&self.store, view, entry),
+        }
+    }
+
+    fn shard(&mut self, view: &View, job: JobId, shard: u32) -> Result<&Shard> {
+        let known = self.open.iter().position(|(of, _)| *of == (job, shard));
+        let opened = match known {
+            Some(index) => self.open.remove(index),
+            None => ((job, shard), Shard::open(&self.store, view, job, shard)?),
+        };
+        if self.open.len() >= OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(opened);
+        self.open.last().map(|(_, shard)| shard).ok_or_else(|| Code::Internal.error("an open shard is gone"))
+    }
+}

@@ -1,0 +1,44 @@
+//! `tbpki fleet register`.
+
+use std::num::NonZeroU32;
+
+use fleet::mass::{Destination, FleetRegisterRequest, Which, register};
+use pki::Result;
+
+use super::super::platform::create;
+use crate::args::{FleetRegisterArgs, JobArgs, PaceArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.platform(&args.platform);
+    overrides.create(&args.create);
+    connections(&mut overrides, &args.pace);
+    let config = context.config(&overrides)?;
+    let request = FleetRegisterRequest {
+        which: which(&args.job),
+        destination: place(&args.job),
+        replace: args.replace,
+        create: create(&args.create, &config),
+        rate: args.pace.rate.and_then(NonZeroU32::new),
+        results: args.results.clone(),
+        dry_run: args.dry_run,
+    };
+    super::run_job(context, &overrides, |station, control| register(station, &request, control))
+}
+
+/// Which job is meant.
+pub(crate) fn which(args: &JobArgs) -> Which {
+    args.job.map_or(Which::Unfinished, Which::Number)
+}
+
+/// Where its shards are said to be.
+pub(crate) fn place(args: &JobArgs) -> Destination {
+    Destination { out: args.out.clone(), archive: args.archive.clone(), ..Destination::default() }
+}
+
+/// How many connections there may be.
+pub(crate) fn connections(overrides: &mut Overrides, args: &PaceArgs) {
+    overrides.set_if("platform.concurrency", "--connections", args.connections.map(|number| number.to_string()));
+}

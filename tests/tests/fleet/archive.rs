@@ -1,0 +1,91 @@
+//! Archives: joined, compressed, sealed.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use tbpki_tests::{Sandbox, Tool};
+
+use crate::{Held, assert_agree, ledger_of};
+
+/// Unpacks an archive by other people's programs, and reads the devices in it.
+#[track_caller]
+fn unpacked(sandbox: &Sandbox, archive: &str, into: &str) -> BTreeMap<String, Held> {
+    fs::create_dir_all(sandbox.join(into)).unwrap();
+    Tool::new("tar").args(["-xf", archive, "-C", into]).directory(sandbox.path()).run().ok();
+    let files = fs::read_dir(sandbox.join(into)).unwrap().map(|file| file.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".pem").unwrap().to_owned();
+            (name, Held::of_pem(&fs::read(path).unwrap()))
+        })
+        .collect()
+}
+
+#[test]
+fn an_archive_is_one_tar_with_an_index() {
+    let sandbox = Sandbox::with_store();
+    for (job, archive) in [(1, "plain.tar"), (2, "packed.tar.zst")] {
+        let pattern = format!("j{job}-{{:05}}");
+        sandbox
+            .ok(["fleet", "issue", "--count", "2300", "--name-pattern", &pattern, "--archive", archive])
+            .says(&format!("{archive}.index.csv"));
+        let found = unpacked(&sandbox, archive, &format!("out-{job}"));
+        assert_eq!(found.len(), 2300);
+        assert_agree(&ledger_of(&sandbox, job), &found, &sandbox.join("pki"));
+        let index = sandbox.text(format!("{archive}.index.csv"));
+        assert_eq!(index.lines().count(), 2301);
+        if job == 1 {
+            let bytes = sandbox.read(archive);
+            for line in index.lines().skip(1).step_by(97) {
+                let fields: Vec<&str> = line.split(',').collect();
+                let number = |field: usize| fields[field].parse::<usize>().unwrap();
+                let start = number(6) + number(4);
+                let held = Held::of_pem(&bytes[start..start + number(5)]);
+                assert_eq!(held.leaf.common_name().as_deref(), Some(fields[0]));
+                assert_eq!(held.leaf.fingerprint_hex(), fields[2]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sealed_archive_is_opened_by_its_recipients_and_by_nobody_here() {
+    let sandbox = Sandbox::with_store();
+    let keygen = Tool::new("age-keygen").args(["-o", "factory.key"]).directory(sandbox.path()).run().ok();
+    let said = format!("{}{}", keygen.stdout_text(), keygen.stderr_text());
+    let recipient = said.split_whitespace().find(|word| word.starts_with("age1")).unwrap().to_owned();
+    sandbox.write("recipients", format!("# the factory\n{recipient}\n"));
+    let issue = ["fleet", "issue", "--count", "1100", "--name-pattern", "s-{}", "--archive", "f.tar.zst.age"];
+    sandbox.fails(issue, 2, "TBPKI-0011");
+    sandbox.ok(issue.into_iter().chain(["--recipients-file", "recipients"]));
+
+    let mut found = BTreeMap::new();
+    for part in ["000000", "000001"] {
+        let sealed = format!("f.tar.zst.age.parts/{part}.tar.zst.age");
+        let opened = format!("{part}.tar.zst");
+        let age = Tool::new("age").args(["-d", "-i", "factory.key", "-o", &opened, &sealed]);
+        age.directory(sandbox.path()).run().ok();
+        found.extend(unpacked(&sandbox, &opened, part));
+    }
+    assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
+    assert_eq!(sandbox.text("f.tar.zst.age.index.csv").lines().count(), 1101);
+
+    // Certificates stand beside it and keys do not: nothing that is left here holds one.
+    for path in sandbox.files() {
+        let in_place = path.to_string_lossy().starts_with("f.tar");
+        let bytes = sandbox.read(&path);
+        assert!(!in_place || !bytes.windows(11).any(|window| window == b"PRIVATE KEY"), "{}", path.display());
+    }
+    let certificates = sandbox.text("f.tar.zst.age.parts/000001.certificates.pem");
+    assert_eq!(certificates.matches("BEGIN CERTIFICATE").count(), 100);
+    sandbox.fails(["client", "--device", "s-7"], 1, "TBPKI-0266");
+}
+
+#[test]
+fn a_recipient_that_is_none_is_a_usage_error() {
+    let sandbox = Sandbox::with_store();
+    let issue = ["fleet", "issue", "--count", "1", "--name-pattern", "s-{}", "--archive", "f.tar", "--recipient"];
+    for wrong in ["age1xyz", "ssh-ed25519 AAAA"] {
+        sandbox.fails(issue.into_iter().chain([wrong]), 2, "TBPKI-0260");
+    }
+}
