@@ -287,12 +287,11 @@ impl Writing<'_> {
     }
 
     fn pack(&mut self) -> Result<()> {
-        let packed = self.output.packer.pack(&self.files)?;
-        self.files.clear();
+        let packed = self.output.packer.pack(&mut self.files)?;
         let part = self.attempt.part(self.output.packer.packing());
         let index = std::mem::take(&mut self.index);
         let dir = &self.output.dir;
-        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.as_slice())] {
+        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.bytes())] {
             let partial = format!("{PARTIAL}{name}.{}", self.turn);
             dir.remove(&partial)?;
             self.written.moves.push(Move { device: None, partial: partial.clone(), name });
