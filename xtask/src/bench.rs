@@ -46,7 +46,7 @@ impl Bench {
         match self.what {
             What::Identities => identities::compare(self.rounds, self.strict),
             What::Register => register::compare(self.rounds.saturating_mul(60), self.strict),
-            What::Fleet => fleet::compare(self.strict),
+            What::Fleet => fleet::compare(self.rounds, self.strict),
             What::Images => images::compare(self.rounds, self.strict),
         }
     }

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use ledger::StagedName;
-use pki::{Result, file};
+use pki::{Finding, Result, file};
 
 pub use columns::ColumnWish;
 pub use faults::{Faults, NameFault};
@@ -95,11 +95,12 @@ pub fn read(input: impl Read + Send + 'static, columns: &ColumnWish) -> Result<N
 }
 
 impl NamesReader {
-    /// The columns that were left alone: those of a values CSV of Espressif's mfg_gen that are the other tool's.
-    pub fn ignored_columns(&self) -> &[String] {
+    /// What is to be said of columns that were left alone: those of a values CSV of Espressif's mfg_gen that are the
+    /// other tool's.
+    pub fn note(&self) -> Option<Finding> {
         match &self.0 {
-            Names::Table(table) => table.ignored_columns(),
-            Names::Numbered(_) => &[],
+            Names::Table(table) => table.note(),
+            Names::Numbered(_) => None,
         }
     }
 }

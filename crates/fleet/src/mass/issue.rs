@@ -135,9 +135,10 @@ pub(crate) fn open(
     let (order, note) = JobOrder::new(station.config, &request.destination, profile, issuer.fingerprint_hex())?;
     let lifetime = pki::validity::Lifetime { days: order.days, explicit: order.exact_days };
     pki::validity::Validity::starting(station.now, lifetime, Some(&validity))?;
-    let findings: Vec<Finding> = note.into_iter().collect();
+    let mut findings: Vec<Finding> = note.into_iter().collect();
     let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD };
     let reader = names::open(source)?;
+    findings.extend(reader.note());
     let names = stage::checked(station.store_dir(), &order, reader);
     let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
     Ok(match spooled {

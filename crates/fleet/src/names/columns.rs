@@ -169,7 +169,7 @@ fn advice(near: Option<&str>, other: &str) -> String {
 }
 
 /// The columns as a message shows them: not all of a hundred.
-fn list(titles: &[&str]) -> String {
+pub(super) fn list(titles: &[&str]) -> String {
     const SHOWN: usize = 10;
     let mut texts: Vec<String> = titles.iter().take(SHOWN).map(|title| quote(title).to_string()).collect();
     if titles.len() > SHOWN {

@@ -6,9 +6,9 @@ use std::io::Read;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use ledger::StagedName;
 use pki::text::quote;
-use pki::{Code, Error, Result};
+use pki::{Code, Error, Finding, Result};
 
-use super::columns::{Column, ColumnWish, columns, title};
+use super::columns::{Column, ColumnWish, columns, list, title};
 use super::faults::NameFault;
 use super::row::put;
 use super::text::{Foreign, MAX_ROW, Text};
@@ -71,8 +71,13 @@ impl<R: Read> Table<R> {
         Ok(columns)
     }
 
-    pub(super) fn ignored_columns(&self) -> &[String] {
-        &self.ignored
+    pub(super) fn note(&self) -> Option<Finding> {
+        if self.ignored.is_empty() {
+            return None;
+        }
+        let titles: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
+        let what = format!("columns were left to Espressif's mfg_gen: {}", list(&titles));
+        Some(Code::UnknownColumn.note(what).fix("--attribute COLUMN takes one into the platform"))
     }
 
     pub(super) fn next(&mut self) -> Option<Result<StagedName, NameFault>> {
