@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// No program here has any business taking longer.
+/// Few programs here have any business taking longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program that is about to run.
@@ -18,12 +18,13 @@ pub struct Tool {
     command: Command,
     stdin: Option<Vec<u8>>,
     secrets: Vec<String>,
+    patience: Duration,
 }
 
 impl Tool {
     /// The program with nothing on its standard input and our own environment.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), stdin: None, secrets: Vec::new() }
+        Self { command: Command::new(program), stdin: None, secrets: Vec::new(), patience: PATIENCE }
     }
 
     /// Adds arguments.
@@ -74,6 +75,13 @@ impl Tool {
         self
     }
 
+    /// Lets it take so long before it is stopped, and the test with it.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// The command as the standard library has it, for what a test wants to do to it by itself.
     pub fn command(self) -> Command {
         self.command
@@ -100,7 +108,7 @@ impl Tool {
         }
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        let status = wait(&mut child, &line);
+        let status = wait(&mut child, self.patience, &line);
         let outcome = Outcome { line, status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() };
         for secret in &self.secrets {
             let shown = outcome.stdout_text().contains(secret) || outcome.stderr_text().contains(secret);
@@ -182,8 +190,8 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u
 }
 
 #[track_caller]
-fn wait(child: &mut Child, line: &str) -> i32 {
-    let deadline = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration, line: &str) -> i32 {
+    let deadline = Instant::now() + patience;
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -192,7 +200,7 @@ fn wait(child: &mut Child, line: &str) -> i32 {
         if Instant::now() > deadline {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("stopped after {PATIENCE:?}: {line}");
+            panic!("stopped after {patience:?}: {line}");
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));

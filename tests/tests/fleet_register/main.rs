@@ -2,6 +2,7 @@
 
 mod bundles;
 mod faults;
+mod hundred_kills;
 mod interrupted;
 mod outcomes;
 mod run;

@@ -18,7 +18,7 @@ const FIRMWARE: &[&str] =
     &["--chip=esp32c3", "--app=app.elf", "--broker=broker.example", "--wifi-ssid=x", "--wifi-password-file=wifi"];
 
 /// A store without devices, and all that a run needs.
-fn ready() -> Fleet {
+pub(crate) fn ready() -> Fleet {
     let fleet = Fleet::empty();
     fleet.sandbox.write("app.elf", Sample::new(Chip::Esp32C3).elf());
     let password = fleet.sandbox.write("wifi", "a wireless password\n");
@@ -27,7 +27,7 @@ fn ready() -> Fleet {
     fleet
 }
 
-fn args<'a>(count: &'a str, layout: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn args<'a>(count: &'a str, layout: &[&'a str]) -> Vec<&'a str> {
     let names = ["fleet", "run", "--json", "--count", count, "--name-pattern", "pump-{:05}"];
     [&names, layout, FIRMWARE].concat()
 }
@@ -45,7 +45,7 @@ fn phases(outcome: &Outcome) -> Vec<(String, u64, u64)> {
 
 /// Stops the test unless each device has one identity, one credential and one bundle.
 #[track_caller]
-fn assert_all(fleet: &Fleet, count: usize) {
+pub(crate) fn assert_all(fleet: &Fleet, count: usize) {
     let ours = fleet.devices();
     let mut theirs = fleet.sim().devices();
     theirs.sort();
