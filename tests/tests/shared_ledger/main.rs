@@ -1,12 +1,14 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
+mod three_stations;
+
 use std::sync::LazyLock;
 
 use tbpki_tests::Sandbox;
 
-#[path = "../../crates/ledger/tests/certificates/mod.rs"]
+#[path = "../../../crates/ledger/tests/certificates/mod.rs"]
 mod certificates;
-#[path = "../../crates/ledger/tests/cluster/mod.rs"]
+#[path = "../../../crates/ledger/tests/cluster/mod.rs"]
 mod cluster;
 
 use certificates::Certificates;
