@@ -4,6 +4,7 @@ mod three_stations;
 
 use std::sync::LazyLock;
 
+use devkit::chip;
 use tbpki_tests::Sandbox;
 
 #[path = "../../../crates/ledger/tests/certificates/mod.rs"]

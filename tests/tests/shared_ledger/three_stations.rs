@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 
-use devkit::chip::{self, Chip};
+use devkit::chip::Chip;
 use pki::PrivateKey;
 use pki::pem_bundle::PemBundle;
 use tb_sim::Settings;
