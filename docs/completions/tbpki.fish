@@ -44,6 +44,7 @@ complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "profile" -d 'Device pro
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
+complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "fleet" -d 'Do for many devices what `client`, `register` and `bundle-firmware` do for one'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
 complete -c tbpki -n "__fish_tbpki_needs_command" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
@@ -303,9 +304,6 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
 complete -c tbpki -n "__fish_tbpki_using_subcommand actorcloud; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l chip -d 'The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]' -r
-complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l device -d 'A device to make an image for (repeat) [default: the only one of the store]' -r
-complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l auth -d 'How the devices log in' -r -f -a "certificate\t'With their certificates'
-token\t'With their access tokens, from the store'"
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l broker -d 'The broker\'s host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name, then the only server of the store]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l port -d 'The broker\'s port for MQTT over TLS [default: firmware.mqtt_port, 8883]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l wifi-ssid -d 'The wireless network [default: firmware.wifi_ssid]' -r
@@ -314,14 +312,17 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l flash-si
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l crystal -d 'The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l app -d 'The application: an ELF file, or the .bin of ESP-IDF\'s build [default: tbpki\'s own]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l partitions -d 'The partition table, in ESP-IDF\'s CSV or binary [default: nvs and one application]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l device -d 'A device to make an image for (repeat) [default: the only one of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l auth -d 'How the devices log in' -r -f -a "certificate\t'With their certificates'
+token\t'With their access tokens, from the store'"
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l out -d 'Write to DIR/NAME instead of the devices\' directories in the store' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
-complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l all -d 'Make an image for every device of the store'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l skip-host-name-check -d 'Let the devices accept any name in the broker\'s certificate'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l whole-flash -d 'Fill flash.bin up to the size of the flash, as emulators want it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l all -d 'Make an image for every device of the store'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l nvs-encryption -d 'Encrypt the NVS partition, for an application that reads it'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l include-nvs-keys -d 'Put the keys of the encrypted NVS into the image, too'
 complete -c tbpki -n "__fish_tbpki_using_subcommand bundle-firmware" -l esp-secure-cert -d 'Also write Espressif\'s esp_secure_cert partition, where ESP-IDF\'s components look for an identity'
@@ -351,6 +352,111 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s v -l verbose -d 'S
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "register" -d 'Register the devices of a job in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l from -d 'Read the names from a CSV (`-` for standard input): columns name, label, profile, san and attr.X' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l name-column -d 'The column with the names, where it is not called name' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l attribute -d 'Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l count -d 'Make so many names by a pattern' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l name-pattern -d 'What these names look like: sensor-{} counts 1, 2, 3, sensor-{:06} counts 000001' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l start -d 'The first number' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l resume -d 'Go on with a job that is not done; N where there are several' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l layout -d 'directories (in the store, as `client` makes them), shards or archive [default: as the other options say]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l out -d 'Write one PEM file a device into DIR, in a directory for every 1,000' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l archive -d 'Write one tar for all: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l recipient -d 'Seal the archive for the holder of this age key: age1.. (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l recipients-file -d 'The same for every line of FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l days -d 'Days until the certificates expire' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l format -d 'Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, nopass (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l san -d 'Alternative name of every device: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l profile -d 'The profile of devices whose line names none: its CA issues them, where it has one in the store' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l jobs -d 'How many threads make keys [default: one for each core]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l results -d 'Write a line for each device into DIR, as CSV and as NDJSON' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l zstd -d 'Compress the archive with zstd'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l job -d 'The number of the job [default: the one with something left to do]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l out -d 'The directory with the job\'s shards, where it has been moved' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l archive -d 'The job\'s archive, where it has been moved' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l results -d 'Write a line for each device into DIR, as CSV and as NDJSON [default: beside the shards, when some failed]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l rate -d 'Begin with no more than N devices in any second [default: as many as the platform bears]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l connections -d 'Use no more than N connections at once [default: platform.concurrency of keygen.toml, else 32]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l profile -d 'The device profile of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l label -d 'The label of devices that are made' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l replace -d 'Replace the credential of a device that has another one'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l dry-run -d 'Ask the platform what would happen and change nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l gateway -d 'Make the device a gateway'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from register" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l job -d 'The number of the job [default: the one with something left to do]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l out -d 'The directory with the job\'s shards, where it has been moved' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l archive -d 'The job\'s archive, where it has been moved' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l chip -d 'The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l broker -d 'The broker\'s host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name, then the only server of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l port -d 'The broker\'s port for MQTT over TLS [default: firmware.mqtt_port, 8883]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l wifi-ssid -d 'The wireless network [default: firmware.wifi_ssid]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l wifi-password-file -d 'Read the network\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l flash-size -d 'The size of the flash [default: firmware.flash_size, 4MB]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l crystal -d 'The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l app -d 'The application: an ELF file, or the .bin of ESP-IDF\'s build [default: tbpki\'s own]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l partitions -d 'The partition table, in ESP-IDF\'s CSV or binary [default: nvs and one application]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l results -d 'Write a line for each device into DIR, as CSV and as NDJSON [default: beside the shards, when some failed]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l merged -d 'Make a whole image for each device, after saying how much room they take, in place of its credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l skip-host-name-check -d 'Let the devices accept any name in the broker\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l whole-flash -d 'Fill flash.bin up to the size of the flash, as emulators want it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l again -d 'Make those anew that are there, as after a change of the application or the network'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "register" -d 'Register the devices of a job in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l timeout -d 'Seconds to wait for the server' -r
@@ -486,26 +592,30 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s v -l verbose
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "init" -d 'Make keygen.toml, the store and the CAs'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "server" -d 'Make a server\'s identity and the settings that fit it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "client" -d 'Make a device\'s identity'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "register" -d 'Register devices in the platform, with their certificates as what they log in with'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "unregister" -d 'Make the platform forget a device\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "token" -d 'Fetch or set a device\'s access token, for TLS without a client certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "profile" -d 'Device profiles that take every device with a certificate of their own CA'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "actorcloud" -d 'Certificates of EMQ\'s ActorCloud, which makes them itself'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "bundle-firmware" -d 'Make flash images with devices\' credentials in them'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "flash" -d 'Write an image that bundle-firmware made to a board'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "fleet" -d 'Do for many devices what `client`, `register` and `bundle-firmware` do for one'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "trust" -d 'Fetch the trust anchor of a server that is not ours'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "inspect" -d 'Show what is in certificates, keys, requests, revocation lists and keystores'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "verify" -d 'Check a chain, its key, names, dates and purpose'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "check" -d 'Find out why a device cannot log in'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "list" -d 'Show what the store holds and when it ends'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "config" -d 'Show the configuration'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "explain" -d 'Explain a code such as TBPKI-0034'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and not __fish_seen_subcommand_from init server client register unregister token profile actorcloud bundle-firmware flash fleet trust inspect verify check list config explain completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "create" -d 'Make an issuing CA for a profile, and a profile in the platform that takes its devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show what the store and the platform have of profiles'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from actorcloud" -f -a "cert" -d 'Certificates that ActorCloud makes, and the devices that they are bound to'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "register" -d 'Register the devices of a job in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'
