@@ -16,9 +16,9 @@ use crate::store::Store;
 
 /// Outcomes that are committed together: a commit waits for the disk. What a killed run did not commit is found done by
 /// the next one.
-const BATCH: usize = 128;
+const BATCH: usize = 1000;
 /// How old an outcome that is not committed gets.
-const AGE: Duration = Duration::from_millis(500);
+const AGE: Duration = Duration::from_secs(1);
 
 /// The shards of one phase of a job, as far as they lie in one place.
 pub(crate) struct Shifts<'a> {
