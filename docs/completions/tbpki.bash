@@ -190,6 +190,9 @@ _tbpki() {
             tbpki__subcmd__fleet,register)
                 cmd="tbpki__subcmd__fleet__subcmd__register"
                 ;;
+            tbpki__subcmd__fleet,run)
+                cmd="tbpki__subcmd__fleet__subcmd__run"
+                ;;
             tbpki__subcmd__fleet__subcmd__help,bundle)
                 cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__bundle"
                 ;;
@@ -201,6 +204,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__fleet__subcmd__help,register)
                 cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__register"
+                ;;
+            tbpki__subcmd__fleet__subcmd__help,run)
+                cmd="tbpki__subcmd__fleet__subcmd__help__subcmd__run"
                 ;;
             tbpki__subcmd__help,actorcloud)
                 cmd="tbpki__subcmd__help__subcmd__actorcloud"
@@ -300,6 +306,9 @@ _tbpki() {
                 ;;
             tbpki__subcmd__help__subcmd__fleet,register)
                 cmd="tbpki__subcmd__help__subcmd__fleet__subcmd__register"
+                ;;
+            tbpki__subcmd__help__subcmd__fleet,run)
+                cmd="tbpki__subcmd__help__subcmd__fleet__subcmd__run"
                 ;;
             tbpki__subcmd__help__subcmd__profile,create)
                 cmd="tbpki__subcmd__help__subcmd__profile__subcmd__create"
@@ -1458,7 +1467,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__fleet)
-            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version issue register bundle help"
+            opts="-v -q -h -V --config --no-input --json --verbose --quiet --color --help --version issue register bundle run help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1554,7 +1563,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__fleet__subcmd__help)
-            opts="issue register bundle help"
+            opts="issue register bundle run help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1610,6 +1619,20 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__fleet__subcmd__help__subcmd__register)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1781,6 +1804,176 @@ _tbpki() {
                     return 0
                     ;;
                 --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__fleet__subcmd__run)
+            opts="-v -q -h -V --from --name-column --attribute --count --name-pattern --start --resume --layout --out --archive --zstd --recipient --recipients-file --alg --days --format --san --profile --ca-passphrase-file --jobs --results --dry-run --no-register --replace --label --gateway --rate --connections --platform-url --platform-user --platform-password-file --platform-api-key-file --platform-ca --allow-plain-http --no-bundle --merged --chip --broker --port --skip-host-name-check --wifi-ssid --wifi-password-file --flash-size --crystal --app --partitions --whole-flash --config --no-input --json --verbose --quiet --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attribute)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --archive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipients-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --san)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --results)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wifi-ssid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wifi-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flash-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --crystal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --app)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2066,7 +2259,7 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help__subcmd__fleet)
-            opts="issue register bundle"
+            opts="issue register bundle run"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2108,6 +2301,20 @@ _tbpki() {
             return 0
             ;;
         tbpki__subcmd__help__subcmd__fleet__subcmd__register)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tbpki__subcmd__help__subcmd__fleet__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -352,20 +352,21 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s v -l verbose -d 'S
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand flash" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Even into files'
 never\t'Not at all'"
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s v -l verbose -d 'Say more of what is being done; twice for all'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s q -l quiet -d 'Say nothing but results and errors'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -s V -l version -d 'Print version'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "issue" -d 'Make the identities of many devices'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "register" -d 'Register the devices of a job in the platform'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
-complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -f -a "issue" -d 'Make the identities of many devices'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -f -a "register" -d 'Register the devices of a job in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -f -a "run" -d 'Issue, register and bundle a fleet in one go'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and not __fish_seen_subcommand_from issue register bundle run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l from -d 'Read the names from a CSV (`-` for standard input): columns name, label, profile, san and attr.X' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l name-column -d 'The column with the names, where it is not called name' -r
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from issue" -l attribute -d 'Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)' -r
@@ -453,9 +454,67 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subco
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from bundle" -s V -l version -d 'Print version'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l from -d 'Read the names from a CSV (`-` for standard input): columns name, label, profile, san and attr.X' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l name-column -d 'The column with the names, where it is not called name' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l attribute -d 'Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l count -d 'Make so many names by a pattern' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l name-pattern -d 'What these names look like: sensor-{} counts 1, 2, 3, sensor-{:06} counts 000001' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l start -d 'The first number' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l resume -d 'Go on with a job that is not done; N where there are several' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l layout -d 'directories (in the store, as `client` makes them), shards or archive [default: as the other options say]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l out -d 'Write one PEM file a device into DIR, in a directory for every 1,000' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l archive -d 'Write one tar for all: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l recipient -d 'Seal the archive for the holder of this age key: age1.. (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l recipients-file -d 'The same for every line of FILE' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l alg -d 'The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l days -d 'Days until the certificates expire' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l format -d 'Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, nopass (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l san -d 'Alternative name of every device: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l profile -d 'The profile of devices whose line names none: its CA issues them, where it has one in the store' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l ca-passphrase-file -d 'Read the passphrase of the CA keys from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l jobs -d 'How many threads make keys [default: one for each core]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l results -d 'Write a line for each device into DIR, as CSV and as NDJSON' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l label -d 'The label of devices whose line has none' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l rate -d 'Begin with no more than N devices in any second [default: as many as the platform bears]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l connections -d 'Use no more than N connections at once [default: platform.concurrency of keygen.toml, else 32]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l platform-url -d 'The address of the platform\'s REST API' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l platform-user -d 'The user to log in as, a tenant administrator' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l platform-password-file -d 'Read the user\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l platform-api-key-file -d 'Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l platform-ca -d 'Trust the roots in FILE for the REST API, not those of this system' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l chip -d 'The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l broker -d 'The broker\'s host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name, then the only server of the store]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l port -d 'The broker\'s port for MQTT over TLS [default: firmware.mqtt_port, 8883]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l wifi-ssid -d 'The wireless network [default: firmware.wifi_ssid]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l wifi-password-file -d 'Read the network\'s password from FILE (`-` for standard input)' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l flash-size -d 'The size of the flash [default: firmware.flash_size, 4MB]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l crystal -d 'The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]' -r
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l app -d 'The application: an ELF file, or the .bin of ESP-IDF\'s build [default: tbpki\'s own]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l partitions -d 'The partition table, in ESP-IDF\'s CSV or binary [default: nvs and one application]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l config -d 'The configuration to read [default: keygen.toml]' -r -F
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l color -d 'Whether to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Even into files'
+never\t'Not at all'"
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l zstd -d 'Compress the archive with zstd'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l dry-run -d 'Say what would happen and write nothing'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l no-register -d 'Do not register the devices in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l replace -d 'Replace the credential of a device that has another one in the platform'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l gateway -d 'Make the devices gateways'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l allow-plain-http -d 'Let passwords go over http:// to another machine, as inside of a tunnel'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l no-bundle -d 'Do not make bundles'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l merged -d 'Make a whole image for each device, after saying how much room they take, in place of its credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l skip-host-name-check -d 'Let the devices accept any name in the broker\'s certificate'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l whole-flash -d 'Fill flash.bin up to the size of the flash, as emulators want it'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l no-input -d 'Never ask: fail and name the flag that would have answered'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -l json -d 'Print the result as JSON (its schema is in the documentation)'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more of what is being done; twice for all'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from run" -s V -l version -d 'Print version'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "issue" -d 'Make the identities of many devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "register" -d 'Register the devices of a job in the platform'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "run" -d 'Issue, register and bundle a fleet in one go'
 complete -c tbpki -n "__fish_tbpki_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l out -d 'Write the anchor to FILE (`-` for standard output)' -r -F
 complete -c tbpki -n "__fish_tbpki_using_subcommand trust" -l sha256 -d 'The SHA-256 of a certificate that the server sends, learnt in another way' -r
@@ -618,4 +677,5 @@ complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcom
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "issue" -d 'Make the identities of many devices'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "register" -d 'Register the devices of a job in the platform'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "bundle" -d 'Make what goes into the flash of a job\'s devices: each its own credentials partition'
+complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "run" -d 'Issue, register and bundle a fleet in one go'
 complete -c tbpki -n "__fish_tbpki_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every value that is in force'

@@ -948,6 +948,71 @@ never\:"Not at all"))' \
 '--version[Print version]' \
 && ret=0
 ;;
+(run)
+_arguments "${_arguments_options[@]}" : \
+'(--count)--from=[Read the names from a CSV (\`-\` for standard input)\: columns name, label, profile, san and attr.X]:FILE:_files' \
+'--name-column=[The column with the names, where it is not called name]:COLUMN:_default' \
+'*--attribute=[Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)]:COLUMN:_default' \
+'--count=[Make so many names by a pattern]:N:_default' \
+'--name-pattern=[What these names look like\: sensor-{} counts 1, 2, 3, sensor-{\:06} counts 000001]:TEXT:_default' \
+'--start=[The first number]:N:_default' \
+'(--from --count)--resume=[Go on with a job that is not done; N where there are several]::JOB:_default' \
+'--layout=[directories (in the store, as \`client\` makes them), shards or archive \[default\: as the other options say\]]:LAYOUT:_default' \
+'(--archive)--out=[Write one PEM file a device into DIR, in a directory for every 1,000]:DIR:_files' \
+'--archive=[Write one tar for all\: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age]:FILE:_files' \
+'*--recipient=[Seal the archive for the holder of this age key\: age1.. (repeat, or separate by commas)]:RECIPIENT:_default' \
+'--recipients-file=[The same for every line of FILE]:FILE:_files' \
+'--alg=[The key algorithm\: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096]:ALGORITHM:_default' \
+'--days=[Days until the certificates expire]:N:_default' \
+'*--format=[Files to write besides PEM, in place of those that keygen.toml lists\: pub, cer, p12, jks, nopass (repeat, or separate by commas)]:FORMAT:_default' \
+'*--san=[Alternative name of every device\: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)]:NAME:_default' \
+'--profile=[The profile of devices whose line names none\: its CA issues them, where it has one in the store]:NAME:_default' \
+'--ca-passphrase-file=[Read the passphrase of the CA keys from FILE (\`-\` for standard input)]:FILE:_files' \
+'--jobs=[How many threads make keys \[default\: one for each core\]]:N:_default' \
+'--results=[Write a line for each device into DIR, as CSV and as NDJSON]:DIR:_files' \
+'(--no-register)--label=[The label of devices whose line has none]:TEXT:_default' \
+'--rate=[Begin with no more than N devices in any second \[default\: as many as the platform bears\]]:N:_default' \
+'--connections=[Use no more than N connections at once \[default\: platform.concurrency of keygen.toml, else 32\]]:N:_default' \
+'--platform-url=[The address of the platform'\''s REST API]:URL:_default' \
+'--platform-user=[The user to log in as, a tenant administrator]:USER:_default' \
+'--platform-password-file=[Read the user'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--platform-api-key-file=[Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)]:FILE:_files' \
+'--platform-ca=[Trust the roots in FILE for the REST API, not those of this system]:FILE:_files' \
+'--chip=[The chip\: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 \[default\: firmware.chip of keygen.toml\]]:CHIP:_default' \
+'--broker=[The broker'\''s host name or address, as its certificate names it \[default\: firmware.mqtt_host, then server.name, then the only server of the store\]]:HOST:_default' \
+'--port=[The broker'\''s port for MQTT over TLS \[default\: firmware.mqtt_port, 8883\]]:N:_default' \
+'--wifi-ssid=[The wireless network \[default\: firmware.wifi_ssid\]]:SSID:_default' \
+'--wifi-password-file=[Read the network'\''s password from FILE (\`-\` for standard input)]:FILE:_files' \
+'--flash-size=[The size of the flash \[default\: firmware.flash_size, 4MB\]]:SIZE:_default' \
+'--crystal=[The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 \[default\: 40\]]:MHZ:_default' \
+'--app=[The application\: an ELF file, or the .bin of ESP-IDF'\''s build \[default\: tbpki'\''s own\]]:FILE:_files' \
+'--partitions=[The partition table, in ESP-IDF'\''s CSV or binary \[default\: nvs and one application\]]:FILE:_files' \
+'--config=[The configuration to read \[default\: keygen.toml\]]:FILE:_files' \
+'--color=[Whether to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Even into files"
+never\:"Not at all"))' \
+'--zstd[Compress the archive with zstd]' \
+'--dry-run[Say what would happen and write nothing]' \
+'--no-register[Do not register the devices in the platform]' \
+'(--no-register)--replace[Replace the credential of a device that has another one in the platform]' \
+'(--no-register)--gateway[Make the devices gateways]' \
+'--allow-plain-http[Let passwords go over http\:// to another machine, as inside of a tunnel]' \
+'--no-bundle[Do not make bundles]' \
+'--merged[Make a whole image for each device, after saying how much room they take, in place of its credentials partition]' \
+'--skip-host-name-check[Let the devices accept any name in the broker'\''s certificate]' \
+'--whole-flash[Fill flash.bin up to the size of the flash, as emulators want it]' \
+'--no-input[Never ask\: fail and name the flag that would have answered]' \
+'--json[Print the result as JSON (its schema is in the documentation)]' \
+'*-v[Say more of what is being done; twice for all]' \
+'*--verbose[Say more of what is being done; twice for all]' \
+'(-v --verbose)-q[Say nothing but results and errors]' \
+'(-v --verbose)--quiet[Say nothing but results and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 ":: :_tbpki__subcmd__fleet__subcmd__help_commands" \
@@ -969,6 +1034,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (bundle)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(run)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1385,6 +1454,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
         esac
     ;;
 esac
@@ -1733,6 +1806,7 @@ _tbpki__subcmd__fleet_commands() {
 'issue:Make the identities of many devices' \
 'register:Register the devices of a job in the platform' \
 'bundle:Make what goes into the flash of a job'\''s devices\: each its own credentials partition' \
+'run:Issue, register and bundle a fleet in one go' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki fleet commands' commands "$@"
@@ -1748,6 +1822,7 @@ _tbpki__subcmd__fleet__subcmd__help_commands() {
 'issue:Make the identities of many devices' \
 'register:Register the devices of a job in the platform' \
 'bundle:Make what goes into the flash of a job'\''s devices\: each its own credentials partition' \
+'run:Issue, register and bundle a fleet in one go' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'tbpki fleet help commands' commands "$@"
@@ -1772,6 +1847,11 @@ _tbpki__subcmd__fleet__subcmd__help__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki fleet help register commands' commands "$@"
 }
+(( $+functions[_tbpki__subcmd__fleet__subcmd__help__subcmd__run_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki fleet help run commands' commands "$@"
+}
 (( $+functions[_tbpki__subcmd__fleet__subcmd__issue_commands] )) ||
 _tbpki__subcmd__fleet__subcmd__issue_commands() {
     local commands; commands=()
@@ -1781,6 +1861,11 @@ _tbpki__subcmd__fleet__subcmd__issue_commands() {
 _tbpki__subcmd__fleet__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki fleet register commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__fleet__subcmd__run_commands] )) ||
+_tbpki__subcmd__fleet__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki fleet run commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help_commands] )) ||
 _tbpki__subcmd__help_commands() {
@@ -1917,6 +2002,7 @@ _tbpki__subcmd__help__subcmd__fleet_commands() {
 'issue:Make the identities of many devices' \
 'register:Register the devices of a job in the platform' \
 'bundle:Make what goes into the flash of a job'\''s devices\: each its own credentials partition' \
+'run:Issue, register and bundle a fleet in one go' \
     )
     _describe -t commands 'tbpki help fleet commands' commands "$@"
 }
@@ -1934,6 +2020,11 @@ _tbpki__subcmd__help__subcmd__fleet__subcmd__issue_commands() {
 _tbpki__subcmd__help__subcmd__fleet__subcmd__register_commands() {
     local commands; commands=()
     _describe -t commands 'tbpki help fleet register commands' commands "$@"
+}
+(( $+functions[_tbpki__subcmd__help__subcmd__fleet__subcmd__run_commands] )) ||
+_tbpki__subcmd__help__subcmd__fleet__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'tbpki help fleet run commands' commands "$@"
 }
 (( $+functions[_tbpki__subcmd__help__subcmd__help_commands] )) ||
 _tbpki__subcmd__help__subcmd__help_commands() {
