@@ -114,6 +114,7 @@ pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
     let whole = Whole { archive: (!sealed).then(|| archive.clone()), index: named(INDEX) };
     let mut joining = Joining::open(place)?;
     if joining.state.done {
+        joining.sweep()?;
         return Ok(whole);
     }
     let total = attempts.len();
@@ -127,6 +128,7 @@ pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
     }
     joining.keep(&mut waiting)?;
     joining.finish(&whole, total)?;
+    joining.sweep()?;
     Ok(whole)
 }
 
@@ -246,6 +248,15 @@ impl<'a> Joining<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Removes parts that are in the archive by now, and that a run has left which ended before it came to that.
+    fn sweep(&self) -> Result<()> {
+        if self.place.packing().sealed {
+            return Ok(());
+        }
+        let parts = self.dir.names()?.into_iter().filter(|name| Attempt::of_name(name, 0).is_some());
+        parts.map(|name| self.dir.remove(&name)).collect()
     }
 
     fn finish(&mut self, whole: &Whole, shards: usize) -> Result<()> {
