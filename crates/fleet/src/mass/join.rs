@@ -255,8 +255,8 @@ impl<'a> Joining<'a> {
         if self.place.packing().sealed {
             return Ok(());
         }
-        let parts = self.dir.names()?.into_iter().filter(|name| Attempt::of_name(name, 0).is_some());
-        parts.map(|name| self.dir.remove(&name)).collect()
+        let mut parts = self.dir.names()?.into_iter().filter(|name| Attempt::of_name(name, 0).is_some());
+        parts.try_for_each(|name| self.dir.remove(&name))
     }
 
     fn finish(&mut self, whole: &Whole, shards: usize) -> Result<()> {
