@@ -131,6 +131,12 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "issue", "--from=wrong.toml", "--out=other"], 1, &["/error/fix"]),
     (&["fleet", "issue", "--resume"], 1, &["/error/fix"]),
     (
+        &["fleet", "run", "--count=2", "--name-pattern=r-{}", "--out=run", "--no-register", "--no-bundle"],
+        0,
+        &["/result/phases/0/done"],
+    ),
+    (&["fleet", "run", "--count=2", "--name-pattern=s-{}", "--out=other", "--no-bundle"], 1, &["/error/fix"]),
+    (
         &[
             "fleet",
             "bundle",
