@@ -108,7 +108,7 @@ fn names_that_are_not_text() {
 #[test]
 fn arguments_that_do_not_go_together_are_named() {
     let sandbox = Sandbox::with_store();
-    refused(&sandbox, &["list", "--kind", "token"], usage(11, &["token", "ca, server or device"]));
+    refused(&sandbox, &["list", "--kind", "token"], usage(11, &["token", "ca, device, server"]));
     refused(&sandbox, &["explain", "999"], usage(11, &["999", "--list"]));
     refused(&sandbox, &["explain", "TBPKI-9999"], usage(11, &["TBPKI-9999"]));
 }
