@@ -31,7 +31,7 @@ const FLEET_WAL_BYTES: i64 = 32 << 20;
 
 /// Kibibytes of `ledger.db` that are kept in memory for a fleet. Indexes grow at scattered places, and a page that has
 /// to go is written and read again.
-const FLEET_CACHE: i64 = 6 << 10;
+const FLEET_CACHE: i64 = 4 << 10;
 
 /// For reading and writing; made if there is none.
 pub(crate) fn open(path: &Path) -> Result<File> {
