@@ -120,7 +120,7 @@ impl CaName {
     /// Where its key is.
     ///
     /// # Errors
-    /// As [`KeyPlace::of`]: what stands in the store is contradictory or damaged.
+    /// What stands in the store is contradictory or damaged.
     pub fn key_place(self, store: &Path) -> Result<KeyPlace> {
         KeyPlace::of(&self.dir(store))
     }

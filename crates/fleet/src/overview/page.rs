@@ -1,6 +1,6 @@
 //! The overview as one HTML page that needs nothing else: no server, no network, no other file.
 //!
-//! Whatever stands in the ledger is data here. It reaches the page through [`text`] alone, or through the JSON of
+//! Whatever stands in the ledger is data here. It reaches the page through [`text()`] alone, or through the JSON of
 //! [`devices`], and the content security policy lets run nothing but the script that comes with it, known by its hash.
 
 mod chart;
