@@ -15,6 +15,7 @@
 
 use std::cell::RefCell;
 use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use tb_sim::{Settings, Thingsboard};
 use tempfile::TempDir;
 
+use crate::tool::Tool;
 use crate::wire::{Versions, Wire};
 
 /// A ThingsBoard.
@@ -110,6 +112,16 @@ impl Platform {
     /// Their password.
     pub fn password(&self) -> &str {
         &self.password
+    }
+
+    /// A tbpki that is about to run, with the platform in its environment; `password_file` holds the password.
+    #[must_use]
+    pub fn known_to(&self, tbpki: Tool, password_file: impl AsRef<OsStr>) -> Tool {
+        tbpki
+            .env("TBPKI_PLATFORM_URL", &self.url)
+            .env("TBPKI_PLATFORM_USER", &self.user)
+            .env("TBPKI_PLATFORM_PASSWORD_FILE", password_file)
+            .env("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true")
     }
 
     /// What clients of the MQTT listener trust.

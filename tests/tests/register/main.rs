@@ -69,12 +69,7 @@ impl Scene {
 
     /// tbpki, about to run with the platform in its environment.
     fn tbpki(&self, args: &[&str]) -> Tool {
-        self.sandbox
-            .tbpki(args)
-            .env("TBPKI_PLATFORM_URL", self.platform.url())
-            .env("TBPKI_PLATFORM_USER", self.platform.user())
-            .env("TBPKI_PLATFORM_PASSWORD_FILE", self.sandbox.join("password"))
-            .env("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true")
+        self.platform.known_to(self.sandbox.tbpki(args), self.sandbox.join("password"))
     }
 
     /// Runs tbpki and stops the test unless it ends with 0.

@@ -44,12 +44,7 @@ fn furnish(sandbox: &Sandbox, platform: &Platform) {
 }
 
 fn run(sandbox: &Sandbox, platform: &Platform) -> Tool {
-    sandbox
-        .tbpki(RUN)
-        .env("TBPKI_PLATFORM_URL", platform.url())
-        .env("TBPKI_PLATFORM_USER", platform.user())
-        .env("TBPKI_PLATFORM_PASSWORD_FILE", "password")
-        .env("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true")
+    platform.known_to(sandbox.tbpki(RUN), "password")
 }
 
 fn start(sandbox: &Sandbox, platform: &Platform) -> Child {
