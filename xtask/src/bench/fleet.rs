@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::measure::{Watched, verdict, watch};
 use super::peers::{Openssl, cryptography};
 use super::register::{LATENCY_MS, REACHED, measured};
+use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::target;
@@ -52,9 +53,8 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
     cargo().args(["build", "--quiet", "--release", "--package", "tbpki-pki", "--example", "bench"]).show()?;
     let mut area = Area::new()?;
     let turns = (rounds / ROUNDS_A_TURN).max(1);
-    println!("All take turns, {turns} of them, every run in a new directory of {}.", area.directory.display());
+    println!("All take turns, {turns} of them, every run in a new directory of {}.", area.scratch.path().display());
     let reached = rates(&mut area, turns)? & memory(&mut area)? & registration(&mut area)?;
-    area.remove()?;
     if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
 }
 
@@ -149,23 +149,20 @@ fn registration(area: &mut Area) -> Result<bool> {
     Ok(verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0)))
 }
 
-/// Where the runs are. Nothing is removed before all is over: ext4 takes many times as long for a new file for minutes
-/// after a mass delete.
+/// Where the runs are.
 struct Area {
-    directory: PathBuf,
+    scratch: Scratch,
     runs: u32,
 }
 
 impl Area {
     fn new() -> Result<Self> {
-        let directory = target()?.join("bench-fleet").join(std::process::id().to_string());
-        fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
-        Ok(Self { directory, runs: 0 })
+        Ok(Self { scratch: Scratch::new("fleet")?, runs: 0 })
     }
 
     fn next(&mut self, name: &str) -> PathBuf {
         self.runs += 1;
-        self.directory.join(format!("{}-{name}", self.runs))
+        self.scratch.path().join(format!("{}-{name}", self.runs))
     }
 
     fn store(&mut self, name: &str) -> Result<Store> {
@@ -174,12 +171,6 @@ impl Area {
         let store = Store { directory };
         watch(&mut store.command(&["init", "--quiet", "--no-input", "--insecure-no-passphrase"])?)?;
         Ok(store)
-    }
-
-    /// Also what runs before have left that were interrupted.
-    fn remove(self) -> Result<()> {
-        let all = self.directory.parent().unwrap_or(&self.directory);
-        fs::remove_dir_all(all).doing(format!("remove {}", all.display()))
     }
 }
 
