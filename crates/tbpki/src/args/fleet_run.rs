@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::fleet::{LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+use super::fleet::FleetIssueArgs;
 use super::fleet_bundle::BundleArgs;
 use super::fleet_register::PaceArgs;
 use super::platform::PlatformArgs;
@@ -11,18 +11,9 @@ use super::text;
 /// The arguments of `tbpki fleet run`.
 #[derive(Debug, Clone, Args)]
 pub struct FleetRunArgs {
-    /// Which names.
+    /// How its identities are made.
     #[command(flatten)]
-    pub names: NamesArgs,
-    /// Where they go.
-    #[command(flatten)]
-    pub layout: LayoutArgs,
-    /// What they are made with.
-    #[command(flatten)]
-    pub make: MakeArgs,
-    /// How the work is done.
-    #[command(flatten)]
-    pub work: WorkArgs,
+    pub issue: FleetIssueArgs,
     /// Do not register the devices in the platform
     #[arg(long)]
     pub no_register: bool,

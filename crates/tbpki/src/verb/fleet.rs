@@ -10,7 +10,7 @@ use pki::age::{self, Recipient};
 use pki::text::printable;
 use pki::{Code, Result, file};
 
-use crate::args::{LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
+use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -26,12 +26,8 @@ pub(crate) mod run;
 const RECIPIENTS: usize = 1 << 20;
 
 /// What the arguments ask for.
-pub(super) fn request(
-    names: &NamesArgs,
-    layout: &LayoutArgs,
-    make: &MakeArgs,
-    work: &WorkArgs,
-) -> Result<FleetRequest> {
+pub(super) fn request(args: &FleetIssueArgs) -> Result<FleetRequest> {
+    let FleetIssueArgs { names, layout, make, work } = args;
     Ok(FleetRequest {
         source: source(names)?,
         destination: destination(layout)?,

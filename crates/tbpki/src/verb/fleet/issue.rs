@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &FleetIssueArgs, context: &mut Context) -> Result<Exit> {
-    let request = super::request(&args.names, &args.layout, &args.make, &args.work)?;
+    let request = super::request(args)?;
     super::run(context, &super::overrides(&args.make), &args.names, |station, control| {
         issue(station, &request, control)
     })

@@ -14,8 +14,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
-    let issue = super::request(&args.names, &args.layout, &args.make, &args.work)?;
-    let mut overrides = super::overrides(&args.make);
+    let issue = super::request(&args.issue)?;
+    let mut overrides = super::overrides(&args.issue.make);
     overrides.platform(&args.platform);
     connections(&mut overrides, &args.pace);
     firmware(&mut overrides, &args.bundle.firmware)?;
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
             ..Create::default()
         },
         rate: args.pace.rate.and_then(NonZeroU32::new),
-        results: args.work.results.clone(),
-        dry_run: args.work.dry_run,
+        results: args.issue.work.results.clone(),
+        dry_run: args.issue.work.dry_run,
     };
     let bundle = FleetBundleRequest {
         which: Which::Unfinished,
@@ -41,13 +41,13 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         firmware: plain(Devices::All, &args.bundle.firmware)?,
         merged: args.bundle.merged,
         again: false,
-        results: args.work.results.clone(),
-        dry_run: args.work.dry_run,
+        results: args.issue.work.results.clone(),
+        dry_run: args.issue.work.dry_run,
     };
     let request = FleetRunRequest {
         issue,
         register: (!args.no_register).then_some(register),
         bundle: (!args.no_bundle).then_some(bundle),
     };
-    super::run(context, &overrides, &args.names, |station, control| run_fleet(station, &request, control))
+    super::run(context, &overrides, &args.issue.names, |station, control| run_fleet(station, &request, control))
 }
