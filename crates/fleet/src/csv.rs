@@ -4,6 +4,7 @@
 //! formula can fetch an address or start a program. Names come from outside, so that a text which begins so gets an
 //! apostrophe in front, as OWASP advises. Numbers are written as they are.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// What stands in a cell.
@@ -51,7 +52,7 @@ pub fn write_line<'a>(out: &mut dyn Write, cells: impl IntoIterator<Item = Cell<
             out.write_all(b",")?;
         }
         match cell {
-            Cell::Text(text) => write_text(out, text)?,
+            Cell::Text(text) => out.write_all(quoted(text).as_bytes())?,
             Cell::Number(number) => write!(out, "{number}")?,
             Cell::Empty => {}
         }
@@ -59,12 +60,16 @@ pub fn write_line<'a>(out: &mut dyn Write, cells: impl IntoIterator<Item = Cell<
     out.write_all(b"\r\n")
 }
 
-fn write_text(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let apostrophe = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+/// A text as it stands in its cell: quoted where it has to be, and no formula.
+pub(crate) fn quoted(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let apostrophe = if is_formula { "'" } else { "" };
     if text.contains([',', '"', '\r', '\n']) {
-        write!(out, "\"{apostrophe}{}\"", text.replace('"', "\"\""))
+        Cow::Owned(format!("\"{apostrophe}{}\"", text.replace('"', "\"\"")))
+    } else if is_formula {
+        Cow::Owned(format!("{apostrophe}{text}"))
     } else {
-        write!(out, "{apostrophe}{text}")
+        Cow::Borrowed(text)
     }
 }
 
@@ -85,6 +90,16 @@ mod tests {
             "a,\"b,c\",\"d\"\"e\",\"f\ng\"\r\n"
         );
         assert_eq!(line(&[Cell::Empty, Cell::Number(-3), Cell::from(None::<&str>)]), ",-3,\r\n");
+    }
+
+    #[test]
+    fn a_text_by_itself_is_written_as_in_a_line() {
+        assert_eq!(quoted("pump-1"), "pump-1");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+        for formula in ["=1+1", "+1", "-1", "@x"] {
+            assert_eq!(quoted(formula), format!("'{formula}"));
+        }
+        assert_eq!(quoted("=a,b"), "\"'=a,b\"");
     }
 
     #[test]

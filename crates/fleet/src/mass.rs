@@ -1,9 +1,9 @@
 //! Fleets: the walk of one device over a stream of names, shard by shard, on all cores, and safe to interrupt.
 
+mod archive_index;
 mod bundle;
 mod bundle_output;
 mod bundler;
-mod csv;
 mod engine;
 mod finder;
 mod in_pass;

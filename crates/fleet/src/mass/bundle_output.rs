@@ -10,11 +10,11 @@ use pki::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 use super::bundler::{Bundler, Common};
-use super::csv;
 use super::layout::{Attempt, Layout};
 use super::pack::Packer;
 use super::place::Place;
 use super::tar;
+use crate::csv;
 use crate::store::FILE_LIMIT;
 
 /// What the directory with the bundles of an archive ends with.
@@ -271,7 +271,7 @@ impl Writing<'_> {
             }
             Layout::Archive => {
                 let offset = self.output.tar.append(&self.output.file_of(name), bytes, &mut self.files);
-                csv::field(name, &mut self.index);
+                self.index.push_str(&csv::quoted(name));
                 let part = self.attempt.part(self.output.packer.packing());
                 self.index.push_str(&format!(",{offset},{},{part}\n", bytes.len()));
                 Ok(None)

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Beside};
 use super::place::Place;
-use super::{csv, pack};
+use super::{archive_index, pack};
 use crate::store::FILE_LIMIT;
 
 /// What files begin with that say how far the joining is. Each is written under a name of its own before the last one
@@ -165,8 +165,8 @@ impl<'a> Joining<'a> {
         let length = joining.state.index;
         let mut index = joining.grow(GROWING_INDEX, length)?;
         if length == 0 {
-            writeln!(index, "{}", csv::INDEX).map_err(|error| joining.unwritable(&error))?;
-            joining.state.index = csv::INDEX.len() as u64 + 1;
+            writeln!(index, "{}", archive_index::COLUMNS).map_err(|error| joining.unwritable(&error))?;
+            joining.state.index = archive_index::COLUMNS.len() as u64 + 1;
         }
         joining.index = Some(index);
         Ok(joining)

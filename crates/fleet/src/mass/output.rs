@@ -8,7 +8,7 @@ use pki::identity::{Credential, Identity, X509};
 use pki::{Certificate, Code, Result};
 use zeroize::Zeroizing;
 
-use super::csv;
+use super::archive_index;
 use super::layout::{Attempt, Beside, Layout};
 use super::made::Made;
 use super::pack::Packer;
@@ -188,7 +188,7 @@ impl Output {
                 combined.reserve(device.combined_length());
                 device.combined(&mut combined);
                 let offset = self.tar.append(&file_of(&device.name), &combined, &mut files);
-                csv::index_line(device, offset, combined.len(), &mut index);
+                archive_index::line(device, offset, combined.len(), &mut index);
             }
             let part = self.packer.pack(&mut files)?;
             self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;

@@ -8,7 +8,7 @@ use pki::file::{self, Bulk};
 use pki::{Code, Result, digest};
 use serde::Serialize;
 
-use super::csv;
+use crate::csv;
 
 /// The columns.
 const COLUMNS: &str = "name,state,serial,fingerprint,credentials_id,error";
@@ -91,7 +91,7 @@ fn fields(entry: &Entry, to: &mut String) {
         if index > 0 {
             to.push(',');
         }
-        csv::field(field, to);
+        to.push_str(&csv::quoted(field));
     }
     to.push('\n');
 }

@@ -1,0 +1,25 @@
+//! The index of an archive: which device is where.
+
+use std::fmt::Write as _;
+
+use pki::digest;
+
+use super::made::Made;
+use crate::csv;
+
+/// The columns. `part` is where the shard's part begins in the archive, or the file that it is where parts cannot be
+/// joined; `offset` counts within the part, unpacked.
+pub(crate) const COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
+
+/// Appends the line of a device to the index of its part, which knows all columns but the last.
+pub(crate) fn line(device: &Made, offset: usize, length: usize, to: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        to,
+        "{},{},{},{},{offset},{length}",
+        csv::quoted(&device.name),
+        device.serial,
+        digest::hex(&device.fingerprint),
+        device.credentials_id
+    );
+}
