@@ -187,7 +187,7 @@ fn no_device() -> pki::Error {
 }
 
 fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Target> {
-    let entry = view.current(Kind::Device, name.as_str())?.filter(|entry| is_usable(entry.state));
+    let entry = view.current(Kind::Device, name.as_str())?.filter(|entry| entry.state.is_in_use());
     match entry {
         Some(entry) => Ok(target(&entry)),
         None if request.auth == Auth::Token => {
@@ -203,13 +203,9 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Targ
 fn listed(view: &View) -> Result<Vec<Target>> {
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     view.list(&filter)
-        .filter(|entry| entry.as_ref().map_or(true, |entry| is_usable(entry.state)))
+        .filter(|entry| entry.as_ref().map_or(true, |entry| entry.state.is_in_use()))
         .map(|entry| entry.map(|entry| target(&entry)))
         .collect()
-}
-
-const fn is_usable(state: State) -> bool {
-    matches!(state, State::Issued | State::Registered | State::Bundled)
 }
 
 fn target(entry: &ledger::Entry) -> Target {

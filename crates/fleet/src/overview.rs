@@ -99,7 +99,7 @@ impl Overview {
         let totals = &mut self.totals;
         totals.devices += 1;
         *totals.states.entry(entry.state).or_default() += 1;
-        if is_usable(entry.state) {
+        if entry.state.is_in_use() {
             totals.usable += 1;
             totals.registered += u64::from(entry.reached(State::Registered).is_some());
             totals.bundled += u64::from(entry.reached(State::Bundled).is_some());
@@ -126,11 +126,6 @@ impl Overview {
             self.others.push(entry);
         }
     }
-}
-
-/// Whether it holds a certificate that is in use or can be.
-fn is_usable(state: State) -> bool {
-    matches!(state, State::Issued | State::Registered | State::Bundled)
 }
 
 /// How soon a certificate ends.

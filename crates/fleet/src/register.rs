@@ -4,7 +4,7 @@ mod candidate;
 
 use std::time::{Duration, Instant};
 
-use ledger::{Entry, Filter, Key, Kind, State, View};
+use ledger::{Entry, Filter, Key, Kind, View};
 use pki::device_name::DeviceName;
 use pki::{Code, Error, Finding, Result};
 use provision::Platform;
@@ -180,9 +180,8 @@ fn names(view: &View, names: &Names) -> Result<Vec<String>> {
         }
         Names::All => {
             let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
-            let usable = |entry: &Entry| matches!(entry.state, State::Issued | State::Registered | State::Bundled);
             view.list(&devices)
-                .filter(|entry| entry.as_ref().map_or(true, usable))
+                .filter(|entry| entry.as_ref().map_or(true, |entry| entry.state.is_in_use()))
                 .map(|entry| entry.map(|entry| entry.key.name))
                 .collect()
         }
@@ -205,7 +204,7 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
     })?;
     match entry.state {
-        State::Issued | State::Registered | State::Bundled => Ok(entry),
+        state if state.is_in_use() => Ok(entry),
         state => Err(Code::UnknownIdentity
             .error(format!("the certificate of the device {name:?} is {state}"))
             .item(name)

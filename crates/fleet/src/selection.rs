@@ -68,7 +68,7 @@ impl Selection {
     /// What the ledger cannot look at.
     fn holds(&self, entry: &Entry) -> bool {
         let lacks = |step| {
-            let usable = matches!(entry.state, State::Issued | State::Registered | State::Bundled);
+            let usable = entry.state.is_in_use();
             entry.key.kind == Kind::Device && usable && entry.reached(step).is_none()
         };
         self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))

@@ -21,7 +21,6 @@ use super::place::Place;
 use super::progress::Progress;
 use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
-use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::bundle::{BundleRequest, check_can, prepare};
@@ -104,15 +103,16 @@ pub fn bundle(
 ) -> Result<FleetReport> {
     let mut store = station.open_store(VERB)?;
     let job = shift::find(&store, request.which, Phase::Bundle)?;
-    bundle_job(station, &mut store, &job, request, control)
+    bundle_job(station, &mut store, &job, request, None, control)
 }
 
-/// The same for a job that is at hand.
+/// The same for a job that is at hand, with what makes its bundles where that is at hand too.
 pub(crate) fn bundle_job(
     station: &mut Station<'_>,
     store: &mut Store,
     job: &Job,
     request: &FleetBundleRequest,
+    ready: Option<(Bundler, Vec<Finding>)>,
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
     let begun = Instant::now();
@@ -124,27 +124,16 @@ pub(crate) fn bundle_job(
             .at(place.archive().unwrap_or_else(|| place.dir.clone()))
             .fix("make bundles in the same pass that issues the keys: `tbpki fleet run`"));
     }
-    let (bundler, findings) = bundler(station, &order, request, control)?;
+    let (bundler, findings) = match ready {
+        Some(ready) => ready,
+        None => bundler(station, &order, request, control)?,
+    };
     let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
     let left = if request.again { before.left + before.done } else { before.left };
     if request.merged {
         check_room(&bundler, &place.bulk()?, left, control)?;
     }
-    let mut whole = FleetReport {
-        job: Some(job.id.number()),
-        names: job.size,
-        dry_run: request.dry_run,
-        layout: order.layout,
-        out: place.dir.clone(),
-        archive: None,
-        index: None,
-        phases: Vec::new(),
-        registration: None,
-        bundles: None,
-        results: Vec::new(),
-        stopped: None,
-        findings,
-    };
+    let mut whole = FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of(job, &order, Some(&place)) };
     let mut run = Run {
         bundler: &bundler,
         directories: (order.layout == Layout::Directories).then(|| store.dir().to_owned()),
@@ -189,18 +178,8 @@ pub(crate) fn bundle_job(
         }
         None => {}
     }
-    whole.phases.push(PhaseReport {
-        phase: PhaseName::Bundle,
-        done: counts.done,
-        now,
-        failed,
-        left: job.size.saturating_sub(counts.done),
-        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-    });
-    let results = request.results.clone().or_else(|| (failed > 0).then(|| place.dir.clone()));
-    if let Some(dir) = results.filter(|_| !request.dry_run) {
-        whole.results = results::write(&store.ledger, job.id, &dir)?;
-    }
+    whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts.done, now, failed, begun));
+    whole.write_results(&store.ledger, job.id, request.results.as_deref(), failed)?;
     Ok(whole)
 }
 
@@ -362,7 +341,7 @@ impl Run<'_> {
     ) -> Result<Option<Vec<Key>>> {
         let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
         for (index, entry) in shard.entries.iter().enumerate() {
-            if !shift::is_usable(entry) || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
+            if !entry.state.is_in_use() || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             if index.is_multiple_of(STEP) {

@@ -15,7 +15,7 @@ use super::layout::Attempt;
 use super::made::Made;
 use super::place::Place;
 use super::progress::Progress;
-use super::shift::{self, Shifts};
+use super::shift::Shifts;
 use super::stop::Stop;
 use crate::output_file::pem_of;
 use crate::store::Store;
@@ -56,10 +56,7 @@ impl InPass {
     /// Those of the ledger and of the disk.
     pub(crate) fn remove_leftovers(&self, store: &Store, job: &Job, place: &Place) -> Result<()> {
         self.output.remove_leftovers()?;
-        self.output.keep_only(|attempt| {
-            let committed = store.ledger.committed(job.id, attempt.shard)?;
-            Ok(committed.is_some_and(|it| it.fence == attempt.fence && it.place == place.id()))
-        })
+        self.output.keep_only(|attempt| Ok(place.attempt(&store.ledger, job.id, attempt.shard)? == Some(attempt)))
     }
 
     /// Records what was bundled. Shards that were issued without their bundles will never have them.
@@ -84,7 +81,7 @@ impl InPass {
             let fence = committed.map(|committed| committed.fence);
             let there = fence.map_or(Ok(false), |fence| self.output.holds(Attempt { shard: number, fence }))?;
             let mut count = 0;
-            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(shift::is_usable) {
+            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(|entry| entry.state.is_in_use()) {
                 let key: Key = entry.key;
                 if there {
                     count += 1;

@@ -25,7 +25,7 @@ use super::progress::{Progress, Status};
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::stop::Stop;
 use super::worker::Worker;
-use super::{join, leftovers, results, space, stage};
+use super::{join, leftovers, space, stage};
 use crate::keystore_file::KeystorePlan;
 use crate::names::{self, Faults, NamesSource, Spooled};
 use crate::secrets::NewSecret;
@@ -143,21 +143,15 @@ pub(crate) fn open(
     let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
     Ok(match spooled {
         Spooled::Refused(faults) => Opened::Refused(faults),
-        Spooled::Rehearsed(count) => Opened::Could(Box::new(FleetReport {
-            job: None,
-            names: count,
-            dry_run: true,
-            layout: order.layout,
-            out: request.destination.directory(store.dir())?,
-            archive: request.destination.archive.clone(),
-            index: None,
-            phases: Vec::new(),
-            registration: None,
-            bundles: None,
-            results: Vec::new(),
-            stopped: None,
-            findings,
-        })),
+        Spooled::Rehearsed(count) => {
+            let out = request.destination.directory(store.dir())?;
+            Opened::Could(Box::new(FleetReport {
+                dry_run: true,
+                archive: request.destination.archive.clone(),
+                findings,
+                ..FleetReport::of_names(count, order.layout, out)
+            }))
+        }
         Spooled::Kept(Staged::New(job) | Staged::Known(job)) => Opened::Job(Box::new(OpenJob { job, order, findings })),
     })
 }
@@ -173,9 +167,11 @@ pub(crate) fn issue_job(
 ) -> Result<FleetReport> {
     let OpenJob { job, order, mut findings } = opened;
     let begun = Instant::now();
+    let before = issued(&store.ledger, &job)?;
     if request.dry_run {
         let place = job::place_if_known(store, &job, &order, &request.destination)?;
-        return report(store, &job, &order, place, begun, 0, findings, request);
+        let phases = vec![PhaseReport::new(PhaseName::Issue, job.size, before, 0, 0, begun)];
+        return Ok(FleetReport { dry_run: true, phases, findings, ..FleetReport::of(&job, &order, place.as_ref()) });
     }
     let place = job::place(store, &job, &order, Some(&request.destination))?;
     let _lock = job::prepare(&place, station, "fleet issue")?;
@@ -189,49 +185,66 @@ pub(crate) fn issue_job(
     }
     let mut outcome = Outcome::default();
     let mut stopped = None;
+    let mut done = before;
     if !job.done {
-        findings.extend(space::check(&place.bulk()?, &order, job.size - issued(&store.ledger, &job)?)?);
+        let left = job.size - before;
+        findings.extend(space::check(&place.bulk()?, &order, left)?);
         let threads = request.threads.unwrap_or_else(cores).max(1);
-        if let Some(time) = space::keystores(&order, job.size - issued(&store.ledger, &job)?, threads)? {
+        if let Some(time) = space::keystores(&order, left, threads)? {
             (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
         }
         let stop = Stop::on(control.stop);
-        outcome = run(station, store, &job, &order, &output, in_pass, threads, &stop, control, &mut findings)?;
+        let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
+        outcome = run(station, store, &work, control, &mut findings)?;
         if stop.is_signalled() && outcome.error.is_none() {
             stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
         }
+        // Other stations may have issued some of it meanwhile.
+        done = issued(&store.ledger, &job)?;
     }
-    let nothing = issued(&store.ledger, &job)? == 0;
     match outcome.error.take() {
-        Some(error) if nothing => return Err(error),
+        Some(error) if done == 0 => return Err(error),
         Some(error) => stopped = Some(error.into_finding()),
         None => {}
     }
-    let mut report = report(store, &job, &order, Some(place.clone()), begun, outcome.issued, findings, request)?;
+    let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
+    let mut report = FleetReport {
+        phases: vec![PhaseReport::new(PhaseName::Issue, job.size, done, outcome.issued, 0, begun)],
+        findings,
+        ..FleetReport::of(&job, &order, Some(&place))
+    };
+    complete(&mut report, store, &job, &place)?;
+    report.write_results(&store.ledger, job.id, request.results.as_deref(), 0)?;
     report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
     Ok(report)
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a run works with, each thing once")]
+/// What a run works at, and how.
+struct Work<'a> {
+    job: &'a Job,
+    order: &'a JobOrder,
+    output: &'a Output,
+    in_pass: Option<&'a InPass>,
+    threads: usize,
+    stop: &'a Stop<'a>,
+    /// Devices that are issued by now.
+    done: u64,
+}
+
 fn run(
     station: &mut Station<'_>,
     store: &mut Store,
-    job: &Job,
-    order: &JobOrder,
-    output: &Output,
-    in_pass: Option<&InPass>,
-    threads: usize,
-    stop: &Stop<'_>,
+    work: &Work<'_>,
     control: &mut Control<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Outcome> {
+    let Work { job, order, output, in_pass, threads, stop, done } = *work;
     let subject = check_subject(order, station.config)?;
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
     let signers = signers(station, order, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
     let name = job::station_name()?;
-    let done = issued(&store.ledger, job)?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
     let worker = Worker { order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
     let engine = Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress };
@@ -296,70 +309,23 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a report is made of, each thing once")]
-fn report(
-    store: &Store,
-    job: &Job,
-    order: &JobOrder,
-    place: Option<Place>,
-    begun: Instant,
-    now: u64,
-    findings: Vec<Finding>,
-    request: &FleetRequest,
-) -> Result<FleetReport> {
-    let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
-    let done = issued(&store.ledger, &job)?;
-    let mut report = FleetReport {
-        job: Some(job.id.number()),
-        names: job.size,
-        dry_run: request.dry_run,
-        layout: order.layout,
-        out: place.as_ref().map_or_else(PathBuf::new, |place| place.dir.clone()),
-        archive: None,
-        index: None,
-        phases: vec![PhaseReport {
-            phase: PhaseName::Issue,
-            done,
-            now,
-            failed: 0,
-            left: job.size.saturating_sub(done),
-            milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }],
-        registration: None,
-        bundles: None,
-        results: Vec::new(),
-        stopped: None,
-        findings,
-    };
-    let Some(place) = place.filter(|_| !request.dry_run) else { return Ok(report) };
-    if order.layout == Layout::Archive && job.done {
-        match attempts(store, &job, &place)? {
-            Some(attempts) => {
-                let whole = join::join(&place, &attempts)?;
-                report.archive = whole.archive;
-                report.index = Some(whole.index);
-            }
-            None => report.findings.push(
-                Code::PlaceMissing
-                    .note("some parts of the archive lie at other stations, so that those here stay by themselves")
-                    .at(&place.dir),
-            ),
+/// Joins the archive of a job that is done, where all of its parts are here.
+fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &Place) -> Result<()> {
+    if report.layout != Layout::Archive || !job.done {
+        return Ok(());
+    }
+    let attempts = (0..job.shards).map(|shard| place.attempt(&store.ledger, job.id, shard));
+    match attempts.collect::<Result<Option<Vec<Attempt>>>>()? {
+        Some(attempts) => {
+            let whole = join::join(place, &attempts)?;
+            report.archive = whole.archive;
+            report.index = Some(whole.index);
         }
+        None => report.findings.push(
+            Code::PlaceMissing
+                .note("some parts of the archive lie at other stations, so that those here stay by themselves")
+                .at(&place.dir),
+        ),
     }
-    if let Some(dir) = &request.results {
-        report.results = results::write(&store.ledger, job.id, dir)?;
-    }
-    Ok(report)
-}
-
-/// The attempt that counts for each shard of a job; none where some of them are not in this place.
-fn attempts(store: &Store, job: &Job, place: &Place) -> Result<Option<Vec<Attempt>>> {
-    let mut attempts = Vec::with_capacity(usize::try_from(job.shards).unwrap_or_default());
-    for shard in 0..job.shards {
-        match store.ledger.committed(job.id, shard)?.filter(|committed| committed.place == place.id()) {
-            Some(committed) => attempts.push(Attempt { shard, fence: committed.fence }),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(attempts))
+    Ok(())
 }

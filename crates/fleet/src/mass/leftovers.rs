@@ -14,8 +14,7 @@ pub(crate) fn settle(view: &View, job: JobId, output: &Output) -> Result<()> {
     let place = output.place();
     for name in output.names()? {
         let Some(attempt) = Attempt::of_name(&name, job.number()) else { continue };
-        let committed = view.committed(job, attempt.shard)?;
-        let counts = committed.is_some_and(|it| it.fence == attempt.fence && it.place == place.id());
+        let counts = place.attempt(view, job, attempt.shard)? == Some(attempt);
         if counts && !Attempt::is_partial(&name) {
             output.deliver(job.number(), attempt)?;
         } else {

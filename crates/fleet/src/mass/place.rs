@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ledger::{JobId, View};
 use pki::file::{self, Bulk, FileSet, Lock, Mode};
 use pki::serial::Serial;
 use pki::{Code, Result};
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, Packing};
+use super::layout::{Attempt, Layout, Packing};
 use crate::store::FILE_LIMIT;
 
 /// What says to which job a directory belongs.
@@ -166,6 +167,15 @@ impl Place {
         let mut name = archive.as_os_str().to_owned();
         name.push(PARTS);
         name.into()
+    }
+
+    /// The attempt that counts for a shard; none where it is not issued, or lies in another place.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn attempt(&self, view: &View, job: JobId, shard: u32) -> Result<Option<Attempt>> {
+        let committed = view.committed(job, shard)?.filter(|committed| committed.place == self.id());
+        Ok(committed.map(|committed| Attempt { shard, fence: committed.fence }))
     }
 
     /// The directory, open.

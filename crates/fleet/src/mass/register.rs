@@ -20,7 +20,6 @@ use super::place::Place;
 use super::progress::Progress;
 use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
-use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::platform::Connection;
@@ -112,7 +111,10 @@ pub(crate) fn register_job(
     let mut run = Run {
         connection,
         manner: Manner { replace: request.replace, dry_run: request.dry_run },
-        create: Create { profile: order.profile.or_else(|| request.create.profile.clone()), ..request.create.clone() },
+        create: Create {
+            profile: order.profile.clone().or_else(|| request.create.profile.clone()),
+            ..request.create.clone()
+        },
         stop: &stop,
         progress: Progress::new("registering", before.done, job.size, control.tell),
         report: RegistrationReport { platform: connection.board.place().to_owned(), ..RegistrationReport::default() },
@@ -148,32 +150,16 @@ pub(crate) fn register_job(
     if let Some(error) = ended.as_ref().filter(|_| worked == 0) {
         return Err(go_on(Error::new(error.finding().clone())));
     }
+    let failed = if request.dry_run { failed } else { counts.failed };
     let mut whole = FleetReport {
-        job: Some(job.id.number()),
-        names: job.size,
         dry_run: request.dry_run,
-        layout: order.layout,
-        out: place.dir.clone(),
-        archive: None,
-        index: None,
-        phases: vec![PhaseReport {
-            phase: PhaseName::Register,
-            done: counts.done,
-            now,
-            failed: if request.dry_run { failed } else { counts.failed },
-            left: job.size.saturating_sub(counts.done),
-            milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }],
+        phases: vec![PhaseReport::new(PhaseName::Register, job.size, counts.done, now, failed, begun)],
         registration: Some(report),
-        bundles: None,
-        results: Vec::new(),
         stopped: ended.map(|error| go_on(error).into_finding()).or(stopped),
         findings,
+        ..FleetReport::of(job, &order, Some(&place))
     };
-    let results = request.results.clone().or_else(|| (counts.failed > 0).then(|| place.dir.clone()));
-    if let Some(dir) = results.filter(|_| !request.dry_run) {
-        whole.results = results::write(&store.ledger, job.id, &dir)?;
-    }
+    whole.write_results(&store.ledger, job.id, request.results.as_deref(), counts.failed)?;
     Ok(whole)
 }
 

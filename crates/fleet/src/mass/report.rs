@@ -1,9 +1,10 @@
 //! What was done with a fleet, for people and for programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use ledger::Job;
-use pki::Finding;
+use ledger::{Job, JobId, View};
+use pki::{Finding, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use super::layout::Layout;
 use super::order::JobOrder;
 use super::place::Place;
 use super::register::RegistrationReport;
+use super::results;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -68,6 +70,14 @@ pub struct PhaseReport {
     pub milliseconds: u64,
 }
 
+impl PhaseReport {
+    /// Of a phase of which `done` devices of `names` are done, `now` of them since `begun`.
+    pub(crate) fn new(phase: PhaseName, names: u64, done: u64, now: u64, failed: u64, begun: Instant) -> Self {
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self { phase, done, now, failed, left: names.saturating_sub(done), milliseconds }
+    }
+}
+
 /// A phase of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -81,14 +91,20 @@ pub enum PhaseName {
 }
 
 impl FleetReport {
-    /// That of a job before anything was done.
-    pub(crate) fn of(job: &Job, order: &JobOrder, place: &Place) -> Self {
+    /// That of a job before anything was done; `place` is where it goes, as far as that is known.
+    pub(crate) fn of(job: &Job, order: &JobOrder, place: Option<&Place>) -> Self {
+        let out = place.map_or_else(PathBuf::new, |place| place.dir.clone());
+        Self { job: Some(job.id.number()), ..Self::of_names(job.size, order.layout, out) }
+    }
+
+    /// That of so many names that are no job yet.
+    pub(crate) fn of_names(names: u64, layout: Layout, out: PathBuf) -> Self {
         Self {
-            job: Some(job.id.number()),
-            names: job.size,
+            job: None,
+            names,
             dry_run: false,
-            layout: order.layout,
-            out: place.dir.clone(),
+            layout,
+            out,
             archive: None,
             index: None,
             phases: Vec::new(),
@@ -98,6 +114,19 @@ impl FleetReport {
             stopped: None,
             findings: Vec::new(),
         }
+    }
+
+    /// Writes the files with a line for each device of a job: where somebody asked for them, else beside the shards
+    /// when some failed.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the disk.
+    pub(crate) fn write_results(&mut self, view: &View, job: JobId, wished: Option<&Path>, failed: u64) -> Result<()> {
+        let dir = wished.or((failed > 0).then_some(self.out.as_path()));
+        if let Some(dir) = dir.filter(|_| !self.dry_run) {
+            self.results = results::write(view, job, dir)?;
+        }
+        Ok(())
     }
 
     /// Whether everything is done that was asked for.

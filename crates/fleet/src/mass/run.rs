@@ -7,6 +7,7 @@ use pki::{Code, Error, Result};
 
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
 use super::bundle_output::BundleOutput;
+use super::bundler::Bundler;
 use super::in_pass::InPass;
 use super::issue::{Control, FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
 use super::job;
@@ -61,16 +62,12 @@ pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut C
     let register = request.register.as_ref().filter(|_| !dry_run);
     let bundle = request.bundle.as_ref().filter(|_| !dry_run);
     let connection = register.map(|register| connect(station, register)).transpose()?;
+    // What is wrong with the firmware is found before the first key is made.
+    let mut ready = bundle.map(|bundle| bundler(station, &opened.order, bundle, control)).transpose()?;
     let sealed = opened.order.packing.sealed;
-    let in_pass = match bundle.filter(|_| sealed) {
-        Some(bundle) => Some(in_pass(station, &store, &opened, request, bundle, control)?),
-        None => {
-            if let Some(bundle) = bundle {
-                // Only to find what is wrong; it is made when its turn comes.
-                bundler(station, &opened.order, bundle, control)?;
-            }
-            None
-        }
+    let in_pass = match ready.take_if(|_| sealed) {
+        Some((bundler, _)) => Some(in_pass(station, &store, &opened, request, bundler)?),
+        None => None,
     };
     let (id, order) = (opened.job.id, opened.order.clone());
     let mut report = issue_job(station, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
@@ -85,7 +82,7 @@ pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut C
     {
         report.add(match &in_pass {
             Some(in_pass) => record(in_pass, &mut store, &job, &order, request, control),
-            None => bundle_job(station, &mut store, &job, bundle, control),
+            None => bundle_job(station, &mut store, &job, bundle, ready, control),
         });
     }
     Ok(FleetOutcome::Report(Box::new(report)))
@@ -100,14 +97,12 @@ fn connect(station: &mut Station<'_>, request: &FleetRegisterRequest) -> Result<
 
 /// What seals bundles while keys are in memory.
 fn in_pass(
-    station: &mut Station<'_>,
+    station: &Station<'_>,
     store: &Store,
     opened: &OpenJob,
     request: &FleetRunRequest,
-    bundle: &FleetBundleRequest,
-    control: &mut Control<'_>,
+    bundler: Bundler,
 ) -> Result<InPass> {
-    let (bundler, _) = bundler(station, &opened.order, bundle, control)?;
     let place = job::place(store, &opened.job, &opened.order, Some(&request.issue.destination))?;
     let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
     let output = BundleOutput::new(store.dir(), &place, packer, &bundler, station.now.unix_timestamp())?;
@@ -136,24 +131,17 @@ fn record(
     if counts.left == 0 {
         bundles.index = in_pass.output.write_index(attempts(store, job, &place))?;
     }
-    let mut report = FleetReport::of(job, order, &place);
+    let mut report = FleetReport::of(job, order, Some(&place));
     report.bundles = Some(bundles);
-    report.phases.push(PhaseReport {
-        phase: PhaseName::Bundle,
-        done: counts.done,
-        now: counts.done.saturating_sub(before.done),
-        failed: counts.failed,
-        left: job.size.saturating_sub(counts.done),
-        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-    });
+    let now = counts.done.saturating_sub(before.done);
+    report.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts.done, now, counts.failed, begun));
     Ok(report)
 }
 
 fn attempts(store: &Store, job: &Job, place: &Place) -> impl Iterator<Item = Result<Attempt>> {
     (0..job.shards).map(|shard| {
-        let committed = store.ledger.committed(job.id, shard)?.filter(|committed| committed.place == place.id());
-        let committed = committed.ok_or_else(|| Code::PlaceMissing.error("a shard lies at another station"))?;
-        Ok(Attempt { shard, fence: committed.fence })
+        let attempt = place.attempt(&store.ledger, job.id, shard)?;
+        attempt.ok_or_else(|| Code::PlaceMissing.error("a shard lies at another station"))
     })
 }
 

@@ -93,8 +93,7 @@ pub(crate) fn go_on(error: Error) -> Error {
 /// How far a phase is.
 pub(crate) fn count(ledger: &Ledger, job: JobId, phase: Phase) -> Result<Count> {
     let step = step(phase)?;
-    let usable = vec![State::Issued, State::Registered, State::Bundled];
-    let all = Filter { kind: Some(Kind::Device), job: Some(job), states: usable, ..Filter::default() };
+    let all = Filter { kind: Some(Kind::Device), job: Some(job), states: State::IN_USE.to_vec(), ..Filter::default() };
     let lacking = Filter { never: Some(step), ..all.clone() };
     let left = ledger.count(&lacking)?;
     let failed = ledger.count(&Filter { failed_only: true, ..lacking })?;
@@ -103,12 +102,7 @@ pub(crate) fn count(ledger: &Ledger, job: JobId, phase: Phase) -> Result<Count> 
 
 /// Whether a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
-    Ok(is_usable(entry) && entry.reached(step(phase)?).is_none())
-}
-
-/// Whether a device has not been given up.
-pub(crate) fn is_usable(entry: &Entry) -> bool {
-    matches!(entry.state, State::Issued | State::Registered | State::Bundled)
+    Ok(entry.state.is_in_use() && entry.reached(step(phase)?).is_none())
 }
 
 fn step(phase: Phase) -> Result<State> {

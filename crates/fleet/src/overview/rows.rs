@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 use ledger::{Entry, State};
 use time::OffsetDateTime;
 
+use super::Urgency;
 use super::cause::{CauseId, without_name};
-use super::{Urgency, is_usable};
 use crate::selection::has_failed;
 
 /// The first so many devices in the order of attention.
@@ -55,7 +55,7 @@ impl Attention {
     fn of(entry: &Entry, now: OffsetDateTime) -> Self {
         if has_failed(entry) {
             Self::Failed
-        } else if is_usable(entry.state) && Urgency::of(entry.not_after, now) != Urgency::Later {
+        } else if entry.state.is_in_use() && Urgency::of(entry.not_after, now) != Urgency::Later {
             Self::Expires(entry.not_after)
         } else {
             Self::None
@@ -66,7 +66,7 @@ impl Attention {
 impl Row {
     /// How soon its certificate ends; nothing where there is none in use.
     pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
-        is_usable(self.state).then(|| Urgency::of(self.not_after, now))
+        self.state.is_in_use().then(|| Urgency::of(self.not_after, now))
     }
 }
 

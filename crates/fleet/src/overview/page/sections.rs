@@ -6,7 +6,7 @@ use ledger::{Entry, Phase, PhaseProgress, State};
 use time::OffsetDateTime;
 
 use super::super::jobs::JobAndProgress;
-use super::super::{Overview, Urgency, is_usable};
+use super::super::{Overview, Urgency};
 use super::chart;
 use super::text::{date, date_and_time, grouped, percent, text};
 
@@ -223,7 +223,7 @@ fn others(overview: &Overview, out: &mut String) -> Result {
 fn end(entry: &Entry, now: OffsetDateTime) -> String {
     let day = date(entry.not_after);
     match Urgency::of(entry.not_after, now) {
-        _ if !is_usable(entry.state) => format!("{day} ({})", entry.state),
+        _ if !entry.state.is_in_use() => format!("{day} ({})", entry.state),
         Urgency::Expired => format!("<span class=\"bad\">{day} (expired)</span>"),
         Urgency::Soon => format!("<span class=\"warn\">{day} (soon)</span>"),
         Urgency::Later => day,
