@@ -17,6 +17,7 @@ mod interop;
 mod run;
 mod setup;
 mod simulator;
+mod source;
 mod test;
 mod workspace;
 

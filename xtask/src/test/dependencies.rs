@@ -1,4 +1,8 @@
-//! Which crate may depend on which: the house's plan, held against what cargo resolved.
+//! Which crate may depend on which, compared with what cargo resolved, and which folder may import which.
+
+mod allowance;
+mod shape;
+mod walls;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +10,10 @@ use serde_json::Value;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::cargo;
+use crate::source::files::packages as all_packages;
+use crate::source::module::{folders, modules};
+use crate::source::uses::uses;
+use crate::workspace::root;
 
 /// Each crate of the workspace, and those of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -59,7 +67,35 @@ pub(super) fn check() -> Result<()> {
             found.map(|name| format!("{package} must not reach {name}: {why} (cargo tree -p {package} -i {name})")),
         );
     }
+    faults.extend(inside_crates()?);
     if faults.is_empty() { Ok(()) } else { Err(Error::new(faults.join("\n"))) }
+}
+
+/// The faults inside crates: imports through walls, circles of files, and folders with too many modules.
+fn inside_crates() -> Result<Vec<String>> {
+    let (mut measures, mut faults) = (Vec::new(), Vec::new());
+    let packages = all_packages(&root())?;
+    let is_gone = |wall: &&walls::Wall| !packages.iter().any(|package| package.name == wall.package);
+    faults.extend(
+        walls::WALLS.iter().filter(is_gone).map(|wall| format!("a wall for {}, which is no package", wall.package)),
+    );
+    for package in packages {
+        let src = package.directory.join("src");
+        if !src.is_dir() {
+            continue;
+        }
+        let modules = modules(&src)?;
+        let uses = uses(&modules);
+        measures.push(shape::circles(&package.name, &modules, &uses));
+        measures.extend(shape::folders(&package.name, &folders(&src)?));
+        for wall in walls::WALLS.iter().filter(|wall| wall.package == package.name) {
+            let (found, stale) = walls::measure(wall, &modules, &uses);
+            measures.extend(found);
+            faults.extend(stale);
+        }
+    }
+    faults.extend(allowance::judge(&measures, allowance::NOT_MET_YET));
+    Ok(faults)
 }
 
 /// The dependencies of one crate that the plan does not have.

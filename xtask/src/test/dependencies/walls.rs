@@ -1,0 +1,172 @@
+//! The walls inside crates: which folder may not import which.
+
+use super::allowance::Measure;
+use crate::source::module::Module;
+use crate::source::uses::Uses;
+
+/// A rule for the modules of one crate. A folder is a module with everything below it: `file` is `src/file.rs` and
+/// `src/file/**`.
+pub(super) struct Wall {
+    pub(super) package: &'static str,
+    pub(super) folder: &'static str,
+    pub(super) may_not_import: &'static [&'static str],
+    pub(super) reason: &'static str,
+}
+
+/// The rules, crate by crate.
+pub(super) const WALLS: &[Wall] = &[
+    wall(
+        "tbpki-pki",
+        "certificate",
+        &["inspect", "issuer", "keystore", "pkcs11", "verify"],
+        "reading a certificate judges nothing and issues nothing",
+    ),
+    wall(
+        "tbpki-pki",
+        "key",
+        &["inspect", "issuer", "keystore", "pkcs11", "verify"],
+        "a key does not know who holds or uses it",
+    ),
+    wall(
+        "tbpki-pki",
+        "keystore",
+        &["certificate", "inspect", "issuer", "verify"],
+        "a keystore holds bytes and does not judge them",
+    ),
+    wall("tbpki-pki", "tbs", &["inspect", "issuer", "keystore", "verify"], "encoding needs no signer"),
+    wall("tbpki-pki", "issuer", &["inspect", "keystore", "pkcs11"], "an issuer takes any signing key"),
+    wall(
+        "tbpki-pki",
+        "verify",
+        &["inspect", "issuer", "keystore", "pkcs11"],
+        "verifying must not share code with issuing",
+    ),
+    wall(
+        "tbpki-device",
+        "nvs",
+        &["record", "session", "mbedtls"],
+        "the flash format does not depend on what is stored",
+    ),
+    wall("tbpki-device", "record", &["session", "mbedtls"], "devkit uses the record without a session"),
+    wall(
+        "tbpki-device",
+        "session",
+        &["mbedtls", "nvs"],
+        "a session reaches TLS and flash through the traits of its platform",
+    ),
+    wall("tbpki-devkit", "nvs", &["application", "image", "partition"], "the flash format does not depend on images"),
+    wall("tbpki-devkit", "partition", &["application", "image"], "a partition table does not depend on what fills it"),
+    wall("tbpki-devkit", "application", &["image", "nvs", "partition"], "an application is one part of an image"),
+    wall("tbpki-ledger", "sqlite", &["postgres"], "one database does not depend on the other"),
+    wall("tbpki-ledger", "postgres", &["sqlite"], "one database does not depend on the other"),
+    wall(
+        "tbpki-provision",
+        "http",
+        &["actorcloud", "check", "mqtt", "probe", "thingsboard"],
+        "the HTTP client knows no platform",
+    ),
+    wall(
+        "tbpki-provision",
+        "mqtt",
+        &["actorcloud", "check", "http", "probe", "thingsboard"],
+        "the MQTT codec knows no platform",
+    ),
+    wall(
+        "tbpki-provision",
+        "pace",
+        &["actorcloud", "check", "http", "thingsboard"],
+        "the concurrency limit knows neither client nor platform",
+    ),
+    wall("tbpki-provision", "thingsboard", &["actorcloud", "check"], "one platform does not depend on the other"),
+    wall("tbpki-provision", "actorcloud", &["check", "thingsboard"], "one platform does not depend on the other"),
+    wall("tbpki-fleet", "bundle", &["mass"], "one device does not need many"),
+    wall("tbpki-fleet", "device", &["mass"], "one device does not need many"),
+    wall("tbpki-fleet", "register", &["mass"], "one device does not need many"),
+    wall("tbpki-fleet", "walk", &["mass"], "one device does not need many"),
+    wall("tbpki-fleet", "names", &["mass", "overview", "register"], "reading names starts no work"),
+    wall("tbpki-fleet", "overview", &["mass", "register"], "a report only reads"),
+    wall("tbpki", "args", &["output", "verb"], "arguments are data"),
+    wall("tbpki", "output", &["verb"], "output does not depend on what is done"),
+    wall("tbpki-tb-sim", "http", &["actorcloud", "mqtt", "rest", "state", "tls"], "the HTTP server knows no route"),
+    wall(
+        "tbpki-tb-sim",
+        "state",
+        &["actorcloud", "http", "mqtt", "rest", "tls"],
+        "the platform's rules know no protocol",
+    ),
+    wall("tbpki-tb-sim", "tls", &["actorcloud", "http", "mqtt", "rest", "state"], "TLS knows no protocol above it"),
+    wall("tbpki-tb-sim", "rest", &["actorcloud", "mqtt", "tls"], "one protocol does not depend on the other"),
+    wall("tbpki-tb-sim", "mqtt", &["actorcloud", "http", "rest"], "one protocol does not depend on the other"),
+    wall("xtask", "source", &["bench", "firmware", "setup", "test"], "reading source text checks nothing"),
+];
+
+const fn wall(
+    package: &'static str,
+    folder: &'static str,
+    may_not_import: &'static [&'static str],
+    reason: &'static str,
+) -> Wall {
+    Wall { package, folder, may_not_import, reason }
+}
+
+/// Counts the imports against one rule, and says which of its folders do not exist.
+pub(super) fn measure(wall: &Wall, modules: &[Module], uses: &Uses) -> (Vec<Measure>, Vec<String>) {
+    let mut measures = Vec::new();
+    let mut stale = Vec::new();
+    for folder in [wall.folder].iter().chain(wall.may_not_import) {
+        if !modules.iter().any(|module| is_in(module, folder)) {
+            stale.push(format!("{}: no module {folder}; correct the table of walls in {}", wall.package, file!()));
+        }
+    }
+    for forbidden in wall.may_not_import {
+        let mut found = Vec::new();
+        for ((from, to), line) in uses {
+            if let (Some(from), Some(to)) = (modules.get(*from), modules.get(*to))
+                && is_in(from, wall.folder)
+                && is_in(to, forbidden)
+            {
+                found.push(format!("src/{}:{line} imports from src/{}", from.file, to.file));
+            }
+        }
+        let rule = format!("{}: {} may not import {forbidden}", wall.package, wall.folder);
+        measures.push(Measure { rule, count: found.len(), limit: 0, found, reason: wall.reason.to_owned() });
+    }
+    (measures, stale)
+}
+
+fn is_in(module: &Module, folder: &str) -> bool {
+    let folder: Vec<&str> = folder.split('/').collect();
+    module.path.len() >= folder.len() && module.path.iter().zip(&folder).all(|(part, of)| part == of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::module::of_texts;
+    use crate::source::uses::uses;
+
+    const WALL: Wall = wall("tbpki-x", "a", &["b"], "a knows no b");
+
+    #[test]
+    fn a_forbidden_import_is_found() {
+        let modules =
+            of_texts(&[("a.rs", ""), ("a/c.rs", "\nfn f() { crate::b::d::g() }"), ("b.rs", ""), ("b/d.rs", "")]);
+        let (measures, stale) = measure(&WALL, &modules, &uses(&modules));
+        assert_eq!(measures[0].found, ["src/a/c.rs:2 imports from src/b/d.rs"]);
+        assert_eq!(measures[0].rule, "tbpki-x: a may not import b");
+        assert!(stale.is_empty());
+    }
+
+    #[test]
+    fn the_other_direction_is_allowed() {
+        let modules = of_texts(&[("a.rs", "pub struct A;"), ("b.rs", "use crate::a::A;"), ("ab.rs", "use crate::b;")]);
+        assert_eq!(measure(&WALL, &modules, &uses(&modules)).0[0].count, 0);
+    }
+
+    #[test]
+    fn a_rule_for_a_folder_that_is_gone_is_named() {
+        let modules = of_texts(&[("b.rs", "")]);
+        let stale = measure(&WALL, &modules, &uses(&modules)).1;
+        assert!(stale[0].starts_with("tbpki-x: no module a;"), "{stale:?}");
+    }
+}
