@@ -14,6 +14,8 @@ mod firmware;
 mod fuzz;
 mod generate;
 mod interop;
+mod metrics;
+mod prose;
 mod run;
 mod setup;
 mod simulator;
@@ -44,6 +46,8 @@ enum Verb {
     Firmware(firmware::Firmware),
     Fuzz(fuzz::Fuzz),
     Gen(generate::Gen),
+    Metrics(metrics::Metrics),
+    Prose(prose::Prose),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +61,8 @@ fn main() -> ExitCode {
         Verb::Firmware(verb) => verb.run(),
         Verb::Fuzz(verb) => verb.run(),
         Verb::Gen(verb) => verb.run(),
+        Verb::Metrics(verb) => verb.run(),
+        Verb::Prose(verb) => verb.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

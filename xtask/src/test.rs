@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::firmware::{Firmware, SetupXtensa};
 use crate::generate::Gen;
+use crate::prose::Prose;
 use crate::run::{cargo, run};
 use crate::setup::{Setup, cargo_deny};
 use crate::workspace::target;
@@ -33,6 +34,8 @@ enum Step {
     Format,
     /// Dependencies between our crates point one way, and some never reach others
     Dependencies,
+    /// No file uses words that are not plain technical English
+    Prose,
     /// Licences, sources and banned crates; known vulnerabilities where the database can be had
     Deny,
     /// clippy has nothing to say
@@ -101,6 +104,7 @@ fn run_step(step: Step) -> Result<()> {
     match step {
         Step::Format => format(),
         Step::Dependencies => dependencies::check(),
+        Step::Prose => Prose::check().run(),
         Step::Deny => deny(),
         Step::Clippy => clippy(),
         Step::Docs => docs(),

@@ -1,8 +1,24 @@
 //! Circles of files: files that use each other, directly or through others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::uses::Uses;
+
+/// The groups of two or more files in which each file reaches each other one, the largest group first.
+pub(crate) fn groups(uses: &Uses) -> Vec<BTreeSet<usize>> {
+    let graph = graph(uses);
+    let reached: BTreeMap<usize, BTreeSet<usize>> =
+        graph.keys().map(|&file| (file, reach(&graph, file, None).into_keys().collect())).collect();
+    let reaches = |from: usize, to: usize| reached.get(&from).is_some_and(|files| files.contains(&to));
+    let mut groups: Vec<BTreeSet<usize>> = Vec::new();
+    for &file in graph.keys().filter(|&&file| reaches(file, file)) {
+        if !groups.iter().any(|group| group.contains(&file)) {
+            groups.push(graph.keys().copied().filter(|&other| reaches(file, other) && reaches(other, file)).collect());
+        }
+    }
+    groups.sort_by_key(|group| usize::MAX - group.len());
+    groups
+}
 
 /// For each file that is on a circle of three or more files, the shortest such circle, beginning with this file.
 pub(crate) fn long_circles(uses: &Uses) -> BTreeMap<usize, Vec<usize>> {
@@ -64,9 +80,16 @@ mod tests {
     }
 
     #[test]
+    fn files_that_reach_each_other_are_a_group() {
+        let uses = uses(&[(0, 1), (1, 2), (2, 0), (2, 3), (4, 5), (5, 4), (6, 0)]);
+        assert_eq!(groups(&uses), [BTreeSet::from([0, 1, 2]), BTreeSet::from([4, 5])]);
+    }
+
+    #[test]
     fn a_parent_and_its_children_are_no_long_circle() {
         // 0 and 1 use each other, and 0 and 2: a group of three, without a circle longer than two.
         let pairs = uses(&[(0, 1), (1, 0), (0, 2), (2, 0)]);
+        assert_eq!(groups(&pairs)[0].len(), 3);
         assert!(long_circles(&pairs).is_empty());
     }
 
