@@ -14,6 +14,7 @@ mod firmware;
 mod fuzz;
 mod generate;
 mod interop;
+mod interrupt;
 mod metrics;
 mod prose;
 mod run;
@@ -51,7 +52,20 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().verb {
+    let verb = Cli::parse().verb;
+    let done = interrupt::end_children_on_signal().and_then(|()| run(verb));
+    interrupt::stop_here_if_interrupted();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> error::Result<()> {
+    match verb {
         Verb::Setup(verb) => verb.run(),
         Verb::SetupXtensa(verb) => verb.run(),
         Verb::Test(verb) => verb.run(),
@@ -63,12 +77,5 @@ fn main() -> ExitCode {
         Verb::Gen(verb) => verb.run(),
         Verb::Metrics(verb) => verb.run(),
         Verb::Prose(verb) => verb.run(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask: {error}");
-            ExitCode::FAILURE
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Doing, Error, Result};
+use crate::interrupt::stop_here_if_interrupted;
 use crate::workspace;
 
 /// A program to start, in the root of the workspace unless told otherwise, and with nothing on its standard input.
@@ -64,6 +65,7 @@ impl Run {
     pub(crate) fn show(mut self) -> Result<()> {
         self.announce();
         let status = self.command.status().doing(format!("start {}", self.name()))?;
+        stop_here_if_interrupted();
         if status.success() { Ok(()) } else { Err(Error::new(format!("{} failed: {status}", self.name()))) }
     }
 
@@ -74,6 +76,7 @@ impl Run {
     pub(crate) fn read(mut self) -> Result<String> {
         self.announce();
         let output = self.command.output().doing(format!("start {}", self.name()))?;
+        stop_here_if_interrupted();
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -87,6 +90,7 @@ impl Run {
     }
 
     fn announce(&self) {
+        stop_here_if_interrupted();
         if self.echo {
             eprintln!("$ {}", self.line());
         }
