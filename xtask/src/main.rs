@@ -14,7 +14,6 @@ mod firmware;
 mod fuzz;
 mod generate;
 mod interop;
-mod interrupt;
 mod metrics;
 mod prose;
 mod run;
@@ -53,8 +52,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let verb = Cli::parse().verb;
-    let done = interrupt::end_children_on_signal().and_then(|()| run(verb));
-    interrupt::stop_here_if_interrupted();
+    let done = run::interrupt::end_children_on_signal().and_then(|()| run(verb));
+    run::interrupt::stop_here_if_interrupted();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

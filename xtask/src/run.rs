@@ -1,13 +1,15 @@
 //! Starting other programs, and saying so.
 
+pub(crate) mod interrupt;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Doing, Error, Result};
-use crate::interrupt::stop_here_if_interrupted;
 use crate::workspace;
+use interrupt::stop_here_if_interrupted;
 
 /// A program to start, in the root of the workspace unless told otherwise, and with nothing on its standard input.
 pub(crate) struct Run {

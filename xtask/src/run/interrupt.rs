@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_signal_ends_xtask_with_what_it_started() {
         let mut xtask = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "interrupt::tests::start_a_sleep", "--ignored"])
+            .args(["--exact", "run::interrupt::tests::start_a_sleep", "--ignored"])
             .spawn()
             .unwrap();
         let sleep = wait_for_one_below(xtask.id());
