@@ -1,11 +1,11 @@
 //! `cargo xtask setup`: everything that the tests need beside Rust.
 
 mod debian;
-mod deny;
 mod go;
 mod java;
 mod python;
 pub(crate) mod risc_v;
+pub(crate) mod tool;
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +14,11 @@ use clap::Args;
 
 use crate::error::{Doing, Result};
 
-pub(crate) use deny::cargo_deny;
-
 /// Install what the tests need: Debian's packages, then the oracles under target/oracles
 #[derive(Args)]
 #[command(long_about = "Install what the tests need, on a Debian 12 with Rust, as root or with sudo.\n\n\
     Only what is missing is installed, and what is there is left alone. Programs come from Debian's packages; a Python \
-    environment, Java libraries, test clients and cargo-deny, each at a pinned version, go to cargo's target directory.")]
+    environment, Java libraries, test clients, cargo-deny and mdBook, each at a pinned version, go to cargo's target directory.")]
 pub(crate) struct Setup {}
 
 impl Setup {
@@ -30,7 +28,8 @@ impl Setup {
         python::install()?;
         java::install()?;
         go::install()?;
-        deny::install()
+        tool::CARGO_DENY.program()?;
+        tool::MDBOOK.program().map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: everything that CI runs.
 
+mod book;
 mod dependencies;
 mod images;
+mod links;
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,8 @@ use crate::firmware::{Firmware, SetupXtensa};
 use crate::generate::Gen;
 use crate::prose::Prose;
 use crate::run::{cargo, run};
-use crate::setup::{Setup, cargo_deny};
+use crate::setup::Setup;
+use crate::setup::tool::CARGO_DENY;
 use crate::workspace::target;
 
 /// Set up, then run everything that CI runs
@@ -42,6 +45,8 @@ enum Step {
     Clippy,
     /// The documentation builds without warnings
     Docs,
+    /// The book builds, and links in it and in other pages lead to files and headings
+    Book,
     /// Man pages, completions, reference and schemas are what the code says
     Generated,
     /// cargo test, fuzz corpora and end-to-end tests included
@@ -108,6 +113,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Deny => deny(),
         Step::Clippy => clippy(),
         Step::Docs => docs(),
+        Step::Book => book::check(),
         Step::Generated => Gen { check: true }.run(),
         Step::Tests => tests(),
         Step::Session => session(),
@@ -125,7 +131,7 @@ fn format() -> Result<()> {
 }
 
 fn deny() -> Result<()> {
-    let program = cargo_deny()?;
+    let program = CARGO_DENY.program()?;
     run(&program).args(["check", "bans", "licenses", "sources"]).show()?;
     match run(&program).args(["check", "advisories"]).read() {
         Ok(_) => Ok(()),
