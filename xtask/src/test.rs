@@ -4,6 +4,7 @@ mod book;
 mod dependencies;
 mod images;
 mod links;
+mod maps;
 
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ enum Step {
     Format,
     /// Dependencies between our crates point one way, and some never reach others
     Dependencies,
+    /// ARCHITECTURE.md has a map of each crate, and the files that it names exist
+    Maps,
     /// No file uses words that are not plain technical English
     Prose,
     /// Licences, sources and banned crates; known vulnerabilities where the database can be had
@@ -109,6 +112,7 @@ fn run_step(step: Step) -> Result<()> {
     match step {
         Step::Format => format(),
         Step::Dependencies => dependencies::check(),
+        Step::Maps => maps::check(),
         Step::Prose => Prose::check().run(),
         Step::Deny => deny(),
         Step::Clippy => clippy(),

@@ -1,0 +1,212 @@
+//! The maps of ARCHITECTURE.md: which file of a crate answers which question.
+//!
+//! A map is a section whose heading has the crate's directory in backticks, as in "### Map of `crates/pki`", with a
+//! table whose last column has the files in backticks. They are relative to the crate's directory or to its `src`.
+//! Files of other crates are relative to the root.
+
+use std::collections::BTreeSet;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+use crate::error::{Error, Result};
+use crate::source::files::{below, packages, read, relative};
+use crate::workspace::root;
+
+/// Crates without a map. A crate that is not in this list must have one, and a crate with a map must not be in it.
+const NO_MAP_YET: &[&str] = &[
+    "crates/device",
+    "crates/devkit",
+    "crates/firmware",
+    "crates/fleet",
+    "crates/ledger",
+    "crates/pki",
+    "crates/provision",
+    "crates/tb-sim",
+    "crates/tbpki",
+    "tests",
+    "xtask",
+];
+
+/// Endings of the names in backticks that are checked everywhere in the page.
+const ENDINGS: &[&str] = &[".rs", ".toml", ".md"];
+
+/// Checks ARCHITECTURE.md.
+pub(super) fn check() -> Result<()> {
+    let root = root();
+    let files: BTreeSet<String> = below(&root)?.iter().map(|file| relative(file, &root)).collect();
+    let directories = packages(&root)?.into_iter().map(|package| relative(&package.directory, &root));
+    let crates: Vec<String> = directories.filter(|directory| is_mapped(directory)).collect();
+    let faults = faults(&read(&root.join("ARCHITECTURE.md"))?, &crates, &files, NO_MAP_YET);
+    if faults.is_empty() { Ok(()) } else { Err(Error::new(faults.join("\n"))) }
+}
+
+/// True for the packages that need a map.
+fn is_mapped(directory: &str) -> bool {
+    directory.strip_prefix("crates/").map_or(["tests", "xtask"].contains(&directory), |name| !name.contains('/'))
+}
+
+fn faults(text: &str, crates: &[String], files: &BTreeSet<String>, without: &[&str]) -> Vec<String> {
+    let page = parse(text);
+    let mut faults = Vec::new();
+    for directory in crates {
+        let rows: Vec<&Row> = page.rows.iter().filter(|row| row.section == *directory).collect();
+        match (rows.is_empty(), without.contains(&directory.as_str())) {
+            (true, false) => faults.push(format!(
+                "ARCHITECTURE.md has no map of {directory}: a heading with `{directory}` and a table of questions and files"
+            )),
+            (false, true) => faults.push(format!("{directory} has a map: remove it from NO_MAP_YET in {}", file!())),
+            _ => {}
+        }
+        for row in rows {
+            if row.files.is_empty() {
+                faults.push(format!("ARCHITECTURE.md:{}: no file in the last column", row.line));
+            }
+            let missing = row.files.iter().filter(|file| {
+                let places = [format!("{directory}/{file}"), format!("{directory}/src/{file}"), (*file).clone()];
+                !places.iter().any(|place| exists(files, place))
+            });
+            faults.extend(missing.map(|file| format!("ARCHITECTURE.md:{}: {file} is not in {directory}", row.line)));
+        }
+    }
+    let gone = without.iter().filter(|directory| !crates.iter().any(|known| known == *directory));
+    faults.extend(gone.map(|directory| format!("{directory} is no crate: remove it from NO_MAP_YET in {}", file!())));
+    let other_rows = page.rows.iter().filter(|row| !crates.contains(&row.section));
+    let in_other_rows = other_rows.flat_map(|row| row.files.iter().map(|file| (row.line, file)));
+    let named = page.named.iter().map(|(line, name)| (*line, name)).chain(in_other_rows);
+    faults.extend(named.filter(|(_, name)| is_path(name)).filter_map(|(line, name)| {
+        let in_crates = crates.iter().flat_map(|directory| ["", "/src"].map(|src| format!("{directory}{src}/{name}")));
+        let mut places = in_crates.chain([name.clone(), format!("crates/{name}")]);
+        (!places.any(|place| exists(files, &place))).then(|| format!("ARCHITECTURE.md:{line}: no file {name}"))
+    }));
+    faults
+}
+
+/// True for a file, and for a directory with files.
+fn exists(files: &BTreeSet<String>, place: &str) -> bool {
+    let place = place.trim_end_matches('/');
+    files.contains(place)
+        || files.range(format!("{place}/")..).next().is_some_and(|file| file.starts_with(&format!("{place}/")))
+}
+
+/// A row of a table.
+struct Row {
+    line: usize,
+    /// What the heading above has in backticks.
+    section: String,
+    /// What the last column has in backticks.
+    files: Vec<String>,
+}
+
+struct Page {
+    rows: Vec<Row>,
+    /// What else is in backticks, with its lines.
+    named: Vec<(usize, String)>,
+}
+
+fn parse(text: &str) -> Page {
+    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    let mut page = Page { rows: Vec::new(), named: Vec::new() };
+    let mut section = String::new();
+    let (mut in_heading, mut in_row) = (false, false);
+    // The names of the cell that is read; those of the last cell remain at the end of the row.
+    let mut cell: Vec<(usize, String)> = Vec::new();
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { .. }) => (in_heading, section) = (true, String::new()),
+            Event::End(TagEnd::Heading(_)) => in_heading = false,
+            Event::Start(Tag::TableRow) => in_row = true,
+            Event::Start(Tag::TableCell) => page.named.append(&mut cell),
+            Event::End(TagEnd::TableRow) => {
+                in_row = false;
+                let files = std::mem::take(&mut cell);
+                if section.is_empty() {
+                    page.named.extend(files);
+                } else {
+                    let files = files.into_iter().map(|(_, name)| name).collect();
+                    page.rows.push(Row { line: line(range.start), section: section.clone(), files });
+                }
+            }
+            Event::Code(code) if in_heading => section = code.trim_end_matches('/').to_owned(),
+            Event::Code(code) if in_row => cell.push((line(range.start), code.to_string())),
+            Event::Code(code) => page.named.push((line(range.start), code.to_string())),
+            _ => {}
+        }
+    }
+    page
+}
+
+fn is_path(name: &str) -> bool {
+    name.contains('/') && !name.contains([' ', '*', '<']) && ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# Architecture\n\nSee `docs/a.md`.\n\n### Map of `crates/pki`\n\n| Question | File |\n|---|---|\n\
+        | Who reads `x/y.rs`? | `file.rs`, `src/file/` |\n\n## Where to add things\n\n| To add | Change |\n|---|---|\n\
+        | an error | `pki/src/code.rs` |\n";
+
+    fn of(text: &str, crates: &[&str], without: &[&str]) -> Vec<String> {
+        let files = [
+            "docs/a.md",
+            "crates/pki/src/file.rs",
+            "crates/pki/src/file/lock.rs",
+            "crates/pki/src/code.rs",
+            "crates/pki/src/x/y.rs",
+        ];
+        let crates: Vec<String> = crates.iter().map(|name| (*name).to_owned()).collect();
+        faults(text, &crates, &files.map(str::to_owned).into(), without)
+    }
+
+    #[test]
+    fn a_map_whose_files_exist_passes() {
+        assert_eq!(of(PAGE, &["crates/pki"], &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_that_do_not_exist_are_named_with_their_lines() {
+        let page = PAGE
+            .replace("file.rs`", "gone.rs`")
+            .replace("docs/a.md", "docs/b.md")
+            .replace("x/y.rs", "x/z.rs")
+            .replace("code.rs", "coda.rs");
+        let expected = [
+            "ARCHITECTURE.md:9: gone.rs is not in crates/pki",
+            "ARCHITECTURE.md:3: no file docs/b.md",
+            "ARCHITECTURE.md:9: no file x/z.rs",
+            "ARCHITECTURE.md:15: no file pki/src/coda.rs",
+        ];
+        assert_eq!(of(&page, &["crates/pki"], &[]), expected);
+    }
+
+    #[test]
+    fn a_crate_needs_a_map_with_files() {
+        assert!(
+            of(PAGE, &["crates/pki", "crates/new"], &[])[0].starts_with("ARCHITECTURE.md has no map of crates/new")
+        );
+        assert!(of(PAGE, &["crates/pki", "crates/new"], &["crates/new"]).is_empty());
+        assert!(
+            of(&PAGE.replace("`file.rs`, `src/file/`", "none"), &["crates/pki"], &[])[0]
+                .ends_with(":9: no file in the last column")
+        );
+    }
+
+    #[test]
+    fn a_list_of_crates_without_a_map_that_could_be_shorter_is_a_fault() {
+        assert!(of(PAGE, &["crates/pki"], &["crates/pki"])[0].starts_with("crates/pki has a map: remove it"));
+        assert!(of(PAGE, &["crates/pki"], &["crates/old"])[0].starts_with("crates/old is no crate: remove it"));
+    }
+
+    #[test]
+    fn tables_below_other_names_are_checked_for_paths() {
+        let page = "## `check`\n\n| a | b |\n|---|---|\n| c | `check`, `pki/src/gone.rs` |\n";
+        assert_eq!(of(page, &[], &[]), ["ARCHITECTURE.md:5: no file pki/src/gone.rs"]);
+    }
+
+    #[test]
+    fn packages_inside_packages_need_no_map() {
+        let mapped = ["crates/pki", "xtask", "tests", "crates/firmware/clock", "fuzz"].map(is_mapped);
+        assert_eq!(mapped, [true, true, true, false, false]);
+    }
+}
