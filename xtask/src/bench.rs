@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: we and the others, side by side in one run.
+//! `cargo xtask bench`: tbpki and other tools, side by side in one run.
 
 mod fleet;
 mod identities;
@@ -12,15 +12,15 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 
-/// Measure us and the tools that we replace, side by side in one run
+/// Measure tbpki and the tools that it replaces, side by side in one run
 #[derive(Args)]
-#[command(long_about = "Measure us and the tools that we replace, side by side in one run.\n\n\
-    Whole processes take turns, so that whatever else the machine does slows all of them alike. Medians are printed, \
-    their ratios, and whether the ratio that we want is reached.")]
+#[command(long_about = "Measure tbpki and the tools that it replaces, side by side in one run.\n\n\
+    Whole processes take turns, so other load on the machine slows all of them alike. The output has medians, ratios, \
+    and PASS or MISS for each required ratio.")]
 pub(crate) struct Bench {
     what: What,
 
-    /// How often each contender runs; the slow ones run less often
+    /// Runs of each contender; slow ones run less often
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     rounds: u32,
 

@@ -12,7 +12,7 @@ use crate::setup::risc_v;
 use crate::simulator::Simulator;
 use crate::workspace::{on_path, target};
 
-/// Run the main job in an empty directory, on defaults, with nothing but this repository
+/// Run the main job in an empty directory, with defaults, from this repository alone
 #[derive(Args)]
 pub(crate) struct Demo {
     /// The chip that the flash image is made for
@@ -20,13 +20,13 @@ pub(crate) struct Demo {
     chip: String,
 }
 
-/// What makes a station and a server, in this order.
+/// Commands that create a store and the files of a server, in this order.
 const BEFORE: &[&[&str]] = &[&["init", "--no-input", "--insecure-no-passphrase"], &["server", "--out", "server"]];
 
-/// What is done while a ThingsBoard runs with that server's keys.
+/// The command that needs a running ThingsBoard with that server's keys.
 const REGISTER: &[&str] = &["client", "--device", "MyDevice", "--register"];
 
-/// What looks at the result.
+/// Commands that inspect the result.
 const AFTER: &[&[&str]] =
     &[&["verify", "pki/devices/MyDevice/chain.pem"], &["inspect", "pki/devices/MyDevice/cert.pem"], &["list"]];
 
@@ -48,16 +48,16 @@ impl Demo {
             &["--thingsboard-env", "server/thingsboard.env", "--port", "0", "--mqtts-port", "0", "--control", "--json"],
             &directory,
         )?;
-        println!("\nA ThingsBoard (tb-sim, with server/thingsboard.env) is at {} now.", sim.url);
+        println!("\ntb-sim, a simulator of ThingsBoard, runs at {} with server/thingsboard.env.", sim.url);
         let password = directory.join("tb-password");
         fs::write(&password, "tenant\n").doing(format!("write {}", password.display()))?;
-        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).doing("guard the password")?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).doing("set the mode of the password file")?;
         let platform =
             ["--platform-url", &sim.url, "--platform-user", &sim.user, "--platform-password-file", "tb-password"];
         tbpki(&directory, &[REGISTER, &platform].concat())?;
         let broker = format!("localhost:{}", sim.mqtts_port);
         tbpki(&directory, &["check", &broker, "--device", "MyDevice", "--telemetry"])?;
-        println!("\nWhat has arrived: {}", sim.telemetry("MyDevice")?);
+        println!("\nReceived telemetry: {}", sim.telemetry("MyDevice")?);
         publish(&directory, &sim)?;
         drop(sim);
         risc_v::install()?;
@@ -75,10 +75,10 @@ fn tbpki(directory: &Path, args: &[&str]) -> Result<()> {
     run(target()?.join("debug/tbpki")).directory(directory).args(args).show()
 }
 
-/// Publishes a reading with a program that is not ours, where there is one, and shows what has arrived.
+/// Publishes a reading with mosquitto_pub, if it is installed, and prints the received telemetry.
 fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
     if on_path("mosquitto_pub").is_none() {
-        println!("\n(mosquitto_pub is not here to publish as the device, too.)");
+        println!("\n(mosquitto_pub is not installed: the step that publishes with it is skipped.)");
         return Ok(());
     }
     println!();
@@ -90,14 +90,14 @@ fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
         .args(["-q", "1", "-h", "localhost", "-p", &sim.mqtts_port.to_string()])
         .args(message)
         .show()?;
-    println!("What has arrived: {}", sim.telemetry("MyDevice")?);
+    println!("Received telemetry: {}", sim.telemetry("MyDevice")?);
     Ok(())
 }
 
-/// Asks openssl, where there is one, whether a broker would believe the device, and the device the broker.
+/// Verifies the device's and the server's certificate with openssl, if it is installed.
 fn second_opinion(directory: &Path) -> Result<()> {
     if on_path("openssl").is_none() {
-        println!("\n(openssl is not here to be asked for a second opinion.)");
+        println!("\n(openssl is not installed: the step that verifies with it is skipped.)");
         return Ok(());
     }
     println!();

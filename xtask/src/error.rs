@@ -1,25 +1,25 @@
-//! What stops a chore, and what to do about it.
+//! The error of a chore, with a hint.
 
 use std::fmt;
 
 /// The result of every chore.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong, and where there is something to do about it, what.
+/// A plain statement of what is wrong, and a hint if the developer can do something.
 pub(crate) struct Error {
     what: String,
-    advice: Option<String>,
+    hint: Option<String>,
 }
 
 impl Error {
-    /// An error that says what is wrong.
+    /// An error with a statement of what is wrong.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: None }
+        Self { what: what.into(), hint: None }
     }
 
-    /// Says what to do.
-    pub(crate) fn fix(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+    /// Adds a hint.
+    pub(crate) fn fix(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 }
@@ -27,16 +27,16 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        match &self.advice {
-            Some(advice) => write!(f, "\n  -> {advice}"),
+        match &self.hint {
+            Some(hint) => write!(f, "\n  help: {hint}"),
             None => Ok(()),
         }
     }
 }
 
-/// Turns an I/O error into one that says what was being done.
+/// Adds the failed action to an error.
 pub(crate) trait Doing<T> {
-    /// Names what was being done, as in "read FILE".
+    /// Names the action, for example "read FILE".
     fn doing(self, what: impl fmt::Display) -> Result<T>;
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask firmware`: the device's firmware, built for chips and held to its budgets.
+//! `cargo xtask firmware`: the device's firmware for each chip, within its budgets.
 
 mod budget;
 mod elf;
@@ -16,15 +16,15 @@ use crate::workspace::{on_path, oracles, root, target};
 use budget::Budget;
 pub(crate) use xtensa::SetupXtensa;
 
-/// What compiles Mbed TLS anew, so that it looks at dates.
+/// Programs that compile Mbed TLS with the check of dates.
 const TOOLS: &[&str] = &["clang", "cmake", "ninja"];
 
-/// Build the firmware for chips, and hold its size to its budget
+/// Build the firmware for chips, and check its size
 #[derive(Args)]
-#[command(long_about = "Build the firmware for chips, and hold its size to its budget.\n\n\
-    The budgets are in crates/firmware/budgets.toml, and so is the list of chips. With clang, cmake and ninja at hand \
-    Mbed TLS is compiled so that it holds certificates against the date; without, it is taken as it comes, which is \
-    said. The last application that was built for each chip is target/firmware/CHIP.elf.")]
+#[command(long_about = "Build the firmware for chips, and check its size.\n\n\
+    The budgets are in crates/firmware/budgets.toml, and so is the list of chips. If clang, cmake and ninja are \
+    installed, Mbed TLS is compiled with the check of certificates' dates; otherwise the prebuilt library is used, \
+    with a warning. The last application that was built for each chip is target/firmware/CHIP.elf.")]
 pub(crate) struct Firmware {
     /// Build for this chip (repeat, or separate by commas)
     #[arg(long, value_name = "CHIP", value_delimiter = ',', required_unless_present = "all")]
@@ -34,13 +34,13 @@ pub(crate) struct Firmware {
     #[arg(long, conflicts_with = "chip")]
     all: bool,
 
-    /// Fail where a build does not check dates though it should, and where sizes cannot be checked
+    /// Fail if a build does not check dates but should, and if sizes cannot be checked
     #[arg(long)]
     strict: bool,
 }
 
 impl Firmware {
-    /// Builds for every chip, and lets nothing pass: what CI runs.
+    /// Builds for every chip and fails on every fault, as CI does.
     pub(crate) fn everything() -> Self {
         Self { chip: Vec::new(), all: true, strict: true }
     }
@@ -54,9 +54,10 @@ impl Firmware {
             self.chip
                 .iter()
                 .map(|name| {
-                    budgets.iter().find(|budget| budget.chip == *name).ok_or_else(|| {
-                        Error::new(format!("there is no chip {name}")).fix(format!("one of {}", known()))
-                    })
+                    budgets
+                        .iter()
+                        .find(|budget| budget.chip == *name)
+                        .ok_or_else(|| Error::new(format!("unknown chip {name}")).fix(format!("one of {}", known())))
                 })
                 .collect::<Result<Vec<_>>>()?
         };
@@ -71,7 +72,7 @@ impl Firmware {
         Ok(())
     }
 
-    /// Builds for one chip; hands out the line that says what came of it.
+    /// Builds for one chip; returns its line of the table.
     fn build(&self, budget: &Budget) -> Result<String> {
         let Budget { chip, target: triple, .. } = budget;
         eprintln!("\n== {chip}");
@@ -82,7 +83,7 @@ impl Firmware {
                 return Err(Error::new(format!("without {missing} this firmware does not check dates"))
                     .fix("cargo xtask setup"));
             }
-            eprintln!("dates not checked: {missing} would be needed to compile Mbed TLS so that it does");
+            eprintln!("dates are not checked: {missing} must be installed to compile Mbed TLS with this check");
         }
         let dates = budget.dates && missing.is_empty();
         let tls = if dates { "dates" } else { "prebuilt" };
@@ -114,13 +115,13 @@ impl Firmware {
         Ok(format!("{chip:<10}{application:>20}{:>20}  {dates}", of(static_ram, budget.static_ram)))
     }
 
-    /// The bytes of the image that esptool makes of it; none where there is no esptool.
+    /// The size in bytes of esptool's image; none if esptool is not installed.
     fn application_size(&self, elf: &Path, chip: &str) -> Result<Option<u64>> {
         let python = oracles()?.join("venv/bin/python");
         let has_esptool = python.is_file() && run(&python).args(["-c", "import esptool"]).silent().read().is_ok();
         if !has_esptool {
             if self.strict {
-                return Err(Error::new("there is no esptool to make an image with").fix("cargo xtask setup"));
+                return Err(Error::new("esptool is not installed").fix("cargo xtask setup"));
             }
             eprintln!("the application's size is not checked: `cargo xtask setup` brings esptool");
             return Ok(None);
@@ -140,7 +141,7 @@ fn of(size: u64, limit: u64) -> String {
     format!("{size} of {limit}")
 }
 
-/// A cargo that builds for a RISC-V chip, up to the features: the stable compiler does.
+/// The cargo command for a RISC-V chip, without the features. The stable compiler builds it.
 fn risc_v(triple: &str) -> Result<Run> {
     let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
     if !Path::new(libraries.trim()).is_dir() {
@@ -150,26 +151,26 @@ fn risc_v(triple: &str) -> Result<Run> {
     Ok(cargo().args(["build", "--locked", "--target", triple]).directory(root().join("crates/firmware")))
 }
 
-/// The text that every image has, whichever way it was built; what comes behind it says which.
+/// A text in every image. The word after it tells whether the build checks dates.
 const STAMP: &[u8] = b"tbpki:dates ";
 
-/// The build says of itself what it was meant to be. One that checks no dates may hold the other's text as well, to
-/// compare with.
+/// Fails unless the build contains the stamp that it should have. A build that checks no dates may also contain the
+/// other stamp, to compare with.
 fn check_stamp(elf: &[u8], chip: &str, dates: bool) -> Result<()> {
-    let says = |text: &str| {
+    let contains = |text: &str| {
         let stamp = [STAMP, text.as_bytes()].concat();
         elf.windows(stamp.len()).any(|window| window == stamp)
     };
-    let is = match (says("not checked\0"), says("checked\0")) {
+    let is = match (contains("not checked\0"), contains("checked\0")) {
         (true, _) => false,
         (false, true) => true,
-        (false, false) => return Err(Error::new(format!("{chip}: the build does not say whether it checks dates"))),
+        (false, false) => return Err(Error::new(format!("{chip}: the build contains no stamp about dates"))),
     };
     if is == dates {
         return Ok(());
     }
     let what = |dates| if dates { "checks dates" } else { "does not check dates" };
-    Err(Error::new(format!("{chip}: this build {}, and was meant to be one that {}", what(is), what(dates))))
+    Err(Error::new(format!("{chip}: the build {}, but should be one that {}", what(is), what(dates))))
 }
 
 /// Chips share targets, so the next build replaces this one.
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_that_is_not_what_it_was_meant_to_be_is_named() {
+    fn a_build_with_the_wrong_stamp_is_named() {
         let (with, without) = (b"..tbpki:dates checked\0\0..", b"tbpki:dates checked tbpki:dates not checked\0");
         assert!(check_stamp(with, "c", true).is_ok());
         assert!(check_stamp(without, "c", false).is_ok());

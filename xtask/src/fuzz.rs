@@ -9,10 +9,10 @@ use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::{root, target};
 
-/// Coverage feedback for libFuzzer, which is all that a stable compiler needs to be told. Our code has no `unsafe`
-/// for an address sanitizer to watch, so no nightly compiler is needed.
+/// Coverage feedback for libFuzzer. The fuzzed code has no `unsafe`, so it needs no address sanitizer, which only a
+/// nightly compiler has.
 const INSTRUMENTATION: &[&str] = &[
-    // Key derivations cost less, so that the time goes into the parsers.
+    // Key derivations have fewer rounds, because the time is for the parsers.
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -23,20 +23,20 @@ const INSTRUMENTATION: &[&str] = &[
     "-Ccodegen-units=1",
 ];
 
-/// No input is longer: what the parsers do with size is seen well before.
+/// The longest input, in bytes. The effects of size show well below it.
 const MAX_INPUT: &str = "65536";
 
 /// Fuzz the parsers of outside input, or replay their corpora
 #[derive(Args)]
 #[command(long_about = "Fuzz the parsers of outside input.\n\n\
-    Each target starts from its corpus in fuzz/corpus; what is found on the way is kept in cargo's target directory \
-    and taken up again the next time. An input that stops a parser, makes it slow or makes it large ends the run and \
+    Each target starts from its corpus in fuzz/corpus; new inputs are kept in cargo's target directory \
+    and used again the next time. An input that stops a parser, makes it slow or makes it large ends the run and \
     is written to target/fuzz/artifacts.")]
 pub(crate) struct Fuzz {
     /// The target: a directory of fuzz/corpus; without it, all of them in turn
     target: Option<String>,
 
-    /// How long each target runs
+    /// Seconds for each target
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     seconds: u32,
 
@@ -55,9 +55,7 @@ impl Fuzz {
             None => known,
             Some(name) if known.contains(name) => vec![name.clone()],
             Some(name) => {
-                return Err(
-                    Error::new(format!("there is no target {name}")).fix(format!("one of {}", known.join(", ")))
-                );
+                return Err(Error::new(format!("unknown target {name}")).fix(format!("one of {}", known.join(", "))));
             }
         };
         let program = build()?;
@@ -85,7 +83,7 @@ impl Fuzz {
             .show()
             .map_err(|error| {
                 Error::new(format!("{name}: {error}")).fix(format!(
-                    "the input is in {}; fix what it stops, then copy it to fuzz/corpus/{name} under a name that says what it is",
+                    "the input is in {}; fix the parser, then copy the input to fuzz/corpus/{name} under a name that describes it",
                     artifacts.display()
                 ))
             })
@@ -135,5 +133,5 @@ fn host() -> Result<String> {
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
         .map(str::to_owned)
-        .ok_or_else(|| Error::new("rustc does not say what its host is"))
+        .ok_or_else(|| Error::new("rustc --version --verbose has no line \"host:\""))
 }

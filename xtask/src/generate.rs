@@ -1,4 +1,4 @@
-//! `cargo xtask gen`: what is written down in the repository but follows from the code.
+//! `cargo xtask gen`: the files of the repository that are generated from the code.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,11 +10,11 @@ use crate::error::{Doing, Error, Result};
 use crate::run::cargo;
 use crate::workspace::{root, target};
 
-/// What is generated: single files, and directories that hold nothing else.
+/// The generated files, and directories with nothing but generated files.
 const GENERATED: &[&str] =
     &["docs/completions", "docs/man", "docs/schemas", "docs/src/reference", "keygen.toml.example"];
 
-/// Write man pages, completions, the reference and the schemas anew from the code
+/// Generate man pages, completions, the reference and the schemas from the code
 #[derive(Args)]
 pub(crate) struct Gen {
     /// Change nothing; fail if anything would change
@@ -47,13 +47,13 @@ impl Gen {
     }
 }
 
-/// The files at or below `place` that differ between two trees, or stand in one of them alone.
+/// The files at or below `place` that differ between two trees, or are in only one of them.
 fn differences(fresh: &Path, there: &Path, place: &str) -> Result<Vec<PathBuf>> {
     let all: BTreeSet<PathBuf> = files(fresh, place)?.into_iter().chain(files(there, place)?).collect();
     Ok(all.into_iter().filter(|file| fs::read(fresh.join(file)).ok() != fs::read(there.join(file)).ok()).collect())
 }
 
-/// Every file at or below `place`, by its path from the root of the tree; none where nothing is there.
+/// Every file at or below `place`, by its path from the root of the tree; none if `place` does not exist.
 fn files(tree: &Path, place: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut open = vec![tree.join(place)];

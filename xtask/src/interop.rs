@@ -8,11 +8,11 @@ use crate::error::Result;
 use crate::run::cargo;
 use crate::setup::Setup;
 
-/// Hold every algorithm in every format against every reader, or the simulator's rows against a real ThingsBoard
+/// Test every algorithm in every format with every reader, or run the platform tests against a real ThingsBoard
 #[derive(Args)]
-#[command(long_about = "Hold every algorithm in every format against every reader.\n\n\
-    CI runs the corners of these matrices; here all of them run, which takes several minutes. They are the tests \
-    marked as ignored in the tests crate.\n\n\
+#[command(long_about = "Test every algorithm in every format with every reader.\n\n\
+    CI runs the corners of these matrices; this command runs all of them, which takes several minutes. They are the \
+    tests marked as ignored in the tests crate.\n\n\
     With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
     whose names begin with tbpki-test-, and delete them at their end.")]
 pub(crate) struct Interop {
@@ -23,11 +23,11 @@ pub(crate) struct Interop {
     #[arg(long, value_name = "URL", requires_all = ["mqtts", "user", "password_file"])]
     thingsboard: Option<String>,
 
-    /// Where it listens for MQTT over TLS
+    /// The address of its MQTT listener with TLS
     #[arg(long, value_name = "HOST:PORT", requires = "thingsboard")]
     mqtts: Option<String>,
 
-    /// An administrator of a tenant in which devices may come and go
+    /// An administrator of a tenant in which tests may create and delete devices
     #[arg(long, requires = "thingsboard")]
     user: Option<String>,
 

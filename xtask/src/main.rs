@@ -4,7 +4,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a chore talks to the developer, and its files are not the product's: they need neither modes nor atomicity"
+    reason = "a chore prints for the developer, and its files need neither modes nor atomic writes"
 )]
 
 mod bench;

@@ -1,4 +1,4 @@
-//! Starting other programs, and saying so.
+//! Starting other programs and printing their command lines.
 
 pub(crate) mod interrupt;
 
@@ -11,7 +11,7 @@ use crate::error::{Doing, Error, Result};
 use crate::workspace;
 use interrupt::stop_here_if_interrupted;
 
-/// A program to start, in the root of the workspace unless told otherwise, and with nothing on its standard input.
+/// A program to start. It runs in the root of the workspace, if no other directory is set, without standard input.
 pub(crate) struct Run {
     command: Command,
     program: OsString,
@@ -63,7 +63,7 @@ impl Run {
     /// Runs it with its output on ours.
     ///
     /// # Errors
-    /// Where it cannot be started or does not exit with 0.
+    /// If the program cannot be started or does not exit with 0.
     pub(crate) fn show(mut self) -> Result<()> {
         self.announce();
         let status = self.command.status().doing(format!("start {}", self.name()))?;
@@ -71,10 +71,10 @@ impl Run {
         if status.success() { Ok(()) } else { Err(Error::new(format!("{} failed: {status}", self.name()))) }
     }
 
-    /// Runs it, shows its output only if it fails, and hands out what it printed on standard output.
+    /// Runs it and returns its standard output. Its output is shown only if it fails.
     ///
     /// # Errors
-    /// Where it cannot be started or does not exit with 0.
+    /// If the program cannot be started or does not exit with 0.
     pub(crate) fn read(mut self) -> Result<String> {
         self.announce();
         let output = self.command.output().doing(format!("start {}", self.name()))?;
@@ -98,7 +98,7 @@ impl Run {
         }
     }
 
-    /// The command line as one would type it.
+    /// The command line, quoted for a shell.
     fn line(&self) -> String {
         let mut line = self.name();
         for arg in self.command.get_args() {

@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: everything that the tests need beside Rust.
+//! `cargo xtask setup`: everything that the tests need in addition to Rust.
 
 mod debian;
 mod go;
@@ -17,8 +17,8 @@ use crate::error::{Doing, Result};
 /// Install what the tests need: Debian's packages, then the oracles under target/oracles
 #[derive(Args)]
 #[command(long_about = "Install what the tests need, on a Debian 12 with Rust, as root or with sudo.\n\n\
-    Only what is missing is installed, and what is there is left alone. Programs come from Debian's packages; a Python \
-    environment, Java libraries, test clients, cargo-deny and mdBook, each at a pinned version, go to cargo's target directory.")]
+    Only missing programs are installed. Programs come from Debian's packages; a Python environment, Java \
+    libraries, test clients, cargo-deny and mdBook, each at a pinned version, go to cargo's target directory.")]
 pub(crate) struct Setup {}
 
 impl Setup {
@@ -33,9 +33,9 @@ impl Setup {
     }
 }
 
-/// Makes the directory anew with `make`, unless it was made from the very same `inputs` before.
+/// Makes the directory again with `make`, unless it was made from the same `inputs`.
 ///
-/// The inputs are kept whole in a file beside what was made from them, so there is no version to count up.
+/// The inputs are kept whole in a file of the directory, so there is no version number to raise.
 fn remake_if_changed(directory: &Path, inputs: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
     let stamp = directory.join(".made-from");
     if fs::read_to_string(&stamp).is_ok_and(|before| before == inputs) {

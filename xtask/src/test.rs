@@ -26,7 +26,7 @@ pub(crate) struct Test {
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
     only: Vec<Step>,
 
-    /// Leave out the installing; what is missing then makes tests fail
+    /// Install nothing; tests fail if something is missing
     #[arg(long)]
     no_setup: bool,
 }
@@ -34,31 +34,31 @@ pub(crate) struct Test {
 /// The steps, the quick ones first.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Step {
-    /// rustfmt has nothing to change
+    /// rustfmt changes nothing
     Format,
-    /// Dependencies between our crates point one way, and some never reach others
+    /// Crates and folders use only those that they may use
     Dependencies,
     /// ARCHITECTURE.md has a map of each crate, and the files that it names exist
     Maps,
     /// No file uses words that are not plain technical English
     Prose,
-    /// Licences, sources and banned crates; known vulnerabilities where the database can be had
+    /// Licenses, sources and banned crates; known vulnerabilities if the database can be fetched
     Deny,
-    /// clippy has nothing to say
+    /// clippy has no warnings
     Clippy,
     /// The documentation builds without warnings
     Docs,
     /// The book builds, and links in it and in other pages lead to files and headings
     Book,
-    /// Man pages, completions, reference and schemas are what the code says
+    /// Man pages, completions, reference and schemas match the code
     Generated,
     /// cargo test, fuzz corpora and end-to-end tests included
     Tests,
-    /// The device's session over Mbed TLS, before a real broker
+    /// The device's session over Mbed TLS, with a real broker
     Session,
-    /// The firmware builds for every chip, checks dates where it should, and keeps to its budgets
+    /// The firmware builds for every chip, checks dates if required, and is within its budgets
     Firmware,
-    /// Flash images with that firmware are what Espressif's own tool calls valid
+    /// Espressif's own tool accepts flash images with that firmware
     Images,
 }
 
@@ -88,7 +88,7 @@ impl Test {
 }
 
 impl Step {
-    /// Whether it runs what `setup` installs.
+    /// True if it uses programs that `setup` installs.
     fn needs_setup(&self) -> bool {
         matches!(self, Self::Tests | Self::Session | Self::Firmware | Self::Images)
     }
@@ -103,8 +103,10 @@ fn timed(step: &str, body: impl FnOnce() -> Result<()>) -> Result<(String, Durat
     let start = Instant::now();
     match body() {
         Ok(()) => Ok((step.to_owned(), start.elapsed())),
-        Err(error) => Err(Error::new(format!("{step}: {error}"))
-            .fix(format!("again, this step alone: cargo xtask test --only {step}"))),
+        Err(error) => {
+            Err(Error::new(format!("{step}: {error}"))
+                .fix(format!("run this step alone: cargo xtask test --only {step}")))
+        }
     }
 }
 
@@ -128,9 +130,9 @@ fn run_step(step: Step) -> Result<()> {
 
 fn format() -> Result<()> {
     cargo().args(["fmt", "--all", "--check"]).show()?;
-    // A workspace of its own, because its targets are built with other flags.
+    // A separate workspace, because its targets are built with other flags.
     cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).show()?;
-    // Another, because it is built for chips.
+    // Also a separate workspace, because it is built for chips.
     cargo().args(["fmt", "--manifest-path", "crates/firmware/Cargo.toml", "--all", "--check"]).show()
 }
 
@@ -141,8 +143,8 @@ fn deny() -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.to_string().contains("failed to fetch advisory database") => {
             eprintln!("*************************************************************************************");
-            eprintln!("*  NOT CHECKED: known vulnerabilities of our dependencies. The advisory database    *");
-            eprintln!("*  cannot be had from here. Run `cargo deny check advisories` where it can.         *");
+            eprintln!("*  NOT CHECKED: known vulnerabilities of dependencies. The advisory database        *");
+            eprintln!("*  cannot be fetched. Run `cargo deny check advisories` with network access.        *");
             eprintln!("*************************************************************************************");
             Ok(())
         }
@@ -162,12 +164,12 @@ fn docs() -> Result<()> {
 }
 
 fn tests() -> Result<()> {
-    // Everything at once: one crate alone would be built with other features, and its dependencies once more.
+    // Everything at once: a single crate is built with other features, and its dependencies a second time.
     cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()?;
     cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
 }
 
-/// Apart from the other tests: it compiles Mbed TLS, which nothing of the workspace is to be built with.
+/// A separate step, because it compiles Mbed TLS, and its feature must not be on in other builds.
 fn session() -> Result<()> {
     let session = ["--package", "tbpki-tests", "--features", "mbedtls", "--test", "device_session"];
     cargo().args(["build", "--quiet", "--package", "tbpki"]).show()?;

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Directories of the workspace and programs on the PATH.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Cargo's target directory: the one that holds this very program, whatever was configured.
+/// Cargo's target directory. It is the one that contains this program, whatever the configuration is.
 pub(crate) fn target() -> Result<PathBuf> {
-    let program = env::current_exe().map_err(|error| Error::new(format!("cannot tell where xtask stands: {error}")))?;
+    let program = env::current_exe().map_err(|error| Error::new(format!("cannot find the path of xtask: {error}")))?;
     program
         .ancestors()
         .find(|directory| directory.join("CACHEDIR.TAG").is_file())
         .map(Path::to_path_buf)
-        .ok_or_else(|| Error::new("xtask does not stand in a target directory").fix("start it as `cargo xtask`"))
+        .ok_or_else(|| Error::new("xtask is not in a target directory").fix("start it as `cargo xtask`"))
 }
 
-/// The other parties' programs that the tests hold our output against: what `setup` makes.
+/// The directory of foreign programs that read tbpki's output in tests. `setup` fills it.
 pub(crate) fn oracles() -> Result<PathBuf> {
     Ok(target()?.join("oracles"))
 }
 
-/// Programs of cargo's that `setup` builds for this workspace alone.
+/// The directory of Rust programs that `setup` builds for this workspace alone.
 pub(crate) fn tools() -> Result<PathBuf> {
     Ok(target()?.join("tools"))
 }

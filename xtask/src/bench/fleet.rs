@@ -1,4 +1,4 @@
-//! Identities by the hundred thousand, beside the limit, the disk and the tools that one would use otherwise.
+//! Identities by the hundred thousand, compared with the limit, the disk and other tools.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,31 +15,31 @@ use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::target;
 
-/// So many rounds make a turn, each of which takes as long as many of what the other benchmarks measure. Medians of the
-/// turns are told.
+/// The rounds of one turn, which takes as long as many rounds of the other benchmarks. Results are medians of turns.
 const ROUNDS_A_TURN: u32 = 15;
 
-/// How many identities one turn makes in memory, on all cores together.
+/// Identities that one turn makes in memory, on all cores together.
 const IN_MEMORY: u32 = 100_000;
 
-/// How many one turn puts into an archive, or into shards of files.
+/// Identities that one turn writes to an archive, or to shards of files.
 const ON_DISK: u32 = 100_000;
 
-/// How many openssl makes in a turn, and Python.
+/// Identities that openssl and Python make in a turn.
 const BY_OPENSSL: u32 = 20;
 const BY_PYTHON: u32 = 10_000;
 
-/// Two fleets that are to take about as much memory.
+/// The sizes of two fleets that must need about the same memory.
 const FEW: u32 = 10_000;
 const MANY: u32 = 1_000_000;
 
-/// How many are registered.
+/// Identities that are registered.
 const REGISTERED: u32 = 10_000;
 
-/// Over how many connections: a real server answers no faster over more.
+/// Connections for the registration. A real server is no faster with more.
 const CONNECTIONS: u32 = 32;
 
-/// What we promise: of the limit per core; identities a second on two cores; times the others' rates; times the memory.
+/// Required results: share of the limit per core; identities a second on two cores; ratios to other tools; ratio of
+/// memory.
 const OF_LIMIT: f64 = 0.8;
 const SHARDS: f64 = 10_000.0;
 const ARCHIVE: f64 = 40_000.0;
@@ -58,15 +58,15 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
     if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
 }
 
-/// Identities a second, theirs and ours.
+/// Identities a second, of tbpki and of other tools.
 fn rates(area: &mut Area, turns: u32) -> Result<bool> {
     let openssl = Openssl::prepare(&area.next("openssl"))?;
     let mut all = Measured::default();
     for _ in 0..turns {
-        let said = in_memory()?;
-        all.limit.add(number(&said, "limit")?);
-        all.template.add(number(&said, "template")?);
-        all.ordinary.add(number(&said, "ordinary")?);
+        let rates = in_memory()?;
+        all.limit.add(number(&rates, "limit")?);
+        all.template.add(number(&rates, "template")?);
+        all.ordinary.add(number(&rates, "ordinary")?);
         all.python.add(cryptography(BY_PYTHON)?);
         for (layout, rates, cpu) in [
             (["--archive", "fleet.tar"], &mut all.archive, &mut all.archive_cpu),
@@ -109,8 +109,8 @@ fn rates(area: &mut Area, turns: u32) -> Result<bool> {
 fn in_memory() -> Result<Value> {
     let cores = std::thread::available_parallelism().doing("count the cores")?.to_string();
     let bench = target()?.join("release/examples/bench");
-    let said = run(bench).args(["memory", &IN_MEMORY.to_string(), &cores]).silent().read()?;
-    serde_json::from_str(&said).doing("read what was measured in memory")
+    let output = run(bench).args(["memory", &IN_MEMORY.to_string(), &cores]).silent().read()?;
+    serde_json::from_str(&output).doing("read the rates in memory")
 }
 
 /// The memory of a small fleet and of a large one.
@@ -125,7 +125,7 @@ fn memory(area: &mut Area) -> Result<bool> {
     Ok(verdict(times <= MEMORY, &format!("at most {MEMORY} times")))
 }
 
-/// Registration, against what the simulator's latency and our concurrency allow.
+/// Registration, compared with the rate that the latency and the number of connections allow.
 fn registration(area: &mut Area) -> Result<bool> {
     let store = area.store("registered")?;
     store.issue(REGISTERED, &["--archive", "fleet.tar"])?;
@@ -149,7 +149,7 @@ fn registration(area: &mut Area) -> Result<bool> {
     Ok(verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0)))
 }
 
-/// Where the runs are.
+/// The directory of the runs.
 struct Area {
     scratch: Scratch,
     runs: u32,
@@ -174,7 +174,7 @@ impl Area {
     }
 }
 
-/// A store that has nothing but its CAs.
+/// A store that contains only its CAs.
 struct Store {
     directory: PathBuf,
 }
@@ -197,7 +197,7 @@ fn program() -> Result<PathBuf> {
     Ok(target()?.join("release/tbpki"))
 }
 
-/// What the turns of each say, in identities a second where nothing else is said.
+/// The results of the turns, in identities a second unless the name states another unit.
 #[derive(Default)]
 struct Measured {
     limit: Rates,
@@ -235,6 +235,6 @@ fn row(name: &str, rate: f64) {
     println!("{name:<42}{rate:>10.0}");
 }
 
-fn number(said: &Value, name: &str) -> Result<f64> {
-    said.get(name).and_then(Value::as_f64).ok_or_else(|| Error::new(format!("{name} was not measured")))
+fn number(rates: &Value, name: &str) -> Result<f64> {
+    rates.get(name).and_then(Value::as_f64).ok_or_else(|| Error::new(format!("{name} was not measured")))
 }

@@ -14,7 +14,7 @@ const OPENSSL: &str = "openssl ecparam, req, x509";
 const CERTTOOL: &str = "certtool";
 const GENPKEY: &str = "openssl genpkey, the key alone";
 
-/// What we promise.
+/// The required ratios.
 const IDENTITY: &[Target] =
     &[Target { contender: SCRIPT, at_least: 50.0 }, Target { contender: OPENSSL, at_least: 1.0 }];
 const RSA: &[Target] = &[Target { contender: GENPKEY, at_least: 1.0 }];
@@ -67,7 +67,7 @@ struct Tbpki {
 }
 
 impl Tbpki {
-    /// Makes the store, its CA keys encrypted where there is a passphrase.
+    /// Makes the store, its CA keys encrypted if there is a passphrase.
     fn prepare(directory: &Path, passphrase: Option<&str>) -> Result<Self> {
         fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
         let mut this =

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::measure::{Target, Watched, report, summarise, watch};
+use super::measure::{Target, Watched, report, summarize, watch};
 use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
@@ -18,7 +18,7 @@ const LIBRARY: &str = "esp-idf-nvs-partition-gen, library";
 const PROCESS: &str = "esp-idf-nvs-partition-gen, a run";
 const RAW: &str = "as many files, written and synced";
 
-/// How often both sides take turns within a measurement.
+/// The turns of both sides within a measurement.
 const TURNS: u32 = 5;
 
 /// The fleet.
@@ -27,7 +27,7 @@ const DEVICES: u32 = 1000;
 /// A fleet that is small enough to show what memory one device takes.
 const FEW: u32 = 10;
 
-/// What more memory a hundred times as many devices may take, in KiB: their names, and the report.
+/// The additional memory allowed for a hundred times as many devices, in KiB: their names, and the report.
 const MEMORY_MARGIN_KIB: u64 = 4096;
 
 const FLASH_BYTES: usize = 4 << 20;
@@ -59,9 +59,9 @@ fn one_record(rounds: u32, bench: &Path, described: &Path) -> Result<bool> {
     }
     // The generator is given the record's hash with the other entries, and so are we in the first row.
     let measured = [
-        summarise("devkit::nvs", ours)?,
-        summarise("... the record's hash included", with_hash)?,
-        summarise(LIBRARY, theirs)?,
+        summarize("devkit::nvs", ours)?,
+        summarize("... the record's hash included", with_hash)?,
+        summarize(LIBRARY, theirs)?,
     ];
     let title = "The NVS partition of one record (24 KiB), in memory, both warm and in-process";
     Ok(report(title, &measured, &[Target { contender: LIBRARY, at_least: 50.0 }]))
@@ -92,7 +92,7 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
     if !same {
         return Err(Error::new("the two partitions are not the same"));
     }
-    let measured = [summarise("1,000 partitions of one process, each", ours)?, summarise(PROCESS, theirs)?];
+    let measured = [summarize("1,000 partitions of one process, each", ours)?, summarize(PROCESS, theirs)?];
     let title = "NVS partitions in files: ours of a thousand in one process, theirs in a process each";
     Ok(report(title, &measured, &[Target { contender: PROCESS, at_least: 1000.0 }]))
 }
@@ -116,7 +116,7 @@ fn thousand_images(bench: &Path, directory: &Path) -> Result<bool> {
     let raw = raw(&directory.join("raw"))?;
     let each = |time: Duration| time / DEVICES;
     let measured =
-        [summarise("tbpki bundle-firmware --all, each", vec![each(all.wall)])?, summarise(RAW, vec![each(raw)])?];
+        [summarize("tbpki bundle-firmware --all, each", vec![each(all.wall)])?, summarize(RAW, vec![each(raw)])?];
     report("1,000 devices' merged images of 4 MB, in files", &measured, &[]);
     println!("peak memory: {} KiB for {FEW} devices, {} KiB for {DEVICES}", few.peak_kib, all.peak_kib);
     let constant = all.peak_kib <= few.peak_kib + MEMORY_MARGIN_KIB;
@@ -135,7 +135,7 @@ fn bundle(fleet: &Path, out: &str) -> Result<Watched> {
     )
 }
 
-/// What the disk takes for as many files of the same size, each synced as ours are.
+/// The time of the disk for as many files of the same size, each synced as those of tbpki.
 fn raw(directory: &Path) -> Result<Duration> {
     fs::create_dir_all(directory).doing("make a directory")?;
     let bytes = vec![0xFF; FLASH_BYTES];

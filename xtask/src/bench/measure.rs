@@ -1,4 +1,4 @@
-//! Contenders taking turns, and what their times say.
+//! Contenders that take turns, and the statistics of their times.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ pub(super) struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    /// A contender; `job` is told the round that it is in, the warm-up being round 0.
+    /// A contender; `job` receives the number of the round, 0 for the warm-up.
     pub(super) fn new(name: &'static str, job: impl FnMut(u32) -> Result<()> + 'a) -> Self {
         Self { name, job: Box::new(job), one_in: 1, times: Vec::new() }
     }
@@ -37,44 +37,44 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// What was measured of one contender.
+/// The times of one contender.
 pub(super) struct Measured {
     pub(super) name: &'static str,
     pub(super) median: Duration,
-    /// The times between which half of the runs lie: generating an RSA key takes as long as it takes to meet two primes.
+    /// The times between which half of the runs lie: the time of an RSA key varies with the search for two primes.
     middle_half: (Duration, Duration),
     runs: usize,
 }
 
-/// A ratio that is wanted: the contender's median divided by ours.
+/// A required ratio: the contender's median divided by that of tbpki.
 pub(super) struct Target {
     pub(super) contender: &'static str,
     pub(super) at_least: f64,
 }
 
-/// Lets all contenders take turns: once unmeasured, then for so many rounds.
+/// Lets all contenders take turns: one round that is not measured, then `rounds` rounds.
 pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>> {
     for round in 0..=rounds {
         for contender in contenders.iter_mut().filter(|contender| round % contender.one_in == 0) {
             contender.take_turn(round)?;
         }
     }
-    contenders.into_iter().map(|contender| summarise(contender.name, contender.times)).collect()
+    contenders.into_iter().map(|contender| summarize(contender.name, contender.times)).collect()
 }
 
-/// What the times of one contender say.
-pub(super) fn summarise(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
+/// The statistics of one contender's times.
+pub(super) fn summarize(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
     times.sort();
     let at = |quarter: usize| times.get(times.len() * quarter / 4).copied();
     match (at(1), at(2), at(3)) {
         (Some(lower), Some(median), Some(upper)) => {
             Ok(Measured { name, median, middle_half: (lower, upper), runs: times.len() })
         }
-        _ => Err(Error::new(format!("{name} never ran")).fix("give it more rounds with --rounds")),
+        _ => Err(Error::new(format!("{name} never ran")).fix("use more --rounds")),
     }
 }
 
-/// Prints the table, the first row being ours, and says whether every target was reached.
+/// Prints the table, with tbpki in the first row; returns true if every target is reached.
 pub(super) fn report(title: &str, measured: &[Measured], targets: &[Target]) -> bool {
     println!("\n{title}");
     println!("{:<34}{:>6}{:>12}{:>26}{:>8}", "", "runs", "median", "half of them within", "ratio");
@@ -98,19 +98,19 @@ pub(super) fn report(title: &str, measured: &[Measured], targets: &[Target]) -> 
     reached
 }
 
-/// Prints whether what was wanted is reached.
+/// Prints PASS or MISS with the requirement.
 pub(super) fn verdict(reached: bool, wanted: &str) -> bool {
     println!("  {}: {wanted}", if reached { "PASS" } else { "MISS: should be" });
     reached
 }
 
-/// What a process took.
+/// The resources that a process used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Watched {
     pub(super) wall: Duration,
     /// Of all its threads, in steps of 10 ms.
     pub(super) cpu: Duration,
-    /// The most memory that it had at once.
+    /// The peak memory.
     pub(super) peak_kib: u64,
 }
 
@@ -134,17 +134,17 @@ pub(super) fn watch(command: &mut Command) -> Result<Watched> {
     }
 }
 
-/// The most memory that a process has had so far, in KiB; 0 when it is gone.
+/// The peak memory of a process so far, in KiB; 0 if it has ended.
 fn peak(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
 }
 
-/// How long a process has had processors so far, its system calls included; nothing when it is gone.
+/// The processor time of a process so far, system calls included; 0 if it has ended.
 fn processor_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // Behind the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
+    // After the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
@@ -161,19 +161,19 @@ mod tests {
 
     fn measured(name: &'static str, milliseconds: u64) -> Measured {
         let times = vec![Duration::from_millis(milliseconds + 1), Duration::from_millis(milliseconds)];
-        summarise(name, times).ok().unwrap()
+        summarize(name, times).ok().unwrap()
     }
 
     #[test]
     fn the_median_is_not_moved_by_one_slow_run() {
         let times = [5, 4, 900, 6, 5].map(Duration::from_millis).to_vec();
-        let measured = summarise("x", times).ok().unwrap();
+        let measured = summarize("x", times).ok().unwrap();
         assert_eq!(measured.median, Duration::from_millis(5));
         assert_eq!(measured.middle_half, (Duration::from_millis(5), Duration::from_millis(6)));
     }
 
     #[test]
-    fn a_missed_ratio_is_told() {
+    fn a_missed_ratio_is_reported() {
         let rows = [measured("ours", 10), measured("theirs", 40)];
         assert!(report("", &rows, &[Target { contender: "theirs", at_least: 3.0 }]));
         assert!(!report("", &rows, &[Target { contender: "theirs", at_least: 5.0 }]));

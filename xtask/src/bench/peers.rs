@@ -1,4 +1,4 @@
-//! What people run today for one client identity, step by step, and what each needs beforehand.
+//! Other ways to make one client identity, step by step, with their preparation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use crate::workspace::{oracles, root};
 
 const SUBJECT: &str = "/C=US/ST=CA/L=San Francisco/O=ThingsBoard/OU=ThingsBoard/CN=MyDevice";
 
-/// The steps of ThingsBoard's client.keygen.sh: a self-signed key pair in a Java keystore, the server's certificate
-/// beside it, and the same key pair in five other files.
+/// The steps of ThingsBoard's client.keygen.sh: a self-signed key pair in a Java keystore, the server's
+/// certificate in the same keystore, and the same key pair in five other files.
 pub(super) struct KeygenScript {
     directory: PathBuf,
 }
@@ -145,16 +145,16 @@ impl Certtool {
 
 /// Python's cryptography, which makes keys and leaves in memory: how many a second of one core.
 pub(super) fn cryptography(count: u32) -> Result<f64> {
-    let said = run(oracles()?.join("venv/bin/python"))
+    let output = run(oracles()?.join("venv/bin/python"))
         .arg(root().join("tests/clients/python/issue.py"))
         .arg(count.to_string())
         .silent()
         .read()?;
-    let said: Value = serde_json::from_str(&said).doing("read what Python says")?;
-    let number = |name: &str| said.get(name).and_then(Value::as_f64);
+    let output: Value = serde_json::from_str(&output).doing("read the output of Python")?;
+    let number = |name: &str| output.get(name).and_then(Value::as_f64);
     match (number("made"), number("cpu")) {
         (Some(made), Some(cpu)) => Ok(made / cpu),
-        _ => Err(Error::new("Python does not say how long it took")),
+        _ => Err(Error::new("Python printed no times")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Registering many devices, beside ThingsBoard's own client for Python making the same calls.
+//! Registration of many devices, compared with ThingsBoard's own client for Python, which makes the same calls.
 
 use std::fs;
 use std::io::Write;
@@ -13,16 +13,16 @@ use crate::run::{cargo, run};
 use crate::simulator::Simulator;
 use crate::workspace::{oracles, root, target};
 
-/// How long the simulator takes for every answer.
+/// The latency of the simulator, in milliseconds.
 pub(super) const LATENCY_MS: u32 = 20;
 
-/// How many requests are under way at once.
+/// Requests at the same time.
 pub(super) const CONCURRENCY: u32 = 64;
 
-/// What part of the rate that latency and concurrency allow has to be reached.
+/// The required share of the rate that latency and concurrency allow.
 pub(super) const REACHED: f64 = 0.8;
 
-/// How many times our CPU time a device the Python client's has to be at least.
+/// The required ratio of the Python client's CPU time per device to that of tbpki.
 const CPU: f64 = 3.0;
 
 pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
@@ -36,7 +36,7 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
     let (tbpki, calls) = measured(|sim| station.register(sim))?;
     let (python, theirs) = measured(|sim| python(sim, devices))?;
     if calls != theirs {
-        return Err(Error::new(format!("we made {calls} calls and the Python client {theirs}")));
+        return Err(Error::new(format!("tbpki made {calls} calls and the Python client {theirs}")));
     }
     let a_device = (f64::from(calls) / f64::from(devices)).round();
     let allowed = f64::from(CONCURRENCY) / (a_device * f64::from(LATENCY_MS) / 1000.0);
@@ -48,13 +48,13 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
     python.print("tb-rest-client (Python)", devices);
     println!("\n{a_device:.0} calls a device allow {allowed:.0} devices/s; tbpki reaches {:.0}%", share * 100.0);
     let reached = verdict(share >= REACHED, &format!("at least {:.0}%", REACHED * 100.0)) & {
-        println!("the Python client takes {ratio:.2} times our CPU time");
+        println!("the Python client needs {ratio:.2} times the CPU time of tbpki");
         verdict(ratio >= CPU, &format!("at least {CPU}"))
     };
     if strict && !reached { Err(Error::new("a ratio was missed")) } else { Ok(()) }
 }
 
-/// What a run took, in seconds.
+/// The time of a run, in seconds.
 struct Taken {
     wall: f64,
     cpu: f64,
@@ -90,7 +90,7 @@ impl Station {
         Ok(this)
     }
 
-    /// All of the process counts: starting, reading certificates and the ledger, and logging in.
+    /// The whole process is measured: start, reading certificates and the ledger, and login.
     fn register(&self, sim: &Simulator) -> Result<Taken> {
         let script = "TIMEFORMAT='%R %U %S'; time \"$0\" register --all --quiet --platform-url \"$1\" \
                       --platform-user \"$2\" --platform-password-file password > report";
@@ -103,20 +103,20 @@ impl Station {
             .stdin(Stdio::null())
             .output()
             .doing("start bash")?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
-            return Err(Error::new(format!("tbpki register failed: {said}")));
+            return Err(Error::new(format!("tbpki register failed: {text}")));
         }
         let times: Vec<f64> =
-            said.lines().last().unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+            text.lines().last().unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
         match times.as_slice() {
             [wall, user, system] => Ok(Taken { wall: *wall, cpu: user + system }),
-            _ => Err(Error::new(format!("bash does not say how long it took: {said}"))),
+            _ => Err(Error::new(format!("bash printed no times: {text}"))),
         }
     }
 }
 
-/// From behind the login to the end.
+/// Measures the Python client, from the end of its login.
 fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
     let program = oracles()?.join("venv-thingsboard/bin/python");
     let mut child = Command::new(&program)
@@ -130,15 +130,15 @@ fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
         stdin.write_all(b"tenant\n").doing("give the password to the Python client")?;
     }
     let output = child.wait_with_output().doing("wait for the Python client")?;
-    let said: Value = serde_json::from_slice(&output.stdout).doing("read what the Python client says")?;
-    let seconds = |name: &str| said.get(name).and_then(Value::as_f64);
+    let times: Value = serde_json::from_slice(&output.stdout).doing("read the output of the Python client")?;
+    let seconds = |name: &str| times.get(name).and_then(Value::as_f64);
     match (seconds("wall"), seconds("cpu")) {
         (Some(wall), Some(cpu)) if output.status.success() => Ok(Taken { wall, cpu }),
-        _ => Err(Error::new(format!("the Python client failed: {said}"))),
+        _ => Err(Error::new(format!("the Python client failed: {times}"))),
     }
 }
 
-/// What `work` took at a simulator of its own, and how many calls it made behind the login.
+/// The result of `work` with a simulator of its own, and the number of calls after the login.
 pub(super) fn measured<T>(work: impl FnOnce(&Simulator) -> Result<T>) -> Result<(T, u32)> {
     let latency = LATENCY_MS.to_string();
     let args = ["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency];

@@ -7,29 +7,29 @@ use toml::{Table, Value};
 use crate::error::{Doing, Error, Result};
 use crate::workspace::root;
 
-/// What a chip's build is held to.
+/// The limits of a chip's build.
 pub(super) struct Budget {
     /// The chip's name, which is the feature that chooses it.
     pub(super) chip: String,
-    /// Its target triple.
+    /// The target triple.
     pub(super) target: String,
-    /// Whether it is to check dates.
+    /// True if the build must check dates.
     pub(super) dates: bool,
     /// The most bytes of the application.
     pub(super) application: u64,
-    /// The most bytes of RAM that it takes from the start.
+    /// The most bytes of RAM that it uses from the start.
     pub(super) static_ram: u64,
 }
 
 impl Budget {
-    /// Stops where a size is over its limit.
+    /// Fails if a size is over its limit.
     pub(super) fn check(&self, what: &str, size: u64, limit: u64) -> Result<()> {
         if size <= limit {
             return Ok(());
         }
         let over = size - limit;
         Err(Error::new(format!("{}: {what} has {size} bytes, {over} more than its budget of {limit}", self.chip))
-            .fix("make it smaller; or, where it is worth it, raise the budget in crates/firmware/budgets.toml"))
+            .fix("make it smaller, or raise the budget with a reason in crates/firmware/budgets.toml"))
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_its_limit_is_told_by_how_much() {
+    fn a_size_over_its_limit_is_an_error_with_the_difference() {
         let text = "[c]\ntarget = 't'\ndates = true\napplication = 1_000\nstatic_ram = 5\n";
         let budgets = parse(text).unwrap_or_else(|error| panic!("{error}"));
         assert!(budgets[0].check("application", 1_000, 1_000).is_ok());

@@ -1,11 +1,11 @@
-//! How much RAM a program takes from its start: what its ELF file says of its sections.
+//! The RAM that a program uses from its start, from the sections of its ELF file.
 
 use crate::error::{Error, Result};
 
 /// `SHF_ALLOC`: the section is there when the program runs.
 const ALLOC: u32 = 2;
 
-/// Where flash and what else is no RAM is mapped on each of the chips: data, and instructions.
+/// The addresses of flash, and of all else that is not RAM, on the chips: data, and instructions.
 const NOT_RAM: &[std::ops::Range<u32>] = &[
     // ESP32.
     0x3f40_0000..0x3f80_0000,
@@ -18,9 +18,9 @@ const NOT_RAM: &[std::ops::Range<u32>] = &[
 /// The bytes of all sections in RAM.
 ///
 /// # Errors
-/// Where the file is no ELF file of 32 bits, little-endian.
+/// If the file is no ELF file of 32 bits, little-endian.
 pub(super) fn static_ram(elf: &[u8]) -> Result<u64> {
-    sum(elf).ok_or_else(|| Error::new("the build is no ELF file of 32 bits, or a torn one"))
+    sum(elf).ok_or_else(|| Error::new("the build is no complete ELF file of 32 bits"))
 }
 
 fn sum(elf: &[u8]) -> Option<u64> {
@@ -37,8 +37,8 @@ fn sum(elf: &[u8]) -> Option<u64> {
         let (name, flags) = (number(section, 0)? as usize, number(section, 8)?);
         let (address, length) = (number(section, 0xc)?, number(section, 0x14)?);
         let name = elf.get(names + name..)?.split(|byte| *byte == 0).next()?;
-        // What is left over: the main stack takes it, and no number says how much of it is used. The dummies keep the
-        // place of what another bus sees at another address.
+        // The main stack is all RAM that is left, and its use is unknown. The dummies reserve RAM that another bus
+        // has at another address.
         let left_over = name == b".stack" || name.ends_with(b"_dummy");
         if flags & ALLOC != 0 && !left_over && !NOT_RAM.iter().any(|range| range.contains(&address)) {
             bytes += u64::from(length);
@@ -80,7 +80,7 @@ mod tests {
                 elf.extend(word.to_le_bytes());
             }
         }
-        // The sixth holds the names, which stand behind it.
+        // The sixth holds the names, which follow it.
         let names_at = 0x34 + 6 * 40;
         for word in [0, 3, 0, 0, names_at, names.len() as u32, 0, 0, 0, 0] {
             elf.extend(word.to_le_bytes());

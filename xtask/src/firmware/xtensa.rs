@@ -1,5 +1,5 @@
-//! Xtensa without Espressif's compiler: the upstream one, with a linker that is told about the chip, and mends of what
-//! upstream breaks. Experimental: where `cargo +esp` is installed, that is taken.
+//! Xtensa without Espressif's compiler: the upstream compiler, a linker with a description of the chip, and workarounds
+//! for faults of upstream. Experimental: if `cargo +esp` is installed, it is used instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,13 @@ use crate::error::{Doing, Error, Result};
 use crate::run::{Run, cargo, run};
 use crate::workspace::{root, target};
 
-/// The first nightly compilers with `asm!` for Xtensa; those that were proven.
+/// The first nightly compiler with `asm!` for Xtensa that is tested.
 const TOOLCHAIN: &str = "nightly-2026-10-30";
 
-/// Install what builds for Xtensa chips where Espressif's compiler is not at hand
+/// Install a compiler for Xtensa chips without Espressif's toolchain
 #[derive(Args)]
 #[command(
-    long_about = "Install what builds for Xtensa chips where Espressif's compiler is not at hand, on a Debian 12, as \
-    root.\n\n\
+    long_about = "Install a compiler for Xtensa chips without Espressif's toolchain, on a Debian 12, as root.\n\n\
     A pinned nightly compiler, Debian's linker for Xtensa, and a description of the chips' core for it, made from \
     Debian's sources. All but the compiler goes to target/xtensa. Experimental: `espup install` brings what Espressif \
     supports."
@@ -47,7 +46,7 @@ impl SetupXtensa {
     }
 }
 
-/// A cargo that builds for an Xtensa chip, up to the features, and the directory below `target` where it puts it.
+/// The cargo command for an Xtensa chip, without the features.
 pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
     let firmware = root().join("crates/firmware");
     if run("cargo").args(["+esp", "--version"]).silent().read().is_ok() {
@@ -57,10 +56,10 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
     }
     let directory = directory()?;
     if !description(&directory, chip).is_file() {
-        return Err(Error::new("there is no compiler for Xtensa")
+        return Err(Error::new("no compiler for Xtensa is installed")
             .fix("espup install (Espressif's, from `cargo install espup`), or cargo xtask setup-xtensa"));
     }
-    // The mended crate changes the lock file: a copy of it.
+    // The patched crate changes the lock file, so cargo gets a copy of it.
     let lock = directory.join("Cargo.lock");
     fs::copy(firmware.join("Cargo.lock"), &lock).doing(format!("write {}", lock.display()))?;
     let path = |name: &str| directory.join(name).display().to_string();
@@ -82,7 +81,7 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
         .directory(firmware))
 }
 
-/// Start-up code in RAM, vectors and literals where the processor wants them.
+/// Checks that start-up code is in RAM, and vectors and literals are at addresses that the processor can reach.
 pub(super) fn check(elf: &Path, chip: &str) -> Result<()> {
     if run("cargo").args(["+esp", "--version"]).silent().read().is_ok() {
         return Ok(());
@@ -98,12 +97,12 @@ fn sources() -> PathBuf {
     root().join("crates/firmware/xtensa")
 }
 
-/// The file's name matters: xtensa-lx-rt looks at it.
+/// The target description of a chip. Its name matters, because xtensa-lx-rt reads it.
 fn description(directory: &Path, chip: &str) -> PathBuf {
     directory.join(format!("xtensa-{chip}-none-elf.json"))
 }
 
-/// LLVM has no `esp32s3` yet, so `esp32` stands in for it; floating point goes through software.
+/// LLVM has no `esp32s3` yet, so `esp32` is used for it; floating point is done in software.
 fn target_description(directory: &Path) -> Value {
     json!({
         "arch": "xtensa",
@@ -125,7 +124,7 @@ fn target_description(directory: &Path) -> Value {
     })
 }
 
-/// LLVM does not know one instruction, which is used once: its bytes stand in.
+/// Replaces an instruction that LLVM does not know, and that is used once, by its bytes.
 fn patch_xtensa_lx(directory: &Path) -> Result<()> {
     let (from, to) = (package("xtensa-lx")?, directory.join("xtensa-lx"));
     if to.exists() {
@@ -138,13 +137,14 @@ fn patch_xtensa_lx(directory: &Path) -> Result<()> {
     let bytes = r#"asm!(".byte 0x80, 0x68, 0x40", inout("a8") XDM_OCD_DCR_SET => x, options(nostack))"#;
     if text.matches(unknown).count() != 1 {
         return Err(
-            Error::new("xtensa-lx is not the one that the mend is for").fix("see whether upstream needs it yet")
+            Error::new("unexpected version of xtensa-lx").fix("check whether upstream still needs this workaround")
         );
     }
     write(&file, &text.replace(unknown, bytes))
 }
 
-/// esp-hal's script for code in RAM, with what upstream puts in the wrong order, or at odd addresses, at its head.
+/// esp-hal's script for code in RAM. The sections that upstream puts in the wrong order, or at odd addresses, come
+/// first.
 fn linker_script(original: &str) -> Result<String> {
     const HEAD: &str = "  _rwtext_start = .;\n";
     const FIRST: [&str; 5] = [
@@ -156,7 +156,7 @@ fn linker_script(original: &str) -> Result<String> {
     ];
     let mut depth = 0;
     let mut text = String::new();
-    // What holds under a condition is for other chips.
+    // Lines under a condition are for other chips.
     for line in original.lines() {
         match line.trim() {
             line if line.starts_with("#IF") => depth += 1,
@@ -166,21 +166,22 @@ fn linker_script(original: &str) -> Result<String> {
         }
     }
     if text.matches(HEAD).count() != 1 {
-        return Err(Error::new("esp-hal's rwtext.x is not the one that the mend is for")
-            .fix("compare it with xtask/src/firmware/xtensa.rs"));
+        return Err(
+            Error::new("unexpected version of esp-hal's rwtext.x").fix("compare it with xtask/src/firmware/xtensa.rs")
+        );
     }
     let first: String = FIRST.iter().map(|section| format!("  . = ALIGN(4); {section}\n")).collect();
     Ok(text.replace(HEAD, &format!("{HEAD}{first}  . = ALIGN(4);\n")))
 }
 
-/// Where cargo keeps the source of a crate that the firmware depends on.
+/// The directory of the source of a crate that the firmware depends on.
 fn package(name: &str) -> Result<PathBuf> {
     let metadata = cargo()
         .args(["metadata", "--format-version", "1", "--locked", "--all-features", "--quiet"])
         .directory(root().join("crates/firmware"))
         .silent()
         .read()?;
-    let metadata: Value = serde_json::from_str(&metadata).doing("read what cargo metadata says")?;
+    let metadata: Value = serde_json::from_str(&metadata).doing("read the output of cargo metadata")?;
     let packages = metadata.get("packages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text = |package: &Value, key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
     packages
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_linker_script_begins_with_what_upstream_misplaces() {
+    fn the_linker_script_begins_with_the_sections_that_upstream_misplaces() {
         let original = "#IF riscv\n.trap :\n#ENDIF\n.rwtext :\n{\n  _rwtext_start = .;\n  *(.rwtext)\n}\n";
         let script = linker_script(original).unwrap_or_else(|error| panic!("{error}"));
         assert!(script.starts_with(".rwtext :\n{\n  _rwtext_start = .;\n  . = ALIGN(4); *(.literal)\n"), "{script}");

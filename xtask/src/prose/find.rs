@@ -9,7 +9,7 @@ pub(crate) struct Finding {
     pub(crate) line: usize,
     /// The word as written, in lower case.
     pub(crate) word: String,
-    /// What to write instead.
+    /// The plain word.
     pub(crate) plain: String,
 }
 
@@ -68,6 +68,10 @@ fn british(word: &str) -> Option<(String, String)> {
 }
 
 fn begins(words: &[Spoken<'_>], phrase: &str) -> bool {
+    // The first letter decides for nearly all words.
+    if words.first().and_then(|word| word.text.chars().next()) != phrase.chars().next() {
+        return false;
+    }
     let mut wanted = phrase.split(' ').peekable();
     let mut words = words.iter();
     while let Some(want) = wanted.next() {

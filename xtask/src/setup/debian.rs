@@ -6,26 +6,26 @@ use crate::error::{Error, Result};
 use crate::run::{Run, run};
 use crate::workspace::on_path;
 
-/// A program, the package that brings it, and what it is for.
+/// A program, its Debian package, and its purpose.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("cc", "build-essential", "aws-lc and SQLite are C"),
     ("c++", "build-essential", "libFuzzer is C++"),
-    ("mosquitto", "mosquitto", "the broker that devices log in to"),
+    ("mosquitto", "mosquitto", "the broker in login tests"),
     ("mosquitto_pub", "mosquitto-clients", "the client of ThingsBoard's documentation"),
     ("age", "age", "opens sealed archives"),
     ("zstd", "zstd", "unpacks compressed archives"),
-    ("openssl", "openssl", "reads and verifies what we write"),
-    ("certtool", "gnutls-bin", "reads and verifies what we write"),
+    ("openssl", "openssl", "reads and verifies tbpki's output"),
+    ("certtool", "gnutls-bin", "reads and verifies tbpki's output"),
     ("javac", "openjdk-17-jdk-headless", "Java clients, keytool"),
     ("keytool", "openjdk-17-jdk-headless", "reads the keystores"),
-    ("mvn", "maven", "brings BouncyCastle and the Java MQTT client"),
+    ("mvn", "maven", "downloads BouncyCastle and the Java MQTT client"),
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
-    ("chromium", "chromium", "shows the fleet's report as people see it"),
+    ("chromium", "chromium", "renders the fleet's report"),
     ("chromedriver", "chromium-driver", "drives Chromium"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
-    ("softhsm2-util", "softhsm2", "the token that keeps a CA's key"),
-    ("pkcs11-tool", "opensc", "looks at what is in a token"),
+    ("softhsm2-util", "softhsm2", "a token for a CA's key"),
+    ("pkcs11-tool", "opensc", "lists the contents of a token"),
     ("clang", "clang", "compiles Mbed TLS for chips, and for the tests of the device's session"),
     ("cmake", "cmake", "builds Mbed TLS"),
     ("ninja", "ninja-build", "builds Mbed TLS"),
@@ -35,7 +35,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
 pub(super) fn install() -> Result<()> {
     let mut packages: Vec<&str> =
         PROGRAMS.iter().filter(|(program, ..)| find(program).is_none()).map(|(_, package, _)| *package).collect();
-    // Debian splits the part of Python that makes environments off into a package without a program.
+    // Python's module for environments is in a package of its own, which has no program to look for.
     if run("python3").args(["-c", "import ensurepip"]).silent().read().is_err() {
         packages.push("python3-venv");
     }
@@ -51,8 +51,8 @@ pub(super) fn install() -> Result<()> {
     }
     let missing = packages.join(" ");
     if find("apt-get").is_none() {
-        return Err(Error::new(format!("these Debian packages are missing, and there is no apt-get: {missing}"))
-            .fix("install the same programs by your system's means; `xtask/src/setup/debian.rs` lists them"));
+        return Err(Error::new(format!("missing Debian packages, and no apt-get to install them: {missing}"))
+            .fix("install the programs that `xtask/src/setup/debian.rs` lists with your system's package manager"));
     }
     eprintln!("setup: installing {missing}");
     as_root("apt-get")?.args(["-qq", "update"]).read()?;
@@ -63,27 +63,28 @@ pub(super) fn install() -> Result<()> {
         .map(drop)
 }
 
-/// Whether there is the library by which Mbed TLS's headers are read: it has no program, and its directory a version.
+/// True if libclang is installed, which reads the headers of Mbed TLS. It has no program, and a version is part of its
+/// directory's name.
 fn has_libclang() -> bool {
     let Ok(versions) = Path::new("/usr/lib").read_dir() else { return false };
     versions.flatten().any(|entry| entry.path().join("lib/libclang.so").exists())
 }
 
-/// Whether there is the server that several stations share a ledger on: Debian keeps its programs off the PATH.
+/// True if PostgreSQL is installed, the server of shared ledgers. Debian keeps its programs off the PATH.
 fn has_postgresql() -> bool {
     let Ok(versions) = Path::new("/usr/lib/postgresql").read_dir() else { return on_path("initdb").is_some() };
     versions.flatten().any(|entry| entry.path().join("bin/initdb").is_file())
 }
 
-/// Looks on the PATH, and where Debian keeps programs that ordinary users seldom have on theirs.
+/// Searches the PATH and `/usr/sbin`, which is often missing in the PATH of ordinary users.
 fn find(program: &str) -> Option<PathBuf> {
     on_path(program).or_else(|| {
-        let beside = Path::new("/usr/sbin").join(program);
-        beside.is_file().then_some(beside)
+        let system = Path::new("/usr/sbin").join(program);
+        system.is_file().then_some(system)
     })
 }
 
-/// Runs as root: as it is for root, else through sudo.
+/// Runs a program as root, through sudo if this process is not root's.
 fn as_root(program: &str) -> Result<Run> {
     let is_root = run("id").arg("-u").silent().read()?.trim() == "0";
     let started = match (is_root, on_path("sudo")) {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_program_says_what_it_is_for() {
+    fn every_program_has_a_purpose() {
         for (program, package, purpose) in PROGRAMS {
             assert!(!program.is_empty() && !package.is_empty() && purpose.len() > 8, "{program}");
         }

@@ -7,7 +7,7 @@ use crate::error::{Doing, Result};
 use crate::run::run;
 use crate::workspace::{oracles, root};
 
-/// Fetches the libraries that `tests/clients/java/pom.xml` names and compiles the classes beside it.
+/// Fetches the libraries that `tests/clients/java/pom.xml` names and compiles the classes in the same directory.
 pub(super) fn install() -> Result<()> {
     let source = root().join("tests/clients/java");
     let pom = source.join("pom.xml");

@@ -7,7 +7,7 @@ use crate::error::{Doing, Result};
 use crate::run::run;
 use crate::workspace::{oracles, root};
 
-/// An environment, and the list of what is in it below tests/oracles.
+/// An environment, and the list of its packages below tests/oracles.
 const ENVIRONMENTS: &[(&str, &str)] =
     &[("venv", "requirements.txt"), ("venv-thingsboard", "requirements-thingsboard.txt")];
 

@@ -1,4 +1,4 @@
-//! Rust's libraries for the RISC-V chips, which the stable compiler knows.
+//! Rust's libraries for the RISC-V chips, which the stable compiler supports.
 
 use std::path::Path;
 

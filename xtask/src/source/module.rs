@@ -10,7 +10,7 @@ use crate::error::Result;
 /// A file of a crate, as a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Module {
-    /// Its path from the crate root: `["file", "lock"]` for `src/file/lock.rs`, empty for `src/lib.rs`.
+    /// The path from the crate root: `["file", "lock"]` for `src/file/lock.rs`, empty for `src/lib.rs`.
     pub(crate) path: Vec<String>,
     /// The file, relative to the package's `src`.
     pub(crate) file: String,
@@ -20,7 +20,7 @@ pub(crate) struct Module {
 
 /// Reads the modules below a package's `src`, without those that exist for tests alone.
 ///
-/// The tree follows from the files' places, as Rust's own rules have it. A program beside a library (`src/main.rs`,
+/// The tree follows from the files' places, as Rust's own rules have it. A program next to a library (`src/main.rs`,
 /// `src/bin`) is another crate, which cannot be part of a circle in this one, and is left out.
 pub(crate) fn modules(src: &Path) -> Result<Vec<Module>> {
     let root = if src.join("lib.rs").is_file() { "lib.rs" } else { "main.rs" };

@@ -20,7 +20,7 @@ struct Path<'a> {
     import: Option<Import<'a>>,
 }
 
-/// What a `use` item adds to a path.
+/// The properties of a path in a `use` item.
 struct Import<'a> {
     /// The name that it introduces; none for `*` and `_`.
     name: Option<&'a str>,
@@ -28,7 +28,7 @@ struct Import<'a> {
     public: bool,
 }
 
-/// What a crate's modules contain.
+/// The names in a crate's modules.
 #[derive(Default)]
 struct Names<'a> {
     /// Every module, inline ones included, and the file that holds it.
@@ -267,7 +267,8 @@ mod tests {
 
     #[test]
     fn imports_and_paths_are_uses() {
-        let a = "use crate::{b::{self, B}, c::C as D};\nfn f() { crate::d::g(&super::e::H); println!(\"{}\", crate::i::J); }";
+        let a = "use crate::{b::{self, B}, c::C as D};\n\
+                 fn f() { crate::d::g(&super::e::H); println!(\"{}\", crate::i::J); }";
         let files = [("a.rs", a), ("b.rs", ""), ("c.rs", ""), ("d.rs", ""), ("e.rs", ""), ("i.rs", ""), ("lib.rs", "")];
         assert_eq!(found(&files), pairs(&[("a", "b"), ("a", "c"), ("a", "d"), ("a", "e"), ("a", "i")]));
     }
@@ -298,7 +299,8 @@ mod tests {
 
     #[test]
     fn tests_other_crates_and_inline_modules_are_no_uses() {
-        let a = "use std::fmt;\nuse serde::{de, ser};\nmod inside { use super::X; pub(super) fn f() { fmt::write() } }\nfn g() { inside::f(); T::new::<U>() }\n\
+        let a = "use std::fmt;\nuse serde::{de, ser};\nmod inside { use super::X; pub(super) fn f() { fmt::write() } }\n\
+                 fn g() { inside::f(); T::new::<U>() }\n\
                  #[cfg(test)] mod tests { use crate::b::B; }";
         assert_eq!(found(&[("a.rs", a), ("b.rs", "pub struct B;"), ("lib.rs", "")]), pairs(&[]));
     }

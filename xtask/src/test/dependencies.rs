@@ -15,7 +15,7 @@ use crate::source::module::{folders, modules};
 use crate::source::uses::uses;
 use crate::workspace::root;
 
-/// Each crate of the workspace, and those of the workspace that it may depend on.
+/// Each crate of the workspace, and the crates of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-pki", &[]),
     ("tbpki-device", &["tbpki-firmware-clock"]),
@@ -29,31 +29,34 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Crates that must not be anywhere below one of ours (a star at either end stands for anything), and why.
+/// Crates that must not be anywhere below one of ours (a star at either end matches anything), and the reason.
 const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki", "tbpki-tb-sim", "the simulator is for tests"),
-    ("tbpki", "*mbedtls*", "Mbed TLS is the devices' business"),
-    ("tbpki-devkit", "*mbedtls*", "devkit writes what devices read, and needs their record alone"),
-    ("tbpki-pki", "rustls", "pki knows no network"),
-    ("tbpki-pki", "dialoguer", "pki asks nothing"),
-    ("tbpki-ledger", "reqwest", "the ledger talks to its database, and to nothing else"),
+    ("tbpki", "*mbedtls*", "only devices use Mbed TLS"),
+    ("tbpki-devkit", "*mbedtls*", "devkit needs only the record of a device"),
+    ("tbpki-pki", "rustls", "pki does not use the network"),
+    ("tbpki-pki", "dialoguer", "pki has no prompts"),
+    ("tbpki-ledger", "reqwest", "the ledger connects only to its database"),
     ("tbpki-ledger", "ring", "one provider of cryptography: aws-lc-rs"),
     ("tbpki-ledger", "native-tls", "one TLS: rustls"),
-    ("tbpki-pki", "reqwest", "pki knows no network"),
+    ("tbpki-pki", "reqwest", "pki does not use the network"),
     ("tbpki-provision", "ring", "one provider of cryptography: aws-lc-rs"),
     ("tbpki-provision", "native-tls", "one TLS: rustls"),
-    ("tbpki-devkit", "reqwest", "the devkit talks to chips, not to servers"),
+    ("tbpki-devkit", "reqwest", "devkit connects to chips, not to servers"),
     ("xtask", "aws-lc-*", "setup runs before there is a C compiler"),
 ];
 
-/// Crates of others that few of ours may name, and why.
-const NAMED_ONLY_BY: &[(&str, &[&str], &str)] =
-    &[("cryptoki", &["tbpki-pki", "tbpki-tests"], "tokens are reached through pki::pkcs11, which offers a PIN once")];
+/// Foreign crates that only some crates may name, and the reason.
+const NAMED_ONLY_BY: &[(&str, &[&str], &str)] = &[(
+    "cryptoki",
+    &["tbpki-pki", "tbpki-tests"],
+    "pki::pkcs11 is the only way to a token, because it tries a PIN only once",
+)];
 
 /// Checks all tables.
 pub(super) fn check() -> Result<()> {
     let metadata = cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).silent().read()?;
-    let metadata: Value = serde_json::from_str(&metadata).doing("read what cargo metadata says")?;
+    let metadata: Value = serde_json::from_str(&metadata).doing("read the output of cargo metadata")?;
     let packages = metadata.get("packages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut faults = Vec::new();
     for package in packages {
@@ -98,11 +101,11 @@ fn inside_crates() -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// The dependencies of one crate that the plan does not have.
+/// The dependencies of one crate that are not in the plan.
 fn against_plan(package: &Value) -> Vec<String> {
     let user = name(package);
     let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == user) else {
-        return vec![format!("{user} is new: say in {} what it may depend on", file!())];
+        return vec![format!("{user} is new: list in {} the crates that it may use", file!())];
     };
     let dependencies = package.get("dependencies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let reserved = dependencies.iter().map(name).filter_map(|used| {
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_anything() {
         assert!(is_like("esp-mbedtls-sys", "*mbedtls*"));
         assert!(is_like("aws-lc-sys", "aws-lc-*"));
         assert!(!is_like("rustls-webpki", "rustls"));

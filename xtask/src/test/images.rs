@@ -1,4 +1,4 @@
-//! Flash images of the real application for every chip that it is for, and what Espressif's own tool says of them.
+//! Flash images of the real application for every chip, checked with Espressif's own tool.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
 use crate::workspace::{oracles, target};
 
-/// The chips with Wi-Fi, without which our application reaches nothing.
+/// The chips with Wi-Fi, which the application needs.
 const CHIPS: &[&str] = &["esp32", "esp32s3", "esp32c2", "esp32c3", "esp32c6"];
 
 /// Bundles a device's credentials with the application of the checkout, as a user in it does.
@@ -23,22 +23,22 @@ pub(super) fn check() -> Result<()> {
     tbpki(&["client", "--device", "pump-1"])?;
     for chip in CHIPS {
         tbpki(&["bundle-firmware", "--chip", chip, "--wifi-ssid", "workshop", "--broker", "broker.example"])?;
-        judge(chip, &directory.join("pki/devices/pump-1").join(chip))?;
+        check_image(chip, &directory.join("pki/devices/pump-1").join(chip))?;
     }
     Ok(())
 }
 
-/// Whether esptool takes the parts for whole, and makes the same image of them.
-fn judge(chip: &str, image: &Path) -> Result<()> {
+/// Fails unless esptool accepts the parts and merges them into the same image.
+fn check_image(chip: &str, image: &Path) -> Result<()> {
     let esptool = |args: &[&str]| {
         let python = oracles()?.join("venv/bin/python");
         run(python).directory(image).args(["-m", "esptool", "--chip", chip]).args(args).env("COLUMNS", "200").read()
     };
     for file in ["bootloader.bin", "application.bin"] {
         let seen = esptool(&["image-info", file])?;
-        // Check sum and hash.
+        // One for the checksum and one for the hash.
         if seen.matches("(valid)").count() != 2 || seen.contains("invalid") {
-            return Err(Error::new(format!("esptool does not call {file} of the {chip} valid:\n{seen}")));
+            return Err(Error::new(format!("esptool rejects {file} of the {chip}:\n{seen}")));
         }
     }
     esptool(&["merge-bin", "--output", "merged.bin", "@flash_args"])?;
@@ -46,6 +46,6 @@ fn judge(chip: &str, image: &Path) -> Result<()> {
     if read("merged.bin")? == read("flash.bin")? {
         Ok(())
     } else {
-        Err(Error::new(format!("esptool merges the parts for the {chip} into another image than flash.bin")))
+        Err(Error::new(format!("flash.bin of the {chip} differs from the image that esptool merges")))
     }
 }

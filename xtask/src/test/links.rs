@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn links_that_lead_somewhere_pass() {
-        let readme = "[a](docs/src/a.md#the-first-of-two), [b](src), [c](https://example.org/x#y), [d](#here)\n\n# Here\n\n[e]: src/lib.rs\n[f][e] [no link]";
+        let readme = "[a](docs/src/a.md#the-first-of-two), [b](src), [c](https://example.org/x#y), [d](#here)\n\n# Here\n\n\
+                      [e]: src/lib.rs\n[f][e] [no link]";
         let a = "# The *first* of `two`!\n\n# Same\n\n# Same\n\n[x](../src/a.md#same-1) <a id=\"own\"></a> [y](#own)";
         let summary = "[A](a.md)";
         assert_eq!(

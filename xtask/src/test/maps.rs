@@ -52,7 +52,8 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>, without: &[&s
         let rows: Vec<&Row> = page.rows.iter().filter(|row| row.section == *directory).collect();
         match (rows.is_empty(), without.contains(&directory.as_str())) {
             (true, false) => faults.push(format!(
-                "ARCHITECTURE.md has no map of {directory}: a heading with `{directory}` and a table of questions and files"
+                "ARCHITECTURE.md has no map of {directory}: add a heading with `{directory}` and a table of questions and \
+                 files"
             )),
             (false, true) => faults.push(format!("{directory} has a map: remove it from NO_MAP_YET in {}", file!())),
             _ => {}
@@ -91,15 +92,15 @@ fn exists(files: &BTreeSet<String>, place: &str) -> bool {
 /// A row of a table.
 struct Row {
     line: usize,
-    /// What the heading above has in backticks.
+    /// The text in backticks of the heading above.
     section: String,
-    /// What the last column has in backticks.
+    /// The texts in backticks of the last column.
     files: Vec<String>,
 }
 
 struct Page {
     rows: Vec<Row>,
-    /// What else is in backticks, with its lines.
+    /// All other texts in backticks, with their lines.
     named: Vec<(usize, String)>,
 }
 

@@ -1,6 +1,6 @@
 //! The rules that are not met yet, with their numbers of today.
 
-/// What one rule found.
+/// The count for one rule.
 pub(super) struct Measure {
     /// The rule, as in the table of allowances.
     pub(super) rule: String,

@@ -109,7 +109,7 @@ const fn wall(
     Wall { package, folder, may_not_import, reason }
 }
 
-/// Counts the imports against one rule, and says which of its folders do not exist.
+/// Counts the imports against one rule, and names the folders of the rule that do not exist.
 pub(super) fn measure(wall: &Wall, modules: &[Module], uses: &Uses) -> (Vec<Measure>, Vec<String>) {
     let mut measures = Vec::new();
     let mut stale = Vec::new();
