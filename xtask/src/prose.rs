@@ -116,7 +116,10 @@ fn report(found: &Counts, left: &Counts, places: &[Place]) -> Result<()> {
             message.push_str(&format!("  and {} more: cargo xtask prose --list {folder_name}\n", count - MOST_SHOWN));
         }
     }
-    Err(Error::new(message.trim_end()).fix("write the plain word; code belongs in backticks"))
+    Err(Error::new(message.trim_end()).fix(
+        "write the plain word, and put code in backticks; after moving files to other folders, run \
+         `cargo xtask prose --moved`",
+    ))
 }
 
 fn line(place: &Place) -> String {

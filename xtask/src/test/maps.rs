@@ -24,7 +24,6 @@ const NO_MAP_YET: &[&str] = &[
     "crates/tb-sim",
     "crates/tbpki",
     "tests",
-    "xtask",
 ];
 
 /// Endings of the names in backticks that are checked everywhere in the page.
