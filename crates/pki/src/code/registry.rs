@@ -86,7 +86,7 @@ codes! {
     24 BadSan User "A subject alternative name is not usable"
         "A name is a DNS name, an IP address, a URI or an e-mail address, where needed with its kind in front: `dns:`, `ip:`, `uri:` or `email:`. A leading `*.` is the only wildcard. Verifiers compare these names and ignore the common name, so that a mistake here means a server that nobody can verify."
     25 DeviceName User "This cannot be the name of a device"
-        "A device name becomes a directory, a certificate's common name and the name in the platform. It has 1 to 64 characters, none of them a slash, backslash or control character, does not begin with a dot, and neither begins nor ends with a space."
+        "A device name is used for a directory, for the common name of the certificate and for the device in the platform. It must have 1 to 64 characters and at most 192 bytes of UTF-8. Spaces inside the name and letters such as ü are allowed. Slashes, backslashes, control characters, characters that change the direction of text, a dot at the beginning, and spaces at the beginning or end are not allowed."
 
     // Keys.
     30 UnknownAlgorithm User "The key algorithm is not known"
