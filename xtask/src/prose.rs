@@ -18,9 +18,9 @@ use find::find;
 use left::{Counts, compare, lowered, moved};
 use passage::passages;
 
-/// Check pages, comments and messages for words that are not plain technical English
+/// Check pages, comments, messages and names for words that are not plain technical English
 #[derive(Args)]
-#[command(long_about = "Check pages, comments and messages for words that are not plain technical English.\n\n\
+#[command(long_about = "Check pages, comments, messages and names for words that are not plain technical English.\n\n\
     The words are in xtask/src/prose/words.rs, each with the plain word. xtask/prose.toml counts those that are left \
     in each folder; a folder must not have more.")]
 pub(crate) struct Prose {
@@ -72,6 +72,7 @@ impl Prose {
     pub(crate) fn run(&self) -> Result<()> {
         let places = places(&root())?;
         if let Some(path) = &self.list {
+            let path = if path == "." { "" } else { path.trim_start_matches("./") };
             for place in places.iter().filter(|place| Path::new(&place.file).starts_with(path)) {
                 println!("{}", line(place));
             }

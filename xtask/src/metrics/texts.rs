@@ -35,7 +35,7 @@ pub(super) fn report(texts: &[(String, String)]) -> String {
             match passage.sort {
                 Sort::Page if file.ends_with(".md") => pages.add(&passage.text),
                 Sort::Doc | Sort::Comment if file.ends_with(".rs") => comments.add(&passage.text),
-                Sort::Page | Sort::Doc | Sort::Comment | Sort::Literal => continue,
+                Sort::Page | Sort::Doc | Sort::Comment | Sort::Literal | Sort::Name => continue,
             }
             if passage.sort == Sort::Doc && !passage.text.contains('\n') {
                 short += 1;

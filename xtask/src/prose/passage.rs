@@ -1,4 +1,4 @@
-//! The prose of a file: pages, comments and string literals, without code.
+//! The prose of a file: pages, comments, string literals and names of items.
 
 use crate::source::lexer::{Kind, Token, tokens};
 
@@ -19,10 +19,15 @@ pub(crate) enum Sort {
     Doc,
     Comment,
     Literal,
+    /// The name of an item, split into words.
+    Name,
 }
 
 /// Names of source files whose comments and string literals look like Rust's.
 const LIKE_RUST: &[&str] = &[".rs", ".go", ".java", ".c", ".js"];
+
+/// The words before the names of items.
+const DEFINES: &[&str] = &["fn", "struct", "enum", "trait", "type", "mod", "const", "static"];
 
 /// The prose of a file of this name.
 pub(crate) fn passages(name: &str, text: &str) -> Vec<Passage> {
@@ -35,18 +40,23 @@ pub(crate) fn passages(name: &str, text: &str) -> Vec<Passage> {
 
 fn source(source: &str) -> Vec<Passage> {
     let mut passages: Vec<Passage> = Vec::new();
-    let mut end = 0;
+    let (mut end, mut is_name) = (0, false);
     for token in tokens(source) {
-        let sort = match token.kind {
-            Kind::Doc => Sort::Doc,
-            Kind::Comment => Sort::Comment,
-            Kind::Text => Sort::Literal,
-            Kind::Word | Kind::Other | Kind::Mark => continue,
+        let (sort, text) = match token.kind {
+            Kind::Doc => (Sort::Doc, comment(&token)),
+            Kind::Comment => (Sort::Comment, comment(&token)),
+            Kind::Text => (Sort::Literal, literal(token.text)),
+            // `const fn` has two such words.
+            Kind::Word if is_name && !DEFINES.contains(&token.text) => (Sort::Name, words_of(token.text)),
+            Kind::Word | Kind::Other | Kind::Mark => {
+                is_name = DEFINES.iter().any(|word| token.is(word));
+                continue;
+            }
         };
-        let text = if sort == Sort::Literal { literal(token.text) } else { comment(&token) };
+        is_name = false;
         match passages.last_mut() {
             // Consecutive lines are one text, in which a phrase may be broken.
-            Some(last) if sort != Sort::Literal && last.sort == sort && token.line == end + 1 => {
+            Some(last) if is_comment(sort) && last.sort == sort && token.line == end + 1 => {
                 last.text.push('\n');
                 last.text.push_str(&text);
             }
@@ -60,6 +70,22 @@ fn source(source: &str) -> Vec<Passage> {
     // A literal without white space is a name or a path.
     passages.retain(|passage| passage.sort != Sort::Literal || passage.text.trim().contains(char::is_whitespace));
     passages
+}
+
+fn is_comment(sort: Sort) -> bool {
+    matches!(sort, Sort::Doc | Sort::Comment)
+}
+
+/// The words of a name in snake case or camel case.
+fn words_of(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.ends_with(char::is_uppercase) {
+            words.push(' ');
+        }
+        words.push(if letter == '_' { ' ' } else { letter });
+    }
+    words
 }
 
 /// The text of a comment, without the slashes of its first line.

@@ -36,8 +36,7 @@ fn code_is_no_prose() {
     assert!(find("the_file_says is a name").is_empty());
     assert!(found("a.md", "Use `anew` and [this](licence.md).").is_empty());
     assert!(
-        found("a.rs", "fn says(said: &str) { f(\"nobody\", \"{said} and {said:?}\", \"x\\nkindle \\\"y\") }")
-            .is_empty()
+        found("a.rs", "fn f(said: &str) { f(\"nobody\", \"{said} and {said:?}\", \"x\\nkindle \\\"y\") }").is_empty()
     );
 }
 
@@ -47,7 +46,15 @@ fn comments_and_literals_are_prose() {
     let expected = [(1, "it is not known"), (4, "says"), (7, "stands"), (7, "said")];
     assert_eq!(found("a.rs", source), expected.map(|(line, word)| (line, word.to_owned())));
     let sorts: Vec<Sort> = passages("a.rs", source).into_iter().map(|passage| passage.sort).collect();
-    assert_eq!(sorts, [Sort::Doc, Sort::Comment, Sort::Literal]);
+    assert_eq!(sorts, [Sort::Doc, Sort::Comment, Sort::Name, Sort::Literal]);
+}
+
+#[test]
+fn names_of_items_are_prose() {
+    let source =
+        "const fn it_says_so(said: u8) {}\nstruct WhoeverAsks;\nmod colour;\nconst BESIDE_IT: u8 = 0;\nenum HTTPKin {}";
+    let expected = [(1, "says"), (2, "whoever"), (3, "colour"), (4, "beside")];
+    assert_eq!(found("a.rs", source), expected.map(|(line, word)| (line, word.to_owned())));
 }
 
 #[test]
