@@ -3,6 +3,7 @@
 //! Whether a target accepts its input or refuses it is all the same, as long as it neither stops, nor hangs, nor grows
 //! without bound. What it accepts has to stay true to itself: written and read again, it is what it was.
 
+use base::Secret;
 use device::Record;
 use device::nvs::Namespace;
 use device::record::{NAMESPACE, Value};
@@ -13,7 +14,7 @@ use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::TokenUri;
 use pki::verify::{self, Purpose, Request};
-use pki::{Certificate, PrivateKey, Secret, inspect, legacy};
+use pki::{Certificate, PrivateKey, inspect, legacy};
 use provision::mqtt::{Reader, Version};
 use time::OffsetDateTime;
 

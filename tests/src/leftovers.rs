@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
+use base::Secret;
 use pki::keystore::{Format, Keystore, Passwords};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, PrivateKey, Secret};
+use pki::{Certificate, PrivateKey};
 
 use crate::snapshot::Snapshot;
 
@@ -81,16 +82,16 @@ pub fn assert_whole(directory: &Path, password: Option<&str>, after: impl Displa
 }
 
 /// The certificates and keys in a file.
-fn contents(name: &str, bytes: &[u8], password: Option<&str>) -> pki::Result<(Vec<Certificate>, Vec<PrivateKey>)> {
+fn contents(name: &str, bytes: &[u8], password: Option<&str>) -> base::Result<(Vec<Certificate>, Vec<PrivateKey>)> {
     if [".p12", ".jks"].iter().any(|suffix| name.ends_with(suffix)) {
         let password = password.unwrap_or_else(|| panic!("nobody knows the password of {name}"));
         let keystore = Keystore::read(bytes, &Passwords::same(Secret::from(password)))?;
         let entry = keystore.key(None)?;
-        let chain = entry.chain.iter().map(|der| Certificate::from_der(der)).collect::<pki::Result<_>>()?;
+        let chain = entry.chain.iter().map(|der| Certificate::from_der(der)).collect::<base::Result<_>>()?;
         return Ok((chain, vec![PrivateKey::from_pkcs8_der(&entry.key)?]));
     }
     let bundle = PemBundle::parse(bytes)?;
-    let keys = bundle.keys.iter().map(|key| key.open(None)).collect::<pki::Result<_>>()?;
+    let keys = bundle.keys.iter().map(|key| key.open(None)).collect::<base::Result<_>>()?;
     Ok((bundle.certificates, keys))
 }
 

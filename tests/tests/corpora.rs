@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base::{Code, Secret, Severity};
 use pki::crl::Crl;
 use pki::inspect::{Content, Passwords, inspect};
 use pki::keystore::{self, EntryKind};
 use pki::pem_bundle::PemBundle;
 use pki::verify::{Report, Request, verify};
-use pki::{Certificate, Code, PrivateKey, Secret, Severity};
+use pki::{Certificate, PrivateKey};
 use tbpki_tests::exceptions::Exceptions;
 use tbpki_tests::oracle;
 use time::OffsetDateTime;

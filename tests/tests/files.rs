@@ -1,5 +1,5 @@
 //! Files survive everything: kills, full disks, odd umasks, other processes.
-#![allow(clippy::disallowed_methods, reason = "these tests look at the disk behind pki::file's back")]
+#![allow(clippy::disallowed_methods, reason = "these tests look at the disk behind base::file's back")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helpers of tests did not expect ends the test")]
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use pki::Code;
-use pki::file::{self, Lock, Mode};
+use base::Code;
+use base::file::{self, Lock, Mode};
 use tbpki_tests::kill::{Injection, Step, disturb_every_write, kill_at_every_write, run_disturbed};
 use tempfile::TempDir;
 

@@ -13,7 +13,7 @@ pub use find::{Places, Source, find};
 
 use std::borrow::Cow;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 
 use crate::chip::Chip;
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use base::{Code, Error, Result};
 use pki::config::FlashSize;
-use pki::{Code, Error, Result};
 
 /// A chip of Espressif's that our firmware is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

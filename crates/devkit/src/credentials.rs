@@ -1,8 +1,8 @@
 //! The partition with a device's credentials record.
 
+use base::{Code, Error, Result};
 use device::record::{NAMESPACE, Value as RecordValue};
 use device::{Record, record};
-use pki::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 use crate::nvs::{self, Keys, Namespace, Value};

@@ -1,9 +1,9 @@
 //! Writing parts to a board over a serial port.
 
+use base::{Code, Error, Result};
 use espflash::connection::{Connection, ResetAfterOperation, ResetBeforeOperation};
 use espflash::flasher::Flasher;
 use espflash::target::ProgressCallbacks;
-use pki::{Code, Error, Result};
 use serialport::{FlowControl, SerialPortInfo, SerialPortType, UsbPortInfo};
 
 use crate::chip::Chip;

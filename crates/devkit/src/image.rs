@@ -9,11 +9,11 @@ pub use parts::{
     SECURE_CERT as SECURE_CERT_FILE,
 };
 
+use base::{Code, Error, Result};
 use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSize};
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
 use pki::config::FlashSize;
-use pki::{Code, Error, Result};
 
 use crate::application::Application;
 use crate::chip::{Chip, Crystal, PARTITION_TABLE_OFFSET};

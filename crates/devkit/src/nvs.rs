@@ -12,7 +12,7 @@ pub use encryption::{KEYS_PARTITION_SIZE, Keys};
 pub use layout::{MIN_SIZE, PAGE_SIZE};
 pub use writer::Writer;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use zeroize::Zeroizing;
 
 /// A value under a key.

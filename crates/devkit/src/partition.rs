@@ -7,7 +7,7 @@ mod kind;
 
 pub use kind::{Flags, Kind, Subtype};
 
-use pki::Result;
+use base::Result;
 
 use crate::chip::PARTITION_TABLE_OFFSET;
 
@@ -59,7 +59,7 @@ impl Table {
     /// A table of these partitions.
     ///
     /// # Errors
-    /// [`pki::Code::PartitionTable`] and [`pki::Code::PartitionsOverlap`].
+    /// [`base::Code::PartitionTable`] and [`base::Code::PartitionsOverlap`].
     pub fn new(partitions: Vec<Partition>) -> Result<Self> {
         check::partitions(&partitions)?;
         Ok(Self { partitions })
@@ -152,7 +152,7 @@ const FIRST: u32 = PARTITION_TABLE_OFFSET + SECTOR;
 
 #[cfg(test)]
 mod tests {
-    use pki::Code;
+    use base::Code;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Espressif's esp_secure_cert partition, where esp_secure_cert_mgr finds an identity: type, length and value, each with
 //! a check sum.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 /// What begins every entry.

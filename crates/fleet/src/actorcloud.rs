@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use pki::file::{FileSet, Mode};
-use pki::{Certificate, Code, Finding, Result};
+use base::file::{FileSet, Mode};
+use base::{Code, Finding, Result};
+use pki::Certificate;
 use provision::actorcloud::{Bundle, Listed};
 use provision::{ActorCloud, Runtime};
 use schemars::JsonSchema;
@@ -91,7 +92,7 @@ pub fn certificates(station: &mut Station<'_>, request: &CertRequest) -> Result<
     let password = station.secrets.password(&settings.password, "platform.password")?;
     if let CertRequest::Create { out: Some(out), name, .. } | CertRequest::Save { out, name } = request {
         check_name(name)?;
-        pki::file::create_dir(out)?;
+        base::file::create_dir(out)?;
     }
     let cloud = ActorCloud::new(&reach, user, password)?;
     let runtime = Runtime::new()?;

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use base::{Code, Result, Secret, file};
 use pki::key::PublicKey;
 use pki::keystore::{Format, Keystore, Passwords};
 use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
-use pki::{Certificate, Code, PrivateKey, Result, Secret, file};
+use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
 use crate::ca_key::open_key;

@@ -15,12 +15,12 @@ pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, Dat
 
 use std::path::PathBuf;
 
+use base::{Code, Finding, Result};
 use devkit::application::{Application, Dates, Places, Source};
 use devkit::chip::Crystal;
 use devkit::image::Firmware;
 use ledger::{Filter, Key, Kind, State, View};
 use pki::device_name::DeviceName;
-use pki::{Code, Finding, Result};
 
 use crate::station::Station;
 use crate::store;
@@ -180,7 +180,7 @@ fn targets(view: &View, request: &BundleRequest) -> Result<Vec<Target>> {
     }
 }
 
-fn no_device() -> pki::Error {
+fn no_device() -> base::Error {
     Code::UnknownIdentity
         .error("the store has no device")
         .fix("make one with `tbpki client --device NAME`, then name it with --device or take all with --all")

@@ -6,11 +6,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use base::{Code, Error, Result, file};
+use pki::Certificate;
 use pki::issuer::LocalCa;
 use pki::key::SigningKey;
 use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
-use pki::{Certificate, Code, Error, Result, file};
 use time::OffsetDateTime;
 
 use crate::ca_key::{KEY_FILE, KeyPlace};

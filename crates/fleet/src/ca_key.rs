@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Error, Result, file};
+use pki::PrivateKey;
 use pki::key::SigningKey;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::{Code, Error, PrivateKey, Result, file};
 
 use crate::secrets::{AskForCa, CaSecret};
 use crate::signing_ca::SigningCa;
@@ -101,7 +102,7 @@ pub(crate) fn uri_file(uri: &TokenUri) -> Vec<u8> {
 }
 
 /// A private key that may be encrypted; `passphrase` is asked for only then.
-pub(crate) fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<pki::Secret>) -> Result<PrivateKey> {
+pub(crate) fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<base::Secret>) -> Result<PrivateKey> {
     match PrivateKey::from_pem_or_der(bytes, None) {
         Err(error) if error.code() == Code::KeyEncrypted => PrivateKey::from_pem_or_der(bytes, Some(&passphrase()?)),
         other => other,

@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use base::file::{FileSet, Mode, Ownership, Rehearsal, Staged, Written};
+use base::{Code, Result, file};
 use ledger::Entry;
-use pki::file::{FileSet, Mode, Ownership, Rehearsal, Staged, Written};
 use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
-use pki::{Algorithm, Code, PrivateKey, Result, file};
+use pki::{Algorithm, PrivateKey};
 
 use crate::identity_files::{Held, IdentityFiles};
 use crate::make::Plan;

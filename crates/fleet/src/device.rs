@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use base::{Code, Finding, Result};
 use ledger::{Kind, Parameters};
 use pki::config::{ClientFormat, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
-use pki::{Certificate, Code, Finding, Result, Subject};
+use pki::{Certificate, Subject};
 use provision::platform::Create;
 
 use crate::ca::CaName;

@@ -1,10 +1,10 @@
 //! The key of the devices' issuing CA in a token: made there by `init`, or taken as it is.
 
+use base::{Code, Error, Finding, Result, Secret};
 use pki::algorithm::Algorithm;
 use pki::issuer::KeySource;
 use pki::key::{PublicKey, SigningKey};
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::{Code, Error, Finding, Result, Secret};
 
 /// Which key in which token `init` is to use.
 #[derive(Debug)]

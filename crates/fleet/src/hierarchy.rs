@@ -1,6 +1,7 @@
 //! A hierarchy of CAs as `init` makes it: a root and an issuing CA, made or brought, the key of the latter here or in a
 //! token.
 
+use base::{Code, Finding, Result};
 use pki::config::Config;
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::pkcs11::TokenUri;
@@ -8,7 +9,7 @@ use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Certificate, Code, Finding, PrivateKey, Result};
+use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
 use crate::brought_ca::BroughtCa;

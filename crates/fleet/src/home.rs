@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result};
 use ledger::{Ledger, Server};
 use pki::config::{Config, FilePath};
-use pki::{Code, Result};
 use provision::Roots;
 
 use crate::platform::roots;

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use pki::{Result, San, file};
+use base::{Result, file};
+use pki::San;
 
 /// More than any honest hosts file holds.
 const HOSTS_LIMIT: usize = 1 << 20;
@@ -62,7 +63,7 @@ fn qualified_in(hosts: &str, host: &str) -> Option<String> {
 
 fn global_addresses() -> Result<Vec<IpAddr>> {
     let interfaces = if_addrs::get_if_addrs().map_err(|error| {
-        pki::Code::FileUnreadable.error("the network interfaces of this host cannot be listed").because(error)
+        base::Code::FileUnreadable.error("the network interfaces of this host cannot be listed").because(error)
     })?;
     let mut addresses: Vec<IpAddr> = interfaces
         .into_iter()

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use pki::file::Mode;
+use base::file::Mode;
+use base::{Code, Result};
 use pki::identity::{Credential, Identity};
 use pki::keystore::Format;
-use pki::{Certificate, Code, PrivateKey, Result};
+use pki::{Certificate, PrivateKey};
 
 use crate::keystore_file::KeystorePlan;
 use crate::output_file::OutputFile;

@@ -2,11 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use base::file::{self, FileSet, Mode};
+use base::{Code, Finding, Result, Secret};
+use pki::PrivateKey;
 use pki::config::Config;
-use pki::file::{self, FileSet, Mode};
 use pki::key::{KeyFormat, PBKDF2_ROUNDS};
 use pki::legacy::SecretFile;
-use pki::{Code, Finding, PrivateKey, Result, Secret};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

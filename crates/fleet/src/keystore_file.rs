@@ -1,7 +1,8 @@
 //! The keystore of an identity, in either format.
 
+use base::Result;
+use pki::Certificate;
 use pki::keystore::{Format, KeyEntry, Keystore, Passwords, TrustedEntry, effective_passwords};
-use pki::{Certificate, Result};
 use time::OffsetDateTime;
 
 use crate::identity_files::Held;

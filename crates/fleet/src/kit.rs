@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use base::file::{self, FileSet, Mode};
+use base::{Code, Finding, Result, Secret};
 use pki::config::{self, Anchors, Answers, Config, SecretRef};
-use pki::file::{self, FileSet, Mode};
 use pki::key::PBKDF2_ROUNDS;
 use pki::pkcs11::TokenUri;
-use pki::{Certificate, Code, Finding, PrivateKey, Result, Secret};
+use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result};
 use ledger::{Filter, Kind, State};
+use pki::Certificate;
 use pki::device_name::DeviceName;
-use pki::{Certificate, Code, Result};
 use time::OffsetDateTime;
 
 use crate::ca::CaName;

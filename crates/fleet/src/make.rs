@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use base::file::{Outcome, Written};
+use base::{Code, Finding, Result};
 use ledger::{Entry, View};
 use pki::config::{Days, Keystore, Setting};
-use pki::file::{Outcome, Written};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::keystore;
 use pki::profile::Profile;
-use pki::{Algorithm, Certificate, Code, Finding, Result, San, Subject};
+use pki::{Algorithm, Certificate, San, Subject};
 
 use crate::delivery::{Copies, Destination};
 use crate::identity_files::{Held, IdentityFiles};

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use regex_lite::Regex;
 
 /// Characters that ThingsBoard escapes in the common name before it looks, so that the name it finds is another one.

@@ -14,8 +14,8 @@ mod text;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use base::{Finding, Result, file};
 use ledger::StagedName;
-use pki::{Finding, Result, file};
 
 pub use columns::ColumnWish;
 pub use faults::{Faults, NameFault};
@@ -51,7 +51,7 @@ pub enum NamesSource {
 /// Memory does not grow with their number. After an error of reading ([`Code::FileUnreadable`] and the like, as a
 /// fault) nothing follows.
 ///
-/// [`Code::FileUnreadable`]: pki::Code::FileUnreadable
+/// [`Code::FileUnreadable`]: base::Code::FileUnreadable
 pub struct NamesReader(Names);
 
 enum Names {
@@ -65,12 +65,12 @@ enum Names {
 /// What makes every line of it useless: [`Code::FileUnreadable`], [`Code::NamesUnreadable`], [`Code::NoNames`],
 /// [`Code::NamesHeader`], [`Code::UnknownColumn`]; of a pattern, [`Code::NumberPattern`].
 ///
-/// [`Code::FileUnreadable`]: pki::Code::FileUnreadable
-/// [`Code::NamesUnreadable`]: pki::Code::NamesUnreadable
-/// [`Code::NoNames`]: pki::Code::NoNames
-/// [`Code::NamesHeader`]: pki::Code::NamesHeader
-/// [`Code::UnknownColumn`]: pki::Code::UnknownColumn
-/// [`Code::NumberPattern`]: pki::Code::NumberPattern
+/// [`Code::FileUnreadable`]: base::Code::FileUnreadable
+/// [`Code::NamesUnreadable`]: base::Code::NamesUnreadable
+/// [`Code::NoNames`]: base::Code::NoNames
+/// [`Code::NamesHeader`]: base::Code::NamesHeader
+/// [`Code::UnknownColumn`]: base::Code::UnknownColumn
+/// [`Code::NumberPattern`]: base::Code::NumberPattern
 pub fn open(source: &NamesSource) -> Result<NamesReader> {
     match source {
         NamesSource::Table { file, columns } => {

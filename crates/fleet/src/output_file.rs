@@ -1,8 +1,9 @@
 //! A file that a sink wants written.
 
-use pki::file::Mode;
+use base::Result;
+use base::file::Mode;
 use pki::key::KeyFormat;
-use pki::{Certificate, PrivateKey, Result};
+use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 /// A file of an identity: its name, what is in it, and who may read it.

@@ -12,8 +12,8 @@ mod summary;
 
 use std::collections::BTreeMap;
 
+use base::Result;
 use ledger::{Entry, Filter, Kind, State, View};
-use pki::Result;
 use time::{Duration, OffsetDateTime};
 
 use crate::selection::has_failed;

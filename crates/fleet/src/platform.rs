@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use base::{Code, Error, Result, file};
+use pki::Certificate;
 use pki::config::{Platform as Settings, PlatformKind};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Error, Result, file};
 use provision::thingsboard::Login;
 use provision::{Reach, Runtime, ThingsBoard};
 

@@ -1,9 +1,10 @@
 //! Device profiles that provision by certificate chain: the platform takes every device that shows a certificate of the
 //! profile's own issuing CA.
 
+use base::{Code, Finding, Result};
 use ledger::Kind;
+use pki::Certificate;
 use pki::device_name::DeviceName;
-use pki::{Certificate, Code, Finding, Result};
 use provision::thingsboard::{ChainProfile, ProfileState};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use base::file::{FileSet, Mode};
+use base::{Code, Finding, Result, Secret, file};
 use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial, State};
+use pki::Certificate;
 use pki::device_name::DeviceName;
-use pki::file::{FileSet, Mode};
 use pki::issuer::{Issuer, KeySource, Order};
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Certificate, Code, Finding, Result, Secret, file};
 use serde::{Deserialize, Serialize};
 
 use crate::ca::{CaName, OpenCa};
@@ -54,7 +55,7 @@ pub(crate) fn pattern(store: &Path, profile: &DeviceName) -> Result<NamePattern>
     kept.pattern.parse()
 }
 
-pub(crate) fn unknown(profile: &DeviceName) -> pki::Error {
+pub(crate) fn unknown(profile: &DeviceName) -> base::Error {
     Code::UnknownProfile
         .error(format!("the store holds no issuing CA for the profile {:?}", profile.as_str()))
         .item(profile.as_str())

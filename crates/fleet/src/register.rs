@@ -4,9 +4,9 @@ mod candidate;
 
 use std::time::{Duration, Instant};
 
+use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Filter, Key, Kind, View};
 use pki::device_name::DeviceName;
-use pki::{Code, Error, Finding, Result};
 use provision::Platform;
 use provision::platform::{Create, Done};
 use schemars::JsonSchema;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use pki::file::{Outcome, Written};
-use pki::{Certificate, Finding};
+use base::Finding;
+use base::file::{Outcome, Written};
+use pki::Certificate;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
+use base::file::{self, Ownership};
+use base::{Finding, Result};
 use pki::config::{Days, Origin, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
-use pki::file::{self, Ownership};
 use pki::issuer::KeySource;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Algorithm, Finding, Result, San, Subject};
+use pki::{Algorithm, San, Subject};
 use serde::Serialize;
 use time::OffsetDateTime;
 

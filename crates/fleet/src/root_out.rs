@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use pki::file::{FileSet, Mode};
-use pki::{Code, Result};
+use base::file::{FileSet, Mode};
+use base::{Code, Result};
 
 use crate::ca::CaName;
 use crate::init::key_file_name;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use base::file::{FileSet, Mode};
+use base::{Code, Finding, Result, Secret, file};
 use pki::config::{Ca, Environment, Keystore, SecretRef, Setting};
-use pki::file::{FileSet, Mode};
 use pki::keystore::{Passwords, password};
-use pki::{Code, Finding, Result, Secret, file};
 
 use crate::store::{FILE_LIMIT, secrets_dir};
 

@@ -3,8 +3,8 @@
 mod glob;
 mod horizon;
 
+use base::{Code, Result};
 use ledger::{Entry, Filter, JobId, Kind, NameFilter, State, View};
-use pki::{Code, Result};
 use time::OffsetDateTime;
 
 pub use glob::NameGlob;

@@ -1,11 +1,12 @@
 //! Making the identity of a server, and the settings that make ThingsBoard use it.
 
+use base::{Code, Finding, Result};
 use ledger::{Kind, Parameters};
+use pki::San;
 use pki::config::{Config, Credentials, HostName, ServerFormat, Setting};
 use pki::csr::Csr;
 use pki::keystore::Format;
 use pki::profile::Profile;
-use pki::{Code, Finding, Result, San};
 
 use crate::ca::{CaName, Hierarchy};
 use crate::delivery::{Destination, destination};

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use base::Result;
+use pki::Certificate;
 use pki::config::ServerFormat;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
-use pki::{Certificate, Result};
 
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result, digest, file};
 use pki::config::Credentials;
 use pki::keystore::{Format, effective_passwords};
-use pki::{Code, Result, digest, file};
 use zeroize::Zeroizing;
 
 use crate::keystore_file::KeystorePlan;

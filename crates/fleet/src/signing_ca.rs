@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use base::Result;
+use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::validity::Validity;
-use pki::{Certificate, Result};
 use time::OffsetDateTime;
 
 use crate::ca::{self, CaName, OpenCa};

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use base::{Code, Finding, Result, file};
 use ledger::{Kind, Ledger};
+use pki::Certificate;
 use pki::config::{Anchors, Config};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Finding, Result, file};
 use time::OffsetDateTime;
 
 use crate::ca::{Hierarchy, OpenCa};

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::file::{self, Lock};
+use base::{Code, Result};
 use ledger::{Entry, Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
-use pki::file::{self, Lock};
 use pki::profile::Profile;
-use pki::{Code, Result};
 
 use crate::ca::CaName;
 use crate::home::Home;

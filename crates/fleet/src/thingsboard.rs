@@ -5,7 +5,7 @@ mod env_file;
 mod kubernetes;
 mod variable;
 
-use pki::Secret;
+use base::Secret;
 
 pub use compose::compose;
 pub use env_file::env_file;

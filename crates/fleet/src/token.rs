@@ -1,9 +1,9 @@
 //! Access tokens, for devices that verify the server and log in without a certificate.
 
+use base::file::{FileSet, Mode};
+use base::{Code, Result, Secret};
 use ledger::Kind;
 use pki::device_name::DeviceName;
-use pki::file::{FileSet, Mode};
-use pki::{Code, Result, Secret};
 use provision::Platform;
 use provision::platform::{Create, Credential, Replace, Wanted};
 use schemars::JsonSchema;
@@ -86,7 +86,7 @@ pub fn token(station: &mut Station<'_>, request: &TokenRequest) -> Result<TokenR
                 let wanted = wanted(token.clone(), replace);
                 let registered =
                     if request.dry_run { board.examine(&wanted).await? } else { board.register(&wanted).await? };
-                Ok::<_, pki::Error>((registered.done.into(), token.clone()))
+                Ok::<_, base::Error>((registered.done.into(), token.clone()))
             }
             None => match board.token(name).await {
                 Err(error) if error.code() == Code::PlatformNotFound && request.create.is_some() => {

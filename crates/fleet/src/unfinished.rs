@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result, file};
 use ledger::{Filter, Kind};
 use pki::pem_bundle::PemBundle;
-use pki::{Code, Result, file};
 
 use crate::ca::CaName;
 use crate::ca_key::KeyPlace;

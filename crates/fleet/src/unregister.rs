@@ -1,8 +1,8 @@
 //! Making the platform forget a device's certificate, or the device.
 
+use base::{Code, Result};
 use ledger::{Kind, View};
 use pki::device_name::DeviceName;
-use pki::{Code, Result};
 use provision::Platform;
 use provision::platform::{Done, Ours};
 

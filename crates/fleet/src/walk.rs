@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use base::{Code, Error, Result, file};
 use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
 use pki::identity::{Credential, Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Error, PrivateKey, Result, file};
+use pki::{Certificate, PrivateKey};
 
 use crate::identity_files::{Held, IdentityFiles};
 use crate::mass;

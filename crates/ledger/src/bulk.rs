@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use pki::Result;
+use base::Result;
 
 use crate::claim::{Claim, FleetIdentity};
 use crate::job::JobId;

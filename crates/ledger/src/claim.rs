@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use pki::{Code, Result};
+use base::{Code, Result};
 use time::OffsetDateTime;
 
 use crate::job::{JobId, Phase};

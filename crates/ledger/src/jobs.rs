@@ -1,6 +1,6 @@
 //! Looking at jobs, their names and how far they are.
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use std::time::Duration;
 
 use crate::entry::Entry;

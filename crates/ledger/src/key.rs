@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde::Serialize;
 
 /// What sort of identity a row is about.

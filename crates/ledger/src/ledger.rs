@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use crate::entry::{Issued, NewIdentity};
 use crate::key::{Generation, Key};

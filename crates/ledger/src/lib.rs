@@ -7,7 +7,7 @@
 //! ```
 //! use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, State};
 //! # use time::macros::datetime;
-//! # fn main() -> pki::Result<()> {
+//! # fn main() -> base::Result<()> {
 //! # let store = tempfile::tempdir().unwrap();
 //! let mut ledger = Ledger::open(store.path().join("ledger.db"))?;
 //! let generation = ledger.intend(&NewIdentity {

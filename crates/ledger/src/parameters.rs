@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use serde::Serialize;
 use serde_json::Value;
 

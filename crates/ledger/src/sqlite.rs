@@ -7,7 +7,7 @@ mod schema;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 

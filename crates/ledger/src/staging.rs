@@ -1,7 +1,7 @@
 //! A fleet's names on their way into the ledger: all of them, or none.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use pki::{Code, Result};
+use base::{Code, Result};
 
 use crate::entry::Entry;
 use crate::job::{Job, JobId, NewJob, Phase, StagedName};

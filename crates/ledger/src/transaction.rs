@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use crate::entry::{Issued, NewIdentity};
 use crate::key::{Generation, Key};

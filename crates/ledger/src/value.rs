@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 /// A value of one of the four types that the ledger keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]

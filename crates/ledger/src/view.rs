@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use time::OffsetDateTime;
 
 use crate::entry::Entry;

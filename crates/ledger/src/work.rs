@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use crate::claim::{Claim, ClaimWish, FleetIdentity, seed};
 use crate::job::{JobId, Phase};

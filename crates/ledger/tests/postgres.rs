@@ -16,8 +16,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use std::{env, thread};
 
+use base::{Code, Secret};
 use ledger::{Earlier, Filter, JobId, Kind, Ledger, Phase, Server, StagedName, State};
-use pki::{Code, Secret};
 
 mod behaviour;
 mod certificates;
@@ -62,7 +62,7 @@ fn secured(url: &str, root: &[u8]) -> Server {
     Server::new(url, Some(&Secret::from(PASSWORD)), true, || Ok(vec![root.to_vec()])).unwrap()
 }
 
-fn refusal<T>(result: pki::Result<T>) -> pki::Error {
+fn refusal<T>(result: base::Result<T>) -> base::Error {
     let error = result.err().expect("it was to be refused");
     assert!(!format!("{error:?} {error}").contains(PASSWORD), "{error:?}");
     error

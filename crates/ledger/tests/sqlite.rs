@@ -16,8 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, process, thread};
 
+use base::Code;
 use ledger::{Filter, Key, Kind, Ledger, State};
-use pki::Code;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -288,6 +288,6 @@ fn bytes(path: &Path) -> Vec<u8> {
     bytes
 }
 
-fn refusal(opened: pki::Result<Ledger>) -> Code {
+fn refusal(opened: base::Result<Ledger>) -> Code {
     opened.err().expect("it was to be refused").code()
 }

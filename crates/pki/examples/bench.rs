@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use base::digest;
 use pki::issuer::{Issuer, KeySource, LeafOrder, LeafTemplate, LocalCa, Order, SelfSigned};
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::subject::AttributeKind;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Algorithm, Subject, credentials_id, digest};
+use pki::{Algorithm, Subject, credentials_id};
 use serde_json::json;
 use time::OffsetDateTime;
 

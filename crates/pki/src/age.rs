@@ -13,13 +13,11 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{self, SystemRandom};
+use base::text::quote;
+use base::{Code, Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
-
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::text::quote;
 
 mod bech32;
 

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::suggest::closest;
+use base::{Code, Error};
 use serde::{Deserialize, Serialize};
-
-use crate::code::Code;
-use crate::error::Error;
-use crate::suggest::closest;
 
 /// A key algorithm with its size or curve. Signatures use the hash that fits the strength.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use base::{Code, Error, Result, hex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::{OffsetDateTime, UtcOffset};
@@ -18,12 +19,10 @@ use x509_parser::asn1_rs::{BitString, FromDer as _};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::time::ASN1Time;
 
-use crate::code::Code;
-use crate::error::{Error, Result};
+use crate::credentials_id;
 use crate::san::San;
 use crate::subject::Subject;
 use crate::verify::constraints::forbidden;
-use crate::{credentials_id, hex};
 
 pub(crate) mod distribution;
 mod extensions;

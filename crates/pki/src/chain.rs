@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use base::{Code, Error, Result};
+
 use crate::certificate::Certificate;
-use crate::code::Code;
-use crate::error::{Error, Result};
 
 /// The most certificates that are put in order. Real chains have two or three; a file of thousands only wants to keep
 /// us comparing.

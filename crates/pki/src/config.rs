@@ -8,8 +8,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::code::Code;
-use crate::error::{Finding, Result};
+use base::{Code, Finding, Result};
+
 use crate::subject::{AttributeKind, Subject};
 
 mod answers;

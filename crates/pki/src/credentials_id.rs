@@ -5,10 +5,9 @@
 //! certificate would be two credentials; this module always uses the one spelling that the TLS side uses.
 
 use aws_lc_rs::digest::{SHA3_256, digest};
+use base::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::hex;
 
 /// The credentials id of the certificate with this DER: 64 lower-case hexadecimal digits.
 pub fn of_certificate_der(der: &[u8]) -> String {

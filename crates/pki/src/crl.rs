@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use base::{Code, Result};
 use time::OffsetDateTime;
 use x509_parser::asn1_rs::{BitString, FromDer as _};
 use x509_parser::extensions::ParsedExtension;
@@ -12,8 +13,6 @@ use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate
 use crate::certificate::distribution::Scope;
 use crate::certificate::{Certificate, SignatureAlgorithm, SignatureFailure, name, oid};
 use crate::certificate::{parser_text, serial_text, signature_error, utc, verify_with_spki_der};
-use crate::code::Code;
-use crate::error::Result;
 
 /// A certificate revocation list, parsed once and owned.
 #[derive(Clone)]

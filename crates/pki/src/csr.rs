@@ -3,13 +3,12 @@
 //! Of a request only three things are believed: its key, its subject and its alternative names. Whatever else
 //! it asks for (to be a CA, to live a century) is decided by the profile.
 
+use base::{Code, Error, Result};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
 use crate::certificate::{GeneralName, SignatureAlgorithm, verify_with_spki_der};
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::key::PublicKey;
 use crate::pem_bundle::PemBundle;
 use crate::san::San;

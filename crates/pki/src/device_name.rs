@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::text::{is_deceptive, quote};
+use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
-
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::text::{is_deceptive, quote};
 
 /// The name of a device: a directory of the store, the common name of its certificate and its name in the
 /// platform, the same text in all three.

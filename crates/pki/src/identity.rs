@@ -1,8 +1,9 @@
 //! Who somebody is towards their peers, and whom they trust.
 
+use base::Secret;
+
 use crate::certificate::Certificate;
 use crate::key::PrivateKey;
-use crate::secret::Secret;
 
 /// A server's or a device's identity: what the sinks write down.
 #[derive(Debug)]

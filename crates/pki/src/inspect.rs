@@ -3,15 +3,13 @@
 //! The content decides, not the file's name. Private keys show their algorithm and the hash of their public half, never
 //! themselves.
 
+use base::{Code, Finding, Result, Secret};
 use time::OffsetDateTime;
 
 use crate::certificate::Certificate;
-use crate::code::Code;
 use crate::crl::Crl;
-use crate::error::{Finding, Result};
 use crate::keystore::Format;
 use crate::pem_bundle::{Block, KeyBlock, blocks, first_element, looks_like_pem};
-use crate::secret::Secret;
 
 mod certificate;
 mod item;
@@ -69,7 +67,7 @@ pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Resu
     Ok(items)
 }
 
-fn unknown() -> crate::Error {
+fn unknown() -> base::Error {
     Code::CertificateUnreadable
         .error("this is no certificate, key, request, revocation list or keystore")
         .fix("read are PEM, DER, PKCS#12 and JKS, and PKCS#11 URIs")

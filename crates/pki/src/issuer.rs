@@ -4,10 +4,10 @@ mod local_ca;
 mod self_signed;
 mod template;
 
+use base::{Code, Result};
+
 use crate::algorithm::Algorithm;
 use crate::certificate::Certificate;
-use crate::code::Code;
-use crate::error::Result;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::lint;
 use crate::serial::Serial;

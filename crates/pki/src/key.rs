@@ -14,6 +14,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
     RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use base::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 pub use export::{KeyFormat, PBKDF2_ROUNDS};
@@ -22,8 +23,6 @@ pub(crate) use public::{curve_of_oid, oid_of_curve, rsa_of_modulus};
 pub use signing::SigningKey;
 
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Result};
 
 /// A private key of one of the [`Algorithm`]s, ready to sign.
 ///
@@ -143,7 +142,7 @@ fn unreadable(what: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use base::Secret;
 
     #[test]
     fn every_algorithm_signs_and_reads_back() {

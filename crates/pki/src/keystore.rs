@@ -8,13 +8,11 @@
 
 use std::fmt;
 
+use base::{Code, Error, Finding, Result, Secret};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
-use crate::secret::Secret;
 
 mod alias;
 mod contents;

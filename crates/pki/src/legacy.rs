@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::code::Code;
+use base::text::quote;
+use base::{Code, Error, Finding, Result};
+
 use crate::config::Environment;
-use crate::error::{Error, Finding, Result};
-use crate::text::quote;
 
 mod convert;
 mod line;
@@ -61,7 +61,7 @@ pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Conve
     let mut converted =
         parse(text).and_then(|properties| properties.convert(store, environment)).map_err(|error| error.at(path))?;
     for finding in &mut converted.findings {
-        finding.place.file = Some(path.to_path_buf());
+        finding.location.file = Some(path.to_path_buf());
     }
     Ok(converted)
 }

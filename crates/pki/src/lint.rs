@@ -2,13 +2,12 @@
 //!
 //! The rules are those of RFC 5280 that our profiles can break. They run on the very bytes that are signed.
 
+use base::{Code, Error, Result};
 use x509_parser::certificate::TbsCertificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::san::San;
 use crate::serial::Serial;

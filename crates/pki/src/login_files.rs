@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Finding, Result, Secret, Severity, file};
 use time::OffsetDateTime;
 
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::code::Code;
-use crate::error::{Finding, Result, Severity};
-use crate::file;
 use crate::key::PrivateKey;
 use crate::pem_bundle::{KeyBlock, PemBundle};
-use crate::secret::Secret;
 use crate::verify::{self, Purpose};
 
 /// Larger files of this kind do not exist.
@@ -111,7 +108,7 @@ impl LoginFiles {
     fn open_key(&self, key: Option<&KeyBlock>, path: Option<&Path>, looked: &mut Looked) {
         let (Some(key), Some(path)) = (key, path) else {
             // A key file that cannot be read is reported already.
-            if !looked.findings.iter().any(|(_, finding)| finding.place.file == self.key) || self.key.is_none() {
+            if !looked.findings.iter().any(|(_, finding)| finding.location.file == self.key) || self.key.is_none() {
                 let fault = Code::KeyUnreadable.fault("there is no private key");
                 let fault = match &self.key {
                     Some(path) => fault.at(path),

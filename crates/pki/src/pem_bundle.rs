@@ -2,13 +2,11 @@
 
 use std::fmt;
 
+use base::{Code, Result, Secret};
 use zeroize::Zeroizing;
 
 use crate::certificate::Certificate;
-use crate::code::Code;
-use crate::error::Result;
 use crate::key::PrivateKey;
-use crate::secret::Secret;
 
 mod block;
 pub(crate) use block::{Block, blocks, looks_like_pem};
@@ -186,7 +184,7 @@ mod tests {
         assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, [root.certificate]);
         let text = pem::encode(&pem::Pem::new("CERTIFICATE", der));
         let error = PemBundle::parse(text.as_bytes()).unwrap_err();
-        assert_eq!((error.code(), error.finding().place.line), (Code::CertificateUnreadable, Some(1)));
+        assert_eq!((error.code(), error.finding().location.line), (Code::CertificateUnreadable, Some(1)));
     }
 
     #[test]

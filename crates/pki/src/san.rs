@@ -4,11 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use base::text::quote;
+use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
-
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::text::quote;
 
 /// A subject alternative name (RFC 5280, section 4.2.1.6), of the four kinds that matter for TLS.
 ///

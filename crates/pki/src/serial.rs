@@ -3,9 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-
-use crate::code::Code;
-use crate::error::Result;
+use base::{Code, Result};
 
 /// A certificate's serial number: 16 octets, random but for the first two bits, which make it positive and
 /// keep its length the same for all (RFC 5280, section 4.1.2.2: positive, at most 20 octets).

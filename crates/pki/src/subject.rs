@@ -3,12 +3,11 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use base::text::is_deceptive;
+use base::{Code, Result};
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
 
-use crate::code::Code;
-use crate::error::Result;
-use crate::text::is_deceptive;
 use crate::tlv::{SEQUENCE, SET, push_header, tlv};
 
 mod attribute;

@@ -7,6 +7,7 @@ mod pieces;
 
 use std::sync::Mutex;
 
+use base::{Code, Error, Result};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
 use rcgen::{
@@ -14,8 +15,6 @@ use rcgen::{
     SerialNumber,
 };
 
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::key::PublicKey;
 use crate::profile::Profile;
 use crate::san::San;

@@ -1,9 +1,7 @@
 //! From when until when a certificate holds.
 
+use base::{Code, Finding, Result};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
-
-use crate::code::Code;
-use crate::error::{Finding, Result};
 
 /// The longest lifetime in days that is not taken for a typing error: 100 years.
 pub const MAX_DAYS: u32 = 36_525;

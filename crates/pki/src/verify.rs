@@ -10,15 +10,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use base::{Code, Error, Finding, Result, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
 use crate::chain::Chain;
-use crate::code::Code;
 use crate::crl::Crl;
-use crate::error::{Error, Finding, Result, Severity};
 use crate::key::PublicKey;
 use crate::san::San;
 
@@ -230,7 +229,7 @@ fn allows(usages: &[ExtendedKeyUsage], purpose: Purpose) -> bool {
 
 /// The finding, made about that certificate unless it names another already.
 fn about(finding: Finding, certificate: &Certificate) -> Finding {
-    if finding.place.item.is_some() { finding } else { finding.item(certificate.label()) }
+    if finding.location.item.is_some() { finding } else { finding.item(certificate.label()) }
 }
 
 fn link(request: &Request<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {

@@ -10,7 +10,8 @@ mod session;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pki::{Certificate, Code, Result, Secret};
+use base::{Code, Result, Secret};
+use pki::Certificate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -295,11 +296,11 @@ impl ActorCloud {
         answer.json().map_err(|error| error.item(self.place()))
     }
 
-    fn refused(&self, answer: &Answer) -> pki::Error {
+    fn refused(&self, answer: &Answer) -> base::Error {
         fault::refused(answer).item(self.place())
     }
 
-    fn stored_otherwise(&self) -> pki::Error {
+    fn stored_otherwise(&self) -> base::Error {
         Code::CredentialDiffers
             .error("ActorCloud has stored something else than it was given")
             .item(self.place())

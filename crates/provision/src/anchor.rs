@@ -4,7 +4,8 @@
 //! and the top is what a server does not have to send. So either the system knows it already, or a person vouches for
 //! it with a fingerprint that came another way than over this connection.
 
-use pki::{Certificate, Code, Error, Finding, Result};
+use base::{Code, Error, Finding, Result};
+use pki::Certificate;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use time::OffsetDateTime;

@@ -21,8 +21,9 @@ mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base::{Code, Error, Result};
+use pki::Certificate;
 use pki::login_files::LoginFiles;
-use pki::{Certificate, Code, Error, Result};
 use time::OffsetDateTime;
 
 pub use device::check_device;
@@ -152,8 +153,8 @@ pub struct ServerCheck {
 pub type Announce<'a> = &'a mut dyn FnMut(&str);
 
 /// A text that is to be sent to a broker: it may be long, and holds no line break.
-pub(crate) fn token_of(path: &std::path::Path) -> Result<pki::Secret> {
-    let bytes = pki::file::read_secret(path, 64 << 10)?;
+pub(crate) fn token_of(path: &std::path::Path) -> Result<base::Secret> {
+    let bytes = base::file::read_secret(path, 64 << 10)?;
     let bad = |why: &str| -> Error { Code::SecretUnavailable.error("the file holds no token").at(path).because(why) };
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8 text"))?;
     let text = text.trim_end_matches(['\r', '\n']);
@@ -163,5 +164,5 @@ pub(crate) fn token_of(path: &std::path::Path) -> Result<pki::Secret> {
     if text.chars().any(char::is_control) {
         return Err(bad("it has more than one line, or control characters"));
     }
-    Ok(pki::Secret::from(text))
+    Ok(base::Secret::from(text))
 }

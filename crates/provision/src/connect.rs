@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pki::{Code, Result};
+use base::{Code, Result};
 
 use crate::target::Target;
 

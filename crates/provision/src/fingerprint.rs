@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pki::{Certificate, Code, Error, Result};
+use base::{Code, Error, Result};
+use pki::Certificate;
 
 /// The SHA-256 of a certificate's DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

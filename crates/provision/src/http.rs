@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pki::{Certificate, Code, Result};
+use base::{Code, Result};
+use pki::Certificate;
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
-use pki::{Certificate, Finding, Result, Secret, credentials_id};
+use base::{Finding, Result, Secret};
+use pki::{Certificate, credentials_id};
 
 /// A platform that keeps devices and what they log in with.
 ///

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion};

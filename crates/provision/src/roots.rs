@@ -1,6 +1,7 @@
 //! The certificates that this system trusts.
 
-use pki::{Certificate, Code, Result};
+use base::{Code, Result};
+use pki::Certificate;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use time::OffsetDateTime;
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use pki::{Code, Result, San};
+use base::{Code, Result};
+use pki::San;
 use rustls::pki_types::ServerName;
 
 /// A host and a port, as `HOST[:PORT]` names them.

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki::{Result, Secret};
+use base::{Result, Secret};
 use tokio::sync::Mutex;
 
 pub use profiles::{ChainProfile, ProfileState};
@@ -39,8 +39,8 @@ impl ThingsBoard {
     /// A tenant's ThingsBoard. Nothing is sent before something is asked for.
     ///
     /// # Errors
-    /// [`Code::BadValue`](pki::Code::BadValue), [`Code::PlainHttp`](pki::Code::PlainHttp), and
-    /// [`Code::FileUnreadable`](pki::Code::FileUnreadable) where this system has no roots.
+    /// [`Code::BadValue`](base::Code::BadValue), [`Code::PlainHttp`](base::Code::PlainHttp), and
+    /// [`Code::FileUnreadable`](base::Code::FileUnreadable) where this system has no roots.
     pub fn new(reach: &Reach, login: Login) -> Result<Self> {
         let http = Http::new(reach)?;
         Ok(Self { http, session: Arc::new(Session::new(login)), profiles: Arc::default(), pause: reach.pause })
@@ -58,7 +58,7 @@ impl ThingsBoard {
     /// Fails unless there is a device profile of exactly this name, as for every device that would be made in it.
     ///
     /// # Errors
-    /// [`Code::PlatformNotFound`](pki::Code::PlatformNotFound), and those of every call.
+    /// [`Code::PlatformNotFound`](base::Code::PlatformNotFound), and those of every call.
     pub async fn check_profile(&self, name: &str) -> Result<()> {
         self.profile_id(name).await.map(drop)
     }

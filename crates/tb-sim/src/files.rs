@@ -1,4 +1,4 @@
-//! Reading files. The simulator shares no code with the product, so it has no `pki::file`; it writes none.
+//! Reading files. The simulator shares no code with the product, so it has no `base::file`; it writes none.
 
 use std::path::Path;
 

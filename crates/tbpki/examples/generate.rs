@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base::Code;
 use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::Shell;
-use pki::Code;
 use pki::config::{self, KEYS, Preset};
 use tbpki::args::Cli;
 use tbpki::{environment, schema};

@@ -2,9 +2,9 @@
 
 use std::io::IsTerminal;
 
+use base::{Code, Error, Result, Secret};
 use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, Password};
-use pki::{Code, Error, Result, Secret};
 
 /// Asks on the terminal, or fails naming the flag that would have answered.
 #[derive(Debug, Clone, Copy)]

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use base::{Result, Secret};
 use fleet::home::Home;
 use fleet::secrets::Secrets;
 use fleet::station::Station;
 use pki::config::{Config, Environment, Override};
-use pki::{Result, Secret};
 use time::OffsetDateTime;
 
 use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};

@@ -1,6 +1,6 @@
 //! The exit status: one documented type, and one function that maps errors to it.
 
-use pki::code::Class;
+use base::code::Class;
 
 /// The exit status of every verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub enum Exit {
     Bug = 70,
 }
 
-impl From<&pki::Error> for Exit {
-    fn from(error: &pki::Error) -> Self {
-        let is_of_flag = error.finding().place.item.as_deref().is_some_and(|item| item.starts_with("--"));
+impl From<&base::Error> for Exit {
+    fn from(error: &base::Error) -> Self {
+        let is_of_flag = error.finding().location.item.as_deref().is_some_and(|item| item.starts_with("--"));
         match error.code().class() {
             Class::Usage => Exit::Usage,
             // The value of a flag is part of the command line, whatever is wrong with it.

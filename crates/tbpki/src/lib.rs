@@ -16,8 +16,8 @@ mod verb;
 
 use std::ffi::OsString;
 
+use base::Result;
 use clap::Parser;
-use pki::Result;
 
 use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, FleetVerb, ProfileVerb, Verb};
 use context::Context;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use pki::{Code, Error, Finding, Result, Severity};
+use base::{Code, Error, Finding, Result, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -199,16 +199,16 @@ fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Severity::Fault => ("error", AnsiColor::Red),
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));
-    writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, pki::text::printable(&finding.what))?;
+    writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, base::text::printable(&finding.what))?;
     let mut line = |label: &str, text: &str| {
         // A list keeps its lines, each of them printable by itself.
         text.lines().enumerate().try_for_each(|(index, text)| {
             let label = if index == 0 { label } else { "" };
-            writeln!(out, "  {label:<6} {}", pki::text::printable(text))
+            writeln!(out, "  {label:<6} {}", base::text::printable(text))
         })
     };
-    if !finding.place.is_empty() {
-        line("where:", &finding.place.to_string())?;
+    if !finding.location.is_empty() {
+        line("where:", &finding.location.to_string())?;
     }
     if let Some(why) = &finding.why {
         line("why:", why)?;

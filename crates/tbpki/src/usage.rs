@@ -2,9 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
+use base::{Code, Error};
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
-use pki::{Code, Error};
 
 use crate::args::Cli;
 use crate::exit::Exit;

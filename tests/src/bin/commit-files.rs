@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pki::file::{self, FileSet, Lock, Mode};
-use pki::{Code, Result};
+use base::file::{self, FileSet, Lock, Mode};
+use base::{Code, Result};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

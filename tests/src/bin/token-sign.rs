@@ -6,10 +6,10 @@ use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use base::{Error, Secret};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use pki::key::SigningKey;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::{Error, Secret};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pki::Secret;
+use base::Secret;
 use pki::keystore::{Format, Keystore, Passwords, TrustedEntry};
 use pki::pem_bundle::PemBundle;
 use tbpki_tests::Sandbox;

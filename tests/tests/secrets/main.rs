@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pki::{PrivateKey, Secret};
+use base::Secret;
+use pki::PrivateKey;
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 
 /// The secrets that a person gives, and the files that hold them afterwards.

@@ -17,15 +17,16 @@ use crate::workspace::root;
 
 /// Each crate of the workspace, and the crates of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("tbpki-pki", &[]),
+    ("tbpki-base", &[]),
+    ("tbpki-pki", &["tbpki-base"]),
     ("tbpki-device", &["tbpki-firmware-clock"]),
-    ("tbpki-ledger", &["tbpki-pki"]),
-    ("tbpki-provision", &["tbpki-pki"]),
-    ("tbpki-devkit", &["tbpki-pki", "tbpki-device"]),
-    ("tbpki-fleet", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-device"]),
-    ("tbpki", &["tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),
+    ("tbpki-ledger", &["tbpki-base"]),
+    ("tbpki-provision", &["tbpki-base", "tbpki-pki"]),
+    ("tbpki-devkit", &["tbpki-base", "tbpki-pki", "tbpki-device"]),
+    ("tbpki-fleet", &["tbpki-base", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-device"]),
+    ("tbpki", &["tbpki-base", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),
     ("tbpki-tb-sim", &[]),
-    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-pki", "tbpki-device", "tbpki-devkit"]),
+    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-base", "tbpki-pki", "tbpki-device", "tbpki-devkit"]),
     ("xtask", &[]),
 ];
 
@@ -34,6 +35,9 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki", "tbpki-tb-sim", "the simulator is for tests"),
     ("tbpki", "*mbedtls*", "only devices use Mbed TLS"),
     ("tbpki-devkit", "*mbedtls*", "devkit needs only the record of a device"),
+    ("tbpki-base", "x509-parser", "base contains no X.509"),
+    ("tbpki-base", "rcgen", "base contains no X.509"),
+    ("tbpki-ledger", "x509-parser", "the ledger handles rows, not certificates"),
     ("tbpki-pki", "rustls", "pki does not use the network"),
     ("tbpki-pki", "dialoguer", "pki has no prompts"),
     ("tbpki-ledger", "reqwest", "the ledger connects only to its database"),
@@ -117,7 +121,7 @@ fn against_plan(package: &Value) -> Vec<String> {
         .filter(|dependency| dependency.get("path").is_some_and(Value::is_string))
         .map(name)
         .filter(|used| !allowed.contains(used))
-        .map(|used| format!("{user} must not depend on {used}: dependencies point from tbpki down to pki"))
+        .map(|used| format!("{user} must not depend on {used}: dependencies point from tbpki down to base"))
         .chain(reserved)
         .collect()
 }
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn a_dependency_against_the_plan_is_named() {
         let ledger = json!({"name": "tbpki-ledger", "dependencies": [
-            {"name": "tbpki-pki", "path": "/crates/pki"},
+            {"name": "tbpki-base", "path": "/crates/base"},
             {"name": "tbpki-fleet", "path": "/crates/fleet"},
             {"name": "rusqlite"},
         ]});

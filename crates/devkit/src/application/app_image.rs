@@ -1,7 +1,7 @@
 //! Application images: header, segments, a check sum, and a SHA-256 over all of it.
 
-use pki::digest::sha256;
-use pki::{Code, Error, Result};
+use base::digest::sha256;
+use base::{Code, Error, Result};
 
 use crate::chip::Chip;
 

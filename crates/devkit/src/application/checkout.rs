@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pki::{Code, Error, Result, file};
+use base::{Code, Error, Result, file};
 
 use crate::chip::{Chip, Toolchain};
 

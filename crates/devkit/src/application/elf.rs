@@ -1,10 +1,10 @@
 //! ELF files: whether one is a program for a chip.
 
+use base::{Code, Error, Result};
 use espflash::image_format::Metadata;
 use object::elf::{EM_RISCV, EM_XTENSA, PT_LOAD, SHT_INIT_ARRAY, SHT_PROGBITS};
 use object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{LittleEndian, Object as _, ObjectSection as _};
-use pki::{Code, Error, Result};
 
 use crate::chip::{Architecture, Chip};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pki::digest::{hex, sha256};
-use pki::{Code, Error, Result, file};
+use base::digest::{hex, sha256};
+use base::{Code, Error, Result, file};
 
 use super::{Application, Checkout, FILE_LIMIT};
 use crate::chip::Chip;

@@ -1,7 +1,7 @@
 //! The files that tell programs what to write where: esptool's arguments, ESP-IDF's JSON, esp-web-tools' manifest.
 
-use pki::file::Mode;
-use pki::{Code, Result};
+use base::file::Mode;
+use base::{Code, Result};
 use serde_json::{Map, Value, json};
 
 use super::{APPLICATION, BOOTLOADER, Image, PARTITION_TABLE};

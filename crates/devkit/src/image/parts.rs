@@ -1,7 +1,7 @@
 //! The parts of one device's image, and the file that they are merged into.
 
-use pki::file::Mode;
-use pki::{Code, Result};
+use base::file::Mode;
+use base::{Code, Result};
 use zeroize::Zeroizing;
 
 use super::Firmware;

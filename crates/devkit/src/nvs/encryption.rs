@@ -2,7 +2,7 @@
 
 use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
 use aws_lc_rs::error::Unspecified;
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 use super::layout::{ENTRY_SIZE, PAGE_SIZE, crc};

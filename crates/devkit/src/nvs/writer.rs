@@ -1,6 +1,6 @@
 //! Writing entries into pages, exactly as Espressif's generator lays them out.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use super::Value;
 use super::encryption::Keys;

@@ -1,7 +1,7 @@
 //! Tables as the bootloader reads them: entries of 32 bytes, an MD5 over them, erased flash behind.
 
+use base::{Code, Result};
 use md5::{Digest, Md5};
-use pki::{Code, Result};
 
 use super::{Flags, Kind, Partition, Subtype, Table};
 

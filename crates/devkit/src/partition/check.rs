@@ -1,6 +1,6 @@
 //! What is wrong with a table, with the numbers.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use super::{APP_ALIGNMENT, FIRST, Kind, Partition, SECTOR, Table};
 use crate::nvs;

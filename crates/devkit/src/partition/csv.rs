@@ -1,6 +1,6 @@
 //! Reading ESP-IDF's CSV.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use super::{APP_ALIGNMENT, FIRST, Flags, Kind, Partition, SECTOR, Subtype, Table};
 
@@ -164,7 +164,7 @@ mod tests {
         ] {
             let error = Table::from_csv(&format!("# first line\n{row}\n")).unwrap_err();
             assert_eq!(error.code(), Code::PartitionTable);
-            assert_eq!(error.finding().place.line, Some(2), "{row}");
+            assert_eq!(error.finding().location.line, Some(2), "{row}");
             assert!(error.finding().what.to_ascii_lowercase().contains(words), "{error}");
         }
         assert_eq!(Table::from_csv("# nothing\n").unwrap_err().code(), Code::PartitionTable);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Error, Finding, Result, Secret, file};
 use device::Record;
 use device::record::{Login, Parts};
 use devkit::chip::Chip;
@@ -13,7 +14,7 @@ use ledger::{Entry, Filter, Kind, View};
 use pki::config::{Anchors, HostName};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Error, Finding, PrivateKey, Result, Secret, file};
+use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{Auth, BundleRequest, Target};

@@ -2,12 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use base::{Code, Error, Result, file};
 use devkit::chip::Chip;
 use devkit::flash::{Target, write};
 use devkit::image::CREDENTIALS;
 use ledger::{Filter, Kind};
 use pki::device_name::DeviceName;
-use pki::{Code, Error, Result, file};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use base::Finding;
 use devkit::application::{Application, Dates, Source};
 use devkit::image::{self, Firmware};
-use pki::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use base::file::{FileSet, Mode, Outcome};
+use base::{Code, Result, file};
 use devkit::chip::Chip;
 use devkit::credentials;
 use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
 use devkit::partition::{Partition, Table};
 use ledger::Kind;
-use pki::file::{FileSet, Mode, Outcome};
+use pki::PrivateKey;
 use pki::pem_bundle::PemBundle;
-use pki::{Code, PrivateKey, Result, file};
 use zeroize::Zeroizing;
 
 use super::device::{Credentials, Wanted};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pki::digest;
+use base::digest;
 
 use super::made::Made;
 use crate::csv;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use base::file::Bulk;
+use base::{Code, Error, Finding, Result};
 use ledger::{Job, Key, Ledger, Phase};
-use pki::file::Bulk;
-use pki::{Code, Error, Finding, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;

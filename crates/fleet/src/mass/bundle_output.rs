@@ -4,9 +4,9 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use base::file::{self, Bulk, FileSet, Mode};
+use base::{Code, Error, Result};
 use devkit::image::{self, CREDENTIALS, FLASH, Image};
-use pki::file::{self, Bulk, FileSet, Mode};
-use pki::{Code, Error, Result};
 use zeroize::Zeroizing;
 
 use super::bundler::{Bundler, Common};

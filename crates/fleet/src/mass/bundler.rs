@@ -1,9 +1,10 @@
 //! What goes into the flash of each device of a fleet: its credentials alone, or a whole image.
 
+use base::{Code, Result, digest};
 use device::record::Login;
 use devkit::credentials;
 use devkit::image::{Firmware, Image};
-use pki::{Certificate, Code, PrivateKey, Result, digest};
+use pki::{Certificate, PrivateKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base::{Code, Error, Result};
 use ledger::{Claim, ClaimWish, JobId, Ledger, Phase};
 use pki::key::SigningKey;
-use pki::{Code, Error, Result};
 
 use super::progress::Progress;
 use super::worker::{Desks, Issued, Task, Worker};

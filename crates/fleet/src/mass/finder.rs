@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result};
 use ledger::{Entry, JobId, View};
-use pki::{Code, Result};
 
 use super::read::{Located, Shard, locate};
 

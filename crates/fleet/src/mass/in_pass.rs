@@ -4,9 +4,9 @@
 //! They are on the disk before the ledger counts their shard as issued. So there is no moment in which a device is
 //! issued and its bundle could not be made any more.
 
+use base::{Code, Result};
 use ledger::{Job, Key, Phase};
 use pki::key::KeyFormat;
-use pki::{Code, Result};
 
 use super::bundle_output::{BundleOutput, WrittenBundles};
 use super::bundler::Bundler;

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
+use base::{Code, Finding, Result};
 use ledger::{Job, Ledger, NewJob, Phase, Staged, State};
 use pki::config::ClientFormat;
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
-use pki::{Code, Finding, Result};
 
 use super::engine::{Engine, Outcome};
 use super::in_pass::InPass;

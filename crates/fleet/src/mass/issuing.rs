@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use base::{Code, Finding, Result};
 use pki::device_name::DeviceName;
 use pki::issuer::{Issuer, LeafTemplate, LocalCa};
 use pki::key::SigningKey;
@@ -11,7 +12,7 @@ use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Certificate, Code, Finding, Result, Subject};
+use pki::{Certificate, Subject};
 use time::OffsetDateTime;
 
 use super::made::Chain;

@@ -1,8 +1,8 @@
 //! A job at hand: its names in the ledger, and the place of its shards.
 
+use base::file::{FileSet, Lock, Mode};
+use base::{Code, Result};
 use ledger::{Job, JobId, Phase};
-use pki::file::{FileSet, Lock, Mode};
-use pki::{Code, Result};
 
 use super::layout::Layout;
 use super::order::{Destination, JobOrder};

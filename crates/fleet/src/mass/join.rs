@@ -9,8 +9,8 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use pki::file::{self, Bulk, FileSet, Mode};
-use pki::{Code, Error, Result};
+use base::file::{self, Bulk, FileSet, Mode};
+use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Beside};

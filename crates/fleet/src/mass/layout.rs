@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

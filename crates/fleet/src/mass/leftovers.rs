@@ -1,7 +1,7 @@
 //! What runs before this one have left in a place: finished where the ledger has it, removed where it has not.
 
+use base::Result;
 use ledger::{JobId, View};
-use pki::Result;
 
 use super::layout::Attempt;
 use super::output::Output;

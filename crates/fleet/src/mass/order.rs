@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Finding, Result};
 use ledger::Parameters;
 use pki::age::Recipient;
 use pki::config::{ClientFormat, Config};
 use pki::device_name::DeviceName;
-use pki::{Algorithm, Code, Finding, Result, San, Subject};
+use pki::{Algorithm, San, Subject};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, Packing};

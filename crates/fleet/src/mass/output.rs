@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use base::file::{Bulk, Mode};
+use base::{Code, Result};
+use pki::Certificate;
 use pki::config::ClientFormat;
-use pki::file::{Bulk, Mode};
 use pki::identity::{Credential, Identity, X509};
-use pki::{Certificate, Code, Result};
 use zeroize::Zeroizing;
 
 use super::archive_index;
@@ -171,7 +172,7 @@ impl Output {
     }
 
     /// A part of the archive, complete by itself, its index, and its certificates where they cannot be read from it.
-    fn part(&self, attempt: Attempt, made: &[Made]) -> Result<Vec<String>, (pki::Error, Vec<String>)> {
+    fn part(&self, attempt: Attempt, made: &[Made]) -> Result<Vec<String>, (base::Error, Vec<String>)> {
         let packing = self.packer.packing();
         let mut names = vec![attempt.part(packing), attempt.beside(Beside::Index)];
         if packing.sealed {

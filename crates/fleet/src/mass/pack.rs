@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use base::{Code, Result};
 use pki::age::{self, Recipient};
-use pki::{Code, Result};
 use zeroize::Zeroizing;
 
 use super::layout::Packing;

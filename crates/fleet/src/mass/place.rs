@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::file::{self, Bulk, FileSet, Lock, Mode};
+use base::{Code, Result};
 use ledger::{JobId, View};
-use pki::file::{self, Bulk, FileSet, Lock, Mode};
 use pki::serial::Serial;
-use pki::{Code, Result};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Layout, Packing};
@@ -250,7 +250,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
         .map_err(|error| Code::FileUnreadable.error("this directory cannot be found").at(path).because(error))
 }
 
-fn unwritable(error: &serde_json::Error) -> pki::Error {
+fn unwritable(error: &serde_json::Error) -> base::Error {
     Code::Internal.error("what marks a directory cannot be written as JSON").because(error)
 }
 

@@ -5,10 +5,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use base::file::{self, Bulk};
+use base::{Code, Error, Result};
 use ledger::{Entry, JobId, Kind, View};
-use pki::file::{self, Bulk};
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, Code, Error, PrivateKey, Result};
+use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::join::Joined;

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base::{Code, Error, Finding, Result};
 use ledger::{Job, Key, Phase, StagedName};
-use pki::{Code, Error, Finding, Result};
 use provision::Platform;
 use provision::platform::{Create, Done};
 use schemars::JsonSchema;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use base::{Finding, Result};
 use ledger::{Job, JobId, View};
-use pki::{Finding, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 

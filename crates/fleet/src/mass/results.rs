@@ -3,9 +3,9 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use base::file::{self, Bulk};
+use base::{Code, Result, digest};
 use ledger::{Entry, Filter, JobId, Kind, View};
-use pki::file::{self, Bulk};
-use pki::{Code, Result, digest};
 use serde::Serialize;
 
 use crate::csv;

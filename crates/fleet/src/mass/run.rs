@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use base::{Code, Error, Result};
 use ledger::{Job, JobId, Phase};
-use pki::{Code, Error, Result};
 
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
 use super::bundle_output::BundleOutput;

@@ -4,8 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base::{Code, Error, Result};
 use ledger::{Claim, ClaimWish, Entry, Filter, Job, JobId, Key, Kind, Ledger, Phase, State};
-use pki::{Code, Error, Result};
 
 use super::engine::{LEASE, TICK};
 use super::job::{self, Which};

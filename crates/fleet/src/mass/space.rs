@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use base::file::Bulk;
+use base::{Code, Finding, Result};
+use pki::Algorithm;
 use pki::config::ClientFormat;
-use pki::file::Bulk;
-use pki::{Algorithm, Code, Finding, Result};
 
 use super::layout::Layout;
 use super::order::JobOrder;

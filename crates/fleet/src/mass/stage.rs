@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 
+use base::text::quote;
+use base::{Code, Result};
 use ledger::StagedName;
-use pki::text::quote;
-use pki::{Certificate, Code, Result, San};
+use pki::{Certificate, San};
 
 use super::issuing::ca_of;
 use super::order::JobOrder;

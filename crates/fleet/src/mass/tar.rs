@@ -1,7 +1,7 @@
 //! Tape archives (POSIX.1-2017, pax: ustar with extended headers), as far as a fleet needs them: small files that
 //! their owner alone may read.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 /// The unit of everything.
 const BLOCK: usize = 512;

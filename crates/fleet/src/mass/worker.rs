@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base::{Code, Result, digest};
 use ledger::{Claim, Common, FleetIdentity, StagedName, serial_of};
 use pki::issuer::{LeafOrder, LeafTemplate};
 use pki::key::SigningKey;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::validity::Validity;
-use pki::{Code, Result, San, Subject, credentials_id, digest};
+use pki::{San, Subject, credentials_id};
 
 use super::bundle_output::WrittenBundles;
 use super::in_pass::InPass;
@@ -58,7 +59,7 @@ impl<'a, K: SigningKey> Worker<'a, K> {
     ///
     /// # Errors
     /// What a name, the CA or the disk can be wrong about; [`Code::StoppedEarly`].
-    pub(crate) fn issue(&self, desks: &Desks<'a, K>, task: Task) -> Result<Issued, (Claim, pki::Error)> {
+    pub(crate) fn issue(&self, desks: &Desks<'a, K>, task: Task) -> Result<Issued, (Claim, base::Error)> {
         let Task { claim, names } = task;
         let attempt = Attempt { shard: claim.shard, fence: claim.fence };
         let work = || -> Result<_> {

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use pki::suggest::closest;
-use pki::text::quote;
-use pki::{Code, Error, Result};
+use base::suggest::closest;
+use base::text::quote;
+use base::{Code, Error, Result};
 
 use super::row::check_text;
 

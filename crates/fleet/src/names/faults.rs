@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use base::text::quote;
+use base::{Code, Error, Finding, Severity};
 use ledger::{Duplicate, Duplicates, Earlier};
-use pki::text::quote;
-use pki::{Code, Error, Finding, Severity};
 
 /// One thing that is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl NameFault {
     /// The same as a finding about a file.
     pub fn finding(&self, file: &Path) -> Finding {
         let mut finding = Finding::new(self.code, Severity::Fault, self.text.as_str()).at(file);
-        finding.place.line = usize::try_from(self.line).ok();
+        finding.location.line = usize::try_from(self.line).ok();
         finding
     }
 }

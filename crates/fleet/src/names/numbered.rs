@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::text::quote;
+use base::{Code, Error, Result};
 use ledger::StagedName;
 use pki::device_name::DeviceName;
-use pki::text::quote;
-use pki::{Code, Error, Result};
 
 /// A device name with a place for a number: `sensor-{:06}`.
 ///

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
+use base::text::quote;
+use base::{Code, Error, Result};
 use ledger::StagedName;
+use pki::San;
 use pki::device_name::DeviceName;
-use pki::text::quote;
-use pki::{Code, Error, Result, San};
 
 use super::columns::{Column, title};
 

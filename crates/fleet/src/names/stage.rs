@@ -1,7 +1,7 @@
 //! Names into the ledger, all of them or none.
 
+use base::Result;
 use ledger::{Ledger, NewJob, Staged, StagedName};
-use pki::Result;
 
 use super::{Faults, NameFault};
 

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
+use base::text::quote;
+use base::{Code, Error, Finding, Result};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use ledger::StagedName;
-use pki::text::quote;
-use pki::{Code, Error, Finding, Result};
 
 use super::columns::{Column, ColumnWish, columns, list, title};
 use super::faults::NameFault;

@@ -1,7 +1,7 @@
 //! What lists of names look like in practice, and what is said about them.
 
+use base::Code;
 use ledger::{Ledger, NewJob, Parameters, Staged};
-use pki::Code;
 
 use super::*;
 
@@ -210,7 +210,7 @@ fn a_file_is_named_where_it_cannot_be_used() {
     let source = |path: &std::path::Path| NamesSource::Table { file: Some(path.to_owned()), columns: wish(None, &[]) };
     let error = open(&source(file.path())).unwrap_err();
     assert_eq!(error.code(), Code::NoNames);
-    assert_eq!(error.finding().place.file.as_deref(), Some(file.path()));
+    assert_eq!(error.finding().location.file.as_deref(), Some(file.path()));
     assert_eq!(open(&source("/nowhere/names.csv".as_ref())).unwrap_err().code(), Code::FileUnreadable);
     io::Write::write_all(&mut file.as_file(), b"name\npump-1\n").unwrap();
     assert_eq!(open(&source(file.path())).unwrap().map(|name| name.unwrap().name).collect::<Vec<_>>(), ["pump-1"]);

@@ -1,7 +1,7 @@
 //! The jobs, and how far each of them is.
 
+use base::Result;
 use ledger::{Job, Progress, View};
-use pki::Result;
 
 /// How many jobs are shown: the latest.
 const SHOWN: usize = 100;

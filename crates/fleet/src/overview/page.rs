@@ -10,9 +10,9 @@ mod text;
 
 use std::fmt::Write as _;
 
+use base::digest::sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pki::digest::sha256;
 
 use super::Overview;
 use text::{date_and_time, text};

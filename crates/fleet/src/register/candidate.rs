@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use base::{Code, Error, Result};
 use ledger::Key;
-use pki::{Certificate, Code, Error, Result};
+use pki::Certificate;
 use provision::Platform;
 use provision::platform::{Create, Credential, Registration, Replace, Wanted};
 

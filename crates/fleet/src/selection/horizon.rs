@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, util};
 

@@ -1,6 +1,6 @@
 //! Which environment variables ThingsBoard reads, by service.
 
-use pki::Secret;
+use base::Secret;
 
 use super::{ActiveCredentials, KeystoreSettings, Service, Settings};
 

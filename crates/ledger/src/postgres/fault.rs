@@ -4,7 +4,7 @@
 use std::error::Error as _;
 use std::io;
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use tokio_postgres::error::SqlState;
 
 use super::Server;

@@ -1,6 +1,6 @@
 //! The layout of the database, and the way from each to the next.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 use super::session::{Lock, Session};
 use super::{Server, Worker};

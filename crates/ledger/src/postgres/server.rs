@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pki::{Code, Error, Result, Secret};
+use base::{Code, Error, Result, Secret};
 use tokio_postgres::config::{Host, SslMode};
 
 /// A PostgreSQL server that keeps a ledger.

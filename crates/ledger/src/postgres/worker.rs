@@ -6,7 +6,7 @@
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 
 use super::{Server, Session};
 

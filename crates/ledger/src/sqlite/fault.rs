@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use rusqlite::{ErrorCode, ffi};
 
 /// The error for a failure of SQLite on the ledger at `path`.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -94,7 +94,7 @@ fn update(file: &File) -> Result<()> {
 
 /// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to the files beside it.
 fn create(path: &Path) -> Result<()> {
-    if pki::file::create_empty(path)? {
+    if base::file::create_empty(path)? {
         return Ok(());
     }
     // An empty file may be one whose making was cut short before it had its mode.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use base::Code;
 use ledger::{
     Claim, ClaimWish, Common, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob, Parameters, Phase, Serial,
     Staged, StagedName, State, serial_of,
 };
-use pki::Code;
 use serde_json::json;
 
 use super::{BEGIN, Station, device, intend_as, issue, serial};
@@ -26,7 +26,7 @@ pub(crate) fn named(line: u64, name: &str) -> StagedName {
     StagedName { line, name: name.to_owned(), ..StagedName::default() }
 }
 
-pub(crate) fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> pki::Result<Staged> {
+pub(crate) fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> base::Result<Staged> {
     let mut staging = ledger.stage(&new_job(shard_size))?;
     // As in a file with a line of headings.
     for (line, name) in (2..).zip(names) {
@@ -88,7 +88,7 @@ fn keys(ledger: &Ledger, claim: &Claim) -> Vec<Key> {
     ledger.shard(claim.job, claim.shard).unwrap().into_iter().map(|entry| entry.key).collect()
 }
 
-pub(crate) fn code<T>(result: pki::Result<T>) -> Code {
+pub(crate) fn code<T>(result: base::Result<T>) -> Code {
     result.err().expect("it was to be refused").code()
 }
 

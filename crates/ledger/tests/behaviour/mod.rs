@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use base::{Code, Result};
 use ledger::{
     Entry, Filter, Generation, Issued, Key, Kind, Ledger, NameFilter, NewIdentity, Parameters, Serial, State,
 };
-use pki::{Code, Result};
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 

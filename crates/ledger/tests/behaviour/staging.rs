@@ -1,7 +1,7 @@
 //! What every ledger does with names on their way in.
 
+use base::Code;
 use ledger::{Duplicate, Earlier, Kind, Ledger, Staged, StagedName};
-use pki::Code;
 
 use super::jobs::{code, issue_shard, named, new_job, stage, try_stage};
 use super::{Station, issue};

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use base::hex;
+use base::text::printable;
 use x509_parser::extensions::GeneralName as Parsed;
 
 use super::{name, oid};
-use crate::hex;
 use crate::san::San;
-use crate::text::printable;
 
 /// A GeneralName (RFC 5280, section 4.2.1.6) as it stands in a certificate, whether it makes sense or not.
 ///

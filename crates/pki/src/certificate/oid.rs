@@ -7,7 +7,7 @@
 pub(crate) fn text(content: &[u8]) -> String {
     dotted(content).unwrap_or_else(|| {
         let shown = content.get(..32).unwrap_or(content);
-        format!("oid:{}{}", crate::hex::lower(shown), if shown.len() < content.len() { ".." } else { "" })
+        format!("oid:{}{}", base::hex::lower(shown), if shown.len() < content.len() { ".." } else { "" })
     })
 }
 

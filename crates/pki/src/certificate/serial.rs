@@ -1,6 +1,6 @@
 //! Serial numbers as text.
 
-use crate::hex;
+use base::hex;
 
 /// A serial number as OpenSSL prints it.
 pub(crate) fn serial_text(octets: &[u8]) -> String {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use base::{Code, Error, Result};
+
 use super::keys::{Config, KEYS, Key};
 use super::kind::Kind as _;
 use super::quoting::quoted;
 use super::secret_ref::{HIDDEN, SecretRef};
 use super::setting::Origin;
-use crate::code::Code;
-use crate::error::{Error, Result};
 
 /// Values by their keys. Each is checked when it is given, so that what is written can be read.
 #[derive(Debug, Clone, Default)]
@@ -127,8 +127,8 @@ impl Answer {
 /// The line of the file that was made for checking means nothing to anybody.
 fn without_position(error: Error) -> Error {
     let mut finding = error.into_finding();
-    finding.place.line = None;
-    finding.place.column = None;
+    finding.location.line = None;
+    finding.location.column = None;
     Error::new(finding)
 }
 

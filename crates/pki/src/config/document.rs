@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base::suggest::closest;
+use base::text::quote;
+use base::{Code, Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, Key};
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::suggest::closest;
-use crate::text::quote;
 
 /// A keygen.toml as text.
 pub(super) struct Document<'a> {
@@ -59,7 +58,7 @@ impl<'a> Document<'a> {
             Some(file) => error.at(file),
             None => error,
         };
-        if error.finding().place.line.is_some() {
+        if error.finding().location.line.is_some() {
             return error;
         }
         let (line, column) = self.position(offset);

@@ -1,6 +1,8 @@
 //! The one table of keys. Parsing, variables, suggestions, `config show`, keygen.toml.example, the file that
 //! `tbpki init` writes and the documentation all follow from it.
 
+use base::Result;
+
 use super::kind::{Concurrency, Days, Kind, Port, Seconds, Version};
 use super::layers::Layers;
 use super::path::FilePath;
@@ -12,7 +14,6 @@ use super::texts::{
 };
 use super::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 use crate::algorithm::Algorithm;
-use crate::error::Result;
 use crate::san::San;
 
 /// What is known about a key before any file is read.

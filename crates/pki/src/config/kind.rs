@@ -3,16 +3,15 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use base::text::quote;
+use base::{Code, Error, Finding, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
 use super::quoting::quoted;
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
 use crate::san::San;
-use crate::text::quote;
 
 /// A kind of value.
 pub(super) trait Kind: Sized {

@@ -1,5 +1,7 @@
 //! Who has a say about a value: flags, variables, the file, the default, in this order.
 
+use base::suggest::closest;
+use base::{Code, Error, Finding, Result};
 use toml::de::DeValue;
 
 use super::document::{Document, Found};
@@ -7,9 +9,6 @@ use super::environment::Environment;
 use super::keys::{KEYS, Key, Preset};
 use super::kind::Kind;
 use super::setting::{Origin, Override, Setting};
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
-use crate::suggest::closest;
 
 /// All that is known, ready to be asked key by key.
 pub(super) struct Layers<'a> {

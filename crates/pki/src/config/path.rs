@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Result};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::Document;
 use super::kind::{Kind, wrong_type};
 use super::quoting::quoted;
-use crate::code::Code;
-use crate::error::Result;
 
 /// A path as it was written and as it is meant: in keygen.toml it begins at the file's directory, on the
 /// command line and in a variable at the working directory.

@@ -88,7 +88,7 @@ mod tests {
 
     use super::super::{Answer, Origin, SecretRef, parse};
     use super::*;
-    use crate::code::Code;
+    use base::Code;
 
     #[test]
     fn the_example_in_the_repository_is_this_one() {

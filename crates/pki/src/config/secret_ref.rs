@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use base::{Code, Error, Finding, Result, Secret};
 use toml::Spanned;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
@@ -13,9 +14,6 @@ use super::environment::Environment;
 use super::kind::{Kind, one_entry};
 use super::path::FilePath;
 use super::quoting::quoted;
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
-use crate::secret::Secret;
 
 /// Where a secret is.
 #[derive(Clone, PartialEq, Eq)]

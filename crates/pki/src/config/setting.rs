@@ -4,9 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use base::Finding;
 use serde::Serialize;
-
-use crate::error::Finding;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

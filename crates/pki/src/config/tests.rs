@@ -1,10 +1,10 @@
 //! The configuration as its user meets it.
 
+use base::Error;
 use proptest::prelude::*;
 
 use super::*;
 use crate::algorithm::Algorithm;
-use crate::error::Error;
 
 const SEED: &str = r#"version = 1
 [subject]
@@ -122,7 +122,7 @@ fn a_secret_in_plain_text_is_taken_and_warned_about_and_never_shown() {
         let (config, findings) = load(text, &Environment::default(), &flags).unwrap();
         assert_eq!(findings.len(), 1);
         assert_eq!(
-            (findings[0].code, findings[0].place.line, findings[0].place.column),
+            (findings[0].code, findings[0].location.line, findings[0].location.column),
             (Code::LiteralSecret, Some(3), Some(14))
         );
         assert!(!format!("{config:?}{:?}{findings:?}", config.show()).contains("hunter2"));
@@ -145,11 +145,11 @@ fn unknown_keys_are_placed_and_answered() {
         let error = parse(&format!("version = 1\n{text}")).map(|_| ()).unwrap_err();
         let finding = error.finding();
         if advice.is_empty() {
-            assert!(finding.place.line.is_some(), "{text}: {error:?}");
+            assert!(finding.location.line.is_some(), "{text}: {error:?}");
             continue;
         }
         assert_eq!(error.code(), Code::UnknownKey, "{text}");
-        assert_eq!((finding.place.line, finding.place.column), (Some(line), Some(column)), "{text}");
+        assert_eq!((finding.location.line, finding.location.column), (Some(line), Some(column)), "{text}");
         assert!(finding.fix.as_ref().unwrap().contains(advice), "{text}: {error:?}");
     }
 }
@@ -186,21 +186,21 @@ fn bad_values_are_placed_and_say_what_the_key_takes() {
     ] {
         let error = refused(text);
         assert_eq!(error.code(), code, "{text}: {error:?}");
-        let place = &error.finding().place;
+        let place = &error.finding().location;
         assert_eq!((place.line, place.column), (Some(line), Some(column)), "{text}: {error:?}");
     }
     let error = refused("[server]\ndays = 0");
     assert_eq!(error.finding().why.as_deref(), Some("it takes a whole number of days from 1 to 36500"));
-    assert_eq!(error.finding().place.item.as_deref(), Some("server.days"));
+    assert_eq!(error.finding().location.item.as_deref(), Some("server.days"));
 }
 
 #[test]
 fn a_bad_variable_or_flag_is_named() {
     let environment = Environment::of(&[("TBPKI_SERVER_DAYS", "many")]);
     let error = load(SEED, &environment, &[]).unwrap_err();
-    assert_eq!(error.finding().place.item.as_deref(), Some("TBPKI_SERVER_DAYS"));
+    assert_eq!(error.finding().location.item.as_deref(), Some("TBPKI_SERVER_DAYS"));
     let error = load(SEED, &Environment::default(), &[over("server.alg", "rot13", "--alg")]).unwrap_err();
-    assert_eq!(error.finding().place.item.as_deref(), Some("--alg"));
+    assert_eq!(error.finding().location.item.as_deref(), Some("--alg"));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn syntax_errors_are_placed_and_show_no_line_of_the_file() {
         [("version = 1\n[ca]\npassphrase = \"hunter2\nx", 4), ("version = 1\nversion = 1", 2), ("version", 1)]
     {
         let error = parse(text).unwrap_err();
-        assert_eq!((error.code(), error.finding().place.line), (Code::ConfigSyntax, Some(line)), "{text}");
+        assert_eq!((error.code(), error.finding().location.line), (Code::ConfigSyntax, Some(line)), "{text}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
 }
@@ -232,11 +232,11 @@ fn syntax_errors_are_placed_and_show_no_line_of_the_file() {
 #[test]
 fn columns_count_characters_behind_a_byte_order_mark_and_with_windows_newlines() {
     let error = parse("\u{feff}version = 1\r\n[subject]\r\ncountry = \"ä\"\r\n[x]").unwrap_err();
-    assert_eq!((error.finding().place.line, error.finding().place.column), (Some(4), Some(2)));
+    assert_eq!((error.finding().location.line, error.finding().location.column), (Some(4), Some(2)));
     let error = parse("\u{feff}version = 2").unwrap_err();
-    assert_eq!((error.finding().place.line, error.finding().place.column), (Some(1), Some(11)));
+    assert_eq!((error.finding().location.line, error.finding().location.column), (Some(1), Some(11)));
     let error = refused("subject.organization = \"äöü\"\nsubject = {}");
-    assert_eq!(error.finding().place.line, Some(3));
+    assert_eq!(error.finding().location.line, Some(3));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_file_that_is_missing_too_large_or_not_text_is_told_apart() {
     file.write_all(b"version = 1\nx = \"\xff\"").unwrap();
     let error = load(file.path());
     assert_eq!(
-        (error.code(), error.finding().place.line, error.finding().place.column),
+        (error.code(), error.finding().location.line, error.finding().location.column),
         (Code::ConfigSyntax, Some(2), Some(6))
     );
     file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
@@ -271,7 +271,7 @@ proptest! {
     fn no_text_makes_it_panic(text in any::<String>(), line in "[a-z_.]{1,12} = [-+0-9\"'{}\\[\\]a-z=, \\\\]{0,20}") {
         for text in [text.clone(), format!("version = 1\n{text}"), format!("version = 1\n{line}\n[server]\n{line}")] {
             if let Err(error) = parse(&text) {
-                prop_assert!(error.finding().place.line.is_some());
+                prop_assert!(error.finding().location.line.is_some());
             }
         }
     }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::text::{is_deceptive, quote};
+use base::{Code, Error, Result};
+
 use super::kind::Word;
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::san::San;
 use crate::subject::AttributeKind;
-use crate::text::{is_deceptive, quote};
 
 /// Declares text types by the function that checks and normalises their text.
 macro_rules! texts {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::suggest::closest;
+use base::text::quote;
+use base::{Code, Error, Result};
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -11,10 +14,6 @@ use super::document::Document;
 use super::kind::{Kind, Word, list, one_entry, wrong_type};
 use super::path::FilePath;
 use super::quoting::quoted;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::suggest::closest;
-use crate::text::quote;
 
 /// Declares enums whose variants are written as words.
 macro_rules! words {

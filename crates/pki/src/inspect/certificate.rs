@@ -1,5 +1,6 @@
 //! A certificate as people read it.
 
+use base::{Code, Finding, hex};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
@@ -7,9 +8,6 @@ use time::OffsetDateTime;
 
 use super::item::{Content, Item};
 use crate::certificate::{Certificate, ExtendedKeyUsage, GeneralName};
-use crate::code::Code;
-use crate::error::Finding;
-use crate::hex;
 
 /// What a certificate says, and what it is known by elsewhere. All texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

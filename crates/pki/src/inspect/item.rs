@@ -1,10 +1,10 @@
 //! One thing that was found in a file.
 
+use base::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, TokenKeyView};
-use crate::error::Finding;
 
 /// One thing in a file, with what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -1,14 +1,12 @@
 //! Keys: what may be seen of them.
 
+use base::{Code, Result, hex};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Passwords;
 use super::item::{Content, Item};
 use crate::certificate::{PublicKeyKind, sha256};
-use crate::code::Code;
-use crate::error::Result;
-use crate::hex;
 use crate::key::PrivateKey;
 use crate::pem_bundle::KeyBlock;
 

@@ -1,12 +1,12 @@
 //! Keystores and what is in them.
 
+use base::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::item::{Content, Item};
 use super::{Passwords, key, of_certificate};
-use crate::error::{Error, Result};
 use crate::key::PrivateKey;
 use crate::keystore::{self, EntryKind, Format, KeyState, Keystore, ListedEntry};
 
@@ -80,6 +80,6 @@ fn key_item(state: KeyState, opened: Option<Result<PrivateKey>>, chain: &[Vec<u8
     item
 }
 
-fn locked() -> crate::Error {
-    crate::Code::KeyEncrypted.error("the key was not opened")
+fn locked() -> base::Error {
+    base::Code::KeyEncrypted.error("the key was not opened")
 }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use base::Severity;
+use base::text::printable;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::item::{Content, Item};
 use super::{CertificateView, KeyView, RequestView, RevocationListView};
-use crate::error::Severity;
-use crate::text::printable;
 
 /// The width of the column with the names of the fields.
 const COLUMN: usize = 17;

@@ -1,5 +1,6 @@
 //! A certificate signing request as people read it.
 
+use base::{Code, Error, Result, hex};
 use schemars::JsonSchema;
 use serde::Serialize;
 use x509_parser::certification_request::X509CertificationRequest;
@@ -8,10 +9,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::item::{Content, Item};
 use crate::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
-use crate::code::Code;
 use crate::csr::Csr;
-use crate::error::{Error, Result};
-use crate::hex;
 
 /// What a request asks for. All texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,12 +1,12 @@
 //! A certificate revocation list as people read it.
 
+use base::Code;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::item::{Content, Item};
 use crate::certificate::serial_text;
-use crate::code::Code;
 use crate::crl::{Crl, Revoked};
 
 /// What a revocation list says. All texts are safe to print.

@@ -121,7 +121,7 @@ fn an_encrypted_key_shows_what_it_is_and_opens_with_its_passphrase() {
     let text = key.to_encrypted_pem(&"correct horse".into(), 1000).unwrap();
     let item = &look(text.as_bytes())[0];
     assert_eq!(item.findings[0].code, Code::KeyEncrypted);
-    assert_eq!(item.findings[0].severity, crate::Severity::Note);
+    assert_eq!(item.findings[0].severity, base::Severity::Note);
     let item = &look_with(text.as_bytes(), "correct horse")[0];
     let Content::PrivateKey(view) = &item.content else { panic!() };
     assert_eq!((view.encrypted, view.algorithm.as_deref()), (true, Some("ec-p256")));

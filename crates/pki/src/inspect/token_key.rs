@@ -1,11 +1,10 @@
 //! The names of keys that tokens keep: what a store has in a key's place.
 
+use base::{Result, hex};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::item::{Content, Item};
-use crate::error::Result;
-use crate::hex;
 use crate::pkcs11::TokenUri;
 
 /// A key in a token, as its PKCS#11 URI names it. The token itself is not asked.

@@ -1,9 +1,9 @@
 //! A CA whose private key is at hand: in this process, or in a token that signs for it.
 
+use base::{Code, Error, Result};
+
 use super::{Issued, Issuer, Order, sign};
 use crate::certificate::{Certificate, GeneralName, KeyUsage};
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::san::San;
 use crate::subject::Subject;

@@ -1,8 +1,8 @@
 //! Certificates that vouch for themselves: roots, and leaves that are trusted one by one.
 
+use base::{Code, Result};
+
 use super::{Issued, Issuer, Order, sign};
-use crate::code::Code;
-use crate::error::Result;
 use crate::tbs::IssuedBy;
 use crate::validity::Validity;
 

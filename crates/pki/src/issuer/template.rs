@@ -1,10 +1,10 @@
 //! Leaves by the thousand: what is the same in all of them is written, and checked, once.
 
+use base::{Code, Result};
+
 use super::{LocalCa, check_as_ordered};
 use crate::algorithm::Algorithm;
 use crate::certificate::Certificate;
-use crate::code::Code;
-use crate::error::Result;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::lint;
 use crate::profile::Profile;

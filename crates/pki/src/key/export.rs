@@ -1,6 +1,7 @@
 //! How a private key is written down.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base::{Code, Result, Secret};
 use der::{Decode, Encode};
 use pkcs5::pbes2;
 use pkcs8::PrivateKeyInfoRef;
@@ -10,9 +11,6 @@ use zeroize::Zeroizing;
 use super::PrivateKey;
 use super::public::{SECP256R1, SECP384R1};
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::Result;
-use crate::secret::Secret;
 
 /// Rounds of PBKDF2-HMAC-SHA256 for keys at rest, as OWASP advises since 2023.
 pub const PBKDF2_ROUNDS: u32 = 600_000;

@@ -5,6 +5,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
+use base::{Code, Result, Secret};
 use der::Decode;
 use pkcs5::EncryptionScheme;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
@@ -13,10 +14,7 @@ use zeroize::Zeroizing;
 use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve_of, curve_of_oid, rsa_of_modulus, unknown};
 use super::{PrivateKey, Signer, unreadable};
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::Result;
 use crate::kdf::Cost;
-use crate::secret::Secret;
 
 /// More rounds than anybody uses; a file that asks for more only wants to keep us busy. Fuzzers have less patience.
 const MAX_ROUNDS: u64 = if cfg!(fuzzing) { 20_000 } else { 10_000_000 };

@@ -1,5 +1,6 @@
 //! The public half of a key, as certificates carry it.
 
+use base::{Code, Error, Result, digest};
 use der::Decode;
 use der::asn1::{BitStringRef, ObjectIdentifier};
 use pkcs8::AlgorithmIdentifierRef;
@@ -7,9 +8,6 @@ use rcgen::{PublicKeyData, SignatureAlgorithm};
 use sha1::{Digest, Sha1};
 
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::digest;
-use crate::error::{Error, Result};
 use crate::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
 
 pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
+use base::Result;
+
 use super::{PrivateKey, PublicKey};
-use crate::error::Result;
 
 /// The private key of a CA, wherever it is kept. Several threads may sign with it at once.
 pub trait SigningKey: Debug + Send + Sync {
@@ -17,7 +18,7 @@ pub trait SigningKey: Debug + Send + Sync {
     /// What keeps the key from signing.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>>;
 
-    /// Fails with [`Code::KeyMismatch`](crate::Code::KeyMismatch) unless this key is the one whose public half `spki_der` holds.
+    /// Fails with [`Code::KeyMismatch`](base::Code::KeyMismatch) unless this key is the one whose public half `spki_der` holds.
     fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
         self.public().check_belongs_to(spki_der)
     }

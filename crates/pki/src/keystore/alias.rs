@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use base::{Code, Result};
+
 use super::{KeyEntry, Keystore, TrustedEntry};
-use crate::code::Code;
-use crate::error::Result;
 
 /// The longest alias that is written, in bytes of UTF-8: far beyond what anybody types, far within what JKS can hold.
 const MAX_LENGTH: usize = 1024;
@@ -76,7 +76,7 @@ mod tests {
     fn two_aliases_that_fold_to_one_are_refused() {
         let error = fold_all(&trusting(&["Server", "other", "sERVER"])).unwrap_err();
         assert_eq!(error.code(), Code::AliasTaken);
-        assert_eq!(error.finding().place.item.as_deref(), Some("server"));
+        assert_eq!(error.finding().location.item.as_deref(), Some("server"));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What a keystore of any format turned out to hold, keys that stay shut included.
 
+use base::Result;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
-
-use crate::error::Result;
 
 /// Everything that was found in a file.
 pub(super) struct Contents {

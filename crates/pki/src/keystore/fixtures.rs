@@ -1,7 +1,8 @@
 //! Keystores that others made (`tests/data/keystores/README.md`), and what stands in them.
 
+use base::Secret;
+
 use super::{KeyEntry, Keystore, Passwords, TrustedEntry};
-use crate::secret::Secret;
 
 macro_rules! file {
     ($name:literal) => {

@@ -26,15 +26,13 @@
 //! ```
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base::{Code, Result, Secret};
 use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::contents::{Body, Contents, Entry, from_milliseconds, to_milliseconds};
 use super::{Keystore, Passwords, unreadable, wrong_password};
-use crate::code::Code;
-use crate::error::Result;
-use crate::secret::Secret;
 
 mod data;
 mod protector;

@@ -1,10 +1,10 @@
 //! The table of contents of a keystore, which needs less than its keys do.
 
+use base::{Finding, Result};
 use time::OffsetDateTime;
 
 use super::contents::Body;
 use super::{Format, Passwords, open};
-use crate::error::{Finding, Result};
 
 /// What stands in a keystore, without the keys themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub enum KeyState {
 /// without any password a JKS is listed, and a PKCS#12 whose certificates are not encrypted.
 ///
 /// # Errors
-/// [`Code::KeystoreUnreadable`](crate::Code::KeystoreUnreadable) for what is no keystore or is damaged,
-/// [`Code::KeystorePassword`](crate::Code::KeystorePassword) for a wrong store password, or none where one is needed.
+/// [`Code::KeystoreUnreadable`](base::Code::KeystoreUnreadable) for what is no keystore or is damaged,
+/// [`Code::KeystorePassword`](base::Code::KeystorePassword) for a wrong store password, or none where one is needed.
 pub fn list(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Listing> {
     let (format, contents) = open(bytes, passwords)?;
     let entries = contents

@@ -1,11 +1,8 @@
 //! What a keystore password may be, and one that suits every reader.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base::{Code, Result, Secret};
 use zeroize::Zeroizing;
-
-use crate::code::Code;
-use crate::error::Result;
-use crate::secret::Secret;
 
 /// The least number of characters that keytool accepts.
 pub const MIN_LENGTH: usize = 6;
@@ -84,7 +81,7 @@ mod tests {
         for password in ["", "five5"] {
             let error = check(&Secret::from(password), "server.keystore.password").unwrap_err();
             assert_eq!(error.code(), Code::PasswordTooShort);
-            assert_eq!(error.finding().place.item.as_deref(), Some("server.keystore.password"));
+            assert_eq!(error.finding().location.item.as_deref(), Some("server.keystore.password"));
         }
     }
 

@@ -14,6 +14,7 @@
 //! scrypt and AES-CBC, 3-key 3DES and 40-bit RC2 with the old derivation by SHA-1 (of an empty password only with the
 //! end mark of RFC 7292, appendix B.1), and no encryption at all; DER, not BER with indefinite lengths.
 
+use base::{Code, Error, Result, Secret};
 use p12_keystore::error::Error as CrateError;
 use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive};
 use p12_keystore::{PrivateKey, PrivateKeyChain};
@@ -22,9 +23,6 @@ use zeroize::Zeroizing;
 
 use super::contents::{Contents, to_milliseconds};
 use super::{Keystore, Passwords, unreadable, wrong_password};
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 mod chains;
 mod envelope;

@@ -144,7 +144,7 @@ fn a_listing_needs_the_store_password_only() {
 
         let error = Keystore::read(bytes, &passwords).unwrap_err();
         assert_eq!(error.code(), Code::KeystorePassword);
-        assert_eq!(error.finding().place.item.as_deref(), Some("serveralias"));
+        assert_eq!(error.finding().location.item.as_deref(), Some("serveralias"));
     }
 }
 

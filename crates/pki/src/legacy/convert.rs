@@ -1,13 +1,12 @@
 //! From the old variables to the new keys, and what changes on the way.
 
+use base::suggest::closest;
+use base::text::quote;
+use base::{Code, Error, Finding, Result, Secret};
+
 use super::{Properties, Variable};
 use crate::algorithm::Algorithm;
-use crate::code::Code;
 use crate::config::{Answer, Answers, Environment, FilePath, SecretRef};
-use crate::error::{Error, Finding, Result};
-use crate::secret::Secret;
-use crate::suggest::closest;
-use crate::text::quote;
 
 /// A keygen.properties in the terms of tbpki.
 #[derive(Debug, Clone)]
@@ -353,7 +352,7 @@ impl Conversion<'_> {
 /// Names the variable and its line, instead of the key that it was to become.
 fn place(error: Error, name: &str, variable: &Variable) -> Error {
     let mut finding = error.into_finding();
-    finding.place.item = Some(name.to_owned());
+    finding.location.item = Some(name.to_owned());
     Error::new(finding.position(variable.line, 1))
 }
 

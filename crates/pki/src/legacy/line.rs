@@ -4,10 +4,9 @@ use std::fmt;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+use base::Code;
+use base::text::quote;
 use zeroize::Zeroizing;
-
-use crate::code::Code;
-use crate::text::quote;
 
 /// A line that sets a variable.
 pub(super) struct Assignment<'a> {

@@ -159,7 +159,7 @@ fn what_changes_is_said() {
     }
     assert!(!format!("{:?}", converted.findings).contains("server_ks_password"));
     let directory = converted.findings.iter().find(|finding| finding.what.contains("without asking")).unwrap();
-    assert_eq!((directory.place.item.as_deref(), directory.place.line), (Some("SERVER_KEYSTORE_DIR"), Some(13)));
+    assert_eq!((directory.location.item.as_deref(), directory.location.line), (Some("SERVER_KEYSTORE_DIR"), Some(13)));
 }
 
 #[test]
@@ -196,10 +196,10 @@ fn the_last_of_two_counts_and_unknown_variables_are_named() {
     let (config, converted) = configured("CITY=A\nCITY=B\nDOMAIN_SUFIX=x\nJAVA_HOME=/opt\n");
     assert_eq!(shown(&config, "subject.locality"), "\"B\"");
     let again = &converted.findings[0];
-    assert!(again.what.contains("CITY") && again.place.line == Some(2), "{again:?}");
+    assert!(again.what.contains("CITY") && again.location.line == Some(2), "{again:?}");
     let unknown: Vec<_> = converted.findings.iter().filter(|finding| finding.code == Code::UnknownKey).collect();
     assert_eq!(unknown.len(), 2);
-    assert_eq!((unknown[0].place.line, unknown[0].fix.as_deref()), (Some(3), Some("did you mean DOMAIN_SUFFIX?")));
+    assert_eq!((unknown[0].location.line, unknown[0].fix.as_deref()), (Some(3), Some("did you mean DOMAIN_SUFFIX?")));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
         let error = convert(&format!("\n{line}")).unwrap_err();
         assert_eq!(error.code(), code, "{line}: {error:?}");
         assert_eq!(
-            (error.finding().place.item.as_deref(), error.finding().place.line),
+            (error.finding().location.item.as_deref(), error.finding().location.line),
             (Some(name), Some(2)),
             "{line}"
         );
@@ -286,7 +286,7 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
     ] {
         let error = convert(text).unwrap_err();
         assert_eq!(
-            (error.finding().place.item.as_deref(), error.finding().place.line),
+            (error.finding().location.item.as_deref(), error.finding().location.line),
             (Some(blamed), Some(2)),
             "{error:?}"
         );
@@ -296,7 +296,7 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
 #[test]
 fn a_host_without_a_name_cannot_expand_it() {
     let error = parse(OLD).unwrap().convert("pki", &Environment::default()).unwrap_err();
-    assert_eq!((error.code(), error.finding().place.item.as_deref()), (Code::NeedsShell, Some("DOMAIN_SUFFIX")));
+    assert_eq!((error.code(), error.finding().location.item.as_deref()), (Code::NeedsShell, Some("DOMAIN_SUFFIX")));
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn nothing_is_ever_run() {
     ] {
         let error = convert(line).unwrap_err();
         assert_eq!(error.code(), Code::NeedsShell, "{line}");
-        assert!(error.finding().place.line.is_some() && error.finding().fix.is_some());
+        assert!(error.finding().location.line.is_some() && error.finding().fix.is_some());
     }
     assert!(!Path::new("/tmp/tbpki-was-here").exists());
 }
@@ -323,10 +323,10 @@ fn a_file_is_read_with_its_name_in_every_message() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(OLD.as_bytes()).unwrap();
     let converted = load(file.path(), "pki", &environment).unwrap();
-    assert!(converted.findings.iter().all(|finding| finding.place.file.as_deref() == Some(file.path())));
+    assert!(converted.findings.iter().all(|finding| finding.location.file.as_deref() == Some(file.path())));
     file.write_all(b"\n\xe4=x").unwrap();
     let error = load(file.path(), "pki", &environment).unwrap_err();
-    assert_eq!((error.code(), error.finding().place.line), (Code::PropertiesSyntax, Some(21)));
+    assert_eq!((error.code(), error.finding().location.line), (Code::PropertiesSyntax, Some(21)));
     file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
     assert_eq!(load(file.path(), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
     assert_eq!(load(Path::new("/no/such"), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);

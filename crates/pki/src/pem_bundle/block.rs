@@ -1,11 +1,9 @@
 //! The blocks of a PEM file (RFC 7468, and RFC 1421 for the headers of old key files).
 
+use base::{Code, Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
-
-use crate::code::Code;
-use crate::error::{Error, Result};
 
 /// One block: what stands between a BEGIN and an END line. Wiped on drop, since it may hold a key.
 #[derive(Clone)]
@@ -137,7 +135,7 @@ fn damaged(label: &str, what: &str) -> Error {
     } else {
         Code::CertificateUnreadable
     };
-    code.error(format!("the PEM block {} {what}", crate::text::quote(label)))
+    code.error(format!("the PEM block {} {what}", base::text::quote(label)))
         .fix("copy the whole block again, from the line with BEGIN to the line with END")
 }
 
@@ -183,7 +181,7 @@ mod tests {
             ("\n-----BEGIN -----END ", Code::CertificateUnreadable),
         ] {
             let error = blocks(text.as_bytes()).map(|_| ()).unwrap_err();
-            assert_eq!((error.code(), error.finding().place.line), (code, Some(2)), "{text}");
+            assert_eq!((error.code(), error.finding().location.line), (code, Some(2)), "{text}");
         }
     }
 

@@ -1,11 +1,10 @@
 //! Public keys and signatures: from the form of PKCS#11 to that of certificates.
 
+use base::{Code, Error, Result};
 use der::asn1::{ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
 
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::key::PublicKey;
 
 /// An EC public key from CKA_EC_PARAMS and CKA_EC_POINT (PKCS#11 v2.40, section 2.3.3).

@@ -1,9 +1,7 @@
 //! What modules answer, as errors of ours.
 
+use base::{Code, Error};
 use cryptoki::error::{Error as CryptokiError, RvError};
-
-use crate::code::Code;
-use crate::error::Error;
 
 /// The module's answer in the words of the standard: `C_Login: CKR_PIN_INCORRECT`.
 pub(super) fn words(error: &CryptokiError) -> String {

@@ -1,5 +1,6 @@
 //! Making a key inside a token, which never leaves it.
 
+use base::{Code, Error, Result, Secret};
 use cryptoki::error::Result as CryptokiResult;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
@@ -10,9 +11,6 @@ use super::token::Token;
 use super::uri::TokenUri;
 use super::{encoding, fault, mechanism, object};
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 /// The octets of a key's id that was made up: nothing else in the token has the same.
 const ID_LENGTH: usize = 16;

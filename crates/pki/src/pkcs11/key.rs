@@ -2,15 +2,14 @@
 
 use std::fmt;
 
+use base::{Code, Error, Finding, Result, Secret};
+
 use super::mechanism::{Method, verifies};
 use super::object::{self, Traits};
 use super::pool::Pool;
 use super::token::Token;
 use super::uri::TokenUri;
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
 use crate::key::{PublicKey, SigningKey};
-use crate::secret::Secret;
 
 /// A private key that its token keeps to itself. Several threads sign at once, each in a session of its own.
 pub struct TokenKey {

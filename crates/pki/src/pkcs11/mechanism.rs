@@ -5,6 +5,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
     VerificationAlgorithm,
 };
+use base::{Code, Error, Result};
 use cryptoki::error::Result as CryptokiResult;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
@@ -13,8 +14,6 @@ use rcgen::PublicKeyData;
 
 use super::encoding;
 use crate::algorithm::Algorithm;
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::key::PublicKey;
 
 /// What is given to the token, and what it makes of it.

@@ -1,15 +1,13 @@
 //! Objects in a token: finding a private key, and reading what may be known of it.
 
+use base::text::printable;
+use base::{Code, Error, Result, hex};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
 use super::uri::TokenUri;
 use super::{encoding, fault};
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::hex;
 use crate::key::PublicKey;
-use crate::text::printable;
 
 /// The names of a key in its token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

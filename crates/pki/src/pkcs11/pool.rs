@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base::{Code, Error, Result, Secret};
 use cryptoki::error::Result as CryptokiResult;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::ObjectHandle;
@@ -12,9 +13,6 @@ use super::fault;
 use super::object;
 use super::token::{Token, is_logged_in};
 use super::uri::TokenUri;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 /// The sessions of one key.
 pub(super) struct Pool {

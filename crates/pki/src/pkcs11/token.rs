@@ -1,5 +1,6 @@
 //! Tokens: finding the one that a URI means, and logging in to it without ever locking it.
 
+use base::{Code, Error, Result, Secret};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as CryptokiError, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -8,9 +9,6 @@ use cryptoki::types::AuthPin;
 
 use super::uri::TokenUri;
 use super::{fault, module};
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 /// A token that is there.
 #[derive(Debug)]
@@ -147,8 +145,8 @@ fn fits(uri: &TokenUri, slot: Slot, info: &TokenInfo) -> bool {
 
 /// A token in a message.
 fn described(slot: Slot, info: &TokenInfo) -> String {
-    let label = crate::text::printable(info.label().trim_end()).to_string();
-    let serial = crate::text::printable(info.serial_number().trim_end()).to_string();
+    let label = base::text::printable(info.label().trim_end()).to_string();
+    let serial = base::text::printable(info.serial_number().trim_end()).to_string();
     format!("token {label} (serial {serial}, slot {})", slot.id())
 }
 

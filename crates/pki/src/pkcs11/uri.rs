@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::suggest::closest;
-use crate::text::{is_deceptive, quote};
+use base::suggest::closest;
+use base::text::{is_deceptive, quote};
+use base::{Code, Error, Result};
 
 /// Which key, in which token, through which module. What is not said may be anything, as long as only one fits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl TokenUri {
     /// The key as people know it, for messages.
     pub(super) fn key_name(&self) -> String {
         let label = self.object.as_ref().map(|label| quote(label).to_string());
-        let id = self.id.as_ref().map(|id| format!("id {}", crate::hex::lower(id)));
+        let id = self.id.as_ref().map(|id| format!("id {}", base::hex::lower(id)));
         let parts: Vec<String> = label.into_iter().chain(id).collect();
         if parts.is_empty() { "any private key".to_owned() } else { parts.join(", ") }
     }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::code::Code;
-use crate::error::Result;
-use crate::text::{is_deceptive, quote};
+use base::text::{is_deceptive, quote};
+use base::{Code, Result};
+
 use crate::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
 
 /// The attributes of the names that we make, in the order in which they stand there.

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use base::{Code, Error, Finding, Result, file};
+
 use super::settings::{Credentials, MqttSettings, Settings};
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::code::Code;
-use crate::error::{Error, Finding, Result};
-use crate::file;
 use crate::key::PrivateKey;
 use crate::keystore::{EntryKind, Format, KeyState, Keystore, ListedEntry, Listing, Passwords, list};
 use crate::pem_bundle::PemBundle;
@@ -214,7 +213,7 @@ impl Loader<'_> {
         let entry = match &self.mqtt.key_alias {
             None => keys.next().ok_or_else(|| missing("the keystore holds no private key")),
             Some(alias) => keys.find(|entry| entry.alias.eq_ignore_ascii_case(alias)).ok_or_else(|| {
-                let held = entries.iter().map(|entry| crate::text::quote(&entry.alias).to_string());
+                let held = entries.iter().map(|entry| base::text::quote(&entry.alias).to_string());
                 missing(format!("the keystore holds no private key of the alias {alias:?}"))
                     .because(format!("it holds {}", held.collect::<Vec<_>>().join(", ")))
             }),

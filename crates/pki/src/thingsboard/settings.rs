@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::code::Code;
-use crate::error::{Finding, Result};
-use crate::file;
-use crate::secret::Secret;
+use base::{Code, Finding, Result, Secret, file};
+
 use crate::shell::{self, Line};
 
 /// The file that the package's start script sources.

@@ -1,9 +1,9 @@
 //! Whether a server's certificate is for the name that a client connects to (RFC 9525).
 
+use base::{Code, Finding};
+
 use super::Host;
 use crate::certificate::{Certificate, GeneralName};
-use crate::code::Code;
-use crate::error::Finding;
 
 /// What is wrong with the names of a server's leaf.
 pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> {

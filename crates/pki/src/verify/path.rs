@@ -1,8 +1,8 @@
 //! From the leaf to a trust anchor, where several certificates may claim to be the issuer.
 
+use base::{Code, Finding, Severity};
+
 use crate::certificate::{Certificate, SignatureFailure, signature_error};
-use crate::code::Code;
-use crate::error::{Finding, Severity};
 
 use super::{Request, about, walk};
 

@@ -1,11 +1,11 @@
 //! Whether a certificate has been revoked (RFC 5280, section 6.3). Delta lists and indirect lists are not used.
 
+use base::{Code, Finding};
+
 use super::{Request, path};
 use crate::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
 use crate::certificate::{Certificate, GeneralName, KeyUsage, name};
-use crate::code::Code;
 use crate::crl::Crl;
-use crate::error::Finding;
 
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
 /// is not there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base::{Code, Finding};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::{
     ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
@@ -10,8 +11,6 @@ use webpki::{
 
 use super::{Host, Purpose, Request, about};
 use crate::certificate::Certificate;
-use crate::code::Code;
-use crate::error::Finding;
 
 /// The fault that webpki sees in the path, the leaf first and the anchor last.
 pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Finding> {

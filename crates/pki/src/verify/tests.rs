@@ -43,7 +43,7 @@ fn device<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> Request<'
 
 /// Each code that was found, with the certificate that it is about.
 fn found(report: &Report) -> Vec<(Code, &str)> {
-    report.findings.iter().map(|finding| (finding.code, finding.place.item.as_deref().unwrap_or(""))).collect()
+    report.findings.iter().map(|finding| (finding.code, finding.location.item.as_deref().unwrap_or(""))).collect()
 }
 
 fn fixture(pem: &str) -> Certificate {

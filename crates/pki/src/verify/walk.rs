@@ -1,12 +1,11 @@
 //! What RFC 5280, section 6.1, asks of each certificate of a path, and what TLS libraries ask beyond it.
 
+use base::{Code, Finding};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Purpose, Request, about, allows, constraints, firmware_finding, revocation};
 use crate::certificate::{Certificate, NameConstraints};
-use crate::code::Code;
-use crate::error::Finding;
 
 /// What the certificates above have laid down for those below.
 #[derive(Default)]

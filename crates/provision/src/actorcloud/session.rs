@@ -1,6 +1,6 @@
 //! Being logged in to ActorCloud: a token that lives for days.
 
-use pki::{Code, Result, Secret};
+use base::{Code, Result, Secret};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;

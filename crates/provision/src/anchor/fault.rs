@@ -1,6 +1,6 @@
 //! What webpki says, in this workspace's words.
 
-use pki::Code;
+use base::Code;
 use webpki::Error;
 
 /// A fault of a chain: its code, and what exactly is wrong.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pki::{Certificate, Code, Finding};
+use base::{Code, Finding};
+use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use time::OffsetDateTime;
 

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pki::{Certificate, Code, PrivateKey, Result};
+use base::{Code, Result};
+use pki::{Certificate, PrivateKey};
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use pki::{Certificate, Code, Error, Finding, Result};
+use base::{Code, Error, Finding, Result};
+use pki::Certificate;
 use rustls::ClientConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -38,7 +39,7 @@ pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckR
         // Whoever has no time to tell spoils no login.
         Err(error) => {
             let mut finding = error.into_finding();
-            finding.severity = pki::Severity::Warning;
+            finding.severity = base::Severity::Warning;
             LayerReport::new(Layer::Clock, format!("{url} does not tell the time"), vec![finding])
         }
     };
@@ -145,9 +146,9 @@ mod tests {
     #[test]
     fn a_little_is_tolerated_and_much_is_a_fault() {
         assert_eq!(finding(Duration::minutes(4)), None);
-        assert_eq!(finding(Duration::minutes(-6)).unwrap().severity, pki::Severity::Warning);
+        assert_eq!(finding(Duration::minutes(-6)).unwrap().severity, base::Severity::Warning);
         let much = finding(Duration::hours(3)).unwrap();
-        assert_eq!(much.severity, pki::Severity::Fault);
+        assert_eq!(much.severity, base::Severity::Fault);
         assert!(much.what.contains("180 minutes ahead"), "{much}");
     }
 }

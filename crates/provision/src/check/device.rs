@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use base::{Code, Finding, Result, Secret, Severity, file};
 use pki::login_files::{Aspect, LoginFiles, Looked};
-use pki::{Certificate, Code, Finding, PrivateKey, Result, Secret, Severity, file};
+use pki::{Certificate, PrivateKey};
 use rustls::crypto::aws_lc_rs;
 
 use super::answer::Case;

@@ -1,7 +1,7 @@
 //! Whether clients that choose their certificate by the issuers that a server names would find theirs.
 
+use base::{Code, Finding};
 use pki::certificate::name_text;
-use pki::{Code, Finding};
 
 /// As many names are listed.
 const SHOWN: usize = 5;

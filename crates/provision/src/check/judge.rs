@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use base::{Code, Finding, Severity};
 use pki::certificate::Certificate;
 use pki::verify::{self, Host, Purpose};
-use pki::{Code, Finding, Severity};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use base::{Finding, Severity};
 use pki::login_files::Aspect;
-use pki::{Finding, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use pki::{Code, Finding, Result, Secret};
+use base::{Code, Finding, Result, Secret};
 
 use super::layer::{Layer, LayerReport};
 use super::{Kind, answer};

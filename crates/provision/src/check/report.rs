@@ -1,7 +1,8 @@
 //! The outcome of a check.
 
+use base::Finding;
+use pki::Certificate;
 use pki::certificate::name_text;
-use pki::{Certificate, Finding};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use base::{Code, Finding};
+use pki::Certificate;
 use pki::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
 use pki::verify::{self, Purpose};
-use pki::{Certificate, Code, Finding};
 
 use super::judge::{Judge, is_of_certificate};
 use super::layer::{Layer, LayerReport};

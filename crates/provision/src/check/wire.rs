@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use base::{Code, Finding, Result, file};
+use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use pki::verify::Host;
-use pki::{Certificate, Code, Finding, Result, file};
 use rustls::pki_types::ServerName;
 
 use super::clock;

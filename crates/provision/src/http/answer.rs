@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use reqwest::Response;
 use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde::de::DeserializeOwned;
@@ -140,7 +140,7 @@ fn kind_of(error: &serde_json::Error) -> &'static str {
 pub(crate) fn shown(text: &str) -> String {
     let short: String = text.chars().take(SHOWN).collect();
     let more = if short.len() < text.len() { " ..." } else { "" };
-    format!("{}{more}", pki::text::printable(&short.split_whitespace().collect::<Vec<_>>().join(" ")))
+    format!("{}{more}", base::text::printable(&short.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 #[cfg(test)]

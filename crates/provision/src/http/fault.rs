@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use rustls::CertificateError;
 
 /// An error, and whether the platform may have seen the request.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use reqwest::Url;
 
 /// Scheme, host, port, and the path that the API is below.

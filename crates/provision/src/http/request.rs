@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use zeroize::Zeroizing;
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use serde::Serialize;
 
 use crate::pace::Asked;

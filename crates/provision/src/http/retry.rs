@@ -40,7 +40,7 @@ impl Patience {
             Ok(answer) if answer.status >= 500 => (repeat == Repeat::Safe, TRIES, answer.retry_after),
             Ok(_) => (false, 0, None),
             Err(failure) if failure.sent => (repeat == Repeat::Safe, TRIES, None),
-            Err(failure) => (reached && failure.error.code() == pki::Code::Unreachable, TRIES, None),
+            Err(failure) => (reached && failure.error.code() == base::Code::Unreachable, TRIES, None),
         };
         (again && sent < tries).then(|| asked.map_or_else(|| self.backoff(sent), |asked| asked.min(LONGEST_ASKED)))
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pki::{Certificate, Code, Result};
+use base::{Code, Result};
+use pki::Certificate;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};

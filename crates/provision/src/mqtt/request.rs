@@ -1,6 +1,6 @@
 //! What a client sends.
 
-use pki::{Code, Error, Result, Secret};
+use base::{Code, Error, Result, Secret};
 use zeroize::Zeroizing;
 
 use super::Version;

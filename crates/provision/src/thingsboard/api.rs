@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 
 use super::model::{Credentials, Device, Page, ProfileInfo, Uuid, about_something_else};

@@ -1,6 +1,6 @@
 //! What ThingsBoard says when it refuses, in this workspace's words.
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use serde::Deserialize;
 
 use super::session::LoginKind;

@@ -1,6 +1,6 @@
 //! The shapes of ThingsBoard's JSON, as far as they are read.
 
-use pki::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -97,7 +97,7 @@ impl Credentials {
         Some(MqttBasic {
             client_id: text("clientId"),
             user_name: text("userName"),
-            password: text("password").map(pki::Secret::new),
+            password: text("password").map(base::Secret::new),
         })
     }
 
@@ -148,7 +148,7 @@ pub(super) fn fields(credential: &Credential) -> Result<Map<String, Value>> {
             let value = json!({
                 "clientId": basic.client_id,
                 "userName": basic.user_name,
-                "password": basic.password.as_ref().map(pki::Secret::reveal),
+                "password": basic.password.as_ref().map(base::Secret::reveal),
             });
             (Value::Null, Value::String(value.to_string()))
         }
@@ -175,7 +175,7 @@ pub(super) fn about_something_else(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use pki::Secret;
+    use base::Secret;
 
     use super::*;
 

@@ -3,7 +3,8 @@
 //! A device that shows a chain with the profile's certificate in it, and a common name in which the profile's regular
 //! expression finds a name, is that device from then on; where the profile allows it, it is made if need be.
 
-use pki::{Certificate, Code, Error, Result};
+use base::{Code, Error, Result};
+use pki::Certificate;
 use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use pki::{Code, Error, Finding, Result};
+use base::{Code, Error, Finding, Result};
 use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;

@@ -1,7 +1,7 @@
 //! Access tokens, and taking credentials away.
 
+use base::{Code, Result, Secret};
 use pki::keystore::password;
-use pki::{Code, Result, Secret};
 
 use super::ThingsBoard;
 use super::register::{Rounds, Trouble, check};

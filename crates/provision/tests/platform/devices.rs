@@ -1,6 +1,7 @@
 //! Registering, step by step: what is asked in which order, and what is done about answers that were lost.
 
-use pki::{Certificate, Code};
+use base::Code;
+use pki::Certificate;
 use provision::platform::{Create, Credential, Done, Platform, Replace, Wanted};
 use serde_json::{Value, json as value};
 
@@ -126,7 +127,7 @@ fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
 fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
     let token = |replace| Wanted {
         name: "pump".to_owned(),
-        credential: Credential::AccessToken(pki::Secret::from("new-token")),
+        credential: Credential::AccessToken(base::Secret::from("new-token")),
         replace,
         create: None,
     };

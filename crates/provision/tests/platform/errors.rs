@@ -1,6 +1,6 @@
 //! Every way in which ThingsBoard refuses, and what it becomes.
 
-use pki::{Code, Secret};
+use base::{Code, Secret};
 use provision::ThingsBoard;
 use provision::platform::Platform;
 use provision::thingsboard::Login;
@@ -73,6 +73,6 @@ fn refusals_of_a_request() {
         let server = Server::script(vec![logged_in(), reply]);
         let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
         assert!(error.code() == expected && error.to_string().contains(words), "{expected:?}, {words}: {error:?}");
-        assert!(error.finding().place.item.is_some(), "{error:?}");
+        assert!(error.finding().location.item.is_some(), "{error:?}");
     }
 }

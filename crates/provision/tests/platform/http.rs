@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use pki::{Code, Secret};
+use base::{Code, Secret};
 use provision::platform::Platform;
 use provision::thingsboard::Login;
 use provision::{Reach, ThingsBoard};
@@ -14,7 +14,7 @@ use crate::server::{Reply, Server, json, raw};
 use crate::{TOKEN, fault, logged_in, reach, runtime, thingsboard};
 
 /// The error of looking for a token when the second request, behind the login, is answered so.
-fn error_of(reply: Reply) -> pki::Error {
+fn error_of(reply: Reply) -> base::Error {
     let server = Server::script(vec![logged_in(), reply]);
     runtime().wait(thingsboard(&server).token("pump")).unwrap_err()
 }

@@ -15,12 +15,13 @@ mod session;
 
 use std::time::Duration;
 
+use base::Secret;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
-use pki::{Algorithm, Certificate, Secret, Subject};
+use pki::{Algorithm, Certificate, Subject};
 use provision::platform::{Create, Credential, Replace, Wanted};
 use provision::thingsboard::Login;
 use provision::{Reach, Runtime, ThingsBoard};

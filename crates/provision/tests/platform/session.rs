@@ -1,6 +1,6 @@
 //! Logging in, staying logged in, and being told why not.
 
-use pki::{Code, Secret};
+use base::{Code, Secret};
 use provision::platform::Platform;
 use provision::thingsboard::Login;
 use provision::{Runtime, ThingsBoard};

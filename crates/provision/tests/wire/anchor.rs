@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use pki::{Certificate, Code, Error};
+use base::{Code, Error};
+use pki::Certificate;
 use provision::anchor::{self, Anchor, Role, Vouched};
 use provision::probe::{self, Options, TlsVersion};
 use provision::{Fingerprint, Probe, Roots};

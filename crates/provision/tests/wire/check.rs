@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pki::Code;
+use base::Code;
 use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{
@@ -78,7 +78,7 @@ impl Scene {
 fn faults(report: &CheckReport) -> Vec<(Layer, Code)> {
     let layers = report.layers.iter().filter(|layer| layer.verdict == Verdict::Fault);
     let of = |layer: &provision::check::LayerReport| {
-        let faults = layer.findings.iter().filter(|finding| finding.severity == pki::Severity::Fault);
+        let faults = layer.findings.iter().filter(|finding| finding.severity == base::Severity::Fault);
         faults.map(|finding| (layer.layer, finding.code)).collect::<Vec<_>>()
     };
     layers.flat_map(of).collect()
@@ -258,7 +258,7 @@ fn a_registration_that_is_known_changes_the_advice() {
         let scene = Scene::new();
         let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 5]], ..scene.show() });
         let mut check = scene.check(&target);
-        let leaf = pki::pem_bundle::PemBundle::parse(&pki::file::read(scene.path("cert.pem"), 9000).unwrap()).unwrap();
+        let leaf = pki::pem_bundle::PemBundle::parse(&base::file::read(scene.path("cert.pem"), 9000).unwrap()).unwrap();
         let own = leaf.certificates[0].credentials_id();
         let credentials_id = if id == "own" { own } else { id.to_owned() };
         check.registered = Some(Registered { credentials_id, at: time::macros::datetime!(2026-01-31 12:00 UTC) });

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use pki::{Code, Error};
+use base::{Code, Error};
 use provision::Target;
 use provision::probe::{self, Options, TlsVersion};
 use rustls::pki_types::ServerName;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
 
 use anstream::AutoStream;
-use pki::{Error, Finding, Result};
+use base::{Error, Finding, Result};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
@@ -137,7 +137,7 @@ impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for Items<'_, I> {
 
 #[cfg(test)]
 mod tests {
-    use pki::Code;
+    use base::Code;
     use serde_json::{Value, json};
 
     use super::*;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::Result;
+use base::text::printable;
 use fleet::actorcloud::{CertRequest, CertsReport, certificates};
-use pki::Result;
-use pki::text::printable;
 
 use super::identity_report::write_files;
 use crate::args::{CertVerb, PlatformArgs};

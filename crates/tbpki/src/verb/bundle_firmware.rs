@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use base::text::printable;
+use base::{Code, Result};
 use devkit::application::Places;
 use devkit::chip::Chip;
 use fleet::bundle::{Auth, BundleDone, BundleReport, BundleRequest, DatesReport, Devices, SourceReport, bundle};
-use pki::text::printable;
-use pki::{Code, Result};
 
 use crate::args::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 use crate::context::{Context, Overrides};
@@ -51,7 +51,7 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
         (true, _) => Devices::All,
         (false, []) => Devices::Only,
         (false, names) => {
-            let parse = |name: &String| name.parse().map_err(|error: pki::Error| error.item("--device"));
+            let parse = |name: &String| name.parse().map_err(|error: base::Error| error.item("--device"));
             Devices::Named(names.iter().map(parse).collect::<Result<_>>()?)
         }
     };
@@ -81,7 +81,7 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
         crystal: args
             .crystal
             .as_ref()
-            .map(|text| text.parse().map_err(|error: pki::Error| error.item("--crystal")))
+            .map(|text| text.parse().map_err(|error: base::Error| error.item("--crystal")))
             .transpose()?,
         places: places(args.app.clone())?,
         partitions: args.partitions.clone(),

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::text::printable;
+use base::{Code, Result, Secret};
 use fleet::kit::{KitKey, KitReport, KitRequest, export_devices};
-use pki::text::printable;
-use pki::{Code, Result, Secret};
 
 use super::identity_report::write_files;
 use super::passphrase;

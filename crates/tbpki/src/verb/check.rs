@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::text::printable;
+use base::{Code, Finding, Result, Severity};
 use fleet::ca::Hierarchy;
 use fleet::look;
 use pki::config::{Anchors, Config, FilePath, PlatformKind};
 use pki::login_files::LoginFiles;
-use pki::text::printable;
-use pki::{Code, Finding, Result, Severity};
 use provision::Target;
 use provision::check::{
     Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Registered, Server, ServerCheck, TlsReport, Trust, Verdict,
@@ -214,7 +214,7 @@ impl Wish<'_> {
         }
     }
 
-    fn missing(&self, what: &str, flag: &str) -> pki::Error {
+    fn missing(&self, what: &str, flag: &str) -> base::Error {
         Code::Usage.error(format!("this needs {what}")).fix(format!("name it with {flag}"))
     }
 }

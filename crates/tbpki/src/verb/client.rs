@@ -1,12 +1,12 @@
 //! `tbpki client`.
 
+use base::Result;
+use base::file::Ownership;
 use fleet::device::{make_and_register, make_device};
 use fleet::profile::has_ca;
 use fleet::request::Request;
 use fleet::station::Station;
-use pki::Result;
 use pki::device_name::DeviceName;
-use pki::file::Ownership;
 
 use super::platform::create;
 use crate::args::{ClientArgs, IdentityArgs, OwnerArgs};

@@ -1,7 +1,7 @@
 //! `tbpki completions`.
 
+use base::{Code, Result};
 use clap::CommandFactory;
-use pki::{Code, Result};
 
 use crate::args::Cli;
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use pki::Result;
+use base::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 

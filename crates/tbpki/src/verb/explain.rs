@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use pki::{Code, Result};
+use base::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use base::Result;
+use base::text::printable;
 use devkit::chip::Chip;
 use fleet::bundle::{FlashReport, FlashRequest, flash};
-use pki::Result;
-use pki::text::printable;
 
 use super::bundle_firmware::chip_flag;
 use crate::args::FlashArgs;
@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::output::Report;
 
 pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
-    let parse = |name: &String| name.parse().map_err(|error: pki::Error| error.item("--device"));
+    let parse = |name: &String| name.parse().map_err(|error: base::Error| error.item("--device"));
     let request = FlashRequest {
         device: args.device.as_ref().map(parse).transpose()?,
         from: args.from.clone(),

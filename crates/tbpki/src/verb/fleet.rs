@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use base::text::printable;
+use base::{Code, Result, file};
 use fleet::mass::{Control, Destination, FleetOutcome, FleetReport, FleetRequest, JobSource, PhaseName, Which};
 use fleet::names::{ColumnWish, NamesSource, NumberPattern};
 use fleet::station::Station;
 use pki::age::{self, Recipient};
-use pki::text::printable;
-use pki::{Code, Result, file};
 
 use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
 use crate::context::{Context, Overrides};

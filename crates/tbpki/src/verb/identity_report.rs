@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use base::text::printable;
 use fleet::report::{Done, FileDone, IdentityReport};
-use pki::text::printable;
 
 use super::platform;
 use crate::output::Report;

@@ -3,18 +3,19 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use base::text::printable;
+use base::{Code, Error, Result, Secret, file};
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
 use fleet::devices_key::DevicesKey;
 use fleet::home::Home;
 use fleet::init::{InitReport, InitRequest, init};
 use fleet::unfinished;
+use pki::config;
 use pki::config::{Answers, Config, SecretRef};
 use pki::key::PublicKey;
 use pki::legacy::{self, SecretFile};
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::text::printable;
-use pki::{Code, Error, Result, Secret, config, file};
 use time::OffsetDateTime;
 
 use super::identity_report::write_files;

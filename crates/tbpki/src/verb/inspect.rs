@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use base::text::printable;
+use base::{Result, file};
+use pki::inspect;
 use pki::inspect::{Item, Passwords};
-use pki::text::printable;
-use pki::{Result, file, inspect};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

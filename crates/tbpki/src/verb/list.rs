@@ -5,11 +5,11 @@ mod table;
 
 use std::io;
 
+use base::{Code, Result};
 use fleet::csv;
 use fleet::selection::{Horizon, NameGlob, Selection, job};
 use fleet::store;
 use ledger::{Kind, State};
-use pki::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

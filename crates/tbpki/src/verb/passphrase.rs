@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use base::{Code, Result, Secret};
 use pki::config::{FilePath, SecretRef};
-use pki::{Code, Result, Secret};
 
 use crate::context::Context;
 

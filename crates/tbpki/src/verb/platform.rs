@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::text::printable;
 use fleet::register::{DeviceRegistration, PlatformDone};
 use pki::config::Config;
-use pki::text::printable;
 use provision::platform::Create;
 
 use crate::args::CreateArgs;

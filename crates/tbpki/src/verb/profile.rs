@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use base::text::printable;
+use base::{Code, Result};
 use fleet::profile::{PatternWish, ProfileReport, ProfileRequest, create_profile, show_profiles};
 use fleet::register::PlatformDone;
-use pki::text::printable;
-use pki::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 

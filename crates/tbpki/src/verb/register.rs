@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::Result;
+use base::text::printable;
 use fleet::register::{Names, RegisterReport, RegisterRequest, register};
-use pki::Result;
-use pki::text::printable;
 
 use super::platform::{create, done};
 use crate::args::RegisterArgs;

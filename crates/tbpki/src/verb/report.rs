@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use base::file::{Mode, Outcome, Output};
+use base::text::printable;
+use base::{Code, Result};
 use fleet::overview::{Overview, OverviewSummary};
 use fleet::store;
-use pki::file::{Mode, Outcome, Output};
-use pki::text::printable;
-use pki::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -1,8 +1,8 @@
 //! `tbpki server`.
 
+use base::Result;
 use fleet::server::{ServerRequest, make_server};
 use fleet::thingsboard::{self, SettingsForm};
-use pki::Result;
 
 use super::client::request;
 use crate::args::{Environment, ServerArgs, Service};

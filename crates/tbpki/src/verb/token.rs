@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::Result;
+use base::text::printable;
 use fleet::token::{TokenReport, TokenRequest, token};
-use pki::Result;
-use pki::text::printable;
 
 use super::identity_report::write_files;
 use super::passphrase;

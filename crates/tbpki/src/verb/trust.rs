@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use pki::file::{Mode, Output as FileOutput};
-use pki::text::printable;
-use pki::{Certificate, Result};
+use base::Result;
+use base::file::{Mode, Output as FileOutput};
+use base::text::printable;
+use pki::Certificate;
 use provision::anchor::{Role, Vouched};
 use provision::{Fingerprint, Roots, Target, anchor, probe};
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! `tbpki unregister`.
 
+use base::{Code, Result};
 use fleet::unregister::{UnregisterRequest, unregister};
-use pki::{Code, Result};
 
 use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};

@@ -3,15 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use base::text::printable;
+use base::{Code, Finding, Result, Severity, file};
 use fleet::ca::{CaName, Hierarchy};
 use pki::certificate::ExtendedKeyUsage;
 use pki::crl::Crl;
 use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::text::printable;
 use pki::verify::{self, Host, Link, Source};
-use pki::{Certificate, Code, Finding, PrivateKey, Result, Severity, file};
+use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -18,6 +18,8 @@ pub(super) type Allowance = (&'static str, usize);
 /// Rules that some crate does not meet yet. A number may only go down: when the count is lower than the number here,
 /// the check fails until the number is lowered or the line is removed.
 pub(super) const NOT_MET_YET: &[Allowance] = &[
+    ("tbpki-base: files on circles of three or more", 7),
+    ("tbpki-base: modules in src/file", 16),
     ("tbpki-device: files on circles of three or more", 3),
     ("tbpki-devkit: files on circles of three or more", 4),
     ("tbpki-fleet: files on circles of three or more", 32),
@@ -29,9 +31,8 @@ pub(super) const NOT_MET_YET: &[Allowance] = &[
     ("tbpki-fleet: walk may not import mass", 2),
     ("tbpki-ledger: files on circles of three or more", 6),
     ("tbpki-ledger: modules in src", 18),
-    ("tbpki-pki: files on circles of three or more", 38),
-    ("tbpki-pki: modules in src", 38),
-    ("tbpki-pki: modules in src/file", 16),
+    ("tbpki-pki: files on circles of three or more", 31),
+    ("tbpki-pki: modules in src", 31),
     ("tbpki-pki: certificate may not import verify", 1),
     ("tbpki-provision: modules in src", 16),
     ("tbpki-tb-sim: files on circles of three or more", 28),

@@ -2,7 +2,7 @@
 
 use std::fmt::{Result, Write};
 
-use pki::text::printable;
+use base::text::printable;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 

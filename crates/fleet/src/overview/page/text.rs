@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pki::text::printable;
+use base::text::printable;
 use time::OffsetDateTime;
 use time::macros::format_description;
 

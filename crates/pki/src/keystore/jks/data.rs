@@ -1,7 +1,6 @@
 //! Numbers, texts and blocks as Java's `DataOutputStream` writes them.
 
-use crate::code::Code;
-use crate::error::{Error, Result};
+use base::{Code, Error, Result};
 
 use super::super::unreadable;
 

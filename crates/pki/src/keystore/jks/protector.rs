@@ -11,6 +11,7 @@
 //! The password is UTF-16BE without an end mark. The last digest tells a right password from a wrong one, to its owner
 //! and to everybody else who has the file.
 
+use base::{Code, Error, Result, Secret};
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Encode, Reader, SliceReader, Tag};
 use sha1::{Digest, Sha1};
@@ -18,9 +19,6 @@ use zeroize::Zeroizing;
 
 use super::super::{tlv, unreadable};
 use super::utf16;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 const ALGORITHM: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.42.2.17.1.1");
 

@@ -7,13 +7,13 @@
 use std::collections::{HashMap, HashSet};
 use std::str;
 
+use base::{Error, Result};
 use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag, SecretBag};
 use x509_parser::extensions::ParsedExtension;
 use zeroize::Zeroizing;
 
 use super::super::contents::{Body, Contents, Entry, from_milliseconds};
 use super::super::unreadable;
-use crate::error::{Error, Result};
 
 /// The longest chain that is followed.
 const MAX_CHAIN: usize = 32;

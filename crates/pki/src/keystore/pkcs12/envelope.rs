@@ -7,13 +7,13 @@
 //! SafeBag ::= SEQUENCE { bagId OID, bagValue [0], bagAttributes SET OPTIONAL }
 //! ```
 
+use base::Result;
 use der::asn1::{AnyRef, BmpString, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Tag, Tagged};
 use pkcs5::pbes2;
 
 use super::super::tlv::{self, CONTEXT_0};
 use super::super::unreadable;
-use crate::error::Result;
 use crate::kdf::Cost;
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");

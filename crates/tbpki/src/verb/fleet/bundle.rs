@@ -1,8 +1,8 @@
 //! `tbpki fleet bundle`.
 
+use base::Result;
 use fleet::bundle::Devices;
 use fleet::mass::{FleetBundleRequest, bundle};
-use pki::Result;
 
 use super::super::bundle_firmware::{firmware, plain};
 use super::register::{place, which};

@@ -1,7 +1,7 @@
 //! `tbpki fleet issue`.
 
+use base::Result;
 use fleet::mass::issue;
-use pki::Result;
 
 use crate::args::FleetIssueArgs;
 use crate::context::Context;

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use base::Result;
 use fleet::mass::{Destination, FleetRegisterRequest, Which, register};
-use pki::Result;
 
 use super::super::platform::create;
 use crate::args::{FleetRegisterArgs, JobArgs, PaceArgs};

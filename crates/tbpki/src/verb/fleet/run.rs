@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use base::Result;
 use fleet::bundle::Devices;
 use fleet::mass::{Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, Which, run as run_fleet};
-use pki::Result;
 use provision::platform::Create;
 
 use super::super::bundle_firmware::{firmware, plain};

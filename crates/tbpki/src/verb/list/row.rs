@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use base::digest;
 use fleet::ca_key::place_of;
 use fleet::csv::Cell;
 use fleet::report::rfc3339;
 use ledger::{Entry, Kind, State};
-use pki::digest;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

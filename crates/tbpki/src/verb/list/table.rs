@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use pki::Result;
-use pki::text::printable;
+use base::Result;
+use base::text::printable;
 
 use super::row::ListedIdentity;
 use crate::output::StreamResult;

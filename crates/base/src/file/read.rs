@@ -209,7 +209,7 @@ mod tests {
         let missing = dir.path().join("missing");
         let error = read(&missing, 9).unwrap_err();
         assert_eq!(error.code(), Code::FileUnreadable);
-        assert_eq!(error.finding().place.file.as_deref(), Some(missing.as_path()));
+        assert_eq!(error.finding().location.file.as_deref(), Some(missing.as_path()));
         assert!(error.to_string().contains("No such file"), "{error}");
         assert!(read_optional(&missing, 9).unwrap().is_none());
         assert!(stream(dir.path()).is_err() && stream(Path::new("/dev/zero")).is_err());

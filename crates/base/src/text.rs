@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Whether a character must not stand in a name: control characters, and those that are invisible and
 /// make a terminal show something else than what is there (line separators, changes of direction, BOM).
-pub(crate) fn is_deceptive(c: char) -> bool {
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

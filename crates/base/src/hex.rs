@@ -1,12 +1,12 @@
 //! Bytes as hexadecimal text.
 
 /// Lower case, without separators.
-pub(crate) fn lower(bytes: &[u8]) -> String {
+pub fn lower(bytes: &[u8]) -> String {
     joined(bytes, b"0123456789abcdef")
 }
 
 /// Upper case, without separators.
-pub(crate) fn upper(bytes: &[u8]) -> String {
+pub fn upper(bytes: &[u8]) -> String {
     joined(bytes, b"0123456789ABCDEF")
 }
 

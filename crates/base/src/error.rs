@@ -26,7 +26,7 @@ pub enum Severity {
 
 /// Where a [`Finding`] was made: any of a file, a position in it, and a thing by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Place {
+pub struct Location {
     /// The file, as the user named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -41,14 +41,14 @@ pub struct Place {
     pub item: Option<String>,
 }
 
-impl Place {
-    /// Whether nothing is known about the place.
+impl Location {
+    /// Whether nothing is known about the location.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(f, "{}", file.display())?;
@@ -84,8 +84,8 @@ pub struct Finding {
     /// What is the case, in one sentence without a full stop.
     pub what: String,
     /// Where.
-    #[serde(skip_serializing_if = "Place::is_empty")]
-    pub place: Place,
+    #[serde(rename = "place", skip_serializing_if = "Location::is_empty")]
+    pub location: Location,
     /// Why, where that is more than the sentence says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -95,30 +95,30 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding without a place and without advice.
+    /// A finding without a location and without advice.
     pub fn new(code: Code, severity: Severity, what: impl Into<String>) -> Self {
-        Self { code, severity, what: what.into(), place: Place::default(), why: None, fix: None }
+        Self { code, severity, what: what.into(), location: Location::default(), why: None, fix: None }
     }
 
     /// Names the file.
     #[must_use]
     pub fn at(mut self, file: impl AsRef<Path>) -> Self {
-        self.place.file = Some(file.as_ref().to_path_buf());
+        self.location.file = Some(file.as_ref().to_path_buf());
         self
     }
 
     /// Names the line and column, both counted from 1.
     #[must_use]
     pub fn position(mut self, line: usize, column: usize) -> Self {
-        self.place.line = Some(line);
-        self.place.column = Some(column);
+        self.location.line = Some(line);
+        self.location.column = Some(column);
         self
     }
 
     /// Names the thing.
     #[must_use]
     pub fn item(mut self, item: impl Into<String>) -> Self {
-        self.place.item = Some(item.into());
+        self.location.item = Some(item.into());
         self
     }
 
@@ -139,8 +139,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+        if !self.location.is_empty() {
+            write!(f, "{}: ", self.location)?;
         }
         f.write_str(&self.what)?;
         if let Some(why) = &self.why {
@@ -180,8 +180,8 @@ impl Error {
     /// Names the file, unless one is named already: the first to know is the nearest.
     #[must_use]
     pub fn at(mut self, file: impl AsRef<Path>) -> Self {
-        if self.0.place.file.is_none() {
-            self.0.place.file = Some(file.as_ref().to_path_buf());
+        if self.0.location.file.is_none() {
+            self.0.location.file = Some(file.as_ref().to_path_buf());
         }
         self
     }
@@ -189,16 +189,16 @@ impl Error {
     /// Names the line and column, both counted from 1.
     #[must_use]
     pub fn position(mut self, line: usize, column: usize) -> Self {
-        self.0.place.line = Some(line);
-        self.0.place.column = Some(column);
+        self.0.location.line = Some(line);
+        self.0.location.column = Some(column);
         self
     }
 
     /// Names the thing, unless one is named already.
     #[must_use]
     pub fn item(mut self, item: impl Into<String>) -> Self {
-        if self.0.place.item.is_none() {
-            self.0.place.item = Some(item.into());
+        if self.0.location.item.is_none() {
+            self.0.location.item = Some(item.into());
         }
         self
     }
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_shows_what_is_known_of_it() {
+    fn a_location_shows_what_is_known_of_it() {
         let finding = Finding::new(Code::BadValue, Severity::Note, "x");
         assert_eq!(finding.clone().to_string(), "x");
         assert_eq!(finding.clone().item("server.days").to_string(), "server.days: x");

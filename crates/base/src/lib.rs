@@ -1,0 +1,17 @@
+//! The ground that all other crates build on: errors and their codes, findings, secrets, text and the file layer.
+//!
+//! Everything that can fail in this workspace fails with an [`Error`] that carries a stable [`Code`], and every file is
+//! read and written through [`mod@file`]. Nothing here knows X.509, the network or the product's configuration.
+
+pub mod code;
+pub mod digest;
+pub mod error;
+pub mod file;
+pub mod hex;
+pub mod secret;
+pub mod suggest;
+pub mod text;
+
+pub use code::Code;
+pub use error::{Error, Finding, Location, Result, Severity};
+pub use secret::Secret;
