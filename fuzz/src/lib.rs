@@ -6,7 +6,7 @@
 use base::Secret;
 use device::Record;
 use device::nvs::Namespace;
-use device::record::{NAMESPACE, Value};
+use device::record::{NAMESPACE, RecordValue};
 use pki::chain::Chain;
 use pki::config::{self, Environment};
 use pki::crl::Crl;
@@ -148,10 +148,10 @@ fn nvs(input: &[u8]) {
     let Ok(mut nvs) = Namespace::open(&image[..], NAMESPACE) else { panic!("a record without its namespace") };
     for entry in record.entries().iter() {
         let same = match entry.value {
-            Value::U8(number) => nvs.u8(entry.key) == Ok(number),
-            Value::U16(number) => nvs.u16(entry.key) == Ok(number),
-            Value::Str(text) => nvs.text(entry.key).as_deref() == Ok(text),
-            Value::Blob(bytes) => nvs.blob(entry.key, bytes.len()).as_deref() == Ok(bytes),
+            RecordValue::U8(number) => nvs.u8(entry.key) == Ok(number),
+            RecordValue::U16(number) => nvs.u16(entry.key) == Ok(number),
+            RecordValue::Str(text) => nvs.text(entry.key).as_deref() == Ok(text),
+            RecordValue::Blob(bytes) => nvs.blob(entry.key, bytes.len()).as_deref() == Ok(bytes),
         };
         assert!(same, "{} is not what the partition holds", entry.key);
     }

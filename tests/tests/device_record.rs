@@ -1,7 +1,7 @@
 //! The credentials record in partitions that Espressif's own generator wrote.
 
 use device::Record;
-use device::record::{Login, NAMESPACE, Parts, Value};
+use device::record::{Login, NAMESPACE, Parts, RecordValue};
 use tbpki_tests::Sandbox;
 use tbpki_tests::oracle::nvs_partition_gen;
 
@@ -31,10 +31,10 @@ fn generated(record: &Record, size: &str) -> Vec<u8> {
     for entry in record.entries().iter() {
         let key = entry.key;
         csv += &match entry.value {
-            Value::U8(number) => format!("{key},data,u8,{number}\n"),
-            Value::U16(number) => format!("{key},data,u16,{number}\n"),
-            Value::Str(text) => format!("{key},data,string,\"{text}\"\n"),
-            Value::Blob(bytes) => format!("{key},file,binary,{}\n", sandbox.write(key, bytes).display()),
+            RecordValue::U8(number) => format!("{key},data,u8,{number}\n"),
+            RecordValue::U16(number) => format!("{key},data,u16,{number}\n"),
+            RecordValue::Str(text) => format!("{key},data,string,\"{text}\"\n"),
+            RecordValue::Blob(bytes) => format!("{key},file,binary,{}\n", sandbox.write(key, bytes).display()),
         };
     }
     let csv = sandbox.write("record.csv", csv);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use device::record::{Login, Parts};
 use devkit::credentials;
-use devkit::nvs::{Keys, Namespace, Value, partition};
+use devkit::nvs::{Keys, Namespace, NvsValue, partition};
 use pki::Algorithm;
 use serde_json::{Value as Json, json};
 use tbpki_tests::Sandbox;
@@ -17,34 +17,36 @@ fn every_type_and_every_length_is_laid_out_as_espressif_does() {
     let text = "x".repeat(3967);
     let blob: Vec<u8> = (0..=255).cycle().take(20_000).collect();
     let numbers = [
-        ("u8", Value::U8(200)),
-        ("i8", Value::I8(-100)),
-        ("u16", Value::U16(8883)),
-        ("i16", Value::I16(-8883)),
-        ("u32", Value::U32(4_000_000_000)),
-        ("i32", Value::I32(-2_000_000_000)),
-        ("u64", Value::U64(u64::MAX)),
-        ("i64", Value::I64(i64::MIN)),
+        ("u8", NvsValue::U8(200)),
+        ("i8", NvsValue::I8(-100)),
+        ("u16", NvsValue::U16(8883)),
+        ("i16", NvsValue::I16(-8883)),
+        ("u32", NvsValue::U32(4_000_000_000)),
+        ("i32", NvsValue::I32(-2_000_000_000)),
+        ("u64", NvsValue::U64(u64::MAX)),
+        ("i64", NvsValue::I64(i64::MIN)),
     ];
     let mut cases = Cases::default();
     cases.add(&[Namespace { name: "numbers", entries: &numbers }, Namespace { name: "more", entries: &numbers[..2] }]);
     // Around the sizes at which an entry, a page and the place for the index are full.
     let lengths = [0, 1, 31, 32, 33, 3903, 3904, 3905, 3935, 3936, 3937, 3967, 3968, 3969, 7999, 8000, 8001, 20_000];
     for length in lengths {
-        cases.add_one(&[("first", Value::Blob(&blob[..length])), ("second", Value::Blob(&blob[..100]))]);
+        cases.add_one(&[("first", NvsValue::Blob(&blob[..length])), ("second", NvsValue::Blob(&blob[..100]))]);
     }
     for length in [0, 30, 31, 32, 3900, 3935, 3936, 3966, 3967] {
         cases.add_one(&[
-            ("first", Value::Text(&text[..length])),
-            ("second", Value::Text("x")),
-            ("third", Value::U8(1)),
+            ("first", NvsValue::Text(&text[..length])),
+            ("second", NvsValue::Text("x")),
+            ("third", NvsValue::U8(1)),
         ]);
     }
     // Pages that end with a number, a text or the first chunk of a blob.
     for filling in 118..=126 {
         let names: Vec<String> = (0..filling).map(|number| format!("n{number}")).collect();
-        for last in [Value::U8(1), Value::Text("abc"), Value::Blob(&blob[..40]), Value::Blob(&blob[..9000])] {
-            let mut entries: Vec<(&str, Value<'_>)> = names.iter().map(|name| (name.as_str(), Value::U8(7))).collect();
+        for last in [NvsValue::U8(1), NvsValue::Text("abc"), NvsValue::Blob(&blob[..40]), NvsValue::Blob(&blob[..9000])]
+        {
+            let mut entries: Vec<(&str, NvsValue<'_>)> =
+                names.iter().map(|name| (name.as_str(), NvsValue::U8(7))).collect();
             entries.push(("last", last));
             cases.add_one(&entries);
         }
@@ -60,7 +62,7 @@ fn records_are_byte_for_byte_espressifs_and_decrypt_with_its_tool() {
     for (algorithm, certificates) in [(Algorithm::EcP256, 2), (Algorithm::EcP256, 9), (Algorithm::Rsa4096, 4)] {
         let record = credentials::record(parts(algorithm, certificates)).unwrap();
         let entries = record.entries();
-        let entries: Vec<(&str, Value<'_>)> =
+        let entries: Vec<(&str, NvsValue<'_>)> =
             entries.iter().map(|entry| (entry.key, credentials::value(entry.value))).collect();
         let namespaces = [Namespace { name: "tbpki", entries: &entries }];
         cases.add_made(&namespaces, None, &credentials::partition(&record, SIZE, None).unwrap());
@@ -106,7 +108,7 @@ struct Cases {
 }
 
 impl Cases {
-    fn add_one(&mut self, entries: &[(&str, Value<'_>)]) {
+    fn add_one(&mut self, entries: &[(&str, NvsValue<'_>)]) {
         self.add(&[Namespace { name: "tbpki", entries }]);
     }
 
@@ -135,18 +137,18 @@ impl Cases {
 }
 
 fn described(namespace: &Namespace<'_>) -> Json {
-    let entry = |(key, value): &(&str, Value<'_>)| {
+    let entry = |(key, value): &(&str, NvsValue<'_>)| {
         let (kind, value): (&str, Json) = match *value {
-            Value::U8(number) => ("u8", number.into()),
-            Value::U16(number) => ("u16", number.into()),
-            Value::U32(number) => ("u32", number.into()),
-            Value::U64(number) => ("u64", number.into()),
-            Value::I8(number) => ("i8", number.into()),
-            Value::I16(number) => ("i16", number.into()),
-            Value::I32(number) => ("i32", number.into()),
-            Value::I64(number) => ("i64", number.into()),
-            Value::Text(text) => ("string", text.into()),
-            Value::Blob(bytes) => ("hex2bin", hex(bytes).into()),
+            NvsValue::U8(number) => ("u8", number.into()),
+            NvsValue::U16(number) => ("u16", number.into()),
+            NvsValue::U32(number) => ("u32", number.into()),
+            NvsValue::U64(number) => ("u64", number.into()),
+            NvsValue::I8(number) => ("i8", number.into()),
+            NvsValue::I16(number) => ("i16", number.into()),
+            NvsValue::I32(number) => ("i32", number.into()),
+            NvsValue::I64(number) => ("i64", number.into()),
+            NvsValue::Text(text) => ("string", text.into()),
+            NvsValue::Blob(bytes) => ("hex2bin", hex(bytes).into()),
         };
         json!({"key": key, "type": kind, "value": value})
     };

@@ -1,11 +1,11 @@
-//! What a device does.
+//! The device's side: its credentials record, its session with the platform, and Mbed TLS.
 //!
-//! By default that is its credentials [`record`] alone: what it needs to log in, as it lies in the flash of a chip. Both
-//! sides share it: who writes images takes the names, types and order from here, and the firmware reads them back with
-//! [`nvs`], a reader that never writes. Nothing of that depends on another crate, on a standard library, or on a chip.
+//! Without features this crate holds the credentials [`record`] and [`nvs`], a reader that never writes. `devkit` takes the
+//! names, types and order of the entries from here when it writes images, and the firmware reads them back. None of it
+//! depends on a standard library or on a chip.
 //!
-//! The feature `session` adds logging in and sending readings, over whatever TLS, network and clock it is given; the
-//! feature `mbedtls` adds the TLS that chips have.
+//! The feature `session` adds the login and telemetry over the caller's TLS, network and clock. The feature `mbedtls` adds
+//! TLS for chips.
 
 #![no_std]
 
@@ -18,7 +18,6 @@ pub mod record;
 mod secret;
 #[cfg(feature = "session")]
 pub mod session;
-pub mod sha256;
 
 pub use record::Record;
 pub use secret::Secret;

@@ -1,8 +1,8 @@
-//! TLS as chips have it: Mbed TLS, through mbedtls-rs.
+//! TLS 1.2 and 1.3 for chips: Mbed TLS through mbedtls-rs.
 //!
-//! TLS 1.2 and 1.3. The broker's chain has to lead to a CA of the record, over certificates that may issue; its leaf has
-//! to be for the record's host, unless the record says otherwise, and for servers. Whether dates are held against the
-//! [`Clock`] is decided when Mbed TLS is compiled: see [`CHECKS_DATES`].
+//! The broker's chain must lead to a CA of the record. The leaf must be valid for servers and, unless the record disables
+//! the check, for the record's host. Whether Mbed TLS compares validity dates with the [`Clock`] is a compile-time option:
+//! see [`CHECKS_DATES`].
 
 mod clock;
 
@@ -23,25 +23,29 @@ use crate::record::{Login, Record, key};
 use crate::session::platform::Tls;
 use crate::session::{CertificateFaults, TlsFailure};
 
-/// What is wrong with a certificate or key of the record, in the eyes of Mbed TLS.
+/// A certificate or key of the record that Mbed TLS cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadCredentials {
-    /// The entry's name.
+    /// The name of the record's entry.
     pub key: &'static str,
-    /// Mbed TLS's error.
+    /// The error code of Mbed TLS; 0 if the entry is not a C string.
     pub code: i32,
 }
 
 impl fmt::Display for BadCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, code } = self;
-        write!(f, "Mbed TLS cannot use {key}, error -{:#06x}: it reads EC and RSA, but no Ed25519", code.unsigned_abs())
+        write!(
+            f,
+            "Mbed TLS cannot read {key}, error -{:#06x}: it supports EC and RSA, but not Ed25519",
+            code.unsigned_abs()
+        )
     }
 }
 
 impl core::error::Error for BadCredentials {}
 
-/// A TLS client with the anchors, the login and the broker of a record.
+/// A TLS client with a record's trust anchors, login and broker.
 pub struct MbedTls {
     tls: mbedtls_rs::Tls<'static>,
     anchors: Certificate<'static>,
@@ -52,10 +56,10 @@ pub struct MbedTls {
 }
 
 impl MbedTls {
-    /// Takes over what the record holds.
+    /// A client for this record.
     ///
     /// # Errors
-    /// A certificate or key that Mbed TLS cannot read.
+    /// [`BadCredentials`] if Mbed TLS cannot read a certificate or key.
     pub fn new(tls: mbedtls_rs::Tls<'static>, record: &Record) -> Result<Self, BadCredentials> {
         let credentials = match record.login() {
             Login::Certificate { chain, key } => Some(Credentials {
@@ -75,7 +79,7 @@ impl MbedTls {
         })
     }
 
-    /// Speaks TLS 1.2 only, with brokers whose 1.3 does not work.
+    /// Disables TLS 1.3, for brokers whose implementation does not work.
     #[must_use]
     pub fn at_most_tls_1_2(mut self) -> Self {
         self.newest = Some(TlsVersion::Tls1_2);
@@ -110,8 +114,8 @@ impl Tls for MbedTls {
     }
 }
 
-/// All certificates of a PEM text. Mbed TLS passes over those that it cannot read as long as it can read one, and a
-/// chain with a hole is worth nothing: so each is tried by itself before.
+/// All certificates of a PEM text. Each is parsed alone first: Mbed TLS silently skips certificates that it cannot read,
+/// and a chain with a gap never verifies.
 fn certificates(key: &'static str, pem: &str) -> Result<Certificate<'static>, BadCredentials> {
     let bad = |error: sys::MbedtlsError| BadCredentials { key, code: error.code() };
     let end = "-----END CERTIFICATE-----";
@@ -122,7 +126,7 @@ fn certificates(key: &'static str, pem: &str) -> Result<Certificate<'static>, Ba
     Certificate::new(X509::PEM(c_str(key, pem)?)).map_err(bad)
 }
 
-/// A record's PEM text, which ends in a NUL.
+/// A record's PEM text as a C string. The record stores the final NUL.
 fn c_str<'a>(key: &'static str, pem: &'a str) -> Result<&'a CStr, BadCredentials> {
     CStr::from_bytes_with_nul(pem.as_bytes()).map_err(|_| BadCredentials { key, code: 0 })
 }
@@ -136,7 +140,7 @@ fn code(error: SessionError) -> i32 {
 
 fn failure(error: SessionError, flags: u32) -> TlsFailure {
     match code(error) {
-        // The second where the chain is in order, but not for a server.
+        // Mbed TLS returns the second code if the chain is valid, but not for a server.
         sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED | sys::MBEDTLS_ERR_SSL_BAD_CERTIFICATE => {
             TlsFailure::Certificate(faults(flags))
         }

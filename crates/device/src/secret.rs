@@ -1,19 +1,21 @@
-//! Text that does not show.
+//! Secret text.
 
 use alloc::string::String;
-use core::{fmt, hint, mem};
+use core::fmt;
 
-/// A password, a token or a private key in PEM: it is never formatted, and overwritten when it goes.
+use zeroize::Zeroizing;
+
+/// A password, an access token or a private key in PEM. `Debug` hides it, and dropping it wipes the memory.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text, for whoever sends or writes it.
+    /// The text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is none.
+    /// `true` for the empty text, which the record uses for "none".
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -21,28 +23,19 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        let mut bytes = mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        // Without a reader the compiler would leave the overwriting out.
-        hint::black_box(&bytes);
     }
 }
 
@@ -53,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show() {
+    fn debug_hides_the_text() {
         assert_eq!(format!("{:?}", Secret::from("hunter22")), "[secret]");
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use device::Record;
-use device::record::{Login, NAMESPACE, Parts, Value};
+use device::record::{Login, NAMESPACE, Parts, RecordValue};
 use devkit::credentials;
 use devkit::nvs::{self, Namespace};
 use serde_json::{Value as Json, json};
@@ -72,10 +72,10 @@ fn describe(record: &Record) -> Json {
         .entries()
         .iter()
         .map(|entry| match entry.value {
-            Value::U8(number) => json!({"key": entry.key, "type": "u8", "value": number}),
-            Value::U16(number) => json!({"key": entry.key, "type": "u16", "value": number}),
-            Value::Str(text) => json!({"key": entry.key, "type": "string", "value": text}),
-            Value::Blob(bytes) => json!({"key": entry.key, "type": "hex2bin", "value": hex(bytes)}),
+            RecordValue::U8(number) => json!({"key": entry.key, "type": "u8", "value": number}),
+            RecordValue::U16(number) => json!({"key": entry.key, "type": "u16", "value": number}),
+            RecordValue::Str(text) => json!({"key": entry.key, "type": "string", "value": text}),
+            RecordValue::Blob(bytes) => json!({"key": entry.key, "type": "hex2bin", "value": hex(bytes)}),
         })
         .collect();
     json!([{"size": SIZE, "keys": null, "namespaces": [{"name": NAMESPACE, "entries": entries}]}])

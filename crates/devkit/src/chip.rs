@@ -1,4 +1,4 @@
-//! What is known about each chip, once: code, messages and documentation follow from this table.
+//! The table of chips. Code, messages and documentation follow from it.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use base::{Code, Error, Result};
 use pki::config::FlashSize;
 
-/// A chip of Espressif's that our firmware is built for.
+/// A chip of Espressif that the firmware supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Chip {
     /// ESP32: two Xtensa LX6 cores.
@@ -33,16 +33,16 @@ pub enum Architecture {
     RiscV,
 }
 
-/// Which compiler builds for a chip.
+/// The compiler for a chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Toolchain {
     /// Stable Rust with the target added.
     Stable,
-    /// Espressif's fork, `cargo +esp`, or the upstream way that `cargo xtask setup-xtensa` sets up.
+    /// Espressif's fork (`cargo +esp`), or the upstream compiler that `cargo xtask setup-xtensa` prepares.
     Esp,
 }
 
-/// A crystal that boards have beside the chip. Chips with two of them need two bootloaders.
+/// The crystal of a board. Chips that support two need two bootloaders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Crystal {
     /// 26 MHz.
@@ -53,43 +53,42 @@ pub enum Crystal {
     Mhz40,
 }
 
-/// The facts about one chip.
+/// The properties of a chip.
 #[derive(Debug)]
 pub struct Facts {
     /// The name in directories, JSON and Espressif's tools: `esp32s3`.
     pub name: &'static str,
-    /// The name on the label: `ESP32-S3`.
+    /// The name for people: `ESP32-S3`.
     pub label: &'static str,
-    /// Other names that people use.
+    /// Other accepted names.
     pub aliases: &'static [&'static str],
     /// The instruction set.
     pub architecture: Architecture,
-    /// The target triple of its Rust firmware.
+    /// The rustc target of the firmware.
     pub target: &'static str,
-    /// Which compiler builds it.
+    /// The compiler of the firmware.
     pub toolchain: Toolchain,
-    /// Where the ROM looks for the second-stage bootloader, in bytes from the beginning of the flash.
+    /// The flash offset in bytes at which the ROM expects the second-stage bootloader.
     pub bootloader_offset: u32,
-    /// The crystals that boards have, the usual one first.
+    /// The supported crystals, the usual one first.
     pub crystals: &'static [Crystal],
-    /// The sizes of flash that modules are sold with, in MiB.
+    /// The flash sizes of the available modules, in MiB.
     pub flash_sizes_mib: &'static [u32],
-    /// Whether it speaks Wi-Fi.
+    /// Whether the chip has Wi-Fi.
     pub has_wifi: bool,
-    /// Its number in image headers (`esp_chip_id_t`).
+    /// The number in image headers (`esp_chip_id_t`).
     pub image_id: u16,
-    /// How fast the bootloader reads the flash, in the words of esptool. What every board can do.
+    /// The flash frequency that every board supports, in esptool's notation.
     pub flash_frequency: &'static str,
-    /// How the bootloader reads the flash, in the words of esptool. What every board can do.
+    /// The flash mode that every board supports, in esptool's notation.
     pub flash_mode: &'static str,
-    /// Where flash is mapped into the address space: instructions, then data.
+    /// The address ranges of the flash: instructions, then data.
     pub flash_map: [Range<u32>; 2],
-    /// Where the internal memory that programs are loaded into is: instructions, then data, then that of the
-    /// real-time clock.
+    /// The address ranges of the RAM: instructions, data, RTC memory.
     pub ram_map: [Range<u32>; 3],
 }
 
-/// Where Espressif's bootloaders look for the partition table, in bytes.
+/// The flash offset in bytes at which Espressif's bootloaders expect the partition table.
 pub const PARTITION_TABLE_OFFSET: u32 = 0x8000;
 
 static FACTS: [(Chip, Facts); 6] = [
@@ -219,7 +218,7 @@ impl Chip {
     /// Every chip.
     pub const ALL: [Self; 6] = [Self::Esp32, Self::Esp32S3, Self::Esp32C2, Self::Esp32C3, Self::Esp32C6, Self::Esp32H2];
 
-    /// What is known about it.
+    /// The properties of the chip.
     pub fn facts(self) -> &'static Facts {
         let [esp32, s3, c2, c3, c6, h2] = &FACTS;
         &match self {
@@ -233,7 +232,7 @@ impl Chip {
         .1
     }
 
-    /// The name in directories, JSON and Espressif's tools.
+    /// The name in directories, JSON and Espressif's tools, for example `esp32s3`.
     pub fn name(self) -> &'static str {
         self.facts().name
     }
@@ -243,10 +242,10 @@ impl Chip {
         Self::ALL.into_iter().find(|chip| chip.facts().image_id == id)
     }
 
-    /// Checks that modules of this chip have flash of this size.
+    /// Checks that modules with this flash size exist.
     ///
     /// # Errors
-    /// [`Code::ChipOption`] with the sizes that there are.
+    /// [`Code::ChipOption`], which lists the existing sizes.
     pub fn check_flash_size(self, size: &FlashSize) -> Result<()> {
         let sizes = self.facts().flash_sizes_mib;
         if sizes.iter().any(|mib| mib << 20 == size.bytes()) {
@@ -254,14 +253,14 @@ impl Chip {
         }
         let words: Vec<String> = sizes.iter().map(|mib| format!("{mib}MB")).collect();
         Err(Code::ChipOption
-            .error(format!("the {self} has no flash of {size}"))
+            .error(format!("no {self} module has {size} of flash"))
             .fix(format!("use one of {} (--flash-size)", words.join(", "))))
     }
 
-    /// The crystal that is meant: the one that was asked for, else the usual one.
+    /// The requested crystal, or the usual one.
     ///
     /// # Errors
-    /// [`Code::ChipOption`] where boards with this chip have no such crystal.
+    /// [`Code::ChipOption`] if boards with this chip have no such crystal.
     pub fn crystal(self, asked: Option<Crystal>) -> Result<Crystal> {
         let crystals = self.facts().crystals;
         match asked {
@@ -273,9 +272,9 @@ impl Chip {
             Some(crystal) => {
                 let words: Vec<String> = crystals.iter().map(ToString::to_string).collect();
                 Err(Code::ChipOption
-                    .error(format!("boards with the {self} have no crystal of {crystal}"))
+                    .error(format!("boards with the {self} have no {crystal} crystal"))
                     .item("--crystal")
-                    .fix(format!("leave --crystal out: it is {}", words.join(" or "))))
+                    .fix(format!("omit --crystal: the {self} uses {}", words.join(" or "))))
             }
         }
     }
@@ -290,7 +289,7 @@ impl fmt::Display for Chip {
 impl FromStr for Chip {
     type Err = Error;
 
-    /// Reads a name or an alias, in any case.
+    /// Parses a name or an alias, ignoring case.
     fn from_str(text: &str) -> Result<Self> {
         let folded = text.trim().to_ascii_lowercase().replace('_', "-");
         Self::ALL
@@ -299,14 +298,14 @@ impl FromStr for Chip {
             .ok_or_else(|| {
                 let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
                 Code::UnknownChip
-                    .error(format!("there is no chip {text:?} here"))
+                    .error(format!("unknown chip {text:?}"))
                     .fix(format!("use one of {}", names.join(", ")))
             })
     }
 }
 
 impl Crystal {
-    /// How often it swings, in MHz.
+    /// The frequency in MHz.
     pub const fn mhz(self) -> u32 {
         match self {
             Self::Mhz26 => 26,
@@ -325,17 +324,17 @@ impl fmt::Display for Crystal {
 impl FromStr for Crystal {
     type Err = Error;
 
-    /// Reads the number of MHz.
+    /// Parses a frequency in MHz.
     fn from_str(text: &str) -> Result<Self> {
         [Self::Mhz26, Self::Mhz32, Self::Mhz40]
             .into_iter()
             .find(|crystal| crystal.mhz().to_string() == text.trim())
-            .ok_or_else(|| Code::ChipOption.error(format!("there is no crystal of {text:?} MHz")).fix("use 26 or 40"))
+            .ok_or_else(|| Code::ChipOption.error(format!("unknown crystal frequency {text:?}")).fix("use 26 or 40"))
     }
 }
 
 impl Architecture {
-    /// The word for it.
+    /// The name for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Xtensa => "Xtensa",

@@ -1,21 +1,21 @@
-//! The partition with a device's credentials record.
+//! The NVS partition with a device's credentials record.
 
 use base::{Code, Error, Result};
-use device::record::{NAMESPACE, Value as RecordValue};
+use device::record::{NAMESPACE, RecordValue};
 use device::{Record, record};
 use zeroize::Zeroizing;
 
-use crate::nvs::{self, Keys, Namespace, Value};
+use crate::nvs::{self, Keys, Namespace, NvsValue};
 
-/// Makes a record of what a device is to know.
+/// A credentials record of these parts.
 ///
 /// # Errors
-/// [`Code::BadRecord`] naming the part that cannot be so.
+/// [`Code::BadRecord`], which names the first invalid part.
 pub fn record(parts: record::Parts) -> Result<Record> {
     Record::new(parts).map_err(|invalid| Code::BadRecord.error(invalid.to_string()))
 }
 
-/// The NVS partition that holds `record`, `size` bytes long, encrypted where there are keys.
+/// The NVS partition with `record`, `size` bytes long, encrypted if keys are given.
 ///
 /// # Errors
 /// Those of [`nvs::partition`].
@@ -25,35 +25,35 @@ pub fn partition(record: &Record, size: usize, keys: Option<&Keys>) -> Result<Ze
     Ok(bytes)
 }
 
-/// Writes the NVS partition that holds `record` over `bytes`, all of them.
+/// Writes the NVS partition with `record` into `bytes`, which has the size of the partition.
 ///
 /// # Errors
 /// Those of [`nvs::partition`].
 pub fn write_into(record: &Record, bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
     let entries = record.entries();
-    let entries: Vec<(&str, Value<'_>)> = entries.iter().map(|entry| (entry.key, value(entry.value))).collect();
+    let entries: Vec<(&str, NvsValue<'_>)> = entries.iter().map(|entry| (entry.key, value(entry.value))).collect();
     nvs::write_into(&[Namespace { name: NAMESPACE, entries: &entries }], bytes, keys)
 }
 
-/// Reads the record of a partition as the device does.
+/// Reads the record of a partition with the reader of the firmware.
 ///
 /// # Errors
-/// [`Code::ReadBack`] with the reader's own words.
+/// [`Code::ReadBack`] with the reader's error.
 pub fn read(partition: &[u8]) -> Result<Record> {
     Record::read(partition).map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &record::ReadError) -> Error {
-    Code::ReadBack.error("the device would not read its credentials from this partition").because(error)
+    Code::ReadBack.error("the device cannot read its credentials from this partition").because(error)
 }
 
-/// A value of the record as NVS takes it.
-pub fn value(value: RecordValue<'_>) -> Value<'_> {
+/// The NVS value of a record's value.
+pub fn value(value: RecordValue<'_>) -> NvsValue<'_> {
     match value {
-        RecordValue::U8(number) => Value::U8(number),
-        RecordValue::U16(number) => Value::U16(number),
-        RecordValue::Str(text) => Value::Text(text),
-        RecordValue::Blob(bytes) => Value::Blob(bytes),
+        RecordValue::U8(number) => NvsValue::U8(number),
+        RecordValue::U16(number) => NvsValue::U16(number),
+        RecordValue::Str(text) => NvsValue::Text(text),
+        RecordValue::Blob(bytes) => NvsValue::Blob(bytes),
     }
 }
 
@@ -83,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn the_device_reads_what_is_written_however_the_blobs_fall_on_the_pages() {
-        // Every length within a page, so that chunks end before, at and behind the end of one.
+    fn the_device_reads_records_of_every_length() {
+        // Every length within a page, so that chunks end before, at and after a page's end.
         for chain in (500..5000).step_by(5) {
             let written = record(parts(chain)).unwrap();
             assert_eq!(read(&partition(&written, 0x6000, None).unwrap()).unwrap(), written, "{chain}");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_partition_is_another_one() {
+    fn an_encrypted_partition_is_read_after_decryption() {
         let keys = Keys::generate().unwrap();
         let written = record(parts(1000)).unwrap();
         let mut encrypted = partition(&written, 0x6000, Some(&keys)).unwrap();
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_says_which_part() {
+    fn an_invalid_record_names_the_part() {
         let error = record(Parts { wifi_password: "short".into(), ..parts(500) }).unwrap_err();
         assert_eq!(error.code(), Code::BadRecord);
         assert!(!format!("{error:?}").contains("short\""), "{error:?}");
     }
 
     #[test]
-    fn a_record_that_is_too_large_is_told_with_the_numbers() {
+    fn the_error_of_a_large_record_has_the_sizes() {
         let large = record(parts(16_000)).unwrap();
         let error = partition(&large, 0x4000, None).unwrap_err();
         assert_eq!(error.code(), Code::RecordTooLarge);

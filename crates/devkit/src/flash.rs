@@ -1,4 +1,4 @@
-//! Writing parts to a board over a serial port.
+//! Flashing a board over a serial port.
 
 use base::{Code, Error, Result};
 use espflash::connection::{Connection, ResetAfterOperation, ResetBeforeOperation};
@@ -8,34 +8,33 @@ use serialport::{FlowControl, SerialPortInfo, SerialPortType, UsbPortInfo};
 
 use crate::chip::Chip;
 
-/// How fast chips listen before anything else was agreed upon, in baud.
-const FIRST_BAUD: u32 = 115_200;
+/// The initial baud rate of the chips' ROM loader.
+const INITIAL_BAUD: u32 = 115_200;
 
-/// The board to write to.
+/// The board to flash.
 #[derive(Debug, Clone)]
-pub struct Target<'a> {
-    /// The serial port; none for the only one that looks like a board's.
+pub struct SerialTarget<'a> {
+    /// The serial port; `None` selects the only USB serial port.
     pub port: Option<&'a str>,
-    /// How fast to write, in baud.
+    /// The baud rate for writing.
     pub baud: u32,
-    /// The chip that has to be there.
+    /// The chip that the board must have.
     pub chip: Chip,
 }
 
-/// Writes each part to its place, and lets the chip compare what it holds afterwards. Hands out the port that was
-/// used; `say` is told how far it is.
+/// Writes each part to its offset and has the chip verify it. Returns the port; `say` receives progress messages.
 ///
 /// # Errors
-/// [`Code::PortMissing`] where there is no port or more than one, [`Code::FlashFailed`] with the flasher's own words.
-pub fn write(target: &Target<'_>, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&str)) -> Result<String> {
+/// [`Code::PortMissing`] if no port or more than one is found, [`Code::FlashFailed`] with espflash's error.
+pub fn write(target: &SerialTarget<'_>, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&str)) -> Result<String> {
     let port = port(target.port)?;
     let failed = |error: espflash::Error| {
         Code::FlashFailed
-            .error(format!("the {} at {} cannot be written to", target.chip, port.port_name))
+            .error(format!("the {} at {} cannot be flashed", target.chip, port.port_name))
             .because(error)
             .fix("hold BOOT while you press RESET, close other programs that use the port, and try a lower --baud")
     };
-    let serial = serialport::new(&port.port_name, FIRST_BAUD)
+    let serial = serialport::new(&port.port_name, INITIAL_BAUD)
         .flow_control(FlowControl::None)
         .open_native()
         .map_err(|error| unusable(&port.port_name).because(error))?;
@@ -44,7 +43,7 @@ pub fn write(target: &Target<'_>, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&s
         usb(&port),
         ResetAfterOperation::HardReset,
         ResetBeforeOperation::DefaultReset,
-        FIRST_BAUD,
+        INITIAL_BAUD,
     );
     say(&format!("connecting to {}", port.port_name));
     let chip = Some(crate::image::esp_chip(target.chip));
@@ -56,7 +55,7 @@ pub fn write(target: &Target<'_>, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&s
     Ok(port.port_name)
 }
 
-/// One line a part: a bar would be drawn over by what else is said.
+/// Progress as one line for each part, because other messages would break a progress bar.
 struct Progress<'a> {
     offset: u32,
     length: usize,
@@ -71,18 +70,18 @@ impl ProgressCallbacks for Progress<'_> {
     fn update(&mut self, _: usize) {}
 
     fn verifying(&mut self) {
-        (self.say)(&format!("comparing at {:#x}", self.offset));
+        (self.say)(&format!("verifying at {:#x}", self.offset));
     }
 
     fn finish(&mut self, _: bool) {}
 }
 
-/// The port that is meant: the one that was named, else the only one on USB.
+/// The named port, or the only one on USB.
 fn port(named: Option<&str>) -> Result<SerialPortInfo> {
     let all = serialport::available_ports()
         .map_err(|error| Code::PortMissing.error("the serial ports cannot be listed").because(error))?;
     if let Some(name) = named {
-        // A link such as /dev/serial/by-id/... is not in the list, and works as well.
+        // The list does not contain links, for example /dev/serial/by-id/..., which work as well.
         let known = all.into_iter().find(|port| port.port_name == name);
         return Ok(
             known.unwrap_or_else(|| SerialPortInfo { port_name: name.to_owned(), port_type: SerialPortType::Unknown })
@@ -95,13 +94,13 @@ fn port(named: Option<&str>) -> Result<SerialPortInfo> {
     match (boards.pop(), boards.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_), false) => Err(Code::PortMissing
-            .error(format!("there is more than one board: {names}"))
+            .error(format!("more than one board is connected: {names}"))
             .item("--port")
-            .fix("name the one that is meant with --port")),
+            .fix("choose one with --port")),
         (None, _) => Err(Code::PortMissing
-            .error("there is no board on USB")
+            .error("no board is connected by USB")
             .item("--port")
-            .fix("connect it, or name its serial port with --port")),
+            .fix("connect the board, or give its serial port with --port")),
     }
 }
 
@@ -124,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_port_that_is_not_there_is_named() {
-        let target = Target { port: Some("/dev/no-such-port"), baud: 460_800, chip: Chip::Esp32C3 };
+        let target = SerialTarget { port: Some("/dev/no-such-port"), baud: 460_800, chip: Chip::Esp32C3 };
         let error = write(&target, &[(0, b"x")], &mut |_| ()).unwrap_err();
         assert_eq!(error.code(), Code::PortMissing);
         assert!(error.to_string().contains("/dev/no-such-port"), "{error}");

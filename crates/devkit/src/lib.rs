@@ -1,4 +1,4 @@
-//! Flash images for ESP32 devices: chips, partition tables, NVS partitions, applications, and what joins them.
+//! Flash images for ESP32 devices: chips, partition tables, NVS partitions, applications, and flashing.
 
 pub mod application;
 pub mod chip;

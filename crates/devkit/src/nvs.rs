@@ -1,8 +1,11 @@
-//! Partitions in the format of ESP-IDF's non-volatile storage, version 2.
+//! NVS partitions of ESP-IDF, format version 2.
 //!
-//! What is written is, byte for byte, what Espressif's generator writes for the same keys and values in the same
-//! order. A partition is a row of pages of 4,096 bytes: a header, two bits of state for each of 126 entries, and the
-//! entries, 32 bytes each. Long values take several entries, and blobs several pages.
+//! The output is byte for byte that of Espressif's generator for the same keys and values in the same order. A partition
+//! consists of pages of 4,096 bytes: a header, two bits of state for each of 126 entries, and the entries of 32 bytes.
+//! Long values occupy several entries, and blobs several pages.
+//!
+//! Written by hand because Espressif's generator is a Python program that takes seconds for each partition, and a fleet
+//! needs one for each device.
 
 mod encryption;
 mod layout;
@@ -15,9 +18,9 @@ pub use writer::Writer;
 use base::{Code, Result};
 use zeroize::Zeroizing;
 
-/// A value under a key.
+/// A value of an NVS key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum NvsValue<'a> {
     /// An unsigned number of 8 bits.
     U8(u8),
     /// An unsigned number of 16 bits.
@@ -34,14 +37,14 @@ pub enum Value<'a> {
     I32(i32),
     /// A signed number of 64 bits.
     I64(i64),
-    /// Text without NUL; one is put behind it.
+    /// A text without NUL. The partition stores a final NUL.
     Text(&'a str),
-    /// Octets, over several pages if they are many.
+    /// Bytes, which may span several pages.
     Blob(&'a [u8]),
 }
 
-impl std::fmt::Debug for Value<'_> {
-    /// Says what kind of value it is: values may be keys and passwords.
+impl std::fmt::Debug for NvsValue<'_> {
+    /// Shows only the type, because values may be keys and passwords.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text(text) => write!(f, "text of {} bytes", text.len()),
@@ -51,27 +54,27 @@ impl std::fmt::Debug for Value<'_> {
     }
 }
 
-/// What a partition holds: namespaces with keys and their values, in the order in which they are written.
+/// A namespace with its keys and values in writing order.
 #[derive(Debug, Clone, Copy)]
 pub struct Namespace<'a> {
-    /// Its name, 1 to 15 bytes.
+    /// The name, 1 to 15 bytes.
     pub name: &'a str,
-    /// Its keys, 1 to 15 bytes each, with their values.
-    pub entries: &'a [(&'a str, Value<'a>)],
+    /// The keys, 1 to 15 bytes each, with their values.
+    pub entries: &'a [(&'a str, NvsValue<'a>)],
 }
 
-/// Writes a partition of `size` bytes, encrypted where there are keys.
+/// A partition of `size` bytes, encrypted if keys are given.
 ///
 /// # Errors
-/// [`Code::RecordTooLarge`] with the numbers where it does not fit, [`Code::NvsValue`] for what the format cannot
-/// hold, [`Code::PartitionTable`] for a size that no such partition has.
+/// [`Code::RecordTooLarge`] with the sizes if the data do not fit, [`Code::NvsValue`] for a key or value that the format
+/// cannot represent, [`Code::PartitionTable`] for an invalid partition size.
 pub fn partition(namespaces: &[Namespace<'_>], size: usize, keys: Option<&Keys>) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; size]);
     write_into(namespaces, &mut bytes, keys)?;
     Ok(bytes)
 }
 
-/// Writes a partition over `bytes`, all of them.
+/// Writes a partition into `bytes`, which has the size of the partition.
 ///
 /// # Errors
 /// As [`partition`].
@@ -81,18 +84,20 @@ pub fn write_into(namespaces: &[Namespace<'_>], bytes: &mut [u8], keys: Option<&
         Err(error) if error.code() == Code::RecordTooLarge => {
             let needed = needed(namespaces)?;
             Err(Code::RecordTooLarge
-                .error(format!("the data needs an NVS partition of {needed} bytes, and this one has {size}"))
-                .because("one page of 4096 bytes always has to stay free")
-                .fix(format!("make the partition at least {needed:#x} bytes in the partition table (--partitions)")))
+                .error(format!("the data needs an NVS partition of {needed} bytes, but this one has {size}"))
+                .because("one page of 4096 bytes must stay free")
+                .fix(format!(
+                    "enlarge the partition to at least {needed:#x} bytes in the partition table (--partitions)"
+                )))
         }
         result => result,
     }
 }
 
-/// How large a partition has to be for this, in bytes.
+/// The required partition size in bytes.
 ///
 /// # Errors
-/// [`Code::NvsValue`] for what the format cannot hold.
+/// [`Code::NvsValue`] for a key or value that the format cannot represent.
 pub fn needed(namespaces: &[Namespace<'_>]) -> Result<usize> {
     let mut size = MIN_SIZE;
     loop {
@@ -125,30 +130,30 @@ fn write_namespaces(namespaces: &[Namespace<'_>], writer: &mut Writer<'_>) -> Re
 mod tests {
     use super::*;
 
-    fn sized(size: usize, entries: &[(&str, Value<'_>)]) -> Result<Zeroizing<Vec<u8>>> {
+    fn sized(size: usize, entries: &[(&str, NvsValue<'_>)]) -> Result<Zeroizing<Vec<u8>>> {
         partition(&[Namespace { name: "tbpki", entries }], size, None)
     }
 
     #[test]
-    fn what_does_not_fit_is_told_with_the_numbers() {
+    fn the_error_of_large_data_has_the_sizes() {
         let long = vec![7; 19_900];
-        let error = sized(0x3000, &[("chain", Value::Blob(&long))]).unwrap_err();
+        let error = sized(0x3000, &[("chain", NvsValue::Blob(&long))]).unwrap_err();
         assert_eq!(error.code(), Code::RecordTooLarge);
         // 622 entries of data, one header in each of five pages, the namespace and the index; and a free page.
-        assert!(error.to_string().contains("needs an NVS partition of 24576 bytes, and this one has 12288"), "{error}");
-        sized(24_576, &[("chain", Value::Blob(&long))]).unwrap();
-        assert_eq!(sized(20_480, &[("chain", Value::Blob(&long))]).unwrap_err().code(), Code::RecordTooLarge);
+        assert!(error.to_string().contains("needs an NVS partition of 24576 bytes, but this one has 12288"), "{error}");
+        sized(24_576, &[("chain", NvsValue::Blob(&long))]).unwrap();
+        assert_eq!(sized(20_480, &[("chain", NvsValue::Blob(&long))]).unwrap_err().code(), Code::RecordTooLarge);
     }
 
     #[test]
-    fn what_the_format_cannot_hold_is_refused() {
+    fn invalid_keys_and_values_are_rejected() {
         let long = "x".repeat(4000);
         for (key, value) in [
-            ("", Value::U8(1)),
-            ("sixteen-letters-", Value::U8(1)),
-            ("ä", Value::U8(1)),
-            ("text", Value::Text(&long)),
-            ("text", Value::Text("a\0b")),
+            ("", NvsValue::U8(1)),
+            ("sixteen-letters-", NvsValue::U8(1)),
+            ("ä", NvsValue::U8(1)),
+            ("text", NvsValue::Text(&long)),
+            ("text", NvsValue::Text("a\0b")),
         ] {
             assert_eq!(sized(0x6000, &[(key, value)]).unwrap_err().code(), Code::NvsValue, "{key}");
         }
@@ -163,6 +168,6 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        assert_eq!(format!("{:?}", Value::Text("hunter2")), "text of 7 bytes");
+        assert_eq!(format!("{:?}", NvsValue::Text("hunter2")), "text of 7 bytes");
     }
 }

@@ -3,9 +3,9 @@
 mod binary;
 mod check;
 mod csv;
-mod kind;
+mod partition_type;
 
-pub use kind::{Flags, Kind, Subtype};
+pub use partition_type::{Flags, PartitionType, Subtype};
 
 use base::Result;
 
@@ -29,7 +29,7 @@ pub struct Partition {
     /// Its label, 1 to 16 bytes.
     pub name: String,
     /// What sort of partition.
-    pub kind: Kind,
+    pub kind: PartitionType,
     /// What for, within its kind.
     pub subtype: Subtype,
     /// Where it begins, in bytes from the beginning of the flash.
@@ -73,7 +73,7 @@ impl Table {
     pub fn standard(flash_size: u32, extras: Extras) -> Result<Self> {
         let data = |name: &str, subtype, offset, size, flags| Partition {
             name: name.to_owned(),
-            kind: Kind::DATA,
+            kind: PartitionType::DATA,
             subtype,
             offset,
             size,
@@ -84,7 +84,7 @@ impl Table {
         let mut partitions = vec![data("nvs", Subtype::NVS, 0x9000, nvs_size, Flags::NONE)];
         if extras.secure_cert {
             partitions.push(Partition {
-                kind: Kind::SECURE_CERT,
+                kind: PartitionType::SECURE_CERT,
                 ..data(SECURE_CERT, Subtype::UNDEFINED, 0xD000, 0x2000, Flags::ENCRYPTED)
             });
         }
@@ -94,7 +94,7 @@ impl Table {
         });
         partitions.push(Partition {
             name: "factory".to_owned(),
-            kind: Kind::APP,
+            kind: PartitionType::APP,
             subtype: Subtype::FACTORY,
             offset: APP_ALIGNMENT,
             size: flash_size.saturating_sub(APP_ALIGNMENT).min(LARGEST_APP),
@@ -110,7 +110,7 @@ impl Table {
 
     /// Where the application goes: the factory partition, else the first one for applications.
     pub fn app(&self) -> Option<&Partition> {
-        let apps = || self.partitions.iter().filter(|partition| partition.kind == Kind::APP);
+        let apps = || self.partitions.iter().filter(|partition| partition.kind == PartitionType::APP);
         apps().find(|partition| partition.subtype == Subtype::FACTORY).or_else(|| apps().next())
     }
 
@@ -131,7 +131,9 @@ impl Table {
     }
 
     fn data(&self, subtype: Subtype) -> impl Iterator<Item = &Partition> {
-        self.partitions.iter().filter(move |partition| partition.kind == Kind::DATA && partition.subtype == subtype)
+        self.partitions
+            .iter()
+            .filter(move |partition| partition.kind == PartitionType::DATA && partition.subtype == subtype)
     }
 }
 

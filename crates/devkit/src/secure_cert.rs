@@ -1,33 +1,35 @@
-//! Espressif's esp_secure_cert partition, where esp_secure_cert_mgr finds an identity: type, length and value, each with
-//! a check sum.
+//! Espressif's esp_secure_cert partition, from which esp_secure_cert_mgr reads an identity: entries of type, length, value
+//! and checksum.
+//!
+//! Written by hand because no crate writes this format; the tests read it back with Espressif's own tool.
 
 use base::{Code, Error, Result};
 use zeroize::Zeroizing;
 
-/// What begins every entry.
+/// The first bytes of every entry.
 const MAGIC: [u8; 4] = 0xBA5E_BA11_u32.to_le_bytes();
 
-/// Values are filled up to multiples of this, as encrypted flash wants it.
+/// The alignment of values in bytes, which encrypted flash requires.
 const ALIGNMENT: usize = 16;
 
-/// The most bytes that Espressif's tools read, whatever the partition has.
+/// The number of bytes that Espressif's tools read, independent of the partition's size.
 const LARGEST: usize = 0x2000;
 
-/// What an entry holds (`esp_secure_cert_tlv_type_t`).
+/// The type of an entry (`esp_secure_cert_tlv_type_t`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum TlvType {
     CaCertificate = 0,
     DeviceCertificate = 1,
     PrivateKey = 2,
 }
 
-/// An identity as esp_secure_cert holds it: three texts in PEM.
+/// An identity in esp_secure_cert: three PEM texts.
 pub struct SecureCert<'a> {
-    /// The leaf and the CAs that are sent with it.
+    /// The chain, leaf first, without the root.
     pub chain: &'a str,
-    /// What the device trusts.
+    /// The trust anchors.
     pub anchors: &'a str,
-    /// The private key, not encrypted.
+    /// The private key, unencrypted.
     pub key: &'a str,
 }
 
@@ -35,7 +37,7 @@ impl SecureCert<'_> {
     /// The partition, `size` bytes long.
     ///
     /// # Errors
-    /// [`Code::RecordTooLarge`] with the numbers where it does not fit.
+    /// [`Code::RecordTooLarge`] with the sizes if the identity does not fit.
     pub fn to_partition(&self, size: usize) -> Result<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         for (kind, text) in self.entries() {
@@ -44,68 +46,75 @@ impl SecureCert<'_> {
         let room = size.min(LARGEST);
         if bytes.len() > room {
             return Err(Code::RecordTooLarge
-                .error(format!("the identity needs {} bytes of esp_secure_cert, and {room} are there", bytes.len()))
+                .error(format!(
+                    "the identity needs {} bytes of esp_secure_cert, but only {room} are available",
+                    bytes.len()
+                ))
                 .because(format!("Espressif's tools read at most {LARGEST} bytes"))
-                .fix("use ec-p256 in place of RSA, or a shorter chain"));
+                .fix("use ec-p256 instead of RSA, or a shorter chain"));
         }
         bytes.resize(size, 0xFF);
         Ok(bytes)
     }
 
-    /// Compares with what a partition holds.
+    /// Checks that a partition contains this identity and nothing else.
     ///
     /// # Errors
-    /// [`Code::ReadBack`] where it is damaged or holds something else.
+    /// [`Code::ReadBack`] if the partition is damaged or differs.
     pub fn check(&self, partition: &[u8]) -> Result<()> {
         let mut rest = partition;
         for (kind, text) in self.entries() {
             let (found, value, after) = parse(rest).ok_or_else(|| differs("an entry is damaged"))?;
             if found != kind as u8 || value.strip_suffix(&[0]) != Some(text.as_bytes()) {
-                return Err(differs(&format!("the entry {kind:?} is not what was written")));
+                return Err(differs(&format!("the entry {kind:?} differs from what was written")));
             }
             rest = after;
         }
         if rest.iter().any(|byte| *byte != 0xFF) {
-            return Err(differs("something follows the last entry"));
+            return Err(differs("there is data after the last entry"));
         }
         Ok(())
     }
 
-    /// In the order in which Espressif's tool writes them.
-    fn entries(&self) -> [(Kind, &str); 3] {
-        [(Kind::DeviceCertificate, self.chain), (Kind::CaCertificate, self.anchors), (Kind::PrivateKey, self.key)]
+    /// The entries in the order of Espressif's tool.
+    fn entries(&self) -> [(TlvType, &str); 3] {
+        [
+            (TlvType::DeviceCertificate, self.chain),
+            (TlvType::CaCertificate, self.anchors),
+            (TlvType::PrivateKey, self.key),
+        ]
     }
 }
 
-/// Appends an entry: header, value, filling and check sum. PEM ends in NUL there, as Mbed TLS wants it.
-fn entry(kind: Kind, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
+/// Appends an entry: header, value, padding and checksum. PEM ends in a NUL, as Mbed TLS requires.
+fn entry(kind: TlvType, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
     let start = bytes.len();
     let length = u16::try_from(text.len() + 1)
         .map_err(|_| Code::RecordTooLarge.error(format!("esp_secure_cert cannot hold {} bytes", text.len())))?;
     bytes.extend(MAGIC);
-    // Flags, three reserved bytes, the type, and which of several entries of that type it is.
+    // Flags, three reserved bytes, the type, and the index among entries of that type.
     bytes.extend([0, 0, 0, 0, kind as u8, 0]);
     bytes.extend(length.to_le_bytes());
     bytes.extend(text.as_bytes());
     bytes.push(0);
-    bytes.resize(bytes.len() + filling(usize::from(length)), 0);
+    bytes.resize(bytes.len() + padding(usize::from(length)), 0);
     let sum = crc(bytes.get(start..).unwrap_or_default());
     bytes.extend(sum.to_le_bytes());
     Ok(())
 }
 
-/// The type and the value of the first entry, and what follows it.
+/// The type and value of the first entry, and the remaining bytes.
 fn parse(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (header, rest) = bytes.split_at_checked(12)?;
     let length = u16::from_le_bytes([*header.get(10)?, *header.get(11)?]);
-    let whole = usize::from(length) + filling(usize::from(length));
+    let whole = usize::from(length) + padding(usize::from(length));
     let (filled, rest) = rest.split_at_checked(whole)?;
     let (sum, rest) = rest.split_at_checked(4)?;
     let is_whole = header.starts_with(&MAGIC) && crc(bytes.get(..12 + whole)?).to_le_bytes() == sum;
     is_whole.then_some((*header.get(8)?, filled.get(..usize::from(length))?, rest))
 }
 
-fn filling(length: usize) -> usize {
+fn padding(length: usize) -> usize {
     length.next_multiple_of(ALIGNMENT) - length
 }
 
@@ -116,7 +125,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 fn differs(why: &str) -> Error {
-    Code::ReadBack.error("esp_secure_cert does not read back as it was written").because(why)
+    Code::ReadBack.error("the esp_secure_cert partition does not read back as it was written").because(why)
 }
 
 #[cfg(test)]
@@ -138,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_with_the_numbers() {
+    fn the_error_of_a_large_identity_has_the_sizes() {
         let long = "x".repeat(9000);
         let large = SecureCert { chain: &long, ..IDENTITY };
         let error = large.to_partition(0x4000).unwrap_err();
         assert_eq!(error.code(), Code::RecordTooLarge);
-        assert!(error.to_string().contains("9088 bytes of esp_secure_cert, and 8192 are there"), "{error}");
+        assert!(error.to_string().contains("9088 bytes of esp_secure_cert, but only 8192 are available"), "{error}");
         assert!(IDENTITY.to_partition(64).is_err());
     }
 }

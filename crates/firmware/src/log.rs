@@ -1,8 +1,8 @@
-//! Lines on UART0, each with the seconds since the start.
+//! Log lines on UART0, each with the uptime in seconds.
 
 use core::fmt;
 
-/// Prints one line.
+/// Prints a line.
 pub(crate) fn line(line: fmt::Arguments<'_>) {
     let uptime = embassy_time::Instant::now().as_millis();
     esp_println::println!("[{:>5}.{:03}] {line}", uptime / 1_000, uptime % 1_000);

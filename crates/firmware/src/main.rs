@@ -1,11 +1,11 @@
-//! The device's firmware: hardware and Wi-Fi under the session of `tbpki-device`.
+//! The firmware: hardware and Wi-Fi for the session of `tbpki-device`.
 //!
-//! It is the same for a whole fleet. What a device is and knows stands in its credentials record, in an NVS partition of
-//! its own flash; this image holds no secret.
+//! All devices of a fleet run the same image, which contains no secret. A device's identity and settings are in its
+//! credentials record, in an NVS partition of its flash.
 
 #![no_std]
 #![no_main]
-// Upstream has assembly for Xtensa as an experiment.
+// Upstream Rust supports inline assembly for Xtensa only as an unstable feature.
 #![cfg_attr(tbpki_upstream, feature(asm_experimental_arch))]
 
 extern crate alloc;
@@ -47,14 +47,14 @@ async fn main(spawner: Spawner) {
     stamp::show();
 
     let flash = FlashStorage::new(peripherals.FLASH);
-    // Reading stops the cache, from which the other core would run.
+    // Reading flash disables the cache, from which the other core executes.
     #[cfg(any(feature = "esp32", feature = "esp32s3"))]
     let flash = flash.multicore_auto_park();
     let record = match record::read(flash) {
         Ok(record) => record,
         Err(error) => stop(format_args!("record: {error}")).await,
     };
-    log!("record: this is {}, and its broker is {}, port {}", record.device_name(), record.host(), record.port());
+    log!("record: device {}, broker {}, port {}", record.device_name(), record.host(), record.port());
 
     #[cfg(feature = "wifi")]
     match session::start(spawner, peripherals.WIFI, record).await {
@@ -64,11 +64,11 @@ async fn main(spawner: Spawner) {
     #[cfg(not(feature = "wifi"))]
     {
         let _ = spawner;
-        stop(format_args!("network: this chip has no Wi-Fi, and this firmware knows no other way to a broker")).await
+        stop(format_args!("network: this chip has no Wi-Fi, and the firmware supports no other network")).await
     }
 }
 
-/// Says once a minute why nothing else happens: whoever connects a terminal comes later than the first line.
+/// Repeats the reason once a minute: a terminal that is connected later would miss the first line.
 async fn stop(why: core::fmt::Arguments<'_>) -> ! {
     loop {
         log!("{why}");
@@ -76,11 +76,11 @@ async fn stop(why: core::fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// What the radio, the TLS session (twice 16 KiB and some) and the queue need, beside the stack of the main task.
+/// Adds the heap for the radio, the TLS session (somewhat more than 32 KiB) and the queue.
 fn heap() {
     #[cfg(not(feature = "esp32c2"))]
     {
-        // What the second-stage bootloader has left behind.
+        // The memory of the second-stage bootloader, which is free after the start.
         esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 64 * 1024);
         esp_alloc::heap_allocator!(size: 100 * 1024);
     }

@@ -1,4 +1,4 @@
-//! TCP, UDP and names, over whatever link `embassy-net` drives.
+//! TCP, UDP and DNS over the link that `embassy-net` drives.
 
 use core::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use embassy_net::tcp::{ConnectError, TcpSocket};
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpAddress, Stack};
 
-/// The bytes that TCP holds in each direction. TLS takes them as they come, so that this need not be a record's length.
+/// The size of the TCP buffer in each direction, in bytes. TLS reads its records in pieces, so that one need not fit.
 const TCP_BUFFER: usize = 4096;
 
 /// The network of this chip.
@@ -20,7 +20,7 @@ pub(crate) struct ChipNetwork {
 }
 
 impl ChipNetwork {
-    /// The network that this stack is in.
+    /// The network of this stack.
     pub(crate) fn new(stack: Stack<'static>) -> Self {
         Self { stack, received: [0; TCP_BUFFER], to_send: [0; TCP_BUFFER] }
     }
@@ -51,7 +51,7 @@ impl Network for ChipNetwork {
             Ok(()) => Ok(socket),
             Err(ConnectError::ConnectionReset) => Err(NetworkFailure::Refused),
             Err(ConnectError::TimedOut) => Err(NetworkFailure::NoAnswer),
-            Err(ConnectError::NoRoute) => Err(NetworkFailure::Other("there is no way to the broker's address")),
+            Err(ConnectError::NoRoute) => Err(NetworkFailure::Other("there is no route to the broker's address")),
             Err(ConnectError::InvalidState) => Err(NetworkFailure::Other("the socket is in use")),
         }
     }
@@ -70,17 +70,17 @@ impl Network for ChipNetwork {
         let (mut received_bytes, mut bytes_to_send) = ([0; BYTES], [0; BYTES]);
         let mut socket =
             UdpSocket::new(self.stack, &mut received, &mut received_bytes, &mut to_send, &mut bytes_to_send);
-        // Any port of ours.
+        // 0 selects a free port.
         socket.bind(0).map_err(|_| NetworkFailure::Other("no port is free"))?;
         socket
             .send_to(request, (address, port))
             .await
-            .map_err(|_| NetworkFailure::Other("there is no way to the host's address"))?;
+            .map_err(|_| NetworkFailure::Other("there is no route to the host's address"))?;
         loop {
             let (length, from) = socket
                 .recv_from(answer)
                 .await
-                .map_err(|_| NetworkFailure::Other("the answer is longer than there is room for"))?;
+                .map_err(|_| NetworkFailure::Other("the answer is longer than the buffer"))?;
             if from.endpoint.addr == address && from.endpoint.port == port {
                 return Ok(length);
             }

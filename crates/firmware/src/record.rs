@@ -1,4 +1,4 @@
-//! The credentials record out of this chip's flash.
+//! Reading the credentials record from the chip's flash.
 
 use device::Record;
 use device::nvs::{self, Flash, FlashError};
@@ -21,27 +21,27 @@ impl Flash for Partition<'_, '_> {
     }
 }
 
-/// Why there is no record.
+/// An error of reading the record.
 pub(crate) enum Error {
-    /// There is no partition table, or none that can be read.
+    /// The partition table is missing or cannot be read.
     Table,
-    /// The table has no NVS partition.
+    /// The partition table has no NVS partition.
     NoPartition,
-    /// No NVS partition has a record. What is wrong with the one that came nearest.
+    /// No NVS partition has a valid record; the most specific error.
     Record(ReadError),
 }
 
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Table => f.write_str("the flash holds no partition table that can be read"),
+            Self::Table => f.write_str("the partition table is missing or cannot be read"),
             Self::NoPartition => f.write_str("the partition table has no NVS partition"),
             Self::Record(error) => error.fmt(f),
         }
     }
 }
 
-/// Reads the record of the first NVS partition that has one, whatever the partition is called.
+/// Reads the record of the first NVS partition that has one. The partition's name does not matter.
 pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
     let mut bytes = alloc::vec![0; PARTITION_TABLE_MAX_LEN];
     let table = read_partition_table(&mut flash, &mut bytes).map_err(|_| Error::Table)?;
@@ -56,7 +56,7 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
                 let empty = |error: &ReadError| {
                     matches!(error, ReadError::Nvs(nvs::Error::Blank | nvs::Error::NoNamespace { damage: None }))
                 };
-                // One with a record that is damaged says more than one that never had any.
+                // The error of a damaged record is more specific than that of a partition without one.
                 if !matches!(&nearest, Error::Record(before) if !empty(before)) {
                     nearest = Error::Record(error);
                 }

@@ -1,4 +1,4 @@
-//! The session on this chip: Wi-Fi, network, TLS, and what the session asks of its machine.
+//! The session on this chip: Wi-Fi, network, TLS, and the traits of `device::session::platform`.
 
 use alloc::boxed::Box;
 use core::convert::Infallible;
@@ -7,7 +7,7 @@ use core::fmt;
 use device::Record;
 use device::mbedtls::{Clock, MbedTls};
 use device::session::platform::{Log, Random, Time};
-use device::session::{Settings, SimulatedSensor, World, run};
+use device::session::{Machine, Settings, SimulatedSensor, run};
 use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use embassy_time::{Instant, Timer};
@@ -18,38 +18,38 @@ use esp_radio::wifi::Interface;
 use crate::network::ChipNetwork;
 use crate::wifi::Station;
 
-/// Sockets at once: DHCP, DNS, one for the time and one for the broker.
+/// The number of sockets: DHCP, DNS, SNTP, and the broker.
 const SOCKETS: usize = 4;
 
-/// When this was built, in seconds since 1970.
+/// The build time in seconds since 1970.
 const BUILD_DATE: u64 = parse(env!("TBPKI_BUILD_DATE"));
 
 static CLOCK: Clock = Clock::new(uptime);
 
-/// Why there can be no session on this device.
-pub(crate) type Hopeless = alloc::string::String;
+/// The reason why the session cannot start.
+pub(crate) type StartError = alloc::string::String;
 
-/// Joins the network and runs the session, for ever.
-pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record) -> Result<Infallible, Hopeless> {
+/// Joins the network and runs the session. Returns only if the session cannot start.
+pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record) -> Result<Infallible, StartError> {
     let record: &'static Record = Box::leak(Box::new(record));
     if record.wifi_ssid().is_empty() {
-        return Err("wifi: the record names no network".into());
+        return Err("wifi: the record has no network".into());
     }
     let station =
-        Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio does not start: {error:?}"))?;
+        Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio cannot start: {error:?}"))?;
 
-    // With the radio on, its noise makes these numbers random.
+    // The random number generator takes its entropy from the radio, which must be on.
     let random = Trng::try_new().map_err(|error| alloc::format!("random: no entropy: {error:?}"))?;
     let seed = u64::from(Rng::new().random()) << 32 | u64::from(Rng::new().random());
     let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
     let (stack, runner) = embassy_net::new(Interface::station(), Config::dhcpv4(Default::default()), resources, seed);
-    spawner.spawn(keep_wifi(station).map_err(|_| "wifi: its task is there already")?);
-    spawner.spawn(run_network(runner).map_err(|_| "network: its task is there already")?);
+    spawner.spawn(keep_wifi(station).map_err(|_| "wifi: its task is already running")?);
+    spawner.spawn(run_network(runner).map_err(|_| "network: its task is already running")?);
 
-    let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(random))).map_err(|_| "tls: it is in use already")?;
+    let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(random))).map_err(|_| "tls: it is already in use")?;
     let tls = MbedTls::new(tls, record).map_err(|error| alloc::format!("record: {error}"))?;
     CLOCK.install();
-    let world = World {
+    let machine = Machine {
         network: ChipNetwork::new(stack),
         tls,
         time: ChipClock,
@@ -57,7 +57,7 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
         log: Serial,
         sensor: SimulatedSensor::default(),
     };
-    match Box::pin(run(record, &Settings::for_build(BUILD_DATE), world)).await {}
+    match Box::pin(run(record, &Settings::for_build(BUILD_DATE), machine)).await {}
 }
 
 #[embassy_executor::task]

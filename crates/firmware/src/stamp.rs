@@ -1,21 +1,24 @@
-//! What an image says of itself to tools that never run it.
+//! The stamp that tools find in an image without running it.
 
 use crate::log::log;
 
-/// Whether certificates are held against the date, as text that can be found in an ELF file (by the symbol) and in an
-/// image (by its beginning).
+/// Whether the firmware checks validity dates, as a text that tools find in an ELF file by its symbol and in an image by
+/// its prefix.
 #[unsafe(no_mangle)]
 #[used]
-// The name is part of a file format, and not of this program.
+// The symbol's name is part of the file format.
 #[allow(non_upper_case_globals)]
 static tbpki_dates: [u8; 24] =
     *if cfg!(feature = "dates") { b"tbpki:dates checked\0\0\0\0\0" } else { b"tbpki:dates not checked\0" };
 
-/// Says what this is.
+/// Logs the version, and whether validity dates are checked.
 pub(crate) fn show() {
-    // Read from where it lies, so that it stays there.
+    // `black_box` keeps the linker from dropping the text, which is otherwise never read.
     let stamp = core::hint::black_box(&tbpki_dates);
-    let dates =
-        if stamp.starts_with(b"tbpki:dates checked") { "checked" } else { "NOT checked: an expired one is accepted" };
-    log!("tbpki firmware {}; dates of certificates are {dates}", env!("CARGO_PKG_VERSION"));
+    let dates = if stamp.starts_with(b"tbpki:dates checked") {
+        "checked"
+    } else {
+        "NOT checked: expired certificates are accepted"
+    };
+    log!("tbpki firmware {}; validity dates of certificates are {dates}", env!("CARGO_PKG_VERSION"));
 }

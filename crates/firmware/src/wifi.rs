@@ -1,4 +1,4 @@
-//! Joining the record's network, and joining it again.
+//! The Wi-Fi station, which joins the record's network and rejoins it.
 
 use alloc::string::ToString;
 
@@ -14,10 +14,10 @@ use esp_radio::wifi::{
 
 use crate::log::log;
 
-/// Between two attempts, in seconds.
+/// The pause between two attempts, in seconds.
 const PAUSE: u64 = 5;
 
-/// A radio that was told which network to join.
+/// A radio with the network that it joins.
 pub(crate) struct Station {
     controller: WifiController<'static>,
     ssid: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    /// Takes the radio and the network's name and password.
+    /// Configures the radio for the record's network.
     pub(crate) fn new(wifi: WIFI<'static>, record: &'static Record) -> Result<Self, WifiError> {
         let (ssid, password) = (record.wifi_ssid(), record.wifi_password());
         let authentication = if password.is_empty() {
@@ -39,66 +39,71 @@ impl Station {
         Ok(Self { controller, ssid, open: password.is_empty() })
     }
 
-    /// Keeps this device in the network, for ever.
+    /// Keeps the device in the network. Never returns.
     pub(crate) async fn keep(mut self) -> ! {
         loop {
             self.look().await;
             log!("wifi: joining {}", self.ssid);
             match self.controller.connect_async().await {
                 Ok(joined) => {
-                    log!("wifi: in {} on channel {}", self.ssid, joined.channel);
+                    log!("wifi: joined {} on channel {}", self.ssid, joined.channel);
                     match self.controller.wait_for_disconnect_async().await {
-                        Ok(left) => log!("wifi: out of {}: {}", self.ssid, reason(left.reason)),
-                        Err(error) => log!("wifi: out of {}: {error:?}", self.ssid),
+                        Ok(left) => log!("wifi: lost {}: {}", self.ssid, reason(left.reason)),
+                        Err(error) => log!("wifi: lost {}: {error:?}", self.ssid),
                     }
                 }
-                Err(ConnectionError::Failed(refused)) => log!("wifi: not in {}: {}", self.ssid, reason(refused.reason)),
-                Err(error) => log!("wifi: not in {}: {error:?}", self.ssid),
+                Err(ConnectionError::Failed(refused)) => {
+                    log!("wifi: cannot join {}: {}", self.ssid, reason(refused.reason))
+                }
+                Err(error) => log!("wifi: cannot join {}: {error:?}", self.ssid),
             }
             Timer::after_secs(PAUSE).await;
         }
     }
 
-    /// Says what the network takes, where the radio can see it. A hidden one is joined all the same.
+    /// Logs the security of the network if the radio sees it. A hidden network is joined without.
     async fn look(&mut self) {
         let Ok(ssid) = Ssid::try_from(self.ssid) else { return };
         let scan = ScanConfig::default().with_max(8).with_ssid(ssid);
         let seen = match self.controller.scan_async(&scan).await {
             Ok(seen) => seen,
-            Err(error) => return log!("wifi: cannot look for {}: {error:?}", self.ssid),
+            Err(error) => return log!("wifi: cannot scan for {}: {error:?}", self.ssid),
         };
-        // The nearest one is the one that is joined.
+        // The radio joins the access point with the strongest signal.
         let Some(nearest) = seen.iter().max_by_key(|seen| seen.signal_strength) else {
-            return log!("wifi: {} is not to be seen: is it near, on 2.4 GHz, and not hidden?", self.ssid);
+            return log!(
+                "wifi: {} not found: check the distance, that it uses 2.4 GHz, and that it is not hidden",
+                self.ssid
+            );
         };
         let (name, strength) = (self.ssid, nearest.signal_strength);
         match nearest.auth_method {
             Some(AuthenticationMethod::Wpa3Personal | AuthenticationMethod::Wpa3ExtPsk) => {
-                log!("wifi: {name} takes WPA3 alone, which this firmware cannot do: allow WPA2 beside it");
+                log!("wifi: {name} requires WPA3, which this firmware does not support: also allow WPA2");
             }
             Some(AuthenticationMethod::None) if !self.open => {
-                log!("wifi: {name} is open, and the record has a password for it: joining it would be unsafe");
+                log!("wifi: {name} is open, but the record has a password: joining it would be unsafe");
             }
-            Some(AuthenticationMethod::None) | None => log!("wifi: {name} is there, {strength} dBm"),
-            Some(method) if self.open => log!("wifi: {name} asks for a password ({method:?}), and the record has none"),
-            Some(method) => log!("wifi: {name} is there, {strength} dBm, {method:?}"),
+            Some(AuthenticationMethod::None) | None => log!("wifi: {name} found, {strength} dBm"),
+            Some(method) if self.open => log!("wifi: {name} requires a password ({method:?}), but the record has none"),
+            Some(method) => log!("wifi: {name} found, {strength} dBm, {method:?}"),
         }
     }
 }
 
-/// Why the network let this device go, or did not let it in.
+/// The text for a disconnect reason (IEEE 802.11, section 9.4.1.7, and Espressif's own).
 fn reason(reason: DisconnectReason) -> alloc::string::String {
     match reason {
         DisconnectReason::FourWayHandshakeTimeout
         | DisconnectReason::HandshakeTimeout
         | DisconnectReason::AuthenticationFailed
         | DisconnectReason::MicFailure => "the password is probably wrong".to_string(),
-        DisconnectReason::NoAccessPointFound => "it is not to be found".to_string(),
+        DisconnectReason::NoAccessPointFound => "it was not found".to_string(),
         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
         | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold => {
-            "it takes neither WPA2 nor, without a password, anyone".to_string()
+            "it accepts neither WPA2 nor, without a password, open stations".to_string()
         }
-        DisconnectReason::BeaconTimeout => "it is not to be heard any more".to_string(),
+        DisconnectReason::BeaconTimeout => "its signal was lost".to_string(),
         other => alloc::format!("{other:?}"),
     }
 }

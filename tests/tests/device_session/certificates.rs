@@ -12,7 +12,7 @@ use crate::world::{Device, Options};
 fn refused(parts: &Parts, why: &str) {
     for at_most_tls_1_2 in [false, true] {
         let mut device = Device::new(record(parts.clone()), Options { at_most_tls_1_2, ..Options::default() });
-        device.logs(&format!("tls: the broker's certificate is refused: {why}"));
+        device.logs(&format!("tls: the broker's certificate is rejected: {why}"));
         assert!(!device.log().contains("login:"), "{}", device.log());
     }
 }
@@ -23,9 +23,9 @@ fn a_certificate_for_another_name_is_refused_unless_the_record_says_otherwise() 
     let broker = Mosquitto::start(&station.listener());
     for host in ["localhost", "127.0.0.1"] {
         let parts = station.with_token(host, broker.port());
-        refused(&parts, "it is for another name than the record's host");
+        refused(&parts, "it is not valid for the record's host");
         let mut device = Device::new(record(Parts { skip_host_name_check: true, ..parts }), Options::default());
-        device.logs("login: pump-1 is in with its token");
+        device.logs("login: pump-1 logged in with its token");
     }
 }
 
@@ -49,7 +49,7 @@ fn a_certificate_of_the_devices_ca_is_refused() {
     refused(&parts, "no CA of the record issued it");
     // Even where the record trusts the devices' CAs by mistake: a device's certificate is for clients.
     let mistaken = Parts { ca_chain: station.sandbox.text("conf/clients-ca.pem"), ..parts };
-    refused(&mistaken, "it, or an issuer of it, may not be used for this");
+    refused(&mistaken, "it or one of its issuers does not allow this use");
 }
 
 /// A server's certificate is no CA's, however well its own chain is in order.

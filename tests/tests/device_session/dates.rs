@@ -9,7 +9,7 @@ use crate::time_server::TimeServer;
 use crate::world::{Device, Options, today};
 
 const DAY: u64 = 86_400;
-const REFUSED: &str = "tls: the broker's certificate is refused: ";
+const REFUSED: &str = "tls: the broker's certificate is rejected: ";
 
 fn with_time_server(station: &Station, broker: &Mosquitto) -> Parts {
     Parts { ntp_server: "time.example".to_owned(), ..station.with_token("localhost", broker.port()) }
@@ -30,7 +30,7 @@ fn an_expired_certificate_is_refused_once_the_date_is_known() {
         options.settings.time_port = server.port();
         options.settings.date = 30_000;
         let mut device = Device::new(record(with_time_server(&station, &broker)), options);
-        device.logs("UTC, says time.example");
+        device.logs("UTC from time.example");
         device.logs(said);
     }
 }
@@ -43,7 +43,7 @@ fn a_certificate_from_after_the_build_waits_for_the_date() {
     let mut options = Options::default();
     options.settings.build = today() - 400 * DAY;
     let mut device = Device::new(record(station.with_token("localhost", broker.port())), options);
-    device.logs("date: the record names no time server: it is taken for ");
+    device.logs("date: the record has no time server: using the build date, ");
     device.logs(&format!("{REFUSED}it is not valid yet at this device's date"));
 }
 
@@ -56,9 +56,9 @@ fn without_an_answer_the_device_connects_after_a_while_and_says_so() {
     options.settings.time_port = silent.local_addr().unwrap().port();
     options.settings.date = 1_000;
     let mut device = Device::new(record(with_time_server(&station, &broker)), options);
-    device.logs("date: nothing from time.example: it does not answer");
-    device.logs("date: still unknown after 1 s: connecting with ");
-    device.logs("login: pump-1 is in with its token");
+    device.logs("date: no date from time.example: it does not answer");
+    device.logs("date: still unknown after 1 s: connecting with the build date, ");
+    device.logs("login: pump-1 logged in with its token");
 }
 
 /// A server that lies, or whose battery is empty, does not bring back what has expired.
@@ -70,6 +70,6 @@ fn a_date_before_the_build_is_not_taken() {
     let mut options = Options::default();
     options.settings.time_port = server.port();
     let mut device = Device::new(record(with_time_server(&station, &broker)), options);
-    device.logs("date: nothing from time.example: it says a date before this firmware was built");
-    device.logs("login: pump-1 is in with its token");
+    device.logs("date: no date from time.example: its date is before the build date of this firmware");
+    device.logs("login: pump-1 logged in with its token");
 }

@@ -61,13 +61,13 @@ fn a_device_of_another_station_is_told_why_it_is_not_let_in() {
     for (at_most_tls_1_2, why) in [
         (
             false,
-            "login: the broker ended the connection: it probably does not trust the CA of this device's certificate",
+            "login: the broker closed the connection: it probably does not trust the CA of this device's certificate",
         ),
-        (true, "tls: the broker ended the handshake with an alert: its log says why"),
+        (true, "tls: the broker ended the handshake with an alert: see the broker's log"),
     ] {
         let mut device = Device::new(record(stranger.clone()), Options { at_most_tls_1_2, ..Options::default() });
         device.logs(why);
-        device.logs("trying again in 0.");
+        device.logs("retrying in 0.");
     }
 }
 
@@ -76,7 +76,7 @@ fn a_token_where_a_certificate_is_asked_for_is_told_so() {
     let station = Station::new("ec-p256");
     let broker = station.strict_broker();
     let mut device = Device::new(record(station.with_token("localhost", broker.port())), Options::default());
-    device.logs("login: the broker ended the connection: does it ask for a certificate");
+    device.logs("login: the broker closed the connection: it may require a certificate");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_broker_that_restarts_gets_every_reading() {
     // Killed in the middle of its work, and the next one is there only some failed attempts later.
     drop(first);
     device.logs("connection: ");
-    device.runs_until("three failures", |log| log.matches("trying again").count() >= 3);
+    device.runs_until("three failures", |log| log.matches("retrying in").count() >= 3);
     let acknowledged: Vec<i32> =
         device.log().lines().filter_map(|line| temperature(line.strip_prefix("telemetry: ")?)).collect();
     let second = Mosquitto::start(&station.listener());
@@ -62,9 +62,7 @@ fn packets_that_are_lost_are_sent_again() {
     for round in 1..=3 {
         device.runs_until("some readings", |_| subscriber.temperatures().len() >= 10 * round);
         proxy.set(Mode::Lose);
-        device.runs_until("a time-out", |log| {
-            log.matches("connection: the broker does not answer any more").count() >= round
-        });
+        device.runs_until("a time-out", |log| log.matches("connection: the broker stopped answering").count() >= round);
         proxy.set(Mode::To(broker.port()));
     }
     device.runs_until("the last reading", |_| subscriber.temperatures().contains(&(READINGS - 1)));
@@ -78,11 +76,11 @@ fn connections_that_end_in_the_handshake_are_tried_again() {
     let subscriber = Subscriber::of(&broker, &station);
     let proxy = Proxy::new(Mode::Close);
     let mut device = device(&station, &proxy, 5_000);
-    device.logs("tls: the connection ended in the handshake");
+    device.logs("tls: the broker closed the connection during the handshake");
     // In its first flight, between its certificate and its end, and behind it.
     for (round, bytes) in [20, 400, 900].into_iter().enumerate() {
         proxy.set(Mode::CloseAfter(broker.port(), bytes));
-        device.runs_until("failures", |log| log.matches("trying again").count() >= 3 * (round + 2));
+        device.runs_until("failures", |log| log.matches("retrying in").count() >= 3 * (round + 2));
     }
     proxy.set(Mode::To(broker.port()));
     device.runs_until("the last reading", |_| subscriber.temperatures().contains(&(READINGS - 1)));

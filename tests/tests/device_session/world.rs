@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use device::Record;
 use device::mbedtls::{Clock, MbedTls};
 use device::session::platform::{Log, Network, Random, Sensor, Time};
-use device::session::{NetworkFailure, Reading, Settings, World, run};
+use device::session::{Machine, NetworkFailure, Reading, Settings, run};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -75,7 +75,7 @@ impl Device {
             }
             let sensor = Counter { next: 0, end: options.readings };
             let world =
-                World { network: Loopback, tls, time: SystemClock, random: Urandom::open(), log: lines, sensor };
+                Machine { network: Loopback, tls, time: SystemClock, random: Urandom::open(), log: lines, sensor };
             run(&record, &options.settings, world).await
         });
         Self { session, log, _alone: alone }

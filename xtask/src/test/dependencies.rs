@@ -19,9 +19,10 @@ use crate::workspace::root;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-base", &[]),
     ("tbpki-pki", &["tbpki-base"]),
-    ("tbpki-device", &["tbpki-firmware-clock"]),
+    ("tbpki-mqtt", &[]),
+    ("tbpki-device", &["tbpki-firmware-clock", "tbpki-mqtt"]),
     ("tbpki-ledger", &["tbpki-base"]),
-    ("tbpki-provision", &["tbpki-base", "tbpki-pki"]),
+    ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt"]),
     ("tbpki-devkit", &["tbpki-base", "tbpki-pki", "tbpki-device"]),
     ("tbpki-fleet", &["tbpki-base", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-device"]),
     ("tbpki", &["tbpki-base", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"]),

@@ -1,4 +1,4 @@
-//! The date: uptime, and how far it is from 1970.
+//! The clock of Mbed TLS: uptime plus the Unix time at which it began.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,32 +6,32 @@ use firmware_clock::Moment;
 
 use crate::session::date::Date;
 
-/// A clock that counts on from the last date that it was told.
+/// A clock that continues from the last date that was set.
 pub struct Clock {
     uptime: fn() -> u64,
-    /// Seconds since 1970 at the beginning of uptime; 0 while nobody has said. 32 bits last until 2106, and are what
-    /// chips without atomic instructions load and store at once.
+    /// The Unix time in seconds at uptime 0; 0 if no date is set. 32 bits last until 2106, and are the widest value that all
+    /// chips load and store atomically.
     start: AtomicU32,
 }
 
 impl Clock {
-    /// A clock without a date, over this count of milliseconds that never goes back.
+    /// A clock without a date. `uptime` returns milliseconds and never decreases.
     pub const fn new(uptime: fn() -> u64) -> Self {
         Self { uptime, start: AtomicU32::new(0) }
     }
 
-    /// Milliseconds since some moment in the past.
+    /// The uptime in milliseconds.
     pub fn uptime(&self) -> u64 {
         (self.uptime)()
     }
 
-    /// Says what date it is, in seconds since 1970.
+    /// Sets the date, in seconds since 1970.
     pub fn set_date(&self, unix_seconds: u64) {
         let start = unix_seconds.saturating_sub(self.uptime() / 1_000);
         self.start.store(u32::try_from(start).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Makes this the clock that Mbed TLS looks at.
+    /// Makes this the clock of Mbed TLS.
     pub fn install(&'static self) {
         firmware_clock::install(self);
     }
@@ -54,7 +54,7 @@ impl From<Date> for Moment {
     fn from(date: Date) -> Self {
         let (year, month, day) = date.civil();
         let (hour, minute, second) = date.time();
-        // A calendar's numbers are small; years fit until long after the 32 bits of seconds do not.
+        // The values always fit: years exceed 16 bits long after the 32 bits of seconds have overflowed.
         let small = |number| u8::try_from(number).unwrap_or(u8::MAX);
         Self {
             year: u16::try_from(year).unwrap_or(u16::MAX),

@@ -1,6 +1,6 @@
 //! The CRC of NVS: CRC-32 (ISO-HDLC), started at all ones a second time, as ESP-IDF's `esp_rom_crc32_le(0xffffffff, ..)`.
 
-/// A CRC that is being computed.
+/// A CRC over several pieces.
 pub(super) struct Crc(u32);
 
 impl Crc {
@@ -24,7 +24,7 @@ impl Crc {
     }
 }
 
-/// The CRC of one text.
+/// The CRC of one piece.
 pub(super) fn crc(bytes: &[u8]) -> u32 {
     Crc::new().update(bytes).finish()
 }
@@ -35,7 +35,7 @@ mod tests {
 
     /// `zlib.crc32(b"123456789", 0xffffffff)` of Python, and the same in pieces.
     #[test]
-    fn it_is_zlibs_with_all_ones_before() {
+    fn it_matches_zlib() {
         assert_eq!(crc(b"123456789"), 0xd202_d277);
         assert_eq!(Crc::new().update(b"12345").update(b"6789").finish(), crc(b"123456789"));
     }

@@ -1,65 +1,65 @@
-//! What can be wrong with a partition.
+//! The errors of reading a partition.
 
 use core::fmt;
 
 use super::flash::FlashError;
 use super::{MAX_PARTITION, PAGE};
 
-/// Why something cannot be had from a partition.
+/// An error of reading a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The flash could not be read.
     Flash(FlashError),
-    /// The partition has no length that NVS can have.
+    /// The partition size in bytes is not a multiple of a page, zero, or above [`MAX_PARTITION`].
     Size(u32),
-    /// Nothing was ever written to it.
+    /// The partition is erased.
     Blank,
-    /// The namespace is not there.
+    /// The namespace does not exist.
     NoNamespace {
-        /// The first damage that was seen on the way, which may be why.
+        /// The first damage in the partition, which may be the cause.
         damage: Option<Damage>,
     },
-    /// A key is not there.
+    /// A key does not exist.
     Missing {
-        /// Its name.
+        /// The key.
         key: &'static str,
-        /// The first damage that was seen on the way, which may be why.
+        /// The first damage in the partition, which may be the cause.
         damage: Option<Damage>,
     },
-    /// A key is there with another type.
+    /// A key has another type.
     WrongType {
-        /// Its name.
+        /// The key.
         key: &'static str,
-        /// The type that was found, as ESP-IDF numbers them.
+        /// The type in the partition (`nvs_type_t`).
         found: u8,
     },
     /// A value is damaged.
     Value {
         /// The key's name.
         key: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         what: &'static str,
     },
-    /// A value is longer than it may be.
+    /// A value is longer than its limit.
     TooLong {
         /// The key's name.
         key: &'static str,
-        /// Its length in bytes.
+        /// The length in bytes.
         length: u32,
-        /// The most that it may have.
+        /// The limit in bytes.
         limit: usize,
     },
 }
 
-/// A place of the partition that could not be used.
+/// A page or entry that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
     /// The page, counted from 0.
     pub page: u32,
-    /// The entry of the page, or none where the page as a whole is damaged.
+    /// The entry of the page; `None` if the whole page is damaged.
     pub entry: Option<u8>,
-    /// What is wrong.
+    /// The fault.
     pub what: &'static str,
 }
 
@@ -70,10 +70,10 @@ impl fmt::Display for Error {
             Self::Size(size) => {
                 write!(
                     f,
-                    "a partition of {size} bytes cannot hold NVS: it takes {PAGE} to {MAX_PARTITION} in steps of {PAGE}"
+                    "invalid NVS partition size {size}: it must be a multiple of {PAGE} up to {MAX_PARTITION} bytes"
                 )
             }
-            Self::Blank => f.write_str("the partition is blank: nothing was written to it"),
+            Self::Blank => f.write_str("the partition is blank"),
             Self::NoNamespace { damage } => {
                 f.write_str("the partition holds no tbpki record")?;
                 because(f, *damage)
@@ -85,7 +85,7 @@ impl fmt::Display for Error {
             Self::WrongType { key, found } => write!(f, "the entry {key} has the wrong type {found:#04x}"),
             Self::Value { key, what } => write!(f, "the entry {key} is damaged: {what}"),
             Self::TooLong { key, length, limit } => {
-                write!(f, "the entry {key} has {length} bytes, more than {limit}")
+                write!(f, "the entry {key} has {length} bytes, more than the limit of {limit}")
             }
         }
     }

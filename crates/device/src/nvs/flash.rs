@@ -1,20 +1,20 @@
-//! Where the bytes of a partition come from.
+//! Access to the bytes of a partition.
 
 use core::fmt;
 
-/// A partition that can be read. There is no way to write to it.
+/// Read access to a partition.
 pub trait Flash {
-    /// Its length in bytes.
+    /// The partition size in bytes.
     fn size(&self) -> u32;
 
-    /// Reads bytes of it, from this place on. Places and lengths are multiples of 4.
+    /// Reads `bytes.len()` bytes from `offset`. Both are multiples of 4, which chips require.
     ///
     /// # Errors
-    /// Where the flash does not answer, or the bytes are not within the partition.
+    /// [`FlashError`] if the flash does not respond, or if the range exceeds the partition.
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError>;
 }
 
-/// The flash could not be read.
+/// The flash cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlashError;
 
@@ -26,7 +26,7 @@ impl fmt::Display for FlashError {
 
 impl core::error::Error for FlashError {}
 
-/// An image in memory.
+/// A partition image in memory.
 impl Flash for &[u8] {
     fn size(&self) -> u32 {
         u32::try_from(self.len()).unwrap_or(u32::MAX)

@@ -9,33 +9,33 @@ use super::flash::Flash;
 use super::item::{Item, kind};
 use super::page::Pages;
 
-/// What the number of a blob's first piece can be: writers change between the two, so that old and new differ.
+/// The possible numbers of a blob's first chunk. Writers alternate between them, so that old and new chunks differ.
 const FIRST_CHUNKS: [u8; 2] = [0x00, 0x80];
 
 /// A namespace of a partition.
 pub struct Namespace<F> {
     pages: Pages<F>,
-    /// Its entries, oldest first.
+    /// The entries of the namespace, oldest first.
     items: Vec<Item>,
 }
 
 impl<F: Flash> Namespace<F> {
-    /// Looks through the partition.
+    /// Opens a namespace by name.
     ///
     /// # Errors
-    /// Where it cannot be read, is no NVS, or does not hold the namespace.
+    /// [`Error`] if the partition cannot be read, is not NVS, or does not contain the namespace.
     pub fn open(flash: F, name: &str) -> Result<Self, Error> {
         let mut pages = Pages::open(flash)?;
         // The names of namespaces are entries of namespace 0.
         let mut number = None;
-        pages.walk(|item| {
+        pages.for_each(|item| {
             if item.namespace == 0 && item.kind == kind::U8 && item.is_named(name) {
                 number = Some(first(&item.data));
             }
         })?;
         let Some(number @ 1..=254) = number else { return Err(Error::NoNamespace { damage: pages.damage() }) };
         let mut items = Vec::new();
-        pages.walk(|item| {
+        pages.for_each(|item| {
             if item.namespace == number {
                 items.push(item);
             }
@@ -43,27 +43,27 @@ impl<F: Flash> Namespace<F> {
         Ok(Self { pages, items })
     }
 
-    /// A byte.
+    /// The value of a `u8` key.
     ///
     /// # Errors
-    /// Where it is missing or of another type.
+    /// [`Error`] if the key is missing or has another type.
     pub fn u8(&mut self, key: &'static str) -> Result<u8, Error> {
         Ok(first(&self.find(key, &[kind::U8])?.data))
     }
 
-    /// A number of two bytes.
+    /// The value of a `u16` key.
     ///
     /// # Errors
-    /// Where it is missing or of another type.
+    /// [`Error`] if the key is missing or has another type.
     pub fn u16(&mut self, key: &'static str) -> Result<u16, Error> {
         let [low, high, ..] = self.find(key, &[kind::U16])?.data;
         Ok(u16::from_le_bytes([low, high]))
     }
 
-    /// A text, without the NUL that ends it. One page holds all of it, so it has 3,999 bytes at most.
+    /// The value of a string key, without its final NUL. It lies in one page and has at most 3,999 bytes.
     ///
     /// # Errors
-    /// Where it is missing, of another type, or damaged.
+    /// [`Error`] if the key is missing, has another type, or is damaged.
     pub fn text(&mut self, key: &'static str) -> Result<String, Error> {
         let item = self.find(key, &[kind::STR])?;
         let mut bytes = Vec::new();
@@ -71,7 +71,7 @@ impl<F: Flash> Namespace<F> {
         let text = String::from_utf8(bytes).map_err(|_| Error::Value { key, what: "it is not UTF-8" })?;
         match text.split_once('\0') {
             Some((text, "")) => Ok(text.into()),
-            _ => Err(Error::Value { key, what: "no NUL ends it" }),
+            _ => Err(Error::Value { key, what: "its final NUL is missing" }),
         }
     }
 
@@ -89,14 +89,14 @@ impl<F: Flash> Namespace<F> {
         let (length, count, start) = item.blob();
         let mut bytes = room(key, length, limit)?;
         if !FIRST_CHUNKS.contains(&start) || count > 0x80 {
-            return Err(Error::Value { key, what: "its pieces have numbers that are none" });
+            return Err(Error::Value { key, what: "its chunk numbers are invalid" });
         }
         for chunk in 0..count {
-            let piece = self.newest(|item| {
+            let chunk_item = self.newest(|item| {
                 item.kind == kind::BLOB_DATA && Some(item.chunk) == start.checked_add(chunk) && item.is_named(key)
             });
-            let piece = piece.ok_or(Error::Value { key, what: "a piece of it is missing" })?;
-            self.data(key, &piece, &mut bytes)?;
+            let chunk_item = chunk_item.ok_or(Error::Value { key, what: "one of its chunks is missing" })?;
+            self.data(key, &chunk_item, &mut bytes)?;
             if bytes.len() > limit {
                 break;
             }
@@ -104,11 +104,11 @@ impl<F: Flash> Namespace<F> {
         if usize::try_from(length) == Ok(bytes.len()) {
             Ok(bytes)
         } else {
-            Err(Error::Value { key, what: "its pieces do not have its length" })
+            Err(Error::Value { key, what: "its chunks do not add up to its length" })
         }
     }
 
-    /// The newest entry of this key, if it has one of these types.
+    /// The newest entry of a key, which must have one of these types.
     fn find(&self, key: &'static str, kinds: &[u8]) -> Result<Item, Error> {
         let item = self.newest(|item| item.kind != kind::BLOB_DATA && item.is_named(key));
         let item = item.ok_or(Error::Missing { key, damage: self.pages.damage() })?;
@@ -119,14 +119,14 @@ impl<F: Flash> Namespace<F> {
         self.items.iter().rev().find(|item| is(item)).copied()
     }
 
-    /// Appends the data of the entries behind this one.
+    /// Appends the data of an entry and verifies their CRC.
     fn data(&mut self, key: &'static str, item: &Item, bytes: &mut Vec<u8>) -> Result<(), Error> {
         let (length, sum) = item.length_and_crc();
         if length > item.room() {
             return Err(Error::Value { key, what: "it is longer than its entries" });
         }
         let before = bytes.len();
-        // Whole words are read. Not more than a page has: that bounds the room of an entry.
+        // Flash is read in whole words. The capacity check above limits the length to a page.
         let words = length.next_multiple_of(4);
         bytes.resize(before + words as usize, 0);
         let new = bytes.get_mut(before..).unwrap_or_default();
@@ -135,12 +135,12 @@ impl<F: Flash> Namespace<F> {
         if crc(bytes.get(before..).unwrap_or_default()) == sum {
             Ok(())
         } else {
-            Err(Error::Value { key, what: "its checksum does not fit" })
+            Err(Error::Value { key, what: "its checksum does not match" })
         }
     }
 }
 
-/// Room for a value within its limit, at once: a private key leaves no copies behind where its text has grown.
+/// A buffer for a value within its limit. It is allocated once: a buffer that grows would leave copies of a private key.
 fn room(key: &'static str, length: u32, limit: usize) -> Result<Vec<u8>, Error> {
     match usize::try_from(length) {
         Ok(room) if room <= limit => Ok(Vec::with_capacity(room.next_multiple_of(4))),
@@ -148,7 +148,7 @@ fn room(key: &'static str, length: u32, limit: usize) -> Result<Vec<u8>, Error> 
     }
 }
 
-/// The data of a number of one byte.
+/// The value of a `u8` entry.
 fn first(data: &[u8; 8]) -> u8 {
     let [first, ..] = *data;
     first

@@ -1,4 +1,4 @@
-//! The pages of a partition, and a walk over their entries from the oldest to the newest.
+//! The pages of a partition and their entries, oldest first.
 
 use alloc::vec::Vec;
 
@@ -8,14 +8,14 @@ use super::flash::Flash;
 use super::item::Item;
 use super::{ENTRIES, MAX_PARTITION, PAGE, SLOT};
 
-/// What a page's header says of it: one bit after the other is cleared as it ages.
+/// The states of a page. Each step clears a further bit, because flash can clear bits without erasing.
 mod state {
     pub(super) const BLANK: u32 = 0xffff_ffff;
     pub(super) const ACTIVE: u32 = 0xffff_fffe;
     pub(super) const FULL: u32 = 0xffff_fffc;
-    /// Its entries are being copied to a newer page. Until it is erased, both hold them.
+    /// The entries are being copied to a newer page. Until this page is erased, both contain them.
     pub(super) const FREEING: u32 = 0xffff_fff8;
-    /// ESP-IDF found it damaged and keeps it for diagnosis.
+    /// ESP-IDF marked the page as damaged.
     pub(super) const CORRUPT: u32 = 0xffff_fff0;
 }
 
@@ -53,7 +53,7 @@ impl<F: Flash> Pages<F> {
         Ok(Self { flash, pages, damage })
     }
 
-    /// The first damage that was seen.
+    /// The first damage that was found.
     pub(super) fn damage(&self) -> Option<Damage> {
         self.damage
     }
@@ -63,8 +63,8 @@ impl<F: Flash> Pages<F> {
         &mut self.flash
     }
 
-    /// Shows every entry that counts and is whole, oldest first.
-    pub(super) fn walk(&mut self, mut visit: impl FnMut(Item)) -> Result<(), Error> {
+    /// Calls `visit` with every valid entry, oldest first.
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(Item)) -> Result<(), Error> {
         for page in &self.pages {
             let base = page.number * PAGE;
             let states = slot(&mut self.flash, base + SLOT)?;
@@ -97,19 +97,19 @@ enum Found {
 fn entry(flash: &mut impl Flash, states: &[u8; 32], index: u8, offset: u32) -> Result<Found, Error> {
     match state_of(states, index) {
         State::Empty | State::Erased => return Ok(Found::Nothing),
-        State::Illegal => return Ok(Found::Damaged("its state is none that there is")),
+        State::Illegal => return Ok(Found::Damaged("its state is invalid")),
         State::Written => (),
     }
     let item = match Item::parse(&slot(flash, offset)?, index, offset) {
         Ok(item) => item,
         Err(what) => return Ok(Found::Damaged(what)),
     };
-    // Written entry by entry: where one of its data is missing, the write did not come to its end.
+    // A writer marks its entries one by one: an unmarked data entry means that the write was interrupted.
     let whole = (index..index + item.span).all(|index| matches!(state_of(states, index), State::Written));
-    Ok(if whole { Found::Item(item) } else { Found::Damaged("some of its data do not count") })
+    Ok(if whole { Found::Item(item) } else { Found::Damaged("its write was interrupted") })
 }
 
-/// What the two bits of the bitmap say of an entry.
+/// The state of an entry, two bits of the bitmap.
 enum State {
     Empty,
     Written,
@@ -127,29 +127,33 @@ fn state_of(states: &[u8; 32], index: u8) -> State {
     }
 }
 
-/// The sequence number of a page with entries; none for a blank page.
+/// The sequence number of a page with entries; `None` for a blank page.
 fn header(header: &[u8; 32]) -> Result<Option<u32>, &'static str> {
     let [s0, s1, s2, s3, covered @ ..] = *header;
     let state = u32::from_le_bytes([s0, s1, s2, s3]);
     if state == state::BLANK {
-        return if header.iter().all(|byte| *byte == 0xff) { Ok(None) } else { Err("it has a header, but no state") };
+        return if header.iter().all(|byte| *byte == 0xff) {
+            Ok(None)
+        } else {
+            Err("its state is blank, its header is not")
+        };
     }
     if state == state::CORRUPT {
-        return Err("it was marked so by a writer");
+        return Err("ESP-IDF marked it as damaged");
     }
     if ![state::ACTIVE, state::FULL, state::FREEING].contains(&state) {
-        return Err("its state is none that there is");
+        return Err("its state is invalid");
     }
-    // Sequence number, version, 19 bytes of nothing, and the CRC over all these.
-    let [q0, q1, q2, q3, version, nothing @ .., c0, c1, c2, c3] = covered;
-    let sum = Crc::new().update(&[q0, q1, q2, q3, version]).update(&nothing).finish();
+    // Sequence number, version, 19 unused bytes, and the CRC over them.
+    let [q0, q1, q2, q3, version, unused @ .., c0, c1, c2, c3] = covered;
+    let sum = Crc::new().update(&[q0, q1, q2, q3, version]).update(&unused).finish();
     if sum != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err("its header's checksum does not fit");
+        return Err("its header's checksum does not match");
     }
     match version {
-        // Versions 1 and 2 of the format, counted downwards.
+        // The format counts versions downwards: 0xff is version 1, 0xfe is version 2.
         0xff | 0xfe => Ok(Some(u32::from_le_bytes([q0, q1, q2, q3]))),
-        _ => Err("it has a version that is unknown"),
+        _ => Err("its format version is unknown"),
     }
 }
 

@@ -1,24 +1,24 @@
-//! The limits of each part.
+//! The limits of the parts.
 
 use super::{Invalid, Login, Parts, key};
 
-/// The most bytes of a device name.
+/// The length limit of a device name in bytes.
 pub const MAX_DEVICE_NAME: usize = 192;
-/// The most bytes of a Wi-Fi network's name (IEEE 802.11-2020, section 9.4.2.2).
+/// The length limit of an SSID in bytes (IEEE 802.11-2020, section 9.4.2.2).
 pub const MAX_WIFI_SSID: usize = 32;
-/// The fewest characters of a Wi-Fi password that is not empty (IEEE 802.11-2020, section J.4.1).
+/// The minimum length of a Wi-Fi password in characters (IEEE 802.11-2020, section J.4.1).
 pub const MIN_WIFI_PASSWORD: usize = 8;
-/// The most characters of a Wi-Fi password (the same).
+/// The length limit of a Wi-Fi password in characters (IEEE 802.11-2020, section J.4.1).
 pub const MAX_WIFI_PASSWORD: usize = 63;
-/// The most bytes of a host name (RFC 1035, section 2.3.4, written as text).
+/// The length limit of a host name in bytes (RFC 1035, section 2.3.4, in text form).
 pub const MAX_HOST: usize = 253;
-/// The most bytes of an access token.
+/// The length limit of an access token in bytes.
 pub const MAX_TOKEN: usize = 255;
-/// The most bytes of a PEM text. Four certificates with RSA keys of 4,096 bits have about 8,000; a chip has to hold
-/// them in RAM beside the TLS session.
+/// The length limit of a PEM text in bytes. Four certificates with RSA keys of 4,096 bits have about 8,000; a chip must hold
+/// them in RAM together with the TLS session.
 pub const MAX_PEM: usize = 16_383;
 
-/// Checks all parts, in the order of their entries.
+/// Checks all parts in the order of their entries, so that the first error is the same on every platform.
 pub(super) fn parts(parts: &Parts) -> Result<(), Invalid> {
     present(key::DEVICE, &parts.device_name)?;
     text(key::DEVICE, &parts.device_name, MAX_DEVICE_NAME)?;
@@ -47,13 +47,13 @@ fn present(key: &'static str, text: &str) -> Result<(), Invalid> {
     if text.is_empty() { Err(Invalid::Empty { key }) } else { Ok(()) }
 }
 
-/// Text that C reads up to its NUL, and that a log shows.
+/// A text without control characters: C firmware reads it up to its NUL, and logs show it.
 fn text(key: &'static str, text: &str, limit: usize) -> Result<(), Invalid> {
     if text.len() > limit {
         return Err(Invalid::TooLong { key, length: text.len(), limit });
     }
     if text.chars().any(char::is_control) {
-        return Err(Invalid::Character { key, takes: "anything but control characters" });
+        return Err(Invalid::Character { key, takes: "text without control characters" });
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn wifi_password(password: &str, ssid: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// A host name, an IPv4 address, or an IPv6 address without brackets; or nothing.
+/// A host name, an IPv4 address, an IPv6 address without brackets, or an empty text.
 fn host(key: &'static str, host: &str) -> Result<(), Invalid> {
     if host.len() > MAX_HOST {
         return Err(Invalid::TooLong { key, length: host.len(), limit: MAX_HOST });
@@ -95,7 +95,7 @@ fn pem(key: &'static str, pem: &str) -> Result<(), Invalid> {
         return Err(Invalid::TooLong { key, length: pem.len(), limit: MAX_PEM });
     }
     if pem.bytes().any(|byte| !matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t')) {
-        return Err(Invalid::Character { key, takes: "PEM, which is printable ASCII" });
+        return Err(Invalid::Character { key, takes: "printable ASCII in PEM" });
     }
     if pem.contains("-----BEGIN ") && pem.contains("-----END ") { Ok(()) } else { Err(Invalid::NotPem { key }) }
 }

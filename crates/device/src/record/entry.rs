@@ -1,17 +1,18 @@
-//! The record as NVS entries: names, types, order, and the hash over them.
+//! The record as NVS entries: names, types, order, and hash.
+
+use sha2::{Digest, Sha256};
 
 use super::{Login, NAMESPACE, Record, SCHEMA, SKIP_HOST_NAME_CHECK};
-use crate::sha256::Sha256;
 
-/// The names of the entries. NVS allows 15 characters.
+/// The names of the entries, at most 15 characters.
 pub mod key {
     /// u8: the record's version.
     pub const SCHEMA: &str = "schema";
     /// String: the device's name.
     pub const DEVICE: &str = "device";
-    /// String: the Wi-Fi network, or empty.
+    /// String: the Wi-Fi network's name (SSID), or empty.
     pub const WIFI_SSID: &str = "wifi_ssid";
-    /// String: its password, or empty.
+    /// String: the Wi-Fi password, or empty.
     pub const WIFI_PASSWORD: &str = "wifi_password";
     /// String: the broker's host name or address.
     pub const HOST: &str = "host";
@@ -19,71 +20,71 @@ pub mod key {
     pub const PORT: &str = "port";
     /// Blob: the trust anchors, PEM and a NUL.
     pub const CA_CHAIN: &str = "ca_chain";
-    /// Blob: leaf and chain, PEM and a NUL; a NUL alone where the device has a token.
+    /// Blob: the chain, leaf first, PEM and a NUL; only a NUL if the device has a token.
     pub const CLIENT_CHAIN: &str = "client_chain";
-    /// Blob: the private key, PEM and a NUL; a NUL alone where the device has a token.
+    /// Blob: the private key, PEM and a NUL; only a NUL if the device has a token.
     pub const CLIENT_KEY: &str = "client_key";
-    /// String: the access token; empty where the device has a certificate.
+    /// String: the access token; empty if the device has a certificate.
     pub const TOKEN: &str = "token";
-    /// u8: bit 0 switches the check of the broker's name off; the others are 0.
+    /// u8: bit 0 disables the check of the broker's name; the others are 0.
     pub const FLAGS: &str = "flags";
-    /// String: the time server, or empty.
+    /// String: the SNTP server, or empty.
     pub const NTP_SERVER: &str = "ntp_server";
-    /// Blob of 32 bytes: SHA-256 over all entries before it.
+    /// Blob of 32 bytes: the SHA-256 over all entries before.
     pub const HASH: &str = "hash";
 }
 
-/// A type of NVS, numbered as `nvs_type_t` of ESP-IDF is.
+/// A type of NVS with its number in `nvs_type_t` of ESP-IDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum NvsType {
     /// An unsigned byte.
     U8 = 0x01,
-    /// Two bytes, little-endian.
+    /// An unsigned number of two bytes, little-endian.
     U16 = 0x02,
-    /// Text with a NUL at its end.
+    /// A text with a final NUL.
     Str = 0x21,
     /// Bytes.
     Blob = 0x42,
 }
 
-/// A value as NVS takes it.
+/// A value of the record.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum RecordValue<'a> {
     /// An unsigned byte.
     U8(u8),
     /// An unsigned number of two bytes.
     U16(u16),
-    /// Text, here without the NUL that ends it in flash.
+    /// A text, without the final NUL that it has in flash.
     Str(&'a str),
-    /// Bytes; PEM texts among them hold their NUL.
+    /// Bytes; PEM texts include their NUL.
     Blob(&'a [u8]),
 }
 
-impl Value<'_> {
-    /// Its type.
-    pub fn kind(&self) -> Kind {
+impl RecordValue<'_> {
+    /// The type of the value.
+    pub fn nvs_type(&self) -> NvsType {
         match self {
-            Self::U8(_) => Kind::U8,
-            Self::U16(_) => Kind::U16,
-            Self::Str(_) => Kind::Str,
-            Self::Blob(_) => Kind::Blob,
+            Self::U8(_) => NvsType::U8,
+            Self::U16(_) => NvsType::U16,
+            Self::Str(_) => NvsType::Str,
+            Self::Blob(_) => NvsType::Blob,
         }
     }
 }
 
-/// One entry of the namespace. It has no `Debug`: some values are secrets.
+/// One entry of the namespace. It does not implement `Debug`, because some values are secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// Its name, one of [`key`].
+pub struct RecordEntry<'a> {
+    /// The name, one of [`key`].
     pub key: &'static str,
-    /// Its value.
-    pub value: Value<'a>,
+    /// The value.
+    pub value: RecordValue<'a>,
 }
 
-/// All entries of a record in the order in which they are written, the hash last.
+/// All entries of a record in their order, the hash last.
 pub struct Entries<'a> {
-    entries: [Entry<'a>; 12],
+    entries: [RecordEntry<'a>; 12],
     hash: [u8; 32],
 }
 
@@ -96,23 +97,23 @@ impl Record {
         };
         let flags = if self.skips_host_name_check() { SKIP_HOST_NAME_CHECK } else { 0 };
         let entries = [
-            Entry { key: key::SCHEMA, value: Value::U8(SCHEMA) },
-            Entry { key: key::DEVICE, value: Value::Str(self.device_name()) },
-            Entry { key: key::WIFI_SSID, value: Value::Str(self.wifi_ssid()) },
-            Entry { key: key::WIFI_PASSWORD, value: Value::Str(self.wifi_password().expose()) },
-            Entry { key: key::HOST, value: Value::Str(self.host()) },
-            Entry { key: key::PORT, value: Value::U16(self.port()) },
-            Entry { key: key::CA_CHAIN, value: Value::Blob(self.ca_chain().as_bytes()) },
-            Entry { key: key::CLIENT_CHAIN, value: Value::Blob(chain.as_bytes()) },
-            Entry { key: key::CLIENT_KEY, value: Value::Blob(private_key.as_bytes()) },
-            Entry { key: key::TOKEN, value: Value::Str(token) },
-            Entry { key: key::FLAGS, value: Value::U8(flags) },
-            Entry { key: key::NTP_SERVER, value: Value::Str(self.ntp_server()) },
+            RecordEntry { key: key::SCHEMA, value: RecordValue::U8(SCHEMA) },
+            RecordEntry { key: key::DEVICE, value: RecordValue::Str(self.device_name()) },
+            RecordEntry { key: key::WIFI_SSID, value: RecordValue::Str(self.wifi_ssid()) },
+            RecordEntry { key: key::WIFI_PASSWORD, value: RecordValue::Str(self.wifi_password().expose()) },
+            RecordEntry { key: key::HOST, value: RecordValue::Str(self.host()) },
+            RecordEntry { key: key::PORT, value: RecordValue::U16(self.port()) },
+            RecordEntry { key: key::CA_CHAIN, value: RecordValue::Blob(self.ca_chain().as_bytes()) },
+            RecordEntry { key: key::CLIENT_CHAIN, value: RecordValue::Blob(chain.as_bytes()) },
+            RecordEntry { key: key::CLIENT_KEY, value: RecordValue::Blob(private_key.as_bytes()) },
+            RecordEntry { key: key::TOKEN, value: RecordValue::Str(token) },
+            RecordEntry { key: key::FLAGS, value: RecordValue::U8(flags) },
+            RecordEntry { key: key::NTP_SERVER, value: RecordValue::Str(self.ntp_server()) },
         ];
         Entries { entries, hash: hash(&entries) }
     }
 
-    /// The hash that closes the record.
+    /// The SHA-256 over the entries.
     pub fn hash(&self) -> [u8; 32] {
         self.entries().hash
     }
@@ -120,35 +121,35 @@ impl Record {
 
 impl Entries<'_> {
     /// The entries in their order, the hash last.
-    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        let hash = Entry { key: key::HASH, value: Value::Blob(&self.hash) };
+    pub fn iter(&self) -> impl Iterator<Item = RecordEntry<'_>> {
+        let hash = RecordEntry { key: key::HASH, value: RecordValue::Blob(&self.hash) };
         self.entries.iter().copied().chain([hash])
     }
 }
 
 /// SHA-256 over the namespace's name and a NUL, then for each entry: its name, a NUL, its type (one byte), the length of
 /// its value as it lies in flash (u32, little-endian) and that value (numbers little-endian, texts with their NUL).
-fn hash(entries: &[Entry<'_>]) -> [u8; 32] {
-    let mut hash = Sha256::default();
+fn hash(entries: &[RecordEntry<'_>]) -> [u8; 32] {
+    let mut hash = Sha256::new();
     hash.update(NAMESPACE.as_bytes());
-    hash.update(&[0]);
+    hash.update([0]);
     for entry in entries {
         hash.update(entry.key.as_bytes());
-        hash.update(&[0, entry.value.kind() as u8]);
+        hash.update([0, entry.value.nvs_type() as u8]);
         match entry.value {
-            Value::U8(number) => part(&mut hash, &[&[number]]),
-            Value::U16(number) => part(&mut hash, &[&number.to_le_bytes()]),
-            Value::Str(text) => part(&mut hash, &[text.as_bytes(), &[0]]),
-            Value::Blob(bytes) => part(&mut hash, &[bytes]),
+            RecordValue::U8(number) => part(&mut hash, &[&[number]]),
+            RecordValue::U16(number) => part(&mut hash, &[&number.to_le_bytes()]),
+            RecordValue::Str(text) => part(&mut hash, &[text.as_bytes(), &[0]]),
+            RecordValue::Blob(bytes) => part(&mut hash, &[bytes]),
         }
     }
-    hash.finish()
+    hash.finalize().into()
 }
 
-/// A value, given in pieces, behind its length. The limits of the parts keep it far below 4 GiB.
+/// Hashes the length of a value and its pieces. The limits of the parts keep the length far below 4 GiB.
 fn part(hash: &mut Sha256, pieces: &[&[u8]]) {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    hash.update(&(length as u32).to_le_bytes());
+    hash.update((length as u32).to_le_bytes());
     for piece in pieces {
         hash.update(piece);
     }

@@ -1,4 +1,4 @@
-//! The record out of a chip's flash.
+//! Reading the record from a chip's flash.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,17 +7,17 @@ use super::{Invalid, Login, MAX_PEM, NAMESPACE, Parts, Record, SCHEMA, SKIP_HOST
 use crate::nvs::{self, Flash, Namespace};
 use crate::secret::Secret;
 
-/// Why there is no record.
+/// An error of reading the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The partition or an entry of it.
+    /// The partition or one of its entries cannot be read.
     Nvs(nvs::Error),
-    /// A version of the record that this code does not know.
+    /// The version of the record is unknown.
     Schema(u8),
-    /// Every entry is there and whole, but the hash is of others.
+    /// The entries are readable, but the hash does not match them.
     Hash,
-    /// A part outside its limits: whoever wrote the record did not check it.
+    /// A part is outside its limits.
     Invalid(Invalid),
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for ReadError {
         match self {
             Self::Nvs(error) => error.fmt(f),
             Self::Schema(found) => {
-                write!(f, "the record has version {found}, and this firmware reads version {SCHEMA}: write both anew")
+                write!(f, "the record has version {found}, but this firmware reads version {SCHEMA}: write both again")
             }
             Self::Hash => f.write_str(
-                "the record's hash does not fit its entries: some were changed or lost; write the partition anew",
+                "the record's hash does not match its entries: some were changed or lost; write the partition again",
             ),
-            Self::Invalid(invalid) => write!(f, "the record is none that tbpki writes: {invalid}"),
+            Self::Invalid(invalid) => write!(f, "the record is invalid: {invalid}"),
         }
     }
 }
@@ -54,10 +54,10 @@ impl Record {
     /// Reads the record of an NVS partition.
     ///
     /// # Errors
-    /// Whatever is damaged, missing, of another version, or does not fit the hash.
+    /// [`ReadError`] if an entry is damaged, missing or invalid, or if the version or the hash does not match.
     pub fn read(flash: impl Flash) -> Result<Self, ReadError> {
         let mut nvs = Namespace::open(flash, NAMESPACE)?;
-        // First, because another version may have other entries.
+        // The version comes first, because other versions may have other entries.
         let schema = nvs.u8(key::SCHEMA)?;
         if schema != SCHEMA {
             return Err(ReadError::Schema(schema));
@@ -82,7 +82,7 @@ impl Record {
     }
 }
 
-/// Every entry is read, whichever of them are empty.
+/// The credential. All three entries are read, because a missing one must be reported even if it would be empty.
 fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
     let chain = pem(nvs, key::CLIENT_CHAIN)?;
     let key = Secret::from(pem(nvs, key::CLIENT_KEY)?);
@@ -94,7 +94,7 @@ fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
     }
 }
 
-/// A PEM text without the NUL that ends it.
+/// A PEM text without its final NUL.
 fn pem(nvs: &mut Namespace<impl Flash>, key: &'static str) -> Result<String, ReadError> {
     let bytes = nvs.blob(key, MAX_PEM + 1)?;
     let Ok(mut text) = String::from_utf8(bytes) else { return Err(Invalid::NotPem { key }.into()) };

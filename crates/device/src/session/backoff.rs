@@ -1,6 +1,6 @@
-//! Pauses between attempts: longer and longer, and for each device another.
+//! Randomized exponential pauses between attempts.
 
-/// The next pause.
+/// A sequence of growing pauses, in milliseconds.
 pub(super) struct Backoff {
     first: u64,
     most: u64,
@@ -8,13 +8,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses that begin at about `first` milliseconds and never are longer than `most`.
+    /// Pauses from about `first` up to `most` milliseconds.
     pub(super) fn new(first: u64, most: u64) -> Self {
         Self { first, most, next: first }
     }
 
-    /// A pause in milliseconds: between a half and the whole of what it is this time, so that a fleet whose broker
-    /// comes back does not knock all at once.
+    /// The next pause in milliseconds: between half and all of the current length, so that the devices of a fleet do not all
+    /// reconnect at the same moment when their broker returns.
     pub(super) fn pause(&mut self, random: u32) -> u64 {
         let whole = self.next;
         self.next = whole.saturating_mul(2).min(self.most);
@@ -22,7 +22,7 @@ impl Backoff {
         half + u64::from(random) % (whole - half + 1)
     }
 
-    /// It went well for once.
+    /// Begins again with the first pause, after a success.
     pub(super) fn reset(&mut self) {
         self.next = self.first;
     }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_begin_anew() {
+    fn pauses_double_up_to_the_limit_and_restart_after_a_reset() {
         let mut backoff = Backoff::new(1_000, 60_000);
         let longest = |backoff: &mut Backoff, expected: &[u64]| {
             for &whole in expected {
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_with_other_numbers_have_other_pauses() {
+    fn the_random_number_selects_the_pause() {
         let pause = |random| Backoff::new(1_000, 60_000).pause(random);
         assert_eq!([pause(0), pause(1), pause(500), pause(501)], [500, 501, 1_000, 500]);
     }

@@ -1,13 +1,14 @@
-//! Dates as people write them.
+//! Unix times as calendar dates.
 
 use core::fmt;
 
-/// A moment in seconds since 1970, shown as `2026-11-25 04:10:00 UTC`.
+/// A Unix time in seconds, displayed as `2026-11-25 04:10:00 UTC`.
 #[derive(Clone, Copy)]
 pub(crate) struct Date(pub(crate) u64);
 
 impl Date {
-    /// Year, month and day. The year begins in March on the way, so that the leap day is its last.
+    /// Year, month and day (days from civil, H. Hinnant). The computation uses years that begin in March, so that the leap
+    /// day is the last day of a year.
     pub(crate) fn civil(self) -> (u64, u64, u64) {
         let days = self.0 / 86_400 + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_what_calendars_say() {
+    fn dates_match_the_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_400, "2000-02-29 00:00:00 UTC"),

@@ -1,94 +1,96 @@
-//! Which step failed, and why, in words for whoever reads the serial port.
+//! The failures of a session, with texts for the serial log.
 
 use core::fmt;
 
-use super::mqtt::MqttFailure;
+use super::client::MqttFailure;
 
-/// What ended an attempt or a connection.
+/// The failed step of an attempt, or the end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
     /// The broker could not be reached.
     Network(NetworkFailure),
-    /// The handshake.
+    /// The TLS handshake failed.
     Tls(TlsFailure),
-    /// The login.
+    /// The broker rejected the login, or did not answer it.
     Login(LoginFailure),
-    /// The connection, once logged in.
+    /// The connection ended after the login.
     Connection(&'static str),
 }
 
-/// Why a host cannot be reached.
+/// The reason why a host cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkFailure {
-    /// This device is in no network.
+    /// The device has no network.
     NoNetwork,
-    /// There is no such name.
+    /// The name cannot be resolved.
     UnknownHost,
-    /// The host is there, but nothing listens on the port.
+    /// The host refuses connections to the port.
     Refused,
-    /// Nothing answers.
+    /// The host does not answer.
     NoAnswer,
-    /// The machine's network cannot do it.
+    /// Another failure of the network.
     Other(&'static str),
 }
 
-/// Why a handshake failed.
+/// The reason why a TLS handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The broker's certificate was refused.
+    /// The broker's certificate was rejected.
     Certificate(CertificateFaults),
-    /// The broker ended the handshake with an alert.
+    /// The broker sent an alert.
     Alert,
-    /// The connection ended in the handshake.
+    /// The broker closed the connection.
     Closed,
-    /// It took too long.
+    /// The handshake exceeded its time limit.
     TimedOut,
-    /// Something else, as the library numbers it.
+    /// Another error code of Mbed TLS.
     Other(i32),
 }
 
-/// What is wrong with a certificate, or the way from it to a trust anchor.
+/// The faults of a certificate or of its path to a trust anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CertificateFaults {
-    /// Its last day is over.
+    /// The certificate has expired.
     pub expired: bool,
-    /// Its first day has not come.
+    /// The certificate is not valid yet.
     pub not_yet_valid: bool,
-    /// It is for another host name or address.
+    /// The certificate is for another host.
     pub other_name: bool,
-    /// No trust anchor of the record issued it.
+    /// The path does not lead to a trust anchor of the record.
     pub not_trusted: bool,
-    /// It, or an issuer of it, may not be used for this.
+    /// The certificate or one of its issuers does not allow this use.
     pub wrong_purpose: bool,
-    /// An algorithm or a key size is too weak.
+    /// A signature algorithm or a key is too weak.
     pub weak: bool,
-    /// Other faults, as the library numbers them.
+    /// Other verification flags of Mbed TLS.
     pub other: u32,
 }
 
-/// Why the broker did not let this device in.
+/// The reason why a login failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginFailure {
-    /// It answered with this return code (MQTT 3.1.1, section 3.2.2.3).
+    /// The broker rejected the login with this return code (MQTT 3.1.1, section 3.2.2.3).
     Code {
-        /// The code.
+        /// The return code.
         code: u8,
         /// Whether the device logs in with a certificate.
         certificate: bool,
     },
-    /// The connection ended before it answered.
+    /// The broker closed the connection without an answer.
     Closed {
         /// Whether the device logs in with a certificate.
         certificate: bool,
     },
-    /// It did not answer.
+    /// The broker did not answer in time.
     TimedOut,
-    /// It answered with something that is not MQTT.
+    /// The answer is not an MQTT 3.1.1 packet.
     NoMqtt,
+    /// The device's name or token is longer than MQTT can encode.
+    TooLong,
 }
 
 impl fmt::Display for Failure {
@@ -106,8 +108,8 @@ impl fmt::Display for NetworkFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoNetwork => "there is no network",
-            Self::UnknownHost => "the broker's name is unknown: is the host of the record right, and does DNS work?",
-            Self::Refused => "the broker's host refuses connections to this port: does the broker run?",
+            Self::UnknownHost => "the broker's name is unknown: check the record's host and the DNS server",
+            Self::Refused => "the broker's host refuses connections to this port: check that the broker is running",
             Self::NoAnswer => "the broker's host does not answer",
             Self::Other(why) => why,
         })
@@ -117,10 +119,12 @@ impl fmt::Display for NetworkFailure {
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Certificate(faults) => write!(f, "the broker's certificate is refused: {faults}"),
-            Self::Alert => f.write_str("the broker ended the handshake with an alert: its log says why"),
-            Self::Closed => f.write_str("the connection ended in the handshake: is this a port for TLS?"),
-            Self::TimedOut => f.write_str("the handshake took too long"),
+            Self::Certificate(faults) => write!(f, "the broker's certificate is rejected: {faults}"),
+            Self::Alert => f.write_str("the broker ended the handshake with an alert: see the broker's log"),
+            Self::Closed => {
+                f.write_str("the broker closed the connection during the handshake: check that this is its TLS port")
+            }
+            Self::TimedOut => f.write_str("the handshake timed out"),
             Self::Other(code) => write!(f, "the handshake failed with Mbed TLS's error -{:#06x}", code.unsigned_abs()),
         }
     }
@@ -132,9 +136,9 @@ impl fmt::Display for CertificateFaults {
         for (is, text) in [
             (self.expired, "it has expired"),
             (self.not_yet_valid, "it is not valid yet at this device's date"),
-            (self.other_name, "it is for another name than the record's host"),
+            (self.other_name, "it is not valid for the record's host"),
             (self.not_trusted, "no CA of the record issued it"),
-            (self.wrong_purpose, "it, or an issuer of it, may not be used for this"),
+            (self.wrong_purpose, "it or one of its issuers does not allow this use"),
             (self.weak, "it uses an algorithm or a key that is too weak"),
         ] {
             if is {
@@ -157,20 +161,21 @@ impl fmt::Display for LoginFailure {
         let what = |certificate| if certificate { "certificate" } else { "token" };
         match *self {
             Self::Code { code: 4 | 5, certificate } => {
-                write!(f, "the broker does not accept this device's {}: is it registered?", what(certificate))
+                write!(f, "the broker rejects this device's {}: check that the device is registered", what(certificate))
             }
-            Self::Code { code: 2, .. } => f.write_str("the broker does not accept this device's name"),
-            Self::Code { code: 3, .. } => f.write_str("the broker is not ready to let devices in"),
-            Self::Code { code, .. } => write!(f, "the broker refuses it with return code {code}"),
-            // Where TLS 1.3 refuses a client's certificate, the client learns of it when it reads next.
+            Self::Code { code: 2, .. } => f.write_str("the broker rejects this device's name"),
+            Self::Code { code: 3, .. } => f.write_str("the broker is unavailable"),
+            Self::Code { code, .. } => write!(f, "the broker rejects it with return code {code}"),
+            // With TLS 1.3 the client learns only after the handshake that its certificate was rejected.
             Self::Closed { certificate: true } => f.write_str(
-                "the broker ended the connection: it probably does not trust the CA of this device's certificate",
+                "the broker closed the connection: it probably does not trust the CA of this device's certificate",
             ),
             Self::Closed { certificate: false } => f.write_str(
-                "the broker ended the connection: does it ask for a certificate, where this device has a token?",
+                "the broker closed the connection: it may require a certificate, and this device has a token",
             ),
             Self::TimedOut => f.write_str("the broker does not answer"),
-            Self::NoMqtt => f.write_str("what answers does not speak MQTT 3.1.1"),
+            Self::NoMqtt => f.write_str("the peer does not speak MQTT 3.1.1"),
+            Self::TooLong => f.write_str("the device's name or token is too long for MQTT"),
         }
     }
 }
@@ -198,9 +203,10 @@ impl From<LoginFailure> for Failure {
 impl From<MqttFailure> for Failure {
     fn from(failure: MqttFailure) -> Self {
         Self::Connection(match failure {
-            MqttFailure::Closed => "the broker ended it",
-            MqttFailure::TimedOut => "the broker does not answer any more",
-            MqttFailure::Unexpected => "the broker sent what does not fit MQTT 3.1.1",
+            MqttFailure::Closed => "the broker closed it",
+            MqttFailure::TimedOut => "the broker stopped answering",
+            MqttFailure::Unexpected => "the broker violated MQTT 3.1.1",
+            MqttFailure::TooLong => "a message is too long for MQTT",
         })
     }
 }
@@ -212,12 +218,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_of_a_certificate_are_told_together() {
+    fn all_faults_of_a_certificate_are_listed() {
         let faults = CertificateFaults { expired: true, other_name: true, other: 0x80, ..Default::default() };
         assert_eq!(
             Failure::from(TlsFailure::Certificate(faults)).to_string(),
-            "tls: the broker's certificate is refused: it has expired, and it is for another name than the record's \
-             host, and Mbed TLS's flags 0x80"
+            "tls: the broker's certificate is rejected: it has expired, and it is not valid for the record's host, and \
+             Mbed TLS's flags 0x80"
         );
         assert_eq!(CertificateFaults::default().to_string(), "Mbed TLS's flags 0x0");
     }

@@ -1,5 +1,5 @@
-//! What a session needs of the machine that it runs on.
-#![allow(async_fn_in_trait, reason = "nothing here is sent to another thread: a chip's futures stay where they are")]
+//! The traits that a session requires of its machine.
+#![allow(async_fn_in_trait, reason = "a session runs on one thread, so that its futures need not be Send")]
 
 use core::fmt;
 
@@ -8,38 +8,38 @@ use embedded_io_async::{Read, Write};
 use super::failure::{NetworkFailure, TlsFailure};
 use super::reading::Reading;
 
-/// Uptime, pauses, and the date that certificates are held against.
+/// Uptime, pauses, and the date that validity periods are compared with.
 pub trait Time {
-    /// Milliseconds since some moment in the past. It never goes back.
+    /// Milliseconds since an arbitrary time. The value never decreases.
     fn uptime(&self) -> u64;
 
-    /// Waits for so many milliseconds.
+    /// Waits.
     async fn sleep(&self, milliseconds: u64);
 
-    /// Says what date it is, in seconds since 1970.
+    /// Sets the date, in seconds since 1970.
     fn set_date(&self, unix_seconds: u64);
 }
 
-/// A network with TCP, UDP and names.
+/// A network with TCP, UDP and DNS.
 pub trait Network {
     /// A TCP connection.
     type Stream<'a>: Read + Write
     where
         Self: 'a;
 
-    /// Waits until there is a network and this device has an address in it.
+    /// Waits until the device has an address.
     async fn ready(&self);
 
-    /// Connects to a host by its name or address.
+    /// Connects to a host name or address.
     ///
     /// # Errors
-    /// Where there is no such host, or it does not answer.
+    /// [`NetworkFailure`].
     async fn connect(&mut self, host: &str, port: u16) -> Result<Self::Stream<'_>, NetworkFailure>;
 
-    /// Sends a datagram and waits for the answer of the same host; its length is handed out.
+    /// Sends a datagram and waits for the answer of the same host. Returns the length of the answer in bytes.
     ///
     /// # Errors
-    /// Where there is no such host, or nothing can be sent to it.
+    /// [`NetworkFailure`].
     async fn exchange(
         &mut self,
         host: &str,
@@ -49,43 +49,43 @@ pub trait Network {
     ) -> Result<usize, NetworkFailure>;
 }
 
-/// A TLS client that was given the record's trust anchors, login and broker.
+/// A TLS client that has the record's trust anchors, credential and broker.
 pub trait Tls {
     /// A TLS connection.
     type Stream<'a, S: Read + Write + 'a>: Read + Write
     where
         Self: 'a;
 
-    /// Does the handshake. The connection says which version it agreed upon.
+    /// Performs the handshake. Returns the connection and the TLS version.
     ///
     /// # Errors
-    /// Where the broker is not who it should be, or the handshake does not come to its end.
+    /// [`TlsFailure`].
     async fn handshake<'a, S: Read + Write + 'a>(
         &'a self,
         stream: S,
     ) -> Result<(Self::Stream<'a, S>, &'static str), TlsFailure>;
 }
 
-/// Numbers that nobody can foresee.
+/// A source of unpredictable numbers.
 pub trait Random {
-    /// The next one.
+    /// The next number.
     fn next(&mut self) -> u32;
 }
 
-/// Lines for whoever watches the serial port.
+/// The serial log.
 pub trait Log {
-    /// Prints one line.
+    /// Prints a line.
     fn line(&self, line: fmt::Arguments<'_>);
 }
 
-/// What is measured.
+/// A sensor.
 pub trait Sensor {
-    /// Why there is no reading.
+    /// The reason why there is no reading.
     type Error: fmt::Display;
 
     /// Takes a reading.
     ///
     /// # Errors
-    /// Where the sensor does not answer.
+    /// [`Sensor::Error`] if the sensor does not answer.
     async fn read(&mut self) -> Result<Reading, Self::Error>;
 }

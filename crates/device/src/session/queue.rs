@@ -1,13 +1,13 @@
-//! The last readings that the broker has not acknowledged.
+//! The queue of unacknowledged readings.
 
 use alloc::collections::VecDeque;
 
 use super::reading::Reading;
 
-/// How many readings are kept: more than eight minutes of them.
+/// The number of readings that are kept: more than eight minutes.
 pub const CAPACITY: usize = 100;
 
-/// Readings in their order, each with a number of its own.
+/// Readings in their order, each with a number.
 #[derive(Default)]
 pub(super) struct Queue {
     readings: VecDeque<(u64, Reading)>,
@@ -15,7 +15,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds a reading. Where there is no room, the oldest goes; whether that was so is handed out.
+    /// Adds a reading. Returns whether the oldest one was dropped for it.
     pub(super) fn push(&mut self, reading: Reading) -> bool {
         let full = self.readings.len() >= CAPACITY;
         if full {
@@ -31,7 +31,7 @@ impl Queue {
         self.readings.front().copied()
     }
 
-    /// The broker has this one. It may have made room for newer ones meanwhile.
+    /// Removes an acknowledged reading, unless it was dropped meanwhile.
     pub(super) fn done(&mut self, number: u64) {
         if self.oldest().is_some_and(|(oldest, _)| oldest == number) {
             self.readings.pop_front();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_acknowledged_after_it_had_to_go_takes_nothing_with_it() {
+    fn a_late_acknowledgment_removes_no_other_reading() {
         let mut queue = Queue::default();
         queue.push(reading(0));
         let (sent, _) = queue.oldest().unwrap();

@@ -1,20 +1,20 @@
-//! A reading, and a sensor for boards that have none.
+//! A reading, and a simulated sensor for boards without one.
 
 use core::convert::Infallible;
 use core::fmt;
 
 use super::platform::Sensor;
 
-/// Temperature and humidity at one moment. Whole numbers: some chips do floating point in software.
+/// Temperature and humidity. They are integers, because some chips have no floating-point unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// Hundredths of a degree Celsius.
+    /// Temperature in hundredths of a degree Celsius.
     pub temperature: i32,
-    /// Hundredths of a per cent of relative humidity.
+    /// Relative humidity in hundredths of a percent.
     pub humidity: i32,
 }
 
-/// The reading as ThingsBoard's telemetry takes it: `{"temperature":25.5,"humidity":26}`.
+/// The reading in ThingsBoard's telemetry format: `{"temperature":25.5,"humidity":26}`.
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { temperature, humidity } = *self;
@@ -22,7 +22,7 @@ impl fmt::Display for Reading {
     }
 }
 
-/// A JSON number without needless zeros.
+/// A JSON number without trailing zeros.
 struct Hundredths(i32);
 
 impl fmt::Display for Hundredths {
@@ -37,7 +37,7 @@ impl fmt::Display for Hundredths {
     }
 }
 
-/// A sensor that makes its readings up: a slow wave around 25 degrees and 50 per cent.
+/// A simulated sensor: a slow wave around 25 degrees and 50 percent.
 #[derive(Debug, Default)]
 pub struct SimulatedSensor {
     step: i32,
@@ -47,7 +47,7 @@ impl Sensor for SimulatedSensor {
     type Error = Infallible;
 
     async fn read(&mut self) -> Result<Reading, Infallible> {
-        // A triangle of 80 steps, which is 400 seconds.
+        // A triangle wave of 80 steps, or 400 seconds.
         let height = (self.step - 40).abs() - 20;
         self.step = (self.step + 1) % 80;
         Ok(Reading { temperature: 2_500 + 25 * height, humidity: 5_000 - 50 * height })
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn telemetry_is_json_without_needless_zeros() {
+    fn telemetry_is_json_without_trailing_zeros() {
         for (temperature, humidity, json) in [
             (2_550, 2_600, r#"{"temperature":25.5,"humidity":26}"#),
             (-5, 10_000, r#"{"temperature":-0.05,"humidity":100}"#),

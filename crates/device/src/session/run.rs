@@ -1,47 +1,50 @@
-//! The loop: a sampler beside a connection that is made anew whenever it ends.
+//! The loop of a session: a sampler, and a sender that reconnects after every failure.
 
 use alloc::string::ToString;
 use core::cell::RefCell;
 use core::convert::Infallible;
 
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
+
 use super::backoff::Backoff;
-use super::bell::Bell;
+use super::client::{Client, MqttFailure};
 use super::date::Date;
 use super::failure::{Failure, LoginFailure, NetworkFailure, TlsFailure};
-use super::mqtt::{Client, MqttFailure};
 use super::platform::{Log, Network, Random, Sensor, Time, Tls};
 use super::queue::Queue;
-use super::wait::{both, within};
+use super::timeout::with_timeout;
 use super::{TELEMETRY_TOPIC, sntp};
 use crate::record::{Login, Record};
 
-/// How long things take, in milliseconds unless they say otherwise.
+/// Intervals and time limits, in milliseconds unless the name states another unit.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// From reading to reading.
+    /// The interval between readings.
     pub interval: u64,
-    /// What the broker is told: it drops a device from which it hears nothing for one and a half times this.
+    /// The MQTT keep-alive time. The broker disconnects a device that is silent for one and a half times as long.
     pub keep_alive_seconds: u16,
-    /// How long the broker may take to answer, in TCP and in MQTT.
+    /// The time limit of the broker's answers, in TCP and MQTT.
     pub answer: u64,
-    /// How long the handshake may take. RSA with 4,096 bits takes a small chip some seconds.
+    /// The time limit of the TLS handshake. RSA with 4,096 bits takes seconds on a small chip.
     pub handshake: u64,
     /// The first pause after a failure.
     pub first_pause: u64,
     /// The longest pause.
     pub longest_pause: u64,
-    /// How long the first connection waits for the date.
+    /// The time that the first connection waits for the date.
     pub date: u64,
-    /// How long one question for the date waits for its answer.
+    /// The time limit of one SNTP request.
     pub date_answer: u64,
-    /// The time server's port.
+    /// The SNTP server's port.
     pub time_port: u16,
-    /// When this firmware was built, in seconds since 1970: no date is before it.
+    /// The build time of the firmware in seconds since 1970. Earlier dates are rejected.
     pub build: u64,
 }
 
 impl Settings {
-    /// What the firmware uses.
+    /// The settings of the firmware.
     pub const fn for_build(build: u64) -> Self {
         Self {
             interval: 5_000,
@@ -58,15 +61,18 @@ impl Settings {
     }
 }
 
-/// What the session works with.
-pub struct World<N, T, C, R, L, S> {
+/// The signal that a reading was queued. Sampler and sender run in one task, so that it needs no lock.
+type NewReading = Signal<NoopRawMutex, ()>;
+
+/// The machine that a session runs on.
+pub struct Machine<N, T, C, R, L, S> {
     /// The network.
     pub network: N,
-    /// TLS, which was given the record.
+    /// The TLS client of the record.
     pub tls: T,
-    /// Uptime, pauses and the date.
+    /// The clock.
     pub time: C,
-    /// Randomness.
+    /// The source of random numbers.
     pub random: R,
     /// The log.
     pub log: L,
@@ -74,22 +80,22 @@ pub struct World<N, T, C, R, L, S> {
     pub sensor: S,
 }
 
-/// Takes readings and sends them, for ever.
+/// Takes readings and sends them. Never returns.
 pub async fn run<N: Network, T: Tls, C: Time, R: Random, L: Log, S: Sensor>(
     record: &Record,
     settings: &Settings,
-    world: World<N, T, C, R, L, S>,
+    machine: Machine<N, T, C, R, L, S>,
 ) -> Infallible {
-    let World { network, tls, time, random, log, sensor } = world;
-    let (queue, bell) = (RefCell::new(Queue::default()), Bell::default());
-    let sampler = Sampler { settings, time: &time, log: &log, queue: &queue, bell: &bell, sensor };
+    let Machine { network, tls, time, random, log, sensor } = machine;
+    let (queue, new_reading) = (RefCell::new(Queue::default()), NewReading::new());
+    let sampler = Sampler { settings, time: &time, log: &log, queue: &queue, new_reading: &new_reading, sensor };
     let sender = Sender {
         record,
         settings,
         time: &time,
         log: &log,
         queue: &queue,
-        bell: &bell,
+        new_reading: &new_reading,
         network,
         tls,
         random,
@@ -97,7 +103,9 @@ pub async fn run<N: Network, T: Tls, C: Time, R: Random, L: Log, S: Sensor>(
         date_missed: false,
     };
     time.set_date(settings.build);
-    both(sampler.run(), sender.run()).await
+    match select(sampler.run(), sender.run()).await {
+        Either::First(never) | Either::Second(never) => never,
+    }
 }
 
 struct Sampler<'a, C, L, S> {
@@ -105,7 +113,7 @@ struct Sampler<'a, C, L, S> {
     time: &'a C,
     log: &'a L,
     queue: &'a RefCell<Queue>,
-    bell: &'a Bell,
+    new_reading: &'a NewReading,
     sensor: S,
 }
 
@@ -116,14 +124,14 @@ impl<C: Time, L: Log, S: Sensor> Sampler<'_, C, L, S> {
             match self.sensor.read().await {
                 Ok(reading) => {
                     if self.queue.borrow_mut().push(reading) {
-                        self.log.line(format_args!("sensor: the queue is full: its oldest reading is lost"));
+                        self.log.line(format_args!("sensor: the queue is full, and its oldest reading was dropped"));
                     }
-                    self.bell.ring();
+                    self.new_reading.signal(());
                 }
                 Err(error) => self.log.line(format_args!("sensor: no reading: {error}")),
             }
-            // From the plan and not from now, so that slow sensors do not stretch the time between readings; but
-            // what was missed is not made up for.
+            // Based on the schedule and not on the current time, so that a slow sensor does not stretch the interval.
+            // Missed readings are not taken later.
             let now = self.time.uptime();
             next = (next + self.settings.interval).max(now);
             self.time.sleep(next - now).await;
@@ -137,12 +145,12 @@ struct Sender<'a, N, T, C, R, L> {
     time: &'a C,
     log: &'a L,
     queue: &'a RefCell<Queue>,
-    bell: &'a Bell,
+    new_reading: &'a NewReading,
     network: N,
     tls: T,
     random: R,
     date_known: bool,
-    /// Whether the first connection has waited for the date in vain: later ones do not wait that long.
+    /// Whether the first connection did not get a date. Later connections make a single attempt.
     date_missed: bool,
 }
 
@@ -157,44 +165,44 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
             let (seconds, tenths) = (pause / 1_000, pause / 100 % 10);
             let waiting = self.queue.borrow().len();
             self.log.line(format_args!("{failure}"));
-            self.log.line(format_args!("trying again in {seconds}.{tenths} s; {waiting} readings wait"));
+            self.log.line(format_args!("retrying in {seconds}.{tenths} s; {waiting} readings are queued"));
             self.time.sleep(pause).await;
         }
     }
 
-    /// One connection from its beginning to its end.
+    /// Runs one connection, and returns the failure that ended it.
     async fn connection(&mut self, backoff: &mut Backoff) -> Failure {
-        let Self { record, settings, time, log, queue, bell, .. } = *self;
+        let Self { record, settings, time, log, queue, new_reading, .. } = *self;
         let (host, port) = (record.host(), record.port());
         log.line(format_args!("network: connecting to {host}, port {port}"));
-        let stream = match within(time, settings.answer, self.network.connect(host, port)).await {
+        let stream = match with_timeout(time, settings.answer, self.network.connect(host, port)).await {
             Some(Ok(stream)) => stream,
             Some(Err(failure)) => return failure.into(),
             None => return NetworkFailure::NoAnswer.into(),
         };
-        let (stream, version) = match within(time, settings.handshake, self.tls.handshake(stream)).await {
+        let (stream, version) = match with_timeout(time, settings.handshake, self.tls.handshake(stream)).await {
             Some(Ok(done)) => done,
             Some(Err(failure)) => return failure.into(),
             None => return TlsFailure::TimedOut.into(),
         };
-        log.line(format_args!("tls: {version}, and the broker's certificate is in order"));
+        log.line(format_args!("tls: {version}, the broker's certificate is valid"));
         let (token, with) = match record.login() {
             Login::Certificate { .. } => (None, "its certificate"),
             Login::Token(token) => (Some(token.expose()), "its token"),
         };
         let login = Client::login(stream, record.device_name(), token, settings.keep_alive_seconds);
-        let mut client = match within(time, settings.answer, login).await {
+        let mut client = match with_timeout(time, settings.answer, login).await {
             Some(Ok(client)) => client,
             Some(Err(failure)) => return failure.into(),
             None => return LoginFailure::TimedOut.into(),
         };
-        log.line(format_args!("login: {} is in with {with}", record.device_name()));
+        log.line(format_args!("login: {} logged in with {with}", record.device_name()));
         loop {
             let oldest = queue.borrow().oldest();
             let answered = match oldest {
                 Some((number, reading)) => {
                     let message = reading.to_string();
-                    let answered = within(time, settings.answer, client.publish(TELEMETRY_TOPIC, &message)).await;
+                    let answered = with_timeout(time, settings.answer, client.publish(TELEMETRY_TOPIC, &message)).await;
                     if answered == Some(Ok(())) {
                         queue.borrow_mut().done(number);
                         backoff.reset();
@@ -203,11 +211,11 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
                     answered
                 }
                 None => {
-                    // Half of what was promised, so that a lost packet does not cost the connection.
+                    // Half of the keep-alive time, so that a lost packet does not cost the connection.
                     let quiet = u64::from(settings.keep_alive_seconds) * 500;
-                    match within(time, quiet, bell.rung()).await {
+                    match with_timeout(time, quiet, new_reading.wait()).await {
                         Some(()) => Some(Ok(())),
-                        None => within(time, settings.answer, client.ping()).await,
+                        None => with_timeout(time, settings.answer, client.ping()).await,
                     }
                 }
             };
@@ -219,7 +227,7 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
         }
     }
 
-    /// Asks the record's time server for the date, if that is not known yet.
+    /// Requests the date from the record's SNTP server, unless it is known.
     async fn ask_for_date(&mut self) {
         let server = self.record.ntp_server();
         if self.date_known || (server.is_empty() && self.date_missed) {
@@ -228,7 +236,7 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
         let build = Date(self.settings.build);
         if server.is_empty() {
             self.date_missed = true;
-            self.log.line(format_args!("date: the record names no time server: it is taken for {build}, the build's"));
+            self.log.line(format_args!("date: the record has no time server: using the build date, {build}"));
             return;
         }
         let start = self.time.uptime();
@@ -238,10 +246,10 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
                 Ok(date) => {
                     self.time.set_date(date);
                     self.date_known = true;
-                    self.log.line(format_args!("date: {}, says {server}", Date(date)));
+                    self.log.line(format_args!("date: {} from {server}", Date(date)));
                     return;
                 }
-                Err(why) => self.log.line(format_args!("date: nothing from {server}: {why}")),
+                Err(why) => self.log.line(format_args!("date: no date from {server}: {why}")),
             }
             let now = self.time.uptime();
             if now >= end {
@@ -253,7 +261,7 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
             self.date_missed = true;
             let seconds = self.settings.date / 1_000;
             self.log.line(format_args!(
-                "date: still unknown after {seconds} s: connecting with {build}, the build's, and asking again later"
+                "date: still unknown after {seconds} s: connecting with the build date, {build}, and retrying later"
             ));
         }
     }
@@ -263,27 +271,27 @@ impl<N: Network, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, T, C, R, L> {
         let mut answer = [0; sntp::PACKET];
         let request = sntp::request(nonce);
         let exchange = self.network.exchange(server, self.settings.time_port, &request, &mut answer);
-        let length = match within(self.time, self.settings.date_answer, exchange).await {
+        let length = match with_timeout(self.time, self.settings.date_answer, exchange).await {
             Some(Ok(length)) => length,
             Some(Err(NetworkFailure::UnknownHost)) => return Err(DateFailure::UnknownHost),
             Some(Err(_)) | None => return Err(DateFailure::NoAnswer),
         };
-        sntp::date(answer.get(..length).unwrap_or_default(), nonce, self.settings.build).map_err(DateFailure::Useless)
+        sntp::date(answer.get(..length).unwrap_or_default(), nonce, self.settings.build).map_err(DateFailure::Rejected)
     }
 }
 
 enum DateFailure {
     UnknownHost,
     NoAnswer,
-    Useless(sntp::Useless),
+    Rejected(sntp::AnswerError),
 }
 
 impl core::fmt::Display for DateFailure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::UnknownHost => f.write_str("its name is unknown"),
+            Self::UnknownHost => f.write_str("its name cannot be resolved"),
             Self::NoAnswer => f.write_str("it does not answer"),
-            Self::Useless(why) => why.fmt(f),
+            Self::Rejected(why) => why.fmt(f),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! NVS images entry by entry, damaged ones included: what no tidy writer makes.
 
-use device::record::{Entry, Login, NAMESPACE, Parts, Record, Value};
+use device::record::{Login, NAMESPACE, Parts, Record, RecordEntry, RecordValue};
 
 pub(crate) const ACTIVE: u32 = 0xffff_fffe;
 pub(crate) const FULL: u32 = 0xffff_fffc;
@@ -37,15 +37,15 @@ impl Page {
         page
     }
 
-    pub(crate) fn entry(&mut self, entry: &Entry<'_>) -> &mut Self {
+    pub(crate) fn entry(&mut self, entry: &RecordEntry<'_>) -> &mut Self {
         match entry.value {
-            Value::U8(number) => self.item(1, U8, 0xff, entry.key, &[number], &[]),
-            Value::U16(number) => self.item(1, U16, 0xff, entry.key, &number.to_le_bytes(), &[]),
-            Value::Str(text) => {
+            RecordValue::U8(number) => self.item(1, U8, 0xff, entry.key, &[number], &[]),
+            RecordValue::U16(number) => self.item(1, U16, 0xff, entry.key, &number.to_le_bytes(), &[]),
+            RecordValue::Str(text) => {
                 let data = [text.as_bytes(), &[0]].concat();
                 self.item(1, STR, 0xff, entry.key, &described(&data), &data)
             }
-            Value::Blob(bytes) => self.chunk(entry.key, 0, bytes).index(entry.key, 0, 1, bytes.len()),
+            RecordValue::Blob(bytes) => self.chunk(entry.key, 0, bytes).index(entry.key, 0, 1, bytes.len()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The reader, before images that a chip's own library leaves behind.
 
 use device::nvs::{Error, Flash, FlashError, Namespace};
-use device::record::{Entry, NAMESPACE, Value};
+use device::record::{NAMESPACE, RecordEntry, RecordValue};
 
 use crate::image::{ACTIVE, FREEING, FULL, Page, partition};
 
@@ -9,8 +9,8 @@ fn open(image: &[u8]) -> Result<Namespace<&[u8]>, Error> {
     Namespace::open(image, NAMESPACE)
 }
 
-fn text(key: &'static str, value: &'static str) -> Entry<'static> {
-    Entry { key, value: Value::Str(value) }
+fn text(key: &'static str, value: &'static str) -> RecordEntry<'static> {
+    RecordEntry { key, value: RecordValue::Str(value) }
 }
 
 #[test]
@@ -89,20 +89,20 @@ fn damage_is_named_where_something_is_missing() {
     let error = open(&image).unwrap().text("host").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the entry host is missing, and entry 1 of page 0 is damaged: its checksum does not fit"
+        "the entry host is missing, and entry 1 of page 0 is damaged: its checksum does not match"
     );
 
     let mut image = partition(&[page.bytes()]);
     image[4] ^= 1;
     assert_eq!(
         open(&image).err().unwrap().to_string(),
-        "the partition holds no tbpki record, and page 0 is damaged: its header's checksum does not fit"
+        "the partition holds no tbpki record, and page 0 is damaged: its header's checksum does not match"
     );
 
     let mut half = Page::with_namespace(ACTIVE, 0);
     half.entry(&text("host", "here")).state(2, 0b11);
     let error = open(&partition(&[half.bytes()])).unwrap().text("host").unwrap_err();
-    assert!(error.to_string().ends_with("entry 1 of page 0 is damaged: some of its data do not count"), "{error}");
+    assert!(error.to_string().ends_with("entry 1 of page 0 is damaged: its write was interrupted"), "{error}");
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn damaged_values_are_told_apart() {
     let read = |page: &mut Page| open(&partition(&[page.bytes()])).unwrap().blob("v", 100).unwrap_err();
     let new = || Page::with_namespace(ACTIVE, 0);
 
-    assert_eq!(read(new().index("v", 0, 1, 3)), value("a piece of it is missing"));
-    assert_eq!(read(new().chunk("v", 0, b"abc").index("v", 0, 1, 4)), value("its pieces do not have its length"));
-    assert_eq!(read(new().chunk("v", 1, b"abc").index("v", 1, 1, 3)), value("its pieces have numbers that are none"));
-    assert_eq!(read(new().index("v", 0, 255, 3)), value("its pieces have numbers that are none"));
+    assert_eq!(read(new().index("v", 0, 1, 3)), value("one of its chunks is missing"));
+    assert_eq!(read(new().chunk("v", 0, b"abc").index("v", 0, 1, 4)), value("its chunks do not add up to its length"));
+    assert_eq!(read(new().chunk("v", 1, b"abc").index("v", 1, 1, 3)), value("its chunk numbers are invalid"));
+    assert_eq!(read(new().index("v", 0, 255, 3)), value("its chunk numbers are invalid"));
     // A length beyond the entries that follow.
     assert_eq!(
         read(new().item(1, 0x42, 0, "v", &[40, 0, 0xff, 0xff, 0, 0, 0, 0], b"abc").index("v", 0, 1, 40)),
@@ -130,8 +130,8 @@ fn damaged_values_are_told_apart() {
         open(&partition(&[page.bytes()])).unwrap().text("v")
     };
     assert_eq!(text(b"abc\0").unwrap(), "abc");
-    assert_eq!(text(b"abc").unwrap_err(), value("no NUL ends it"));
-    assert_eq!(text(b"a\0c\0").unwrap_err(), value("no NUL ends it"));
+    assert_eq!(text(b"abc").unwrap_err(), value("its final NUL is missing"));
+    assert_eq!(text(b"a\0c\0").unwrap_err(), value("its final NUL is missing"));
     assert_eq!(text(b"\xff\0").unwrap_err(), value("it is not UTF-8"));
 }
 

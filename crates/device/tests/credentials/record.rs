@@ -2,7 +2,7 @@
 
 use device::Record;
 use device::nvs::Error;
-use device::record::{Entry, Invalid, Kind, Login, Parts, ReadError, Value, key};
+use device::record::{Invalid, Login, NvsType, Parts, ReadError, RecordEntry, RecordValue, key};
 use proptest::prelude::*;
 
 use crate::image::{ACTIVE, Page, image, partition, parts, parts_with_certificate, pem};
@@ -26,7 +26,7 @@ fn pem_ends_in_a_nul_and_what_is_not_there_is_a_nul_alone() {
         .entries()
         .iter()
         .filter_map(|entry| match entry.value {
-            Value::Blob(bytes) if entry.key != key::HASH => Some((entry.key, bytes.to_vec())),
+            RecordValue::Blob(bytes) if entry.key != key::HASH => Some((entry.key, bytes.to_vec())),
             _ => None,
         })
         .collect();
@@ -39,21 +39,21 @@ fn pem_ends_in_a_nul_and_what_is_not_there_is_a_nul_alone() {
 fn names_types_and_order_are_those_of_schema_1() {
     let record = record(parts());
     let entries = record.entries();
-    let seen: Vec<_> = entries.iter().map(|entry| (entry.key, entry.value.kind())).collect();
+    let seen: Vec<_> = entries.iter().map(|entry| (entry.key, entry.value.nvs_type())).collect();
     let expected = [
-        ("schema", Kind::U8),
-        ("device", Kind::Str),
-        ("wifi_ssid", Kind::Str),
-        ("wifi_password", Kind::Str),
-        ("host", Kind::Str),
-        ("port", Kind::U16),
-        ("ca_chain", Kind::Blob),
-        ("client_chain", Kind::Blob),
-        ("client_key", Kind::Blob),
-        ("token", Kind::Str),
-        ("flags", Kind::U8),
-        ("ntp_server", Kind::Str),
-        ("hash", Kind::Blob),
+        ("schema", NvsType::U8),
+        ("device", NvsType::Str),
+        ("wifi_ssid", NvsType::Str),
+        ("wifi_password", NvsType::Str),
+        ("host", NvsType::Str),
+        ("port", NvsType::U16),
+        ("ca_chain", NvsType::Blob),
+        ("client_chain", NvsType::Blob),
+        ("client_key", NvsType::Blob),
+        ("token", NvsType::Str),
+        ("flags", NvsType::U8),
+        ("ntp_server", NvsType::Str),
+        ("hash", NvsType::Blob),
     ];
     assert_eq!(seen, expected);
     assert!(expected.iter().all(|(key, _)| key.len() <= 15), "NVS allows 15 characters");
@@ -115,7 +115,7 @@ fn entries_of_two_records_do_not_make_one() {
 #[test]
 fn another_schema_is_named_before_anything_else_is_read() {
     let mut page = Page::with_namespace(ACTIVE, 0);
-    page.entry(&Entry { key: key::SCHEMA, value: Value::U8(2) });
+    page.entry(&RecordEntry { key: key::SCHEMA, value: RecordValue::U8(2) });
     let error = Record::read(&partition(&[page.bytes()])[..]).unwrap_err();
     assert_eq!(error, ReadError::Schema(2));
     assert!(error.to_string().contains("version 2"), "{error}");
@@ -123,23 +123,26 @@ fn another_schema_is_named_before_anything_else_is_read() {
 
 #[test]
 fn what_a_careless_writer_wrote_is_refused() {
-    let with = |key: &'static str, value: Value<'static>| {
+    let with = |key: &'static str, value: RecordValue<'static>| {
         let whole = record(parts());
         let mut page = Page::with_namespace(ACTIVE, 0);
         for entry in whole.entries().iter() {
-            page.entry(&if entry.key == key { Entry { key, value } } else { entry });
+            page.entry(&if entry.key == key { RecordEntry { key, value } } else { entry });
         }
         Record::read(&partition(&[page.bytes()])[..]).unwrap_err()
     };
-    assert_eq!(with(key::FLAGS, Value::U8(3)), Invalid::Flags(3).into());
-    assert_eq!(with(key::TOKEN, Value::Str("")), Invalid::Login.into());
-    assert_eq!(with(key::CLIENT_KEY, Value::Blob(b"key\0")), Invalid::Login.into());
-    assert_eq!(with(key::CA_CHAIN, Value::Blob(b"")), Invalid::NotPem { key: key::CA_CHAIN }.into());
-    assert_eq!(with(key::CA_CHAIN, Value::Blob(b"no nul")), Invalid::NotPem { key: key::CA_CHAIN }.into());
-    assert_eq!(with(key::PORT, Value::U16(0)), Invalid::Port.into());
-    assert_eq!(with(key::PORT, Value::U8(1)), Error::WrongType { key: key::PORT, found: 1 }.into());
-    assert_eq!(with(key::HASH, Value::Blob(b"short")), ReadError::Hash);
-    assert_eq!(with(key::HASH, Value::Blob(&[0; 33])), Error::TooLong { key: key::HASH, length: 33, limit: 32 }.into());
+    assert_eq!(with(key::FLAGS, RecordValue::U8(3)), Invalid::Flags(3).into());
+    assert_eq!(with(key::TOKEN, RecordValue::Str("")), Invalid::Login.into());
+    assert_eq!(with(key::CLIENT_KEY, RecordValue::Blob(b"key\0")), Invalid::Login.into());
+    assert_eq!(with(key::CA_CHAIN, RecordValue::Blob(b"")), Invalid::NotPem { key: key::CA_CHAIN }.into());
+    assert_eq!(with(key::CA_CHAIN, RecordValue::Blob(b"no nul")), Invalid::NotPem { key: key::CA_CHAIN }.into());
+    assert_eq!(with(key::PORT, RecordValue::U16(0)), Invalid::Port.into());
+    assert_eq!(with(key::PORT, RecordValue::U8(1)), Error::WrongType { key: key::PORT, found: 1 }.into());
+    assert_eq!(with(key::HASH, RecordValue::Blob(b"short")), ReadError::Hash);
+    assert_eq!(
+        with(key::HASH, RecordValue::Blob(&[0; 33])),
+        Error::TooLong { key: key::HASH, length: 33, limit: 32 }.into()
+    );
 }
 
 #[test]

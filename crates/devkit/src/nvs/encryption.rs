@@ -1,4 +1,6 @@
-//! Encrypted partitions: XTS-AES-256 (IEEE 1619) over each entry, as ESP-IDF reads them.
+//! Encrypted NVS partitions: XTS-AES-256 (IEEE 1619) over each entry, as in ESP-IDF.
+//!
+//! XTS is written by hand because aws-lc-rs exposes AES only as a block cipher.
 
 use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
 use aws_lc_rs::error::Unspecified;
@@ -18,26 +20,26 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// New keys from the operating system's random numbers.
+    /// New random keys.
     ///
     /// # Errors
-    /// Only where the system cannot give random numbers.
+    /// [`Code::Internal`] if the system has no random numbers.
     pub fn generate() -> Result<Self> {
         let mut bytes = Zeroizing::new([0; 64]);
         aws_lc_rs::rand::fill(&mut *bytes)
-            .map_err(|_| Code::Internal.error("the system gave no random numbers for the keys of NVS"))?;
+            .map_err(|_| Code::Internal.error("the system has no random numbers for the NVS keys"))?;
         Ok(Self { bytes })
     }
 
-    /// The keys in a partition of type `nvs_keys`, or in the first 68 bytes of one.
+    /// The keys of a partition of type `nvs_keys`, of which the first 68 bytes are read.
     ///
     /// # Errors
-    /// [`Code::NvsValue`] when it is too short or its check sum does not fit.
+    /// [`Code::NvsValue`] if it is too short or its checksum does not match.
     pub fn from_partition(partition: &[u8]) -> Result<Self> {
         let damaged = || {
             Code::NvsValue
-                .error("these are no keys of an encrypted NVS partition")
-                .because("64 bytes of keys and their CRC-32 were expected")
+                .error("invalid NVS encryption keys")
+                .because("64 bytes of keys and their CRC-32 are expected")
         };
         let mut bytes = Zeroizing::new([0; 64]);
         let (keys, sum) = partition.split_at_checked(64).ok_or_else(damaged)?;
@@ -58,14 +60,14 @@ impl Keys {
         partition
     }
 
-    /// Encrypts whole entries that stand `offset` bytes behind the beginning of their partition.
+    /// Encrypts whole entries at `offset` bytes from the start of the partition.
     pub(super) fn encrypt(&self, entries: &mut [u8], offset: usize) -> Result<()> {
         let (data_key, _) = self.halves();
         let key = EncryptingKey::ecb(cipher_key(data_key)?).map_err(unusable)?;
         self.through_tweaks(entries, offset, |bytes| key.encrypt(bytes).map(drop).map_err(unusable))
     }
 
-    /// Decrypts whole entries that stand `offset` bytes behind the beginning of their partition.
+    /// Decrypts whole entries at `offset` bytes from the start of the partition.
     fn decrypt(&self, entries: &mut [u8], offset: usize) -> Result<()> {
         let (data_key, _) = self.halves();
         let key = DecryptingKey::ecb(cipher_key(data_key)?).map_err(unusable)?;
@@ -74,10 +76,10 @@ impl Keys {
         })
     }
 
-    /// Decrypts a whole partition, leaving what is erased as it is.
+    /// Decrypts a whole partition. Erased entries are left as they are.
     ///
     /// # Errors
-    /// Only where the keys cannot be used.
+    /// [`Code::Internal`] if the cipher rejects the keys.
     pub fn decrypt_partition(&self, partition: &mut [u8]) -> Result<()> {
         for (number, page) in partition.chunks_mut(PAGE_SIZE).enumerate() {
             for (entry, bytes) in page.chunks_mut(ENTRY_SIZE).enumerate().skip(2) {
@@ -89,8 +91,8 @@ impl Keys {
         Ok(())
     }
 
-    /// The steps that both directions share: tweak, the block cipher, tweak. Each entry is a data unit of its own,
-    /// whose number is its distance from the beginning of the partition.
+    /// The steps of both directions: tweak, block cipher, tweak. Each entry is a data unit whose number is its offset in the
+    /// partition.
     fn through_tweaks(
         &self,
         entries: &mut [u8],
@@ -141,19 +143,20 @@ fn cipher_key(bytes: &[u8]) -> Result<UnboundCipherKey> {
 }
 
 fn unusable(_: Unspecified) -> Error {
-    Code::Internal.error("the keys of an encrypted NVS partition cannot be used")
+    Code::Internal.error("the cipher rejects the NVS encryption keys")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Namespace, Value, partition};
+    use super::super::{Namespace, NvsValue, partition};
     use super::*;
 
     #[test]
-    fn what_was_encrypted_decrypts_and_shows_nothing() {
+    fn encryption_hides_the_values_and_is_reversible() {
         let keys = Keys::generate().unwrap();
         let chain = [0x41; 9000];
-        let entries = [("name", Value::Text("pump-1")), ("chain", Value::Blob(&chain)), ("port", Value::U16(8883))];
+        let entries =
+            [("name", NvsValue::Text("pump-1")), ("chain", NvsValue::Blob(&chain)), ("port", NvsValue::U16(8883))];
         let namespaces = [Namespace { name: "tbpki", entries: &entries }];
         let plain = partition(&namespaces, 0x6000, None).unwrap();
         let mut encrypted = partition(&namespaces, 0x6000, Some(&keys)).unwrap();
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_back_from_their_partition_unless_it_is_damaged() {
+    fn keys_are_read_back_unless_the_partition_is_damaged() {
         let keys = Keys::generate().unwrap();
         let mut bytes = keys.to_partition();
         assert_eq!(Keys::from_partition(&bytes).unwrap().bytes, keys.bytes);

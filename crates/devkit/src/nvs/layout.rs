@@ -1,39 +1,39 @@
-//! Numbers of the format (ESP-IDF, components/nvs_flash).
+//! The constants of the format (ESP-IDF, components/nvs_flash).
 
-/// A page, in bytes: what the flash erases at once.
+/// The size of a page in bytes: the unit in which flash is erased.
 pub const PAGE_SIZE: usize = 4096;
 
-/// The smallest partition that can be written to on the chip: one page has to stay free for moving data.
+/// The minimum partition size in bytes: the chip needs one free page to move data.
 pub const MIN_SIZE: usize = 3 * PAGE_SIZE;
 
-/// The largest partition that is tried when looking for the size that fits.
+/// The largest partition size in bytes that [`super::needed`] tries.
 pub(super) const MAX_SIZE: usize = 4 << 20;
 
-/// Entries of a page.
+/// The number of entries of a page.
 pub(super) const ENTRIES: usize = 126;
 
-/// An entry, in bytes.
+/// The size of an entry in bytes.
 pub(super) const ENTRY_SIZE: usize = 32;
 
-/// Where the entries of a page begin: behind its header and their states.
+/// The offset of the first entry in a page, after the header and the states.
 pub(super) const FIRST_ENTRY: usize = 64;
 
-/// Where the states of the entries begin.
+/// The offset of the entry states in a page.
 pub(super) const STATES: usize = 32;
 
-/// A page that takes entries.
+/// The state of a page with free entries.
 pub(super) const ACTIVE: u32 = 0xFFFF_FFFE;
 
-/// A page that takes no more.
+/// The state of a full page.
 pub(super) const FULL: u32 = 0xFFFF_FFFC;
 
-/// The version of pages whose blobs may go over several of them.
+/// The format version in which blobs may span pages.
 pub(super) const VERSION_2: u8 = 0xFE;
 
-/// What stands in place of the number of a chunk where there are none.
+/// The chunk number of entries that are not chunks.
 pub(super) const NO_CHUNK: u8 = 0xFF;
 
-/// Types of entries: the high digit says what, the low one how many bytes.
+/// The types of entries. For numbers, the low digit is the size in bytes.
 pub(super) mod kind {
     pub(in super::super) const U8: u8 = 0x01;
     pub(in super::super) const U16: u8 = 0x02;
@@ -48,7 +48,7 @@ pub(super) mod kind {
     pub(in super::super) const BLOB_INDEX: u8 = 0x48;
 }
 
-/// The check sum of the format: CRC-32 as zlib computes it from 0xFFFFFFFF on.
+/// The checksum of the format: CRC-32 as in zlib, with the initial value 0xFFFFFFFF.
 pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(u32::MAX);
     parts.iter().for_each(|part| hasher.update(part));

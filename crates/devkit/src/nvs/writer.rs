@@ -1,42 +1,42 @@
-//! Writing entries into pages, exactly as Espressif's generator lays them out.
+//! The writer of entries and pages, with the layout of Espressif's generator.
 
 use base::{Code, Error, Result};
 
-use super::Value;
+use super::NvsValue;
 use super::encryption::Keys;
 use super::layout::{
     ACTIVE, ENTRIES, ENTRY_SIZE, FIRST_ENTRY, FULL, MIN_SIZE, NO_CHUNK, PAGE_SIZE, STATES, VERSION_2, crc, kind,
 };
 
-/// The longest text with its NUL: it has to stay in one page, of which the generator leaves the last entry free.
-const LONGEST_TEXT: usize = (ENTRIES - 2) * ENTRY_SIZE;
+/// The length limit of a text with its NUL, in bytes: it must fit into one page, whose last entry the generator leaves free.
+const MAX_TEXT: usize = (ENTRIES - 2) * ENTRY_SIZE;
 
-/// The most chunks of a blob: the chip tells old and new chunks apart by the highest bit of their numbers.
-const MOST_CHUNKS: usize = 127;
+/// The limit of chunks of a blob: the highest bit of a chunk number distinguishes old chunks from new ones.
+const MAX_CHUNKS: usize = 127;
 
-/// Writes a partition over a slice that is all of it.
+/// A writer of a partition into a slice.
 ///
-/// Nothing is allocated, and every byte of the slice is written: what a slice held before does not show.
+/// It allocates nothing and overwrites the whole slice, so that the previous contents do not leak.
 pub struct Writer<'a> {
     bytes: &'a mut [u8],
     keys: Option<&'a Keys>,
-    /// The page that is written to, and its next free entry.
+    /// The current page, and its next free entry.
     page: usize,
     entry: usize,
-    /// The namespace that is written to, 0 before the first.
+    /// The current namespace; 0 before the first.
     namespace: u8,
 }
 
 impl<'a> Writer<'a> {
-    /// Starts a partition as large as `bytes`; its entries get encrypted where there are keys.
+    /// Starts a partition of the size of `bytes`, encrypted if keys are given.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] for a size that is no multiple of a page, or less than three.
+    /// [`Code::PartitionTable`] for a size that is not a multiple of a page or below three pages.
     pub fn new(bytes: &'a mut [u8], keys: Option<&'a Keys>) -> Result<Self> {
         if bytes.len() < MIN_SIZE || !bytes.len().is_multiple_of(PAGE_SIZE) {
             return Err(Code::PartitionTable
-                .error(format!("an NVS partition cannot have {} bytes", bytes.len()))
-                .because("it is a multiple of 4096 bytes and has at least 12288"));
+                .error(format!("invalid NVS partition size: {} bytes", bytes.len()))
+                .because("the size must be a multiple of 4096 bytes, at least 12288"));
         }
         bytes.fill(0xFF);
         let mut writer = Self { bytes, keys, page: 0, entry: 0, namespace: 0 };
@@ -44,13 +44,13 @@ impl<'a> Writer<'a> {
         Ok(writer)
     }
 
-    /// Begins a namespace; what is written next belongs to it.
+    /// Begins a namespace, to which all following keys belong.
     ///
     /// # Errors
-    /// [`Code::NvsValue`] for a name that cannot be, [`Code::RecordTooLarge`] when the partition is full.
+    /// [`Code::NvsValue`] for an invalid name, [`Code::RecordTooLarge`] if the partition is full.
     pub fn namespace(&mut self, name: &str) -> Result<()> {
         let name = key_bytes(name)?;
-        // 255 stands for "any namespace", and 0 holds the names of the others.
+        // 255 means "any namespace", and namespace 0 holds the names of the others.
         if self.namespace == 254 {
             return Err(Code::NvsValue.error("an NVS partition has at most 254 namespaces"));
         }
@@ -60,39 +60,39 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Writes a value under a key of the namespace begun last.
+    /// Writes a key and its value into the current namespace.
     ///
     /// # Errors
-    /// [`Code::NvsValue`] for a key or a value that cannot be, [`Code::RecordTooLarge`] when the partition is full.
-    pub fn write(&mut self, key: &str, value: Value<'_>) -> Result<()> {
+    /// [`Code::NvsValue`] for an invalid key or value, [`Code::RecordTooLarge`] if the partition is full.
+    pub fn write(&mut self, key: &str, value: NvsValue<'_>) -> Result<()> {
         let name = key_bytes(key)?;
         if self.namespace == 0 {
-            return Err(Code::NvsValue.error(format!("the key {key:?} is in no namespace")));
+            return Err(Code::NvsValue.error(format!("the key {key:?} has no namespace")));
         }
         let namespace = self.namespace;
         match value {
-            Value::U8(number) => self.number(namespace, &name, kind::U8, number.into()),
-            Value::U16(number) => self.number(namespace, &name, kind::U16, number.into()),
-            Value::U32(number) => self.number(namespace, &name, kind::U32, number.into()),
-            Value::U64(number) => self.number(namespace, &name, kind::U64, number),
-            Value::I8(number) => self.number(namespace, &name, kind::I8, u64::from(number.cast_unsigned())),
-            Value::I16(number) => self.number(namespace, &name, kind::I16, u64::from(number.cast_unsigned())),
-            Value::I32(number) => self.number(namespace, &name, kind::I32, u64::from(number.cast_unsigned())),
-            Value::I64(number) => self.number(namespace, &name, kind::I64, number.cast_unsigned()),
-            Value::Text(text) => self.text(namespace, &name, text).map_err(|error| error.item(key.to_owned())),
-            Value::Blob(bytes) => self.blob(namespace, &name, bytes).map_err(|error| error.item(key.to_owned())),
+            NvsValue::U8(number) => self.number(namespace, &name, kind::U8, number.into()),
+            NvsValue::U16(number) => self.number(namespace, &name, kind::U16, number.into()),
+            NvsValue::U32(number) => self.number(namespace, &name, kind::U32, number.into()),
+            NvsValue::U64(number) => self.number(namespace, &name, kind::U64, number),
+            NvsValue::I8(number) => self.number(namespace, &name, kind::I8, u64::from(number.cast_unsigned())),
+            NvsValue::I16(number) => self.number(namespace, &name, kind::I16, u64::from(number.cast_unsigned())),
+            NvsValue::I32(number) => self.number(namespace, &name, kind::I32, u64::from(number.cast_unsigned())),
+            NvsValue::I64(number) => self.number(namespace, &name, kind::I64, number.cast_unsigned()),
+            NvsValue::Text(text) => self.text(namespace, &name, text).map_err(|error| error.item(key.to_owned())),
+            NvsValue::Blob(bytes) => self.blob(namespace, &name, bytes).map_err(|error| error.item(key.to_owned())),
         }
     }
 
-    /// How many pages hold entries.
+    /// The number of pages with entries.
     pub fn pages_used(&self) -> usize {
         self.page + 1
     }
 
-    /// Ends the partition.
+    /// Finishes the partition.
     ///
     /// # Errors
-    /// Only where the keys cannot be used.
+    /// [`Code::Internal`] if the cipher rejects the keys.
     pub fn finish(mut self) -> Result<()> {
         self.encrypt_page()
     }
@@ -101,7 +101,7 @@ impl<'a> Writer<'a> {
         if self.entry >= ENTRIES {
             self.next_page()?;
         }
-        // The low digit of the type is the size in bytes; the rest of the field stays erased.
+        // The low digit of the type is the size in bytes. The rest of the field stays erased (0xFF).
         let size = usize::from(kind & 0x0F);
         let mut data = [0xFF; 8];
         for (to, from) in data.iter_mut().zip(number.to_le_bytes()).take(size) {
@@ -112,11 +112,11 @@ impl<'a> Writer<'a> {
 
     fn text(&mut self, namespace: u8, key: &[u8; 16], text: &str) -> Result<()> {
         let size = text.len() + 1;
-        if size > LONGEST_TEXT || text.contains('\0') {
+        if size > MAX_TEXT || text.contains('\0') {
             return Err(Code::NvsValue.error(format!(
-                "a text of {} bytes cannot be kept in NVS: at most {} fit, without NUL",
+                "NVS cannot hold a text of {} bytes: the limit is {} without NUL",
                 text.len(),
-                LONGEST_TEXT - 1
+                MAX_TEXT - 1
             )));
         }
         let span = 1 + size.div_ceil(ENTRY_SIZE);
@@ -134,8 +134,8 @@ impl<'a> Writer<'a> {
         let mut rest = bytes;
         let mut chunks: u8 = 0;
         loop {
-            if usize::from(chunks) >= MOST_CHUNKS {
-                return Err(Code::NvsValue.error(format!("a blob of {} bytes cannot be kept in NVS", bytes.len())));
+            if usize::from(chunks) >= MAX_CHUNKS {
+                return Err(Code::NvsValue.error(format!("NVS cannot hold a blob of {} bytes", bytes.len())));
             }
             let room = (ENTRIES - self.entry - 1) * ENTRY_SIZE;
             let (chunk, after) = rest.split_at(room.min(rest.len()));

@@ -3,7 +3,7 @@
 use base::{Code, Result};
 use md5::{Digest, Md5};
 
-use super::{Flags, Kind, Partition, Subtype, Table};
+use super::{Flags, Partition, PartitionType, Subtype, Table};
 
 const MAGIC: [u8; 2] = [0xAA, 0x50];
 
@@ -73,7 +73,7 @@ fn partition(entry: &[u8]) -> Option<Partition> {
     let name: Vec<u8> = entry.get(12..28)?.iter().copied().take_while(|byte| *byte != 0).collect();
     Some(Partition {
         name: String::from_utf8(name).ok()?,
-        kind: Kind(kind),
+        kind: PartitionType(kind),
         subtype: Subtype(subtype),
         offset: word(4)?,
         size: word(8)?,

@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 
-use super::{APP_ALIGNMENT, FIRST, Kind, Partition, SECTOR, Table};
+use super::{APP_ALIGNMENT, FIRST, Partition, PartitionType, SECTOR, Table};
 use crate::nvs;
 use crate::partition::{Flags, Subtype};
 
@@ -39,7 +39,7 @@ fn partition(partition: &Partition) -> Result<()> {
     if name.is_empty() || name.len() > 16 || name.chars().any(|c| c.is_control() || c == '\0') {
         return Err(wrong(format!("{name:?} is no name of a partition: 1 to 16 bytes")));
     }
-    let alignment = if partition.kind == Kind::APP { APP_ALIGNMENT } else { SECTOR };
+    let alignment = if partition.kind == PartitionType::APP { APP_ALIGNMENT } else { SECTOR };
     if partition.offset < FIRST {
         return Err(wrong(format!("the partition {name} begins at {:#x}", partition.offset))
             .because(format!("bootloader and partition table take what is before {FIRST:#x}")));
@@ -52,7 +52,7 @@ fn partition(partition: &Partition) -> Result<()> {
         return Err(wrong(format!("the partition {name} has {:#x} bytes", partition.size))
             .because(format!("sizes are multiples of {SECTOR:#x}, and not 0")));
     }
-    let is_nvs = partition.kind == Kind::DATA && partition.subtype == Subtype::NVS;
+    let is_nvs = partition.kind == PartitionType::DATA && partition.subtype == Subtype::NVS;
     if is_nvs && (partition.size as usize) < nvs::MIN_SIZE && partition.flags != Flags::READ_ONLY {
         return Err(wrong(format!("the NVS partition {name} has {:#x} bytes", partition.size))
             .because(format!("it needs at least {:#x}", nvs::MIN_SIZE)));

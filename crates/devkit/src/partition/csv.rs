@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 
-use super::{APP_ALIGNMENT, FIRST, Flags, Kind, Partition, SECTOR, Subtype, Table};
+use super::{APP_ALIGNMENT, FIRST, Flags, Partition, PartitionType, SECTOR, Subtype, Table};
 
 impl Table {
     /// Reads a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next one
@@ -52,27 +52,27 @@ fn row(line: &str, next: u64) -> Result<Partition> {
     })
 }
 
-fn kind(word: &str) -> Result<Kind> {
+fn kind(word: &str) -> Result<PartitionType> {
     let folded = word.to_ascii_lowercase();
-    let listed = Kind::WORDS.iter().find(|(name, _)| *name == folded).map(|(_, number)| *number);
-    listed.or_else(|| byte(&folded)).map(Kind).ok_or_else(|| {
+    let listed = PartitionType::WORDS.iter().find(|(name, _)| *name == folded).map(|(_, number)| *number);
+    listed.or_else(|| byte(&folded)).map(PartitionType).ok_or_else(|| {
         wrong(format!("there is no partition type {word:?}")).fix("use app, data, or a number up to 254")
     })
 }
 
-fn subtype(kind: Kind, word: &str) -> Result<Subtype> {
+fn subtype(kind: PartitionType, word: &str) -> Result<Subtype> {
     let folded = word.to_ascii_lowercase();
     match folded.as_str() {
-        "" if kind != Kind::APP => Ok(Subtype::UNDEFINED),
+        "" if kind != PartitionType::APP => Ok(Subtype::UNDEFINED),
         folded => Subtype::with_word(kind, folded).or_else(|| byte(folded).map(Subtype)).ok_or_else(|| {
             wrong(format!("there is no subtype {word:?} of {kind}")).fix(format!("use {}", Subtype::words(kind)))
         }),
     }
 }
 
-fn offset(kind: Kind, text: &str, next: u64) -> Result<u32> {
+fn offset(kind: PartitionType, text: &str, next: u64) -> Result<u32> {
     if text.is_empty() {
-        let alignment = if kind == Kind::APP { APP_ALIGNMENT } else { SECTOR };
+        let alignment = if kind == PartitionType::APP { APP_ALIGNMENT } else { SECTOR };
         return u32::try_from(next.next_multiple_of(alignment.into()))
             .map_err(|_| wrong("the partition would begin behind 4 GiB".to_owned()));
     }

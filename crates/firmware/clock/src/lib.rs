@@ -1,18 +1,17 @@
-//! The date that Mbed TLS holds certificates against.
+//! The clock with which Mbed TLS checks validity dates.
 //!
-//! Handing Mbed TLS a clock is `unsafe`, and everything unsafe of this repository is below `crates/firmware`: hence this
-//! small crate, which [`install`]s a clock and nothing else. Without the feature `dates` Mbed TLS never asks for the
-//! date, and certificates are as good to it after their last day as before.
+//! A crate of its own, because installing a clock is `unsafe`, and all unsafe code of this repository is below
+//! `crates/firmware`. Without the feature `dates`, Mbed TLS never reads the date and accepts expired certificates.
 
 #![no_std]
 
-/// Whether Mbed TLS was built so that it asks for the date.
+/// Whether Mbed TLS was built to check validity dates.
 pub const CHECKS_DATES: bool = cfg!(feature = "dates");
 
-/// Date and time in UTC, as a calendar has them.
+/// A calendar date and time in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The year, such as 2026.
+    /// The year, for example 2026.
     pub year: u16,
     /// The month, 1 to 12.
     pub month: u8,
@@ -26,16 +25,16 @@ pub struct Moment {
     pub second: u8,
 }
 
-/// A clock.
+/// A clock for Mbed TLS.
 pub trait Clock: Sync {
-    /// Milliseconds since some moment in the past. It never goes back.
+    /// Milliseconds since an arbitrary time. The value never decreases.
     fn uptime(&self) -> u64;
 
-    /// The date, where it is known. Where it is not, no certificate is accepted.
+    /// The date, or `None` if it is unknown. Mbed TLS then rejects every certificate.
     fn now(&self) -> Option<Moment>;
 }
 
-/// Gives Mbed TLS this clock, before its first handshake and for good. Without the feature `dates` it has no use for it.
+/// Installs the clock of Mbed TLS. Without the feature `dates` this does nothing.
 #[cfg(not(feature = "dates"))]
 pub fn install(_: &'static dyn Clock) {}
 
@@ -55,16 +54,16 @@ mod hooks {
 
     static CLOCK: Mutex<Cell<Option<&'static dyn Clock>>> = Mutex::new(Cell::new(None));
 
-    /// What Mbed TLS is given: it asks the clock that is installed.
+    /// The hook that Mbed TLS calls. It reads the installed clock.
     struct Hook;
 
     static HOOK: Hook = Hook;
 
-    /// Gives Mbed TLS this clock, before its first handshake and for good.
+    /// Installs the clock of Mbed TLS. Call this before the first handshake.
     pub fn install(clock: &'static dyn Clock) {
         critical_section::with(|section| CLOCK.borrow(section).set(Some(clock)));
-        // SAFETY: both hooks live for ever, and each call of theirs goes to a clock that does. They replace what had no
-        // hook before: without one Mbed TLS has no date, so there is no earlier handshake that could disagree.
+        // SAFETY: the hooks and the clock that they call are `'static`. No handshake can observe the change: before it,
+        // Mbed TLS has no date and accepts no certificate.
         unsafe {
             hook_timer(Some(&HOOK));
             hook_wall_clock(Some(&HOOK));
@@ -91,7 +90,7 @@ mod hooks {
                 tm_mday: day.into(),
                 tm_mon: i32::from(month) - 1,
                 tm_year: i32::from(year) - 1900,
-                // Mbed TLS compares the above and looks at nothing else.
+                // Mbed TLS ignores these fields.
                 tm_wday: 0,
                 tm_yday: 0,
                 tm_isdst: 0,

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use base::{Code, Error, Result, file};
 use devkit::chip::Chip;
-use devkit::flash::{Target, write};
+use devkit::flash::{SerialTarget, write};
 use devkit::image::CREDENTIALS;
 use ledger::{Filter, Kind};
 use pki::device_name::DeviceName;
@@ -92,7 +92,7 @@ pub fn flash(station: &Station<'_>, request: &FlashRequest, say: &mut dyn FnMut(
     if parts.is_empty() {
         return Err(missing(&directory, "the image has no part that could be written"));
     }
-    let target = Target { port: request.port.as_deref(), baud: request.baud, chip };
+    let target = SerialTarget { port: request.port.as_deref(), baud: request.baud, chip };
     let places: Vec<(u32, &[u8])> = parts.iter().map(|part| (part.offset, part.bytes.as_slice())).collect();
     let port = write(&target, &places, say)?;
     let flashed = |part: Part| FlashedPart { bytes: part.bytes.len(), file: part.file, offset: part.offset };

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What sort of partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind(pub u8);
+pub struct PartitionType(pub u8);
 
 /// What a partition is for, within its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Subtype(pub u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u32);
 
-impl Kind {
+impl PartitionType {
     /// An application.
     pub const APP: Self = Self(0x00);
     /// Data that ESP-IDF knows.
@@ -60,25 +60,25 @@ impl Subtype {
     const APP_WORDS: &[(&str, u8)] = &[("factory", 0x00), ("test", 0x20), ("tee_0", 0x30), ("tee_1", 0x31)];
 
     /// The number that a word means for partitions of this kind.
-    pub(super) fn with_word(kind: Kind, word: &str) -> Option<Self> {
+    pub(super) fn with_word(kind: PartitionType, word: &str) -> Option<Self> {
         let words = match kind {
-            Kind::APP => Self::APP_WORDS,
-            Kind::DATA => Self::DATA_WORDS,
+            PartitionType::APP => Self::APP_WORDS,
+            PartitionType::DATA => Self::DATA_WORDS,
             _ => return None,
         };
         let listed = words.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
         let slot = || {
-            let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == Kind::APP)?.parse().ok()?;
+            let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == PartitionType::APP)?.parse().ok()?;
             (slot < 16).then_some(0x10 + slot)
         };
         listed.or_else(slot).map(Self)
     }
 
     /// The words that there are for this kind, for messages.
-    pub(super) fn words(kind: Kind) -> String {
+    pub(super) fn words(kind: PartitionType) -> String {
         match kind {
-            Kind::APP => "factory, ota_0 to ota_15, test, or a number up to 254".to_owned(),
-            Kind::DATA => {
+            PartitionType::APP => "factory, ota_0 to ota_15, test, or a number up to 254".to_owned(),
+            PartitionType::DATA => {
                 let words: Vec<&str> = Self::DATA_WORDS.iter().map(|(name, _)| *name).collect();
                 format!("{}, or a number up to 254", words.join(", "))
             }
@@ -110,7 +110,7 @@ impl Flags {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for PartitionType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::APP => f.write_str("app"),

@@ -1,0 +1,18 @@
+//! A time limit for futures.
+//!
+//! `embassy_time::with_timeout` needs the one global clock of a program. This one takes the session's clock, which tests
+//! replace.
+
+use core::future::Future;
+
+use embassy_futures::select::{Either, select};
+
+use super::platform::Time;
+
+/// The result of `future`, or `None` if it takes longer than `milliseconds`. The future is then dropped.
+pub(super) async fn with_timeout<T>(time: &impl Time, milliseconds: u64, future: impl Future<Output = T>) -> Option<T> {
+    match select(future, time.sleep(milliseconds)).await {
+        Either::First(result) => Some(result),
+        Either::Second(()) => None,
+    }
+}
