@@ -15,7 +15,8 @@ use pki::pem_bundle::PemBundle;
 use pki::pkcs11::TokenUri;
 use pki::verify::{self, Purpose, Request};
 use pki::{Certificate, PrivateKey, inspect, legacy};
-use provision::mqtt::{Reader, Version};
+use provision::PacketReader;
+use provision::mqtt::Version;
 use time::OffsetDateTime;
 
 mod keystores;
@@ -113,7 +114,7 @@ fn mqtt(input: &[u8]) {
     let [version, piece, stream @ ..] = input else { return };
     let version = if version % 2 == 0 { Version::V311 } else { Version::V5 };
     let packets = |piece: usize| {
-        let mut reader = Reader::new(version);
+        let mut reader = PacketReader::new(version);
         let mut pieces = Pieces { rest: stream, length: piece };
         let mut packets = Vec::new();
         while let Ok(packet) = reader.next(&mut pieces) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result};
 use pki::Certificate;
-use provision::actorcloud::{Bundle, Listed};
+use provision::actorcloud::{ActorCloudCertificate, CertificateBundle};
 use provision::{ActorCloud, Runtime};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -101,7 +101,7 @@ pub fn certificates(station: &mut Station<'_>, request: &CertRequest) -> Result<
 
 async fn carry_out(cloud: &ActorCloud, request: &CertRequest, now: OffsetDateTime) -> Result<CertsReport> {
     let mut report = CertsReport {
-        platform: cloud.place().to_owned(),
+        platform: cloud.url().to_owned(),
         done: "listed",
         certificates: Vec::new(),
         devices: BTreeSet::new(),
@@ -167,7 +167,13 @@ async fn numbers(cloud: &ActorCloud, devices: &[String]) -> Result<BTreeSet<u64>
 
 impl CertsReport {
     /// Takes a certificate in, writes its files where they are wanted, and says what there is to say against it.
-    fn take(&mut self, cert: Listed, bundle: &Bundle, out: Option<&Path>, now: OffsetDateTime) -> Result<()> {
+    fn take(
+        &mut self,
+        cert: ActorCloudCertificate,
+        bundle: &CertificateBundle,
+        out: Option<&Path>,
+        now: OffsetDateTime,
+    ) -> Result<()> {
         self.findings.extend(findings(&cert.name, &bundle.certificate, now));
         if let Some(out) = out {
             self.files = write(&cert.name, bundle, out)?;
@@ -180,7 +186,7 @@ impl CertsReport {
 }
 
 /// The bundle of ActorCloud's documentation, under the names that its web interface gives.
-fn write(name: &str, bundle: &Bundle, out: &Path) -> Result<Vec<FileReport>> {
+fn write(name: &str, bundle: &CertificateBundle, out: &Path) -> Result<Vec<FileReport>> {
     let mut set = FileSet::new(out);
     let key = Zeroizing::new(bundle.key_pem.reveal().as_bytes().to_vec());
     set.add(format!("{name}.key"), key, Mode::Private)?;
@@ -220,8 +226,8 @@ fn findings(name: &str, certificate: &Certificate, now: OffsetDateTime) -> Vec<F
     findings
 }
 
-impl From<Listed> for CertReport {
-    fn from(cert: Listed) -> Self {
+impl From<ActorCloudCertificate> for CertReport {
+    fn from(cert: ActorCloudCertificate) -> Self {
         Self { id: cert.id, name: cert.name, enabled: cert.enabled, created: cert.created, not_after: None }
     }
 }

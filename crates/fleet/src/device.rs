@@ -9,7 +9,7 @@ use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
 use pki::{Certificate, Subject};
-use provision::platform::Create;
+use provision::platform::NewDevice;
 
 use crate::ca::CaName;
 use crate::delivery::destination;
@@ -35,7 +35,7 @@ pub fn make_and_register(
     station: &mut Station<'_>,
     name: &DeviceName,
     request: &Request,
-    create: Create,
+    create: NewDevice,
     replace: bool,
 ) -> Result<IdentityReport> {
     let connection = Connection::of(station)?;

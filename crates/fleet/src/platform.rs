@@ -8,7 +8,7 @@ use pki::Certificate;
 use pki::config::{Platform as Settings, PlatformKind};
 use pki::pem_bundle::PemBundle;
 use provision::thingsboard::Login;
-use provision::{Reach, Runtime, ThingsBoard};
+use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
 use crate::station::Station;
 use crate::store::FILE_LIMIT;
@@ -49,7 +49,7 @@ impl Connection {
         })
     }
 
-    fn reaching(station: &mut Station<'_>, adapt: impl FnOnce(&mut Reach)) -> Result<Self> {
+    fn reaching(station: &mut Station<'_>, adapt: impl FnOnce(&mut ApiClientConfig)) -> Result<Self> {
         let settings = &station.config.platform;
         if settings.kind.value == PlatformKind::ActorCloud {
             return Err(foreign_keys());
@@ -76,18 +76,18 @@ pub(crate) fn user(settings: &Settings) -> Result<String> {
 }
 
 /// How the platform is reached.
-pub(crate) fn reach(settings: &Settings) -> Result<Reach> {
+pub(crate) fn reach(settings: &Settings) -> Result<ApiClientConfig> {
     let url = settings.url.value.as_ref().ok_or_else(|| {
         Code::PlatformUnset
             .error("it is not known where the platform is")
             .fix("set `[platform] url` in keygen.toml, or give --platform-url")
     })?;
-    Ok(Reach {
+    Ok(ApiClientConfig {
         roots: settings.ca.value.as_ref().map(|path| roots(path.resolved(), "the platform")).transpose()?,
         allow_plain_http: settings.allow_plain_http.value,
         timeout: Duration::from_secs(u64::from(settings.timeout.value.number())),
         concurrency: usize::from(settings.concurrency.value.number()),
-        ..Reach::to(url.as_str())
+        ..ApiClientConfig::to(url.as_str())
     })
 }
 

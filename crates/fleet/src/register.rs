@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Filter, Key, Kind, View};
 use pki::device_name::DeviceName;
-use provision::Platform;
-use provision::platform::{Create, Done};
+use provision::platform::{NewDevice, PlatformChange};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -27,7 +26,7 @@ pub struct RegisterRequest {
     /// Replace the credential of a device that has another one.
     pub replace: bool,
     /// What devices are made with that are not there yet.
-    pub create: Create,
+    pub create: NewDevice,
     /// Say what would happen and change nothing.
     pub dry_run: bool,
 }
@@ -99,14 +98,14 @@ pub enum PlatformDone {
     Failed,
 }
 
-impl From<Done> for PlatformDone {
-    fn from(done: Done) -> Self {
+impl From<PlatformChange> for PlatformDone {
+    fn from(done: PlatformChange) -> Self {
         match done {
-            Done::Created => PlatformDone::Created,
-            Done::Replaced => PlatformDone::Replaced,
-            Done::Unchanged => PlatformDone::Unchanged,
-            Done::Deleted => PlatformDone::Deleted,
-            Done::Absent => PlatformDone::Absent,
+            PlatformChange::Created => PlatformDone::Created,
+            PlatformChange::Replaced => PlatformDone::Replaced,
+            PlatformChange::Unchanged => PlatformDone::Unchanged,
+            PlatformChange::Deleted => PlatformDone::Deleted,
+            PlatformChange::Absent => PlatformDone::Absent,
         }
     }
 }
@@ -189,7 +188,7 @@ fn names(view: &View, names: &Names) -> Result<Vec<String>> {
 }
 
 /// A device of the store, wherever its certificate is.
-fn candidate(finder: &mut Finder, view: &View, name: &str, create: &Create) -> Result<Candidate> {
+fn candidate(finder: &mut Finder, view: &View, name: &str, create: &NewDevice) -> Result<Candidate> {
     let entry = issued_entry(view, name)?;
     let certificate = finder.locate(view, &entry)?.leaf;
     Ok(Candidate { key: entry.key, certificate, create: create.clone() })
@@ -273,7 +272,7 @@ impl Run {
 
 impl RegisterReport {
     fn new(connection: &Connection, dry_run: bool) -> Self {
-        let platform = connection.board.place().to_owned();
+        let platform = connection.board.url().to_owned();
         Self { platform, dry_run, devices: Vec::new(), failed: 0, left: 0, findings: Vec::new() }
     }
 }

@@ -4,8 +4,7 @@ use base::file::{FileSet, Mode};
 use base::{Code, Result, Secret};
 use ledger::Kind;
 use pki::device_name::DeviceName;
-use provision::Platform;
-use provision::platform::{Create, Credential, Replace, Wanted};
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -34,7 +33,7 @@ pub struct TokenRequest {
     /// Also replace a credential of another kind.
     pub replace: bool,
     /// What the device is made with, if it may be made.
-    pub create: Option<Create>,
+    pub create: Option<NewDevice>,
     /// Say what would happen and change nothing.
     pub dry_run: bool,
 }
@@ -72,9 +71,9 @@ pub fn token(station: &mut Station<'_>, request: &TokenRequest) -> Result<TokenR
     let dir = identity_dir(station.store_dir(), Kind::Device, name);
     // Held from here on, so that nothing is asked of the platform that could not be written down.
     let _store = if request.dry_run { None } else { Some(station.open_store("token")?) };
-    let wanted = |token: Secret, replace| Wanted {
+    let wanted = |token: Secret, replace| DesiredDevice {
         name: name.to_owned(),
-        credential: Credential::AccessToken(token),
+        credential: DeviceCredential::AccessToken(token),
         replace,
         create: request.create.clone(),
     };

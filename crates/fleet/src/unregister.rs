@@ -3,8 +3,7 @@
 use base::{Code, Result};
 use ledger::{Kind, View};
 use pki::device_name::DeviceName;
-use provision::Platform;
-use provision::platform::{Done, Ours};
+use provision::platform::{IssuedCertificates, PlatformChange};
 
 use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformDone};
@@ -40,13 +39,16 @@ pub fn unregister(station: &mut Station<'_>, request: &UnregisterRequest) -> Res
         if request.delete_device {
             connection.board.delete(name).await
         } else {
-            let ours = Ours { credentials_ids: credentials_ids(&store.ledger, name)?, others_too: request.replace };
+            let ours = IssuedCertificates {
+                credentials_ids: credentials_ids(&store.ledger, name)?,
+                others_too: request.replace,
+            };
             connection.board.unregister(name, &ours).await
         }
     });
     let entry = store.ledger.current(Kind::Device, name)?;
     match outcome {
-        Ok(Done::Absent) if entry.is_none() => Err(Code::PlatformNotFound
+        Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
             .error(format!("neither the platform nor the store knows a device {name:?}"))
             .item(name)
             .fix("compare the name, capitals included")),

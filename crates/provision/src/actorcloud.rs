@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Http, Reach, Repeat, Request, query};
-use session::Session;
+use crate::http::{ApiClientConfig, ApiRequest, ApiResponse, HttpClient, Repeat};
+use session::TokenSession;
 
 /// What a page of a list holds at most.
 const PAGE: usize = 1000;
@@ -25,13 +25,13 @@ const PAGE: usize = 1000;
 /// A tenant of an ActorCloud.
 #[derive(Clone)]
 pub struct ActorCloud {
-    http: Http,
-    session: Arc<Session>,
+    http: HttpClient,
+    session: Arc<TokenSession>,
 }
 
 /// A certificate in ActorCloud's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ActorCloudCertificate {
     /// Its number.
     pub id: u64,
     /// Its name, unique within the tenant.
@@ -43,7 +43,7 @@ pub struct Listed {
 }
 
 /// What ActorCloud made: certificate, key and root.
-pub struct Bundle {
+pub struct CertificateBundle {
     /// The certificate.
     pub certificate: Certificate,
     /// Its text, as it came.
@@ -55,7 +55,7 @@ pub struct Bundle {
 }
 
 #[derive(Deserialize)]
-struct Cert {
+struct CertResponse {
     id: u64,
     #[serde(rename = "certName")]
     name: String,
@@ -65,17 +65,17 @@ struct Cert {
 }
 
 #[derive(Deserialize)]
-struct Items<T> {
+struct ListResponse<T> {
     items: Vec<T>,
 }
 
 #[derive(Deserialize)]
-struct Numbered {
+struct DeviceResponse {
     id: u64,
 }
 
 #[derive(Deserialize)]
-struct Texts {
+struct BundleResponse {
     cert: String,
     key: String,
     root: String,
@@ -86,36 +86,36 @@ impl ActorCloud {
     ///
     /// # Errors
     /// As [`ThingsBoard::new`](crate::ThingsBoard::new).
-    pub fn new(reach: &Reach, user: String, password: Secret) -> Result<Self> {
-        Ok(Self { http: Http::new(reach)?, session: Arc::new(Session::new(user, password)) })
+    pub fn new(reach: &ApiClientConfig, user: String, password: Secret) -> Result<Self> {
+        Ok(Self { http: HttpClient::new(reach)?, session: Arc::new(TokenSession::new(user, password)) })
     }
 
     /// Where it is, for messages.
-    pub fn place(&self) -> &str {
-        self.http.place()
+    pub fn url(&self) -> &str {
+        self.http.url()
     }
 
     /// Every certificate of the tenant.
     ///
     /// # Errors
     /// Those of every call.
-    pub async fn list(&self) -> Result<Vec<Listed>> {
-        let certs: Vec<Cert> = self.all("/api/v1/certs", &[]).await?;
-        Ok(certs.into_iter().map(Listed::from).collect())
+    pub async fn list(&self) -> Result<Vec<ActorCloudCertificate>> {
+        let certs: Vec<CertResponse> = self.all("/api/v1/certs", None).await?;
+        Ok(certs.into_iter().map(ActorCloudCertificate::from).collect())
     }
 
     /// The certificate with this name, or with this number.
     ///
     /// # Errors
     /// [`Code::PlatformNotFound`], and those of every call.
-    pub async fn find(&self, name: &str) -> Result<Listed> {
+    pub async fn find(&self, name: &str) -> Result<ActorCloudCertificate> {
         let all = self.list().await?;
         let by_name = all.iter().find(|cert| cert.name == name);
         let by_number = || name.parse().ok().and_then(|number: u64| all.iter().find(|cert| cert.id == number));
         by_name.or_else(by_number).cloned().ok_or_else(|| {
             Code::PlatformNotFound
                 .error(format!("ActorCloud has no certificate {name:?}"))
-                .item(self.place())
+                .item(self.url())
                 .fix("`tbpki actorcloud cert list` shows what there is")
         })
     }
@@ -124,15 +124,15 @@ impl ActorCloud {
     ///
     /// # Errors
     /// [`Code::PlatformNameTaken`], and those of every call.
-    pub async fn create(&self, name: &str, enabled: bool) -> Result<Listed> {
+    pub async fn create(&self, name: &str, enabled: bool) -> Result<ActorCloudCertificate> {
         if self.list().await?.iter().any(|cert| cert.name == name) {
             return Err(Code::PlatformNameTaken
                 .error(format!("ActorCloud has a certificate {name:?} already"))
-                .item(self.place())
+                .item(self.url())
                 .fix("use another name, or `tbpki actorcloud cert save` for the one that is there"));
         }
         let body = json!({ "certName": name, "enable": u8::from(enabled) });
-        let request = Request::post("/api/v1/certs", &body, Repeat::LookFirst)?;
+        let request = ApiRequest::post("/api/v1/certs", &body, Repeat::LookFirst)?;
         match self.ask::<Value>(request).await {
             // Whether it was made shows in the list.
             Ok(_) => self.find(name).await,
@@ -147,26 +147,32 @@ impl ActorCloud {
     ///
     /// # Errors
     /// [`Code::CertificateUnreadable`] for what is none, and those of every call.
-    pub async fn bundle(&self, id: u64) -> Result<Bundle> {
-        let texts: Texts = self.ask(Request::get(format!("/api/v1/certs/{id}"))).await?;
+    pub async fn bundle(&self, id: u64) -> Result<CertificateBundle> {
+        let texts: BundleResponse = self.ask(ApiRequest::get(format!("/api/v1/certs/{id}"))).await?;
         let parsed = pki::pem_bundle::PemBundle::parse(texts.cert.as_bytes())?;
-        let certificate =
-            parsed.certificates.into_iter().next().ok_or_else(|| {
-                Code::CertificateUnreadable.error("ActorCloud sends no certificate").item(self.place())
-            })?;
-        Ok(Bundle { certificate, certificate_pem: texts.cert, key_pem: Secret::new(texts.key), root_pem: texts.root })
+        let certificate = parsed
+            .certificates
+            .into_iter()
+            .next()
+            .ok_or_else(|| Code::CertificateUnreadable.error("ActorCloud sends no certificate").item(self.url()))?;
+        Ok(CertificateBundle {
+            certificate,
+            certificate_pem: texts.cert,
+            key_pem: Secret::new(texts.key),
+            root_pem: texts.root,
+        })
     }
 
     /// Lets devices log in with a certificate, or not any more.
     ///
     /// # Errors
     /// Those of every call.
-    pub async fn set_enabled(&self, cert: &Listed, enabled: bool) -> Result<bool> {
+    pub async fn set_enabled(&self, cert: &ActorCloudCertificate, enabled: bool) -> Result<bool> {
         if cert.enabled == enabled {
             return Ok(false);
         }
         let body = json!({ "certName": cert.name, "enable": u8::from(enabled) });
-        self.ask::<Value>(Request::put(format!("/api/v1/certs/{}", cert.id), &body)?).await?;
+        self.ask::<Value>(ApiRequest::put(format!("/api/v1/certs/{}", cert.id), &body)?).await?;
         let there = self.find(&cert.name).await?;
         if there.enabled == enabled { Ok(true) } else { Err(self.stored_otherwise()) }
     }
@@ -175,8 +181,8 @@ impl ActorCloud {
     ///
     /// # Errors
     /// Those of every call.
-    pub async fn bound(&self, cert: &Listed) -> Result<BTreeSet<u64>> {
-        let devices: Vec<Numbered> = self.all(&format!("/api/v1/certs/{}/devices", cert.id), &[]).await?;
+    pub async fn bound(&self, cert: &ActorCloudCertificate) -> Result<BTreeSet<u64>> {
+        let devices: Vec<DeviceResponse> = self.all(&format!("/api/v1/certs/{}/devices", cert.id), None).await?;
         Ok(devices.into_iter().map(|device| device.id).collect())
     }
 
@@ -185,13 +191,13 @@ impl ActorCloud {
     /// # Errors
     /// [`Code::PlatformNotFound`] where a device is not there or does not authenticate by certificate, and those of
     /// every call.
-    pub async fn bind(&self, cert: &Listed, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+    pub async fn bind(&self, cert: &ActorCloudCertificate, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
         let missing: BTreeSet<u64> = devices.difference(&self.bound(cert).await?).copied().collect();
         if missing.is_empty() {
             return Ok(missing);
         }
         let path = format!("/api/v1/certs/{}/devices", cert.id);
-        let request = Request::post(path, &json!({ "devices": missing }), Repeat::LookFirst)?;
+        let request = ApiRequest::post(path, &json!({ "devices": missing }), Repeat::LookFirst)?;
         let outcome = self.ask::<Value>(request).await;
         match outcome.map_err(|error| (error.code(), error)) {
             Err((Code::PlatformNotFound, error)) => Err(error.fix(
@@ -210,12 +216,12 @@ impl ActorCloud {
     ///
     /// # Errors
     /// Those of every call.
-    pub async fn unbind(&self, cert: &Listed, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+    pub async fn unbind(&self, cert: &ActorCloudCertificate, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
         let there: BTreeSet<u64> = devices.intersection(&self.bound(cert).await?).copied().collect();
         if !there.is_empty() {
             let ids: Vec<String> = there.iter().map(u64::to_string).collect();
-            let path = query(&format!("/api/v1/certs/{}/devices", cert.id), &[("ids", &ids.join(","))]);
-            self.done(Request::delete(path)).await?;
+            let path = format!("/api/v1/certs/{}/devices", cert.id);
+            self.done(ApiRequest::delete(path).query("ids", ids.join(","))).await?;
         }
         Ok(there)
     }
@@ -224,8 +230,8 @@ impl ActorCloud {
     ///
     /// # Errors
     /// [`Code::PlatformRefused`] while a device is bound to it, and those of every call.
-    pub async fn remove(&self, cert: &Listed) -> Result<()> {
-        let answer = self.call(Request::delete(query("/api/v1/certs", &[("ids", &cert.id.to_string())]))).await?;
+    pub async fn remove(&self, cert: &ActorCloudCertificate) -> Result<()> {
+        let answer = self.call(ApiRequest::delete("/api/v1/certs").query("ids", cert.id.to_string())).await?;
         if answer.is_success() || answer.status == 404 { Ok(()) } else { Err(self.refused(&answer).item(&cert.name)) }
     }
 
@@ -245,33 +251,35 @@ impl ActorCloud {
         if let Ok(number) = name.parse() {
             return Ok(number);
         }
-        let found: Vec<Device> = self.all("/api/v1/devices", &[("deviceName", name)]).await?;
+        let found: Vec<Device> = self.all("/api/v1/devices", Some(("deviceName", name))).await?;
         let is_it = |device: &&Device| device.name == name || device.client_id == name;
         found.iter().find(is_it).map(|device| device.id).ok_or_else(|| {
             Code::PlatformNotFound
                 .error(format!("ActorCloud has no device {name:?}"))
-                .item(self.place())
+                .item(self.url())
                 .fix("compare the name, capitals included, or give the device's number")
         })
     }
 
     /// Every item of a list.
-    async fn all<T: DeserializeOwned>(&self, path: &str, filter: &[(&str, &str)]) -> Result<Vec<T>> {
+    async fn all<T: DeserializeOwned>(&self, path: &str, filter: Option<(&'static str, &str)>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for page in 1..=PAGE {
-            let (page, limit) = (page.to_string(), PAGE.to_string());
-            let parameters = [filter, &[("_page", page.as_str()), ("_limit", limit.as_str())]].concat();
-            let found: Items<T> = self.ask(Request::get(query(path, &parameters))).await?;
+            let mut request = ApiRequest::get(path).query("_page", page.to_string()).query("_limit", PAGE.to_string());
+            if let Some((name, value)) = filter {
+                request = request.query(name, value);
+            }
+            let found: ListResponse<T> = self.ask(request).await?;
             let is_last = found.items.len() < PAGE;
             all.extend(found.items);
             if is_last {
                 return Ok(all);
             }
         }
-        Err(Code::NotThePlatform.error("a list of ActorCloud has no end").item(self.place()))
+        Err(Code::NotThePlatform.error("a list of ActorCloud has no end").item(self.url()))
     }
 
-    async fn call(&self, mut request: Request<'_>) -> Result<Answer> {
+    async fn call(&self, mut request: ApiRequest<'_>) -> Result<ApiResponse> {
         self.session.authorize(&self.http, &mut request).await?;
         let answer = self.http.send(&request).await?;
         if answer.status != 401 {
@@ -283,33 +291,33 @@ impl ActorCloud {
         self.http.send(&request).await
     }
 
-    async fn done(&self, request: Request<'_>) -> Result<()> {
+    async fn done(&self, request: ApiRequest<'_>) -> Result<()> {
         let answer = self.call(request).await?;
         if answer.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T> {
+    async fn ask<T: DeserializeOwned>(&self, request: ApiRequest<'_>) -> Result<T> {
         let answer = self.call(request).await?;
         if !answer.is_success() {
             return Err(self.refused(&answer));
         }
-        answer.json().map_err(|error| error.item(self.place()))
+        answer.json().map_err(|error| error.item(self.url()))
     }
 
-    fn refused(&self, answer: &Answer) -> base::Error {
-        fault::refused(answer).item(self.place())
+    fn refused(&self, answer: &ApiResponse) -> base::Error {
+        fault::refused(answer).item(self.url())
     }
 
     fn stored_otherwise(&self) -> base::Error {
         Code::CredentialDiffers
             .error("ActorCloud has stored something else than it was given")
-            .item(self.place())
+            .item(self.url())
             .fix("run the same command again; somebody else may have saved at the same time")
     }
 }
 
-impl From<Cert> for Listed {
-    fn from(cert: Cert) -> Self {
+impl From<CertResponse> for ActorCloudCertificate {
+    fn from(cert: CertResponse) -> Self {
         Self { id: cert.id, name: cert.name, enabled: cert.enable == 1, created: cert.created }
     }
 }

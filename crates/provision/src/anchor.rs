@@ -16,7 +16,7 @@ use crate::probe::Probe;
 use crate::roots::Roots;
 
 mod fault;
-use fault::{Fault, fault};
+use fault::{ChainFault, fault};
 
 /// A certificate that clients of a server should trust.
 #[derive(Debug, Clone)]
@@ -24,23 +24,23 @@ pub struct Anchor {
     /// The certificate.
     pub certificate: Certificate,
     /// Why it deserves trust.
-    pub vouched: Vouched,
+    pub vouched: TrustBasis,
     /// What clients may stumble over all the same.
     pub findings: Vec<Finding>,
 }
 
 /// Who vouches for an [`Anchor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vouched {
+pub enum TrustBasis {
     /// It is one of the system's roots, and the server's chain and name verify with it.
     BySystem,
     /// It has the fingerprint that was given, and is this in the server's chain.
-    ByFingerprint(Role),
+    ByFingerprint(ChainRole),
 }
 
 /// What a certificate is in the chain of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ChainRole {
     /// Self-signed, and not the server's own.
     Root,
     /// Issued by another CA.
@@ -64,7 +64,7 @@ pub fn find(
     roots: &Roots,
     now: OffsetDateTime,
 ) -> Result<Anchor> {
-    let sent = Sent::new(probe, name, now);
+    let sent = ServerChain::new(probe, name, now);
     match fingerprint {
         None => by_system(&sent, roots).map_err(|(code, why)| sent.unverified(code, &why)),
         Some(fingerprint) => match sent.by_fingerprint(fingerprint) {
@@ -75,7 +75,7 @@ pub fn find(
     }
 }
 
-fn by_system(sent: &Sent<'_>, roots: &Roots) -> Result<Anchor, Fault> {
+fn by_system(sent: &ServerChain<'_>, roots: &Roots) -> Result<Anchor, ChainFault> {
     let anchors = roots.anchors();
     let anchor = sent.verify(&anchors)?;
     sent.verify_name()?;
@@ -87,28 +87,28 @@ fn by_system(sent: &Sent<'_>, roots: &Roots) -> Result<Anchor, Fault> {
     if !certificate.is_self_signed() {
         findings.push(not_self_signed("the certificate that this system trusts is issued by another CA"));
     }
-    Ok(Anchor { certificate, vouched: Vouched::BySystem, findings })
+    Ok(Anchor { certificate, vouched: TrustBasis::BySystem, findings })
 }
 
 /// More certificates than these are counted and not listed: a chain that deserves trust is shorter.
 const MAX_LISTED: usize = 10;
 
 /// What a server sent, and what it is to be measured by.
-struct Sent<'a> {
+struct ServerChain<'a> {
     probe: &'a Probe,
     name: &'a ServerName<'a>,
     now: OffsetDateTime,
     raw: Vec<CertificateDer<'a>>,
 }
 
-impl<'a> Sent<'a> {
+impl<'a> ServerChain<'a> {
     fn new(probe: &'a Probe, name: &'a ServerName<'a>, now: OffsetDateTime) -> Self {
         let raw = probe.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         Self { probe, name, now, raw }
     }
 
     /// The anchor with which the chain verifies.
-    fn verify<'b>(&self, anchors: &[TrustAnchor<'b>]) -> Result<TrustAnchor<'b>, Fault> {
+    fn verify<'b>(&self, anchors: &[TrustAnchor<'b>]) -> Result<TrustAnchor<'b>, ChainFault> {
         let leaf = self.leaf()?;
         let seconds = u64::try_from(self.now.unix_timestamp()).unwrap_or(0);
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
@@ -120,11 +120,11 @@ impl<'a> Sent<'a> {
         found.cloned().ok_or_else(|| (Code::Internal, "the anchor of a path is none of the anchors".to_owned()))
     }
 
-    fn verify_name(&self) -> Result<(), Fault> {
+    fn verify_name(&self) -> Result<(), ChainFault> {
         self.leaf()?.verify_is_valid_for_subject_name(self.name).map_err(|error| fault(&error))
     }
 
-    fn leaf(&self) -> Result<EndEntityCert<'_>, Fault> {
+    fn leaf(&self) -> Result<EndEntityCert<'_>, ChainFault> {
         let none = || (Code::CertificateUnreadable, "the server sent no certificate".to_owned());
         EndEntityCert::try_from(self.raw.first().ok_or_else(none)?).map_err(|error| fault(&error))
     }
@@ -141,25 +141,25 @@ impl<'a> Sent<'a> {
         let mut findings = self.common_findings(&certificate);
         let self_signed = certificate.is_self_signed();
         let role = match (place, self_signed) {
-            (0, _) => Role::Leaf,
-            (_, true) => Role::Root,
-            (_, false) => Role::IssuingCa,
+            (0, _) => ChainRole::Leaf,
+            (_, true) => ChainRole::Root,
+            (_, false) => ChainRole::IssuingCa,
         };
         match (role, self_signed) {
-            (Role::Leaf, false) => findings.push(not_self_signed("this is the server's own certificate")),
-            (Role::IssuingCa, _) => findings.push(not_self_signed("this is a CA that another CA issued")),
+            (ChainRole::Leaf, false) => findings.push(not_self_signed("this is the server's own certificate")),
+            (ChainRole::IssuingCa, _) => findings.push(not_self_signed("this is a CA that another CA issued")),
             _ => {}
         }
         let faults = [self.verify_with(&certificate, role, self_signed).err(), self.verify_name().err()];
         findings.extend(faults.into_iter().flatten().map(|(code, why)| {
             code.warning("clients that trust this certificate may refuse the server all the same").because(why)
         }));
-        Some(Anchor { certificate, vouched: Vouched::ByFingerprint(role), findings })
+        Some(Anchor { certificate, vouched: TrustBasis::ByFingerprint(role), findings })
     }
 
     /// Whether the chain leads to the certificate that a person vouches for.
-    fn verify_with(&self, certificate: &Certificate, role: Role, self_signed: bool) -> Result<(), Fault> {
-        if role == Role::Leaf && !self_signed {
+    fn verify_with(&self, certificate: &Certificate, role: ChainRole, self_signed: bool) -> Result<(), ChainFault> {
+        if role == ChainRole::Leaf && !self_signed {
             // Nothing is above it that could be verified, as has been said.
             return Ok(());
         }

@@ -5,38 +5,39 @@
 //! sent a CONNECT; and a token never goes along with a certificate. After a fault it goes on looking as far as that is
 //! harmless and useful.
 
-mod answer;
-mod client_key;
 mod clock;
 mod device;
 mod issuers;
-mod judge;
 mod layer;
 mod login;
+mod packets;
+mod rejection;
 mod report;
 mod server_files;
-mod session;
+mod tls_session;
+mod trust;
 mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base::{Code, Error, Result};
+use mqtt::Version;
 use pki::Certificate;
 use pki::login_files::LoginFiles;
 use time::OffsetDateTime;
 
 pub use device::check_device;
 pub use layer::{Layer, LayerReport, Verdict};
+pub use packets::{PacketReader, ReadError};
 pub use report::{CheckReport, SentCertificate, TlsReport};
 pub use server_files::check_server;
 
-use crate::mqtt::Version;
 use crate::target::Target;
 
 /// What the broker is, since each has its own way of letting devices in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BrokerKind {
     /// ThingsBoard: asks for a certificate and does not insist; the token is the user name.
     ThingsBoard,
     /// ActorCloud: a port for each way; client id and user name always, the token is the password.
@@ -45,7 +46,7 @@ pub enum Kind {
     Mqtt,
 }
 
-impl Kind {
+impl BrokerKind {
     /// The port at which it listens for this way of logging in.
     pub const fn default_port(self, with_certificate: bool) -> u16 {
         match self {
@@ -97,7 +98,7 @@ pub struct Server {
     /// The broker.
     pub target: Target,
     /// What it is.
-    pub kind: Kind,
+    pub kind: BrokerKind,
     /// What is trusted.
     pub trust: Trust,
     /// Where to ask for the time: the address of the platform's REST API.

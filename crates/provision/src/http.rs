@@ -3,10 +3,10 @@
 //! A client knows one origin and sends nothing anywhere else: redirects are answers that nobody follows. TLS is
 //! rustls on aws-lc-rs with the system's roots or those of a private CA, and cannot be switched off.
 
-mod answer;
 mod fault;
 mod origin;
 mod request;
+mod response;
 mod retry;
 mod tls;
 
@@ -21,17 +21,17 @@ use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub(crate) use answer::{Answer, shown};
-pub(crate) use request::{Repeat, Request, query};
+pub(crate) use request::{ApiRequest, Repeat};
+pub(crate) use response::{ApiResponse, shown};
 
-use crate::pace::{Heard, Limits, Pace};
-use fault::Failure;
+use crate::pace::{Feedback, Limits, Pace};
+use fault::SendError;
 use origin::Origin;
-use retry::Patience;
+use retry::RetryPolicy;
 
 /// How to reach a platform.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub struct ApiClientConfig {
     /// The address of its REST API; a path in it is kept.
     pub url: String,
     /// The roots that its certificate leads to; none for those of this system.
@@ -48,7 +48,7 @@ pub struct Reach {
     pub pause: Duration,
 }
 
-impl Reach {
+impl ApiClientConfig {
     /// The way to `url` with what is usual: 30 s a request, 8 at once.
     pub fn to(url: impl Into<String>) -> Self {
         Self {
@@ -65,23 +65,23 @@ impl Reach {
 
 /// A client of one platform. Its copies share connections and limits.
 #[derive(Clone)]
-pub(crate) struct Http {
+pub(crate) struct HttpClient {
     client: reqwest::Client,
     origin: Arc<Origin>,
     permits: Arc<Semaphore>,
     pace: Pace,
-    patience: Patience,
+    retry: RetryPolicy,
     /// Whether the platform has ever answered: before that, an address where nothing listens is a mistake and not a
     /// passing fault.
     reached: Arc<AtomicBool>,
 }
 
-impl Http {
+impl HttpClient {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
     /// [`Code::BadValue`], [`Code::PlainHttp`], and [`Code::FileUnreadable`] where this system has no roots.
-    pub(crate) fn new(reach: &Reach) -> Result<Self> {
+    pub(crate) fn new(reach: &ApiClientConfig) -> Result<Self> {
         let origin = Origin::parse(&reach.url, reach.allow_plain_http)?;
         let mut builder = reqwest::Client::builder()
             .redirect(Policy::none())
@@ -104,13 +104,13 @@ impl Http {
             origin: Arc::new(origin),
             permits: Arc::new(Semaphore::new(reach.concurrency.max(1))),
             pace: Pace::new(Limits { connections: reach.concurrency, rate: reach.rate }),
-            patience: Patience { first: reach.pause },
+            retry: RetryPolicy { first: reach.pause },
             reached: Arc::new(AtomicBool::new(false)),
         })
     }
 
     /// Where the platform is, for messages.
-    pub(crate) fn place(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.origin.as_str()
     }
 
@@ -126,36 +126,36 @@ impl Http {
     /// # Errors
     /// [`Code::Unreachable`], [`Code::PlatformUnverified`] and [`Code::TlsFailed`] when nothing was sent;
     /// [`Code::AnswerLost`] when it is not known what became of it; [`Code::NotThePlatform`] for an endless answer.
-    pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Answer> {
+    pub(crate) async fn send(&self, request: &ApiRequest<'_>) -> Result<ApiResponse> {
         let mut sent = 0;
         loop {
             let outcome = self.once(request).await;
             sent += 1;
             let reached = self.reached.load(Ordering::Relaxed);
-            match self.patience.pause(sent, &outcome, request.repeat, reached) {
+            match self.retry.pause(sent, &outcome, request.repeat, reached) {
                 Some(pause) => {
                     tracing::info!(method = %request.method, path = %request.path, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
                 }
-                None => return outcome.map_err(|failure| failure.error.item(self.place())),
+                None => return outcome.map_err(|failure| failure.error.item(self.url())),
             }
         }
     }
 
-    async fn once(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        let _permit = self.permits.acquire().await.map_err(|_| Failure::bug("the limit of requests is gone"))?;
+    async fn once(&self, request: &ApiRequest<'_>) -> Result<ApiResponse, SendError> {
+        let _permit = self.permits.acquire().await.map_err(|_| SendError::bug("the limit of requests is gone"))?;
         self.pace.open().await;
         let started = Instant::now();
         let outcome = self.ask(request, started).await;
-        self.pace.heard(request.asks(), started, heard(&outcome));
+        self.pace.feedback(request.kind(), started, feedback_of(&outcome));
         outcome
     }
 
-    async fn ask(&self, request: &Request<'_>, started: Instant) -> Result<Answer, Failure> {
-        let url = self.origin.join(&request.path).map_err(Failure::not_sent)?;
+    async fn ask(&self, request: &ApiRequest<'_>, started: Instant) -> Result<ApiResponse, SendError> {
+        let url = self.origin.join(&request.path, &request.parameters).map_err(SendError::not_sent)?;
         let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
         self.reached.store(true, Ordering::Relaxed);
-        let answer = Answer::read(response).await?;
+        let answer = ApiResponse::read(response).await?;
         tracing::debug!(
             method = %request.method,
             path = %request.path,
@@ -168,11 +168,13 @@ impl Http {
 }
 
 /// What the outcome of a request says about the pace: a server that fails at one thing may well do others.
-fn heard(outcome: &Result<Answer, Failure>) -> Heard {
+fn feedback_of(outcome: &Result<ApiResponse, SendError>) -> Feedback {
     match outcome {
-        Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => Heard::TooMuch(answer.retry_after),
-        Ok(_) => Heard::Well,
-        Err(failure) if matches!(failure.error.code(), Code::AnswerLost | Code::Unreachable) => Heard::TooMuch(None),
-        Err(_) => Heard::Nothing,
+        Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => Feedback::Overload(answer.retry_after),
+        Ok(_) => Feedback::Success,
+        Err(failure) if matches!(failure.error.code(), Code::AnswerLost | Code::Unreachable) => {
+            Feedback::Overload(None)
+        }
+        Err(_) => Feedback::Neutral,
     }
 }

@@ -1,14 +1,14 @@
-//! Platforms, and the check over the wire.
+//! Platforms (ThingsBoard, ActorCloud), TLS probes, and the check of a login over the network.
+//!
+//! This crate never sees the key of a CA.
 
 pub mod actorcloud;
 pub mod anchor;
 pub mod check;
 mod connect;
-mod ending;
 mod fingerprint;
 mod http;
 mod http_date;
-pub mod mqtt;
 pub mod pace;
 pub mod platform;
 pub mod probe;
@@ -16,13 +16,15 @@ mod roots;
 mod runtime;
 mod target;
 pub mod thingsboard;
+mod tls;
 
 pub use actorcloud::ActorCloud;
 pub use anchor::Anchor;
+pub use check::{PacketReader, ReadError};
 pub use fingerprint::Fingerprint;
-pub use http::Reach;
+pub use http::ApiClientConfig;
+pub use mqtt;
 pub use pace::Pace;
-pub use platform::Platform;
 pub use probe::Probe;
 pub use roots::Roots;
 pub use runtime::Runtime;

@@ -1,11 +1,14 @@
-//! How fast a platform is asked: as fast as it answers well, and never faster than was allowed.
+//! The pace of requests to one platform: as many as it answers well, and never more than the limits.
 //!
-//! How many devices are under way at once follows what the platform answers, as a connection of TCP follows what gets
-//! lost (additive increase, multiplicative decrease; RFC 5681, section 3.1): it grows while answers come in their usual
-//! time, and halves when the platform pushes back. Whoever is pushed back also waits: as long as the platform asks for,
-//! else a moment that doubles while it goes on.
+//! The number of devices in progress follows the platform's answers as a TCP connection follows packet loss (additive
+//! increase, multiplicative decrease; RFC 5681, section 3.1): it grows while answers arrive in their usual time and halves
+//! when the platform is overloaded. After an overload the client also waits: for the time that the platform names, or for
+//! a pause that doubles with each overload.
+//!
+//! Written by hand because crates for rate limits (governor) or fixed concurrency (tower) do not react to a server's
+//! answers.
 
-mod crowd;
+mod concurrency_limit;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -15,118 +18,120 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crowd::Crowd;
+use concurrency_limit::ConcurrencyLimit;
 
-/// How many devices at most begin in a second counts within every second, whenever that begins.
+/// The period of [`Limits::rate`]. It holds for every such period, whenever that begins.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Timers are late by a millisecond or so; what was lost by that may be made up for within this time.
-const MADE_UP: Duration = Duration::from_millis(50);
+/// Timers fire a millisecond or so late. The rate may catch up within this time.
+const CATCH_UP: Duration = Duration::from_millis(50);
 
-/// The longest pause that a platform is granted.
-const LONGEST_ASKED: Duration = Duration::from_secs(120);
+/// The longest pause that a platform can demand.
+const MAX_DEMANDED_PAUSE: Duration = Duration::from_secs(120);
 
-/// What must not be exceeded.
+/// The limits of a pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Devices under way at once, each of which has one request under way at most.
+    /// The number of devices in progress at once. Each has at most one request in progress.
     pub connections: usize,
-    /// Devices that begin in any second; none for as many as the platform takes.
+    /// The number of devices that begin in any second; `None` for no limit.
     pub rate: Option<NonZeroU32>,
 }
 
-/// The pace at which one platform is asked. Its copies are the same pace.
+/// The pace of requests to one platform. Clones share it.
 #[derive(Clone)]
 pub struct Pace {
     shared: Arc<Shared>,
 }
 
-/// What has become of the pace so far.
+/// Statistics of a pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PaceReport {
-    /// The most devices that were under way at once.
+    /// The highest number of devices in progress at once.
     pub most: usize,
-    /// The fewest to which the platform has pushed that down; none where it never has.
+    /// The lowest concurrency limit after an overload; `None` without an overload.
     pub least: Option<usize>,
-    /// How many times the platform has pushed back.
+    /// The number of overload answers.
     pub pushed_back: u64,
 }
 
-/// A device's turn. Whoever holds it is under way; dropping it makes room for another.
-pub struct Turn {
+/// The permission to work on one device. Dropping it lets another device begin.
+pub struct Permit {
     pace: Pace,
 }
 
-/// What an answer says about the pace.
+/// The result of a request, as far as it concerns the pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// It came.
-    Well,
-    /// The platform has too much to do, or does not say anything: it may say for how long.
-    TooMuch(Option<Duration>),
-    /// Nothing.
-    Nothing,
+pub(crate) enum Feedback {
+    /// The platform answered.
+    Success,
+    /// The platform is overloaded or silent. It may demand a pause.
+    Overload(Option<Duration>),
+    /// The request failed for another reason.
+    Neutral,
 }
 
-/// What kind of request an answer is for: reading and writing take their own times.
+/// The kind of a request. Reads and writes have different usual times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Reading,
-    Writing,
+pub(crate) enum RequestKind {
+    Read,
+    Write,
 }
 
 struct Shared {
     limits: Limits,
     state: Mutex<State>,
-    /// Only the first in the row looks whether it may go: devices begin in their order.
-    row: tokio::sync::Mutex<()>,
-    /// Told when there may be room.
+    /// Held by the first waiter, so that devices begin in the order in which they asked.
+    queue: tokio::sync::Mutex<()>,
+    /// Notified when a device may be able to begin.
     changed: Notify,
 }
 
 struct State {
-    crowd: Crowd,
-    under_way: usize,
+    concurrency: ConcurrencyLimit,
+    in_progress: usize,
     most: usize,
-    /// When as many as may be were under way last.
+    /// The last time at which the concurrency limit was reached.
     full_at: Option<Instant>,
-    /// Nothing is sent before.
+    /// No request is sent before this time.
     closed_until: Option<Instant>,
     rate: Option<Rate>,
 }
 
 impl Pace {
-    /// A pace that has not begun.
+    /// A pace with these limits.
     pub fn new(limits: Limits) -> Self {
         let state = State {
-            crowd: Crowd::new(limits.connections.max(1)),
-            under_way: 0,
+            concurrency: ConcurrencyLimit::new(limits.connections.max(1)),
+            in_progress: 0,
             most: 0,
             full_at: None,
             closed_until: None,
             rate: limits.rate.map(Rate::new),
         };
         let state = Mutex::new(state);
-        Self { shared: Arc::new(Shared { limits, state, row: tokio::sync::Mutex::default(), changed: Notify::new() }) }
+        Self {
+            shared: Arc::new(Shared { limits, state, queue: tokio::sync::Mutex::default(), changed: Notify::new() }),
+        }
     }
 
-    /// What it never exceeds.
+    /// The limits.
     pub fn limits(&self) -> Limits {
         self.shared.limits
     }
 
-    /// What has become of it so far.
+    /// The statistics so far.
     pub fn report(&self) -> PaceReport {
         let state = self.state();
-        PaceReport { most: state.most, least: state.crowd.least(), pushed_back: state.crowd.pushed_back() }
+        PaceReport { most: state.most, least: state.concurrency.least(), pushed_back: state.concurrency.pushed_back() }
     }
 
     /// Waits until another device may begin.
-    pub async fn turn(&self) -> Turn {
-        let _first = self.shared.row.lock().await;
+    pub async fn permit(&self) -> Permit {
+        let _first = self.shared.queue.lock().await;
         loop {
             let wait = match self.state().admit(Instant::now()) {
-                Ok(()) => return Turn { pace: self.clone() },
+                Ok(()) => return Permit { pace: self.clone() },
                 Err(wait) => wait,
             };
             match wait {
@@ -136,7 +141,7 @@ impl Pace {
         }
     }
 
-    /// Waits while the platform wants to be left alone.
+    /// Waits until the platform accepts requests again.
     pub(crate) async fn open(&self) {
         loop {
             let until = self.state().closed_until.filter(|until| *until > Instant::now());
@@ -147,23 +152,23 @@ impl Pace {
         }
     }
 
-    /// Takes notice of what became of a request that was sent at `sent`.
-    pub(crate) fn heard(&self, asked: Asked, sent: Instant, heard: Heard) {
+    /// Records the result of a request that was sent at `sent`.
+    pub(crate) fn feedback(&self, kind: RequestKind, sent: Instant, feedback: Feedback) {
         let now = Instant::now();
         let mut state = self.state();
-        match heard {
-            Heard::Nothing => {}
-            Heard::Well => {
+        match feedback {
+            Feedback::Neutral => {}
+            Feedback::Success => {
                 state.note_whether_full(now);
                 let was_full = state.full_at.is_some_and(|at| at >= sent);
-                state.crowd.well(asked, now.saturating_duration_since(sent), was_full);
+                state.concurrency.succeeded(kind, now.saturating_duration_since(sent), was_full);
             }
-            Heard::TooMuch(wait) => {
-                let own = state.crowd.too_much(sent, now);
-                if let Some(pause) = wait.map(|wait| wait.min(LONGEST_ASKED)).or(own) {
+            Feedback::Overload(wait) => {
+                let own = state.concurrency.overloaded(sent, now);
+                if let Some(pause) = wait.map(|wait| wait.min(MAX_DEMANDED_PAUSE)).or(own) {
                     let until = now + pause;
                     state.closed_until = Some(state.closed_until.map_or(until, |known| known.max(until)));
-                    tracing::info!(?pause, at_once = state.crowd.limit(), "the platform pushes back");
+                    tracing::info!(?pause, at_once = state.concurrency.limit(), "the platform is overloaded");
                 }
             }
         }
@@ -172,22 +177,22 @@ impl Pace {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; if something did, every step leaves it whole.
+        // Every update leaves the state consistent, so that a poisoned lock can be used.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.pace.state();
         state.note_whether_full(Instant::now());
-        state.under_way = state.under_way.saturating_sub(1);
+        state.in_progress = state.in_progress.saturating_sub(1);
         drop(state);
         self.pace.shared.changed.notify_one();
     }
 }
 
-/// For what a device that may not begin yet has to wait.
+/// The event that a device must wait for before it can begin.
 enum Wait {
     Until(Instant),
     ForRoom,
@@ -198,31 +203,31 @@ impl State {
         if let Some(until) = self.closed_until.filter(|until| *until > now) {
             return Err(Wait::Until(until));
         }
-        if self.under_way >= self.crowd.limit() {
+        if self.in_progress >= self.concurrency.limit() {
             return Err(Wait::ForRoom);
         }
         if let Some(rate) = &mut self.rate {
             rate.begin(now).map_err(Wait::Until)?;
         }
-        self.under_way += 1;
-        self.most = self.most.max(self.under_way);
+        self.in_progress += 1;
+        self.most = self.most.max(self.in_progress);
         self.note_whether_full(now);
         Ok(())
     }
 
     fn note_whether_full(&mut self, now: Instant) {
-        if self.under_way >= self.crowd.limit() {
+        if self.in_progress >= self.concurrency.limit() {
             self.full_at = Some(now);
         }
     }
 }
 
-/// Beginnings, evenly spread, and never more of them in a second than are allowed.
+/// A limiter that spreads beginnings evenly and keeps any second within the rate.
 struct Rate {
     a_second: NonZeroU32,
-    /// When the next one is due.
+    /// The time of the next beginning.
     due: Option<Instant>,
-    /// As many of the last beginnings as there may be in a second.
+    /// The last beginnings, at most as many as the rate.
     recent: VecDeque<Instant>,
 }
 
@@ -231,7 +236,7 @@ impl Rate {
         Self { a_second, due: None, recent: VecDeque::new() }
     }
 
-    /// Counts a beginning, or says when there may be one.
+    /// Counts a beginning, or returns the earliest time for one.
     fn begin(&mut self, now: Instant) -> Result<(), Instant> {
         let a_second = self.a_second.get() as usize;
         let in_a_second = self.recent.front().filter(|_| self.recent.len() >= a_second).map(|first| *first + SECOND);
@@ -243,7 +248,7 @@ impl Rate {
             self.recent.pop_front();
         }
         self.recent.push_back(now);
-        let due = self.due.map_or(now, |due| due.max(now.checked_sub(MADE_UP).unwrap_or(now)));
+        let due = self.due.map_or(now, |due| due.max(now.checked_sub(CATCH_UP).unwrap_or(now)));
         self.due = Some(due + SECOND / self.a_second.get());
         Ok(())
     }

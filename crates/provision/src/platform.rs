@@ -1,152 +1,107 @@
-//! What every platform that keeps devices' credentials can be asked for.
+//! The registration of a device with a platform: what is requested, and what was done.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 
-use base::{Finding, Result, Secret};
-use pki::{Certificate, credentials_id};
+use base::{Finding, Secret};
+use pki::Certificate;
 
-/// A platform that keeps devices and what they log in with.
-///
-/// Its copies share a session and its limits, so that thousands of devices can be registered by as many futures.
-/// Every call may be repeated: what is there already is not made again, and after an answer that was lost the state
-/// is looked at before anything is sent anew.
-pub trait Platform: Clone + Send + Sync + 'static {
-    /// Where it is, for messages.
-    fn place(&self) -> &str;
-
-    /// Sees to it that a device logs in with this credential, and reads back that it does.
-    fn register(&self, wanted: &Wanted) -> impl Future<Output = Result<Registration>> + Send;
-
-    /// What [`register`](Self::register) would do, with the same errors. Nothing is changed.
-    fn examine(&self, wanted: &Wanted) -> impl Future<Output = Result<Registration>> + Send;
-
-    /// Takes away the certificate of a device, which stays with its history.
-    fn unregister(&self, device: &str, ours: &Ours) -> impl Future<Output = Result<Done>> + Send;
-
-    /// Deletes a device with its history.
-    fn delete(&self, device: &str) -> impl Future<Output = Result<Done>> + Send;
-
-    /// The access token of a device.
-    fn token(&self, device: &str) -> impl Future<Output = Result<Secret>> + Send;
-}
-
-/// A device as it is to be.
+/// A device as it must be registered.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Its name.
+pub struct DesiredDevice {
+    /// The device's name.
     pub name: String,
-    /// What it logs in with.
-    pub credential: Credential,
-    /// What may be replaced if it has another credential.
+    /// The credential that the device logs in with.
+    pub credential: DeviceCredential,
+    /// Which other credential of the device may be replaced.
     pub replace: Replace,
-    /// What else it is to be, if it has to be made; none where it must be there.
-    pub create: Option<Create>,
+    /// The settings of the device if it must be created. `None` requires that it exists.
+    pub create: Option<NewDevice>,
 }
 
-/// What a device is made with.
+/// The settings that a device is created with.
 #[derive(Debug, Clone, Default)]
-pub struct Create {
-    /// The device profile; none for the default.
+pub struct NewDevice {
+    /// The device profile's name; `None` for the default profile.
     pub profile: Option<String>,
-    /// A text for people.
+    /// The label, which the platform shows to users.
     pub label: Option<String>,
-    /// Whether it speaks for other devices.
+    /// Whether the device is a gateway, which sends telemetry of other devices.
     pub gateway: bool,
-    /// What the platform is to know of it beside that. They are set again each time that it is registered.
+    /// The server-side attributes. Every registration sets them, also if the device exists.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Which credentials of a device may be replaced by another one.
+/// Which credential of a device may be replaced by another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
     /// None.
     Nothing,
-    /// One of the same kind.
+    /// One of the same type.
     SameKind,
     /// Any.
     Anything,
 }
 
-/// What a device logs in with.
+/// A credential that a device logs in with.
 #[derive(Clone)]
-pub enum Credential {
-    /// The private key of this certificate.
+pub enum DeviceCredential {
+    /// This certificate, whose private key the device has.
     X509(Box<Certificate>),
-    /// A token in place of a user name.
+    /// An access token, which the device sends as the MQTT user name.
     AccessToken(Secret),
-    /// Client id, user name and password of MQTT.
-    MqttBasic(MqttBasic),
 }
 
-/// Client id, user name and password of MQTT, of which one of the first two has to be there.
-#[derive(Clone, PartialEq, Eq)]
-pub struct MqttBasic {
-    /// The client id.
-    pub client_id: Option<String>,
-    /// The user name.
-    pub user_name: Option<String>,
-    /// The password.
-    pub password: Option<Secret>,
-}
-
-impl Credential {
-    /// The number under which ThingsBoard keeps it; of an access token, the token itself.
+impl DeviceCredential {
+    /// ThingsBoard's credentials id; for an access token, the token itself.
     pub(crate) fn id(&self) -> Secret {
         match self {
-            Credential::X509(certificate) => Secret::new(certificate.credentials_id()),
-            Credential::AccessToken(token) => token.clone(),
-            Credential::MqttBasic(basic) => Secret::new(match (&basic.client_id, &basic.user_name) {
-                (None, Some(user)) => user.clone(),
-                (Some(client), Some(user)) => credentials_id::of_text(&format!("{client}|{user}")),
-                (client, None) => credentials_id::of_text(client.as_deref().unwrap_or_default()),
-            }),
+            DeviceCredential::X509(certificate) => Secret::new(certificate.credentials_id()),
+            DeviceCredential::AccessToken(token) => token.clone(),
         }
     }
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for DeviceCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Credential::X509(certificate) => write!(f, "X509({})", certificate.credentials_id()),
-            Credential::AccessToken(_) => f.write_str("AccessToken(..)"),
-            Credential::MqttBasic(_) => f.write_str("MqttBasic(..)"),
+            DeviceCredential::X509(certificate) => write!(f, "X509({})", certificate.credentials_id()),
+            DeviceCredential::AccessToken(_) => f.write_str("AccessToken(..)"),
         }
     }
 }
 
-/// What became of a device in the platform.
+/// The result of a registration.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// What was done.
-    pub done: Done,
-    /// The platform's number of the device; none where it is not there yet.
+    /// What was changed.
+    pub done: PlatformChange,
+    /// The platform's id of the device; `None` if the device does not exist yet.
     pub device_id: Option<String>,
-    /// What was noticed on the way.
+    /// Differences between the existing device and the requested one, which were left as they are.
     pub findings: Vec<Finding>,
 }
 
-/// What was done in the platform.
+/// A change in the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
-    /// The device was not there and is now.
+pub enum PlatformChange {
+    /// The device did not exist and was created.
     Created,
-    /// The device was there with another credential.
+    /// The device existed with another credential, which was replaced.
     Replaced,
-    /// All was so already.
+    /// The platform already had the requested state.
     Unchanged,
     /// The device was deleted.
     Deleted,
-    /// There is no such device.
+    /// The device does not exist.
     Absent,
 }
 
-/// The certificates that a station has issued to a device.
+/// The certificates of a device that this store has issued.
 #[derive(Debug, Clone, Default)]
-pub struct Ours {
-    /// Their credentials ids.
+pub struct IssuedCertificates {
+    /// The credentials ids.
     pub credentials_ids: Vec<String>,
-    /// Whether a certificate that is none of them may be taken away as well.
+    /// Whether a certificate that is not among them may be removed as well.
     pub others_too: bool,
 }

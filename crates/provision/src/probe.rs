@@ -10,28 +10,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Result};
-use rustls::client::{ClientConnection, Resumption};
+use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ProtocolVersion};
 
 use crate::connect::{self, Bounded};
-use crate::ending::Ending;
 use crate::target::Target;
-
-mod recorder;
-
-use recorder::Recorder;
+use crate::tls::{self, ClientKey, CloseReason, ServerVerifier};
 
 /// How to probe.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ProbeOptions {
     /// For all of it: the name lookup, the connection to one address after the other, the handshake.
     pub timeout: Duration,
     /// The server name to ask for (SNI), if not the host.
     pub server_name: Option<ServerName<'static>>,
 }
 
-impl Default for Options {
+impl Default for ProbeOptions {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(10), server_name: None }
     }
@@ -98,24 +94,27 @@ impl fmt::Display for TlsVersion {
 /// [`Code::HostUnknown`] when there is no such host, [`Code::Unreachable`] when nothing listens there, [`Code::NoTls`]
 /// when what listens speaks no TLS, [`Code::TlsFailed`] when it says nothing or ends the handshake before its
 /// certificates are seen.
-pub fn server(target: &Target, options: &Options) -> Result<Probe> {
+pub fn server(target: &Target, options: &ProbeOptions) -> Result<Probe> {
     let deadline = Instant::now() + options.timeout;
     let (stream, address) = connect::connect(target, deadline)?;
     over(stream, address, target, options)
 }
 
 /// The same over a connection that stands.
-pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, options: &Options) -> Result<Probe> {
-    let recorder = Arc::new(Recorder::new());
+pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, options: &ProbeOptions) -> Result<Probe> {
+    let (verifier, client) = (Arc::new(ServerVerifier::observing()), Arc::new(ClientKey::none()));
     let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
-    let mut connection = start(&recorder, server_name).map_err(|error| error.item(target.to_string()))?;
+    let mut connection = tls::client_config(verifier.clone(), client.clone())
+        .and_then(|config| ClientConnection::new(Arc::new(config), server_name))
+        .map_err(|error| Code::Internal.error("rustls does not start").because(error))
+        .map_err(|error| error.item(target.to_string()))?;
     let outcome = shake_hands(&mut connection, &mut stream);
-    let ending = outcome.err().map(|error| Ending::of(&error));
+    let close_reason = outcome.err().map(|error| CloseReason::of(&error));
 
-    let seen = recorder.seen();
-    let Some(chain) = seen.chain else {
-        let ending = ending.unwrap_or(Ending::Other("the server sent no certificate".to_owned()));
-        return Err(no_handshake(&ending, stream.first(), address, options.timeout).item(target.to_string()));
+    let shown = verifier.shown();
+    let Some(chain) = shown.chain else {
+        let close_reason = close_reason.unwrap_or(CloseReason::Other("the server sent no certificate".to_owned()));
+        return Err(no_handshake(&close_reason, stream.first(), address, options.timeout).item(target.to_string()));
     };
     Ok(Probe {
         address,
@@ -123,22 +122,10 @@ pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, op
         cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| iana_name(suite.suite())),
         chain,
         // A handshake that ended before the signature was seen proves nothing either.
-        unproven: seen.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
-        client_certificate: seen.issuers.map(|acceptable_issuers| ClientCertificateRequest { acceptable_issuers }),
-        ended: ending.map(|ending| ending.text(options.timeout)),
+        unproven: shown.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
+        client_certificate: client.asked().map(|asked| ClientCertificateRequest { acceptable_issuers: asked.issuers }),
+        ended: close_reason.map(|close_reason| close_reason.text(options.timeout)),
     })
-}
-
-fn start(recorder: &Arc<Recorder>, server_name: ServerName<'static>) -> Result<ClientConnection> {
-    let bug = |error: rustls::Error| -> Error { Code::Internal.error("rustls does not start").because(error) };
-    let mut config = ClientConfig::builder_with_provider(recorder.provider())
-        .with_protocol_versions(rustls::ALL_VERSIONS)
-        .map_err(bug)?
-        .dangerous()
-        .with_custom_certificate_verifier(recorder.clone())
-        .with_client_cert_resolver(recorder.clone());
-    config.resumption = Resumption::disabled();
-    ClientConnection::new(Arc::new(config), server_name).map_err(bug)
 }
 
 fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::Result<()> {
@@ -170,23 +157,24 @@ fn version(version: ProtocolVersion) -> Option<TlsVersion> {
 }
 
 /// `first` is what came first from the server.
-fn no_handshake(ending: &Ending, first: &[u8], address: SocketAddr, timeout: Duration) -> Error {
+fn no_handshake(close_reason: &CloseReason, first: &[u8], address: SocketAddr, timeout: Duration) -> Error {
     // A greeting that is answered by the end of the connection: brokers of plain MQTT take it for a malformed packet.
-    let no_tls = matches!(ending, Ending::NotTls(_)) || matches!(ending, Ending::Closed) && first.is_empty();
+    let no_tls = matches!(close_reason, CloseReason::NotTls(_))
+        || matches!(close_reason, CloseReason::Closed) && first.is_empty();
     if !no_tls {
         return Code::TlsFailed
             .error(format!("no TLS handshake with {address}"))
-            .because(ending.text(timeout))
+            .because(close_reason.text(timeout))
             .fix("look at the server's log, and whether this is the port for TLS: 8883 is usual for MQTT");
     }
     let why = if first.starts_with(b"HTTP/") {
         "it answers in HTTP: this is a web server's port".to_owned()
     } else if first.is_empty() && address.port() == 1883 {
-        format!("{}, and 1883 is the port for MQTT without TLS", ending.text(timeout))
+        format!("{}, and 1883 is the port for MQTT without TLS", close_reason.text(timeout))
     } else if first.is_empty() {
-        format!("{} at the greeting, as brokers of MQTT without TLS do", ending.text(timeout))
+        format!("{} at the greeting, as brokers of MQTT without TLS do", close_reason.text(timeout))
     } else {
-        ending.text(timeout)
+        close_reason.text(timeout)
     };
     Code::NoTls
         .error(format!("what listens at {address} speaks no TLS"))

@@ -1,6 +1,9 @@
-//! ThingsBoard's REST API, as far as devices and their credentials go.
+//! The part of ThingsBoard's REST API that concerns devices, their credentials and device profiles.
 //!
-//! Written for 4.2 and later; what only newer versions know is told when it is missing.
+//! It requires ThingsBoard 4.2. Errors name the version that a newer feature requires.
+//!
+//! Every call may be repeated: a device that exists is not created again, and if an answer is lost, the state is read
+//! before anything is sent again.
 
 mod api;
 mod fault;
@@ -14,48 +17,50 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Result, Secret};
+use base::Result;
 use tokio::sync::Mutex;
 
 pub use profiles::{ChainProfile, ProfileState};
 pub use session::Login;
 
-use crate::http::{Http, Reach};
+use crate::http::{ApiClientConfig, HttpClient};
 use crate::pace::Pace;
-use crate::platform::{Done, Ours, Platform, Registration, Wanted};
-use session::Session;
+use session::LoginSession;
 
-/// A tenant of a ThingsBoard. Its copies share a session.
+/// A client for one tenant of a ThingsBoard. Clones share the session, the connections and the pace, so that many devices
+/// can be registered concurrently.
 #[derive(Clone)]
 pub struct ThingsBoard {
-    http: Http,
-    session: Arc<Session>,
-    /// The ids of device profiles by their names.
+    http: HttpClient,
+    session: Arc<LoginSession>,
+    /// Device profile ids by name.
     profiles: Arc<Mutex<HashMap<String, String>>>,
     pause: Duration,
 }
 
 impl ThingsBoard {
-    /// A tenant's ThingsBoard. Nothing is sent before something is asked for.
+    /// A client. It sends nothing until the first call.
     ///
     /// # Errors
     /// [`Code::BadValue`](base::Code::BadValue), [`Code::PlainHttp`](base::Code::PlainHttp), and
-    /// [`Code::FileUnreadable`](base::Code::FileUnreadable) where this system has no roots.
-    pub fn new(reach: &Reach, login: Login) -> Result<Self> {
-        let http = Http::new(reach)?;
-        Ok(Self { http, session: Arc::new(Session::new(login)), profiles: Arc::default(), pause: reach.pause })
+    /// [`Code::FileUnreadable`](base::Code::FileUnreadable) if this system has no trusted roots.
+    pub fn new(reach: &ApiClientConfig, login: Login) -> Result<Self> {
+        let http = HttpClient::new(reach)?;
+        Ok(Self { http, session: Arc::new(LoginSession::new(login)), profiles: Arc::default(), pause: reach.pause })
     }
 
-    /// Logs in, where that takes a request. Everything else does so by itself; many that begin at once would all try
-    /// a password that is wrong, and lock the user out.
+    /// Logs in with user and password; does nothing with an API key.
+    ///
+    /// Every other call logs in when needed. Call this before many concurrent calls: each of them would try a wrong
+    /// password, and ThingsBoard would lock the user.
     ///
     /// # Errors
-    /// Those of a login.
+    /// Those of the login.
     pub async fn log_in(&self) -> Result<()> {
         self.session.authorization(&self.http).await.map(drop)
     }
 
-    /// Fails unless there is a device profile of exactly this name, as for every device that would be made in it.
+    /// Checks that a device profile of exactly this name exists.
     ///
     /// # Errors
     /// [`Code::PlatformNotFound`](base::Code::PlatformNotFound), and those of every call.
@@ -63,34 +68,13 @@ impl ThingsBoard {
         self.profile_id(name).await.map(drop)
     }
 
-    /// How fast it is asked. Whoever registers many devices takes a turn for each of them.
+    /// The platform's URL, for messages.
+    pub fn url(&self) -> &str {
+        self.http.url()
+    }
+
+    /// The pace of the requests. A caller that registers many devices must hold a permit for each of them.
     pub fn pace(&self) -> &Pace {
         self.http.pace()
-    }
-}
-
-impl Platform for ThingsBoard {
-    fn place(&self) -> &str {
-        self.http.place()
-    }
-
-    async fn register(&self, wanted: &Wanted) -> Result<Registration> {
-        self.bring_about(wanted).await
-    }
-
-    async fn examine(&self, wanted: &Wanted) -> Result<Registration> {
-        self.outlook(wanted).await
-    }
-
-    async fn unregister(&self, device: &str, ours: &Ours) -> Result<Done> {
-        self.withdraw(device, ours).await
-    }
-
-    async fn delete(&self, device: &str) -> Result<Done> {
-        self.delete_device(device).await
-    }
-
-    async fn token(&self, device: &str) -> Result<Secret> {
-        self.access_token(device).await
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use base::{Code, Error, Finding, Result};
 use ledger::{Job, Key, Phase, StagedName};
-use provision::Platform;
-use provision::platform::{Create, Done};
+use provision::platform::{NewDevice, PlatformChange};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -48,7 +47,7 @@ pub struct FleetRegisterRequest {
     /// Replace the credential of a device that has another one.
     pub replace: bool,
     /// What devices are made with whose line says nothing else.
-    pub create: Create,
+    pub create: NewDevice,
     /// Devices that are begun with in any second at most; unset, as many as the platform bears.
     pub rate: Option<NonZeroU32>,
     /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
@@ -111,13 +110,13 @@ pub(crate) fn register_job(
     let mut run = Run {
         connection,
         manner: Manner { replace: request.replace, dry_run: request.dry_run },
-        create: Create {
+        create: NewDevice {
             profile: order.profile.clone().or_else(|| request.create.profile.clone()),
             ..request.create.clone()
         },
         stop: &stop,
         progress: Progress::new("registering", before.done, job.size, control.tell),
-        report: RegistrationReport { platform: connection.board.place().to_owned(), ..RegistrationReport::default() },
+        report: RegistrationReport { platform: connection.board.url().to_owned(), ..RegistrationReport::default() },
         findings: Vec::new(),
         failed: 0,
         in_a_row: 0,
@@ -167,7 +166,7 @@ pub(crate) fn register_job(
 struct Run<'a> {
     connection: &'a Connection,
     manner: Manner,
-    create: Create,
+    create: NewDevice,
     stop: &'a Stop<'a>,
     progress: Progress<'a>,
     report: RegistrationReport,
@@ -311,8 +310,8 @@ impl Run<'_> {
             Ok(registration) => {
                 (self.in_a_row, self.well) = (0, Instant::now());
                 match registration.done {
-                    Done::Created => self.report.created += 1,
-                    Done::Replaced => self.report.replaced += 1,
+                    PlatformChange::Created => self.report.created += 1,
+                    PlatformChange::Replaced => self.report.replaced += 1,
                     _ => self.report.unchanged += 1,
                 }
                 if self.findings.len() < LISTED {
@@ -370,7 +369,7 @@ fn candidate(
     index: usize,
     entry: &ledger::Entry,
     name: Option<&StagedName>,
-    create: &Create,
+    create: &NewDevice,
 ) -> MaybeCandidate {
     let key = entry.key.clone();
     let certificate = match shard.read(index) {

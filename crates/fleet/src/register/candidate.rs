@@ -5,8 +5,7 @@ use std::time::Duration;
 use base::{Code, Error, Result};
 use ledger::Key;
 use pki::Certificate;
-use provision::Platform;
-use provision::platform::{Create, Credential, Registration, Replace, Wanted};
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Registration, Replace};
 
 use crate::platform::Connection;
 
@@ -14,7 +13,7 @@ use crate::platform::Connection;
 pub(crate) struct Candidate {
     pub(crate) key: Key,
     pub(crate) certificate: Certificate,
-    pub(crate) create: Create,
+    pub(crate) create: NewDevice,
 }
 
 /// How devices are registered.
@@ -52,7 +51,7 @@ impl Connection {
             async move {
                 match candidate {
                     Ok(candidate) => {
-                        let _turn = board.pace().turn().await;
+                        let _turn = board.pace().permit().await;
                         let credentials_id = Some(candidate.certificate.credentials_id());
                         let (key, wanted) = candidate.wanted(manner);
                         let outcome = match manner.dry_run {
@@ -70,10 +69,10 @@ impl Connection {
 }
 
 impl Candidate {
-    fn wanted(self, manner: Manner) -> (Key, Wanted) {
-        let wanted = Wanted {
+    fn wanted(self, manner: Manner) -> (Key, DesiredDevice) {
+        let wanted = DesiredDevice {
             name: self.key.name.clone(),
-            credential: Credential::X509(Box::new(self.certificate)),
+            credential: DeviceCredential::X509(Box::new(self.certificate)),
             replace: if manner.replace { Replace::Anything } else { Replace::Nothing },
             create: Some(self.create),
         };

@@ -4,7 +4,7 @@ use base::{Code, Error};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::{Answer, shown};
+use crate::http::{ApiResponse, shown};
 
 /// The body of an answer with an error.
 #[derive(Deserialize)]
@@ -17,7 +17,7 @@ struct Body {
 }
 
 /// The error for an answer that is not a success.
-pub(super) fn refused(answer: &Answer) -> Error {
+pub(super) fn refused(answer: &ApiResponse) -> Error {
     let body = serde_json::from_str::<Body>(&answer.text()).ok();
     let why = body.as_ref().map_or_else(|| shown(&answer.text()), described);
     let said = |code: Code, what: &str| {

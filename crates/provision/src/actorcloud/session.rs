@@ -7,27 +7,27 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::fault;
-use crate::http::{Http, Repeat, Request};
+use crate::http::{ApiRequest, HttpClient, Repeat};
 
 /// A login, and what came of it.
-pub(super) struct Session {
+pub(super) struct TokenSession {
     user: String,
     password: Secret,
     token: Mutex<Option<HeaderValue>>,
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct TokenResponse {
     token: String,
 }
 
-impl Session {
+impl TokenSession {
     pub(super) fn new(user: String, password: Secret) -> Self {
         Self { user, password, token: Mutex::new(None) }
     }
 
     /// Says in a request who asks. Logs in first where that is needed.
-    pub(super) async fn authorize(&self, http: &Http, request: &mut Request<'_>) -> Result<()> {
+    pub(super) async fn authorize(&self, http: &HttpClient, request: &mut ApiRequest<'_>) -> Result<()> {
         let mut token = self.token.lock().await;
         let header = match token.take() {
             Some(header) => header,
@@ -43,14 +43,14 @@ impl Session {
         *self.token.lock().await = None;
     }
 
-    async fn log_in(&self, http: &Http) -> Result<HeaderValue> {
+    async fn log_in(&self, http: &HttpClient) -> Result<HeaderValue> {
         let body = json!({ "email": self.user, "password": self.password.reveal(), "remember": false });
-        let answer = http.send(&Request::post("/api/v1/login", &body, Repeat::Safe)?).await?;
+        let answer = http.send(&ApiRequest::post("/api/v1/login", &body, Repeat::Safe)?).await?;
         if !answer.is_success() {
-            return Err(fault::refused(&answer).item(http.place()));
+            return Err(fault::refused(&answer).item(http.url()));
         }
-        let given: Given = answer.json().map_err(|error| error.item(http.place()))?;
-        tracing::info!(platform = http.place(), user = self.user, "logged in");
+        let given: TokenResponse = answer.json().map_err(|error| error.item(http.url()))?;
+        tracing::info!(platform = http.url(), user = self.user, "logged in");
         let mut header = HeaderValue::from_str(&format!("Bearer {}", given.token))
             .map_err(|_| Code::NotThePlatform.error("the token that ActorCloud gives cannot be sent"))?;
         header.set_sensitive(true);

@@ -4,9 +4,9 @@ use base::Code;
 use webpki::Error;
 
 /// A fault of a chain: its code, and what exactly is wrong.
-pub(super) type Fault = (Code, String);
+pub(super) type ChainFault = (Code, String);
 
-pub(super) fn fault(error: &Error) -> Fault {
+pub(super) fn fault(error: &Error) -> ChainFault {
     let (code, why) = match error {
         Error::CertExpired { .. } => (Code::Expired, "a certificate of the chain has expired"),
         Error::CertNotValidYet { .. } => (Code::NotYetValid, "a certificate of the chain is not valid yet"),

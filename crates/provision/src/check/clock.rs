@@ -10,16 +10,14 @@ use rustls::ClientConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::Server;
-use super::client_key::ClientKey;
-use super::judge::{Judge, guarded};
 use super::layer::{Layer, LayerReport, Verdict};
 use super::report::CheckReport;
 use super::wire::host_of;
 use crate::connect;
-use crate::ending::Ending;
 use crate::http_date;
 use crate::roots::Roots;
 use crate::target::Target;
+use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
 
 /// No answer's head is longer.
 const MAX_HEAD: usize = 16 << 10;
@@ -75,23 +73,24 @@ fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDate
         _ => return Err(bad("it begins with neither http:// nor https://")),
     };
     let target = Target::parse(authority, if tls { 443 } else { 80 })?;
-    let failed = |ending: &Ending| {
+    let failed = |reason: &CloseReason| {
         Code::Unreachable
             .error("the platform does not tell the time")
             .item(target.to_string())
-            .because(ending.text(server.timeout))
+            .because(reason.text(server.timeout))
             .fix("give --platform-url the address of the web interface, or leave it out")
     };
     let (mut stream, _) = connect::connect(&target, Instant::now() + server.timeout)?;
     let request = format!("HEAD / HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: tbpki\r\nConnection: close\r\n\r\n");
     let head = if tls {
-        let mut connection = verified(&target, server, anchors).map_err(|error| failed(&Ending::of_tls(&error)))?;
+        let mut connection =
+            verified(&target, server, anchors).map_err(|error| failed(&CloseReason::of_tls(&error)))?;
         exchange(&mut rustls::Stream::new(&mut connection, &mut stream), &request)
     } else {
         exchange(&mut stream, &request)
     };
-    let head = head.map_err(|error| failed(&Ending::of(&error)))?;
-    date_of(&head).ok_or_else(|| failed(&Ending::Other("its answer has no Date".to_owned())))
+    let head = head.map_err(|error| failed(&CloseReason::of(&error)))?;
+    date_of(&head).ok_or_else(|| failed(&CloseReason::Other("its answer has no Date".to_owned())))
 }
 
 /// The dates of its certificate are not looked at, since the clock is what is in question. Its issuer and its name are.
@@ -99,8 +98,9 @@ fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result
     let mut anchors = anchors.to_vec();
     anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
     let host = host_of(&Server { target: target.clone(), ..server.clone() });
-    let judge = Judge { anchors, host, time: None };
-    let config = guarded(Arc::new(judge), Arc::new(ClientKey::none()))?;
+    let policy = TrustPolicy { anchors, host, time: None };
+    let verifier = Arc::new(ServerVerifier::enforcing(Arc::new(policy)));
+    let config = tls::client_config(verifier, Arc::new(ClientKey::none()))?;
     ClientConnection::new(Arc::new(config), target.server_name().clone())
 }
 

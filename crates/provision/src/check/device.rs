@@ -8,18 +8,17 @@ use pki::login_files::{Aspect, LoginFiles, Looked};
 use pki::{Certificate, PrivateKey};
 use rustls::crypto::aws_lc_rs;
 
-use super::answer::Case;
-use super::client_key::ClientKey;
 use super::layer::{Layer, LayerReport, Verdict};
-use super::login::{self, Outcome, Words};
+use super::login::{self, LoginOutcome, LoginRequest};
+use super::rejection::LoginContext;
 use super::report::CheckReport;
-use super::session::Session;
-use super::wire::{self, Seen};
-use super::{Announce, Auth, Depth, DeviceCheck, Kind, issuers, token_of};
-use crate::ending::Ending;
+use super::tls_session::TlsSession;
+use super::wire::{self, ServerView};
+use super::{Announce, Auth, BrokerKind, Depth, DeviceCheck, issuers, token_of};
+use crate::tls::{ClientKey, CloseReason, TrustPolicy};
 
 /// What the device has to show.
-enum Held {
+enum LoadedLogin {
     Certificate { key: PrivateKey, chain: Vec<Certificate>, leaf: Certificate },
     Token(Secret),
     Nothing,
@@ -35,8 +34,8 @@ pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport 
         let asked = client_certificate(check, &held, &seen);
         let why_not = why_no_login(check, &held, &asked, &seen);
         match (why_not, &seen.trusted) {
-            (None, Some(judge)) => {
-                let attempt = Attempt { check, held: &held, seen: &seen, judge };
+            (None, Some(policy)) => {
+                let attempt = LoginAttempt { check, held: &held, seen: &seen, policy };
                 if let Err(error) = attempt.log_in(asked, announce, &mut report) {
                     report.push(LayerReport::new(Layer::Login, "not tried", vec![error.into_finding()]));
                 }
@@ -52,16 +51,16 @@ pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport 
 }
 
 /// Reads the files and enters what is found in them.
-fn hold(check: &DeviceCheck, report: &mut CheckReport) -> Held {
+fn hold(check: &DeviceCheck, report: &mut CheckReport) -> LoadedLogin {
     match &check.auth {
         Auth::Certificate { files, token } => {
             let looked = files.look(check.server.now);
             file_layers(check, files, &looked, token.is_some(), report);
             match (looked.is_usable(), looked) {
                 (true, Looked { key: Some(key), chain, leaf: Some(leaf), .. }) => {
-                    Held::Certificate { key, chain, leaf }
+                    LoadedLogin::Certificate { key, chain, leaf }
                 }
-                _ => Held::Nothing,
+                _ => LoadedLogin::Nothing,
             }
         }
         Auth::Token(path) => {
@@ -71,7 +70,7 @@ fn hold(check: &DeviceCheck, report: &mut CheckReport) -> Held {
             report.push(LayerReport::new(Layer::Files, &shown, faults));
             let loose = file::loose_permissions(path).into_iter().collect();
             report.push(LayerReport::new(Layer::Permissions, "the token is private", loose));
-            token.map_or(Held::Nothing, Held::Token)
+            token.map_or(LoadedLogin::Nothing, LoadedLogin::Token)
         }
     }
 }
@@ -111,8 +110,8 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &Looked, token: 
 }
 
 /// What is a matter of course for this platform is only worth knowing.
-fn suited(kind: Kind, mut finding: Finding) -> Finding {
-    let of_course = kind == Kind::ActorCloud && finding.code == Code::VersionOne;
+fn suited(kind: BrokerKind, mut finding: Finding) -> Finding {
+    let of_course = kind == BrokerKind::ActorCloud && finding.code == Code::VersionOne;
     if of_course && finding.severity == Severity::Warning {
         finding.severity = Severity::Note;
     }
@@ -120,7 +119,7 @@ fn suited(kind: Kind, mut finding: Finding) -> Finding {
 }
 
 /// What the server said about client certificates when it was looked at.
-fn client_certificate(check: &DeviceCheck, held: &Held, seen: &Seen) -> LayerReport {
+fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView) -> LayerReport {
     let layer = Layer::ClientCertificate;
     let asked = seen.probe.client_certificate.as_ref();
     let says = match asked.map(|asked| asked.acceptable_issuers.len()) {
@@ -133,22 +132,22 @@ fn client_certificate(check: &DeviceCheck, held: &Held, seen: &Seen) -> LayerRep
             let fault = Code::CertificateNotAsked
                 .fault("the server asks for no client certificate")
                 .because(match check.server.kind {
-                    Kind::ThingsBoard => {
+                    BrokerKind::ThingsBoard => {
                         "ThingsBoard always asks: something ends TLS before it, or this is another listener"
                     }
-                    Kind::ActorCloud => "this is not the listener for two-way TLS, which is at port 8884",
-                    Kind::Mqtt => "its listener is not set up for client certificates",
+                    BrokerKind::ActorCloud => "this is not the listener for two-way TLS, which is at port 8884",
+                    BrokerKind::Mqtt => "its listener is not set up for client certificates",
                 })
                 .fix(match check.server.kind {
-                    Kind::ThingsBoard => "let the balancer pass TCP through, or log in with an access token",
-                    Kind::ActorCloud => "name port 8884",
-                    Kind::Mqtt => "mosquitto: cafile and require_certificate in the listener's section",
+                    BrokerKind::ThingsBoard => "let the balancer pass TCP through, or log in with an access token",
+                    BrokerKind::ActorCloud => "name port 8884",
+                    BrokerKind::Mqtt => "mosquitto: cafile and require_certificate in the listener's section",
                 });
             LayerReport::new(layer, says, vec![fault])
         }
         (Auth::Certificate { .. }, Some(asked)) => {
             let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
-            let chain = if let Held::Certificate { chain, .. } = held { chain.as_slice() } else { &[] };
+            let chain = if let LoadedLogin::Certificate { chain, .. } = held { chain.as_slice() } else { &[] };
             let own: Vec<&[u8]> = chain.iter().map(Certificate::issuer_der).collect();
             LayerReport::new(layer, says, issuers::finding(&own, &named).into_iter().collect())
         }
@@ -156,38 +155,43 @@ fn client_certificate(check: &DeviceCheck, held: &Held, seen: &Seen) -> LayerRep
 }
 
 /// Why there is no login, where it is not that the server is not trusted.
-fn why_no_login(check: &DeviceCheck, held: &Held, asked: &LayerReport, seen: &Seen) -> Option<&'static str> {
+fn why_no_login(
+    check: &DeviceCheck,
+    held: &LoadedLogin,
+    asked: &LayerReport,
+    seen: &ServerView,
+) -> Option<&'static str> {
     match held {
         _ if check.depth < Depth::Login => Some("not asked for (--no-connect)"),
         _ if seen.trusted.is_none() => None,
-        Held::Nothing => Some("the files have to be mended first"),
+        LoadedLogin::Nothing => Some("the files have to be mended first"),
         _ if asked.verdict == Verdict::Fault => Some("the certificate would not be shown"),
         _ => None,
     }
 }
 
 /// A login with all that it needs.
-struct Attempt<'a> {
+struct LoginAttempt<'a> {
     check: &'a DeviceCheck,
-    held: &'a Held,
-    seen: &'a Seen,
-    judge: &'a Arc<super::judge::Judge>,
+    held: &'a LoadedLogin,
+    seen: &'a ServerView,
+    policy: &'a Arc<TrustPolicy>,
 }
 
-impl Attempt<'_> {
+impl LoginAttempt<'_> {
     fn log_in(&self, asked: LayerReport, announce: Announce<'_>, report: &mut CheckReport) -> Result<()> {
         let server = &self.check.server;
         let (client, words, effects) = (Arc::new(self.client()?), self.words()?, self.effects());
         effects.iter().for_each(|effect| announce(&effect.what));
-        let case = Case {
+        let case = LoginContext {
             kind: server.kind,
-            shown: if let Held::Certificate { leaf, .. } = self.held { Some(leaf) } else { None },
+            shown: if let LoadedLogin::Certificate { leaf, .. } = self.held { Some(leaf) } else { None },
             registered: self.check.registered.as_ref(),
             client_id: &words.client_id,
             now: server.now,
         };
         let deadline = Instant::now() + server.timeout;
-        let opened = Session::open(&server.target, self.seen.address, self.judge.clone(), &client, deadline);
+        let opened = TlsSession::open(&server.target, self.seen.address, self.policy.clone(), &client, deadline);
         let mut asked = asked;
         if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
             asked.findings.push(
@@ -204,9 +208,9 @@ impl Attempt<'_> {
         }
         let mut session = match opened {
             Ok(session) => session,
-            Err(ending) => {
-                asked.findings.push(match &ending {
-                    Ending::Alert(_) => case.ended(&ending, server.timeout),
+            Err(reason) => {
+                asked.findings.push(match &reason {
+                    CloseReason::Alert(_) => case.ended(&reason, server.timeout),
                     other => Code::TlsFailed
                         .fault("the server does not complete the handshake")
                         .because(other.text(server.timeout))
@@ -223,7 +227,7 @@ impl Attempt<'_> {
         findings.extend(login::finding(&outcome, &case, server.timeout));
         let says = format!("{} as {:?}", words.version, words.client_id);
         report.push(LayerReport::new(Layer::Login, says, findings));
-        if let Outcome::In(mut reader) = outcome {
+        if let LoginOutcome::In(mut reader) = outcome {
             if self.check.depth == Depth::Telemetry {
                 let published = login::publish(&mut session, &mut reader, &words, server.timeout)?;
                 report.push(published);
@@ -236,34 +240,34 @@ impl Attempt<'_> {
 
     fn client(&self) -> Result<ClientKey> {
         match self.held {
-            Held::Certificate { key, chain, .. } => ClientKey::new(key, chain, &aws_lc_rs::default_provider()),
+            LoadedLogin::Certificate { key, chain, .. } => ClientKey::new(key, chain, &aws_lc_rs::default_provider()),
             // Never both: with a certificate, the token would not be looked at.
-            Held::Token(_) | Held::Nothing => Ok(ClientKey::none()),
+            LoadedLogin::Token(_) | LoadedLogin::Nothing => Ok(ClientKey::none()),
         }
     }
 
-    fn words(&self) -> Result<Words> {
+    fn words(&self) -> Result<LoginRequest> {
         let check = self.check;
         let given = check.user_name.clone().map(Secret::new);
         let (user_name, password) = match (self.held, check.server.kind) {
-            (Held::Token(token), Kind::ThingsBoard) => (Some(token.clone()), None),
-            (Held::Token(token), Kind::Mqtt) if given.is_none() => (Some(token.clone()), None),
-            (Held::Token(token), _) => (given, Some(token.clone())),
-            // ThingsBoard ignores it, and its answer tells more without: see `Case::refused`.
-            (_, Kind::ThingsBoard) => (None, None),
+            (LoadedLogin::Token(token), BrokerKind::ThingsBoard) => (Some(token.clone()), None),
+            (LoadedLogin::Token(token), BrokerKind::Mqtt) if given.is_none() => (Some(token.clone()), None),
+            (LoadedLogin::Token(token), _) => (given, Some(token.clone())),
+            // ThingsBoard ignores it, and its answer tells more without: see `LoginContext::refused`.
+            (_, BrokerKind::ThingsBoard) => (None, None),
             (_, _) => (given, None),
         };
         let client_id = check.client_id.clone().map_or_else(unused_client_id, Ok)?;
-        Ok(Words { kind: check.server.kind, version: check.version, client_id, user_name, password })
+        Ok(LoginRequest { kind: check.server.kind, version: check.version, client_id, user_name, password })
     }
 
     /// What a login may change, for people to know before it happens.
     fn effects(&self) -> Vec<Finding> {
         let note = |what: &str| Code::ConnectionEffects.note(what);
         let mut notes = Vec::new();
-        if self.check.server.kind == Kind::ThingsBoard {
+        if self.check.server.kind == BrokerKind::ThingsBoard {
             notes.push(note("a session that this device has now will be ended: ThingsBoard keeps one for each device"));
-            if matches!(self.held, Held::Certificate { .. }) {
+            if matches!(self.held, LoadedLogin::Certificate { .. }) {
                 let what =
                     "if a device profile provisions devices by this certificate's issuer, the device may be created";
                 notes.push(note(what));

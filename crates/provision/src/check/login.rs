@@ -1,26 +1,28 @@
 //! The login itself: CONNECT, CONNACK, and one message if asked for.
 
 use std::io::Write;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use base::{Code, Finding, Result, Secret};
+use base::{Code, Error, Finding, Result, Secret};
+use mqtt::{BrokerPacket, Connect, Version};
 
 use super::layer::{Layer, LayerReport};
-use super::{Kind, answer};
-use crate::ending::Ending;
-use crate::mqtt::{self, Answer, Broken, Connect, Reader, Version, words};
+use super::packets::{PacketReader, ReadError};
+use super::{BrokerKind, rejection};
+use crate::tls::CloseReason;
 
 /// The key of the one value that a check sends, so that it is recognised wherever it turns up.
 const KEY: &str = "tbpki_check";
-/// Longer than any check takes.
-const KEEP_ALIVE: u16 = 120;
-/// More packets than these are not waited through.
+/// The keep-alive time: longer than any check, so that no PINGREQ is needed.
+const KEEP_ALIVE_SECONDS: u16 = 120;
+/// The number of other packets that may arrive before the PUBACK.
 const MAX_PACKETS: usize = 100;
-const IDENTIFIER: u16 = 1;
+const IDENTIFIER: NonZeroU16 = NonZeroU16::MIN;
 
 /// What is said at the login.
-pub(super) struct Words {
-    pub(super) kind: Kind,
+pub(super) struct LoginRequest {
+    pub(super) kind: BrokerKind,
     pub(super) version: Version,
     pub(super) client_id: String,
     pub(super) user_name: Option<Secret>,
@@ -28,35 +30,39 @@ pub(super) struct Words {
 }
 
 /// Logs in; `Err` holds what the broker said instead of yes.
-pub(super) fn log_in(session: &mut super::session::Session, said: &Words) -> Result<Outcome> {
+pub(super) fn log_in(session: &mut super::tls_session::TlsSession, said: &LoginRequest) -> Result<LoginOutcome> {
     let connect = Connect {
         version: said.version,
-        client_id: said.client_id.clone(),
-        user_name: said.user_name.clone(),
-        password: said.password.clone(),
-        keep_alive: KEEP_ALIVE,
+        client_id: &said.client_id,
+        user_name: said.user_name.as_ref().map(Secret::reveal),
+        password: said.password.as_ref().map(Secret::reveal),
+        keep_alive_seconds: KEEP_ALIVE_SECONDS,
     };
-    let bytes = connect.encode()?;
+    let bytes = connect.encode().map_err(too_long)?;
     if let Err(error) = session.write_all(&bytes).and_then(|()| session.flush()) {
-        return Ok(Outcome::Ended(Ending::of(&error)));
+        return Ok(LoginOutcome::Ended(CloseReason::of(&error)));
     }
-    let mut reader = Reader::new(said.version);
+    let mut reader = PacketReader::new(said.version);
     Ok(match reader.next(session) {
-        Ok(Answer::ConnAck(answer)) if answer.code == 0 => Outcome::In(reader),
-        Ok(Answer::ConnAck(answer)) => {
-            Outcome::Refused { version: answer.version, code: answer.code, reason: answer.reason }
+        Ok(BrokerPacket::ConnAck(answer)) if answer.code == 0 => LoginOutcome::In(reader),
+        Ok(BrokerPacket::ConnAck(answer)) => {
+            LoginOutcome::Refused { version: answer.version, code: answer.code, reason: answer.reason }
         }
-        Ok(Answer::Disconnect(answer)) => {
-            Outcome::Refused { version: Version::V5, code: answer.code, reason: answer.reason }
+        Ok(BrokerPacket::Disconnect(answer)) => {
+            LoginOutcome::Refused { version: Version::V5, code: answer.code, reason: answer.reason }
         }
-        Ok(other) => Outcome::Strange(format!("it answers CONNECT with {other:?}")),
-        Err(Broken::Ended) => Outcome::Ended(Ending::Closed),
-        Err(Broken::Io(error)) => Outcome::Ended(Ending::of(&error)),
-        Err(Broken::Malformed(why, first)) => {
+        Ok(other) => LoginOutcome::Strange(format!("it answers CONNECT with {other:?}")),
+        Err(ReadError::Closed) => LoginOutcome::Ended(CloseReason::Closed),
+        Err(ReadError::Io(error)) => LoginOutcome::Ended(CloseReason::of(&error)),
+        Err(ReadError::Malformed(why, first)) => {
             let text: String = first.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
-            Outcome::Strange(format!("{why} ({})", if text.len() > 3 { text } else { hex(&first) }))
+            LoginOutcome::Strange(format!("{why} ({})", if text.len() > 3 { text } else { hex(&first) }))
         }
     })
+}
+
+fn too_long(field: mqtt::TooLong) -> Error {
+    Code::BadValue.error(field.to_string())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -64,9 +70,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What came of a CONNECT.
-pub(super) enum Outcome {
+pub(super) enum LoginOutcome {
     /// The broker let us in; what was read beyond its answer is in the reader.
-    In(Reader),
+    In(PacketReader),
     /// It said no.
     Refused {
         /// The version that the answer is in.
@@ -79,24 +85,24 @@ pub(super) enum Outcome {
     /// It said something that is no answer.
     Strange(String),
     /// It said nothing.
-    Ended(Ending),
+    Ended(CloseReason),
 }
 
 /// Publishes one value and waits until the broker has it.
 pub(super) fn publish(
-    session: &mut super::session::Session,
-    reader: &mut Reader,
-    said: &Words,
+    session: &mut super::tls_session::TlsSession,
+    reader: &mut PacketReader,
+    said: &LoginRequest,
     timeout: Duration,
 ) -> Result<LayerReport> {
     let topic = match said.kind {
-        Kind::ThingsBoard | Kind::Mqtt => "v1/devices/me/telemetry",
-        Kind::ActorCloud => KEY,
+        BrokerKind::ThingsBoard | BrokerKind::Mqtt => "v1/devices/me/telemetry",
+        BrokerKind::ActorCloud => KEY,
     };
     let payload = format!("{{\"{KEY}\":1}}");
-    let bytes = mqtt::publish(said.version, IDENTIFIER, topic, payload.as_bytes())?;
+    let bytes = mqtt::publish(said.version, IDENTIFIER, topic, payload.as_bytes()).map_err(too_long)?;
     let sent = session.write_all(&bytes).and_then(|()| session.flush());
-    let outcome = sent.map_err(Broken::Io).and_then(|()| wait(session, reader));
+    let outcome = sent.map_err(ReadError::Io).and_then(|()| wait(session, reader));
     let refused = |why: String| {
         let fault = Code::TelemetryRefused.fault("the telemetry message was not acknowledged").because(why);
         vec![fault.fix("look at the device profile, or at the broker's rules on who may publish where")]
@@ -104,53 +110,60 @@ pub(super) fn publish(
     let findings = match outcome {
         Ok(None) => Vec::new(),
         Ok(Some((code, reason))) => refused(coded(said.version, code, reason.as_deref())),
-        Err(Broken::Ended) => refused("the broker closed the connection".to_owned()),
-        Err(Broken::Malformed(why, _)) => refused(format!("what the broker sends is not MQTT: {why}")),
-        Err(Broken::Io(error)) => refused(Ending::of(&error).text(timeout)),
+        Err(ReadError::Closed) => refused("the broker closed the connection".to_owned()),
+        Err(ReadError::Malformed(why, _)) => refused(format!("what the broker sends is not MQTT: {why}")),
+        Err(ReadError::Io(error)) => refused(CloseReason::of(&error).text(timeout)),
     };
     Ok(LayerReport::new(Layer::Telemetry, format!("{payload} to {topic}"), findings))
 }
 
 /// Says goodbye, so that the broker does not take it for a lost connection.
-pub(super) fn leave(session: &mut super::session::Session) {
+pub(super) fn leave(session: &mut super::tls_session::TlsSession) {
     // Whoever has gone already needs no goodbye.
-    drop(session.write_all(&mqtt::disconnect()).and_then(|()| session.flush()));
+    drop(session.write_all(&mqtt::DISCONNECT).and_then(|()| session.flush()));
 }
 
 /// Until the PUBACK: nothing when it is a yes, else the code. Brokers may send other packets before it.
-fn wait(session: &mut super::session::Session, reader: &mut Reader) -> Result<Option<(u8, Option<String>)>, Broken> {
+fn wait(
+    session: &mut super::tls_session::TlsSession,
+    reader: &mut PacketReader,
+) -> Result<Option<(u8, Option<String>)>, ReadError> {
     for _ in 0..MAX_PACKETS {
         match reader.next(session)? {
-            Answer::PubAck(answer) if answer.identifier == IDENTIFIER => {
+            BrokerPacket::PubAck(answer) if answer.identifier == IDENTIFIER.get() => {
                 return Ok((answer.code >= 0x80).then_some((answer.code, answer.reason)));
             }
-            Answer::Disconnect(answer) => return Ok(Some((answer.code, answer.reason))),
+            BrokerPacket::Disconnect(answer) => return Ok(Some((answer.code, answer.reason))),
             _ => {}
         }
     }
-    Err(Broken::Ended)
+    Err(ReadError::Closed)
 }
 
 /// A code with its words, and the broker's own.
 pub(super) fn coded(version: Version, code: u8, reason: Option<&str>) -> String {
     let own = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     match version {
-        Version::V311 => format!("{version}, return code {code}: {}{own}", words(version, code)),
-        Version::V5 => format!("{version}, reason code 0x{code:02X}: {}{own}", words(version, code)),
+        Version::V311 => format!("{version}, return code {code}: {}{own}", mqtt::describe(version, code)),
+        Version::V5 => format!("{version}, reason code 0x{code:02X}: {}{own}", mqtt::describe(version, code)),
     }
 }
 
 /// The finding for a login that did not come about.
-pub(super) fn finding(outcome: &Outcome, case: &answer::Case<'_>, timeout: Duration) -> Option<Finding> {
+pub(super) fn finding(
+    outcome: &LoginOutcome,
+    case: &rejection::LoginContext<'_>,
+    timeout: Duration,
+) -> Option<Finding> {
     match outcome {
-        Outcome::In(_) => None,
-        Outcome::Refused { version, code, reason } => Some(case.refused(*version, *code, reason.as_deref())),
-        Outcome::Strange(why) => Some(
+        LoginOutcome::In(_) => None,
+        LoginOutcome::Refused { version, code, reason } => Some(case.refused(*version, *code, reason.as_deref())),
+        LoginOutcome::Strange(why) => Some(
             Code::NotMqtt
                 .fault("what answers at this port is not MQTT")
                 .because(why)
                 .fix("name the port for MQTT over TLS: 8883 is usual"),
         ),
-        Outcome::Ended(ending) => Some(case.ended(ending, timeout)),
+        LoginOutcome::Ended(reason) => Some(case.ended(reason, timeout)),
     }
 }

@@ -7,11 +7,12 @@ use pki::Certificate;
 use pki::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
 use pki::verify::{self, Purpose};
 
-use super::judge::{Judge, is_of_certificate};
 use super::layer::{Layer, LayerReport};
 use super::report::CheckReport;
-use super::wire::{self, Seen};
+use super::trust::{concerns_leaf, judge};
+use super::wire::{self, ServerView};
 use super::{ServerCheck, issuers};
+use crate::tls::TrustPolicy;
 
 /// What `tbpki server` writes beside the server's files.
 const CLIENTS_CA: &str = "clients-ca.pem";
@@ -66,7 +67,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
     found.extend(of_files);
     let mut found: Vec<(Layer, Finding)> = found.into_iter().map(|finding| (layer_of(finding.code), finding)).collect();
     if let Some(loaded) = &loaded {
-        judge(check, &mqtt, loaded, &anchors, &mut found);
+        chain_findings(check, &mqtt, loaded, &anchors, &mut found);
     }
     let file = settings.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
     enter(&file, loaded.as_ref(), &found, report);
@@ -91,7 +92,7 @@ fn anchors(mqtt: &MqttSettings, dir: &Path, found: &mut Vec<Finding>) -> Vec<Cer
 }
 
 /// What clients would make of the chain that the files hold.
-fn judge(
+fn chain_findings(
     check: &ServerCheck,
     mqtt: &MqttSettings,
     loaded: &Loaded,
@@ -102,9 +103,9 @@ fn judge(
     let host = mqtt.host.as_deref().and_then(|host| host.parse().ok());
     let judged = match host {
         Some(host) if !anchors.is_empty() => {
-            let judge = Judge { anchors: anchors.to_vec(), host, time: Some(check.now) };
+            let policy = TrustPolicy { anchors: anchors.to_vec(), host, time: Some(check.now) };
             let sent: Vec<&[u8]> = loaded.chain.iter().map(Certificate::der).collect();
-            judge.judge(&sent).into_iter().map(|(_, finding)| finding).collect()
+            judge(&policy, &sent).into_iter().map(|(_, finding)| finding).collect()
         }
         _ => verify::leaf_alone(leaf, Purpose::Server, check.now),
     };
@@ -133,7 +134,7 @@ fn layer_of(code: Code) -> Layer {
         | Code::UnknownAlgorithm => Layer::Key,
         Code::Expired | Code::NotYetValid => Layer::Dates,
         Code::WrongName | Code::LegacyName => Layer::Names,
-        code if is_of_certificate(code) => Layer::Purpose,
+        code if concerns_leaf(code) => Layer::Purpose,
         _ => Layer::Chain,
     }
 }
@@ -180,7 +181,7 @@ fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
 }
 
 /// Whether the server shows what its files hold.
-fn served(seen: &Seen, loaded: Option<&Loaded>) -> LayerReport {
+fn served(seen: &ServerView, loaded: Option<&Loaded>) -> LayerReport {
     let Some(expected) = loaded.and_then(|loaded| loaded.chain.first()) else {
         return LayerReport::skipped(Layer::Served, "there is nothing to compare it with");
     };
@@ -192,7 +193,7 @@ fn served(seen: &Seen, loaded: Option<&Loaded>) -> LayerReport {
     LayerReport::new(Layer::Served, "the certificate of the files", if same { vec![] } else { vec![fault] })
 }
 
-fn client_certificate(seen: &Seen, issuing: &[&[u8]]) -> LayerReport {
+fn client_certificate(seen: &ServerView, issuing: &[&[u8]]) -> LayerReport {
     let layer = Layer::ClientCertificate;
     let Some(asked) = &seen.probe.client_certificate else {
         let finding = Code::CertificateNotAsked.fault("the server asks for no client certificate");

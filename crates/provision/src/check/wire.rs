@@ -11,27 +11,28 @@ use pki::verify::Host;
 use rustls::pki_types::ServerName;
 
 use super::clock;
-use super::judge::Judge;
 use super::layer::{Layer, LayerReport, Verdict};
 use super::report::{CheckReport, TlsReport};
+use super::trust::judge;
 use super::{Server, Trust};
 use crate::connect;
 use crate::probe::{self, Probe};
 use crate::roots::Roots;
+use crate::tls::TrustPolicy;
 
 /// The largest file of anchors: a system's bundle has a quarter of a megabyte.
 const LIMIT: usize = 4 << 20;
 
 /// What the look from outside has brought.
-pub(super) struct Seen {
+pub(super) struct ServerView {
     pub(super) address: SocketAddr,
     pub(super) probe: Probe,
-    /// The judge, where there is something to judge by and it let the server pass.
-    pub(super) trusted: Option<Arc<Judge>>,
+    /// The policy, if there are trust anchors and the server satisfies it.
+    pub(super) trusted: Option<Arc<TrustPolicy>>,
 }
 
 /// Walks from the anchors to the name. `None` when there is no server to be looked at any further.
-pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<Seen> {
+pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<ServerView> {
     report.server = Some(server.target.to_string());
     let anchors = anchors(server, report);
     let clock = clock::look(server, anchors.as_deref().unwrap_or_default(), report);
@@ -59,7 +60,7 @@ pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<Seen> {
         }
     };
     report.push(LayerReport::new(Layer::Tcp, format!("connected to {address}"), vec![]));
-    let options = probe::Options { timeout: server.timeout, server_name: None };
+    let options = probe::ProbeOptions { timeout: server.timeout, server_name: None };
     let probe = match probe::over(stream, address, &server.target, &options) {
         Ok(probe) => probe,
         Err(error) => {
@@ -69,9 +70,9 @@ pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<Seen> {
     };
     report.push(LayerReport::new(Layer::Tls, said_of(&probe), vec![]));
     report.tls = Some(TlsReport::from(&probe));
-    let judge = anchors.map(|anchors| Judge { anchors, host: host_of(server), time: Some(server.now) });
-    let trusted = judge.filter(|judge| judged(judge, &probe, clock, report));
-    Some(Seen { address, probe, trusted: trusted.map(Arc::new) })
+    let policy = anchors.map(|anchors| TrustPolicy { anchors, host: host_of(server), time: Some(server.now) });
+    let trusted = policy.filter(|policy| judged(policy, &probe, clock, report));
+    Some(ServerView { address, probe, trusted: trusted.map(Arc::new) })
 }
 
 fn said_of(probe: &Probe) -> String {
@@ -82,8 +83,8 @@ fn said_of(probe: &Probe) -> String {
 }
 
 /// Enters trust, certificate and name into the report; whether all of them hold.
-fn judged(judge: &Judge, probe: &Probe, clock: Option<Verdict>, report: &mut CheckReport) -> bool {
-    let mut found = judge.judge(&probe.chain);
+fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &mut CheckReport) -> bool {
+    let mut found = judge(policy, &probe.chain);
     // A certificate of version 1 cannot prove its key here, and is a finding already.
     let codes: Vec<Code> = found.iter().map(|(_, finding)| finding.code).collect();
     let known = |code: Code| codes.contains(&code);
@@ -114,7 +115,7 @@ fn judged(judge: &Judge, probe: &Probe, clock: Option<Verdict>, report: &mut Che
     let trust = LayerReport::new(Layer::Trust, format!("who vouches for {label}"), of(Layer::Trust));
     let certificate =
         LayerReport::new(Layer::ServerCertificate, format!("{label}, until {until}"), of(Layer::ServerCertificate));
-    let name = LayerReport::new(Layer::Name, format!("the certificate is for {}", judge.host), of(Layer::Name));
+    let name = LayerReport::new(Layer::Name, format!("the certificate is for {}", policy.host), of(Layer::Name));
     let holds = [&trust, &certificate, &name].iter().all(|layer| layer.verdict != Verdict::Fault);
     [trust, certificate, name].into_iter().for_each(|layer| report.push(layer));
     holds

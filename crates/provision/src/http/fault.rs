@@ -7,12 +7,12 @@ use base::{Code, Error};
 use rustls::CertificateError;
 
 /// An error, and whether the platform may have seen the request.
-pub(super) struct Failure {
+pub(super) struct SendError {
     pub(super) error: Error,
     pub(super) sent: bool,
 }
 
-impl Failure {
+impl SendError {
     pub(super) fn not_sent(error: Error) -> Self {
         Self { error, sent: false }
     }
@@ -27,40 +27,40 @@ impl Failure {
 }
 
 /// Says what became of a request that has no answer.
-pub(super) fn classify(error: &reqwest::Error) -> Failure {
+pub(super) fn classify(error: &reqwest::Error) -> SendError {
     let causes = causes(error);
     if let Some(tls) = causes.iter().find_map(|cause| tls_error(*cause)) {
-        return Failure::not_sent(of_tls(tls));
+        return SendError::not_sent(of_tls(tls));
     }
     if error.is_builder() {
-        return Failure::not_sent(Code::Internal.error("a request cannot be built").because(why(&causes)));
+        return SendError::not_sent(Code::Internal.error("a request cannot be built").because(why(&causes)));
     }
     // The end of a connection that was there in the middle of the handshake: nothing else ends so early.
     let ended = |cause: &&(dyn StdError + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
     };
     if error.is_connect() && causes.iter().any(ended) {
-        return Failure::not_sent(tls_failed("the platform ended the connection"));
+        return SendError::not_sent(tls_failed("the platform ended the connection"));
     }
     if error.is_connect() {
         let error = Code::Unreachable
             .error("the platform cannot be reached")
             .because(why(&causes))
             .fix("look at the address, at whether the platform runs, and at proxies and firewalls between");
-        return Failure::not_sent(error);
+        return SendError::not_sent(error);
     }
     classify_lost(error)
 }
 
 /// The same where the request was certainly sent.
-pub(super) fn classify_lost(error: &reqwest::Error) -> Failure {
+pub(super) fn classify_lost(error: &reqwest::Error) -> SendError {
     let what = if error.is_timeout() {
         "the platform did not answer in time"
     } else {
         "the connection to the platform broke before there was an answer"
     };
     let error = Code::AnswerLost.error(what).because(why(&causes(error)));
-    Failure::lost(error.fix("run the same command again: it looks at what was done and goes on from there"))
+    SendError::lost(error.fix("run the same command again: it looks at what was done and goes on from there"))
 }
 
 fn of_tls(error: &rustls::Error) -> Error {

@@ -56,11 +56,22 @@ impl Origin {
         address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
     }
 
-    /// The address of a path of the API, which begins with a slash and is encoded already.
-    pub(super) fn join(&self, path: &str) -> Result<Url> {
+    /// The URL of an API path with query parameters, which are encoded here. The path begins with a slash and is encoded
+    /// already.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the URL would lead to another origin.
+    pub(super) fn join(&self, path: &str, parameters: &[(&'static str, String)]) -> Result<Url> {
         let stray = || -> Error { Code::Internal.error("a request would leave the platform") };
-        let url = Url::parse(&format!("{}{path}", self.text)).map_err(|_| stray())?;
-        if path.starts_with('/') && url.origin() == self.base.origin() { Ok(url) } else { Err(stray()) }
+        let mut url = Url::parse(&format!("{}{path}", self.text)).map_err(|_| stray())?;
+        if !path.starts_with('/') || url.origin() != self.base.origin() {
+            return Err(stray());
+        }
+        // `query_pairs_mut` alone would append an empty query to the URL.
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        Ok(url)
     }
 }
 
@@ -85,9 +96,31 @@ mod tests {
     #[test]
     fn a_path_before_the_api_is_kept_and_nothing_leads_elsewhere() {
         let origin = Origin::parse("https://tb.example:8443/iot/", false).unwrap();
-        assert_eq!(origin.join("/api/device/1").unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
+        assert_eq!(origin.join("/api/device/1", &[]).unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
         for path in ["api", "@evil.example/api", ".evil.example/api", ":1/api"] {
-            assert_eq!(origin.join(path).unwrap_err().code(), Code::Internal, "{path}");
+            assert_eq!(origin.join(path, &[]).unwrap_err().code(), Code::Internal, "{path}");
+        }
+    }
+
+    #[test]
+    fn query_parameters_are_encoded() {
+        let origin = Origin::parse("https://tb.example", false).unwrap();
+        for (name, encoded) in [
+            ("pump-1", "pump-1"),
+            ("a&b=c", "a%26b%3Dc"),
+            ("a#b?c", "a%23b%3Fc"),
+            ("two words", "two+words"),
+            ("a+b", "a%2Bb"),
+            ("Größe", "Gr%C3%B6%C3%9Fe"),
+            ("100%/;\u{0}", "100%25%2F%3B%00"),
+            ("", ""),
+        ] {
+            let parameters = [("deviceName", name.to_owned()), ("page", "0".to_owned())];
+            let url = origin.join("/api/tenant/devices", &parameters).unwrap();
+            assert_eq!(url.as_str(), format!("https://tb.example/api/tenant/devices?deviceName={encoded}&page=0"));
+            let decoded: Vec<_> = url.query_pairs().into_owned().collect();
+            assert_eq!(decoded, parameters.map(|(name, value)| (name.to_owned(), value)), "{name}");
+            assert_eq!((url.path(), url.fragment()), ("/api/tenant/devices", None), "{name}");
         }
     }
 

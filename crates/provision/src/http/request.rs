@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use base::{Code, Result};
 use serde::Serialize;
 
-use crate::pace::Asked;
+use crate::pace::RequestKind;
 
 /// Whether a request may be sent a second time when it is not known what became of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +21,17 @@ pub(crate) enum Repeat {
 }
 
 /// One request.
-pub(crate) struct Request<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(super) method: Method,
     pub(super) path: Cow<'a, str>,
+    pub(super) parameters: Vec<(&'static str, String)>,
     pub(super) repeat: Repeat,
     body: Option<Zeroizing<Vec<u8>>>,
     authorization: Option<(HeaderName, HeaderValue)>,
 }
 
-impl<'a> Request<'a> {
-    /// Reads something. The path begins with a slash; what is put into it is encoded by [`query`].
+impl<'a> ApiRequest<'a> {
+    /// GET. The path begins with a slash and holds nothing that must be encoded.
     pub(crate) fn get(path: impl Into<Cow<'a, str>>) -> Self {
         Self::new(Method::GET, path, Repeat::Safe)
     }
@@ -51,7 +52,13 @@ impl<'a> Request<'a> {
     }
 
     fn new(method: Method, path: impl Into<Cow<'a, str>>, repeat: Repeat) -> Self {
-        Self { method, path: path.into(), repeat, body: None, authorization: None }
+        Self { method, path: path.into(), parameters: Vec::new(), repeat, body: None, authorization: None }
+    }
+
+    /// Adds a query parameter.
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.parameters.push((name, value.into()));
+        self
     }
 
     fn with_json(mut self, body: &impl Serialize) -> Result<Self> {
@@ -67,8 +74,8 @@ impl<'a> Request<'a> {
     }
 
     /// Whether the platform has to write something for it.
-    pub(super) fn asks(&self) -> Asked {
-        if self.method == Method::GET { Asked::Reading } else { Asked::Writing }
+    pub(super) fn kind(&self) -> RequestKind {
+        if self.method == Method::GET { RequestKind::Read } else { RequestKind::Write }
     }
 
     pub(super) fn build(&self, client: &Client, url: Url) -> RequestBuilder {
@@ -82,37 +89,5 @@ impl<'a> Request<'a> {
             Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body.to_vec()),
             None => builder,
         }
-    }
-}
-
-/// A path with parameters behind it, encoded.
-pub(crate) fn query(path: &str, parameters: &[(&str, &str)]) -> String {
-    let mut text = format!("{path}?");
-    for (index, (name, value)) in parameters.iter().enumerate() {
-        if index > 0 {
-            text.push('&');
-        }
-        text.push_str(name);
-        text.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
-                _ => text.push_str(&format!("%{byte:02X}")),
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_encoded_down_to_the_last_byte() {
-        assert_eq!(
-            query("/api/tenant/devices", &[("deviceName", "a b+c&d=%/ü?#"), ("page", "0")]),
-            "/api/tenant/devices?deviceName=a%20b%2Bc%26d%3D%25%2F%C3%BC%3F%23&page=0"
-        );
     }
 }

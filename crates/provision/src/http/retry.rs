@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::answer::Answer;
-use super::fault::Failure;
+use super::fault::SendError;
 use super::request::Repeat;
+use super::response::ApiResponse;
 
 /// How often a request is sent at most when the platform fails.
 const TRIES: u32 = 4;
@@ -20,17 +20,17 @@ const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// How patient a client is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct RetryPolicy {
     /// About how long the first pause is.
     pub(super) first: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// The pause before the request is sent again; none where the outcome stands.
     pub(super) fn pause(
         self,
         sent: u32,
-        outcome: &Result<Answer, Failure>,
+        outcome: &Result<ApiResponse, SendError>,
         repeat: Repeat,
         reached: bool,
     ) -> Option<Duration> {
@@ -59,11 +59,11 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_limit_and_are_never_all_alike() {
-        let patience = Patience { first: Duration::from_millis(100) };
+        let retry = RetryPolicy { first: Duration::from_millis(100) };
         for (sent, least, most) in
             [(1, 50, 100), (2, 100, 200), (3, 200, 400), (12, 5_000, 10_000), (200, 5_000, 10_000)]
         {
-            let pauses: Vec<Duration> = (0..50).map(|_| patience.backoff(sent)).collect();
+            let pauses: Vec<Duration> = (0..50).map(|_| retry.backoff(sent)).collect();
             let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
             assert!(pauses.iter().all(|pause| (least..=most).contains(pause)), "{sent}: {pauses:?}");
             assert!(pauses.iter().any(|pause| *pause != pauses[0]));

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::model::{Credentials, Device, Page, ProfileInfo, Uuid, about_something_else};
 use super::{ThingsBoard, fault};
-use crate::http::{Answer, Repeat, Request, query};
+use crate::http::{ApiRequest, ApiResponse, Repeat};
 
 /// Profiles that are fetched at once.
 const PAGE: &str = "1000";
@@ -17,7 +17,7 @@ const MAX_PAGES: usize = 1000;
 
 impl ThingsBoard {
     /// Sends a request as the user. A token that has ended meanwhile is renewed once.
-    pub(super) async fn call(&self, mut request: Request<'_>) -> Result<Answer> {
+    pub(super) async fn call(&self, mut request: ApiRequest<'_>) -> Result<ApiResponse> {
         let authorization = self.session.authorization(&self.http).await?;
         let number = authorization.number;
         request.authorize(authorization.name, authorization.value);
@@ -33,41 +33,41 @@ impl ThingsBoard {
     }
 
     /// The error for an answer that is not a success.
-    pub(super) fn refused(&self, answer: &Answer) -> Error {
-        fault::refused(answer, self.session.kind()).item(self.http.place())
+    pub(super) fn refused(&self, answer: &ApiResponse) -> Error {
+        fault::refused(answer, self.session.kind()).item(self.http.url())
     }
 
     /// Sends a request that has to succeed, and reads its answer.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: ApiRequest<'_>) -> Result<T> {
         let answer = self.call(request).await?;
         if !answer.is_success() {
             return Err(self.refused(&answer));
         }
-        answer.json().map_err(|error| error.item(self.http.place()))
+        answer.json().map_err(|error| error.item(self.http.url()))
     }
 
     /// The device of exactly this name.
     pub(super) async fn find(&self, name: &str) -> Result<Option<Device>> {
         // Hidden in the API's documentation and there in every version. textSearch would find others.
-        let answer = self.call(Request::get(query("/api/tenant/devices", &[("deviceName", name)]))).await?;
+        let answer = self.call(ApiRequest::get("/api/tenant/devices").query("deviceName", name)).await?;
         if answer.status == 404 && fault::error_code(&answer) == Some(32) {
             return Ok(None);
         }
         if !answer.is_success() {
             return Err(self.refused(&answer).item(name));
         }
-        let device: Device = answer.json().map_err(|error| error.item(self.http.place()))?;
+        let device: Device = answer.json().map_err(|error| error.item(self.http.url()))?;
         if device.name == name { Ok(Some(device)) } else { Err(about_something_else("device")) }
     }
 
     /// The credentials of a device.
     pub(super) async fn credentials(&self, device: &Uuid) -> Result<Credentials> {
-        self.ask(Request::get(format!("/api/device/{}/credentials", device.as_str()))).await
+        self.ask(ApiRequest::get(format!("/api/device/{}/credentials", device.as_str()))).await
     }
 
     /// Saves credentials. They carry the version that was read, so that nobody else's change is lost.
     pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
-        let request = Request::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
+        let request = ApiRequest::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
         self.ask::<Credentials>(request).await.map(drop)
     }
 
@@ -75,13 +75,13 @@ impl ThingsBoard {
     /// Others stay as they are.
     pub(super) async fn set_attributes(&self, device: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
         let path = format!("/api/plugins/telemetry/DEVICE/{device}/attributes/SERVER_SCOPE");
-        let answer = self.call(Request::post(path, attributes, Repeat::Safe)?).await?;
+        let answer = self.call(ApiRequest::post(path, attributes, Repeat::Safe)?).await?;
         if answer.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
     /// Deletes a device; false where it was gone already.
     pub(super) async fn remove(&self, device: &Uuid) -> Result<bool> {
-        let answer = self.call(Request::delete(format!("/api/device/{}", device.as_str()))).await?;
+        let answer = self.call(ApiRequest::delete(format!("/api/device/{}", device.as_str()))).await?;
         match answer.status {
             404 if fault::error_code(&answer) == Some(32) => Ok(false),
             _ if answer.is_success() => Ok(true),
@@ -99,7 +99,7 @@ impl ThingsBoard {
         let found = self.find_profile(name).await?.ok_or_else(|| {
             Code::PlatformNotFound
                 .error(format!("the platform has no device profile {name:?}"))
-                .item(self.http.place())
+                .item(self.http.url())
                 .fix("compare the name, capitals included, or make the profile first")
         })?;
         known.insert(name.to_owned(), found.as_str().to_owned());
@@ -109,8 +109,9 @@ impl ThingsBoard {
     /// The id of the device profile of exactly this name, if there is one.
     pub(super) async fn find_profile(&self, name: &str) -> Result<Option<Uuid>> {
         for page in 0..MAX_PAGES {
-            let path = query("/api/deviceProfileInfos", &[("pageSize", PAGE), ("page", &page.to_string())]);
-            let page: Page<ProfileInfo> = self.ask(Request::get(path)).await?;
+            let request =
+                ApiRequest::get("/api/deviceProfileInfos").query("pageSize", PAGE).query("page", page.to_string());
+            let page: Page<ProfileInfo> = self.ask(request).await?;
             if let Some(found) = page.data.into_iter().find(|profile| profile.name == name) {
                 return Ok(Some(found.id.id));
             }

@@ -4,7 +4,7 @@ use base::{Code, Error};
 use serde::Deserialize;
 
 use super::session::LoginKind;
-use crate::http::{Answer, shown};
+use crate::http::{ApiResponse, shown};
 
 /// The body of an answer with an error (`ThingsboardErrorResponse`).
 #[derive(Debug, Deserialize)]
@@ -17,16 +17,16 @@ struct Body {
 }
 
 /// ThingsBoard's error code of an answer, if it is one of ThingsBoard's.
-pub(super) fn error_code(answer: &Answer) -> Option<u32> {
+pub(super) fn error_code(answer: &ApiResponse) -> Option<u32> {
     body(answer).map(|body| body.error_code)
 }
 
-fn body(answer: &Answer) -> Option<Body> {
+fn body(answer: &ApiResponse) -> Option<Body> {
     serde_json::from_str(&answer.text()).ok()
 }
 
 /// The error for an answer that is not a success.
-pub(super) fn refused(answer: &Answer, login: LoginKind) -> Error {
+pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
     let body = body(answer);
     let why = body.as_ref().map_or_else(|| shown(&answer.text()), |body| shown(&body.message));
     let said = |code: Code, what: &str| {

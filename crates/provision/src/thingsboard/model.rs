@@ -2,9 +2,9 @@
 
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::platform::{Credential, MqttBasic};
+use crate::platform::DeviceCredential;
 
 /// The number of an entity: a UUID, which goes into paths.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -82,31 +82,16 @@ impl Credentials {
         self.0.get("credentialsId").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Whether a device logs in with this.
-    pub(super) fn are(&self, credential: &Credential) -> bool {
-        let same = self.kind() == kind(credential) && self.id() == credential.id().reveal();
-        match credential {
-            Credential::MqttBasic(basic) => same && self.basic().is_some_and(|theirs| theirs == *basic),
-            _ => same,
-        }
+    /// Whether these are the given credential.
+    pub(super) fn are(&self, credential: &DeviceCredential) -> bool {
+        self.kind() == kind(credential) && self.id() == credential.id().reveal()
     }
 
-    fn basic(&self) -> Option<MqttBasic> {
-        let value: Value = serde_json::from_str(self.0.get("credentialsValue")?.as_str()?).ok()?;
-        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(MqttBasic {
-            client_id: text("clientId"),
-            user_name: text("userName"),
-            password: text("password").map(base::Secret::new),
-        })
-    }
-
-    /// The same with another credential. The version stays: the server refuses it if somebody was faster.
-    pub(super) fn with(mut self, credential: &Credential) -> Result<Self> {
-        for (name, value) in fields(credential)? {
-            self.0.insert(name, value);
-        }
-        Ok(self)
+    /// The same object with another credential. It keeps its version, so that the server rejects it if another client
+    /// has saved since.
+    pub(super) fn with(mut self, credential: &DeviceCredential) -> Self {
+        self.0.extend(fields(credential));
+        self
     }
 
     /// What they are, without what they are.
@@ -127,37 +112,25 @@ fn shown_id(id: &str) -> &str {
 }
 
 /// ThingsBoard's word for a kind of credential.
-pub(super) fn kind(credential: &Credential) -> &'static str {
+pub(super) fn kind(credential: &DeviceCredential) -> &'static str {
     match credential {
-        Credential::X509(_) => "X509_CERTIFICATE",
-        Credential::AccessToken(_) => "ACCESS_TOKEN",
-        Credential::MqttBasic(_) => "MQTT_BASIC",
+        DeviceCredential::X509(_) => "X509_CERTIFICATE",
+        DeviceCredential::AccessToken(_) => "ACCESS_TOKEN",
     }
 }
 
-/// The fields that make a credential.
-pub(super) fn fields(credential: &Credential) -> Result<Map<String, Value>> {
+/// The fields of a credential in ThingsBoard's JSON.
+pub(super) fn fields(credential: &DeviceCredential) -> Map<String, Value> {
     let (id, value) = match credential {
-        // Exactly what the TLS side hashes: anything else is stored just as well, and never found.
-        Credential::X509(certificate) => (Value::Null, Value::String(base64(certificate.der()))),
-        Credential::AccessToken(token) => (Value::String(token.reveal().to_owned()), Value::Null),
-        Credential::MqttBasic(basic) => {
-            if basic.client_id.is_none() && basic.user_name.is_none() {
-                return Err(Code::BadValue.error("MQTT credentials need a client id or a user name"));
-            }
-            let value = json!({
-                "clientId": basic.client_id,
-                "userName": basic.user_name,
-                "password": basic.password.as_ref().map(base::Secret::reveal),
-            });
-            (Value::Null, Value::String(value.to_string()))
-        }
+        // The TLS side hashes exactly this form. ThingsBoard stores any other form as well, but then never finds it.
+        DeviceCredential::X509(certificate) => (Value::Null, Value::String(base64(certificate.der()))),
+        DeviceCredential::AccessToken(token) => (Value::String(token.reveal().to_owned()), Value::Null),
     };
     let mut fields = Map::new();
     fields.insert("credentialsType".to_owned(), kind(credential).into());
     fields.insert("credentialsId".to_owned(), id);
     fields.insert("credentialsValue".to_owned(), value);
-    Ok(fields)
+    fields
 }
 
 /// One line in the standard alphabet with padding (RFC 4648, section 4).
@@ -176,6 +149,7 @@ pub(super) fn about_something_else(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use base::Secret;
+    use serde_json::json;
 
     use super::*;
 
@@ -187,33 +161,14 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
-    fn basic(client_id: Option<&str>, user_name: Option<&str>, password: &str) -> Credential {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let password = Some(Secret::from(password));
-        Credential::MqttBasic(MqttBasic { client_id: owned(client_id), user_name: owned(user_name), password })
-    }
-
     #[test]
-    fn ids_of_mqtt_credentials_are_made_as_the_server_makes_them() {
-        assert_eq!(basic(None, Some("user"), "p").id().reveal(), "user");
-        let client = "281c7ba06d0ac2ff651fa968572f26a38c96225ea54644522837b54b9c6144f7";
-        assert_eq!(basic(Some("ThingsBoard"), None, "p").id().reveal(), client);
-        assert_eq!(
-            basic(Some("Things"), Some("Board"), "p").id().reveal(),
-            pki::credentials_id::of_text("Things|Board")
-        );
-        assert_eq!(fields(&basic(None, None, "p")).unwrap_err().code(), Code::BadValue);
-    }
-
-    #[test]
-    fn a_password_counts_and_what_is_unknown_goes_back() {
-        let value = json!({"clientId": null, "userName": "user", "password": "p"}).to_string();
-        let there = stored("MQTT_BASIC", "user", &value.into());
-        assert!(there.are(&basic(None, Some("user"), "p")));
-        assert!(!there.are(&basic(None, Some("user"), "q")));
-        let token = Credential::AccessToken(Secret::from("secret-token"));
-        let changed = there.with(&token).unwrap();
+    fn a_new_credential_keeps_unknown_fields_and_the_version() {
+        let there = stored("MQTT_BASIC", "user", &json!({"userName": "user"}).to_string().into());
+        let token = DeviceCredential::AccessToken(Secret::from("secret-token"));
+        assert!(!there.are(&token));
+        let changed = there.with(&token);
         assert!(changed.are(&token));
+        assert!(!changed.are(&DeviceCredential::AccessToken(Secret::from("other-token"))));
         let sent = serde_json::to_value(&changed).unwrap();
         assert_eq!((&sent["version"], &sent["new"]), (&json!(3), &json!([1])));
         assert_eq!((&sent["credentialsId"], &sent["credentialsValue"]), (&json!("secret-token"), &Value::Null));

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;
 use super::model::{EntityId, Uuid};
-use super::register::{Rounds, Trouble};
-use crate::http::{Repeat, Request};
-use crate::platform::Done;
+use super::register::{AttemptError, Retry};
+use crate::http::{ApiRequest, Repeat};
+use crate::platform::PlatformChange;
 
 /// ThingsBoard's word for provisioning by chain.
 const CHAIN: &str = "X509_CERTIFICATE_CHAIN";
@@ -50,12 +50,12 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::ProfileDiffers`] where it does something else, unless that may be replaced;
     /// [`Code::CertificateTaken`] where another profile has the certificate.
-    pub async fn put_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<Done> {
-        let (mut rounds, mut tried) = (Rounds::new(self.pause), None);
+    pub async fn put_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<PlatformChange> {
+        let (mut retry, mut tried) = (Retry::new(self.pause), None);
         loop {
             match self.put_profile_once(wanted, replace, &mut tried).await {
                 Ok(done) => return Ok(done),
-                Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(&wanted.name))?,
+                Err(error) => retry.again(error).await.map_err(|error| error.item(&wanted.name))?,
             }
         }
     }
@@ -64,20 +64,20 @@ impl ThingsBoard {
         &self,
         wanted: &ChainProfile,
         replace: bool,
-        tried: &mut Option<Done>,
-    ) -> Result<Done, Trouble> {
+        tried: &mut Option<PlatformChange>,
+    ) -> Result<PlatformChange, AttemptError> {
         let there = self.profile_object(&wanted.name).await?;
         let done = match &there {
             Some(object) if differences(&state(object)?, wanted).is_empty() => {
-                return Ok(tried.unwrap_or(Done::Unchanged));
+                return Ok(tried.unwrap_or(PlatformChange::Unchanged));
             }
             Some(object) if !replace => return Err(differs(&state(object)?, wanted).into()),
-            Some(_) => Done::Replaced,
-            None => Done::Created,
+            Some(_) => PlatformChange::Replaced,
+            None => PlatformChange::Created,
         };
         let done = *tried.get_or_insert(done);
-        let request = Request::post("/api/deviceProfile", &object_for(wanted, there), Repeat::LookFirst)?;
-        self.ask::<Value>(request).await.map_err(Trouble::of_change)?;
+        let request = ApiRequest::post("/api/deviceProfile", &object_for(wanted, there), Repeat::LookFirst)?;
+        self.ask::<Value>(request).await.map_err(AttemptError::of_change)?;
         let stored = self.profile_object(&wanted.name).await?.ok_or_else(|| lost(wanted))?;
         if differences(&state(&stored)?, wanted).is_empty() { Ok(done) } else { Err(lost(wanted)) }
     }
@@ -86,11 +86,11 @@ impl ThingsBoard {
     ///
     /// # Errors
     /// As [`Self::put_profile`].
-    pub async fn examine_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<Done> {
+    pub async fn examine_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<PlatformChange> {
         match self.profile(&wanted.name).await? {
-            None => Ok(Done::Created),
-            Some(there) if differences(&there, wanted).is_empty() => Ok(Done::Unchanged),
-            Some(_) if replace => Ok(Done::Replaced),
+            None => Ok(PlatformChange::Created),
+            Some(there) if differences(&there, wanted).is_empty() => Ok(PlatformChange::Unchanged),
+            Some(_) if replace => Ok(PlatformChange::Replaced),
             Some(there) => Err(differs(&there, wanted).item(&wanted.name)),
         }
     }
@@ -105,7 +105,7 @@ impl ThingsBoard {
 
     async fn profile_object(&self, name: &str) -> Result<Option<Value>> {
         let Some(id) = self.find_profile(name).await? else { return Ok(None) };
-        self.ask(Request::get(format!("/api/deviceProfile/{}", id.as_str()))).await.map(Some)
+        self.ask(ApiRequest::get(format!("/api/deviceProfile/{}", id.as_str()))).await.map(Some)
     }
 }
 
@@ -182,9 +182,9 @@ fn differs(there: &ProfileState, wanted: &ChainProfile) -> Error {
         .fix("use another name, or --replace to change the profile in the platform")
 }
 
-fn lost(wanted: &ChainProfile) -> Trouble {
+fn lost(wanted: &ChainProfile) -> AttemptError {
     let error = Code::CredentialDiffers
         .error(format!("the platform has stored the profile {:?} otherwise than it was given", wanted.name))
         .fix("run the same command again; somebody else may have saved at the same time");
-    Trouble::Unsettled(error)
+    AttemptError::Retryable(error)
 }

@@ -10,28 +10,30 @@ use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;
 use super::model::{Credentials, Device, Uuid, about_something_else, fields, kind};
-use crate::http::{Repeat, Request};
-use crate::platform::{Create, Credential, Done, Registration, Replace, Wanted};
+use crate::http::{ApiRequest, Repeat};
+use crate::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Registration, Replace};
 
 /// How often is looked and acted before a fault is believed.
 const ROUNDS: u32 = 3;
 
 /// An error, and whether looking again may show that all is well.
-pub(super) enum Trouble {
-    Settled(Error),
-    Unsettled(Error),
+pub(super) enum AttemptError {
+    /// A retry cannot help.
+    Final(Error),
+    /// The state is unknown: reading it again may show that the change was made.
+    Retryable(Error),
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
-        Trouble::Settled(error)
+        AttemptError::Final(error)
     }
 }
 
-impl Trouble {
+impl AttemptError {
     /// After a request that changes something.
     pub(super) fn of_change(error: Error) -> Self {
-        let unsettled = matches!(
+        let retryable = matches!(
             error.code(),
             Code::AnswerLost
                 | Code::PlatformFault
@@ -39,49 +41,54 @@ impl Trouble {
                 | Code::VersionConflict
                 | Code::PlatformNameTaken
         );
-        if unsettled { Trouble::Unsettled(error) } else { Trouble::Settled(error) }
+        if retryable { AttemptError::Retryable(error) } else { AttemptError::Final(error) }
     }
 }
 
 /// Looking and acting, a few times.
-pub(super) struct Rounds {
+pub(super) struct Retry {
     pause: Duration,
     done: u32,
 }
 
-impl Rounds {
+impl Retry {
     pub(super) fn new(pause: Duration) -> Self {
         Self { pause, done: 0 }
     }
 
     /// Waits a moment before the next round, or says that there is none.
-    pub(super) async fn look_again(&mut self, trouble: Trouble) -> Result<()> {
+    pub(super) async fn again(&mut self, error: AttemptError) -> Result<()> {
         self.done += 1;
-        match trouble {
-            Trouble::Unsettled(error) if self.done < ROUNDS => {
+        match error {
+            AttemptError::Retryable(error) if self.done < ROUNDS => {
                 tracing::info!(%error, "looking what became of it");
                 tokio::time::sleep(self.pause * self.done).await;
                 Ok(())
             }
-            Trouble::Settled(error) | Trouble::Unsettled(error) => Err(error),
+            AttemptError::Final(error) | AttemptError::Retryable(error) => Err(error),
         }
     }
 }
 
 impl ThingsBoard {
-    /// Looks and acts until the device logs in with the credential.
-    pub(super) async fn bring_about(&self, wanted: &Wanted) -> Result<Registration> {
-        let (mut rounds, mut tried) = (Rounds::new(self.pause), None);
+    /// Registers a device with its credential, and reads the credential back.
+    ///
+    /// # Errors
+    /// [`Code::PlatformNotFound`] if the device must exist and does not, [`Code::OtherCredential`] if it has a credential
+    /// that must not be replaced, [`Code::CertificateTaken`] if another device has the certificate,
+    /// [`Code::CredentialDiffers`] if the platform stored something else, and those of every call.
+    pub async fn register(&self, wanted: &DesiredDevice) -> Result<Registration> {
+        let (mut retry, mut tried) = (Retry::new(self.pause), None);
         loop {
             match self.round(wanted, &mut tried).await {
                 Ok(registration) => return self.describe(wanted, registration).await,
-                Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(&wanted.name))?,
+                Err(error) => retry.again(error).await.map_err(|error| error.item(&wanted.name))?,
             }
         }
     }
 
     /// Sets the attributes of a device that is registered. Whoever was killed right before finds it so, and does it.
-    async fn describe(&self, wanted: &Wanted, registration: Registration) -> Result<Registration> {
+    async fn describe(&self, wanted: &DesiredDevice, registration: Registration) -> Result<Registration> {
         let attributes = wanted.create.as_ref().map(|create| &create.attributes).filter(|all| !all.is_empty());
         if let (Some(attributes), Some(id)) = (attributes, &registration.device_id) {
             self.set_attributes(id, attributes).await.map_err(|error| error.item(&wanted.name))?;
@@ -89,39 +96,46 @@ impl ThingsBoard {
         Ok(registration)
     }
 
-    async fn round(&self, wanted: &Wanted, tried: &mut Option<Done>) -> Result<Registration, Trouble> {
+    async fn round(
+        &self,
+        wanted: &DesiredDevice,
+        tried: &mut Option<PlatformChange>,
+    ) -> Result<Registration, AttemptError> {
         let Some(device) = self.find(&wanted.name).await? else {
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
             let body = self.new_device(wanted, create).await?;
-            *tried = Some(Done::Created);
+            *tried = Some(PlatformChange::Created);
             let id = self.create(wanted, &body).await?;
             let there = self.credentials(&id).await?;
             check(&there, &wanted.credential)?;
-            return Ok(Registration::new(Done::Created, Some(id.as_str()), Vec::new()));
+            return Ok(Registration::new(PlatformChange::Created, Some(id.as_str()), Vec::new()));
         };
         let findings = differences(&device, wanted.create.as_ref());
         let id = device.id.id;
         let there = self.credentials(&id).await?;
         if there.are(&wanted.credential) {
-            return Ok(Registration::new(tried.unwrap_or(Done::Unchanged), Some(id.as_str()), findings));
+            return Ok(Registration::new(tried.unwrap_or(PlatformChange::Unchanged), Some(id.as_str()), findings));
         }
         check_replaceable(&there, wanted)?;
-        *tried = Some(tried.unwrap_or(Done::Replaced));
-        self.save(&there.with(&wanted.credential)?).await.map_err(Trouble::of_change)?;
+        *tried = Some(tried.unwrap_or(PlatformChange::Replaced));
+        self.save(&there.with(&wanted.credential)).await.map_err(AttemptError::of_change)?;
         check(&self.credentials(&id).await?, &wanted.credential)?;
-        Ok(Registration::new(tried.unwrap_or(Done::Replaced), Some(id.as_str()), findings))
+        Ok(Registration::new(tried.unwrap_or(PlatformChange::Replaced), Some(id.as_str()), findings))
     }
 
-    /// What [`Self::bring_about`] would do.
-    pub(super) async fn outlook(&self, wanted: &Wanted) -> Result<Registration> {
+    /// The result that [`Self::register`] would have. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub async fn examine(&self, wanted: &DesiredDevice) -> Result<Registration> {
         let Some(device) = self.find(&wanted.name).await? else {
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
             self.new_device(wanted, create).await?;
-            return Ok(Registration::new(Done::Created, None, Vec::new()));
+            return Ok(Registration::new(PlatformChange::Created, None, Vec::new()));
         };
         let there = self.credentials(&device.id.id).await?;
-        let done = if there.are(&wanted.credential) { Done::Unchanged } else { Done::Replaced };
-        if done == Done::Replaced {
+        let done = if there.are(&wanted.credential) { PlatformChange::Unchanged } else { PlatformChange::Replaced };
+        if done == PlatformChange::Replaced {
             check_replaceable(&there, wanted)?;
         }
         let findings = differences(&device, wanted.create.as_ref());
@@ -129,17 +143,17 @@ impl ThingsBoard {
     }
 
     /// A device and its credentials in one transaction: where the server refuses one of the two, it keeps neither.
-    async fn create(&self, wanted: &Wanted, body: &Value) -> Result<Uuid, Trouble> {
-        let request = Request::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
-        let device: Device = self.ask(request).await.map_err(Trouble::of_change)?;
+    async fn create(&self, wanted: &DesiredDevice, body: &Value) -> Result<Uuid, AttemptError> {
+        let request = ApiRequest::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
+        let device: Device = self.ask(request).await.map_err(AttemptError::of_change)?;
         if device.name == wanted.name {
             Ok(device.id.id)
         } else {
-            Err(Trouble::Unsettled(about_something_else("device")))
+            Err(AttemptError::Retryable(about_something_else("device")))
         }
     }
 
-    async fn new_device(&self, wanted: &Wanted, create: &Create) -> Result<Value> {
+    async fn new_device(&self, wanted: &DesiredDevice, create: &NewDevice) -> Result<Value> {
         let mut device = Map::new();
         device.insert("name".to_owned(), wanted.name.as_str().into());
         if let Some(profile) = &create.profile {
@@ -152,25 +166,25 @@ impl ThingsBoard {
         if create.gateway {
             device.insert("additionalInfo".to_owned(), json!({ "gateway": true }));
         }
-        Ok(json!({ "device": device, "credentials": fields(&wanted.credential)? }))
+        Ok(json!({ "device": device, "credentials": fields(&wanted.credential) }))
     }
 
     pub(super) fn no_device(&self, name: &str) -> Error {
         Code::PlatformNotFound
             .error(format!("the platform has no device {name:?}"))
-            .item(self.http.place())
+            .item(self.http.url())
             .fix("compare the name, capitals included; --register and `tbpki register` make devices")
     }
 }
 
 impl Registration {
-    fn new(done: Done, device: Option<&str>, findings: Vec<Finding>) -> Self {
+    fn new(done: PlatformChange, device: Option<&str>, findings: Vec<Finding>) -> Self {
         Self { done, device_id: device.map(str::to_owned), findings }
     }
 }
 
 /// Fails where the device logs in with something that must not be replaced.
-fn check_replaceable(there: &Credentials, wanted: &Wanted) -> Result<()> {
+fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> {
     let may = match wanted.replace {
         Replace::Nothing => false,
         Replace::SameKind => there.kind() == kind(&wanted.credential),
@@ -185,7 +199,7 @@ fn check_replaceable(there: &Credentials, wanted: &Wanted) -> Result<()> {
 }
 
 /// Fails where the server keeps something else than it was given.
-pub(super) fn check(there: &Credentials, credential: &Credential) -> Result<()> {
+pub(super) fn check(there: &Credentials, credential: &DeviceCredential) -> Result<()> {
     if there.are(credential) {
         return Ok(());
     }
@@ -196,7 +210,7 @@ pub(super) fn check(there: &Credentials, credential: &Credential) -> Result<()> 
 }
 
 /// What a device that is there already has otherwise than it would be made.
-fn differences(device: &Device, create: Option<&Create>) -> Vec<Finding> {
+fn differences(device: &Device, create: Option<&NewDevice>) -> Vec<Finding> {
     let Some(create) = create else { return Vec::new() };
     let profile = create.profile.as_deref().filter(|wanted| device.profile.as_deref() != Some(wanted));
     let label = create.label.as_deref().filter(|wanted| device.label.as_deref() != Some(wanted));

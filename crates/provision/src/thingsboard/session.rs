@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::fault;
-use crate::http::{Http, Repeat, Request};
+use crate::http::{ApiRequest, HttpClient, Repeat};
 
 /// ThingsBoard's own header goes before `Authorization`, which a proxy in between may want for itself.
 const HEADER: HeaderName = HeaderName::from_static("x-authorization");
@@ -48,7 +48,7 @@ impl fmt::Debug for Login {
 }
 
 /// A login, and what came of it.
-pub(super) struct Session {
+pub(super) struct LoginSession {
     login: Login,
     tokens: Mutex<Option<Tokens>>,
 }
@@ -72,9 +72,9 @@ pub(super) struct Authorization {
 /// What a login and a renewal are answered with.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Given {
-    token: Secret0,
-    refresh_token: Option<Secret0>,
+struct TokenResponse {
+    token: JsonSecret,
+    refresh_token: Option<JsonSecret>,
     /// There when the token is good for a second factor only.
     scope: Option<String>,
 }
@@ -82,15 +82,15 @@ struct Given {
 /// A secret in JSON.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-struct Secret0(Secret);
+struct JsonSecret(Secret);
 
-impl From<String> for Secret0 {
+impl From<String> for JsonSecret {
     fn from(text: String) -> Self {
         Self(Secret::new(text))
     }
 }
 
-impl Session {
+impl LoginSession {
     pub(super) fn new(login: Login) -> Self {
         Self { login, tokens: Mutex::new(None) }
     }
@@ -103,7 +103,7 @@ impl Session {
     }
 
     /// The header for a request. Logs in, or renews what is about to end; others wait for it meanwhile.
-    pub(super) async fn authorization(&self, http: &Http) -> Result<Authorization> {
+    pub(super) async fn authorization(&self, http: &HttpClient) -> Result<Authorization> {
         let Login::Password { user, password } = &self.login else { return self.api_key() };
         let mut tokens = self.tokens.lock().await;
         let fresh = match tokens.take() {
@@ -118,7 +118,7 @@ impl Session {
 
     /// Renews the token with this number, unless somebody else has done so since. False for an API key, of which
     /// there is no other.
-    pub(super) async fn renew(&self, http: &Http, number: u64) -> Result<bool> {
+    pub(super) async fn renew(&self, http: &HttpClient, number: u64) -> Result<bool> {
         let Login::Password { user, password } = &self.login else { return Ok(false) };
         let mut tokens = self.tokens.lock().await;
         if let Some(old) = tokens.take_if(|held| held.number == number) {
@@ -133,32 +133,32 @@ impl Session {
     }
 }
 
-async fn log_in(http: &Http, user: &str, password: &Secret, number: u64) -> Result<Tokens> {
+async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -> Result<Tokens> {
     // Any other field makes the server refuse.
     let body = json!({ "username": user, "password": password.reveal() });
-    let answer = http.send(&Request::post("/api/auth/login", &body, Repeat::Safe)?).await?;
+    let answer = http.send(&ApiRequest::post("/api/auth/login", &body, Repeat::Safe)?).await?;
     if !answer.is_success() {
-        return Err(fault::refused(&answer, LoginKind::Password).item(http.place()));
+        return Err(fault::refused(&answer, LoginKind::Password).item(http.url()));
     }
-    let given: Given = answer.json().map_err(|error| error.item(http.place()))?;
+    let given: TokenResponse = answer.json().map_err(|error| error.item(http.url()))?;
     if let Some(scope) = &given.scope {
         return Err(Code::SecondFactor
             .error("the user needs a second factor to log in")
             .because(format!("ThingsBoard gives a token for {} only", crate::http::shown(scope)))
-            .item(http.place())
+            .item(http.url())
             .fix("use an API key, or a user of its own without a second factor"));
     }
-    tracing::info!(platform = http.place(), user, "logged in");
+    tracing::info!(platform = http.url(), user, "logged in");
     Tokens::new(given, number + 1)
 }
 
 /// A new token for an old one; where the server does not like the old one any more, by logging in again.
-async fn renew(http: &Http, old: Tokens, user: &str, password: &Secret) -> Result<Tokens> {
+async fn renew(http: &HttpClient, old: Tokens, user: &str, password: &Secret) -> Result<Tokens> {
     if let Some(refresh) = &old.refresh {
         let body = json!({ "refreshToken": refresh.reveal() });
-        let answer = http.send(&Request::post("/api/auth/token", &body, Repeat::Safe)?).await?;
-        if let Some(given) = answer.is_success().then(|| answer.json::<Given>()).and_then(Result::ok) {
-            tracing::info!(platform = http.place(), "renewed the session");
+        let answer = http.send(&ApiRequest::post("/api/auth/token", &body, Repeat::Safe)?).await?;
+        if let Some(given) = answer.is_success().then(|| answer.json::<TokenResponse>()).and_then(Result::ok) {
+            tracing::info!(platform = http.url(), "renewed the session");
             return Tokens::new(given, old.number + 1);
         }
     }
@@ -166,7 +166,7 @@ async fn renew(http: &Http, old: Tokens, user: &str, password: &Secret) -> Resul
 }
 
 impl Tokens {
-    fn new(given: Given, number: u64) -> Result<Self> {
+    fn new(given: TokenResponse, number: u64) -> Result<Self> {
         Ok(Self {
             header: header("Bearer", &given.token.0)?,
             refresh: given.refresh_token.map(|token| token.0),

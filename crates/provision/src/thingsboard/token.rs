@@ -4,12 +4,15 @@ use base::{Code, Result, Secret};
 use pki::keystore::password;
 
 use super::ThingsBoard;
-use super::register::{Rounds, Trouble, check};
-use crate::platform::{Credential, Done, Ours};
+use super::register::{AttemptError, Retry, check};
+use crate::platform::{DeviceCredential, IssuedCertificates, PlatformChange};
 
 impl ThingsBoard {
-    /// The access token with which a device logs in.
-    pub(super) async fn access_token(&self, name: &str) -> Result<Secret> {
+    /// The access token of a device.
+    ///
+    /// # Errors
+    /// [`Code::PlatformNotFound`], [`Code::NotAToken`] if the device has another credential, and those of every call.
+    pub async fn token(&self, name: &str) -> Result<Secret> {
         let device = self.find(name).await?.ok_or_else(|| self.no_device(name))?;
         let there = self.credentials(&device.id.id).await?;
         if there.kind() != "ACCESS_TOKEN" {
@@ -24,14 +27,17 @@ impl ThingsBoard {
         Ok(Secret::from(there.id()))
     }
 
-    /// Replaces the certificate of a device by a token that nobody knows.
-    pub(super) async fn withdraw(&self, name: &str, ours: &Ours) -> Result<Done> {
-        let token = Credential::AccessToken(password::generate()?);
-        let (mut rounds, mut tried) = (Rounds::new(self.pause), false);
+    /// Replaces the certificate of a device with a random access token. The device and its history are kept.
+    ///
+    /// # Errors
+    /// [`Code::OtherCredential`] if the device has a certificate that this store has not issued, and those of every call.
+    pub async fn unregister(&self, name: &str, ours: &IssuedCertificates) -> Result<PlatformChange> {
+        let token = DeviceCredential::AccessToken(password::generate()?);
+        let (mut retry, mut tried) = (Retry::new(self.pause), false);
         loop {
             match self.withdraw_once(name, ours, &token, &mut tried).await {
                 Ok(done) => return Ok(done),
-                Err(trouble) => rounds.look_again(trouble).await.map_err(|error| error.item(name))?,
+                Err(error) => retry.again(error).await.map_err(|error| error.item(name))?,
             }
         }
     }
@@ -39,14 +45,14 @@ impl ThingsBoard {
     async fn withdraw_once(
         &self,
         name: &str,
-        ours: &Ours,
-        token: &Credential,
+        ours: &IssuedCertificates,
+        token: &DeviceCredential,
         tried: &mut bool,
-    ) -> Result<Done, Trouble> {
-        let Some(device) = self.find(name).await? else { return Ok(Done::Absent) };
+    ) -> Result<PlatformChange, AttemptError> {
+        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
         let there = self.credentials(&device.id.id).await?;
         if there.kind() != "X509_CERTIFICATE" {
-            return Ok(if *tried { Done::Replaced } else { Done::Unchanged });
+            return Ok(if *tried { PlatformChange::Replaced } else { PlatformChange::Unchanged });
         }
         if !ours.others_too && !ours.credentials_ids.iter().any(|id| id == there.id()) {
             let error = Code::OtherCredential
@@ -56,16 +62,19 @@ impl ThingsBoard {
             return Err(error.into());
         }
         *tried = true;
-        self.save(&there.with(token)?).await.map_err(Trouble::of_change)?;
+        self.save(&there.with(token)).await.map_err(AttemptError::of_change)?;
         check(&self.credentials(&device.id.id).await?, token)?;
-        Ok(Done::Replaced)
+        Ok(PlatformChange::Replaced)
     }
 
-    /// Deletes a device with all that it has ever reported.
-    pub(super) async fn delete_device(&self, name: &str) -> Result<Done> {
-        let Some(device) = self.find(name).await? else { return Ok(Done::Absent) };
+    /// Deletes a device with its telemetry.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn delete(&self, name: &str) -> Result<PlatformChange> {
+        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
         // When an answer was lost, the repeated request finds nothing any more.
         self.remove(&device.id.id).await.map_err(|error| error.item(name))?;
-        Ok(Done::Deleted)
+        Ok(PlatformChange::Deleted)
     }
 }

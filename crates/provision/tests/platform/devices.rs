@@ -2,7 +2,7 @@
 
 use base::Code;
 use pki::Certificate;
-use provision::platform::{Create, Credential, Done, Platform, Replace, Wanted};
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Replace};
 use serde_json::{Value, json as value};
 
 use crate::server::{Reply, Server, json};
@@ -44,7 +44,7 @@ fn a_new_device_is_made_in_one_request_and_read_back() {
     let certificate = certificate("pump");
     let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate)]);
     let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
-    assert_eq!((registration.done, registration.device_id.as_deref()), (Done::Created, Some(ID)));
+    assert_eq!((registration.done, registration.device_id.as_deref()), (PlatformChange::Created, Some(ID)));
     assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS]);
     let body = server.seen()[2].json();
     assert_eq!(body["device"], value!({"name": "pump"}));
@@ -61,13 +61,13 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
             names.iter().map(|name| value!({"id": {"entityType": "DEVICE_PROFILE", "id": ID}, "name": name})).collect();
         json(200, &value!({"data": data, "totalPages": 2, "totalElements": 3, "hasNext": more}))
     };
-    let create = Create {
+    let create = NewDevice {
         profile: Some("Pumps".to_owned()),
         label: Some("cellar".to_owned()),
         gateway: true,
-        ..Create::default()
+        ..NewDevice::default()
     };
-    let wanted = Wanted { create: Some(create), ..wanted("pump", &certificate) };
+    let wanted = DesiredDevice { create: Some(create), ..wanted("pump", &certificate) };
     let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
     let [first, second] = pages();
     let server = Server::script(vec![logged_in(), missing(), first, second, device(), has(&certificate)]);
@@ -89,16 +89,19 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
 fn attributes_are_set_behind_the_credential_and_again_where_that_is_there() {
     let certificate = certificate("pump");
     let attributes = [("site".to_owned(), "cellar".to_owned())].into();
-    let wanted = Wanted { create: Some(Create { attributes, ..Create::default() }), ..wanted("pump", &certificate) };
+    let wanted = DesiredDevice {
+        create: Some(NewDevice { attributes, ..NewDevice::default() }),
+        ..wanted("pump", &certificate)
+    };
     let done = || json(200, &Value::Null);
     let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate), done()]);
-    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, Done::Created);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
     let path = format!("POST /api/plugins/telemetry/DEVICE/{ID}/attributes/SERVER_SCOPE");
     assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS, &path]);
     assert_eq!(server.seen()[4].json(), value!({"site": "cellar"}));
 
     let server = Server::script(vec![logged_in(), device(), has(&certificate), done()]);
-    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, Done::Unchanged);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Unchanged);
     assert_eq!(lines(&server), [FIND, CREDENTIALS, &path]);
 }
 
@@ -106,7 +109,10 @@ fn attributes_are_set_behind_the_credential_and_again_where_that_is_there() {
 fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     let (old, new) = (certificate("pump"), certificate("pump"));
     let server = Server::script(vec![logged_in(), device(), has(&old)]);
-    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted("pump", &old))).unwrap().done, Done::Unchanged);
+    assert_eq!(
+        runtime().wait(thingsboard(&server).register(&wanted("pump", &old))).unwrap().done,
+        PlatformChange::Unchanged
+    );
     assert_eq!(lines(&server), [FIND, CREDENTIALS]);
 
     for there in [has(&old), has_token("secret-token")] {
@@ -117,24 +123,27 @@ fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     }
 
     let server = Server::script(vec![logged_in(), device(), has(&old), has(&new), has(&new)]);
-    let replace = Wanted { replace: Replace::Anything, ..wanted("pump", &new) };
-    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, Done::Replaced);
+    let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
+    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
     assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, CREDENTIALS]);
     assert_eq!(server.seen()[3].json()["version"], 7);
 }
 
 #[test]
 fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
-    let token = |replace| Wanted {
+    let token = |replace| DesiredDevice {
         name: "pump".to_owned(),
-        credential: Credential::AccessToken(base::Secret::from("new-token")),
+        credential: DeviceCredential::AccessToken(base::Secret::from("new-token")),
         replace,
         create: None,
     };
     let server =
         Server::script(vec![logged_in(), device(), has_token("old"), has_token("new-token"), has_token("new-token")]);
     let done = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap().done;
-    assert_eq!((done, server.seen()[3].json()["credentialsId"].as_str()), (Done::Replaced, Some("new-token")));
+    assert_eq!(
+        (done, server.seen()[3].json()["credentialsId"].as_str()),
+        (PlatformChange::Replaced, Some("new-token"))
+    );
 
     let server = Server::script(vec![logged_in(), device(), has(&certificate("pump"))]);
     let error = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap_err();
@@ -161,7 +170,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
     for reply in lost() {
         let server = Server::script(vec![logged_in(), missing(), reply, device(), has(&certificate)]);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
-        assert_eq!(registration.done, Done::Created);
+        assert_eq!(registration.done, PlatformChange::Created);
         assert_eq!(lines(&server), [FIND, CREATE, FIND, CREDENTIALS]);
     }
     // It was not.
@@ -169,7 +178,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
         let replies = vec![logged_in(), missing(), reply, missing(), device(), has(&certificate)];
         let server = Server::script(replies);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
-        assert_eq!(registration.done, Done::Created);
+        assert_eq!(registration.done, PlatformChange::Created);
         assert_eq!(lines(&server), [FIND, CREATE, FIND, CREATE, CREDENTIALS]);
     }
 }
@@ -178,7 +187,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
 fn somebody_elses_change_in_between_is_seen() {
     let (old, new) = (certificate("pump"), certificate("pump"));
     let conflict = fault(409, 35, "Entity was already changed by someone else");
-    let replace = Wanted { replace: Replace::Anything, ..wanted("pump", &new) };
+    let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     let server = Server::script(vec![
         logged_in(),
         device(),
@@ -189,7 +198,7 @@ fn somebody_elses_change_in_between_is_seen() {
         has(&new),
         has(&new),
     ]);
-    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, Done::Replaced);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
     assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
 }
 
@@ -206,8 +215,8 @@ fn what_is_stored_otherwise_than_sent_is_told() {
 fn a_dry_run_only_looks() {
     let certificate = certificate("pump");
     for (replies, done) in [
-        (vec![logged_in(), missing()], Done::Created),
-        (vec![logged_in(), device(), has(&certificate)], Done::Unchanged),
+        (vec![logged_in(), missing()], PlatformChange::Created),
+        (vec![logged_in(), device(), has(&certificate)], PlatformChange::Unchanged),
     ] {
         let server = Server::script(replies);
         assert_eq!(runtime().wait(thingsboard(&server).examine(&wanted("pump", &certificate))).unwrap().done, done);

@@ -2,7 +2,6 @@
 
 use base::{Code, Secret};
 use provision::ThingsBoard;
-use provision::platform::Platform;
 use provision::thingsboard::Login;
 use serde_json::json as value;
 

@@ -6,9 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use base::{Code, Secret};
-use provision::platform::Platform;
 use provision::thingsboard::Login;
-use provision::{Reach, ThingsBoard};
+use provision::{ApiClientConfig, ThingsBoard};
 
 use crate::server::{Reply, Server, json, raw};
 use crate::{TOKEN, fault, logged_in, reach, runtime, thingsboard};
@@ -100,7 +99,7 @@ fn the_pause_that_the_platform_asks_for_is_kept() {
 #[test]
 fn silence_ends_in_time() {
     let server = Server::new(|_, _| Reply::Silence);
-    let reach = Reach { timeout: Duration::from_millis(200), ..reach(&server) };
+    let reach = ApiClientConfig { timeout: Duration::from_millis(200), ..reach(&server) };
     let board = ThingsBoard::new(&reach, Login::ApiKey(Secret::from("tb_key"))).unwrap();
     let error = runtime().wait(board.token("pump")).unwrap_err();
     assert_eq!((error.code(), server.seen().len()), (Code::AnswerLost, 4), "{error:?}");
@@ -110,7 +109,7 @@ fn silence_ends_in_time() {
 fn where_nothing_listens_is_told_at_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let login = Login::ApiKey(Secret::from("tb_key"));
-    let board = ThingsBoard::new(&Reach::to(format!("http://127.0.0.1:{port}")), login).unwrap();
+    let board = ThingsBoard::new(&ApiClientConfig::to(format!("http://127.0.0.1:{port}")), login).unwrap();
     let error = runtime().wait(board.token("pump")).unwrap_err();
     assert!(error.code() == Code::Unreachable && error.to_string().contains("refused"), "{error:?}");
 }
@@ -119,7 +118,10 @@ fn where_nothing_listens_is_told_at_once() {
 fn tls_to_a_server_that_speaks_none_says_so_before_anything_secret() {
     let server = Server::new(|_, _| raw(400, &[], b""));
     let root = crate::certificate("root");
-    let reach = Reach { roots: Some(vec![root]), ..Reach::to(format!("https://127.0.0.1:{}", server.port())) };
+    let reach = ApiClientConfig {
+        roots: Some(vec![root]),
+        ..ApiClientConfig::to(format!("https://127.0.0.1:{}", server.port()))
+    };
     let login = Login::ApiKey(Secret::from("tb_key"));
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::TlsFailed, "{error:?}");
@@ -131,7 +133,7 @@ fn headers_are_as_they_should_be_and_names_encoded() {
     let server = Server::script(vec![logged_in(), fault(404, 32, "Requested item wasn't found!")]);
     drop(runtime().wait(thingsboard(&server).token("a b&c=ü")));
     let seen = server.seen();
-    assert_eq!(seen[1].line(), "GET /api/tenant/devices?deviceName=a%20b%26c%3D%C3%BC");
+    assert_eq!(seen[1].line(), "GET /api/tenant/devices?deviceName=a+b%26c%3D%C3%BC");
     assert_eq!(seen[1].header("x-authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     assert!(seen[1].header("authorization").is_none() && seen[1].header("referer").is_none());
     assert!(seen[0].header("x-authorization").is_none());
@@ -168,7 +170,7 @@ fn a_proxy_of_the_environment_is_used_and_never_for_this_machine() {
 #[test]
 #[ignore = "a_proxy_of_the_environment_is_used_and_never_for_this_machine runs it"]
 fn through_a_proxy() {
-    let reach = Reach { allow_plain_http: true, ..Reach::to("http://tb.example") };
+    let reach = ApiClientConfig { allow_plain_http: true, ..ApiClientConfig::to("http://tb.example") };
     let login = Login::Password { user: "u".to_owned(), password: "p".into() };
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::PlatformNotFound, "{error:?}");
@@ -177,7 +179,7 @@ fn through_a_proxy() {
 #[test]
 #[ignore = "a_proxy_of_the_environment_is_used_and_never_for_this_machine runs it"]
 fn without_a_proxy() {
-    let reach = Reach::to(std::env::var("TB_URL").unwrap());
+    let reach = ApiClientConfig::to(std::env::var("TB_URL").unwrap());
     let login = Login::Password { user: "u".to_owned(), password: "p".into() };
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::NotThePlatform, "{error:?}");
@@ -215,7 +217,7 @@ fn a_certificate_of_an_unknown_ca_is_refused_before_anything_is_sent() {
     let other = crate::certificate("another root");
     let own = pki::Certificate::from_der(certificate.der()).unwrap();
     for (host, roots) in [("localhost", vec![other]), ("127.0.0.1", vec![own])] {
-        let reach = Reach { roots: Some(roots), ..Reach::to(format!("https://{host}:{port}")) };
+        let reach = ApiClientConfig { roots: Some(roots), ..ApiClientConfig::to(format!("https://{host}:{port}")) };
         let login = Login::ApiKey(Secret::from("tb_key"));
         let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
         assert_eq!(error.code(), Code::PlatformUnverified, "{error:?}");

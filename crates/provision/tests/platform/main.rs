@@ -22,15 +22,19 @@ use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use pki::{Algorithm, Certificate, Subject};
-use provision::platform::{Create, Credential, Replace, Wanted};
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use provision::thingsboard::Login;
-use provision::{Reach, Runtime, ThingsBoard};
+use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
 use server::{Server, json};
 
 /// A way that does not wait for long.
-fn reach(server: &Server) -> Reach {
-    Reach { timeout: Duration::from_secs(20), pause: Duration::from_millis(2), ..Reach::to(server.url()) }
+fn reach(server: &Server) -> ApiClientConfig {
+    ApiClientConfig {
+        timeout: Duration::from_secs(20),
+        pause: Duration::from_millis(2),
+        ..ApiClientConfig::to(server.url())
+    }
 }
 
 fn thingsboard(server: &Server) -> ThingsBoard {
@@ -58,12 +62,12 @@ fn certificate(name: &str) -> Certificate {
     SelfSigned.issue(order).unwrap().chain.remove(0)
 }
 
-fn wanted(name: &str, certificate: &Certificate) -> Wanted {
-    Wanted {
+fn wanted(name: &str, certificate: &Certificate) -> DesiredDevice {
+    DesiredDevice {
         name: name.to_owned(),
-        credential: Credential::X509(Box::new(certificate.clone())),
+        credential: DeviceCredential::X509(Box::new(certificate.clone())),
         replace: Replace::Nothing,
-        create: Some(Create::default()),
+        create: Some(NewDevice::default()),
     }
 }
 

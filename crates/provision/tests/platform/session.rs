@@ -1,7 +1,6 @@
 //! Logging in, staying logged in, and being told why not.
 
 use base::{Code, Secret};
-use provision::platform::Platform;
 use provision::thingsboard::Login;
 use provision::{Runtime, ThingsBoard};
 use serde_json::json as value;

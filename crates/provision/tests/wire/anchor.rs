@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use base::{Code, Error};
 use pki::Certificate;
-use provision::anchor::{self, Anchor, Role, Vouched};
-use provision::probe::{self, Options, TlsVersion};
+use provision::anchor::{self, Anchor, ChainRole, TrustBasis};
+use provision::probe::{self, ProbeOptions, TlsVersion};
 use provision::{Fingerprint, Probe, Roots};
 use rcgen::{ExtendedKeyUsagePurpose, Issuer, KeyPair};
 use rustls::pki_types::ServerName;
@@ -90,13 +90,13 @@ fn a_real_server_leads_to_the_root_that_it_did_not_send() {
         let issuing = root.issuing("Issuing");
         let (leaf, key) = issuing.leaf("127.0.0.1");
         let (target, _server) = tls(Show { versions, ..Show::new([leaf.der().to_vec(), issuing.der()], key) });
-        let options = Options { timeout: Duration::from_secs(5), ..Options::default() };
+        let options = ProbeOptions { timeout: Duration::from_secs(5), ..ProbeOptions::default() };
         let probe = probe::server(&target, &options).unwrap();
 
         let roots = Roots::new([Ca::root("Other").der(), b"junk".to_vec(), Ca::root("Root").der(), root.der()]);
         let anchor = anchor::find(&probe, target.server_name(), None, &roots, OffsetDateTime::now_utc()).unwrap();
         assert_eq!(anchor.certificate.der(), root.der());
-        assert_eq!((anchor.vouched, codes(&anchor)), (Vouched::BySystem, vec![]));
+        assert_eq!((anchor.vouched, codes(&anchor)), (TrustBasis::BySystem, vec![]));
     }
 }
 
@@ -160,16 +160,16 @@ fn a_fingerprint_vouches_for_a_root_that_the_server_sends() {
     let probe = probe_of([&chain.leaf, &chain.issuing, &chain.root]);
     let anchor = find(&probe, Some(&chain.root), &no_roots()).unwrap();
     assert_eq!(anchor.certificate.der(), chain.root);
-    assert_eq!((anchor.vouched, codes(&anchor)), (Vouched::ByFingerprint(Role::Root), vec![]));
+    assert_eq!((anchor.vouched, codes(&anchor)), (TrustBasis::ByFingerprint(ChainRole::Root), vec![]));
 }
 
 #[test]
 fn a_fingerprint_of_less_than_a_root_comes_with_a_warning() {
     let chain = Chain::new();
-    for (wanted, role) in [(&chain.issuing, Role::IssuingCa), (&chain.leaf, Role::Leaf)] {
+    for (wanted, role) in [(&chain.issuing, ChainRole::IssuingCa), (&chain.leaf, ChainRole::Leaf)] {
         let anchor = find(&chain.sent(), Some(wanted), &no_roots()).unwrap();
         assert_eq!(anchor.certificate.der(), wanted);
-        assert_eq!(anchor.vouched, Vouched::ByFingerprint(role));
+        assert_eq!(anchor.vouched, TrustBasis::ByFingerprint(role));
         assert_eq!(codes(&anchor), [Code::NotSelfSigned]);
     }
 }
@@ -178,7 +178,7 @@ fn a_fingerprint_of_less_than_a_root_comes_with_a_warning() {
 fn a_self_signed_server_is_its_own_root() {
     let leaf = leaf_params(HOST).self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
     let anchor = find(&probe_of([&leaf]), Some(&leaf), &no_roots()).unwrap();
-    assert_eq!((anchor.vouched, codes(&anchor)), (Vouched::ByFingerprint(Role::Leaf), vec![]));
+    assert_eq!((anchor.vouched, codes(&anchor)), (TrustBasis::ByFingerprint(ChainRole::Leaf), vec![]));
 
     // As `openssl req -x509` makes it: a CA that is a server.
     let mut params = leaf_params(HOST);
@@ -193,7 +193,7 @@ fn a_self_signed_server_is_its_own_root() {
 fn a_fingerprint_vouches_for_a_root_that_the_system_knows_and_the_server_does_not_send() {
     let chain = Chain::new();
     let anchor = find(&chain.sent(), Some(&chain.root), &chain.roots()).unwrap();
-    assert_eq!((anchor.certificate.der(), anchor.vouched), (&*chain.root, Vouched::BySystem));
+    assert_eq!((anchor.certificate.der(), anchor.vouched), (&*chain.root, TrustBasis::BySystem));
 }
 
 #[test]

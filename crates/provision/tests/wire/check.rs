@@ -7,7 +7,7 @@ use base::Code;
 use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{
-    Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Registered, Server, Trust, Verdict, check_device,
+    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, Trust, Verdict, check_device,
 };
 use provision::mqtt::Version;
 use rcgen::{CertificateParams, KeyPair};
@@ -59,7 +59,7 @@ impl Scene {
         DeviceCheck {
             server: Server {
                 target: target.clone(),
-                kind: Kind::ThingsBoard,
+                kind: BrokerKind::ThingsBoard,
                 trust: Trust::File(self.path("anchors.pem")),
                 platform_url: None,
                 timeout: Duration::from_secs(15),
@@ -89,7 +89,7 @@ fn run(check: &DeviceCheck) -> CheckReport {
 }
 
 /// Checks with a certificate against a broker that answers CONNECT so.
-fn answered(version: Version, kind: Kind, answer: &[u8]) -> Vec<(Layer, Code)> {
+fn answered(version: Version, kind: BrokerKind, answer: &[u8]) -> Vec<(Layer, Code)> {
     let scene = Scene::new();
     let (target, server) = tls_for(2, Show { answers: vec![answer.to_vec()], ..scene.show() });
     let mut check = scene.check(&target);
@@ -102,7 +102,7 @@ fn answered(version: Version, kind: Kind, answer: &[u8]) -> Vec<(Layer, Code)> {
 #[test]
 fn every_answer_has_its_own_code() {
     let (old, new) = (Version::V311, Version::V5);
-    let (board, broker) = (Kind::ThingsBoard, Kind::Mqtt);
+    let (board, broker) = (BrokerKind::ThingsBoard, BrokerKind::Mqtt);
     for (version, kind, answer, code) in [
         (old, board, &[0x20, 2, 0, 5][..], Some(Code::CertificateUnknown)),
         (new, board, &[0x20, 3, 0, 0x87, 0, 0xE0, 2, 0x87, 0], Some(Code::CertificateUnknown)),
@@ -189,10 +189,10 @@ fn a_certificate_goes_without_a_token_and_a_token_without_a_certificate() {
 #[test]
 fn the_token_is_the_password_where_it_belongs_there() {
     for (kind, user_name, expected) in [
-        (Kind::ThingsBoard, Some("u"), &b"\x00\x01c\x00\x0dA1_TEST_TOKEN"[..]),
-        (Kind::ActorCloud, Some("u"), b"\x00\x01c\x00\x01u\x00\x0dA1_TEST_TOKEN"),
-        (Kind::Mqtt, Some("u"), b"\x00\x01c\x00\x01u\x00\x0dA1_TEST_TOKEN"),
-        (Kind::Mqtt, None, b"\x00\x01c\x00\x0dA1_TEST_TOKEN"),
+        (BrokerKind::ThingsBoard, Some("u"), &b"\x00\x01c\x00\x0dA1_TEST_TOKEN"[..]),
+        (BrokerKind::ActorCloud, Some("u"), b"\x00\x01c\x00\x01u\x00\x0dA1_TEST_TOKEN"),
+        (BrokerKind::Mqtt, Some("u"), b"\x00\x01c\x00\x01u\x00\x0dA1_TEST_TOKEN"),
+        (BrokerKind::Mqtt, None, b"\x00\x01c\x00\x0dA1_TEST_TOKEN"),
     ] {
         let scene = Scene::new();
         let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 0]], ..scene.show() });
@@ -206,7 +206,7 @@ fn the_token_is_the_password_where_it_belongs_there() {
         assert!(run(&check).ok);
         let data = &server.join().unwrap()[1].data;
         assert!(contains(data, expected), "{kind:?} {user_name:?}: {data:02x?}");
-        assert_eq!(contains(data, b"\x00\x01u"), kind != Kind::ThingsBoard && user_name.is_some());
+        assert_eq!(contains(data, b"\x00\x01u"), kind != BrokerKind::ThingsBoard && user_name.is_some());
     }
 }
 

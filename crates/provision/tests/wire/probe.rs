@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use base::{Code, Error};
 use provision::Target;
-use provision::probe::{self, Options, TlsVersion};
+use provision::probe::{self, ProbeOptions, TlsVersion};
 use rustls::pki_types::ServerName;
 
 use crate::server::{Ca, Clients, ONLY_1_2, ONLY_1_3, Show, drip, plain, tls};
 
-fn quick() -> Options {
-    Options { timeout: Duration::from_secs(5), ..Options::default() }
+fn quick() -> ProbeOptions {
+    ProbeOptions { timeout: Duration::from_secs(5), ..ProbeOptions::default() }
 }
 
-fn impatient() -> Options {
-    Options { timeout: Duration::from_millis(300), ..Options::default() }
+fn impatient() -> ProbeOptions {
+    ProbeOptions { timeout: Duration::from_millis(300), ..ProbeOptions::default() }
 }
 
 /// A server's chain of leaf and issuing CA, and its key.
@@ -51,7 +51,7 @@ fn it_sees_the_chain_and_says_nothing() {
 fn it_asks_for_the_name_that_it_is_told() {
     let (target, server) = tls(show(&Ca::root("Root")));
     let server_name = Some(ServerName::try_from("mqtt.example.com").unwrap());
-    probe::server(&target, &Options { server_name, ..quick() }).unwrap();
+    probe::server(&target, &ProbeOptions { server_name, ..quick() }).unwrap();
     assert_eq!(server.join().unwrap().server_name.as_deref(), Some("mqtt.example.com"));
 }
 

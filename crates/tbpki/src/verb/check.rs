@@ -12,8 +12,8 @@ use pki::config::{Anchors, Config, FilePath, PlatformKind};
 use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{
-    Auth, CheckReport, Depth, DeviceCheck, Kind, Layer, Registered, Server, ServerCheck, TlsReport, Trust, Verdict,
-    check_device, check_server,
+    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, ServerCheck, TlsReport, Trust,
+    Verdict, check_device, check_server,
 };
 use provision::mqtt::Version;
 use time::OffsetDateTime;
@@ -82,7 +82,7 @@ impl Wish<'_> {
             _ if args.telemetry => Depth::Telemetry,
             _ => Depth::Login,
         };
-        if kind == Kind::ActorCloud && depth >= Depth::Login {
+        if kind == BrokerKind::ActorCloud && depth >= Depth::Login {
             for (given, flag) in [(&args.client_id, "--client-id"), (&args.username, "--username")] {
                 if given.is_none() {
                     return Err(self.missing("the device's id and user name for ActorCloud", flag));
@@ -172,7 +172,7 @@ impl Wish<'_> {
     }
 
     /// `anchors`: those that belong to the files.
-    fn server(&self, kind: Kind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<Server> {
+    fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<Server> {
         let args = self.args;
         let port = kind.default_port(with_certificate);
         let target = match (&args.server, self.config) {
@@ -206,11 +206,11 @@ impl Wish<'_> {
         })
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> BrokerKind {
         match (self.args.kind, self.config.map(|config| config.platform.kind.value)) {
-            (Some(KindArg::ThingsBoard), _) | (None, None | Some(PlatformKind::ThingsBoard)) => Kind::ThingsBoard,
-            (Some(KindArg::ActorCloud), _) | (None, Some(PlatformKind::ActorCloud)) => Kind::ActorCloud,
-            (Some(KindArg::Mqtt), _) => Kind::Mqtt,
+            (Some(KindArg::ThingsBoard), _) | (None, None | Some(PlatformKind::ThingsBoard)) => BrokerKind::ThingsBoard,
+            (Some(KindArg::ActorCloud), _) | (None, Some(PlatformKind::ActorCloud)) => BrokerKind::ActorCloud,
+            (Some(KindArg::Mqtt), _) => BrokerKind::Mqtt,
         }
     }
 

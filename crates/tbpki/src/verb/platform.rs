@@ -5,18 +5,18 @@ use std::io::{self, Write};
 use base::text::printable;
 use fleet::register::{DeviceRegistration, PlatformDone};
 use pki::config::Config;
-use provision::platform::Create;
+use provision::platform::NewDevice;
 
 use crate::args::CreateArgs;
 use crate::output::Report;
 
 /// What devices are made with that the platform does not have.
-pub(super) fn create(args: &CreateArgs, config: &Config) -> Create {
-    Create {
+pub(super) fn create(args: &CreateArgs, config: &Config) -> NewDevice {
+    NewDevice {
         profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
         label: args.label.clone(),
         gateway: args.gateway,
-        ..Create::default()
+        ..NewDevice::default()
     }
 }
 

@@ -7,7 +7,7 @@ use base::Result;
 use base::file::{Mode, Output as FileOutput};
 use base::text::printable;
 use pki::Certificate;
-use provision::anchor::{Role, Vouched};
+use provision::anchor::{ChainRole, TrustBasis};
 use provision::{Fingerprint, Roots, Target, anchor, probe};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,7 +56,7 @@ pub(crate) struct SentCertificate {
 pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
     let target = Target::parse(&args.server, MQTTS)?;
     let fingerprint = args.sha256.as_deref().map(str::parse::<Fingerprint>).transpose()?;
-    let options = probe::Options { timeout: Duration::from_secs(args.timeout), ..probe::Options::default() };
+    let options = probe::ProbeOptions { timeout: Duration::from_secs(args.timeout), ..probe::ProbeOptions::default() };
     context.output.say(format!("connecting to {target}"));
     let probe = probe::server(&target, &options)?;
     let roots = Roots::system()?;
@@ -98,12 +98,12 @@ fn described(certificate: &Certificate) -> SentCertificate {
     }
 }
 
-fn vouched_by(vouched: Vouched) -> &'static str {
+fn vouched_by(vouched: TrustBasis) -> &'static str {
     match vouched {
-        Vouched::BySystem => "a root of this system",
-        Vouched::ByFingerprint(Role::Root) => "its fingerprint: a root",
-        Vouched::ByFingerprint(Role::IssuingCa) => "its fingerprint: an issuing CA",
-        Vouched::ByFingerprint(Role::Leaf) => "its fingerprint: the server's own certificate",
+        TrustBasis::BySystem => "a root of this system",
+        TrustBasis::ByFingerprint(ChainRole::Root) => "its fingerprint: a root",
+        TrustBasis::ByFingerprint(ChainRole::IssuingCa) => "its fingerprint: an issuing CA",
+        TrustBasis::ByFingerprint(ChainRole::Leaf) => "its fingerprint: the server's own certificate",
     }
 }
 

@@ -34,7 +34,6 @@ pub(super) const NOT_MET_YET: &[Allowance] = &[
     ("tbpki-pki: files on circles of three or more", 31),
     ("tbpki-pki: modules in src", 31),
     ("tbpki-pki: certificate may not import verify", 1),
-    ("tbpki-provision: modules in src", 16),
     ("tbpki-tb-sim: files on circles of three or more", 28),
     ("tbpki-tb-sim: modules in src", 25),
     ("tbpki: files on circles of three or more", 3),

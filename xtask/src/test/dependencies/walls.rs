@@ -62,14 +62,14 @@ pub(super) const WALLS: &[Wall] = &[
     wall(
         "tbpki-provision",
         "http",
-        &["actorcloud", "check", "mqtt", "probe", "thingsboard"],
+        &["actorcloud", "check", "probe", "thingsboard", "tls"],
         "the HTTP client knows no platform",
     ),
     wall(
         "tbpki-provision",
-        "mqtt",
+        "tls",
         &["actorcloud", "check", "http", "probe", "thingsboard"],
-        "the MQTT codec knows no platform",
+        "connections to brokers know no platform and no check",
     ),
     wall(
         "tbpki-provision",

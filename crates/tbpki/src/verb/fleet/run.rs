@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use base::Result;
 use fleet::bundle::Devices;
 use fleet::mass::{Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, Which, run as run_fleet};
-use provision::platform::Create;
+use provision::platform::NewDevice;
 
 use super::super::bundle_firmware::{firmware, plain};
 use super::register::connections;
@@ -25,11 +25,11 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         which: Which::Unfinished,
         destination: Destination::default(),
         replace: args.replace,
-        create: Create {
+        create: NewDevice {
             profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
             label: args.label.clone(),
             gateway: args.gateway,
-            ..Create::default()
+            ..NewDevice::default()
         },
         rate: args.pace.rate.and_then(NonZeroU32::new),
         results: args.issue.work.results.clone(),

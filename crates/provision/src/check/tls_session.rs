@@ -7,39 +7,38 @@ use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, ProtocolVersion};
 
-use super::client_key::ClientKey;
-use super::judge::{Judge, guarded};
 use crate::connect::{self, Bounded};
-use crate::ending::Ending;
 use crate::target::Target;
+use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
 
 /// How long a server of TLS 1.3 is given to say that it does not like the certificate. Nearly all send a session ticket
 /// once they have accepted it, so that nobody waits for so long.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(800);
 
 /// A verified connection.
-pub(crate) struct Session {
+pub(crate) struct TlsSession {
     connection: ClientConnection,
     stream: Bounded,
 }
 
-impl Session {
+impl TlsSession {
     /// Connects to the address that was looked at before, and goes through the handshake. Under TLS 1.3 it waits for the
     /// server's verdict on the client's certificate, which comes after the handshake (RFC 8446, section 4.4.2.4).
     pub(crate) fn open(
         target: &Target,
         address: SocketAddr,
-        judge: Arc<Judge>,
+        policy: Arc<TrustPolicy>,
         client: &Arc<ClientKey>,
         deadline: Instant,
-    ) -> Result<Self, Ending> {
+    ) -> Result<Self, CloseReason> {
         let (stream, _) = connect::open(target, &[address], deadline)
-            .map_err(|error| Ending::Other(error.finding().why.clone().unwrap_or_default()))?;
-        let config = guarded(judge, client.clone()).map_err(|error| Ending::of_tls(&error))?;
+            .map_err(|error| CloseReason::Other(error.finding().why.clone().unwrap_or_default()))?;
+        let verifier = Arc::new(ServerVerifier::enforcing(policy));
+        let config = tls::client_config(verifier, client.clone()).map_err(|error| CloseReason::of_tls(&error))?;
         let connection = ClientConnection::new(Arc::new(config), target.server_name().clone())
-            .map_err(|error| Ending::of_tls(&error))?;
+            .map_err(|error| CloseReason::of_tls(&error))?;
         let mut session = Self { connection, stream };
-        session.shake_hands().map_err(|error| Ending::of(&error))?;
+        session.shake_hands().map_err(|error| CloseReason::of(&error))?;
         session.wait_for_verdict(deadline)?;
         Ok(session)
     }
@@ -55,7 +54,7 @@ impl Session {
         Ok(())
     }
 
-    fn wait_for_verdict(&mut self, deadline: Instant) -> Result<(), Ending> {
+    fn wait_for_verdict(&mut self, deadline: Instant) -> Result<(), CloseReason> {
         if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return Ok(());
         }
@@ -65,14 +64,14 @@ impl Session {
                 break Ok(());
             }
             match self.connection.read_tls(&mut self.stream) {
-                Ok(0) => break Err(Ending::Closed),
+                Ok(0) => break Err(CloseReason::Closed),
                 Ok(_) => {
                     if let Err(error) = self.connection.process_new_packets() {
-                        break Err(Ending::of_tls(&error));
+                        break Err(CloseReason::of_tls(&error));
                     }
                 }
-                Err(error) => match Ending::of(&error) {
-                    Ending::TimedOut => break Ok(()),
+                Err(error) => match CloseReason::of(&error) {
+                    CloseReason::TimedOut => break Ok(()),
                     other => break Err(other),
                 },
             }
@@ -88,13 +87,13 @@ impl Session {
     }
 }
 
-impl Read for Session {
+impl Read for TlsSession {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         rustls::Stream::new(&mut self.connection, &mut self.stream).read(bytes)
     }
 }
 
-impl Write for Session {
+impl Write for TlsSession {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         rustls::Stream::new(&mut self.connection, &mut self.stream).write(bytes)
     }

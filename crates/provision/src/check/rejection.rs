@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use base::{Code, Finding};
+use mqtt::Version;
 use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use time::OffsetDateTime;
 
-use super::{Kind, Registered, login};
-use crate::ending::Ending;
-use crate::mqtt::Version;
+use super::{BrokerKind, Registered, login};
+use crate::tls::CloseReason;
 
 /// All that is known about a login when the answer comes.
-pub(super) struct Case<'a> {
-    pub(super) kind: Kind,
+pub(super) struct LoginContext<'a> {
+    pub(super) kind: BrokerKind,
     /// The certificate that was shown; none for a login with a token.
     pub(super) shown: Option<&'a Certificate>,
     pub(super) registered: Option<&'a Registered>,
@@ -40,7 +40,7 @@ fn meaning(version: Version, code: u8) -> Meaning {
     }
 }
 
-impl Case<'_> {
+impl LoginContext<'_> {
     /// For a CONNACK that is not 0.
     pub(super) fn refused(&self, version: Version, code: u8, reason: Option<&str>) -> Finding {
         let said = login::coded(version, code, reason);
@@ -50,23 +50,23 @@ impl Case<'_> {
                 .because(said)
                 .fix("try the other one with --mqtt"),
             // A client that shows a certificate is never told so by ThingsBoard: it looks at nothing else then.
-            Meaning::ClientId if self.kind == Kind::ThingsBoard && self.shown.is_some() => dropped(&said),
+            Meaning::ClientId if self.kind == BrokerKind::ThingsBoard && self.shown.is_some() => dropped(&said),
             // Nor is it told of a user name (0x86): 3.1.1 has one code for both.
-            Meaning::Credentials if self.kind == Kind::ThingsBoard && self.shown.is_some() && code == 0x86 => {
+            Meaning::Credentials if self.kind == BrokerKind::ThingsBoard && self.shown.is_some() && code == 0x86 => {
                 dropped(&said)
             }
             Meaning::ClientId => Code::ClientIdRefused
                 .fault(format!("the broker does not accept the client id {:?}", self.client_id))
                 .because(said)
                 .fix(match self.kind {
-                    Kind::ActorCloud => "give the device's id with --client-id",
+                    BrokerKind::ActorCloud => "give the device's id with --client-id",
                     _ => "give one that the broker knows with --client-id",
                 }),
             Meaning::Unavailable => Code::BrokerUnavailable
                 .fault("the broker lets nobody in for now")
                 .because(said)
                 .fix(match self.kind {
-                    Kind::ThingsBoard => {
+                    BrokerKind::ThingsBoard => {
                         "wait and try again; then look at rate limits, and whether the transport of the device profile is \
                          DEFAULT or MQTT"
                     }
@@ -103,26 +103,26 @@ impl Case<'_> {
         let id = leaf.credentials_id();
         let known = self.registered.filter(|registered| registered.credentials_id == id);
         let finding = Code::CertificateUnknown.fault(match self.kind {
-            Kind::Mqtt => "the broker does not let this certificate log in",
+            BrokerKind::Mqtt => "the broker does not let this certificate log in",
             _ => "the platform knows no device with this certificate",
         });
         let (why, fix) = match (self.kind, known) {
-            (Kind::ThingsBoard, Some(registered)) => (
+            (BrokerKind::ThingsBoard, Some(registered)) => (
                 format!(
                     "{said}; it was registered on {}, so that the device was deleted or its credentials replaced since",
                     registered.at.date()
                 ),
                 "register it again with `tbpki register`",
             ),
-            (Kind::ThingsBoard, None) => (
+            (BrokerKind::ThingsBoard, None) => (
                 format!("{said}; its credentials id is {id}"),
                 "register it with `tbpki register`, or paste cert.pem as the device's X.509 credentials",
             ),
-            (Kind::ActorCloud, _) => (
+            (BrokerKind::ActorCloud, _) => (
                 format!("{said}; the client id was {:?}", self.client_id),
                 "bind the certificate to the device of this id, and see that it is enabled",
             ),
-            (Kind::Mqtt, _) => (
+            (BrokerKind::Mqtt, _) => (
                 said.to_owned(),
                 "see what the broker takes for the user's name (mosquitto: use_identity_as_username), and its list of users",
             ),
@@ -133,21 +133,21 @@ impl Case<'_> {
     fn token(&self, said: &str) -> Finding {
         Code::TokenRefused
             .fault(match self.kind {
-                Kind::ThingsBoard => "no device has this access token",
+                BrokerKind::ThingsBoard => "no device has this access token",
                 _ => "the broker refuses user name and password",
             })
             .because(said)
             .fix(match self.kind {
-                Kind::ThingsBoard => "fetch the device's token with `tbpki token --device NAME`",
-                Kind::ActorCloud => "compare client id, user name and token with the device in ActorCloud",
-                Kind::Mqtt => "compare user name and password with the broker's list",
+                BrokerKind::ThingsBoard => "fetch the device's token with `tbpki token --device NAME`",
+                BrokerKind::ActorCloud => "compare client id, user name and token with the device in ActorCloud",
+                BrokerKind::Mqtt => "compare user name and password with the broker's list",
             })
     }
 
     /// For a connection that ended before there was an answer.
-    pub(super) fn ended(&self, ending: &Ending, timeout: Duration) -> Finding {
-        let said = ending.text(timeout);
-        let Ending::Alert(alert) = ending else {
+    pub(super) fn ended(&self, reason: &CloseReason, timeout: Duration) -> Finding {
+        let said = reason.text(timeout);
+        let CloseReason::Alert(alert) = reason else {
             return Code::NoConnack
                 .fault("the broker does not answer the login")
                 .because(said)
@@ -198,5 +198,5 @@ fn dropped(said: &str) -> Finding {
     Code::CertificateDropped
         .fault("the certificate does not reach ThingsBoard")
         .because(format!("{said}, which is what it says to clients that show none"))
-        .fix("let the balancer pass TCP through to port 8883 instead of ending TLS")
+        .fix("let the balancer pass TCP through to port 8883 instead of reason TLS")
 }

@@ -7,7 +7,7 @@ use rustls::AlertDescription;
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum CloseReason {
     /// The peer said why.
     Alert(AlertDescription),
     /// What the peer sends is not TLS.
@@ -20,7 +20,7 @@ pub(crate) enum Ending {
     Other(String),
 }
 
-impl Ending {
+impl CloseReason {
     pub(crate) fn of(error: &io::Error) -> Self {
         match (error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()), error.kind()) {
             (Some(error), _) => Self::of_tls(error),

@@ -1,4 +1,4 @@
-//! The client's certificate as rustls is handed it: shown whoever the server would accept, and of whatever version.
+//! The client certificate that rustls offers to servers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,30 +10,32 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-/// Shows one certificate, or none, to every server that asks.
+/// The certificate that is sent to every server that asks, or none. Records what the server asked for.
 #[derive(Debug)]
 pub(crate) struct ClientKey {
     key: Option<Arc<CertifiedKey>>,
-    asked: Mutex<Option<Asked>>,
+    asked: Mutex<Option<CertificateRequest>>,
 }
 
-/// What a server asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
-    /// Whether it checks a kind of signature that the key can make. Without, rustls shows nothing.
+/// A server's request for a client certificate.
+#[derive(Debug, Clone)]
+pub(crate) struct CertificateRequest {
+    /// The issuers that the server accepts: Names in DER. Empty means any.
+    pub(crate) issuers: Vec<Vec<u8>>,
+    /// Whether the server accepts a signature algorithm of the key. If not, rustls sends no certificate.
     pub(crate) takes_key: bool,
 }
 
 impl ClientKey {
-    /// Shows nothing.
+    /// No certificate.
     pub(crate) fn none() -> Self {
         Self { key: None, asked: Mutex::default() }
     }
 
-    /// Shows this chain as it is: version 1 and wrong orders included, since it is for the server to say.
+    /// This chain, unchecked: whether version 1 or a wrong order is acceptable is the server's decision.
     ///
     /// # Errors
-    /// [`Code::KeyUnreadable`] for keys that rustls does not sign with.
+    /// [`Code::KeyUnreadable`] if rustls does not support the key.
     pub(crate) fn new(key: &PrivateKey, chain: &[Certificate], provider: &CryptoProvider) -> Result<Self> {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
         let signing = provider
@@ -44,16 +46,17 @@ impl ClientKey {
         Ok(Self { key: Some(Arc::new(CertifiedKey::new(chain, signing))), asked: Mutex::default() })
     }
 
-    /// What the server asked for, if it did.
-    pub(crate) fn asked(&self) -> Option<Asked> {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The server's request, if it sent one.
+    pub(crate) fn asked(&self) -> Option<CertificateRequest> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl ResolvesClientCert for ClientKey {
-    fn resolve(&self, _issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let takes_key = self.key.as_ref().is_some_and(|key| key.key.choose_scheme(schemes).is_some());
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Asked { takes_key });
+        let issuers = issuers.iter().map(|issuer| issuer.to_vec()).collect();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(CertificateRequest { issuers, takes_key });
         self.key.clone()
     }
 

@@ -8,7 +8,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::fault::{self, Failure};
+use super::fault::{self, SendError};
 use crate::http_date;
 
 /// No answer that tbpki asks for is longer: a page of a thousand profiles is a few megabytes.
@@ -18,7 +18,7 @@ const LIMIT: usize = 16 << 20;
 const SHOWN: usize = 200;
 
 /// An answer, whatever it says.
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     /// The status (RFC 9110, section 15).
     pub(crate) status: u16,
     /// After how long the server wants to be asked again.
@@ -29,8 +29,8 @@ pub(crate) struct Answer {
     body: Zeroizing<Vec<u8>>,
 }
 
-impl Answer {
-    pub(super) async fn read(mut response: Response) -> Result<Self, Failure> {
+impl ApiResponse {
+    pub(super) async fn read(mut response: Response) -> Result<Self, SendError> {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let location = header(response.headers(), &LOCATION);
@@ -38,7 +38,7 @@ impl Answer {
         while let Some(piece) = response.chunk().await.map_err(|error| fault::classify_lost(&error))? {
             if body.len() + piece.len() > LIMIT {
                 let error = Code::NotThePlatform.error(format!("the answer is longer than {LIMIT} bytes"));
-                return Err(Failure::lost(error));
+                return Err(SendError::lost(error));
             }
             body.extend_from_slice(&piece);
         }
