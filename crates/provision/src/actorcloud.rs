@@ -1,8 +1,8 @@
-//! ActorCloud's REST API, as far as certificates go.
+//! The part of ActorCloud's REST API that concerns certificates.
 //!
-//! Its server makes keys and certificates itself, keeps both, and compares nothing but a common name that it made up: it
-//! is an issuer and a binding, not a place for certificates of ours. A certificate may serve many devices, and a device
-//! may have many.
+//! The server generates keys and certificates, stores both, and at a login compares only the common name that it generated.
+//! Certificates of tbpki's CAs therefore cannot be registered with it. One certificate can be bound to several devices, and
+//! one device to several certificates.
 
 mod fault;
 mod session;
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::http::{ApiClientConfig, ApiRequest, ApiResponse, HttpClient, Repeat};
 use session::TokenSession;
 
-/// What a page of a list holds at most.
+/// The number of items per page of a list.
 const PAGE: usize = 1000;
 
-/// A tenant of an ActorCloud.
+/// A client for one tenant of an ActorCloud.
 #[derive(Clone)]
 pub struct ActorCloud {
     http: HttpClient,
@@ -32,25 +32,25 @@ pub struct ActorCloud {
 /// A certificate in ActorCloud's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorCloudCertificate {
-    /// Its number.
+    /// The id.
     pub id: u64,
-    /// Its name, unique within the tenant.
+    /// The name, unique within the tenant.
     pub name: String,
     /// Whether devices may log in with it.
     pub enabled: bool,
-    /// When it was made, in the server's form.
+    /// The creation time in the server's format.
     pub created: String,
 }
 
-/// What ActorCloud made: certificate, key and root.
+/// A certificate of ActorCloud with its key and root.
 pub struct CertificateBundle {
     /// The certificate.
     pub certificate: Certificate,
-    /// Its text, as it came.
+    /// The PEM text of the certificate, unchanged.
     pub certificate_pem: String,
-    /// Its private key.
+    /// The private key in PEM.
     pub key_pem: Secret,
-    /// The root, as it came.
+    /// The PEM text of the root, unchanged.
     pub root_pem: String,
 }
 
@@ -82,7 +82,7 @@ struct BundleResponse {
 }
 
 impl ActorCloud {
-    /// A tenant's ActorCloud. Nothing is sent before something is asked for.
+    /// A client. It sends nothing until the first call.
     ///
     /// # Errors
     /// As [`ThingsBoard::new`](crate::ThingsBoard::new).
@@ -90,12 +90,12 @@ impl ActorCloud {
         Ok(Self { http: HttpClient::new(reach)?, session: Arc::new(TokenSession::new(user, password)) })
     }
 
-    /// Where it is, for messages.
+    /// The platform's URL, for messages.
     pub fn url(&self) -> &str {
         self.http.url()
     }
 
-    /// Every certificate of the tenant.
+    /// All certificates of the tenant.
     ///
     /// # Errors
     /// Those of every call.
@@ -104,7 +104,7 @@ impl ActorCloud {
         Ok(certs.into_iter().map(ActorCloudCertificate::from).collect())
     }
 
-    /// The certificate with this name, or with this number.
+    /// The certificate with this name or id.
     ///
     /// # Errors
     /// [`Code::PlatformNotFound`], and those of every call.
@@ -116,25 +116,25 @@ impl ActorCloud {
             Code::PlatformNotFound
                 .error(format!("ActorCloud has no certificate {name:?}"))
                 .item(self.url())
-                .fix("`tbpki actorcloud cert list` shows what there is")
+                .fix("run `tbpki actorcloud cert list`")
         })
     }
 
-    /// Has a certificate made.
+    /// Creates a certificate.
     ///
     /// # Errors
     /// [`Code::PlatformNameTaken`], and those of every call.
     pub async fn create(&self, name: &str, enabled: bool) -> Result<ActorCloudCertificate> {
         if self.list().await?.iter().any(|cert| cert.name == name) {
             return Err(Code::PlatformNameTaken
-                .error(format!("ActorCloud has a certificate {name:?} already"))
+                .error(format!("ActorCloud already has a certificate {name:?}"))
                 .item(self.url())
-                .fix("use another name, or `tbpki actorcloud cert save` for the one that is there"));
+                .fix("use another name, or run `tbpki actorcloud cert save` for the existing one"));
         }
         let body = json!({ "certName": name, "enable": u8::from(enabled) });
         let request = ApiRequest::post("/api/v1/certs", &body, Repeat::LookFirst)?;
         match self.ask::<Value>(request).await {
-            // Whether it was made shows in the list.
+            // The answer does not contain the id.
             Ok(_) => self.find(name).await,
             Err(error) if matches!(error.code(), Code::AnswerLost | Code::PlatformFault | Code::NotThePlatform) => {
                 self.find(name).await.map_err(|_| error)
@@ -143,10 +143,10 @@ impl ActorCloud {
         }
     }
 
-    /// What belongs to a certificate. The server hands out the private key every time.
+    /// A certificate with its key and root. The server returns the private key every time.
     ///
     /// # Errors
-    /// [`Code::CertificateUnreadable`] for what is none, and those of every call.
+    /// [`Code::CertificateUnreadable`], and those of every call.
     pub async fn bundle(&self, id: u64) -> Result<CertificateBundle> {
         let texts: BundleResponse = self.ask(ApiRequest::get(format!("/api/v1/certs/{id}"))).await?;
         let parsed = pki::pem_bundle::PemBundle::parse(texts.cert.as_bytes())?;
@@ -163,7 +163,7 @@ impl ActorCloud {
         })
     }
 
-    /// Lets devices log in with a certificate, or not any more.
+    /// Enables or disables a certificate. Returns whether that changed anything.
     ///
     /// # Errors
     /// Those of every call.
@@ -177,7 +177,7 @@ impl ActorCloud {
         if there.enabled == enabled { Ok(true) } else { Err(self.stored_otherwise()) }
     }
 
-    /// The numbers of the devices that a certificate is bound to.
+    /// The ids of the devices that a certificate is bound to.
     ///
     /// # Errors
     /// Those of every call.
@@ -189,8 +189,8 @@ impl ActorCloud {
     /// Binds a certificate to devices, and returns those that it was not bound to before.
     ///
     /// # Errors
-    /// [`Code::PlatformNotFound`] where a device is not there or does not authenticate by certificate, and those of
-    /// every call.
+    /// [`Code::PlatformNotFound`] if a device does not exist or does not authenticate by certificate, and those of every
+    /// call.
     pub async fn bind(&self, cert: &ActorCloudCertificate, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
         let missing: BTreeSet<u64> = devices.difference(&self.bound(cert).await?).copied().collect();
         if missing.is_empty() {
@@ -203,7 +203,7 @@ impl ActorCloud {
             Err((Code::PlatformNotFound, error)) => Err(error.fix(
                 "compare the devices' numbers; their auth type has to be Certificate, which is set when they are made",
             )),
-            // Whatever the answer was, what counts is what is bound now.
+            // The answer may be lost or wrong, so that the bindings are read back.
             outcome => match (missing.is_subset(&self.bound(cert).await?), outcome) {
                 (true, _) => Ok(missing),
                 (false, Err((_, error))) => Err(error),
@@ -212,7 +212,7 @@ impl ActorCloud {
         }
     }
 
-    /// Unbinds a certificate from devices, and returns those that it was bound to.
+    /// Unbinds a certificate from devices, and returns those that it was bound to before.
     ///
     /// # Errors
     /// Those of every call.
@@ -235,7 +235,7 @@ impl ActorCloud {
         if answer.is_success() || answer.status == 404 { Ok(()) } else { Err(self.refused(&answer).item(&cert.name)) }
     }
 
-    /// The number of a device, which may be given itself.
+    /// The id of a device, given its name, client id or id.
     ///
     /// # Errors
     /// [`Code::PlatformNotFound`], and those of every call.
@@ -257,11 +257,11 @@ impl ActorCloud {
             Code::PlatformNotFound
                 .error(format!("ActorCloud has no device {name:?}"))
                 .item(self.url())
-                .fix("compare the name, capitals included, or give the device's number")
+                .fix("check the name, which is case-sensitive, or give the device's id")
         })
     }
 
-    /// Every item of a list.
+    /// All items of a list.
     async fn all<T: DeserializeOwned>(&self, path: &str, filter: Option<(&'static str, &str)>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for page in 1..=PAGE {
@@ -276,7 +276,7 @@ impl ActorCloud {
                 return Ok(all);
             }
         }
-        Err(Code::NotThePlatform.error("a list of ActorCloud has no end").item(self.url()))
+        Err(Code::NotThePlatform.error("a list of ActorCloud does not end").item(self.url()))
     }
 
     async fn call(&self, mut request: ApiRequest<'_>) -> Result<ApiResponse> {
@@ -285,7 +285,7 @@ impl ActorCloud {
         if answer.status != 401 {
             return Ok(answer);
         }
-        // A token lives for days, and there is no other way to renew it.
+        // ActorCloud has no refresh token: after a rejected token only a new login helps.
         self.session.forget().await;
         self.session.authorize(&self.http, &mut request).await?;
         self.http.send(&request).await
@@ -310,9 +310,9 @@ impl ActorCloud {
 
     fn stored_otherwise(&self) -> base::Error {
         Code::CredentialDiffers
-            .error("ActorCloud has stored something else than it was given")
+            .error("ActorCloud has stored something else than was sent")
             .item(self.url())
-            .fix("run the same command again; somebody else may have saved at the same time")
+            .fix("run the same command again; another client may have saved at the same time")
     }
 }
 

@@ -1,8 +1,7 @@
-//! What to trust, to be able to trust a server.
+//! The trust anchor for a server whose certificate another organization issued.
 //!
-//! A server that is not ours comes with a chain that somebody else issued. Clients need the certificate at its top,
-//! and the top is what a server does not have to send. So either the system knows it already, or a person vouches for
-//! it with a fingerprint that came another way than over this connection.
+//! Clients need the root of the server's chain, which a server usually does not send. Either the system trusts it already,
+//! or the user gives its fingerprint, which must come from another source than this connection.
 
 use base::{Code, Error, Finding, Result};
 use pki::Certificate;
@@ -18,45 +17,45 @@ use crate::roots::Roots;
 mod fault;
 use fault::{ChainFault, fault};
 
-/// A certificate that clients of a server should trust.
+/// The trust anchor for clients of a server.
 #[derive(Debug, Clone)]
 pub struct Anchor {
     /// The certificate.
     pub certificate: Certificate,
-    /// Why it deserves trust.
+    /// The reason why it is trusted.
     pub vouched: TrustBasis,
-    /// What clients may stumble over all the same.
+    /// The problems that clients may still have.
     pub findings: Vec<Finding>,
 }
 
-/// Who vouches for an [`Anchor`].
+/// The reason why an [`Anchor`] is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrustBasis {
     /// It is one of the system's roots, and the server's chain and name verify with it.
     BySystem,
-    /// It has the fingerprint that was given, and is this in the server's chain.
+    /// It has the given fingerprint and this role in the server's chain.
     ByFingerprint(ChainRole),
 }
 
-/// What a certificate is in the chain of a server.
+/// The role of a certificate in a server's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainRole {
-    /// Self-signed, and not the server's own.
+    /// A self-signed certificate that is not the leaf.
     Root,
-    /// Issued by another CA.
+    /// A CA that another CA issued.
     IssuingCa,
-    /// The server's own.
+    /// The server's own certificate.
     Leaf,
 }
 
-/// Finds what to trust in order to trust the server that was probed, under `name`.
+/// Finds the trust anchor of the probed server with the name `name`.
 ///
-/// Without a fingerprint the chain has to verify with one of `roots`, for this name, now. With one, the certificate
-/// that has it is the anchor: one that the server sent, or one of `roots`, if the chain verifies with it.
+/// Without a fingerprint, the chain must verify with one of `roots` for this name at the time `now`. With a fingerprint,
+/// the anchor is the certificate that has it: one that the server sent, or one of `roots` with which the chain verifies.
 ///
 /// # Errors
-/// [`Code::ServerUnverified`] without a fingerprint, when the chain does not verify; [`Code::FingerprintMismatch`] with
-/// one that no certificate has. Both list what the server sent, for a person to compare.
+/// [`Code::ServerUnverified`] if the chain does not verify and no fingerprint was given, [`Code::FingerprintMismatch`] if no
+/// certificate has the fingerprint. Both list the certificates that the server sent.
 pub fn find(
     probe: &Probe,
     name: &ServerName<'_>,
@@ -69,7 +68,7 @@ pub fn find(
         None => by_system(&sent, roots).map_err(|(code, why)| sent.unverified(code, &why)),
         Some(fingerprint) => match sent.by_fingerprint(fingerprint) {
             Some(anchor) => Ok(anchor),
-            // The root itself is seldom sent.
+            // Servers seldom send the root, but the system may have it.
             None => by_system(&sent, &roots.only(fingerprint)).map_err(|_| sent.mismatch(fingerprint)),
         },
     }
@@ -79,7 +78,7 @@ fn by_system(sent: &ServerChain<'_>, roots: &Roots) -> Result<Anchor, ChainFault
     let anchors = roots.anchors();
     let anchor = sent.verify(&anchors)?;
     sent.verify_name()?;
-    // Every anchor comes from a certificate, but webpki reads some that x509-parser does not.
+    // webpki accepts some certificates that x509-parser cannot read.
     let certificate = roots
         .certificate_of(&anchor, sent.now)
         .ok_or_else(|| (Code::CertificateUnreadable, "the root that anchors it cannot be read".to_owned()))?;
@@ -90,10 +89,10 @@ fn by_system(sent: &ServerChain<'_>, roots: &Roots) -> Result<Anchor, ChainFault
     Ok(Anchor { certificate, vouched: TrustBasis::BySystem, findings })
 }
 
-/// More certificates than these are counted and not listed: a chain that deserves trust is shorter.
+/// The number of certificates that messages list. Valid chains are shorter.
 const MAX_LISTED: usize = 10;
 
-/// What a server sent, and what it is to be measured by.
+/// The chain that a server sent, with the name and time to verify it for.
 struct ServerChain<'a> {
     probe: &'a Probe,
     name: &'a ServerName<'a>,
@@ -107,7 +106,7 @@ impl<'a> ServerChain<'a> {
         Self { probe, name, now, raw }
     }
 
-    /// The anchor with which the chain verifies.
+    /// Verifies the chain, and returns the anchor of its path.
     fn verify<'b>(&self, anchors: &[TrustAnchor<'b>]) -> Result<TrustAnchor<'b>, ChainFault> {
         let leaf = self.leaf()?;
         let seconds = u64::try_from(self.now.unix_timestamp()).unwrap_or(0);
@@ -157,10 +156,10 @@ impl<'a> ServerChain<'a> {
         Some(Anchor { certificate, vouched: TrustBasis::ByFingerprint(role), findings })
     }
 
-    /// Whether the chain leads to the certificate that a person vouches for.
+    /// Verifies that the chain leads to the certificate with the given fingerprint.
     fn verify_with(&self, certificate: &Certificate, role: ChainRole, self_signed: bool) -> Result<(), ChainFault> {
         if role == ChainRole::Leaf && !self_signed {
-            // Nothing is above it that could be verified, as has been said.
+            // A pinned leaf has no path to verify; a finding already warns about it.
             return Ok(());
         }
         let der = CertificateDer::from(certificate.der());
@@ -168,7 +167,7 @@ impl<'a> ServerChain<'a> {
         self.verify(&[anchor]).map(drop)
     }
 
-    /// What is worth saying about an anchor, whoever vouches for it.
+    /// The findings that do not depend on the reason of trust.
     fn common_findings(&self, certificate: &Certificate) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(why) = &self.probe.unproven {
@@ -191,17 +190,17 @@ impl<'a> ServerChain<'a> {
         Code::ServerUnverified
             .error("the server cannot be verified with the roots of this system")
             .because(format!("{title} ({why}). {}", self.list()))
-            .fix("compare one of the fingerprints with what whoever runs the server says, and give it as `--sha256`")
+            .fix("compare a fingerprint with the one from the server's operator, and pass it as `--sha256`")
     }
 
     fn mismatch(&self, fingerprint: &Fingerprint) -> Error {
         Code::FingerprintMismatch
             .error(format!("no certificate of the server has the SHA-256 {fingerprint}"))
             .because(self.list())
-            .fix("find out whether the server has a new certificate, or whether this is another server")
+            .fix("check whether the server has a new certificate, or whether this is another server")
     }
 
-    /// The certificates that the server sent, one a line.
+    /// The certificates that the server sent, one per line.
     fn list(&self) -> String {
         let mut text = "The server sent:".to_owned();
         for (place, der) in self.probe.chain.iter().enumerate() {
@@ -223,7 +222,7 @@ fn not_self_signed(what: &str) -> Finding {
     Code::NotSelfSigned
         .warning(what)
         .because("OpenSSL and Python trust a file only if it leads to a self-signed certificate")
-        .fix("get the root from whoever runs the server, or give its fingerprint, if the system knows it")
+        .fix("get the root from the server's operator, or give its fingerprint if the system has it")
 }
 
 fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {

@@ -1,9 +1,8 @@
-//! Why a device cannot log in: every layer from its files to the broker's CONNACK, looked at one after the other.
+//! The check of a login: every layer from the device's files to the broker's CONNACK.
 //!
-//! A check is harmless. It first goes through a handshake that trusts nothing and sends nothing, and judges what the
-//! server sent. Only a server that is trusted, under the right name, at a connection of its own that is judged again, is
-//! sent a CONNECT; and a token never goes along with a certificate. After a fault it goes on looking as far as that is
-//! harmless and useful.
+//! A check does no harm. It first performs a handshake that trusts nothing and sends no data, and verifies what the server
+//! sent. Only if the server is trusted, it opens a second connection, verifies the server again, and sends CONNECT. A token
+//! is never sent together with a certificate. After a fault the check continues as far as that is harmless and useful.
 
 mod clock;
 mod device;
@@ -35,19 +34,19 @@ pub use server_files::check_server;
 
 use crate::target::Target;
 
-/// What the broker is, since each has its own way of letting devices in.
+/// The kind of broker, which determines how devices log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerKind {
-    /// ThingsBoard: asks for a certificate and does not insist; the token is the user name.
+    /// ThingsBoard: a client certificate is optional, and the token is the user name.
     ThingsBoard,
-    /// ActorCloud: a port for each way; client id and user name always, the token is the password.
+    /// ActorCloud: a port for each login method. Client id and user name are required, and the token is the password.
     ActorCloud,
-    /// Any other broker, such as mosquitto.
+    /// Any other broker, for example mosquitto.
     Mqtt,
 }
 
 impl BrokerKind {
-    /// The port at which it listens for this way of logging in.
+    /// The default port of this login method.
     pub const fn default_port(self, with_certificate: bool) -> u16 {
         match self {
             Self::ActorCloud if with_certificate => 8884,
@@ -56,104 +55,104 @@ impl BrokerKind {
     }
 }
 
-/// How the device logs in.
+/// The credential of a check.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// With a certificate. `token` is a file of a token that was named as well, and is never sent.
+    /// A certificate.
     Certificate {
-        /// Key and certificates.
+        /// The files of key and certificates.
         files: LoginFiles,
-        /// A token that stands beside them.
+        /// The file of a token that was also given. It is never sent.
         token: Option<PathBuf>,
     },
-    /// With an access token or password out of this file.
+    /// The file of an access token or password.
     Token(PathBuf),
 }
 
-/// What the device trusts.
+/// The trust anchors of the device.
 #[derive(Debug, Clone)]
 pub enum Trust {
     /// The certificates in this file.
     File(PathBuf),
-    /// The roots of this system.
+    /// The roots of the system.
     System,
 }
 
-/// How far a check goes.
+/// The extent of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// The files alone.
+    /// Files only.
     Files,
-    /// And what the server shows of itself.
+    /// Files and TLS handshake.
     Server,
-    /// And a login.
+    /// Files, TLS handshake and login.
     Login,
-    /// And a message.
+    /// Files, TLS handshake, login and a telemetry message.
     Telemetry,
 }
 
-/// What is to be looked at on the wire.
+/// The broker to check.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// The broker.
+    /// The address.
     pub target: Target,
-    /// What it is.
+    /// The kind of broker.
     pub kind: BrokerKind,
-    /// What is trusted.
+    /// The trust anchors.
     pub trust: Trust,
-    /// Where to ask for the time: the address of the platform's REST API.
+    /// The URL of the platform's REST API, whose time is compared with the local clock.
     pub platform_url: Option<String>,
-    /// For each of the connections.
+    /// The time limit of each connection.
     pub timeout: Duration,
-    /// The moment that everything is measured at.
+    /// The time of the verification.
     pub now: OffsetDateTime,
 }
 
-/// A login that is to be tried.
+/// The check of a device's login.
 #[derive(Debug, Clone)]
 pub struct DeviceCheck {
     /// The broker.
     pub server: Server,
-    /// How the device logs in.
+    /// The credential.
     pub auth: Auth,
     /// The version of MQTT.
     pub version: Version,
-    /// The client id; one that nobody else has, where none is given.
+    /// The client id; `None` for a random one.
     pub client_id: Option<String>,
     /// The user name.
     pub user_name: Option<String>,
-    /// When our own records say that the platform was told of this leaf, by its credentials id.
+    /// The registration of the certificate according to the ledger.
     pub registered: Option<Registered>,
-    /// How far to go.
+    /// The extent of the check.
     pub depth: Depth,
 }
 
-/// A registration that our own records hold.
+/// A registration according to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// The credentials id of the certificate.
     pub credentials_id: String,
-    /// When.
+    /// The time of the registration.
     pub at: OffsetDateTime,
 }
 
-/// The files of a server that are to be looked at, and where it listens.
+/// The check of a server's files, and of the server itself.
 #[derive(Debug, Clone)]
 pub struct ServerCheck {
-    /// The directory of its files and settings.
+    /// The directory with the server's files and settings.
     pub dir: PathBuf,
-    /// The server itself, where it is to be asked as well.
+    /// The server; `None` checks the files only.
     pub server: Option<Server>,
-    /// The CAs of the devices, where they are known: their leaves are issued by the last of them.
+    /// The CAs of the devices, if known. The last one issues their leaves.
     pub devices_ca: Vec<Certificate>,
-    /// The moment that everything is measured at.
+    /// The time of the verification.
     pub now: OffsetDateTime,
 }
 
-/// Told of what is about to happen, before it does.
+/// A callback that receives the effects of a login before it happens.
 pub type Announce<'a> = &'a mut dyn FnMut(&str);
 
-/// A text that is to be sent to a broker: it may be long, and holds no line break.
+/// Reads a token file: one line of text, at most 64 KiB.
 pub(crate) fn token_of(path: &std::path::Path) -> Result<base::Secret> {
     let bytes = base::file::read_secret(path, 64 << 10)?;
     let bad = |why: &str| -> Error { Code::SecretUnavailable.error("the file holds no token").at(path).because(why) };

@@ -1,4 +1,4 @@
-//! A TCP connection, made and used within a bounded time.
+//! TCP connections with a deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -10,20 +10,20 @@ use base::{Code, Result};
 
 use crate::target::Target;
 
-/// More addresses than these are not tried: no honest name has them, and each may cost its share of the time.
+/// The number of addresses that are tried, because each gets a share of the time.
 const MAX_ADDRESSES: usize = 16;
 
-/// As many octets are remembered of what came first.
+/// The number of first bytes that are kept.
 const REMEMBERED: usize = 16;
 
-/// A connection on which everything ends at one point in time, however slowly the bytes drip.
+/// A connection with one deadline for all reads and writes, so that a slow peer cannot extend it.
 pub(crate) struct Bounded {
     stream: TcpStream,
     deadline: Instant,
     first: Vec<u8>,
 }
 
-/// Looks a host up and connects to it.
+/// Resolves a host and connects to it.
 pub(crate) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, SocketAddr)> {
     open(target, &look_up(target, deadline)?, deadline)
 }
@@ -42,10 +42,10 @@ pub(crate) fn look_up(target: &Target, deadline: Instant) -> Result<Vec<SocketAd
     })
 }
 
-/// Tries the addresses of a host one after the other; each gets an equal share of the time that is left.
+/// Tries the addresses of a host in order. Each gets an equal share of the remaining time.
 ///
 /// # Errors
-/// [`Code::Unreachable`], with what each address said.
+/// [`Code::Unreachable`] with the error of each address.
 pub(crate) fn open(target: &Target, addresses: &[SocketAddr], deadline: Instant) -> Result<(Bounded, SocketAddr)> {
     let mut refusals = Vec::new();
     for (tried, address) in addresses.iter().enumerate() {
@@ -65,13 +65,13 @@ pub(crate) fn open(target: &Target, addresses: &[SocketAddr], deadline: Instant)
         .fix("look whether the server runs, at its port, and at firewalls between"))
 }
 
-/// The system's resolver knows no time limit: it is left alone in its thread when the time is over.
+/// Resolves a name. The system's resolver has no time limit, so that its thread is abandoned at the deadline.
 fn resolve(target: &Target, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::channel();
     let (host, port) = (target.lookup_name(), target.port());
     thread::Builder::new().name("resolver".to_owned()).spawn(move || {
         let found = (host.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
-        // Nobody listens any more if the time was over first.
+        // The receiver is gone if the deadline has passed.
         let _ = sender.send(found);
     })?;
     let found = receiver
@@ -83,7 +83,7 @@ fn resolve(target: &Target, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     Ok(found)
 }
 
-/// The time that is left, never zero, which would mean no limit.
+/// The remaining time. Never zero, which sockets treat as no limit.
 fn remaining(deadline: Instant) -> io::Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(ErrorKind::TimedOut.into()),
@@ -92,12 +92,12 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
 }
 
 impl Bounded {
-    /// The first octets that came, for people to recognise what talks there.
+    /// The first bytes that were received, which identify the peer's protocol.
     pub(crate) fn first(&self) -> &[u8] {
         &self.first
     }
 
-    /// Until when to wait from now on; what it was.
+    /// Sets the deadline, and returns the previous one.
     pub(crate) fn set_deadline(&mut self, deadline: Instant) -> Instant {
         std::mem::replace(&mut self.deadline, deadline)
     }
@@ -124,7 +124,7 @@ impl Write for Bounded {
     }
 }
 
-/// A socket whose time limit has passed says that it would block.
+/// Maps `WouldBlock`, which sockets return after a timeout, to `TimedOut`.
 fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
 }

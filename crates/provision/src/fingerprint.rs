@@ -1,4 +1,4 @@
-//! The SHA-256 of a certificate, as people pass it on.
+//! The fingerprint of a certificate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,14 +26,14 @@ impl From<[u8; 32]> for Fingerprint {
 impl FromStr for Fingerprint {
     type Err = Error;
 
-    /// Reads 64 hexadecimal digits in any case, with colons or spaces between them, and with what openssl
-    /// (`sha256 Fingerprint=`), browsers and keytool (`SHA256:`) write before them.
+    /// Parses 64 hexadecimal digits in any case, with colons or spaces between them, and with the prefixes of openssl
+    /// (`sha256 Fingerprint=`), browsers and keytool (`SHA256:`).
     fn from_str(text: &str) -> Result<Self> {
         let bad = |why: String| {
             Code::BadValue
-                .error("this is not a SHA-256 fingerprint")
+                .error("invalid SHA-256 fingerprint")
                 .because(why)
-                .fix("give its 64 hexadecimal digits, with or without colons")
+                .fix("give 64 hexadecimal digits, with or without colons")
         };
         let digits = text.trim();
         let digits = match digits.get(..6) {

@@ -1,4 +1,4 @@
-//! Dates in the heads of HTTP's messages (RFC 9110, section 5.6.7).
+//! Dates in HTTP headers (RFC 9110, section 5.6.7).
 
 use time::format_description::FormatItem;
 use time::macros::format_description;
@@ -7,7 +7,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 const FORM: &[FormatItem<'_>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
-/// The moment that a header names. Only the form that servers have to write is read.
+/// The date of a header in IMF-fixdate, the only format that servers may send.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     PrimitiveDateTime::parse(text.trim(), FORM).ok().map(PrimitiveDateTime::assume_utc)
 }

@@ -1,7 +1,7 @@
-//! What a TLS server shows of itself to whoever knocks.
+//! The probe of a TLS server.
 //!
-//! A probe goes through the handshake and no further: no byte of application data is sent, and nothing is trusted.
-//! Whether what the server sent deserves trust is for [`crate::anchor`] to say.
+//! A probe performs the handshake, trusts nothing, and sends no application data. [`crate::anchor`] decides whether the
+//! server is trusted.
 
 use std::fmt;
 use std::io;
@@ -18,12 +18,12 @@ use crate::connect::{self, Bounded};
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier};
 
-/// How to probe.
+/// The options of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeOptions {
-    /// For all of it: the name lookup, the connection to one address after the other, the handshake.
+    /// The time limit of name lookup, connections to all addresses, and handshake together.
     pub timeout: Duration,
-    /// The server name to ask for (SNI), if not the host.
+    /// The server name to request (SNI); `None` for the host.
     pub server_name: Option<ServerName<'static>>,
 }
 
@@ -33,25 +33,25 @@ impl Default for ProbeOptions {
     }
 }
 
-/// What a server showed.
+/// The result of a probe.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// The address that answered.
     pub address: SocketAddr,
-    /// The protocol that the server chose.
+    /// The TLS version.
     pub version: Option<TlsVersion>,
-    /// The cipher suite that the server chose, by its IANA name.
+    /// The IANA name of the cipher suite.
     pub cipher_suite: Option<&'static str>,
-    /// The certificates that the server sent, in DER (or whatever they are), in its order: the leaf should be first.
-    /// There is at least one.
+    /// The certificates that the server sent, in its order; the leaf should be first. They may not be valid DER. There is at
+    /// least one.
     pub chain: Vec<Vec<u8>>,
-    /// Why it is not shown that the server has the leaf's key; `None` if it is. The keys of some certificates
-    /// (those of version 1 among them) cannot be used here; a copied chain cannot be told from them.
+    /// The reason why the server has not proven possession of the leaf's key; `None` if it has. rustls cannot verify the keys
+    /// of some certificates, for example of version 1, so that these look like a copied chain.
     pub unproven: Option<String>,
-    /// What the server said about client certificates; `None` if it asked for none.
+    /// The server's request for a client certificate, if any.
     pub client_certificate: Option<ClientCertificateRequest>,
-    /// Why the handshake ended early, after the certificates had come: mostly because the server insists on a client
-    /// certificate (which servers of TLS 1.3 say only later).
+    /// The reason why the handshake ended after the certificates: usually the server requires a client certificate (TLS 1.3
+    /// servers reject only after the handshake).
     pub ended: Option<String>,
 }
 
@@ -65,12 +65,12 @@ impl Probe {
 /// A server's request for a client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificateRequest {
-    /// The issuers that it would accept: Names in DER. Empty means any; Java and Go clients send a certificate only
-    /// if one of its issuers is named here, or none is.
+    /// The issuers that the server accepts: Names in DER. Empty means any. Java and Go clients send a certificate only if the
+    /// list is empty or names one of its issuers.
     pub acceptable_issuers: Vec<Vec<u8>>,
 }
 
-/// A protocol version.
+/// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsVersion {
     /// RFC 5246.
@@ -88,19 +88,18 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-/// Connects to a server and goes through the handshake, without a client certificate.
+/// Connects to a server and performs a handshake without a client certificate.
 ///
 /// # Errors
-/// [`Code::HostUnknown`] when there is no such host, [`Code::Unreachable`] when nothing listens there, [`Code::NoTls`]
-/// when what listens speaks no TLS, [`Code::TlsFailed`] when it says nothing or ends the handshake before its
-/// certificates are seen.
+/// [`Code::HostUnknown`] if the name does not resolve, [`Code::Unreachable`] if no connection can be made,
+/// [`Code::NoTls`] if the server does not speak TLS, [`Code::TlsFailed`] if the handshake ends before the certificates.
 pub fn server(target: &Target, options: &ProbeOptions) -> Result<Probe> {
     let deadline = Instant::now() + options.timeout;
     let (stream, address) = connect::connect(target, deadline)?;
     over(stream, address, target, options)
 }
 
-/// The same over a connection that stands.
+/// Probes a server over an existing connection.
 pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, options: &ProbeOptions) -> Result<Probe> {
     let (verifier, client) = (Arc::new(ServerVerifier::observing()), Arc::new(ClientKey::none()));
     let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
@@ -121,7 +120,7 @@ pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, op
         version: connection.protocol_version().and_then(version),
         cipher_suite: connection.negotiated_cipher_suite().and_then(|suite| iana_name(suite.suite())),
         chain,
-        // A handshake that ended before the signature was seen proves nothing either.
+        // A handshake that ended before the signature proves nothing.
         unproven: shown.proof.unwrap_or_else(|| Err("the handshake ended before the proof".to_owned())).err(),
         client_certificate: client.asked().map(|asked| ClientCertificateRequest { acceptable_issuers: asked.issuers }),
         ended: close_reason.map(|close_reason| close_reason.text(options.timeout)),
@@ -132,13 +131,13 @@ fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::R
     while connection.is_handshaking() {
         connection.complete_io(stream)?;
     }
-    // The courtesy of a goodbye: some servers log a fault without it. What it meets no longer matters.
+    // Some servers log an error without close_notify. The result of the probe is already known.
     connection.send_close_notify();
     let _ = connection.complete_io(stream);
     Ok(())
 }
 
-/// rustls has names of its own for the suites of TLS 1.3.
+/// The IANA name of a cipher suite. rustls names the suites of TLS 1.3 differently.
 fn iana_name(suite: CipherSuite) -> Option<&'static str> {
     match suite {
         CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
@@ -156,9 +155,9 @@ fn version(version: ProtocolVersion) -> Option<TlsVersion> {
     }
 }
 
-/// `first` is what came first from the server.
+/// The error for a handshake that ended before the certificates. `first` are the first bytes from the server.
 fn no_handshake(close_reason: &CloseReason, first: &[u8], address: SocketAddr, timeout: Duration) -> Error {
-    // A greeting that is answered by the end of the connection: brokers of plain MQTT take it for a malformed packet.
+    // Brokers without TLS treat the ClientHello as a malformed packet and close the connection.
     let no_tls = matches!(close_reason, CloseReason::NotTls(_))
         || matches!(close_reason, CloseReason::Closed) && first.is_empty();
     if !no_tls {

@@ -1,4 +1,4 @@
-//! The certificates that this system trusts.
+//! The trusted roots of the system.
 
 use base::{Code, Result};
 use pki::Certificate;
@@ -7,16 +7,16 @@ use time::OffsetDateTime;
 
 use crate::fingerprint::Fingerprint;
 
-/// Roots that servers on the internet are measured by.
+/// A set of trusted roots.
 pub struct Roots {
     certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Roots {
-    /// Those of the operating system, or of SSL_CERT_FILE and SSL_CERT_DIR where they are set, as for OpenSSL.
+    /// The roots of the operating system, or of SSL_CERT_FILE and SSL_CERT_DIR if they are set, as for OpenSSL.
     ///
     /// # Errors
-    /// [`Code::FileUnreadable`] when there are none at all. Of several files, some may be unreadable.
+    /// [`Code::FileUnreadable`] if there are none. Unreadable files are skipped as long as there are others.
     pub fn system() -> Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         if found.certs.is_empty() {
@@ -30,17 +30,17 @@ impl Roots {
         Ok(Self { certificates: found.certs })
     }
 
-    /// These, in DER. What is not a certificate anchors nothing.
+    /// A set of roots in DER. Invalid certificates are ignored when verifying.
     pub fn new(certificates: impl IntoIterator<Item = Vec<u8>>) -> Self {
         Self { certificates: certificates.into_iter().map(CertificateDer::from).collect() }
     }
 
-    /// Those that can be read, which of a system's roots are nearly all.
+    /// The roots that can be parsed.
     pub(crate) fn certificates(&self) -> Vec<Certificate> {
         self.certificates.iter().filter_map(|root| Certificate::from_der(root).ok()).collect()
     }
 
-    /// The one with this fingerprint, or none.
+    /// The subset with this fingerprint.
     pub(crate) fn only(&self, fingerprint: &Fingerprint) -> Self {
         let is_it = |root: &CertificateDer<'_>| {
             Certificate::from_der(root).is_ok_and(|certificate| Fingerprint::of(&certificate) == *fingerprint)
@@ -48,23 +48,23 @@ impl Roots {
         Self { certificates: self.certificates.iter().filter(|root| is_it(root)).cloned().collect() }
     }
 
-    /// All of them, in DER.
+    /// The roots in DER.
     pub(crate) fn into_certificates(self) -> Vec<CertificateDer<'static>> {
         self.certificates
     }
 
-    /// All of them, in DER, for others who verify servers.
+    /// The roots in DER, for other verifiers.
     pub fn into_der(self) -> Vec<Vec<u8>> {
         self.certificates.iter().map(|root| root.to_vec()).collect()
     }
 
-    /// What a verifier needs of them.
+    /// The roots as trust anchors for webpki.
     pub(crate) fn anchors(&self) -> Vec<TrustAnchor<'_>> {
         self.certificates.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect()
     }
 
-    /// The certificate that says this. Of several for one key the one that is valid now is taken, then one that is
-    /// self-signed, then the one that ends last.
+    /// The certificate of a trust anchor. If several match, a valid one is preferred, then a self-signed one, then the one
+    /// that expires last.
     pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>, now: OffsetDateTime) -> Option<Certificate> {
         self.certificates
             .iter()

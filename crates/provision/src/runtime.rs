@@ -1,4 +1,4 @@
-//! Waiting for what runs asynchronously, for callers that do not.
+//! A runtime for synchronous callers of asynchronous code.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use base::{Code, Result};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Longer than anything lasts.
+/// A timeout longer than any run.
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// One thread that drives requests. Whoever talks to a platform through it keeps it as long as the platform's client:
-/// open connections belong to it.
+/// A single-threaded runtime for requests. It must outlive the clients that were used with it, because it drives their open
+/// connections.
 pub struct Runtime(tokio::runtime::Runtime);
 
 impl Runtime {
-    /// A runtime of this thread.
+    /// A runtime on this thread.
     ///
     /// # Errors
-    /// [`Code::Internal`] where the system gives nothing to wait with.
+    /// [`Code::Internal`] if the system cannot provide one.
     pub fn new() -> Result<Self> {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map(Self)
-            .map_err(|error| Code::Internal.error("requests cannot be waited for").because(error))
+            .map_err(|error| Code::Internal.error("the runtime for requests cannot start").because(error))
     }
 
-    /// Waits for one future.
+    /// Waits for a future.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.0.block_on(future)
     }
 
-    /// Runs a future for each item, `limit` at once, and hands over each result as it comes, not in their order. The
-    /// first error of `take` ends it, and what is still running then is given up.
+    /// Runs a future for each item, at most `limit` at once, and passes the results to `take` in the order of completion. The
+    /// first error of `take` cancels the running futures.
     ///
     /// # Errors
-    /// Those of `take`; [`Code::Internal`] where a future panics.
+    /// Those of `take`; [`Code::Internal`] if a future panics.
     pub fn for_each<I, F, T>(
         &self,
         limit: usize,
@@ -51,8 +51,8 @@ impl Runtime {
         self.for_each_watched(limit, NEVER, items, work, |result| result.map_or(Ok(()), &mut take))
     }
 
-    /// As [`for_each`](Self::for_each), and hands over nothing where no result has come for as long as `watch`, so that
-    /// the caller can do what cannot wait.
+    /// As [`for_each`](Self::for_each), but passes `None` whenever no result has arrived for `watch`, so that the caller can
+    /// do periodic work.
     ///
     /// # Errors
     /// Those of [`for_each`](Self::for_each).
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_run_at_once_than_are_allowed() {
+    fn concurrency_is_limited() {
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut taken = Vec::new();
         let work = |item: u32| {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_watches_is_woken_while_nothing_comes() {
+    fn the_watcher_is_called_while_no_result_arrives() {
         let (mut woken, mut taken) = (0, 0);
         let (free, wait) = tokio::sync::watch::channel(false);
         let work = |()| {

@@ -1,4 +1,4 @@
-//! Whom to talk to.
+//! The address of a server.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,7 +7,7 @@ use base::{Code, Result};
 use pki::San;
 use rustls::pki_types::ServerName;
 
-/// A host and a port, as `HOST[:PORT]` names them.
+/// A host and a port (`HOST[:PORT]`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     host: String,
@@ -16,23 +16,23 @@ pub struct Target {
 }
 
 impl Target {
-    /// A host by name or address, and a port. International names are converted to punycode.
+    /// A host name or address with a port. International names are converted to punycode.
     ///
     /// # Errors
-    /// [`Code::BadSan`] when the host is neither a name nor an address.
+    /// [`Code::BadSan`] if the host is neither a name nor an address.
     pub fn new(host: &str, port: u16) -> Result<Self> {
         Ok(Self { host: host.to_owned(), port, server_name: server_name(host)? })
     }
 
-    /// Reads `host`, `host:port`, `192.0.2.1:port`, `::1` and `[::1]:port`.
+    /// Parses `host`, `host:port`, `192.0.2.1:port`, `::1` and `[::1]:port`.
     ///
     /// # Errors
-    /// [`Code::BadValue`] when the port is none, [`Code::BadSan`] as for [`Target::new`].
+    /// [`Code::BadValue`] for an invalid port, [`Code::BadSan`] as for [`Target::new`].
     pub fn parse(text: &str, default_port: u16) -> Result<Self> {
         let text = text.trim();
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
-            // Without the colon the rest is no port, and is named as such.
+            // Text without a colon after the bracket is reported as an invalid port.
             Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or("]"))),
             // More than one colon without brackets can only be an IPv6 address.
             None => match text.split_once(':') {
@@ -49,7 +49,7 @@ impl Target {
         Self::new(host, port)
     }
 
-    /// The host, as the user named it.
+    /// The host as the user gave it.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -59,16 +59,16 @@ impl Target {
         self.port
     }
 
-    /// The name that the server's certificate has to be for.
+    /// The name that the server's certificate must be valid for.
     pub fn server_name(&self) -> &ServerName<'static> {
         &self.server_name
     }
 
-    /// The host as the resolver takes it.
+    /// The host for the resolver.
     pub(crate) fn lookup_name(&self) -> String {
         match &self.server_name {
             ServerName::DnsName(name) => name.as_ref().to_owned(),
-            // An address is used as it was written: it may hold a zone.
+            // An IPv6 address may have a zone, which `ServerName` does not keep.
             _ => self.host.clone(),
         }
     }

@@ -1,4 +1,4 @@
-//! What ActorCloud says when it refuses, in this workspace's words.
+//! ActorCloud's error answers as errors of this workspace.
 
 use base::{Code, Error};
 use serde::Deserialize;
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::http::{ApiResponse, shown};
 
-/// The body of an answer with an error.
+/// The body of an error answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
     error_code: String,
     message: String,
-    /// What is wrong with which field.
+    /// The faults by field.
     errors: Option<Value>,
 }
 
@@ -29,11 +29,12 @@ pub(super) fn refused(answer: &ApiResponse) -> Error {
     let Some(body) = body else { return answer.foreign() };
     match body.error_code.as_str() {
         "AUTH_FAILED" | "LOGIN_REQUIRED" if has(&body, "expiresAt") => {
-            said(Code::UserDisabled, "the user's time is over").fix("have it prolonged, or use another user")
+            said(Code::UserDisabled, "the user's account has expired")
+                .fix("have the account extended, or use another user")
         }
         "AUTH_FAILED" | "LOGIN_REQUIRED" => {
             said(Code::LoginRefused, "the platform does not accept the user and the password")
-                .fix("try them in the platform's web interface; the user is an e-mail address")
+                .fix("try them in the platform's web interface; the user name is an e-mail address")
         }
         "PERMISSION_DENIED" => said(Code::PlatformPermission, "the user may not do this in the platform")
             .fix("log in as a user whose role allows it"),

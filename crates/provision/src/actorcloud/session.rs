@@ -1,4 +1,4 @@
-//! Being logged in to ActorCloud: a token that lives for days.
+//! The login to ActorCloud: one token, valid for days.
 
 use base::{Code, Result, Secret};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::fault;
 use crate::http::{ApiRequest, HttpClient, Repeat};
 
-/// A login, and what came of it.
+/// A login and its token.
 pub(super) struct TokenSession {
     user: String,
     password: Secret,
@@ -26,7 +26,7 @@ impl TokenSession {
         Self { user, password, token: Mutex::new(None) }
     }
 
-    /// Says in a request who asks. Logs in first where that is needed.
+    /// Adds the token to a request. Logs in first if there is none.
     pub(super) async fn authorize(&self, http: &HttpClient, request: &mut ApiRequest<'_>) -> Result<()> {
         let mut token = self.token.lock().await;
         let header = match token.take() {
@@ -38,7 +38,7 @@ impl TokenSession {
         Ok(())
     }
 
-    /// Makes the next request log in anew.
+    /// Drops the token, so that the next request logs in again.
     pub(super) async fn forget(&self) {
         *self.token.lock().await = None;
     }

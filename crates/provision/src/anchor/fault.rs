@@ -1,9 +1,9 @@
-//! What webpki says, in this workspace's words.
+//! webpki's errors as codes and texts of this workspace.
 
 use base::Code;
 use webpki::Error;
 
-/// A fault of a chain: its code, and what exactly is wrong.
+/// The code and the text of a chain's fault.
 pub(super) type ChainFault = (Code, String);
 
 pub(super) fn fault(error: &Error) -> ChainFault {
@@ -15,9 +15,9 @@ pub(super) fn fault(error: &Error) -> ChainFault {
             return (Code::WrongName, format!("the certificate is for {names}"));
         }
         Error::RequiredEkuNotFoundContext(_) => (Code::WrongPurpose, "the certificate is not one for servers"),
-        Error::InvalidSignatureForPublicKey => (Code::BadSignature, "a signature does not fit"),
+        Error::InvalidSignatureForPublicKey => (Code::BadSignature, "a signature is invalid"),
         Error::NameConstraintViolation => (Code::NameConstraint, "a CA of the chain may not vouch for this name"),
-        Error::PathLenConstraintViolated => (Code::PathLength, "a CA of the chain stands too high"),
+        Error::PathLenConstraintViolated => (Code::PathLength, "a CA of the chain violates a path length limit"),
         Error::EndEntityUsedAsCa => (Code::NotACa, "a certificate that is not that of a CA issued another"),
         Error::CaUsedAsEndEntity => (Code::Untrusted, "the server's certificate is that of a CA, which rustls refuses"),
         Error::UnknownIssuer => (Code::Untrusted, "nothing that is trusted issued it"),

@@ -1,4 +1,4 @@
-//! Whether this machine's clock is right, by the Date header of the platform's web server (RFC 9110, section 6.6.1).
+//! The check of the local clock against the Date header of the platform's web server (RFC 9110, section 6.6.1).
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::roots::Roots;
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
 
-/// No answer's head is longer.
+/// The length limit of the answer's head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
-/// Less than this is said to nobody: it spoils nothing.
+/// A smaller difference is not reported, because it has no effect.
 const TOLERABLE: Duration = Duration::minutes(5);
-/// Certificates begin an hour before they are issued; a clock that is off by more spoils new ones.
+/// Certificates begin an hour before their issuance. A larger difference makes new ones invalid.
 const BACKDATED: Duration = Duration::HOUR;
 
-/// Enters the clock into the report where there is somebody to ask; what became of it.
+/// Adds the layer to the report if a platform URL is given, and returns its verdict.
 pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckReport) -> Option<Verdict> {
     let url = server.platform_url.as_deref()?;
     let layer = match ask(url, server, anchors) {
@@ -34,7 +34,7 @@ pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckR
             let off = OffsetDateTime::now_utc() - date;
             LayerReport::new(Layer::Clock, format!("{url} says {date}"), finding(off).into_iter().collect())
         }
-        // Whoever has no time to tell spoils no login.
+        // A platform without a time does not prevent a login.
         Err(error) => {
             let mut finding = error.into_finding();
             finding.severity = base::Severity::Warning;
@@ -46,7 +46,7 @@ pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckR
     Some(verdict)
 }
 
-/// `off` is how far this machine is ahead.
+/// The finding for a local clock that is ahead by `off`.
 fn finding(off: Duration) -> Option<Finding> {
     let amount = off.abs();
     if amount <= TOLERABLE {
@@ -93,7 +93,7 @@ fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDate
     date_of(&head).ok_or_else(|| failed(&CloseReason::Other("its answer has no Date".to_owned())))
 }
 
-/// The dates of its certificate are not looked at, since the clock is what is in question. Its issuer and its name are.
+/// A TLS connection that verifies the issuer and the name, but not the validity period: the clock is in question.
 fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result<ClientConnection, rustls::Error> {
     let mut anchors = anchors.to_vec();
     anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
@@ -104,7 +104,7 @@ fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result
     ClientConnection::new(Arc::new(config), target.server_name().clone())
 }
 
-/// The head of the answer.
+/// Sends the request, and returns the head of the answer.
 fn exchange(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<Vec<u8>> {
     stream.write_all(request.as_bytes())?;
     stream.flush()?;

@@ -1,4 +1,4 @@
-//! A device's login, layer by layer.
+//! The check of a device's login.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,14 +17,14 @@ use super::wire::{self, ServerView};
 use super::{Announce, Auth, BrokerKind, Depth, DeviceCheck, issuers, token_of};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
 
-/// What the device has to show.
+/// The credential that was read from the files.
 enum LoadedLogin {
     Certificate { key: PrivateKey, chain: Vec<Certificate>, leaf: Certificate },
     Token(Secret),
     Nothing,
 }
 
-/// Checks a device. What a login may change is announced before there is one.
+/// Checks a device. The effects of a login are announced before it happens.
 pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport {
     let mut report = CheckReport::default();
     let held = hold(check, &mut report);
@@ -50,7 +50,7 @@ pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport 
     report.close()
 }
 
-/// Reads the files and enters what is found in them.
+/// Reads the files and adds their layers to the report.
 fn hold(check: &DeviceCheck, report: &mut CheckReport) -> LoadedLogin {
     match &check.auth {
         Auth::Certificate { files, token } => {
@@ -109,7 +109,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &Looked, token: 
     }
 }
 
-/// What is a matter of course for this platform is only worth knowing.
+/// Lowers the severity of findings that are normal for this platform.
 fn suited(kind: BrokerKind, mut finding: Finding) -> Finding {
     let of_course = kind == BrokerKind::ActorCloud && finding.code == Code::VersionOne;
     if of_course && finding.severity == Severity::Warning {
@@ -118,7 +118,7 @@ fn suited(kind: BrokerKind, mut finding: Finding) -> Finding {
     finding
 }
 
-/// What the server said about client certificates when it was looked at.
+/// The layer for the certificate request of the probed server.
 fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView) -> LayerReport {
     let layer = Layer::ClientCertificate;
     let asked = seen.probe.client_certificate.as_ref();
@@ -154,7 +154,7 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
     }
 }
 
-/// Why there is no login, where it is not that the server is not trusted.
+/// The reason why no login is attempted, apart from an untrusted server.
 fn why_no_login(
     check: &DeviceCheck,
     held: &LoadedLogin,
@@ -164,13 +164,13 @@ fn why_no_login(
     match held {
         _ if check.depth < Depth::Login => Some("not asked for (--no-connect)"),
         _ if seen.trusted.is_none() => None,
-        LoadedLogin::Nothing => Some("the files have to be mended first"),
+        LoadedLogin::Nothing => Some("the files must be repaired first"),
         _ if asked.verdict == Verdict::Fault => Some("the certificate would not be shown"),
         _ => None,
     }
 }
 
-/// A login with all that it needs.
+/// A login attempt.
 struct LoginAttempt<'a> {
     check: &'a DeviceCheck,
     held: &'a LoadedLogin,
@@ -241,7 +241,7 @@ impl LoginAttempt<'_> {
     fn client(&self) -> Result<ClientKey> {
         match self.held {
             LoadedLogin::Certificate { key, chain, .. } => ClientKey::new(key, chain, &aws_lc_rs::default_provider()),
-            // Never both: with a certificate, the token would not be looked at.
+            // Never both: with a certificate, ThingsBoard ignores the token.
             LoadedLogin::Token(_) | LoadedLogin::Nothing => Ok(ClientKey::none()),
         }
     }
@@ -253,7 +253,7 @@ impl LoginAttempt<'_> {
             (LoadedLogin::Token(token), BrokerKind::ThingsBoard) => (Some(token.clone()), None),
             (LoadedLogin::Token(token), BrokerKind::Mqtt) if given.is_none() => (Some(token.clone()), None),
             (LoadedLogin::Token(token), _) => (given, Some(token.clone())),
-            // ThingsBoard ignores it, and its answer tells more without: see `LoginContext::refused`.
+            // ThingsBoard ignores the user name; without one its answer is more specific (`LoginContext::refused`).
             (_, BrokerKind::ThingsBoard) => (None, None),
             (_, _) => (given, None),
         };
@@ -261,7 +261,7 @@ impl LoginAttempt<'_> {
         Ok(LoginRequest { kind: check.server.kind, version: check.version, client_id, user_name, password })
     }
 
-    /// What a login may change, for people to know before it happens.
+    /// The effects that a login may have.
     fn effects(&self) -> Vec<Finding> {
         let note = |what: &str| Code::ConnectionEffects.note(what);
         let mut notes = Vec::new();
@@ -279,7 +279,7 @@ impl LoginAttempt<'_> {
     }
 }
 
-/// A client id that nobody else has, so that nobody is thrown off.
+/// A random client id, so that the login does not end the session of another client.
 fn unused_client_id() -> Result<String> {
     let mut random = [0; 6];
     aws_lc_rs::default_provider()

@@ -1,12 +1,12 @@
-//! Whether clients that choose their certificate by the issuers that a server names would find theirs.
+//! Whether clients find their certificate by the issuers that a server names.
 
 use base::{Code, Finding};
 use pki::certificate::name_text;
 
-/// As many names are listed.
+/// The number of names that a message lists.
 const SHOWN: usize = 5;
 
-/// What a server that asks says, by how many issuers it names.
+/// The text for a certificate request with this number of issuers.
 pub(super) fn asked(named: usize) -> String {
     match named {
         0 => "it asks for one, from any issuer".to_owned(),
@@ -15,8 +15,8 @@ pub(super) fn asked(named: usize) -> String {
     }
 }
 
-/// What Java and Go clients would make of `named` (Names in DER), which is what a server says that it accepts. `own` are
-/// the issuers of the certificates that they could send: both look at all of them, and compare their octets.
+/// The finding for Java and Go clients if none of `own` (the issuers of the certificates that they could send) is among
+/// `named` (the issuers that the server accepts). Both compare the DER bytes.
 pub(super) fn finding(own: &[&[u8]], named: &[&[u8]]) -> Option<Finding> {
     let first = own.first()?;
     if named.is_empty() || own.iter().any(|issuer| named.contains(issuer)) {

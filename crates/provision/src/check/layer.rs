@@ -1,4 +1,4 @@
-//! The layers of a login, from a file to a telemetry message, and what was found in each.
+//! The layers of a login, from the files to a telemetry message, and their findings.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use pki::login_files::Aspect;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One layer. A check walks them in this order.
+/// A layer of a login, in the order of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
-    /// The lines that tell ThingsBoard which files to use.
+    /// ThingsBoard's settings, which name the files.
     Settings,
-    /// The files are there and can be read.
+    /// The files exist and can be read.
     Files,
-    /// Nobody else reads what is private.
+    /// The permissions of private files.
     Permissions,
     /// The key opens and belongs to the certificate.
     Key,
-    /// The own chain is in order.
+    /// The device's or server's chain is complete and ordered.
     Chain,
-    /// The own certificate holds now.
+    /// The certificate is valid now.
     Dates,
-    /// The own certificate is good for its purpose.
+    /// The certificate is valid for its purpose.
     Purpose,
-    /// The own certificate has the names that clients are told to connect to.
+    /// The certificate has the names that clients connect to.
     Names,
-    /// Java and Go clients would find their certificate with these server files.
+    /// Java and Go clients find their certificate by the issuers that the server names.
     Issuers,
-    /// What is to be trusted can be read.
+    /// The trust anchors can be read.
     Anchors,
     /// The clock of this machine is right.
     Clock,
@@ -37,26 +37,26 @@ pub enum Layer {
     Lookup,
     /// A connection can be made.
     Tcp,
-    /// What listens speaks TLS.
+    /// The server speaks TLS.
     Tls,
-    /// The server's chain leads to what is trusted.
+    /// The server's chain leads to a trust anchor.
     Trust,
-    /// The server's certificate holds now, and is a server's.
+    /// The server's certificate is valid now and for servers.
     ServerCertificate,
     /// The server's certificate is for this host.
     Name,
-    /// The server sends what its files hold.
+    /// The server sends the certificate of its files.
     Served,
-    /// The server asks for the client's certificate, and takes it.
+    /// The server requests and accepts the client's certificate.
     ClientCertificate,
     /// The broker accepts the login: CONNACK.
     Login,
-    /// The broker takes a message: PUBACK.
+    /// The broker acknowledges a message: PUBACK.
     Telemetry,
 }
 
 impl Layer {
-    /// What a reader is shown.
+    /// The name for people.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Settings => "settings",
@@ -103,35 +103,35 @@ impl fmt::Display for Layer {
     }
 }
 
-/// Whether a layer holds.
+/// The result of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It does.
+    /// The layer is correct.
     Ok,
-    /// It does, but not everywhere or not for long.
+    /// The layer is correct, but not for all clients or not for long.
     Warning,
-    /// It does not.
+    /// The layer has a fault.
     Fault,
-    /// Nobody looked; the text says why.
+    /// The layer was not checked; the text gives the reason.
     Skipped,
 }
 
-/// What was found in one layer.
+/// The report of a layer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LayerReport {
-    /// Which one.
+    /// The layer.
     pub layer: Layer,
-    /// Whether it holds.
+    /// The result.
     pub verdict: Verdict,
-    /// What was seen there, in a few words; of a layer that does not hold, its first fault.
+    /// A summary; if the layer has faults, the first one.
     pub says: String,
-    /// What is wrong with it, or worth knowing.
+    /// Faults, warnings and notes.
     pub findings: Vec<Finding>,
 }
 
 impl LayerReport {
-    /// A layer that was looked at.
+    /// The report of a layer that was checked.
     pub(super) fn new(layer: Layer, says: impl Into<String>, findings: Vec<Finding>) -> Self {
         let verdict = match findings.iter().map(|finding| finding.severity).max() {
             Some(Severity::Fault) => Verdict::Fault,
@@ -143,7 +143,7 @@ impl LayerReport {
         Self { layer, verdict, says, findings }
     }
 
-    /// What weighs most in it; nothing when it holds.
+    /// The first finding of the highest severity; `None` if the layer is correct or was skipped.
     pub fn worst(&self) -> Option<&Finding> {
         let severity = match self.verdict {
             Verdict::Fault => Severity::Fault,
@@ -153,7 +153,7 @@ impl LayerReport {
         self.findings.iter().find(|finding| finding.severity == severity)
     }
 
-    /// A layer that was not, for this reason.
+    /// The report of a layer that was not checked, with the reason.
     pub(super) fn skipped(layer: Layer, why: impl Into<String>) -> Self {
         Self { layer, verdict: Verdict::Skipped, says: why.into(), findings: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! The login itself: CONNECT, CONNACK, and one message if asked for.
+//! The MQTT login: CONNECT, CONNACK, and a message on request.
 
 use std::io::Write;
 use std::num::NonZeroU16;
@@ -12,7 +12,7 @@ use super::packets::{PacketReader, ReadError};
 use super::{BrokerKind, rejection};
 use crate::tls::CloseReason;
 
-/// The key of the one value that a check sends, so that it is recognised wherever it turns up.
+/// The telemetry key of a check, which identifies its value in the platform.
 const KEY: &str = "tbpki_check";
 /// The keep-alive time: longer than any check, so that no PINGREQ is needed.
 const KEEP_ALIVE_SECONDS: u16 = 120;
@@ -20,7 +20,7 @@ const KEEP_ALIVE_SECONDS: u16 = 120;
 const MAX_PACKETS: usize = 100;
 const IDENTIFIER: NonZeroU16 = NonZeroU16::MIN;
 
-/// What is said at the login.
+/// The parameters of a login.
 pub(super) struct LoginRequest {
     pub(super) kind: BrokerKind,
     pub(super) version: Version,
@@ -29,7 +29,7 @@ pub(super) struct LoginRequest {
     pub(super) password: Option<Secret>,
 }
 
-/// Logs in; `Err` holds what the broker said instead of yes.
+/// Sends CONNECT and waits for the answer.
 pub(super) fn log_in(session: &mut super::tls_session::TlsSession, said: &LoginRequest) -> Result<LoginOutcome> {
     let connect = Connect {
         version: said.version,
@@ -69,26 +69,26 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What came of a CONNECT.
+/// The result of CONNECT.
 pub(super) enum LoginOutcome {
-    /// The broker let us in; what was read beyond its answer is in the reader.
+    /// The broker accepted the login. The reader may have buffered further packets.
     In(PacketReader),
-    /// It said no.
+    /// The broker rejected the login.
     Refused {
-        /// The version that the answer is in.
+        /// The MQTT version of the answer.
         version: Version,
         /// The return code or reason code.
         code: u8,
-        /// The broker's own words.
+        /// The broker's reason string.
         reason: Option<String>,
     },
-    /// It said something that is no answer.
+    /// The broker sent something other than an answer to CONNECT.
     Strange(String),
-    /// It said nothing.
+    /// The connection ended without an answer.
     Ended(CloseReason),
 }
 
-/// Publishes one value and waits until the broker has it.
+/// Publishes a value and waits for the acknowledgment.
 pub(super) fn publish(
     session: &mut super::tls_session::TlsSession,
     reader: &mut PacketReader,
@@ -117,13 +117,13 @@ pub(super) fn publish(
     Ok(LayerReport::new(Layer::Telemetry, format!("{payload} to {topic}"), findings))
 }
 
-/// Says goodbye, so that the broker does not take it for a lost connection.
+/// Sends DISCONNECT, so that the broker does not log a lost connection.
 pub(super) fn leave(session: &mut super::tls_session::TlsSession) {
-    // Whoever has gone already needs no goodbye.
+    // A broker that has already closed the connection needs no DISCONNECT.
     drop(session.write_all(&mqtt::DISCONNECT).and_then(|()| session.flush()));
 }
 
-/// Until the PUBACK: nothing when it is a yes, else the code. Brokers may send other packets before it.
+/// Waits for the PUBACK; `None` if the message was accepted, else the code. Other packets may arrive before it.
 fn wait(
     session: &mut super::tls_session::TlsSession,
     reader: &mut PacketReader,
@@ -140,7 +140,7 @@ fn wait(
     Err(ReadError::Closed)
 }
 
-/// A code with its words, and the broker's own.
+/// The text for a code with the broker's reason string.
 pub(super) fn coded(version: Version, code: u8, reason: Option<&str>) -> String {
     let own = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     match version {
@@ -149,7 +149,7 @@ pub(super) fn coded(version: Version, code: u8, reason: Option<&str>) -> String 
     }
 }
 
-/// The finding for a login that did not come about.
+/// The finding for a failed login.
 pub(super) fn finding(
     outcome: &LoginOutcome,
     case: &rejection::LoginContext<'_>,

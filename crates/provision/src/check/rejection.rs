@@ -1,4 +1,4 @@
-//! What a broker means when it says no, or nothing.
+//! The findings for a login that the broker rejected or did not answer.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use time::OffsetDateTime;
 use super::{BrokerKind, Registered, login};
 use crate::tls::CloseReason;
 
-/// All that is known about a login when the answer comes.
+/// The facts about a login that explain its rejection.
 pub(super) struct LoginContext<'a> {
     pub(super) kind: BrokerKind,
-    /// The certificate that was shown; none for a login with a token.
+    /// The certificate that was sent; `None` for a login with a token.
     pub(super) shown: Option<&'a Certificate>,
     pub(super) registered: Option<&'a Registered>,
     pub(super) client_id: &'a str,
     pub(super) now: OffsetDateTime,
 }
 
-/// What a code says, whichever version it is of.
+/// The meaning of a code, independent of the MQTT version.
 enum Meaning {
     Version,
     ClientId,
@@ -41,7 +41,7 @@ fn meaning(version: Version, code: u8) -> Meaning {
 }
 
 impl LoginContext<'_> {
-    /// For a CONNACK that is not 0.
+    /// The finding for a CONNACK with a code other than 0.
     pub(super) fn refused(&self, version: Version, code: u8, reason: Option<&str>) -> Finding {
         let said = login::coded(version, code, reason);
         match meaning(version, code) {
@@ -49,9 +49,9 @@ impl LoginContext<'_> {
                 .fault("the broker does not accept this version of MQTT")
                 .because(said)
                 .fix("try the other one with --mqtt"),
-            // A client that shows a certificate is never told so by ThingsBoard: it looks at nothing else then.
+            // With a certificate ThingsBoard ignores the client id, so that this code means that it saw no certificate.
             Meaning::ClientId if self.kind == BrokerKind::ThingsBoard && self.shown.is_some() => dropped(&said),
-            // Nor is it told of a user name (0x86): 3.1.1 has one code for both.
+            // The same holds for the user name (0x86). MQTT 3.1.1 has one code for both cases.
             Meaning::Credentials if self.kind == BrokerKind::ThingsBoard && self.shown.is_some() && code == 0x86 => {
                 dropped(&said)
             }
@@ -63,7 +63,7 @@ impl LoginContext<'_> {
                     _ => "give one that the broker knows with --client-id",
                 }),
             Meaning::Unavailable => Code::BrokerUnavailable
-                .fault("the broker lets nobody in for now")
+                .fault("the broker is temporarily unavailable")
                 .because(said)
                 .fix(match self.kind {
                     BrokerKind::ThingsBoard => {
@@ -83,7 +83,7 @@ impl LoginContext<'_> {
         }
     }
 
-    /// The certificate arrived, and is not accepted. Its dates are ours to see.
+    /// The finding for a certificate that the broker received and rejected. Its validity can be checked locally.
     fn unknown(&self, leaf: &Certificate, said: &str) -> Finding {
         let label = leaf.label();
         if self.now > leaf.not_after() {
@@ -144,7 +144,7 @@ impl LoginContext<'_> {
             })
     }
 
-    /// For a connection that ended before there was an answer.
+    /// The finding for a connection that ended without an answer.
     pub(super) fn ended(&self, reason: &CloseReason, timeout: Duration) -> Finding {
         let said = reason.text(timeout);
         let CloseReason::Alert(alert) = reason else {
@@ -159,7 +159,7 @@ impl LoginContext<'_> {
                 .because(format!("{said} (46)"))
                 .fix("send the leaf first, each certificate followed by its issuer, or the leaf alone"),
             (Alert::UnknownCA, Some(leaf)) => Code::CertificateRefused
-                .fault("the server does not trust whoever issued the certificate")
+                .fault("the server does not trust the issuer of the certificate")
                 .because(format!("{said} (48); it was issued by {}", leaf.issuer()))
                 .item(leaf.label())
                 .fix(
@@ -173,7 +173,7 @@ impl LoginContext<'_> {
             (Alert::CertificateRevoked, Some(leaf)) => {
                 Code::Revoked.fault("the server says that the certificate is revoked").because(said).item(leaf.label())
             }
-            // OpenSSL says the first under TLS 1.2 and the second under 1.3 to clients that show nothing.
+            // OpenSSL sends the first alert in TLS 1.2 and the second in TLS 1.3 to clients without a certificate.
             (Alert::HandshakeFailure | Alert::CertificateRequired | Alert::BadCertificate, None) => {
                 Code::CertificateRequired
                     .fault("the server insists on a client certificate")
@@ -193,7 +193,7 @@ impl LoginContext<'_> {
     }
 }
 
-/// Something asked for the certificate, and ThingsBoard behind it saw none.
+/// The finding for a proxy that requested the certificate and did not pass it on to ThingsBoard.
 fn dropped(said: &str) -> Finding {
     Code::CertificateDropped
         .fault("the certificate does not reach ThingsBoard")

@@ -1,4 +1,4 @@
-//! The outcome of a check.
+//! The report of a check.
 
 use base::Finding;
 use pki::Certificate;
@@ -10,25 +10,25 @@ use time::OffsetDateTime;
 use super::layer::{Layer, LayerReport, Verdict};
 use crate::probe::Probe;
 
-/// Everything that a check has seen.
+/// The report of a check.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// Whether no layer has a fault.
     pub ok: bool,
-    /// The server with its port, where one was to be looked at.
+    /// The server and port, if one was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// What the server shows of itself, where it speaks TLS.
+    /// The server's TLS parameters, if it speaks TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsReport>,
-    /// The layers in the order in which they were looked at.
+    /// The layers in the order of the check.
     pub layers: Vec<LayerReport>,
 }
 
-/// What a TLS server shows of itself.
+/// The TLS parameters of a server.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TlsReport {
-    /// The version of TLS that was agreed on.
+    /// The TLS version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The cipher suite, by its IANA name.
@@ -36,9 +36,9 @@ pub struct TlsReport {
     pub cipher_suite: Option<String>,
     /// The certificates that the server sent, in its order.
     pub sent: Vec<SentCertificate>,
-    /// Whether it asks clients for a certificate.
+    /// Whether the server requests a client certificate.
     pub asks_for_client_certificate: bool,
-    /// The issuers that it would accept (RFC 4514); with none, it accepts any.
+    /// The issuers that the server accepts (RFC 4514); empty for any.
     pub acceptable_issuers: Vec<String>,
 }
 
@@ -49,11 +49,11 @@ pub struct SentCertificate {
     pub subject: String,
     /// The issuer (RFC 4514).
     pub issuer: String,
-    /// The last moment at which it is valid.
+    /// The end of the validity period.
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub not_after: OffsetDateTime,
-    /// Its SHA-256 in hexadecimal.
+    /// The SHA-256 in hexadecimal.
     pub fingerprint: String,
 }
 
@@ -64,7 +64,7 @@ impl CheckReport {
         self.layers.push(layer);
     }
 
-    /// The layer, where it was looked at.
+    /// The report of a layer, if it was checked.
     pub fn layer(&self, layer: Layer) -> Option<&LayerReport> {
         self.layers.iter().find(|report| report.layer == layer)
     }

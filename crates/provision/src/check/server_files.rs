@@ -1,4 +1,4 @@
-//! A server's side: whether ThingsBoard could load its files, and whether it shows what they hold.
+//! The check of a server: whether ThingsBoard can load its files, and whether it sends their certificate.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use super::wire::{self, ServerView};
 use super::{ServerCheck, issuers};
 use crate::tls::TrustPolicy;
 
-/// What `tbpki server` writes beside the server's files.
+/// The file with the devices' CAs that `tbpki server` writes.
 const CLIENTS_CA: &str = "clients-ca.pem";
 
-/// Checks the files of a server, and the server where it is named.
+/// Checks the files of a server, and the server if its address is given.
 pub fn check_server(check: &ServerCheck) -> CheckReport {
     let mut report = CheckReport::default();
     let mut devices_ca = check.devices_ca.clone();
     if devices_ca.is_empty() {
-        // Where there is no such file, the issuers cannot be judged, as is said.
+        // Without this file the layer "issuers" is skipped, with a reason.
         devices_ca = wire::of_file(&check.dir.join(CLIENTS_CA)).unwrap_or_default();
     }
     let issuing: Vec<&[u8]> = devices_ca.iter().map(Certificate::subject_der).collect();
@@ -75,7 +75,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
     loaded
 }
 
-/// The anchors that the web interface hands out to devices.
+/// The trust anchors that ThingsBoard's web interface gives to devices.
 fn anchors(mqtt: &MqttSettings, dir: &Path, found: &mut Vec<Finding>) -> Vec<Certificate> {
     let Some(path) = mqtt.ca_root_cert.as_ref().map(|path| dir.join(path)) else { return Vec::new() };
     if !path.exists() {
@@ -91,7 +91,7 @@ fn anchors(mqtt: &MqttSettings, dir: &Path, found: &mut Vec<Finding>) -> Vec<Cer
     wire::of_file(&path).map_err(|error| found.push(error.into_finding())).unwrap_or_default()
 }
 
-/// What clients would make of the chain that the files hold.
+/// The findings that clients have for the chain in the files.
 fn chain_findings(
     check: &ServerCheck,
     mqtt: &MqttSettings,
@@ -110,7 +110,7 @@ fn chain_findings(
         _ => verify::leaf_alone(leaf, Purpose::Server, check.now),
     };
     for finding in judged {
-        // An order that is wrong is known already, and so is a key.
+        // Loading the files has already reported the order and the key.
         if !found.iter().any(|(_, known)| known.code == finding.code) {
             found.push((layer_of(finding.code), finding));
         }
@@ -152,7 +152,7 @@ fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report
     for (layer, says) in [
         (Layer::Settings, Some(file.to_owned())),
         (Layer::Files, source),
-        (Layer::Permissions, Some("nobody else reads them".to_owned())),
+        (Layer::Permissions, Some("only the owner can read them".to_owned())),
         (Layer::Key, leaf.map(|_| "it opens, and is the certificate's".to_owned())),
         (Layer::Chain, chain),
         (Layer::Dates, leaf.map(|leaf| format!("until {}", leaf.not_after().date()))),
@@ -168,7 +168,7 @@ fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report
     }
 }
 
-/// Whether Java and Go clients would find their certificate.
+/// The layer for Java and Go clients, which choose their certificate by issuer.
 fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
     let Some(loaded) = loaded else { return LayerReport::skipped(Layer::Issuers, "nothing was loaded") };
     if issuing.is_empty() {
@@ -180,7 +180,7 @@ fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
     LayerReport::new(Layer::Issuers, format!("clients are told of {names}"), finding.into_iter().collect())
 }
 
-/// Whether the server shows what its files hold.
+/// The layer that compares the server's certificate with its files.
 fn served(seen: &ServerView, loaded: Option<&Loaded>) -> LayerReport {
     let Some(expected) = loaded.and_then(|loaded| loaded.chain.first()) else {
         return LayerReport::skipped(Layer::Served, "there is nothing to compare it with");

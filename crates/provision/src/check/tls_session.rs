@@ -1,4 +1,4 @@
-//! The connection on which something is sent: only to a server that the judge lets pass.
+//! The connection of a login, which is only opened to a trusted server.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -11,9 +11,9 @@ use crate::connect::{self, Bounded};
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
 
-/// How long a server of TLS 1.3 is given to say that it does not like the certificate. Nearly all send a session ticket
-/// once they have accepted it, so that nobody waits for so long.
-const SECOND_THOUGHTS: Duration = Duration::from_millis(800);
+/// The time that a TLS 1.3 server has to reject the client certificate after the handshake. Most servers send a session
+/// ticket when they accept it, which ends the wait early.
+const REJECTION_WAIT: Duration = Duration::from_millis(800);
 
 /// A verified connection.
 pub(crate) struct TlsSession {
@@ -22,8 +22,8 @@ pub(crate) struct TlsSession {
 }
 
 impl TlsSession {
-    /// Connects to the address that was looked at before, and goes through the handshake. Under TLS 1.3 it waits for the
-    /// server's verdict on the client's certificate, which comes after the handshake (RFC 8446, section 4.4.2.4).
+    /// Connects to the address that was probed, and performs the handshake. With TLS 1.3 it also waits for the server's
+    /// decision on the client certificate, which follows the handshake (RFC 8446, section 4.4.2.4).
     pub(crate) fn open(
         target: &Target,
         address: SocketAddr,
@@ -58,7 +58,7 @@ impl TlsSession {
         if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return Ok(());
         }
-        self.stream.set_deadline((Instant::now() + SECOND_THOUGHTS).min(deadline));
+        self.stream.set_deadline((Instant::now() + REJECTION_WAIT).min(deadline));
         let verdict = loop {
             if self.connection.tls13_tickets_received() > 0 {
                 break Ok(());
@@ -80,7 +80,7 @@ impl TlsSession {
         verdict
     }
 
-    /// Says goodbye. Whatever comes of it no longer matters.
+    /// Closes the connection. Errors are ignored, because the check is finished.
     pub(crate) fn close(mut self) {
         self.connection.send_close_notify();
         drop(self.connection.complete_io(&mut self.stream));

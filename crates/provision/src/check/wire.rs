@@ -1,4 +1,4 @@
-//! The layers from the name lookup to the server's certificate. Nothing is sent but the handshake.
+//! The layers from the name lookup to the server's certificate. Only a handshake is sent.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::probe::{self, Probe};
 use crate::roots::Roots;
 use crate::tls::TrustPolicy;
 
-/// The largest file of anchors: a system's bundle has a quarter of a megabyte.
+/// The size limit of a file of trust anchors, in bytes. A system's bundle has about 250 KB.
 const LIMIT: usize = 4 << 20;
 
-/// What the look from outside has brought.
+/// The server as the probe saw it.
 pub(super) struct ServerView {
     pub(super) address: SocketAddr,
     pub(super) probe: Probe,
@@ -31,7 +31,7 @@ pub(super) struct ServerView {
     pub(super) trusted: Option<Arc<TrustPolicy>>,
 }
 
-/// Walks from the anchors to the name. `None` when there is no server to be looked at any further.
+/// Checks the layers from the trust anchors to the name. `None` if the server could not be probed.
 pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<ServerView> {
     report.server = Some(server.target.to_string());
     let anchors = anchors(server, report);
@@ -82,10 +82,10 @@ fn said_of(probe: &Probe) -> String {
     format!("{version}, {suite}, {} certificate{plural} sent", probe.chain.len())
 }
 
-/// Enters trust, certificate and name into the report; whether all of them hold.
+/// Adds trust, certificate and name to the report, and returns whether none of them has a fault.
 fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &mut CheckReport) -> bool {
     let mut found = judge(policy, &probe.chain);
-    // A certificate of version 1 cannot prove its key here, and is a finding already.
+    // rustls cannot verify signatures of version 1 certificates, for which there is already a finding.
     let codes: Vec<Code> = found.iter().map(|(_, finding)| finding.code).collect();
     let known = |code: Code| codes.contains(&code);
     if let Some(why) = &probe.unproven
@@ -121,7 +121,7 @@ fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &
     holds
 }
 
-/// What is trusted; `None` where it cannot be had.
+/// The trust anchors; `None` if they cannot be read.
 pub(super) fn anchors(server: &Server, report: &mut CheckReport) -> Option<Vec<Certificate>> {
     let (says, result) = match &server.trust {
         Trust::File(path) => (path.display().to_string(), of_file(path)),
@@ -150,7 +150,7 @@ pub(super) fn of_file(path: &std::path::Path) -> Result<Vec<Certificate>> {
 pub(super) fn host_of(server: &Server) -> Host {
     match server.target.server_name() {
         ServerName::DnsName(name) => Host::Dns(name.as_ref().to_ascii_lowercase()),
-        // The one other kind that there is.
+        // All other server names are IP addresses.
         _ => server.target.host().parse().unwrap_or_else(|_| Host::Dns(server.target.host().to_owned())),
     }
 }

@@ -1,22 +1,22 @@
-//! How a TLS connection ended before it should have.
+//! The reason why a TLS connection ended early.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustls::AlertDescription;
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CloseReason {
-    /// The peer said why.
+    /// The peer sent an alert.
     Alert(AlertDescription),
-    /// What the peer sends is not TLS.
+    /// The peer does not speak TLS.
     NotTls(String),
     /// The peer closed the connection.
     Closed,
-    /// The time was over.
+    /// The time limit was exceeded.
     TimedOut,
-    /// Something else, in rustls's or the system's words.
+    /// Another error of rustls or of the system.
     Other(String),
 }
 
@@ -44,7 +44,7 @@ impl CloseReason {
         }
     }
 
-    /// In words; `timeout` is how long the peer had.
+    /// The text for messages; `timeout` is the time limit that the peer had.
     pub(crate) fn text(&self, timeout: Duration) -> String {
         match self {
             Self::Alert(alert) => format!("the server ended it with the alert {alert:?}"),
