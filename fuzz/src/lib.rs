@@ -4,17 +4,17 @@
 //! without bound. What it accepts has to stay true to itself: written and read again, it is what it was.
 
 use base::Secret;
+use config::{Environment, legacy};
 use device::Record;
 use device::nvs::Namespace;
 use device::record::{NAMESPACE, RecordValue};
 use pki::chain::Chain;
-use pki::config::{self, Environment};
 use pki::crl::Crl;
 use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::TokenUri;
 use pki::verify::{self, Purpose, Request};
-use pki::{Certificate, PrivateKey, inspect, legacy};
+use pki::{Certificate, PrivateKey, inspect};
 use provision::PacketReader;
 use provision::mqtt::Version;
 use time::OffsetDateTime;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use base::{Code, Error, Result};
-use pki::config::FlashSize;
+use config::FlashSize;
 
 /// A chip of Espressif that the firmware supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -375,7 +375,7 @@ mod tests {
         for chip in Chip::ALL {
             let facts = chip.facts();
             for name in facts.aliases.iter().chain([&facts.name, &facts.label]) {
-                let read: pki::config::Chip = name.parse().unwrap();
+                let read: config::Chip = name.parse().unwrap();
                 assert_eq!(read.as_str().parse::<Chip>().unwrap(), chip);
             }
             for mib in facts.flash_sizes_mib {

@@ -10,10 +10,10 @@ pub use parts::{
 };
 
 use base::{Code, Error, Result};
+use config::FlashSize;
 use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSize};
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
-use pki::config::FlashSize;
 
 use crate::application::Application;
 use crate::chip::{Chip, Crystal, PARTITION_TABLE_OFFSET};

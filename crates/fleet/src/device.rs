@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use base::{Code, Finding, Result};
+use config::{ClientFormat, Setting};
 use ledger::{Kind, Parameters};
-use pki::config::{ClientFormat, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
@@ -81,7 +81,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let base = station.config.subject()?.to_string();
-    let shared_prefix = settings.prefix.value.as_ref().map(pki::config::FilePrefix::as_str);
+    let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
     let days = settings.days.value.number();
     let of_fleet = mass::order::shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
     let parameters = Parameters::of(&Wanted {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use base::Result;
+use config::ClientFormat;
 use pki::Certificate;
-use pki::config::ClientFormat;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
 

@@ -2,7 +2,7 @@
 //! token.
 
 use base::{Code, Finding, Result};
-use pki::config::Config;
+use config::Config;
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::pkcs11::TokenUri;
 use pki::profile::Profile;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Result};
+use config::{Config, FilePath};
 use ledger::{Ledger, Server};
-use pki::config::{Config, FilePath};
 use provision::Roots;
 
 use crate::platform::roots;

@@ -4,10 +4,10 @@ use std::path::{Component, Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Finding, Result, Secret};
+use config::Config;
+use config::legacy::SecretFile;
 use pki::PrivateKey;
-use pki::config::Config;
 use pki::key::{KeyFormat, PBKDF2_ROUNDS};
-use pki::legacy::SecretFile;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Finding, Result, Secret};
-use pki::config::{self, Anchors, Answers, Config, SecretRef};
+use config::{Anchors, Answers, Config, SecretRef};
 use pki::key::PBKDF2_ROUNDS;
 use pki::pkcs11::TokenUri;
 use pki::{Certificate, PrivateKey};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use base::file::{Outcome, Written};
 use base::{Code, Finding, Result};
+use config::{Days, Keystore, Setting};
 use ledger::{Entry, View};
-use pki::config::{Days, Keystore, Setting};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::keystore;

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use base::{Code, Error, Result, file};
+use config::{Platform as Settings, PlatformKind};
 use pki::Certificate;
-use pki::config::{Platform as Settings, PlatformKind};
 use pki::pem_bundle::PemBundle;
 use provision::thingsboard::Login;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};

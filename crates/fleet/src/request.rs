@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base::file::{self, Ownership};
 use base::{Finding, Result};
-use pki::config::{Days, Origin, Setting};
+use config::{Days, Origin, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::issuer::KeySource;

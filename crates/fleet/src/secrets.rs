@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result, Secret, file};
-use pki::config::{Ca, Environment, Keystore, SecretRef, Setting};
+use config::{Ca, Environment, Keystore, SecretRef, Setting};
 use pki::keystore::{Passwords, password};
 
 use crate::store::{FILE_LIMIT, secrets_dir};

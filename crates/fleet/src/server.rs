@@ -1,9 +1,9 @@
 //! Making the identity of a server, and the settings that make ThingsBoard use it.
 
 use base::{Code, Finding, Result};
+use config::{Config, Credentials, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
 use pki::San;
-use pki::config::{Config, Credentials, HostName, ServerFormat, Setting};
 use pki::csr::Csr;
 use pki::keystore::Format;
 use pki::profile::Profile;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use base::Result;
+use config::ServerFormat;
 use pki::Certificate;
-use pki::config::ServerFormat;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Result, digest, file};
-use pki::config::Credentials;
+use config::Credentials;
 use pki::keystore::{Format, effective_passwords};
 use zeroize::Zeroizing;
 

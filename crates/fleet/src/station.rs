@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use base::{Code, Finding, Result, file};
+use config::{Anchors, Config};
 use ledger::{Kind, Ledger};
 use pki::Certificate;
-use pki::config::{Anchors, Config};
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 

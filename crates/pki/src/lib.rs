@@ -1,15 +1,13 @@
 //! Keys, certificates, chains and keystores for device fleets.
 //!
-//! The way of the data is always the same: a [`config`] says what is wanted, an [`issuer`] signs it, an
-//! [`identity`] holds the result, and sinks ([`keystore`], [`mod@file`]) write it down. The way back is
-//! [`inspect`] and [`verify`]: bytes are parsed and yield [`Finding`]s.
+//! The data has two directions. An [`issuer`] signs, an [`identity`] contains the result, and [`key`] and [`keystore`]
+//! encode it. [`inspect`] and [`verify`] parse bytes and return [findings](base::Finding).
 
 pub mod age;
 pub mod algorithm;
 pub mod armour;
 pub mod certificate;
 pub mod chain;
-pub mod config;
 pub mod credentials_id;
 pub mod crl;
 pub mod csr;
@@ -20,7 +18,6 @@ pub mod issuer;
 mod kdf;
 pub mod key;
 pub mod keystore;
-pub mod legacy;
 pub mod lint;
 pub mod login_files;
 pub mod pem_bundle;

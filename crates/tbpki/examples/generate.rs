@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use base::Code;
 use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::Shell;
-use pki::config::{self, KEYS, Preset};
+use config::{KEYS, Preset};
 use tbpki::args::Cli;
 use tbpki::{environment, schema};
 

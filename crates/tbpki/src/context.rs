@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use base::{Result, Secret};
+use config::{Config, Environment, Override};
 use fleet::home::Home;
 use fleet::secrets::Secrets;
 use fleet::station::Station;
-use pki::config::{Config, Environment, Override};
 use time::OffsetDateTime;
 
 use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};

@@ -1,6 +1,6 @@
 //! Every environment variable that tbpki reads, in one list from which the documentation follows.
 
-use pki::config::KEYS;
+use config::KEYS;
 
 /// One variable.
 #[derive(Debug, Clone)]

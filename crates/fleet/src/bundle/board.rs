@@ -1,10 +1,10 @@
 //! What the images are for: chip, flash and partitions, from the configuration and the request.
 
 use base::{Code, Error, Result, file};
+use config::{Config, Origin};
 use devkit::chip::Chip;
 use devkit::image::Board;
 use devkit::partition::{Extras, Table};
-use pki::config::{Config, Origin};
 
 use super::BundleRequest;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Finding, Result, Secret, file};
+use config::{Anchors, HostName};
 use device::Record;
 use device::record::{Login, Parts};
 use devkit::chip::Chip;
@@ -11,7 +12,6 @@ use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
 use ledger::{Entry, Filter, Kind, View};
-use pki::config::{Anchors, HostName};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use base::{Code, Finding, Result};
+use config::ClientFormat;
 use ledger::{Job, Ledger, NewJob, Phase, Staged, State};
-use pki::config::ClientFormat;
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result};
+use config::{ClientFormat, Config};
 use ledger::Parameters;
 use pki::age::Recipient;
-use pki::config::{ClientFormat, Config};
 use pki::device_name::DeviceName;
 use pki::{Algorithm, San, Subject};
 use serde::{Deserialize, Serialize};

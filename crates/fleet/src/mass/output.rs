@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use base::file::{Bulk, Mode};
 use base::{Code, Result};
+use config::ClientFormat;
 use pki::Certificate;
-use pki::config::ClientFormat;
 use pki::identity::{Credential, Identity, X509};
 use zeroize::Zeroizing;
 

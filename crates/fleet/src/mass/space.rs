@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base::file::Bulk;
 use base::{Code, Finding, Result};
+use config::ClientFormat;
 use pki::Algorithm;
-use pki::config::ClientFormat;
 
 use super::layout::Layout;
 use super::order::JobOrder;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base::text::printable;
 use base::{Code, Finding, Result, Severity};
+use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::ca::Hierarchy;
 use fleet::look;
-use pki::config::{Anchors, Config, FilePath, PlatformKind};
 use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 
 use base::text::printable;
 use base::{Code, Error, Result, Secret, file};
+use config::legacy::{self, SecretFile};
+use config::{Answers, Config, SecretRef};
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
 use fleet::devices_key::DevicesKey;
 use fleet::home::Home;
 use fleet::init::{InitReport, InitRequest, init};
 use fleet::unfinished;
-use pki::config;
-use pki::config::{Answers, Config, SecretRef};
 use pki::key::PublicKey;
-use pki::legacy::{self, SecretFile};
 use pki::pkcs11::{TokenKey, TokenUri};
 use time::OffsetDateTime;
 

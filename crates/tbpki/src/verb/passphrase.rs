@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base::{Code, Result, Secret};
-use pki::config::{FilePath, SecretRef};
+use config::{FilePath, SecretRef};
 
 use crate::context::Context;
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use base::text::printable;
+use config::Config;
 use fleet::register::{DeviceRegistration, PlatformDone};
-use pki::config::Config;
 use provision::platform::NewDevice;
 
 use crate::args::CreateArgs;

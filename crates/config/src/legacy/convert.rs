@@ -3,10 +3,10 @@
 use base::suggest::closest;
 use base::text::quote;
 use base::{Code, Error, Finding, Result, Secret};
+use pki::algorithm::Algorithm;
 
 use super::{Properties, Variable};
-use crate::algorithm::Algorithm;
-use crate::config::{Answer, Answers, Environment, FilePath, SecretRef};
+use crate::{Answer, Answers, Environment, FilePath, SecretRef};
 
 /// A keygen.properties in the terms of tbpki.
 #[derive(Debug, Clone)]

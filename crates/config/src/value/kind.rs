@@ -5,16 +5,16 @@ use std::str::FromStr;
 
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
+use pki::algorithm::Algorithm;
+use pki::san::San;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::Document;
-use super::quoting::quoted;
-use crate::algorithm::Algorithm;
-use crate::san::San;
+use crate::document::Document;
+use crate::quoting::quoted;
 
 /// A kind of value.
-pub(super) trait Kind: Sized {
+pub(crate) trait Kind: Sized {
     /// Whether the value must not be shown, and variables and flags say where it is.
     const IS_SECRET: bool = false;
 
@@ -47,7 +47,7 @@ pub(super) trait Kind: Sized {
 }
 
 /// A kind that is one word of text.
-pub(super) trait Word: FromStr<Err = Error> + Display {
+pub(crate) trait Word: FromStr<Err = Error> + Display {
     /// As [`Kind::takes`].
     fn takes() -> String;
 }
@@ -244,7 +244,7 @@ numbers! {
 }
 
 /// The only entry of a table.
-pub(super) fn one_entry<'t, 'i>(table: &'t DeTable<'i>) -> Option<(&'t str, &'t DeValue<'i>)> {
+pub(crate) fn one_entry<'t, 'i>(table: &'t DeTable<'i>) -> Option<(&'t str, &'t DeValue<'i>)> {
     let mut entries = table.iter();
     match (entries.next(), entries.next()) {
         (Some((name, value)), None) => Some((name.get_ref().as_ref(), value.get_ref())),
@@ -253,7 +253,7 @@ pub(super) fn one_entry<'t, 'i>(table: &'t DeTable<'i>) -> Option<(&'t str, &'t 
 }
 
 /// The error for a value of another TOML type.
-pub(super) fn wrong_type(value: &DeValue<'_>) -> Error {
+pub(crate) fn wrong_type(value: &DeValue<'_>) -> Error {
     let found = match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",
@@ -267,6 +267,6 @@ pub(super) fn wrong_type(value: &DeValue<'_>) -> Error {
 }
 
 /// Names as "one of a, b, c".
-pub(super) fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
+pub(crate) fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
     format!("one of {}", names.collect::<Vec<_>>().join(", "))
 }

@@ -1,7 +1,8 @@
 //! Writing keygen.toml: the example in the repository, and the file of `tbpki init`.
 
 use super::answers::Answers;
-use super::keys::{KEYS, Key, Preset, SECTIONS};
+use super::key::{Key, Preset};
+use super::keys::{KEYS, SECTIONS};
 
 /// keygen.toml.example: every key with its default and why one would change it.
 pub fn example() -> String {
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_example_in_the_repository_is_this_one() {
-        let there = include_str!("../../../../keygen.toml.example");
+        let there = include_str!("../../../keygen.toml.example");
         assert_eq!(there, example(), "keygen.toml.example is stale: `cargo xtask gen`");
     }
 

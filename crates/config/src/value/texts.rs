@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use base::text::{is_deceptive, quote};
 use base::{Code, Error, Result};
+use pki::san::San;
+use pki::subject::AttributeKind;
 
 use super::kind::Word;
-use crate::san::San;
-use crate::subject::AttributeKind;
 
 /// Declares text types by the function that checks and normalises their text.
 macro_rules! texts {

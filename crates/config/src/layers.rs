@@ -6,9 +6,10 @@ use toml::de::DeValue;
 
 use super::document::{Document, Found};
 use super::environment::Environment;
-use super::keys::{KEYS, Key, Preset};
-use super::kind::Kind;
+use super::key::{Key, Preset};
+use super::keys::KEYS;
 use super::setting::{Origin, Override, Setting};
+use super::value::kind::Kind;
 
 /// All that is known, ready to be asked key by key.
 pub(super) struct Layers<'a> {
@@ -33,7 +34,7 @@ impl<'a> Layers<'a> {
         if let Some(stray) = overrides.iter().find(|one| !KEYS.iter().any(|key| key.path == one.key)) {
             return Err(Code::Internal.error(format!("{} overrides {}, which is no key", stray.flag, stray.key)));
         }
-        let found = document.read()?;
+        let found = document.read(KEYS)?;
         Ok(Self { overrides, environment, document, found, findings: mistyped_variables(environment) })
     }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
 
-use crate::config::Environment;
+use crate::Environment;
 
 mod convert;
 mod line;

@@ -10,10 +10,10 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::document::Document;
 use super::kind::{Kind, Word, list, one_entry, wrong_type};
 use super::path::FilePath;
-use super::quoting::quoted;
+use crate::document::Document;
+use crate::quoting::quoted;
 
 /// Declares enums whose variants are written as words.
 macro_rules! words {

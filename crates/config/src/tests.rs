@@ -1,10 +1,10 @@
 //! The configuration as its user meets it.
 
 use base::Error;
+use pki::algorithm::Algorithm;
 use proptest::prelude::*;
 
 use super::*;
-use crate::algorithm::Algorithm;
 
 const SEED: &str = r#"version = 1
 [subject]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use base::{Code, Error, Result};
 
-use super::keys::{Config, KEYS, Key};
-use super::kind::Kind as _;
+use super::key::Key;
+use super::keys::{Config, KEYS};
 use super::quoting::quoted;
-use super::secret_ref::{HIDDEN, SecretRef};
 use super::setting::Origin;
+use super::value::kind::Kind as _;
+use super::value::secret_ref::{HIDDEN, SecretRef};
 
 /// Values by their keys. Each is checked when it is given, so that what is written can be read.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@ use base::{Code, Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, Key};
+use super::key::Key;
 
 /// A keygen.toml as text.
 pub(super) struct Document<'a> {
@@ -65,12 +65,12 @@ impl<'a> Document<'a> {
         error.position(line, column)
     }
 
-    /// Every value, by its key.
+    /// The values of these keys, by their names.
     ///
     /// # Errors
     ///
     /// `ConfigSyntax`, `ConfigVersion`, and `UnknownKey` for the first of the keys that are not known.
-    pub(super) fn read(&self) -> Result<Found<'a>> {
+    pub(super) fn read(&self, keys: &'static [Key]) -> Result<Found<'a>> {
         let root = DeTable::parse(self.text).map_err(|error| {
             // Only the message: the error's Display prints the line, and the line may hold a password.
             let offset = error.span().map_or(self.text.len(), |span| span.start);
@@ -80,7 +80,7 @@ impl<'a> Document<'a> {
         self.check_version(&root)?;
         let mut found = Found::new();
         let mut first = None;
-        walk("", root, &mut found, &mut first);
+        walk(keys, "", root, &mut found, &mut first);
         match first {
             Some((offset, error)) => Err(self.place(error, offset)),
             None => Ok(found),
@@ -104,7 +104,13 @@ impl<'a> Document<'a> {
 
 /// Sorts the known entries of a table into `found`, and keeps the error about the first of the others: tables
 /// do not come in the order of the text.
-fn walk<'a>(prefix: &str, table: DeTable<'a>, found: &mut Found<'a>, first: &mut Option<(usize, Error)>) {
+fn walk<'a>(
+    keys: &'static [Key],
+    prefix: &str,
+    table: DeTable<'a>,
+    found: &mut Found<'a>,
+    first: &mut Option<(usize, Error)>,
+) {
     let mut refuse = |offset: usize, error: &dyn Fn() -> Error| {
         if first.as_ref().is_none_or(|(earlier, _)| offset < *earlier) {
             *first = Some((offset, error()));
@@ -113,13 +119,13 @@ fn walk<'a>(prefix: &str, table: DeTable<'a>, found: &mut Found<'a>, first: &mut
     let mut sections = Vec::new();
     for (name, value) in table {
         let path = format!("{prefix}{}", name.get_ref());
-        if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+        if let Some(key) = keys.iter().find(|key| key.path == path) {
             found.insert(key.path, value);
             continue;
         }
         let inner = format!("{path}.");
-        if !KEYS.iter().any(|key| key.path.starts_with(&inner)) {
-            refuse(name.span().start, &|| unknown(prefix, name.get_ref()));
+        if !keys.iter().any(|key| key.path.starts_with(&inner)) {
+            refuse(name.span().start, &|| unknown(keys, prefix, name.get_ref()));
             continue;
         }
         let start = value.span().start;
@@ -129,16 +135,16 @@ fn walk<'a>(prefix: &str, table: DeTable<'a>, found: &mut Found<'a>, first: &mut
         }
     }
     for (inner, table) in sections {
-        walk(&inner, table, found, first);
+        walk(keys, &inner, table, found, first);
     }
 }
 
 /// The error for a key that is not known in the section of this prefix (`server.`, or empty).
-fn unknown(prefix: &str, name: &str) -> Error {
+fn unknown(keys: &'static [Key], prefix: &str, name: &str) -> Error {
     let path = format!("{prefix}{name}");
     let error = Code::UnknownKey.error(format!("there is no key {}", quote(&path)));
     // What could have stood here: the keys and sections right below the prefix.
-    let siblings: Vec<&str> = KEYS
+    let siblings: Vec<&str> = keys
         .iter()
         .filter_map(|key| key.path.strip_prefix(prefix))
         .map(|rest| rest.split('.').next().unwrap_or(rest))
@@ -146,7 +152,7 @@ fn unknown(prefix: &str, name: &str) -> Error {
     if let Some(sibling) = closest(name, &siblings) {
         return error.fix(format!("did you mean {sibling}?"));
     }
-    let elsewhere: Vec<&str> = KEYS.iter().filter(|key| key.name() == name).map(Key::section).collect();
+    let elsewhere: Vec<&str> = keys.iter().filter(|key| key.name() == name).map(Key::section).collect();
     if !elsewhere.is_empty() {
         let sections: Vec<String> = elsewhere.iter().map(|section| format!("[{section}]")).collect();
         return error.fix(format!("{name} belongs into {}", sections.join(" or ")));

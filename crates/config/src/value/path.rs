@@ -6,9 +6,9 @@ use base::{Code, Result};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::document::Document;
 use super::kind::{Kind, wrong_type};
-use super::quoting::quoted;
+use crate::document::Document;
+use crate::quoting::quoted;
 
 /// A path as it was written and as it is meant: in keygen.toml it begins at the file's directory, on the
 /// command line and in a variable at the working directory.
@@ -40,7 +40,7 @@ impl FilePath {
     }
 
     /// A path of keygen.toml.
-    pub(super) fn in_file(text: &str, document: &Document<'_>) -> Result<Self> {
+    pub(crate) fn in_file(text: &str, document: &Document<'_>) -> Result<Self> {
         check(text)?;
         Ok(Self { written: text.into(), resolved: document.resolve(Path::new(text)) })
     }

@@ -9,11 +9,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
 
-use super::document::Document;
-use super::environment::Environment;
 use super::kind::{Kind, one_entry};
 use super::path::FilePath;
-use super::quoting::quoted;
+use crate::document::Document;
+use crate::environment::Environment;
+use crate::quoting::quoted;
 
 /// Where a secret is.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum SecretRef {
 }
 
 /// What is shown of a secret that stands in keygen.toml itself.
-pub(super) const HIDDEN: &str = "(literal, hidden)";
+pub(crate) const HIDDEN: &str = "(literal, hidden)";
 
 /// The most bytes that a file with a secret has.
 const MAX_BYTES: u64 = 64 * 1024;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{self, Config, SecretRef};
+use crate::{Config, SecretRef};
 
 /// The file of seed 001 and of ThingsBoard up to 3.2.
 const OLD: &str = "\
@@ -91,7 +91,7 @@ fn convert(text: &str) -> Result<Converted> {
 /// The configuration that a file becomes, through the text that `tbpki init` writes.
 fn configured(text: &str) -> (Config, Converted) {
     let converted = convert(text).unwrap();
-    let (config, findings) = config::parse(&config::render(&converted.answers)).unwrap();
+    let (config, findings) = crate::parse(&crate::render(&converted.answers)).unwrap();
     assert_eq!(findings, []);
     (config, converted)
 }
@@ -138,7 +138,7 @@ fn the_file_of_the_seed_converts_as_it_is() {
             ("client-key", "password"),
         ]
     );
-    assert!(!config::render(&converted.answers).contains("server_ks_password"));
+    assert!(!crate::render(&converted.answers).contains("server_ks_password"));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn an_empty_file_means_the_defaults_in_all_formats() {
 fn another_store_holds_the_secrets() {
     let properties = parse("SERVER_KEY_PASSWORD=hunter22").unwrap();
     let converted = properties.convert("keys", &Environment::default()).unwrap();
-    let (config, _) = config::parse(&config::render(&converted.answers)).unwrap();
+    let (config, _) = crate::parse(&crate::render(&converted.answers)).unwrap();
     let Some(SecretRef::File(path)) = &config.server_keystore.key_password.value else { panic!() };
     assert_eq!(path.written(), Path::new("keys/secrets/server-key"));
 }
@@ -338,7 +338,7 @@ proptest! {
         for name in ["DOMAIN_SUFFIX", "SUBJECT_ALTERNATIVE_NAMES", "ORGANIZATION", "SERVER_KEY_PASSWORD", "SERVER_KEY_SIZE", "X"] {
             for text in [text.clone(), format!("{name}={value}"), format!("SERVER_KEY_ALG=RSA\n{name}={text}")] {
                 if let Ok(converted) = convert(&text) {
-                    prop_assert!(config::parse(&config::render(&converted.answers)).is_ok());
+                    prop_assert!(crate::parse(&crate::render(&converted.answers)).is_ok());
                 }
             }
         }

@@ -9,39 +9,37 @@ use std::io::Read as _;
 use std::path::Path;
 
 use base::{Code, Finding, Result};
-
-use crate::subject::{AttributeKind, Subject};
+use pki::subject::{AttributeKind, Subject};
 
 mod answers;
 mod document;
 mod environment;
+mod key;
 mod keys;
-mod kind;
 mod layers;
-mod path;
+pub mod legacy;
 mod quoting;
 mod render;
-mod secret_ref;
 mod setting;
-mod texts;
-mod word;
+mod value;
 
 pub use answers::{Answer, Answers};
 pub use environment::Environment;
+pub use key::{Key, Preset};
 pub use keys::{
-    Ca, Client, Config, Firmware, General, KEYS, Key, Keystore, LedgerSettings, NameConstraints, Platform, Preset,
-    Server, SubjectSettings,
+    Ca, Client, Config, Firmware, General, KEYS, Keystore, LedgerSettings, NameConstraints, Platform, Server,
+    SubjectSettings,
 };
-pub use kind::{Concurrency, Days, Port, Seconds, Version};
-pub use path::FilePath;
 pub use render::{example, render, render_kit};
-pub use secret_ref::SecretRef;
 pub use setting::{Origin, Override, Setting, Shown};
-pub use texts::{
+pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
+pub use value::path::FilePath;
+pub use value::secret_ref::SecretRef;
+pub use value::texts::{
     Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
     OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
 };
-pub use word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
+pub use value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 
 use document::Document;
 use layers::Layers;

@@ -1,0 +1,46 @@
+//! One key of keygen.toml, before any file is read.
+
+/// What is known about a key before any file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The key with its section: `server.days`.
+    pub path: &'static str,
+    /// What it is when nobody says anything.
+    pub preset: Preset,
+    /// What it is for and why one would change it, in one sentence or two.
+    pub why: &'static str,
+    /// Whether its value is a secret, so that variables and flags say where it is.
+    pub is_secret: bool,
+    pub(super) takes: fn() -> String,
+}
+
+/// What a key is when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// This value, in TOML.
+    Default(&'static str),
+    /// Nothing; the text is an example in TOML.
+    Unset(&'static str),
+}
+
+impl Key {
+    /// The section, empty for the keys above all sections.
+    pub fn section(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The key within its section.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The environment variable: `TBPKI_SERVER_DAYS`.
+    pub fn variable(&self) -> String {
+        format!("TBPKI_{}", self.path.to_ascii_uppercase().replace('.', "_"))
+    }
+
+    /// What it takes, to be read behind "it takes".
+    pub fn takes(&self) -> String {
+        (self.takes)()
+    }
+}

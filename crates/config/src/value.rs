@@ -1,0 +1,7 @@
+//! The values that keys take: types that cannot contain what no program could use.
+
+pub(crate) mod kind;
+pub(crate) mod path;
+pub(crate) mod secret_ref;
+pub(crate) mod texts;
+pub(crate) mod word;
