@@ -1,4 +1,4 @@
-//! An application: a program for a chip, as its compiler or ESP-IDF's build left it.
+//! An application: a program for a chip, as an ELF file or as an image.
 
 mod app_image;
 mod checkout;
@@ -17,11 +17,11 @@ use base::{Code, Result};
 
 use crate::chip::Chip;
 
-/// The largest file that is read as an application, in bytes: debug information is most of an ELF.
+/// The size limit of an application file in bytes. Most of an ELF file is debug information.
 pub const FILE_LIMIT: usize = 256 << 20;
 
-/// What our firmware has in its read-only data for each of the two ways in which it can be built. One built without
-/// dates may hold the other text as well, to compare with.
+/// The stamps in the read-only data of the firmware, with and without checks of validity dates. Firmware without them may
+/// contain both texts, because it compares them.
 const DATES_CHECKED: &[u8] = b"tbpki:dates checked";
 const DATES_NOT_CHECKED: &[u8] = b"tbpki:dates not checked";
 
@@ -31,31 +31,31 @@ pub struct Application {
     format: Format,
 }
 
-/// How an application is kept in its file.
+/// The file format of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// As the linker wrote it.
+    /// An ELF file, as the linker writes it.
     Elf,
-    /// As the bootloader reads it, which ESP-IDF's build and `esptool elf2image` write.
+    /// An image for the bootloader, as ESP-IDF's build and `esptool elf2image` write it.
     Image,
 }
 
-/// Whether an application checks the dates of the certificates that it is shown.
+/// Whether an application checks the validity dates of certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dates {
-    /// It does.
+    /// It checks them.
     Checked,
-    /// It does not: its Mbed TLS was built without a clock.
+    /// It does not check them: its Mbed TLS has no clock.
     NotChecked,
-    /// It is not ours, and does not say.
+    /// It is not our firmware and has no stamp.
     Unknown,
 }
 
 impl Application {
-    /// Reads an application for `chip`: an ELF file, or an image with its header.
+    /// Parses an application for `chip`: an ELF file or an image.
     ///
     /// # Errors
-    /// [`Code::ApplicationUnreadable`] for anything else, [`Code::WrongChip`] for another chip's.
+    /// [`Code::ApplicationUnreadable`] for other files, [`Code::WrongChip`] for an application of another chip.
     pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
@@ -71,12 +71,12 @@ impl Application {
         Ok(Self { bytes, format })
     }
 
-    /// How it is kept.
+    /// The file format.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether it checks the dates of certificates, as far as it says so.
+    /// Whether it checks validity dates, according to its stamp.
     pub fn dates(&self) -> Dates {
         match (self.holds(DATES_NOT_CHECKED), self.holds(DATES_CHECKED)) {
             (true, _) => Dates::NotChecked,
@@ -90,8 +90,8 @@ impl Application {
         self.dates() != Dates::Unknown
     }
 
-    /// The ELF file from which espflash takes header, segments and bootloader. For an image that is done already it is
-    /// an empty one: espflash hands out its bootloaders only together with an application.
+    /// The ELF file from which espflash takes header, segments and bootloader. For an image it is an empty one, because espflash
+    /// provides its bootloaders only together with an ELF file.
     pub(crate) fn elf(&self, chip: Chip) -> Cow<'_, [u8]> {
         match self.format {
             Format::Elf => Cow::Borrowed(&self.bytes),
@@ -99,7 +99,7 @@ impl Application {
         }
     }
 
-    /// The image, where the file is one.
+    /// The image, if the file is one.
     pub(crate) fn image(&self) -> Option<&[u8]> {
         (self.format == Format::Image).then_some(self.bytes.as_slice())
     }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_application_says_whether_it_checks_dates() {
+    fn the_stamp_states_whether_dates_are_checked() {
         let mut sample = samples::Sample::new(Chip::Esp32C3);
         assert_eq!(Application::read(sample.elf(), Chip::Esp32C3).unwrap().dates(), Dates::Unknown);
         sample.rodata = DATES_CHECKED.to_vec();

@@ -1,4 +1,4 @@
-//! Flash images: bootloader, partition table, application and credentials, each by itself and merged into one file.
+//! Flash images: bootloader, partition table, application and credentials, as single files and merged.
 
 mod description;
 mod parts;
@@ -19,36 +19,36 @@ use crate::application::Application;
 use crate::chip::{Chip, Crystal, PARTITION_TABLE_OFFSET};
 use crate::partition::{Partition, Table};
 
-/// What holds for all images of a fleet.
+/// The board of a fleet.
 #[derive(Debug, Clone)]
 pub struct Board {
     /// The chip.
     pub chip: Chip,
-    /// The crystal beside it.
+    /// The crystal.
     pub crystal: Crystal,
-    /// The size of its flash.
+    /// The flash size.
     pub flash_size: FlashSize,
-    /// What lies where.
+    /// The partition table.
     pub table: Table,
 }
 
-/// The part of an image that is the same for a whole fleet: all but the credentials.
+/// The parts of an image that all devices of a fleet share.
 #[derive(Debug)]
 pub struct Firmware {
     board: Board,
     bootloader: Vec<u8>,
     table: Vec<u8>,
     application: Vec<u8>,
-    /// Where the application goes, in bytes from the beginning of the flash.
+    /// The offset of the application in the flash, in bytes.
     application_offset: u32,
 }
 
 impl Firmware {
-    /// Makes bootloader, table and application ready for the flash.
+    /// Prepares bootloader, table and application.
     ///
     /// # Errors
-    /// [`Code::ImageTooLarge`] with the numbers, [`Code::PartitionTable`] for a table without a place for the
-    /// application or the credentials, [`Code::ApplicationUnreadable`] for what espflash cannot make an image of.
+    /// [`Code::ImageTooLarge`] with the sizes, [`Code::PartitionTable`] for a table without a partition for the application or
+    /// the credentials, [`Code::ApplicationUnreadable`] if espflash cannot convert the application.
     pub fn new(application: &Application, board: Board) -> Result<Self> {
         board.chip.check_flash_size(&board.flash_size)?;
         board.table.check_fits(board.flash_size.bytes())?;
@@ -74,12 +74,12 @@ impl Firmware {
         Ok(Self { table: board.table.to_binary(), bootloader, application, application_offset: place.offset, board })
     }
 
-    /// What it is for.
+    /// The board.
     pub fn board(&self) -> &Board {
         &self.board
     }
 
-    /// The application as it goes into the flash.
+    /// The application image.
     pub fn application(&self) -> &[u8] {
         &self.application
     }
@@ -90,10 +90,10 @@ impl Board {
         self.table.app().ok_or_else(|| no_place("an application", "app, factory"))
     }
 
-    /// The partition that the credentials go to.
+    /// The partition for the credentials.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] where there is none.
+    /// [`Code::PartitionTable`] if there is none.
     pub fn credentials(&self) -> Result<&Partition> {
         self.table.credentials().ok_or_else(|| no_place("the credentials", "data, nvs"))
     }
@@ -105,7 +105,7 @@ fn no_place(what: &str, kind: &str) -> Error {
         .fix(format!("add a partition of the type {kind}"))
 }
 
-/// Bootloader and application, as espflash makes them.
+/// Bootloader and application from espflash.
 fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>)> {
     let settings = FlashSettings::new(Some(FlashMode::Dio), Some(esp_size(&board.flash_size)?), None);
     let data = FlashData::new(settings, 0, None, esp_chip(board.chip), esp_crystal(board.crystal));

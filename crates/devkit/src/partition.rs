@@ -1,4 +1,4 @@
-//! Partition tables: what lies where in the flash.
+//! Partition tables.
 
 mod binary;
 mod check;
@@ -11,42 +11,42 @@ use base::Result;
 
 use crate::chip::PARTITION_TABLE_OFFSET;
 
-/// The smallest piece that the flash erases, in bytes: partitions begin and end on its boundaries.
+/// The unit in which flash is erased, in bytes. Partitions begin and end at its multiples.
 pub const SECTOR: u32 = 0x1000;
 
-/// What applications are mapped in, in bytes: they begin on its boundaries.
+/// The alignment of application partitions in bytes: the page size of the flash mapping.
 pub const APP_ALIGNMENT: u32 = 0x1_0000;
 
-/// The largest application partition, in bytes: what chips can map.
+/// The size limit of an application partition in bytes, which chips can map.
 const LARGEST_APP: u32 = 0x100_0000;
 
-/// The partition that Espressif's esp_secure_cert_mgr looks for.
+/// The name of the partition that Espressif's esp_secure_cert_mgr reads.
 pub const SECURE_CERT: &str = "esp_secure_cert";
 
-/// A partition: a stretch of the flash, and what it is for.
+/// A partition of the flash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// Its label, 1 to 16 bytes.
+    /// The label, 1 to 16 bytes.
     pub name: String,
-    /// What sort of partition.
+    /// The type.
     pub kind: PartitionType,
-    /// What for, within its kind.
+    /// The subtype, whose meaning depends on the type.
     pub subtype: Subtype,
-    /// Where it begins, in bytes from the beginning of the flash.
+    /// The offset in the flash, in bytes.
     pub offset: u32,
-    /// How long it is, in bytes.
+    /// The size in bytes.
     pub size: u32,
-    /// Whether it is encrypted with the flash, or never written to.
+    /// The flags: encrypted, read-only.
     pub flags: Flags,
 }
 
-/// A partition table whose partitions are aligned, named apart and do not overlap.
+/// A partition table whose partitions are aligned, have unique names and do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     partitions: Vec<Partition>,
 }
 
-/// What a table of ours has room for besides the application and its NVS.
+/// The optional partitions of the standard table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extras {
     /// Espressif's esp_secure_cert, at its usual place.
@@ -65,11 +65,11 @@ impl Table {
         Ok(Self { partitions })
     }
 
-    /// The table that is used where nobody brings one: NVS with the credentials at its usual place, one application
-    /// in all that is left of `flash_size` bytes.
+    /// The default table: NVS with the credentials at its usual offset, and one application in the rest of `flash_size`
+    /// bytes.
     ///
     /// # Errors
-    /// Where the flash is too small for any application.
+    /// [`base::Code::PartitionTable`] if the flash is too small for an application.
     pub fn standard(flash_size: u32, extras: Extras) -> Result<Self> {
         let data = |name: &str, subtype, offset, size, flags| Partition {
             name: name.to_owned(),
@@ -79,7 +79,7 @@ impl Table {
             size,
             flags,
         };
-        // esp_secure_cert's usual place lies within the usual nvs.
+        // The usual offset of esp_secure_cert lies within the usual NVS partition, which is shortened.
         let nvs_size = if extras.secure_cert { 0x4000 } else { 0x6000 };
         let mut partitions = vec![data("nvs", Subtype::NVS, 0x9000, nvs_size, Flags::NONE)];
         if extras.secure_cert {
@@ -103,29 +103,29 @@ impl Table {
         Self::new(partitions)
     }
 
-    /// Its partitions, in the order in which they are written.
+    /// The partitions in the order of the table.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
 
-    /// Where the application goes: the factory partition, else the first one for applications.
+    /// The partition for the application: factory, or the first one for applications.
     pub fn app(&self) -> Option<&Partition> {
         let apps = || self.partitions.iter().filter(|partition| partition.kind == PartitionType::APP);
         apps().find(|partition| partition.subtype == Subtype::FACTORY).or_else(|| apps().next())
     }
 
-    /// Where the credentials go: the NVS partition called `nvs`, else the first one.
+    /// The partition for the credentials: the NVS partition named `nvs`, or the first one.
     pub fn credentials(&self) -> Option<&Partition> {
         let data = || self.data(Subtype::NVS);
         data().find(|partition| partition.name == "nvs").or_else(|| data().next())
     }
 
-    /// Where the keys of an encrypted NVS go.
+    /// The partition for the keys of an encrypted NVS.
     pub fn nvs_keys(&self) -> Option<&Partition> {
         self.data(Subtype::NVS_KEYS).next()
     }
 
-    /// Where Espressif's esp_secure_cert goes.
+    /// The partition for Espressif's esp_secure_cert.
     pub fn secure_cert(&self) -> Option<&Partition> {
         self.partitions.iter().find(|partition| partition.name == SECURE_CERT)
     }
@@ -138,18 +138,18 @@ impl Table {
 }
 
 impl Partition {
-    /// Where it ends, in bytes: the first one that is no longer its own.
+    /// The offset of the first byte after the partition.
     pub fn end(&self) -> u64 {
         u64::from(self.offset) + u64::from(self.size)
     }
 
-    /// From where to where it reaches, as messages show it.
+    /// The name and range for messages.
     fn span(&self) -> String {
         format!("{} ({:#x} to {:#x})", self.name, self.offset, self.end().saturating_sub(1))
     }
 }
 
-/// Where the first partition may begin: behind the bootloader and the table itself.
+/// The lowest offset of a partition, after the bootloader and the table.
 const FIRST: u32 = PARTITION_TABLE_OFFSET + SECTOR;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Requests to one platform: bounded in time, in number and in size, repeated only where that is safe.
+//! Requests to one platform, limited in time, number and size, and repeated only if that is safe.
 //!
-//! A client knows one origin and sends nothing anywhere else: redirects are answers that nobody follows. TLS is
-//! rustls on aws-lc-rs with the system's roots or those of a private CA, and cannot be switched off.
+//! A client sends requests to a single origin and does not follow redirects. TLS is rustls on aws-lc-rs with the system's
+//! roots or those of a private CA, and cannot be disabled.
 
 mod fault;
 mod origin;
@@ -29,27 +29,27 @@ use fault::SendError;
 use origin::Origin;
 use retry::RetryPolicy;
 
-/// How to reach a platform.
+/// The configuration of a platform's API client.
 #[derive(Debug, Clone)]
 pub struct ApiClientConfig {
-    /// The address of its REST API; a path in it is kept.
+    /// The URL of the REST API, which may have a path.
     pub url: String,
-    /// The roots that its certificate leads to; none for those of this system.
+    /// The trusted roots; `None` for those of the system.
     pub roots: Option<Vec<Certificate>>,
-    /// Whether http:// may leave this machine.
+    /// Whether http:// is allowed to other machines.
     pub allow_plain_http: bool,
-    /// How long one request may take, from connecting to the last byte of the answer.
+    /// The time limit of a request, from the connection to the last byte of the answer.
     pub timeout: Duration,
-    /// How many requests are under way at once at most.
+    /// The limit of concurrent requests.
     pub concurrency: usize,
-    /// How many devices are begun with in a second at most; none for as many as the platform takes.
+    /// The limit of devices that begin in a second; `None` for no limit.
     pub rate: Option<NonZeroU32>,
-    /// How long the first pause before a repeated request is about; those that follow grow.
+    /// The approximate length of the first pause before a repeated request. Later pauses grow.
     pub pause: Duration,
 }
 
 impl ApiClientConfig {
-    /// The way to `url` with what is usual: 30 s a request, 8 at once.
+    /// The configuration for `url` with the defaults: 30 s per request, 8 requests at once.
     pub fn to(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -63,7 +63,7 @@ impl ApiClientConfig {
     }
 }
 
-/// A client of one platform. Its copies share connections and limits.
+/// A client of one platform. Clones share connections and limits.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     client: reqwest::Client,
@@ -71,16 +71,15 @@ pub(crate) struct HttpClient {
     permits: Arc<Semaphore>,
     pace: Pace,
     retry: RetryPolicy,
-    /// Whether the platform has ever answered: before that, an address where nothing listens is a mistake and not a
-    /// passing fault.
+    /// Whether the platform has ever answered. Before that, a refused connection means a wrong address and is not retried.
     reached: Arc<AtomicBool>,
 }
 
 impl HttpClient {
-    /// A client; nothing is sent yet.
+    /// A client. It sends nothing yet.
     ///
     /// # Errors
-    /// [`Code::BadValue`], [`Code::PlainHttp`], and [`Code::FileUnreadable`] where this system has no roots.
+    /// [`Code::BadValue`], [`Code::PlainHttp`], and [`Code::FileUnreadable`] if the system has no trusted roots.
     pub(crate) fn new(reach: &ApiClientConfig) -> Result<Self> {
         let origin = Origin::parse(&reach.url, reach.allow_plain_http)?;
         let mut builder = reqwest::Client::builder()
@@ -91,7 +90,7 @@ impl HttpClient {
             .connect_timeout(reach.timeout.min(Duration::from_secs(10)))
             .timeout(reach.timeout)
             .pool_max_idle_per_host(reach.concurrency)
-            // Idle connections of Tomcat's end after 60 s: better that we close them than that they break in use.
+            // Tomcat closes idle connections after 60 s. The client closes them first, so that none breaks in use.
             .pool_idle_timeout(Duration::from_secs(20))
             .https_only(origin.is_https())
             .tls_backend_preconfigured(tls::config(&origin, reach.roots.as_deref())?);
@@ -109,23 +108,22 @@ impl HttpClient {
         })
     }
 
-    /// Where the platform is, for messages.
+    /// The platform's URL, for messages.
     pub(crate) fn url(&self) -> &str {
         self.origin.as_str()
     }
 
-    /// How fast it asks.
+    /// The pace of the requests.
     pub(crate) fn pace(&self) -> &Pace {
         &self.pace
     }
 
-    /// Sends a request and returns the answer, whatever its status is. It is sent again, after a pause, where the
-    /// platform says that it did nothing (429), and where that is safe also after a fault of the platform, a broken
-    /// connection, or silence.
+    /// Sends a request and returns the answer with any status. The request is repeated after a pause if the platform did
+    /// not process it (429) and, if that is safe, also after a fault of the platform, a broken connection or a timeout.
     ///
     /// # Errors
-    /// [`Code::Unreachable`], [`Code::PlatformUnverified`] and [`Code::TlsFailed`] when nothing was sent;
-    /// [`Code::AnswerLost`] when it is not known what became of it; [`Code::NotThePlatform`] for an endless answer.
+    /// [`Code::Unreachable`], [`Code::PlatformUnverified`] and [`Code::TlsFailed`] if nothing was sent;
+    /// [`Code::AnswerLost`] if the result is unknown; [`Code::NotThePlatform`] if the answer is too long.
     pub(crate) async fn send(&self, request: &ApiRequest<'_>) -> Result<ApiResponse> {
         let mut sent = 0;
         loop {
@@ -167,7 +165,7 @@ impl HttpClient {
     }
 }
 
-/// What the outcome of a request says about the pace: a server that fails at one thing may well do others.
+/// The feedback of a result for the pace. Other server errors (500) do not mean overload.
 fn feedback_of(outcome: &Result<ApiResponse, SendError>) -> Feedback {
     match outcome {
         Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => Feedback::Overload(answer.retry_after),

@@ -54,7 +54,7 @@ impl Page {
         self.item(1, BLOB_DATA, chunk, key, &described(data), data)
     }
 
-    /// What says which pieces make a blob.
+    /// The index of a blob.
     pub(crate) fn index(&mut self, key: &str, start: u8, count: u8, length: usize) -> &mut Self {
         let mut data = u32::try_from(length).unwrap().to_le_bytes().to_vec();
         data.extend([count, start]);

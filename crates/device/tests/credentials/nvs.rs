@@ -22,7 +22,7 @@ fn a_blob_over_several_pages_is_put_together() {
     second.chunk("chain", 0x81, &blob[3_900..7_900]);
     let mut third = Page::new(ACTIVE, 2);
     third.chunk("chain", 0x82, &blob[7_900..]).index("chain", 0x80, 3, blob.len());
-    // Where a page lies says nothing about its age.
+    // The position of a page does not depend on its age.
     let image = partition(&[third.bytes(), first.bytes(), second.bytes()]);
     assert_eq!(open(&image).unwrap().blob("chain", 9_000), Ok(blob));
     let error = open(&image).unwrap().blob("chain", 8_999).unwrap_err();

@@ -1,4 +1,4 @@
-//! Application images: header, segments, a check sum, and a SHA-256 over all of it.
+//! Application images: header, segments, a checksum, and a SHA-256 over all of them.
 
 use base::digest::sha256;
 use base::{Code, Error, Result};
@@ -8,7 +8,7 @@ use crate::chip::Chip;
 /// The first byte of every image.
 pub(super) const MAGIC: u8 = 0xE9;
 
-/// Where the check sum over the segments begins (ESP-IDF, `ESP_ROM_CHECKSUM_INITIAL`).
+/// The initial value of the checksum over the segments (ESP-IDF, `ESP_ROM_CHECKSUM_INITIAL`).
 const CHECKSUM_START: u8 = 0xEF;
 
 const HEADER: usize = 24;
@@ -39,7 +39,7 @@ pub fn check(image: &[u8], chip: Chip) -> Result<()> {
         sum = segment.iter().fold(sum, |sum, byte| sum ^ byte);
         rest = after;
     }
-    // Filled up so that the check sum is the last byte of sixteen.
+    // The padding makes the checksum the last byte of a block of 16.
     let used = image.len() - rest.len();
     let end = (used + 1).next_multiple_of(16);
     if image.get(end - 1) != Some(&sum) {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_is_whole_or_says_what_is_not() {
+    fn a_damaged_image_is_rejected() {
         let image = crate::image::tests::composed(Sample::new(Chip::Esp32C3).elf(), Chip::Esp32C3);
         check(&image, Chip::Esp32C3).unwrap();
         let error = check(&image, Chip::Esp32S3).unwrap_err();

@@ -1,4 +1,4 @@
-//! Building the application from the checkout of this project that the user is in.
+//! Building the application from a checkout of this project.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,7 +10,7 @@ use base::{Code, Error, Result, file};
 
 use crate::chip::{Chip, Toolchain};
 
-/// What the firmware's manifest has in it, so that no other project is taken for this one.
+/// A line of the firmware's manifest, which identifies this project.
 const MARK: &str = "name = \"tbpki-firmware\"";
 
 const FIRMWARE: &str = "crates/firmware";
@@ -27,12 +27,12 @@ impl Checkout {
         dir.ancestors().find(|root| is_checkout(root)).map(|root| Self { root: root.to_owned() })
     }
 
-    /// Its uppermost directory.
+    /// The root directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Builds the application for `chip`, and says where it is. What cargo says goes to standard error.
+    /// Builds the application for `chip`, and returns its path. The output of cargo goes to standard error.
     ///
     /// # Errors
     /// [`Code::ToolchainMissing`] with the command that installs it, [`Code::BuildFailed`].
@@ -47,8 +47,8 @@ impl Checkout {
         if !status.success() {
             return Err(Code::BuildFailed
                 .error(format!("the application for the {chip} cannot be built"))
-                .because(format!("cargo ended with {status}; what it said is above"))
-                .fix("mend what it names, or name an application with --app"));
+                .because(format!("cargo ended with {status}; its output is above"))
+                .fix("fix the error that it reports, or give an application with --app"));
         }
         Ok(self.root.join("target/firmware").join(format!("{}.elf", chip.name())))
     }
@@ -80,7 +80,7 @@ impl Checkout {
         }
     }
 
-    /// What a program answers, where it is there and content.
+    /// The output of a program, if it can be run and succeeds.
     fn answer<const N: usize>(&self, program: &str, args: [&str; N]) -> Option<String> {
         let output = self.command(program, args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -100,7 +100,7 @@ fn is_checkout(root: &Path) -> bool {
     manifest.is_ok_and(|text| text.contains(MARK))
 }
 
-/// Standard output holds our own result alone.
+/// A copy of standard error, because standard output contains only our own result.
 fn standard_error() -> Result<Stdio> {
     io::stderr()
         .as_fd()
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_checkout_of_this_project_is_one() {
+    fn only_checkouts_of_this_project_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("a/b");
         fs::create_dir_all(&deep).unwrap();

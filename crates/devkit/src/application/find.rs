@@ -1,4 +1,4 @@
-//! Where the application comes from: named, shipped with tbpki, or built from the checkout that we are in.
+//! The search for the application: named by the user, shipped with tbpki, or built from a checkout.
 
 use std::path::{Path, PathBuf};
 
@@ -8,25 +8,25 @@ use base::{Code, Error, Result, file};
 use super::{Application, Checkout, FILE_LIMIT};
 use crate::chip::Chip;
 
-/// Where applications may be. Nothing here is known at compile time.
+/// The places where applications are searched.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     /// The file that the user named.
     pub named: Option<PathBuf>,
-    /// What TBPKI_FIRMWARE says: a directory with `CHIP.elf` in it, or such a file.
+    /// The value of TBPKI_FIRMWARE: a directory with `CHIP.elf`, or such a file.
     pub variable: Option<PathBuf>,
-    /// The directory that tbpki itself is in.
+    /// The directory of the program.
     pub program_dir: Option<PathBuf>,
-    /// The directory that the user is in.
+    /// The working directory.
     pub working_dir: PathBuf,
 }
 
-/// Where an application came from.
+/// The origin of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file that the user named.
     Named(PathBuf),
-    /// A file that came with tbpki, whose hash fits.
+    /// A file that was shipped with tbpki and matches its hash.
     Shipped(PathBuf),
     /// A file that was built from the checkout.
     Built(PathBuf),
@@ -41,17 +41,17 @@ impl Source {
     }
 }
 
-/// Finds the application for `chip`. `say` is told what takes long.
+/// Finds the application for `chip`. `say` receives progress messages.
 ///
 /// # Errors
-/// [`Code::ApplicationMissing`] where there is none, [`Code::ApplicationHash`] where a shipped one is not what was
-/// shipped, what [`Application::read`] refuses, and what building can fail with.
+/// [`Code::ApplicationMissing`] if there is none, [`Code::ApplicationHash`] if a shipped one does not match its hash, and
+/// those of [`Application::read`] and [`Checkout::build`].
 pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(Application, Source)> {
     if let Some(path) = &places.named {
         let bytes = file::read(path, FILE_LIMIT)?;
         return Ok((read(bytes, chip, path)?, Source::Named(path.clone())));
     }
-    // Our application does nothing without a network, wherever it would come from.
+    // Our firmware needs Wi-Fi, so that there is none for this chip.
     if !chip.facts().has_wifi {
         return Err(Code::ChipWithoutWifi
             .error(format!("the {chip} has no Wi-Fi, and our application knows no other way to the broker"))
@@ -73,7 +73,7 @@ pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(A
     }
 }
 
-/// The file that came with tbpki: where the variable says, else beside the program or in the prefix that it is in.
+/// The shipped file: at the place of the variable, or below the program's directory or its parent.
 fn shipped(chip: Chip, places: &Places) -> Option<PathBuf> {
     let name = format!("{}.elf", chip.name());
     if let Some(place) = &places.variable {
@@ -87,7 +87,7 @@ fn shipped(chip: Chip, places: &Places) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Compares with `FILE.sha256`, as `sha256sum` writes it.
+/// Compares a file with `FILE.sha256` in the format of `sha256sum`.
 fn check_hash(bytes: &[u8], path: &Path) -> Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".sha256");

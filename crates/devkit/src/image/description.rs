@@ -1,4 +1,4 @@
-//! The files that tell programs what to write where: esptool's arguments, ESP-IDF's JSON, esp-web-tools' manifest.
+//! Descriptions of an image for flashing programs: esptool's arguments, ESP-IDF's JSON, esp-web-tools' manifest.
 
 use base::file::Mode;
 use base::{Code, Result};
@@ -6,19 +6,19 @@ use serde_json::{Map, Value, json};
 
 use super::{APPLICATION, BOOTLOADER, Image, PARTITION_TABLE};
 
-/// What goes into a manifest besides the parts.
+/// The options of a manifest.
 #[derive(Debug, Clone, Copy)]
 pub struct Manifest<'a> {
     /// The name that the web page shows.
     pub name: &'a str,
-    /// Whether it also lists what is secret: whatever a web server hands out is public.
+    /// Whether private parts are listed as well. A web server makes them public.
     pub with_credentials: bool,
 }
 
 /// Arguments for `esptool write-flash` and `esptool merge-bin`, to be given as `@flash_args`.
 pub fn flash_args(image: &Image<'_>) -> String {
     let facts = image.firmware().board().chip.facts();
-    // The short forms are the ones that every esptool since version 2 takes.
+    // Every esptool since version 2 accepts the short forms.
     let mut text =
         format!("-fm {} -ff {} -fs {}\n", facts.flash_mode, facts.flash_frequency, image.firmware().board().flash_size);
     for part in image.parts() {
@@ -27,10 +27,10 @@ pub fn flash_args(image: &Image<'_>) -> String {
     text
 }
 
-/// What ESP-IDF's build writes as `flasher_args.json`, for tools that read it.
+/// The `flasher_args.json` of ESP-IDF's build.
 ///
 /// # Errors
-/// Only where JSON cannot be written.
+/// [`Code::Internal`] if JSON cannot be written.
 pub fn flasher_args(image: &Image<'_>) -> Result<String> {
     let board = image.firmware().board();
     let facts = board.chip.facts();
@@ -63,7 +63,7 @@ pub fn flasher_args(image: &Image<'_>) -> Result<String> {
 /// A manifest for esp-web-tools.
 ///
 /// # Errors
-/// Only where JSON cannot be written.
+/// [`Code::Internal`] if JSON cannot be written.
 pub fn manifest(image: &Image<'_>, wanted: Manifest<'_>) -> Result<String> {
     let parts: Vec<Value> = image
         .parts()

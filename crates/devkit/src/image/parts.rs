@@ -1,4 +1,4 @@
-//! The parts of one device's image, and the file that they are merged into.
+//! The parts of a device's image, and their merged file.
 
 use base::file::Mode;
 use base::{Code, Result};
@@ -19,30 +19,30 @@ pub const CREDENTIALS: &str = "credentials.bin";
 pub const SECURE_CERT: &str = "esp_secure_cert.bin";
 /// The file with the keys of an encrypted NVS.
 pub const NVS_KEYS: &str = "nvs_keys.bin";
-/// The file with everything, to be written from the beginning of the flash on.
+/// The merged file, which is written at flash offset 0.
 pub const FLASH: &str = "flash.bin";
 
-/// What goes to one place of the flash.
+/// A part of an image.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
-    /// The file that it is in.
+    /// The file name.
     pub file: &'static str,
-    /// Where it goes, in bytes from the beginning of the flash.
+    /// The offset in the flash, in bytes.
     pub offset: u32,
-    /// What it is.
+    /// The contents.
     pub bytes: &'a [u8],
-    /// Whether it holds a secret.
+    /// Private if the part contains a secret.
     pub mode: Mode,
 }
 
-/// All parts for one device.
+/// The image of a device.
 pub struct Image<'a> {
     firmware: &'a Firmware,
     parts: Vec<Part<'a>>,
 }
 
 impl Firmware {
-    /// The parts that every device has alike.
+    /// The parts that all devices share.
     pub fn fixed_parts(&self) -> [Part<'_>; 3] {
         let fixed = |file, offset, bytes| Part { file, offset, bytes, mode: Mode::Public };
         [
@@ -54,11 +54,11 @@ impl Firmware {
 }
 
 impl<'a> Image<'a> {
-    /// The image of a device with these credentials, which have the length of their partition.
+    /// The image of a device with these credentials, which have the size of their partition.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] where the table has no place for a part, [`Code::ImageTooLarge`] where a part is
-    /// larger than its place.
+    /// [`Code::PartitionTable`] if the table has no partition for a part, [`Code::ImageTooLarge`] if a part is larger than its
+    /// partition.
     pub fn new(
         firmware: &'a Firmware,
         credentials: &'a [u8],
@@ -94,27 +94,27 @@ impl<'a> Image<'a> {
         Ok(Self { firmware, parts })
     }
 
-    /// What all devices of a fleet have alike: an image without credentials.
+    /// The image without credentials, which all devices of a fleet share.
     pub fn without_credentials(firmware: &'a Firmware) -> Self {
         let mut parts = firmware.fixed_parts().to_vec();
         parts.sort_by_key(|part| part.offset);
         Self { firmware, parts }
     }
 
-    /// What the image is made for.
+    /// The firmware of the image.
     pub fn firmware(&self) -> &'a Firmware {
         self.firmware
     }
 
-    /// Its parts, by their places.
+    /// The parts by offset.
     pub fn parts(&self) -> &[Part<'a>] {
         &self.parts
     }
 
-    /// All parts in one, erased flash between them: up to the end of the last part, or of the flash.
+    /// All parts in one file, with erased flash (0xFF) between them, up to the end of the last part or of the flash.
     ///
     /// # Errors
-    /// Only where parts overlap, which checked tables exclude.
+    /// [`Code::ImageTooLarge`] if a part extends beyond the flash.
     pub fn merged(&self, whole_flash: bool) -> Result<Zeroizing<Vec<u8>>> {
         let end = self.parts.iter().map(|part| part.offset as usize + part.bytes.len()).max().unwrap_or(0);
         let length = if whole_flash { self.firmware.board.flash_size.bytes() as usize } else { end };

@@ -1,4 +1,4 @@
-//! Tables as the bootloader reads them: entries of 32 bytes, an MD5 over them, erased flash behind.
+//! The binary format of partition tables: entries of 32 bytes, an MD5 over them, then erased flash.
 
 use base::{Code, Result};
 use md5::{Digest, Md5};
@@ -11,16 +11,16 @@ const MD5_MAGIC: [u8; 2] = [0xEB, 0xEB];
 
 const ENTRY: usize = 32;
 
-/// How many bytes a binary table has.
+/// The length of a binary table in bytes.
 const LENGTH: usize = 0xC00;
 
 impl Table {
-    /// Whether these bytes begin as binary tables do.
+    /// Whether the bytes begin with the magic number of binary tables.
     pub fn is_binary(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
     }
 
-    /// The table as it lies in the flash, 3,072 bytes.
+    /// The binary table, 3,072 bytes.
     pub fn to_binary(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(LENGTH);
         for partition in self.partitions() {
@@ -33,7 +33,7 @@ impl Table {
             bytes.extend(name);
             bytes.extend(partition.flags.0.to_le_bytes());
         }
-        // The bootloader's protection against a flash that has forgotten something; nobody is kept out by it.
+        // The bootloader detects bit errors with this MD5. It is not a protection against attackers.
         let sum = Md5::digest(&bytes);
         bytes.extend(MD5_MAGIC);
         bytes.extend([0xFF; 14]);
@@ -42,10 +42,10 @@ impl Table {
         bytes
     }
 
-    /// Reads a binary table.
+    /// Parses a binary table.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] where it is damaged, and what [`Table::new`] finds.
+    /// [`Code::PartitionTable`] if it is damaged, and those of [`Table::new`].
     pub fn from_binary(bytes: &[u8]) -> Result<Self> {
         let damaged = |what: &str| Code::PartitionTable.error(format!("the binary partition table is damaged: {what}"));
         let mut partitions = Vec::new();

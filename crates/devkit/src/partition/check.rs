@@ -1,4 +1,4 @@
-//! What is wrong with a table, with the numbers.
+//! The checks of a partition table.
 
 use base::{Code, Error, Result};
 
@@ -6,7 +6,7 @@ use super::{APP_ALIGNMENT, FIRST, Partition, PartitionType, SECTOR, Table};
 use crate::nvs;
 use crate::partition::{Flags, Subtype};
 
-/// Binary tables have 3,072 bytes: 95 entries of 32 and the check sum.
+/// The limit of partitions: a binary table of 3,072 bytes has 95 entries of 32 bytes and the checksum.
 const MOST: usize = 95;
 
 /// Checks each partition, then all together.
@@ -61,10 +61,10 @@ fn partition(partition: &Partition) -> Result<()> {
 }
 
 impl Table {
-    /// Checks that all of it lies within `flash_size` bytes.
+    /// Checks that all partitions lie within `flash_size` bytes.
     ///
     /// # Errors
-    /// [`Code::ImageTooLarge`] naming the partition and the numbers.
+    /// [`Code::ImageTooLarge`] with the partition and the sizes.
     pub fn check_fits(&self, flash_size: u32) -> Result<()> {
         match self.partitions().iter().find(|partition| partition.end() > u64::from(flash_size)) {
             None => Ok(()),

@@ -1,15 +1,17 @@
-//! Reading ESP-IDF's CSV.
+//! The parser of ESP-IDF's partition CSV.
+//!
+//! Written by hand because the format is not CSV in the sense of RFC 4180: it has comments, padding and no quotes.
 
 use base::{Code, Error, Result};
 
 use super::{APP_ALIGNMENT, FIRST, Flags, Partition, PartitionType, SECTOR, Subtype, Table};
 
 impl Table {
-    /// Reads a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next one
-    /// that fits; sizes may end in K or M; what is behind a `#` is not read.
+    /// Parses a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next aligned
+    /// one, sizes may end in K or M, and `#` begins a comment.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] naming the line, and what [`Table::new`] finds.
+    /// [`Code::PartitionTable`] with the line, and those of [`Table::new`].
     pub fn from_csv(text: &str) -> Result<Self> {
         let mut partitions = Vec::new();
         let mut next = u64::from(FIRST);
@@ -87,7 +89,7 @@ fn flags(text: &str) -> Result<Flags> {
     })
 }
 
-/// A number in decimal or, behind 0x, hexadecimal, in bytes or with K or M behind it.
+/// A number in bytes, decimal or hexadecimal with the prefix 0x, or with the suffix K or M.
 fn number(text: &str) -> Option<u32> {
     let folded = text.to_ascii_lowercase();
     let (digits, unit) = match (folded.strip_suffix('k'), folded.strip_suffix('m')) {
@@ -103,7 +105,7 @@ fn byte(text: &str) -> Option<u8> {
 }
 
 fn plain(digits: &str) -> Option<u32> {
-    // What `from_str_radix` takes beyond digits, a sign, is no number here.
+    // `from_str_radix` also accepts a sign, which the format does not allow.
     let is_plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match digits.strip_prefix("0x") {
         Some(hex) if is_plain => u32::from_str_radix(hex, 16).ok(),

@@ -1,12 +1,12 @@
-//! Types, subtypes and flags of partitions, by the words of ESP-IDF's CSV and the numbers of its binary tables.
+//! Types, subtypes and flags of partitions, with their names in ESP-IDF's CSV and their numbers in binary tables.
 
 use std::fmt;
 
-/// What sort of partition.
+/// The type of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionType(pub u8);
 
-/// What a partition is for, within its kind.
+/// The subtype of a partition, whose meaning depends on the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subtype(pub u8);
 
@@ -17,19 +17,19 @@ pub struct Flags(pub u32);
 impl PartitionType {
     /// An application.
     pub const APP: Self = Self(0x00);
-    /// Data that ESP-IDF knows.
+    /// Data with a subtype of ESP-IDF.
     pub const DATA: Self = Self(0x01);
-    /// The kind of Espressif's esp_secure_cert.
+    /// The type of Espressif's esp_secure_cert.
     pub const SECURE_CERT: Self = Self(0x3F);
 
-    /// The words for kinds.
+    /// The names of the types.
     pub(super) const WORDS: &[(&str, u8)] = &[("app", 0x00), ("data", 0x01)];
 }
 
 impl Subtype {
-    /// The application that is started where none was received over the air.
+    /// The application that starts if none was received over the air.
     pub const FACTORY: Self = Self(0x00);
-    /// Which application was received over the air last.
+    /// The record of the application that was received over the air last.
     pub const OTA_DATA: Self = Self(0x00);
     /// Calibration of the radio.
     pub const PHY: Self = Self(0x01);
@@ -37,10 +37,10 @@ impl Subtype {
     pub const NVS: Self = Self(0x02);
     /// The keys of an encrypted non-volatile storage.
     pub const NVS_KEYS: Self = Self(0x04);
-    /// Nothing in particular.
+    /// No specific purpose.
     pub const UNDEFINED: Self = Self(0x06);
 
-    /// The words for subtypes of data.
+    /// The names of data subtypes.
     const DATA_WORDS: &[(&str, u8)] = &[
         ("ota", 0x00),
         ("phy", 0x01),
@@ -56,10 +56,10 @@ impl Subtype {
         ("tee_ota", 0x90),
     ];
 
-    /// The words for subtypes of applications, without the numbered ones.
+    /// The names of application subtypes, without the numbered ones.
     const APP_WORDS: &[(&str, u8)] = &[("factory", 0x00), ("test", 0x20), ("tee_0", 0x30), ("tee_1", 0x31)];
 
-    /// The number that a word means for partitions of this kind.
+    /// The subtype with this name for partitions of this type.
     pub(super) fn with_word(kind: PartitionType, word: &str) -> Option<Self> {
         let words = match kind {
             PartitionType::APP => Self::APP_WORDS,
@@ -74,7 +74,7 @@ impl Subtype {
         listed.or_else(slot).map(Self)
     }
 
-    /// The words that there are for this kind, for messages.
+    /// The names for this type, for messages.
     pub(super) fn words(kind: PartitionType) -> String {
         match kind {
             PartitionType::APP => "factory, ota_0 to ota_15, test, or a number up to 254".to_owned(),
@@ -90,12 +90,12 @@ impl Subtype {
 impl Flags {
     /// None.
     pub const NONE: Self = Self(0);
-    /// Encrypted where the chip encrypts its flash.
+    /// Encrypted if the chip encrypts its flash.
     pub const ENCRYPTED: Self = Self(1);
-    /// Never written to by the chip.
+    /// Not written by the chip.
     pub const READ_ONLY: Self = Self(2);
 
-    /// The flag that a word means.
+    /// The flag with this name.
     pub(super) fn with_word(word: &str) -> Option<Self> {
         match word {
             "encrypted" => Some(Self::ENCRYPTED),
@@ -104,7 +104,7 @@ impl Flags {
         }
     }
 
-    /// Both together.
+    /// The union of both.
     pub(super) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -21,7 +21,7 @@ pub(super) fn refused(answer: &ApiResponse) -> Error {
     let body = serde_json::from_str::<Body>(&answer.text()).ok();
     let why = body.as_ref().map_or_else(|| shown(&answer.text()), described);
     let said = |code: Code, what: &str| {
-        code.error(what).because(format!("ActorCloud says {why:?} (status {})", answer.status))
+        code.error(what).because(format!("ActorCloud answered {why:?} (status {})", answer.status))
     };
     if let Some(error) = answer.refused_by_status("ActorCloud", &why) {
         return error;

@@ -1,4 +1,4 @@
-//! What can go wrong before there is an answer.
+//! The errors of requests without an answer.
 
 use std::error::Error as StdError;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use base::{Code, Error};
 use rustls::CertificateError;
 
-/// An error, and whether the platform may have seen the request.
+/// An error, and whether the platform may have received the request.
 pub(super) struct SendError {
     pub(super) error: Error,
     pub(super) sent: bool,
@@ -26,7 +26,7 @@ impl SendError {
     }
 }
 
-/// Says what became of a request that has no answer.
+/// Classifies the error of a request without an answer.
 pub(super) fn classify(error: &reqwest::Error) -> SendError {
     let causes = causes(error);
     if let Some(tls) = causes.iter().find_map(|cause| tls_error(*cause)) {
@@ -35,7 +35,7 @@ pub(super) fn classify(error: &reqwest::Error) -> SendError {
     if error.is_builder() {
         return SendError::not_sent(Code::Internal.error("a request cannot be built").because(why(&causes)));
     }
-    // The end of a connection that was there in the middle of the handshake: nothing else ends so early.
+    // An unexpected end while connecting can only happen in the TLS handshake.
     let ended = |cause: &&(dyn StdError + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
     };
@@ -52,7 +52,7 @@ pub(super) fn classify(error: &reqwest::Error) -> SendError {
     classify_lost(error)
 }
 
-/// The same where the request was certainly sent.
+/// Classifies the error of a request that was certainly sent.
 pub(super) fn classify_lost(error: &reqwest::Error) -> SendError {
     let what = if error.is_timeout() {
         "the platform did not answer in time"
@@ -91,7 +91,7 @@ fn of_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// An error and all that it comes from. What an `io::Error` carries is not its source but inside of it.
+/// The sources of an error. The inner error of an `io::Error` is not its source, and is added here.
 fn causes<'a>(error: &'a reqwest::Error) -> Vec<&'a (dyn StdError + 'static)> {
     let mut found: Vec<&'a (dyn StdError + 'static)> = Vec::new();
     let mut next = error.source();
@@ -110,7 +110,7 @@ fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
     cause.downcast_ref::<rustls::Error>()
 }
 
-/// The innermost cause, which is the one that says something. None of them holds the address or a header.
+/// The innermost cause, which is the specific one. No cause contains the URL or a header.
 fn why(causes: &[&(dyn StdError + 'static)]) -> String {
-    causes.last().map_or_else(|| "for no known reason".to_owned(), ToString::to_string)
+    causes.last().map_or_else(|| "unknown reason".to_owned(), ToString::to_string)
 }

@@ -1,20 +1,20 @@
-//! The one place that a client talks to.
+//! The origin that a client sends its requests to.
 
 use std::net::IpAddr;
 
 use base::{Code, Error, Result};
 use reqwest::Url;
 
-/// Scheme, host, port, and the path that the API is below.
+/// Scheme, host, port, and the path of the API.
 #[derive(Debug)]
 pub(super) struct Origin {
     base: Url,
-    /// Without a final slash.
+    /// The URL without a final slash.
     text: String,
 }
 
 impl Origin {
-    /// Reads an address.
+    /// Parses a URL.
     ///
     /// # Errors
     /// [`Code::BadValue`], and [`Code::PlainHttp`] for http:// to another machine unless that is allowed.
@@ -35,12 +35,12 @@ impl Origin {
             return Err(Code::PlainHttp
                 .error("the platform's address has no encryption, and leads to another machine")
                 .item(origin.text)
-                .fix("use https://, or --allow-plain-http inside a network that nobody else can listen to"));
+                .fix("use https://, or --allow-plain-http in a network without other users"));
         }
         Ok(origin)
     }
 
-    /// The address as people write it.
+    /// The URL for messages.
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
@@ -49,7 +49,7 @@ impl Origin {
         self.base.scheme() == "https"
     }
 
-    /// Whether it is this machine: there is no proxy between a machine and itself, and nobody who listens.
+    /// Whether the host is this machine. Such connections need no proxy and no encryption.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.base.host_str().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_encryption_nothing_leaves_this_machine_unasked() {
+    fn plain_http_to_other_machines_must_be_allowed() {
         for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://tb.localhost"] {
             assert!(Origin::parse(url, false).unwrap().is_loopback(), "{url}");
         }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_before_the_api_is_kept_and_nothing_leads_elsewhere() {
+    fn the_path_of_the_api_is_kept_and_other_origins_are_rejected() {
         let origin = Origin::parse("https://tb.example:8443/iot/", false).unwrap();
         assert_eq!(origin.join("/api/device/1", &[]).unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
         for path in ["api", "@evil.example/api", ".evil.example/api", ":1/api"] {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_an_address_and_no_more() {
+    fn urls_with_other_parts_are_rejected() {
         for url in ["", "tb.example", "ftp://tb.example", "https://u:hunter2@tb.example", "https://tb.example?token=x"]
         {
             let error = Origin::parse(url, true).unwrap_err();

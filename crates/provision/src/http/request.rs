@@ -1,4 +1,4 @@
-//! What is asked of a platform.
+//! A request to a platform.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,16 @@ use serde::Serialize;
 
 use crate::pace::RequestKind;
 
-/// Whether a request may be sent a second time when it is not known what became of the first.
+/// Whether a request may be repeated if the result of the first one is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// It changes nothing, or the same however often it is sent.
+    /// The request is idempotent.
     Safe,
-    /// Whoever sent it has to look at the state first.
+    /// The caller must read the state first.
     LookFirst,
 }
 
-/// One request.
+/// A request.
 pub(crate) struct ApiRequest<'a> {
     pub(super) method: Method,
     pub(super) path: Cow<'a, str>,
@@ -36,17 +36,17 @@ impl<'a> ApiRequest<'a> {
         Self::new(Method::GET, path, Repeat::Safe)
     }
 
-    /// Removes something: gone is gone, however often it is asked for.
+    /// DELETE, which is idempotent.
     pub(crate) fn delete(path: impl Into<Cow<'a, str>>) -> Self {
         Self::new(Method::DELETE, path, Repeat::Safe)
     }
 
-    /// Sends something as JSON.
+    /// POST with a JSON body.
     pub(crate) fn post(path: impl Into<Cow<'a, str>>, body: &impl Serialize, repeat: Repeat) -> Result<Self> {
         Self::new(Method::POST, path, repeat).with_json(body)
     }
 
-    /// Replaces something by what is sent as JSON.
+    /// PUT with a JSON body.
     pub(crate) fn put(path: impl Into<Cow<'a, str>>, body: &impl Serialize) -> Result<Self> {
         Self::new(Method::PUT, path, Repeat::Safe).with_json(body)
     }
@@ -68,12 +68,12 @@ impl<'a> ApiRequest<'a> {
         Ok(self)
     }
 
-    /// Says who asks. The value never shows in logs.
+    /// Adds an authorization header, which logs do not show.
     pub(crate) fn authorize(&mut self, name: HeaderName, value: HeaderValue) {
         self.authorization = Some((name, value));
     }
 
-    /// Whether the platform has to write something for it.
+    /// The kind of the request, for the pace.
     pub(super) fn kind(&self) -> RequestKind {
         if self.method == Method::GET { RequestKind::Read } else { RequestKind::Write }
     }

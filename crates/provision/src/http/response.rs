@@ -1,4 +1,4 @@
-//! What a platform answers.
+//! The answers of a platform.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use zeroize::Zeroizing;
 use super::fault::{self, SendError};
 use crate::http_date;
 
-/// No answer that tbpki asks for is longer: a page of a thousand profiles is a few megabytes.
+/// The size limit of an answer in bytes. A page of a thousand profiles has a few megabytes.
 const LIMIT: usize = 16 << 20;
 
-/// The most of a foreign text that goes into a message.
+/// The length limit of a text from outside in a message, in characters.
 const SHOWN: usize = 200;
 
-/// An answer, whatever it says.
+/// An answer with any status.
 pub(crate) struct ApiResponse {
     /// The status (RFC 9110, section 15).
     pub(crate) status: u16,
-    /// After how long the server wants to be asked again.
+    /// The pause that the server demands.
     pub(crate) retry_after: Option<Duration>,
-    /// Where a redirect leads, without its query.
+    /// The target of a redirect, without its query.
     location: Option<String>,
-    // Answers hold tokens and private keys.
+    // Wiped, because answers contain tokens and private keys.
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -46,13 +46,12 @@ impl ApiResponse {
         Ok(Self { status, retry_after, location, body })
     }
 
-    /// Whether what was asked for was done.
+    /// Whether the status is a success.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The body as text. Answers with an error come in ISO-8859-1, others in UTF-8; what is neither is shown as far
-    /// as it goes.
+    /// The body as text. ThingsBoard encodes errors in ISO-8859-1 and other answers in UTF-8.
     pub(crate) fn text(&self) -> String {
         match std::str::from_utf8(&self.body) {
             Ok(text) => text.to_owned(),
@@ -60,13 +59,13 @@ impl ApiResponse {
         }
     }
 
-    /// The body of an answer that says that all is well.
+    /// The JSON body of a successful answer.
     ///
     /// # Errors
-    /// [`Code::NotThePlatform`] when it is something else than was asked for.
+    /// [`Code::NotThePlatform`] if the body does not have the expected form.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            // The text itself may hold tokens; only what is certainly none is shown.
+            // The body may contain tokens, so that the message contains only the position of the error.
             let error = Code::NotThePlatform
                 .error(format!("the answer (status {}) is not what the API answers", self.status))
                 .because(format!("{}, at {}:{}", kind_of(&error), error.line(), error.column()));
@@ -74,13 +73,13 @@ impl ApiResponse {
         })
     }
 
-    /// The error for a status that means the same whichever platform answers with it, and says `why`.
+    /// The error for a status with the same meaning on all platforms; `why` is the text of the answer.
     pub(crate) fn refused_by_status(&self, platform: &str, why: &str) -> Option<Error> {
         let (code, what, fix) = match self.status {
             413 => (
                 Code::PayloadTooLarge,
                 "the request is too long for the platform",
-                "look for a proxy before the platform that limits how long a request may be",
+                "check the request size limit of a proxy in front of the platform",
             ),
             429 => (
                 Code::RateLimited,
@@ -94,10 +93,10 @@ impl ApiResponse {
             ),
             _ => return None,
         };
-        Some(code.error(what).because(format!("{platform} says {why:?} (status {})", self.status)).fix(fix))
+        Some(code.error(what).because(format!("{platform} answered {why:?} (status {})", self.status)).fix(fix))
     }
 
-    /// The error for an answer that the API does not give.
+    /// The error for an answer that is not one of the API.
     pub(crate) fn foreign(&self) -> Error {
         if (300..400).contains(&self.status) {
             let to = self.location.as_deref().map_or("nowhere".to_owned(), shown);
@@ -113,14 +112,15 @@ impl ApiResponse {
     }
 }
 
-/// A number of seconds, or a date, which counts from what the server itself takes for now (RFC 9110, section 10.2.3).
+/// The Retry-After header: seconds, or a date, which is compared with the server's own Date header (RFC 9110, section
+/// 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header(headers, &RETRY_AFTER)?;
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
     let until = http_date::parse(&text)? - http_date::parse(&header(headers, &DATE)?)?;
-    // A date that has passed is no wait at all.
+    // A date in the past means no pause.
     Some(until.try_into().unwrap_or(Duration::ZERO))
 }
 
@@ -136,7 +136,7 @@ fn kind_of(error: &serde_json::Error) -> &'static str {
     }
 }
 
-/// The beginning of a text from outside, fit to be shown.
+/// The beginning of a text from outside, without control characters.
 pub(crate) fn shown(text: &str) -> String {
     let short: String = text.chars().take(SHOWN).collect();
     let more = if short.len() < text.len() { " ..." } else { "" };
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_says_how_long_to_wait_in_seconds_or_by_a_date_of_its_own_clock() {
+    fn retry_after_is_seconds_or_a_date_of_the_server_clock() {
         let asked = |after: &str, now: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, after.parse().unwrap());

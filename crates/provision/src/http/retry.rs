@@ -1,4 +1,4 @@
-//! When a request is sent again, and after how long.
+//! The retry policy of requests.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use super::fault::SendError;
 use super::request::Repeat;
 use super::response::ApiResponse;
 
-/// How often a request is sent at most when the platform fails.
+/// The limit of attempts after faults of the platform.
 const TRIES: u32 = 4;
 
-/// How often when the platform says that there were too many: then waiting helps for certain.
+/// The limit of attempts after status 429, where waiting helps.
 const TRIES_OF_LIMITED: u32 = 8;
 
-/// No pause is longer, unless the platform asks for it.
+/// The longest pause, unless the platform demands a longer one.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// No pause that the platform asks for is longer.
+/// The longest pause that the platform can demand.
 const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
-/// How patient a client is.
+/// The retry policy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetryPolicy {
-    /// About how long the first pause is.
+    /// The approximate length of the first pause.
     pub(super) first: Duration,
 }
 
 impl RetryPolicy {
-    /// The pause before the request is sent again; none where the outcome stands.
+    /// The pause before the next attempt; `None` if the result is final.
     pub(super) fn pause(
         self,
         sent: u32,
@@ -35,7 +35,7 @@ impl RetryPolicy {
         reached: bool,
     ) -> Option<Duration> {
         let (again, tries, asked) = match outcome {
-            // Nothing was done, so even what must not be done twice may be sent again.
+            // The platform did not process the request, so that even a request that is not idempotent may be repeated.
             Ok(answer) if answer.status == 429 => (true, TRIES_OF_LIMITED, answer.retry_after),
             Ok(answer) if answer.status >= 500 => (repeat == Repeat::Safe, TRIES, answer.retry_after),
             Ok(_) => (false, 0, None),
@@ -45,8 +45,8 @@ impl RetryPolicy {
         (again && sent < tries).then(|| asked.map_or_else(|| self.backoff(sent), |asked| asked.min(LONGEST_ASKED)))
     }
 
-    /// Doubles from pause to pause. Half of it is left to chance, so that those who were refused together do not all
-    /// come back together.
+    /// A pause that doubles with each attempt. Half of it is random, so that requests that failed together do not all return
+    /// together.
     pub(crate) fn backoff(self, sent: u32) -> Duration {
         let full = self.first.saturating_mul(1 << sent.saturating_sub(1).min(16)).min(LONGEST);
         full / 2 + full.mul_f64(fastrand::f64() / 2.0)
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_a_limit_and_are_never_all_alike() {
+    fn pauses_double_up_to_a_limit_and_vary() {
         let retry = RetryPolicy { first: Duration::from_millis(100) };
         for (sent, least, most) in
             [(1, 50, 100), (2, 100, 200), (3, 200, 400), (12, 5_000, 10_000), (200, 5_000, 10_000)]

@@ -1,4 +1,4 @@
-//! TLS as the platform's REST API is talked to.
+//! TLS for the platform's REST API.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use rustls::{ClientConfig, RootCertStore};
 use super::origin::Origin;
 use crate::roots::Roots;
 
-/// A configuration that trusts `roots`, or those of this system.
+/// A configuration that trusts `roots`, or the roots of the system.
 ///
 /// # Errors
-/// [`Code::FileUnreadable`] where this system has no roots, [`Code::CertificateUnreadable`] for a root that is none.
+/// [`Code::FileUnreadable`] if the system has no roots, [`Code::CertificateUnreadable`] for an invalid root.
 pub(super) fn config(origin: &Origin, roots: Option<&[Certificate]>) -> Result<ClientConfig> {
     let mut store = RootCertStore::empty();
     match roots {
@@ -25,7 +25,7 @@ pub(super) fn config(origin: &Origin, roots: Option<&[Certificate]>) -> Result<C
                 })?;
             }
         }
-        // Where there is no TLS, no roots are needed.
+        // Plain HTTP needs no roots.
         None if origin.is_https() => drop(store.add_parsable_certificates(Roots::system()?.into_certificates())),
         None => {}
     }

@@ -1,4 +1,4 @@
-//! Single calls.
+//! The single calls of the API.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use super::model::{Credentials, Device, Page, ProfileInfo, Uuid, about_something
 use super::{ThingsBoard, fault};
 use crate::http::{ApiRequest, ApiResponse, Repeat};
 
-/// Profiles that are fetched at once.
+/// The number of profiles per page.
 const PAGE: &str = "1000";
 
-/// More profiles than these are not looked through.
+/// The limit of pages, so that a faulty list cannot cause an endless loop.
 const MAX_PAGES: usize = 1000;
 
 impl ThingsBoard {
-    /// Sends a request as the user. A token that has ended meanwhile is renewed once.
+    /// Sends a request with authorization. An expired token is renewed once.
     pub(super) async fn call(&self, mut request: ApiRequest<'_>) -> Result<ApiResponse> {
         let authorization = self.session.authorization(&self.http).await?;
         let number = authorization.number;
         request.authorize(authorization.name, authorization.value);
         let answer = self.http.send(&request).await?;
-        // ThingsBoard looks at the token before anything else, so nothing was done.
+        // ThingsBoard checks the token first, so that the rejected request had no effect.
         let expired = answer.status == 401 && fault::error_code(&answer) == Some(11);
         if expired && self.session.renew(&self.http, number).await? {
             let authorization = self.session.authorization(&self.http).await?;
@@ -37,7 +37,7 @@ impl ThingsBoard {
         fault::refused(answer, self.session.kind()).item(self.http.url())
     }
 
-    /// Sends a request that has to succeed, and reads its answer.
+    /// Sends a request that must succeed, and parses the answer.
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: ApiRequest<'_>) -> Result<T> {
         let answer = self.call(request).await?;
         if !answer.is_success() {
@@ -48,7 +48,7 @@ impl ThingsBoard {
 
     /// The device of exactly this name.
     pub(super) async fn find(&self, name: &str) -> Result<Option<Device>> {
-        // Hidden in the API's documentation and there in every version. textSearch would find others.
+        // Every version has this parameter, although the API's documentation hides it. textSearch also finds other names.
         let answer = self.call(ApiRequest::get("/api/tenant/devices").query("deviceName", name)).await?;
         if answer.status == 404 && fault::error_code(&answer) == Some(32) {
             return Ok(None);
@@ -65,21 +65,21 @@ impl ThingsBoard {
         self.ask(ApiRequest::get(format!("/api/device/{}/credentials", device.as_str()))).await
     }
 
-    /// Saves credentials. They carry the version that was read, so that nobody else's change is lost.
+    /// Saves credentials. They contain the version that was read, so that ThingsBoard rejects them after a concurrent change.
     pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
         let request = ApiRequest::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
         self.ask::<Credentials>(request).await.map(drop)
     }
 
-    /// Sets server-side attributes of a device, which it cannot read and nobody but the platform's users can change.
-    /// Others stay as they are.
+    /// Sets server-side attributes of a device, which only users of the platform can read and change. Other attributes are
+    /// kept.
     pub(super) async fn set_attributes(&self, device: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
         let path = format!("/api/plugins/telemetry/DEVICE/{device}/attributes/SERVER_SCOPE");
         let answer = self.call(ApiRequest::post(path, attributes, Repeat::Safe)?).await?;
         if answer.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
-    /// Deletes a device; false where it was gone already.
+    /// Deletes a device. Returns `false` if it did not exist.
     pub(super) async fn remove(&self, device: &Uuid) -> Result<bool> {
         let answer = self.call(ApiRequest::delete(format!("/api/device/{}", device.as_str()))).await?;
         match answer.status {
@@ -89,8 +89,8 @@ impl ThingsBoard {
         }
     }
 
-    /// The id of the device profile of exactly this name, fetched once. Naming it alone in a device would make a
-    /// profile out of every typing error.
+    /// The id of the device profile of exactly this name, cached. A device with the name alone would create a profile for
+    /// every typing error.
     pub(super) async fn profile_id(&self, name: &str) -> Result<String> {
         let mut known = self.profiles.lock().await;
         if let Some(id) = known.get(name) {
@@ -100,7 +100,7 @@ impl ThingsBoard {
             Code::PlatformNotFound
                 .error(format!("the platform has no device profile {name:?}"))
                 .item(self.http.url())
-                .fix("compare the name, capitals included, or make the profile first")
+                .fix("check the name, which is case-sensitive, or create the profile first")
         })?;
         known.insert(name.to_owned(), found.as_str().to_owned());
         Ok(found.as_str().to_owned())
@@ -119,6 +119,6 @@ impl ThingsBoard {
                 return Ok(None);
             }
         }
-        Err(Code::NotThePlatform.error("the list of device profiles has no end"))
+        Err(Code::NotThePlatform.error("the list of device profiles does not end"))
     }
 }

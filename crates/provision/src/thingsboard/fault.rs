@@ -1,4 +1,4 @@
-//! What ThingsBoard says when it refuses, in this workspace's words.
+//! ThingsBoard's error answers as errors of this workspace.
 
 use base::{Code, Error};
 use serde::Deserialize;
@@ -6,17 +6,17 @@ use serde::Deserialize;
 use super::session::LoginKind;
 use crate::http::{ApiResponse, shown};
 
-/// The body of an answer with an error (`ThingsboardErrorResponse`).
+/// The body of an error answer (`ThingsboardErrorResponse`).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
     message: String,
     error_code: u32,
-    /// How many there may be, where that is the reason.
+    /// The limit that was reached, if that is the reason.
     limit: Option<u64>,
 }
 
-/// ThingsBoard's error code of an answer, if it is one of ThingsBoard's.
+/// ThingsBoard's error code, if the answer has one.
 pub(super) fn error_code(answer: &ApiResponse) -> Option<u32> {
     body(answer).map(|body| body.error_code)
 }
@@ -30,7 +30,7 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
     let body = body(answer);
     let why = body.as_ref().map_or_else(|| shown(&answer.text()), |body| shown(&body.message));
     let said = |code: Code, what: &str| {
-        code.error(what).because(format!("ThingsBoard says {why:?} (status {})", answer.status))
+        code.error(what).because(format!("ThingsBoard answered {why:?} (status {})", answer.status))
     };
     if let Some(error) = answer.refused_by_status("ThingsBoard", &why) {
         return error;
@@ -51,7 +51,7 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
             .fix("log in as an administrator of the tenant that the device belongs to"),
         (404, 32) => said(Code::PlatformNotFound, "the platform has no such thing"),
         (409, _) => {
-            said(Code::VersionConflict, "somebody else is changing the same thing").fix("run the same command again")
+            said(Code::VersionConflict, "another client changes the same object").fix("run the same command again")
         }
         (400, _) => invalid(&body, said),
         _ => answer.foreign(),

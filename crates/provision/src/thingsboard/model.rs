@@ -1,4 +1,4 @@
-//! The shapes of ThingsBoard's JSON, as far as they are read.
+//! The parts of ThingsBoard's JSON objects that are used.
 
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::platform::DeviceCredential;
 
-/// The number of an entity: a UUID, which goes into paths.
+/// The id of an entity: a UUID, which is used in paths.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Uuid(String);
@@ -66,18 +66,18 @@ pub(super) struct ProfileInfo {
     pub(super) name: String,
 }
 
-/// The credentials of a device, with all that the server sends: what is not known here goes back as it came.
+/// The credentials of a device. Unknown fields are kept and sent back unchanged.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(super) struct Credentials(Map<String, Value>);
 
 impl Credentials {
-    /// Their kind, in ThingsBoard's word.
+    /// The type in ThingsBoard's notation.
     pub(super) fn kind(&self) -> &str {
         self.0.get("credentialsType").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Their number, which of an access token is the token.
+    /// The credentials id; for an access token, the token itself.
     pub(super) fn id(&self) -> &str {
         self.0.get("credentialsId").and_then(Value::as_str).unwrap_or_default()
     }
@@ -94,7 +94,7 @@ impl Credentials {
         self
     }
 
-    /// What they are, without what they are.
+    /// A description without the secret.
     pub(super) fn described(&self) -> String {
         match self.kind() {
             "X509_CERTIFICATE" => format!("the certificate with the credentials id {}", shown_id(self.id())),
@@ -106,12 +106,12 @@ impl Credentials {
     }
 }
 
-/// A credentials id from outside: what is no hash is not shown.
+/// A credentials id for messages. Anything but a hash may be a token and is hidden.
 fn shown_id(id: &str) -> &str {
     if id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { "(none)" }
 }
 
-/// ThingsBoard's word for a kind of credential.
+/// ThingsBoard's type of a credential.
 pub(super) fn kind(credential: &DeviceCredential) -> &'static str {
     match credential {
         DeviceCredential::X509(_) => "X509_CERTIFICATE",
@@ -133,13 +133,13 @@ pub(super) fn fields(credential: &DeviceCredential) -> Map<String, Value> {
     fields
 }
 
-/// One line in the standard alphabet with padding (RFC 4648, section 4).
+/// Base64 in one line with padding (RFC 4648, section 4).
 pub(super) fn base64(der: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(der)
 }
 
-/// The error for an answer that is of the right form and about something else.
+/// The error for a well-formed answer about another object.
 pub(super) fn about_something_else(what: &str) -> Error {
     Code::NotThePlatform
         .error(format!("the answer is about another {what} than was asked for"))

@@ -1,7 +1,7 @@
 //! Device profiles that provision by certificate chain.
 //!
-//! A device that shows a chain with the profile's certificate in it, and a common name in which the profile's regular
-//! expression finds a name, is that device from then on; where the profile allows it, it is made if need be.
+//! A device that connects with a chain containing the profile's certificate is identified by its common name, from which the
+//! profile's regular expression extracts the device name. The profile can allow the creation of unknown devices.
 
 use base::{Code, Error, Result};
 use pki::Certificate;
@@ -13,10 +13,10 @@ use super::register::{AttemptError, Retry};
 use crate::http::{ApiRequest, Repeat};
 use crate::platform::PlatformChange;
 
-/// ThingsBoard's word for provisioning by chain.
+/// ThingsBoard's provision type for chains.
 const CHAIN: &str = "X509_CERTIFICATE_CHAIN";
 
-/// A profile as it is to be.
+/// A profile as it must be.
 #[derive(Debug, Clone)]
 pub struct ChainProfile {
     /// Its name.
@@ -25,7 +25,7 @@ pub struct ChainProfile {
     pub certificate: Certificate,
     /// The expression, in the syntax of Java, whose first group finds a device's name in a common name.
     pub pattern: String,
-    /// Whether devices are made that are not there.
+    /// Whether unknown devices are created.
     pub creates_devices: bool,
 }
 
@@ -34,22 +34,22 @@ pub struct ChainProfile {
 pub struct ProfileState {
     /// Its name.
     pub name: String,
-    /// How devices are provisioned, in ThingsBoard's word.
+    /// The provision type in ThingsBoard's notation.
     pub provision_type: String,
-    /// The credentials id of the issuing CA, where it provisions by chain.
+    /// The credentials id of the issuing CA, if the profile provisions by chain.
     pub certificate_id: Option<String>,
-    /// The expression, where it provisions by chain.
+    /// The expression, if the profile provisions by chain.
     pub pattern: Option<String>,
-    /// Whether devices are made that are not there.
+    /// Whether unknown devices are created.
     pub creates_devices: bool,
 }
 
 impl ThingsBoard {
-    /// Sees to it that a profile provisions by this certificate, and reads back that it does.
+    /// Creates or changes a profile so that it provisions by this certificate, and reads it back.
     ///
     /// # Errors
-    /// [`Code::ProfileDiffers`] where it does something else, unless that may be replaced;
-    /// [`Code::CertificateTaken`] where another profile has the certificate.
+    /// [`Code::ProfileDiffers`] if the profile differs and must not be replaced; [`Code::CertificateTaken`] if another
+    /// profile has the certificate.
     pub async fn put_profile(&self, wanted: &ChainProfile, replace: bool) -> Result<PlatformChange> {
         let (mut retry, mut tried) = (Retry::new(self.pause), None);
         loop {
@@ -109,7 +109,7 @@ impl ThingsBoard {
     }
 }
 
-/// The object to be saved: a new one, or the one that is there with its provisioning changed and all else as it was.
+/// The JSON object to save: a new one, or the existing one with only its provisioning changed.
 fn object_for(wanted: &ChainProfile, there: Option<Value>) -> Map<String, Value> {
     let object = |value: Option<Value>| match value {
         Some(Value::Object(map)) => Some(map),
@@ -146,7 +146,7 @@ fn state(object: &Value) -> Result<ProfileState> {
     let by_chain = provision_type == CHAIN;
     Ok(ProfileState {
         name: text(object.get("name")).ok_or_else(strange)?,
-        // Of other ways to provision this is a key that somebody may keep to himself.
+        // With other provision types this field is a secret key.
         certificate_id: text(object.get("provisionDeviceKey")).filter(|_| by_chain),
         pattern: text(of("certificateRegExPattern")).filter(|_| by_chain),
         creates_devices: by_chain
@@ -155,7 +155,7 @@ fn state(object: &Value) -> Result<ProfileState> {
     })
 }
 
-/// In what a profile differs from what is wanted.
+/// The differences between a profile and the requested one.
 fn differences(there: &ProfileState, wanted: &ChainProfile) -> Vec<String> {
     if there.provision_type != CHAIN {
         return vec![format!("it provisions by {}, not by chain", crate::http::shown(&there.provision_type))];
@@ -185,6 +185,6 @@ fn differs(there: &ProfileState, wanted: &ChainProfile) -> Error {
 fn lost(wanted: &ChainProfile) -> AttemptError {
     let error = Code::CredentialDiffers
         .error(format!("the platform has stored the profile {:?} otherwise than it was given", wanted.name))
-        .fix("run the same command again; somebody else may have saved at the same time");
+        .fix("run the same command again; another client may have saved at the same time");
     AttemptError::Retryable(error)
 }

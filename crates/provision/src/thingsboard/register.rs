@@ -1,7 +1,7 @@
-//! Bringing about that a device logs in with a credential.
+//! The registration of a device.
 //!
-//! Each round looks, acts if there is something to do, and looks again. What became of an act whose answer was lost
-//! is for the next round to see, so that nothing is done twice and nothing is forgotten.
+//! Each attempt reads the state, changes it if necessary, and reads it again. After a lost answer, the next attempt sees the
+//! result, so that no change is made twice or missed.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::model::{Credentials, Device, Uuid, about_something_else, fields, kind
 use crate::http::{ApiRequest, Repeat};
 use crate::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Registration, Replace};
 
-/// How often is looked and acted before a fault is believed.
-const ROUNDS: u32 = 3;
+/// The limit of attempts.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// An error, and whether looking again may show that all is well.
+/// The error of an attempt.
 pub(super) enum AttemptError {
     /// A retry cannot help.
     Final(Error),
@@ -31,7 +31,7 @@ impl From<Error> for AttemptError {
 }
 
 impl AttemptError {
-    /// After a request that changes something.
+    /// The error of a request that changes the state.
     pub(super) fn of_change(error: Error) -> Self {
         let retryable = matches!(
             error.code(),
@@ -45,7 +45,7 @@ impl AttemptError {
     }
 }
 
-/// Looking and acting, a few times.
+/// The attempts of one operation.
 pub(super) struct Retry {
     pause: Duration,
     done: u32,
@@ -56,12 +56,12 @@ impl Retry {
         Self { pause, done: 0 }
     }
 
-    /// Waits a moment before the next round, or says that there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     pub(super) async fn again(&mut self, error: AttemptError) -> Result<()> {
         self.done += 1;
         match error {
-            AttemptError::Retryable(error) if self.done < ROUNDS => {
-                tracing::info!(%error, "looking what became of it");
+            AttemptError::Retryable(error) if self.done < MAX_ATTEMPTS => {
+                tracing::info!(%error, "reading the state again");
                 tokio::time::sleep(self.pause * self.done).await;
                 Ok(())
             }
@@ -87,7 +87,8 @@ impl ThingsBoard {
         }
     }
 
-    /// Sets the attributes of a device that is registered. Whoever was killed right before finds it so, and does it.
+    /// Sets the attributes of a registered device. They are set again with every registration, because an earlier run may have
+    /// been killed before.
     async fn describe(&self, wanted: &DesiredDevice, registration: Registration) -> Result<Registration> {
         let attributes = wanted.create.as_ref().map(|create| &create.attributes).filter(|all| !all.is_empty());
         if let (Some(attributes), Some(id)) = (attributes, &registration.device_id) {
@@ -142,7 +143,7 @@ impl ThingsBoard {
         Ok(Registration::new(done, Some(device.id.id.as_str()), findings))
     }
 
-    /// A device and its credentials in one transaction: where the server refuses one of the two, it keeps neither.
+    /// Creates a device with its credential in one transaction, so that ThingsBoard stores both or neither.
     async fn create(&self, wanted: &DesiredDevice, body: &Value) -> Result<Uuid, AttemptError> {
         let request = ApiRequest::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
         let device: Device = self.ask(request).await.map_err(AttemptError::of_change)?;
@@ -183,7 +184,7 @@ impl Registration {
     }
 }
 
-/// Fails where the device logs in with something that must not be replaced.
+/// Checks that the device's credential may be replaced.
 fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> {
     let may = match wanted.replace {
         Replace::Nothing => false,
@@ -195,10 +196,10 @@ fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> 
     }
     Err(Code::OtherCredential
         .error(format!("the device {:?} logs in with {}", wanted.name, there.described()))
-        .fix("use --replace if nothing needs that any more"))
+        .fix("use --replace if that credential is no longer needed"))
 }
 
-/// Fails where the server keeps something else than it was given.
+/// Checks that the server has stored the credential.
 pub(super) fn check(there: &Credentials, credential: &DeviceCredential) -> Result<()> {
     if there.are(credential) {
         return Ok(());
@@ -206,10 +207,10 @@ pub(super) fn check(there: &Credentials, credential: &DeviceCredential) -> Resul
     Err(Code::CredentialDiffers
         .error("the platform has stored another credential than it was given")
         .because(format!("the device would log in with {}", there.described()))
-        .fix("run the same command again; somebody else may have saved at the same time"))
+        .fix("run the same command again; another client may have saved at the same time"))
 }
 
-/// What a device that is there already has otherwise than it would be made.
+/// The differences between an existing device and the requested one.
 fn differences(device: &Device, create: Option<&NewDevice>) -> Vec<Finding> {
     let Some(create) = create else { return Vec::new() };
     let profile = create.profile.as_deref().filter(|wanted| device.profile.as_deref() != Some(wanted));

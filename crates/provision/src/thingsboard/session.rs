@@ -1,4 +1,4 @@
-//! Being logged in: a token that is fetched once, renewed in time, and shared.
+//! The login to ThingsBoard: a token that is requested once, renewed in time, and shared.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use tokio::sync::Mutex;
 use super::fault;
 use crate::http::{ApiRequest, HttpClient, Repeat};
 
-/// ThingsBoard's own header goes before `Authorization`, which a proxy in between may want for itself.
+/// ThingsBoard's own header. A proxy may use `Authorization` for itself.
 const HEADER: HeaderName = HeaderName::from_static("x-authorization");
 
-/// How who asks is proven.
+/// The credential of the API user.
 #[derive(Clone)]
 pub enum Login {
     /// A user's name and password.
     Password {
-        /// The name, an e-mail address.
+        /// The user name, an e-mail address.
         user: String,
         /// The password.
         password: Secret,
@@ -31,7 +31,7 @@ pub enum Login {
     ApiKey(Secret),
 }
 
-/// Which of the two.
+/// The kind of a [`Login`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoginKind {
     Password,
@@ -47,35 +47,35 @@ impl fmt::Debug for Login {
     }
 }
 
-/// A login, and what came of it.
+/// A login with its tokens.
 pub(super) struct LoginSession {
     login: Login,
     tokens: Mutex<Option<Tokens>>,
 }
 
-/// What the server gave for a login.
+/// The tokens of a login.
 struct Tokens {
     header: HeaderValue,
     refresh: Option<Secret>,
-    /// When a new one is fetched unasked; never, if it does not say when it ends.
+    /// The time of the next renewal; `None` if the token does not state its end.
     renew_at: Option<Instant>,
     number: u64,
 }
 
-/// The header for one request, and the number of the token in it.
+/// The header for a request, and the number of its token.
 pub(super) struct Authorization {
     pub(super) name: HeaderName,
     pub(super) value: HeaderValue,
     pub(super) number: u64,
 }
 
-/// What a login and a renewal are answered with.
+/// The answer to a login or renewal.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TokenResponse {
     token: JsonSecret,
     refresh_token: Option<JsonSecret>,
-    /// There when the token is good for a second factor only.
+    /// Present if the token is only valid for a second factor.
     scope: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl LoginSession {
         }
     }
 
-    /// The header for a request. Logs in, or renews what is about to end; others wait for it meanwhile.
+    /// The header for a request. Logs in or renews the token if needed, while other requests wait.
     pub(super) async fn authorization(&self, http: &HttpClient) -> Result<Authorization> {
         let Login::Password { user, password } = &self.login else { return self.api_key() };
         let mut tokens = self.tokens.lock().await;
@@ -116,8 +116,8 @@ impl LoginSession {
         Ok(authorization)
     }
 
-    /// Renews the token with this number, unless somebody else has done so since. False for an API key, of which
-    /// there is no other.
+    /// Renews the token with this number, unless another request has done so. Returns `false` for an API key, which cannot
+    /// be renewed.
     pub(super) async fn renew(&self, http: &HttpClient, number: u64) -> Result<bool> {
         let Login::Password { user, password } = &self.login else { return Ok(false) };
         let mut tokens = self.tokens.lock().await;
@@ -134,7 +134,7 @@ impl LoginSession {
 }
 
 async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -> Result<Tokens> {
-    // Any other field makes the server refuse.
+    // ThingsBoard rejects a login with unknown fields.
     let body = json!({ "username": user, "password": password.reveal() });
     let answer = http.send(&ApiRequest::post("/api/auth/login", &body, Repeat::Safe)?).await?;
     if !answer.is_success() {
@@ -152,7 +152,7 @@ async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -
     Tokens::new(given, number + 1)
 }
 
-/// A new token for an old one; where the server does not like the old one any more, by logging in again.
+/// Exchanges the refresh token for a new token, or logs in again if the server rejects it.
 async fn renew(http: &HttpClient, old: Tokens, user: &str, password: &Secret) -> Result<Tokens> {
     if let Some(refresh) = &old.refresh {
         let body = json!({ "refreshToken": refresh.reveal() });
@@ -177,7 +177,7 @@ impl Tokens {
 }
 
 fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue> {
-    // The error holds nothing of the value.
+    // The message must not contain the value.
     let mut value = HeaderValue::from_str(&format!("{scheme} {}", secret.reveal())).map_err(|_| {
         Code::SecretUnavailable.error("the token or API key holds characters that cannot be sent").fix("compare it")
     })?;
@@ -185,7 +185,7 @@ fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// How long a JWT (RFC 7519, section 4.1) is good for: by its own two times, so that our clock does not matter.
+/// The lifetime of a JWT (RFC 7519, section 4.1): `exp` minus `iat`, so that the local clock does not matter.
 fn lifetime(token: &str) -> Option<Duration> {
     #[derive(Deserialize)]
     struct Claims {
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_says_how_long_it_is_good_for() {
+    fn the_lifetime_comes_from_the_token() {
         let token = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
         assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":10000,"sub":"x"}"#)), Some(Duration::from_secs(9000)));
         for text in ["", "x", "a.b.c", &token("{}"), &token(r#"{"iat":9,"exp":1}"#), &token(r#"{"iat":-1,"exp":1}"#)] {

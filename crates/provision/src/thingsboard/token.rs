@@ -1,4 +1,4 @@
-//! Access tokens, and taking credentials away.
+//! Access tokens, unregistering and deleting devices.
 
 use base::{Code, Result, Secret};
 use pki::keystore::password;
@@ -58,7 +58,7 @@ impl ThingsBoard {
             let error = Code::OtherCredential
                 .error(format!("the device {name:?} logs in with {}", there.described()))
                 .because("this store has never issued it")
-                .fix("use --replace if nothing needs that certificate any more");
+                .fix("use --replace if that certificate is no longer needed");
             return Err(error.into());
         }
         *tried = true;
@@ -73,7 +73,7 @@ impl ThingsBoard {
     /// Those of every call.
     pub async fn delete(&self, name: &str) -> Result<PlatformChange> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
-        // When an answer was lost, the repeated request finds nothing any more.
+        // After a lost answer, the repeated request finds no device, which is a success.
         self.remove(&device.id.id).await.map_err(|error| error.item(name))?;
         Ok(PlatformChange::Deleted)
     }
