@@ -1,8 +1,9 @@
-//! `cargo xtask gen`: the files of the repository that are generated from the code.
+//! `cargo xtask gen`: the files that follow from the code. People read some of them in the repository, so these are
+//! committed; man pages and completions are made for packages and stay out of git.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use clap::Args;
 
@@ -10,26 +11,38 @@ use crate::error::{Doing, Error, Result};
 use crate::run::cargo;
 use crate::workspace::{root, target};
 
-/// The generated files, and directories with nothing but generated files.
-const GENERATED: &[&str] =
-    &["docs/completions", "docs/man", "docs/schemas", "docs/src/reference", "keygen.toml.example"];
+/// The generated files that are committed: single files, and directories that hold nothing else.
+const COMMITTED: &[&str] = &["docs/schemas", "docs/src/reference", "keygen.toml.example"];
 
-/// Generate man pages, completions, the reference and the schemas from the code
+/// Generate the reference and the schemas in the repository, and man pages and completions in a build directory
 #[derive(Args)]
 pub(crate) struct Gen {
-    /// Change nothing; fail if anything would change
+    /// Fail if a committed file is out of date, and change none
     #[arg(long)]
     pub(crate) check: bool,
+
+    /// Write man/ and completions/ to DIR [default: gen in cargo's target directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 impl Gen {
     pub(crate) fn run(&self) -> Result<()> {
         let fresh = target()?.join("generated");
         empty(&fresh)?;
-        cargo().args(["run", "--quiet", "--package", "tbpki", "--example", "generate", "--"]).arg(&fresh).show()?;
+        let package = match &self.out {
+            Some(out) => path::absolute(out).doing(format!("find {}", out.display()))?,
+            None => target()?.join("gen"),
+        };
+        fs::create_dir_all(&package).doing(format!("make {}", package.display()))?;
+        cargo()
+            .args(["run", "--quiet", "--package", "tbpki", "--example", "generate", "--"])
+            .args([&fresh, &package])
+            .show()?;
+        eprintln!("gen: man pages and completions are in {}", package.display());
 
         let mut stale = Vec::new();
-        for place in GENERATED {
+        for place in COMMITTED {
             stale.extend(differences(&fresh, &root(), place)?);
         }
         if self.check {
@@ -47,7 +60,7 @@ impl Gen {
     }
 }
 
-/// The files at or below `place` that differ between two trees, or are in only one of them.
+/// The files at or below `place` that differ between two trees, or exist in only one of them.
 fn differences(fresh: &Path, there: &Path, place: &str) -> Result<Vec<PathBuf>> {
     let all: BTreeSet<PathBuf> = files(fresh, place)?.into_iter().chain(files(there, place)?).collect();
     Ok(all.into_iter().filter(|file| fs::read(fresh.join(file)).ok() != fs::read(there.join(file)).ok()).collect())

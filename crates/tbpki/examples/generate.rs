@@ -1,4 +1,5 @@
-//! Writes everything that follows from the code: man pages, completions, the reference and the JSON schemas.
+//! Generates the files that follow from the code: reference, JSON schemas and keygen.toml.example for the repository,
+//! man pages and completions for packages.
 //!
 //! `cargo xtask gen` runs this and puts the files into their places; `cargo xtask gen --check` compares.
 
@@ -17,20 +18,23 @@ use tbpki::args::Cli;
 use tbpki::{environment, schema};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let out = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: generate DIR")?);
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(repository), Some(package)) = (args.next(), args.next()) else {
+        return Err("usage: generate REPOSITORY_DIR PACKAGE_DIR".into());
+    };
     let mut command = Cli::command();
     command.build();
-    write(&out.join("keygen.toml.example"), &config::example())?;
-    man_pages(&command, &out.join("docs/man"))?;
-    completions(&out.join("docs/completions"))?;
-    let reference = out.join("docs/src/reference");
+    man_pages(&command, &package.join("man"))?;
+    completions(&package.join("completions"))?;
+    write(&repository.join("keygen.toml.example"), &config::example())?;
+    let reference = repository.join("docs/src/reference");
     write(&reference.join("cli.md"), &cli_page(&command)?)?;
     write(&reference.join("keygen-toml.md"), &keys_page()?)?;
     write(&reference.join("environment.md"), &environment_page()?)?;
     write(&reference.join("codes.md"), &codes_page()?)?;
     for (verb, schema) in schema::schemas() {
         let text = serde_json::to_string_pretty(&schema)?;
-        write(&out.join(format!("docs/schemas/{verb}.json")), &format!("{text}\n"))?;
+        write(&repository.join(format!("docs/schemas/{verb}.json")), &format!("{text}\n"))?;
     }
     Ok(())
 }
@@ -131,4 +135,29 @@ fn codes_page() -> Result<String, Box<dyn Error>> {
         write!(page, "\n## {code}: {}\n\n{}\n", code.title(), code.explanation())?;
     }
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_has_a_man_page_and_every_shell_a_script() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Cli::command();
+        command.build();
+        man_pages(&command, dir.path()).unwrap();
+        let verbs = all_commands(&command);
+        assert!(verbs.len() > 30, "{}", verbs.len());
+        for (path, _) in verbs {
+            let page = fs::read_to_string(dir.path().join(format!("{}.1", path.replace(' ', "-")))).unwrap();
+            assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH DESCRIPTION"), "{path}: {page}");
+        }
+
+        completions(dir.path()).unwrap();
+        for shell in Shell::value_variants() {
+            let script = fs::read_to_string(dir.path().join(format!("tbpki.{shell}"))).unwrap();
+            assert!(script.contains("bundle-firmware"), "{shell}: {script}");
+        }
+    }
 }
