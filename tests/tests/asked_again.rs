@@ -71,7 +71,7 @@ fn a_new_self_signed_server_reaches_devices_that_are_there() {
 
     // A server that is there no more is trusted no more.
     sandbox.ok([SERVER, &["--force"]].concat());
-    sandbox.ok([DEVICE, &["--out", "out"]].concat()).says("written anew");
+    sandbox.ok([DEVICE, &["--out", "out"]].concat()).says("outdated files were replaced");
     assert_eq!(sandbox.read("out/tb-server-chain.pem"), old);
 }
 
@@ -103,11 +103,11 @@ fn anchors_from_a_file_are_followed() {
     sandbox.ok(DEVICE);
     sandbox.write("anchor.pem", sandbox.read("pki/ca/devices-root/cert.pem"));
     sandbox.write("keygen.toml", "version = 1\n[server]\nanchors = { file = \"anchor.pem\" }\n");
-    sandbox.ok(DEVICE).says("written anew");
+    sandbox.ok(DEVICE).says("outdated files were replaced");
     assert_eq!(sandbox.read("pki/devices/pump-1/tb-server-chain.pem"), sandbox.read("anchor.pem"));
     // Who trusts the system needs no file; the old one is left to whoever uses it.
     sandbox.write("keygen.toml", "version = 1\n[server]\nanchors = \"system\"\n");
-    sandbox.ok(DEVICE).says("was there already");
+    sandbox.ok(DEVICE).says("is up to date");
     sandbox.ok(["client", "--device", "valve-2"]);
     assert!(!sandbox.join("pki/devices/valve-2/tb-server-chain.pem").exists());
 }
@@ -123,7 +123,7 @@ fn a_keystore_gets_the_password_and_the_alias_that_are_wanted_now() {
         "keygen.toml",
         "version = 1\n[server.keystore]\nalias = \"Other\"\npassword = { file = \"password\" }\n",
     );
-    sandbox.ok([SERVER, &["--out", "conf"]].concat()).says("written anew");
+    sandbox.ok([SERVER, &["--out", "conf"]].concat()).says("outdated files were replaced");
     let listing = entries(&sandbox, "conf/mqttserver.p12", "another-password").ok();
     assert!(listing.stdout_text().contains("Alias name: other"), "{listing}");
     assert_eq!(sandbox.read("conf/mqttserver.pem"), leaf);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::code::Code;
+use crate::code::{Class, Code};
 
 /// The result of everything in this workspace that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -153,18 +153,24 @@ impl fmt::Display for Finding {
 /// A [`Finding`] that ended what was being done.
 ///
 /// Texts in it never hold key material, passwords or tokens.
-pub struct Error(Box<Finding>);
+pub struct Error(Box<Finding>, Class);
 
 impl Error {
     /// An error from a finding, whatever its severity was.
     pub fn new(mut finding: Finding) -> Self {
         finding.severity = Severity::Fault;
-        Self(Box::new(finding))
+        let class = finding.code.class();
+        Self(Box::new(finding), class)
     }
 
     /// Its stable number.
     pub fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// What the exit status follows from: the class of its code, or [`Class::Usage`] after [`argument`](Self::argument).
+    pub fn class(&self) -> Class {
+        self.1
     }
 
     /// All that it says.
@@ -203,6 +209,16 @@ impl Error {
         self
     }
 
+    /// Names the command-line argument whose value is wrong (`--days`), which makes this a usage error unless it is
+    /// a bug.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        if self.1 == Class::User {
+            self.1 = Class::Usage;
+        }
+        self.item(argument)
+    }
+
     /// Says why.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
@@ -239,6 +255,15 @@ impl StdError for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_value_of_an_argument_is_a_usage_error() {
+        let class = |code: Code| (code.error("x").class(), code.error("x").argument("--days").class());
+        assert_eq!(class(Code::BadValue), (Class::User, Class::Usage));
+        assert_eq!(class(Code::Usage), (Class::Usage, Class::Usage));
+        assert_eq!(class(Code::Internal), (Class::Bug, Class::Bug));
+        assert_eq!(Code::BadValue.error("x").item("--days").class(), Class::User);
+    }
 
     #[test]
     fn a_location_shows_what_is_known_of_it() {

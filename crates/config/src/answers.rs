@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{Code, Error, Result};
 
-use super::key::Key;
+use super::key::{Key, KeyName};
 use super::keys::{Config, KEYS};
 use super::quoting::quoted;
 use super::setting::Origin;
@@ -38,21 +38,20 @@ impl Answers {
         Self::default()
     }
 
-    /// Takes a value for a key (`server.days`).
+    /// Sets the value of a key.
     ///
     /// # Errors
     ///
-    /// `UnknownKey` for a key that is not in the table, and what reading the value from keygen.toml would say.
-    pub fn set(&mut self, path: &str, answer: impl Into<Answer>) -> Result<()> {
-        let key = key(path)?;
-        self.set_value(key, answer.into().to_toml()?)
+    /// `LiteralSecret` for a secret in plain text, and the errors of reading the value from keygen.toml.
+    pub fn set(&mut self, key: KeyName, answer: impl Into<Answer>) -> Result<()> {
+        self.set_toml(key.path(), &answer.into().to_toml()?)
     }
 
-    /// Takes a value as keygen.toml has it.
+    /// Sets the value of a key (`server.days`) from its TOML.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// `UnknownKey` for a key that is not in the table, and the errors of reading the value from keygen.toml.
     pub fn set_toml(&mut self, path: &str, value: &str) -> Result<()> {
         self.set_value(key(path)?, value.to_owned())
     }

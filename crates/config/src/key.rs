@@ -1,5 +1,9 @@
 //! One key of keygen.toml, before any file is read.
 
+use std::fmt;
+
+pub use super::keys::sections::*;
+
 /// What is known about a key before any file is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -12,6 +16,24 @@ pub struct Key {
     /// Whether its value is a secret, so that variables and flags say where it is.
     pub is_secret: bool,
     pub(super) takes: fn() -> String,
+}
+
+/// The name of a key in the table. The constants of the sections are the only values, so that code cannot name a key
+/// that does not exist: `key::server::days` is `server.days`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyName(pub(crate) &'static str);
+
+impl KeyName {
+    /// The key with its section: `server.days`.
+    pub const fn path(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 }
 
 /// What a key is when nobody says anything.

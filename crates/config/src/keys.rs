@@ -58,6 +58,16 @@ macro_rules! sections {
             },
         )*)*];
 
+        /// The names of the keys, by section. [`crate::key`] exports them.
+        #[allow(non_upper_case_globals, reason = "the constants are spelled as the keys in keygen.toml")]
+        pub(crate) mod sections {
+            $($(#[doc = $about])+ pub mod $field {
+                use crate::key::KeyName;
+
+                $(#[doc = $why] pub const $key: KeyName = KeyName(concat!($prefix, stringify!($key)));)*
+            })*
+        }
+
         /// Every section with what it is about.
         pub(super) static SECTIONS: &[(&str, &str)] = &[$(($prefix, concat!($($about,)+)),)*];
 

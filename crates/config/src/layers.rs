@@ -25,15 +25,12 @@ impl<'a> Layers<'a> {
     ///
     /// # Errors
     ///
-    /// What [`Document::read`] says, and `Internal` for an override of a key that does not exist.
+    /// What [`Document::read`] says.
     pub(super) fn new(
         document: &'a Document<'a>,
         environment: &'a Environment,
         overrides: &'a [Override],
     ) -> Result<Self> {
-        if let Some(stray) = overrides.iter().find(|one| !KEYS.iter().any(|key| key.path == one.key)) {
-            return Err(Code::Internal.error(format!("{} overrides {}, which is no key", stray.flag, stray.key)));
-        }
         let found = document.read(KEYS)?;
         Ok(Self { overrides, environment, document, found, findings: mistyped_variables(environment) })
     }
@@ -65,10 +62,10 @@ impl<'a> Layers<'a> {
     }
 
     fn flag_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
-        let given: Vec<&Override> = self.overrides.iter().filter(|one| one.key == key.path).collect();
+        let given: Vec<&Override> = self.overrides.iter().filter(|one| one.key.path() == key.path).collect();
         let Some(flag) = given.last().map(|one| one.flag) else { return Ok(None) };
         let texts: Vec<&str> = given.iter().map(|one| one.text.as_str()).collect();
-        let value = K::from_texts(&texts).map_err(|error| explain::<K>(error).item(flag))?;
+        let value = K::from_texts(&texts).map_err(|error| explain::<K>(error).argument(flag))?;
         Ok(Some(Setting { value, origin: Origin::Flag(flag.to_owned()) }))
     }
 

@@ -14,7 +14,7 @@ use pki::subject::{AttributeKind, Subject};
 mod answers;
 mod document;
 mod environment;
-mod key;
+pub mod key;
 mod keys;
 mod layers;
 pub mod legacy;
@@ -25,7 +25,7 @@ mod value;
 
 pub use answers::{Answer, Answers};
 pub use environment::Environment;
-pub use key::{Key, Preset};
+pub use key::{Key, KeyName, Preset};
 pub use keys::{
     Ca, Client, Config, Firmware, General, KEYS, Keystore, LedgerSettings, NameConstraints, Platform, Server,
     SubjectSettings,
@@ -36,7 +36,7 @@ pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
 pub use value::path::FilePath;
 pub use value::secret_ref::SecretRef;
 pub use value::texts::{
-    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
+    Alias, CHIPS, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
     OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
 };
 pub use value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};

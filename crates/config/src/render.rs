@@ -87,7 +87,7 @@ fn wrapped(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Answer, Origin, SecretRef, parse};
+    use super::super::{Answer, Origin, SecretRef, key, parse};
     use super::*;
     use base::Code;
 
@@ -139,15 +139,15 @@ mod tests {
     #[test]
     fn answers_are_checked_when_they_are_given() {
         let mut answers = Answers::new();
-        assert_eq!(answers.set("server.day", 3).unwrap_err().code(), Code::UnknownKey);
-        assert_eq!(answers.set("server.days", 0).unwrap_err().code(), Code::BadValue);
-        assert_eq!(answers.set("server.san", "not a host!").unwrap_err().code(), Code::BadSan);
+        assert_eq!(answers.set_toml("server.day", "3").unwrap_err().code(), Code::UnknownKey);
+        assert_eq!(answers.set(key::server::days, 0).unwrap_err().code(), Code::BadValue);
+        assert_eq!(answers.set(key::server::san, "not a host!").unwrap_err().code(), Code::BadSan);
         let literal = SecretRef::Literal("hunter2".into());
-        assert_eq!(answers.set("ca.passphrase", literal).unwrap_err().code(), Code::LiteralSecret);
-        answers.set("server.days", 90).unwrap();
-        answers.set("client.formats", &["pem", "jks"][..]).unwrap();
-        answers.set("ca.passphrase", SecretRef::Variable("PASSPHRASE".into())).unwrap();
-        answers.set("server.single_file", true).unwrap();
+        assert_eq!(answers.set(key::ca::passphrase, literal).unwrap_err().code(), Code::LiteralSecret);
+        answers.set(key::server::days, 90).unwrap();
+        answers.set(key::client::formats, &["pem", "jks"][..]).unwrap();
+        answers.set(key::ca::passphrase, SecretRef::Variable("PASSPHRASE".into())).unwrap();
+        answers.set(key::server::single_file, true).unwrap();
         let text = render(&answers);
         let (config, _) = parse(&text).unwrap();
         assert_eq!(config.server.days.number(), 90);
@@ -159,11 +159,18 @@ mod tests {
     proptest! {
         #[test]
         fn any_accepted_answer_reads_back(text in any::<String>()) {
-            for path in ["subject.organization", "subject.organizational_units", "server.san", "server.out", "platform.user", "firmware.wifi_ssid"] {
+            for name in [
+                key::subject::organization,
+                key::subject::organizational_units,
+                key::server::san,
+                key::server::out,
+                key::platform::user,
+                key::firmware::wifi_ssid,
+            ] {
                 let mut answers = Answers::new();
-                if answers.set(path, Answer::Text(text.clone())).is_ok() {
+                if answers.set(name, Answer::Text(text.clone())).is_ok() {
                     let (config, _) = parse(&render(&answers)).unwrap();
-                    let shown = config.show().into_iter().find(|shown| shown.key == path).unwrap();
+                    let shown = config.show().into_iter().find(|shown| shown.key == name.path()).unwrap();
                     prop_assert_ne!(shown.origin, Origin::Default);
                 }
             }

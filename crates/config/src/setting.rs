@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use base::Finding;
 use serde::Serialize;
 
+use super::key::KeyName;
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -96,8 +98,8 @@ pub struct Shown {
 /// A value given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The key, with its section: `server.days`.
-    pub key: &'static str,
+    /// The key.
+    pub key: KeyName,
     /// The text. Of a key that takes a list each override adds one entry, or several between commas. Of a
     /// secret it is the path of a file, `-` for standard input: secrets do not stand on command lines.
     pub text: String,

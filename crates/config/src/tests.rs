@@ -20,7 +20,7 @@ formats = ["pem", "jks"]
 password = { file = "secrets/ks" }
 "#;
 
-fn over(key: &'static str, text: &str, flag: &'static str) -> Override {
+fn over(key: KeyName, text: &str, flag: &'static str) -> Override {
     Override { key, text: text.to_owned(), flag }
 }
 
@@ -67,7 +67,7 @@ fn a_file_is_read_into_types() {
 fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     let environment =
         Environment::of(&[("TBPKI_SERVER_DAYS", "91"), ("TBPKI_CLIENT_DAYS", "92"), ("TBPKI_CA_NAME", "")]);
-    let (config, _) = load(SEED, &environment, &[over("server.days", "93", "--days")]).unwrap();
+    let (config, _) = load(SEED, &environment, &[over(key::server::days, "93", "--days")]).unwrap();
     let seen = |path: &str| {
         let shown = config.show().into_iter().find(|shown| shown.key == path).unwrap();
         (shown.value.unwrap_or_default(), shown.origin.to_string())
@@ -82,7 +82,7 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
 
 #[test]
 fn repeated_flags_and_commas_make_a_list() {
-    let flags = [over("server.san", "a.example,192.0.2.1", "--san"), over("server.san", "a.example", "--san")];
+    let flags = [over(key::server::san, "a.example,192.0.2.1", "--san"), over(key::server::san, "a.example", "--san")];
     let (config, _) = load(SEED, &Environment::default(), &flags).unwrap();
     assert_eq!(
         config.server.san.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -93,7 +93,7 @@ fn repeated_flags_and_commas_make_a_list() {
 #[test]
 fn paths_of_the_command_line_begin_where_the_user_is() {
     let environment = Environment::of(&[("TBPKI_STORE", "here")]);
-    let (config, _) = load(SEED, &environment, &[over("server.out", "out", "--out")]).unwrap();
+    let (config, _) = load(SEED, &environment, &[over(key::server::out, "out", "--out")]).unwrap();
     assert_eq!(config.general.store.resolved(), Path::new("here"));
     assert_eq!(config.server.out.as_ref().unwrap().resolved(), Path::new("out"));
 }
@@ -102,7 +102,8 @@ fn paths_of_the_command_line_begin_where_the_user_is() {
 fn variables_and_flags_say_where_a_secret_is() {
     let environment =
         Environment::of(&[("TBPKI_CA_PASSPHRASE", "hunter2"), ("TBPKI_PLATFORM_API_KEY_FILE", "/run/key")]);
-    let (config, _) = load(SEED, &environment, &[over("client.keystore.password", "-", "--password-file")]).unwrap();
+    let (config, _) =
+        load(SEED, &environment, &[over(key::client_keystore::password, "-", "--password-file")]).unwrap();
     assert_eq!(config.ca.passphrase.value, Some(SecretRef::Variable("TBPKI_CA_PASSPHRASE".into())));
     assert!(
         matches!(&config.platform.api_key.value, Some(SecretRef::File(path)) if path.resolved() == Path::new("/run/key"))
@@ -118,7 +119,7 @@ fn variables_and_flags_say_where_a_secret_is() {
 #[test]
 fn a_secret_in_plain_text_is_taken_and_warned_about_and_never_shown() {
     let text = "version = 1\n[ca]\npassphrase = \"hunter2\"\n";
-    for flags in [vec![], vec![over("ca.passphrase", "file", "--ca-passphrase-file")]] {
+    for flags in [vec![], vec![over(key::ca::passphrase, "file", "--ca-passphrase-file")]] {
         let (config, findings) = load(text, &Environment::default(), &flags).unwrap();
         assert_eq!(findings.len(), 1);
         assert_eq!(
@@ -199,7 +200,7 @@ fn a_bad_variable_or_flag_is_named() {
     let environment = Environment::of(&[("TBPKI_SERVER_DAYS", "many")]);
     let error = load(SEED, &environment, &[]).unwrap_err();
     assert_eq!(error.finding().location.item.as_deref(), Some("TBPKI_SERVER_DAYS"));
-    let error = load(SEED, &Environment::default(), &[over("server.alg", "rot13", "--alg")]).unwrap_err();
+    let error = load(SEED, &Environment::default(), &[over(key::server::alg, "rot13", "--alg")]).unwrap_err();
     assert_eq!(error.finding().location.item.as_deref(), Some("--alg"));
 }
 

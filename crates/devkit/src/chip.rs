@@ -60,8 +60,6 @@ pub struct Facts {
     pub name: &'static str,
     /// The name for people: `ESP32-S3`.
     pub label: &'static str,
-    /// Other accepted names.
-    pub aliases: &'static [&'static str],
     /// The instruction set.
     pub architecture: Architecture,
     /// The rustc target of the firmware.
@@ -97,7 +95,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32",
             label: "ESP32",
-            aliases: &["esp-32", "esp32-wroom", "esp32-wrover"],
             architecture: Architecture::Xtensa,
             target: "xtensa-esp32-none-elf",
             toolchain: Toolchain::Esp,
@@ -117,7 +114,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32s3",
             label: "ESP32-S3",
-            aliases: &["esp32-s3", "s3"],
             architecture: Architecture::Xtensa,
             target: "xtensa-esp32s3-none-elf",
             toolchain: Toolchain::Esp,
@@ -137,7 +133,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32c2",
             label: "ESP32-C2",
-            aliases: &["esp32-c2", "c2", "esp8684"],
             architecture: Architecture::RiscV,
             target: "riscv32imc-unknown-none-elf",
             toolchain: Toolchain::Stable,
@@ -157,7 +152,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32c3",
             label: "ESP32-C3",
-            aliases: &["esp32-c3", "c3", "esp8685"],
             architecture: Architecture::RiscV,
             target: "riscv32imc-unknown-none-elf",
             toolchain: Toolchain::Stable,
@@ -177,7 +171,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32c6",
             label: "ESP32-C6",
-            aliases: &["esp32-c6", "c6"],
             architecture: Architecture::RiscV,
             target: "riscv32imac-unknown-none-elf",
             toolchain: Toolchain::Stable,
@@ -197,7 +190,6 @@ static FACTS: [(Chip, Facts); 6] = [
         Facts {
             name: "esp32h2",
             label: "ESP32-H2",
-            aliases: &["esp32-h2", "h2"],
             architecture: Architecture::RiscV,
             target: "riscv32imac-unknown-none-elf",
             toolchain: Toolchain::Stable,
@@ -273,7 +265,7 @@ impl Chip {
                 let words: Vec<String> = crystals.iter().map(ToString::to_string).collect();
                 Err(Code::ChipOption
                     .error(format!("boards with the {self} have no {crystal} crystal"))
-                    .item("--crystal")
+                    .argument("--crystal")
                     .fix(format!("omit --crystal: the {self} uses {}", words.join(" or "))))
             }
         }
@@ -289,18 +281,11 @@ impl fmt::Display for Chip {
 impl FromStr for Chip {
     type Err = Error;
 
-    /// Parses a name or an alias, ignoring case.
+    /// Reads a name of [`config::CHIPS`], in any case.
     fn from_str(text: &str) -> Result<Self> {
-        let folded = text.trim().to_ascii_lowercase().replace('_', "-");
-        Self::ALL
-            .into_iter()
-            .find(|chip| chip.name() == folded || chip.facts().aliases.contains(&folded.as_str()))
-            .ok_or_else(|| {
-                let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
-                Code::UnknownChip
-                    .error(format!("unknown chip {text:?}"))
-                    .fix(format!("use one of {}", names.join(", ")))
-            })
+        let name: config::Chip = text.parse()?;
+        let named = Self::ALL.into_iter().find(|chip| chip.name() == name.as_str());
+        named.ok_or_else(|| Code::Internal.error(format!("the table of chips has no {name}")))
     }
 }
 
@@ -358,9 +343,8 @@ mod tests {
 
     #[test]
     fn every_name_is_read_in_any_case_and_names_one_chip() {
-        for chip in Chip::ALL {
-            let facts = chip.facts();
-            for name in facts.aliases.iter().chain([&facts.name, &facts.label]) {
+        for (chip, (name, others)) in Chip::ALL.into_iter().zip(config::CHIPS) {
+            for name in others.iter().chain([&name, &chip.facts().label]) {
                 assert_eq!(name.parse::<Chip>().unwrap(), chip, "{name}");
                 assert_eq!(name.to_uppercase().parse::<Chip>().unwrap(), chip, "{name}");
             }
@@ -371,13 +355,9 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_takes_every_name_and_size() {
+    fn the_configuration_takes_every_flash_size() {
         for chip in Chip::ALL {
             let facts = chip.facts();
-            for name in facts.aliases.iter().chain([&facts.name, &facts.label]) {
-                let read: config::Chip = name.parse().unwrap();
-                assert_eq!(read.as_str().parse::<Chip>().unwrap(), chip);
-            }
             for mib in facts.flash_sizes_mib {
                 let size: FlashSize = format!("{mib}MB").parse().unwrap();
                 assert_eq!(size.bytes(), mib << 20);

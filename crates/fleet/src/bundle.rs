@@ -173,7 +173,7 @@ fn targets(view: &View, request: &BundleRequest) -> Result<Vec<Target>> {
                 1 => Ok(all),
                 count => Err(Code::Usage
                     .error(format!("the store has {count} devices, and none was named"))
-                    .item("--device")
+                    .argument("--device")
                     .fix("name one or more with --device, or take all with --all")),
             }
         }
@@ -195,7 +195,7 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Targ
         }
         None => Err(Code::UnknownIdentity
             .error(format!("the store has no device {:?} with a certificate", name.as_str()))
-            .item("--device")
+            .argument("--device")
             .fix(format!("make it with `tbpki client --device {}`", name.as_str()))),
     }
 }

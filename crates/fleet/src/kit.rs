@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Finding, Result, Secret};
-use config::{Anchors, Answers, Config, SecretRef};
+use config::{Anchors, Answers, Config, SecretRef, key};
 use pki::key::PBKDF2_ROUNDS;
 use pki::pkcs11::TokenUri;
 use pki::{Certificate, PrivateKey};
@@ -102,7 +102,7 @@ pub fn export_devices(
     let place = ca.key_place(&store)?;
     // What is in the way is found before anybody is asked for a passphrase.
     if let KeyPlace::File(_) = place {
-        answers.set("ca.passphrase", SecretRef::Prompt)?;
+        answers.set(key::ca::passphrase, SecretRef::Prompt)?;
     }
     name_broker(station, &mut answers)?;
     let public = public_files(station, &mut answers)?;
@@ -184,7 +184,8 @@ fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(Str
         files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
     }
     let config = station.config;
-    let carried = [("platform.ca", &config.platform.ca, PLATFORM_CA), ("ledger.ca", &config.ledger.ca, LEDGER_CA)];
+    let carried =
+        [(key::platform::ca, &config.platform.ca, PLATFORM_CA), (key::ledger::ca, &config.ledger.ca, LEDGER_CA)];
     for (key, setting, name) in carried {
         if let Some(path) = &setting.value {
             answers.set(key, name)?;
@@ -201,7 +202,7 @@ fn name_broker(station: &Station<'_>, answers: &mut Answers) -> Result<()> {
         return Ok(());
     }
     match broker(station) {
-        Ok(host) => answers.set("firmware.mqtt_host", host.as_str()),
+        Ok(host) => answers.set(key::firmware::mqtt_host, host.as_str()),
         Err(error) if error.code() == Code::BrokerMissing => Ok(()),
         Err(error) => Err(error),
     }

@@ -34,7 +34,7 @@ pub(crate) fn check_outside(store: &Path, dir: &Path, flag: &str) -> Result<()> 
     Err(Code::BadValue
         .error("this directory is inside the store, and what goes there is to be kept elsewhere")
         .at(dir)
-        .item(flag)
+        .argument(flag)
         .fix("name a directory outside of it, best on a medium that is kept apart"))
 }
 

@@ -15,7 +15,7 @@ use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 use config::{KEYS, Preset};
 use tbpki::args::Cli;
-use tbpki::{environment, schema};
+use tbpki::{completion, environment, schema};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
@@ -74,9 +74,7 @@ fn man_pages(command: &Command, dir: &Path) -> Result<(), Box<dyn Error>> {
 
 fn completions(dir: &Path) -> Result<(), Box<dyn Error>> {
     for shell in Shell::value_variants() {
-        let mut script = Vec::new();
-        clap_complete::generate(*shell, &mut Cli::command(), "tbpki", &mut script);
-        write(&dir.join(format!("tbpki.{shell}")), &String::from_utf8(script)?)?;
+        write(&dir.join(format!("tbpki.{shell}")), &completion::script(*shell)?)?;
     }
     Ok(())
 }
@@ -153,11 +151,13 @@ mod tests {
             let page = fs::read_to_string(dir.path().join(format!("{}.1", path.replace(' ', "-")))).unwrap();
             assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH DESCRIPTION"), "{path}: {page}");
         }
+        let server = fs::read_to_string(dir.path().join("tbpki-server.1")).unwrap();
+        assert!(server.contains("ec\\-p256"), "{server}");
 
         completions(dir.path()).unwrap();
         for shell in Shell::value_variants() {
             let script = fs::read_to_string(dir.path().join(format!("tbpki.{shell}"))).unwrap();
-            assert!(script.contains("bundle-firmware"), "{shell}: {script}");
+            assert!(script.contains("TBPKI_COMPLETE"), "{shell}: {script}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The command line, as clap reads it. Man pages, completions and the reference come from here too.
+//! The definition of the command line. Man pages, completions and the reference are generated from it.
 
 mod actorcloud;
 mod bundle_firmware;
@@ -17,11 +17,13 @@ mod platform;
 mod report;
 mod server;
 mod trust;
+mod value;
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use config::Days;
+use pki::{Algorithm, San};
 
 pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
@@ -43,6 +45,8 @@ pub use report::ReportArgs;
 pub use server::{Environment, ServerArgs, Service};
 pub use trust::TrustArgs;
 
+use value::{algorithm, parsed, text};
+
 /// Private CAs, server and device identities for ThingsBoard fleets.
 #[derive(Debug, Parser)]
 #[command(
@@ -53,159 +57,217 @@ pub use trust::TrustArgs;
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Start with `tbpki init`, then `tbpki server --out DIR` and `tbpki client --device NAME`.\n\
-                  Exit status: 0 done, 1 the input or the environment is wrong, 2 usage, 3 a check found a fault, \
-                  4 partly done (run again), 70 a bug."
+    after_help = "Run `tbpki init` first, then `tbpki server --out DIR` and `tbpki client --device NAME`.\n\
+                  Exit status: 0 done, 1 error in the input or the environment, 2 usage error, 3 a check found a fault, \
+                  4 partly done (run the command again), 70 a bug."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The verb.
     #[command(subcommand)]
     pub verb: Verb,
-    /// Arguments of every verb.
+    /// Options of every verb.
     #[command(flatten)]
     pub global: Global,
 }
 
-/// Arguments that every verb takes.
+/// Options that every verb has.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The configuration to read [default: keygen.toml]
+    /// Read the configuration from FILE [default: keygen.toml]
     #[arg(long, global = true, value_name = "FILE", env = "TBPKI_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Never ask: fail and name the flag that would have answered
+    /// Never prompt: fail, and name the option that answers the question
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// Print the result as JSON (its schema is in the documentation)
+    /// Print the result as JSON, as described by the schemas in the documentation
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more of what is being done; twice for all
+    /// Log the steps to standard error; repeat for more
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Whether to use colour
+    /// When to use color
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
 }
 
-/// Reads text. An empty one is a variable that a script has not set, and no answer to anything.
-fn text() -> NonEmptyStringValueParser {
-    NonEmptyStringValueParser::new()
-}
-
-/// When to use colour.
+/// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// Even into files
+    /// Also in files and pipes
     Always,
-    /// Not at all
+    /// Never
     Never,
 }
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  Create CAs, and read the passphrase of their keys from a file:
+    tbpki init --organization Acme --ca-passphrase-file passphrase
+  Convert the configuration of ThingsBoard's scripts:
+    tbpki init --from keygen.properties
+  Use your own CA for devices:
+    tbpki init --devices-ca devices-ca.p12";
+
+const SERVER_EXAMPLES: &str = "\
+Examples:
+  Issue the identity, and copy the files to ThingsBoard's configuration:
+    tbpki server --out /etc/thingsboard/conf
+  Issue for another host, for example in a container:
+    tbpki server --name tb.example.org --only-given-names --environment compose --out conf";
+
+const CLIENT_EXAMPLES: &str = "\
+Examples:
+  Issue an identity, and register it with the platform:
+    tbpki client --device pump-1 --register
+  Write a PKCS#12 keystore too:
+    tbpki client --device pump-1 --format pem,p12
+  Issue for a key that is on the device:
+    tbpki client --device pump-1 --csr pump-1.csr";
+
+const REGISTER_EXAMPLES: &str = "\
+Examples:
+  Register two devices:
+    tbpki register --device pump-1,pump-2 --platform-url https://tb.example.org --platform-user tenant@example.org
+  Register all devices of the store in a device profile:
+    tbpki register --all --profile pumps";
+
+const BUNDLE_FIRMWARE_EXAMPLES: &str = "\
+Examples:
+  Create the image of one device:
+    tbpki bundle-firmware --device pump-1 --chip esp32c3 --wifi-ssid workshop --wifi-password-file wifi
+  Use your own application and partition table:
+    tbpki bundle-firmware --all --chip esp32 --app build/app.bin --partitions partitions.csv";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  Log in as a device of the store:
+    tbpki check --device pump-1
+  Check files of another tool against a broker:
+    tbpki check tb.example.org:8883 --cert pump-1.pem --key pump-1.key --cafile ca.pem
+  Check the files and settings of a ThingsBoard server:
+    tbpki check --server /etc/thingsboard/conf";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash:  tbpki completions bash > ~/.local/share/bash-completion/completions/tbpki
+  zsh:   tbpki completions zsh > ~/.zfunc/_tbpki    (~/.zfunc must be in fpath)
+  fish:  tbpki completions fish > ~/.config/fish/completions/tbpki.fish";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make keygen.toml, the store and the CAs
+    /// Create keygen.toml, the store and the CAs
     ///
-    /// The CAs are a root and an issuing CA for servers, and another pair for devices. A keygen.toml that is there
-    /// already is left as it is, and the rest is made as it says.
+    /// The CAs are a root and an issuing CA for servers, and another pair for devices. If keygen.toml exists, it is not
+    /// changed, and the CAs are created as it specifies.
+    #[command(after_long_help = INIT_EXAMPLES)]
     Init(Box<InitArgs>),
-    /// Make a server's identity and the settings that fit it
+    /// Issue the server's identity and write ThingsBoard's settings for it
     ///
-    /// Its names are the host name, localhost, 127.0.0.1, ::1, the global addresses of the interfaces that are up, and
-    /// those given with `--san`. They are printed.
+    /// The certificate is for the host name, localhost, 127.0.0.1, ::1, the global addresses of the active network
+    /// interfaces, and the names given with `--san`. The names are printed.
+    #[command(after_long_help = SERVER_EXAMPLES)]
     Server(Box<ServerArgs>),
-    /// Make a device's identity
+    /// Issue a device's identity
     ///
-    /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem, and what `--format` asks for.
+    /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem to the device's directory in the store, and the files
+    /// selected with `--format`.
+    #[command(after_long_help = CLIENT_EXAMPLES)]
     Client(Box<ClientArgs>),
-    /// Register devices in the platform, with their certificates as what they log in with
+    /// Register devices and their certificates with the platform
     ///
-    /// Devices that the platform does not have are made. One that has this very certificate is left alone, and one
-    /// that has another credential needs `--replace`. What is stored is read back and compared. The exit status is 4
-    /// when some of several devices failed; the same command goes on with them.
+    /// Creates devices that the platform does not have. A device that already has this certificate is not changed; to
+    /// replace another credential, use `--replace`. The stored credential is read back and compared. If some of several
+    /// devices fail, the exit status is 4; run the same command again to retry them.
+    #[command(after_long_help = REGISTER_EXAMPLES)]
     Register(Box<RegisterArgs>),
-    /// Make the platform forget a device's certificate
+    /// Remove a device's certificate from the platform
     ///
-    /// A random token takes its place, so that the device keeps its history and nobody can log in as it. The files in
-    /// the store stay, and `tbpki register` brings the certificate back.
+    /// Replaces the certificate with a random token: the device keeps its history and can no longer log in. The files in
+    /// the store are not changed. Run `tbpki register` to register the certificate again.
     Unregister(Box<UnregisterArgs>),
     /// Fetch or set a device's access token, for TLS without a client certificate
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
     Token(Box<TokenArgs>),
-    /// Device profiles that take every device with a certificate of their own CA
+    /// Manage device profiles that provision devices by CA
     #[command(subcommand)]
     Profile(Box<ProfileVerb>),
-    /// CAs that go to other machines
+    /// Export CAs to other machines
     #[command(subcommand)]
     Ca(Box<CaVerb>),
-    /// Certificates of EMQ's ActorCloud, which makes them itself
+    /// Manage the certificates that EMQ's ActorCloud issues
     ///
-    /// ActorCloud takes no keys, requests or certificates of others: its server makes them, keeps the private keys, and
-    /// compares nothing but the common name that it made up.
+    /// ActorCloud does not accept keys, signing requests or certificates from outside. Its server generates the keys,
+    /// keeps them, and compares only the common name that it has chosen.
     #[command(subcommand, name = "actorcloud")]
     ActorCloud(Box<ActorCloudVerb>),
-    /// Make flash images with devices' credentials in them
+    /// Create flash images that contain devices' credentials
     ///
-    /// Per device: flash.bin, its parts, and flash_args for esptool. The application is the same for all devices and
-    /// holds no secret; the credentials are in an NVS partition beside it. flash.bin and the credentials hold the
-    /// device's key: keep them like keys.
+    /// Writes for each device flash.bin, its parts, and flash_args for esptool. The application is the same for all
+    /// devices and contains no secret; the credentials are in an NVS partition. flash.bin and the credentials partition
+    /// contain the device's private key and must be protected like it.
+    #[command(after_long_help = BUNDLE_FIRMWARE_EXAMPLES)]
     BundleFirmware(Box<BundleFirmwareArgs>),
-    /// Write an image that bundle-firmware made to a board
+    /// Write an image of `bundle-firmware` to a board
     ///
-    /// Over a serial port, part by part, so that what is in none of them stays as it is. The chip compares what it
-    /// holds afterwards.
+    /// Writes the parts over a serial port. The rest of the flash is not changed. The chip verifies the written parts.
     Flash(FlashArgs),
-    /// Do for many devices what `client`, `register` and `bundle-firmware` do for one
+    /// Issue, register and bundle many devices
     #[command(subcommand)]
     Fleet(Box<FleetVerb>),
-    /// Fetch the trust anchor of a server that is not ours
+    /// Fetch the trust anchor of a server that another CA issued
     ///
-    /// Shows the chain that a server sends and the trust anchor found for it. Writes the anchor only when the chain
-    /// verifies against this system's roots, or when its fingerprint is given.
+    /// Shows the chain that the server sends and the trust anchor found for it. Writes the anchor only if the chain
+    /// verifies against the roots of this system, or if its fingerprint is given.
     Trust(TrustArgs),
-    /// Show what is in certificates, keys, requests, revocation lists and keystores
+    /// Show the contents of certificates, keys, signing requests, revocation lists and keystores
     Inspect(InspectArgs),
-    /// Check a chain, its key, names, dates and purpose
+    /// Verify a chain, its key, names, dates and purpose
     ///
-    /// Checks as a peer would, and says which link fails. The exit status is 3 when something is wrong.
+    /// Verifies as a TLS peer does, and names the certificate that fails. The exit status is 3 if a check fails.
     Verify(VerifyArgs),
     /// Find out why a device cannot log in
     ///
-    /// Looks at every layer from the files to the broker's answer, and says which one does not hold and what to do. It
-    /// never sends a login to a server that is not trusted, and never a token beside a certificate. The exit status is 3
-    /// when something is wrong.
+    /// Checks every layer from the files to the broker's answer, names the one that fails and what to do. It never sends
+    /// a login to an untrusted server, and never sends a token together with a certificate. The exit status is 3 if a
+    /// check fails.
+    #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Box<CheckArgs>),
-    /// Show what the store holds and when it ends
+    /// List the identities of the store and when they expire
     ///
-    /// Rows are printed as they are read, so that a list of a million needs no more memory than one of ten. Conditions
-    /// go together: what is shown fits all of them.
+    /// Rows are printed as they are read: a list of a million needs no more memory than a list of ten. An identity is
+    /// shown if it meets all conditions.
     List(ListArgs),
-    /// Write one HTML page about the fleet
+    /// Write an HTML page about the fleet
     ///
-    /// Devices by state, when certificates expire, failures by cause, and a table to search in. The page needs nothing
-    /// but a browser and fetches nothing. It counts every device and shows at most 10,000 of them one by one: those that
-    /// need attention first.
+    /// The page shows devices by state, expiry dates, failures by cause, and a table with a search field. It is one file
+    /// without external resources. It counts all devices and lists at most 10,000 of them; those that need attention
+    /// come first.
     Report(ReportArgs),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// Explain a code such as TBPKI-0034
+    /// Explain an error code, for example TBPKI-0034
     Explain(ExplainArgs),
-    /// Print the completions of a shell
+    /// Print a shell's completion script
+    ///
+    /// The script completes verbs, options and their values, and the names of devices, servers and jobs in the ledger.
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// For which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
 
 impl Verb {
-    /// The word that was typed, as JSON output and locks name it.
+    /// The name of the verb in JSON output and in locks.
     pub const fn name(&self) -> &'static str {
         match self {
             Verb::Init(_) => "init",
@@ -240,65 +302,64 @@ impl Verb {
     }
 }
 
-/// What to do with the configuration.
+/// The verbs of `tbpki config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
-    /// Print every value that is in force
+    /// Print the effective value of every key
     Show {
-        /// Say where each value comes from
+        /// Print where each value comes from
         #[arg(long)]
         origin: bool,
     },
 }
 
-/// Where the passphrase of the CA keys is, and the PIN of a token that keeps one.
+/// The passphrase of the CA keys, and the PIN of a PKCS#11 token that keeps one.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "CA keys")]
 pub struct CaPassphrase {
     /// Read the passphrase of the CA keys from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub ca_passphrase_file: Option<PathBuf>,
-    /// Read the PIN of the token that keeps a CA's key from FILE (`-` for standard input)
+    /// Read the PIN of the PKCS#11 token that keeps a CA key from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub ca_pin_file: Option<PathBuf>,
 }
 
-/// What both kinds of identities are made with.
+/// Options of servers' and devices' identities.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Certificate")]
 pub struct IdentityArgs {
-    /// The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096
-    #[arg(long, value_parser = text(), value_name = "ALGORITHM")]
-    pub alg: Option<String>,
+    /// The key algorithm
+    #[arg(long, value_parser = algorithm(), value_name = "ALGORITHM")]
+    pub alg: Option<Algorithm>,
     /// Days until the certificate expires
-    #[arg(long, value_parser = text(), value_name = "N")]
-    pub days: Option<String>,
-    /// Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, and nopass for
-    /// devices (repeat, or separate by commas)
-    #[arg(long, value_parser = text(), value_name = "FORMAT", value_delimiter = ',')]
-    pub format: Vec<String>,
-    /// Alternative name: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)
-    #[arg(long, value_parser = text(), value_name = "NAME", value_delimiter = ',')]
-    pub san: Vec<String>,
+    #[arg(long, value_parser = parsed::<Days>(), value_name = "N")]
+    pub days: Option<Days>,
+    /// Alternative name: DNS name, IP address, URI or e-mail address (repeat or separate by commas)
+    #[arg(long, value_parser = parsed::<San>(), value_name = "NAME", value_delimiter = ',')]
+    pub san: Vec<San>,
     /// Sign with the certificate's own key instead of a CA's
     #[arg(long)]
     pub self_signed: bool,
     /// Issue for the key of this certificate signing request (PEM or DER)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["self_signed", "alg"])]
     pub csr: Option<PathBuf>,
-    /// Issue a new generation in place of what is there; replaced files are kept as FILE.SERIAL
+    /// Issue a new generation; replaced files are kept as FILE.SERIAL
     #[arg(long)]
     pub force: bool,
-    /// Say what would happen and write nothing
+    /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Where the passphrase of the CA keys is.
+    /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
 }
 
-/// To whom copied files belong.
+/// The owner of copied files.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Files")]
 pub struct OwnerArgs {
-    /// The owner of the files in --out [default: as root, that of DIR/thingsboard.conf or of DIR]
+    /// The owner of the files in --out [default for root: the owner of DIR/thingsboard.conf or of DIR]
     #[arg(long, value_parser = text(), value_name = "USER")]
     pub owner: Option<String>,
     /// The group of the files in --out

@@ -1,36 +1,37 @@
-//! Every environment variable that tbpki reads, in one list from which the documentation follows.
+//! The environment variables that tbpki reads. The documentation is generated from this list.
 
 use config::KEYS;
 
-/// One variable.
+/// An environment variable.
 #[derive(Debug, Clone)]
 pub struct Variable {
-    /// Its name.
+    /// The name, for example `TBPKI_SERVER_DAYS`.
     pub name: String,
-    /// What it does.
+    /// The effect, in one sentence.
     pub meaning: String,
 }
 
-/// The variables that stand for no key of the configuration.
+/// The variables without a key in the configuration.
 const OWN: &[(&str, &str)] = &[
-    ("TBPKI_CONFIG", "The configuration to read, in place of keygen.toml; `--config` goes before it."),
+    ("TBPKI_CONFIG", "The configuration to read instead of keygen.toml. `--config` overrides it."),
+    ("TBPKI_FIRMWARE", "The directory of the applications for bundle-firmware, with CHIP.elf and CHIP.elf.sha256."),
     (
-        "TBPKI_FIRMWARE",
-        "Where the applications for bundle-firmware are: a directory with CHIP.elf and CHIP.elf.sha256.",
+        "TBPKI_COMPLETE",
+        "Set by the scripts of `tbpki completions`: tbpki prints completions instead of running a verb.",
     ),
-    ("TBPKI_NO_PROGRESS", "When set, long work shows plain lines instead of a progress bar."),
-    ("NO_COLOR", "When set, nothing is coloured unless `--color always` is given."),
-    ("CLICOLOR_FORCE", "When set, output is coloured even into files."),
+    ("TBPKI_NO_PROGRESS", "If set, long operations print plain lines instead of a progress bar."),
+    ("NO_COLOR", "If set, output has no color unless `--color always` is given."),
+    ("CLICOLOR_FORCE", "If set, output has color also in files and pipes."),
 ];
 
-/// Every variable, tbpki's own first, then one for each key of the configuration.
+/// All variables: first those without a key, then those of the keys of the configuration.
 pub fn variables() -> Vec<Variable> {
     let own = OWN.iter().map(|(name, meaning)| Variable { name: (*name).to_owned(), meaning: (*meaning).to_owned() });
     let keys = KEYS.iter().flat_map(|key| {
         let meaning = format!("{} in keygen.toml: {}", key.path, key.why.trim());
         let file = key.is_secret.then(|| Variable {
             name: format!("{}_FILE", key.variable()),
-            meaning: format!("The file that {} is in.", key.path),
+            meaning: format!("The file that contains {}.", key.path),
         });
         [Some(Variable { name: key.variable(), meaning }), file].into_iter().flatten()
     });
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_variable_stands_twice() {
+    fn no_variable_is_listed_twice() {
         let mut names: Vec<String> = variables().into_iter().map(|variable| variable.name).collect();
         let count = names.len();
         names.sort();

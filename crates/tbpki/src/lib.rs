@@ -1,14 +1,16 @@
-//! What the `tbpki` binary does, as a library, so that documentation and completions are made from the same
-//! definition of the command line.
+//! The `tbpki` binary as a library, so that documentation and completions are generated from the same definition of
+//! the command line.
 
 pub mod args;
-mod ask;
+pub mod completion;
 mod context;
 pub mod environment;
 pub mod exit;
 mod log;
 pub mod output;
+mod panic;
 mod progress;
+mod prompt;
 pub mod schema;
 mod signals;
 mod usage;
@@ -25,10 +27,17 @@ use exit::Exit;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
+    panic::caught(run_command)
+}
+
+fn run_command() -> Exit {
     let args: Vec<OsString> = std::env::args_os().collect();
+    if completion::respond(&args) {
+        return Exit::Done;
+    }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage::refuse(&error, &args),
+        Err(error) => return usage::reject(&error, &args),
     };
     log::start(&cli.global);
     let mut context = Context::new(cli.global, cli.verb.name());

@@ -1,4 +1,4 @@
-//! What `-v` shows: steps and their durations, never a secret.
+//! The log of `-v`: steps and their durations, never a secret.
 
 use tracing::level_filters::LevelFilter;
 

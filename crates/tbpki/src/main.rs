@@ -1,4 +1,4 @@
-//! The command line of tbpki: arguments in, results out. Everything else is in the libraries.
+//! The binary `tbpki`.
 
 use std::process::ExitCode;
 

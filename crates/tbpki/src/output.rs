@@ -1,4 +1,4 @@
-//! What is printed: results on standard output, everything else on standard error.
+//! Output: results on standard output, messages on standard error.
 
 mod stream;
 
@@ -14,29 +14,29 @@ use crate::args::{ColorWhen, Global};
 
 pub use stream::{StreamError, StreamResult};
 
-/// The version of the JSON that `--json` prints. It rises when a field changes its meaning or goes; new fields
-/// may come without.
+/// The version of the JSON that `--json` prints. It is incremented if a field is removed or changes its meaning, but not
+/// for new fields.
 pub const JSON_VERSION: u32 = 1;
 
-/// The result of a verb: for machines by its fields, for people by [`Report::render`].
+/// The result of a verb: JSON from its fields, text from [`Report::render`].
 pub trait Report: Serialize + JsonSchema {
-    /// Writes the result for a person to read.
+    /// Writes the result as text.
     fn render(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// What `--json` prints, whatever the verb.
+/// The JSON document that `--json` prints for every verb.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Envelope<T> {
-    /// The version of this layout, 1.
+    /// The version of this document, 1.
     pub version: u32,
-    /// The verb that was run; `tbpki` where the command line names none.
+    /// The verb, or `tbpki` if the command line has none.
     pub verb: String,
-    /// What it found worth telling, in the order in which it did.
+    /// The findings, in the order in which they were made.
     pub findings: Vec<Finding>,
-    /// What it made or found; absent when it failed.
+    /// The result; absent if the verb failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<T>,
-    /// Why it failed; absent when it did not.
+    /// The error; absent if the verb succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Finding>,
 }
@@ -48,17 +48,30 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
-/// Prints the envelope of a command line that could not be read, of which people have been told in clap's words.
-pub(crate) fn print_usage_error(verb: &str, error: Error) {
+/// Prints an error to standard error, for code that runs before or outside a verb.
+pub(crate) fn print_error(error: &Error) {
+    let mut err = AutoStream::new(io::stderr().lock(), ColorChoice::Auto);
+    // Standard error may be closed, and there is no other place for the message.
+    drop(write_finding(&mut err, error.finding()));
+}
+
+/// Prints the error of a rejected command line, and its usage.
+pub(crate) fn print_usage_error(error: &Error, usage: &str) {
+    print_error(error);
+    drop(writeln!(AutoStream::new(io::stderr().lock(), ColorChoice::Auto), "\n{usage}"));
+}
+
+/// Prints the JSON envelope of a rejected command line; the error is on standard error too.
+pub(crate) fn print_error_envelope(verb: &str, error: Error) {
     let (version, verb, error) = (JSON_VERSION, verb.to_owned(), Some(error.into_finding()));
     let envelope = Envelope::<()> { version, verb, findings: Vec::new(), result: None, error };
     if let Ok(json) = envelope.to_json() {
-        // Whoever closed standard output does not want it.
+        // A closed standard output means that the JSON is not wanted.
         drop(writeln!(io::stdout().lock(), "{json}"));
     }
 }
 
-/// Where a verb prints to.
+/// The output of a verb.
 #[derive(Debug)]
 pub struct Output {
     verb: &'static str,
@@ -66,12 +79,12 @@ pub struct Output {
     quiet: bool,
     color: ColorChoice,
     findings: Vec<Finding>,
-    /// Whether the JSON stands on standard output already, with the error that ended it.
+    /// True if the JSON document has been printed, with its error.
     is_printed: bool,
 }
 
 impl Output {
-    /// The output of `verb`, as the global arguments ask.
+    /// The output of `verb` with the global options.
     pub fn new(verb: &'static str, global: &Global) -> Self {
         let color = match global.color {
             ColorWhen::Auto => ColorChoice::Auto,
@@ -81,10 +94,10 @@ impl Output {
         Self { verb, json: global.json, quiet: global.quiet, color, findings: Vec::new(), is_printed: false }
     }
 
-    /// Prints a finding now, and again in the JSON.
+    /// Prints a finding, and adds it to the JSON.
     pub fn finding(&mut self, finding: Finding) {
         if !self.quiet || finding.severity == Severity::Fault {
-            self.talk(|err| write_finding(err, &finding));
+            self.print_message(|err| write_finding(err, &finding));
         }
         self.findings.push(finding);
     }
@@ -94,19 +107,19 @@ impl Output {
         findings.into_iter().for_each(|finding| self.finding(finding));
     }
 
-    /// Takes findings into the JSON without printing them, for results that show them themselves.
+    /// Adds findings to the JSON without printing them, for results whose text contains them.
     pub fn keep(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.findings.extend(findings);
     }
 
-    /// Tells a person what is going on.
+    /// Prints a message, unless `--quiet` is given.
     pub fn say(&self, line: impl AsRef<str>) {
-        self.talker().say(line);
+        self.messages().say(line);
     }
 
-    /// What tells a person what is going on, for work that holds the rest of the output.
-    pub fn talker(&self) -> Talker {
-        Talker { quiet: self.quiet, color: self.color }
+    /// A printer of messages, for code that borrows the rest of the output.
+    pub fn messages(&self) -> Messages {
+        Messages { quiet: self.quiet, color: self.color }
     }
 
     /// Prints the result.
@@ -118,21 +131,21 @@ impl Output {
         })
     }
 
-    /// Prints raw text as the result, for verbs whose result is a file.
+    /// Prints text as the result, for verbs whose result is a file.
     pub fn text(&self, text: &str) -> Result<()> {
         self.print(|out| out.write_all(text.as_bytes()))
     }
 
-    /// Prints the error that ended the verb.
+    /// Prints the error of the verb.
     pub fn error(&mut self, error: Error) {
         let finding = error.into_finding();
-        self.talk(|err| write_finding(err, &finding));
+        self.print_message(|err| write_finding(err, &finding));
         if self.json
             && !self.is_printed
             && let Ok(json) = self.envelope::<()>(None, Some(finding))
             && let Err(error) = self.print(|out| writeln!(out, "{json}"))
         {
-            self.talk(|err| write_finding(err, error.finding()));
+            self.print_message(|err| write_finding(err, error.finding()));
         }
     }
 
@@ -142,7 +155,7 @@ impl Output {
         envelope.to_json()
     }
 
-    /// Writes to standard output. A reader that went away is not an error: `tbpki list | head` is fine.
+    /// Writes to standard output. A closed pipe is not an error: `tbpki list | head` must succeed.
     fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.color);
         match write(&mut out).and_then(|()| out.flush()) {
@@ -151,57 +164,57 @@ impl Output {
         }
     }
 
-    fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        self.talker().talk(write);
+    fn print_message(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        self.messages().print_message(write);
     }
 }
 
-/// What it means that standard output could not be written. A reader that went away is not an error.
+/// The result of a failed write to standard output. A closed pipe is not an error.
 fn stdout_fault(error: io::Error) -> Result<()> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Code::FileUnwritable.error("standard output cannot be written").because(error)),
+        _ => Err(Code::FileUnwritable.error("cannot write to standard output").because(error)),
     }
 }
 
-/// Tells a person what is going on.
+/// Prints messages on standard error.
 #[derive(Debug, Clone, Copy)]
-pub struct Talker {
+pub struct Messages {
     quiet: bool,
     color: ColorChoice,
 }
 
-impl Talker {
-    /// Whether nobody wants to hear anything but results and errors.
+impl Messages {
+    /// True if only results and errors are printed.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Says a line, unless nobody wants to hear it.
+    /// Prints a message, unless `--quiet` is given.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            self.talk(|err| writeln!(err, "{}", line.as_ref()));
+            self.print_message(|err| writeln!(err, "{}", line.as_ref()));
         }
     }
 
-    fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    fn print_message(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let mut err = AutoStream::new(io::stderr().lock(), self.color);
-        // Nobody is left to tell when standard error is gone.
+        // Standard error may be closed, and there is no other place for the message.
         drop(write(&mut err));
     }
 }
 
-/// Writes a finding as people read it: what, where, why, what to do, and its code.
+/// Writes a finding as text: severity, code, what, where, why, and what to do.
 fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
-    let (word, colour) = match finding.severity {
+    let (word, color) = match finding.severity {
         Severity::Note => ("note", AnsiColor::Cyan),
         Severity::Warning => ("warning", AnsiColor::Yellow),
         Severity::Fault => ("error", AnsiColor::Red),
     };
-    let style = Style::new().bold().fg_color(Some(colour.into()));
+    let style = Style::new().bold().fg_color(Some(color.into()));
     writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, base::text::printable(&finding.what))?;
     let mut line = |label: &str, text: &str| {
-        // A list keeps its lines, each of them printable by itself.
+        // A text of several lines keeps them; control characters in each line are escaped.
         text.lines().enumerate().try_for_each(|(index, text)| {
             let label = if index == 0 { label } else { "" };
             writeln!(out, "  {label:<6} {}", base::text::printable(text))
@@ -214,7 +227,7 @@ fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         line("why:", why)?;
     }
     if let Some(fix) = &finding.fix {
-        line("to do:", fix)?;
+        line("help:", fix)?;
     }
     Ok(())
 }

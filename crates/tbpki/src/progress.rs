@@ -1,4 +1,4 @@
-//! How far long work is: a bar on a terminal, plain lines elsewhere.
+//! The progress of long operations: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -6,32 +6,32 @@ use std::time::{Duration, Instant};
 use fleet::mass::Status;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::Talker;
+use crate::output::Messages;
 
-/// How often a plain line comes.
+/// The interval of plain lines.
 const LINE: Duration = Duration::from_secs(10);
 
-/// Shows how far work is.
+/// Shows the progress of an operation.
 pub(crate) struct Progress {
-    talk: Talker,
+    messages: Messages,
     form: Form,
 }
 
 enum Form {
-    /// Not begun.
+    /// Not started.
     Waiting,
-    /// A bar, and what it is about.
+    /// A bar, and the operation that it shows.
     Bar(ProgressBar, &'static str),
-    /// Lines, and when the last one came.
+    /// Lines, and the time of the last one.
     Lines(Instant),
 }
 
 impl Progress {
-    pub(crate) fn new(talk: Talker) -> Self {
-        Self { talk, form: Form::Waiting }
+    pub(crate) fn new(messages: Messages) -> Self {
+        Self { messages, form: Form::Waiting }
     }
 
-    /// Shows the latest.
+    /// Shows a new status.
     pub(crate) fn show(&mut self, status: &Status) {
         match &mut self.form {
             Form::Bar(bar, what) if *what == status.what => {
@@ -41,12 +41,12 @@ impl Progress {
             Form::Lines(last) => {
                 if last.elapsed() >= LINE {
                     *last = Instant::now();
-                    self.talk.say(format!("{}: {} of {}{}", status.what, status.done, status.total, pace(status)));
+                    self.messages.say(format!("{}: {} of {}{}", status.what, status.done, status.total, pace(status)));
                 }
             }
             Form::Waiting | Form::Bar(..) => {
                 self.finish();
-                self.form = if self.talk.is_quiet() || !wants_bar() {
+                self.form = if self.messages.is_quiet() || !wants_bar() {
                     Form::Lines(Instant::now())
                 } else {
                     Form::Bar(bar(status), status.what)
@@ -55,7 +55,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&mut self) {
         if let Form::Bar(bar, _) = &self.form {
             bar.finish_and_clear();
@@ -70,7 +70,7 @@ fn wants_bar() -> bool {
 
 fn bar(status: &Status) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(status.total), ProgressDrawTarget::stderr_with_hz(8));
-    // The template is ours: were it wrong, indicatif's own would do.
+    // The template is a constant. If it were invalid, indicatif would use its default.
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}{msg}") {
         bar.set_style(style);
     }
@@ -79,11 +79,11 @@ fn bar(status: &Status) -> ProgressBar {
     bar
 }
 
-/// Rate and time left, where there is something to tell.
+/// The rate and the remaining time, if they are known.
 fn pace(status: &Status) -> String {
     let Some(rate) = status.rate() else { return String::new() };
     let left = status.left().map(|left| format!(", {} left", span(left))).unwrap_or_default();
-    format!(", {rate:.0} a second{left}")
+    format!(", {rate:.0} per second{left}")
 }
 
 fn span(time: Duration) -> String {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_told_in_units_that_fit() {
+    fn the_remaining_time_has_units_that_fit() {
         for (seconds, text) in [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3599, "59 min 59 s"), (7260, "2 h 1 min")]
         {
             assert_eq!(span(Duration::from_secs(seconds)), text);
@@ -107,9 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_is_told_once_there_is_one() {
+    fn the_rate_is_shown_if_it_is_known() {
         let status = Status { what: "issuing", done: 10, total: 30, now: 10, elapsed: Duration::from_secs(1) };
-        assert_eq!(pace(&status), ", 10 a second, 2 s left");
+        assert_eq!(pace(&status), ", 10 per second, 2 s left");
         assert_eq!(pace(&Status { now: 0, ..status }), "");
     }
 }

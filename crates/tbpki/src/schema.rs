@@ -1,4 +1,4 @@
-//! The JSON schemas of what `--json` prints, one for each verb.
+//! The JSON schemas of the output of `--json`, one for each verb.
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
@@ -23,7 +23,7 @@ use crate::verb::report::FleetReport as PageReport;
 use crate::verb::trust::TrustReport;
 use crate::verb::verify::VerifyReport;
 
-/// The schemas (draft 2020-12) by the verbs they belong to.
+/// The schemas (draft 2020-12) by verb.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("init", of::<InitReport>()),
@@ -71,10 +71,10 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
-    /// Verbs whose result is a text of its own kind.
+    /// Verbs whose result is a file and not JSON.
     const TEXT: &[&str] = &["completions"];
 
-    /// The verbs that can be typed, `config show` as `config-show`.
+    /// The names of all verbs; `config show` is `config-show`.
     fn verbs(command: &clap::Command, above: &str) -> Vec<String> {
         let below = command.get_subcommands().filter(|command| command.get_name() != "help");
         below

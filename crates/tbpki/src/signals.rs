@@ -1,4 +1,4 @@
-//! Ctrl-C and its like, for work that can be finished later.
+//! Signals that end a verb which can be resumed later.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,14 +9,14 @@ use signal_hook::flag;
 
 use crate::exit::Exit;
 
-/// Becomes true with the first signal that asks for an end. The second one ends the process at once, which loses
-/// nothing either: the next run finds what this one has left.
+/// A flag that the first SIGINT, SIGTERM or SIGHUP sets. The second one ends the process at once, which is safe too: the
+/// next run finds the unfinished work in the ledger.
 pub(crate) fn on_request() -> Result<Arc<AtomicBool>> {
-    let asked = Arc::new(AtomicBool::new(false));
+    let requested = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Partly as i32, Arc::clone(&asked))
-            .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-            .map_err(|error| Code::Internal.error("signals cannot be listened for").because(error))?;
+        flag::register_conditional_shutdown(signal, Exit::Partly as i32, Arc::clone(&requested))
+            .and_then(|_| flag::register(signal, Arc::clone(&requested)))
+            .map_err(|error| Code::Internal.error("cannot install signal handlers").because(error))?;
     }
-    Ok(asked)
+    Ok(requested)
 }

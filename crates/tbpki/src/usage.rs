@@ -1,38 +1,43 @@
-//! Command lines that clap refuses.
+//! Command lines that clap rejects.
 
+use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 
 use base::{Code, Error};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output;
 
-/// Global options that take a value, which is no verb.
+/// Global options that take a value; the word behind them is not a verb.
 const WITH_VALUE: [&str; 2] = ["--config", "--color"];
 
-/// Prints what clap has to say: to people as clap says it, and with `--json` to programs in the envelope of every
-/// other error. Help and version are results.
-pub(crate) fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
-    // Nobody is left to tell when the terminal is gone.
-    drop(error.print());
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return Exit::Done;
+/// Prints the error like those of the verbs, with the usage that clap has for it. Help and version are results.
+pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
+    let finding = explained(error);
+    match error.kind() {
+        // The output may be closed, and there is no other place for the text.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            drop(error.print());
+            return Exit::Done;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
+        _ => output::print_usage_error(&finding, &usage(error)),
     }
     if options(args).any(|arg| arg == "--json") {
-        output::print_usage_error(&verb(args), explained(error));
+        output::print_error_envelope(&verb(args), finding);
     }
     Exit::Usage
 }
 
-/// Everything that may be an option: what stands behind `--` is none.
+/// The arguments that can be options: those before `--`.
 fn options(args: &[OsString]) -> impl Iterator<Item = &OsStr> {
     args.iter().skip(1).map(OsString::as_os_str).take_while(|arg| *arg != "--")
 }
 
-/// The verb as far as there is one, else the program.
+/// The verb, or the name of the program if the command line has none.
 fn verb(args: &[OsString]) -> String {
     let mut is_value = false;
     let mut words = options(args).filter(|arg| {
@@ -47,21 +52,93 @@ fn verb(args: &[OsString]) -> String {
     if names.is_empty() { command.get_name().to_owned() } else { names.join(" ") }
 }
 
-/// clap's text, taken apart: what is wrong first, tips behind it, then usage.
+/// The line that follows the error.
+fn usage(error: &clap::Error) -> String {
+    match list(error, ContextKind::Usage).as_slice() {
+        [] => "For more information, try '--help'.".to_owned(),
+        usage => usage.join("\n"),
+    }
+}
+
+/// The error of one of our own value parsers.
+fn source(error: &clap::Error) -> Option<&Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+/// The error as a finding, from the context that clap keeps with it.
 fn explained(error: &clap::Error) -> Error {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Code::Usage.error("a verb is missing").fix("`tbpki help` lists the verbs");
+    let argument = || list(error, ContextKind::InvalidArg).join(" ");
+    let value = || list(error, ContextKind::InvalidValue).join(" ");
+    if let Some(source) = source(error) {
+        return Error::new(source.finding().clone()).argument(flag(&argument()));
     }
-    let text = error.render().to_string();
-    let mut paragraphs = text.split("\n\n").map(|paragraph| {
-        paragraph.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-    });
-    let what = paragraphs.next().unwrap_or_default();
-    let said = Code::Usage.error(what.strip_prefix("error: ").unwrap_or(&what));
-    match paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ").map(str::to_owned)) {
-        Some(tip) => said.fix(tip),
-        None => said.fix("`tbpki help VERB` lists what each verb takes"),
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            return Code::Usage.error("no verb given").fix("`tbpki help` lists the verbs");
+        }
+        ErrorKind::InvalidSubcommand => {
+            format!("unrecognized verb '{}'", list(error, ContextKind::InvalidSubcommand).join(" "))
+        }
+        ErrorKind::UnknownArgument => format!("unexpected argument '{}'", argument()),
+        ErrorKind::MissingRequiredArgument => format!("missing required arguments: {}", argument()),
+        ErrorKind::InvalidValue | ErrorKind::NoEquals if value().is_empty() => {
+            format!("'{}' requires a value", argument())
+        }
+        ErrorKind::ValueValidation => {
+            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            format!("invalid value '{}' for '{}'{reason}", value(), argument())
+        }
+        ErrorKind::InvalidValue | ErrorKind::TooManyValues => {
+            format!("invalid value '{}' for '{}'", value(), argument())
+        }
+        ErrorKind::ArgumentConflict => match list(error, ContextKind::PriorArg) {
+            prior if prior == list(error, ContextKind::InvalidArg) => {
+                format!("'{}' cannot be used more than once", argument())
+            }
+            prior => format!("'{}' cannot be used with {}", argument(), prior.join(", ")),
+        },
+        kind => format!("{} {}", kind.as_str().unwrap_or("invalid command line"), argument()).trim().to_owned(),
+    };
+    Code::Usage.error(what).fix(advice(error))
+}
+
+/// The most specific advice that clap has.
+fn advice(error: &clap::Error) -> String {
+    let nearest = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    // clap's lists end with the best match.
+    let nearest: Vec<String> = nearest.into_iter().flat_map(|kind| list(error, kind).into_iter().rev()).collect();
+    let valid = list(error, ContextKind::ValidValue);
+    let mut advice = Vec::new();
+    if !nearest.is_empty() {
+        advice.push(format!("did you mean {}?", nearest.join(" or ")));
     }
+    if !valid.is_empty() {
+        advice.push(format!("use one of {}", valid.join(", ")));
+    }
+    if advice.is_empty() {
+        advice = list(error, ContextKind::Suggested);
+    }
+    match advice.is_empty() {
+        true => "`tbpki help VERB` lists the arguments of a verb".to_owned(),
+        false => advice.join(" "),
+    }
+}
+
+/// The texts that the error keeps under a kind of context.
+fn list(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        Some(ContextValue::StyledStr(text)) => vec![text.to_string()],
+        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect(),
+        Some(ContextValue::Number(number)) => vec![number.to_string()],
+        _ => Vec::new(),
+    }
+}
+
+/// The flag of an argument that clap shows with its value: `--days` of `--days <N>`.
+fn flag(argument: &str) -> &str {
+    argument.split_once(' ').map_or(argument, |(flag, _)| flag)
 }
 
 #[cfg(test)]
@@ -90,14 +167,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_and_what_to_do_are_told_apart() {
-        let error = Cli::try_parse_from(args("tbpki client --devise pump-1")).unwrap_err();
-        let finding = explained(&error).into_finding();
-        assert_eq!(finding.what, "unexpected argument '--devise' found");
-        assert!(finding.fix.unwrap().contains("'--device'"));
-        let error = Cli::try_parse_from(args("tbpki client")).unwrap_err();
-        let finding = explained(&error).into_finding();
-        assert_eq!(finding.what, "the following required arguments were not provided: --device <NAME>");
+    fn errors_name_the_argument_and_the_way_out() {
+        for (line, what, fix) in [
+            ("tbpki clint", "unrecognized verb 'clint'", "did you mean client or "),
+            ("tbpki client --devise pump-1", "unexpected argument '--devise'", "did you mean --device?"),
+            ("tbpki client", "missing required arguments: --device <NAME>", "`tbpki help VERB`"),
+            ("tbpki client --device a --device b", "'--device <NAME>' cannot be used more than once", "`tbpki help"),
+            (
+                "tbpki client --device a --csr b --self-signed",
+                "'--csr <FILE>' cannot be used with --self-signed",
+                "`tbpki help VERB`",
+            ),
+            (
+                "tbpki trust tb.example --timeout 0",
+                "invalid value '0' for '--timeout <N>': 0 is not in 1..=600",
+                "`tbpki help VERB`",
+            ),
+            (
+                "tbpki server --service mqqt",
+                "invalid value 'mqqt' for '--service <SERVICE>'",
+                "did you mean mqtt? use one of mqtt, http, coap, lwm2m, edge",
+            ),
+        ] {
+            let finding = explained(&Cli::try_parse_from(args(line)).unwrap_err()).into_finding();
+            assert_eq!(finding.what, what, "{line}");
+            assert!(finding.fix.as_ref().unwrap().starts_with(fix), "{line}: {:?}", finding.fix);
+        }
     }
 
     /// Every option of every verb that takes a value, with the verb in front of it.
@@ -113,15 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_refused_by_every_option() {
+    fn every_option_rejects_an_empty_value() {
         let mut command = Cli::command();
         command.build();
         let options = options_with_value(&command, &["tbpki".to_owned()]);
         assert!(options.len() > 50, "{options:?}");
         for (path, option) in options {
             let line = path.iter().chain([&option]).map(String::as_str).chain([""]);
-            let said = Cli::try_parse_from(line).unwrap_err().to_string();
-            assert!(said.contains(&option), "{path:?} {option}: {said}");
+            let message = Cli::try_parse_from(line).unwrap_err().to_string();
+            assert!(message.contains(&option), "{path:?} {option}: {message}");
         }
     }
 }

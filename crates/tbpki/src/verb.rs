@@ -1,4 +1,4 @@
-//! One module for each verb: from arguments to a call of a library, and from its result to a report.
+//! The verbs. Each module turns arguments into a call of a library, and its result into a report.
 
 pub(crate) mod actorcloud;
 pub(crate) mod bundle_firmware;

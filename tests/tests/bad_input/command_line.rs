@@ -26,6 +26,13 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         (&["explain"], "<CODE>"),
         (&["config"], "show"),
         (&["completions", "cmd"], "bash"),
+        (&["fleet", "issue", "--out", "d2"], "`--from` or `--count` is required"),
+        (
+            &["fleet", "issue", "--layout", "shard", "--count", "1", "--name-pattern", "d-{}"],
+            "directories, shards, archive",
+        ),
+        (&["bundle-firmware", "--chip", "esp8266"], "use one of esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2"),
+        (&["list", "--state", "isued"], "did you mean issued"),
         (&["trust", "tb.example", "--timeout", "0"], "1..=600"),
     ];
     for (args, word) in rows {
@@ -33,18 +40,19 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         assert!(outcome.stdout.is_empty(), "{outcome}");
         before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
 
-        // People are told in clap's words, and programs in the envelope of every other error.
+        // The same error is in the JSON envelope that all errors have.
         let outcome = sandbox.tbpki(args.iter().chain(&["--json"])).run().ends(2);
         let envelope = outcome.json();
         assert_eq!(envelope["version"], 1, "{outcome}");
         assert_eq!(envelope["error"]["code"], "TBPKI-0011", "{outcome}");
         assert!(envelope.get("result").is_none() && envelope["findings"].as_array().unwrap().is_empty(), "{outcome}");
         let verb = args.first().filter(|verb| **verb != "clint").unwrap_or(&"tbpki");
-        assert_eq!(envelope["verb"], **verb, "{outcome}");
+        assert!(envelope["verb"].as_str().unwrap().starts_with(verb), "{outcome}");
         let error = &envelope["error"];
         assert!(!error["what"].as_str().unwrap().is_empty() && error["fix"].is_string(), "{outcome}");
-        let said = outcome.stderr_text();
-        assert!(said.contains("Usage: tbpki") || said.contains("For more information"), "{outcome}");
+        if !args.is_empty() && *args != ["config"] {
+            assert!(outcome.stderr_text().starts_with("error[TBPKI-0011]: "), "{outcome}");
+        }
         if !args.is_empty() {
             let told = format!("{} {}", error["what"], error["fix"]);
             assert!(told.contains(word) || *args == ["config"], "{word:?} in {outcome}");
@@ -108,7 +116,7 @@ fn names_that_are_not_text() {
 #[test]
 fn arguments_that_do_not_go_together_are_named() {
     let sandbox = Sandbox::with_store();
-    refused(&sandbox, &["list", "--kind", "token"], usage(11, &["token", "ca, device, server"]));
+    refused(&sandbox, &["list", "--kind", "token"], usage(11, &["--kind", "token", "ca, device, server"]));
     refused(&sandbox, &["explain", "999"], usage(11, &["999", "--list"]));
     refused(&sandbox, &["explain", "TBPKI-9999"], usage(11, &["TBPKI-9999"]));
 }

@@ -100,13 +100,13 @@ fn without_a_file_there_is_nothing_to_go_by() {
 fn flags_are_held_to_the_rules_of_the_keys_that_they_stand_for() {
     let sandbox = Sandbox::with_store();
     let rows: &[(&[&str], u16, &[&str])] = &[
-        (&["--alg", "rsa-1024"], 30, &["--alg", "rsa-4096"]),
+        (&["--alg", "rsa-1024"], 11, &["--alg", "use one of ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096"]),
         (&["--days", "0"], 3, &["--days"]),
         (&["--days=-4"], 3, &["--days"]),
         (&["--days", "1000000"], 3, &["--days"]),
         (&["--days", "99999999999999999999999"], 3, &["--days"]),
         (&["--days", "a week"], 3, &["--days"]),
-        (&["--format", "p13"], 3, &["--format", "did you mean p12?"]),
+        (&["--format", "p13"], 11, &["--format", "did you mean p12", "cer, p12, jks"]),
         (&["--san", "not a host!"], 24, &["--san", "not a host!"]),
     ];
     for (flags, code, words) in rows {
@@ -115,15 +115,18 @@ fn flags_are_held_to_the_rules_of_the_keys_that_they_stand_for() {
         }
     }
     refused(&sandbox, &["server", "--name", "not a host!"], usage(24, &["--name"]));
-    refused(&sandbox, &["server", "--credentials", "both"], usage(3, &["--credentials"]));
+    refused(&sandbox, &["server", "--credentials", "both"], usage(11, &["--credentials", "keystore, pem"]));
 }
 
 #[test]
 fn variables_are_held_to_the_rules_of_the_keys_that_they_stand_for() {
     let sandbox = Sandbox::with_store();
-    for (name, value, code) in
-        [("TBPKI_CLIENT_DAYS", "0", 3), ("TBPKI_CLIENT_ALG", "dsa", 30), ("TBPKI_SUBJECT_COUNTRY", "USA", 23)]
-    {
+    for (name, value, code) in [
+        ("TBPKI_CLIENT_DAYS", "0", 3),
+        ("TBPKI_CLIENT_ALG", "dsa", 30),
+        ("TBPKI_SUBJECT_COUNTRY", "USA", 23),
+        ("TBPKI_FIRMWARE_CHIP", "esp8266", 200),
+    ] {
         let args = ["client", "--device", "pump-1"];
         refused_with(&sandbox, &args, |tool| tool.env(name, value), user(code, &[name]));
     }
@@ -148,7 +151,7 @@ fn device_names_cannot_lead_out_of_the_store() {
         (long.as_str(), "300 characters"),
     ] {
         for extra in [&[][..], &["--dry-run"], &["--force"], &["--self-signed"]] {
-            refused(&sandbox, &[&["client", "--device", name], extra].concat(), user(25, &[word]));
+            refused(&sandbox, &[&["client", "--device", name], extra].concat(), usage(25, &["--device", word]));
         }
     }
 }

@@ -123,6 +123,6 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
     assert!(names.contains("DNS:pump-1.example") && names.contains("IP Address:192.0.2.7"), "{shown}");
     assert!(!sandbox.join("pki/devices/pump-1/key.pem").exists());
     // The same request again is the same wish; without it, it is another one.
-    sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).says("was there already");
+    sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).says("is up to date");
     refused(&sandbox, &["client", "--device", "pump-1"], user(95, &["csr"]));
 }

@@ -34,7 +34,7 @@ fn walk(disk: &Disk, directory: &Path, args: &[&str], watched: &[PathBuf]) {
     disk.make_room();
     // What it said it did, it did: asked again, nothing is missing.
     let again = disk.tbpki(directory, args).run().ok();
-    assert!(again.stdout_text().contains("was there already"), "{again}");
+    assert!(again.stdout_text().contains("is up to date"), "{again}");
 }
 
 #[test]

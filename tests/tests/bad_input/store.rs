@@ -66,7 +66,7 @@ fn identities_whose_files_were_swapped_or_edited() {
             refused(&sandbox, &[verb, extra].concat(), user(code, &[name]));
         }
         sandbox.write(&file, own);
-        sandbox.ok(verb).says("was there already");
+        sandbox.ok(verb).says("is up to date");
     }
     // One octet of the signature is enough.
     let path = format!("{one}/pump-1.cer");

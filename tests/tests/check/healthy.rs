@@ -66,6 +66,6 @@ fn people_read_one_line_a_layer() {
         let lines = text.lines().filter(|line| line.starts_with(&format!("ok      {layer:<20}"))).count();
         assert_eq!(lines, 1, "{layer}: {text}");
     }
-    assert!(text.ends_with("everything holds\n"), "{text}");
+    assert!(text.ends_with("all checks passed\n"), "{text}");
     assert!(outcome.stderr_text().contains("ThingsBoard keeps one for each device"), "{outcome}");
 }

@@ -142,7 +142,7 @@ impl Checked {
         assert!(faults.is_empty(), "against its schema: {faults:?}\n{outcome}");
         for finding in report["findings"].as_array().unwrap() {
             let says_what_to_do = finding["severity"] == "note" || finding["fix"].is_string();
-            assert!(says_what_to_do, "nobody is told what to do: {finding}\n{outcome}");
+            assert!(says_what_to_do, "nobody is told what help: {finding}\n{outcome}");
         }
         Self { report, outcome }
     }

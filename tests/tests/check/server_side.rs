@@ -160,5 +160,5 @@ fn the_lines_that_tbpki_writes_for_a_conf_fit_it() {
     assert_eq!(checked.found(), [], "{}", checked.outcome);
     // Without a keygen.toml the CAs come from the directory itself.
     let outcome = scene.sandbox.ok(["--config", "none.toml", "check", "--server", "conf", "--offline"]);
-    outcome.says("everything holds").says("tbpki devices issuing CA");
+    outcome.says("all checks passed").says("tbpki devices issuing CA");
 }

@@ -99,7 +99,7 @@ fn directories_that_wait_for_the_ledger_are_delivered_or_removed() {
     let expected: Vec<String> = (1..=1500).map(|number| format!("d-{number:04}")).collect();
     assert_eq!(names, expected);
     for device in ["d-0001", "d-0777", "d-1500"] {
-        sandbox.ok(["client", "--device", device]).says("was there already");
+        sandbox.ok(["client", "--device", device]).says("is up to date");
     }
 }
 

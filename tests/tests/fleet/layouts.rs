@@ -60,7 +60,7 @@ fn directories_are_those_of_client() {
     }
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
     // `client` finds it as its own, and the same files as for a device of its own making.
-    let again = sandbox.ok(["client", "--device", "pump-3"]).says("was there already");
+    let again = sandbox.ok(["client", "--device", "pump-3"]).says("is up to date");
     assert!(again.stdout_text().contains("unchanged"), "{again}");
     sandbox.ok(["client", "--device", "single"]);
     let names = |device: &str| -> Vec<_> {
@@ -81,7 +81,7 @@ fn a_device_comes_out_of_its_shard_when_it_is_asked_for() {
         sandbox.ok(["client", "--device", device]);
         let verify = ["verify", &format!("pki/devices/{device}/chain.pem"), "--key"].map(str::to_owned);
         sandbox.ok(verify.into_iter().chain([format!("pki/devices/{device}/key.pem")]));
-        sandbox.ok(["client", "--device", device]).says("was there already");
+        sandbox.ok(["client", "--device", device]).says("is up to date");
     }
 }
 
@@ -145,7 +145,7 @@ fn a_dry_run_writes_nothing() {
     let look = || Snapshot::of(sandbox.path()).without(|path| is_ledger(path) || path.ends_with(".lock"));
     let before = look();
     let issue = ["fleet", "issue", "--from", "names.csv", "--out", "fleet", "--dry-run"];
-    sandbox.ok(issue).says("3 devices would be a new job");
+    sandbox.ok(issue).says("dry run of a new job: 3 devices");
     assert_eq!(look(), before);
     sandbox.ok(&issue[..6]);
     sandbox.ok(issue).says("issued      3 of 3");

@@ -11,7 +11,7 @@ use crate::Scene;
 #[test]
 fn from_nothing_to_a_device_that_publishes_in_three_commands() {
     let scene = Scene::with_our_server();
-    scene.ok(&["client", "--device", "MyDevice", "--register"]).says("in the platform created");
+    scene.ok(&["client", "--device", "MyDevice", "--register"]).says("on the platform created");
     scene.publishes("MyDevice", "cert.pem").succeeds();
     scene.has_arrived("MyDevice", 1);
     assert_eq!(scene.listed("MyDevice")["state"], "registered");
@@ -27,7 +27,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     let first = scene.listed(&device);
     assert_eq!((&first["state"], first.get("last_error")), (&"registered".into(), None));
     scene.publishes(&device, "chain.pem").succeeds();
-    scene.ok(&client).says("in the platform unchanged");
+    scene.ok(&client).says("on the platform unchanged");
     scene.ok(&["register", "--device", &device]).says("unchanged");
 
     // A new generation: the old certificate stays in force until somebody says so.
@@ -49,7 +49,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
 fn a_dry_run_changes_nothing() {
     let (scene, device) = (Scene::new(), unique("dry"));
     let tenant = scene.platform.sign_in();
-    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).says("in the platform planned");
+    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).says("on the platform planned");
     assert!(!scene.file(&device, "cert.pem").exists());
     scene.ok(&["client", "--device", &device]);
     scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).says("would be created");
@@ -107,7 +107,7 @@ fn names_are_taken_exactly() {
     for device in
         [base.clone(), base.to_lowercase(), format!("{base} ä+b&c=d%"), format!("{base}_"), format!("{base}%")]
     {
-        scene.ok(&["client", "--device", &device, "--register"]).says("in the platform created");
+        scene.ok(&["client", "--device", &device, "--register"]).says("on the platform created");
         scene.ok(&["register", "--device", &device]).says("unchanged");
         scene.publishes(&device, "cert.pem").succeeds();
         let encoded: String = device.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -169,7 +169,7 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.fails(&["unregister", "--device", &device, "--delete-device"], 2, 10, "--yes");
     scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).says("deleted");
     assert!(tenant.device_named(&device).is_none());
-    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).says("was not there");
+    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).says("does not exist");
     scene.fails(&["unregister", "--device", "nobody at all"], 1, 134, "nobody at all");
 }
 

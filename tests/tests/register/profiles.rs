@@ -50,7 +50,7 @@ fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_ol
     // Without the CA in the chain nobody knows a leaf that is not registered.
     scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
-    scene.ok(&["profile", "show", &name]).says("in the platform as here");
+    scene.ok(&["profile", "show", &name]).says("on the platform same as in the store");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn devices_are_not_made_unless_that_was_asked_for_and_confirmed() {
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
     assert!(scene.platform.sign_in().device_named(&device).is_none());
     // Registered by itself it logs in with its leaf, and the device is in the profile.
-    scene.ok(&["client", "--device", &device, "--profile", &name, "--register"]).says("in the platform created");
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--register"]).says("on the platform created");
     let tenant = scene.platform.sign_in();
     assert_eq!(tenant.device_named(&device).unwrap()["type"], name.as_str());
     scene.publishes(&device, "cert.pem").succeeds();
@@ -120,6 +120,6 @@ fn a_profile_that_is_another_one_is_not_changed_unasked() {
     assert_eq!(scene.sandbox.read(format!("pki/ca/profile-{name}/cert.pem")), ca);
     assert_eq!(profile(&scene, &name)["description"], "mine");
     scene.ok(&["profile", "create", &name]).says("unchanged");
-    scene.ok(&["profile", "show"]).says(&name).says("in the platform as here");
+    scene.ok(&["profile", "show"]).says(&name).says("on the platform same as in the store");
     scene.fails(&["profile", "show", "no such profile"], 1, 147, "no such profile");
 }

@@ -40,7 +40,7 @@ fn who_may_not_log_in_is_told_why() {
         ("customer@x", 133, "permission"),
     ] {
         let outcome = scene.tbpki(REGISTER).env("TBPKI_PLATFORM_USER", name).run();
-        outcome.ends(1).says(&format!("error[TBPKI-{code:04}]")).says(words).says("to do:");
+        outcome.ends(1).says(&format!("error[TBPKI-{code:04}]")).says(words).says("help:");
     }
     scene.sandbox.write("wrong", "hunter2");
     scene.sandbox.hides("hunter2");
@@ -87,7 +87,7 @@ fn what_the_platform_refuses_is_told_in_its_words_and_ours() {
     ] {
         sim.inject(Fault { times: 0, ..Fault::new(kind).on(method, path) });
         let outcome = refused(&scene, code, words);
-        assert!(outcome.stderr_text().contains("to do:"), "{outcome}");
+        assert!(outcome.stderr_text().contains("help:"), "{outcome}");
         sim.clear_faults();
         assert!(scene.listed("pump")["last_error"].is_string(), "{kind:?}");
     }

@@ -73,6 +73,8 @@ codes! {
         "The message names the arguments. `tbpki help VERB` lists what each verb takes."
     12 LegacyConverted User "A setting of keygen.properties means something else now"
         "`init --from` converts every variable of the old file and says where the new tool does something different on purpose. Nothing has to be done unless the new meaning does not suit you."
+    13 NotConfirmed User "The command was not confirmed"
+        "The question was answered with no, and nothing was changed. Run the command again to answer with yes; the prompt's option confirms without a question."
 
     // Names.
     20 NameEmpty User "A name is empty"

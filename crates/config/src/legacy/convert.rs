@@ -6,7 +6,7 @@ use base::{Code, Error, Finding, Result, Secret};
 use pki::algorithm::Algorithm;
 
 use super::{Properties, Variable};
-use crate::{Answer, Answers, Environment, FilePath, SecretRef};
+use crate::{Answer, Answers, Environment, FilePath, KeyName, SecretRef, key};
 
 /// A keygen.properties in the terms of tbpki.
 #[derive(Debug, Clone)]
@@ -29,25 +29,25 @@ pub struct SecretFile {
 }
 
 /// Variables that become the value of one key, as they are.
-const SETTINGS: &[(&str, &str)] = &[
-    ("TWO_LETTER_COUNTRY_CODE", "subject.country"),
-    ("STATE_OR_PROVINCE", "subject.state"),
-    ("CITY", "subject.locality"),
-    ("ORGANIZATION", "subject.organization"),
-    ("ORGANIZATIONAL_UNIT", "subject.organizational_units"),
-    ("SERVER_FILE_PREFIX", "server.prefix"),
-    ("SERVER_KEY_ALIAS", "server.keystore.alias"),
-    ("SERVER_KEYSTORE_DIR", "server.out"),
-    ("CLIENT_FILE_PREFIX", "client.prefix"),
-    ("CLIENT_KEY_ALIAS", "client.keystore.alias"),
+const SETTINGS: &[(&str, KeyName)] = &[
+    ("TWO_LETTER_COUNTRY_CODE", key::subject::country),
+    ("STATE_OR_PROVINCE", key::subject::state),
+    ("CITY", key::subject::locality),
+    ("ORGANIZATION", key::subject::organization),
+    ("ORGANIZATIONAL_UNIT", key::subject::organizational_units),
+    ("SERVER_FILE_PREFIX", key::server::prefix),
+    ("SERVER_KEY_ALIAS", key::server_keystore::alias),
+    ("SERVER_KEYSTORE_DIR", key::server::out),
+    ("CLIENT_FILE_PREFIX", key::client::prefix),
+    ("CLIENT_KEY_ALIAS", key::client_keystore::alias),
 ];
 
 /// Variables that hold a password, its key, and its file.
-const PASSWORDS: &[(&str, &str, &str)] = &[
-    ("SERVER_KEYSTORE_PASSWORD", "server.keystore.password", "server-keystore"),
-    ("SERVER_KEY_PASSWORD", "server.keystore.key_password", "server-key"),
-    ("CLIENT_KEYSTORE_PASSWORD", "client.keystore.password", "client-keystore"),
-    ("CLIENT_KEY_PASSWORD", "client.keystore.key_password", "client-key"),
+const PASSWORDS: &[(&str, KeyName, &str)] = &[
+    ("SERVER_KEYSTORE_PASSWORD", key::server_keystore::password, "server-keystore"),
+    ("SERVER_KEY_PASSWORD", key::server_keystore::key_password, "server-key"),
+    ("CLIENT_KEYSTORE_PASSWORD", key::client_keystore::password, "client-keystore"),
+    ("CLIENT_KEY_PASSWORD", key::client_keystore::key_password, "client-key"),
 ];
 
 /// Variables that are converted in their own way.
@@ -87,8 +87,8 @@ impl Properties {
         conversion.report_unknown();
         conversion.settings()?;
         conversion.names()?;
-        conversion.algorithm("SERVER", "server.alg")?;
-        conversion.algorithm("CLIENT", "client.alg")?;
+        conversion.algorithm("SERVER", key::server::alg)?;
+        conversion.algorithm("CLIENT", key::client::alg)?;
         conversion.passwords()?;
         conversion.formats()?;
         conversion.report_changes();
@@ -118,7 +118,7 @@ impl Conversion<'_> {
     }
 
     /// Gives an answer that came from a variable.
-    fn set(&mut self, name: &str, key: &str, answer: impl Into<Answer>) -> Result<()> {
+    fn set(&mut self, name: &str, key: KeyName, answer: impl Into<Answer>) -> Result<()> {
         self.answers.set(key, answer).map_err(|error| self.blame(name, error))
     }
 
@@ -157,9 +157,9 @@ impl Conversion<'_> {
     }
 
     fn settings(&mut self) -> Result<()> {
-        for (name, key) in SETTINGS {
+        for &(name, key) in SETTINGS {
             if let Some(text) = self.text(name)? {
-                let text = if key.starts_with("subject.") { without_dn_escapes(&text) } else { text };
+                let text = if key.path().starts_with("subject.") { without_dn_escapes(&text) } else { text };
                 self.set(name, key, text)?;
             }
         }
@@ -177,12 +177,12 @@ impl Conversion<'_> {
         let mut alternative: Vec<String> = Vec::new();
         if let Some(domain) = self.text("DOMAIN_SUFFIX")? {
             if let Some(base) = domain.strip_prefix("*.") {
-                self.set("DOMAIN_SUFFIX", "server.name", base)?;
+                self.set("DOMAIN_SUFFIX", key::server::name, base)?;
                 alternative.push(format!("dns:{domain}"));
                 let what = format!("the server is called {base} now, with the wildcard among its alternative names");
                 self.note(Code::LegacyConverted.note(what), "DOMAIN_SUFFIX");
             } else {
-                self.set("DOMAIN_SUFFIX", "server.name", domain)?;
+                self.set("DOMAIN_SUFFIX", key::server::name, domain)?;
             }
         }
         if let Some(names) = self.text("SUBJECT_ALTERNATIVE_NAMES")? {
@@ -191,11 +191,11 @@ impl Conversion<'_> {
         if alternative.is_empty() {
             return Ok(());
         }
-        self.set("SUBJECT_ALTERNATIVE_NAMES", "server.san", alternative)
+        self.set("SUBJECT_ALTERNATIVE_NAMES", key::server::san, alternative)
     }
 
     /// The key algorithm of `SERVER` or `CLIENT`.
-    fn algorithm(&mut self, side: &str, key: &str) -> Result<()> {
+    fn algorithm(&mut self, side: &str, key: KeyName) -> Result<()> {
         let [alg, size, group] = ["ALG", "SIZE", "GROUP_NAME"].map(|what| format!("{side}_KEY_{what}"));
         let Some(name) = self.text(&alg)? else {
             let what = format!("the keys of `tbpki {}` are EC on P-256 now", side.to_ascii_lowercase());
@@ -276,7 +276,7 @@ impl Conversion<'_> {
                 return Err(place(error, name, variable));
             }
             let path = FilePath::in_working_directory(&format!("{}/secrets/{file}", self.store))?;
-            self.set(name, key, SecretRef::File(path))?;
+            self.set(name, *key, SecretRef::File(path))?;
             self.secrets.push(SecretFile { name: file, secret: Secret::from(text.as_str()) });
         }
         Ok(())
@@ -284,8 +284,8 @@ impl Conversion<'_> {
 
     /// All that the old scripts wrote.
     fn formats(&mut self) -> Result<()> {
-        self.answers.set("server.formats", &["pem", "pub", "cer", "p12", "jks"][..])?;
-        self.answers.set("client.formats", &["pem", "nopass", "pub", "p12", "jks"][..])
+        self.answers.set(key::server::formats, &["pem", "pub", "cer", "p12", "jks"][..])?;
+        self.answers.set(key::client::formats, &["pem", "nopass", "pub", "p12", "jks"][..])
     }
 
     fn secret(&self, file: &str) -> Option<&Secret> {

@@ -1,6 +1,6 @@
 //! What kinds of values keys take, and how each is read and shown.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use base::text::quote;
@@ -194,6 +194,20 @@ macro_rules! numbers {
             /// The number.
             pub const fn number(self) -> $inner {
                 self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                Self::from_texts(&[text]).map_err(|error| error.because(format!("it takes {}", <Self as Kind>::takes())))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
             }
         }
 

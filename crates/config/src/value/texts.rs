@@ -84,11 +84,21 @@ texts! {
     ProfileName, "up to 255 characters", |text| plain(text, 255);
     /// The name of a wireless network: 1 to 32 bytes (IEEE 802.11, section 9.4.2.2).
     Ssid, "1 to 32 bytes", ssid;
-    /// The name of a chip, in lower case: `esp32-c3`.
-    Chip, "the name of a chip, such as esp32 or esp32-c3", chip;
+    /// The name of a chip that firmware is built for, from [`CHIPS`]: `esp32c3`.
+    Chip, "one of esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2", chip;
     /// The size of a flash chip, in capitals: `4MB`.
     FlashSize, "a size such as 4MB", flash_size;
 }
+
+/// The chips that firmware is built for: the name in Espressif's tools, and other names for it in lower case.
+pub const CHIPS: [(&str, &[&str]); 6] = [
+    ("esp32", &["esp-32", "esp32-wroom", "esp32-wrover"]),
+    ("esp32s3", &["esp32-s3", "s3"]),
+    ("esp32c2", &["esp32-c2", "c2", "esp8684"]),
+    ("esp32c3", &["esp32-c3", "c3", "esp8685"]),
+    ("esp32c6", &["esp32-c6", "c6"]),
+    ("esp32h2", &["esp32-h2", "h2"]),
+];
 
 impl HostName {
     /// The name as clients compare it.
@@ -220,13 +230,17 @@ fn ssid(text: &str) -> Result<String> {
 }
 
 fn chip(text: &str) -> Result<String> {
-    let folded = plain(text, 32)?.to_ascii_lowercase();
-    if !folded.starts_with(|c: char| c.is_ascii_lowercase())
-        || !folded.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    {
-        return Err(bad(text, "is not the name of a chip"));
+    let folded = text.trim().to_ascii_lowercase().replace('_', "-");
+    let is_meant = |(name, others): &&(&str, &[&str])| *name == folded || others.contains(&folded.as_str());
+    match CHIPS.iter().find(is_meant) {
+        Some((name, _)) => Ok((*name).to_owned()),
+        None => {
+            let names: Vec<&str> = CHIPS.iter().map(|(name, _)| *name).collect();
+            Err(Code::UnknownChip
+                .error(format!("unknown chip {}", quote(text)))
+                .fix(format!("use one of {}", names.join(", "))))
+        }
     }
-    Ok(folded)
 }
 
 fn flash_size(text: &str) -> Result<String> {

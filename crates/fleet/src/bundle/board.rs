@@ -16,9 +16,9 @@ pub(super) fn chip(config: &Config) -> Result<Chip> {
     let setting = &config.firmware.chip;
     let name = setting.value.as_ref().ok_or_else(|| {
         Code::Usage
-            .error("nobody said for which chip")
-            .item("--chip")
-            .fix("name it with --chip, or as firmware.chip in keygen.toml: esp32s3, esp32c3 and so on")
+            .error("no chip given")
+            .argument("--chip")
+            .fix("use --chip, or set firmware.chip in keygen.toml: esp32s3, esp32c3 and so on")
     })?;
     name.as_str().parse().map_err(|error| placed(&setting.origin, error))
 }
@@ -53,8 +53,9 @@ fn from_csv(bytes: Vec<u8>) -> Result<Table> {
 /// Where the value that is wrong was given.
 fn placed(origin: &Origin, error: Error) -> Error {
     let finding = origin.place(error.into_finding());
-    Error::new(match origin {
-        Origin::Flag(name) | Origin::Variable(name) => finding.item(name),
-        _ => finding,
-    })
+    match origin {
+        Origin::Flag(name) => Error::new(finding).argument(name),
+        Origin::Variable(name) => Error::new(finding.item(name)),
+        _ => Error::new(finding),
+    }
 }

@@ -52,7 +52,7 @@ impl Wanted {
         if request.secure_cert && request.auth == Auth::Token {
             return Err(Code::Usage
                 .error("an access token has no place in esp_secure_cert")
-                .item("--esp-secure-cert")
+                .argument("--esp-secure-cert")
                 .fix("leave out --esp-secure-cert, or let the devices log in with certificates"));
         }
         let config = station.config;

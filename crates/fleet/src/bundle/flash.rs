@@ -119,7 +119,7 @@ fn only_device(station: &Station<'_>) -> Result<String> {
         (Some(name), None) => Ok(name),
         _ => Err(Code::Usage
             .error("the store has not just one device, and none was named")
-            .item("--device")
+            .argument("--device")
             .fix("name it with --device, or its image's directory with --from")),
     }
 }

@@ -193,7 +193,7 @@ pub(crate) fn bundler(
     if request.merged && order.layout == Layout::Archive {
         return Err(Code::FleetFormat
             .error("an archive holds no whole images")
-            .item("--merged")
+            .argument("--merged")
             .fix("leave --merged out, or use the layouts shards or directories"));
     }
     let prepared = prepare(station, &request.firmware, control.say)?;

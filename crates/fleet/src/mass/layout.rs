@@ -48,7 +48,7 @@ impl FromStr for Layout {
             Code::Usage
                 .error(format!("there is no layout {text:?}"))
                 .fix("use directories, shards, or `--archive FILE`")
-                .item("--layout")
+                .argument("--layout")
         })
     }
 }

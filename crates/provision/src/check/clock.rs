@@ -60,7 +60,10 @@ fn finding(off: Duration) -> Option<Finding> {
 
 fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDateTime> {
     let bad = |why: &str| -> Error {
-        Code::BadValue.error(format!("{url:?} is not the address of a platform")).item("--platform-url").because(why)
+        Code::BadValue
+            .error(format!("{url:?} is not the address of a platform"))
+            .argument("--platform-url")
+            .because(why)
     };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("it begins with neither http:// nor https://"))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

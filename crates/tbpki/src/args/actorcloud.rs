@@ -4,39 +4,40 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{PlatformArgs, text};
+use super::PlatformArgs;
+use super::value::text;
 
-/// What there is in ActorCloud.
+/// The verbs of `tbpki actorcloud`.
 #[derive(Debug, Subcommand)]
 pub enum ActorCloudVerb {
-    /// Certificates that ActorCloud makes, and the devices that they are bound to
+    /// Manage certificates of ActorCloud and the devices that they are bound to
     #[command(subcommand)]
     Cert(CertVerb),
 }
 
-/// What to do with certificates of ActorCloud.
+/// The verbs of `tbpki actorcloud cert`.
 #[derive(Debug, Subcommand)]
 pub enum CertVerb {
-    /// Have a certificate and its key made
+    /// Create a certificate and its key on the server
     Create(CertCreateArgs),
     /// List the certificates
     List(CertListArgs),
-    /// Let devices log in with a certificate
+    /// Allow devices to log in with a certificate
     Enable(CertArgs),
-    /// Let no device log in with a certificate any more
+    /// Reject logins with a certificate
     Disable(CertArgs),
-    /// Bind a certificate to devices, whose auth type has to be Certificate
+    /// Bind a certificate to devices; their auth type must be Certificate
     Bind(CertDevicesArgs),
     /// Unbind a certificate from devices
     Unbind(CertDevicesArgs),
     /// Write NAME.crt, NAME.key and root_ca.crt
     Save(CertSaveArgs),
-    /// Remove a certificate with its key; no device may be bound to it
+    /// Remove a certificate and its key; it must not be bound to a device
     Remove(CertArgs),
 }
 
 impl CertVerb {
-    /// The words that were typed.
+    /// The name of the verb, with those above it.
     pub const fn name(&self) -> &'static str {
         match self {
             CertVerb::Create(_) => "actorcloud cert create",
@@ -57,7 +58,7 @@ pub struct CertCreateArgs {
     /// The name of the certificate, at most 50 characters
     #[arg(value_name = "NAME", value_parser = text())]
     pub name: String,
-    /// Let no device log in with it yet
+    /// Reject logins with the certificate until it is enabled
     #[arg(long)]
     pub disabled: bool,
     /// Write NAME.crt, NAME.key and root_ca.crt to DIR
@@ -79,7 +80,7 @@ pub struct CertListArgs {
 /// The arguments of verbs that take one certificate.
 #[derive(Debug, Clone, Args)]
 pub struct CertArgs {
-    /// The certificate's name or number
+    /// The name or number of the certificate
     #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
     /// The platform.
@@ -90,10 +91,10 @@ pub struct CertArgs {
 /// The arguments of `tbpki actorcloud cert bind` and `unbind`.
 #[derive(Debug, Clone, Args)]
 pub struct CertDevicesArgs {
-    /// The certificate's name or number
+    /// The name or number of the certificate
     #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
-    /// The devices, by name or number (repeat, or separate by commas)
+    /// The devices, by name or number (repeat or separate by commas)
     #[arg(long, value_parser = text(), value_name = "DEVICE", value_delimiter = ',', num_args = 1.., required = true)]
     pub device: Vec<String>,
     /// The platform.
@@ -104,10 +105,10 @@ pub struct CertDevicesArgs {
 /// The arguments of `tbpki actorcloud cert save`.
 #[derive(Debug, Clone, Args)]
 pub struct CertSaveArgs {
-    /// The certificate's name or number
+    /// The name or number of the certificate
     #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
-    /// The directory
+    /// Write to DIR
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// The platform.

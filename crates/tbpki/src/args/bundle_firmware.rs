@@ -3,44 +3,49 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use config::FlashSize;
+use devkit::chip::{Chip, Crystal};
+use pki::device_name::DeviceName;
 
-use super::text;
+use super::value::{chip, crystal, flash_sizes, parsed, text};
+use crate::completion;
 
-/// What images have in common, of one device or of a fleet.
+/// Options of flash images, of one device or of a fleet.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Firmware")]
 pub struct FirmwareArgs {
-    /// The chip: esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2 [default: firmware.chip of keygen.toml]
-    #[arg(long, value_parser = text(), value_name = "CHIP")]
-    pub chip: Option<String>,
-    /// The broker's host name or address, as its certificate names it [default: firmware.mqtt_host, then server.name,
-    /// then the only server of the store]
+    /// The chip [default: firmware.chip of keygen.toml]
+    #[arg(long, value_parser = chip(), value_name = "CHIP")]
+    pub chip: Option<Chip>,
+    /// The broker's host name or address, as in its certificate [default: firmware.mqtt_host, then server.name, then the
+    /// only server of the store]
     #[arg(long, value_parser = text(), value_name = "HOST")]
     pub broker: Option<String>,
     /// The broker's port for MQTT over TLS [default: firmware.mqtt_port, 8883]
-    #[arg(long, value_parser = text(), value_name = "N")]
-    pub port: Option<String>,
-    /// Let the devices accept any name in the broker's certificate
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub port: Option<u16>,
+    /// Accept any name in the broker's certificate
     #[arg(long)]
     pub skip_host_name_check: bool,
-    /// The wireless network [default: firmware.wifi_ssid]
+    /// The name of the wireless network [default: firmware.wifi_ssid]
     #[arg(long, value_parser = text(), value_name = "SSID")]
     pub wifi_ssid: Option<String>,
-    /// Read the network's password from FILE (`-` for standard input)
+    /// Read the password of the wireless network from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub wifi_password_file: Option<PathBuf>,
     /// The size of the flash [default: firmware.flash_size, 4MB]
-    #[arg(long, value_parser = text(), value_name = "SIZE")]
-    pub flash_size: Option<String>,
-    /// The crystal of the board in MHz, 26 or 40, for ESP32 and ESP32-C2 [default: 40]
-    #[arg(long, value_parser = text(), value_name = "MHZ")]
-    pub crystal: Option<String>,
-    /// The application: an ELF file, or the .bin of ESP-IDF's build [default: tbpki's own]
+    #[arg(long, value_parser = parsed::<FlashSize>(), value_name = "SIZE", add = flash_sizes())]
+    pub flash_size: Option<FlashSize>,
+    /// The frequency of the board's crystal in MHz, for ESP32 and ESP32-C2 [default: 40]
+    #[arg(long, value_parser = crystal(), value_name = "MHZ")]
+    pub crystal: Option<Crystal>,
+    /// The application: an ELF file, or the .bin file of an ESP-IDF build [default: the one that comes with tbpki]
     #[arg(long, value_name = "FILE")]
     pub app: Option<PathBuf>,
-    /// The partition table, in ESP-IDF's CSV or binary [default: nvs and one application]
+    /// The partition table, in ESP-IDF's CSV or binary format [default: nvs and one application]
     #[arg(long, value_name = "FILE")]
     pub partitions: Option<PathBuf>,
-    /// Fill flash.bin up to the size of the flash, as emulators want it
+    /// Pad flash.bin to the size of the flash, for emulators
     #[arg(long)]
     pub whole_flash: bool,
 }
@@ -48,13 +53,11 @@ pub struct FirmwareArgs {
 /// The arguments of `tbpki bundle-firmware`.
 #[derive(Debug, Clone, Args)]
 pub struct BundleFirmwareArgs {
-    /// What the images are made of.
-    #[command(flatten)]
-    pub firmware: FirmwareArgs,
-    /// A device to make an image for (repeat) [default: the only one of the store]
-    #[arg(long, value_parser = text(), value_name = "NAME", conflicts_with = "all")]
-    pub device: Vec<String>,
-    /// Make an image for every device of the store
+    /// The device (repeat for several) [default: the only device of the store]
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", conflicts_with = "all")]
+    #[arg(add = completion::devices())]
+    pub device: Vec<DeviceName>,
+    /// Create images for all devices of the store
     #[arg(long)]
     pub all: bool,
     /// How the devices log in
@@ -63,27 +66,30 @@ pub struct BundleFirmwareArgs {
     /// Write to DIR/NAME instead of the devices' directories in the store
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Encrypt the NVS partition, for an application that reads it
+    /// Encrypt the NVS partition, for applications that support it
     #[arg(long)]
     pub nvs_encryption: bool,
-    /// Put the keys of the encrypted NVS into the image, too
+    /// Include the keys of the encrypted NVS partition in the image
     #[arg(long, requires = "nvs_encryption")]
     pub include_nvs_keys: bool,
-    /// Also write Espressif's esp_secure_cert partition, where ESP-IDF's components look for an identity
+    /// Add Espressif's esp_secure_cert partition, from which ESP-IDF's components read an identity
     #[arg(long)]
     pub esp_secure_cert: bool,
     /// Write a manifest.json for esp-web-tools, without the credentials
     #[arg(long)]
     pub manifest: bool,
-    /// List the credentials in it, too: whatever a web server hands out is public
+    /// List the credentials in manifest.json; a web server then publishes them
     #[arg(long, requires = "manifest")]
     pub manifest_with_credentials: bool,
-    /// Replace files that are there; they are kept as FILE.old
+    /// Replace existing files; they are kept as FILE.old
     #[arg(long)]
     pub force: bool,
-    /// Say what would happen and write nothing
+    /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// The images.
+    #[command(flatten)]
+    pub firmware: FirmwareArgs,
 }
 
 /// How devices log in.

@@ -6,43 +6,43 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::CaPassphrase;
 
-/// What to do with a CA.
+/// The verbs of `tbpki ca`.
 #[derive(Debug, Subcommand)]
 pub enum CaVerb {
-    /// Write the kit of a station, which issues devices on another machine
+    /// Write a station bundle, to issue devices on another machine
     ///
-    /// The kit holds the devices' issuing CA with its key, encrypted, or with the URI of the token that keeps it; the
-    /// certificates above it; what clients trust; and a keygen.toml with the same settings. It never holds the key of a
-    /// root, nor that of the servers' CA.
+    /// The station bundle contains the devices' issuing CA with its encrypted key, or with the URI of the PKCS#11 token
+    /// that keeps the key; the certificates above it; the trust anchors of clients; and a keygen.toml with the same
+    /// settings. It never contains the key of a root or of the servers' CA.
     Export(CaExportArgs),
 }
 
-/// Whose CA.
+/// The CA to export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportedCa {
-    /// That which issues devices
+    /// The CA that issues devices
     Devices,
 }
 
 /// The arguments of `tbpki ca export`.
 #[derive(Debug, Clone, Args)]
 pub struct CaExportArgs {
-    /// Which CA
+    /// The CA
     #[arg(value_enum)]
     pub ca: ExportedCa,
-    /// The directory of the kit
+    /// Write the station bundle to DIR
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Read the passphrase that the key gets in the kit from FILE (`-` for standard input)
+    /// Read the passphrase that encrypts the key in the station bundle from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// Replace the files of an earlier kit of the same CA; they are kept as FILE.SERIAL
+    /// Replace the files of an earlier station bundle of the same CA; they are kept as FILE.SERIAL
     #[arg(long)]
     pub force: bool,
-    /// Say what would happen and write nothing
+    /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Where the passphrase of the CA keys is.
+    /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
 }

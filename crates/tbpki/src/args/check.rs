@@ -1,10 +1,13 @@
 //! `tbpki check`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use pki::device_name::DeviceName;
 
-use super::text;
+use super::value::{parsed, text, timeout};
+use crate::completion;
 
 /// The arguments of `tbpki check`.
 #[derive(Debug, Clone, Args)]
@@ -13,34 +16,35 @@ pub struct CheckArgs {
     /// certificate]
     #[arg(value_name = "HOST[:PORT]")]
     pub server: Option<String>,
-    /// The device in the store whose files are used [default: the store's only device]
-    #[arg(long, value_name = "NAME", value_parser = text())]
-    pub device: Option<String>,
-    /// The leaf as it is registered, perhaps with its issuers behind it, or with its key in the same file
-    #[arg(long, value_name = "FILE", conflicts_with = "device")]
+    /// The device of the store to check [default: the only device]
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    #[arg(help_heading = "Credentials")]
+    pub device: Option<DeviceName>,
+    /// The registered leaf; its chain and its key can be in the same file
+    #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
     pub cert: Option<PathBuf>,
     /// The private key
-    #[arg(long, value_name = "FILE", conflicts_with = "device")]
+    #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
     pub key: Option<PathBuf>,
-    /// What is sent: the leaf, then its issuers [default: what --cert holds]
-    #[arg(long, value_name = "FILE", conflicts_with = "device")]
+    /// The chain to send, leaf first [default: the certificates of --cert]
+    #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
     pub chain: Option<PathBuf>,
     /// Read the passphrase of the key from FILE
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     pub passphrase_file: Option<PathBuf>,
-    /// The certificates that the device trusts [default: the device's, else what server.anchors says, else the system's]
-    #[arg(long, value_name = "FILE")]
+    /// The trust anchors of the device [default: the device's file, then server.anchors, then the system's roots]
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     pub cafile: Option<PathBuf>,
-    /// A file with the access token or password
-    #[arg(long, value_name = "FILE")]
+    /// Read the access token or password from FILE
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     pub token_file: Option<PathBuf>,
-    /// How the device logs in [default: with a certificate, where there is one]
-    #[arg(long, value_name = "HOW")]
+    /// How the device logs in [default: with its certificate, if it has one]
+    #[arg(long, value_name = "HOW", help_heading = "Credentials")]
     pub auth: Option<AuthArg>,
-    /// What the broker is [default: platform.kind of keygen.toml]
+    /// The kind of broker [default: platform.kind of keygen.toml]
     #[arg(long, value_name = "KIND")]
     pub kind: Option<KindArg>,
-    /// The client id [default: one that nobody else has]
+    /// The client id [default: a random one]
     #[arg(long, value_name = "ID", value_parser = text())]
     pub client_id: Option<String>,
     /// The user name, for ActorCloud and for brokers with passwords
@@ -52,14 +56,14 @@ pub struct CheckArgs {
     /// Publish one value, `tbpki_check`, and wait for its PUBACK
     #[arg(long, conflicts_with_all = ["no_connect", "offline"])]
     pub telemetry: bool,
-    /// Stop after the files and what the server shows of itself: do not log in
+    /// Check the files and the server, but do not log in
     #[arg(long)]
     pub no_connect: bool,
-    /// Look at the files alone, and connect to nothing
+    /// Check only the files, without a connection
     #[arg(long, conflicts_with_all = ["platform_url", "no_connect"])]
     pub offline: bool,
-    /// Check a ThingsBoard server's side: the files and settings in DIR, and what the server shows of itself [default
-    /// DIR: server.out of keygen.toml, else the store's]
+    /// Check a ThingsBoard server: its files and settings in DIR, and its endpoint [default for DIR: server.out of
+    /// keygen.toml, then the store]
     #[arg(
         long = "server",
         value_name = "DIR",
@@ -69,12 +73,12 @@ pub struct CheckArgs {
     )]
     #[allow(clippy::option_option, reason = "the flag may come without a value")]
     pub server_side: Option<Option<PathBuf>>,
-    /// The platform's web address, to compare its clock with this one's; nothing else is asked of it
+    /// The platform's web address, to compare its clock with the clock of this machine
     #[arg(long, value_name = "URL", value_parser = text())]
     pub platform_url: Option<String>,
-    /// Seconds to wait for each connection
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub timeout: u64,
+    /// The most seconds to wait for each connection
+    #[arg(long, value_name = "N", default_value = "10", value_parser = timeout())]
+    pub timeout: Duration,
 }
 
 /// How a device logs in.
@@ -86,7 +90,7 @@ pub enum AuthArg {
     Token,
 }
 
-/// What a broker is.
+/// A kind of broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KindArg {
     /// ThingsBoard
@@ -95,7 +99,7 @@ pub enum KindArg {
     /// ActorCloud
     #[value(name = "actorcloud")]
     ActorCloud,
-    /// Any other broker, such as mosquitto
+    /// Another broker, for example mosquitto
     Mqtt,
 }
 

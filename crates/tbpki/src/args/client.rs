@@ -3,31 +3,37 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use config::ClientFormat;
+use pki::device_name::DeviceName;
 
-use super::{CreateArgs, IdentityArgs, OwnerArgs, PlatformArgs, text};
+use super::value::{client_format, parsed};
+use super::{CreateArgs, IdentityArgs, OwnerArgs, PlatformArgs};
 
 /// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
-    /// The device's name: its common name, its directory and its name in the platform
-    #[arg(long, value_parser = text(), value_name = "NAME")]
-    pub device: String,
-    /// Copy the files to DIR as well
+    /// The device's name: its common name, its directory and its name on the platform
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME")]
+    pub device: DeviceName,
+    /// Copy the files to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Register the device in the platform, with its certificate as what it logs in with
+    /// The files to write in addition to PEM [default: client.formats of keygen.toml] (repeat or separate by commas)
+    #[arg(long, value_parser = client_format(), value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<ClientFormat>,
+    /// Register the device and its certificate with the platform
     #[arg(long)]
     pub register: bool,
-    /// Replace the credential that the device has in the platform
+    /// Replace another credential of the device on the platform
     #[arg(long, requires = "register")]
     pub replace: bool,
-    /// What the identity is made with.
+    /// The certificate.
     #[command(flatten)]
     pub identity: IdentityArgs,
-    /// To whom the files belong.
+    /// The owner of the files.
     #[command(flatten)]
     pub owner: OwnerArgs,
-    /// What the device is made with in the platform.
+    /// The device on the platform.
     #[command(flatten)]
     pub create: CreateArgs,
     /// The platform.

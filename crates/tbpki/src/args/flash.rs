@@ -3,28 +3,31 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use devkit::chip::Chip;
+use pki::device_name::DeviceName;
 
-use super::text;
+use super::value::{chip, parsed, text};
+use crate::completion;
 
 /// The arguments of `tbpki flash`.
 #[derive(Debug, Clone, Args)]
 pub struct FlashArgs {
-    /// The device whose image is written [default: the only one of the store]
-    #[arg(long, value_parser = text(), value_name = "NAME")]
-    pub device: Option<String>,
+    /// The device of the image [default: the only device of the store]
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", add = completion::devices())]
+    pub device: Option<DeviceName>,
     /// The chip [default: firmware.chip of keygen.toml]
-    #[arg(long, value_parser = text(), value_name = "CHIP")]
-    pub chip: Option<String>,
-    /// The directory of the image, where `bundle-firmware` was told another with --out
+    #[arg(long, value_parser = chip(), value_name = "CHIP")]
+    pub chip: Option<Chip>,
+    /// The directory of the image, if `bundle-firmware --out` has written it there
     #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "chip"])]
     pub from: Option<PathBuf>,
-    /// The serial port of the board [default: the only one on USB]
+    /// The serial port of the board [default: the only board on USB]
     #[arg(long, value_parser = text(), value_name = "PORT")]
     pub port: Option<String>,
-    /// How fast to write, in baud
+    /// The speed of the serial port in baud
     #[arg(long, value_name = "N", default_value_t = 460_800)]
     pub baud: u32,
-    /// Write the credentials alone, for a board that has the application
+    /// Write only the credentials, to a board that has the application
     #[arg(long)]
     pub credentials_only: bool,
 }

@@ -3,41 +3,51 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use config::{ClientFormat, Days};
+use fleet::mass::Layout;
+use fleet::names::NumberPattern;
+use pki::age::Recipient;
+use pki::device_name::DeviceName;
+use pki::{Algorithm, San};
 
+use super::CaPassphrase;
 use super::fleet_bundle::FleetBundleArgs;
 use super::fleet_register::FleetRegisterArgs;
 use super::fleet_run::FleetRunArgs;
-use super::{CaPassphrase, text};
+use super::value::{algorithm, client_format, layout, parsed, text};
+use crate::completion;
 
-/// What to do with a fleet.
+/// The verbs of `tbpki fleet`.
 #[derive(Debug, Subcommand)]
 pub enum FleetVerb {
-    /// Make the identities of many devices
+    /// Issue the identities of many devices
     ///
-    /// The names become a job, which is kept in the ledger and done in shards of 1,000. Whatever interrupts it, the same
-    /// command (or `--resume`) does the rest and nothing twice. The exit status is 4 when something is left.
+    /// The names become a job in the ledger, which is issued in shards of 1,000. If it is interrupted, run the same
+    /// command again, or `--resume`: finished devices are skipped. The exit status is 4 if devices are left.
     Issue(Box<FleetIssueArgs>),
-    /// Register the devices of a job in the platform
+    /// Register the devices of a job with the platform
     ///
-    /// As many devices at once as the platform bears: more while it answers in its usual time, half of them when it
-    /// pushes back. What is registered is in the ledger, so that the same command again does the rest. The exit status
-    /// is 4 when something is left.
+    /// The number of concurrent requests rises while the platform answers in its usual time, and is halved if it slows
+    /// down or rejects requests. Registered devices are recorded in the ledger: run the same command again to register
+    /// the rest. The exit status is 4 if devices are left.
     Register(Box<FleetRegisterArgs>),
-    /// Make what goes into the flash of a job's devices: each its own credentials partition
+    /// Create the credentials partition of each device of a job
     ///
-    /// Bootloader, partition table and application are the same for all and written once, beside the devices' own
-    /// partitions. These hold the devices' keys: keep them like keys. The exit status is 4 when something is left.
+    /// Bootloader, partition table and application are the same for all devices and are written once. The credentials
+    /// partitions contain the devices' private keys and must be protected like them. The exit status is 4 if devices are
+    /// left.
     Bundle(Box<FleetBundleArgs>),
-    /// Issue, register and bundle a fleet in one go
+    /// Issue, register and bundle a fleet
     ///
-    /// What the platform and the firmware need is looked at before the first key is made. Any part of it that is done
-    /// is not done again. With recipients this is the only way to bundles: they are sealed too, in the same pass. The
-    /// exit status is 4 when something is left.
+    /// The settings of platform and firmware are checked before the first key is generated. Finished steps are not
+    /// repeated. If the archive is sealed with `--recipient`, only this verb can create bundles, which are sealed too.
+    /// The exit status is 4 if devices are left.
+    #[command(after_long_help = RUN_EXAMPLES)]
     Run(Box<FleetRunArgs>),
 }
 
 impl FleetVerb {
-    /// The words that were typed.
+    /// The name of the verb, with those above it.
     pub const fn name(&self) -> &'static str {
         match self {
             FleetVerb::Issue(_) => "fleet issue",
@@ -48,92 +58,103 @@ impl FleetVerb {
     }
 }
 
-/// Which names.
+const RUN_EXAMPLES: &str = "\
+Examples:
+  Issue, register and bundle the devices of a list:
+    tbpki fleet run --from devices.csv --out fleet --chip esp32c3
+  Issue 10,000 devices into a sealed archive, without flash images:
+    tbpki fleet run --count 10000 --name-pattern sensor-{:05} --archive fleet.tar.zst.age --recipient age1.. --no-bundle
+  Resume an interrupted job:
+    tbpki fleet run --resume 7";
+
+/// The names of the devices.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Names")]
 pub struct NamesArgs {
-    /// Read the names from a CSV (`-` for standard input): columns name, label, profile, san and attr.X
+    /// Read the names from a CSV file (`-` for standard input) with the columns name, label, profile, san and attr.X
     #[arg(long, value_name = "FILE", conflicts_with = "count")]
     pub from: Option<PathBuf>,
-    /// The column with the names, where it is not called name
+    /// The column with the names [default: name]
     #[arg(long, value_name = "COLUMN", value_parser = text(), requires = "from")]
     pub name_column: Option<String>,
-    /// Take a column of the CSV as an attribute of the devices (repeat, or separate by commas)
+    /// A column of the CSV file to store as an attribute of the devices (repeat or separate by commas)
     #[arg(long, value_name = "COLUMN", value_parser = text(), value_delimiter = ',', requires = "from")]
     pub attribute: Vec<String>,
-    /// Make so many names by a pattern
+    /// Generate N names from --name-pattern
     #[arg(long, value_name = "N", requires = "name_pattern")]
     pub count: Option<u64>,
-    /// What these names look like: sensor-{} counts 1, 2, 3, sensor-{:06} counts 000001
-    #[arg(long, value_name = "TEXT", value_parser = text(), requires = "count")]
-    pub name_pattern: Option<String>,
-    /// The first number
+    /// The pattern of generated names: sensor-{} for sensor-1, sensor-{:06} for sensor-000001
+    #[arg(long, value_name = "TEXT", value_parser = parsed::<NumberPattern>(), requires = "count")]
+    pub name_pattern: Option<NumberPattern>,
+    /// The number of the first generated name
     #[arg(long, value_name = "N", default_value_t = 1, requires = "count")]
     pub start: u64,
-    /// Go on with a job that is not done; N where there are several
-    #[arg(long, value_name = "JOB", num_args = 0..=1, conflicts_with_all = ["from", "count"])]
-    #[arg(required_unless_present_any = ["from", "count"])]
+    /// Resume an unfinished job; JOB is required if there are several
+    #[arg(long, value_name = "JOB", num_args = 0..=1, conflicts_with_all = ["from", "count"], add = completion::jobs())]
     pub resume: Option<Option<u64>>,
 }
 
-/// Where the identities go.
+/// The place of the identities.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Layout")]
 pub struct LayoutArgs {
-    /// directories (in the store, as `client` makes them), shards or archive [default: as the other options say]
-    #[arg(long, value_name = "LAYOUT", value_parser = text())]
-    pub layout: Option<String>,
-    /// Write one PEM file a device into DIR, in a directory for every 1,000
+    /// The layout of the files; `directories` are in the store, as `tbpki client` writes them [default: from --out or
+    /// --archive]
+    #[arg(long, value_name = "LAYOUT", value_parser = layout())]
+    pub layout: Option<Layout>,
+    /// Write one PEM file for each device to DIR, in directories of 1,000
     #[arg(long, value_name = "DIR", conflicts_with = "archive")]
     pub out: Option<PathBuf>,
-    /// Write one tar for all: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age
+    /// Write one tar file for all devices: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age
     #[arg(long, value_name = "FILE")]
     pub archive: Option<PathBuf>,
     /// Compress the archive with zstd
     #[arg(long, requires = "archive")]
     pub zstd: bool,
-    /// Seal the archive for the holder of this age key: age1.. (repeat, or separate by commas)
-    #[arg(long, value_name = "RECIPIENT", value_parser = text(), value_delimiter = ',', requires = "archive")]
-    pub recipient: Vec<String>,
-    /// The same for every line of FILE
+    /// Seal the archive for this age recipient: age1.. (repeat or separate by commas)
+    #[arg(long, value_name = "RECIPIENT", value_parser = parsed::<Recipient>(), value_delimiter = ',')]
+    #[arg(requires = "archive")]
+    pub recipient: Vec<Recipient>,
+    /// Seal the archive for the age recipients in FILE, one on each line
     #[arg(long, value_name = "FILE", requires = "archive")]
     pub recipients_file: Option<PathBuf>,
 }
 
-/// How the work is done.
+/// The execution of a job.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Execution")]
 pub struct WorkArgs {
-    /// How many threads make keys [default: one for each core]
+    /// The number of threads that generate keys [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// Write a line for each device into DIR, as CSV and as NDJSON
+    /// Write a line for each device to DIR, as CSV and as NDJSON
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
-    /// Say what would happen and write nothing
+    /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// What the identities are made with.
+/// The certificates of a fleet.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Certificates")]
 pub struct MakeArgs {
-    /// The key algorithm: ec-p256, ec-p384, ed25519, rsa-2048, rsa-3072, rsa-4096
-    #[arg(long, value_parser = text(), value_name = "ALGORITHM")]
-    pub alg: Option<String>,
+    /// The key algorithm
+    #[arg(long, value_parser = algorithm(), value_name = "ALGORITHM")]
+    pub alg: Option<Algorithm>,
     /// Days until the certificates expire
-    #[arg(long, value_parser = text(), value_name = "N")]
-    pub days: Option<String>,
-    /// Files to write besides PEM, in place of those that keygen.toml lists: pub, cer, p12, jks, nopass (repeat, or
-    /// separate by commas)
-    #[arg(long, value_parser = text(), value_name = "FORMAT", value_delimiter = ',')]
-    pub format: Vec<String>,
-    /// Alternative name of every device: DNS name, IP address, URI or e-mail address (repeat, or separate by commas)
-    #[arg(long, value_parser = text(), value_name = "NAME", value_delimiter = ',')]
-    pub san: Vec<String>,
-    /// The profile of devices whose line names none: its CA issues them, where it has one in the store
-    #[arg(long, value_parser = text(), value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Where the passphrase of the CA keys is.
+    #[arg(long, value_parser = parsed::<Days>(), value_name = "N")]
+    pub days: Option<Days>,
+    /// The files to write in addition to PEM [default: client.formats of keygen.toml] (repeat or separate by commas)
+    #[arg(long, value_parser = client_format(), value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<ClientFormat>,
+    /// Alternative name of every device: DNS name, IP address, URI or e-mail address (repeat or separate by commas)
+    #[arg(long, value_parser = parsed::<San>(), value_name = "NAME", value_delimiter = ',')]
+    pub san: Vec<San>,
+    /// The profile of devices without one in the list; if the profile has a CA in the store, that CA issues them
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME")]
+    pub profile: Option<DeviceName>,
+    /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
 }
@@ -141,16 +162,16 @@ pub struct MakeArgs {
 /// The arguments of `tbpki fleet issue`.
 #[derive(Debug, Clone, Args)]
 pub struct FleetIssueArgs {
-    /// Which names.
+    /// The names of the devices.
     #[command(flatten)]
     pub names: NamesArgs,
-    /// Where they go.
+    /// The place of the identities.
     #[command(flatten)]
     pub layout: LayoutArgs,
-    /// What they are made with.
+    /// The certificates.
     #[command(flatten)]
     pub make: MakeArgs,
-    /// How the work is done.
+    /// The execution.
     #[command(flatten)]
     pub work: WorkArgs,
 }

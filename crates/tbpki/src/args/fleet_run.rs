@@ -6,36 +6,36 @@ use super::fleet::FleetIssueArgs;
 use super::fleet_bundle::BundleArgs;
 use super::fleet_register::PaceArgs;
 use super::platform::PlatformArgs;
-use super::text;
+use super::value::text;
 
 /// The arguments of `tbpki fleet run`.
 #[derive(Debug, Clone, Args)]
 pub struct FleetRunArgs {
-    /// How its identities are made.
+    /// The identities.
     #[command(flatten)]
     pub issue: FleetIssueArgs,
-    /// Do not register the devices in the platform
-    #[arg(long)]
+    /// Do not register the devices with the platform
+    #[arg(long, help_heading = "Platform")]
     pub no_register: bool,
-    /// Replace the credential of a device that has another one in the platform
-    #[arg(long, conflicts_with = "no_register")]
+    /// Replace other credentials of the devices on the platform
+    #[arg(long, conflicts_with = "no_register", help_heading = "Platform")]
     pub replace: bool,
-    /// The label of devices whose line has none
+    /// The label of devices without one in the list
     #[arg(long, value_name = "TEXT", value_parser = text(), conflicts_with = "no_register", help_heading = "Platform")]
     pub label: Option<String>,
-    /// Make the devices gateways
+    /// Create the devices as gateways
     #[arg(long, conflicts_with = "no_register", help_heading = "Platform")]
     pub gateway: bool,
-    /// How fast the platform is asked.
+    /// Limits of the requests to the platform.
     #[command(flatten)]
     pub pace: PaceArgs,
     /// The platform.
     #[command(flatten)]
     pub platform: PlatformArgs,
-    /// Do not make bundles
-    #[arg(long)]
+    /// Do not create bundles
+    #[arg(long, help_heading = "Bundles")]
     pub no_bundle: bool,
-    /// How bundles are made.
+    /// The bundles.
     #[command(flatten)]
     pub bundle: BundleArgs,
 }

@@ -1,10 +1,13 @@
-//! The verbs that only look: `inspect`, `verify`, `explain`.
+//! The arguments of verbs that only read: `inspect`, `verify`, `explain`.
 
 use std::path::PathBuf;
 
+use base::Code;
 use clap::{Args, ValueEnum};
+use pki::verify::Host;
+use time::OffsetDateTime;
 
-use super::text;
+use super::value::{moment, parsed};
 
 /// The arguments of `tbpki inspect`.
 #[derive(Debug, Clone, Args)]
@@ -15,7 +18,7 @@ pub struct InspectArgs {
     /// Read the password of keystores or the passphrase of keys from FILE
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// Read the password of the key inside a keystore from FILE, where it is another one
+    /// Read the password of the key inside a keystore from FILE, if it differs
     #[arg(long, value_name = "FILE")]
     pub key_passphrase_file: Option<PathBuf>,
 }
@@ -23,33 +26,33 @@ pub struct InspectArgs {
 /// The arguments of `tbpki verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The chain that is sent, leaf first, or a leaf alone, whose issuing CA the store may have (PEM or DER)
+    /// The chain, leaf first (PEM or DER); a lone leaf is verified with the issuing CAs of the store
     #[arg(value_name = "CHAIN")]
     pub chain: PathBuf,
-    /// The certificates that the peer trusts [default: the store's, by purpose]
+    /// The trust anchors [default: the roots of the store, by purpose]
     #[arg(long, value_name = "FILE")]
     pub anchors: Option<PathBuf>,
-    /// The private key that has to belong to the leaf
+    /// The private key that must belong to the leaf
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Read the passphrase of the key from FILE
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// The host name or IP address that has to be among the leaf's names
-    #[arg(long, value_parser = text(), value_name = "HOST")]
-    pub host: Option<String>,
-    /// What the leaf is used as [default: what its extended key usage says]
+    /// The host name or IP address that must be among the leaf's names
+    #[arg(long, value_parser = parsed::<Host>(), value_name = "HOST")]
+    pub host: Option<Host>,
+    /// The purpose of the leaf [default: from its extended key usage]
     #[arg(long)]
     pub purpose: Option<Purpose>,
-    /// Revocation lists to honour (repeat for several)
+    /// A revocation list (repeat for several)
     #[arg(long, value_name = "FILE")]
     pub crl: Vec<PathBuf>,
-    /// The moment to check at, such as 2030-01-31T12:00:00Z [default: now]
-    #[arg(long, value_parser = text(), value_name = "TIME")]
-    pub at: Option<String>,
+    /// The time to verify at, for example 2030-01-31T12:00:00Z [default: now]
+    #[arg(long, value_parser = moment(), value_name = "TIME")]
+    pub at: Option<OffsetDateTime>,
 }
 
-/// What a leaf is used as.
+/// The purpose of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Purpose {
     /// A TLS server
@@ -61,9 +64,9 @@ pub enum Purpose {
 /// The arguments of `tbpki explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// The code, such as TBPKI-0034 or 34
-    #[arg(required_unless_present = "list", value_parser = text())]
-    pub code: Option<String>,
+    /// The code, for example TBPKI-0034 or 34
+    #[arg(required_unless_present = "list", value_parser = parsed::<Code>())]
+    pub code: Option<Code>,
     /// Print every code with its title
     #[arg(long)]
     pub list: bool,

@@ -3,40 +3,46 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use config::{Credentials, ServerFormat};
 
-use super::{IdentityArgs, OwnerArgs, text};
+use super::value::{credentials, server_format, text};
+use super::{IdentityArgs, OwnerArgs};
+use crate::completion;
 
 /// The arguments of `tbpki server`.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// Copy the files to DIR, for ThingsBoard usually /etc/thingsboard/conf
+    /// Copy the files to DIR; for ThingsBoard usually /etc/thingsboard/conf
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// The host name of the server [default: this host's]
-    #[arg(long, value_parser = text(), value_name = "NAME")]
+    /// The host name of the server [default: server.name of keygen.toml, then the name of this host]
+    #[arg(long, value_parser = text(), value_name = "NAME", add = completion::servers())]
     pub name: Option<String>,
-    /// Take only the host name and the names given with --san; do not look at this host
+    /// Use only the host name and the names given with --san, not the names of this host
     #[arg(long)]
     pub only_given_names: bool,
-    /// What the identity is made with.
+    /// The files to write in addition to PEM [default: server.formats of keygen.toml] (repeat or separate by commas)
+    #[arg(long, value_parser = server_format(), value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<ServerFormat>,
+    /// The certificate.
     #[command(flatten)]
     pub identity: IdentityArgs,
-    /// What the active lines of thingsboard.env use: keystore (the default) or pem
-    #[arg(long, value_parser = text(), value_name = "KIND")]
-    pub credentials: Option<String>,
-    /// Put key and chain into one PEM file, so that one rename replaces both
-    #[arg(long)]
+    /// The files that the active lines of thingsboard.env use [default: server.credentials of keygen.toml, keystore]
+    #[arg(long, value_parser = credentials(), value_name = "KIND", help_heading = "ThingsBoard")]
+    pub credentials: Option<Credentials>,
+    /// Write key and chain to one PEM file, so that one rename replaces both
+    #[arg(long, help_heading = "ThingsBoard")]
     pub single_file: bool,
-    /// Put the root behind the issuing CA in the chain that is sent
-    #[arg(long)]
+    /// Include the root in the chain that the server sends
+    #[arg(long, help_heading = "Certificate")]
     pub include_root: bool,
-    /// Services to write environment lines for (repeat, or separate by commas)
-    #[arg(long, value_name = "SERVICE", value_delimiter = ',', default_value = "mqtt")]
+    /// The services to write settings for (repeat or separate by commas)
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', default_value = "mqtt", help_heading = "ThingsBoard")]
     pub service: Vec<Service>,
-    /// Forms of the environment lines to write (repeat, or separate by commas)
-    #[arg(long, value_name = "FORM", value_delimiter = ',', default_value = "env")]
+    /// The forms of the settings to write (repeat or separate by commas)
+    #[arg(long, value_name = "FORM", value_delimiter = ',', default_value = "env", help_heading = "ThingsBoard")]
     pub environment: Vec<Environment>,
-    /// To whom the files belong.
+    /// The owner of the files.
     #[command(flatten)]
     pub owner: OwnerArgs,
 }
@@ -56,7 +62,7 @@ pub enum Service {
     Edge,
 }
 
-/// A way to set environment variables.
+/// A form of environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Environment {
     /// thingsboard.env: export lines for thingsboard.conf

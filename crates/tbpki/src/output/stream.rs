@@ -1,4 +1,4 @@
-//! Results that are too long for memory: printed as they are found.
+//! Results that are printed row by row, because they can be larger than the memory.
 
 use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
@@ -10,55 +10,55 @@ use serde::{Serialize, Serializer};
 
 use super::{JSON_VERSION, Output, stdout_fault};
 
-/// How writing a stream ended.
+/// The result of writing a stream.
 pub type StreamResult = std::result::Result<(), StreamError>;
 
-/// Why a stream broke off.
+/// The reason for which a stream ended early.
 #[derive(Debug)]
 pub enum StreamError {
-    /// What was to be printed could not be found out.
-    Found(Error),
-    /// Standard output does not take it.
-    Printed(io::Error),
+    /// A row could not be read.
+    Source(Error),
+    /// Standard output could not be written.
+    Output(io::Error),
 }
 
 impl From<Error> for StreamError {
     fn from(error: Error) -> Self {
-        Self::Found(error)
+        Self::Source(error)
     }
 }
 
 impl From<io::Error> for StreamError {
     fn from(error: io::Error) -> Self {
-        Self::Printed(error)
+        Self::Output(error)
     }
 }
 
 impl Output {
-    /// Whether a program is to read the result.
+    /// True if the result is printed as JSON.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Prints a result for people, or in a form of its own, while it is being made.
+    /// Prints a result as text, or in a format of its own, while it is produced.
     ///
     /// # Errors
-    /// What stopped `write`. A reader that went away is not an error.
+    /// The errors of `write`. A closed pipe is not an error.
     pub fn stream(&self, write: impl FnOnce(&mut dyn Write) -> StreamResult) -> Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, AutoStream::new(io::stdout().lock(), self.color));
         let written = write(&mut out);
         let flushed = out.flush();
         match written.and_then(|()| Ok(flushed?)) {
-            Err(StreamError::Found(error)) => Err(error),
-            Err(StreamError::Printed(error)) => stdout_fault(error),
+            Err(StreamError::Source(error)) => Err(error),
+            Err(StreamError::Output(error)) => stdout_fault(error),
             Ok(()) => Ok(()),
         }
     }
 
-    /// Prints the JSON of a result that is one list, called `field`, item by item.
+    /// Prints the JSON of a result that is a list in `field`, item by item.
     ///
     /// # Errors
-    /// The first that `items` has. It then stands in the JSON, behind the result as far as that came.
+    /// The first error of `items`, which is also in the JSON, after the items before it.
     pub fn json_list<T: Serialize>(
         &mut self,
         field: &'static str,
@@ -77,21 +77,21 @@ impl Output {
     }
 }
 
-/// [`Envelope`](super::Envelope), written from its first field to its last: whether there is an error is not known
-/// before the list has ended.
+/// An [`Envelope`](super::Envelope) that is written from its first field to its last, because an error is known only
+/// after the list.
 struct Streamed<'a, I> {
     verb: &'static str,
     findings: Vec<Finding>,
     list: List<'a, I>,
 }
 
-/// A result with one list in it.
+/// A result with one list.
 struct List<'a, I> {
     field: &'static str,
     items: Items<'a, I>,
 }
 
-/// What the list holds.
+/// The items of the list, and the error that ended it.
 struct Items<'a, I> {
     items: RefCell<I>,
     broken: &'a RefCell<Option<Finding>>,
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_printed_as_every_other_result_is() {
+    fn a_list_is_printed_like_other_results() {
         let expected = json!({"version": 1, "verb": "count", "findings": [], "result": {"numbers": [1, 2]}});
         assert_eq!(printed(vec![Ok(1), Ok(2)]), expected);
         assert_eq!(printed(vec![])["result"], json!({"numbers": []}));
     }
 
     #[test]
-    fn a_list_that_breaks_off_says_so_and_stays_json() {
+    fn the_error_of_a_list_is_in_valid_json() {
         let printed = printed(vec![Ok(1), Err(Code::LedgerUnreadable.error("it is damaged")), Ok(3)]);
         assert_eq!(printed["result"]["numbers"], json!([1]));
         assert_eq!(printed["error"]["what"], "it is damaged");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use base::text::printable;
 use base::{Code, Result};
+use config::key;
 use devkit::application::Places;
 use devkit::chip::Chip;
 use fleet::bundle::{Auth, BundleDone, BundleReport, BundleRequest, DatesReport, Devices, SourceReport, bundle};
@@ -14,46 +15,38 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The variable that says where applications are.
+/// The variable with the directory of applications.
 const FIRMWARE: &str = "TBPKI_FIRMWARE";
 
 pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Exit> {
     let request = request(args)?;
     let mut overrides = Overrides::default();
-    firmware(&mut overrides, &args.firmware)?;
+    firmware(&mut overrides, &args.firmware);
     let config = context.config(&overrides)?;
-    let talk = context.output.talker();
-    let mut report = context.at_station(&config, |station| bundle(station, &request, &mut |line| talk.say(line)))?;
+    let messages = context.output.messages();
+    let mut report =
+        context.at_station(&config, |station| bundle(station, &request, &mut |line| messages.say(line)))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
 }
 
-/// What of a firmware stands in keygen.toml otherwise.
-pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) -> Result<()> {
-    overrides.set_if("firmware.chip", "--chip", chip_flag(args.chip.as_ref())?.map(Chip::name));
-    overrides.set_if("firmware.mqtt_host", "--broker", args.broker.as_deref());
-    overrides.set_if("firmware.mqtt_port", "--port", args.port.as_deref());
-    overrides.set_if("firmware.wifi_ssid", "--wifi-ssid", args.wifi_ssid.as_deref());
-    overrides.set_if("firmware.flash_size", "--flash-size", args.flash_size.as_deref());
+/// Sets the values of flags in place of the section `firmware` of keygen.toml.
+pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) {
+    overrides.set_if(key::firmware::chip, "--chip", args.chip.map(Chip::name));
+    overrides.set_if(key::firmware::mqtt_host, "--broker", args.broker.as_deref());
+    overrides.set_if(key::firmware::mqtt_port, "--port", args.port);
+    overrides.set_if(key::firmware::wifi_ssid, "--wifi-ssid", args.wifi_ssid.as_deref());
+    overrides.set_if(key::firmware::flash_size, "--flash-size", args.flash_size.as_ref());
     let password = args.wifi_password_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-    overrides.set_if("firmware.wifi_password", "--wifi-password-file", password);
-    Ok(())
-}
-
-/// The chip's own name, so that a mistyped one is told with the list of chips.
-pub(super) fn chip_flag(text: Option<&String>) -> Result<Option<Chip>> {
-    text.map(|text| text.parse::<Chip>().map_err(|error| error.item("--chip"))).transpose()
+    overrides.set_if(key::firmware::wifi_password, "--wifi-password-file", password);
 }
 
 fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
     let devices = match (args.all, args.device.as_slice()) {
         (true, _) => Devices::All,
         (false, []) => Devices::Only,
-        (false, names) => {
-            let parse = |name: &String| name.parse().map_err(|error: base::Error| error.item("--device"));
-            Devices::Named(names.iter().map(parse).collect::<Result<_>>()?)
-        }
+        (false, names) => Devices::Named(names.to_vec()),
     };
     Ok(BundleRequest {
         auth: match args.auth {
@@ -72,17 +65,13 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
     })
 }
 
-/// Images with what they need and nothing else.
+/// A request with the flags that all verbs with images have, and defaults for the others.
 pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleRequest> {
     Ok(BundleRequest {
         devices,
         auth: Auth::Certificate,
         skip_host_name_check: args.skip_host_name_check,
-        crystal: args
-            .crystal
-            .as_ref()
-            .map(|text| text.parse().map_err(|error: base::Error| error.item("--crystal")))
-            .transpose()?,
+        crystal: args.crystal,
         places: places(args.app.clone())?,
         partitions: args.partitions.clone(),
         out: None,
@@ -97,9 +86,9 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
     })
 }
 
-/// Where the application may be, as this process finds it.
+/// The places to look for the application.
 fn places(named: Option<PathBuf>) -> Result<Places> {
-    let unknown = |error: io::Error| Code::FileUnreadable.error("the working directory is not there").because(error);
+    let unknown = |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").because(error);
     Ok(Places {
         named,
         variable: std::env::var_os(FIRMWARE).filter(|value| !value.is_empty()).map(PathBuf::from),
@@ -112,14 +101,14 @@ impl Report for BundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}, {} of flash, crystal of {} MHz", self.chip, self.flash_size, self.crystal_mhz)?;
         let source = match self.application.source {
-            SourceReport::Named => "named",
-            SourceReport::Shipped => "came with tbpki",
+            SourceReport::Named => "from --app",
+            SourceReport::Shipped => "shipped with tbpki",
             SourceReport::Built => "built",
         };
         let dates = match self.application.dates {
-            DatesReport::Checked => "dates checked",
-            DatesReport::NotChecked => "dates not checked",
-            DatesReport::Unknown => "does not say whether it checks dates",
+            DatesReport::Checked => "checks dates",
+            DatesReport::NotChecked => "does not check dates",
+            DatesReport::Unknown => "unknown whether it checks dates",
         };
         let path = printable(&self.application.path.to_string_lossy()).to_string();
         writeln!(out, "  application     {path} ({source}; {dates})")?;

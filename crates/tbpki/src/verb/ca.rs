@@ -17,25 +17,25 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
     let config = context.config(&overrides)?;
-    // Read before anything else, as `-` may be named once only.
+    // Read first, because standard input can be read only once.
     let given = match &args.passphrase_file {
         Some(path) => Some(passphrase::check_length(
-            passphrase::read_from(path, "the passphrase of the kit", context)?,
-            "the kit",
+            passphrase::read_from(path, "the passphrase of the station bundle", context)?,
+            "the station bundle",
         )?),
         None => None,
     };
-    let asker = context.asker;
+    let prompter = context.prompter;
     let mut passphrase = || -> Result<Secret> {
         if let Some(secret) = &given {
             return Ok(secret.clone());
         }
-        match asker.new_passphrase("passphrase of the kit", "--passphrase-file FILE")? {
-            Some(secret) => passphrase::check_length(secret, "the kit"),
+        match prompter.new_passphrase("passphrase of the station bundle", "--passphrase-file FILE")? {
+            Some(secret) => passphrase::check_length(secret, "the station bundle"),
             None => Err(Code::NeedsAnswer
-                .error("the key of a kit is never written unencrypted")
-                .because("a kit travels, and whoever copies it could issue devices")
-                .fix("give it a passphrase: --passphrase-file FILE")),
+                .error("the key in a station bundle must be encrypted")
+                .because("anyone who copies the station bundle could issue devices")
+                .fix("use --passphrase-file FILE")),
         }
     };
     let request = KitRequest { out: args.out.clone(), force: args.force, dry_run: args.dry_run };
@@ -43,7 +43,7 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
         ExportedCa::Devices => export_devices(station, &request, &mut passphrase),
     })?;
     if given.is_some() && report.key == KitKey::Token {
-        context.output.say("the key stays in its token, so that the passphrase had nothing to encrypt");
+        context.output.say("the passphrase was not used: the key is in its token");
     }
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
@@ -52,15 +52,17 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
 
 impl Report for KitReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "kit of a station that issues devices: {}", printable(&self.kit.to_string_lossy()))?;
+        writeln!(out, "station bundle: {}", printable(&self.kit.to_string_lossy()))?;
         writeln!(out, "  issuing CA      {}", printable(&self.certificate.subject))?;
         writeln!(out, "  fingerprint     {}", self.certificate.fingerprint)?;
         match (self.key, &self.key_uri) {
             (KitKey::Token, Some(uri)) => writeln!(out, "  key             {uri}")?,
             (KitKey::Token, None) => writeln!(out, "  key             in a token")?,
-            (KitKey::Encrypted, _) => writeln!(out, "  key             encrypted with the passphrase of the kit")?,
+            (KitKey::Encrypted, _) => {
+                writeln!(out, "  key             encrypted with the passphrase of the station bundle")?;
+            }
         }
         write_files(out, &self.files)?;
-        writeln!(out, "next: carry the directory to the station, and run `tbpki client` or `tbpki fleet` in it")
+        writeln!(out, "next: copy the directory to the station, and run `tbpki client` or `tbpki fleet` in it")
     }
 }

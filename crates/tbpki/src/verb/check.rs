@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base::text::printable;
 use base::{Code, Finding, Result, Severity};
@@ -26,11 +25,11 @@ use crate::output::Report;
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
     let config = if context.config_path().exists() { Some(context.config(&Overrides::default())?) } else { None };
-    let wish = Wish { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
+    let inputs = Inputs { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
     let report = match &args.server_side {
-        Some(dir) => check_server(&wish.server_check(dir.as_deref())?),
+        Some(dir) => check_server(&inputs.server_check(dir.as_deref())?),
         None => {
-            let check = wish.device_check(context)?;
+            let check = inputs.device_check(context)?;
             let output = &context.output;
             check_device(&check, &mut |effect| output.say(format!("note: {effect}")))
         }
@@ -41,14 +40,14 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
     Ok(if report.ok { Exit::Done } else { Exit::FaultFound })
 }
 
-/// What flags, configuration and store say together.
-struct Wish<'a> {
+/// The flags and the configuration, from which a check is made.
+struct Inputs<'a> {
     args: &'a CheckArgs,
     config: Option<&'a Config>,
     now: OffsetDateTime,
 }
 
-/// The files of a device: from the store, or as named.
+/// The files of a device: from the store, or from flags.
 struct Files {
     login: LoginFiles,
     token: Option<PathBuf>,
@@ -56,7 +55,7 @@ struct Files {
     registered: Option<Registered>,
 }
 
-impl Wish<'_> {
+impl Inputs<'_> {
     fn device_check(&self, context: &mut Context) -> Result<DeviceCheck> {
         let args = self.args;
         let files = self.files(context)?;
@@ -68,12 +67,12 @@ impl Wish<'_> {
         let auth = match (with_certificate, files.token) {
             (true, token) if has_certificate => Auth::Certificate {
                 files: files.login,
-                // One that was not named, or was named to be chosen from, is no mistake.
+                // A token from the store, or an explicit --auth, is not a mistake that the check should report.
                 token: token.filter(|_| args.token_file.is_some() && args.auth.is_none()),
             },
-            (true, _) => return Err(self.missing("a certificate", "--cert and --key, or --device")),
+            (true, _) => return Err(missing("a certificate", "--cert and --key, or --device")),
             (false, Some(token)) => Auth::Token(token),
-            (false, None) => return Err(self.missing("a token", "--token-file")),
+            (false, None) => return Err(missing("a token", "--token-file")),
         };
         let kind = self.kind();
         let depth = match args {
@@ -85,7 +84,7 @@ impl Wish<'_> {
         if kind == BrokerKind::ActorCloud && depth >= Depth::Login {
             for (given, flag) in [(&args.client_id, "--client-id"), (&args.username, "--username")] {
                 if given.is_none() {
-                    return Err(self.missing("the device's id and user name for ActorCloud", flag));
+                    return Err(missing("the device's id and user name for ActorCloud", flag));
                 }
             }
         }
@@ -105,12 +104,12 @@ impl Wish<'_> {
 
     fn server_check(&self, dir: Option<&Path>) -> Result<ServerCheck> {
         let configured = self.config.and_then(|config| config.server.out.value.as_ref()).map(FilePath::resolved);
-        // The store may be on another machine than the directory that keygen.toml names.
+        // The directory that keygen.toml names can be on another machine.
         let dir = dir.or(configured.filter(|dir| dir.exists()));
         let places = match (self.config, dir) {
             (Some(config), dir) => look::server_places(config.general.store.resolved(), &server_name(config), dir),
             (None, Some(dir)) => look::server_places(Path::new(""), "", Some(dir)),
-            (None, None) => return Err(self.missing("the directory of the server's files", "--server DIR")),
+            (None, None) => return Err(missing("the directory of the server's files", "--server DIR")),
         };
         let anchors = places.anchors.exists().then_some(places.anchors);
         let server = if self.args.offline || self.config.is_none() && self.args.server.is_none() {
@@ -118,7 +117,7 @@ impl Wish<'_> {
         } else {
             Some(self.server(self.kind(), true, anchors)?)
         };
-        // Without a store the CAs come from the server's own files.
+        // Without a store, the CAs come from the server's files.
         let devices_ca = self.config.map(|config| look::devices_ca(config.general.store.resolved()));
         Ok(ServerCheck {
             dir: places.dir,
@@ -142,20 +141,20 @@ impl Wish<'_> {
         }
         let Some(config) = self.config else {
             return Err(Code::Usage
-                .error("there is nothing to check: no files were named, and there is no keygen.toml with a store")
-                .fix("name files with --cert and --key, or with --token-file"));
+                .error("nothing to check: no files given, and no keygen.toml with a store")
+                .fix("use --cert and --key, or --token-file"));
         };
         let store = config.general.store.resolved();
         let home = context.home(config)?;
         let name = match &args.device {
-            Some(name) => name.parse()?,
+            Some(name) => name.clone(),
             None => look::only_device(&home)?,
         };
         let places = look::device_places(store, &name);
         let registered = look::registration(&home, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
-        // A device that logs in with its token alone has no key, and one with a certificate must have it.
+        // A device that logs in with a token has no key; a device with a certificate must have one.
         let (is_token, wants_token) = (token.is_some(), args.auth == Some(AuthArg::Token));
         let any_there = places.key.exists() || places.cert.exists() || places.chain.exists();
         let login = if wants_token || is_token && !any_there && args.auth.is_none() {
@@ -171,7 +170,7 @@ impl Wish<'_> {
         })
     }
 
-    /// `anchors`: those that belong to the files.
+    /// The server to connect to. `anchors` are those of the device's or the server's files.
     fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<Server> {
         let args = self.args;
         let port = kind.default_port(with_certificate);
@@ -183,9 +182,9 @@ impl Wish<'_> {
                 let host = firmware.mqtt_host.value.as_ref().map(|host| host.as_str().to_owned());
                 Target::new(&host.unwrap_or_else(|| server_name(config)), port)?
             }
-            // Nobody is asked, so that nobody has to be named.
+            // The target is not used, because there is no connection.
             (None, None) if args.offline => Target::new("localhost", port)?,
-            (None, None) => return Err(self.missing("the broker", "HOST")),
+            (None, None) => return Err(missing("a broker", "HOST")),
         };
         let trust = match (args.cafile.clone().or(anchors), self.config) {
             (Some(file), _) => Trust::File(file),
@@ -201,7 +200,7 @@ impl Wish<'_> {
             kind,
             trust,
             platform_url: args.platform_url.clone(),
-            timeout: Duration::from_secs(args.timeout),
+            timeout: args.timeout,
             now: self.now,
         })
     }
@@ -213,13 +212,13 @@ impl Wish<'_> {
             (Some(KindArg::Mqtt), _) => BrokerKind::Mqtt,
         }
     }
-
-    fn missing(&self, what: &str, flag: &str) -> base::Error {
-        Code::Usage.error(format!("this needs {what}")).fix(format!("name it with {flag}"))
-    }
 }
 
-/// The name of the server, which is this host's where keygen.toml gives none.
+fn missing(what: &str, flag: &str) -> base::Error {
+    Code::Usage.error(format!("{what} is required")).fix(format!("use {flag}"))
+}
+
+/// The name of the server, or the name of this host if keygen.toml has none.
 fn server_name(config: &Config) -> String {
     config.server.name.value.as_ref().map_or_else(fleet::host::host_name, |name| name.as_str().to_owned())
 }
@@ -254,11 +253,11 @@ impl Report for CheckReport {
         let faults = self.layers.iter().filter(|layer| layer.verdict == Verdict::Fault).count();
         match faults {
             0 if self.layers.iter().any(|layer| layer.verdict == Verdict::Warning) => {
-                writeln!(out, "nothing is broken; see the warnings")
+                writeln!(out, "all checks passed, with warnings")
             }
-            0 => writeln!(out, "everything holds"),
-            1 => writeln!(out, "1 layer does not hold"),
-            many => writeln!(out, "{many} layers do not hold"),
+            0 => writeln!(out, "all checks passed"),
+            1 => writeln!(out, "1 check failed"),
+            many => writeln!(out, "{many} checks failed"),
         }
     }
 }
@@ -266,7 +265,7 @@ impl Report for CheckReport {
 fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     writeln!(out, "{}: {}", finding.code, printable(&finding.to_string()))?;
     match &finding.fix {
-        Some(fix) => writeln!(out, "          to do: {}", printable(fix)),
+        Some(fix) => writeln!(out, "          help: {}", printable(fix)),
         None => Ok(()),
     }
 }

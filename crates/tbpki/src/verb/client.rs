@@ -2,6 +2,7 @@
 
 use base::Result;
 use base::file::Ownership;
+use config::key;
 use fleet::device::{make_and_register, make_device};
 use fleet::profile::has_ca;
 use fleet::request::Request;
@@ -14,9 +15,9 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
-    let name: DeviceName = args.device.parse()?;
     let mut overrides = Overrides::default();
-    overrides.identity(&args.identity, ["client.alg", "client.days", "client.formats", "client.san"]);
+    overrides.identity(&args.identity, key::client::alg, key::client::days, key::client::san);
+    overrides.set_all(key::client::formats, "--format", &args.format);
     overrides.platform(&args.platform);
     overrides.create(&args.create);
     let config = context.config(&overrides)?;
@@ -24,8 +25,8 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.at_station(&config, |station| {
         request.profile = issuing_profile(args, station)?;
         match args.register {
-            true => make_and_register(station, &name, &request, create(&args.create, &config), args.replace),
-            false => make_device(station, &name, &request),
+            true => make_and_register(station, &args.device, &request, create(&args.create, &config), args.replace),
+            false => make_device(station, &args.device, &request),
         }
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
@@ -36,18 +37,18 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The profile below whose CA the device is issued: the one that was named, if it has a CA in the store.
+/// The profile whose CA issues the device: the one of `--profile`, if it has a CA in the store.
 fn issuing_profile(args: &ClientArgs, station: &Station<'_>) -> Result<Option<DeviceName>> {
     let Some(name) = &args.create.profile else { return Ok(None) };
     match name.parse::<DeviceName>() {
-        // Without a CA it is a profile of the platform's alone, in which the device is made.
+        // A profile without a CA exists only on the platform; the device is created in it.
         Ok(profile) => Ok((!args.register || has_ca(station, &profile)?).then_some(profile)),
         Err(_) if args.register => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// What the flags ask for beyond the configuration, for servers and devices alike.
+/// The request of the flags that have no key in the configuration, for servers and devices.
 pub(super) fn request(args: &IdentityArgs, out: Option<&std::path::PathBuf>, owner: &OwnerArgs) -> Request {
     Request {
         self_signed: args.self_signed,

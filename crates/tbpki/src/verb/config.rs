@@ -10,24 +10,24 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The configuration in force.
+/// The effective configuration.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConfigReport {
-    /// Every key, in the order of the file.
+    /// The keys, in the order of the file.
     pub(crate) settings: Vec<SettingReport>,
     #[serde(skip)]
     with_origin: bool,
 }
 
-/// One key.
+/// A key.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SettingReport {
-    /// The key with its section, such as `server.days`.
+    /// The key with its section, for example `server.days`.
     pub(crate) key: &'static str,
-    /// Its value as keygen.toml would have it, absent when it is not set. Of a secret, where it is.
+    /// The value in TOML, absent if it is not set. For a secret: its location.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
-    /// Where the value comes from: a flag, a variable, a line of the file, or a default.
+    /// The origin of the value: a flag, a variable, a line of the file, or the default.
     pub(crate) origin: String,
 }
 

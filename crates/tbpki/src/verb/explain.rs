@@ -11,10 +11,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// Codes and what they mean.
+/// Explanations of codes.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExplainReport {
-    /// The codes that were asked for.
+    /// The requested codes.
     pub(crate) codes: Vec<Explanation>,
 }
 
@@ -23,15 +23,15 @@ pub(crate) struct ExplainReport {
 pub(crate) struct Explanation {
     /// `TBPKI-0034`
     pub(crate) code: Code,
-    /// What it is about, in a line.
+    /// The title, one line.
     pub(crate) title: &'static str,
-    /// What it means, why it matters and what to do.
+    /// The meaning of the code, its consequences, and what to do.
     pub(crate) explanation: &'static str,
 }
 
 pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Exit> {
     let codes = match &args.code {
-        Some(code) if !args.list => vec![code.parse::<Code>()?],
+        Some(code) if !args.list => vec![*code],
         _ => Code::ALL.to_vec(),
     };
     let codes = codes

@@ -1,14 +1,15 @@
-//! `tbpki fleet`: what its verbs have in common.
+//! `tbpki fleet`, and functions that all its verbs use.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use base::text::printable;
 use base::{Code, Result, file};
+use config::key;
 use fleet::mass::{Control, Destination, FleetOutcome, FleetReport, FleetRequest, JobSource, PhaseName, Which};
-use fleet::names::{ColumnWish, NamesSource, NumberPattern};
+use fleet::names::{ColumnWish, NamesSource};
 use fleet::station::Station;
-use pki::age::{self, Recipient};
+use pki::age;
 
 use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
 use crate::context::{Context, Overrides};
@@ -22,16 +23,16 @@ pub(crate) mod issue;
 pub(crate) mod register;
 pub(crate) mod run;
 
-/// A file of recipients is never longer.
+/// The largest file of recipients, in bytes.
 const RECIPIENTS: usize = 1 << 20;
 
-/// What the arguments ask for.
+/// The request of the arguments.
 pub(super) fn request(args: &FleetIssueArgs) -> Result<FleetRequest> {
     let FleetIssueArgs { names, layout, make, work } = args;
     Ok(FleetRequest {
         source: source(names)?,
         destination: destination(layout)?,
-        profile: make.profile.as_ref().map(|name| name.parse()).transpose()?,
+        profile: make.profile.clone(),
         threads: work.jobs.map(usize::from),
         results: work.results.clone(),
         dry_run: work.dry_run,
@@ -49,29 +50,25 @@ fn source(names: &NamesArgs) -> Result<JobSource> {
     }
     let (Some(count), Some(pattern)) = (names.count, &names.name_pattern) else {
         return Err(Code::Usage
-            .error("nobody said which names")
-            .fix("use --from FILE or --count N --name-pattern TEXT"));
+            .error("`--from` or `--count` is required")
+            .fix("use --from FILE, or --count N with --name-pattern TEXT; `--resume` resumes an interrupted job"));
     };
-    let pattern = pattern.parse::<NumberPattern>().map_err(|error| error.item("--name-pattern"))?;
-    Ok(JobSource::Names(NamesSource::Numbered { pattern, start: names.start, count }))
+    Ok(JobSource::Names(NamesSource::Numbered { pattern: pattern.clone(), start: names.start, count }))
 }
 
 fn destination(layout: &LayoutArgs) -> Result<Destination> {
-    let mut recipients = Vec::new();
-    for text in &layout.recipient {
-        recipients.push(text.parse::<Recipient>().map_err(|error| error.item("--recipient"))?);
-    }
+    let mut recipients = layout.recipient.clone();
     if let Some(path) = &layout.recipients_file {
         let read = age::recipients(&file::read_text(path, RECIPIENTS)?).map_err(|error| error.at(path))?;
         if read.is_empty() {
-            return Err(Code::AgeRecipient.error("there is no recipient in this file").at(path));
+            return Err(Code::AgeRecipient.error("no recipient in the file").at(path));
         }
         recipients.extend(read);
     }
     recipients.sort();
     recipients.dedup();
     Ok(Destination {
-        layout: layout.layout.as_deref().map(str::parse).transpose()?,
+        layout: layout.layout,
         out: layout.out.clone(),
         archive: layout.archive.clone(),
         zstd: layout.zstd,
@@ -79,18 +76,18 @@ fn destination(layout: &LayoutArgs) -> Result<Destination> {
     })
 }
 
-/// What stands in keygen.toml otherwise.
+/// The values of flags that replace values of keygen.toml.
 pub(super) fn overrides(make: &MakeArgs) -> Overrides {
     let mut overrides = Overrides::default();
-    overrides.set_if("client.alg", "--alg", make.alg.as_deref());
-    overrides.set_if("client.days", "--days", make.days.as_deref());
-    make.format.iter().for_each(|format| overrides.set("client.formats", "--format", format.as_str()));
-    make.san.iter().for_each(|name| overrides.set("client.san", "--san", name.as_str()));
+    overrides.set_if(key::client::alg, "--alg", make.alg);
+    overrides.set_if(key::client::days, "--days", make.days);
+    overrides.set_all(key::client::formats, "--format", &make.format);
+    overrides.set_all(key::client::san, "--san", &make.san);
     overrides.ca_passphrase(&make.ca_passphrase);
     overrides
 }
 
-/// Runs a verb, with progress and signals, and prints what it came to.
+/// Runs a verb with progress and signals, and prints its report.
 pub(super) fn run(
     context: &mut Context,
     overrides: &Overrides,
@@ -101,7 +98,7 @@ pub(super) fn run(
     run_from(context, overrides, source, work)
 }
 
-/// Runs a verb that reads no names, with progress and signals, and prints what it came to.
+/// Runs a verb without a list of names, with progress and signals, and prints its report.
 pub(super) fn run_job(
     context: &mut Context,
     overrides: &Overrides,
@@ -119,12 +116,12 @@ fn run_from(
     work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
     let config = context.config(overrides)?;
-    let talk = context.output.talker();
+    let messages = context.output.messages();
     let stop = signals::on_request()?;
-    let mut progress = Progress::new(talk);
+    let mut progress = Progress::new(messages);
     let outcome = context.at_station(&config, |station| {
         let mut control =
-            Control { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| talk.say(line) };
+            Control { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| messages.say(line) };
         work(station, &mut control)
     });
     progress.finish();
@@ -146,13 +143,13 @@ fn run_from(
 
 impl Report for FleetReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        // As it is typed from here, where that is shorter.
+        // Relative to the working directory, which is what a person types.
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
         let near = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned();
         let path = |path: &Path| printable(&near(path)).to_string();
         match (self.job, self.dry_run) {
-            (Some(job), _) => writeln!(out, "job {job}: {} devices", self.names)?,
-            (None, _) => writeln!(out, "{} devices would be a new job", self.names)?,
+            (Some(job), _) => writeln!(out, "job {job}: {}", devices(self.names))?,
+            (None, _) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
         }
         if !self.out.as_os_str().is_empty() {
             writeln!(out, "  {:<10}  {} ({})", "in", path(&self.out), self.layout)?;
@@ -201,8 +198,12 @@ impl Report for FleetReport {
             writeln!(out, "  {:<10}  {}", "results", path(file))?;
         }
         if let (false, Some(job), false) = (self.is_complete(), self.job, self.dry_run) {
-            writeln!(out, "not all is done: run the same command again, or with --resume {job}")?;
+            writeln!(out, "unfinished: run the same command again, or with --resume {job}")?;
         }
         Ok(())
     }
+}
+
+fn devices(count: u64) -> String {
+    if count == 1 { "1 device".to_owned() } else { format!("{count} devices") }
 }

@@ -1,4 +1,4 @@
-//! How the identity of a server or a device is shown.
+//! The text of a server's or device's identity.
 
 use std::io::{self, Write};
 
@@ -12,9 +12,9 @@ impl Report for IdentityReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let done = match self.done {
             Done::Issued => "issued",
-            Done::Completed => "was there; missing files were added",
-            Done::Refreshed => "was there; files that had fallen behind were written anew",
-            Done::Unchanged => "was there already",
+            Done::Completed => "exists; missing files were added",
+            Done::Refreshed => "exists; outdated files were replaced",
+            Done::Unchanged => "is up to date",
             Done::Planned => "would be issued",
         };
         writeln!(out, "{} {} {done}", self.kind, printable(&self.name))?;
@@ -33,13 +33,13 @@ impl Report for IdentityReport {
         }
         write_files(out, &self.files)?;
         if let Some(registration) = &self.registration {
-            writeln!(out, "  in the platform {}", platform::done(registration.done, registration.dry_run))?;
+            writeln!(out, "  on the platform {}", platform::done(registration.done, registration.dry_run))?;
         }
         Ok(())
     }
 }
 
-/// One line a file: what was done about it, and where an older one is kept.
+/// Writes a line for each file: what was done, and where the replaced file is kept.
 pub(crate) fn write_files(out: &mut dyn Write, files: &[fleet::report::FileReport]) -> io::Result<()> {
     for file in files {
         let done = match file.done {
@@ -50,7 +50,7 @@ pub(crate) fn write_files(out: &mut dyn Write, files: &[fleet::report::FileRepor
         };
         write!(out, "  {done:<15} {}", printable(&file.path.to_string_lossy()))?;
         match &file.kept {
-            Some(kept) => writeln!(out, " (the old one is {})", printable(&kept.to_string_lossy()))?,
+            Some(kept) => writeln!(out, " (the old file is {})", printable(&kept.to_string_lossy()))?,
             None => writeln!(out)?,
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base::text::printable;
 use base::{Code, Error, Result, Secret, file};
 use config::legacy::{self, SecretFile};
-use config::{Answers, Config, SecretRef};
+use config::{Answers, Config, KeyName, SecretRef, key};
 use fleet::brought_ca::BroughtCa;
 use fleet::ca::Hierarchy;
 use fleet::devices_key::DevicesKey;
@@ -24,7 +24,7 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// Where the store goes, beside keygen.toml.
+/// The directory of the store, next to keygen.toml.
 const STORE: &str = "pki";
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
@@ -33,17 +33,17 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         && let Some(home) = interrupted(&config_path, args.root_out.is_some(), context)
     {
         let report = unfinished::finish(&config_path, &home, args.root_out.as_deref())?;
-        context.output.say("the store was there; what an interrupted init had left to do is done");
+        context.output.say("completed an interrupted `tbpki init`");
         context.output.result(&report)?;
         return Ok(Exit::Done);
     }
-    // A URI that cannot be is found out before anything is asked.
+    // Parsed before the first prompt, so that a mistake is reported at once.
     let uri = args.devices_key.as_deref().map(token_uri).transpose()?;
-    let mut wish = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
-    let passphrase = ca_passphrase(args, context, &mut wish)?;
-    let home = context.home(&wish.config)?;
+    let mut setup = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
+    let passphrase = ca_passphrase(args, context, &mut setup)?;
+    let home = context.home(&setup.config)?;
     let now = OffsetDateTime::now_utc();
-    let place = wish.config.ca.pin.value.clone();
+    let place = setup.config.ca.pin.value.clone();
     let devices_key = match uri {
         None => None,
         Some(uri) if args.devices_key_existing => {
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         if paths.is_empty() {
             return Ok(None);
         }
-        let mut ask = || brought_passphrase(args, context);
+        let mut ask = || imported_passphrase(args, context);
         BroughtCa::read(paths, &mut ask, now, in_token).map(Some)
     };
     let in_token = devices_key.as_ref().and_then(DevicesKey::existing);
@@ -67,10 +67,10 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         home,
         brought,
         devices_key,
-        config: wish.config,
-        config_text: wish.answers.map(|answers| config::render(&answers)),
+        config: setup.config,
+        config_text: setup.answers.map(|answers| config::render(&answers)),
         config_path,
-        secrets: wish.secrets,
+        secrets: setup.secrets,
         passphrase,
         root_out: args.root_out.clone(),
         dry_run: args.dry_run,
@@ -81,17 +81,16 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What the station is to be.
-struct Wish {
+/// The configuration of the new store.
+struct Setup {
     config: Config,
-    /// What keygen.toml will say; none where there is one already.
+    /// The values for keygen.toml, or none if it exists.
     answers: Option<Answers>,
     secrets: Vec<SecretFile>,
 }
 
-/// A keygen.toml that somebody has written before: for what has to be known when the CAs are made, and is asked by no
-/// flag and no question.
-fn written_before(args: &InitArgs, context: &mut Context) -> Result<Wish> {
+/// The setup of an existing keygen.toml, which can set options that have neither a flag nor a prompt.
+fn written_before(args: &InitArgs, context: &mut Context) -> Result<Setup> {
     let flags = [
         ("--from", args.from.is_some()),
         ("--organization", args.organization.is_some()),
@@ -101,24 +100,22 @@ fn written_before(args: &InitArgs, context: &mut Context) -> Result<Wish> {
     ];
     if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
         return Err(Code::StoreExists
-            .error(format!("there is a configuration already, and {flag} is for a new one"))
+            .error(format!("keygen.toml exists, and {flag} is only for a new one"))
             .at(context.config_path())
-            .fix(format!(
-                "leave {flag} out to make the CAs that the configuration describes, or use another directory"
-            )));
+            .fix(format!("omit {flag} to create the CAs of this configuration, or use another directory")));
     }
     let config = context.config(&overrides(args))?;
-    Ok(Wish { config, answers: None, secrets: Vec::new() })
+    Ok(Setup { config, answers: None, secrets: Vec::new() })
 }
 
-/// A new keygen.toml: from the old file, or from flags and questions.
-fn to_be_written(args: &InitArgs, context: &mut Context) -> Result<Wish> {
+/// The setup of a new keygen.toml, from keygen.properties, or from flags and prompts.
+fn to_be_written(args: &InitArgs, context: &mut Context) -> Result<Setup> {
     let (answers, secrets) = answers(args, context)?;
     let text = config::render(&answers);
     let (config, findings) =
         Config::from_text(&text, &context.config_path(), &context.environment, overrides(args).as_slice())?;
     context.output.findings(findings);
-    Ok(Wish { config, answers: Some(answers), secrets })
+    Ok(Setup { config, answers: Some(answers), secrets })
 }
 
 fn overrides(args: &InitArgs) -> Overrides {
@@ -136,45 +133,45 @@ fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<Secre
         }
         None => (Answers::new(), Vec::new()),
     };
-    let mut given = |key: &str, text: Option<&String>| text.map_or(Ok(()), |text| answers.set(key, text.as_str()));
-    given("subject.organization", args.organization.as_ref())?;
-    given("subject.country", args.country.as_ref())?;
-    given("server.name", args.server_name.as_ref())?;
-    for key in ["ca.alg", "server.alg", "client.alg"] {
-        given(key, args.alg.as_ref())?;
+    let mut given = |key: KeyName, text: Option<&String>| text.map_or(Ok(()), |text| answers.set(key, text.as_str()));
+    given(key::subject::organization, args.organization.as_ref())?;
+    given(key::subject::country, args.country.as_ref())?;
+    given(key::server::name, args.server_name.as_ref())?;
+    for key in [key::ca::alg, key::server::alg, key::client::alg] {
+        given(key, args.alg.map(|alg| alg.to_string()).as_ref())?;
     }
-    // Only the name of the organization has no good default, and only a person can know it.
-    if args.from.is_none() && args.organization.is_none() && context.asker.is_available() {
-        let name = context.asker.text("Organization (empty for none)", "", "--organization")?;
+    // The name of the organization is the only answer without a good default.
+    if args.from.is_none() && args.organization.is_none() && context.prompter.is_available() {
+        let name = context.prompter.text("Organization (empty for none)", "", "--organization")?;
         if !name.is_empty() {
-            answers.set("subject.organization", name)?;
+            answers.set(key::subject::organization, name)?;
         }
     }
     Ok((answers, secrets))
 }
 
-/// What encrypts the CA keys, and how later verbs find it.
-fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Result<Option<Secret>> {
+/// The passphrase of the CA keys, and its location for later verbs.
+fn ca_passphrase(args: &InitArgs, context: &mut Context, setup: &mut Setup) -> Result<Option<Secret>> {
     if args.insecure_no_passphrase {
         let warning = Code::LoosePermissions
-            .warning("the CA keys are not encrypted: whoever copies the store can issue in your name")
-            .fix("keep the store on an encrypted disk, or make it anew with a passphrase");
+            .warning("the CA keys are not encrypted: anyone who copies the store can issue certificates")
+            .fix("keep the store on an encrypted disk, or create a new store with a passphrase");
         context.output.finding(warning);
         return Ok(None);
     }
-    if let Some(place) = wish.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
+    if let Some(place) = setup.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
         let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
         return passphrase::check_length(secret, "the CA keys").map(Some);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
-    match context.asker.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
+    match context.prompter.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
         Some(secret) => {
-            if let Some(answers) = &mut wish.answers {
-                answers.set("ca.passphrase", SecretRef::Prompt)?;
+            if let Some(answers) = &mut setup.answers {
+                answers.set(key::ca::passphrase, SecretRef::Prompt)?;
             }
             passphrase::check_length(secret, "the CA keys").map(Some)
         }
-        None if context.asker.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
+        None if context.prompter.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
         None => Err(needs_passphrase()),
     }
 }
@@ -182,32 +179,32 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, wish: &mut Wish) -> Res
 fn needs_passphrase() -> Error {
     Code::NeedsAnswer
         .error("the CA keys need a passphrase")
-        .fix("run `tbpki init` again, with --ca-passphrase-file FILE or --insecure-no-passphrase")
+        .fix("run `tbpki init` with --ca-passphrase-file FILE or --insecure-no-passphrase")
 }
 
-/// The URI of a key in a token. What is wrong with it is said without showing it: there may be a PIN in it.
+/// The URI of a key in a token. Errors do not show it, because it can contain a PIN.
 fn token_uri(text: &str) -> Result<TokenUri> {
-    text.parse().map_err(|error: Error| error.item("--devices-key"))
+    text.parse().map_err(|error: Error| error.argument("--devices-key"))
 }
 
-/// The PIN of the token, from where the configuration says it is, else from a person.
+/// The PIN of the token, from its location in the configuration, or from a prompt.
 fn pin(place: Option<&SecretRef>, context: &mut Context) -> Result<Secret> {
     match place {
-        Some(place) if *place != SecretRef::Prompt => passphrase::resolve(place, "ca.pin", context),
-        _ => context.asker.secret_for("ca.pin"),
+        Some(place) if *place != SecretRef::Prompt => passphrase::resolve(place, key::ca::pin.path(), context),
+        _ => context.prompter.secret_for(key::ca::pin.path()),
     }
 }
 
-fn brought_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
+fn imported_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
     match &args.brought_passphrase_file {
-        Some(path) => passphrase::read_from(path, "the passphrase of the brought CA", context),
-        None => context.asker.secret("passphrase of the brought CA", "--brought-passphrase-file"),
+        Some(path) => passphrase::read_from(path, "the passphrase of the imported CA", context),
+        None => context.prompter.secret("passphrase of the imported CA", "--brought-passphrase-file"),
     }
 }
 
-/// The store of an `init` that was interrupted when its files were there.
+/// The store of an interrupted `init`, if its files were complete.
 fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<Home> {
-    // What cannot be recovered or read shows up as such when init goes on.
+    // Errors are ignored here, because `init` meets and reports them again.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
     file::recover(config.general.store.resolved()).ok()?;

@@ -17,22 +17,22 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The largest file that is shown; revocation lists can be long.
+/// The largest file that is read, in bytes. Revocation lists can be long.
 const LIMIT: usize = 16 << 20;
 
-/// What the files hold.
+/// The contents of files.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InspectReport {
-    /// One for each file, in the order in which they were named.
+    /// The files, in the order of the command line.
     pub(crate) files: Vec<InspectedFile>,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InspectedFile {
-    /// The file; `-` is standard input.
+    /// The path; `-` is standard input.
     pub(crate) path: PathBuf,
-    /// What is in it.
+    /// The contents, in the order of the file.
     pub(crate) items: Vec<Item>,
 }
 

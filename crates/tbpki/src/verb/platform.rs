@@ -1,8 +1,9 @@
-//! What the verbs that talk to a platform have in common.
+//! Functions that all verbs with a platform use.
 
 use std::io::{self, Write};
 
 use base::text::printable;
+use base::{Code, Error};
 use config::Config;
 use fleet::register::{DeviceRegistration, PlatformDone};
 use provision::platform::NewDevice;
@@ -10,7 +11,7 @@ use provision::platform::NewDevice;
 use crate::args::CreateArgs;
 use crate::output::Report;
 
-/// What devices are made with that the platform does not have.
+/// The options of devices that are created on the platform.
 pub(super) fn create(args: &CreateArgs, config: &Config) -> NewDevice {
     NewDevice {
         profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
@@ -20,7 +21,7 @@ pub(super) fn create(args: &CreateArgs, config: &Config) -> NewDevice {
     }
 }
 
-/// What was done, or in a dry run would be.
+/// The words for what was done, or what would happen in a dry run.
 pub(super) fn done(done: PlatformDone, dry_run: bool) -> &'static str {
     match (done, dry_run) {
         (PlatformDone::Created, false) => "created",
@@ -29,10 +30,15 @@ pub(super) fn done(done: PlatformDone, dry_run: bool) -> &'static str {
         (PlatformDone::Replaced, true) => "credential would be replaced",
         (PlatformDone::Unchanged, _) => "unchanged",
         (PlatformDone::Deleted, _) => "deleted",
-        (PlatformDone::Absent, _) => "was not there",
+        (PlatformDone::Absent, _) => "does not exist",
         (PlatformDone::Planned, _) => "planned",
         (PlatformDone::Failed, _) => "failed",
     }
+}
+
+/// The error of a command that a person did not confirm.
+pub(super) fn declined(what: &str) -> Error {
+    Code::NotConfirmed.error(what).because("the answer was no")
 }
 
 impl Report for DeviceRegistration {

@@ -2,37 +2,37 @@
 
 use std::io::{self, Write};
 
+use base::Result;
 use base::text::printable;
-use base::{Code, Result};
 use fleet::profile::{PatternWish, ProfileReport, ProfileRequest, create_profile, show_profiles};
 use fleet::register::PlatformDone;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::identity_report::write_files;
-use super::platform::done;
+use super::platform::{declined, done};
 use crate::args::{ProfileCreateArgs, ProfileShowArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The profiles that were asked about.
+/// The requested profiles.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ProfilesReport {
-    /// One for each.
+    /// The profiles, by name.
     profiles: Vec<ProfileReport>,
 }
 
 pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<Exit> {
-    let wish = match (&args.name_prefix, &args.pattern) {
+    let pattern = match (&args.name_prefix, &args.pattern) {
         (Some(prefix), _) => Some(PatternWish::Prefix(prefix.clone())),
         (None, Some(pattern)) => Some(PatternWish::Expression(pattern.clone())),
         (None, None) => None,
     };
     let request = ProfileRequest {
-        name: args.name.parse()?,
-        pattern: wish,
-        examples: args.example.iter().map(|name| name.parse()).collect::<Result<_>>()?,
+        name: args.name.clone(),
+        pattern,
+        examples: args.example.clone(),
         creates_devices: args.create_devices,
         replace: args.replace,
         dry_run: args.dry_run,
@@ -42,10 +42,10 @@ pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     if args.create_devices && !args.accept_issuer_risk && !args.dry_run {
-        let question = "Treat every key that this CA has ever signed as able to issue. \
-                        Let the platform make devices for them?";
-        if !context.asker.confirm(question, "--accept-issuer-risk")? {
-            return Err(Code::NeedsAnswer.error("no profile was made").because("the answer was no"));
+        let question = "The platform will create a device for every certificate below this CA, and anyone with a key \
+                        that the CA has signed can issue more. Continue?";
+        if !context.prompter.confirm(question, "--accept-issuer-risk")? {
+            return Err(declined("the profile was not created"));
         }
     }
     let mut report = context.at_station(&config, |station| create_profile(station, &request))?;
@@ -55,11 +55,10 @@ pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<
 }
 
 pub(crate) fn show(args: &ProfileShowArgs, context: &mut Context) -> Result<Exit> {
-    let name = args.name.as_deref().map(str::parse).transpose()?;
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
-    let profiles = context.at_station(&config, |station| show_profiles(station, name.as_ref()))?;
+    let profiles = context.at_station(&config, |station| show_profiles(station, args.name.as_ref()))?;
     context.output.result(&ProfilesReport { profiles })?;
     Ok(Exit::Done)
 }
@@ -87,17 +86,17 @@ impl Report for ProfileReport {
         }
         if let Some(pattern) = &self.pattern {
             writeln!(out, "  expression      {}", printable(pattern))?;
-            writeln!(out, "  makes devices   {}", if self.creates_devices { "yes" } else { "no" })?;
+            writeln!(out, "  creates devices {}", if self.creates_devices { "yes" } else { "no" })?;
         }
         match &self.platform {
-            Some(theirs) if theirs.as_in_store => writeln!(out, "  in the platform as here")?,
+            Some(theirs) if theirs.as_in_store => writeln!(out, "  on the platform same as in the store")?,
             Some(theirs) => {
                 let pattern = theirs.pattern.as_deref().unwrap_or("none");
-                writeln!(out, "  in the platform {}", printable(&theirs.provision_type))?;
+                writeln!(out, "  on the platform {}", printable(&theirs.provision_type))?;
                 writeln!(out, "    expression    {}", printable(pattern))?;
-                writeln!(out, "    makes devices {}", if theirs.creates_devices { "yes" } else { "no" })?;
+                writeln!(out, "    creates devices {}", if theirs.creates_devices { "yes" } else { "no" })?;
             }
-            None if self.done.is_none() => writeln!(out, "  in the platform not there")?,
+            None if self.done.is_none() => writeln!(out, "  on the platform missing")?,
             None => {}
         }
         write_files(out, &self.files)

@@ -15,7 +15,7 @@ use crate::output::Report;
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     let names = match args.all {
         true => Names::All,
-        false => Names::These(args.device.iter().map(|name| name.parse()).collect::<Result<_>>()?),
+        false => Names::These(args.device.clone()),
     };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
@@ -38,7 +38,13 @@ impl Report for RegisterReport {
         }
         if self.failed + self.left > 0 {
             let tried = self.devices.len();
-            writeln!(out, "{} of {} failed, {} not tried; run it again", self.failed, tried + self.left, self.left)?;
+            writeln!(
+                out,
+                "{} of {} failed, {} not tried; run the same command again",
+                self.failed,
+                tried + self.left,
+                self.left
+            )?;
         }
         Ok(())
     }

@@ -17,30 +17,28 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The page that was written, and what it says.
+/// The written page and its figures.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FleetReport {
-    /// The page.
+    /// The file with the page.
     file: String,
-    /// Where the page is kept that was there before.
+    /// The file with the replaced page.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<PathBuf>,
     /// The size of the page in octets.
     size: usize,
-    /// The fleet in numbers.
+    /// The figures of the fleet.
     fleet: OverviewSummary,
 }
 
 pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
-    // The page lists devices with their failures, which is nobody's business but its owner's.
+    // The page lists devices with their failures, which other users must not read.
     let mut output = Output::new(&args.out, Mode::Private);
     if args.force {
         output = output.replacing("old");
     }
     if output.is_stdout() && context.output.is_json() {
-        return Err(Code::Usage
-            .error("the page and its JSON cannot both be on standard output")
-            .fix("name a file with --out, or leave out --json"));
+        return Err(Code::Usage.error("`--out -` and --json cannot be combined").fix("use --out FILE, or omit --json"));
     }
     let config = context.config(&Overrides::default())?;
     let view = store::view(&context.home(&config)?)?;
@@ -64,7 +62,7 @@ impl Report for FleetReport {
         let fleet = &self.fleet;
         writeln!(out, "written to {}", printable(&self.file))?;
         if let Some(kept) = &self.kept {
-            writeln!(out, "  the old one is kept as {}", printable(&kept.display().to_string()))?;
+            writeln!(out, "  the old file is kept as {}", printable(&kept.display().to_string()))?;
         }
         writeln!(out, "  devices     {:>9}", fleet.devices)?;
         writeln!(out, "  registered  {:>9}", fleet.registered)?;
@@ -73,7 +71,7 @@ impl Report for FleetReport {
         writeln!(out, "  expired     {:>9}", fleet.expired)?;
         writeln!(out, "  within 90 d {:>9}", fleet.expiring_within_90_days)?;
         if fleet.rows < fleet.devices {
-            writeln!(out, "the page shows {} devices one by one, and counts all", fleet.rows)?;
+            writeln!(out, "the page lists {} devices and counts all", fleet.rows)?;
         }
         Ok(())
     }

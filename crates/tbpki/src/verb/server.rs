@@ -1,6 +1,7 @@
 //! `tbpki server`.
 
 use base::Result;
+use config::key;
 use fleet::server::{ServerRequest, make_server};
 use fleet::thingsboard::{self, SettingsForm};
 
@@ -11,19 +12,20 @@ use crate::exit::Exit;
 
 pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
-    overrides.identity(&args.identity, ["server.alg", "server.days", "server.formats", "server.san"]);
-    overrides.set_if("server.name", "--name", args.name.as_deref());
-    overrides.set_if("server.credentials", "--credentials", args.credentials.as_deref());
-    overrides.set_if("server.single_file", "--single-file", args.single_file.then_some("true"));
+    overrides.identity(&args.identity, key::server::alg, key::server::days, key::server::san);
+    overrides.set_all(key::server::formats, "--format", &args.format);
+    overrides.set_if(key::server::name, "--name", args.name.as_deref());
+    overrides.set_if(key::server::credentials, "--credentials", args.credentials);
+    overrides.set_if(key::server::single_file, "--single-file", args.single_file.then_some("true"));
     let config = context.config(&overrides)?;
-    let wish = ServerRequest {
+    let server_request = ServerRequest {
         request: request(&args.identity, args.out.as_ref(), &args.owner),
         only_given_names: args.only_given_names,
         include_root: args.include_root,
         services: args.service.iter().copied().map(service).collect(),
         forms: args.environment.iter().copied().map(form).collect(),
     };
-    let mut report = context.at_station(&config, |station| make_server(station, &wish))?;
+    let mut report = context.at_station(&config, |station| make_server(station, &server_request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)

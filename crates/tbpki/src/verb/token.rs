@@ -15,20 +15,19 @@ use crate::exit::Exit;
 use crate::output::Report;
 
 pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
-    let device = args.device.parse()?;
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
-    overrides.create(&args.made);
+    overrides.create(&args.create_as);
     let config = context.config(&overrides)?;
     let set = match &args.set_file {
         Some(path) => Some(passphrase::read_from(path, "the access token", context)?),
         None => None,
     };
     let request = TokenRequest {
-        device,
+        device: args.device.clone(),
         set,
         replace: args.replace,
-        create: args.create.then(|| create(&args.made, &config)),
+        create: args.create.then(|| create(&args.create_as, &config)),
         dry_run: args.dry_run,
     };
     let mut report = context.at_station(&config, |station| token(station, &request))?;
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
 
 impl Report for TokenReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        // By itself, so that a script can take it as it is.
+        // Only the token, so that a script can use the output directly.
         if let Some(token) = &self.token {
             return writeln!(out, "{token}");
         }

@@ -1,14 +1,13 @@
 //! `tbpki trust`.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use base::Result;
 use base::file::{Mode, Output as FileOutput};
 use base::text::printable;
 use pki::Certificate;
 use provision::anchor::{ChainRole, TrustBasis};
-use provision::{Fingerprint, Roots, Target, anchor, probe};
+use provision::{Roots, Target, anchor, probe};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -21,23 +20,23 @@ use crate::output::Report;
 /// The port of MQTT over TLS.
 const MQTTS: u16 = 8883;
 
-/// What a server sends, and the anchor found for it.
+/// The chain of a server, and the trust anchor found for it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TrustReport {
     /// The server, with its port.
     pub(crate) server: String,
-    /// The version of TLS that was agreed on.
+    /// The negotiated version of TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<String>,
     /// The certificates that the server sent, leaf first.
     pub(crate) sent: Vec<SentCertificate>,
     /// Whether the server asks clients for a certificate.
     pub(crate) asks_for_client_certificate: bool,
-    /// The anchor.
+    /// The trust anchor.
     pub(crate) anchor: SentCertificate,
-    /// Why the anchor deserves trust.
+    /// The reason to trust the anchor.
     pub(crate) vouched_by: &'static str,
-    /// The file that it was written to.
+    /// The file with the anchor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
 }
@@ -55,13 +54,12 @@ pub(crate) struct SentCertificate {
 
 pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
     let target = Target::parse(&args.server, MQTTS)?;
-    let fingerprint = args.sha256.as_deref().map(str::parse::<Fingerprint>).transpose()?;
-    let options = probe::ProbeOptions { timeout: Duration::from_secs(args.timeout), ..probe::ProbeOptions::default() };
+    let options = probe::ProbeOptions { timeout: args.timeout, ..probe::ProbeOptions::default() };
     context.output.say(format!("connecting to {target}"));
     let probe = probe::server(&target, &options)?;
     let roots = Roots::system()?;
     let now = OffsetDateTime::now_utc();
-    let anchor = anchor::find(&probe, target.server_name(), fingerprint.as_ref(), &roots, now)?;
+    let anchor = anchor::find(&probe, target.server_name(), args.sha256.as_ref(), &roots, now)?;
     context.output.findings(anchor.findings);
     let sent = probe.chain.iter().filter_map(|der| Certificate::from_der(der).ok());
     let report = TrustReport {
@@ -80,7 +78,7 @@ pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
                 output = output.replacing("old");
             }
             output.write(anchor.certificate.to_pem().as_bytes())?;
-            // With the anchor itself on standard output there is no room for a report.
+            // Standard output holds the anchor, so that a report would corrupt it.
             if !output.is_stdout() {
                 context.output.result(&report)?;
             }
@@ -113,18 +111,18 @@ impl Report for TrustReport {
         for certificate in &self.sent {
             write_certificate(out, certificate)?;
         }
-        writeln!(out, "trust anchor, vouched for by {}", self.vouched_by)?;
+        writeln!(out, "trust anchor, verified by {}", self.vouched_by)?;
         write_certificate(out, &self.anchor)?;
         if self.asks_for_client_certificate {
-            writeln!(out, "it asks clients for a certificate")?;
+            writeln!(out, "the server requests a client certificate")?;
         }
         match &self.file {
             Some(file) => writeln!(
                 out,
-                "written to {}; point clients at it with server.anchors = {{ file = \"..\" }}",
+                "written to {}; to use it for devices, set server.anchors = {{ file = \"..\" }}",
                 printable(file)
             ),
-            None => writeln!(out, "nothing was written; --out FILE does"),
+            None => writeln!(out, "not written; use --out FILE to write it"),
         }
     }
 }

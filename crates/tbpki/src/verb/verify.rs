@@ -11,12 +11,11 @@ use pki::crl::Crl;
 use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::verify::{self, Host, Link, Source};
+use pki::verify::{self, Link, Source};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::passphrase;
 use crate::args::{Purpose, VerifyArgs};
@@ -24,17 +23,17 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 
-/// The largest file that is read; revocation lists can be long.
+/// The largest file that is read, in bytes. Revocation lists can be long.
 const LIMIT: usize = 16 << 20;
 
-/// What a chain is worth.
+/// The result of verifying a chain.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifyReport {
-    /// Whether nothing is wrong.
+    /// True if no check failed.
     pub(crate) ok: bool,
-    /// Whether the chain ends at a certificate that is trusted.
+    /// True if the chain ends at a trust anchor.
     pub(crate) trusted: bool,
-    /// The path from the leaf upwards, as far as it goes.
+    /// The path from the leaf upwards, as far as it could be built.
     pub(crate) links: Vec<LinkReport>,
 }
 
@@ -47,43 +46,39 @@ pub(crate) struct LinkReport {
     pub(crate) issuer: String,
     /// The serial number in hexadecimal.
     pub(crate) serial: String,
-    /// The last second at which it holds (RFC 3339, UTC).
+    /// The last second of its validity (RFC 3339, UTC).
     pub(crate) not_after: String,
-    /// Its SHA-256 in hexadecimal.
+    /// The SHA-256 of its DER in hexadecimal.
     pub(crate) fingerprint: String,
-    /// Where it is: `sent` with the chain, in the `store` alone, or the `anchor`.
+    /// `sent` for a certificate of the chain, `store` for one that only the store has, or `anchor`.
     pub(crate) source: &'static str,
-    /// Whether nothing is wrong with it or with its signature.
+    /// True if all checks of the certificate and of its signature passed.
     pub(crate) ok: bool,
-    /// The codes of what was found with it.
+    /// The codes of its findings.
     pub(crate) codes: Vec<Code>,
 }
 
 pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
-    let time = match &args.at {
-        None => OffsetDateTime::now_utc(),
-        Some(text) => moment(text)?,
-    };
+    let time = args.at.unwrap_or_else(OffsetDateTime::now_utc);
     let chain = read_certificates(&args.chain)?;
     let purpose = args.purpose.or_else(|| purpose_of(&chain));
     let (anchors, issuing) = match &args.anchors {
         Some(path) => (read_certificates(path)?, Vec::new()),
         None => cas_of_store(purpose, context)?,
     };
-    // A chain is judged as it is sent. A lone certificate may be a file that is never sent by itself.
+    // A chain is verified as it is sent. A lone certificate can be a file that is never sent by itself.
     let extra: &[Certificate] = if chain.len() == 1 { &issuing } else { &[] };
     let key = match &args.key {
         None => None,
         Some(path) => Some(public_half(path, args, context)?),
     };
     let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
-    let host = args.host.as_deref().map(str::parse::<Host>).transpose()?;
     let report = verify::verify(&verify::Request {
         chain: &chain,
         extra,
         anchors: &anchors,
         key: key.as_ref(),
-        host: host.as_ref(),
+        host: args.host.as_ref(),
         purpose: purpose.map(|purpose| match purpose {
             Purpose::Server => verify::Purpose::Server,
             Purpose::Device => verify::Purpose::Device,
@@ -99,7 +94,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     Ok(if ok { Exit::Done } else { Exit::FaultFound })
 }
 
-/// The public half of the key in a file, or of the one in a token that the file names. A token is asked without a PIN.
+/// The public key of a key file, or of the token key that the file names. The token is used without its PIN.
 fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<PublicKey> {
     let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
     let bytes = file::read_secret(path, LIMIT)?;
@@ -107,9 +102,9 @@ fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<
         let found = uri.parse().and_then(|uri| TokenKey::public_without_pin(&uri)).map_err(|error| error.at(path))?;
         return found.ok_or_else(|| {
             Code::Pkcs11KeyMissing
-                .error("the token shows no such public key without its PIN")
+                .error("the token does not show this public key without its PIN")
                 .at(path)
-                .fix("verify without --key: whatever signs with the key compares it with the certificate first")
+                .fix("omit --key: tbpki compares the key with its certificate before each use")
         });
     }
     let key = PrivateKey::from_pem_or_der(&bytes, passphrase.as_ref()).map_err(|error| error.at(path))?;
@@ -117,17 +112,11 @@ fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<
     Ok(key.public().clone())
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
-        Code::Usage.error(format!("{text:?} is no moment")).because(error).fix("write it as 2030-01-31T12:00:00Z")
-    })
-}
-
 fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
     let bytes = file::read_secret(path, LIMIT)?;
     let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
     if certificates.is_empty() {
-        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
+        return Err(Code::CertificateUnreadable.error("no certificate in the file").at(path));
     }
     Ok(certificates)
 }
@@ -139,12 +128,12 @@ fn read_crls(path: &Path) -> Result<Vec<Crl>> {
         _ => PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls,
     };
     if ders.is_empty() {
-        return Err(Code::CertificateUnreadable.error("there is no revocation list in the file").at(path));
+        return Err(Code::CertificateUnreadable.error("no revocation list in the file").at(path));
     }
     ders.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(path))).collect()
 }
 
-/// What the leaf says that it is for, where it says one thing only.
+/// The purpose of the leaf, if its extended key usage has only one.
 fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
     let usages = chain.first()?.extended_key_usages()?;
     let has = |usage| usages.contains(&usage);
@@ -155,25 +144,25 @@ fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
     }
 }
 
-/// Says that a part of the path is not in the file: a device's leaf alone is a file that people have (`cert.pem`), a
-/// server that sends no more is refused.
+/// A finding for a path that is not in the file as a whole. A device's leaf alone is a usual file (`cert.pem`), so that
+/// this is a note; clients reject a server that sends only its leaf, so that this is a warning.
 fn from_store(links: &[Link], purpose: Option<Purpose>) -> Option<Finding> {
     let link = links.iter().find(|link| link.source == Source::Extra)?;
-    let what = format!("{} is not in the file; it was taken from the store", link.name);
+    let what = format!("{} is not in the file and was taken from the store", link.name);
     let finding = match purpose {
         Some(Purpose::Server) => Code::ChainGap.warning(what),
         _ => Code::ChainGap.note(what),
     };
     let finding = finding.because("peers do not fetch missing certificates");
-    Some(finding.fix("have the chain sent: the leaf with its issuing CA behind it"))
+    Some(finding.fix("send the whole chain: the leaf, then its issuing CA"))
 }
 
-/// The roots of the station in this directory, which are what the peer of such a leaf trusts, and the CAs below them.
+/// The roots of the store, which the peers of such a leaf trust, and the issuing CAs below them.
 fn cas_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<(Vec<Certificate>, Vec<Certificate>)> {
     if !context.config_path().exists() {
         return Err(Code::Usage
-            .error("there is nothing to verify against: no --anchors, and no keygen.toml with a store")
-            .fix("name the certificates that the peer trusts with --anchors FILE"));
+            .error("no trust anchors: neither --anchors nor a keygen.toml with a store")
+            .fix("use --anchors FILE"));
     }
     let config = context.config(&Overrides::default())?;
     let store = config.general.store.resolved();

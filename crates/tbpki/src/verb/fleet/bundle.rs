@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 pub(crate) fn run(args: &FleetBundleArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
-    firmware(&mut overrides, &args.bundle.firmware)?;
+    firmware(&mut overrides, &args.bundle.firmware);
     let request = FleetBundleRequest {
         which: which(&args.job),
         destination: place(&args.job),

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use base::Result;
+use config::key;
 use fleet::mass::{Destination, FleetRegisterRequest, Which, register};
 
 use super::super::platform::create;
@@ -28,17 +29,17 @@ pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exi
     super::run_job(context, &overrides, |station, control| register(station, &request, control))
 }
 
-/// Which job is meant.
+/// The job of `--job`, or the only unfinished one.
 pub(crate) fn which(args: &JobArgs) -> Which {
     args.job.map_or(Which::Unfinished, Which::Number)
 }
 
-/// Where its shards are said to be.
+/// The place of the shards, if `--out` or `--archive` is given.
 pub(crate) fn place(args: &JobArgs) -> Destination {
     Destination { out: args.out.clone(), archive: args.archive.clone(), ..Destination::default() }
 }
 
-/// How many connections there may be.
+/// Sets the limit of connections.
 pub(crate) fn connections(overrides: &mut Overrides, args: &PaceArgs) {
-    overrides.set_if("platform.concurrency", "--connections", args.connections.map(|number| number.to_string()));
+    overrides.set_if(key::platform::concurrency, "--connections", args.connections);
 }

@@ -18,10 +18,10 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = super::overrides(&args.issue.make);
     overrides.platform(&args.platform);
     connections(&mut overrides, &args.pace);
-    firmware(&mut overrides, &args.bundle.firmware)?;
+    firmware(&mut overrides, &args.bundle.firmware);
     let config = context.config(&overrides)?;
     let register = FleetRegisterRequest {
-        // Which job it is and where it lies follow from the names.
+        // The names determine the job and the place of its shards.
         which: Which::Unfinished,
         destination: Destination::default(),
         replace: args.replace,

@@ -1,4 +1,4 @@
-//! One identity of the list.
+//! A row of the list.
 
 use std::path::Path;
 
@@ -16,44 +16,44 @@ use time::OffsetDateTime;
 pub(crate) struct ListedIdentity {
     /// `ca`, `server` or `device`.
     pub(super) kind: &'static str,
-    /// Its name.
+    /// The name.
     pub(super) name: String,
-    /// Which issue of this name it is, from 1.
+    /// The generation of the name, from 1.
     pub(super) generation: u32,
     /// `intended`, `issued`, `registered`, `bundled`, `void` or `revoked`.
     pub(super) state: &'static str,
     /// The key algorithm.
     pub(super) algorithm: String,
-    /// Where its private key is, of CAs: `file`, `token` or `elsewhere`.
+    /// For CAs, the location of the private key: `file`, `token` or `elsewhere`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'static str>,
-    /// Who issued it.
+    /// The name of the issuing CA in the store.
     pub(super) issuer: String,
     /// The serial number in hexadecimal.
     serial: String,
-    /// The last second at which it holds (RFC 3339, UTC).
+    /// The last second of the validity (RFC 3339, UTC).
     pub(super) not_after: String,
-    /// Whole days until then; negative when it is over.
+    /// Whole days until the end of the validity; negative after it.
     pub(super) days_left: i64,
-    /// ThingsBoard's credentials id, of devices and servers.
+    /// ThingsBoard's credentials id, for devices and servers.
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials_id: Option<String>,
-    /// SHA-256 over the leaf (DER), in hexadecimal; once it is issued.
+    /// The SHA-256 of the leaf (DER) in hexadecimal; absent before it is issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
-    /// When it was issued.
+    /// The time of issuing (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_at: Option<String>,
-    /// When the platform was told of it last; absent when the platform does not know it.
+    /// The time of the last registration with the platform; absent if it is not registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     registered_at: Option<String>,
-    /// When it was put into a flash image last.
+    /// The time of the last flash image.
     #[serde(skip_serializing_if = "Option::is_none")]
     bundled_at: Option<String>,
-    /// The job that it was issued by; absent where it was issued by itself.
+    /// The job that issued it; absent for single identities.
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<u64>,
-    /// What went wrong with the next step, or why it was withdrawn.
+    /// The error of the last operation, or the reason for the revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The list as people read it.
+//! The list as a table.
 
 use std::io::{self, Write};
 
@@ -10,11 +10,10 @@ use crate::output::StreamResult;
 
 const COLUMNS: usize = 8;
 
-/// How many rows decide how wide the columns are. Those behind them are printed as they come: one that needs more
-/// room moves the rest of its line.
+/// The number of rows that determine the width of the columns. In later rows, a wider cell moves the rest of its line.
 const MEASURED: usize = 1000;
 
-/// Rows of text in columns.
+/// A table with the width of its columns in characters.
 pub(super) struct Table {
     widths: [usize; COLUMNS],
 }
@@ -24,7 +23,7 @@ impl Table {
     pub(super) fn print(mut rows: impl Iterator<Item = Result<ListedIdentity>>, out: &mut dyn Write) -> StreamResult {
         let head = ["KIND", "NAME", "ISSUE", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
         let mut first = vec![head];
-        // What is there when the ledger breaks off is shown all the same.
+        // The rows before an error of the ledger are printed too.
         let mut broken = None;
         for row in rows.by_ref().take(MEASURED) {
             match row {
@@ -66,7 +65,7 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
         identity.generation.to_string(),
         identity.state.to_owned(),
         match identity.key {
-            // A file of the store is where keys are expected.
+            // Most keys are files of the store, so that only other locations are shown.
             None | Some("file") => identity.algorithm.clone(),
             Some(place) => format!("{} ({place})", identity.algorithm),
         },

@@ -1,29 +1,38 @@
-//! Questions to a person, if there is one.
+//! Prompts on the terminal.
 
 use std::io::IsTerminal;
 
 use base::{Code, Error, Result, Secret};
+use config::{KeyName, key};
 use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, Password};
 
-/// Asks on the terminal, or fails naming the flag that would have answered.
+/// Secrets of the configuration: the key, the text of the prompt, and the option with a file.
+const SECRETS: [(KeyName, &str, &str); 4] = [
+    (key::ca::passphrase, "passphrase of the CA keys", "--ca-passphrase-file"),
+    (key::ca::pin, "PIN of the token", "--ca-pin-file"),
+    (key::platform::password, "password of the platform user", "--platform-password-file"),
+    (key::platform::api_key, "API key of the platform", "--platform-api-key-file"),
+];
+
+/// Prompts on the terminal, or fails and names the option that answers the question.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker {
+pub(crate) struct Prompter {
     available: bool,
 }
 
-impl Asker {
-    /// Questions are asked on a terminal only, and never where `no_input` was given.
+impl Prompter {
+    /// Prompts are available on a terminal, unless `no_input` is set.
     pub(crate) fn new(no_input: bool) -> Self {
         Self { available: !no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() }
     }
 
-    /// Whether anybody can be asked.
+    /// True if there is a terminal to prompt on.
     pub(crate) fn is_available(&self) -> bool {
         self.available
     }
 
-    /// A line of text; `default` is what an empty answer means.
+    /// Prompts for a line of text. An empty answer means `default`.
     pub(crate) fn text(&self, question: &str, default: &str, flag: &str) -> Result<String> {
         self.check(question, flag)?;
         Input::with_theme(&SimpleTheme)
@@ -35,7 +44,7 @@ impl Asker {
             .map_err(|error| broken(&error))
     }
 
-    /// Yes or no.
+    /// Prompts for yes or no.
     pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.check(question, flag)?;
         Confirm::with_theme(&SimpleTheme)
@@ -45,33 +54,28 @@ impl Asker {
             .map_err(|error| broken(&error))
     }
 
-    /// A new passphrase, typed twice; empty for none.
+    /// Prompts for a new passphrase, which is typed twice. An empty one means none.
     pub(crate) fn new_passphrase(&self, question: &str, flag: &str) -> Result<Option<Secret>> {
         self.check(question, flag)?;
         let text = Password::with_theme(&SimpleTheme)
             .with_prompt(question)
-            .with_confirmation("once more", "the two are not the same")
+            .with_confirmation("repeat the passphrase", "the passphrases differ")
             .allow_empty_password(true)
             .interact()
             .map_err(|error| broken(&error))?;
         Ok((!text.is_empty()).then(|| Secret::new(text)))
     }
 
-    /// A secret of the configuration, by its key.
+    /// Prompts for a secret of the configuration, by its key (`ca.pin`).
     pub(crate) fn secret_for(&self, key: &str) -> Result<Secret> {
-        let (what, flag) = match key {
-            "ca.passphrase" => ("passphrase of the CA keys".to_owned(), "--ca-passphrase-file".to_owned()),
-            "ca.pin" => ("PIN of the token".to_owned(), "--ca-pin-file".to_owned()),
-            "platform.password" => {
-                ("password of the platform's user".to_owned(), "--platform-password-file".to_owned())
-            }
-            "platform.api_key" => ("API key of the platform".to_owned(), "--platform-api-key-file".to_owned()),
-            other => (other.to_owned(), format!("a file or a variable for {other} in keygen.toml")),
-        };
-        self.secret(&what, &flag)
+        let known = SECRETS.iter().find(|(name, ..)| name.path() == key);
+        match known {
+            Some((_, what, flag)) => self.secret(what, flag),
+            None => self.secret(key, &format!("a file or a variable for {key} in keygen.toml")),
+        }
     }
 
-    /// A secret that is there already, typed once.
+    /// Prompts for an existing secret, which is typed once.
     pub(crate) fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
         self.check(what, flag)?;
         let text = Password::with_theme(&SimpleTheme).with_prompt(what).interact().map_err(|error| broken(&error))?;
@@ -83,16 +87,16 @@ impl Asker {
             return Ok(());
         }
         let what = match question.ends_with('?') {
-            true => format!("nobody can be asked: {question}"),
-            false => format!("nobody can be asked for the {question}"),
+            true => format!("cannot ask: {question}"),
+            false => format!("cannot ask for the {question}"),
         };
         Err(Code::NeedsAnswer
             .error(what)
             .because("there is no terminal, or --no-input was given")
-            .fix(format!("answer with {flag}")))
+            .fix(format!("use {flag}")))
     }
 }
 
 fn broken(error: &dialoguer::Error) -> Error {
-    Code::NeedsAnswer.error("the question was not answered").because(error)
+    Code::NeedsAnswer.error("no answer to the prompt").because(error)
 }

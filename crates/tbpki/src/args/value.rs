@@ -1,0 +1,174 @@
+//! Parsers of values: from text to the types of the libraries. Fixed words are listed in help, errors and completions.
+
+use std::ffi::OsStr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base::Error;
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use config::{ClientFormat, Credentials, ServerFormat};
+use devkit::chip::{Chip, Crystal};
+use fleet::mass::Layout;
+use ledger::{Kind, State};
+use pki::Algorithm;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Any text but an empty one, which is usually an unset variable of a script.
+pub(super) fn text() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
+}
+
+/// A value with a parser of its own. Its errors keep their code and advice.
+pub(super) fn parsed<T>() -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = Error> + Clone + Send + Sync + 'static,
+{
+    text().try_map(|text| text.parse::<T>())
+}
+
+/// A key algorithm. Other names for it, such as `prime256v1`, are accepted and not listed.
+pub(super) fn algorithm() -> Word<Algorithm> {
+    Word::new(Algorithm::ALL.iter().map(|algorithm| algorithm.name()), |text| text.parse().ok())
+}
+
+/// A file that `tbpki server` can write.
+pub(super) fn server_format() -> Word<ServerFormat> {
+    Word::new(ServerFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
+}
+
+/// A file that `tbpki client` can write.
+pub(super) fn client_format() -> Word<ClientFormat> {
+    Word::new(ClientFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
+}
+
+/// The credentials that ThingsBoard reads.
+pub(super) fn credentials() -> Word<Credentials> {
+    Word::new(Credentials::ALL.iter().map(|credentials| credentials.name()), |text| text.parse().ok())
+}
+
+/// A chip. Its label and other names for it are accepted and not listed.
+pub(super) fn chip() -> Word<Chip> {
+    Word::new(Chip::ALL.into_iter().map(Chip::name), |text| text.parse().ok())
+}
+
+/// The crystal of a board, in MHz.
+pub(super) fn crystal() -> Word<Crystal> {
+    Word::new(["26", "40"].into_iter(), |text| text.parse().ok())
+}
+
+/// A kind of identity.
+pub(super) fn kind() -> Word<Kind> {
+    Word::new(Kind::ALL.into_iter().map(Kind::as_str), |text| {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text.trim())
+    })
+}
+
+/// A state of an identity.
+pub(super) fn state() -> Word<State> {
+    Word::new(State::ALL.into_iter().map(State::as_str), |text| {
+        State::ALL.into_iter().find(|state| state.as_str() == text.trim())
+    })
+}
+
+/// A layout of a fleet's files.
+pub(super) fn layout() -> Word<Layout> {
+    Word::new(Layout::ALL.into_iter().map(Layout::as_str), |text| text.parse().ok())
+}
+
+/// A time to wait for a connection, in seconds.
+pub(super) fn timeout() -> impl TypedValueParser<Value = Duration> {
+    clap::value_parser!(u64).range(1..=600).map(Duration::from_secs)
+}
+
+/// A moment (RFC 3339).
+pub(super) fn moment() -> impl TypedValueParser<Value = OffsetDateTime> {
+    text().try_map(|text| {
+        OffsetDateTime::parse(&text, &Rfc3339).map_err(|error| {
+            let invalid = base::Code::Usage.error(format!("invalid time {text:?}"));
+            invalid.because(error).fix("write it as 2030-01-31T12:00:00Z")
+        })
+    })
+}
+
+/// Completes the sizes of flash that modules are sold with. Others that exist are accepted.
+pub(super) fn flash_sizes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let mut sizes: Vec<u32> = Chip::ALL.iter().flat_map(|chip| chip.facts().flash_sizes_mib).copied().collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes.into_iter().map(|mib| CompletionCandidate::new(format!("{mib}MB"))).collect()
+    })
+}
+
+/// Parses one of a few words.
+#[derive(Debug, Clone)]
+pub(super) struct Word<T> {
+    words: Vec<&'static str>,
+    read: fn(&str) -> Option<T>,
+}
+
+impl<T> Word<T> {
+    fn new(words: impl Iterator<Item = &'static str>, read: fn(&str) -> Option<T>) -> Self {
+        Self { words: words.collect(), read }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Word<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        if let Some(value) = value.to_str().and_then(self.read) {
+            return Ok(value);
+        }
+        // clap's own parser rejects the text with the list of words and the nearest one.
+        let words = PossibleValuesParser::new(self.words.iter().copied());
+        let word = words.parse_ref(command, arg, value)?;
+        (self.read)(&word).ok_or_else(|| clap::Error::new(ErrorKind::InvalidValue).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<T: Clone + Send + Sync + 'static>(word: &Word<T>, text: &str) -> Result<T, String> {
+        word.parse_ref(&Command::new("tbpki"), None, OsStr::new(text)).map_err(|error| error.to_string())
+    }
+
+    /// Every listed word must be read, because help and completion offer it.
+    fn reads_its_words<T: Clone + Send + Sync + 'static>(word: &Word<T>) {
+        assert!(!word.words.is_empty());
+        for text in &word.words {
+            assert!(parse(word, text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_listed_word_is_accepted() {
+        reads_its_words(&algorithm());
+        reads_its_words(&server_format());
+        reads_its_words(&client_format());
+        reads_its_words(&credentials());
+        reads_its_words(&chip());
+        reads_its_words(&crystal());
+        reads_its_words(&kind());
+        reads_its_words(&state());
+        reads_its_words(&layout());
+    }
+
+    #[test]
+    fn a_mistyped_word_is_answered_with_the_list() {
+        let message = parse(&algorithm(), "ec-p255").unwrap_err();
+        assert!(message.contains("[possible values: ec-p256, ec-p384, ed25519, rsa-2048"), "{message}");
+        assert!(parse(&chip(), "esp8266").unwrap_err().contains("esp32, esp32s3, esp32c2"));
+        assert_eq!(parse(&algorithm(), "prime256v1"), Ok(Algorithm::EcP256));
+    }
+}

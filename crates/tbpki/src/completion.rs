@@ -1,0 +1,125 @@
+//! Completion in shells: fixed values from the command line's definition, names and numbers from the ledger.
+//!
+//! The script of a shell runs `tbpki` at each TAB, with [`VARIABLE`] set. Completion must not disturb a person who is
+//! typing: it prints no errors, asks nothing, connects to nothing, and only reads.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use base::{Code, Result};
+use clap::CommandFactory;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+use clap_complete::{CompleteEnv, Shell};
+use config::{Config, Environment};
+use fleet::home::Home;
+use fleet::secrets::Secrets;
+use fleet::selection::{NameGlob, Selection};
+use fleet::store;
+use ledger::{Kind, Ledger};
+
+use crate::args::Cli;
+use crate::context::CONFIG;
+
+/// The variable that makes `tbpki` answer a shell instead of running a verb.
+const VARIABLE: &str = "TBPKI_COMPLETE";
+
+/// The most names that are offered at once; a shell cannot show a fleet.
+const MOST: usize = 1_000;
+
+/// Answers a shell that asks for completions. False if this process is not asked by one.
+pub(crate) fn respond(args: &[OsString]) -> bool {
+    let here = std::env::current_dir().ok();
+    let answer = CompleteEnv::with_factory(Cli::command).var(VARIABLE).try_complete(args, here.as_deref());
+    // An error is an unknown shell or a closed pipe: the person at the shell gets no candidates.
+    answer.unwrap_or(true)
+}
+
+/// The script that makes a shell complete `tbpki`.
+///
+/// # Errors
+/// `Internal` if the script cannot be made.
+pub fn script(shell: Shell) -> Result<String> {
+    let unknown = || Code::Internal.error(format!("no completions for {shell}"));
+    let completer: &dyn EnvCompleter = match shell {
+        Shell::Bash => &Bash,
+        Shell::Elvish => &Elvish,
+        Shell::Fish => &Fish,
+        Shell::PowerShell => &Powershell,
+        Shell::Zsh => &Zsh,
+        _ => return Err(unknown()),
+    };
+    let mut script = Vec::new();
+    completer
+        .write_registration(VARIABLE, "tbpki", "tbpki", "tbpki", &mut script)
+        .map_err(|error| unknown().because(error))?;
+    String::from_utf8(script).map_err(|error| unknown().because(error))
+}
+
+/// Completes the names of devices in the ledger.
+pub(crate) fn devices() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| names(Kind::Device, typed))
+}
+
+/// Completes the names of servers in the ledger.
+pub(crate) fn servers() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| names(Kind::Server, typed))
+}
+
+/// Completes the numbers of jobs in the ledger.
+pub(crate) fn jobs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let jobs = ledger().and_then(|ledger| ledger.jobs().ok()).unwrap_or_default();
+        let numbers = jobs.iter().map(|job| job.id.to_string());
+        candidates(numbers.filter(|number| typed.to_str().is_some_and(|typed| number.starts_with(typed))))
+    })
+}
+
+fn names(kind: Kind, typed: &OsStr) -> Vec<CompletionCandidate> {
+    let (Some(typed), Some(ledger)) = (typed.to_str(), ledger()) else { return Vec::new() };
+    let name = Some(NameGlob::new(&format!("{typed}*")));
+    let selection = Selection { kinds: vec![kind], name, ..Selection::default() };
+    let entries = selection.entries(&ledger).map_while(Result::ok);
+    candidates(entries.map(|entry| entry.key.name).filter(|name| name.starts_with(typed)).take(MOST))
+}
+
+fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
+    values.map(CompletionCandidate::new).collect()
+}
+
+/// The ledger of the store in this directory, or none. A ledger on a server is not asked: the connection may need a
+/// password, and takes longer than a person waits for a TAB.
+fn ledger() -> Option<Ledger> {
+    let environment = Environment::of_process().with_host_name(&fleet::host::host_name());
+    let (config, _) = Config::load(&config_path(), &environment, &[]).ok()?;
+    if config.ledger.url.value.is_some() {
+        return None;
+    }
+    let mut ask = |what: &str| Err(Code::NeedsAnswer.error(format!("completion does not ask for {what}")));
+    let home = Home::of(&config, &mut Secrets::new(&environment, &mut ask)).ok()?;
+    store::view(&home).ok()
+}
+
+/// The configuration that the command line names, else that of the environment or of this directory.
+fn config_path() -> PathBuf {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let behind = words.iter().skip_while(|word| *word != "--config").nth(1);
+    let joined = || words.iter().find_map(|word| word.to_str()?.strip_prefix("--config=").map(OsString::from));
+    let variable = || std::env::var_os("TBPKI_CONFIG").filter(|path| !path.is_empty());
+    behind.cloned().or_else(joined).or_else(variable).map_or_else(|| CONFIG.into(), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_has_a_script_that_runs_tbpki() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell).unwrap();
+            assert!(script.contains(VARIABLE) && script.contains("tbpki"), "{shell}: {script}");
+        }
+    }
+}
