@@ -138,7 +138,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         identity: &Identity,
         replaces: Option<&Entry>,
     ) -> Result<Delivery> {
-        let held = Held::of(identity)?;
+        let held = Held::of(identity);
         let files = &self.walk.files;
         let due = |file| {
             let written = files.write(file, &held)?;
@@ -153,7 +153,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
     /// of what it follows from.
     pub(crate) fn delivery_of(&self, store: &Path, identity: &Identity, entry: &Entry) -> Result<Delivery> {
         let dir = self.dir_in(store);
-        let held = Held::of(identity)?;
+        let held = Held::of(identity);
         let dues: Vec<Due> =
             self.walk.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
         self.filled(self.empty(store, None), dues, &entry.serial.to_string())

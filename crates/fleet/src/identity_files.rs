@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::file::Mode;
 use base::{Code, Result};
-use pki::identity::{Credential, Identity};
+use pki::identity::Identity;
 use pki::keystore::Format;
 use pki::{Certificate, PrivateKey};
 
@@ -94,19 +94,14 @@ pub(crate) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Takes an identity apart.
-    ///
-    /// # Errors
-    /// [`Code::Internal`] for an access token, which has no files.
-    pub(crate) fn of(identity: &'a Identity) -> Result<Self> {
-        match &identity.credential {
-            Credential::X509(x509) => Ok(Self {
-                key: x509.key.as_ref(),
-                leaf: &x509.leaf,
-                intermediates: &x509.intermediates,
-                anchors: &identity.anchors,
-            }),
-            Credential::Token(_) => Err(Code::Internal.error("an access token has no certificate files")),
+    /// A view of an identity.
+    pub(crate) fn of(identity: &'a Identity) -> Self {
+        let x509 = &identity.x509;
+        Self {
+            key: x509.key.as_ref(),
+            leaf: &x509.leaf,
+            intermediates: &x509.intermediates,
+            anchors: &identity.anchors,
         }
     }
 

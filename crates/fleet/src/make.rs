@@ -77,7 +77,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
         findings.extend(self.findings(&made.identity, station)?);
         let entry = store.ledger.current(self.walk.kind, self.walk.name)?;
-        let leaf = Held::of(&made.identity)?.leaf;
+        let leaf = Held::of(&made.identity).leaf;
         Ok(IdentityReport {
             kind: self.walk.kind.as_str().to_owned(),
             name: self.walk.name.to_owned(),
@@ -235,7 +235,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
 
     fn findings(&self, identity: &Identity, station: &mut Station<'_>) -> Result<Vec<Finding>> {
         let mut findings = station.secrets.take_findings();
-        let held = Held::of(identity)?;
+        let held = Held::of(identity);
         let files = &self.walk.files;
         let formats: Vec<_> = files.list().into_iter().filter_map(|file| files.keystore_format(file)).collect();
         if let Some(plan) = files.keystore().filter(|_| !formats.is_empty()) {

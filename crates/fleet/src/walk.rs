@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base::{Code, Error, Result, file};
 use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
-use pki::identity::{Credential, Identity, X509};
+use pki::identity::{Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
@@ -124,7 +124,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
     ) -> Result<(Identity, T)> {
         match delivered {
             Ok((identity, more)) => {
-                store.ledger.issued(key, &issued(Held::of(&identity)?.leaf))?;
+                store.ledger.issued(key, &issued(Held::of(&identity).leaf))?;
                 tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, "issued and stored");
                 Ok((identity, more))
             }
@@ -170,7 +170,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
             None => None,
         };
         let identity = self.identity(key, chain).map_err(|error| error.at(&chain_path))?;
-        let held = Held::of(&identity)?;
+        let held = Held::of(&identity);
         if entry.fingerprint != Some(held.leaf.fingerprint()) {
             return Err(Code::IdentityChanged
                 .error("the certificate in the store is not the one that the ledger knows")
@@ -206,8 +206,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
         // A root behind the chain is there for those who are sent it; it belongs to the anchors.
         let intermediates = chain.filter(|ca| !ca.is_self_issued()).collect();
         let anchors = self.anchors.clone().unwrap_or_else(|| vec![leaf.clone()]);
-        let credential = Credential::X509(Box::new(X509 { key, leaf, intermediates }));
-        Ok(Identity { name: self.name.to_owned(), anchors, credential })
+        Ok(Identity { name: self.name.to_owned(), anchors, x509: X509 { key, leaf, intermediates } })
     }
 
     fn is_delivered(&self, store: &Path, entry: &Entry) -> Result<bool> {

@@ -1,8 +1,8 @@
 //! Files that only the holders of age keys can open: the format `age-encryption.org/v1`, written for X25519
 //! recipients. Reading them is the business of those who have the keys, with `age` or any other implementation.
 //!
-//! The library that brings the format brings a second provider of cryptography with it. What it takes of the format to
-//! write is one stanza a recipient and a stream of sealed chunks, of which aws-lc-rs has every part.
+//! Written by hand because only writing is needed (one stanza for each recipient, and a stream of sealed chunks), which the
+//! crate `age` offers only together with reading, passphrases, plugins and localized messages.
 
 use std::fmt;
 use std::str::FromStr;

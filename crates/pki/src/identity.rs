@@ -1,34 +1,23 @@
-//! Who somebody is towards their peers, and whom they trust.
-
-use base::Secret;
+//! The identity of a server or device.
 
 use crate::certificate::Certificate;
 use crate::key::PrivateKey;
 
-/// A server's or a device's identity: what the sinks write down.
+/// A server's or a device's identity: the content of its files.
 #[derive(Debug)]
 pub struct Identity {
-    /// The device's name, or the server's.
+    /// The name of the device or server.
     pub name: String,
-    /// The certificates that its holder trusts.
+    /// The trust anchors of its holder.
     pub anchors: Vec<Certificate>,
-    /// How it proves who it is.
-    pub credential: Credential,
+    /// The certificate with its chain and key.
+    pub x509: X509,
 }
 
-/// How an identity is proven.
-#[derive(Debug)]
-pub enum Credential {
-    /// By the private key of a certificate.
-    X509(Box<X509>),
-    /// By an access token.
-    Token(Secret),
-}
-
-/// A certificate, those above it, and its key.
+/// A certificate with its chain and key.
 #[derive(Debug)]
 pub struct X509 {
-    /// The key, unless the holder kept it and sent a certificate signing request.
+    /// The private key; `None` if its holder kept it and sent a certificate signing request.
     pub key: Option<PrivateKey>,
     /// The certificate.
     pub leaf: Certificate,

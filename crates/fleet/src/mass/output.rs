@@ -6,7 +6,7 @@ use base::file::{Bulk, Mode};
 use base::{Code, Result};
 use config::ClientFormat;
 use pki::Certificate;
-use pki::identity::{Credential, Identity, X509};
+use pki::identity::{Identity, X509};
 use zeroize::Zeroizing;
 
 use super::archive_index;
@@ -157,12 +157,8 @@ impl Output {
             leaf: Certificate::from_der(&device.leaf)?,
             intermediates: device.issuer.certificates.clone(),
         };
-        let identity = Identity {
-            name: device.name.clone(),
-            anchors: self.extras.anchors.clone(),
-            credential: Credential::X509(Box::new(x509)),
-        };
-        let held = Held::of(&identity)?;
+        let identity = Identity { name: device.name.clone(), anchors: self.extras.anchors.clone(), x509 };
+        let held = Held::of(&identity);
         for file in wanted {
             let file = files.write(*file, &held)?;
             dir.write(&file.name, &file.contents, file.mode)?;

@@ -1,5 +1,6 @@
-//! Tape archives (POSIX.1-2017, pax: ustar with extended headers), as far as a fleet needs them: small files that
-//! their owner alone may read.
+//! Tar archives (POSIX.1-2017, pax: ustar with extended headers) of small files that only their owner can read.
+//!
+//! Written by hand because one kind of header is enough, and private keys must not pass through buffers that are not wiped.
 
 use base::{Code, Error, Result};
 

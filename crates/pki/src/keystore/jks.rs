@@ -6,6 +6,8 @@
 //! Certificates, aliases and dates are not hidden at all. Write it for software that reads nothing else, keep the file
 //! as private as a plain key, and prefer PKCS#12.
 //!
+//! Written by hand because the format is small, and a reader of outside files must limit every length and wipe every key.
+//!
 //! The layout was never published other than as Sun's source (`sun.security.provider.JavaKeyStore`). All numbers are
 //! big-endian, `text` is a u16 length and that many bytes of Java's modified UTF-8, `bytes` a u32 length and the bytes:
 //!

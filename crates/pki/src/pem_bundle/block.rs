@@ -1,4 +1,6 @@
 //! The blocks of a PEM file (RFC 7468, and RFC 1421 for the headers of old key files).
+//!
+//! Written by hand because the blocks must be wiped, and errors must name the line; the crate `pem` does neither.
 
 use base::{Code, Error, Result};
 use base64::Engine as _;

@@ -1,4 +1,6 @@
-//! The outside of a PKCS#12 file: what can be told of it without a password.
+//! The envelope of a PKCS#12 file: everything that can be read without a password.
+//!
+//! Written by hand because p12-keystore opens a file only as a whole, before the total work that it demands can be limited.
 //!
 //! ```text
 //! PFX ::= SEQUENCE { INTEGER 3, ContentInfo(data: AuthenticatedSafe), MacData OPTIONAL }   -- RFC 7292, section 4
