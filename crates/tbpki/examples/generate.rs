@@ -91,8 +91,8 @@ fn cli_page(command: &Command) -> Result<String, Box<dyn Error>> {
 fn keys_page() -> Result<String, Box<dyn Error>> {
     let mut page = String::from(
         "# keygen.toml\n\nEvery key, what it takes, its default and its environment variable. A flag goes before the \
-         variable, the variable before the file, the file before the default; `tbpki config show --origin` says which \
-         one it was. Where a secret is written as a table that says where it is, the variable holds the secret itself, \
+         variable, the variable before the file, the file before the default; `tbpki config show --origin` prints which \
+         one it was. If a secret is a table with its location, the variable holds the secret itself, \
          and the variable with `_FILE` behind its name the path of a file that holds it.\n",
     );
     let mut section = None;
