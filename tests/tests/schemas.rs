@@ -1,19 +1,16 @@
 //! Everything that `--json` prints is what the schemas in docs/schemas say, and is all that stands on stdout.
 
-#[path = "../../crates/devkit/src/application/samples.rs"]
-#[allow(dead_code, reason = "other tests take more of it")]
-mod samples;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use devkit::chip;
+use devkit::chip::Chip;
 use serde_json::{Value, json};
 use tbpki_tests::binary::workspace;
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::{Answer, Platform};
 use tbpki_tests::{Listener, Mosquitto, Sandbox, Tool};
+use testkit::application::Sample;
 
 /// The schema of a verb, closed: no field may come that it does not describe.
 fn schema(verb: &str) -> Value {
@@ -57,7 +54,7 @@ fn station() -> Sandbox {
         .run()
         .ok();
     sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
-    sandbox.write("app.elf", samples::Sample::new(chip::Chip::Esp32C3).elf());
+    sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     sandbox.write("kit.pass", "a passphrase for the road\n");
     sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
     sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");

@@ -19,11 +19,8 @@ use devkit::credentials;
 use devkit::nvs::{self, Namespace};
 use serde_json::{Value as Json, json};
 
-#[allow(dead_code, reason = "tests take more of it")]
-#[path = "../src/application/samples.rs"]
-mod samples;
-
-use devkit::chip;
+use devkit::chip::Chip;
+use testkit::application::Sample;
 
 const SIZE: usize = 0x6000;
 
@@ -36,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["time", rounds] => println!("{}", Json::from(times(&record, rounds.parse()?)?)),
         ["time-record", rounds] => println!("{}", Json::from(record_times(&record, rounds.parse()?)?)),
         ["files", directory, count] => files(&record, Path::new(directory), count.parse()?)?,
-        ["application", file] => std::fs::write(file, samples::Sample::new(chip::Chip::Esp32C3).elf())?,
+        ["application", file] => std::fs::write(file, Sample::new(Chip::Esp32C3.name()).elf())?,
         _ => {
             return Err(
                 "usage: bench describe | time ROUNDS | time-record ROUNDS | files DIRECTORY COUNT | application FILE"

@@ -4,8 +4,6 @@ mod app_image;
 mod checkout;
 mod elf;
 mod find;
-#[cfg(test)]
-pub(crate) mod samples;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;
@@ -118,10 +116,11 @@ impl std::fmt::Debug for Application {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use testkit::application::Sample;
 
     #[test]
     fn the_stamp_states_whether_dates_are_checked() {
-        let mut sample = samples::Sample::new(Chip::Esp32C3);
+        let mut sample = Sample::new(Chip::Esp32C3.name());
         assert_eq!(Application::read(sample.elf(), Chip::Esp32C3).unwrap().dates(), Dates::Unknown);
         sample.rodata = DATES_CHECKED.to_vec();
         assert_eq!(Application::read(sample.elf(), Chip::Esp32C3).unwrap().dates(), Dates::Checked);

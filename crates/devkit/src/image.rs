@@ -155,8 +155,9 @@ fn esp_size(size: &FlashSize) -> Result<EspSize> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::application::{check_image, samples::Sample};
+    use crate::application::check_image;
     use crate::partition::Extras;
+    use testkit::application::Sample;
 
     pub(crate) fn board(chip: Chip) -> Board {
         let flash_size: FlashSize = "4MB".parse().unwrap();
@@ -174,7 +175,7 @@ pub(crate) mod tests {
     fn every_chip_gets_a_whole_bootloader_and_a_whole_application() {
         for chip in Chip::ALL {
             for crystal in chip.facts().crystals {
-                let application = Application::read(Sample::new(chip).elf(), chip).unwrap();
+                let application = Application::read(Sample::new(chip.name()).elf(), chip).unwrap();
                 let firmware = Firmware::new(&application, Board { crystal: *crystal, ..board(chip) }).unwrap();
                 check_image(&firmware.bootloader, chip).unwrap();
                 check_image(&firmware.application, chip).unwrap();
@@ -190,7 +191,7 @@ pub(crate) mod tests {
     #[test]
     fn the_two_crystals_have_two_bootloaders() {
         for chip in [Chip::Esp32, Chip::Esp32C2] {
-            let application = Application::read(Sample::new(chip).elf(), chip).unwrap();
+            let application = Application::read(Sample::new(chip.name()).elf(), chip).unwrap();
             let [one, other] = [Crystal::Mhz40, Crystal::Mhz26]
                 .map(|crystal| Firmware::new(&application, Board { crystal, ..board(chip) }).unwrap().bootloader);
             assert_ne!(one, other);
@@ -222,7 +223,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_too_large_is_told_with_the_numbers() {
-        let mut sample = Sample::new(Chip::Esp32C3);
+        let mut sample = Sample::new(Chip::Esp32C3.name());
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C3).unwrap();
         let table = Table::from_csv("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n").unwrap();
@@ -231,7 +232,7 @@ pub(crate) mod tests {
         assert!(error.to_string().contains("the partition factory has 1048576"), "{error}");
 
         let small = Board { flash_size: "1MB".parse().unwrap(), ..board(Chip::Esp32C2) };
-        sample = Sample::new(Chip::Esp32C2);
+        sample = Sample::new(Chip::Esp32C2.name());
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C2).unwrap();
         let table = Table::standard(1 << 20, Extras::default()).unwrap();
@@ -242,7 +243,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_table_has_a_place_for_both() {
-        let application = Application::read(Sample::new(Chip::Esp32C3).elf(), Chip::Esp32C3).unwrap();
+        let application = Application::read(Sample::new(Chip::Esp32C3.name()).elf(), Chip::Esp32C3).unwrap();
         for csv in ["nvs,data,nvs,,24K\n", "factory,app,factory,,1M\n"] {
             let table = Table::from_csv(csv).unwrap();
             let error = Firmware::new(&application, Board { table, ..board(Chip::Esp32C3) }).unwrap_err();

@@ -18,22 +18,19 @@ use std::{env, thread};
 
 use base::{Code, Secret};
 use ledger::{Earlier, Filter, JobId, Kind, Ledger, Phase, Server, StagedName, State};
+use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 
 mod behaviour;
-mod certificates;
-mod cluster;
 
 use behaviour::jobs::{new_job, signed, stage, wish};
 use behaviour::{Station, behaviour, device, intend, issue};
-use certificates::Certificates;
-use cluster::{Cluster, PASSWORD, TLS_USER, USER};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// The server that tests share. It ends with this process.
 static SHARED: LazyLock<(Certificates, Cluster)> = LazyLock::new(|| {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     (certificates, cluster)
 });
@@ -144,7 +141,7 @@ fn tls_is_spoken_where_it_is_asked_for_and_the_server_is_verified() {
                WHERE usename = 'tlsonly' AND datname = current_database()";
     assert_eq!(cluster.sql(&station.0, sql), "t");
 
-    let other = secured(&url("localhost"), &Certificates::new().root);
+    let other = secured(&url("localhost"), &Certificates::generate().root);
     assert_eq!(refusal(Ledger::connect(&other)).code(), Code::LedgerInsecure, "another CA");
     let named_otherwise = secured(&url("127.0.0.1"), &certificates.root);
     assert_eq!(refusal(Ledger::connect(&named_otherwise)).code(), Code::LedgerInsecure, "another name");
@@ -181,7 +178,7 @@ fn nothing_at_the_port_is_told_at_once() {
 
 #[test]
 fn a_server_that_goes_away_and_comes_back_is_waited_for() {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = Arc::new(certificates.cluster());
     let mut ledger = Ledger::connect(&plain(&cluster.url("postgres"))).unwrap();
     let job = stage(&mut ledger, 1, &["a", "b", "c"]);
@@ -207,7 +204,7 @@ fn a_server_that_goes_away_and_comes_back_is_waited_for() {
 
 #[test]
 fn a_transaction_in_the_middle_is_lost_with_its_connection() {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     let mut ledger = Ledger::connect(&plain(&cluster.url("postgres"))).unwrap();
     let lost = ledger.transaction(|transaction| {
@@ -232,7 +229,7 @@ fn a_transaction_in_the_middle_is_lost_with_its_connection() {
 
 #[test]
 fn a_server_that_stays_away_is_not_waited_for_for_ever() {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     let server = plain(&cluster.url("postgres")).with_patience(Duration::from_millis(600));
     let mut ledger = Ledger::connect(&server).unwrap();

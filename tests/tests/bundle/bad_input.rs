@@ -3,8 +3,8 @@
 use devkit::chip::Chip;
 use tbpki_tests::{Sandbox, Snapshot};
 
-use crate::samples::Sample;
 use crate::{args, bundled, sandbox};
+use testkit::application::Sample;
 
 #[track_caller]
 fn refused(sandbox: &Sandbox, args: &[&str], status: i32, code: u16, words: &[&str]) {
@@ -38,7 +38,7 @@ fn applications() {
     refused(&sandbox, &args("esp32c6", "esp32c3.elf", &[]), 1, 210, &["it fits the ESP32-C3"]);
     refused(&sandbox, &args("esp32c3", "wifi-password", &[]), 1, 209, &["neither an ELF file"]);
     refused(&sandbox, &args("esp32c3", "nowhere.elf", &[]), 1, 80, &["nowhere.elf"]);
-    let mut large = Sample::new(Chip::Esp32C3);
+    let mut large = Sample::new(Chip::Esp32C3.name());
     large.code = 1_100_000;
     sandbox.write("large.elf", large.elf());
     sandbox.write("1M.csv", "nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n");
@@ -61,7 +61,7 @@ fn applications() {
 #[test]
 fn our_application_says_what_it_can_and_needs() {
     let sandbox = sandbox();
-    let mut ours = Sample::new(Chip::Esp32C3);
+    let mut ours = Sample::new(Chip::Esp32C3.name());
     ours.rodata = b"tbpki:dates not checked\0".to_vec();
     sandbox.write("ours.elf", ours.elf());
     let without_wifi = ["bundle-firmware", "--chip", "esp32c3", "--app", "ours.elf", "--broker", "b.example"];
@@ -143,7 +143,7 @@ fn anchors_that_the_device_cannot_use() {
     sandbox.write("keygen.toml", constrained);
     sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]);
     sandbox.ok(["client", "--device", "pump-1"]);
-    sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3).elf());
+    sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3.name()).elf());
     sandbox.write("wifi-password", "a wireless password\n");
     refused(&sandbox, &args("esp32c3", "esp32c3.elf", &[]), 1, 65, &["critical name constraints"]);
 

@@ -4,23 +4,17 @@ mod bad_input;
 mod devices;
 mod images;
 mod partitions;
-#[allow(dead_code, reason = "every test takes some of it")]
-#[path = "../../../crates/devkit/src/application/samples.rs"]
-mod samples;
-
-use devkit::chip;
 use devkit::chip::Chip;
 use tbpki_tests::oracle::venv;
 use tbpki_tests::{Outcome, Sandbox, Tool};
-
-use samples::Sample;
+use testkit::application::Sample;
 
 /// A store with one device, and an application for each chip: `esp32c3.elf` and so on.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump-1"]);
     for chip in Chip::ALL {
-        sandbox.write(format!("{}.elf", chip.name()), Sample::new(chip).elf());
+        sandbox.write(format!("{}.elf", chip.name()), Sample::new(chip.name()).elf());
     }
     sandbox.write("wifi-password", "a wireless password\n");
     sandbox.hides("a wireless password");

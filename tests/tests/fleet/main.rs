@@ -1,10 +1,6 @@
 //! Fleets: names in, identities out in every layout, and nothing twice whatever interrupts it.
 
 mod archive;
-#[path = "../../../crates/ledger/tests/certificates/mod.rs"]
-mod certificates;
-#[path = "../../../crates/ledger/tests/cluster/mod.rs"]
-mod cluster;
 mod interrupted;
 mod layouts;
 mod names;

@@ -6,9 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tbpki_tests::Sandbox;
+use testkit::postgres::{Certificates, PASSWORD};
 
-use crate::certificates::Certificates;
-use crate::cluster::PASSWORD;
 use crate::in_shards;
 
 const DEVICES: usize = 10_000;
@@ -40,7 +39,7 @@ fn ends_well(mut child: Child) {
 
 #[test]
 fn three_stations_of_which_one_is_killed_issue_each_name_once() {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     let database = cluster.database();
     let one = Sandbox::new();

@@ -11,8 +11,8 @@ use tbpki_tests::leftovers::assert_private;
 use tbpki_tests::platform::eventually;
 use tbpki_tests::{Outcome, Sandbox, Tool};
 
-use crate::samples::Sample;
 use crate::{Fleet, phase};
+use testkit::application::Sample;
 
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
@@ -33,7 +33,7 @@ const FIRMWARE: &[&str] = &[
 /// A store with these devices, and what their firmware is made of.
 fn issued(count: u32, layout: &[&str]) -> Sandbox {
     let sandbox = Sandbox::in_memory().make_store();
-    sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3).elf());
+    sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3.name()).elf());
     let password = sandbox.write("wifi-password", "a wireless password\n");
     fs::set_permissions(password, fs::Permissions::from_mode(0o600)).unwrap();
     sandbox.hides("a wireless password");
@@ -233,7 +233,7 @@ fn a_killed_run_is_finished_by_the_next_one() {
 #[test]
 fn registered_and_bundled_in_either_order_a_device_is_both() {
     let fleet = Fleet::of(5);
-    fleet.sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3).elf());
+    fleet.sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3.name()).elf());
     fleet.sandbox.write("wifi-password", "a wireless password\n");
     bundle(&fleet.sandbox, &[]).run().ok();
     let outcome = fleet.register(&[]).ok();

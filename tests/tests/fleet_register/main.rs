@@ -6,13 +6,8 @@ mod hundred_kills;
 mod interrupted;
 mod outcomes;
 mod run;
-#[allow(dead_code, reason = "every test takes some of it")]
-#[path = "../../../crates/devkit/src/application/samples.rs"]
-mod samples;
 
 use std::os::unix::fs::PermissionsExt;
-
-use devkit::chip;
 
 use serde_json::Value;
 use tb_sim::Settings;

@@ -12,7 +12,7 @@ use tbpki_tests::platform::eventually;
 use tbpki_tests::{Outcome, Tool};
 
 use crate::Fleet;
-use crate::samples::Sample;
+use testkit::application::Sample;
 
 const FIRMWARE: &[&str] =
     &["--chip=esp32c3", "--app=app.elf", "--broker=broker.example", "--wifi-ssid=x", "--wifi-password-file=wifi"];
@@ -20,7 +20,7 @@ const FIRMWARE: &[&str] =
 /// A store without devices, and all that a run needs.
 pub(crate) fn ready() -> Fleet {
     let fleet = Fleet::empty();
-    fleet.sandbox.write("app.elf", Sample::new(Chip::Esp32C3).elf());
+    fleet.sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     let password = fleet.sandbox.write("wifi", "a wireless password\n");
     fs::set_permissions(password, fs::Permissions::from_mode(0o600)).unwrap();
     fleet.sandbox.hides("a wireless password");

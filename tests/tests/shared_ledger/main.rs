@@ -4,20 +4,12 @@ mod three_stations;
 
 use std::sync::LazyLock;
 
-use devkit::chip;
 use tbpki_tests::Sandbox;
-
-#[path = "../../../crates/ledger/tests/certificates/mod.rs"]
-mod certificates;
-#[path = "../../../crates/ledger/tests/cluster/mod.rs"]
-mod cluster;
-
-use certificates::Certificates;
-use cluster::{Cluster, PASSWORD, TLS_USER};
+use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER};
 
 /// The server that the tests share. It ends with this process.
 static SHARED: LazyLock<(Certificates, Cluster)> = LazyLock::new(|| {
-    let certificates = Certificates::new();
+    let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     (certificates, cluster)
 });
@@ -72,7 +64,7 @@ fn over_tls_the_server_has_to_lead_to_the_root_that_is_named() {
     at.write("ca.pem", certificates.root_pem());
     let at = at.make_store();
     at.ok(["client", "--device", "pump-1"]);
-    at.write("ca.pem", Certificates::new().root_pem());
+    at.write("ca.pem", Certificates::generate().root_pem());
     at.fails(["client", "--device", "pump-2"], 1, "TBPKI-0255").says("ledger.ca");
     at.fails(["list"], 1, "TBPKI-0255");
 }

@@ -12,12 +12,9 @@ use tb_sim::Settings;
 use tbpki_tests::leftovers::assert_private;
 use tbpki_tests::platform::{Platform, eventually};
 use tbpki_tests::{Sandbox, Tool};
+use testkit::application::Sample;
 
 use super::{SHARED, names, station};
-
-#[allow(dead_code, reason = "every test takes some of it")]
-#[path = "../../../crates/devkit/src/application/samples.rs"]
-mod samples;
 
 const DEVICES: usize = 6000;
 
@@ -36,7 +33,7 @@ const RUN: &[&str] = &[
 
 /// Everything that a station needs for a run.
 fn furnish(sandbox: &Sandbox, platform: &Platform) {
-    sandbox.write("app.elf", samples::Sample::new(Chip::Esp32C3).elf());
+    sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     for (file, text) in [("wifi", "a wireless password"), ("password", platform.password())] {
         let path = sandbox.write(file, text);
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -18,13 +18,13 @@ use crate::workspace::root;
 /// Each crate of the workspace, and the crates of the workspace that it may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-base", &[]),
-    ("tbpki-pki", &["tbpki-base"]),
+    ("tbpki-pki", &["tbpki-base", "tbpki-testkit"]),
     ("tbpki-mqtt", &[]),
     ("tbpki-device", &["tbpki-firmware-clock", "tbpki-mqtt"]),
     ("tbpki-config", &["tbpki-base", "tbpki-pki"]),
-    ("tbpki-ledger", &["tbpki-base"]),
+    ("tbpki-ledger", &["tbpki-base", "tbpki-testkit"]),
     ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt"]),
-    ("tbpki-devkit", &["tbpki-base", "tbpki-config", "tbpki-device"]),
+    ("tbpki-devkit", &["tbpki-base", "tbpki-config", "tbpki-device", "tbpki-testkit"]),
     (
         "tbpki-fleet",
         &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-device"],
@@ -34,13 +34,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger", "tbpki-provision", "tbpki-devkit", "tbpki-fleet"],
     ),
     ("tbpki-tb-sim", &[]),
-    ("tbpki-tests", &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-base", "tbpki-pki", "tbpki-device", "tbpki-devkit"]),
+    ("tbpki-testkit", &[]),
+    (
+        "tbpki-tests",
+        &["tbpki-fuzz", "tbpki-tb-sim", "tbpki-testkit", "tbpki-base", "tbpki-pki", "tbpki-device", "tbpki-devkit"],
+    ),
     ("xtask", &[]),
 ];
 
 /// Crates that must not be anywhere below one of ours (a star at either end matches anything), and the reason.
 const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki", "tbpki-tb-sim", "the simulator is for tests"),
+    ("tbpki", "tbpki-testkit", "fixtures are for tests"),
     ("tbpki", "*mbedtls*", "only devices use Mbed TLS"),
     ("tbpki-devkit", "*mbedtls*", "devkit needs only the record of a device"),
     ("tbpki-base", "x509-parser", "base contains no X.509"),

@@ -68,12 +68,12 @@ fn damaged(why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::Sample;
     use super::*;
+    use testkit::application::Sample;
 
     #[test]
     fn a_damaged_image_is_rejected() {
-        let image = crate::image::tests::composed(Sample::new(Chip::Esp32C3).elf(), Chip::Esp32C3);
+        let image = crate::image::tests::composed(Sample::new(Chip::Esp32C3.name()).elf(), Chip::Esp32C3);
         check(&image, Chip::Esp32C3).unwrap();
         let error = check(&image, Chip::Esp32S3).unwrap_err();
         assert_eq!(error.code(), Code::WrongChip);

@@ -149,19 +149,19 @@ fn unreadable(what: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::Sample;
     use super::*;
+    use testkit::application::Sample;
 
     #[test]
     fn a_program_is_for_its_own_chip() {
         for chip in Chip::ALL {
-            check(&Sample::new(chip).elf(), chip).unwrap();
+            check(&Sample::new(chip.name()).elf(), chip).unwrap();
         }
     }
 
     #[test]
     fn another_architecture_or_another_map_is_named() {
-        let c3 = Sample::new(Chip::Esp32C3).elf();
+        let c3 = Sample::new(Chip::Esp32C3.name()).elf();
         for (chip, words) in [
             (Chip::Esp32S3, "it is for RISC-V, and the chip is Xtensa"),
             (Chip::Esp32C6, "where this chip has no memory; it fits the ESP32-C3"),
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_would_not_start_is_refused() {
-        let mut sample = Sample::new(Chip::Esp32C3);
+        let mut sample = Sample::new(Chip::Esp32C3.name());
         sample.has_description = false;
         let error = check(&sample.elf(), Chip::Esp32C3).unwrap_err();
         assert!(error.to_string().contains("no description"), "{error}");
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_an_error_and_never_a_panic() {
-        let whole = Sample::new(Chip::Esp32C3).elf();
+        let whole = Sample::new(Chip::Esp32C3.name()).elf();
         for at in 0..whole.len() {
             for value in [0, 0x7F, 0xFF] {
                 let mut damaged = whole.clone();

@@ -121,8 +121,8 @@ fn missing(chip: Chip) -> Error {
 mod tests {
     use std::fs;
 
-    use super::super::samples::Sample;
     use super::*;
+    use testkit::application::Sample;
 
     const CHIP: Chip = Chip::Esp32C3;
 
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_named_comes_first_and_what_is_shipped_needs_its_hash() {
         let dir = tempfile::tempdir().unwrap();
-        let elf = Sample::new(CHIP).elf();
+        let elf = Sample::new(CHIP.name()).elf();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationMissing);
 
         let share = dir.path().join("share/tbpki/firmware");
@@ -166,7 +166,7 @@ mod tests {
         let error = find(Chip::Esp32H2, &places(dir.path()), &mut |_| ()).unwrap_err();
         assert_eq!(error.code(), Code::ChipWithoutWifi);
         let named = dir.path().join("mine.elf");
-        fs::write(&named, Sample::new(Chip::Esp32H2).elf()).unwrap();
+        fs::write(&named, Sample::new(Chip::Esp32H2.name()).elf()).unwrap();
         let with_name = Places { named: Some(named), ..places(dir.path()) };
         find(Chip::Esp32H2, &with_name, &mut |_| ()).unwrap();
     }

@@ -88,13 +88,14 @@ fn pretty(value: &Value) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::{Application, samples::Sample};
+    use crate::application::Application;
     use crate::chip::Chip;
     use crate::image::{Firmware, tests::board};
+    use testkit::application::Sample;
 
     #[test]
     fn a_manifest_lists_secrets_only_when_asked() {
-        let application = Application::read(Sample::new(Chip::Esp32C3).elf(), Chip::Esp32C3).unwrap();
+        let application = Application::read(Sample::new(Chip::Esp32C3.name()).elf(), Chip::Esp32C3).unwrap();
         let firmware = Firmware::new(&application, board(Chip::Esp32C3)).unwrap();
         let credentials = vec![0xFF; 0x6000];
         let image = Image::new(&firmware, &credentials, None, None).unwrap();

@@ -1,10 +1,10 @@
-//! Certificates for tests, made with rcgen and keys of its own: what they test must not have made them.
+//! The certificates of the test kit, parsed.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
-};
-use time::macros::datetime;
+use std::ops::Deref;
+
+use rcgen::{CertificateParams, KeyPair};
+use testkit::certificates::{self as kit, Made as Unparsed};
+pub(crate) use testkit::certificates::{ca, greedy_request, leaf, server};
 
 use super::Certificate;
 use crate::crl::Crl;
@@ -12,99 +12,45 @@ use crate::crl::Crl;
 /// A certificate with its key, able to issue others.
 pub(crate) struct Made {
     pub(crate) certificate: Certificate,
-    pub(crate) key: KeyPair,
-    params: CertificateParams,
+    made: Unparsed,
 }
 
 impl Made {
+    fn parse(made: Unparsed) -> Self {
+        Self { certificate: Certificate::from_der(&made.der).unwrap(), made }
+    }
+
     /// Signs a certificate for a new P-256 key.
-    pub(crate) fn issue(&self, params: &CertificateParams) -> Made {
-        self.issue_for(params, KeyPair::generate().unwrap())
+    pub(crate) fn issue(&self, params: &CertificateParams) -> Self {
+        Self::parse(self.made.issue(params))
     }
 
-    pub(crate) fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> Made {
-        let issuer = Issuer::from_params(&self.params, &self.key);
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        Made { certificate: Certificate::from_der(certificate.der()).unwrap(), key, params: params.clone() }
+    /// Signs a certificate for this key.
+    pub(crate) fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> Self {
+        Self::parse(self.made.issue_for(params, key))
     }
+}
 
-    pub(crate) fn key_pem(&self) -> String {
-        self.key.serialize_pem()
+impl Deref for Made {
+    type Target = Unparsed;
+
+    fn deref(&self) -> &Unparsed {
+        &self.made
     }
 }
 
 /// A self-signed certificate of these parameters.
 pub(crate) fn self_signed(params: &CertificateParams) -> Made {
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    Made { certificate: Certificate::from_der(certificate.der()).unwrap(), key, params: params.clone() }
+    Made::parse(kit::self_signed(params))
 }
 
 /// A root CA.
 pub(crate) fn root(name: &str) -> Made {
-    self_signed(&ca(name, None))
-}
-
-/// The parameters of a CA.
-pub(crate) fn ca(name: &str, path_len: Option<u8>) -> CertificateParams {
-    let mut params = named(name);
-    params.is_ca = IsCa::Ca(path_len.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-/// The parameters of a device.
-pub(crate) fn leaf(name: &str) -> CertificateParams {
-    let mut params = named(name);
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params
-}
-
-/// The parameters of a server with these alternative names.
-pub(crate) fn server(names: &[&str]) -> CertificateParams {
-    let mut params = leaf(names.first().copied().unwrap_or("server"));
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.subject_alt_names = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-        .unwrap()
-        .subject_alt_names;
-    params
-}
-
-fn named(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = datetime!(2025-01-01 0:00 UTC);
-    params.not_after = datetime!(2035-01-01 0:00 UTC);
-    params.use_authority_key_identifier_extension = true;
-    params
+    Made::parse(kit::root(name))
 }
 
 /// A revocation list of `issuer` with these certificates, all of them for a compromised key.
 pub(crate) fn crl(issuer: &Made, revoked: &[&Certificate]) -> Crl {
-    let entry = |certificate: &&Certificate| RevokedCertParams {
-        serial_number: SerialNumber::from_slice(certificate.serial()),
-        revocation_time: datetime!(2025-06-01 0:00 UTC),
-        reason_code: Some(RevocationReason::KeyCompromise),
-        invalidity_date: None,
-    };
-    let params = CertificateRevocationListParams {
-        this_update: datetime!(2025-06-01 0:00 UTC),
-        next_update: datetime!(2035-01-01 0:00 UTC),
-        crl_number: SerialNumber::from_slice(&[7]),
-        issuing_distribution_point: None,
-        revoked_certs: revoked.iter().map(entry).collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    let made = params.signed_by(&Issuer::from_params(&issuer.params, &issuer.key)).unwrap();
-    Crl::from_der(made.der()).unwrap()
-}
-
-/// A certificate signing request for these alternative names that asks for a CA's certificate, as DER.
-pub(crate) fn greedy_request(key: &KeyPair, names: &[&str]) -> Vec<u8> {
-    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.serialize_request(key).unwrap().der().to_vec()
+    let serials: Vec<&[u8]> = revoked.iter().map(|certificate| certificate.serial()).collect();
+    Crl::from_der(&kit::crl(issuer, &serials)).unwrap()
 }

@@ -1,5 +1,4 @@
 //! A CA of the tests' own, and the certificate that it gives a database server.
-#![allow(dead_code, reason = "every test program uses some of it")]
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -7,18 +6,19 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use crate::cluster::Cluster;
+use super::Cluster;
 
 /// A root, and a directory with a server's certificate for `localhost`.
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// The root, in DER.
-    pub(crate) root: Vec<u8>,
+    pub root: Vec<u8>,
     root_pem: String,
     dir: TempDir,
 }
 
 impl Certificates {
-    pub(crate) fn new() -> Self {
+    /// A new root, and a server certificate that it signed.
+    pub fn generate() -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new([]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -38,11 +38,12 @@ impl Certificates {
     }
 
     /// The root as a PEM file.
-    pub(crate) fn root_pem(&self) -> &str {
+    pub fn root_pem(&self) -> &str {
         &self.root_pem
     }
 
-    pub(crate) fn cluster(&self) -> Cluster {
+    /// A cluster with this server certificate.
+    pub fn cluster(&self) -> Cluster {
         Cluster::start(&self.dir.path().join("server.crt"), &self.dir.path().join("server.key"))
     }
 }

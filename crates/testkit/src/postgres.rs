@@ -1,5 +1,4 @@
 //! A PostgreSQL server for tests: Debian's package, a new cluster in a directory of its own, ended with the test.
-#![allow(dead_code, reason = "every test program uses some of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -8,15 +7,19 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod certificates;
+
+pub use certificates::Certificates;
+
 /// The user that owns the databases, and a user that may come over TLS alone.
-pub(crate) const USER: &str = "tbpki";
+pub const USER: &str = "tbpki";
 /// As [`USER`], over TLS.
-pub(crate) const TLS_USER: &str = "tlsonly";
+pub const TLS_USER: &str = "tlsonly";
 /// The password of both.
-pub(crate) const PASSWORD: &str = "s3cret of the fleet";
+pub const PASSWORD: &str = "s3cret of the fleet";
 
 /// A server that runs, or not.
-pub(crate) struct Cluster {
+pub struct Cluster {
     shell: Child,
     talk: Mutex<(Option<ChildStdin>, BufReader<ChildStdout>)>,
     dir: PathBuf,
@@ -67,7 +70,7 @@ rm -rf "$dir"
 
 impl Cluster {
     /// A new cluster whose server runs. It shows this certificate (PEM files) to who wants TLS.
-    pub(crate) fn start(certificate: &Path, key: &Path) -> Self {
+    pub fn start(certificate: &Path, key: &Path) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = if is_root() {
             // initdb refuses to be root.
@@ -101,45 +104,45 @@ impl Cluster {
     }
 
     /// Starts the server again.
-    pub(crate) fn resume(&self) {
+    pub fn resume(&self) {
         self.say("start");
     }
 
     /// Ends the server in order. Connections are cut.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.say("stop");
     }
 
     /// Ends the server without giving it time to clean up.
-    pub(crate) fn crash(&self) {
+    pub fn crash(&self) {
         self.say("crash");
     }
 
     /// A new database; its name.
-    pub(crate) fn database(&self) -> String {
+    pub fn database(&self) -> String {
         let name = format!("fleet{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         name
     }
 
     /// The address of a database over TCP, for [`USER`].
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The address of a database over the unix socket, where no password is asked for.
-    pub(crate) fn socket_url(&self, database: &str) -> String {
+    pub fn socket_url(&self, database: &str) -> String {
         let dir = self.dir.to_str().unwrap().replace('/', "%2F");
         format!("postgres://{USER}@{dir}:{}/{database}", self.port)
     }
 
     /// The port on 127.0.0.1.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Runs SQL as the owner of everything, and returns what it yields.
-    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
+    pub fn sql(&self, database: &str, sql: &str) -> String {
         let output = Command::new(programs().join("psql"))
             .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", database, "-c", sql])
             .arg("-h")

@@ -1,52 +1,74 @@
 //! Small programs for tests: ELF files with what every application has, and a little of everything else.
 
-use crate::chip::{Architecture, Chip};
+/// Where a chip loads a program: the ELF machine, then the first addresses of code and data in the flash and of
+/// instructions and data in the RAM.
+struct Layout {
+    chip: &'static str,
+    machine: u16,
+    flash: [u32; 2],
+    ram: [u32; 2],
+}
+
+/// ELF's number for Xtensa.
+const XTENSA: u16 = 94;
+/// ELF's number for RISC-V.
+const RISC_V: u16 = 243;
+
+const LAYOUTS: [Layout; 6] = [
+    layout("esp32", XTENSA, [0x400D_0000, 0x3F40_0000], [0x4007_0000, 0x3FFA_E000]),
+    layout("esp32s3", XTENSA, [0x4200_0000, 0x3C00_0000], [0x4037_0000, 0x3FC8_8000]),
+    layout("esp32c2", RISC_V, [0x4200_0000, 0x3C00_0000], [0x4037_C000, 0x3FCA_0000]),
+    layout("esp32c3", RISC_V, [0x4200_0000, 0x3C00_0000], [0x4037_C000, 0x3FC8_0000]),
+    layout("esp32c6", RISC_V, [0x4200_0000, 0x4200_0000], [0x4080_0000, 0x4080_0000]),
+    layout("esp32h2", RISC_V, [0x4200_0000, 0x4200_0000], [0x4080_0000, 0x4080_0000]),
+];
+
+const fn layout(chip: &'static str, machine: u16, flash: [u32; 2], ram: [u32; 2]) -> Layout {
+    Layout { chip, machine, flash, ram }
+}
 
 /// A program that does nothing, where a chip would load it.
-pub(crate) struct Sample {
-    chip: Chip,
+pub struct Sample {
+    layout: &'static Layout,
     /// Whether it has ESP-IDF's description.
-    pub(crate) has_description: bool,
+    pub has_description: bool,
     /// Its read-only data, behind the description.
-    pub(crate) rodata: Vec<u8>,
+    pub rodata: Vec<u8>,
     /// How many bytes of code it has in the flash.
-    pub(crate) code: usize,
+    pub code: usize,
 }
 
 impl Sample {
-    pub(crate) fn new(chip: Chip) -> Self {
-        Self { chip, has_description: true, rodata: b"read-only".to_vec(), code: 3000 }
+    /// A program for a chip, by name: `esp32c3`.
+    pub fn new(chip: &str) -> Self {
+        let layout = LAYOUTS.iter().find(|layout| layout.chip == chip);
+        let layout = layout.unwrap_or_else(|| panic!("there is no sample for {chip}"));
+        Self { layout, has_description: true, rodata: b"read-only".to_vec(), code: 3000 }
     }
 
     /// As a linker would write it.
-    pub(crate) fn elf(&self) -> Vec<u8> {
-        let facts = self.chip.facts();
-        let [code_map, data_map] = &facts.flash_map;
-        let [iram, dram, _] = &facts.ram_map;
+    pub fn elf(&self) -> Vec<u8> {
+        let Layout { machine, flash: [code, data], ram: [iram, dram], .. } = *self.layout;
         let mut description = vec![0; 256];
         description[..4].copy_from_slice(&0xABCD_5432_u32.to_le_bytes());
         description[16..22].copy_from_slice(b"v1.2.3");
         description[48..54].copy_from_slice(b"sample");
         // One window for both means that code follows behind the data.
-        let code_at = code_map.start + if code_map == data_map { 0x10000 } else { 0 };
-        let ram_at = iram.start + 0x4000;
+        let code_at = code + if code == data { 0x10000 } else { 0 };
+        let ram_at = iram + 0x4000;
         let mut sections: Vec<(&str, u32, u32, Vec<u8>)> = Vec::new();
         if self.has_description {
-            sections.push((".flash.appdesc", 2, data_map.start + 0x20, description));
+            sections.push((".flash.appdesc", 2, data + 0x20, description));
         }
-        sections.push((".rodata", 2, data_map.start + 0x120, self.rodata.clone()));
+        sections.push((".rodata", 2, data + 0x120, self.rodata.clone()));
         sections.push((".text", 6, code_at + 0x10020, vec![0x13; self.code]));
         sections.push((".rwtext", 6, ram_at, vec![0x37; 200]));
-        sections.push((".data", 3, if iram == dram { ram_at + 0x1000 } else { dram.start }, b"initialised".to_vec()));
-        write(self.chip, ram_at, &sections)
+        sections.push((".data", 3, if iram == dram { ram_at + 0x1000 } else { dram }, b"initialised".to_vec()));
+        write(machine, ram_at, &sections)
     }
 }
 
-fn write(chip: Chip, entry: u32, sections: &[(&str, u32, u32, Vec<u8>)]) -> Vec<u8> {
-    let machine: u16 = match chip.facts().architecture {
-        Architecture::Xtensa => 94,
-        Architecture::RiscV => 243,
-    };
+fn write(machine: u16, entry: u32, sections: &[(&str, u32, u32, Vec<u8>)]) -> Vec<u8> {
     let mut names = vec![0];
     let mut table = vec![[0_u32; 10]];
     let mut bytes = vec![0; 52];
