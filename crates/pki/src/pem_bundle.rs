@@ -78,7 +78,7 @@ impl PemBundle {
 
 impl KeyBlock {
     /// A key that stood in DER, without a label.
-    pub(crate) fn of_der(der: &[u8]) -> Self {
+    pub fn of_der(der: &[u8]) -> Self {
         Self { label: "PRIVATE KEY".to_owned(), headers: Vec::new(), der: Zeroizing::new(der.to_vec()) }
     }
 

@@ -23,7 +23,6 @@ use std::time::Duration;
 use base::{Code, Error, Result};
 use mqtt::Version;
 use pki::Certificate;
-use pki::login_files::LoginFiles;
 use time::OffsetDateTime;
 
 pub use device::check_device;
@@ -32,6 +31,7 @@ pub use packets::{PacketReader, ReadError};
 pub use report::{CheckReport, SentCertificate, TlsReport};
 pub use server_files::check_server;
 
+use crate::files::LoginFiles;
 use crate::target::Target;
 
 /// The kind of broker, which determines how devices log in.

@@ -3,6 +3,7 @@
 //! A client sends requests to a single origin and does not follow redirects. TLS is rustls on aws-lc-rs with the system's
 //! roots or those of a private CA, and cannot be disabled.
 
+pub(crate) mod date;
 mod fault;
 mod origin;
 mod request;

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-device", &["tbpki-firmware-clock", "tbpki-mqtt"]),
     ("tbpki-config", &["tbpki-base", "tbpki-pki"]),
     ("tbpki-ledger", &["tbpki-base", "tbpki-testkit"]),
-    ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt"]),
+    ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt", "tbpki-testkit"]),
     ("tbpki-devkit", &["tbpki-base", "tbpki-config", "tbpki-device", "tbpki-testkit"]),
     (
         "tbpki-fleet",

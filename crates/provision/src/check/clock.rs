@@ -14,7 +14,7 @@ use super::layer::{Layer, LayerReport, Verdict};
 use super::report::CheckReport;
 use super::wire::host_of;
 use crate::connect;
-use crate::http_date;
+use crate::http::date;
 use crate::roots::Roots;
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
@@ -124,11 +124,11 @@ fn exchange(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<
 
 fn date_of(head: &[u8]) -> Option<OffsetDateTime> {
     let head = String::from_utf8_lossy(head);
-    let (_, date) = head
+    let (_, text) = head
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("date"))?;
-    http_date::parse(date)
+    date::parse(text)
 }
 
 #[cfg(test)]

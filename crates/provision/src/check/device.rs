@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use base::{Code, Finding, Result, Secret, Severity, file};
-use pki::login_files::{Aspect, LoginFiles, Looked};
 use pki::{Certificate, PrivateKey};
 use rustls::crypto::aws_lc_rs;
 
@@ -15,6 +14,7 @@ use super::report::CheckReport;
 use super::tls_session::TlsSession;
 use super::wire::{self, ServerView};
 use super::{Announce, Auth, BrokerKind, Depth, DeviceCheck, issuers, token_of};
+use crate::files::login::{Aspect, LoginFiles, Looked};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
 
 /// The credential that was read from the files.

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use base::{Finding, Severity};
-use pki::login_files::Aspect;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::files::login::Aspect;
 
 /// A layer of a login, in the order of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use base::{Code, Finding};
 use pki::Certificate;
-use pki::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
 use pki::verify::{self, Purpose};
 
 use super::layer::{Layer, LayerReport};
@@ -12,6 +11,7 @@ use super::report::CheckReport;
 use super::trust::{concerns_leaf, judge};
 use super::wire::{self, ServerView};
 use super::{ServerCheck, issuers};
+use crate::files::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
 use crate::tls::TrustPolicy;
 
 /// The file with the devices' CAs that `tbpki server` writes.

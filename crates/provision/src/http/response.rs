@@ -8,8 +8,8 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use super::date;
 use super::fault::{self, SendError};
-use crate::http_date;
 
 /// The size limit of an answer in bytes. A page of a thousand profiles has a few megabytes.
 const LIMIT: usize = 16 << 20;
@@ -119,7 +119,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = http_date::parse(&text)? - http_date::parse(&header(headers, &DATE)?)?;
+    let until = date::parse(&text)? - date::parse(&header(headers, &DATE)?)?;
     // A date in the past means no pause.
     Some(until.try_into().unwrap_or(Duration::ZERO))
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::Code;
-use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{
     Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, Trust, Verdict, check_device,
 };
+use provision::files::LoginFiles;
 use provision::mqtt::Version;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;

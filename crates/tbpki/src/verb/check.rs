@@ -8,12 +8,12 @@ use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::ca::Hierarchy;
 use fleet::look;
-use pki::login_files::LoginFiles;
 use provision::Target;
 use provision::check::{
     Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, ServerCheck, TlsReport, Trust,
     Verdict, check_device, check_server,
 };
+use provision::files::LoginFiles;
 use provision::mqtt::Version;
 use time::OffsetDateTime;
 

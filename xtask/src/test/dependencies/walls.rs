@@ -61,6 +61,12 @@ pub(super) const WALLS: &[Wall] = &[
     wall("tbpki-ledger", "postgres", &["sqlite"], "one database does not depend on the other"),
     wall(
         "tbpki-provision",
+        "files",
+        &["actorcloud", "check", "http", "pace", "probe", "thingsboard", "tls"],
+        "reading files needs no network",
+    ),
+    wall(
+        "tbpki-provision",
         "http",
         &["actorcloud", "check", "probe", "thingsboard", "tls"],
         "the HTTP client knows no platform",

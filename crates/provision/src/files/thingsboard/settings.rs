@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result, Secret, file};
 
-use crate::shell::{self, Line};
+use super::super::shell::{self, Line};
 
 /// The file that the package's start script sources.
 const CONF: &str = "thingsboard.conf";

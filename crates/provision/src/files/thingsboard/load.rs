@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Finding, Result, file};
+use pki::chain::Chain;
+use pki::keystore::{EntryKind, Format, KeyState, Keystore, ListedEntry, Listing, Passwords, list};
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, PrivateKey};
 
 use super::settings::{Credentials, MqttSettings, Settings};
-use crate::certificate::Certificate;
-use crate::chain::Chain;
-use crate::key::PrivateKey;
-use crate::keystore::{EntryKind, Format, KeyState, Keystore, ListedEntry, Listing, Passwords, list};
-use crate::pem_bundle::PemBundle;
 
 /// Larger files of this kind do not exist.
 const LIMIT: usize = 4 << 20;
@@ -264,10 +263,14 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::algorithm::Algorithm;
-    use crate::certificate::testing::{self, Made};
-    use crate::key::KeyFormat;
-    use crate::keystore::{KeyEntry, TrustedEntry};
+    use pki::Algorithm;
+    use pki::key::KeyFormat;
+    use pki::keystore::{KeyEntry, TrustedEntry};
+    use testkit::certificates::{self, Made};
+
+    fn certificate(made: &Made) -> Certificate {
+        Certificate::from_der(&made.der).unwrap()
+    }
 
     struct Scene {
         dir: tempfile::TempDir,
@@ -277,8 +280,8 @@ mod tests {
 
     impl Scene {
         fn new() -> Self {
-            let root = testing::root("Root");
-            let leaf = root.issue(&testing::server(&["tb.example"]));
+            let root = certificates::root("Root");
+            let leaf = root.issue(&certificates::server(&["tb.example"]));
             let scene = Self { dir: tempfile::tempdir().unwrap(), root, leaf };
             scene.write("mqttserver_key.pem", scene.leaf.key_pem());
             scene.write("mqttserver.pem", scene.pem(&[&scene.leaf, &scene.root]));
@@ -286,7 +289,7 @@ mod tests {
         }
 
         fn pem(&self, chain: &[&Made]) -> String {
-            chain.iter().map(|made| made.certificate.to_pem()).collect()
+            chain.iter().map(|made| certificate(made).to_pem()).collect()
         }
 
         fn write(&self, name: &str, content: impl AsRef<[u8]>) {
@@ -300,11 +303,11 @@ mod tests {
                 keys: vec![KeyEntry {
                     alias: "serveralias".to_owned(),
                     key: PrivateKey::from_pem_or_der(self.leaf.key_pem().as_bytes(), None).unwrap().to_pkcs8_der(),
-                    chain: vec![self.leaf.certificate.der().to_vec(), self.root.certificate.der().to_vec()],
+                    chain: vec![self.leaf.der.clone(), self.root.der.clone()],
                 }],
                 trusted: vec![TrustedEntry {
                     alias: "devices".to_owned(),
-                    certificate: testing::root("Devices").certificate.der().to_vec(),
+                    certificate: certificates::root("Devices").der,
                 }],
             };
             let passwords = Passwords { store: store.into(), key: key.into() };
@@ -337,7 +340,7 @@ mod tests {
         let (loaded, codes) = scene.load("");
         let loaded = loaded.unwrap();
         assert_eq!((codes, loaded.source, loaded.chain.len()), (vec![], Source::Pem, 2));
-        assert_eq!(names(&loaded), [scene.leaf.certificate.label()]);
+        assert_eq!(names(&loaded), [certificate(&scene.leaf).label()]);
         // Key and chain in one file.
         scene.write("mqttserver.pem", scene.leaf.key_pem() + &scene.pem(&[&scene.leaf]));
         assert_eq!(scene.load("MQTT_SSL_PEM_KEY=nowhere.pem\n").1, []);
@@ -346,7 +349,7 @@ mod tests {
     #[test]
     fn pem_files_that_thingsboard_refuses_are_named() {
         let scene = Scene::new();
-        let other = testing::root("Other");
+        let other = certificates::root("Other");
         for (chain, code) in [
             (vec![&scene.root, &scene.leaf], Code::ChainOrder),
             (vec![&scene.leaf, &other], Code::ChainGap),
@@ -400,7 +403,7 @@ mod tests {
             let (loaded, codes) = scene.load_keystore(given.0, given.1, given.2);
             assert_eq!(codes, expected, "{format} {passwords:?} {given:?}");
             if let Some(loaded) = loaded {
-                assert_eq!(names(&loaded), [scene.leaf.certificate.label(), "CN=Devices".to_owned()]);
+                assert_eq!(names(&loaded), [certificate(&scene.leaf).label(), "CN=Devices".to_owned()]);
             }
         }
         scene.write("ks", "hello");

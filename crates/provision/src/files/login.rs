@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result, Secret, Severity, file};
+use pki::chain::Chain;
+use pki::pem_bundle::{KeyBlock, PemBundle};
+use pki::verify::{self, Purpose};
+use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
-
-use crate::certificate::Certificate;
-use crate::chain::Chain;
-use crate::key::PrivateKey;
-use crate::pem_bundle::{KeyBlock, PemBundle};
-use crate::verify::{self, Purpose};
 
 /// Larger files of this kind do not exist.
 const LIMIT: usize = 4 << 20;
@@ -205,8 +203,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::algorithm::Algorithm;
-    use crate::certificate::testing::{self, Made};
+    use pki::Algorithm;
+    use testkit::certificates::{self, Made};
+
+    fn certificate(made: &Made) -> Certificate {
+        Certificate::from_der(&made.der).unwrap()
+    }
 
     struct Scene {
         dir: tempfile::TempDir,
@@ -217,12 +219,12 @@ mod tests {
 
     impl Scene {
         fn new() -> Self {
-            let root = testing::root("Root");
-            let issuing = root.issue(&testing::ca("Issuing", Some(0)));
-            let leaf = issuing.issue(&testing::leaf("device-1"));
+            let root = certificates::root("Root");
+            let issuing = root.issue(&certificates::ca("Issuing", Some(0)));
+            let leaf = issuing.issue(&certificates::leaf("device-1"));
             let scene = Self { dir: tempfile::tempdir().unwrap(), root, issuing, leaf };
             scene.write("key.pem", &scene.leaf.key_pem());
-            scene.write("cert.pem", &scene.leaf.certificate.to_pem());
+            scene.write("cert.pem", &certificate(&scene.leaf).to_pem());
             scene.write("chain.pem", &pem(&[&scene.leaf, &scene.issuing]));
             scene
         }
@@ -238,14 +240,14 @@ mod tests {
         }
 
         fn look(&self, files: &LoginFiles) -> (Looked, Vec<(Aspect, Code)>) {
-            let looked = files.look(self.leaf.certificate.not_before());
+            let looked = files.look(certificate(&self.leaf).not_before());
             let found = looked.findings.iter().map(|(aspect, finding)| (*aspect, finding.code)).collect();
             (looked, found)
         }
     }
 
     fn pem(chain: &[&Made]) -> String {
-        chain.iter().map(|made| made.certificate.to_pem()).collect()
+        chain.iter().map(|made| certificate(made).to_pem()).collect()
     }
 
     #[test]
@@ -253,7 +255,7 @@ mod tests {
         let scene = Scene::new();
         let (looked, found) = scene.look(&scene.files());
         assert_eq!(found, []);
-        assert!(looked.is_usable() && looked.chain.len() == 2 && looked.leaf == Some(scene.leaf.certificate.clone()));
+        assert!(looked.is_usable() && looked.chain.len() == 2 && looked.leaf == Some(certificate(&scene.leaf)));
         // All in one file, as paho wants it.
         scene.write("nopass.pem", &(scene.leaf.key_pem() + &pem(&[&scene.leaf, &scene.issuing])));
         let one = LoginFiles { cert: Some(scene.dir.path().join("nopass.pem")), ..LoginFiles::default() };
@@ -264,7 +266,7 @@ mod tests {
     #[test]
     fn every_fault_is_about_something() {
         let scene = Scene::new();
-        let other = testing::root("Other");
+        let other = certificates::root("Other");
         let found = |change: &dyn Fn(&Scene)| {
             let scene = Scene::new();
             change(&scene);
@@ -282,14 +284,14 @@ mod tests {
             fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
         };
         assert_eq!(found(&loose), (true, vec![(Aspect::Permissions, Code::LoosePermissions)]));
-        let foreign = |scene: &Scene| scene.write("key.pem", &testing::root("Other").key_pem());
+        let foreign = |scene: &Scene| scene.write("key.pem", &certificates::root("Other").key_pem());
         assert_eq!(found(&foreign), (false, vec![(Aspect::Key, Code::KeyMismatch)]));
         let encrypted = |scene: &Scene| {
             let key = PrivateKey::generate(Algorithm::EcP256).unwrap();
             scene.write("key.pem", &key.to_encrypted_pem(&"secret".into(), 1000).unwrap());
         };
         assert_eq!(found(&encrypted), (false, vec![(Aspect::Key, Code::KeyEncrypted)]));
-        let no_key = |scene: &Scene| scene.write("key.pem", &scene.leaf.certificate.to_pem());
+        let no_key = |scene: &Scene| scene.write("key.pem", &certificate(&scene.leaf).to_pem());
         assert_eq!(found(&no_key), (false, vec![(Aspect::Files, Code::KeyUnreadable)]));
         let root_first = |scene: &Scene| scene.write("chain.pem", &pem(&[&scene.root, &scene.issuing, &scene.leaf]));
         assert_eq!(found(&root_first), (true, vec![(Aspect::Chain, Code::ChainOrder)]));
@@ -297,27 +299,27 @@ mod tests {
         assert_eq!(found(&alone), (true, vec![(Aspect::Chain, Code::ChainGap)]));
         let renewed = |scene: &Scene| {
             let key = rcgen::KeyPair::from_pem(&scene.leaf.key_pem()).unwrap();
-            let mut params = testing::leaf("device-1");
+            let mut params = certificates::leaf("device-1");
             params.serial_number = Some(rcgen::SerialNumber::from_slice(&[7]));
             let again = scene.issuing.issue_for(&params, key);
             scene.write("chain.pem", &pem(&[&again, &scene.issuing]));
         };
         assert_eq!(found(&renewed), (true, vec![(Aspect::Chain, Code::OtherLeaf)]));
-        assert!(other.certificate != scene.root.certificate);
+        assert!(certificate(&other) != certificate(&scene.root));
     }
 
     #[test]
     fn dates_and_purposes_are_told_apart() {
         let scene = Scene::new();
-        let late = scene.files().look(scene.leaf.certificate.not_after() + time::Duration::days(1));
+        let late = scene.files().look(certificate(&scene.leaf).not_after() + time::Duration::days(1));
         assert_eq!(
             late.findings.iter().map(|(aspect, f)| (*aspect, f.code)).collect::<Vec<_>>(),
             [(Aspect::Dates, Code::Expired)]
         );
         assert!(late.is_usable());
-        let server = scene.issuing.issue(&testing::server(&["a.example"]));
+        let server = scene.issuing.issue(&certificates::server(&["a.example"]));
         scene.write("key.pem", &server.key_pem());
-        scene.write("cert.pem", &server.certificate.to_pem());
+        scene.write("cert.pem", &certificate(&server).to_pem());
         scene.write("chain.pem", &pem(&[&server, &scene.issuing]));
         assert_eq!(scene.look(&scene.files()).1, [(Aspect::Purpose, Code::WrongPurpose)]);
     }
