@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use base::{Code, Error, Result};
 
-use super::key::{Key, KeyName};
 use super::keys::{Config, KEYS};
 use super::quoting::quoted;
+use super::row::{Key, KeyName};
 use super::setting::Origin;
 use super::value::kind::Kind as _;
 use super::value::secret_ref::{HIDDEN, SecretRef};

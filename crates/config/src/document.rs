@@ -9,7 +9,7 @@ use base::{Code, Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::Key;
+use super::row::Key;
 
 /// A keygen.toml as text.
 pub(super) struct Document<'a> {

@@ -5,8 +5,8 @@ use base::Result;
 use pki::algorithm::Algorithm;
 use pki::san::San;
 
-use super::key::{Key, Preset};
 use super::layers::Layers;
+use super::row::{Key, Preset};
 use super::setting::{Setting, Shown};
 use super::value::kind::{Concurrency, Days, Kind, Port, Seconds, Version};
 use super::value::path::FilePath;
@@ -60,9 +60,9 @@ macro_rules! sections {
 
         /// The names of the keys, by section. [`crate::key`] exports them.
         #[allow(non_upper_case_globals, reason = "the constants are spelled as the keys in keygen.toml")]
-        pub(crate) mod sections {
+        pub mod sections {
             $($(#[doc = $about])+ pub mod $field {
-                use crate::key::KeyName;
+                use crate::row::KeyName;
 
                 $(#[doc = $why] pub const $key: KeyName = KeyName(concat!($prefix, stringify!($key)));)*
             })*

@@ -6,8 +6,8 @@ use toml::de::DeValue;
 
 use super::document::{Document, Found};
 use super::environment::Environment;
-use super::key::{Key, Preset};
 use super::keys::KEYS;
+use super::row::{Key, Preset};
 use super::setting::{Origin, Override, Setting};
 use super::value::kind::Kind;
 

@@ -14,23 +14,24 @@ use pki::subject::{AttributeKind, Subject};
 mod answers;
 mod document;
 mod environment;
-pub mod key;
 mod keys;
 mod layers;
 pub mod legacy;
 mod quoting;
 mod render;
+mod row;
 mod setting;
 mod value;
 
 pub use answers::{Answer, Answers};
 pub use environment::Environment;
-pub use key::{Key, KeyName, Preset};
+pub use keys::sections as key;
 pub use keys::{
     Ca, Client, Config, Firmware, General, KEYS, Keystore, LedgerSettings, NameConstraints, Platform, Server,
     SubjectSettings,
 };
 pub use render::{example, render, render_kit};
+pub use row::{Key, KeyName, Preset};
 pub use setting::{Origin, Override, Setting, Shown};
 pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
 pub use value::path::FilePath;

@@ -1,8 +1,8 @@
 //! Writing keygen.toml: the example in the repository, and the file of `tbpki init`.
 
 use super::answers::Answers;
-use super::key::{Key, Preset};
 use super::keys::{KEYS, SECTIONS};
+use super::row::{Key, Preset};
 
 /// keygen.toml.example: every key with its default and why one would change it.
 pub fn example() -> String {

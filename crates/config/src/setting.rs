@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use base::Finding;
 use serde::Serialize;
 
-use super::key::KeyName;
+use super::row::KeyName;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

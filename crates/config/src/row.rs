@@ -1,8 +1,6 @@
-//! One key of keygen.toml, before any file is read.
+//! A row of the table of keys.
 
 use std::fmt;
-
-pub use super::keys::sections::*;
 
 /// What is known about a key before any file is read.
 #[derive(Debug, Clone, Copy)]
