@@ -1,7 +1,7 @@
 //! The identity of a server or device.
 
-use crate::certificate::Certificate;
 use crate::key::PrivateKey;
+use crate::read::certificate::Certificate;
 
 /// A server's or a device's identity: the content of its files.
 #[derive(Debug)]

@@ -3,45 +3,30 @@
 //! The content decides, not the file's name. Private keys show their algorithm and the hash of their public half, never
 //! themselves.
 
-use base::{Code, Finding, Result, Secret};
+use base::{Code, Finding, Result};
 use time::OffsetDateTime;
 
-use crate::certificate::Certificate;
-use crate::crl::Crl;
 use crate::keystore::Format;
-use crate::pem_bundle::{Block, KeyBlock, blocks, first_element, looks_like_pem};
+use crate::read::certificate::Certificate;
+use crate::read::crl::Crl;
+use crate::read::pem_bundle::{Block, KeyBlock, blocks, first_element, looks_like_pem};
 
 mod certificate;
 mod item;
 mod key;
 mod keystore;
+mod passwords;
 mod render;
 mod request;
 mod revocation_list;
 mod token_key;
+mod view;
 
-pub use certificate::CertificateView;
 pub use item::{Content, Item};
-pub use key::{KeyView, PublicKeyView};
-pub use keystore::KeystoreView;
-pub use request::RequestView;
-pub use revocation_list::{RevocationListView, RevokedView};
-pub use token_key::TokenKeyView;
-
-/// What may be needed to open the file. Without them everything is shown that is not encrypted.
-#[derive(Debug, Clone, Default)]
-pub struct Passwords {
-    /// The password of a keystore, or the passphrase of a key.
-    pub store: Option<Secret>,
-    /// The password of the keys in a keystore, where it is another one.
-    pub key: Option<Secret>,
-}
-
-impl Passwords {
-    fn of_key(&self) -> Option<&Secret> {
-        self.key.as_ref().or(self.store.as_ref())
-    }
-}
+pub use passwords::Passwords;
+pub use view::{
+    CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, RevokedView, TokenKeyView,
+};
 
 /// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#12 or
 /// JKS, or the PKCS#11 URI of a key in a token. `now` is the moment for which dates are judged.
@@ -93,8 +78,8 @@ fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Item
 fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Item {
     let line = block.line;
     let item = match block.label.as_str() {
-        "CERTIFICATE" | "X509 CERTIFICATE" => of_certificate(&block.der, now),
-        "TRUSTED CERTIFICATE" => of_certificate(first_element(&block.der), now),
+        "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now),
+        "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now),
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der),
         "X509 CRL" => Crl::from_der(&block.der).map(|crl| revocation_list::item(&crl, now)),
         "PUBLIC KEY" => Ok(key::public_item(&block.der)).and_then(|item| item.ok_or_else(unknown)),
@@ -108,10 +93,6 @@ fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Item {
     let mut item = item.unwrap_or_else(|error| unreadable(error.into_finding()));
     item.line = Some(line);
     item
-}
-
-fn of_certificate(der: &[u8], now: OffsetDateTime) -> Result<Item> {
-    Certificate::from_der(der).map(|certificate| certificate::item(&certificate, now))
 }
 
 /// Tells each key and request to which certificate of the same file it belongs.

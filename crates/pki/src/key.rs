@@ -1,6 +1,7 @@
 //! Private and public keys: made, imported, written, signing.
 
 mod export;
+mod fault;
 mod import;
 mod pkcs8;
 mod public;
@@ -14,7 +15,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
     RSA_PKCS1_SHA256, RsaKeyPair,
 };
-use base::{Code, Error, Result};
+use base::{Code, Result};
 use zeroize::Zeroizing;
 
 pub use export::{KeyFormat, PBKDF2_ROUNDS};
@@ -130,13 +131,6 @@ impl std::fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PrivateKey({}, ..)", self.algorithm())
     }
-}
-
-/// The error for bytes that are no key of ours.
-fn unreadable(what: impl Into<String>) -> Error {
-    Code::KeyUnreadable
-        .error(what)
-        .fix("private keys are read as PKCS#8, SEC 1, PKCS#1 or encrypted PKCS#8, in PEM or DER")
 }
 
 #[cfg(test)]

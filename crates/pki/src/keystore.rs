@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use base::{Code, Error, Finding, Result, Secret};
+use base::{Code, Finding, Result, Secret};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -16,6 +16,7 @@ use crate::algorithm::Algorithm;
 
 mod alias;
 mod contents;
+mod fault;
 mod jks;
 mod listing;
 pub mod password;
@@ -162,7 +163,7 @@ impl Keystore {
             match entry.body {
                 Body::Key { key: Some(Ok(key)), chain } => keystore.keys.push(KeyEntry { alias, key, chain }),
                 Body::Key { key: Some(Err(error)), .. } => return Err(error.item(alias::shown(&alias))),
-                Body::Key { key: None, .. } => return Err(wrong_password().item(alias::shown(&alias))),
+                Body::Key { key: None, .. } => return Err(fault::wrong_password().item(alias::shown(&alias))),
                 Body::Trusted(certificate) => keystore.trusted.push(TrustedEntry { alias, certificate }),
                 Body::Certificate(_) | Body::Secret => {}
             }
@@ -248,14 +249,6 @@ fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<(Format, Contents
         Format::Jks => jks::open(bytes, passwords)?,
     };
     Ok((format, contents))
-}
-
-fn wrong_password() -> Error {
-    Code::KeystorePassword.error("the password does not open the keystore")
-}
-
-fn unreadable(what: impl Into<String>) -> Error {
-    Code::KeystoreUnreadable.error(what)
 }
 
 #[cfg(test)]

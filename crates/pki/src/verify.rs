@@ -15,13 +15,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
-use crate::chain::Chain;
-use crate::crl::Crl;
 use crate::key::PublicKey;
-use crate::san::San;
+use crate::names::san::San;
+use crate::read::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
+use crate::read::chain::Chain;
+use crate::read::crl::Crl;
 
-pub(crate) mod constraints;
+mod constraints;
 mod host;
 mod path;
 mod revocation;

@@ -19,7 +19,6 @@ const NO_MAP_YET: &[&str] = &[
     "crates/firmware",
     "crates/fleet",
     "crates/ledger",
-    "crates/pki",
     "crates/provision",
     "crates/tb-sim",
     "crates/tbpki",

@@ -1,73 +1,12 @@
 //! A certificate as people read it.
 
-use base::{Code, Finding, hex};
-use schemars::JsonSchema;
-use serde::Serialize;
+use base::{Code, Finding, Result, hex};
 use sha1::{Digest as _, Sha1};
 use time::OffsetDateTime;
 
 use super::item::{Content, Item};
-use crate::certificate::{Certificate, ExtendedKeyUsage, GeneralName};
-
-/// What a certificate says, and what it is known by elsewhere. All texts are safe to print.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct CertificateView {
-    /// The subject, as RFC 4514 writes it.
-    pub subject: String,
-    /// The issuer, as RFC 4514 writes it.
-    pub issuer: String,
-    /// The serial number, in upper-case hexadecimal.
-    pub serial: String,
-    /// The X.509 version: 3, or 1 for old ones.
-    pub version: u32,
-    /// The first moment at which it is valid.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub not_before: OffsetDateTime,
-    /// The last moment at which it is valid.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub not_after: OffsetDateTime,
-    /// The whole days until it ends; negative when it has.
-    pub days_left: i64,
-    /// The algorithm of its key, such as `ec-p256`.
-    pub algorithm: String,
-    /// The algorithm that the issuer signed with, as OpenSSL calls it.
-    pub signature_algorithm: String,
-    /// Whether its own key signed it.
-    pub self_signed: bool,
-    /// Whether it is a CA's.
-    pub ca: bool,
-    /// How many CAs may stand between it and a leaf, where that is limited.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_len: Option<u32>,
-    /// The subject alternative names, each with its kind: `dns:broker.example`.
-    pub names: Vec<String>,
-    /// What the key may do, as RFC 5280 calls it. Empty when that is not limited.
-    pub key_usage: Vec<String>,
-    /// What the certificate is for, as RFC 5280 calls it. Empty when that is not limited.
-    pub extended_key_usage: Vec<String>,
-    /// The names that those below may have, each with its kind. Empty when that is not limited.
-    pub permitted_names: Vec<String>,
-    /// The names that those below must not have.
-    pub excluded_names: Vec<String>,
-    /// Where revocation lists are published.
-    pub revocation_lists: Vec<String>,
-    /// The subject key identifier, in hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject_key_id: Option<String>,
-    /// The key identifier of the issuer, in hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authority_key_id: Option<String>,
-    /// The SHA-256 of the certificate: its fingerprint.
-    pub sha256: String,
-    /// The SHA-1 of the certificate, as older programs show it.
-    pub sha1: String,
-    /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
-    pub public_key_sha256: String,
-    /// ThingsBoard's credentials id: SHA3-256 of the base64 of the certificate's DER, in hexadecimal.
-    pub credentials_id: String,
-}
+use super::view::CertificateView;
+use crate::read::certificate::{Certificate, ExtendedKeyUsage, GeneralName};
 
 pub(super) fn item(certificate: &Certificate, now: OffsetDateTime) -> Item {
     let view = CertificateView::new(certificate, now);
@@ -144,4 +83,9 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
         tell(Code::BadFormat.fault(fault.clone()));
     }
     findings
+}
+
+/// A certificate in DER.
+pub(super) fn der_item(der: &[u8], now: OffsetDateTime) -> Result<Item> {
+    Certificate::from_der(der).map(|certificate| item(&certificate, now))
 }

@@ -4,7 +4,9 @@ use base::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, TokenKeyView};
+use super::view::{
+    CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, TokenKeyView,
+};
 
 /// One thing in a file, with what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

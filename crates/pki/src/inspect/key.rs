@@ -1,41 +1,13 @@
 //! Keys: what may be seen of them.
 
 use base::{Code, Result, hex};
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use super::Passwords;
 use super::item::{Content, Item};
-use crate::certificate::{PublicKeyKind, sha256};
+use super::passwords::Passwords;
+use super::view::{KeyView, PublicKeyView};
 use crate::key::PrivateKey;
-use crate::pem_bundle::KeyBlock;
-
-/// What may be seen of a private key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct KeyView {
-    /// The form in which it is written, such as `PKCS#8`.
-    pub form: String,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
-    /// Its algorithm, such as `ec-p256`, where it could be opened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<String>,
-    /// The SHA-256 of its public half (SubjectPublicKeyInfo): the same for the certificate that it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_key_sha256: Option<String>,
-    /// The subject of the certificate in the same file that it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub belongs_to: Option<String>,
-}
-
-/// A public key by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct PublicKeyView {
-    /// Its algorithm, such as `ec-p256`.
-    pub algorithm: String,
-    /// The SHA-256 of it (SubjectPublicKeyInfo).
-    pub public_key_sha256: String,
-}
+use crate::read::certificate::{PublicKeyKind, sha256};
+use crate::read::pem_bundle::KeyBlock;
 
 /// A key in a PEM file.
 pub(super) fn item(block: &KeyBlock, passwords: &Passwords) -> Item {

@@ -1,25 +1,14 @@
 //! Keystores and what is in them.
 
 use base::{Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::item::{Content, Item};
-use super::{Passwords, key, of_certificate};
+use super::passwords::Passwords;
+use super::view::KeystoreView;
+use super::{certificate, key};
 use crate::key::PrivateKey;
 use crate::keystore::{self, EntryKind, Format, KeyState, Keystore, ListedEntry};
-
-/// A keystore as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct KeystoreView {
-    /// `PKCS#12` or `JKS`, by its content.
-    pub format: String,
-    /// Whether its own integrity check was done, which needs the password.
-    pub integrity_checked: bool,
-    /// How many entries it has.
-    pub entries: usize,
-}
 
 /// The keystore, and after it each entry: a key followed by its chain, or a certificate.
 pub(super) fn items(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
@@ -58,7 +47,7 @@ fn entry_items(entry: ListedEntry, opened: &Keystore, now: OffsetDateTime) -> Ve
         EntryKind::Trusted | EntryKind::Certificate => {}
     }
     for der in &entry.certificates {
-        items.push(of_certificate(der, now).unwrap_or_else(|error| Item {
+        items.push(certificate::der_item(der, now).unwrap_or_else(|error| Item {
             findings: vec![error.into_finding()],
             ..Item::new(Content::Unreadable { label: "CERTIFICATE".to_owned() })
         }));

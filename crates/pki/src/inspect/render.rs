@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::item::{Content, Item};
-use super::{CertificateView, KeyView, RequestView, RevocationListView};
+use super::view::{CertificateView, KeyView, RequestView, RevocationListView};
 
 /// The width of the column with the names of the fields.
 const COLUMN: usize = 17;

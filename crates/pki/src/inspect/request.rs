@@ -1,35 +1,14 @@
 //! A certificate signing request as people read it.
 
 use base::{Code, Error, Result, hex};
-use schemars::JsonSchema;
-use serde::Serialize;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
 use super::item::{Content, Item};
-use crate::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
-use crate::csr::Csr;
-
-/// What a request asks for. All texts are safe to print.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RequestView {
-    /// The subject, as RFC 4514 writes it.
-    pub subject: String,
-    /// The algorithm of its key, such as `ec-p256`.
-    pub algorithm: String,
-    /// The algorithm that it is signed with, as OpenSSL calls it.
-    pub signature_algorithm: String,
-    /// The subject alternative names that it asks for, each with its kind.
-    pub names: Vec<String>,
-    /// Whether it asks for a CA's certificate. tbpki does not believe requests in this.
-    pub asks_for_ca: bool,
-    /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
-    pub public_key_sha256: String,
-    /// The subject of the certificate in the same file that was made for its key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub belongs_to: Option<String>,
-}
+use super::view::RequestView;
+use crate::read::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
+use crate::read::csr::Csr;
 
 /// A request in DER. What `tbpki client --csr` would refuse it for is a finding.
 pub(super) fn item(der: &[u8]) -> Result<Item> {

@@ -1,49 +1,12 @@
 //! A certificate revocation list as people read it.
 
 use base::Code;
-use schemars::JsonSchema;
-use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::item::{Content, Item};
-use crate::certificate::serial_text;
-use crate::crl::{Crl, Revoked};
-
-/// What a revocation list says. All texts are safe to print.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RevocationListView {
-    /// The issuer, as RFC 4514 writes it.
-    pub issuer: String,
-    /// Its number, in upper-case hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
-    /// When it was made.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub this_update: OffsetDateTime,
-    /// Until when it speaks; the next one comes before.
-    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub next_update: Option<OffsetDateTime>,
-    /// The algorithm that the issuer signed with, as OpenSSL calls it.
-    pub signature_algorithm: String,
-    /// What is revoked, in the order of the list.
-    pub revoked: Vec<RevokedView>,
-}
-
-/// One certificate that has been revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RevokedView {
-    /// Its serial number, in upper-case hexadecimal.
-    pub serial: String,
-    /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub since: OffsetDateTime,
-    /// Why, as RFC 5280 calls it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
+use super::view::{RevocationListView, RevokedView};
+use crate::read::certificate::serial_text;
+use crate::read::crl::{Crl, Revoked};
 
 pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> Item {
     let mut findings = Vec::new();

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::certificate::testing::{self, Made};
 use crate::keystore::{Format, KeyEntry, Keystore, TrustedEntry};
+use crate::read::certificate::testing::{self, Made};
 
 const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
 

@@ -11,8 +11,9 @@ use pkcs5::EncryptionScheme;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
+use super::fault::unreadable;
 use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve_of, curve_of_oid, rsa_of_modulus, unknown};
-use super::{PrivateKey, Signer, unreadable};
+use super::{PrivateKey, Signer};
 use crate::algorithm::Algorithm;
 use crate::kdf::Cost;
 
@@ -173,7 +174,7 @@ fn foreign_encryption(der: &[u8]) -> Option<String> {
     let (_, sequence) = Any::from_der(der).ok()?;
     let (rest, identifier) = AlgorithmIdentifier::from_der(sequence.data).ok()?;
     let (_, encrypted) = Any::from_der(rest).ok()?;
-    (encrypted.tag() == Tag::OctetString).then(|| crate::certificate::oid::text(identifier.algorithm.as_bytes()))
+    (encrypted.tag() == Tag::OctetString).then(|| crate::asn1::oid::text(identifier.algorithm.as_bytes()))
 }
 
 #[cfg(test)]

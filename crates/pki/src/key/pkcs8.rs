@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::public::identifier;
 use crate::algorithm::Algorithm;
-use crate::tlv::{BIT_STRING, INTEGER, OCTET_STRING, SEQUENCE, length_of, push, push_header};
+use crate::asn1::tlv::{BIT_STRING, INTEGER, OCTET_STRING, SEQUENCE, length_of, push, push_header};
 
 /// `[1]`, in which ECPrivateKey (RFC 5915, section 3) has the public half.
 const PUBLIC_KEY: u8 = 0xa1;

@@ -7,8 +7,9 @@ use pkcs8::AlgorithmIdentifierRef;
 use rcgen::{PublicKeyData, SignatureAlgorithm};
 use sha1::{Digest, Sha1};
 
+use super::fault::unreadable;
 use crate::algorithm::Algorithm;
-use crate::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
+use crate::asn1::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
 
 pub(super) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -37,15 +38,14 @@ impl PublicKey {
     /// [`Code::WeakKey`] for RSA below 2,048 bits, [`Code::UnknownAlgorithm`] for what is none of ours,
     /// [`Code::KeyUnreadable`] for anything else.
     pub fn from_spki_der(der: &[u8]) -> Result<Self> {
-        let malformed = |_: der::Error| super::unreadable("the public key is malformed");
+        let malformed = |_: der::Error| unreadable("the public key is malformed");
         let spki = pkcs8::spki::SubjectPublicKeyInfo::<der::asn1::AnyRef<'_>, BitStringRef<'_>>::from_der(der)
             .map_err(malformed)?;
-        let bits =
-            spki.subject_public_key.as_bytes().ok_or_else(|| super::unreadable("the public key is malformed"))?;
+        let bits = spki.subject_public_key.as_bytes().ok_or_else(|| unreadable("the public key is malformed"))?;
         let algorithm = algorithm_of(&spki.algorithm, bits)?;
         let key = Self::new(algorithm, bits.to_vec());
         if key.spki != der {
-            return Err(super::unreadable("the public key is not encoded as its standard wants"));
+            return Err(unreadable("the public key is not encoded as its standard wants"));
         }
         Ok(key)
     }
@@ -116,8 +116,7 @@ fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<
         return Ok(Algorithm::Ed25519);
     }
     if identifier.oid == RSA_ENCRYPTION {
-        let public =
-            pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| super::unreadable("the RSA key is malformed"))?;
+        let public = pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| unreadable("the RSA key is malformed"))?;
         return rsa_of_modulus(public.modulus.as_bytes());
     }
     Err(unknown(&identifier.oid))
@@ -125,7 +124,7 @@ fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<
 
 /// The curve that an id-ecPublicKey identifier names.
 pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm> {
-    let curve = identifier.parameters_oid().map_err(|_| super::unreadable("the elliptic curve key names no curve"))?;
+    let curve = identifier.parameters_oid().map_err(|_| unreadable("the elliptic curve key names no curve"))?;
     curve_of_oid(&curve)
 }
 

@@ -34,7 +34,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::contents::{Body, Contents, Entry, from_milliseconds, to_milliseconds};
-use super::{Keystore, Passwords, unreadable, wrong_password};
+use super::fault::{unreadable, wrong_password};
+use super::{Keystore, Passwords};
 
 mod data;
 mod protector;

@@ -22,7 +22,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::contents::{Contents, to_milliseconds};
-use super::{Keystore, Passwords, unreadable, wrong_password};
+use super::fault::{unreadable, wrong_password};
+use super::{Keystore, Passwords};
 
 mod chains;
 mod envelope;

@@ -3,7 +3,7 @@
 use base::{Code, Finding};
 
 use super::Host;
-use crate::certificate::{Certificate, GeneralName};
+use crate::read::certificate::{Certificate, GeneralName};
 
 /// What is wrong with the names of a server's leaf.
 pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> {

@@ -2,7 +2,7 @@
 
 use base::{Code, Finding, Severity};
 
-use crate::certificate::{Certificate, SignatureFailure, signature_error};
+use crate::read::certificate::{Certificate, SignatureFailure, signature_error};
 
 use super::{Request, about, walk};
 

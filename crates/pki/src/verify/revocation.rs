@@ -3,9 +3,9 @@
 use base::{Code, Finding};
 
 use super::{Request, path};
-use crate::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
-use crate::certificate::{Certificate, GeneralName, KeyUsage, name};
-use crate::crl::Crl;
+use crate::read::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
+use crate::read::certificate::{Certificate, GeneralName, KeyUsage, name};
+use crate::read::crl::Crl;
 
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
 /// is not there.

@@ -10,7 +10,7 @@ use webpki::{
 };
 
 use super::{Host, Purpose, Request, about};
-use crate::certificate::Certificate;
+use crate::read::certificate::Certificate;
 
 /// The fault that webpki sees in the path, the leaf first and the anchor last.
 pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Finding> {

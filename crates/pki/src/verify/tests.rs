@@ -5,7 +5,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::PrivateKey;
-use crate::certificate::testing::{self, Made};
+use crate::read::certificate::testing::{self, Made};
 
 const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
 
@@ -47,7 +47,7 @@ fn found(report: &Report) -> Vec<(Code, &str)> {
 }
 
 fn fixture(pem: &str) -> Certificate {
-    crate::pem_bundle::PemBundle::parse(pem.as_bytes()).unwrap().certificates.remove(0)
+    crate::read::pem_bundle::PemBundle::parse(pem.as_bytes()).unwrap().certificates.remove(0)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Purpose, Request, about, allows, constraints, firmware_finding, revocation};
-use crate::certificate::{Certificate, NameConstraints};
+use crate::read::certificate::{Certificate, NameConstraints};
 
 /// What the certificates above have laid down for those below.
 #[derive(Default)]

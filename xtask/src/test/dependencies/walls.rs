@@ -17,28 +17,40 @@ pub(super) struct Wall {
 pub(super) const WALLS: &[Wall] = &[
     wall(
         "tbpki-pki",
-        "certificate",
-        &["inspect", "issuer", "keystore", "pkcs11", "verify"],
+        "asn1",
+        &["inspect", "issue", "key", "keystore", "pkcs11", "read", "verify"],
+        "encoding is below all",
+    ),
+    wall(
+        "tbpki-pki",
+        "names",
+        &["inspect", "issue", "key", "keystore", "pkcs11", "read", "verify"],
+        "a name is a value",
+    ),
+    wall(
+        "tbpki-pki",
+        "read",
+        &["inspect", "issue", "keystore", "pkcs11", "verify"],
         "reading a certificate judges nothing and issues nothing",
     ),
     wall(
         "tbpki-pki",
         "key",
-        &["inspect", "issuer", "keystore", "pkcs11", "verify"],
+        &["inspect", "issue", "keystore", "pkcs11", "verify"],
         "a key does not know who holds or uses it",
     ),
     wall(
         "tbpki-pki",
         "keystore",
-        &["certificate", "inspect", "issuer", "verify"],
+        &["inspect", "issue", "read", "verify"],
         "a keystore holds bytes and does not judge them",
     ),
-    wall("tbpki-pki", "tbs", &["inspect", "issuer", "keystore", "verify"], "encoding needs no signer"),
-    wall("tbpki-pki", "issuer", &["inspect", "keystore", "pkcs11"], "an issuer takes any signing key"),
+    wall("tbpki-pki", "issue/tbs", &["issue/issuer", "keystore", "verify"], "encoding needs no signer"),
+    wall("tbpki-pki", "issue", &["inspect", "keystore", "pkcs11"], "an issuer takes any signing key"),
     wall(
         "tbpki-pki",
         "verify",
-        &["inspect", "issuer", "keystore", "pkcs11"],
+        &["inspect", "issue", "keystore", "pkcs11"],
         "verifying must not share code with issuing",
     ),
     wall(

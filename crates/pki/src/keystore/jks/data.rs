@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 
-use super::super::unreadable;
+use super::super::fault::unreadable;
 
 /// Reads from a file that may lie about every length.
 pub(super) struct Reader<'a> {

@@ -17,7 +17,8 @@ use der::{Encode, Reader, SliceReader, Tag};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
-use super::super::{tlv, unreadable};
+use super::super::fault::unreadable;
+use super::super::tlv;
 use super::utf16;
 
 const ALGORITHM: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.42.2.17.1.1");

@@ -13,7 +13,7 @@ use x509_parser::extensions::ParsedExtension;
 use zeroize::Zeroizing;
 
 use super::super::contents::{Body, Contents, Entry, from_milliseconds};
-use super::super::unreadable;
+use super::super::fault::unreadable;
 
 /// The longest chain that is followed.
 const MAX_CHAIN: usize = 32;

@@ -14,8 +14,8 @@ use der::asn1::{AnyRef, BmpString, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Tag, Tagged};
 use pkcs5::pbes2;
 
+use super::super::fault::unreadable;
 use super::super::tlv::{self, CONTEXT_0};
-use super::super::unreadable;
 use crate::kdf::Cost;
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
@@ -45,7 +45,7 @@ const MAX_TOTAL_ROUNDS: u64 = if cfg!(fuzzing) { 50_000 } else { 10_000_000 };
 const MAX_SCRYPT_MEMORY: u64 = 64 << 20;
 
 /// Whether this begins as PKCS#12 does: a sequence of the number 3 and another sequence.
-pub(in super::super) fn looks_like(bytes: &[u8]) -> bool {
+pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let Some((0x30, rest)) = bytes.split_first().map(|(tag, rest)| (*tag, rest)) else { return false };
     // Any length, the indefinite one of BER included, so that such a file is at least told for what it is.
     let skip = match rest.first() {

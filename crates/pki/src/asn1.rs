@@ -1,0 +1,5 @@
+//! The encodings below all formats: elements of DER, and PEM.
+
+pub mod armour;
+pub(crate) mod oid;
+pub(crate) mod tlv;

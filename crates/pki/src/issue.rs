@@ -1,0 +1,8 @@
+//! Issuing: the contents of a certificate by profile, encoded, checked, then signed.
+
+pub mod issuer;
+pub mod lint;
+pub mod profile;
+pub mod serial;
+pub mod tbs;
+pub mod validity;

@@ -1,0 +1,139 @@
+//! A CA whose private key is at hand: in this process, or in a token that signs for it.
+
+use base::{Code, Error, Result};
+
+use super::{Issued, Issuer, Order, sign};
+use crate::issue::tbs::{Contents, IssuedBy};
+use crate::issue::validity::Validity;
+use crate::key::{PrivateKey, PublicKey, SigningKey};
+use crate::names::san::San;
+use crate::names::subject::Subject;
+use crate::read::certificate::constraints::forbidden;
+use crate::read::certificate::{Certificate, GeneralName, KeyUsage};
+
+/// A CA with its certificate, those above it as far as they are known, and its key.
+#[derive(Debug)]
+pub struct LocalCa<K = PrivateKey> {
+    certificate: Certificate,
+    public: PublicKey,
+    above: Vec<Certificate>,
+    key: K,
+    validity: Validity,
+}
+
+impl<K: SigningKey> LocalCa<K> {
+    /// A CA from its chain (its own certificate first) and its private key.
+    ///
+    /// # Errors
+    /// [`Code::NotACa`] unless the first certificate may sign others, [`Code::KeyMismatch`] unless the key is
+    /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next.
+    pub fn new(chain: Vec<Certificate>, key: K) -> Result<Self> {
+        let mut chain = chain.into_iter();
+        let certificate =
+            chain.next().ok_or_else(|| Code::CertificateUnreadable.error("a CA needs its certificate"))?;
+        let above: Vec<Certificate> = chain.collect();
+        check_may_sign(&certificate)?;
+        key.check_belongs_to(certificate.spki_der()).map_err(|error| error.item(certificate.subject()))?;
+        let links = std::iter::once(&certificate).chain(&above).zip(&above);
+        for (issued, issuer) in links {
+            check_may_sign(issuer)?;
+            issued.verify_signed_by(issuer)?;
+        }
+        let validity = Validity::new(certificate.not_before(), certificate.not_after())
+            .map_err(|error| error.item(certificate.subject()))?;
+        Ok(Self { public: key.public().clone(), certificate, above, key, validity })
+    }
+
+    /// The CA's own certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The certificates above it, nearest first, as far as they are known.
+    pub fn above(&self) -> &[Certificate] {
+        &self.above
+    }
+
+    /// Its certificate and its key, to be written where they belong.
+    pub fn into_parts(self) -> (Certificate, K) {
+        (self.certificate, self.key)
+    }
+}
+
+impl<K: SigningKey> Issuer for LocalCa<K> {
+    fn validity(&self) -> Option<Validity> {
+        Some(self.validity)
+    }
+
+    fn issue(&self, order: Order) -> Result<Issued> {
+        let contents = &order.contents;
+        self.check_period_and_place(contents)?;
+        self.check_names(&contents.subject, &contents.sans)?;
+        let (key, public) = order.key.resolve()?;
+        let leaf = sign(&order.contents, &public, &self.issued_by(), &self.key)?;
+        let mut chain = vec![leaf];
+        chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
+        Ok(Issued { key, chain })
+    }
+}
+
+impl<K: SigningKey> LocalCa<K> {
+    /// The key that signs.
+    pub(super) fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// What its certificates take over from it.
+    pub(super) fn issued_by(&self) -> IssuedBy<'_> {
+        let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
+        IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }
+    }
+
+    /// Fails for a certificate that would outlive this CA, and for a CA that may not stand below it.
+    pub(super) fn check_period_and_place(&self, contents: &Contents) -> Result<()> {
+        if contents.validity.not_after() > self.validity.not_after() {
+            return Err(Code::OutlivesIssuer
+                .error(format!("the certificate would outlive {}", self.certificate.subject()))
+                .fix("name fewer days, or renew the issuing CA first"));
+        }
+        if contents.profile.is_ca() && self.certificate.path_len() == Some(0) {
+            return Err(Code::PathLength
+                .error(format!("{} may not have CAs below it", self.certificate.subject()))
+                .fix("sign the CA with the root"));
+        }
+        Ok(())
+    }
+
+    /// Fails where a verifier would refuse a name, because this CA or one above it may not vouch for it.
+    pub(super) fn check_names(&self, subject: &Subject, sans: &[San]) -> Result<()> {
+        let mut constrained = std::iter::once(&self.certificate)
+            .chain(&self.above)
+            .filter_map(|ca| Some((ca, ca.name_constraints()?)))
+            .peekable();
+        if constrained.peek().is_none() {
+            return Ok(());
+        }
+        let mut names: Vec<GeneralName> = sans.iter().map(GeneralName::of_san).collect();
+        names.push(GeneralName::Directory(subject.to_der().to_vec()));
+        for (ca, constraints) in constrained {
+            if let Some(why) = forbidden(&names, constraints) {
+                return Err(Code::NameConstraint
+                    .error(format!("a name is outside the constraints of {}", ca.subject()))
+                    .because(why)
+                    .fix("leave the name out, or make CAs with other constraints"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_may_sign(certificate: &Certificate) -> Result<()> {
+    let usage_allows = certificate.key_usage().is_none_or(KeyUsage::key_cert_sign);
+    if certificate.is_ca() && usage_allows { Ok(()) } else { Err(not_a_ca(certificate)) }
+}
+
+fn not_a_ca(certificate: &Certificate) -> Error {
+    Code::NotACa
+        .error(format!("{} may not sign certificates", certificate.subject()))
+        .fix("bring a certificate with CA:TRUE and the key usage keyCertSign")
+}

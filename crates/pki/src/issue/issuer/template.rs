@@ -1,0 +1,117 @@
+//! Leaves by the thousand: what is the same in all of them is written, and checked, once.
+
+use base::{Code, Result};
+
+use super::{LocalCa, check_as_ordered};
+use crate::algorithm::Algorithm;
+use crate::issue::lint;
+use crate::issue::profile::Profile;
+use crate::issue::serial::Serial;
+use crate::issue::tbs::{self, Contents, Pieces};
+use crate::key::{PrivateKey, PublicKey, SigningKey};
+use crate::names::san::San;
+use crate::names::subject::Subject;
+use crate::read::certificate::Certificate;
+
+/// Leaves of one CA that differ in nothing but serial number, subject, alternative names and key.
+///
+/// They are, byte for byte, what [`Issuer::issue`] makes of the same order. That path writes every certificate from
+/// scratch, parses it to check it against the rules, and parses it again once it is signed. Here this is done for the
+/// first one, with a key that is thrown away; of each leaf only that is checked in which it differs from that one.
+///
+/// [`Issuer::issue`]: super::Issuer::issue
+#[derive(Debug)]
+pub struct LeafTemplate<'a, K = PrivateKey> {
+    ca: &'a LocalCa<K>,
+    profile: Profile,
+    key: Algorithm,
+    pieces: Pieces,
+}
+
+/// What makes one leaf of a [`LeafTemplate`] another than the next.
+#[derive(Debug, Clone, Copy)]
+pub struct LeafOrder<'a> {
+    /// Whose it is.
+    pub subject: &'a Subject,
+    /// Under which names.
+    pub sans: &'a [San],
+    /// Its serial number.
+    pub serial: &'a Serial,
+}
+
+impl<'a, K: SigningKey> LeafTemplate<'a, K> {
+    /// A template for leaves with keys of the algorithm `key` that `ca` signs and that say what `contents` says, but
+    /// for serial number, subject and alternative names, which every [`LeafOrder`] brings.
+    ///
+    /// # Errors
+    /// [`Code::OutlivesIssuer`], [`Code::PathLength`], [`Code::LintFailed`].
+    pub fn new(ca: &'a LocalCa<K>, contents: &Contents, key: Algorithm) -> Result<Self> {
+        Self::of_sample(ca, contents, PrivateKey::generate(key)?.public())
+    }
+
+    /// The template of which a certificate for `key` is a sample.
+    fn of_sample(ca: &'a LocalCa<K>, contents: &Contents, key: &PublicKey) -> Result<Self> {
+        ca.check_period_and_place(contents)?;
+        let sample = Contents {
+            serial: Serial::random()?,
+            subject: Subject::default().with_common_name("sample")?,
+            sans: vec![San::dns("sample.invalid")?],
+            ..contents.clone()
+        };
+        let tbs = tbs::write(&sample, key, &ca.issued_by())?;
+        lint::check(&tbs, sample.profile)?;
+        let pieces = Pieces::of(&tbs).ok_or_else(|| Code::Internal.error("a certificate cannot be a template"))?;
+        let template = Self { ca, profile: sample.profile, key: key.algorithm(), pieces };
+        let order = LeafOrder { subject: &sample.subject, sans: &sample.sans, serial: &sample.serial };
+        if template.tbs(&order, key) == tbs {
+            Ok(template)
+        } else {
+            Err(Code::Internal.error("a template makes another certificate than the one that it was made of"))
+        }
+    }
+
+    /// Makes a key, and a leaf for it in DER. Several threads may do so at once.
+    ///
+    /// # Errors
+    /// [`Code::NameConstraint`], [`Code::BadSan`] and [`Code::LintFailed`], before anything is signed.
+    pub fn issue(&self, leaf: &LeafOrder<'_>) -> Result<(PrivateKey, Vec<u8>)> {
+        self.check_order(leaf)?;
+        let key = PrivateKey::generate(self.key)?;
+        let der = self.sign(leaf, key.public())?;
+        Ok((key, der))
+    }
+
+    /// Reads a leaf back whole, as [`Issuer::issue`](super::Issuer::issue) does with every one: for a sample of those
+    /// that were made.
+    ///
+    /// # Errors
+    /// [`Code::BadSignature`], [`Code::LintFailed`] and [`Code::CertificateUnreadable`] for one that is not what was
+    /// ordered.
+    pub fn check(&self, der: &[u8], leaf: &LeafOrder<'_>, key: &PublicKey) -> Result<Certificate> {
+        let certificate = Certificate::from_der(der)?;
+        check_as_ordered(&certificate, leaf.subject, leaf.serial, &self.ca.issued_by(), key)?;
+        certificate.verify_signed_by(self.ca.certificate())?;
+        Ok(certificate)
+    }
+
+    /// Checks all in which a leaf differs from the sample, but for its key.
+    fn check_order(&self, leaf: &LeafOrder<'_>) -> Result<()> {
+        self.ca.check_names(leaf.subject, leaf.sans)?;
+        leaf.sans.iter().try_for_each(tbs::check_san)?;
+        lint::check_varying(self.profile, leaf.serial, leaf.subject, leaf.sans)
+    }
+
+    /// The leaf for a key.
+    fn sign(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Result<Vec<u8>> {
+        let tbs = self.tbs(leaf, key);
+        tbs::seal(&tbs, &self.ca.key().sign(&tbs)?)
+    }
+
+    /// What is signed.
+    fn tbs(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Vec<u8> {
+        self.pieces.write(leaf.serial, leaf.subject.to_der(), leaf.sans, key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The attributes of a distinguished name, as DER and as text.
+
+use std::borrow::Cow;
+
+use base::text::{is_deceptive, quote};
+use base::{Code, Result};
+
+use crate::asn1::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
+
+/// The attributes of the names that we make, in the order in which they stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AttributeKind {
+    /// C, two letters of ISO 3166-1. Written in capitals, also when given as `us`.
+    Country,
+    /// ST, a state or province.
+    State,
+    /// L, a city.
+    Locality,
+    /// O.
+    Organization,
+    /// OU, the only one that may be given more than once.
+    OrganizationalUnit,
+    /// CN.
+    CommonName,
+}
+
+impl AttributeKind {
+    /// Every kind, in the order of a name.
+    pub const ALL: &'static [AttributeKind] = &[
+        AttributeKind::Country,
+        AttributeKind::State,
+        AttributeKind::Locality,
+        AttributeKind::Organization,
+        AttributeKind::OrganizationalUnit,
+        AttributeKind::CommonName,
+    ];
+
+    /// The name in RFC 4514.
+    pub const fn short_name(self) -> &'static str {
+        match self {
+            AttributeKind::Country => "C",
+            AttributeKind::State => "ST",
+            AttributeKind::Locality => "L",
+            AttributeKind::Organization => "O",
+            AttributeKind::OrganizationalUnit => "OU",
+            AttributeKind::CommonName => "CN",
+        }
+    }
+
+    /// The most characters that RFC 5280, appendix A.1, allows.
+    pub const fn upper_bound(self) -> usize {
+        match self {
+            AttributeKind::Country => 2,
+            AttributeKind::State | AttributeKind::Locality => 128,
+            AttributeKind::Organization | AttributeKind::OrganizationalUnit | AttributeKind::CommonName => 64,
+        }
+    }
+
+    /// The last arc of the OID, below `2.5.4`.
+    const fn arc(self) -> u8 {
+        match self {
+            AttributeKind::CommonName => 3,
+            AttributeKind::Country => 6,
+            AttributeKind::Locality => 7,
+            AttributeKind::State => 8,
+            AttributeKind::Organization => 10,
+            AttributeKind::OrganizationalUnit => 11,
+        }
+    }
+
+    /// The words for it in messages.
+    pub(super) const fn long_name(self) -> &'static str {
+        match self {
+            AttributeKind::Country => "country",
+            AttributeKind::State => "state or province",
+            AttributeKind::Locality => "city",
+            AttributeKind::Organization => "organisation",
+            AttributeKind::OrganizationalUnit => "organisational unit",
+            AttributeKind::CommonName => "common name",
+        }
+    }
+
+    /// The text as it is written into a name: without white space around it, countries in capitals.
+    ///
+    /// # Errors
+    ///
+    /// `NameEmpty`, `NameTooLong`, `NameAlphabet` or `CountryCode`.
+    pub fn check(self, text: &str) -> Result<String> {
+        let text = text.trim();
+        let name = self.long_name();
+        if text.is_empty() {
+            return Err(Code::NameEmpty.error(format!("the {name} is empty")).fix("leave it out or give it a value"));
+        }
+        if self == AttributeKind::Country {
+            if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_alphabetic()) {
+                return Err(Code::CountryCode
+                    .error(format!("the country {} is not two letters", quote(text)))
+                    .fix("use the two-letter code of ISO 3166-1, such as US, DE or CN"));
+            }
+            return Ok(text.to_ascii_uppercase());
+        }
+        if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
+            return Err(Code::NameAlphabet
+                .error(format!("the {name} {} holds the control character {c:?}", quote(text)))
+                .fix("remove it"));
+        }
+        let count = text.chars().count();
+        if count > self.upper_bound() {
+            return Err(Code::NameTooLong
+                .error(format!("the {name} {} has {count} characters", quote(text)))
+                .because(format!("RFC 5280 allows {}", self.upper_bound()))
+                .fix("shorten it"));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// One AttributeTypeAndValue.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Attribute {
+    /// The AttributeTypeAndValue, a SEQUENCE.
+    pub(super) der: Vec<u8>,
+    /// Its short name, or the dotted OID.
+    pub(super) name: Cow<'static, str>,
+    /// What it is, where it is of a kind that we write.
+    pub(super) kind: Option<AttributeKind>,
+    /// Its value.
+    pub(super) value: Value,
+}
+
+/// What an attribute says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Value {
+    Text(String),
+    /// The value's whole encoding, where it is no string or its type has no short name.
+    Der(Vec<u8>),
+}
+
+/// `2.5.4`, below which X.520 has its attribute types.
+const X520: [u8; 2] = [0x55, 0x04];
+
+impl Attribute {
+    /// An attribute of our making.
+    pub(super) fn new(kind: AttributeKind, text: &str) -> Result<Self> {
+        let text = kind.check(text)?;
+        let tag = if kind == AttributeKind::Country { PRINTABLE_STRING } else { UTF8_STRING };
+        let [joint, x500] = X520;
+        let mut body = tlv(OBJECT_IDENTIFIER, &[joint, x500, kind.arc()]);
+        body.extend(tlv(tag, text.as_bytes()));
+        Ok(Self {
+            der: tlv(SEQUENCE, &body),
+            name: kind.short_name().into(),
+            kind: Some(kind),
+            value: Value::Text(text),
+        })
+    }
+
+    /// An attribute of somebody else's; nothing for bytes that have no DER encoding.
+    pub(super) fn from_foreign(foreign: &x509_parser::x509::AttributeTypeAndValue<'_>) -> Option<Self> {
+        let oid = foreign.attr_type();
+        let any = foreign.attr_value();
+        let kind = AttributeKind::ALL
+            .iter()
+            .copied()
+            .find(|kind| oid.as_bytes().strip_prefix(&X520).is_some_and(|rest| rest == [kind.arc()]));
+        // Universal tags up to 30 take one byte; strings are all there, and tags above are kept from us.
+        let tag = u8::try_from(any.tag().0).ok().filter(|tag| *tag < 0x1f)?;
+        let class = (any.class() as u8) << 6 | u8::from(any.header.is_constructed()) << 5;
+        let value_der = tlv(class | tag, any.data);
+        let dotted = crate::asn1::oid::text(oid.as_bytes());
+        let short = kind.map(AttributeKind::short_name).or_else(|| other_short_name(&dotted));
+        let value = match (short, string(any)) {
+            // RFC 4514, section 2.4: a dotted type goes with the encoded value.
+            (Some(_), Some(text)) => Value::Text(text),
+            _ => Value::Der(value_der.clone()),
+        };
+        let mut body = tlv(OBJECT_IDENTIFIER, oid.as_bytes());
+        body.extend(value_der);
+        Some(Self { der: tlv(SEQUENCE, &body), name: short.map_or(dotted.into(), Cow::Borrowed), kind, value })
+    }
+}
+
+/// Types that we do not write but meet in other people's names, as OpenSSL calls them.
+fn other_short_name(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "2.5.4.4" => "SN",
+        "2.5.4.5" => "serialNumber",
+        "2.5.4.9" => "street",
+        "2.5.4.12" => "title",
+        "2.5.4.13" => "description",
+        "2.5.4.15" => "businessCategory",
+        "2.5.4.17" => "postalCode",
+        "2.5.4.41" => "name",
+        "2.5.4.42" => "GN",
+        "2.5.4.43" => "initials",
+        "2.5.4.44" => "generationQualifier",
+        "2.5.4.45" => "x500UniqueIdentifier",
+        "2.5.4.46" => "dnQualifier",
+        "2.5.4.65" => "pseudonym",
+        "2.5.4.97" => "organizationIdentifier",
+        "0.9.2342.19200300.100.1.1" => "UID",
+        "0.9.2342.19200300.100.1.25" => "DC",
+        "1.2.840.113549.1.9.1" => "emailAddress",
+        "1.3.6.1.4.1.311.60.2.1.1" => "jurisdictionL",
+        "1.3.6.1.4.1.311.60.2.1.2" => "jurisdictionST",
+        "1.3.6.1.4.1.311.60.2.1.3" => "jurisdictionC",
+        _ => return None,
+    })
+}
+
+/// The text of any of the string types of X.520.
+fn string(any: &x509_parser::asn1_rs::Any<'_>) -> Option<String> {
+    let data = any.data;
+    if any.class() as u8 != 0 {
+        return None;
+    }
+    match any.tag().0 {
+        12 | 18 | 19 | 22 | 26 => std::str::from_utf8(data).ok().map(str::to_owned),
+        // T.61 in the standard, Latin-1 in all that was ever written.
+        20 => Some(data.iter().copied().map(char::from).collect()),
+        28 => data
+            .chunks(4)
+            .map(|unit| <[u8; 4]>::try_from(unit).ok().and_then(|unit| char::from_u32(u32::from_be_bytes(unit))))
+            .collect(),
+        30 => {
+            let units = data.chunks(2).map(|unit| <[u8; 2]>::try_from(unit).ok().map(u16::from_be_bytes));
+            String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
+        }
+        _ => None,
+    }
+}

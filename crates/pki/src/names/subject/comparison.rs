@@ -1,0 +1,82 @@
+//! Names compared as RFC 5280, section 7.1, says: case, runs of white space and the string type do not count.
+
+use super::attribute::{Attribute, Value};
+use super::{Rdn, Subject};
+
+impl Subject {
+    /// Whether the other is the same name. Not what `==` says: that compares what was written.
+    pub fn is_same_name(&self, other: &Subject) -> bool {
+        self.der == other.der || comparable(self).eq(comparable(other))
+    }
+
+    /// Whether the name lies in the subtree below `base`, of which `base` itself is a part (RFC 5280, section
+    /// 4.2.1.10): its first attributes are those of `base`.
+    pub fn is_within(&self, base: &Subject) -> bool {
+        self.rdns.len() >= base.rdns.len() && comparable(base).zip(comparable(self)).all(|(base, own)| base == own)
+    }
+
+    /// The values of the emailAddress attributes, which name constraints for e-mail addresses bind as well.
+    pub(crate) fn email_addresses(&self) -> impl Iterator<Item = &str> {
+        self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| {
+            match (attribute.name.as_ref(), &attribute.value) {
+                ("emailAddress", Value::Text(text)) => Some(text.as_str()),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Each RDN as its (type, value) pairs, in an order that does not depend on who encoded the SET.
+fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
+    name.rdns.iter().map(|rdn: &Rdn| {
+        let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_ref(), folded(attribute))).collect();
+        pairs.sort();
+        pairs
+    })
+}
+
+fn folded(attribute: &Attribute) -> Vec<u8> {
+    match &attribute.value {
+        Value::Text(text) => text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ").into_bytes(),
+        Value::Der(der) => der.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
+
+    const CN: &[u8] = &[0x55, 4, 3];
+    const O: &[u8] = &[0x55, 4, 10];
+
+    /// A name of one attribute per RDN, each given as (type, string tag, content).
+    fn name(attributes: &[(&[u8], u8, &[u8])]) -> Subject {
+        let rdns: Vec<u8> = attributes
+            .iter()
+            .flat_map(|(kind, tag, value)| {
+                tlv(SET, &tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat()))
+            })
+            .collect();
+        Subject::from_der(&tlv(SEQUENCE, &rdns)).unwrap()
+    }
+
+    #[test]
+    fn case_spaces_and_string_types_do_not_distinguish_names() {
+        let printable = name(&[(CN, 0x13, b"Issuing  CA ")]);
+        assert!(printable.is_same_name(&name(&[(CN, 0x0c, b"issuing ca")])));
+        assert!(!printable.is_same_name(&name(&[(CN, 0x13, b"IssuingCA")])));
+        assert!(!printable.is_same_name(&name(&[(O, 0x13, b"Issuing CA")])));
+        assert!(!printable.is_same_name(&name(&[(CN, 0x13, b"Issuing CA"), (CN, 0x13, b"Issuing CA")])));
+    }
+
+    #[test]
+    fn a_subtree_holds_the_names_that_begin_with_it() {
+        let base = name(&[(O, 0x13, b"Acme")]);
+        let below = name(&[(O, 0x0c, b"ACME"), (CN, 0x0c, b"x")]);
+        assert!(below.is_within(&base));
+        assert!(base.is_within(&base));
+        assert!(!base.is_within(&below));
+        assert!(!name(&[(CN, 0x0c, b"x"), (O, 0x0c, b"Acme")]).is_within(&base));
+    }
+}

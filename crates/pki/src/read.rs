@@ -1,0 +1,7 @@
+//! Parsing what other programs wrote: certificates, chains, requests, revocation lists, PEM files.
+
+pub mod certificate;
+pub mod chain;
+pub mod crl;
+pub mod csr;
+pub mod pem_bundle;

@@ -1,0 +1,131 @@
+//! Name constraints (RFC 5280, section 4.2.1.10).
+
+use super::extensions::NameConstraints;
+use super::general_name::GeneralName;
+use super::name;
+use crate::names::subject::Subject;
+
+/// The first of `names` that the constraints forbid, with the reason.
+pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) -> Option<String> {
+    names.iter().find_map(|name| {
+        let bound = constraints.excluded.iter().chain(&constraints.permitted).any(|base| is_same_kind(name, base));
+        if matches!(name, GeneralName::Other { .. }) && (bound || name.kind() == "unreadable") {
+            return Some(format!("{name} is of a kind that cannot be compared"));
+        }
+        let excluded = constraints.excluded.iter().find(|base| is_same_kind(name, base) && is_below(name, base));
+        if let Some(base) = excluded {
+            return Some(format!("{name} lies below {base}, which is excluded"));
+        }
+        let mut permitted = constraints.permitted.iter().filter(|base| is_same_kind(name, base)).peekable();
+        permitted.peek()?;
+        if permitted.any(|base| is_below(name, base)) {
+            return None;
+        }
+        Some(format!("{name} lies below no name that is permitted"))
+    })
+}
+
+fn is_same_kind(name: &GeneralName, base: &GeneralName) -> bool {
+    name.kind() == base.kind()
+}
+
+/// Whether a name lies in the subtree of a base of the same kind.
+fn is_below(name: &GeneralName, base: &GeneralName) -> bool {
+    match (name, base) {
+        (GeneralName::Dns(name), GeneralName::Dns(base)) => is_dns_below(name, base),
+        (GeneralName::Email(name), GeneralName::Email(base)) => is_email_below(name, base),
+        (GeneralName::Uri(name), GeneralName::Uri(base)) => is_uri_below(name, base),
+        (GeneralName::Ip(name), GeneralName::Ip(base)) => is_ip_below(name, base),
+        (GeneralName::Directory(name), GeneralName::Directory(base)) => is_directory_below(name, base),
+        _ => false,
+    }
+}
+
+/// A base holds itself and every name that adds labels on the left.
+fn is_dns_below(name: &str, base: &str) -> bool {
+    let (name, base) = (name.to_ascii_lowercase(), base.to_ascii_lowercase());
+    // A leading dot is not in the standard for DNS names, but all implementations take it to ask for a label more.
+    match base.strip_prefix('.') {
+        Some(_) => name.ends_with(&base),
+        None => base.is_empty() || name == base || name.strip_suffix(&base).is_some_and(|rest| rest.ends_with('.')),
+    }
+}
+
+/// A base is one mailbox, every mailbox at a host, or with a leading dot every mailbox in a domain.
+fn is_email_below(name: &str, base: &str) -> bool {
+    let Some((local, host)) = name.rsplit_once('@') else { return false };
+    match base.rsplit_once('@') {
+        Some((base_local, base_host)) => local == base_local && host.eq_ignore_ascii_case(base_host),
+        None => is_host_below(host, base),
+    }
+}
+
+/// A base is a host, or with a leading dot a domain; only the host of the URI counts.
+fn is_uri_below(uri: &str, base: &str) -> bool {
+    let Some((_, rest)) = uri.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // An IPv6 address in brackets is not a name, and no base of this kind holds it.
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    is_host_below(host, base)
+}
+
+fn is_host_below(host: &str, base: &str) -> bool {
+    let (host, base) = (host.to_ascii_lowercase(), base.to_ascii_lowercase());
+    if base.starts_with('.') { host.len() > base.len() && host.ends_with(&base) } else { host == base }
+}
+
+fn is_ip_below(name: &[u8], base: &[u8]) -> bool {
+    let Some((network, mask)) = base.split_at_checked(base.len() / 2) else { return false };
+    name.len() == network.len()
+        && mask.len() == network.len()
+        && name.iter().zip(network).zip(mask).all(|((name, network), mask)| name & mask == network & mask)
+}
+
+fn is_directory_below(name: &[u8], base: &[u8]) -> bool {
+    match (Subject::from_der(name), Subject::from_der(base)) {
+        (Ok(name), Ok(base)) => name.is_within(&base),
+        _ => name::equal(name, base),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dns_base_holds_itself_and_what_is_below() {
+        assert!(is_dns_below("Example.com", "example.com"));
+        assert!(is_dns_below("a.b.example.com", "example.com"));
+        assert!(!is_dns_below("badexample.com", "example.com"));
+        assert!(is_dns_below("anything", ""));
+        assert!(is_dns_below("a.example.com", ".example.com"));
+        assert!(!is_dns_below("example.com", ".example.com"));
+    }
+
+    #[test]
+    fn an_email_base_is_a_mailbox_a_host_or_a_domain() {
+        assert!(is_email_below("a@Example.com", "a@example.com"));
+        assert!(!is_email_below("A@example.com", "a@example.com"));
+        assert!(is_email_below("a@example.com", "example.com"));
+        assert!(!is_email_below("a@mail.example.com", "example.com"));
+        assert!(is_email_below("a@mail.example.com", ".example.com"));
+        assert!(!is_email_below("a@example.com", ".example.com"));
+    }
+
+    #[test]
+    fn a_uri_base_is_a_host_or_a_domain() {
+        assert!(is_uri_below("https://u@Example.com:8443/x", "example.com"));
+        assert!(!is_uri_below("https://a.example.com/", "example.com"));
+        assert!(is_uri_below("https://a.example.com?x", ".example.com"));
+        assert!(!is_uri_below("urn:x", "example.com"));
+    }
+
+    #[test]
+    fn an_address_base_is_a_network() {
+        assert!(is_ip_below(&[10, 1, 2, 3], &[10, 0, 0, 0, 255, 0, 0, 0]));
+        assert!(!is_ip_below(&[11, 1, 2, 3], &[10, 0, 0, 0, 255, 0, 0, 0]));
+        assert!(!is_ip_below(&[10; 16], &[10, 0, 0, 0, 255, 0, 0, 0]));
+        assert!(!is_ip_below(&[10, 1, 2, 3], &[10, 0, 0]));
+    }
+}

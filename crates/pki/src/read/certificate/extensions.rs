@@ -1,0 +1,135 @@
+//! The extensions of a certificate that somebody decides by (RFC 5280, section 4.2).
+
+use x509_parser::asn1_rs::Oid;
+use x509_parser::extensions::{GeneralSubtree, ParsedExtension, X509Extension};
+use x509_parser::oid_registry::{
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+};
+
+use super::distribution::DistributionPoint;
+use super::general_name::GeneralName;
+use super::usage::{ExtendedKeyUsage, KeyUsage};
+use crate::asn1::oid;
+
+/// Critical extensions that [`verify`](crate::verify) acts upon. A critical certificatePolicies is among them:
+/// whoever asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy), and what could demand one,
+/// policyConstraints, is not in the list.
+const UNDERSTOOD: &[Oid<'static>] = &[
+    OID_X509_EXT_BASIC_CONSTRAINTS,
+    OID_X509_EXT_CERTIFICATE_POLICIES,
+    OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+];
+
+/// The subtrees of a nameConstraints extension (RFC 5280, section 4.2.1.10).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NameConstraints {
+    /// Names of these kinds must be below one of these.
+    pub permitted: Vec<GeneralName>,
+    /// Names must not be below any of these.
+    pub excluded: Vec<GeneralName>,
+    /// Whether those that do not know the extension must refuse the certificate.
+    pub critical: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extensions {
+    pub(super) ca: bool,
+    pub(super) path_len: Option<u32>,
+    pub(super) key_usage: Option<KeyUsage>,
+    pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+    pub(super) subject_key_id: Option<Vec<u8>>,
+    pub(super) authority_key_id: Option<Vec<u8>>,
+    pub(super) names: Vec<GeneralName>,
+    pub(super) name_constraints: Option<NameConstraints>,
+    pub(super) crl_points: Vec<DistributionPoint>,
+    pub(super) unknown_critical: Vec<String>,
+    pub(super) faults: Vec<String>,
+}
+
+impl Extensions {
+    pub(super) fn read(extensions: &[X509Extension<'_>], issuer: &[u8]) -> Self {
+        let mut read = Extensions::default();
+        let mut seen: Vec<&Oid<'_>> = Vec::new();
+        for extension in extensions {
+            if seen.contains(&&extension.oid) {
+                read.faults.push(format!("extension {} occurs twice", id(extension)));
+                continue;
+            }
+            seen.push(&extension.oid);
+            read.take(extension, issuer);
+            if extension.critical && !UNDERSTOOD.contains(&extension.oid) {
+                read.unknown_critical.push(id(extension));
+            }
+        }
+        read
+    }
+
+    fn take(&mut self, extension: &X509Extension<'_>, issuer: &[u8]) {
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(constraints) => {
+                self.ca = constraints.ca;
+                self.path_len = constraints.path_len_constraint;
+            }
+            ParsedExtension::KeyUsage(usage) => self.key_usage = Some(KeyUsage::from_parsed(*usage)),
+            ParsedExtension::ExtendedKeyUsage(usages) => {
+                self.extended_key_usages = Some(ExtendedKeyUsage::from_parsed(usages));
+            }
+            ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
+            ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+            }
+            ParsedExtension::SubjectAlternativeName(names) => {
+                self.names = names.general_names.iter().map(GeneralName::from_parsed).collect();
+            }
+            ParsedExtension::NameConstraints(constraints) => {
+                let list = |subtrees: &Option<Vec<GeneralSubtree<'_>>>| {
+                    subtrees.iter().flatten().map(|tree| GeneralName::from_parsed(&tree.base)).collect()
+                };
+                self.name_constraints = Some(NameConstraints {
+                    permitted: list(&constraints.permitted_subtrees),
+                    excluded: list(&constraints.excluded_subtrees),
+                    critical: extension.critical,
+                });
+            }
+            _ if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS => {
+                match DistributionPoint::list_from_der(extension.value, issuer) {
+                    Some(points) => self.crl_points = points,
+                    None => self.faults.push(format!("extension {} cannot be read", id(extension))),
+                }
+            }
+            ParsedExtension::ParseError { .. } => {
+                self.faults.push(format!("extension {} cannot be read", id(extension)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The name of the extension where it has one, and its object identifier.
+fn id(extension: &X509Extension<'_>) -> String {
+    let dotted = oid::text(extension.oid.as_bytes());
+    let name = match dotted.as_str() {
+        "2.5.29.14" => "subjectKeyIdentifier",
+        "2.5.29.15" => "keyUsage",
+        "2.5.29.17" => "subjectAltName",
+        "2.5.29.18" => "issuerAltName",
+        "2.5.29.19" => "basicConstraints",
+        "2.5.29.30" => "nameConstraints",
+        "2.5.29.31" => "cRLDistributionPoints",
+        "2.5.29.32" => "certificatePolicies",
+        "2.5.29.33" => "policyMappings",
+        "2.5.29.35" => "authorityKeyIdentifier",
+        "2.5.29.36" => "policyConstraints",
+        "2.5.29.37" => "extKeyUsage",
+        "2.5.29.54" => "inhibitAnyPolicy",
+        "1.3.6.1.5.5.7.1.1" => "authorityInfoAccess",
+        _ => return dotted,
+    };
+    format!("{name} ({dotted})")
+}

@@ -1,0 +1,201 @@
+//! Certificate signing requests (PKCS#10, RFC 2986).
+//!
+//! Of a request only three things are believed: its key, its subject and its alternative names. Whatever else
+//! it asks for (to be a CA, to live a century) is decided by the profile.
+
+use base::{Code, Error, Result};
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::FromDer;
+
+use crate::key::PublicKey;
+use crate::names::san::San;
+use crate::names::subject::Subject;
+use crate::read::certificate::{GeneralName, SignatureAlgorithm, verify_with_spki_der};
+use crate::read::pem_bundle::PemBundle;
+
+/// A request whose signature was made with its own key.
+#[derive(Debug, Clone)]
+pub struct Csr {
+    subject: Subject,
+    sans: Vec<San>,
+    key: PublicKey,
+}
+
+impl Csr {
+    /// Reads the only request in `bytes`, PEM or DER.
+    ///
+    /// # Errors
+    /// [`Code::CsrUnreadable`] for what is none, [`Code::CsrRefused`] where the signature does not verify or is made with
+    /// a broken hash, [`Code::WeakKey`], [`Code::UnknownAlgorithm`], [`Code::BadSan`].
+    pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
+        if bytes.first() == Some(&0x30) {
+            return Self::from_der(bytes);
+        }
+        let bundle = PemBundle::parse(bytes).map_err(|error| unreadable("the file holds no request").because(error))?;
+        match bundle.csrs.as_slice() {
+            [der] => Self::from_der(der),
+            [] => Err(unreadable("there is no certificate signing request in the file")),
+            _ => Err(unreadable("there is more than one certificate signing request in the file")),
+        }
+    }
+
+    /// Reads a request in DER.
+    pub fn from_der(der: &[u8]) -> Result<Self> {
+        let (rest, request) = X509CertificationRequest::from_der(der)
+            .map_err(|error| unreadable("the request cannot be parsed").because(error))?;
+        if !rest.is_empty() {
+            return Err(unreadable("something follows the request"));
+        }
+        let info = &request.certification_request_info;
+        let key = PublicKey::from_spki_der(info.subject_pki.raw)?;
+        check_signature(&request, &key)?;
+        Ok(Self { subject: Subject::from_der(info.subject.as_raw())?, sans: requested_names(&request)?, key })
+    }
+
+    /// Whose certificate is asked for.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Under which names.
+    pub fn sans(&self) -> &[San] {
+        &self.sans
+    }
+
+    /// For which key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+}
+
+fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> Result<()> {
+    let algorithm = SignatureAlgorithm::from_parsed(&request.signature_algorithm);
+    // Any strong hash will do: openssl signs with SHA-256 whatever the curve. The certificate's own comes from its issuer.
+    if algorithm.is_weak() {
+        return Err(Code::CsrRefused
+            .error(format!("the request is signed with {algorithm}, whose hash is broken"))
+            .fix("make the request anew with SHA-256 or a stronger hash"));
+    }
+    let info = request.certification_request_info.raw;
+    verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value).map_err(|_| {
+        Code::CsrRefused
+            .error("the request is not signed with its own key")
+            .fix("make the request anew: it was changed, or made with another key")
+    })
+}
+
+fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
+    let mut sans = Vec::new();
+    for extension in request.requested_extensions().into_iter().flatten() {
+        if let ParsedExtension::SubjectAlternativeName(names) = extension {
+            for name in &names.general_names {
+                let name = GeneralName::from_parsed(name);
+                sans.push(name.to_san().ok_or_else(|| {
+                    Code::BadSan
+                        .error(format!("the request asks for the name {name}, which cannot be vouched for"))
+                        .fix("ask for DNS names, IP addresses, URIs and e-mail addresses only")
+                })?);
+            }
+        }
+    }
+    Ok(sans)
+}
+
+fn unreadable(what: &str) -> Error {
+    Code::CsrUnreadable.error(what).fix("requests are read as PKCS#10, in PEM or DER")
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, IsCa, KeyPair};
+
+    use super::*;
+    use crate::algorithm::Algorithm;
+
+    fn request(key: &KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+        let mut params = CertificateParams::new(vec!["tb.example.org".to_owned(), "10.0.0.1".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "pump-1");
+        change(&mut params);
+        params.serialize_request(key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn key_subject_and_names_are_read() {
+        let key = KeyPair::generate().unwrap();
+        let csr = Csr::from_der(&request(&key, |_| {})).unwrap();
+        assert_eq!(csr.subject().common_name(), Some("pump-1"));
+        assert_eq!(csr.sans(), ["dns:tb.example.org".parse().unwrap(), "ip:10.0.0.1".parse().unwrap()]);
+        assert_eq!(csr.key().algorithm(), Algorithm::EcP256);
+    }
+
+    #[test]
+    fn a_wish_to_be_a_ca_changes_nothing() {
+        use crate::issue::issuer::{Issuer, KeySource, Order, SelfSigned};
+        use crate::issue::profile::Profile;
+        use crate::issue::serial::Serial;
+        use crate::issue::tbs::Contents;
+        use crate::issue::validity::{Lifetime, Validity};
+
+        let key = KeyPair::generate().unwrap();
+        let der = request(&key, |params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
+        let csr = Csr::from_der(&der).unwrap();
+        let contents = |profile, subject: &Subject, sans: &[San]| Contents {
+            profile,
+            serial: Serial::random().unwrap(),
+            validity: Validity::starting(time::OffsetDateTime::now_utc(), Lifetime { days: 9, explicit: false }, None)
+                .unwrap()
+                .0,
+            subject: subject.clone(),
+            sans: sans.to_vec(),
+            permitted_dns: Vec::new(),
+        };
+        let root = contents(Profile::Root, &Subject::default().with_common_name("root").unwrap(), &[]);
+        let root = SelfSigned.issue(Order { contents: root, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();
+        let ca = crate::issue::issuer::LocalCa::new(root.chain, root.key.unwrap()).unwrap();
+        let mut leaf = contents(Profile::Device, csr.subject(), csr.sans());
+        leaf.validity = ca.validity().unwrap();
+        let issued = ca.issue(Order { contents: leaf, key: KeySource::Public(csr.key().clone()) }).unwrap();
+        let leaf = issued.chain.first().unwrap();
+        assert!(!leaf.is_ca());
+        assert!(leaf.key_usage().is_some_and(|usage| !usage.key_cert_sign()));
+        assert!(issued.key.is_none());
+    }
+
+    #[test]
+    fn a_changed_request_is_refused() {
+        let key = KeyPair::generate().unwrap();
+        let mut der = request(&key, |_| {});
+        let at = der.windows(6).position(|window| window == b"pump-1").unwrap();
+        der[at + 5] = b'2';
+        assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::CsrRefused);
+    }
+
+    #[test]
+    fn the_hash_need_not_be_the_one_of_the_curve() {
+        // `openssl req -new` over P-384, which signs with SHA-256.
+        let csr = Csr::from_pem_or_der(include_bytes!("../../tests/data/p384-with-sha256.csr")).unwrap();
+        assert_eq!(csr.key().algorithm(), Algorithm::EcP384);
+    }
+
+    #[test]
+    fn a_signature_that_claims_another_hash_is_refused() {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+        assert!(Csr::from_der(&request(&key, |_| {})).is_ok());
+        // The same request under the object identifier of ecdsa-with-SHA256.
+        let mut der = request(&key, |_| {});
+        let sha384 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
+        let at = der.windows(8).position(|window| window == sha384).unwrap();
+        der[at + 7] = 0x02;
+        assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::CsrRefused);
+    }
+
+    #[test]
+    fn what_is_no_request_is_named() {
+        for bytes in [&b""[..], b"hello", b"\x30\x00", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+        {
+            let error = Csr::from_pem_or_der(bytes).unwrap_err();
+            assert!([Code::CsrUnreadable, Code::CertificateUnreadable].contains(&error.code()), "{bytes:?}: {error:?}");
+        }
+    }
+}
