@@ -1,6 +1,6 @@
 //! Completion in shells: fixed values from the command line's definition, names and numbers from the ledger.
 //!
-//! The script of a shell runs `tbpki` at each TAB, with [`VARIABLE`] set. Completion must not disturb a person who is
+//! The script of a shell runs `tbpki` at each TAB, with `VARIABLE` set. Completion must not disturb a person who is
 //! typing: it prints no errors, asks nothing, connects to nothing, and only reads.
 
 use std::ffi::{OsStr, OsString};
