@@ -9,8 +9,9 @@
 //! | `TBPKI_TEST_USER` | an administrator of a tenant |
 //! | `TBPKI_TEST_PASSWORD_FILE` | a file whose first line is their password |
 //! | `TBPKI_TEST_MQTT_CA` | the certificates that clients trust, as PEM |
+//! | `TBPKI_TEST_THINGSBOARD_VERSION` | `4.2` (default) or `4.3`: the version whose answers tests expect |
 //!
-//! Tests depend on nothing but what ThingsBoard 4.2 is known to do, make devices under names of their own, and delete
+//! Without a URL the simulator plays that version. Tests depend on nothing but what ThingsBoard 4.2 and 4.3 are known to do, make devices under names of their own, and delete
 //! them at their end. What only a simulator can show (faults, what arrived) asks [`Platform::simulator`] for one.
 
 use std::cell::RefCell;
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tb_sim::{Settings, Thingsboard};
+use tb_sim::{Settings, Thingsboard, Version};
 use tempfile::TempDir;
 
 use crate::tool::Tool;
@@ -30,6 +31,7 @@ use crate::wire::{Versions, Wire};
 /// A ThingsBoard.
 pub struct Platform {
     sim: Option<Thingsboard>,
+    version: Version,
     url: String,
     mqtts: (String, u16),
     user: String,
@@ -53,8 +55,13 @@ impl Platform {
     /// The one that the environment names; without one, a simulator.
     #[track_caller]
     pub fn start() -> Self {
+        let version = match env::var("TBPKI_TEST_THINGSBOARD_VERSION").as_deref() {
+            Err(_) | Ok("4.2") => Version::V4_2,
+            Ok("4.3") => Version::V4_3,
+            Ok(other) => panic!("TBPKI_TEST_THINGSBOARD_VERSION is {other}, neither 4.2 nor 4.3"),
+        };
         let Ok(url) = env::var("TBPKI_TEST_THINGSBOARD") else {
-            return Self::simulator(Settings::default());
+            return Self::simulator(Settings { version, ..Settings::default() });
         };
         let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name} is not set beside the URL"));
         let mqtts = variable("TBPKI_TEST_MQTTS");
@@ -62,6 +69,7 @@ impl Platform {
         let password = std::fs::read_to_string(variable("TBPKI_TEST_PASSWORD_FILE")).unwrap();
         Self {
             sim: None,
+            version,
             url: url.trim_end_matches('/').to_owned(),
             mqtts: (host.to_owned(), port.parse().unwrap_or_else(|_| panic!("{mqtts} is no HOST:PORT"))),
             user: variable("TBPKI_TEST_USER"),
@@ -74,11 +82,13 @@ impl Platform {
     /// A simulator, whatever the environment says.
     #[track_caller]
     pub fn simulator(settings: Settings) -> Self {
+        let version = settings.version;
         let sim = Thingsboard::start(settings).unwrap_or_else(|error| panic!("{error}"));
         let directory = tempfile::Builder::new().prefix("tbpki-platform-").tempdir().unwrap();
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, sim.own_ca().unwrap_or_default()).unwrap();
         Self {
+            version,
             url: sim.rest_url(),
             mqtts: ("localhost".to_owned(), sim.mqtts_port()),
             user: sim.user().to_owned(),
@@ -92,6 +102,11 @@ impl Platform {
     /// The simulator, where it is one.
     pub fn sim(&self) -> Option<&Thingsboard> {
         self.sim.as_ref()
+    }
+
+    /// True for a server whose answers are those of 4.3.
+    pub fn is_4_3(&self) -> bool {
+        self.version == Version::V4_3
     }
 
     /// Its URL, without a slash at the end.

@@ -35,6 +35,10 @@ pub(crate) struct Interop {
     #[arg(long, value_name = "FILE", requires = "thingsboard")]
     password_file: Option<PathBuf>,
 
+    /// The version whose answers the tests expect
+    #[arg(long, value_name = "VERSION", value_parser = ["4.2", "4.3"], default_value = "4.2", requires = "thingsboard")]
+    version: String,
+
     /// The certificates that clients of the MQTT listener trust, as PEM
     #[arg(long, value_name = "FILE", requires = "thingsboard")]
     mqtt_ca: Option<PathBuf>,
@@ -62,6 +66,7 @@ impl Interop {
             .args(["test", "--package", "tbpki-tests", "--test", "platforms", "--"])
             .args(self.filter.as_deref())
             .env("TBPKI_TEST_THINGSBOARD", url)
+            .env("TBPKI_TEST_THINGSBOARD_VERSION", &self.version)
             .env("TBPKI_TEST_MQTTS", self.mqtts.as_deref().unwrap_or_default())
             .env("TBPKI_TEST_USER", self.user.as_deref().unwrap_or_default())
             .env("TBPKI_TEST_PASSWORD_FILE", absolute(&self.password_file))
