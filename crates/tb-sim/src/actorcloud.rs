@@ -1,109 +1,33 @@
 //! An ActorCloud: its back end over REST, and the two TLS listeners of its broker.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use crate::controls::RequestRecord;
+use crate::controls::faults::Fault;
 use crate::error::Result;
-use crate::faults::Fault;
 use crate::http;
 use crate::net;
-use crate::settings::ServerKeys;
-use crate::shared::{Manners, Request, lock};
-use crate::tls::{self, WantsClientCertificates, keys::Loaded, own};
+use crate::tls::{self, ClientCertificateVerifier, keys::LoadedKeys, own_ca};
 
 mod answer;
 mod authority;
 mod broker;
 mod certs;
+mod cloud;
 mod devices;
 mod list;
 mod login;
 mod routes;
 mod store;
 
-use authority::Authority;
-use store::Store;
+pub use cloud::ActorcloudSettings;
+use cloud::Cloud;
+pub use store::{ConnectLog, Published};
 
-/// Everything about an ActorCloud, with defaults that fit a test.
-#[derive(Debug, Clone)]
-pub struct ActorcloudSettings {
-    /// Where to listen. Loopback unless somebody says otherwise.
-    pub address: IpAddr,
-    /// The port for REST; 0 is a free one.
-    pub rest_port: u16,
-    /// The port for one-way TLS (8883 on a real server); 0 is a free one.
-    pub one_way_port: u16,
-    /// The port for two-way TLS (8884 on a real server); 0 is a free one.
-    pub two_way_port: u16,
-    /// The broker's keys. Without any the simulator makes a CA and a leaf of its own.
-    pub server: Option<ServerKeys>,
-    /// The mail address that signs in.
-    pub user: String,
-    /// The password.
-    pub password: String,
-    /// Added to every answer over REST.
-    pub latency: Duration,
-    /// Whether `/sim/…` can be called from outside.
-    pub control: bool,
-}
-
-impl Default for ActorcloudSettings {
-    fn default() -> Self {
-        Self {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            rest_port: 0,
-            one_way_port: 0,
-            two_way_port: 0,
-            server: None,
-            user: "admin@actorcloud.io".to_owned(),
-            password: "public".to_owned(),
-            latency: Duration::ZERO,
-            control: false,
-        }
-    }
-}
-
-/// An attempt to log in over MQTT, as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectLog {
-    /// What the client called itself.
-    #[serde(rename = "deviceID")]
-    pub device_id: String,
-    /// 1 is let in, 2 refused.
-    pub connect_status: u8,
-    /// The topics' prefix, where it was let in.
-    pub mountpoint: Option<String>,
-}
-
-/// A message that a device published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Published {
-    /// The topic, its mountpoint in front.
-    pub topic: String,
-    /// The payload.
-    pub payload: Vec<u8>,
-}
-
-/// What REST and MQTT work on.
-pub(crate) struct Cloud {
-    settings: ActorcloudSettings,
-    manners: Manners,
-    authority: Authority,
-    store: Mutex<Store>,
-}
-
-impl Cloud {
-    fn store(&self) -> std::sync::MutexGuard<'_, Store> {
-        lock(&self.store)
-    }
-}
-
-/// A running simulator. It stops when this is dropped.
+/// A running simulator. It stops when it is dropped.
 pub struct Actorcloud {
     cloud: Arc<Cloud>,
     runtime: Option<Runtime>,
@@ -114,26 +38,21 @@ pub struct Actorcloud {
 }
 
 impl Actorcloud {
-    /// Starts one.
+    /// Starts a simulator.
     ///
     /// # Errors
-    /// Where keys cannot be loaded or made, and where a port is taken.
+    /// If keys cannot be loaded or created, or a port is in use.
     pub fn start(settings: ActorcloudSettings) -> Result<Self> {
         let (loaded, own_ca) = match &settings.server {
-            Some(keys) => (Loaded::new(keys)?, None),
-            None => own::make().map(|(loaded, ca)| (loaded, Some(ca)))?,
+            Some(keys) => (LoadedKeys::new(keys)?, None),
+            None => own_ca::make().map(|(loaded, ca)| (loaded, Some(ca)))?,
         };
-        let authority = Authority::new()?;
-        let verifier = WantsClientCertificates::requiring(authority.subject(), authority.certificate().to_vec());
+        let (address, ports) = (settings.address, [settings.rest_port, settings.one_way_port, settings.two_way_port]);
+        let cloud = Arc::new(Cloud::new(settings)?);
+        let authority = &cloud.authority;
+        let verifier = ClientCertificateVerifier::requiring(authority.subject(), authority.certificate().to_vec());
         let two_way_tls = tls::acceptor(&loaded, Some(Arc::new(verifier)))?;
         let one_way_tls = tls::https(&loaded)?;
-        let (address, ports) = (settings.address, [settings.rest_port, settings.one_way_port, settings.two_way_port]);
-        let cloud = Arc::new(Cloud {
-            manners: Manners::new(settings.latency, None),
-            store: Mutex::new(Store::default()),
-            authority,
-            settings,
-        });
 
         let runtime = net::runtime("actorcloud-sim")?;
         let bind = |port: u16| net::bind(&runtime, SocketAddr::new(address, port));
@@ -162,7 +81,7 @@ impl Actorcloud {
         self.two_way.port()
     }
 
-    /// The CA of the broker to trust, as PEM, where the simulator made its keys itself.
+    /// The CA of the broker, as PEM, if the simulator created its keys.
     pub fn own_ca(&self) -> Option<&str> {
         self.own_ca.as_deref()
     }
@@ -187,14 +106,14 @@ impl Actorcloud {
         self.cloud.store().published.clone()
     }
 
-    /// Lets something go wrong.
+    /// Injects a fault.
     pub fn inject(&self, fault: Fault) {
-        self.cloud.manners.faults.add(fault);
+        self.cloud.controls.faults.add(fault);
     }
 
-    /// All requests up to now.
-    pub fn requests(&self) -> Vec<Request> {
-        self.cloud.manners.requests()
+    /// The log of requests.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.cloud.controls.requests()
     }
 }
 

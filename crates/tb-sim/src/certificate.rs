@@ -1,10 +1,12 @@
-//! What the server takes from a certificate that a client presents.
+//! Fields of a certificate from a client.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::clock;
+
+pub(crate) mod pem;
 
 /// The DER as one line of base64: what credentials hold and hash.
 pub(crate) fn one_line(der: &[u8]) -> String {
@@ -17,7 +19,7 @@ pub(crate) fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     rest.is_empty().then_some(certificate)
 }
 
-/// Whether the leaf is within its time: the one thing that CONNECT asks of it.
+/// True within the validity of a leaf, the only check of a leaf at CONNECT.
 pub(crate) fn is_valid_now(der: &[u8]) -> bool {
     let now = clock::seconds();
     parse(der).is_some_and(|certificate| {

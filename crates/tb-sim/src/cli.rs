@@ -14,11 +14,11 @@ use tb_sim::{
     Actorcloud, ActorcloudSettings, Error, Result, ServerKeys, Settings, Thingsboard, ThingsboardEnv, Version,
 };
 
-/// Plays a ThingsBoard (or an ActorCloud) on this machine: REST and MQTT over TLS, in memory, until it is interrupted
+/// Simulate a ThingsBoard (or an ActorCloud) on this machine: REST and MQTT over TLS, in memory, until it is interrupted
 #[derive(Parser)]
 #[command(name = "tbpki-tb-sim", version)]
 struct Cli {
-    /// Play an ActorCloud instead: one-way TLS on --mqtts-port, two-way TLS on --two-way-port
+    /// Simulate an ActorCloud instead: one-way TLS on --mqtts-port, two-way TLS on --two-way-port
     #[arg(long, conflicts_with_all = ["thingsboard_env", "mqtt_port", "v4_3", "rate"])]
     actorcloud: bool,
 
@@ -30,7 +30,7 @@ struct Cli {
     #[arg(long, value_name = "FILE", group = "keys")]
     server_pem: Option<PathBuf>,
 
-    /// Its key, where that is not in the same file (`MQTT_SSL_PEM_KEY`)
+    /// The key, if it is in a file of its own (`MQTT_SSL_PEM_KEY`)
     #[arg(long, value_name = "FILE", requires = "server_pem")]
     server_key: Option<PathBuf>,
 
@@ -42,11 +42,11 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     keystore_password_file: Option<PathBuf>,
 
-    /// A file whose first line is the key's password, where that is another one
+    /// A file whose first line is the password of the key, if it differs
     #[arg(long, value_name = "FILE", requires = "keystore")]
     key_password_file: Option<PathBuf>,
 
-    /// Which key of the keystore; otherwise the first
+    /// The alias of the key in the keystore; by default the first key
     #[arg(long, value_name = "ALIAS", requires = "keystore")]
     key_alias: Option<String>,
 
@@ -54,15 +54,15 @@ struct Cli {
     #[arg(long, value_name = "FILE", group = "keys")]
     thingsboard_env: Option<PathBuf>,
 
-    /// Who signs in over REST; otherwise tenant@thingsboard.org or admin@actorcloud.io
+    /// The user of the REST API; by default tenant@thingsboard.org or admin@actorcloud.io
     #[arg(long)]
     user: Option<String>,
 
-    /// A file whose first line is their password; otherwise it is "tenant" or "public"
+    /// A file whose first line is the user's password; by default "tenant" or "public"
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
-    /// Where to listen
+    /// The address of all listeners
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     address: IpAddr,
 
@@ -78,19 +78,19 @@ struct Cli {
     #[arg(long, value_name = "PORT")]
     mqtt_port: Option<u16>,
 
-    /// Play 4.3 (API keys among other things) instead of 4.2
+    /// Simulate ThingsBoard 4.3 instead of 4.2, for example with API keys
     #[arg(long = "4.3")]
     v4_3: bool,
 
-    /// Let a tenant make so many requests a second, and no more
+    /// The limit on requests per second of a tenant
     #[arg(long, value_name = "REQUESTS")]
     rate: Option<u32>,
 
-    /// Answer every request so many milliseconds late
+    /// The delay of every answer over REST
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency: u64,
 
-    /// Let others inject faults and look inside, under /sim/
+    /// Let other processes inject faults and read the state, under /sim/
     #[arg(long)]
     control: bool,
 
@@ -99,7 +99,7 @@ struct Cli {
     json: bool,
 }
 
-/// Runs until it is told to stop.
+/// Runs until a signal.
 pub(crate) fn run() -> Result<()> {
     let cli = Cli::parse();
     if cli.actorcloud {
@@ -154,24 +154,24 @@ fn password(cli: &Cli) -> Result<Option<String>> {
 
 /// The listeners' keys, and the file that clients are handed.
 #[derive(Default)]
-struct Keys {
+struct ListenerKeys {
     mqtt: Option<ServerKeys>,
     https: Option<ServerKeys>,
     mqtts_ca: Option<PathBuf>,
 }
 
-fn keys(cli: &Cli) -> Result<Keys> {
+fn keys(cli: &Cli) -> Result<ListenerKeys> {
     if let Some(file) = &cli.thingsboard_env {
         let env = ThingsboardEnv::read(file)?;
-        return Ok(Keys { mqtt: Some(env.mqtt_keys()?), https: env.https_keys()?, mqtts_ca: env.mqtts_ca() });
+        return Ok(ListenerKeys { mqtt: Some(env.mqtt_keys()?), https: env.https_keys()?, mqtts_ca: env.mqtts_ca() });
     }
-    let only = |mqtt: ServerKeys| Keys { mqtt: Some(mqtt), ..Keys::default() };
+    let only = |mqtt: ServerKeys| ListenerKeys { mqtt: Some(mqtt), ..ListenerKeys::default() };
     if let Some(certificate) = &cli.server_pem {
         let (certificate, key) = (certificate.clone(), cli.server_key.clone());
         return Ok(only(ServerKeys::Pem { certificate, key, key_password: String::new() }));
     }
     let Some((file, password)) = cli.keystore.as_ref().zip(cli.keystore_password_file.as_deref()) else {
-        return Ok(Keys::default());
+        return Ok(ListenerKeys::default());
     };
     let store_password = first_line(password)?;
     let key_password = match &cli.key_password_file {
@@ -182,7 +182,7 @@ fn keys(cli: &Cli) -> Result<Keys> {
     Ok(only(ServerKeys::Keystore { file: file.clone(), store_password, key_password, alias }))
 }
 
-/// What people and scripts need to know: a name for scripts, one for people, and a value.
+/// The addresses of the simulator: a name for scripts, a name for people, and a value.
 type Facts = Vec<(&'static str, &'static str, Value)>;
 
 fn thingsboard(cli: &Cli, sim: &Thingsboard) -> Facts {
@@ -211,7 +211,7 @@ fn actorcloud(cli: &Cli, sim: &Actorcloud) -> Facts {
     facts
 }
 
-/// The password, where it is the one that everybody knows.
+/// The password, if it is the default.
 fn known_password(cli: &Cli, password: &str) -> Option<(&'static str, &'static str, Value)> {
     cli.password_file.is_none().then(|| ("password", "password", json!(password)))
 }

@@ -20,7 +20,7 @@ pub(crate) fn text() -> String {
     format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
 }
 
-/// For HTTP's `Date` header (RFC 9110, section 5.6.7), so many seconds from now.
+/// The `Date` header of HTTP (RFC 9110, section 5.6.7), `offset` seconds from now.
 pub(crate) fn http_date(offset: i64) -> String {
     let at = time::OffsetDateTime::now_utc() + time::Duration::seconds(offset);
     let (weekday, month) = (at.weekday().to_string(), at.month().to_string());

@@ -1,13 +1,17 @@
-//! Why a simulator does not start.
+//! Errors that prevent a start.
 
 use std::fmt;
 use std::path::Path;
 
-/// What went wrong, in the words that the real server has for it where it has any.
+/// The message if neither a PEM file nor a keystore exists.
+pub(crate) const NOTHING_THERE: &str =
+    "Invalid SSL credentials configuration. None of the PEM or KEYSTORE configurations can be used!";
+
+/// The cause, in the words of the real server if it has any.
 #[derive(Debug)]
 pub struct Error(String);
 
-/// What starting comes to.
+/// The result of a start.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -25,14 +29,14 @@ impl Error {
 }
 
 impl Error {
-    /// Something that did not work, and why.
+    /// An action that failed, and the cause.
     pub fn cannot(doing: &str, error: impl fmt::Display) -> Self {
         Self(format!("cannot {doing}: {error}"))
     }
 
-    /// ThingsBoard's own words where neither a PEM file nor a keystore is there.
+    /// ThingsBoard's message if neither a PEM file nor a keystore exists.
     pub fn nothing_to_load() -> Self {
-        Self::new(crate::tls::keys::NOTHING_THERE)
+        Self::new(NOTHING_THERE)
     }
 }
 

@@ -1,4 +1,4 @@
-//! HTTP as the simulators speak it: one request in, one reply out, and faults between.
+//! The HTTP server of the simulators, with injected faults between request and reply.
 
 use std::io;
 use std::sync::Arc;
@@ -17,20 +17,21 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock;
-use crate::faults::FaultKind;
+use crate::controls::faults::FaultKind;
+use crate::controls::{Controls, RequestRecord};
 use crate::net;
-use crate::shared::{Manners, Request};
 
 mod body;
+pub(crate) mod control;
+mod corrupting;
 mod query;
-mod spoiled;
 
 use body::Body;
-pub(crate) use query::{Query, decode};
-use spoiled::Spoiled;
+use corrupting::CorruptingStream;
+pub(crate) use query::{Query, segments};
 
 /// A request, read whole.
-pub(crate) struct Asked {
+pub(crate) struct HttpRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Query,
@@ -53,26 +54,36 @@ impl Reply {
         Self { body: body.to_string().into_bytes(), content_type: Some("application/json"), ..Self::empty(status) }
     }
 
+    /// Text of Spring's text converter.
+    pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
+        let content_type = Some("text/plain;charset=UTF-8");
+        Self { body: body.into().into_bytes(), content_type, ..Self::empty(status) }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.content_type == Some("application/json")
+    }
+
     pub(crate) fn empty(status: u16) -> Self {
         Self { status, content_type: None, headers: Vec::new(), body: Vec::new(), closes: false }
     }
 }
 
-/// What answers requests: a platform.
+/// A platform, which answers requests.
 pub(crate) trait Application: Send + Sync + 'static {
-    /// Faults, log, brakes.
-    fn manners(&self) -> &Manners;
-    /// The most that a body may hold, in bytes, and what is said to a longer one.
+    /// Faults, log, throttle.
+    fn controls(&self) -> &Controls;
+    /// The limit on a body in bytes, and the reply to a longer one.
     fn too_long(&self) -> (usize, Reply);
     /// The answer.
-    fn answer(&self, asked: &Asked) -> Reply;
-    /// A refusal that nobody asked for.
+    fn answer(&self, request: &HttpRequest) -> Reply;
+    /// The refusal with this status, for an injected fault.
     fn fault(&self, status: u16) -> Reply;
-    /// How the request is authorised, for the log.
-    fn auth_kind(&self, asked: &Asked) -> &'static str;
+    /// The kind of authorization of a request, for the log.
+    fn auth_kind(&self, request: &HttpRequest) -> &'static str;
 }
 
-/// Serves connections for ever.
+/// Serves all connections; never returns.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, application: Arc<dyn Application>) {
     net::each_connection(listener, move |stream| {
         let (tls, application) = (tls.clone(), application.clone());
@@ -93,7 +104,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, appli
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, application: Arc<dyn Application>) {
     let spoil = Arc::new(AtomicBool::new(false));
-    let stream = Spoiled::new(stream, spoil.clone());
+    let stream = CorruptingStream::new(stream, spoil.clone());
     let service = service_fn(move |request| {
         let (application, spoil) = (application.clone(), spoil.clone());
         async move { request_to_response(request, &*application, &spoil).await }
@@ -107,28 +118,28 @@ async fn request_to_response(
     application: &dyn Application,
     spoil: &AtomicBool,
 ) -> io::Result<Response<Body>> {
-    let manners = application.manners();
+    let controls = application.controls();
     let (parts, body) = request.into_parts();
     let (limit, too_long) = application.too_long();
-    let mut asked = Asked {
+    let mut request = HttpRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: Query::new(parts.uri.query().unwrap_or_default()),
         headers: parts.headers,
         body: Bytes::new(),
     };
-    let is_control = asked.path.starts_with("/sim/");
-    let fault = if is_control { None } else { manners.faults.strike(&asked.method, &asked.path) };
-    let note = |asked: &Asked, status: Option<u16>| {
+    let is_control = request.path.starts_with("/sim/");
+    let fault = if is_control { None } else { controls.faults.next_fault(&request.method, &request.path) };
+    let note = |request: &HttpRequest, status: Option<u16>| {
         if !is_control {
-            let (method, path) = (asked.method.clone(), asked.path.clone());
-            manners.note(Request { method, path, status, auth: application.auth_kind(asked) });
+            let (method, path) = (request.method.clone(), request.path.clone());
+            controls.note(RequestRecord { method, path, status, auth: application.auth_kind(request) });
         }
     };
     let dropped = || io::Error::new(io::ErrorKind::ConnectionAborted, "asked for");
     match fault {
         Some(FaultKind::DropBefore) => {
-            note(&asked, None);
+            note(&request, None);
             return Err(dropped());
         }
         Some(FaultKind::Delay(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -136,20 +147,20 @@ async fn request_to_response(
     }
     let reply = match Limited::new(body, limit).collect().await {
         Ok(collected) => {
-            asked.body = collected.to_bytes();
+            request.body = collected.to_bytes();
             match fault {
                 Some(FaultKind::Status(status)) => application.fault(status),
-                _ => application.answer(&asked),
+                _ => application.answer(&request),
             }
         }
         Err(error) if error.is::<LengthLimitError>() => too_long,
         Err(_) => {
-            note(&asked, None);
+            note(&request, None);
             return Err(dropped());
         }
     };
     if !is_control {
-        let latency = manners.latency();
+        let latency = controls.latency();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
@@ -157,34 +168,34 @@ async fn request_to_response(
     let mut half = false;
     match fault {
         Some(FaultKind::DropAfter) => {
-            note(&asked, None);
+            note(&request, None);
             return Err(dropped());
         }
         Some(FaultKind::DelayAnswer(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
         Some(FaultKind::Garbage) => spoil.store(true, std::sync::atomic::Ordering::SeqCst),
         Some(FaultKind::HalfAnswer) => half = true,
         Some(FaultKind::Html) => {
-            note(&asked, Some(200));
+            note(&request, Some(200));
             let page = Reply {
                 body: b"<!doctype html><title>Sign in</title><p>Welcome to this network.".to_vec(),
                 content_type: Some("text/html;charset=UTF-8"),
                 ..Reply::empty(200)
             };
-            return Ok(response(page, false, manners));
+            return Ok(response(page, false, controls));
         }
         _ => {}
     }
-    note(&asked, Some(reply.status));
-    Ok(response(reply, half, manners))
+    note(&request, Some(reply.status));
+    Ok(response(reply, half, controls))
 }
 
-fn response(reply: Reply, half: bool, manners: &Manners) -> Response<Body> {
+fn response(reply: Reply, half: bool, controls: &Controls) -> Response<Body> {
     let length = reply.body.len();
     let body = if half { Body::half(reply.body) } else { Body::whole(reply.body) };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    if let Ok(date) = HeaderValue::from_str(&clock::http_date(manners.clock_offset())) {
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date(controls.clock_offset())) {
         headers.insert(hyper::header::DATE, date);
     }
     if half {

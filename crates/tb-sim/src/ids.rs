@@ -1,4 +1,4 @@
-//! Identifiers: time-based UUIDs (RFC 9562, version 1) as ThingsBoard hands out, and random texts.
+//! Identifiers: time-based UUIDs (RFC 9562, version 1), as in ThingsBoard, and random texts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ impl Uuid {
     /// ThingsBoard's "none": `13814000-1dd2-11b2-8080-808080808080`.
     pub(crate) const NULL: Self = Self(0x1381_4000_1dd2_11b2_8080_8080_8080_8080);
 
-    /// A new one: of now, and never one that was handed out before.
+    /// A new UUID of the present time, different from all before.
     pub(crate) fn new() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -59,15 +59,41 @@ impl fmt::Debug for Uuid {
 impl FromStr for Uuid {
     type Err = String;
 
+    /// Reads as `UUID.fromString` of Java 17 does, with its error texts. Groups may have fewer digits, or more: then
+    /// their highest bits are lost.
     fn from_str(text: &str) -> Result<Self, String> {
-        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-        let digits: String = text.split('-').collect();
-        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match u128::from_str_radix(&digits, 16) {
-            Ok(number) if lengths == [8, 4, 4, 4, 12] && is_hex => Ok(Self(number)),
-            _ => Err(format!("Invalid UUID string: {text}")),
+        if text.encode_utf16().count() > 36 {
+            return Err("UUID string too large".to_owned());
+        }
+        let groups: Vec<&str> = text.split('-').collect();
+        let &[low, mid, high, sequence, node] = groups.as_slice() else {
+            return Err(format!("Invalid UUID string: {text}"));
+        };
+        let mut bits = 0;
+        for (group, width) in [(low, 32), (mid, 16), (high, 16), (sequence, 16), (node, 48)] {
+            bits = (bits << width) | (hexadecimal(group)? & ((1 << width) - 1));
+        }
+        Ok(Self(bits))
+    }
+}
+
+/// `Long.parseLong` of a group. Its errors count characters from 0.
+fn hexadecimal(group: &str) -> Result<u128, String> {
+    let digits = group.strip_prefix('+').unwrap_or(group);
+    let at = |index: usize| format!("Error at index {index} in: \"{group}\"");
+    let signs = group.len() - digits.len();
+    if digits.is_empty() {
+        return Err(if group.is_empty() { String::new() } else { at(0) });
+    }
+    let mut value = 0_u128;
+    for (index, c) in digits.chars().enumerate() {
+        let digit = c.to_digit(16).ok_or_else(|| at(index + signs))?;
+        value = value * 16 + u128::from(digit);
+        if value > i64::MAX.unsigned_abs().into() {
+            return Err(at(index + signs));
         }
     }
+    Ok(value)
 }
 
 impl Serialize for Uuid {
@@ -129,10 +155,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_named() {
-        for text in ["", "devices", "13814000-1dd2-11b2-8080-80808080808", "+3814000-1dd2-11b2-8080-808080808080"] {
-            assert_eq!(text.parse::<Uuid>().unwrap_err(), format!("Invalid UUID string: {text}"));
+    fn ids_are_read_like_those_of_java() {
+        let read = |text: &str| text.parse::<Uuid>();
+        for (text, error) in [
+            ("", "Invalid UUID string: "),
+            (" ", "Invalid UUID string:  "),
+            ("devices", "Invalid UUID string: devices"),
+            ("13814000-1dd2-11b2-8080-80808080808g", "Error at index 11 in: \"80808080808g\""),
+            ("13814000-1dd2-11b2-8080-8080808080800", "UUID string too large"),
+            ("----", ""),
+        ] {
+            assert_eq!(read(text).unwrap_err(), error, "{text}");
         }
+        assert_eq!(read("1-1-1-1-1").unwrap().to_string(), "00000001-0001-0001-0001-000000000001");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
 
+/// The time that a client has for the TLS handshake and CONNECT.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A runtime of a simulator's own, in threads of this name.
 pub(crate) fn runtime(name: &str) -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
@@ -23,7 +26,7 @@ pub(crate) fn bind(runtime: &Runtime, wanted: SocketAddr) -> Result<(SocketAddr,
         .map_err(|error| Error::io("listen on", wanted, error))
 }
 
-/// Serves every connection in a task of its own, for ever.
+/// Serves every connection in a task of its own; never returns.
 pub(crate) async fn each_connection<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,

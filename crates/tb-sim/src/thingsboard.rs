@@ -7,18 +7,32 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::core::Core;
+use crate::controls::RequestRecord;
+use crate::controls::faults::Fault;
 use crate::error::Result;
-use crate::faults::Fault;
-use crate::rest::Rest;
-use crate::settings::Settings;
-use crate::shared::Request;
-use crate::state::Telemetry;
-use crate::state::devices::Device;
-use crate::tls::{self, keys::Loaded, own};
-use crate::{http, mqtt, net};
+use crate::tls::{self, keys::LoadedKeys, own_ca};
+use crate::{http, net};
 
-/// A running simulator. It stops when this is dropped.
+mod core;
+pub(crate) mod env;
+mod hash;
+mod jwt;
+mod model;
+mod mqtt;
+mod payload;
+mod refusal;
+mod rest;
+pub(crate) mod settings;
+mod state;
+
+use core::Core;
+pub use model::credentials::CredentialsType;
+use model::device::Device;
+pub use model::telemetry::Telemetry;
+use rest::Rest;
+use settings::Settings;
+
+/// A running simulator. It stops when it is dropped.
 pub struct Thingsboard {
     core: Arc<Core>,
     // Only held: dropping it ends every connection.
@@ -30,31 +44,31 @@ pub struct Thingsboard {
     own_ca: Option<String>,
 }
 
-/// A device's credentials, as the server has them.
+/// The credentials of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCredentials {
-    /// What kind.
+    /// The kind of credentials.
     pub kind: crate::CredentialsType,
     /// The id: a token, or a hash.
     pub id: String,
-    /// The value, if there is one beside the id.
+    /// The value; none for tokens.
     pub value: Option<String>,
-    /// How many times they were saved.
+    /// The number of times that they were saved.
     pub version: i64,
 }
 
 impl Thingsboard {
-    /// Starts one.
+    /// Starts a simulator.
     ///
     /// # Errors
-    /// Where a real server could not load the keys, in its words, and where a port is taken.
+    /// If a real server could not load the keys, in its words, or a port is in use.
     pub fn start(mut settings: Settings) -> Result<Self> {
         let (loaded, own_ca) = match &settings.server {
-            Some(keys) => (Loaded::new(keys)?, None),
-            None => own::make().map(|(loaded, ca)| (loaded, Some(ca)))?,
+            Some(keys) => (LoadedKeys::new(keys)?, None),
+            None => own_ca::make().map(|(loaded, ca)| (loaded, Some(ca)))?,
         };
         let https = match settings.https.take() {
-            Some(keys) => Some(tls::https(&Loaded::new(&keys)?)?),
+            Some(keys) => Some(tls::https(&LoadedKeys::new(&keys)?)?),
             None => None,
         };
         let (address, rest_port, mqtts_port, mqtt_port) =
@@ -66,7 +80,10 @@ impl Thingsboard {
         let core = Arc::new(core);
         let mqtts_tls = match core.settings.behind_balancer {
             true => tls::https(&loaded)?,
-            false => tls::mqtt(&loaded, core.clone())?,
+            false => {
+                let core = core.clone();
+                tls::mqtt(&loaded, Box::new(move |chain| core.state().present_chain(chain)))?
+            }
         };
 
         let runtime = net::runtime("tb-sim")?;
@@ -99,12 +116,12 @@ impl Thingsboard {
         self.mqtts.port()
     }
 
-    /// The port of MQTT without TLS, if there is one.
+    /// The port of MQTT without TLS; `None` without that listener.
     pub fn mqtt_port(&self) -> Option<u16> {
         self.mqtt.map(|address| address.port())
     }
 
-    /// The CA to trust, as PEM, where the simulator made its keys itself.
+    /// The CA to trust, as PEM, if the simulator created its keys.
     pub fn own_ca(&self) -> Option<&str> {
         self.own_ca.as_deref()
     }
@@ -114,7 +131,7 @@ impl Thingsboard {
         &self.core.settings.user
     }
 
-    /// Their password.
+    /// The password of the first user.
     pub fn password(&self) -> &str {
         &self.core.settings.password
     }
@@ -142,56 +159,56 @@ impl Thingsboard {
         })
     }
 
-    /// What a device has sent, oldest first; nothing where there is no such device.
+    /// The telemetry of a device, oldest first; empty for an unknown device.
     pub fn telemetry(&self, device: &str) -> Vec<Telemetry> {
         let state = self.core.state();
         let device = state.all_devices().find(|known| known.name == device);
         device.map(|device| state.telemetry(device.id()).to_vec()).unwrap_or_default()
     }
 
-    /// How many devices are logged in over MQTT.
+    /// The number of devices that are logged in over MQTT.
     pub fn connected(&self) -> usize {
         self.core.state().connected()
     }
 
-    /// Lets something go wrong.
+    /// Injects a fault.
     pub fn inject(&self, fault: Fault) {
-        self.core.manners.faults.add(fault);
+        self.core.controls.faults.add(fault);
     }
 
-    /// Takes back what has not gone wrong yet.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.core.manners.faults.clear();
+        self.core.controls.faults.clear();
     }
 
-    /// Faults that have not had all their times yet.
+    /// The faults that wait for further calls.
     pub fn waiting_faults(&self) -> Vec<Fault> {
-        self.core.manners.faults.waiting()
+        self.core.controls.faults.waiting()
     }
 
-    /// All requests up to now.
-    pub fn requests(&self) -> Vec<Request> {
-        self.core.manners.requests()
+    /// The log of requests.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.core.controls.requests()
     }
 
     /// Empties the log of requests.
     pub fn forget_requests(&self) {
-        self.core.manners.forget_requests();
+        self.core.controls.forget_requests();
     }
 
-    /// From now on every answer over REST takes so much longer.
+    /// Delays every further answer over REST.
     pub fn set_latency(&self, latency: Duration) {
-        self.core.manners.set_latency(latency);
+        self.core.controls.set_latency(latency);
     }
 
-    /// From now on the `Date` header goes so many seconds ahead of the clock; negative is behind.
+    /// Sets the difference between the `Date` header and the clock, in seconds; negative is behind.
     pub fn set_clock_offset(&self, seconds: i64) {
-        self.core.manners.set_clock_offset(seconds);
+        self.core.controls.set_clock_offset(seconds);
     }
 
-    /// From now on a tenant may make so many requests a second; more are 429.
+    /// Sets the limit on requests per second of a tenant; more are refused with 429.
     pub fn set_rate(&self, rate: Option<u32>) {
-        self.core.manners.set_rate(rate);
+        self.core.controls.set_rate(rate);
     }
 }
 

@@ -1,60 +1,86 @@
-//! TLS as ThingsBoard's listeners speak it.
+//! TLS of ThingsBoard's listeners.
 
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
-use crate::core::Core;
 use crate::error::{Error, Result};
 
-pub(crate) mod jks;
+mod jks;
 pub(crate) mod keys;
-pub(crate) mod old;
-pub(crate) mod own;
-pub(crate) mod pkcs12;
+mod keystore;
+pub(crate) mod old_versions;
+pub(crate) mod own_ca;
+mod pkcs12;
+mod server_keys;
 mod signature;
 mod traditional;
 mod verifier;
 
-use keys::Loaded;
+use keys::LoadedKeys;
+pub use server_keys::ServerKeys;
 #[cfg(test)]
 pub(crate) use signature::links;
-pub(crate) use verifier::WantsClientCertificates;
+pub(crate) use verifier::{ChainHandler, ClientCertificateVerifier, is_ignored};
 
 /// The MQTT listener: 1.2 and 1.3; client certificates are wanted and not needed.
-pub(crate) fn mqtt(loaded: &Loaded, core: Arc<Core>) -> Result<TlsAcceptor> {
-    let verifier =
-        WantsClientCertificates::new(loaded.named.clone(), Box::new(move |chain| core.state().present_chain(chain)));
+pub(crate) fn mqtt(loaded: &LoadedKeys, present: ChainHandler) -> Result<TlsAcceptor> {
+    let verifier = ClientCertificateVerifier::new(loaded.named.clone(), present);
     acceptor(loaded, Some(Arc::new(verifier)))
 }
 
-/// HTTPS: no client certificates at all.
-pub(crate) fn https(loaded: &Loaded) -> Result<TlsAcceptor> {
+/// The HTTPS listener, without client certificates.
+pub(crate) fn https(loaded: &LoadedKeys) -> Result<TlsAcceptor> {
     acceptor(loaded, None)
 }
 
 /// A listener with this verifier of clients, or without any.
 pub(crate) fn acceptor(
-    loaded: &Loaded,
+    loaded: &LoadedKeys,
     verifier: Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>,
 ) -> Result<TlsAcceptor> {
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&version::TLS12, &version::TLS13])
         .map_err(|error| Error::new(error.to_string()))?
         .with_client_cert_verifier(verifier.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
-        .with_cert_resolver(Arc::new(Always(loaded.certified.clone())));
+        .with_cert_resolver(Arc::new(FixedCertificate(loaded.certified.clone())));
+    let tickets = Ticketer::new().map_err(|error| Error::cannot("make session tickets", error))?;
+    config.ticketer = Arc::new(DayTickets(tickets));
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// The one certificate, whether its key fits or not: a real server does not look either.
+/// Session tickets that are announced for a day, as those of Java 17.
 #[derive(Debug)]
-struct Always(Arc<CertifiedKey>);
+struct DayTickets(Arc<dyn ProducesTickets>);
 
-impl ResolvesServerCert for Always {
+impl ProducesTickets for DayTickets {
+    fn enabled(&self) -> bool {
+        self.0.enabled()
+    }
+
+    /// The lifetime in seconds.
+    fn lifetime(&self) -> u32 {
+        86_400
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.0.encrypt(plain)
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.0.decrypt(cipher)
+    }
+}
+
+/// The one certificate. Like the real server it does not check that the key belongs to it.
+#[derive(Debug)]
+struct FixedCertificate(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for FixedCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.clone())
     }

@@ -1,4 +1,4 @@
-//! The program: it says where it listens, answers there, and ends when it is told to.
+//! The program: it prints its addresses, answers there, and ends after a signal.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -55,7 +55,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_thingsboard_says_where_it_is_and_ends_on_sigterm() {
+fn a_thingsboard_prints_its_addresses_and_ends_on_sigterm() {
     let mut running = Running::start(&["--control"]);
     assert_eq!(running.ready["platform"], "thingsboard");
     assert_eq!(running.ready["password"], "tenant");
@@ -85,9 +85,9 @@ fn an_actorcloud_has_two_ports_for_tls() {
 }
 
 #[test]
-fn keys_that_are_not_there_are_said() {
+fn missing_keys_are_an_error() {
     let output = Command::new(env!("CARGO_BIN_EXE_tbpki-tb-sim")).args(["--server-pem", "none.pem"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("None of the PEM or KEYSTORE configurations can be used!"), "{said}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("None of the PEM or KEYSTORE configurations can be used!"), "{error}");
 }

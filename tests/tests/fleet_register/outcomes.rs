@@ -28,6 +28,7 @@ fn label_profile_and_attributes_come_from_the_lines() {
             .as_array()
             .unwrap()
             .iter()
+            .filter(|one| one["key"] != "active")
             .map(|one| (one["key"].as_str().unwrap().to_owned(), one["value"].clone()))
             .collect();
         attributes.sort_by(|one, other| one.0.cmp(&other.0));
@@ -36,7 +37,7 @@ fn label_profile_and_attributes_come_from_the_lines() {
     let site = |value: &str| ("site".to_owned(), json!(value));
     assert_eq!(
         of("pump-1"),
-        (json!("In the cellar"), json!("Pumps"), vec![("floor".to_owned(), json!("-1")), site("Bremen")])
+        (json!("In the cellar"), json!("Pumps"), vec![("floor".to_owned(), json!(-1)), site("Bremen")])
     );
     assert_eq!(of("pump-2"), (json!("of the fleet"), json!("default"), vec![site("Kiel")]));
     assert_eq!(of("plain"), (json!("of the fleet"), json!("default"), Vec::new()));

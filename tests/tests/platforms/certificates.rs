@@ -34,4 +34,10 @@ fn there_is_no_command_for_certificates() {
     let mqtts: &Value = &commands["mqtt"]["mqtts"];
     // Only where the server offers MQTT over TLS does it say anything about it.
     assert!(mqtts.is_null() || *mqtts == json!("Check documentation"), "{commands}");
+
+    let device = tenant.device(&unique("commands"));
+    let token = tenant.credentials(&device)["credentialsId"].as_str().unwrap().to_owned();
+    let commands = tenant.ok("GET", &format!("/api/device-connectivity/{}", id(&device)), None);
+    let http = commands["http"]["http"].as_str().unwrap_or_default();
+    assert!(http.starts_with("curl ") && http.contains(&token), "{commands}");
 }

@@ -107,3 +107,23 @@ fn names_are_taken_escaped() {
     assert_eq!(device["name"], json!(format!("{name}\\,b\\+c\\=x")));
     assert_eq!(device["type"], profile["name"]);
 }
+
+#[test]
+fn a_deleted_device_is_back_at_its_next_connection() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let ca = Ca::root(&unique("ca"));
+    profile(&tenant, &ca, "(.*)", true);
+    let name = unique("back");
+    let shown = Wanted::client(&name).signed_by(&ca);
+    assert_eq!(log_in(&platform, &shown), ACCEPTED);
+    let device = tenant.device_named(&name).unwrap();
+    let path = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes", id(&device));
+    let attributes = tenant.ok("GET", &path, None);
+    let keys: Vec<&str> = attributes.as_array().unwrap().iter().filter_map(|one| one["key"].as_str()).collect();
+    assert!(keys.contains(&"provisionState") && keys.contains(&"active"), "{keys:?}");
+    tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
+    assert_eq!(log_in(&platform, &shown), ACCEPTED);
+    let again = tenant.device_named(&name).expect("the profile creates it once more");
+    assert_ne!(again["id"], device["id"]);
+}

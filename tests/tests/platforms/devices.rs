@@ -107,14 +107,27 @@ fn what_is_not_there_or_no_id_is_said() {
         ("DELETE", format!("/api/device/{NOBODY}"), 404, 32, &missing),
         ("GET", "/api/device/xyz".to_owned(), 400, 31, "Invalid UUID string: xyz"),
         ("GET", format!("/api/tenant/devices?deviceName={}", unique("none")), 404, 32, "Requested item wasn't found!"),
-        ("GET", "/api/device/%20".to_owned(), 400, 31, "Parameter 'deviceId' can't be empty!"),
-        ("GET", "/api/tenant/deviceInfos?page=0".to_owned(), 400, 31, ""),
+        ("GET", "/api/device/%20".to_owned(), 400, 31, "Invalid UUID string:  "),
+        (
+            "GET",
+            "/api/device/13814000-1dd2-11b2-8080-80808080808g".to_owned(),
+            400,
+            31,
+            "Error at index 11 in: \"80808080808g\"",
+        ),
         ("PUT", "/api/device-with-credentials".to_owned(), 405, 31, ""),
-        ("GET", "/api/tenant/device?deviceName=x".to_owned(), 400, 31, ""),
-        ("GET", "/api/tenant/devices".to_owned(), 400, 31, ""),
     ] {
         let answer = tenant.call(method, &path, None);
         answer.is_refusal(status, code, message);
+    }
+    let by_name = tenant.call("GET", &format!("/api/tenant/device?deviceName={}", unique("none")), None);
+    if platform.is_4_3() {
+        by_name.is_refusal(404, 32, "Requested item wasn't found!");
+    } else {
+        by_name.is_refusal(400, 31, "");
+        for path in ["/api/tenant/deviceInfos?page=0", "/api/tenant/devices"] {
+            tenant.call("GET", path, None).is_refusal(400, 31, "");
+        }
     }
 }
 
@@ -166,9 +179,18 @@ fn lists_come_in_pages_and_search_with_wildcards() {
     // An underscore is any character, and a percent sign any text.
     let wild = group.replacen('-', "_", 1);
     assert_eq!(list(&format!("pageSize=9&page=0&textSearch={wild}"))["totalElements"], 3);
-    // A name beside a page is not looked at.
-    let both = list(&format!("pageSize=9&page=0&textSearch={group}&deviceName=nothing"));
-    assert_eq!(both["totalElements"], 3);
+    // A backslash takes the meaning of the character after it, so it never finds itself.
+    let slashed = format!("{group}\\b");
+    tenant.device(&slashed);
+    assert_eq!(list(&format!("pageSize=9&page=0&textSearch={group}%5Cb"))["totalElements"], 0);
+    // A name next to a page: 4.2 returns the page, 4.3 the device.
+    let both = format!("/api/tenant/devices?pageSize=9&page=0&textSearch={group}-&deviceName=nothing");
+    let both = tenant.call("GET", &both, None);
+    if platform.is_4_3() {
+        both.is_refusal(404, 32, "Requested item wasn't found!");
+    } else {
+        assert_eq!(both.json()["totalElements"], 3);
+    }
 
     for (query, status, code, message) in [
         ("pageSize=0&page=0", 400, 31, "Incorrect page link page size '0'. Page size must be greater than zero."),
@@ -227,6 +249,15 @@ fn a_device_with_its_credentials_is_one_transaction() {
     let profiles = tenant.ok("GET", &format!("/api/deviceProfiles?pageSize=5&page=0&textSearch={kind}"), None);
     assert_eq!(profiles["totalElements"], 0, "nor a profile");
 
+    let other = json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": unique("other") });
+    half(json!({ "device": { "name": device["name"], "label": "other" }, "credentials": other })).is_refusal(
+        400,
+        31,
+        "Device with such name already exists!",
+    );
+    assert_eq!(tenant.credentials(&device), credentials, "a name that exists changes nothing");
+    assert_eq!(tenant.device_named(device["name"].as_str().unwrap()).unwrap(), device);
+
     let mut again = device.clone();
     again["label"] = json!("again");
     let credentials = json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": format!("{certificate}2") });
@@ -260,20 +291,69 @@ fn of_six_at_once_one_is_made() {
 }
 
 #[test]
-fn server_side_attributes_are_set_by_users_and_texts_stay_texts() {
+fn server_side_attributes_are_cast_to_numbers() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
     let device = tenant.device(&unique("attributes"));
     let path = format!("/api/plugins/telemetry/DEVICE/{}/attributes/SERVER_SCOPE", id(&device));
-    tenant.ok("POST", &path, Some(&json!({ "site": "cellar", "floor": "-1" })));
+    let sent = json!({
+        "zeros": "00012345", "price": "1.50", "ratio": "0.10", "space": " 12", "floor": "-1", "site": "cellar",
+        "exponent": "1e3", "hex": "0x10", "nan": "NaN", "phone": "+49123", "long": "123456789012345678901234",
+        "flag": "true", "object": { "serial": "00012345" },
+    });
+    tenant.ok("POST", &path, Some(&sent));
     tenant.ok("POST", &path, Some(&json!({ "site": "roof" })));
-    let read = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes?keys=site,floor", id(&device));
+    let keys = "zeros,price,ratio,space,floor,site,exponent,hex,nan,phone,long,flag,object";
+    let read = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes?keys={keys}", id(&device));
     let attributes = tenant.ok("GET", &read, None);
-    let value = |key: &str| {
-        let all = attributes.as_array().unwrap();
-        all.iter().find(|one| one["key"] == key).map(|one| one["value"].clone())
-    };
-    assert_eq!((value("site"), value("floor")), (Some("roof".into()), Some("-1".into())));
+    let stored: serde_json::Map<String, Value> = attributes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["key"].as_str().unwrap().to_owned(), one["value"].clone()))
+        .collect();
+    let expected = json!({
+        "zeros": 12345, "price": 1.5, "ratio": 0.1, "space": 12, "floor": -1, "site": "roof",
+        "exponent": "1e3", "hex": "0x10", "nan": "NaN", "phone": "+49123", "long": "123456789012345678901234",
+        "flag": "true", "object": { "serial": "00012345" },
+    });
+    assert_eq!(Value::Object(stored), expected);
     let nobody = path.replace(id(&device), "00000000-0000-1000-8000-000000000000");
     assert_eq!(tenant.call("POST", &nobody, Some(&json!({ "a": "b" }))).status, 404);
+}
+
+#[test]
+fn labels_are_checked_like_names() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let name = unique("label");
+    for (label, message) in [
+        ("x".repeat(256), "Validation error: label length must be equal or less than 255"),
+        ("<b>x</b>".to_owned(), "Validation error: label is malformed"),
+        ("{{x}}".to_owned(), "Validation error: label is malformed"),
+    ] {
+        let device = json!({ "name": name, "label": label });
+        tenant.call("POST", "/api/device", Some(&device)).is_refusal(400, 31, message);
+        let credentials = json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": unique("certificate") });
+        let both = json!({ "device": device, "credentials": credentials });
+        tenant.call("POST", "/api/device-with-credentials", Some(&both)).is_refusal(400, 31, message);
+    }
+    assert_eq!(tenant.device_named(&name), None);
+    let longest = tenant.ok("POST", "/api/device", Some(&json!({ "name": name, "label": "x".repeat(255) })));
+    tenant.forget(&format!("/api/device/{}", id(&longest)));
+}
+
+#[test]
+fn only_json_is_returned() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let authorization = format!("Bearer {}", tenant.token);
+    let ask = |accept: &str| {
+        let headers = [("X-Authorization", authorization.as_str()), ("Accept", accept)];
+        platform.request("GET", "/api/auth/user", &headers, b"")
+    };
+    for accept in ["*/*", "application/json", "text/html, application/*;q=0.1"] {
+        assert_eq!(ask(accept).status, 200, "{accept}");
+    }
+    ask("text/plain").is_refusal(500, 2, "No acceptable representation");
 }

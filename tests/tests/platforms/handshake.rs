@@ -168,3 +168,67 @@ fn client_hello(minor: u8) -> Vec<u8> {
     let handshake = [&[1, 0, 0, u8::try_from(body.len()).unwrap()][..], &body].concat();
     [&[0x16, 3, 1, 0, u8::try_from(handshake.len()).unwrap()][..], &handshake].concat()
 }
+
+/// The report of `openssl s_client` about a handshake, with this certificate or without.
+#[track_caller]
+fn s_client(platform: &Platform, version: &str, shown: Option<(&Path, &Path)>) -> String {
+    let (host, port) = platform.mqtts();
+    let mut client = openssl().args(["s_client", version, "-connect", &format!("{host}:{port}")]);
+    if let Some((certificate, key)) = shown {
+        client = client.arg("-cert").arg(certificate).arg("-key").arg(key);
+    }
+    let outcome = client.stdin("Q\n").run();
+    format!("{}{}", outcome.stdout_text(), outcome.stderr_text())
+}
+
+#[test]
+fn signature_schemes_and_tickets_are_those_of_java() {
+    let platform = Platform::start();
+    let report = s_client(&platform, "-tls1_2", None);
+    let requested = report.lines().find(|line| line.starts_with("Requested Signature Algorithms: ")).unwrap_or(&report);
+    for scheme in ["ECDSA+SHA256", "Ed25519", "Ed448", "RSA-PSS+SHA256", "RSA+SHA1", "ECDSA+SHA1"] {
+        let names: Vec<String> = requested.split([' ', ':']).map(str::to_ascii_lowercase).collect();
+        assert!(names.contains(&scheme.to_ascii_lowercase()), "{scheme} is not in {requested}");
+    }
+    assert!(report.contains("TLS session ticket lifetime hint: 86400 (seconds)"), "{report}");
+}
+
+/// A self-signed certificate of openssl, with its key.
+#[track_caller]
+fn self_signed(directory: &Path, digest: &str, key: &[&str]) -> (std::path::PathBuf, std::path::PathBuf) {
+    let (certificate, key_file) = (directory.join("self.pem"), directory.join("self.key"));
+    openssl().arg("genpkey").args(key).arg("-out").arg(&key_file).run().ok();
+    openssl()
+        .args(["req", "-x509", "-new", "-days", "2", "-subj", "/CN=x", digest, "-key"])
+        .arg(&key_file)
+        .arg("-out")
+        .arg(&certificate)
+        .run()
+        .ok();
+    (certificate, key_file)
+}
+
+#[test]
+fn a_certificate_that_signs_itself_with_md5_counts_as_none() {
+    let platform = Platform::start();
+    let directory = tempfile::tempdir().unwrap();
+    let rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let (certificate, key) = self_signed(directory.path(), "-md5", &rsa);
+    let der = |command: &[&str], file: &Path| {
+        openssl().args(command).args(["-outform", "DER", "-in"]).arg(file).run().ok().stdout
+    };
+    let shown = Shown { chain: vec![der(&["x509"], &certificate)], key: der(&["pkcs8", "-topk8", "-nocrypt"], &key) };
+    let client = unique("client");
+    let packet = Connect { client: &client, ..Connect::default() };
+    assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 2]);
+}
+
+#[test]
+fn a_key_on_secp256k1_fails_the_handshake() {
+    let platform = Platform::start();
+    let directory = tempfile::tempdir().unwrap();
+    let ec = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"];
+    let (certificate, key) = self_signed(directory.path(), "-sha256", &ec);
+    let report = s_client(&platform, "-tls1_2", Some((&certificate, &key)));
+    assert!(report.contains("alert handshake failure"), "{report}");
+}

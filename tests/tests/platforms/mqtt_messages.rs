@@ -32,6 +32,7 @@ fn telemetry_is_acknowledged_in_both_versions() {
             let [high, low] = u16::to_be_bytes(id);
             says(&mut wire, &publish(level, topic, 1, id, br#"{"a":1}"#), &[0x40, 2, high, low]);
         }
+        says(&mut wire, &publish(level, TELEMETRY, 1, 8, br#"{"a":null}"#), &[0x40, 2, 0, 8]);
         // Quality of service 2 is taken for 1.
         says(&mut wire, &publish(level, TELEMETRY, 2, 9, br#"{"ts":1,"values":{"a":1}}"#), &[0x40, 2, 0, 9]);
         says(&mut wire, &PINGREQ, &[0xd0, 0]);

@@ -130,3 +130,22 @@ fn any_pattern_is_stored() {
         assert_eq!(profile["profileData"]["provisionConfiguration"]["certificateRegExPattern"], pattern);
     }
 }
+
+#[test]
+fn a_well_known_root_is_refused_and_no_certificate_is_not() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let root = include_str!("../../../crates/tb-sim/tests/data/isrg-root-x1.pem");
+    let own = pem(&Ca::root(&unique("root")).chain[0]);
+    for certificates in [root.to_owned(), format!("{own}{root}")] {
+        let profile = by_chain(&unique("well-known"), &certificates, &json!("(.*)"), false);
+        tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(
+            400,
+            31,
+            "Device profile certificate cannot be well known root CA!",
+        );
+    }
+    let mut without = by_chain(&unique("null"), "", &json!("(.*)"), false);
+    without["profileData"]["provisionConfiguration"]["provisionDeviceSecret"] = Value::Null;
+    tenant.profile(&without);
+}

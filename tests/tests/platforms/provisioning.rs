@@ -1,10 +1,11 @@
 //! Devices that a profile's key and secret make known.
 
 use serde_json::{Value, json};
+use tbpki_tests::certificates::{Ca, pem};
 use tbpki_tests::mqtt::{Connect, connect, publish, subscribe};
 use tbpki_tests::platform::{Platform, Tenant, id, unique};
 
-use crate::profiles::plain;
+use crate::profiles::{by_chain, plain};
 
 #[track_caller]
 fn profile(tenant: &Tenant<'_>, kind: &str) -> (Value, String) {
@@ -21,6 +22,8 @@ fn provision(platform: &Platform, request: &Value) -> Value {
     let headers = [("Content-Type", "application/json")];
     let answer = platform.request("POST", "/api/v1/provision", &headers, request.to_string().as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
+    let kind = answer.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("text/plain"), "{kind}");
     answer.json()
 }
 
@@ -48,9 +51,40 @@ fn a_new_device_gets_what_it_asked_for() {
     assert_eq!(provision(&platform, &wrong), not_found);
     wrong["provisionDeviceKey"] = json!("wrong");
     assert_eq!(provision(&platform, &wrong), not_found);
-    wrong.as_object_mut().unwrap().remove("provisionDeviceKey");
+    wrong.as_object_mut().unwrap().remove("provisionDeviceSecret");
     let headers = [("Content-Type", "application/json")];
-    platform.request("POST", "/api/v1/provision", &headers, wrong.to_string().as_bytes()).is_refusal(500, 2, "");
+    let missing = platform.request("POST", "/api/v1/provision", &headers, wrong.to_string().as_bytes());
+    missing.is_refusal(500, 2, "");
+    let text = missing.json()["message"].as_str().unwrap().to_owned();
+    assert!(text.starts_with("Failed to find the field provisionDeviceSecret in JSON body "), "{text}");
+}
+
+#[test]
+fn without_a_certificate_a_new_device_gets_a_token() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let (profile, secret) = profile(&tenant, "ALLOW_CREATE_NEW_DEVICES");
+    let name = unique("newcomer");
+    let request = json!({
+        "deviceName": name, "provisionDeviceKey": profile["provisionDeviceKey"], "provisionDeviceSecret": secret,
+        "credentialsType": "X509_CERTIFICATE",
+    });
+    let answer = provision(&platform, &request);
+    let device = tenant.device_named(&name).expect("it was created");
+    assert_eq!((&answer["credentialsType"], &answer["status"]), (&json!("ACCESS_TOKEN"), &json!("SUCCESS")));
+    assert_eq!(answer["credentialsValue"], tenant.credentials(&device)["credentialsId"]);
+}
+
+#[test]
+fn the_key_of_a_chain_profile_provisions_nothing() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let ca = Ca::root(&unique("root"));
+    let profile = tenant.profile(&by_chain(&unique("chain"), &pem(&ca.chain[0]), &json!("(.*)"), true));
+    let request = json!({ "provisionDeviceKey": profile["provisionDeviceKey"], "provisionDeviceSecret": "x" });
+    let headers = [("Content-Type", "application/json")];
+    let answer = platform.request("POST", "/api/v1/provision", &headers, request.to_string().as_bytes());
+    assert_eq!((answer.status, answer.text()), (500, String::new()));
 }
 
 #[test]
@@ -66,6 +100,8 @@ fn a_device_that_is_there_gets_what_it_has() {
     });
     let answer = provision(&platform, &request);
     assert_eq!(answer["status"], "SUCCESS");
+    let again = provision(&platform, &request);
+    assert_eq!(again["status"], if platform.is_4_3() { "FAILURE" } else { "SUCCESS" });
     assert_eq!(answer["credentialsValue"], tenant.credentials(&device)["credentialsId"]);
 }
 
@@ -87,12 +123,15 @@ fn newcomers_may_connect_and_do_nothing_else() {
             2,
             br#"{"provisionDeviceKey":"x","provisionDeviceSecret":"y"}"#,
         ));
-        let answer = String::from_utf8_lossy(&wire.read(60).unwrap()).into_owned();
+        let answer = wire.read(60).unwrap();
+        assert_eq!(answer[..4], [0x40, 2, 0, 2]);
+        assert_eq!(answer[4], 0x32, "quality of service 1");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(answer.contains("/provision/response") && answer.contains("{"), "{answer}");
     }
     let packet = Connect { level: 5, user: Some("provision"), ..Connect::default() };
     let (mut wire, answer) = connect(&platform, None, &packet);
     assert_eq!(answer, [0x20, 3, 0, 0, 0]);
     wire.send(&publish(5, "v1/devices/me/telemetry", 1, 3, br#"{"a":1}"#));
-    assert_eq!(wire.rest(), [0x40, 4, 0, 3, 0x90, 0]);
+    assert_eq!(wire.rest(), [0x40, 4, 0, 3, 0x90, 0, 0xe0, 2, 0x90, 0]);
 }

@@ -94,5 +94,7 @@ fn tokens_work_over_http_and_certificates_do_not() {
     let good = send(&token, r#"{"a":1}"#);
     assert_eq!((good.status, good.body.len()), (200, 0));
     assert_eq!(send("unknown", r#"{"a":1}"#).status, 401);
+    let malformed = send(&token, "junk");
+    assert_eq!((malformed.status, malformed.header("content-type")), (500, Some("text/plain;charset=UTF-8")));
     assert_eq!(platform.sim().unwrap().telemetry("by-token").len(), 1);
 }

@@ -20,7 +20,6 @@ const NO_MAP_YET: &[&str] = &[
     "crates/fleet",
     "crates/ledger",
     "crates/provision",
-    "crates/tb-sim",
     "crates/tbpki",
     "tests",
 ];

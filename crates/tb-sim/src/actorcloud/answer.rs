@@ -11,7 +11,7 @@ pub(super) struct Refusal {
     body: Value,
 }
 
-/// What handlers come to.
+/// The result of a handler.
 pub(super) type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {

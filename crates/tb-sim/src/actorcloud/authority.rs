@@ -8,8 +8,8 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use time::{Duration, OffsetDateTime};
 
 use crate::certificate;
+use crate::certificate::pem;
 use crate::error::{Error, Result};
-use crate::pem;
 
 /// `sha256WithRSAEncryption` with its NULL (RFC 4055).
 const SHA256_WITH_RSA: &[u8] = &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
@@ -30,8 +30,8 @@ pub(super) struct Authority {
     certificate: Vec<u8>,
 }
 
-/// What it makes: a certificate and its key, as PEM.
-pub(super) struct Made {
+/// A certificate and its key, as PEM.
+pub(super) struct IssuedCert {
     pub(super) certificate: String,
     pub(super) key: String,
 }
@@ -51,28 +51,28 @@ impl Authority {
         Ok(Self { key, name, certificate })
     }
 
-    /// Its own certificate, as DER.
+    /// The certificate of the CA, as DER.
     pub(super) fn certificate(&self) -> &[u8] {
         &self.certificate
     }
 
-    /// Its own certificate, as PEM.
+    /// The certificate of the CA, as PEM.
     pub(super) fn root(&self) -> String {
         pem::certificate(&self.certificate)
     }
 
-    /// Its name, as DER.
+    /// The subject of the CA, as DER.
     pub(super) fn subject(&self) -> Vec<u8> {
         certificate::subject(&self.certificate).unwrap_or_default()
     }
 
     /// A key and a certificate with this common name, for 365 days.
-    pub(super) fn make(&self, common_name: &str) -> Result<Made> {
+    pub(super) fn issue(&self, common_name: &str) -> Result<IssuedCert> {
         let key = new_key()?;
         let subject = name(&[(COMMON_NAME, common_name)]);
         let der = sign(&self.key, &self.name, &subject, key.public_key().as_ref(), Duration::days(365))?;
         let pkcs8 = key.as_der().map_err(|_| Error::new("the key has no PKCS#8 form"))?;
-        Ok(Made { certificate: pem::certificate(&der), key: pem::encode("PRIVATE KEY", pkcs8.as_ref()) })
+        Ok(IssuedCert { certificate: pem::certificate(&der), key: pem::encode("PRIVATE KEY", pkcs8.as_ref()) })
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn certificates_are_of_version_1_with_serial_0_and_hold() {
         let authority = Authority::new().unwrap();
-        let made = authority.make("C12345678:0123456789abcdef0123456789").unwrap();
+        let made = authority.issue("C12345678:0123456789abcdef0123456789").unwrap();
         let der = pem::certificates(&made.certificate).remove(0);
         let leaf = certificate::parse(&der).unwrap();
         assert_eq!(leaf.version(), x509_parser::x509::X509Version::V1);

@@ -8,26 +8,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::store::Verdict;
-use super::{Cloud, Published};
+use super::cloud::Cloud;
+use super::store::{LoginDecision, Published};
 use crate::certificate;
-use crate::mqtt::answers;
-use crate::mqtt::codec::{Frame, Frames, Incoming, kind};
-use crate::mqtt::connect::{Connect, Version};
-use crate::mqtt::{HANDSHAKE, Message, subscribe};
 use crate::net;
+use crate::packets::answers;
+use crate::packets::codec::{Frame, Frames, Incoming, kind};
+use crate::packets::connect::{Connect, Version};
+use crate::packets::message::Message;
+use crate::packets::subscribe;
 
 /// EMQ X's default, 1 MiB.
 const LONGEST: usize = 1 << 20;
 
-/// Serves connections for ever.
+/// Serves all connections; never returns.
 pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, cloud: Arc<Cloud>) {
     net::each_connection(listener, move |stream| connection(stream, tls.clone(), cloud.clone())).await;
 }
 
 async fn connection(stream: TcpStream, tls: TlsAcceptor, cloud: Arc<Cloud>) {
-    // One that fails, or takes too long, ends with what was said to the client.
-    let Ok(Ok(mut stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+    // A handshake that fails or takes too long has already ended with an alert.
+    let Ok(Ok(mut stream)) = timeout(net::HANDSHAKE_TIMEOUT, tls.accept(stream)).await else { return };
     let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
     let common_name = leaf.and_then(|leaf| certificate::common_name(&leaf));
     talk(&mut stream, &cloud, common_name.as_deref()).await;
@@ -39,24 +40,24 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, cloud: &Cloud, 
     let mut frames = Frames::new(LONGEST);
     let Incoming::Frame(frame) = frames.next(stream).await else { return };
     let Some(connect) = (frame.kind == kind::CONNECT).then(|| Connect::read(&frame.body)).flatten() else { return };
-    if cloud.manners.faults.strike_mqtt("connect").await {
+    if cloud.controls.faults.apply_to_mqtt("connect").await {
         return;
     }
     let (user, password) = (connect.user_name.as_deref().unwrap_or_default(), connect.password.as_deref());
-    let verdict = cloud.store().may_log_in(&connect.client_id, user, password.unwrap_or_default(), common_name);
-    let code = match (&verdict, connect.version) {
-        (Verdict::Mountpoint(_), _) => 0,
-        (Verdict::WrongPassword, Version::V5) => 0x86,
-        (Verdict::WrongPassword, _) => 4,
-        (Verdict::NotFound(_), Version::V5) => 0x87,
-        (Verdict::NotFound(_), _) => 5,
+    let decision = cloud.store().may_log_in(&connect.client_id, user, password.unwrap_or_default(), common_name);
+    let code = match (&decision, connect.version) {
+        (LoginDecision::Mountpoint(_), _) => 0,
+        (LoginDecision::WrongPassword, Version::V5) => 0x86,
+        (LoginDecision::WrongPassword, _) => 4,
+        (LoginDecision::NotFound(_), Version::V5) => 0x87,
+        (LoginDecision::NotFound(_), _) => 5,
     };
     let answer = match connect.version {
         Version::V5 => vec![0x20, 3, 0, code, 0],
         _ => vec![0x20, 2, 0, code],
     };
-    let Verdict::Mountpoint(mountpoint) = verdict else {
-        // The client is told, or is gone.
+    let LoginDecision::Mountpoint(mountpoint) = decision else {
+        // A client that has already closed the connection does not need the answer.
         let _ = stream.write_all(&answer).await;
         return;
     };
@@ -71,7 +72,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, cloud: &Cloud, 
     }
 }
 
-/// What a packet is answered; `None` ends the connection.
+/// The answer to a packet. `None` ends the connection.
 fn outcome(cloud: &Cloud, version: Version, mountpoint: &str, frame: &Frame) -> Option<Vec<u8>> {
     match frame.kind {
         kind::PUBLISH => {

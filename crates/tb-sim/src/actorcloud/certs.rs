@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Cloud;
 use super::answer::{Refusal, Result};
+use super::cloud::Cloud;
 use super::devices;
 use super::list::{ids, page};
 use super::store::{Cert, Store, TENANT};
@@ -33,7 +33,7 @@ pub(super) fn create(cloud: &Cloud, body: &Value) -> Result<Reply> {
         return Err(Refusal::exists("certName"));
     }
     let common_name = format!("{TENANT}:{}", hex_digits(26));
-    let made = cloud.authority.make(&common_name).map_err(|_| Refusal::status(500))?;
+    let made = cloud.authority.issue(&common_name).map_err(|_| Refusal::status(500))?;
     let mut store = cloud.store();
     let cert = Cert {
         id: store.next_id(),

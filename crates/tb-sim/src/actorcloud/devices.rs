@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Cloud;
 use super::answer::{Refusal, Result};
+use super::cloud::Cloud;
 use super::list::{ids, page};
 use super::store::{Device, Store, TENANT};
 use crate::clock;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Cloud;
 use super::answer::{Refusal, Result};
+use super::cloud::Cloud;
 use super::store::TENANT;
-use crate::http::{Asked, Reply};
+use crate::http::{HttpRequest, Reply};
 use crate::ids::alphanumeric;
 
 /// `POST /login`.
@@ -33,13 +33,13 @@ pub(super) fn login(cloud: &Cloud, body: &Value) -> Result<Reply> {
     Ok(Reply::json(201, &answer))
 }
 
-/// Who asks: a bearer in any case of letters, or `?token=`.
-pub(super) fn check(cloud: &Cloud, asked: &Asked) -> Result<()> {
-    let header = asked.headers.get("authorization").and_then(|value| value.to_str().ok());
+/// Checks the token: a bearer in upper or lower case, or `?token=`.
+pub(super) fn check(cloud: &Cloud, request: &HttpRequest) -> Result<()> {
+    let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
     let token = match header.and_then(|header| header.split_once(' ')) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token),
         Some(_) => return Err(Refusal::auth("token")),
-        None => asked.query.get("token"),
+        None => request.query.get("token"),
     };
     let token = token.ok_or_else(|| Refusal::auth("AuthType"))?;
     let known = cloud.store().tokens.iter().any(|known| known == token);

@@ -1,8 +1,30 @@
-//! What the back end knows.
+//! The back end's data, in memory.
 
 use std::collections::BTreeMap;
 
-use super::{ConnectLog, Published};
+use serde::Serialize;
+
+/// An entry in the log of MQTT logins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectLog {
+    /// The client identifier.
+    #[serde(rename = "deviceID")]
+    pub device_id: String,
+    /// 1 for accepted, 2 for refused.
+    pub connect_status: u8,
+    /// The prefix of the topics, if the client was accepted.
+    pub mountpoint: Option<String>,
+}
+
+/// A message that a device published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// The topic, with the mountpoint as prefix.
+    pub topic: String,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
 
 /// A certificate.
 #[derive(Debug, Clone)]
@@ -32,12 +54,13 @@ pub(super) struct Device {
     pub(super) created: String,
 }
 
-/// Everything. Ids count up, and which certificates are bound to which devices is a set of pairs.
+/// All certificates and devices. Ids count up.
 #[derive(Default)]
 pub(super) struct Store {
     last_id: u64,
     pub(super) certs: BTreeMap<u64, Cert>,
     pub(super) devices: BTreeMap<u64, Device>,
+    /// Pairs of certificate id and device id.
     pub(super) bound: Vec<(u64, u64)>,
     pub(super) tokens: Vec<String>,
     pub(super) connects: Vec<ConnectLog>,
@@ -47,10 +70,10 @@ pub(super) struct Store {
 /// The one tenant: a company's.
 pub(super) const TENANT: &str = "C00000001";
 
-/// An answer of the broker's question whether somebody may log in.
+/// The answer to the broker's question whether a client may log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// With the prefix of all topics.
+pub(super) enum LoginDecision {
+    /// The client may log in, with this prefix of all topics.
     Mountpoint(String),
     /// A wrong user name or password: 401.
     WrongPassword,
@@ -64,43 +87,43 @@ impl Store {
         self.last_id
     }
 
-    /// Whether a client may log in, and a line in the log about it.
+    /// Decides whether a client may log in, and writes the decision to the log.
     pub(super) fn may_log_in(
         &mut self,
         client: &str,
         user: &str,
         password: &str,
         common_name: Option<&str>,
-    ) -> Verdict {
-        let verdict = self.judge(client, user, password, common_name);
-        let mountpoint = match &verdict {
-            Verdict::Mountpoint(mountpoint) => Some(mountpoint.clone()),
+    ) -> LoginDecision {
+        let decision = self.judge(client, user, password, common_name);
+        let mountpoint = match &decision {
+            LoginDecision::Mountpoint(mountpoint) => Some(mountpoint.clone()),
             _ => None,
         };
         let connect_status = if mountpoint.is_some() { 1 } else { 2 };
         self.connects.push(ConnectLog { device_id: client.to_owned(), connect_status, mountpoint });
-        verdict
+        decision
     }
 
-    fn judge(&self, client: &str, user: &str, password: &str, common_name: Option<&str>) -> Verdict {
+    fn judge(&self, client: &str, user: &str, password: &str, common_name: Option<&str>) -> LoginDecision {
         let device = self.devices.values().find(|device| device.device_id == client && device.blocked == 0);
-        let Some(device) = device else { return Verdict::NotFound("device") };
+        let Some(device) = device else { return LoginDecision::NotFound("device") };
         match common_name {
-            None if device.auth_type != 1 => return Verdict::NotFound("authType"),
-            None if device.user_name != user || device.token != password => return Verdict::WrongPassword,
+            None if device.auth_type != 1 => return LoginDecision::NotFound("authType"),
+            None if device.user_name != user || device.token != password => return LoginDecision::WrongPassword,
             None => {}
             Some(common_name) => {
                 let fits = |cert: &Cert| {
                     cert.common_name == common_name && cert.enable == 1 && self.bound.contains(&(cert.id, device.id))
                 };
                 if !self.certs.values().any(fits) {
-                    return Verdict::NotFound("device");
+                    return LoginDecision::NotFound("device");
                 }
                 if device.auth_type != 2 {
-                    return Verdict::NotFound("authType");
+                    return LoginDecision::NotFound("authType");
                 }
             }
         }
-        Verdict::Mountpoint(format!("/mqtt/{TENANT}/{}/{}/", device.product, device.device_id))
+        LoginDecision::Mountpoint(format!("/mqtt/{TENANT}/{}/{}/", device.product, device.device_id))
     }
 }

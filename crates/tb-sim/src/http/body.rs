@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 /// A body.
 pub(crate) struct Body {
     bytes: Option<Bytes>,
-    /// Where only half is sent: the time that the half has to get onto the wire.
+    /// For half a body: the time until the connection ends, so that the half is sent before.
     then_fails: Option<Pin<Box<Sleep>>>,
 }
 

@@ -40,6 +40,11 @@ pub(crate) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A path's segments, decoded.
+pub(crate) fn segments(path: &str) -> Vec<String> {
+    path.trim_start_matches('/').split('/').map(decode).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,19 +2,19 @@
 
 use sha1::{Digest, Sha1};
 
-use super::keys::{Store, StoredKey};
+use super::keystore::{Keystore, KeystoreEntry};
 use crate::error::{Error, Result};
 
 const MAGIC: u32 = 0xfeed_feed;
 const DIGEST: usize = 20;
 
-/// Whether it begins like one.
+/// True if the bytes begin like a JKS keystore.
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC.to_be_bytes())
 }
 
-/// Reads.
-pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Result<Store> {
+/// Reads a keystore.
+pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Result<Keystore> {
     let tampered = || Error::new("Keystore was tampered with, or password was incorrect");
     let split = bytes.len().checked_sub(DIGEST).ok_or_else(tampered)?;
     let (data, digest) = bytes.split_at_checked(split).ok_or_else(tampered)?;
@@ -28,10 +28,10 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
     entries(data, key_password).ok_or_else(|| Error::new("Invalid keystore format"))
 }
 
-fn entries(data: &[u8], key_password: &str) -> Option<Store> {
+fn entries(data: &[u8], key_password: &str) -> Option<Keystore> {
     let mut reader = Reader(data);
     let (_magic, version, count) = (reader.u32()?, reader.u32()?, reader.u32()?);
-    let mut store = Store { keys: Vec::new(), trusted: Vec::new() };
+    let mut store = Keystore { keys: Vec::new(), trusted: Vec::new() };
     for _ in 0..count {
         let kind = reader.u32()?;
         let alias = reader.text()?;
@@ -43,7 +43,7 @@ fn entries(data: &[u8], key_password: &str) -> Option<Store> {
                 for _ in 0..reader.u32()? {
                     chain.push(reader.certificate(version)?);
                 }
-                store.keys.push(StoredKey { alias, key: recover(protected, key_password), chain });
+                store.keys.push(KeystoreEntry { alias, key: recover(protected, key_password), chain });
             }
             2 => store.trusted.push(reader.certificate(version)?),
             _ => return None,
@@ -53,7 +53,7 @@ fn entries(data: &[u8], key_password: &str) -> Option<Store> {
 }
 
 /// Opens a key: its bytes lie under a stream of SHA-1 hashes, each of the password and the one before; the last hash,
-/// over password and key, says whether the password was right.
+/// over password and key, shows whether the password was right.
 fn recover(protected: &[u8], password: &str) -> Option<Vec<u8>> {
     let content = octets_of_encrypted_key(protected)?;
     let (salt, rest) = content.split_at_checked(DIGEST)?;

@@ -7,43 +7,25 @@ use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::keystore::KeystoreEntry;
+use super::server_keys::ServerKeys;
 use super::{jks, pkcs12, traditional};
-use crate::certificate;
-use crate::error::{Error, Result};
+use crate::certificate::{self, pem};
+use crate::error::{Error, NOTHING_THERE, Result};
 use crate::files;
-use crate::pem;
-use crate::settings::ServerKeys;
 
-/// What a listener works with.
-pub(crate) struct Loaded {
+/// The keys of a listener.
+pub(crate) struct LoadedKeys {
     pub(crate) certified: Arc<CertifiedKey>,
-    /// The issuers that clients are told: the leaf's own subject, and those of trusted entries.
+    /// The issuers in the request for a certificate, as names in DER: the subjects of the leaf and of trusted entries.
     pub(crate) named: Vec<Vec<u8>>,
 }
-
-/// A keystore's contents.
-pub(crate) struct Store {
-    pub(crate) keys: Vec<StoredKey>,
-    pub(crate) trusted: Vec<Vec<u8>>,
-}
-
-/// A key in a keystore.
-pub(crate) struct StoredKey {
-    pub(crate) alias: String,
-    /// PKCS#8, if the password opens it.
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) chain: Vec<Vec<u8>>,
-}
-
-/// What it says when neither form is there.
-pub(crate) const NOTHING_THERE: &str =
-    "Invalid SSL credentials configuration. None of the PEM or KEYSTORE configurations can be used!";
 
 const NO_KEY: &str = "Failed to get private key from the keystore or pem files. Please check if the private key exists in the \
     keystore or pem files and if the provided private key password is valid.";
 
-impl Loaded {
-    /// Loads.
+impl LoadedKeys {
+    /// Loads the keys.
     pub(crate) fn new(keys: &ServerKeys) -> Result<Self> {
         match keys {
             ServerKeys::Pem { certificate, key, key_password } => from_pem(certificate, key.as_deref(), key_password),
@@ -63,7 +45,7 @@ impl Loaded {
     }
 }
 
-fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<Loaded> {
+fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<LoadedKeys> {
     if !certificate.is_file() {
         return Err(Error::new(NOTHING_THERE));
     }
@@ -83,7 +65,7 @@ fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<Lo
         let certificate = certificate.display();
         Error::new(format!("Unable to load private key neither from certFile: {certificate} nor from keyFile: {key}"))
     })?;
-    Loaded::from_parts(chain, &key, &[])
+    LoadedKeys::from_parts(chain, &key, &[])
 }
 
 /// The first key of a file. Encrypted PKCS#8 is passed over, as by the real server.
@@ -104,7 +86,7 @@ fn private_key(text: &str, password: &str) -> Result<Option<PrivateKeyDer<'stati
     Ok(None)
 }
 
-fn from_keystore(file: &Path, store_password: &str, key_password: &str, alias: &str) -> Result<Loaded> {
+fn from_keystore(file: &Path, store_password: &str, key_password: &str, alias: &str) -> Result<LoadedKeys> {
     if !file.is_file() {
         return Err(Error::new(NOTHING_THERE));
     }
@@ -120,13 +102,13 @@ fn from_keystore(file: &Path, store_password: &str, key_password: &str, alias: &
         return Err(Error::new(NO_KEY));
     }
     // Java's aliases do not know upper case.
-    let wanted = |key: &&StoredKey| alias.is_empty() || key.alias.eq_ignore_ascii_case(alias);
+    let wanted = |key: &&KeystoreEntry| alias.is_empty() || key.alias.eq_ignore_ascii_case(alias);
     let found = store.keys.iter().find(wanted).ok_or_else(|| Error::new(NO_KEY))?;
     let key = PrivatePkcs8KeyDer::from(found.key.clone().unwrap_or_default()).into();
-    Loaded::from_parts(found.chain.clone(), &key, &store.trusted)
+    LoadedKeys::from_parts(found.chain.clone(), &key, &store.trusted)
 }
 
-/// As Java's PKCS#12 keystore wants a chain: leaf first, each issuer the next one's subject, nothing twice.
+/// Checks a chain as Java's PKCS#12 keystore does: leaf first, each issuer the subject of the next, no duplicates.
 fn check_chain(chain: &[Vec<u8>]) -> Result<()> {
     let invalid = || Error::new("Certificate chain is not valid");
     let parsed: Option<Vec<_>> = chain.iter().map(|der| certificate::parse(der)).collect();

@@ -1,13 +1,13 @@
-//! PKCS#12 keystores, with Java's eyes: certificates count as trusted only where Java's own attribute says so.
+//! PKCS#12 keystores, read as Java does: only certificates with Java's own attribute are trusted.
 
 use p12_keystore::Pkcs12Archive;
 
-use super::keys::{Store, StoredKey};
+use super::keystore::{Keystore, KeystoreEntry};
 use crate::certificate;
 use crate::error::{Error, Result};
 
-/// Reads. The key's password has to be the store's.
-pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Result<Store> {
+/// Reads a keystore. The password of the key must be that of the keystore.
+pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Result<Keystore> {
     let archive = Pkcs12Archive::from_pkcs12(bytes, store_password)
         .map_err(|_| Error::new("Keystore was tampered with, or password was incorrect"))?;
     let chain = |key: &p12_keystore::PrivateKeyBag| -> Vec<Vec<u8>> {
@@ -25,13 +25,13 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
         }
         chain
     };
-    let keys = archive.keys.iter().map(|key| StoredKey {
+    let keys = archive.keys.iter().map(|key| KeystoreEntry {
         alias: key.friendly_name.clone().unwrap_or_else(|| "1".to_owned()),
         key: (store_password == key_password).then(|| key.key.as_der().to_vec()),
         chain: chain(key),
     });
     let trusted = archive.certs.iter().filter(|bag| bag.trusted).map(|bag| bag.cert.as_der().to_vec());
-    Ok(Store { keys: keys.collect(), trusted: trusted.collect() })
+    Ok(Keystore { keys: keys.collect(), trusted: trusted.collect() })
 }
 
 /// The issuer's name, unless the certificate is its own issuer's.

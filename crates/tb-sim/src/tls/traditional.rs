@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 
 use crate::error::{Error, Result};
 
-/// Whether a block is encrypted so.
+/// True for a block in this encryption.
 pub(crate) fn is_encrypted(block: &pem::Pem) -> bool {
     block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"))
 }
@@ -36,7 +36,7 @@ fn open<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &[u8]) -> 
     Decryptor::<C>::new_from_slices(key, iv).ok()?.decrypt_padded_vec::<Pkcs7>(data).ok()
 }
 
-/// MD5 over the last hash, the password and the first eight bytes of the initialisation vector, until there is enough.
+/// MD5 over the last hash, the password and the first eight bytes of the initialization vector, until the key is complete.
 fn derive(password: &[u8], iv: &[u8], length: usize) -> Vec<u8> {
     let salt = iv.get(..8).unwrap_or_default();
     let mut key: Vec<u8> = Vec::new();

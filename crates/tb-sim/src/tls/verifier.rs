@@ -1,4 +1,4 @@
-//! What is asked of a client's certificate in the handshake: hardly anything.
+//! The check of a client's certificate in the handshake, which accepts almost everything.
 
 use std::fmt;
 
@@ -13,27 +13,27 @@ use x509_parser::prelude::X509Certificate;
 use super::signature;
 use crate::certificate;
 
-/// What is done with a chain whose links hold.
-type Present = Box<dyn Fn(&[&[u8]]) + Send + Sync>;
+/// A function for chains whose signatures hold.
+pub(crate) type ChainHandler = Box<dyn Fn(&[&[u8]]) + Send + Sync>;
 
-/// Wants a certificate and does not need one. Each certificate has to be signed with the next one's key; times, purposes
-/// and extensions are not looked at, and neither is whether anybody trusts the last one.
-pub(crate) struct WantsClientCertificates {
+/// The verifier of client certificates. A client may come without one. Each certificate must be signed with the key of
+/// the next. Times, purposes, extensions and trust in the last one are not checked.
+pub(crate) struct ClientCertificateVerifier {
     named: Vec<DistinguishedName>,
     supported: WebPkiSupportedAlgorithms,
-    present: Present,
-    /// For a broker that needs a certificate after all: what has to have signed the last one, and all within their time.
+    present: ChainHandler,
+    /// The CA of a broker that requires a certificate: it must have signed the last one, and all must be valid now.
     anchor: Option<Vec<u8>>,
 }
 
-impl WantsClientCertificates {
-    /// `named` are the issuers that clients are told, as names in DER.
-    pub(crate) fn new(named: Vec<Vec<u8>>, present: Present) -> Self {
+impl ClientCertificateVerifier {
+    /// `named` are the issuers in the request for a certificate, as names in DER.
+    pub(crate) fn new(named: Vec<Vec<u8>>, present: ChainHandler) -> Self {
         let named = named.into_iter().map(DistinguishedName::from).collect();
         Self { named, supported: default_provider().signature_verification_algorithms, present, anchor: None }
     }
 
-    /// As a broker is set up that lets in the clients of one CA alone.
+    /// The verifier of a broker that accepts only clients of one CA.
     pub(crate) fn requiring(name: Vec<u8>, anchor: Vec<u8>) -> Self {
         Self { anchor: Some(anchor), ..Self::new(vec![name], Box::new(|_| {})) }
     }
@@ -52,13 +52,13 @@ impl WantsClientCertificates {
     }
 }
 
-impl fmt::Debug for WantsClientCertificates {
+impl fmt::Debug for ClientCertificateVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WantsClientCertificates").field("named", &self.named).finish_non_exhaustive()
+        f.debug_struct("ClientCertificateVerifier").field("named", &self.named).finish_non_exhaustive()
     }
 }
 
-impl ClientCertVerifier for WantsClientCertificates {
+impl ClientCertVerifier for ClientCertificateVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.anchor.is_some()
     }
@@ -79,6 +79,9 @@ impl ClientCertVerifier for WantsClientCertificates {
         let parsed = parsed
             .filter(|parsed| !parsed.iter().any(has_no_name))
             .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        if is_ignored(&chain) {
+            return Ok(ClientCertVerified::assertion());
+        }
         // Java's trust manager throws: alert 46.
         let broken = parsed.iter().zip(parsed.iter().skip(1)).any(|(child, parent)| !signature::links(child, parent));
         if broken || parsed.iter().any(is_too_weak) {
@@ -109,7 +112,9 @@ impl ClientCertVerifier for WantsClientCertificates {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.supported.supported_schemes()
+        // Java offers these too. A signature by Ed448 cannot be verified here, so such a client is refused.
+        let of_java = [SignatureScheme::ED448, SignatureScheme::ECDSA_SHA1_Legacy, SignatureScheme::RSA_PKCS1_SHA1];
+        [self.supported.supported_schemes(), of_java.to_vec()].concat()
     }
 }
 
@@ -119,10 +124,19 @@ fn has_no_name(certificate: &X509Certificate<'_>) -> bool {
     certificate.subject().iter().next().is_none() && alternative.is_none_or(|extension| !extension.critical)
 }
 
-/// What Java's disabled algorithms rule out.
+const MD2: &str = "1.2.840.113549.1.1.2";
+const MD5: &str = "1.2.840.113549.1.1.4";
+
+/// True for a single certificate with its own MD5 signature: the real server goes on as if none had been sent.
+pub(crate) fn is_ignored(chain: &[impl AsRef<[u8]>]) -> bool {
+    let [leaf] = chain else { return false };
+    certificate::parse(leaf.as_ref()).is_some_and(|leaf| {
+        leaf.signature_algorithm.algorithm.to_id_string() == MD5 && leaf.issuer().as_raw() == leaf.subject().as_raw()
+    })
+}
+
+/// True for a certificate that Java's disabled algorithms exclude.
 fn is_too_weak(certificate: &X509Certificate<'_>) -> bool {
-    const MD2: &str = "1.2.840.113549.1.1.2";
-    const MD5: &str = "1.2.840.113549.1.1.4";
     let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
     let small = match certificate.public_key().parsed() {
         Ok(x509_parser::public_key::PublicKey::RSA(key)) => key.key_size() < 1024,

@@ -32,8 +32,6 @@ pub(super) const NOT_MET_YET: &[Allowance] = &[
     ("tbpki-ledger: files on circles of three or more", 6),
     ("tbpki-ledger: modules in src", 18),
     ("tbpki-pki: files on circles of three or more", 4),
-    ("tbpki-tb-sim: files on circles of three or more", 28),
-    ("tbpki-tb-sim: modules in src", 25),
     ("tbpki: files on circles of three or more", 3),
     ("tbpki: modules in src/args", 17),
     ("tbpki: modules in src/verb", 24),

@@ -1,0 +1,193 @@
+//! Injected faults: the kind of failure, the calls, and how many times.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "value")]
+pub enum FaultKind {
+    /// The connection ends before anything is done.
+    DropBefore,
+    /// The call is done, and the connection ends without an answer.
+    DropAfter,
+    /// The call is done this many milliseconds late.
+    Delay(u64),
+    /// The call is done, and answered this many milliseconds late.
+    DelayAnswer(u64),
+    /// Nothing is done, and this status returned: 401 (expired token), 409, 429, 500 in the server's own words, others
+    /// in words like them.
+    Status(u16),
+    /// The call is done, and answered with half of a body.
+    HalfAnswer,
+    /// The call is done, and answered with bytes that are not HTTP.
+    Garbage,
+    /// The call is done, and answered with 200 and a page of HTML, as captive portals do.
+    Html,
+}
+
+/// A fault that waits for its calls.
+///
+/// A call is a method and a path: `POST` and `/api/device/credentials`. For MQTT the method is `MQTT`, and the paths are
+/// `connect`, `publish` and `subscribe`; drops and delays work there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fault {
+    /// The kind of failure.
+    #[serde(flatten)]
+    pub kind: FaultKind,
+    /// The method of the calls; none is any.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// The beginning of the path of the calls; empty is any. A `*` is one segment.
+    #[serde(default)]
+    pub path: String,
+    /// The number of matching calls that succeed before.
+    #[serde(default)]
+    pub after: u32,
+    /// The number of calls that fail; 0 is without limit.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Fault {
+    /// A fault on the next call of any kind.
+    pub fn new(kind: FaultKind) -> Self {
+        Self { kind, method: None, path: String::new(), after: 0, times: 1 }
+    }
+
+    /// Restricts the fault to these calls.
+    #[must_use]
+    pub fn on(mut self, method: &str, path: &str) -> Self {
+        self.method = Some(method.to_owned());
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// Delays the fault until this number of matching calls have succeeded.
+    #[must_use]
+    pub fn after(mut self, calls: u32) -> Self {
+        self.after = calls;
+        self
+    }
+
+    /// Sets the number of calls that fail; 0 is without limit.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
+    fn concerns(&self, method: &str, path: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method)) && begins(path, &self.path)
+    }
+}
+
+/// The faults that wait for their calls.
+#[derive(Default)]
+pub(crate) struct Faults {
+    waiting: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    pub(crate) fn add(&self, fault: Fault) {
+        self.lock().push(fault);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn waiting(&self) -> Vec<Fault> {
+        self.lock().clone()
+    }
+
+    /// The failure of this call, if any. A fault is removed after its last call.
+    pub(crate) fn next_fault(&self, method: &str, path: &str) -> Option<FaultKind> {
+        let mut waiting = self.lock();
+        let mut struck = None;
+        let mut gone = None;
+        for (index, fault) in waiting.iter_mut().enumerate().filter(|(_, fault)| fault.concerns(method, path)) {
+            if fault.after > 0 {
+                fault.after -= 1;
+                continue;
+            }
+            struck = Some(fault.kind);
+            if fault.times == 1 {
+                gone = Some(index);
+            }
+            fault.times = fault.times.saturating_sub(1);
+            break;
+        }
+        if let Some(index) = gone {
+            waiting.remove(index);
+        }
+        struck
+    }
+
+    /// Applies the fault of an MQTT packet: waits for a delay, and returns true if the connection must end.
+    pub(crate) async fn apply_to_mqtt(&self, path: &str) -> bool {
+        match self.next_fault("MQTT", path) {
+            None => false,
+            Some(FaultKind::Delay(ms) | FaultKind::DelayAnswer(ms)) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn begins(path: &str, pattern: &str) -> bool {
+    if pattern.is_empty() {
+        return true;
+    }
+    let mut segments = path.split('/');
+    pattern.split('/').all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_its_calls_as_often_as_it_was_told() {
+        let faults = Faults::default();
+        faults.add(Fault::new(FaultKind::DropBefore).on("POST", "/api/device").after(1).times(2));
+        let strikes = |method: &str, path: &str| faults.next_fault(method, path).is_some();
+        assert!(!strikes("GET", "/api/device"));
+        assert!(!strikes("POST", "/api/devices"));
+        assert!(!strikes("POST", "/api/device"), "the first goes well");
+        assert!(strikes("POST", "/api/device"));
+        assert!(strikes("POST", "/api/device/credentials"));
+        assert!(!strikes("POST", "/api/device"));
+        assert!(faults.waiting().is_empty());
+    }
+
+    #[test]
+    fn a_star_is_a_segment_and_zero_is_without_limit() {
+        let faults = Faults::default();
+        faults.add(Fault::new(FaultKind::Status(500)).on("GET", "/api/device/*/credentials").times(0));
+        for _ in 0..3 {
+            assert_eq!(faults.next_fault("GET", "/api/device/x/credentials"), Some(FaultKind::Status(500)));
+        }
+        assert_eq!(faults.next_fault("GET", "/api/device/x"), None);
+    }
+
+    #[test]
+    fn faults_are_read_from_json() {
+        let fault: Fault = serde_json::from_str(r#"{"kind":"delay","value":50,"path":"/api"}"#).unwrap();
+        assert_eq!((fault.kind, fault.times), (FaultKind::Delay(50), 1));
+        let fault: Fault = serde_json::from_str(r#"{"kind":"drop-after","times":3}"#).unwrap();
+        assert_eq!((fault.kind, fault.times), (FaultKind::DropAfter, 3));
+    }
+}

@@ -1,0 +1,117 @@
+//! PUBLISH: what a message is, and what is answered.
+
+use serde_json::{Map, Value, json};
+
+use super::topic;
+use crate::ids::Uuid;
+use crate::packets::answers;
+use crate::packets::connect::Version;
+use crate::packets::message::Message;
+use crate::thingsboard::core::Core;
+use crate::thingsboard::model::device::Device;
+use crate::thingsboard::payload;
+use crate::thingsboard::state::Scope;
+
+/// The response to a packet: bytes to write, and whether the connection ends.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PacketResponse {
+    pub(crate) writes: Vec<u8>,
+    pub(crate) ends: bool,
+}
+
+impl PacketResponse {
+    pub(crate) fn write(bytes: Vec<u8>) -> Self {
+        Self { writes: bytes, ends: false }
+    }
+
+    pub(crate) fn end(bytes: Vec<u8>) -> Self {
+        Self { writes: bytes, ends: true }
+    }
+}
+
+/// The response to a message of a device.
+pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: &Message<'_>) -> PacketResponse {
+    let own = ProfileTopics::of(core, device);
+    let name = message.topic.as_str();
+    let is = |known: &[&str], own: &Option<String>| {
+        known.contains(&name) || own.as_deref().is_some_and(|filter| topic::matches(filter, name))
+    };
+    if is(topic::TELEMETRY, &own.telemetry) {
+        let Some(values) = payload::telemetry(message.payload) else { return invalid(&own, version, message) };
+        core.state().add_telemetry(device, values);
+        return PacketResponse::write(message.acknowledge(version, 0));
+    }
+    if is(topic::ATTRIBUTES, &own.attributes) {
+        let Some(values) = payload::attributes(message.payload) else { return invalid(&own, version, message) };
+        core.state().set_attributes(device, Scope::Client, values);
+        return PacketResponse::write(message.acknowledge(version, 0));
+    }
+    let request = topic::REQUESTS.iter().find_map(|(asks, answers)| Some((name.strip_prefix(asks)?, answers)));
+    if let Some((number, answer)) = request {
+        if number.parse::<u32>().is_err() {
+            return invalid(&own, version, message);
+        }
+        let mut bytes = message.acknowledge(version, 0);
+        let body = attributes(core, device, message.payload).to_string();
+        bytes.extend(answers::publish(version, &format!("{answer}{number}"), None, body.as_bytes()));
+        return PacketResponse::write(bytes);
+    }
+    if topic::HEARD.iter().any(|heard| name.starts_with(heard)) {
+        return PacketResponse::write(message.acknowledge(version, 0));
+    }
+    if name.starts_with(topic::GATEWAY) {
+        // Messages of gateways are acknowledged and dropped. The real server does not answer other devices.
+        return PacketResponse::write(if own.is_gateway { message.acknowledge(version, 0) } else { Vec::new() });
+    }
+    PacketResponse::write(message.acknowledge(version, 0x90))
+}
+
+/// The response to invalid JSON. Versions before 5 have no reason codes, so the connection ends.
+fn invalid(own: &ProfileTopics, version: Version, message: &Message<'_>) -> PacketResponse {
+    match (version, message.id) {
+        (Version::V5, Some(_)) => PacketResponse::write(message.acknowledge(version, 0x99)),
+        (Version::V5, None) => PacketResponse::end(answers::disconnect(0x99)),
+        _ if own.acknowledges_invalid => PacketResponse::write(message.acknowledge(version, 0)),
+        _ => PacketResponse::end(Vec::new()),
+    }
+}
+
+fn attributes(core: &Core, device: Uuid, payload: &[u8]) -> Value {
+    let request: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let all = core.state().attributes(device, Scope::Client);
+    let keys = request.get("clientKeys").and_then(Value::as_str);
+    let found: Map<String, Value> = match keys {
+        Some(keys) => {
+            keys.split(',').filter_map(|key| all.get_key_value(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        }
+        None if request.get("sharedKeys").is_some() => Map::new(),
+        None => all,
+    };
+    if found.is_empty() { json!({}) } else { json!({ "client": found }) }
+}
+
+/// The settings of a device's profile for topics.
+struct ProfileTopics {
+    is_gateway: bool,
+    acknowledges_invalid: bool,
+    telemetry: Option<String>,
+    attributes: Option<String>,
+}
+
+impl ProfileTopics {
+    fn of(core: &Core, device: Uuid) -> Self {
+        let state = core.state();
+        let device = state.device(device);
+        let profile = device.and_then(|device| state.profile(device.device_profile_id.id));
+        let mqtt = profile.filter(|profile| profile.transport_type() == "MQTT");
+        let text = |name: &str| mqtt.and_then(|profile| profile.transport(name)?.as_str().map(str::to_owned));
+        Self {
+            is_gateway: device.is_some_and(Device::is_gateway),
+            acknowledges_invalid: mqtt
+                .and_then(|profile| profile.transport("sendAckOnValidationException")?.as_bool())
+                .unwrap_or_default(),
+            telemetry: text("deviceTelemetryTopic"),
+            attributes: text("deviceAttributesTopic"),
+        }
+    }
+}

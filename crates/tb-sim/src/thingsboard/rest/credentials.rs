@@ -1,0 +1,29 @@
+//! Credentials over REST.
+
+use super::call::{Call, ok};
+use super::devices::with_device;
+use crate::http::Reply;
+use crate::thingsboard::model::credentials::SentCredentials;
+use crate::thingsboard::refusal::{Refusal, Result};
+
+pub(super) fn get(call: &Call<'_>) -> Result<Reply> {
+    with_device(call, |state, device| {
+        let credentials = state.credentials_of(device.id()).ok_or_else(Refusal::not_found)?;
+        Ok(ok(&credentials.to_json()))
+    })
+}
+
+pub(super) fn save(call: &Call<'_>) -> Result<Reply> {
+    let sent: SentCredentials = call.body()?;
+    let tenant = call.tenant()?;
+    let device = sent.device_id.ok_or_else(|| Refusal::bad("Invalid entity id"))?.0;
+    let mut state = call.state();
+    state.device_of(tenant, device)?;
+    // 4.2 lets PostgreSQL's own text through; 4.3 hides it.
+    let saved =
+        state.replace_credentials(device, &sent).map_err(|refusal| match call.core.is_4_3() && sent.has_nul() {
+            true => Refusal::database("Database error"),
+            false => refusal,
+        })?;
+    Ok(ok(&saved.to_json()))
+}

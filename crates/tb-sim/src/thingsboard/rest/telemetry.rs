@@ -1,0 +1,61 @@
+//! Reading back what devices sent.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, ok};
+use super::devices::with_device;
+use crate::http::Reply;
+use crate::thingsboard::payload;
+use crate::thingsboard::refusal::{Refusal, Result};
+use crate::thingsboard::state::Scope;
+
+/// The last value of each key: texts, as the real server answers unless it is asked for types.
+pub(super) fn latest(call: &Call<'_>) -> Result<Reply> {
+    let keys = call.request.query.get("keys").filter(|keys| !keys.is_empty());
+    let wanted: Option<Vec<&str>> = keys.map(|keys| keys.split(',').collect());
+    let typed = call.request.query.get("useStrictDataTypes") == Some("true");
+    with_device(call, |state, device| {
+        let mut latest = Map::new();
+        for key in wanted.iter().flatten() {
+            latest.insert((*key).to_owned(), json!([{ "ts": crate::clock::milliseconds(), "value": null }]));
+        }
+        let samples = state.telemetry(device.id()).iter();
+        for sample in samples.filter(|sample| wanted.as_ref().is_none_or(|keys| keys.contains(&sample.key.as_str()))) {
+            let value = match &sample.value {
+                value if typed => value.clone(),
+                Value::String(text) => Value::from(text.clone()),
+                value => Value::from(value.to_string()),
+            };
+            latest.insert(sample.key.clone(), json!([{ "ts": sample.ts, "value": value }]));
+        }
+        Ok(ok(&Value::Object(latest)))
+    })
+}
+
+/// Sets attributes that users may set. Others stay as they are.
+pub(super) fn set_attributes(call: &Call<'_>) -> Result<Reply> {
+    let scope = call.parameter(1, "scope")?;
+    if scope != "SERVER_SCOPE" {
+        return Err(Refusal::bad(format!("Invalid scope: {scope}")));
+    }
+    // The same converter as for devices: texts that parse as numbers are stored as numbers.
+    let values = payload::attributes(&call.request.body).ok_or_else(|| Refusal::bad("Request is not a JSON object"))?;
+    let (id, tenant) = (call.id(0, "deviceId")?, call.tenant()?);
+    let mut state = call.state();
+    state.device_of(tenant, id)?;
+    state.set_attributes(id, Scope::Server, values);
+    Ok(Reply::empty(200))
+}
+
+/// All attributes.
+pub(super) fn attributes(call: &Call<'_>) -> Result<Reply> {
+    let keys = call.request.query.get("keys").filter(|keys| !keys.is_empty());
+    let wanted: Option<Vec<&str>> = keys.map(|keys| keys.split(',').collect());
+    with_device(call, |state, device| {
+        let all = [Scope::Client, Scope::Server].into_iter().flat_map(|scope| state.attributes(device.id(), scope));
+        let shown = all
+            .filter(|(key, _)| wanted.as_ref().is_none_or(|keys| keys.contains(&key.as_str())))
+            .map(|(key, value)| json!({ "lastUpdateTs": crate::clock::milliseconds(), "key": key, "value": value }));
+        Ok(ok(&Value::Array(shown.collect())))
+    })
+}
