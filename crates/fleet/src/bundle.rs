@@ -19,7 +19,7 @@ use base::{Code, Finding, Result};
 use devkit::application::{Application, Dates, Places, Source};
 use devkit::chip::Crystal;
 use devkit::image::Firmware;
-use ledger::{Filter, Key, Kind, State, View};
+use ledger::{Entry, Filter, Key, Kind, State, View};
 use pki::device_name::DeviceName;
 
 use crate::station::Station;
@@ -203,12 +203,12 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Targ
 fn listed(view: &View) -> Result<Vec<Target>> {
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     view.list(&filter)
-        .filter(|entry| entry.as_ref().map_or(true, |entry| entry.state.is_in_use()))
+        .filter(|entry| entry.as_ref().map_or(true, Entry::is_for_bulk))
         .map(|entry| entry.map(|entry| target(&entry)))
         .collect()
 }
 
-fn target(entry: &ledger::Entry) -> Target {
+fn target(entry: &Entry) -> Target {
     Target {
         name: entry.key.name.clone(),
         key: Some(entry.key.clone()),

@@ -26,6 +26,17 @@ use crate::station::{SELF, Station};
 use crate::store::{self, identity_dir};
 use crate::walk::Walk;
 
+/// How a device is registered once its identity is made.
+#[derive(Debug, Clone)]
+pub struct NewRegistration {
+    /// What it is made with in the platform.
+    pub create: NewDevice,
+    /// Replace the credential that it has there.
+    pub replace: bool,
+    /// Register it although it was unregistered.
+    pub again: bool,
+}
+
 /// Makes the identity of the device `name`, or completes it, and registers it in the platform. What goes wrong there
 /// stands in the report: the identity is made all the same, and the next run goes on from it.
 ///
@@ -35,8 +46,7 @@ pub fn make_and_register(
     station: &mut Station<'_>,
     name: &DeviceName,
     request: &Request,
-    create: NewDevice,
-    replace: bool,
+    registration: NewRegistration,
 ) -> Result<IdentityReport> {
     let connection = Connection::of(station)?;
     let mut report = make_device(station, name, request)?;
@@ -45,7 +55,8 @@ pub fn make_and_register(
         return Ok(report);
     }
     let names = Names::These(vec![name.clone()]);
-    let wish = RegisterRequest { names, replace, create, dry_run: request.dry_run };
+    let NewRegistration { create, replace, again } = registration;
+    let wish = RegisterRequest { names, replace, again, create, dry_run: request.dry_run };
     report.registration = Some(match register_over(&connection, station, &wish) {
         Ok(mut registered) => {
             report.findings.append(&mut registered.findings);

@@ -25,6 +25,8 @@ pub struct RegisterRequest {
     pub names: Names,
     /// Replace the credential of a device that has another one.
     pub replace: bool,
+    /// Also register devices that were unregistered.
+    pub again: bool,
     /// What devices are made with that are not there yet.
     pub create: NewDevice,
     /// Say what would happen and change nothing.
@@ -53,6 +55,8 @@ pub struct RegisterReport {
     pub failed: usize,
     /// How many were not tried, since something was wrong that would have been wrong with them too.
     pub left: usize,
+    /// How many were skipped, because they were unregistered.
+    pub skipped: usize,
     /// What was noticed on the way.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -132,9 +136,10 @@ pub(crate) fn register_over(
     } else {
         Book::Kept { store: Box::new(station.open_store("register")?), pending: Vec::new(), since: Instant::now() }
     };
-    let names = names(book.view(), &request.names)?;
+    let (names, skipped) = names(book.view(), request)?;
     let single = names.len() == 1;
-    let mut run = Run { names: names.len(), report: RegisterReport::new(connection, request.dry_run), ended: None };
+    let report = RegisterReport { skipped, ..RegisterReport::new(connection, request.dry_run) };
+    let mut run = Run { names: names.len(), report, ended: None };
     // Certificates are read when their turn comes: a fleet does not fit into memory.
     let mut items = names.into_iter();
     let mut finder = Finder::new(station.store_dir());
@@ -146,7 +151,7 @@ pub(crate) fn register_over(
         }
         let mut batch: Vec<MaybeCandidate> = Vec::new();
         for name in next {
-            match candidate(&mut finder, book.view(), &name, &request.create) {
+            match candidate(&mut finder, book.view(), &name, request) {
                 Ok(candidate) => batch.push(Ok(candidate)),
                 Err(error) => run.report.devices.push(DeviceRegistration::failed(name, error)),
             }
@@ -165,9 +170,9 @@ const BATCH: usize = 1024;
 /// How often a run with nothing to do meanwhile looks up.
 const WATCH: Duration = Duration::from_secs(60);
 
-/// The devices that are meant.
-fn names(view: &View, names: &Names) -> Result<Vec<String>> {
-    match names {
+/// The devices that are meant, and how many of them are skipped because they were unregistered.
+fn names(view: &View, request: &RegisterRequest) -> Result<(Vec<String>, usize)> {
+    match &request.names {
         Names::These(names) => {
             let mut unique: Vec<String> = Vec::new();
             for name in names {
@@ -175,23 +180,35 @@ fn names(view: &View, names: &Names) -> Result<Vec<String>> {
                     unique.push(name.as_str().to_owned());
                 }
             }
-            Ok(unique)
+            Ok((unique, 0))
         }
         Names::All => {
             let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
-            view.list(&devices)
-                .filter(|entry| entry.as_ref().map_or(true, |entry| entry.state.is_in_use()))
-                .map(|entry| entry.map(|entry| entry.key.name))
-                .collect()
+            let (mut names, mut skipped) = (Vec::new(), 0);
+            for entry in view.list(&devices) {
+                let entry = entry?;
+                if entry.is_for_bulk() || (request.again && entry.state.is_in_use()) {
+                    names.push(entry.key.name);
+                } else if entry.state.is_in_use() {
+                    skipped += 1;
+                }
+            }
+            Ok((names, skipped))
         }
     }
 }
 
 /// A device of the store, wherever its certificate is.
-fn candidate(finder: &mut Finder, view: &View, name: &str, create: &NewDevice) -> Result<Candidate> {
+fn candidate(finder: &mut Finder, view: &View, name: &str, request: &RegisterRequest) -> Result<Candidate> {
     let entry = issued_entry(view, name)?;
+    if entry.unregistered_at.is_some() && !request.again {
+        return Err(Code::DeviceUnregistered
+            .error(format!("the device {name:?} was unregistered"))
+            .item(name)
+            .fix("use --again if it is to log in again with the same certificate"));
+    }
     let certificate = finder.locate(view, &entry)?.leaf;
-    Ok(Candidate { key: entry.key, certificate, create: create.clone() })
+    Ok(Candidate { key: entry.key, certificate, create: request.create.clone() })
 }
 
 /// The generation of a device that is in use.
@@ -273,7 +290,7 @@ impl Run {
 impl RegisterReport {
     fn new(connection: &Connection, dry_run: bool) -> Self {
         let platform = connection.board.url().to_owned();
-        Self { platform, dry_run, devices: Vec::new(), failed: 0, left: 0, findings: Vec::new() }
+        Self { platform, dry_run, devices: Vec::new(), failed: 0, left: 0, skipped: 0, findings: Vec::new() }
     }
 }
 

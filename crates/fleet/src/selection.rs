@@ -54,6 +54,7 @@ impl Selection {
             },
             expiring_before: self.expiring_before,
             failed_only: self.failed,
+            skip_unregistered: false,
             job: self.job,
             name: self.name.as_ref().map(name_filter),
             current_only: !self.all_generations && !self.states.contains(&State::Void),

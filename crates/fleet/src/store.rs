@@ -126,6 +126,10 @@ pub fn view(home: &Home) -> Result<Ledger> {
         Ok(ledger) if knows_cas(&ledger)? => return Ok(ledger),
         Ok(_) => {}
         Err(error) if error.code() == Code::StoreMissing => {}
+        Err(error) if error.code() == Code::LedgerOutdated => {
+            upgrade(home)?;
+            return home.ledger_read_only();
+        }
         Err(error) => return Err(error),
     }
     Err(if home.is_shared() {
@@ -138,6 +142,12 @@ pub fn view(home: &Home) -> Result<Ledger> {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
         error.fix("run the same `tbpki init` again, which does the rest")
     })
+}
+
+/// Brings a ledger of an older version up to date, so that verbs that only read can read it.
+fn upgrade(home: &Home) -> Result<()> {
+    let _lock = Lock::acquire(home.dir(), "upgrade", PATIENCE)?;
+    home.ledger().map(drop)
 }
 
 fn holds_identities(dir: &Path) -> bool {

@@ -52,6 +52,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
     ///
     /// # Errors
     /// [`Code::OtherParameters`] where the identity exists with other parameters, unless it is to be replaced.
+    /// [`Code::NameReserved`] where the name waits in a job.
     pub(crate) fn standing(&self, store: &Path, ledger: &View) -> Result<Standing> {
         let entry = match ledger.current(self.kind, self.name)? {
             Some(entry) if entry.state == State::Intended && !self.is_delivered(store, &entry)? => ledger
@@ -62,9 +63,11 @@ impl<F: IdentityFiles> Walk<'_, F> {
             other => other,
         };
         let Some(entry) = entry else {
+            ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(Standing::Wanted { replaces: None });
         };
         if self.force {
+            ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(Standing::Wanted { replaces: Some(Box::new(entry)) });
         }
         let wanted = match &self.of_fleet {

@@ -40,13 +40,18 @@ impl Transaction<'_> {
     }
 
     /// The rows of a shard that is on disk, each as the next generation of its name.
+    ///
+    /// # Errors
+    /// [`Code::DuplicateNames`] if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
         const SQL: Many<'_> = Many {
             one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
-                number) VALUES ('device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
+                number) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
                 WHERE earlier.kind = 'device' AND earlier.name = ?1), \
-                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14)",
+                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14 \
+                WHERE NOT EXISTS (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = ?1 \
+                AND used.state <> 'void')",
             by_columns: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
                 number) SELECT 'device', name, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
@@ -55,7 +60,9 @@ impl Transaction<'_> {
                 number FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
                 ?7::bigint[], ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bigint[], ?12::bigint[], ?13::bigint[], \
                 ?14::bigint[]) AS given (name, serial, profile, algorithm, parameters, issuer, not_before, not_after, \
-                fingerprint, credentials_id, intended_at, issued_at, job, number)",
+                fingerprint, credentials_id, intended_at, issued_at, job, number) WHERE NOT EXISTS \
+                (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = given.name \
+                AND used.state <> 'void')",
         };
         let (begun, now) = (self.begun(claim)?, self.now());
         let mut parameters = HashMap::new();
@@ -84,8 +91,12 @@ impl Transaction<'_> {
                 identity.number.into(),
             ]
         };
-        self.execute_many::<[Value<'a>; 14]>(&SQL, identities.iter().map(values))?;
-        Ok(())
+        let inserted = self.execute_many::<[Value<'a>; 14]>(&SQL, identities.iter().map(values))?;
+        if u64::try_from(identities.len()) == Ok(inserted) {
+            return Ok(());
+        }
+        let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
+        Err(in_use.refusal(claim.job))
     }
 
     /// Takes a step with devices of a shard, and tells how many took it.
@@ -94,12 +105,13 @@ impl Transaction<'_> {
         let one_by_one = format!(
             "UPDATE identity SET state = ?7, {column} = ?8, last_error = NULL WHERE kind = ?1 AND name = ?2 \
              AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
-             AND state IN ('issued', 'registered', 'bundled')"
+             AND state IN ('issued', 'registered', 'bundled') AND unregistered_at IS NULL"
         );
         let by_columns = format!(
             "UPDATE identity SET state = given.state, {column} = given.moment, last_error = NULL \
              FROM unnest(?1::text[], ?2::text[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[], \
-             ?8::bigint[]) AS given (kind, name, generation, job, first, past, state, moment) WHERE {OF_SHARD}"
+             ?8::bigint[]) AS given (kind, name, generation, job, first, past, state, moment) WHERE {OF_SHARD} \
+             AND identity.unregistered_at IS NULL"
         );
         let values = |key| {
             let [kind, name, generation, job, first, end] = place(claim, key);

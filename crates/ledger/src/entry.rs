@@ -70,6 +70,8 @@ pub struct Entry {
     pub state: State,
     /// Why it was voided or revoked, or what went wrong last; cleared by the next step that succeeds.
     pub last_error: Option<String>,
+    /// The time at which it was taken from the platform; `None` if it was not, or was registered again since.
+    pub unregistered_at: Option<OffsetDateTime>,
     pub(crate) times: [Option<OffsetDateTime>; State::ALL.len()],
 }
 
@@ -77,6 +79,11 @@ impl Entry {
     /// Which issue of the name it is.
     pub fn generation(&self) -> Generation {
         self.key.generation
+    }
+
+    /// Whether bulk operations take it: it is in use, and was not unregistered.
+    pub fn is_for_bulk(&self) -> bool {
+        self.state.is_in_use() && self.unregistered_at.is_none()
     }
 
     /// When it came to `state`, last if more than once; `None` if it never did.

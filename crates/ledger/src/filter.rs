@@ -21,6 +21,8 @@ pub struct Filter {
     /// Only rows whose last event was a failure: what was to be done next with them went wrong. What was voided or
     /// revoked is not among them.
     pub failed_only: bool,
+    /// Leave out what was unregistered: taken from the platform by a person.
+    pub skip_unregistered: bool,
     /// Only what this job has issued.
     pub job: Option<JobId>,
     /// Only these names.
@@ -57,6 +59,9 @@ impl Filter {
         }
         if self.failed_only {
             condition.and_all("last_error IS NOT NULL AND state NOT IN ('void', 'revoked')", []);
+        }
+        if self.skip_unregistered {
+            condition.and_all("unregistered_at IS NULL", []);
         }
         if let Some(job) = self.job {
             condition.and("job = ?", job.0);

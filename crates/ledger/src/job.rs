@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base::{Code, Result};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -29,6 +30,31 @@ impl JobId {
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The random identifier of a job: 128 bits, written as 32 hexadecimal digits.
+///
+/// A job's number counts from 1 in each ledger, so that two stores have a job of the same number. Directories and
+/// archives are marked with this identifier instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobUid(pub(crate) [u8; 16]);
+
+impl JobUid {
+    /// A new random identifier.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the random generator fails.
+    pub fn random() -> Result<Self> {
+        let mut octets = [0; 16];
+        aws_lc_rs::rand::fill(&mut octets).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        Ok(Self(octets))
+    }
+}
+
+impl fmt::Display for JobUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 
@@ -71,8 +97,12 @@ pub struct Job {
     pub shard_size: u32,
     /// How many shards it has.
     pub shards: u32,
-    /// Whether every one of its names is issued.
+    /// The random identifier by which the job is known outside of this ledger: numbers repeat from store to store.
+    pub uid: JobUid,
+    /// Whether nothing is left to issue: every name is issued, or the job was canceled.
     pub done: bool,
+    /// The time at which it was canceled; `None` if it was not.
+    pub canceled_at: Option<OffsetDateTime>,
     /// When it was staged.
     pub made_at: OffsetDateTime,
 }

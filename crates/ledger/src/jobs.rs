@@ -4,7 +4,7 @@ use base::{Code, Result};
 use std::time::Duration;
 
 use crate::entry::Entry;
-use crate::job::{Job, JobId, Phase, StagedName};
+use crate::job::{Job, JobId, JobUid, Phase, StagedName};
 use crate::parameters::Parameters;
 use crate::progress::Progress;
 use crate::state::State;
@@ -20,7 +20,7 @@ pub struct Committed {
     pub place: String,
 }
 
-const SELECT: &str = "SELECT job.id, parameters.text, size, shard_size, state, made_at FROM job \
+const SELECT: &str = "SELECT job.id, parameters.text, size, shard_size, state, made_at, uid, canceled_at FROM job \
     JOIN parameters ON parameters.id = job.parameters";
 
 impl View {
@@ -106,6 +106,22 @@ impl View {
         row.map(|row| Ok(Committed { fence: row.get(0)?, place: row.get(1)? })).transpose()
     }
 
+    /// Whether a claim of a shard of this job had this fencing number: each is recorded before its first file is written.
+    pub fn knows_attempt(&self, job: JobId, shard: u32, fence: u32) -> Result<bool> {
+        let sql = "SELECT 1 FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3";
+        Ok(self.one(sql, values![job.0, shard, fence])?.is_some())
+    }
+
+    /// A shard of a job that is issued and lies in a place, and its fencing number; `None` if there is none.
+    pub fn shard_in(&self, job: JobId, place: &str) -> Result<Option<(u32, u32)>> {
+        let row = self.one(
+            "SELECT shard, fence FROM work WHERE job = ?1 AND phase = 'issue' AND state = 'done' AND place = ?2 \
+             ORDER BY shard LIMIT 1",
+            values![job.0, place],
+        )?;
+        row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    }
+
     /// The job and the shard that an identity was issued in, and where that lies; `None` for what was issued by itself.
     pub fn shard_of(&self, entry: &Entry) -> Result<Option<(JobId, u32, Committed)>> {
         let Some((id, number)) = entry.job else { return Ok(None) };
@@ -141,9 +157,16 @@ fn job(row: &Row) -> Result<Job> {
         size,
         shard_size,
         shards: shards.map_err(|error| Code::LedgerUnreadable.error("a job is out of range").because(error))?,
+        uid: uid(row.get(6)?)?,
         done: state == "done",
+        canceled_at: row.get::<Option<i64>>(7)?.map(at).transpose()?,
         made_at: at(row.get(5)?)?,
     })
+}
+
+fn uid(octets: Vec<u8>) -> Result<JobUid> {
+    let octets = octets.try_into().map_err(|_| Code::LedgerUnreadable.error("the identifier of a job is damaged"))?;
+    Ok(JobUid(octets))
 }
 
 fn name(row: &Row) -> Result<StagedName> {

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base::{Code, Result};
 
 use crate::entry::Entry;
-use crate::job::{Job, JobId, NewJob, Phase, StagedName};
+use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
 use crate::postgres::Lock;
@@ -98,9 +98,9 @@ impl Ledger {
         // The digest is known at the end. Until then something stands there that no digest equals.
         let unknown = crate::claim::seed()?;
         let row = transaction.one(
-            "INSERT INTO job (digest, parameters, size, shard_size, state, made_at) \
-             VALUES (?1, ?2, 0, ?3, 'open', ?4) RETURNING id",
-            values![&unknown, parameters, job.shard_size, transaction.now()],
+            "INSERT INTO job (digest, parameters, size, shard_size, state, made_at, uid) \
+             VALUES (?1, ?2, 0, ?3, 'open', ?4, ?5) RETURNING id",
+            values![&unknown, parameters, job.shard_size, transaction.now(), &JobUid::random()?.0],
         )?;
         let id = row.ok_or_else(|| Code::Internal.error("a new job has no number"))?.get(0)?;
         let mut digest = Context::new(&SHA256);

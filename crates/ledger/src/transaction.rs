@@ -46,9 +46,10 @@ impl<'a> Transaction<'a> {
     /// Records what is about to be signed and returns its generation.
     ///
     /// # Errors
-    /// [`Code::Internal`] when the name has an unfinished generation, which has to be voided first, and when the
-    /// issuer has used the serial before.
+    /// [`Code::NameReserved`] when the device waits in a job; [`Code::Internal`] when the name has an unfinished
+    /// generation, which must be voided first, and when the issuer has used the serial before.
     pub fn intend(&self, identity: &NewIdentity) -> Result<Generation> {
+        self.check_not_reserved(identity.kind, &identity.name)?;
         let last = self.one(
             "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC LIMIT 1",
             values![identity.kind.as_str(), &identity.name],
@@ -103,18 +104,21 @@ impl<'a> Transaction<'a> {
 
     /// Records that the platform knows the credential. May be repeated.
     pub fn registered(&self, key: &Key) -> Result<()> {
-        self.step(key, State::Registered, None)
+        self.step(key, State::Registered, None)?;
+        let (row, _) = self.view.locate(key)?;
+        self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row])?;
+        Ok(())
     }
 
-    /// Records that the platform does not know the credential any more: what was registered is issued again, and
-    /// what is bundled stays so. May be repeated.
+    /// Records that the credential was taken from the platform: the identity returns to the state issued, or bundled
+    /// if it is in an image, and bulk operations skip it until it is registered again. May be repeated.
     pub fn unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
         self.execute(
             "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
              CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
-             registered_at = NULL, last_error = NULL WHERE id = ?1",
-            values![row],
+             registered_at = NULL, unregistered_at = ?2, last_error = NULL WHERE id = ?1",
+            values![row, self.now()],
         )?;
         Ok(())
     }

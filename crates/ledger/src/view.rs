@@ -30,7 +30,7 @@ enum Database {
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
     not_after, fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, \
-    revoked_at, last_error, job, number FROM identity JOIN parameters ON parameters.id = identity.parameters";
+    revoked_at, last_error, job, number, unregistered_at FROM identity JOIN parameters ON parameters.id = identity.parameters";
 
 impl View {
     pub(crate) fn of_file(file: File) -> Self {
@@ -328,6 +328,7 @@ fn entry(row: &Row) -> Result<Entry> {
         state: one_of(&State::ALL, State::as_str, &state)?,
         last_error: row.get(19)?,
         job: job.0.map(JobId).zip(job.1),
+        unregistered_at: row.get::<Option<i64>>(22)?.map(at).transpose()?,
         times,
     })
 }

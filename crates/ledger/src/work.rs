@@ -49,7 +49,8 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Code::LeaseLost`] when it is somebody else's by now: then what was signed counts for nothing.
-    /// [`Code::Internal`] when these are not the names of the shard, each once.
+    /// [`Code::DuplicateNames`] when a name has an identity in use already. [`Code::Internal`] when these are not the
+    /// names of the shard, each once.
     pub fn commit_issued(&mut self, claim: &Claim, place: &str, identities: &[FleetIdentity]) -> Result<()> {
         is_of_phase(claim, Phase::Issue)?;
         let mut numbers: Vec<u64> = identities.iter().map(|identity| identity.number).collect();
@@ -83,7 +84,7 @@ impl Ledger {
     /// Records that devices of the claimed shard are registered or bundled, and what went wrong with others of them.
     /// May be called several times for a shard; the texts must hold no secret.
     ///
-    /// Devices that were voided or revoked meanwhile stay what they are.
+    /// Devices that were voided, revoked or unregistered meanwhile stay what they are.
     ///
     /// # Errors
     /// [`Code::LeaseLost`] when the shard is somebody else's by now; [`Code::Internal`] for a device that is not of it.
@@ -114,7 +115,7 @@ impl Ledger {
             transaction.hold(claim)?;
             let sql = format!(
                 "SELECT count(*) FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 \
-                 AND state NOT IN ('void', 'revoked') AND {} IS NULL",
+                 AND state NOT IN ('void', 'revoked') AND unregistered_at IS NULL AND {} IS NULL",
                 step.time_column()
             );
             let end = claim.first + u64::from(claim.count);
@@ -267,7 +268,8 @@ impl Transaction<'_> {
         let row = self.one(&sql, values![claim.job.0, claim.phase.as_str(), claim.shard])?;
         let (state, fence): (String, u32) = match row {
             Some(row) => (row.get(0)?, row.get(1)?),
-            None => return Err(Code::Internal.error(format!("there is no {claim:?}"))),
+            // Only canceling a job removes its work.
+            None => return Err(canceled(claim)),
         };
         if state == "claimed" && fence == claim.fence { Ok(()) } else { Err(lost(claim, &state, fence)) }
     }
@@ -333,6 +335,12 @@ fn lost(claim: &Claim, state: &str, fence: u32) -> Error {
         .error(format!("shard {} of job {} is not this station's any more", claim.shard, claim.job))
         .because(format!("this station claimed it as number {}; now it is {state} as number {fence}", claim.fence))
         .fix("run the same command again: it does what is left")
+}
+
+fn canceled(claim: &Claim) -> Error {
+    Code::LeaseLost
+        .error(format!("shard {} of job {} is no longer work", claim.shard, claim.job))
+        .because("the job was canceled")
 }
 
 fn is_of_phase(claim: &Claim, phase: Phase) -> Result<()> {

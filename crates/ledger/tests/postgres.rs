@@ -45,6 +45,10 @@ impl Station for Postgres {
     fn open(&self) -> Ledger {
         Ledger::connect(&plain(&SHARED.1.url(&self.0))).unwrap()
     }
+
+    fn sql(&self, sql: &str) {
+        SHARED.1.sql(&self.0, &format!("SET search_path = tbpki; {sql}"));
+    }
 }
 
 behaviour!(Postgres);

@@ -40,6 +40,10 @@ impl Station for Sqlite {
     fn open(&self) -> Ledger {
         Ledger::open(self.path()).unwrap()
     }
+
+    fn sql(&self, sql: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
 }
 
 behaviour!(Sqlite);

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use base::{Code, Result};
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
@@ -18,8 +18,7 @@ use fleet::selection::{NameGlob, Selection};
 use fleet::store;
 use ledger::{Kind, Ledger};
 
-use crate::args::Cli;
-use crate::context::CONFIG;
+use crate::environment::CONFIG;
 
 /// The variable that makes `tbpki` answer a shell instead of running a verb.
 const VARIABLE: &str = "TBPKI_COMPLETE";
@@ -27,10 +26,10 @@ const VARIABLE: &str = "TBPKI_COMPLETE";
 /// The most names that are offered at once; a shell cannot show a fleet.
 const MOST: usize = 1_000;
 
-/// Answers a shell that asks for completions. False if this process is not asked by one.
-pub(crate) fn respond(args: &[OsString]) -> bool {
+/// Answers a shell that asks for completions of `command`. False if this process is not asked by one.
+pub(crate) fn respond(command: fn() -> Command, args: &[OsString]) -> bool {
     let here = std::env::current_dir().ok();
-    let answer = CompleteEnv::with_factory(Cli::command).var(VARIABLE).try_complete(args, here.as_deref());
+    let answer = CompleteEnv::with_factory(command).var(VARIABLE).try_complete(args, here.as_deref());
     // An error is an unknown shell or a closed pipe: the person at the shell gets no candidates.
     answer.unwrap_or(true)
 }

@@ -10,11 +10,9 @@ use fleet::station::Station;
 use time::OffsetDateTime;
 
 use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};
+use crate::environment::CONFIG;
 use crate::output::Output;
 use crate::prompt::Prompter;
-
-/// The configuration's name if none is given.
-pub(crate) const CONFIG: &str = "keygen.toml";
 
 /// The context of a verb.
 pub(crate) struct Context {

@@ -11,6 +11,9 @@ pub struct Variable {
     pub meaning: String,
 }
 
+/// The configuration's name if none is given.
+pub(crate) const CONFIG: &str = "keygen.toml";
+
 /// The variables without a key in the configuration.
 const OWN: &[(&str, &str)] = &[
     ("TBPKI_CONFIG", "The configuration to read instead of keygen.toml. `--config` overrides it."),

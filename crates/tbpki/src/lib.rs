@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use base::Result;
 use clap::Parser;
 
-use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, FleetVerb, ProfileVerb, Verb};
+use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -32,7 +32,7 @@ pub fn run() -> Exit {
 
 fn run_command() -> Exit {
     let args: Vec<OsString> = std::env::args_os().collect();
-    if completion::respond(&args) {
+    if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;
     }
     let cli = match Cli::try_parse_from(&args) {
@@ -76,6 +76,8 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
             FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
             FleetVerb::Run(args) => verb::fleet::run::run(&args, context),
+            FleetVerb::Jobs(FleetJobsArgs {}) => verb::fleet::jobs::list(context),
+            FleetVerb::Cancel(args) => verb::fleet::jobs::cancel(&args, context),
         },
         Verb::Trust(args) => verb::trust::run(&args, context),
         Verb::Inspect(args) => verb::inspect::run(&args, context),

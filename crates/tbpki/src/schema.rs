@@ -4,7 +4,7 @@ use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::init::InitReport;
 use fleet::kit::KitReport;
-use fleet::mass::FleetReport;
+use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
 use fleet::report::IdentityReport;
@@ -49,6 +49,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("fleet-register", of::<FleetReport>()),
         ("fleet-bundle", of::<FleetReport>()),
         ("fleet-run", of::<FleetReport>()),
+        ("fleet-jobs", of::<JobsReport>()),
+        ("fleet-cancel", of::<CancelReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const ISSUE: [&str; 7] = ["fleet", "issue", "--count", "4000", "--name-pattern", "d-{:05}", "--out"];
 
 /// Starts a run under a umask that takes nothing away: the modes have to be right by themselves.
-fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
+pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
     let line = r#"umask 0; exec "$0" "$@""#;
     let tbpki = sandbox.tbpki(args).command();
     let mut shell = std::process::Command::new("sh");

@@ -4,6 +4,9 @@ mod archive;
 mod interrupted;
 mod layouts;
 mod names;
+mod older_version;
+mod places;
+mod reserved;
 mod stations;
 
 use std::collections::BTreeMap;

@@ -17,7 +17,7 @@ use testkit::application::Sample;
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// What every bundle needs.
-const FIRMWARE: &[&str] = &[
+pub(crate) const FIRMWARE: &[&str] = &[
     "--chip",
     "esp32c3",
     "--app",
@@ -30,13 +30,24 @@ const FIRMWARE: &[&str] = &[
     "wifi-password",
 ];
 
-/// A store with these devices, and what their firmware is made of.
-fn issued(count: u32, layout: &[&str]) -> Sandbox {
-    let sandbox = Sandbox::in_memory().make_store();
+impl Fleet {
+    /// Writes what [`FIRMWARE`] names.
+    pub(crate) fn image_parts(&self) {
+        image_parts(&self.sandbox);
+    }
+}
+
+fn image_parts(sandbox: &Sandbox) {
     sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3.name()).elf());
     let password = sandbox.write("wifi-password", "a wireless password\n");
     fs::set_permissions(password, fs::Permissions::from_mode(0o600)).unwrap();
     sandbox.hides("a wireless password");
+}
+
+/// A store with these devices, and what their firmware is made of.
+fn issued(count: u32, layout: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::in_memory().make_store();
+    image_parts(&sandbox);
     let count = count.to_string();
     sandbox.ok([&["fleet", "issue", "--count", &count, "--name-pattern", "pump-{:04}"], layout].concat());
     sandbox

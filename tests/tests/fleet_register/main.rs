@@ -6,6 +6,7 @@ mod hundred_kills;
 mod interrupted;
 mod outcomes;
 mod run;
+mod unregistered;
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -155,7 +155,14 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     assert_eq!(scene.listed(&device)["state"], "issued");
     assert_eq!(tenant.credentials(&made)["credentialsType"], "ACCESS_TOKEN");
     scene.ok(&["unregister", "--device", &device]).says("unchanged");
-    scene.ok(&["register", "--device", &device, "--replace"]);
+    // Neither by itself nor with all others: only with --again.
+    scene.fails(&["register", "--device", &device, "--replace"], 1, 259, "--again");
+    scene.fails(&["client", "--device", &device, "--register", "--replace"], 4, 259, "--again");
+    for bulk in [&["register", "--all"][..], &["register", "--all", "--replace"]] {
+        scene.ok(bulk).says("1 device was unregistered and is skipped");
+        scene.publishes(&device, "cert.pem").is_refused("not authorised");
+    }
+    scene.ok(&["register", "--device", &device, "--replace", "--again"]);
     scene.publishes(&device, "cert.pem").succeeds();
 
     // A certificate that somebody else has put there is not ours to take away.
@@ -202,7 +209,7 @@ fn no_password_and_no_token_is_ever_shown() {
         for request in sim.requests() {
             assert!(!request.path.contains(token.trim()), "{request:?}");
         }
-        let wrong = [&["register", "--all"], verbose].concat();
+        let wrong = [&["register", "--all", "--again"], verbose].concat();
         scene.tbpki(&wrong).env("TBPKI_PLATFORM_USER", "somebody@else").run().ends(1).says("TBPKI-0126");
     }
     let mode = |file: &str| fs::metadata(scene.file("pump", file)).unwrap().permissions().mode() & 0o777;

@@ -51,6 +51,14 @@ fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_ol
     scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     scene.ok(&["profile", "show", &name]).says("on the platform same as in the store");
+
+    // Deleted, it would be back at its next connection; with a token in the certificate's place it stays away.
+    scene.fails(&["unregister", "--device", &device, "--delete-device", "--yes"], 1, 173, &name);
+    assert!(tenant.device_named(&device).is_some());
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--register", "--replace"]);
+    scene.ok(&["unregister", "--device", &device]);
+    scene.publishes(&device, "chain.pem").is_refused("not authorised");
+    assert!(tenant.device_named(&device).is_some());
 }
 
 #[test]

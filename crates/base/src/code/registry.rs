@@ -227,6 +227,8 @@ codes! {
         "The certificate of the CA is there, its private key is not: the key is kept elsewhere (`init --root-out`), or the store is incomplete."
     98 IdentityChanged User "The certificate in the store is not the one that the ledger knows"
         "The files of an identity in the store were changed or mixed up since they were written. Restore them from a backup, together with the ledger, or issue a new generation with `--force`. A file that was changed by itself can also be removed: then it is written again from key and chain."
+    99 LedgerOutdated User "The ledger has the layout of an older version"
+        "The ledger was written by an older tbpki. Every verb brings it up to date when it opens the store, and this one may not write there. Run a verb as the user who owns the store, or, with a ledger on a server, as a database user who may change tables."
 
     // The network.
     100 Unreachable User "The host cannot be reached"
@@ -359,6 +361,8 @@ codes! {
         "The file that is sent and the file that is registered hold different leaves, so that the platform is shown a certificate that it does not know. Take both from the same directory."
     172 BrokerRefused User "The broker refuses the login"
         "It gave a reason that fits none of the usual ones; the message holds its code and its words. Look into the broker's log."
+    173 DeviceReturns User "A deleted device would come back"
+        "The device is in a profile that creates devices from certificates of its CA. A deleted device of such a profile is created again at its next connection, with the same certificate. Without `--delete-device`, `tbpki unregister` leaves the device with a random token in place of the certificate, and the platform then refuses the certificate."
 
     // The server's files and settings.
     180 TlsNotEnabled User "ThingsBoard is not told to use TLS for MQTT"
@@ -440,6 +444,14 @@ codes! {
         "The server wants another user, another password or another database, or the user may not do what is needed: tbpki makes the schema `tbpki` in the database and keeps all its tables there. The message holds the server's own words; the guide on several stations has the commands that make user and database."
     255 LedgerInsecure User "The connection to the ledger's server is not secure"
         "Outside of this machine the ledger is talked to over TLS alone, and the server's certificate has to lead to a root that is trusted and to hold the name of the host: whoever poses as the ledger could have devices issued twice. Name the root as ledger.ca in keygen.toml, or let the system trust it, and have the server use TLS (ssl = on)."
+    256 NameReserved User "The name waits in a job"
+        "Each name gets one identity. A job reserves its names when it is staged, and this one is not issued yet. Finish the job with `tbpki fleet issue --resume`, or end it with `tbpki fleet cancel`, which frees the names that it has not issued. `tbpki fleet jobs` lists the jobs."
+    257 JobCanceled User "The job was canceled"
+        "`tbpki fleet cancel` ended this job. What it had issued until then stays and can be registered and bundled; its other names are free. Begin a new job for them with `--from FILE` or `--count N`."
+    258 LedgerOlder User "The ledger is older than the files"
+        "The directory holds identities that this ledger does not know, although each is recorded in the ledger before it is published. The ledger was restored from an older backup, or is a copy that was left behind. Nothing was written or removed. Restore the newest backup of the ledger: issuing again would give devices that are in use a second identity."
+    259 DeviceUnregistered User "The device was unregistered"
+        "`tbpki unregister` took this device from the platform, so that its certificate logs in no more, and registering again would undo that. Verbs for many devices skip it. If it is to log in again with the same certificate, register it with `--again`; if its key may be in other hands, issue a new generation with `tbpki client --force` first."
     260 AgeRecipient User "Nothing can be sealed for this recipient"
         "Archives are sealed for recipients in the age format, each written `age1` and 58 more characters, as `age-keygen` prints its public key. Other kinds (ssh keys, hardware tokens, plug-ins) are not known to tbpki. The secret key stays with whoever opens the archive, and is never given to tbpki."
     261 PlaceTaken User "The directory holds the identities of another job"

@@ -178,8 +178,8 @@ pub(crate) fn bundle_job(
         }
         None => {}
     }
-    whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts.done, now, failed, begun));
-    whole.write_results(&store.ledger, job.id, request.results.as_deref(), failed)?;
+    whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, failed, begun));
+    whole.write_results(&store.ledger, job, request.results.as_deref(), failed)?;
     Ok(whole)
 }
 
@@ -341,7 +341,7 @@ impl Run<'_> {
     ) -> Result<Option<Vec<Key>>> {
         let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
         for (index, entry) in shard.entries.iter().enumerate() {
-            if !entry.state.is_in_use() || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
+            if !entry.is_for_bulk() || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             if index.is_multiple_of(STEP) {

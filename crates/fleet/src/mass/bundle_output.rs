@@ -230,7 +230,7 @@ impl BundleOutput {
     /// What the disk can refuse.
     pub(crate) fn keep_only(&self, counts: impl Fn(Attempt) -> Result<bool>) -> Result<()> {
         for name in self.dir.names()? {
-            if let Some(attempt) = Attempt::of_name(&name, 0)
+            if let Some(attempt) = Attempt::of_file(&name)
                 && !counts(attempt)?
             {
                 self.dir.remove(&name)?;

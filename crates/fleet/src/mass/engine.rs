@@ -1,9 +1,12 @@
 //! From claims to commits: threads that make shards, one that waits for the disk, and this one, which has the ledger.
 //!
 //! ```text
-//!           claim              make, write            sync, rename          commit
-//! ledger ───────────> threads ─────────────> settler ──────────────> ledger ───────> devices moved, progress
+//!           claim              make, write              sync           commit
+//! ledger ───────────> threads ─────────────> settler ───────────> ledger ───────> published, progress
 //! ```
+//!
+//! A shard is published under its own name only once the ledger has it. So a name that this ledger does not know is
+//! that of another ledger, and is never removed.
 //!
 //! Shards reach the settler one by one and leave it in batches: one wait for the disk serves all that have come
 //! meanwhile. What is in flight is bounded, and so is memory.
@@ -29,7 +32,7 @@ const BATCH: usize = 16;
 
 /// What comes back from the threads.
 enum Done {
-    /// On the disk, under its name.
+    /// On the disk, under a name that nothing looks for.
     Settled(Box<Issued>),
     /// Nothing of it is left.
     Failed(Box<(Claim, Error)>),
@@ -204,16 +207,15 @@ impl Engine<'_> {
     /// Records a shard that is on the disk; then it counts.
     fn commit<K: SigningKey>(&mut self, worker: &Worker<'_, K>, issued: Issued) -> Result<u64, (Claim, Error)> {
         let Issued { claim, rows, written, .. } = issued;
-        let job = claim.job.number();
         if let Err(error) = self.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
-            if error.code() == Code::LeaseLost {
-                worker.output.discard(job, &written);
+            if matches!(error.code(), Code::LeaseLost | Code::DuplicateNames) {
+                worker.output.discard(&written);
             }
             return Err((claim, error));
         }
         tracing::debug!(shard = claim.shard, fence = claim.fence, "issued and stored");
-        match worker.output.deliver(job, written.attempt) {
+        match worker.output.publish(&written) {
             Ok(()) => Ok(u64::from(claim.count)),
             Err(error) => Err((claim, error)),
         }
@@ -244,7 +246,7 @@ fn settler<K: SigningKey>(
             Err(error) => {
                 // Nobody knows which of them reached the disk. They count for nothing.
                 for issued in batch {
-                    worker.output.discard(issued.claim.job.number(), &issued.written);
+                    worker.output.discard(&issued.written);
                     if let (Some(in_pass), Some(bundles)) = (worker.in_pass, &issued.bundles) {
                         in_pass.output.discard(bundles);
                     }
@@ -264,5 +266,5 @@ fn settle<K: SigningKey>(worker: &Worker<'_, K>, batch: &[Issued]) -> Result<()>
     for bundles in batch.iter().filter_map(|issued| issued.bundles.as_ref()) {
         worker.in_pass.map_or(Ok(()), |in_pass| in_pass.output.settle(bundles))?;
     }
-    worker.output.settle(batch.iter().map(|issued| &issued.written))
+    worker.output.sync()
 }

@@ -5,7 +5,7 @@
 //! issued and its bundle could not be made any more.
 
 use base::{Code, Result};
-use ledger::{Job, Key, Phase};
+use ledger::{Entry, Job, Key, Phase};
 use pki::key::KeyFormat;
 
 use super::bundle_output::{BundleOutput, WrittenBundles};
@@ -81,7 +81,7 @@ impl InPass {
             let fence = committed.map(|committed| committed.fence);
             let there = fence.map_or(Ok(false), |fence| self.output.holds(Attempt { shard: number, fence }))?;
             let mut count = 0;
-            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(|entry| entry.state.is_in_use()) {
+            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(Entry::is_for_bulk) {
                 let key: Key = entry.key;
                 if there {
                     count += 1;

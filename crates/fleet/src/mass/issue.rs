@@ -22,10 +22,10 @@ use super::output::{Extras, Output};
 use super::pack::Packer;
 use super::place::Place;
 use super::progress::{Progress, Status};
-use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::report::{FleetReport, PhaseReport};
 use super::stop::Stop;
 use super::worker::Worker;
-use super::{join, leftovers, space, stage};
+use super::{join, leftovers, results, space, stage};
 use crate::keystore_file::KeystorePlan;
 use crate::names::{self, Faults, NamesSource, Spooled};
 use crate::secrets::NewSecret;
@@ -123,6 +123,7 @@ pub(crate) fn open(
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
             let job = job::find(store, *which, phases)?;
+            job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
             return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new() })));
         }
@@ -152,7 +153,11 @@ pub(crate) fn open(
                 ..FleetReport::of_names(count, order.layout, out)
             }))
         }
-        Spooled::Kept(Staged::New(job) | Staged::Known(job)) => Opened::Job(Box::new(OpenJob { job, order, findings })),
+        Spooled::Kept(Staged::New(job)) => Opened::Job(Box::new(OpenJob { job, order, findings })),
+        Spooled::Kept(Staged::Known(job)) => {
+            job::check_can_issue(store, &job)?;
+            Opened::Job(Box::new(OpenJob { job, order, findings }))
+        }
     })
 }
 
@@ -170,8 +175,11 @@ pub(crate) fn issue_job(
     let before = issued(&store.ledger, &job)?;
     if request.dry_run {
         let place = job::place_if_known(store, &job, &order, &request.destination)?;
-        let phases = vec![PhaseReport::new(PhaseName::Issue, job.size, before, 0, 0, begun)];
+        let phases = vec![PhaseReport::of_issuing(job.size, before, 0, begun)];
         return Ok(FleetReport { dry_run: true, phases, findings, ..FleetReport::of(&job, &order, place.as_ref()) });
+    }
+    if let Some(dir) = &request.results {
+        results::check_is_free(&store.ledger, &job, dir)?;
     }
     let place = job::place(store, &job, &order, Some(&request.destination))?;
     let _lock = job::prepare(&place, station, "fleet issue")?;
@@ -179,7 +187,7 @@ pub(crate) fn issue_job(
     if !store.ledger.is_shared() {
         store.ledger.break_leases(job.id)?;
     }
-    leftovers::settle(&store.ledger, job.id, &output)?;
+    leftovers::settle(&store.ledger, &job, &output)?;
     if let Some(in_pass) = in_pass {
         in_pass.remove_leftovers(store, &job, &place)?;
     }
@@ -199,6 +207,7 @@ pub(crate) fn issue_job(
         if stop.is_signalled() && outcome.error.is_none() {
             stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
         }
+        output.sync_names()?;
         // Other stations may have issued some of it meanwhile.
         done = issued(&store.ledger, &job)?;
     }
@@ -209,12 +218,12 @@ pub(crate) fn issue_job(
     }
     let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
     let mut report = FleetReport {
-        phases: vec![PhaseReport::new(PhaseName::Issue, job.size, done, outcome.issued, 0, begun)],
+        phases: vec![PhaseReport::of_issuing(job.size, done, outcome.issued, begun)],
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
     complete(&mut report, store, &job, &place)?;
-    report.write_results(&store.ledger, job.id, request.results.as_deref(), 0)?;
+    report.write_results(&store.ledger, &job, request.results.as_deref(), 0)?;
     report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
     Ok(report)
 }
@@ -246,7 +255,8 @@ fn run(
     check_issuer(order, &signers.own.fingerprint)?;
     let name = job::station_name()?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
-    let worker = Worker { order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
+    let worker =
+        Worker { job: job.uid, order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
     let engine = Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress };
     engine.run(&worker)
 }

@@ -6,13 +6,16 @@ use ledger::{Job, JobId, Phase};
 
 use super::layout::Layout;
 use super::order::{Destination, JobOrder};
-use super::place::Place;
+use super::place::{Owner, Place};
 use crate::output_file::pem_of;
 use crate::station::Station;
 use crate::store::Store;
 
 /// What a device trusts, beside its shards.
 const ANCHORS: &str = crate::device_files::ANCHORS;
+
+/// Names that an error lists.
+const IN_USE_LISTED: usize = 10;
 
 /// Which job is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,18 +57,36 @@ pub(crate) fn find(store: &Store, which: Which, phases: &[Phase]) -> Result<Job>
     }
 }
 
+/// Fails if nothing more may be issued by a job, although not all of it is issued.
+///
+/// # Errors
+/// [`Code::JobCanceled`]; [`Code::DuplicateNames`] if names of it have an identity outside of the job.
+pub(crate) fn check_can_issue(store: &Store, job: &Job) -> Result<()> {
+    if job.canceled_at.is_some() {
+        return Err(Code::JobCanceled
+            .error(format!("job {} was canceled", job.id))
+            .fix("begin a new job with --from FILE or --count N; what this one issued can be registered and bundled"));
+    }
+    if job.done {
+        return Ok(());
+    }
+    let in_use = store.ledger.names_in_use(job.id, IN_USE_LISTED)?;
+    if in_use.total == 0 { Ok(()) } else { Err(in_use.refusal(job.id)) }
+}
+
 /// Where the shards of a job lie: where a person says, or where the store last saw them.
 ///
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::PlaceTaken`].
 pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: Option<&Destination>) -> Result<Place> {
     let dir = store.dir();
+    let owner = Owner { job, view: &store.ledger };
     let named = destination.filter(|destination| destination.out.is_some() || destination.archive.is_some());
     if let Some(destination) = named {
-        return Place::make(dir, &destination.directory(dir)?, order.layout, order.packing, job.id.number());
+        return Place::make(dir, &destination.directory(dir)?, order.layout, order.packing, &owner);
     }
     if order.layout == Layout::Directories {
-        return Place::make(dir, dir, order.layout, order.packing, job.id.number());
+        return Place::make(dir, dir, order.layout, order.packing, &owner);
     }
     let wished = Place::wished(dir, job.id.number())?.ok_or_else(|| {
         Code::PlaceMissing
@@ -78,7 +99,7 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: Opt
             .error(format!("the shards of job {} are not where they were written", job.id))
             .at(wished)
             .fix("name where they are with `--out DIR` or `--archive FILE`")),
-        _ => Place::make(dir, &wished, order.layout, order.packing, job.id.number()),
+        _ => Place::make(dir, &wished, order.layout, order.packing, &owner),
     }
 }
 

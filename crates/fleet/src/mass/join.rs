@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::file::{self, Bulk, FileSet, Mode};
 use base::{Code, Error, Result};
@@ -99,19 +99,30 @@ pub(crate) struct Whole {
     pub(crate) index: PathBuf,
 }
 
+/// How many shards an archive holds by now; their parts are gone.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub(crate) fn shards_in(place: &Place) -> Result<u32> {
+    let count = Joined::read(place)?.starts.len().saturating_sub(1);
+    u32::try_from(count).map_err(|_| Code::Internal.error("an archive has too many shards"))
+}
+
+/// The index of an archive, which lies in the same directory.
+pub(crate) fn index_of(archive: &Path) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(INDEX);
+    name.into()
+}
+
 /// Joins the parts of all shards, given the attempt that counts for each, in order. May be repeated.
 ///
 /// # Errors
 /// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
 pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
-    let named = |suffix: &str| {
-        let mut name = archive.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
     let sealed = place.packing().sealed;
-    let whole = Whole { archive: (!sealed).then(|| archive.clone()), index: named(INDEX) };
+    let whole = Whole { index: index_of(&archive), archive: (!sealed).then_some(archive) };
     let mut joining = Joining::open(place)?;
     if joining.state.done {
         joining.sweep()?;
@@ -255,7 +266,7 @@ impl<'a> Joining<'a> {
         if self.place.packing().sealed {
             return Ok(());
         }
-        let mut parts = self.dir.names()?.into_iter().filter(|name| Attempt::of_name(name, 0).is_some());
+        let mut parts = self.dir.names()?.into_iter().filter(|name| Attempt::of_file(name).is_some());
         parts.try_for_each(|name| self.dir.remove(&name))
     }
 

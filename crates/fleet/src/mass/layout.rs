@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use base::{Code, Error, Result};
+use ledger::{JobId, JobUid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -131,9 +132,9 @@ impl Attempt {
         format!("{self}{}", what.extension())
     }
 
-    /// Where the directories of a shard's devices wait in `devices/` for the ledger.
-    pub fn waiting(self, job: u64) -> String {
-        format!(".job-{job}-shard-{}.{}", self.shard, self.fence)
+    /// The directory in `devices/` in which the directories of a shard's devices wait until the ledger has them.
+    pub fn waiting(self, job: JobUid) -> String {
+        format!("{WAITING}{job}-shard-{}.{}", self.shard, self.fence)
     }
 
     /// The name under which something is written before it is complete.
@@ -141,18 +142,34 @@ impl Attempt {
         format!("{PARTIAL}{name}")
     }
 
+    /// The name that something has once it is published.
+    pub(super) fn complete(partial: &str) -> &str {
+        partial.strip_prefix(PARTIAL).unwrap_or(partial)
+    }
+
     /// Whether something was not complete when it was left.
     pub(super) fn is_partial(name: &str) -> bool {
         name.starts_with(PARTIAL)
     }
 
-    /// To which attempt a name in a place belongs, complete or not; none where it is no file of a shard.
-    pub(super) fn of_name(name: &str, job: u64) -> Option<Self> {
+    /// The attempt of a directory that waits in `devices/` for this job; none for every other name.
+    pub(super) fn of_waiting(name: &str, job: JobUid) -> Option<Self> {
+        Self::waiting_behind(name, &job.to_string())
+    }
+
+    /// The same as version 0.1.0 named it: by the number of the job, which other stores have too.
+    pub(super) fn of_waiting_by_number(name: &str, job: JobId) -> Option<Self> {
+        Self::waiting_behind(name, &job.to_string())
+    }
+
+    fn waiting_behind(name: &str, job: &str) -> Option<Self> {
+        let (shard, fence) = name.strip_prefix(WAITING)?.strip_prefix(job)?.strip_prefix("-shard-")?.split_once('.')?;
+        Some(Self { shard: shard.parse().ok()?, fence: fence.parse().ok()? })
+    }
+
+    /// The attempt of a shard's directory or of an archive's part, complete or not; none for every other name.
+    pub(super) fn of_file(name: &str) -> Option<Self> {
         let name = name.strip_prefix(PARTIAL).unwrap_or(name);
-        if let Some(rest) = name.strip_prefix(&format!(".job-{job}-shard-")) {
-            let (shard, fence) = rest.split_once('.')?;
-            return Some(Self { shard: shard.parse().ok()?, fence: fence.parse().ok()? });
-        }
         let name = match name.strip_prefix(SHARD) {
             Some(name) => name,
             None => {
@@ -167,8 +184,11 @@ impl Attempt {
     }
 }
 
-/// What names of incomplete files begin with.
+/// The beginning of the names of files that are not complete, or that the ledger does not have yet.
 const PARTIAL: &str = ".partial-";
+
+/// The beginning of the names of directories that wait for the ledger.
+const WAITING: &str = ".job-";
 
 const PACKINGS: [Packing; 4] = [
     Packing { zstd: false, sealed: false },
@@ -195,13 +215,19 @@ mod tests {
         for attempt in
             [Attempt { shard: 0, fence: 1 }, Attempt { shard: 12, fence: 3 }, Attempt { shard: 1_234_567, fence: 1 }]
         {
-            let mut names = vec![attempt.directory(), attempt.waiting(7)];
+            let mut names = vec![attempt.directory()];
             names.extend(PACKINGS.map(|packing| attempt.part(packing)));
             names.extend(Beside::ALL.map(|what| attempt.beside(what)));
             for name in names {
-                assert_eq!(Attempt::of_name(&name, 7), Some(attempt), "{name}");
-                assert_eq!(Attempt::of_name(&Attempt::partial(&name), 7), Some(attempt), "{name}");
+                assert_eq!(Attempt::of_file(&name), Some(attempt), "{name}");
+                assert_eq!(Attempt::of_file(&Attempt::partial(&name)), Some(attempt), "{name}");
             }
+            let (job, other) = (JobUid::random().unwrap(), JobUid::random().unwrap());
+            assert_eq!(Attempt::of_waiting(&attempt.waiting(job), job), Some(attempt));
+            assert_eq!(Attempt::of_waiting(&attempt.waiting(job), other), None, "of another job");
+            let numbered = format!(".job-7-shard-{}.{}", attempt.shard, attempt.fence);
+            assert_eq!(Attempt::of_waiting_by_number(&numbered, JobId::new(7)), Some(attempt));
+            assert_eq!(Attempt::of_waiting_by_number(&numbered, JobId::new(8)), None);
         }
         assert_eq!(Attempt { shard: 0, fence: 1 }.directory(), "shard-000000");
         assert_eq!(Attempt { shard: 7, fence: 2 }.part(Packing::of_name("x.tar.zst.age")), "000007-2.tar.zst.age");
@@ -223,7 +249,7 @@ mod tests {
             "+00001.tar",
         ];
         for name in names {
-            assert_eq!(Attempt::of_name(name, 7), None, "{name}");
+            assert_eq!(Attempt::of_file(name), None, "{name}");
         }
     }
 

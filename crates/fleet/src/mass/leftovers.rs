@@ -1,26 +1,106 @@
-//! What runs before this one have left in a place: finished where the ledger has it, removed where it has not.
+//! What earlier runs left in the place of a job: finished if the ledger has it, removed if it was given up.
+//!
+//! Files are written under a name that nothing looks for, recorded in the ledger, and only then published under their
+//! own name. So whatever has its own name is recorded somewhere: if it is not in this ledger, this ledger is older than
+//! the files, and removing them could destroy keys in use.
 
-use base::Result;
-use ledger::{JobId, View};
+use std::path::PathBuf;
 
-use super::layout::Attempt;
+use base::{Code, Error, Result};
+use ledger::{Job, JobId, View};
+
+use super::layout::{Attempt, Layout};
 use super::output::Output;
+use super::{join, read};
 
-/// Settles what is in the place of a job. Nobody else works there: its lock is ours.
+/// Settles what is in the place of a job. The caller holds the lock of the place, so that nothing in it is in progress.
 ///
 /// # Errors
-/// Those of the ledger and of the disk.
-pub(crate) fn settle(view: &View, job: JobId, output: &Output) -> Result<()> {
-    let place = output.place();
-    for name in output.names()? {
-        let Some(attempt) = Attempt::of_name(&name, job.number()) else { continue };
-        let counts = place.attempt(view, job, attempt.shard)? == Some(attempt);
-        if counts && !Attempt::is_partial(&name) {
-            output.deliver(job.number(), attempt)?;
-        } else {
-            tracing::debug!(name, "removed what an earlier run left");
-            output.remove(&name)?;
+/// [`Code::LedgerOlder`] if the place holds a shard that this ledger does not know; then nothing was changed. Those of
+/// the ledger and of the disk.
+pub(crate) fn settle(view: &View, job: &Job, output: &Output) -> Result<()> {
+    if output.place().layout() == Layout::Archive {
+        check_knows_joined(view, job, output)?;
+    }
+    let names = output.names()?;
+    let mut steps = Vec::new();
+    for name in &names {
+        steps.extend(step_for(view, job, output, name)?.map(|step| (name, step)));
+    }
+    for (name, step) in steps {
+        match step {
+            Step::Publish(attempt) if output.place().layout() == Layout::Directories => {
+                tracing::debug!(name, ?attempt, "delivered what an earlier run recorded");
+                output.deliver(name)?;
+            }
+            Step::Publish(_) => output.publish_partial(name)?,
+            Step::Remove => {
+                tracing::debug!(name, "removed what an earlier run gave up");
+                output.remove(name)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Fails where the archive holds parts of shards that the ledger does not have in this place.
+fn check_knows_joined(view: &View, job: &Job, output: &Output) -> Result<()> {
+    let place = output.place();
+    for shard in 0..join::shards_in(place)?.min(job.shards) {
+        if place.attempt(view, job.id, shard)?.is_none() {
+            return Err(older(job.id, &format!("shard {shard}"), place.archive().unwrap_or_else(|| place.dir.clone())));
+        }
+    }
+    Ok(())
+}
+
+enum Step {
+    /// The ledger has it.
+    Publish(Attempt),
+    /// The ledger knows the attempt, and it came to nothing.
+    Remove,
+}
+
+fn step_for(view: &View, job: &Job, output: &Output, name: &str) -> Result<Option<Step>> {
+    let place = output.place();
+    let counts = |attempt: Attempt| Ok(place.attempt(view, job.id, attempt.shard)? == Some(attempt));
+    if place.layout() == Layout::Directories {
+        if let Some(attempt) = Attempt::of_waiting_by_number(name, job.id) {
+            // Another store numbers its jobs alike: what is in it decides.
+            let ours = counts(attempt)? && read::waits_for(view, job.id, attempt.shard, &place.dir_of_devices(), name)?;
+            return Ok(ours.then_some(Step::Publish(attempt)));
+        }
+        let Some(attempt) = Attempt::of_waiting(name, job.uid) else { return Ok(None) };
+        return if counts(attempt)? {
+            Ok(Some(Step::Publish(attempt)))
+        } else {
+            given_up(view, job, output, name, attempt)
+        };
+    }
+    let Some(attempt) = Attempt::of_file(name) else { return Ok(None) };
+    match (counts(attempt)?, Attempt::is_partial(name)) {
+        (true, true) => Ok(Some(Step::Publish(attempt))),
+        (true, false) => Ok(None),
+        (false, true) => given_up(view, job, output, name, attempt),
+        (false, false) => Err(older(job.id, name, output.path_of(name))),
+    }
+}
+
+/// The ledger records each attempt before its first file is written.
+fn given_up(view: &View, job: &Job, output: &Output, name: &str, attempt: Attempt) -> Result<Option<Step>> {
+    if view.knows_attempt(job.id, attempt.shard, attempt.fence)? {
+        Ok(Some(Step::Remove))
+    } else {
+        Err(older(job.id, name, output.path_of(name)))
+    }
+}
+
+fn older(job: JobId, what: &str, path: PathBuf) -> Error {
+    Code::LedgerOlder
+        .error(format!("the ledger does not know {what} of job {job}, so it is older than the files"))
+        .at(path)
+        .fix(
+            "restore the newest backup of the ledger; if these identities were never given to anybody, move the \
+             directory away and run the same command again",
+        )
 }

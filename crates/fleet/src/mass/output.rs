@@ -1,10 +1,12 @@
 //! Shards on their way to disk: written by many threads, made durable together, and only then given their names.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use base::file::{Bulk, Mode};
 use base::{Code, Result};
 use config::ClientFormat;
+use ledger::JobUid;
 use pki::Certificate;
 use pki::identity::{Identity, X509};
 use zeroize::Zeroizing;
@@ -47,8 +49,7 @@ pub(crate) struct Extras {
 /// A shard that has been written and that nothing looks for yet.
 #[derive(Debug)]
 pub(crate) struct Written {
-    pub(crate) attempt: Attempt,
-    /// The names that it will have in the place, and those that are in the way as long as it is not complete.
+    /// The names that it will have in the place; for directories of devices the one in which they wait.
     names: Vec<String>,
 }
 
@@ -74,12 +75,12 @@ impl Output {
         Ok(())
     }
 
-    /// Writes a shard beside its place. Nothing is waited for, and what fails leaves nothing.
-    pub(crate) fn write(&self, job: u64, attempt: Attempt, made: &[Made]) -> Result<Written> {
+    /// Writes a shard under names that nothing looks for. Does not wait for the disk; what fails leaves nothing.
+    pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[Made]) -> Result<Written> {
         let written = match self.place.layout() {
             Layout::Directories => {
                 let name = attempt.waiting(job);
-                self.directories(&name, made).map(|()| Vec::new()).map_err(|error| (error, vec![name]))
+                self.directories(&name, made).map(|()| vec![name.clone()]).map_err(|error| (error, vec![name]))
             }
             Layout::Shards => {
                 let name = attempt.directory();
@@ -90,7 +91,7 @@ impl Output {
                 .part(attempt, made)
                 .map_err(|(error, names)| (error, names.iter().map(|name| Attempt::partial(name)).collect())),
         };
-        written.map(|names| Written { attempt, names }).map_err(|(error, left)| {
+        written.map(|names| Written { names }).map_err(|(error, left)| {
             self.discard_names(&left);
             error
         })
@@ -222,36 +223,54 @@ impl Output {
         self.dir.check(&partial, bytes, &mut Zeroizing::new(Vec::new()))
     }
 
-    /// Waits until shards are on the disk, and gives them their names.
-    pub(crate) fn settle<'w>(&self, shards: impl Iterator<Item = &'w Written>) -> Result<()> {
-        self.dir.sync_all()?;
-        let mut moved = false;
-        for name in shards.flat_map(|written| &written.names) {
-            self.dir.publish(&Attempt::partial(name), &self.dir, name)?;
-            moved = true;
-        }
-        if moved { self.dir.sync_names() } else { Ok(()) }
+    /// Waits until every shard that was written is on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.dir.sync_all()
     }
 
-    /// Moves devices to where `client` would have made them, once the ledger has them.
-    pub(crate) fn deliver(&self, job: u64, attempt: Attempt) -> Result<()> {
-        if self.place.layout() != Layout::Directories {
-            return Ok(());
+    /// Waits until the names of what was published are on the disk.
+    pub(crate) fn sync_names(&self) -> Result<()> {
+        self.dir.sync_names()
+    }
+
+    /// Gives a shard the names by which it is found, once the ledger has it.
+    pub(crate) fn publish(&self, written: &Written) -> Result<()> {
+        match self.place.layout() {
+            Layout::Directories => written.names.iter().try_for_each(|name| self.deliver(name)),
+            Layout::Shards | Layout::Archive => {
+                written.names.iter().try_for_each(|name| self.publish_partial(&Attempt::partial(name)))
+            }
         }
-        let waiting = attempt.waiting(job);
-        let Some(dir) = self.dir.dir(&waiting)? else { return Ok(()) };
+    }
+
+    /// Gives a file or directory of a shard its own name in place of the one under which it was written.
+    pub(crate) fn publish_partial(&self, partial: &str) -> Result<()> {
+        let name = Attempt::complete(partial);
+        self.dir.publish(partial, &self.dir, name)
+    }
+
+    /// Moves the devices that wait in a directory to where `client` would have made them.
+    pub(crate) fn deliver(&self, waiting: &str) -> Result<()> {
+        let Some(dir) = self.dir.dir(waiting)? else { return Ok(()) };
         for name in dir.names()? {
             dir.publish(&name, &self.dir, &name)?;
         }
-        self.dir.remove(&waiting)
+        self.dir.remove(waiting)
     }
 
-    /// Removes what was written of a shard that counts for nothing.
-    pub(crate) fn discard(&self, job: u64, written: &Written) {
-        let partial = written.names.iter().map(|name| Attempt::partial(name));
-        let names: Vec<String> =
-            written.names.iter().cloned().chain(partial).chain([written.attempt.waiting(job)]).collect();
-        self.discard_names(&names);
+    /// Removes what was written of a shard that the ledger does not have.
+    pub(crate) fn discard(&self, written: &Written) {
+        match self.place.layout() {
+            Layout::Directories => self.discard_names(&written.names),
+            Layout::Shards | Layout::Archive => {
+                self.discard_names(&written.names.iter().map(|name| Attempt::partial(name)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The path of something in the place, for messages.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// What is in the place.

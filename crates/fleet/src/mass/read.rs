@@ -152,13 +152,15 @@ impl Source {
         match place.layout() {
             Layout::Directories => Ok(Self::Directories(store.to_owned())),
             Layout::Shards => {
-                let name = attempt.directory();
-                let dir = Bulk::open(&place.dir)?.dir(&name)?;
+                let (name, all) = (attempt.directory(), Bulk::open(&place.dir)?);
+                let dir = published_or_not(&name, |name| all.dir(name))?;
                 dir.map(Self::Files).ok_or_else(|| gone(&place.dir.join(name)))
             }
             Layout::Archive if place.packing().sealed => {
-                let path = place.dir.join(attempt.beside(Beside::Certificates));
-                let bytes = file::read_optional(&path, PART_LIMIT)?.ok_or_else(|| gone(&path))?;
+                let name = attempt.beside(Beside::Certificates);
+                let path = place.dir.join(&name);
+                let bytes = published_or_not(&name, |name| file::read_optional(place.dir.join(name), PART_LIMIT))?;
+                let bytes = bytes.ok_or_else(|| gone(&path))?;
                 let all = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates;
                 Ok(Self::Certificates { all, path })
             }
@@ -213,10 +215,51 @@ impl Located {
     }
 }
 
+/// Looks for a file of a shard that the ledger has under its own name, and under the one that it has until it is
+/// published: a run that was killed in between leaves it there, and another one may publish it at this moment.
+fn published_or_not<T>(name: &str, look: impl Fn(&str) -> Result<Option<T>>) -> Result<Option<T>> {
+    for name in [name, &Attempt::partial(name), name] {
+        if let Some(found) = look(name)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a directory that waits in `devices` holds the identities of a shard of this ledger, judged by its first
+/// device.
+pub(crate) fn waits_for(view: &View, job: JobId, shard: u32, devices: &Path, waiting: &str) -> Result<bool> {
+    for entry in view.shard(job, shard)? {
+        let path = devices.join(waiting).join(&entry.key.name).join(CHAIN);
+        if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
+            let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
+            let leaf = bundle.certificates.first();
+            return Ok(leaf.is_some_and(|leaf| entry.fingerprint == Some(leaf.fingerprint())));
+        }
+    }
+    // Every device of it was delivered before the run was killed: the directory is empty.
+    Ok(true)
+}
+
+/// Whether the first identity of a shard that the ledger has in `place` is there.
+///
+/// # Errors
+/// Those of the ledger and of the disk, but for a certificate that is missing or another one.
+pub(crate) fn holds_shard(store: &Path, view: &View, place: &Place, job: JobId, attempt: Attempt) -> Result<bool> {
+    let first = view.shard(job, attempt.shard)?;
+    let Some(entry) = first.first() else { return Ok(false) };
+    match Source::open(store, place, attempt).and_then(|source| source.read(store, entry, 0)) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.code(), Code::ShardDamaged | Code::IdentityChanged) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The part of an archive: by itself while the job is not done, in the whole afterwards.
 fn part_of(place: &Place, attempt: Attempt) -> Result<(PathBuf, Zeroizing<Vec<u8>>)> {
-    let path = place.dir.join(attempt.part(place.packing()));
-    if let Some(bytes) = file::read_optional(&path, PART_LIMIT)? {
+    let name = attempt.part(place.packing());
+    let path = place.dir.join(&name);
+    if let Some(bytes) = published_or_not(&name, |name| file::read_optional(place.dir.join(name), PART_LIMIT))? {
         return Ok((path, bytes));
     }
     let (joined, range) = Joined::find(place, attempt.shard)?.ok_or_else(|| gone(&path))?;

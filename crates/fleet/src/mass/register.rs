@@ -19,6 +19,7 @@ use super::place::Place;
 use super::progress::Progress;
 use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::platform::Connection;
@@ -103,6 +104,9 @@ pub(crate) fn register_job(
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
     let order = JobOrder::kept(&job.parameters)?;
+    if let Some(dir) = &request.results {
+        results::check_is_free(&store.ledger, job, dir)?;
+    }
     let place = shift::place(store, job, &order, &request.destination)?;
     let begun = Instant::now();
     let before = shift::count(&store.ledger, job.id, Phase::Register)?;
@@ -152,13 +156,13 @@ pub(crate) fn register_job(
     let failed = if request.dry_run { failed } else { counts.failed };
     let mut whole = FleetReport {
         dry_run: request.dry_run,
-        phases: vec![PhaseReport::new(PhaseName::Register, job.size, counts.done, now, failed, begun)],
+        phases: vec![PhaseReport::new(PhaseName::Register, job.size, counts, now, failed, begun)],
         registration: Some(report),
         stopped: ended.map(|error| go_on(error).into_finding()).or(stopped),
         findings,
         ..FleetReport::of(job, &order, Some(&place))
     };
-    whole.write_results(&store.ledger, job.id, request.results.as_deref(), counts.failed)?;
+    whole.write_results(&store.ledger, job, request.results.as_deref(), counts.failed)?;
     Ok(whole)
 }
 

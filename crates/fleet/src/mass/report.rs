@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base::{Finding, Result};
-use ledger::{Job, JobId, View};
+use ledger::{Job, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use super::order::JobOrder;
 use super::place::Place;
 use super::register::RegistrationReport;
 use super::results;
+use super::shift::Count;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -66,15 +67,27 @@ pub struct PhaseReport {
     pub failed: u64,
     /// Devices that are left, those that failed included.
     pub left: u64,
+    /// Devices that are skipped, because they were unregistered.
+    pub skipped: u64,
     /// How long this run took for it, in milliseconds.
     pub milliseconds: u64,
 }
 
 impl PhaseReport {
-    /// Of a phase of which `done` devices of `names` are done, `now` of them since `begun`.
-    pub(crate) fn new(phase: PhaseName, names: u64, done: u64, now: u64, failed: u64, begun: Instant) -> Self {
+    /// The report of issuing: `done` devices of `names` are issued, `now` of them since `begun`.
+    pub(crate) fn of_issuing(names: u64, done: u64, now: u64, begun: Instant) -> Self {
+        Self::of_phase(PhaseName::Issue, [names, done, 0], now, 0, begun)
+    }
+
+    /// The report of a phase that uses identities, as `count` has it; `now` devices were done since `begun`.
+    pub(crate) fn new(phase: PhaseName, names: u64, count: Count, now: u64, failed: u64, begun: Instant) -> Self {
+        Self::of_phase(phase, [names, count.done, count.skipped], now, failed, begun)
+    }
+
+    fn of_phase(phase: PhaseName, [names, done, skipped]: [u64; 3], now: u64, failed: u64, begun: Instant) -> Self {
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Self { phase, done, now, failed, left: names.saturating_sub(done), milliseconds }
+        let left = names.saturating_sub(done).saturating_sub(skipped);
+        Self { phase, done, now, failed, left, skipped, milliseconds }
     }
 }
 
@@ -121,7 +134,7 @@ impl FleetReport {
     ///
     /// # Errors
     /// Those of the ledger and of the disk.
-    pub(crate) fn write_results(&mut self, view: &View, job: JobId, wished: Option<&Path>, failed: u64) -> Result<()> {
+    pub(crate) fn write_results(&mut self, view: &View, job: &Job, wished: Option<&Path>, failed: u64) -> Result<()> {
         let dir = wished.or((failed > 0).then_some(self.out.as_path()));
         if let Some(dir) = dir.filter(|_| !self.dry_run) {
             self.results = results::write(view, job, dir)?;

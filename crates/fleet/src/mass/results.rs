@@ -1,17 +1,19 @@
 //! A line for each device of a job: as CSV for people and spreadsheets, as NDJSON for programs.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use base::file::{self, Bulk};
 use base::{Code, Result, digest};
-use ledger::{Entry, Filter, JobId, Kind, View};
+use ledger::{Entry, Filter, Job, JobId, Kind, View};
 use serde::Serialize;
 
 use crate::csv;
 
 /// The columns.
-const COLUMNS: &str = "name,state,serial,fingerprint,credentials_id,error";
+const COLUMNS: &str = "name,state,serial,fingerprint,credentials_id,error,job";
+/// The same in version 0.1.0, whose lines did not name the job.
+const COLUMNS_0_1_0: &str = "name,state,serial,fingerprint,credentials_id,error";
 
 /// A device, as a line of NDJSON.
 #[derive(Serialize)]
@@ -25,16 +27,81 @@ struct Line<'a> {
     credentials_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// The random identifier of the job: its number is that of other jobs in other stores.
+    job: &'a str,
+}
+
+/// Fails where `dir` holds results of a job of the same number in another store.
+///
+/// # Errors
+/// [`Code::PlaceTaken`], and those of the ledger and of the disk.
+pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
+    let [table, _] = names(job.id);
+    let path = dir.join(table);
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    file::stream(&path)?
+        .take(HEAD)
+        .read_to_end(&mut head)
+        .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(&path).because(error))?;
+    if is_of(view, job, &head)? {
+        return Ok(());
+    }
+    Err(Code::PlaceTaken
+        .error(format!("these results are not of job {} of this store", job.id))
+        .at(path)
+        .fix("name another directory, or move the file away"))
+}
+
+/// Bytes of a file of results that are read to tell whose it is: its first two lines are shorter.
+const HEAD: u64 = 64 << 10;
+
+/// Whether a file of results is of this job, judged by its first device. A file without devices holds nothing to lose.
+fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
+    let mut reader = ::csv::Reader::from_reader(head);
+    let Ok(columns) = reader.headers().map(|columns| columns.iter().collect::<Vec<_>>().join(",")) else {
+        return Ok(false);
+    };
+    let mut records = reader.records();
+    let first = match records.next() {
+        None => return Ok(columns == COLUMNS || columns == COLUMNS_0_1_0),
+        Some(Err(_)) => return Ok(false),
+        Some(Ok(first)) => first,
+    };
+    if columns == COLUMNS {
+        return Ok(first.get(6) == Some(job.uid.to_string().as_str()));
+    }
+    let (Some(name), Some(serial), true) = (first.get(0), first.get(2), columns == COLUMNS_0_1_0) else {
+        return Ok(false);
+    };
+    // A cell that a spreadsheet could take for a formula has an apostrophe in front.
+    let names = [Some(name), name.strip_prefix('\'')];
+    for name in names.into_iter().flatten() {
+        let known = view.history(Kind::Device, name)?;
+        if known.iter().any(|entry| entry.serial.to_string() == serial && entry.job.is_some_and(|(of, _)| of == job.id))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn names(job: JobId) -> [String; 2] {
+    ["csv", "ndjson"].map(|extension| format!("job-{job}.{extension}"))
 }
 
 /// Writes `job-N.csv` and `job-N.ndjson` into `dir`, in place of those of an earlier run.
 ///
 /// # Errors
-/// Those of the ledger and of the disk.
-pub(crate) fn write(view: &View, job: JobId, dir: &Path) -> Result<Vec<PathBuf>> {
+/// Those of [`check_is_free`].
+pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> {
+    check_is_free(view, job, dir)?;
     file::create_dir(dir)?;
     let out = Bulk::open(dir)?;
-    let names = ["csv", "ndjson"].map(|extension| format!("job-{job}.{extension}"));
+    let names = names(job.id);
+    let uid = job.uid.to_string();
     let partial = names.clone().map(|name| format!(".partial-{name}"));
     partial.iter().try_for_each(|name| out.remove(name))?;
     let failed =
@@ -43,14 +110,14 @@ pub(crate) fn write(view: &View, job: JobId, dir: &Path) -> Result<Vec<PathBuf>>
     let mut table = BufWriter::new(out.create(csv_name)?);
     let mut lines = BufWriter::new(out.create(json_name)?);
     writeln!(table, "{COLUMNS}").map_err(failed)?;
-    let filter = Filter { kind: Some(Kind::Device), job: Some(job), current_only: true, ..Filter::default() };
+    let filter = Filter { kind: Some(Kind::Device), job: Some(job.id), current_only: true, ..Filter::default() };
     let mut row = String::new();
     for entry in view.list(&filter) {
         let entry = entry?;
         row.clear();
-        fields(&entry, &mut row);
+        fields(&line(&entry, &uid), &mut row);
         table.write_all(row.as_bytes()).map_err(failed)?;
-        let line = line(&entry);
+        let line = line(&entry, &uid);
         serde_json::to_writer(&mut lines, &line).map_err(|error| failed(error.into()))?;
         lines.write_all(b"\n").map_err(failed)?;
     }
@@ -66,7 +133,7 @@ pub(crate) fn write(view: &View, job: JobId, dir: &Path) -> Result<Vec<PathBuf>>
     Ok(names.iter().map(|name| dir.join(name)).collect())
 }
 
-fn line(entry: &Entry) -> Line<'_> {
+fn line<'a>(entry: &'a Entry, job: &'a str) -> Line<'a> {
     Line {
         name: &entry.key.name,
         state: entry.state.as_str(),
@@ -74,18 +141,20 @@ fn line(entry: &Entry) -> Line<'_> {
         fingerprint: entry.fingerprint.map(|fingerprint| digest::hex(&fingerprint)),
         credentials_id: entry.credentials_id.as_deref(),
         error: entry.last_error.as_deref(),
+        job,
     }
 }
 
-fn fields(entry: &Entry, to: &mut String) {
-    let Line { name, state, serial, fingerprint, credentials_id, error } = line(entry);
+fn fields(line: &Line<'_>, to: &mut String) {
+    let Line { name, state, serial, fingerprint, credentials_id, error, job } = line;
     let fields = [
         name,
         state,
-        &serial,
+        serial.as_str(),
         fingerprint.as_deref().unwrap_or_default(),
         credentials_id.unwrap_or_default(),
         error.unwrap_or_default(),
+        job,
     ];
     for (index, field) in fields.into_iter().enumerate() {
         if index > 0 {

@@ -134,7 +134,7 @@ fn record(
     let mut report = FleetReport::of(job, order, Some(&place));
     report.bundles = Some(bundles);
     let now = counts.done.saturating_sub(before.done);
-    report.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts.done, now, counts.failed, begun));
+    report.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, counts.failed, begun));
     Ok(report)
 }
 

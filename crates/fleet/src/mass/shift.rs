@@ -10,7 +10,7 @@ use ledger::{Claim, ClaimWish, Entry, Filter, Job, JobId, Key, Kind, Ledger, Pha
 use super::engine::{LEASE, TICK};
 use super::job::{self, Which};
 use super::order::{Destination, JobOrder};
-use super::place::Place;
+use super::place::{Owner, Place};
 use super::stop::Stop;
 use crate::store::Store;
 
@@ -48,6 +48,8 @@ pub(crate) struct Count {
     pub(crate) failed: u64,
     /// Devices that are issued and have not taken it, those that failed included.
     pub(crate) left: u64,
+    /// Devices that are left out, because they were unregistered.
+    pub(crate) skipped: u64,
 }
 
 /// The job that is meant. Where none was named and nothing is left to do of any, the last one: that says so.
@@ -80,7 +82,8 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
     // It is there, so that this only writes down where.
-    Place::make(store.dir(), &place.dir, order.layout, order.packing, job.id.number())
+    let owner = Owner { job, view: &store.ledger };
+    Place::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
 }
 
 /// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
@@ -93,16 +96,20 @@ pub(crate) fn go_on(error: Error) -> Error {
 /// How far a phase is.
 pub(crate) fn count(ledger: &Ledger, job: JobId, phase: Phase) -> Result<Count> {
     let step = step(phase)?;
-    let all = Filter { kind: Some(Kind::Device), job: Some(job), states: State::IN_USE.to_vec(), ..Filter::default() };
+    let in_use =
+        Filter { kind: Some(Kind::Device), job: Some(job), states: State::IN_USE.to_vec(), ..Filter::default() };
+    let all = Filter { skip_unregistered: true, ..in_use.clone() };
     let lacking = Filter { never: Some(step), ..all.clone() };
     let left = ledger.count(&lacking)?;
     let failed = ledger.count(&Filter { failed_only: true, ..lacking })?;
-    Ok(Count { done: ledger.count(&all)?.saturating_sub(left), failed, left })
+    let taken = ledger.count(&all)?;
+    let skipped = ledger.count(&in_use)?.saturating_sub(taken);
+    Ok(Count { done: taken.saturating_sub(left), failed, left, skipped })
 }
 
 /// Whether a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
-    Ok(entry.state.is_in_use() && entry.reached(step(phase)?).is_none())
+    Ok(entry.is_for_bulk() && entry.reached(step(phase)?).is_none())
 }
 
 fn step(phase: Phase) -> Result<State> {

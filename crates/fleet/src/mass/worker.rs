@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Code, Result, digest};
-use ledger::{Claim, Common, FleetIdentity, StagedName, serial_of};
+use ledger::{Claim, Common, FleetIdentity, JobUid, StagedName, serial_of};
 use pki::issuer::{LeafOrder, LeafTemplate};
 use pki::key::SigningKey;
 use pki::profile::Profile;
@@ -38,6 +38,7 @@ pub(crate) struct Issued {
 
 /// What every thread works with.
 pub(crate) struct Worker<'a, K> {
+    pub(crate) job: JobUid,
     pub(crate) order: &'a JobOrder,
     pub(crate) subject: &'a Subject,
     pub(crate) sans: &'a [San],
@@ -65,7 +66,7 @@ impl<'a, K: SigningKey> Worker<'a, K> {
         let work = || -> Result<_> {
             let (made, rows) = self.make(desks, &claim, &names)?;
             let bundles = self.in_pass.map(|in_pass| in_pass.write(attempt, &made)).transpose()?;
-            match self.output.write(claim.job.number(), attempt, &made) {
+            match self.output.write(self.job, attempt, &made) {
                 Ok(written) => Ok((rows, written, bundles)),
                 Err(error) => {
                     if let (Some(in_pass), Some(bundles)) = (self.in_pass, &bundles) {

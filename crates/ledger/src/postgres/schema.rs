@@ -10,7 +10,8 @@ use crate::value::values;
 ///
 /// The same tables and rules as in `ledger.db`. Texts are compared by their bytes, which is the order of lists. What
 /// was asked for may be longer than an ordered index takes, so that a hash finds it.
-const STEPS: &[&str] = &[r#"
+const STEPS: &[&str] = &[
+    r#"
 CREATE TABLE parameters (
     id   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     text TEXT COLLATE "C" NOT NULL,
@@ -102,7 +103,16 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_unfinished ON identity (kind, name) WHERE state = 'intended';
 CREATE UNIQUE INDEX identity_of_job ON identity (job, number) WHERE job IS NOT NULL;
-"#];
+"#,
+    r#"
+ALTER TABLE job ADD COLUMN uid BYTEA CHECK (length(uid) = 16);
+UPDATE job SET uid = uuid_send(gen_random_uuid());
+ALTER TABLE job ALTER COLUMN uid SET NOT NULL;
+CREATE UNIQUE INDEX job_uid ON job (uid);
+ALTER TABLE job ADD COLUMN canceled_at BIGINT;
+ALTER TABLE identity ADD COLUMN unregistered_at BIGINT;
+"#,
+];
 
 /// Connects to a ledger; makes one where `writes` says that it may, and brings an older one up to date.
 pub(crate) fn open(server: &Server, writes: bool) -> Result<Worker> {
@@ -145,7 +155,7 @@ fn look(session: &mut Session) -> Result<()> {
     match version(session)? {
         Some(version) if version == STEPS.len() => Ok(()),
         Some(version) if version > STEPS.len() => Err(too_new(version)),
-        Some(_) => Err(Code::LedgerVersion
+        Some(_) => Err(Code::LedgerOutdated
             .error("the ledger has the layout of an older version")
             .fix("any verb that writes to the store brings it up to date")),
         None => Err(Code::StoreMissing.error("there is nothing in the ledger")),

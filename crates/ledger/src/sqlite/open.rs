@@ -61,10 +61,10 @@ pub(crate) fn open_read_only(path: &Path) -> Result<File> {
         return Err(Code::StoreMissing.error("there is nothing in the ledger").at(path));
     }
     if known_version(path, &layout)? < schema::STEPS.len() {
-        return Err(Code::LedgerVersion
+        return Err(Code::LedgerOutdated
             .error("the ledger has the layout of an older version")
             .at(path)
-            .fix("any verb that writes to the store brings it up to date"));
+            .fix("run a verb as the user who owns the store: it brings the ledger up to date"));
     }
     Ok(file)
 }

@@ -106,6 +106,13 @@ ALTER TABLE identity ADD COLUMN number INTEGER;
 CREATE UNIQUE INDEX identity_of_job ON identity (job, number) WHERE job IS NOT NULL;
 DROP INDEX identity_credentials_id;
 ",
+    "
+ALTER TABLE job ADD COLUMN uid BLOB CHECK (length(uid) = 16);
+UPDATE job SET uid = randomblob(16);
+CREATE UNIQUE INDEX job_uid ON job (uid);
+ALTER TABLE job ADD COLUMN canceled_at INTEGER;
+ALTER TABLE identity ADD COLUMN unregistered_at INTEGER;
+",
 ];
 
 /// What a file is, judged by its header.

@@ -46,7 +46,7 @@ pub(crate) fn wish(job: JobId, phase: Phase, station: &str, lease: Duration) -> 
     ClaimWish { job, phase, station, place: Some("here"), lease }
 }
 
-fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Claim> {
+pub(crate) fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Claim> {
     ledger.claim(&wish(job.id, phase, "station", LONG)).unwrap()
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) mod jobs;
+pub(crate) mod reservation;
 pub(crate) mod staging;
 
 /// A place with one ledger, empty at first and gone when this is dropped.
@@ -17,6 +18,8 @@ pub(crate) trait Station {
     fn new() -> Self;
     /// A handle of its own on that ledger.
     fn open(&self) -> Ledger;
+    /// Runs SQL on it that no ledger would: what an older version may have left.
+    fn sql(&self, sql: &str);
 }
 
 pub(crate) const BEGIN: OffsetDateTime = time::macros::datetime!(2026-11-01 00:00 UTC);
@@ -367,10 +370,15 @@ macro_rules! behaviour {
             a_late_step_is_refused
             progress_counts_shards_and_devices
             shards_of_the_dead_are_free_for_who_is_alone
-            failures_and_states_are_listed
+            failures_and_states_are_listed;
+            a_name_that_waits_in_a_job_is_not_given_to_a_single_device
+            a_name_in_use_is_not_issued_by_a_job
+            a_canceled_job_frees_its_names_and_keeps_what_it_issued
+            the_same_list_is_a_new_job_after_it_was_canceled
+            what_was_unregistered_is_skipped_until_it_is_registered_again
         );
     };
-    ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*) => {
+    ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
@@ -382,6 +390,10 @@ macro_rules! behaviour {
         $(#[test]
         fn $of_jobs() {
             $crate::behaviour::jobs::$of_jobs::<$station>();
+        })*
+        $(#[test]
+        fn $of_reservation() {
+            $crate::behaviour::reservation::$of_reservation::<$station>();
         })*
     };
 }

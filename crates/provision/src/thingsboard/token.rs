@@ -4,6 +4,7 @@ use base::{Code, Result, Secret};
 use pki::keystore::password;
 
 use super::ThingsBoard;
+use super::model::Device;
 use super::register::{AttemptError, Retry, check};
 use crate::platform::{DeviceCredential, IssuedCertificates, PlatformChange};
 
@@ -70,11 +71,26 @@ impl ThingsBoard {
     /// Deletes a device with its telemetry.
     ///
     /// # Errors
-    /// Those of every call.
+    /// [`Code::DeviceReturns`] if its profile creates devices, and those of every call.
     pub async fn delete(&self, name: &str) -> Result<PlatformChange> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
+        self.check_stays_deleted(&device).await?;
         // After a lost answer, the repeated request finds no device, which is a success.
         self.remove(&device.id.id).await.map_err(|error| error.item(name))?;
         Ok(PlatformChange::Deleted)
+    }
+
+    /// Fails where the profile of a device creates devices: the next connection with the same certificate would bring
+    /// it back, and with it the access that was to end.
+    async fn check_stays_deleted(&self, device: &Device) -> Result<()> {
+        let Some(profile) = &device.profile else { return Ok(()) };
+        if !self.profile(profile).await?.is_some_and(|profile| profile.creates_devices) {
+            return Ok(());
+        }
+        Err(Code::DeviceReturns
+            .error(format!("the device {:?} would be created again at its next connection", device.name))
+            .because(format!("its profile {profile:?} creates devices from their certificates"))
+            .item(&device.name)
+            .fix("leave --delete-device out: a random token then takes the place of the certificate"))
     }
 }

@@ -27,6 +27,9 @@ pub struct ClientArgs {
     /// Replace another credential of the device on the platform
     #[arg(long, requires = "register")]
     pub replace: bool,
+    /// Register the device although `tbpki unregister` took it from the platform
+    #[arg(long, requires = "register")]
+    pub again: bool,
     /// The certificate.
     #[command(flatten)]
     pub identity: IdentityArgs,

@@ -12,6 +12,7 @@ use pki::{Algorithm, San};
 
 use super::CaPassphrase;
 use super::fleet_bundle::FleetBundleArgs;
+use super::fleet_jobs::{FleetCancelArgs, FleetJobsArgs};
 use super::fleet_register::FleetRegisterArgs;
 use super::fleet_run::FleetRunArgs;
 use super::value::{algorithm, client_format, layout, parsed, text};
@@ -44,6 +45,13 @@ pub enum FleetVerb {
     /// The exit status is 4 if devices are left.
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(Box<FleetRunArgs>),
+    /// List the jobs of the store and how far each one is
+    Jobs(FleetJobsArgs),
+    /// Cancel a job: free the names that it has not issued
+    ///
+    /// The identities that the job has issued stay: they can be registered and bundled. Nothing more is issued by it, and
+    /// its other names can be used again.
+    Cancel(FleetCancelArgs),
 }
 
 impl FleetVerb {
@@ -54,6 +62,8 @@ impl FleetVerb {
             FleetVerb::Register(_) => "fleet register",
             FleetVerb::Bundle(_) => "fleet bundle",
             FleetVerb::Run(_) => "fleet run",
+            FleetVerb::Jobs(_) => "fleet jobs",
+            FleetVerb::Cancel(_) => "fleet cancel",
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct RegisterArgs {
     /// Replace other credentials of the devices
     #[arg(long)]
     pub replace: bool,
+    /// Also register devices that `tbpki unregister` took from the platform
+    #[arg(long)]
+    pub again: bool,
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,

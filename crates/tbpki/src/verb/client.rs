@@ -3,7 +3,7 @@
 use base::Result;
 use base::file::Ownership;
 use config::key;
-use fleet::device::{make_and_register, make_device};
+use fleet::device::{NewRegistration, make_and_register, make_device};
 use fleet::profile::has_ca;
 use fleet::request::Request;
 use fleet::station::Station;
@@ -25,7 +25,11 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.at_station(&config, |station| {
         request.profile = issuing_profile(args, station)?;
         match args.register {
-            true => make_and_register(station, &args.device, &request, create(&args.create, &config), args.replace),
+            true => {
+                let create = create(&args.create, &config);
+                let registration = NewRegistration { create, replace: args.replace, again: args.again };
+                make_and_register(station, &args.device, &request, registration)
+            }
             false => make_device(station, &args.device, &request),
         }
     })?;

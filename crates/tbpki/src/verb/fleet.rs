@@ -20,6 +20,7 @@ use crate::signals;
 
 pub(crate) mod bundle;
 pub(crate) mod issue;
+pub(crate) mod jobs;
 pub(crate) mod register;
 pub(crate) mod run;
 
@@ -168,6 +169,9 @@ impl Report for FleetReport {
             if phase.failed > 0 {
                 write!(out, ", {} failed", phase.failed)?;
             }
+            if phase.skipped > 0 {
+                write!(out, ", {} skipped because they were unregistered", phase.skipped)?;
+            }
             writeln!(out)?;
         }
         if let Some(registration) = &self.registration {
@@ -198,7 +202,12 @@ impl Report for FleetReport {
             writeln!(out, "  {:<10}  {}", "results", path(file))?;
         }
         if let (false, Some(job), false) = (self.is_complete(), self.job, self.dry_run) {
-            writeln!(out, "unfinished: run the same command again, or with --resume {job}")?;
+            let resume = if self.phases.iter().any(|phase| phase.phase == PhaseName::Issue) {
+                format!(", or with --resume {job}")
+            } else {
+                String::new()
+            };
+            writeln!(out, "unfinished: run the same command again{resume}")?;
         }
         Ok(())
     }

@@ -21,8 +21,13 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     overrides.platform(&args.platform);
     overrides.create(&args.create);
     let config = context.config(&overrides)?;
-    let request =
-        RegisterRequest { names, replace: args.replace, create: create(&args.create, &config), dry_run: args.dry_run };
+    let request = RegisterRequest {
+        names,
+        replace: args.replace,
+        again: args.again,
+        create: create(&args.create, &config),
+        dry_run: args.dry_run,
+    };
     let mut report = context.at_station(&config, |station| register(station, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.findings(report.devices.iter().filter_map(|device| device.error.clone()));
@@ -35,6 +40,11 @@ impl Report for RegisterReport {
         writeln!(out, "{}", printable(&self.platform))?;
         for device in &self.devices {
             writeln!(out, "  {:<28}  {}", done(device.done, device.dry_run), printable(&device.name))?;
+        }
+        match self.skipped {
+            0 => {}
+            1 => writeln!(out, "1 device was unregistered and is skipped")?,
+            skipped => writeln!(out, "{skipped} devices were unregistered and are skipped")?,
         }
         if self.failed + self.left > 0 {
             let tried = self.devices.len();

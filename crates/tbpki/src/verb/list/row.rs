@@ -56,10 +56,13 @@ pub(crate) struct ListedIdentity {
     /// The error of the last operation, or the reason for the revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// The time at which it was taken from the platform, unless it was registered again since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unregistered_at: Option<String>,
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 17] = [
+pub(super) const CSV_HEAD: [&str; 18] = [
     "kind",
     "name",
     "generation",
@@ -77,6 +80,7 @@ pub(super) const CSV_HEAD: [&str; 17] = [
     "bundled_at",
     "job",
     "last_error",
+    "unregistered_at",
 ];
 
 impl ListedIdentity {
@@ -100,6 +104,7 @@ impl ListedIdentity {
             bundled_at: reached(State::Bundled),
             job: entry.job.map(|(job, _)| job.number()),
             last_error: entry.last_error.clone(),
+            unregistered_at: entry.unregistered_at.map(rfc3339),
         }
     }
 
@@ -123,6 +128,7 @@ impl ListedIdentity {
             self.bundled_at.as_deref().into(),
             self.job.into(),
             self.last_error.as_deref().into(),
+            self.unregistered_at.as_deref().into(),
         ]
     }
 }

@@ -1,0 +1,127 @@
+//! What every ledger does so that a name belongs to one identity in use.
+
+use base::Code;
+use ledger::{Filter, Kind, Phase, Staged, State};
+
+use super::jobs::{claim, code, issue_shard, signed, stage, try_stage};
+use super::{Station, device, intend_as, issue};
+
+pub(crate) fn a_name_that_waits_in_a_job_is_not_given_to_a_single_device<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c"]);
+    issue_shard(&mut ledger, &job);
+
+    // Another station asks, with a handle of its own.
+    let mut other = station.open();
+    assert_eq!(other.reserved_by(Kind::Device, "c").unwrap(), Some((job.id, 4)));
+    assert_eq!(code(intend_as(&mut other, &device("c"))), Code::NameReserved);
+    assert_eq!(other.history(Kind::Device, "c").unwrap(), []);
+    for free in ["a", "d"] {
+        assert_eq!(other.reserved_by(Kind::Device, free).unwrap(), None, "{free}");
+        other.check_not_reserved(Kind::Device, free).unwrap();
+    }
+    assert_eq!(other.reserved_by(Kind::Server, "c").unwrap(), None, "servers are not in jobs");
+    intend_as(&mut other, &device("d")).unwrap();
+
+    issue_shard(&mut ledger, &job);
+    assert_eq!(other.reserved_by(Kind::Device, "c").unwrap(), None);
+    let next = intend_as(&mut other, &device("c")).unwrap();
+    assert_eq!(next.generation.number(), 2, "once issued it can be replaced like any other");
+}
+
+pub(crate) fn a_name_in_use_is_not_issued_by_a_job<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    let held = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let identities = signed(&ledger, &held);
+    assert_eq!(ledger.names_in_use(job.id, 10).unwrap().total, 0);
+    // As older versions did, which let single devices take staged names.
+    let key = issue(&mut ledger, "z");
+    station.sql("UPDATE identity SET name = 'b' WHERE name = 'z'");
+    let key = ledger::Key { name: "b".to_owned(), ..key };
+
+    let in_use = ledger.names_in_use(job.id, 10).unwrap();
+    assert_eq!((in_use.total, in_use.first.len(), &in_use.first[0].key), (1, 1, &key));
+    let refused = ledger.commit_issued(&held, "here", &identities).unwrap_err();
+    assert_eq!(refused.code(), Code::DuplicateNames);
+    assert!(refused.to_string().contains("\"b\""), "{refused}");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 1, "nothing of the shard was kept");
+    assert_eq!(ledger.current(Kind::Device, "b").unwrap().unwrap().key, key);
+
+    ledger.void(&key, "given up").unwrap();
+    ledger.commit_issued(&held, "here", &identities).unwrap();
+    assert_eq!(ledger.current(Kind::Device, "b").unwrap().unwrap().generation().number(), 2);
+}
+
+pub(crate) fn a_canceled_job_frees_its_names_and_keeps_what_it_issued<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c", "d", "e"]);
+    issue_shard(&mut ledger, &job);
+    let mut working = station.open();
+    let held = claim(&mut working, &job, Phase::Issue).unwrap();
+    let identities = signed(&working, &held);
+
+    assert_eq!(ledger.cancel(job.id).unwrap(), 3);
+    assert_eq!(code(working.commit_issued(&held, "here", &identities)), Code::LeaseLost);
+    assert_eq!(code(working.renew(&held, std::time::Duration::from_secs(60))), Code::LeaseLost);
+    assert_eq!(claim(&mut working, &job, Phase::Issue), None);
+    let canceled = ledger.job(job.id).unwrap().unwrap();
+    assert!(canceled.done && canceled.canceled_at.is_some(), "{canceled:?}");
+    assert_eq!(ledger.cancel(job.id).unwrap(), 0, "again");
+
+    // What it had issued stays, and is registered and bundled as ever.
+    assert_eq!(ledger.count(&Filter { job: Some(job.id), ..Filter::default() }).unwrap(), 2);
+    assert!(claim(&mut ledger, &job, Phase::Register).is_some());
+    assert_eq!(claim(&mut ledger, &job, Phase::Register), None, "the other shards were never issued");
+    // The names are free: for a device, and for a job with the rest of the list.
+    issue(&mut ledger, "c");
+    assert!(matches!(try_stage(&mut ledger, 2, &["d", "e"]).unwrap(), Staged::New(_)));
+    assert_eq!(code(try_stage(&mut ledger, 2, &["a", "b", "c", "d", "e"])), Code::DuplicateNames);
+}
+
+pub(crate) fn the_same_list_is_a_new_job_after_it_was_canceled<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = stage(&mut ledger, 2, &["a", "b"]);
+    ledger.cancel(first.id).unwrap();
+    let second = stage(&mut ledger, 2, &["a", "b"]);
+    assert!(second.id != first.id && second.uid != first.uid);
+    issue_shard(&mut ledger, &second);
+    let done = ledger.job(second.id).unwrap().unwrap();
+    assert_eq!((done.done, done.canceled_at), (true, None));
+    assert_eq!(ledger.cancel(second.id).unwrap(), 0, "what is done is not canceled");
+    assert_eq!(ledger.job(second.id).unwrap().unwrap().canceled_at, None);
+    assert_eq!(code(ledger.cancel(ledger::JobId::new(77))), Code::UnknownJob);
+}
+
+pub(crate) fn what_was_unregistered_is_skipped_until_it_is_registered_again<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    issue_shard(&mut ledger, &job);
+    let keys: Vec<_> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
+    keys.iter().for_each(|key| ledger.registered(key).unwrap());
+    ledger.unregistered(&keys[0]).unwrap();
+
+    let entry = |ledger: &ledger::Ledger| ledger.entry(&keys[0]).unwrap().unwrap();
+    assert!(entry(&ledger).unregistered_at.is_some());
+    let lacking = Filter { never: Some(State::Registered), ..Filter::default() };
+    let names = |filter: &Filter| ledger.list(filter).map(|entry| entry.unwrap().key.name).collect::<Vec<_>>();
+    assert_eq!(names(&lacking), ["a"]);
+    assert_eq!(names(&Filter { skip_unregistered: true, ..lacking.clone() }), Vec::<String>::new());
+    assert_eq!(names(&Filter { skip_unregistered: true, ..Filter::default() }), ["b"]);
+
+    // A station that comes too late with what it did in bulk does not bring it back, and the shard is done without it.
+    let held = claim(&mut ledger, &job, Phase::Register).unwrap();
+    ledger.commit_step(&held, &keys, &[]).unwrap();
+    assert_eq!(entry(&ledger).reached(State::Registered), None);
+    ledger.finish(&held).unwrap();
+    assert_eq!(ledger.reopen(job.id, Phase::Register).unwrap(), 0, "nothing is left of it");
+
+    ledger.registered(&keys[0]).unwrap();
+    let again = entry(&ledger);
+    assert!(again.unregistered_at.is_none() && again.reached(State::Registered).is_some());
+}

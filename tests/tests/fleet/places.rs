@@ -1,0 +1,114 @@
+//! A place belongs to one job of one ledger: nothing of another one is removed, replaced or taken for done.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tbpki_tests::{Sandbox, Snapshot, Tool};
+
+use crate::interrupted::start;
+use crate::{assert_agree, in_shards, ledger_of};
+
+/// No run takes longer, however busy the machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Whatever is below the directory has to be the same after the work.
+#[track_caller]
+fn untouched(directory: &Path, work: impl FnOnce()) {
+    let before = Snapshot::of(directory);
+    work();
+    assert!(Snapshot::of(directory) == before, "something in {} changed", directory.display());
+}
+
+#[test]
+fn the_directory_of_another_store_is_left_alone() {
+    let (one, two) = (Sandbox::with_store(), Sandbox::with_store());
+    let shared = one.join("shared");
+    let out = shared.to_str().unwrap();
+    let issue = ["fleet", "issue", "--count", "5", "--name-pattern", "d-{}", "--out", out];
+    one.ok(issue);
+    untouched(&shared, || {
+        two.fails(issue, 1, "TBPKI-0261").says("another store");
+        two.fails(["fleet", "issue", "--resume", "--out", out], 1, "TBPKI-0261");
+        two.fails(["fleet", "bundle", "--job", "1", "--out", out, "--chip", "esp32c3"], 1, "TBPKI-0261");
+    });
+    assert_agree(&ledger_of(&one, 1), &in_shards(&shared), &one.join("pki"));
+    // The job of the second store waits for a place of its own.
+    two.ok(["fleet", "issue", "--resume", "--out", "own"]).says("issued      5 of 5");
+}
+
+#[test]
+fn the_archive_of_another_store_is_left_alone() {
+    for name in ["f.tar", "f.tar.zst"] {
+        let (one, two) = (Sandbox::with_store(), Sandbox::with_store());
+        let archive = one.join(name);
+        let issue =
+            ["fleet", "issue", "--count", "5", "--name-pattern", "d-{}", "--archive", archive.to_str().unwrap()];
+        one.ok(issue);
+        untouched(one.path(), || {
+            two.fails(issue, 1, "TBPKI-0261");
+        });
+        // The same where the directory with the parts was removed, and the archive alone is left.
+        fs::remove_dir_all(one.join(format!("{name}.parts"))).unwrap();
+        untouched(one.path(), || {
+            two.fails(["fleet", "issue", "--resume", "--archive", issue[7]], 1, "TBPKI-0082");
+        });
+    }
+}
+
+#[test]
+fn results_of_another_store_are_left_alone() {
+    let (one, two) = (Sandbox::with_store(), Sandbox::with_store());
+    let results = one.join("results");
+    let results = results.to_str().unwrap();
+    let issue = ["fleet", "issue", "--count", "2", "--name-pattern", "d-{}", "--out", "fleet", "--results", results];
+    one.ok(issue);
+    untouched(Path::new(results), || {
+        two.fails(issue, 1, "TBPKI-0261");
+    });
+    assert!(!two.join("fleet").exists(), "nothing was issued either");
+    one.ok(["fleet", "issue", "--resume", "1", "--results", results]);
+    let lines = one.text("results/job-1.csv");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}
+
+#[test]
+fn a_ledger_that_is_older_than_the_files_is_noticed() {
+    for (destination, place) in [("--out", "fleet"), ("--archive", "f.tar")] {
+        let sandbox = Sandbox::with_store();
+        let issue = ["fleet", "issue", "--count", "5000", "--name-pattern", "d-{:04}", destination, place];
+        let mark = if destination == "--out" { "fleet/fleet.json" } else { "f.tar.parts/fleet.json" };
+        let mut child = start(&sandbox, &issue);
+        let deadline = Instant::now() + PATIENCE;
+        while !sandbox.join(mark).exists() {
+            assert!(Instant::now() < deadline, "nothing was begun");
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        Tool::new("cp").args(["-a", "pki", "backup"]).directory(sandbox.path()).run().ok();
+        sandbox.ok(issue).says("issued      5000 of 5000");
+        let in_backup =
+            |sandbox: &Sandbox| sandbox.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"][0]["state"] == "done";
+        fs::rename(sandbox.join("pki"), sandbox.join("newest")).unwrap();
+        fs::rename(sandbox.join("backup"), sandbox.join("pki")).unwrap();
+        if in_backup(&sandbox) {
+            // The first run was quicker than the signal: the backup lacks nothing.
+            continue;
+        }
+        let state = || {
+            let dirs = ["fleet", "f.tar.parts"].map(|name| sandbox.join(name)).into_iter().filter(|dir| dir.exists());
+            (dirs.map(|dir| Snapshot::of(&dir)).collect::<Vec<_>>(), fs::read(sandbox.join("f.tar")).ok())
+        };
+        let before = state();
+        for again in [&issue[..], &["fleet", "issue", "--resume"]] {
+            sandbox.fails(again, 1, "TBPKI-0258").says("older than the files");
+        }
+        assert!(state() == before, "files of {place} changed");
+        // With the newest ledger all is well.
+        fs::rename(sandbox.join("pki"), sandbox.join("old")).unwrap();
+        fs::rename(sandbox.join("newest"), sandbox.join("pki")).unwrap();
+        sandbox.ok(["fleet", "issue", "--resume", "1"]).says("issued      5000 of 5000");
+    }
+}

@@ -1,0 +1,133 @@
+//! A name belongs to one identity in use: single devices, jobs and resumed jobs obey the same rule.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tbpki_tests::{Outcome, Sandbox};
+use testkit::postgres::{Certificates, PASSWORD};
+
+use crate::interrupted::start;
+
+/// No run takes longer, however busy the machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const ISSUE: [&str; 8] = ["fleet", "issue", "--count", "6000", "--name-pattern", "d-{:04}", "--archive", "f.tar"];
+const LAST: &str = "d-6000";
+
+/// Starts the job and kills it as soon as its place is there.
+#[track_caller]
+fn interrupted(sandbox: &Sandbox) {
+    let mut child = start(sandbox, &ISSUE);
+    let deadline = Instant::now() + PATIENCE;
+    while !sandbox.join("f.tar.parts/fleet.json").exists() {
+        assert!(Instant::now() < deadline, "nothing was begun");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Asks for the last name of the job by itself. A very quick run may have issued it by then.
+#[track_caller]
+fn ask_for_the_last(station: &Sandbox) -> Outcome {
+    let asked = station.tbpki(["client", "--device", LAST]).run();
+    if asked.status == 0 {
+        return asked;
+    }
+    assert!(!station.join(format!("pki/devices/{LAST}")).exists());
+    asked.ends(1).says("error[TBPKI-0256]").says("job 1").says("fleet cancel 1")
+}
+
+/// How many certificates in use each device has, in all of its generations.
+#[track_caller]
+fn certificates_in_use(sandbox: &Sandbox) -> BTreeMap<String, usize> {
+    let list = sandbox.ok(["list", "--kind", "device", "--all", "--json"]).json();
+    let mut counts = BTreeMap::new();
+    for identity in list["result"]["identities"].as_array().unwrap() {
+        let in_use = usize::from(identity["state"] == "issued");
+        *counts.entry(identity["name"].as_str().unwrap().to_owned()).or_default() += in_use;
+    }
+    counts
+}
+
+#[track_caller]
+fn each_has_one(sandbox: &Sandbox) {
+    let counts = certificates_in_use(sandbox);
+    assert_eq!(counts.len(), 6000);
+    let wrong: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_single_device_does_not_take_a_name_that_waits_in_a_job() {
+    let sandbox = Sandbox::with_store();
+    interrupted(&sandbox);
+    ask_for_the_last(&sandbox);
+    ask_for_the_last(&sandbox);
+    sandbox.tbpki(["client", "--device", LAST, "--dry-run"]).run();
+    sandbox.ok(["fleet", "issue", "--resume"]).says("issued      6000 of 6000");
+    each_has_one(&sandbox);
+    sandbox.ok(["client", "--device", LAST]).says("exists");
+    sandbox.ok(["client", "--device", LAST]).says("is up to date");
+}
+
+#[test]
+fn stations_with_one_ledger_obey_the_same_reservation() {
+    let certificates = Certificates::generate();
+    let cluster = certificates.cluster();
+    let database = cluster.database();
+    let one = Sandbox::new();
+    one.hides(PASSWORD);
+    one.write("ledger-password", PASSWORD);
+    one.private("ledger-password");
+    let url = cluster.url(&database);
+    let ledger = format!("ledger = {{ url = \"{url}\", password = {{ file = \"ledger-password\" }} }}\n");
+    one.write("keygen.toml", format!("version = 1\n{ledger}"));
+    let one = one.make_store();
+    let two = one.copy();
+    interrupted(&one);
+    // The other station never saw the job, and its ledger did.
+    ask_for_the_last(&two);
+    one.ok(["fleet", "issue", "--resume"]).says("issued      6000 of 6000");
+    each_has_one(&two);
+}
+
+#[test]
+fn a_canceled_job_gives_its_names_back() {
+    let sandbox = Sandbox::with_store();
+    // Keys that take their time: the job is not done when the signal comes.
+    let args = ["fleet", "issue", "--count", "2500", "--name-pattern", "d-{}", "--alg", "rsa-3072", "--out", "fleet"];
+    let mut child = start(&sandbox, &args);
+    let deadline = Instant::now() + PATIENCE;
+    while !sandbox.join("fleet/fleet.json").exists() {
+        assert!(Instant::now() < deadline, "nothing was begun");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sandbox.ok(["fleet", "jobs"]).says("open").says("2500");
+    sandbox.fails(["client", "--device", "d-2500"], 1, "TBPKI-0256");
+    sandbox.fails(["client", "--device", "d-2500", "--dry-run"], 1, "TBPKI-0256");
+    sandbox.write("list.csv", "name\nd-2500\nother\n");
+    sandbox.fails(["fleet", "issue", "--from", "list.csv", "--out", "second"], 1, "TBPKI-0251");
+
+    sandbox.fails(["fleet", "cancel", "7"], 1, "TBPKI-0293");
+    sandbox.ok(["fleet", "cancel", "1", "--dry-run"]).says("2500 names would be free");
+    sandbox.fails(["client", "--device", "d-2500"], 1, "TBPKI-0256");
+    let canceled = sandbox.ok(["fleet", "cancel", "1", "--json"]).json();
+    assert_eq!((&canceled["result"]["freed"], &canceled["result"]["issued"]), (&2500.into(), &0.into()));
+    let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json();
+    assert_eq!(jobs["result"]["jobs"][0]["state"], "canceled");
+    sandbox.fails(["fleet", "cancel", "1"], 1, "TBPKI-0264");
+    sandbox.fails(["fleet", "issue", "--resume", "1"], 1, "TBPKI-0257");
+    sandbox.fails(["fleet", "issue", "--resume"], 1, "TBPKI-0264");
+
+    sandbox.ok(["client", "--device", "d-1"]);
+    sandbox.ok(["fleet", "issue", "--from", "list.csv", "--out", "second"]).says("issued      2 of 2");
+    assert_eq!(certificates_in_use(&sandbox), [("d-1", 1), ("d-2500", 1), ("other", 1)].map(own).into());
+}
+
+fn own((name, count): (&str, usize)) -> (String, usize) {
+    (name.to_owned(), count)
+}
