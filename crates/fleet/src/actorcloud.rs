@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::platform::{reach, user};
 use crate::report::{FileReport, rfc3339};
-use crate::station::Station;
+use store::Workspace;
 
 /// What is to be done with a certificate.
 #[derive(Debug, Clone)]
@@ -86,17 +86,17 @@ pub struct CertReport {
 ///
 /// # Errors
 /// [`Code::PlatformUnset`], [`Code::PlatformNotFound`], [`Code::PlatformNameTaken`], and those of every call.
-pub fn certificates(station: &mut Station<'_>, request: &CertRequest) -> Result<CertsReport> {
-    let settings = &station.config.platform;
+pub fn certificates(workspace: &mut Workspace<'_>, request: &CertRequest) -> Result<CertsReport> {
+    let settings = &workspace.config.platform;
     let (reach, user) = (reach(settings)?, user(settings)?);
-    let password = station.secrets.password(&settings.password, "platform.password")?;
+    let password = workspace.secrets.password(&settings.password, "platform.password")?;
     if let CertRequest::Create { out: Some(out), name, .. } | CertRequest::Save { out, name } = request {
         check_name(name)?;
         base::file::create_dir(out)?;
     }
     let cloud = ActorCloud::new(&reach, user, password)?;
     let runtime = Runtime::new()?;
-    runtime.wait(carry_out(&cloud, request, station.now))
+    runtime.wait(carry_out(&cloud, request, workspace.now))
 }
 
 async fn carry_out(cloud: &ActorCloud, request: &CertRequest, now: OffsetDateTime) -> Result<CertsReport> {

@@ -10,8 +10,8 @@ use pki::validity::Validity;
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
-use crate::ca_key::open_key;
-use crate::store::FILE_LIMIT;
+use store::FILE_LIMIT;
+use store::ca::key::open_key;
 
 /// A CA's key with its certificate and those above it, up to the root.
 #[derive(Debug)]

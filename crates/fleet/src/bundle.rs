@@ -22,8 +22,7 @@ use devkit::image::Firmware;
 use ledger::{Entry, Filter, Key, Kind, State, View};
 use pki::device_name::DeviceName;
 
-use crate::station::Station;
-use crate::store;
+use store::Workspace;
 
 /// The verb, as the lock of the store names it.
 const VERB: &str = "bundle-firmware";
@@ -100,11 +99,15 @@ pub(crate) struct Target {
 /// # Errors
 /// What chip, application, partitions, network, devices and disk can be wrong about; before the first file is written
 /// wherever that can be known.
-pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn FnMut(&str)) -> Result<BundleReport> {
-    store::check_exists(station.store_dir())?;
-    let ledger = station.view()?;
+pub fn bundle(
+    workspace: &mut Workspace<'_>,
+    request: &BundleRequest,
+    say: &mut dyn FnMut(&str),
+) -> Result<BundleReport> {
+    store::check_exists(workspace.store_dir())?;
+    let ledger = workspace.view()?;
     let targets = targets(&ledger, request)?;
-    let Prepared { application, source, firmware, wanted, mut findings } = prepare(station, request, say)?;
+    let Prepared { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     for target in &targets {
@@ -112,11 +115,11 @@ pub fn bundle(station: &mut Station<'_>, request: &BundleRequest, say: &mut dyn 
     }
     let devices = if request.dry_run {
         let planned =
-            |target: &Target| BundledDevice::planned(&target.name, write::dir(station, request, chip, target));
+            |target: &Target| BundledDevice::planned(&target.name, write::dir(workspace, request, chip, target));
         targets.iter().map(planned).collect()
     } else {
         drop(ledger);
-        write::all(station, request, &firmware, &wanted, &targets, say)?
+        write::all(workspace, request, &firmware, &wanted, &targets, say)?
     };
     Ok(BundleReport::new(&firmware, &application, &source, &wanted, request, devices, findings))
 }
@@ -132,12 +135,12 @@ pub(crate) struct Prepared {
 
 /// Finds and checks what images have in common.
 pub(crate) fn prepare(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     request: &BundleRequest,
     say: &mut dyn FnMut(&str),
 ) -> Result<Prepared> {
-    let chip = board::chip(station.config)?;
-    let board = board::board(station.config, request, chip)?;
+    let chip = board::chip(workspace.config)?;
+    let board = board::board(workspace.config, request, chip)?;
     let (application, source) = devkit::application::find(chip, &request.places, say)?;
     if request.nvs_encryption && application.is_ours() {
         return Err(Code::EncryptedNvs
@@ -145,7 +148,7 @@ pub(crate) fn prepare(
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
     let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
-    let wanted = Wanted::new(station, request, chip, application.is_ours())?;
+    let wanted = Wanted::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
     if application.dates() == Dates::NotChecked {
         findings.push(

@@ -16,7 +16,7 @@ use crate::make::Plan;
 use crate::output_file::OutputFile;
 use crate::report::FileReport;
 use crate::server_settings::{ServerSettings, is_untouched};
-use crate::store::{FILE_LIMIT, identity_dir};
+use store::{FILE_LIMIT, identity_dir};
 
 /// What the ledger may take when an identity is recorded, voided or issued, its password kept, and the changes folded
 /// into `ledger.db`: with `ledger.db-wal` at its largest, several times what it takes as a rule.

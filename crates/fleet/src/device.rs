@@ -11,9 +11,8 @@ use pki::profile::Profile;
 use pki::{Certificate, Subject};
 use provision::platform::NewDevice;
 
-use crate::ca::CaName;
 use crate::delivery::destination;
-use crate::device_files::{ANCHORS, DeviceFiles};
+use crate::device_files::DeviceFiles;
 use crate::make::{KeystoreWish, Plan, issuer_of};
 use crate::mass;
 use crate::platform::Connection;
@@ -21,10 +20,12 @@ use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
 use crate::report::{Done, IdentityReport};
 use crate::request::{Request, Wanted, is_named_now, key_source};
-use crate::signing_ca::SigningCa;
-use crate::station::{SELF, Station};
-use crate::store::{self, identity_dir};
 use crate::walk::Walk;
+use store::ca::CaName;
+use store::ca::SigningCa;
+use store::file_names::ANCHORS;
+use store::identity_dir;
+use store::{SELF, Workspace};
 
 /// How a device is registered once its identity is made.
 #[derive(Debug, Clone)]
@@ -43,13 +44,13 @@ pub struct NewRegistration {
 /// # Errors
 /// As [`make_device`], and those of a platform that the configuration does not describe.
 pub fn make_and_register(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     name: &DeviceName,
     request: &Request,
     registration: NewRegistration,
 ) -> Result<IdentityReport> {
-    let connection = Connection::of(station)?;
-    let mut report = make_device(station, name, request)?;
+    let connection = Connection::of(workspace)?;
+    let mut report = make_device(workspace, name, request)?;
     if report.done == Done::Planned {
         report.registration = Some(DeviceRegistration::planned(name.as_str()));
         return Ok(report);
@@ -57,7 +58,7 @@ pub fn make_and_register(
     let names = Names::These(vec![name.clone()]);
     let NewRegistration { create, replace, again } = registration;
     let wish = RegisterRequest { names, replace, again, create, dry_run: request.dry_run };
-    report.registration = Some(match register_over(&connection, station, &wish) {
+    report.registration = Some(match register_over(&connection, workspace, &wish) {
         Ok(mut registered) => {
             report.findings.append(&mut registered.findings);
             registered.devices.pop().ok_or_else(|| Code::Internal.error("a device was registered and not reported"))?
@@ -72,26 +73,26 @@ pub fn make_and_register(
 /// # Errors
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
-pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
-    store::check_exists(station.store_dir())?;
-    let settings = &station.config.client;
+pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+    store::check_exists(workspace.store_dir())?;
+    let settings = &workspace.config.client;
     let csr = request.read_csr()?;
-    let subject = subject_of(name, &station.config.subject()?, csr.as_ref())?;
+    let subject = subject_of(name, &workspace.config.subject()?, csr.as_ref())?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
-    let anchors = station.client_anchors()?;
+    let anchors = workspace.client_anchors()?;
     let has_anchors = !anchors.is_empty();
     let signing = match &request.profile {
         Some(profile) => {
-            profile_ca::pattern(station.store_dir(), profile)?.check_name(name.as_str())?;
+            profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
             SigningCa::Profile(profile.clone())
         }
         None => SigningCa::Own(CaName::DevicesIssuing),
     };
-    let (ca, issuer) = issuer_of(station, request, signing)?;
+    let (ca, issuer) = issuer_of(workspace, request, signing)?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
-    let base = station.config.subject()?.to_string();
+    let base = workspace.config.subject()?.to_string();
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
     let days = settings.days.value.number();
     let of_fleet = mass::order::shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
@@ -115,9 +116,9 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
         key,
         ca,
         keystore: KeystoreWish {
-            settings: &station.config.client_keystore,
+            settings: &workspace.config.client_keystore,
             section: "client.keystore",
-            trusted: trusted(&anchors, station.config.server_keystore.alias.value.as_str()),
+            trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
         },
         out: destination(request.out.clone(), &request.ownership),
         settings: None,
@@ -126,7 +127,7 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             kind: Kind::Device,
             name: name.as_str(),
             files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }
-                .with_those_in(&identity_dir(station.store_dir(), Kind::Device, name.as_str())),
+                .with_those_in(&identity_dir(workspace.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,
             of_fleet: Some(of_fleet),
@@ -134,9 +135,9 @@ pub fn make_device(station: &mut Station<'_>, name: &DeviceName, request: &Reque
             force: request.force,
         },
     };
-    let dirs = [Some(identity_dir(station.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
+    let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
     let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
-    let mut report = plan.carry_out(station)?;
+    let mut report = plan.carry_out(workspace)?;
     report.findings.extend(left);
     Ok(report)
 }

@@ -8,18 +8,11 @@ use pki::Certificate;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
 
+use store::file_names::{ANCHORS, CERT, CHAIN, KEY};
+
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::output_file::{OutputFile, into_bytes, key_and_chain, pem_of};
-
-/// The private key, alone.
-pub(crate) const KEY: &str = "key.pem";
-/// The leaf, alone: what the platform wants pasted.
-pub(crate) const CERT: &str = "cert.pem";
-/// Leaf and issuing CA: what is sent.
-pub(crate) const CHAIN: &str = "chain.pem";
-/// The trust anchors: what is trusted.
-pub(crate) const ANCHORS: &str = "tb-server-chain.pem";
 
 /// Which files of a device are written, and how those with a choice are named.
 #[derive(Debug)]

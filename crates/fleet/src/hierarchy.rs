@@ -13,8 +13,8 @@ use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
 use crate::brought_ca::BroughtCa;
-use crate::ca::{CaName, Hierarchy};
 use crate::devices_key::InToken;
+use store::ca::{CaName, Hierarchy};
 
 /// A CA before it is written down.
 pub(crate) struct MadeCa {

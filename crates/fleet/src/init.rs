@@ -14,15 +14,15 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::brought_ca::BroughtCa;
-use crate::ca::{CaName, Hierarchy};
-use crate::ca_key::{KEY_FILE, URI_FILE, uri_file};
 use crate::devices_key::{DevicesKey, InToken};
 use crate::hierarchy::{MadeCa, MadeKey, make_hierarchy, shared_ca};
-use crate::home::Home;
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
 use crate::root_out::expected_roots;
-use crate::store::{FILE_LIMIT, Store};
+use store::StoreLocation;
+use store::ca::key::{KEY_FILE, URI_FILE, uri_file};
+use store::ca::{CaName, Hierarchy};
+use store::{FILE_LIMIT, Store};
 
 /// What a station is made from.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct InitRequest {
     /// What it says, with flags and variables on top.
     pub config: Config,
     /// Where the store goes, and where its ledger is.
-    pub home: Home,
+    pub location: StoreLocation,
     /// Its text, where it is to be written; none where somebody has written it before.
     pub config_text: Option<String>,
     /// Passwords that a converted configuration names, for the store.
@@ -116,7 +116,7 @@ pub fn init(
         return Ok(report);
     }
     // Opening records the CAs in the ledger.
-    drop(Store::open(&request.home, "init")?);
+    drop(Store::open(&request.location, "init")?);
     if let Some(dir) = &request.root_out {
         report.files.extend(move_roots_out(&store, dir)?);
     }

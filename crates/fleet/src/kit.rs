@@ -13,14 +13,14 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::bundle::broker;
-use crate::ca::{CaName, unavailable};
-use crate::ca_key::{KEY_FILE, KeyPlace, URI_FILE, open_key, uri_file};
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::{CertificateReport, FileReport};
 use crate::root_out::check_outside;
-use crate::secrets::CaSecret;
-use crate::station::Station;
-use crate::store::{self, FILE_LIMIT, Store};
+use store::Workspace;
+use store::ca::key::{KEY_FILE, KeyPlace, URI_FILE, open_key, uri_file};
+use store::ca::{CaName, unavailable};
+use store::secrets::CaSecret;
+use store::{FILE_LIMIT, Store};
 
 /// Where the store goes, beside the kit's keygen.toml: what `store` is by default.
 const STORE: &str = "pki";
@@ -87,25 +87,25 @@ enum Carried {
 /// [`Code::StoreExists`] where the kit would go over the store of another CA, and what the key, its passphrase and the
 /// disk can be wrong about.
 pub fn export_devices(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     request: &KitRequest,
     passphrase: &mut dyn FnMut() -> Result<Secret>,
 ) -> Result<KitReport> {
-    let store = station.store_dir().to_owned();
+    let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
     check_outside(&store, &request.out, "--out")?;
     let ca = CaName::DevicesIssuing;
     let chain = ca.certificates(&store)?;
     let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     check_same_ca(&request.out, certificate)?;
-    let (mut answers, mut secrets_to_bring, mut findings) = settings(station.config)?;
+    let (mut answers, mut secrets_to_bring, mut findings) = settings(workspace.config)?;
     let place = ca.key_place(&store)?;
     // What is in the way is found before anybody is asked for a passphrase.
     if let KeyPlace::File(_) = place {
         answers.set(key::ca::passphrase, SecretRef::Prompt)?;
     }
-    name_broker(station, &mut answers)?;
-    let public = public_files(station, &mut answers)?;
+    name_broker(workspace, &mut answers)?;
+    let public = public_files(workspace, &mut answers)?;
     let planned = match &place {
         KeyPlace::File(_) => Carried::Planned,
         KeyPlace::Token { uri, .. } => Carried::Token(uri.clone()),
@@ -131,27 +131,27 @@ pub fn export_devices(
         return Ok(report);
     }
     let carried = match place {
-        KeyPlace::File(path) => carried_file(station, &path, certificate, passphrase)?,
+        KeyPlace::File(path) => carried_file(workspace, &path, certificate, passphrase)?,
         KeyPlace::Token { .. } | KeyPlace::Elsewhere => planned,
     };
     let set = file_set(request, certificate, &carried, &public, &answers)?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     read_back(&request.out.join(STORE), &carried, certificate)?;
     // Opening records the CAs in the kit's ledger, as after `init`.
-    drop(Store::open(&station.home.moved_to(request.out.join(STORE)), "ca export")?);
+    drop(Store::open(&workspace.location.moved_to(request.out.join(STORE)), "ca export")?);
     Ok(report)
 }
 
 /// The key of a file, encrypted anew for the station.
 fn carried_file(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     path: &Path,
     certificate: &Certificate,
     passphrase: &mut dyn FnMut() -> Result<Secret>,
 ) -> Result<Carried> {
     let bytes = file::read(path, FILE_LIMIT)?;
-    let settings = &station.config.ca;
-    let secrets = &mut station.secrets;
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
     let key =
         open_key(&bytes, &mut || secrets.of_ca(settings, CaSecret::Passphrase)).map_err(|error| error.at(path))?;
     key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(path))?;
@@ -169,21 +169,21 @@ fn read_back(store: &Path, carried: &Carried, certificate: &Certificate) -> Resu
 }
 
 /// The files that everybody may read: certificates, and what clients and the platform's callers trust.
-fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(String, Vec<u8>)>> {
-    let store = station.store_dir();
+fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<(String, Vec<u8>)>> {
+    let store = workspace.store_dir();
     let mut files = Vec::new();
     for name in CaName::ALL {
         let certificates = name.certificates(store)?;
         files.push((format!("{STORE}/ca/{name}/cert.pem"), pem_of(&certificates).into_bytes()));
     }
-    let anchors = station.client_anchors()?;
-    let ours = matches!(station.config.server.anchors.value, Anchors::Ours);
+    let anchors = workspace.client_anchors()?;
+    let ours = matches!(workspace.config.server.anchors.value, Anchors::Ours);
     let is_our_root = ours && anchors == CaName::ServerRoot.certificates(store)?;
     if !anchors.is_empty() && !is_our_root {
         answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
         files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
     }
-    let config = station.config;
+    let config = workspace.config;
     let carried =
         [(key::platform::ca, &config.platform.ca, PLATFORM_CA), (key::ledger::ca, &config.ledger.ca, LEDGER_CA)];
     for (key, setting, name) in carried {
@@ -196,12 +196,12 @@ fn public_files(station: &Station<'_>, answers: &mut Answers) -> Result<Vec<(Str
 }
 
 /// The broker of the devices, where only this store knows it: the station has no server to take the name from.
-fn name_broker(station: &Station<'_>, answers: &mut Answers) -> Result<()> {
-    let config = station.config;
+fn name_broker(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<()> {
+    let config = workspace.config;
     if config.firmware.mqtt_host.is_explicit() || config.server.name.is_explicit() {
         return Ok(());
     }
-    match broker(station) {
+    match broker(workspace) {
         Ok(host) => answers.set(key::firmware::mqtt_host, host.as_str()),
         Err(error) if error.code() == Code::BrokerMissing => Ok(()),
         Err(error) => Err(error),

@@ -8,11 +8,10 @@ use pki::Certificate;
 use pki::device_name::DeviceName;
 use time::OffsetDateTime;
 
-use crate::ca::CaName;
-use crate::device_files::{ANCHORS, CERT, CHAIN, KEY};
-use crate::home::Home;
-use crate::server_files::CA_FILE;
-use crate::store::{self, identity_dir};
+use store::StoreLocation;
+use store::ca::CaName;
+use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY};
+use store::identity_dir;
 
 /// The access token of a device that logs in without a certificate.
 const TOKEN: &str = "token";
@@ -63,15 +62,15 @@ pub fn server_places(store: &Path, name: &str, dir: Option<&Path>) -> ServerPlac
 ///
 /// # Errors
 /// [`Code::UnknownIdentity`] when there is none, [`Code::Usage`] when there are several.
-pub fn only_device(home: &Home) -> Result<DeviceName> {
-    let view = store::view(home)?;
+pub fn only_device(location: &StoreLocation) -> Result<DeviceName> {
+    let view = store::view(location)?;
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     let mut names = view.list(&filter).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next().transpose()?) {
         (Some(name), None) => name.parse(),
         (None, _) => Err(Code::UnknownIdentity
             .error("the store holds no device")
-            .at(home.dir())
+            .at(location.dir())
             .fix("make one with `tbpki client --device NAME`, or name files with --cert and --key")),
         _ => Err(Code::Usage.error("the store holds more than one device").fix("name one with --device NAME")),
     }
@@ -79,8 +78,8 @@ pub fn only_device(home: &Home) -> Result<DeviceName> {
 
 /// When the platform was told of the device's current certificate, and that certificate's credentials id; nothing where
 /// the ledger knows of no registration.
-pub fn registration(home: &Home, name: &DeviceName) -> Result<Option<(String, OffsetDateTime)>> {
-    let entry = store::view(home)?.current(Kind::Device, name.as_str())?;
+pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, OffsetDateTime)>> {
+    let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
     Ok(entry.and_then(|entry| Some((entry.credentials_id.clone()?, entry.reached(State::Registered)?))))
 }
 

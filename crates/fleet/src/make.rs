@@ -17,12 +17,12 @@ use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
 use crate::request::{Request, contents};
-use crate::secrets::NewSecret;
 use crate::server_settings::ServerSettings;
-use crate::signing_ca::SigningCa;
-use crate::station::{Station, firmware_warning};
-use crate::store::Store;
 use crate::walk::{Standing, Walk};
+use store::Store;
+use store::ca::SigningCa;
+use store::secrets::NewSecret;
+use store::{Workspace, firmware_warning};
 
 /// One identity to be made.
 pub(crate) struct Plan<'a, F> {
@@ -62,20 +62,20 @@ struct Made {
 
 impl<F: IdentityFiles> Plan<'_, F> {
     /// Makes the identity, or says what would be made.
-    pub(crate) fn carry_out(mut self, station: &mut Station<'_>) -> Result<IdentityReport> {
+    pub(crate) fn carry_out(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         if self.dry_run {
-            return self.dry_run(station);
+            return self.dry_run(workspace);
         }
-        let mut store = station.open_store(self.verb)?;
+        let mut store = workspace.open_store(self.verb)?;
         self.walk.settle(&mut store)?;
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
         self.check_key(store.dir())?;
         let made = match standing {
-            Standing::Present(entry) => self.bring_up_to_date(station, &store, &entry)?,
-            Standing::Wanted { replaces } => self.issue(station, &mut store, replaces.as_deref())?,
+            Standing::Present(entry) => self.bring_up_to_date(workspace, &store, &entry)?,
+            Standing::Wanted { replaces } => self.issue(workspace, &mut store, replaces.as_deref())?,
         };
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
-        findings.extend(self.findings(&made.identity, station)?);
+        findings.extend(self.findings(&made.identity, workspace)?);
         let entry = store.ledger.current(self.walk.kind, self.walk.name)?;
         let leaf = Held::of(&made.identity).leaf;
         Ok(IdentityReport {
@@ -92,9 +92,9 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
-    fn bring_up_to_date(&mut self, station: &mut Station<'_>, store: &Store, entry: &Entry) -> Result<Made> {
+    fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &Store, entry: &Entry) -> Result<Made> {
         let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
-        let new = self.prepare_keystore(station, store.dir())?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
         let delivery = self.delivery_of(store.dir(), &identity, entry)?;
         let staged = delivery.stage()?;
         let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
@@ -109,13 +109,13 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
-    fn issue(&mut self, station: &mut Station<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
+    fn issue(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
         // What is in the way is found before anybody is asked for a passphrase.
         let expected = self.expected_delivery(store.dir(), replaces)?;
         expected.check()?;
-        let issuer = self.open_issuer(station)?;
-        let new = self.prepare_keystore(station, store.dir())?;
-        let (order, note) = self.order(station, issuer.as_ref())?;
+        let issuer = self.open_issuer(workspace)?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
+        let (order, note) = self.order(workspace, issuer.as_ref())?;
         let dir = store.dir().to_owned();
         new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
         drop(expected.rehearse()?);
@@ -134,23 +134,23 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// What would happen. The store is only looked at.
-    fn dry_run(mut self, station: &mut Station<'_>) -> Result<IdentityReport> {
-        let dir = station.store_dir().to_owned();
-        let view = station.view()?;
+    fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+        let dir = workspace.store_dir().to_owned();
+        let view = workspace.view()?;
         let standing = self.walk.standing(&dir, &view)?;
         self.check_key(&dir)?;
         let (done, entry, files, findings) = match standing {
             Standing::Present(entry) => {
-                let files = self.expected_update(station, &dir, &view, &entry)?;
+                let files = self.expected_update(workspace, &dir, &view, &entry)?;
                 let is_complete = files.iter().all(|file| file.done == FileDone::Unchanged);
                 let done = if is_complete { Done::Unchanged } else { Done::Planned };
-                (done, Some(*entry), files, station.secrets.take_findings())
+                (done, Some(*entry), files, workspace.secrets.take_findings())
             }
             Standing::Wanted { replaces } => {
                 self.expected_delivery(&dir, replaces.as_deref())?.check()?;
-                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, station.now)).transpose()?;
+                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
-                let note = contents(self.profile, subject, sans, self.days, issuer, station.now)?.1;
+                let note = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?.1;
                 let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
                 (Done::Planned, None, files, note.into_iter().collect())
             }
@@ -171,13 +171,13 @@ impl<F: IdentityFiles> Plan<'_, F> {
     /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
     fn expected_update(
         &mut self,
-        station: &mut Station<'_>,
+        workspace: &mut Workspace<'_>,
         store: &Path,
         view: &View,
         entry: &Entry,
     ) -> Result<Vec<FileReport>> {
         let identity = self.walk.load(store, view, entry)?;
-        self.prepare_keystore(station, store)?;
+        self.prepare_keystore(workspace, store)?;
         self.delivery_of(store, &identity, entry)?.outlook()
     }
 
@@ -201,40 +201,46 @@ impl<F: IdentityFiles> Plan<'_, F> {
             .fix("move them away first"))
     }
 
-    fn open_issuer(&self, station: &mut Station<'_>) -> Result<Box<dyn Issuer>> {
+    fn open_issuer(&self, workspace: &mut Workspace<'_>) -> Result<Box<dyn Issuer>> {
         Ok(match &self.ca {
-            Some(ca) => Box::new(station.open_ca(ca)?),
+            Some(ca) => Box::new(workspace.open_ca(ca)?),
             None => Box::new(SelfSigned),
         })
     }
 
-    fn order(&mut self, station: &Station<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
-        let (contents, note) =
-            contents(self.profile, self.subject.clone(), self.sans.clone(), self.days, issuer.validity(), station.now)?;
+    fn order(&mut self, workspace: &Workspace<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
+        let (contents, note) = contents(
+            self.profile,
+            self.subject.clone(),
+            self.sans.clone(),
+            self.days,
+            issuer.validity(),
+            workspace.now,
+        )?;
         let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));
         Ok((Order { contents, key }, note))
     }
 
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
-    fn prepare_keystore(&mut self, station: &mut Station<'_>, store: &Path) -> Result<Option<NewSecret>> {
+    fn prepare_keystore(&mut self, workspace: &mut Workspace<'_>, store: &Path) -> Result<Option<NewSecret>> {
         let files = &mut self.walk.files;
         if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
             return Ok(None);
         }
         let wish = &self.keystore;
         let name = format!("{}-{}.keystore-password", self.walk.kind, self.walk.name);
-        let (passwords, new) = station.secrets.keystore(wish.settings, wish.section, store, &name)?;
+        let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
         files.set_keystore(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
             trusted: wish.trusted.clone(),
             passwords,
-            created: station.now,
+            created: workspace.now,
         });
         Ok(new)
     }
 
-    fn findings(&self, identity: &Identity, station: &mut Station<'_>) -> Result<Vec<Finding>> {
-        let mut findings = station.secrets.take_findings();
+    fn findings(&self, identity: &Identity, workspace: &mut Workspace<'_>) -> Result<Vec<Finding>> {
+        let mut findings = workspace.secrets.take_findings();
         let held = Held::of(identity);
         let files = &self.walk.files;
         let formats: Vec<_> = files.list().into_iter().filter_map(|file| files.keystore_format(file)).collect();
@@ -263,14 +269,14 @@ fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileRepo
 
 /// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
 pub(crate) fn issuer_of(
-    station: &Station<'_>,
+    workspace: &Workspace<'_>,
     request: &Request,
     ca: SigningCa,
 ) -> Result<(Option<SigningCa>, String)> {
     if request.self_signed {
-        return Ok((None, crate::station::SELF.to_owned()));
+        return Ok((None, store::SELF.to_owned()));
     }
-    let certificates = ca.certificates(station.store_dir())?;
+    let certificates = ca.certificates(workspace.store_dir())?;
     let certificate =
         certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let fingerprint = certificate.fingerprint_hex();

@@ -3,15 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use base::{Code, Error, Result, file};
+use base::{Code, Error, Result};
 use config::{Platform as Settings, PlatformKind};
-use pki::Certificate;
-use pki::pem_bundle::PemBundle;
 use provision::thingsboard::Login;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
-use crate::station::Station;
-use crate::store::FILE_LIMIT;
+use store::{Workspace, roots};
 
 /// Requests at once for a fleet, where nobody said how many. A real server on two cores gained nothing by more.
 const FLEET_CONCURRENCY: usize = 32;
@@ -30,8 +27,8 @@ impl Connection {
     /// # Errors
     /// [`Code::PlatformUnset`] where address or user are missing, [`Code::ForeignKeys`] where the platform takes no
     /// certificates of ours, and what the address, the roots and the secrets can be wrong about.
-    pub fn of(station: &mut Station<'_>) -> Result<Self> {
-        Self::reaching(station, |_| {})
+    pub fn of(workspace: &mut Workspace<'_>) -> Result<Self> {
+        Self::reaching(workspace, |_| {})
     }
 
     /// The same for a whole fleet: with more requests at once, unless somebody has said how many, and no more than
@@ -39,9 +36,9 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`of`](Self::of).
-    pub fn of_fleet(station: &mut Station<'_>, rate: Option<NonZeroU32>) -> Result<Self> {
-        let is_said = station.config.platform.concurrency.is_explicit();
-        Self::reaching(station, |reach| {
+    pub fn of_fleet(workspace: &mut Workspace<'_>, rate: Option<NonZeroU32>) -> Result<Self> {
+        let is_said = workspace.config.platform.concurrency.is_explicit();
+        Self::reaching(workspace, |reach| {
             reach.rate = rate;
             if !is_said {
                 reach.concurrency = FLEET_CONCURRENCY;
@@ -49,18 +46,18 @@ impl Connection {
         })
     }
 
-    fn reaching(station: &mut Station<'_>, adapt: impl FnOnce(&mut ApiClientConfig)) -> Result<Self> {
-        let settings = &station.config.platform;
+    fn reaching(workspace: &mut Workspace<'_>, adapt: impl FnOnce(&mut ApiClientConfig)) -> Result<Self> {
+        let settings = &workspace.config.platform;
         if settings.kind.value == PlatformKind::ActorCloud {
             return Err(foreign_keys());
         }
         let mut reach = reach(settings)?;
         adapt(&mut reach);
         let login = if settings.api_key.is_some() {
-            Login::ApiKey(station.secrets.password(&settings.api_key, "platform.api_key")?)
+            Login::ApiKey(workspace.secrets.password(&settings.api_key, "platform.api_key")?)
         } else {
             let user = user(settings)?;
-            Login::Password { user, password: station.secrets.password(&settings.password, "platform.password")? }
+            Login::Password { user, password: workspace.secrets.password(&settings.password, "platform.password")? }
         };
         Ok(Self { board: ThingsBoard::new(&reach, login)?, runtime: Runtime::new()?, concurrency: reach.concurrency })
     }
@@ -89,19 +86,6 @@ pub(crate) fn reach(settings: &Settings) -> Result<ApiClientConfig> {
         concurrency: usize::from(settings.concurrency.value.number()),
         ..ApiClientConfig::to(url.as_str())
     })
-}
-
-/// The roots in the file at `path`, which verify `what`.
-pub(crate) fn roots(path: &std::path::Path, what: &str) -> Result<Vec<Certificate>> {
-    let bytes = file::read(path, FILE_LIMIT)?;
-    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
-    if certificates.is_empty() {
-        return Err(Code::CertificateUnreadable
-            .error(format!("the file with the roots for {what} holds no certificate"))
-            .at(path)
-            .fix("name a PEM file with the root of the CA that issued its certificate"));
-    }
-    Ok(certificates)
 }
 
 /// Why nothing of ours can be registered in ActorCloud.

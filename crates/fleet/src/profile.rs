@@ -9,15 +9,14 @@ use provision::thingsboard::{ChainProfile, ProfileState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ca::CaName;
 use crate::name_pattern::NamePattern;
 use crate::platform::Connection;
 use crate::profile_ca::{self, Kept};
 use crate::register::PlatformDone;
 use crate::report::{CertificateReport, FileReport};
-use crate::signing_ca::SigningCa;
-use crate::station::Station;
-use crate::store;
+use store::Workspace;
+use store::ca::CaName;
+use store::ca::SigningCa;
 
 /// The profile that is wanted.
 #[derive(Debug, Clone)]
@@ -91,8 +90,8 @@ pub struct PlatformProfile {
 }
 
 /// Whether the store holds an issuing CA for a profile.
-pub fn has_ca(station: &Station<'_>, profile: &DeviceName) -> Result<bool> {
-    Ok(profile_ca::kept(station.store_dir(), profile)?.is_some())
+pub fn has_ca(workspace: &Workspace<'_>, profile: &DeviceName) -> Result<bool> {
+    Ok(profile_ca::kept(workspace.store_dir(), profile)?.is_some())
 }
 
 /// Makes the issuing CA of a profile, unless it is there, and tells the platform about it.
@@ -100,11 +99,11 @@ pub fn has_ca(station: &Station<'_>, profile: &DeviceName) -> Result<bool> {
 /// # Errors
 /// [`Code::ProfilePattern`] for an expression that does not find the names of devices, [`Code::ProfileDiffers`] for a
 /// profile that is there and another one, and those of CAs and platforms. A CA that was made stays.
-pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Result<ProfileReport> {
-    store::check_exists(station.store_dir())?;
-    let connection = Connection::of(station)?;
+pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -> Result<ProfileReport> {
+    store::check_exists(workspace.store_dir())?;
+    let connection = Connection::of(workspace)?;
     let ca = SigningCa::Profile(request.name.clone());
-    let dir = station.store_dir().to_owned();
+    let dir = workspace.store_dir().to_owned();
     let before = profile_ca::kept(&dir, &request.name)?;
     let pattern = pattern(request, before.as_ref())?;
     request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;
@@ -113,12 +112,12 @@ pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Re
     if request.dry_run {
         report.dry_run = true;
         let Some(_) = before else {
-            SigningCa::Own(CaName::DevicesRoot).check_usable(&dir, station.now)?;
+            SigningCa::Own(CaName::DevicesRoot).check_usable(&dir, workspace.now)?;
             report.done = Some(PlatformDone::Planned);
             return Ok(report);
         };
         let certificate = certificate(&ca, &dir)?;
-        let view = station.view()?;
+        let view = workspace.view()?;
         check_issued(&view, &ca, &pattern)?;
         report.certificate = Some(CertificateReport::of(&certificate));
         let wanted = wanted(request, &kept, certificate);
@@ -126,12 +125,12 @@ pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Re
         report.done = Some(examined.into());
         return Ok(report);
     }
-    let mut store = station.open_store("profile create")?;
+    let mut store = workspace.open_store("profile create")?;
     profile_ca::settle(&mut store, &ca)?;
     if before.is_some() {
         check_issued(&store.ledger, &ca, &pattern)?;
     } else {
-        let (files, note) = profile_ca::make(station, &mut store, &request.name, &kept)?;
+        let (files, note) = profile_ca::make(workspace, &mut store, &request.name, &kept)?;
         report.files = files;
         report.findings.extend(note);
     }
@@ -162,14 +161,14 @@ pub fn create_profile(station: &mut Station<'_>, request: &ProfileRequest) -> Re
 ///
 /// # Errors
 /// [`Code::UnknownProfile`] where neither knows it, and those of the platform.
-pub fn show_profiles(station: &mut Station<'_>, name: Option<&DeviceName>) -> Result<Vec<ProfileReport>> {
-    store::check_exists(station.store_dir())?;
-    let connection = Connection::of(station)?;
-    let dir = station.store_dir();
+pub fn show_profiles(workspace: &mut Workspace<'_>, name: Option<&DeviceName>) -> Result<Vec<ProfileReport>> {
+    store::check_exists(workspace.store_dir())?;
+    let connection = Connection::of(workspace)?;
+    let dir = workspace.store_dir();
     let names = match name {
         Some(name) => vec![name.clone()],
         None => {
-            let view = station.view()?;
+            let view = workspace.view()?;
             profile_ca::names(&view)?
         }
     };

@@ -14,15 +14,15 @@ use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use serde::{Deserialize, Serialize};
 
-use crate::ca::{CaName, OpenCa};
 use crate::init::encode_key;
 use crate::name_pattern::NamePattern;
 use crate::output_file::{into_bytes, pem_of};
 use crate::report::FileReport;
-use crate::secrets::CaSecret;
-use crate::signing_ca::SigningCa;
-use crate::station::Station;
-use crate::store::{FILE_LIMIT, Store};
+use store::Workspace;
+use store::ca::SigningCa;
+use store::ca::{CaName, OpenCa};
+use store::secrets::CaSecret;
+use store::{FILE_LIMIT, Store};
 
 /// What is kept beside the CA: how its devices are found.
 const SETTINGS: &str = "profile.json";
@@ -88,22 +88,22 @@ pub(crate) fn keep(store: &Path, profile: &DeviceName, kept: &Kept) -> Result<Ve
 /// [`Code::CaUnavailable`] where the key of the devices' root is kept elsewhere, and what names, dates and the disk can be
 /// wrong about.
 pub(crate) fn make(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     store: &mut Store,
     profile: &DeviceName,
     kept: &Kept,
 ) -> Result<(Vec<FileReport>, Option<Finding>)> {
     let ca = SigningCa::Profile(profile.clone());
     settle(store, &ca)?;
-    let (root, passphrase) = open_root(station, store.dir())?;
-    let days = station.config.ca.issuing_days.value.number();
+    let (root, passphrase) = open_root(workspace, store.dir())?;
+    let days = workspace.config.ca.issuing_days.value.number();
     let lifetime = Lifetime { days, explicit: false };
-    let (validity, note) = Validity::starting(station.now, lifetime, root.validity().as_ref())?;
+    let (validity, note) = Validity::starting(workspace.now, lifetime, root.validity().as_ref())?;
     let contents = Contents {
         profile: Profile::IssuingCa,
         serial: Serial::random()?,
         validity,
-        subject: station.config.subject()?.with_common_name(&format!("{profile} issuing CA"))?,
+        subject: workspace.config.subject()?.with_common_name(&format!("{profile} issuing CA"))?,
         sans: Vec::new(),
         permitted_dns: Vec::new(),
     };
@@ -112,14 +112,14 @@ pub(crate) fn make(
         name: ca.name(),
         serial: LedgerSerial::new(contents.serial.octets())?,
         profile: Profile::IssuingCa.name().to_owned(),
-        algorithm: station.config.ca.alg.value.name().to_owned(),
+        algorithm: workspace.config.ca.alg.value.name().to_owned(),
         parameters: Parameters::of(&contents.subject.to_string())?,
         issuer: CaName::DevicesRoot.name().to_owned(),
         not_before: validity.not_before(),
         not_after: validity.not_after(),
     })?;
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
-    let order = Order { contents, key: KeySource::Generate(station.config.ca.alg.value) };
+    let order = Order { contents, key: KeySource::Generate(workspace.config.ca.alg.value) };
     match deliver(store.dir(), &ca, &root, order, passphrase.as_ref(), kept) {
         Ok((certificate, files)) => {
             store.ledger.issued(&key, &issued(&certificate))?;
@@ -133,10 +133,10 @@ pub(crate) fn make(
 }
 
 /// The devices' root, and the passphrase of its key where it has one: the new CA's key gets the same.
-fn open_root(station: &mut Station<'_>, store: &Path) -> Result<(OpenCa, Option<Secret>)> {
+fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Option<Secret>)> {
     let mut passphrase = None;
-    let settings = &station.config.ca;
-    let secrets = &mut station.secrets;
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
     let root = CaName::DevicesRoot.open(store, &mut |which| {
         let secret = secrets.of_ca(settings, which)?;
         if which == CaSecret::Passphrase {

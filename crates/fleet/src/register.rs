@@ -13,10 +13,10 @@ use serde::Serialize;
 
 pub(crate) use candidate::{Candidate, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
 
-use crate::mass::Finder;
 use crate::platform::Connection;
-use crate::station::Station;
-use crate::store::{self, Store};
+use store::Store;
+use store::Workspace;
+use store::shard::Finder;
 
 /// What is to be registered, and how.
 #[derive(Debug, Clone)]
@@ -119,22 +119,22 @@ impl From<PlatformChange> for PlatformDone {
 /// # Errors
 /// Of a single device, and of all when nothing was done yet, what went wrong. Otherwise the report says for each
 /// device what did.
-pub fn register(station: &mut Station<'_>, request: &RegisterRequest) -> Result<RegisterReport> {
-    store::check_exists(station.store_dir())?;
-    let connection = Connection::of(station)?;
-    register_over(&connection, station, request)
+pub fn register(workspace: &mut Workspace<'_>, request: &RegisterRequest) -> Result<RegisterReport> {
+    store::check_exists(workspace.store_dir())?;
+    let connection = Connection::of(workspace)?;
+    register_over(&connection, workspace, request)
 }
 
 /// The same over a connection that is there already.
 pub(crate) fn register_over(
     connection: &Connection,
-    station: &Station<'_>,
+    workspace: &Workspace<'_>,
     request: &RegisterRequest,
 ) -> Result<RegisterReport> {
     let mut book = if request.dry_run {
-        Book::DryRun(station.view()?)
+        Book::DryRun(workspace.view()?)
     } else {
-        Book::Kept { store: Box::new(station.open_store("register")?), pending: Vec::new(), since: Instant::now() }
+        Book::Kept { store: Box::new(workspace.open_store("register")?), pending: Vec::new(), since: Instant::now() }
     };
     let (names, skipped) = names(book.view(), request)?;
     let single = names.len() == 1;
@@ -142,7 +142,7 @@ pub(crate) fn register_over(
     let mut run = Run { names: names.len(), report, ended: None };
     // Certificates are read when their turn comes: a fleet does not fit into memory.
     let mut items = names.into_iter();
-    let mut finder = Finder::new(station.store_dir());
+    let mut finder = Finder::new(workspace.store_dir());
     let manner = Manner { replace: request.replace, dry_run: request.dry_run };
     while run.ended.is_none() {
         let next: Vec<String> = items.by_ref().take(BATCH).collect();

@@ -16,7 +16,7 @@ use pki::{Algorithm, San, Subject};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::store::FILE_LIMIT;
+use store::FILE_LIMIT;
 
 /// What both kinds of identities can be asked for.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use base::file::{FileSet, Mode};
 use base::{Code, Result};
 
-use crate::ca::CaName;
 use crate::init::key_file_name;
+use store::ca::CaName;
 
 /// The files that will be written there, as stand-ins, to find what is in their way before there is a store.
 ///

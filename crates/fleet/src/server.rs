@@ -8,7 +8,6 @@ use pki::csr::Csr;
 use pki::keystore::Format;
 use pki::profile::Profile;
 
-use crate::ca::{CaName, Hierarchy};
 use crate::delivery::{Destination, destination};
 use crate::host;
 use crate::make::{KeystoreWish, Plan, issuer_of};
@@ -16,11 +15,12 @@ use crate::report::IdentityReport;
 use crate::request::{Request, Wanted, is_named_now, key_source};
 use crate::server_files::ServerFiles;
 use crate::server_settings::ServerSettings;
-use crate::signing_ca::SigningCa;
-use crate::station::{SELF, Station};
-use crate::store::{self, identity_dir};
 use crate::thingsboard::{Service, SettingsForm};
 use crate::walk::Walk;
+use store::ca::SigningCa;
+use store::ca::{CaName, Hierarchy};
+use store::identity_dir;
+use store::{SELF, Workspace};
 
 /// What a server can be asked for beyond [`Request`].
 #[derive(Debug, Clone)]
@@ -42,24 +42,24 @@ pub struct ServerRequest {
 /// # Errors
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
-pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<IdentityReport> {
-    store::check_exists(station.store_dir())?;
+pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Result<IdentityReport> {
+    store::check_exists(workspace.store_dir())?;
     let request = &wish.request;
-    let settings = &station.config.server;
-    let host = host_of(station.config)?;
+    let settings = &workspace.config.server;
+    let host = host_of(workspace.config)?;
     let csr = request.read_csr()?;
     let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
         Some(requested) => requested.clone(),
-        None => station.config.subject()?.with_common_name(host.as_str())?,
+        None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
     let asked = names_asked(host, &settings.san.value, csr.as_ref());
     let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
-    let (found, left_out) = vouched_for(found, station, request.self_signed)?;
+    let (found, left_out) = vouched_for(found, workspace, request.self_signed)?;
     let sans = merged(&asked, &found);
-    let (ca, issuer) = issuer_of(station, request, SigningCa::Own(CaName::ServerIssuing))?;
+    let (ca, issuer) = issuer_of(workspace, request, SigningCa::Own(CaName::ServerIssuing))?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
-    let clients_ca = station.ca_certificates(Hierarchy::Devices)?;
+    let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
     let prefix = settings.prefix.value.as_str();
     let parameters = Parameters::of(&Wanted {
         subject: subject.to_string(),
@@ -74,7 +74,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
         include_root: wish.include_root,
     })?;
     let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
-    let (out, away) = place_of_copies(station.config, request)?;
+    let (out, away) = place_of_copies(workspace.config, request)?;
     let plan = Plan {
         verb: "server",
         profile: Profile::Server,
@@ -84,7 +84,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
         key,
         ca,
         keystore: KeystoreWish {
-            settings: &station.config.server_keystore,
+            settings: &workspace.config.server_keystore,
             section: "server.keystore",
             trusted: Hierarchy::Devices
                 .names()
@@ -116,11 +116,11 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
                 clients_ca: &clients_ca,
                 keystore: None,
             }
-            .with_those_in(&identity_dir(station.store_dir(), Kind::Server, host.as_str())),
+            .with_those_in(&identity_dir(workspace.store_dir(), Kind::Server, host.as_str())),
             anchors: if request.self_signed {
                 None
             } else {
-                Some(Hierarchy::Server.root().certificates(station.store_dir())?)
+                Some(Hierarchy::Server.root().certificates(workspace.store_dir())?)
             },
             parameters,
             of_fleet: None,
@@ -128,7 +128,7 @@ pub fn make_server(station: &mut Station<'_>, wish: &ServerRequest) -> Result<Id
             force: request.force,
         },
     };
-    let mut report = plan.carry_out(station)?;
+    let mut report = plan.carry_out(workspace)?;
     report.findings.extend(away);
     report.findings.extend(left_out);
     let changed = changed_names(&report, &sans);
@@ -153,11 +153,11 @@ fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Vec<Sa
 }
 
 /// The names of this host that the CA may vouch for, and a note about the others.
-fn vouched_for(found: Vec<San>, station: &Station<'_>, self_signed: bool) -> Result<(Vec<San>, Option<Finding>)> {
+fn vouched_for(found: Vec<San>, workspace: &Workspace<'_>, self_signed: bool) -> Result<(Vec<San>, Option<Finding>)> {
     if self_signed {
         return Ok((found, None));
     }
-    let cas = station.ca_certificates(Hierarchy::Server)?;
+    let cas = workspace.ca_certificates(Hierarchy::Server)?;
     let (kept, left_out): (Vec<San>, Vec<San>) =
         found.into_iter().partition(|san| cas.iter().all(|ca| ca.may_vouch_for(san)));
     let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();

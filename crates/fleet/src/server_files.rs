@@ -8,12 +8,12 @@ use pki::Certificate;
 use pki::key::KeyFormat;
 use pki::keystore::Format;
 
+use store::file_names::CA_FILE;
+
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
 use crate::output_file::{OutputFile, into_bytes, key_and_chain, pem_of};
 
-/// The anchor that clients trust. ThingsBoard's web interface offers the file of this name for download.
-pub(crate) const CA_FILE: &str = "cafile.pem";
 /// The CAs of the devices, for brokers that verify clients themselves.
 pub(crate) const CLIENTS_CA: &str = "clients-ca.pem";
 

@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::keystore_file::KeystorePlan;
 use crate::output_file::{OutputFile, into_bytes};
-use crate::server_files::{CA_FILE, CLIENTS_CA};
-use crate::store::FILE_LIMIT;
+use crate::server_files::CLIENTS_CA;
 use crate::thingsboard::{
     ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
 };
+use store::FILE_LIMIT;
+use store::file_names::CA_FILE;
 
 /// What stands before the digest in the last line.
 const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";

@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::device_files::ANCHORS;
 use crate::output_file::pem_of;
 use crate::platform::Connection;
 use crate::register::PlatformDone;
 use crate::report::FileReport;
-use crate::station::Station;
-use crate::store::{self, identity_dir};
+use store::Workspace;
+use store::file_names::ANCHORS;
+use store::identity_dir;
 
 /// The file that a device's token is in.
 const TOKEN: &str = "token";
@@ -60,17 +60,17 @@ pub struct TokenReport {
 /// # Errors
 /// [`Code::NotAToken`] and [`Code::OtherCredential`] for a device that logs in otherwise,
 /// [`Code::PlatformNotFound`], and what the disk can be wrong about.
-pub fn token(station: &mut Station<'_>, request: &TokenRequest) -> Result<TokenReport> {
-    store::check_exists(station.store_dir())?;
+pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<TokenReport> {
+    store::check_exists(workspace.store_dir())?;
     let name = request.device.as_str();
     if let Some(token) = &request.set {
         check(token)?;
     }
-    let connection = Connection::of(station)?;
-    let anchors = station.client_anchors()?;
-    let dir = identity_dir(station.store_dir(), Kind::Device, name);
+    let connection = Connection::of(workspace)?;
+    let anchors = workspace.client_anchors()?;
+    let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     // Held from here on, so that nothing is asked of the platform that could not be written down.
-    let _store = if request.dry_run { None } else { Some(station.open_store("token")?) };
+    let _store = if request.dry_run { None } else { Some(workspace.open_store("token")?) };
     let wanted = |token: Secret, replace| DesiredDevice {
         name: name.to_owned(),
         credential: DeviceCredential::AccessToken(token),

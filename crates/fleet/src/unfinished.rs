@@ -3,28 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Result, file};
-use ledger::{Filter, Kind};
 use pki::pem_bundle::PemBundle;
 
-use crate::ca::CaName;
-use crate::ca_key::KeyPlace;
-use crate::home::Home;
 use crate::init::{CaReport, InitReport, key_location, move_roots_out};
 use crate::report::{CertificateReport, FileReport};
-use crate::store::{self, FILE_LIMIT, Store};
+use store::StoreLocation;
+use store::ca::CaName;
+use store::ca::key::KeyPlace;
+use store::{FILE_LIMIT, Store};
 
 /// Whether a store lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
 /// the keys of the roots somewhere else.
 ///
 /// # Errors
 /// Those of the ledger.
-pub fn is_unfinished(home: &Home, root_out: bool) -> Result<bool> {
-    let dir = home.dir();
+pub fn is_unfinished(location: &StoreLocation, root_out: bool) -> Result<bool> {
+    let dir = location.dir();
     if store::check_exists(dir).is_err() {
         return Ok(false);
     }
     let holds_root_keys = CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(dir).exists());
-    match store::view(home) {
+    match store::view(location) {
         Ok(_) => Ok(root_out && holds_root_keys),
         Err(error) if error.code() == Code::StoreMissing => Ok(true),
         Err(error) => Err(error),
@@ -35,10 +34,10 @@ pub fn is_unfinished(home: &Home, root_out: bool) -> Result<bool> {
 ///
 /// # Errors
 /// Those of [`init`](crate::init::init).
-pub fn finish(config: &Path, home: &Home, root_out: Option<&Path>) -> Result<InitReport> {
-    let dir = home.dir();
+pub fn finish(config: &Path, location: &StoreLocation, root_out: Option<&Path>) -> Result<InitReport> {
+    let dir = location.dir();
     // Opening records the CAs in the ledger.
-    drop(Store::open(home, "init")?);
+    drop(Store::open(location, "init")?);
     let moved = root_out.map_or_else(|| Ok(Vec::new()), |out| move_roots_out(dir, out))?;
     let mut files = Vec::new();
     let mut cas = Vec::new();
@@ -64,9 +63,4 @@ fn is_encrypted(key: &PathBuf) -> Result<bool> {
     let bytes = file::read_secret(key, FILE_LIMIT)?;
     let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(key))?;
     Ok(bundle.keys.iter().any(pki::pem_bundle::KeyBlock::is_encrypted))
-}
-
-/// Whether the ledger knows a CA: an `init` enters all of them at once.
-pub(crate) fn knows_cas(ledger: &ledger::View) -> Result<bool> {
-    Ok(ledger.count(&Filter { kind: Some(Kind::Ca), ..Filter::default() })? > 0)
 }

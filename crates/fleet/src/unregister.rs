@@ -7,8 +7,7 @@ use provision::platform::{IssuedCertificates, PlatformChange};
 
 use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformDone};
-use crate::station::Station;
-use crate::store;
+use store::Workspace;
 
 /// What is to be taken away.
 #[derive(Debug, Clone)]
@@ -27,14 +26,14 @@ pub struct UnregisterRequest {
 ///
 /// # Errors
 /// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
-pub fn unregister(station: &mut Station<'_>, request: &UnregisterRequest) -> Result<DeviceRegistration> {
-    store::check_exists(station.store_dir())?;
-    let connection = Connection::of(station)?;
+pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) -> Result<DeviceRegistration> {
+    store::check_exists(workspace.store_dir())?;
+    let connection = Connection::of(workspace)?;
     let name = request.device.as_str();
     if request.dry_run {
         return Ok(report(name, PlatformDone::Planned));
     }
-    let mut store = station.open_store("unregister")?;
+    let mut store = workspace.open_store("unregister")?;
     let outcome = connection.runtime.wait(async {
         if request.delete_device {
             connection.board.delete(name).await

@@ -13,9 +13,8 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 
 use crate::identity_files::{Held, IdentityFiles};
-use crate::mass;
-use crate::signing_ca::SigningCa;
-use crate::store::{FILE_LIMIT, Store, identity_dir};
+use store::ca::SigningCa;
+use store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
 #[derive(Debug)]
@@ -157,7 +156,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
         if entry.job.is_some() && !dir.exists() {
             // It was issued with a fleet, and nobody has taken it out of its shard yet.
-            let located = mass::locate(store, ledger, entry)?;
+            let located = store::shard::locate(store, ledger, entry)?;
             return self.identity(located.key()?, located.chain().cloned().collect());
         }
         let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {

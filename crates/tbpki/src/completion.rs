@@ -12,11 +12,10 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
 use config::{Config, Environment};
-use fleet::home::Home;
-use fleet::secrets::Secrets;
 use fleet::selection::{NameGlob, Selection};
-use fleet::store;
 use ledger::{Kind, Ledger};
+use store::StoreLocation;
+use store::secrets::Secrets;
 
 use crate::environment::CONFIG;
 
@@ -95,8 +94,8 @@ fn ledger() -> Option<Ledger> {
         return None;
     }
     let mut ask = |what: &str| Err(Code::NeedsAnswer.error(format!("completion does not ask for {what}")));
-    let home = Home::of(&config, &mut Secrets::new(&environment, &mut ask)).ok()?;
-    store::view(&home).ok()
+    let location = StoreLocation::of(&config, &mut Secrets::new(&environment, &mut ask), || Ok(Vec::new())).ok()?;
+    store::view(&location).ok()
 }
 
 /// The configuration that the command line names, else that of the environment or of this directory.

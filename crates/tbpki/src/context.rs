@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use base::{Result, Secret};
 use config::{Config, Environment, KeyName, Override, key};
-use fleet::home::Home;
-use fleet::secrets::Secrets;
-use fleet::station::Station;
+use store::StoreLocation;
+use store::Workspace;
+use store::secrets::Secrets;
 use time::OffsetDateTime;
 
 use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};
@@ -45,29 +45,29 @@ impl Context {
     }
 
     /// The location of the store and of its ledger.
-    pub(crate) fn home(&mut self, config: &Config) -> Result<Home> {
+    pub(crate) fn store_location(&mut self, config: &Config) -> Result<StoreLocation> {
         let prompter = &self.prompter;
         let mut prompt = |what: &str| -> Result<Secret> { prompter.secret_for(what) };
         let mut secrets = Secrets::new(&self.environment, &mut prompt);
-        let home = Home::of(config, &mut secrets);
+        let location = StoreLocation::of(config, &mut secrets, system_roots);
         let findings = secrets.take_findings();
         self.output.findings(findings);
-        home
+        location
     }
 
     /// Runs `work` in the workspace that `config` describes.
-    pub(crate) fn at_station<T>(
+    pub(crate) fn in_workspace<T>(
         &mut self,
         config: &Config,
-        work: impl FnOnce(&mut Station<'_>) -> Result<T>,
+        work: impl FnOnce(&mut Workspace<'_>) -> Result<T>,
     ) -> Result<T> {
         let prompter = &self.prompter;
         let mut prompt = |what: &str| -> Result<Secret> { prompter.secret_for(what) };
         let mut secrets = Secrets::new(&self.environment, &mut prompt);
-        let home = Home::of(config, &mut secrets)?;
-        let mut station = Station { config, secrets, home, now: OffsetDateTime::now_utc() };
-        let result = work(&mut station);
-        let findings = station.secrets.take_findings();
+        let location = StoreLocation::of(config, &mut secrets, system_roots)?;
+        let mut workspace = Workspace { config, secrets, location, now: OffsetDateTime::now_utc() };
+        let result = work(&mut workspace);
+        let findings = workspace.secrets.take_findings();
         self.output.findings(findings);
         result
     }
@@ -130,4 +130,9 @@ impl Overrides {
         self.set_if(key::ca::passphrase, "--ca-passphrase-file", args.ca_passphrase_file.as_ref().map(text));
         self.set_if(key::ca::pin, "--ca-pin-file", args.ca_pin_file.as_ref().map(text));
     }
+}
+
+/// The DER of the roots that this system trusts.
+fn system_roots() -> Result<Vec<Vec<u8>>> {
+    Ok(provision::Roots::system()?.into_der())
 }

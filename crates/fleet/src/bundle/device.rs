@@ -18,12 +18,12 @@ use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{Auth, BundleRequest, Target};
-use crate::ca::Hierarchy;
-use crate::device_files::{ANCHORS, CHAIN, KEY};
-use crate::mass::{self, Located};
 use crate::output_file::pem_of;
-use crate::station::Station;
-use crate::store::{FILE_LIMIT, identity_dir};
+use store::Workspace;
+use store::ca::Hierarchy;
+use store::file_names::{ANCHORS, CHAIN, KEY};
+use store::shard::Located;
+use store::{FILE_LIMIT, identity_dir};
 
 /// The file that a device's access token is in.
 const TOKEN: &str = "token";
@@ -44,7 +44,7 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Takes it from the configuration and the request.
     pub(super) fn new(
-        station: &mut Station<'_>,
+        workspace: &mut Workspace<'_>,
         request: &BundleRequest,
         chip: Chip,
         application_is_ours: bool,
@@ -55,21 +55,21 @@ impl Wanted {
                 .argument("--esp-secure-cert")
                 .fix("leave out --esp-secure-cert, or let the devices log in with certificates"));
         }
-        let config = station.config;
+        let config = workspace.config;
         if config.server.anchors.value == Anchors::Ours {
             // The root is what devices hold; what it has issued is what they will be shown.
-            let place = station.store_dir().join("ca");
-            station.ca_certificates(Hierarchy::Server)?.iter().try_for_each(|ca| check_can(ca, &place))?;
+            let place = workspace.store_dir().join("ca");
+            workspace.ca_certificates(Hierarchy::Server)?.iter().try_for_each(|ca| check_can(ca, &place))?;
         }
         Ok(Self {
-            store: station.store_dir().to_owned(),
+            store: workspace.store_dir().to_owned(),
             auth: request.auth,
-            wifi: wifi(station, chip, application_is_ours)?,
-            broker: broker(station)?.as_str().to_owned(),
+            wifi: wifi(workspace, chip, application_is_ours)?,
+            broker: broker(workspace)?.as_str().to_owned(),
             port: config.firmware.mqtt_port.value.number(),
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
-            anchors: station.client_anchors()?,
+            anchors: workspace.client_anchors()?,
         })
     }
 
@@ -100,7 +100,7 @@ impl Wanted {
         let anchors = self.anchors(&dir)?;
         let (login, identity) = match self.auth {
             Auth::Certificate => {
-                let identity = Identity::of(&mass::locate(&self.store, view, &entry(view, target)?)?, &dir)?;
+                let identity = Identity::of(&store::shard::locate(&self.store, view, &entry(view, target)?)?, &dir)?;
                 let chain = pem_of(&identity.chain);
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))
@@ -243,8 +243,8 @@ fn entry(view: &View, target: &Target) -> Result<Entry> {
 }
 
 /// The network that the devices join. Only an application that is not ours may do without.
-fn wifi(station: &mut Station<'_>, chip: Chip, is_ours: bool) -> Result<Option<(String, Option<Secret>)>> {
-    let settings = &station.config.firmware;
+fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Option<(String, Option<Secret>)>> {
+    let settings = &workspace.config.firmware;
     if !chip.facts().has_wifi {
         return Ok(None);
     }
@@ -256,13 +256,13 @@ fn wifi(station: &mut Station<'_>, chip: Chip, is_ours: bool) -> Result<Option<(
                 .fix("name it with --wifi-ssid, or as firmware.wifi_ssid in keygen.toml")),
         };
     };
-    let password = station.secrets.optional(&settings.wifi_password, "firmware.wifi_password")?;
+    let password = workspace.secrets.optional(&settings.wifi_password, "firmware.wifi_password")?;
     Ok(Some((ssid.as_str().to_owned(), password)))
 }
 
 /// The broker: the one that was named, else our server, where that is clear.
-pub(crate) fn broker(station: &Station<'_>) -> Result<HostName> {
-    let config = station.config;
+pub(crate) fn broker(workspace: &Workspace<'_>) -> Result<HostName> {
+    let config = workspace.config;
     // What is derived for both is the station's own name, which says nothing about the broker.
     for setting in [&config.firmware.mqtt_host, &config.server.name] {
         if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
@@ -270,7 +270,7 @@ pub(crate) fn broker(station: &Station<'_>) -> Result<HostName> {
         }
     }
     let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let view = station.view()?;
+    let view = workspace.view()?;
     let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {
         (Some(name), None) => name.parse(),

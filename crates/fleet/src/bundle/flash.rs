@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::board;
-use crate::station::Station;
-use crate::store::identity_dir;
+use store::Workspace;
+use store::identity_dir;
 
 /// The file that says what goes where.
 const DESCRIPTION: &str = "flasher_args.json";
@@ -83,8 +83,8 @@ struct Part {
 ///
 /// # Errors
 /// [`Code::ImageMissing`] where there is no image, and what port and board can be wrong about.
-pub fn flash(station: &Station<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
-    let directory = directory(station, request)?;
+pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
+    let directory = directory(workspace, request)?;
     let (chip, mut parts) = load(&directory)?;
     if request.credentials_only {
         parts.retain(|part| part.file == CREDENTIALS);
@@ -99,20 +99,20 @@ pub fn flash(station: &Station<'_>, request: &FlashRequest, say: &mut dyn FnMut(
     Ok(FlashReport { chip: chip.name(), port, directory, parts: parts.into_iter().map(flashed).collect() })
 }
 
-fn directory(station: &Station<'_>, request: &FlashRequest) -> Result<PathBuf> {
+fn directory(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<PathBuf> {
     if let Some(from) = &request.from {
         return Ok(from.clone());
     }
     let name = match &request.device {
         Some(name) => name.as_str().to_owned(),
-        None => only_device(station)?,
+        None => only_device(workspace)?,
     };
-    let chip = board::chip(station.config)?;
-    Ok(identity_dir(station.store_dir(), Kind::Device, &name).join(chip.name()))
+    let chip = board::chip(workspace.config)?;
+    Ok(identity_dir(workspace.store_dir(), Kind::Device, &name).join(chip.name()))
 }
 
-fn only_device(station: &Station<'_>) -> Result<String> {
-    let view = station.view()?;
+fn only_device(workspace: &Workspace<'_>) -> Result<String> {
+    let view = workspace.view()?;
     let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     let mut names = view.list(&devices).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {

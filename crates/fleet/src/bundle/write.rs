@@ -17,33 +17,33 @@ use zeroize::Zeroizing;
 use super::device::{Credentials, Wanted};
 use super::report::BundledDevice;
 use super::{BundleRequest, Target, VERB};
-use crate::station::Station;
-use crate::store::identity_dir;
+use store::Workspace;
+use store::identity_dir;
 
 /// After how many devices a line says how far it is.
 const STEP: usize = 100;
 
 /// Where the files of a device go.
-pub(super) fn dir(station: &Station<'_>, request: &BundleRequest, chip: Chip, target: &Target) -> PathBuf {
+pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip, target: &Target) -> PathBuf {
     match &request.out {
         Some(out) => out.join(&target.name),
-        None => identity_dir(station.store_dir(), Kind::Device, &target.name).join(chip.name()),
+        None => identity_dir(workspace.store_dir(), Kind::Device, &target.name).join(chip.name()),
     }
 }
 
 /// Writes the images of all devices, one after the other.
 pub(super) fn all(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     request: &BundleRequest,
     firmware: &Firmware,
     wanted: &Wanted,
     targets: &[Target],
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<BundledDevice>> {
-    let mut store = station.open_store(VERB)?;
+    let mut store = workspace.open_store(VERB)?;
     let mut devices = Vec::with_capacity(targets.len());
     for (index, target) in targets.iter().enumerate() {
-        let dir = dir(station, request, firmware.board().chip, target);
+        let dir = dir(workspace, request, firmware.board().chip, target);
         let credentials = wanted.credentials(&store.ledger, target)?;
         let device = one(request, firmware, &credentials, &target.name, dir)?;
         if let Some(key) = &target.key {

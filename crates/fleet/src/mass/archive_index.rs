@@ -7,10 +7,6 @@ use base::digest;
 use super::made::Made;
 use crate::csv;
 
-/// The columns. `part` is where the shard's part begins in the archive, or the file that it is where parts cannot be
-/// joined; `offset` counts within the part, unpacked.
-pub(crate) const COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
-
 /// Appends the line of a device to the index of its part, which knows all columns but the last.
 pub(crate) fn line(device: &Made, offset: usize, length: usize, to: &mut String) {
     // Writing to a String cannot fail.

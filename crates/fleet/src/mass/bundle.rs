@@ -14,19 +14,19 @@ use super::bundle_output::{BundleOutput, Writing};
 use super::bundler::Bundler;
 use super::issue::Control;
 use super::job::{self, Which};
-use super::layout::{Attempt, Layout};
 use super::order::{Destination, JobOrder};
-use super::pack::Packer;
-use super::place::Place;
 use super::progress::Progress;
-use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::bundle::{BundleRequest, check_can, prepare};
 use crate::output_file::pem_of;
-use crate::station::Station;
-use crate::store::{Store, identity_dir};
+use store::Workspace;
+use store::shard::Packer;
+use store::shard::Place;
+use store::shard::Shard;
+use store::shard::{Attempt, Layout};
+use store::{Store, identity_dir};
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet bundle";
@@ -97,18 +97,18 @@ impl BundlesReport {
 /// [`Code::Sealed`] where the keys are out of reach. What goes wrong later stands in the report, if something was
 /// bundled by then.
 pub fn bundle(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     request: &FleetBundleRequest,
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
-    let mut store = station.open_store(VERB)?;
+    let mut store = workspace.open_store(VERB)?;
     let job = shift::find(&store, request.which, Phase::Bundle)?;
-    bundle_job(station, &mut store, &job, request, None, control)
+    bundle_job(workspace, &mut store, &job, request, None, control)
 }
 
 /// The same for a job that is at hand, with what makes its bundles where that is at hand too.
 pub(crate) fn bundle_job(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     store: &mut Store,
     job: &Job,
     request: &FleetBundleRequest,
@@ -126,7 +126,7 @@ pub(crate) fn bundle_job(
     }
     let (bundler, findings) = match ready {
         Some(ready) => ready,
-        None => bundler(station, &order, request, control)?,
+        None => bundler(workspace, &order, request, control)?,
     };
     let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
     let left = if request.again { before.left + before.done } else { before.left };
@@ -149,7 +149,7 @@ pub(crate) fn bundle_job(
     if !request.dry_run {
         let _lock = place.lock(VERB)?;
         let packer = Packer::new(order.packing, Vec::new());
-        let output = BundleOutput::new(store.dir(), &place, packer, &bundler, station.now.unix_timestamp())?;
+        let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
         if !request.again {
             output.check_common(&bundler)?;
         }
@@ -185,7 +185,7 @@ pub(crate) fn bundle_job(
 
 /// What makes the bundles of a job, checked as far as that can be before the first device.
 pub(crate) fn bundler(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     order: &JobOrder,
     request: &FleetBundleRequest,
     control: &mut Control<'_>,
@@ -196,7 +196,7 @@ pub(crate) fn bundler(
             .argument("--merged")
             .fix("leave --merged out, or use the layouts shards or directories"));
     }
-    let prepared = prepare(station, &request.firmware, control.say)?;
+    let prepared = prepare(workspace, &request.firmware, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
     bundler.anchors()?;

@@ -10,12 +10,12 @@ use devkit::image::{self, CREDENTIALS, FLASH, Image};
 use zeroize::Zeroizing;
 
 use super::bundler::{Bundler, Common};
-use super::layout::{Attempt, Layout};
-use super::pack::Packer;
-use super::place::Place;
-use super::tar;
 use crate::csv;
-use crate::store::FILE_LIMIT;
+use store::FILE_LIMIT;
+use store::shard::Packer;
+use store::shard::Place;
+use store::shard::tar;
+use store::shard::{Attempt, Layout};
 
 /// What the directory with the bundles of an archive ends with.
 const BUNDLES: &str = ".bundles";

@@ -11,14 +11,14 @@ use pki::key::KeyFormat;
 use super::bundle_output::{BundleOutput, WrittenBundles};
 use super::bundler::Bundler;
 use super::job;
-use super::layout::Attempt;
 use super::made::Made;
-use super::place::Place;
 use super::progress::Progress;
 use super::shift::Shifts;
 use super::stop::Stop;
 use crate::output_file::pem_of;
-use crate::store::Store;
+use store::Store;
+use store::shard::Attempt;
+use store::shard::Place;
 
 /// Makes and seals the bundles of shards that are being issued.
 pub(crate) struct InPass {

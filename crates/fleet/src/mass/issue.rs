@@ -16,21 +16,21 @@ use super::engine::{Engine, Outcome};
 use super::in_pass::InPass;
 use super::issuing::{Signer, Signers, ca_of, check_issuer};
 use super::job::{self, Which};
-use super::layout::{Attempt, Layout};
 use super::order::{Destination, JobOrder, check_subject};
 use super::output::{Extras, Output};
-use super::pack::Packer;
-use super::place::Place;
 use super::progress::{Progress, Status};
 use super::report::{FleetReport, PhaseReport};
 use super::stop::Stop;
 use super::worker::Worker;
-use super::{join, leftovers, results, space, stage};
+use super::{leftovers, results, space, stage};
 use crate::keystore_file::KeystorePlan;
 use crate::names::{self, Faults, NamesSource, Spooled};
-use crate::secrets::NewSecret;
-use crate::station::Station;
-use crate::store::Store;
+use store::Store;
+use store::Workspace;
+use store::secrets::NewSecret;
+use store::shard::Packer;
+use store::shard::Place;
+use store::shard::{Attempt, Layout};
 
 /// What is asked of a fleet.
 #[derive(Debug, Clone)]
@@ -82,14 +82,14 @@ pub enum FleetOutcome {
 /// # Errors
 /// What the configuration, the CAs and the places can be wrong about, before anything is issued. What goes wrong later
 /// stands in the report, if something was issued by then.
-pub fn issue(station: &mut Station<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
-    let mut store = station.open_store("fleet issue")?;
-    let opened = match open(station, &mut store, request, &[Phase::Issue])? {
+pub fn issue(workspace: &mut Workspace<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
+    let mut store = workspace.open_store("fleet issue")?;
+    let opened = match open(workspace, &mut store, request, &[Phase::Issue])? {
         Opened::Job(opened) => *opened,
         Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
     };
-    let report = issue_job(station, &mut store, opened, request, control, None)?;
+    let report = issue_job(workspace, &mut store, opened, request, control, None)?;
     Ok(FleetOutcome::Report(Box::new(report)))
 }
 
@@ -114,7 +114,7 @@ pub(crate) enum Opened {
 /// # Errors
 /// As [`issue`].
 pub(crate) fn open(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     store: &mut Store,
     request: &FleetRequest,
     phases: &[Phase],
@@ -129,18 +129,18 @@ pub(crate) fn open(
         }
     };
     let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
-    let validity = ca.check_usable(store.dir(), station.now)?;
+    let validity = ca.check_usable(store.dir(), workspace.now)?;
     let certificates = ca.certificates(store.dir())?;
     let issuer = certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let profile = request.profile.as_ref();
-    let (order, note) = JobOrder::new(station.config, &request.destination, profile, issuer.fingerprint_hex())?;
+    let (order, note) = JobOrder::new(workspace.config, &request.destination, profile, issuer.fingerprint_hex())?;
     let lifetime = pki::validity::Lifetime { days: order.days, explicit: order.exact_days };
-    pki::validity::Validity::starting(station.now, lifetime, Some(&validity))?;
+    pki::validity::Validity::starting(workspace.now, lifetime, Some(&validity))?;
     let mut findings: Vec<Finding> = note.into_iter().collect();
     let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD };
     let reader = names::open(source)?;
     findings.extend(reader.note());
-    let names = stage::checked(station.store_dir(), &order, reader);
+    let names = stage::checked(workspace.store_dir(), &order, reader);
     let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
     Ok(match spooled {
         Spooled::Refused(faults) => Opened::Refused(faults),
@@ -163,7 +163,7 @@ pub(crate) fn open(
 
 /// Issues what is left of a job.
 pub(crate) fn issue_job(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     store: &mut Store,
     opened: OpenJob,
     request: &FleetRequest,
@@ -182,8 +182,8 @@ pub(crate) fn issue_job(
         results::check_is_free(&store.ledger, &job, dir)?;
     }
     let place = job::place(store, &job, &order, Some(&request.destination))?;
-    let _lock = job::prepare(&place, station, "fleet issue")?;
-    let output = output(station, store, &job, &order, place.clone())?;
+    let _lock = job::prepare(&place, workspace, "fleet issue")?;
+    let output = output(workspace, store, &job, &order, place.clone())?;
     if !store.ledger.is_shared() {
         store.ledger.break_leases(job.id)?;
     }
@@ -203,7 +203,7 @@ pub(crate) fn issue_job(
         }
         let stop = Stop::on(control.stop);
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
-        outcome = run(station, store, &work, control, &mut findings)?;
+        outcome = run(workspace, store, &work, control, &mut findings)?;
         if stop.is_signalled() && outcome.error.is_none() {
             stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
         }
@@ -241,17 +241,17 @@ struct Work<'a> {
 }
 
 fn run(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     store: &mut Store,
     work: &Work<'_>,
     control: &mut Control<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Outcome> {
     let Work { job, order, output, in_pass, threads, stop, done } = *work;
-    let subject = check_subject(order, station.config)?;
+    let subject = check_subject(order, workspace.config)?;
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
-    let signers = signers(station, order, &profiles, findings)?;
+    let signers = signers(workspace, order, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
     let name = job::station_name()?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
@@ -263,16 +263,16 @@ fn run(
 
 /// The CAs that sign for a job, each opened once.
 fn signers(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     order: &JobOrder,
     profiles: &[String],
     findings: &mut Vec<Finding>,
 ) -> Result<Signers<impl SigningKey + use<>>> {
-    let dir = station.store_dir().to_owned();
+    let dir = workspace.store_dir().to_owned();
     let mut open = |profile: Option<&str>| -> Result<_> {
         let ca = ca_of(&dir, profile)?;
-        let opened = station.open_ca(&ca)?;
-        let (signer, note) = Signer::new(&ca, opened, order, station.now)?;
+        let opened = workspace.open_ca(&ca)?;
+        let (signer, note) = Signer::new(&ca, opened, order, workspace.now)?;
         findings.extend(note);
         Ok(signer)
     };
@@ -286,27 +286,27 @@ fn signers(
 }
 
 /// Where a job's shards are written to, and what devices get besides key and chain.
-fn output(station: &mut Station<'_>, store: &Store, job: &Job, order: &JobOrder, place: Place) -> Result<Output> {
-    let anchors = station.client_anchors()?;
+fn output(workspace: &mut Workspace<'_>, store: &Store, job: &Job, order: &JobOrder, place: Place) -> Result<Output> {
+    let anchors = workspace.client_anchors()?;
     let formats = order.formats()?;
     let mut keystore = None;
     if formats.iter().any(|format| matches!(format, ClientFormat::P12 | ClientFormat::Jks)) {
-        let settings = &station.config.client_keystore;
+        let settings = &workspace.config.client_keystore;
         let name = format!("fleet-{}.keystore-password", job.id);
-        let (passwords, new) = station.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
+        let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
         // Kept before anything is closed with it, and for good: shards are.
         NewSecret::kept_for(new, store.dir(), || Ok(()))?;
-        let alias = station.config.server_keystore.alias.value.as_str();
+        let alias = workspace.config.server_keystore.alias.value.as_str();
         keystore = Some(KeystorePlan {
             alias: settings.alias.value.as_str().to_owned(),
             trusted: crate::device::trusted(&anchors, alias),
             passwords,
-            created: station.now,
+            created: workspace.now,
         });
     }
     let extras = Extras { anchors, formats, keystore, prefix: order.prefix.clone() };
     let packer = Packer::new(order.packing, order.recipients()?);
-    Output::new(place, packer, extras, station.now.unix_timestamp())
+    Output::new(place, packer, extras, workspace.now.unix_timestamp())
 }
 
 /// Devices of a job that are issued, whatever came of them later.
@@ -327,7 +327,7 @@ fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &Place) -
     let attempts = (0..job.shards).map(|shard| place.attempt(&store.ledger, job.id, shard));
     match attempts.collect::<Result<Option<Vec<Attempt>>>>()? {
         Some(attempts) => {
-            let whole = join::join(place, &attempts)?;
+            let whole = store::shard::join(place, &attempts)?;
             report.archive = whole.archive;
             report.index = Some(whole.index);
         }

@@ -17,9 +17,9 @@ use time::OffsetDateTime;
 
 use super::made::Chain;
 use super::order::JobOrder;
-use crate::ca::CaName;
 use crate::profile_ca;
-use crate::signing_ca::SigningCa;
+use store::ca::CaName;
+use store::ca::SigningCa;
 
 /// Which CA signs for which profile, as it is in the store.
 pub(crate) struct Signers<K> {

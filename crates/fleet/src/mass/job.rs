@@ -4,15 +4,15 @@ use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, JobId, Phase};
 
-use super::layout::Layout;
 use super::order::{Destination, JobOrder};
-use super::place::{Owner, Place};
 use crate::output_file::pem_of;
-use crate::station::Station;
-use crate::store::Store;
+use store::Store;
+use store::Workspace;
+use store::shard::Layout;
+use store::shard::{Owner, Place};
 
 /// What a device trusts, beside its shards.
-const ANCHORS: &str = crate::device_files::ANCHORS;
+const ANCHORS: &str = store::file_names::ANCHORS;
 
 /// Names that an error lists.
 const IN_USE_LISTED: usize = 10;
@@ -125,10 +125,10 @@ fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
 }
 
 /// Keeps others from the place, and puts beside the shards what devices trust.
-pub(crate) fn prepare(place: &Place, station: &Station<'_>, verb: &str) -> Result<Option<Lock>> {
+pub(crate) fn prepare(place: &Place, workspace: &Workspace<'_>, verb: &str) -> Result<Option<Lock>> {
     let lock = place.lock(verb)?;
     if place.layout() != Layout::Directories {
-        let anchors = station.client_anchors()?;
+        let anchors = workspace.client_anchors()?;
         if !anchors.is_empty() {
             let mut set = FileSet::new(&place.dir).replacing("old");
             set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;

@@ -7,11 +7,11 @@ use ledger::{JobId, State, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::layout::Layout;
 use super::order::JobOrder;
-use super::place::Place;
 use crate::report::rfc3339;
-use crate::station::Station;
+use store::Workspace;
+use store::shard::Layout;
+use store::shard::Place;
 
 /// The jobs of a store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -71,8 +71,8 @@ pub struct CancelReport {
 ///
 /// # Errors
 /// Those of the ledger.
-pub fn jobs(station: &Station<'_>) -> Result<JobsReport> {
-    let view = station.view()?;
+pub fn jobs(workspace: &Workspace<'_>) -> Result<JobsReport> {
+    let view = workspace.view()?;
     let jobs = view.jobs()?.into_iter().map(|job| {
         let issued = issued(&view, job.id)?;
         let order = JobOrder::kept(&job.parameters)?;
@@ -88,7 +88,7 @@ pub fn jobs(station: &Station<'_>) -> Result<JobsReport> {
             issued,
             waiting: if job.done { 0 } else { job.size.saturating_sub(issued) },
             layout: order.layout,
-            out: Place::wished(station.store_dir(), job.id.number())?,
+            out: Place::wished(workspace.store_dir(), job.id.number())?,
             staged_at: rfc3339(job.made_at),
         })
     });
@@ -99,14 +99,14 @@ pub fn jobs(station: &Station<'_>) -> Result<JobsReport> {
 ///
 /// # Errors
 /// [`Code::UnknownJob`]; [`Code::NothingToResume`] for a job that has nothing left to cancel.
-pub fn cancel(station: &Station<'_>, number: u64, dry_run: bool) -> Result<CancelReport> {
+pub fn cancel(workspace: &Workspace<'_>, number: u64, dry_run: bool) -> Result<CancelReport> {
     let id = JobId::new(number);
     if dry_run {
-        let view = station.view()?;
+        let view = workspace.view()?;
         let waiting = waiting(&view, id)?;
         return Ok(CancelReport { job: number, issued: issued(&view, id)?, freed: waiting, dry_run });
     }
-    let mut store = station.open_store("fleet cancel")?;
+    let mut store = workspace.open_store("fleet cancel")?;
     waiting(&store.ledger, id)?;
     let freed = store.ledger.cancel(id)?;
     Ok(CancelReport { job: number, issued: issued(&store.ledger, id)?, freed, dry_run })

@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use base::{Code, Error, Result};
 use ledger::{Job, JobId, View};
 
-use super::layout::{Attempt, Layout};
 use super::output::Output;
-use super::{join, read};
+use store::shard::{Attempt, Layout};
 
 /// Settles what is in the place of a job. The caller holds the lock of the place, so that nothing in it is in progress.
 ///
@@ -46,7 +45,7 @@ pub(crate) fn settle(view: &View, job: &Job, output: &Output) -> Result<()> {
 /// Fails where the archive holds parts of shards that the ledger does not have in this place.
 fn check_knows_joined(view: &View, job: &Job, output: &Output) -> Result<()> {
     let place = output.place();
-    for shard in 0..join::shards_in(place)?.min(job.shards) {
+    for shard in 0..store::shard::shards_in(place)?.min(job.shards) {
         if place.attempt(view, job.id, shard)?.is_none() {
             return Err(older(job.id, &format!("shard {shard}"), place.archive().unwrap_or_else(|| place.dir.clone())));
         }
@@ -67,7 +66,8 @@ fn step_for(view: &View, job: &Job, output: &Output, name: &str) -> Result<Optio
     if place.layout() == Layout::Directories {
         if let Some(attempt) = Attempt::of_waiting_by_number(name, job.id) {
             // Another store numbers its jobs alike: what is in it decides.
-            let ours = counts(attempt)? && read::waits_for(view, job.id, attempt.shard, &place.dir_of_devices(), name)?;
+            let ours = counts(attempt)?
+                && store::shard::waits_for(view, job.id, attempt.shard, &place.dir_of_devices(), name)?;
             return Ok(ours.then_some(Step::Publish(attempt)));
         }
         let Some(attempt) = Attempt::of_waiting(name, job.uid) else { return Ok(None) };

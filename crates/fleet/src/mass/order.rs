@@ -10,9 +10,9 @@ use pki::device_name::DeviceName;
 use pki::{Algorithm, San, Subject};
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, Packing};
-use super::place::Place;
 use crate::request::{Wanted, is_named_now};
+use store::shard::Place;
+use store::shard::{Layout, Packing};
 
 /// How identities are made and laid out, the same for all names of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,14 +12,14 @@ use pki::identity::{Identity, X509};
 use zeroize::Zeroizing;
 
 use super::archive_index;
-use super::layout::{Attempt, Beside, Layout};
 use super::made::Made;
-use super::pack::Packer;
-use super::place::Place;
-use super::tar;
 use crate::device_files::{DeviceFile, DeviceFiles};
 use crate::identity_files::{Held, IdentityFiles};
 use crate::keystore_file::KeystorePlan;
+use store::shard::Packer;
+use store::shard::tar;
+use store::shard::{Attempt, Beside, Layout};
+use store::shard::{Place, file_of};
 
 /// Where the shards of a job are written to.
 pub(crate) struct Output {
@@ -291,9 +291,4 @@ impl Output {
             }
         }
     }
-}
-
-/// What the file of a device is called in a shard and in an archive.
-pub(crate) fn file_of(device: &str) -> String {
-    format!("{device}.pem")
 }

@@ -15,17 +15,17 @@ use super::engine::TICK;
 use super::issue::Control;
 use super::job::{self, Which};
 use super::order::{Destination, JobOrder};
-use super::place::Place;
 use super::progress::Progress;
-use super::read::Shard;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::platform::Connection;
 use crate::register::{Candidate, DeviceRegistration, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
-use crate::station::Station;
-use crate::store::Store;
+use store::Store;
+use store::Workspace;
+use store::shard::Place;
+use store::shard::Shard;
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet register";
@@ -85,13 +85,13 @@ pub struct RegistrationReport {
 /// What the configuration and the job's place can be wrong about; what concerns the whole platform, where nothing was
 /// registered by then. What goes wrong later stands in the report.
 pub fn register(
-    station: &mut Station<'_>,
+    workspace: &mut Workspace<'_>,
     request: &FleetRegisterRequest,
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
-    let mut store = station.open_store(VERB)?;
+    let mut store = workspace.open_store(VERB)?;
     let job = shift::find(&store, request.which, Phase::Register)?;
-    let connection = Connection::of_fleet(station, request.rate)?;
+    let connection = Connection::of_fleet(workspace, request.rate)?;
     register_job(&connection, &mut store, &job, request, control)
 }
 

@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bundle::BundlesReport;
-use super::layout::Layout;
 use super::order::JobOrder;
-use super::place::Place;
 use super::register::RegistrationReport;
 use super::results;
 use super::shift::Count;
+use store::shard::Layout;
+use store::shard::Place;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

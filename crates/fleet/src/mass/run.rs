@@ -11,18 +11,18 @@ use super::bundler::Bundler;
 use super::in_pass::InPass;
 use super::issue::{Control, FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
 use super::job;
-use super::layout::Attempt;
 use super::order::JobOrder;
-use super::pack::Packer;
-use super::place::Place;
 use super::progress::Progress;
 use super::register::{FleetRegisterRequest, register_job};
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::shift::{self, go_on};
 use super::stop::Stop;
 use crate::platform::Connection;
-use crate::station::Station;
-use crate::store::Store;
+use store::Store;
+use store::Workspace;
+use store::shard::Attempt;
+use store::shard::Packer;
+use store::shard::Place;
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet run";
@@ -43,8 +43,12 @@ pub struct FleetRunRequest {
 /// # Errors
 /// What the configuration, the platform and the firmware can be wrong about is found before the first key is made. What
 /// goes wrong later stands in the report.
-pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
-    let mut store = station.open_store(VERB)?;
+pub fn run(
+    workspace: &mut Workspace<'_>,
+    request: &FleetRunRequest,
+    control: &mut Control<'_>,
+) -> Result<FleetOutcome> {
+    let mut store = workspace.open_store(VERB)?;
     let phases: Vec<Phase> = [
         Some(Phase::Issue),
         request.register.as_ref().map(|_| Phase::Register),
@@ -53,7 +57,7 @@ pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut C
     .into_iter()
     .flatten()
     .collect();
-    let opened = match open(station, &mut store, &request.issue, &phases)? {
+    let opened = match open(workspace, &mut store, &request.issue, &phases)? {
         Opened::Job(opened) => *opened,
         Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
@@ -61,16 +65,16 @@ pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut C
     let dry_run = request.issue.dry_run;
     let register = request.register.as_ref().filter(|_| !dry_run);
     let bundle = request.bundle.as_ref().filter(|_| !dry_run);
-    let connection = register.map(|register| connect(station, register)).transpose()?;
+    let connection = register.map(|register| connect(workspace, register)).transpose()?;
     // What is wrong with the firmware is found before the first key is made.
-    let mut ready = bundle.map(|bundle| bundler(station, &opened.order, bundle, control)).transpose()?;
+    let mut ready = bundle.map(|bundle| bundler(workspace, &opened.order, bundle, control)).transpose()?;
     let sealed = opened.order.packing.sealed;
     let in_pass = match ready.take_if(|_| sealed) {
-        Some((bundler, _)) => Some(in_pass(station, &store, &opened, request, bundler)?),
+        Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),
         None => None,
     };
     let (id, order) = (opened.job.id, opened.order.clone());
-    let mut report = issue_job(station, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
+    let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
     let job = again(&store, id)?;
     if let (Some(connection), Some(register)) = (&connection, register)
         && report.stopped.is_none()
@@ -82,22 +86,22 @@ pub fn run(station: &mut Station<'_>, request: &FleetRunRequest, control: &mut C
     {
         report.add(match &in_pass {
             Some(in_pass) => record(in_pass, &mut store, &job, &order, request, control),
-            None => bundle_job(station, &mut store, &job, bundle, ready, control),
+            None => bundle_job(workspace, &mut store, &job, bundle, ready, control),
         });
     }
     Ok(FleetOutcome::Report(Box::new(report)))
 }
 
 /// The platform, which has let us in.
-fn connect(station: &mut Station<'_>, request: &FleetRegisterRequest) -> Result<Connection> {
-    let connection = Connection::of_fleet(station, request.rate)?;
+fn connect(workspace: &mut Workspace<'_>, request: &FleetRegisterRequest) -> Result<Connection> {
+    let connection = Connection::of_fleet(workspace, request.rate)?;
     connection.runtime.wait(connection.board.log_in())?;
     Ok(connection)
 }
 
 /// What seals bundles while keys are in memory.
 fn in_pass(
-    station: &Station<'_>,
+    workspace: &Workspace<'_>,
     store: &Store,
     opened: &OpenJob,
     request: &FleetRunRequest,
@@ -105,7 +109,7 @@ fn in_pass(
 ) -> Result<InPass> {
     let place = job::place(store, &opened.job, &opened.order, Some(&request.issue.destination))?;
     let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
-    let output = BundleOutput::new(store.dir(), &place, packer, &bundler, station.now.unix_timestamp())?;
+    let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
     output.check_common(&bundler)?;
     output.write_common(&bundler)?;
     Ok(InPass { anchors: bundler.anchors()?, bundler, output })

@@ -10,9 +10,9 @@ use ledger::{Claim, ClaimWish, Entry, Filter, Job, JobId, Key, Kind, Ledger, Pha
 use super::engine::{LEASE, TICK};
 use super::job::{self, Which};
 use super::order::{Destination, JobOrder};
-use super::place::{Owner, Place};
 use super::stop::Stop;
-use crate::store::Store;
+use store::Store;
+use store::shard::{Owner, Place};
 
 /// Outcomes that are committed together: a commit waits for the disk. What a killed run did not commit is found done by
 /// the next one.

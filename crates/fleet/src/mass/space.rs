@@ -7,8 +7,8 @@ use base::{Code, Finding, Result};
 use config::ClientFormat;
 use pki::Algorithm;
 
-use super::layout::Layout;
 use super::order::JobOrder;
+use store::shard::Layout;
 
 /// The unit in which file systems give away room, mostly.
 const BLOCK: u64 = 4096;
@@ -68,7 +68,7 @@ pub(crate) fn keystores(order: &JobOrder, devices: u64, threads: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mass::layout::Packing;
+    use store::shard::Packing;
 
     fn order(layout: Layout, formats: &[&str]) -> JobOrder {
         JobOrder {

@@ -11,11 +11,11 @@ use pki::{Certificate, San};
 
 use super::issuing::ca_of;
 use super::order::JobOrder;
-use crate::ca::CaName;
 use crate::name_pattern::NamePattern;
 use crate::names::NameFault;
 use crate::profile_ca;
-use crate::signing_ca::SigningCa;
+use store::ca::CaName;
+use store::ca::SigningCa;
 
 /// How many names make a shard. One takes a core some 25 ms, and is what an interruption costs at most.
 pub(crate) const SHARD: u32 = 1000;

@@ -15,11 +15,11 @@ use pki::{San, Subject, credentials_id};
 use super::bundle_output::WrittenBundles;
 use super::in_pass::InPass;
 use super::issuing::{Signer, Signers};
-use super::layout::Attempt;
 use super::made::Made;
 use super::order::JobOrder;
 use super::output::{Output, Written};
 use super::stop::Stop;
+use store::shard::Attempt;
 
 /// A shard to be issued.
 pub(crate) struct Task {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use config::{ClientFormat, Days};
-use fleet::mass::Layout;
 use fleet::names::NumberPattern;
 use pki::age::Recipient;
 use pki::device_name::DeviceName;
 use pki::{Algorithm, San};
+use store::shard::Layout;
 
 use super::CaPassphrase;
 use super::fleet_bundle::FleetBundleArgs;

@@ -11,9 +11,9 @@ use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use config::{ClientFormat, Credentials, ServerFormat};
 use devkit::chip::{Chip, Crystal};
-use fleet::mass::Layout;
 use ledger::{Kind, State};
 use pki::Algorithm;
+use store::shard::Layout;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -17,7 +17,7 @@ pub(crate) fn run(verb: &CertVerb, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
     overrides.platform(platform);
     let config = context.config(&overrides)?;
-    let mut report = context.at_station(&config, |station| certificates(station, &request))?;
+    let mut report = context.in_workspace(&config, |workspace| certificates(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)

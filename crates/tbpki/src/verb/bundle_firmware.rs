@@ -25,7 +25,7 @@ pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Ex
     let config = context.config(&overrides)?;
     let messages = context.output.messages();
     let mut report =
-        context.at_station(&config, |station| bundle(station, &request, &mut |line| messages.say(line)))?;
+        context.in_workspace(&config, |workspace| bundle(workspace, &request, &mut |line| messages.say(line)))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)

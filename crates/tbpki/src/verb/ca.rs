@@ -39,8 +39,8 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
         }
     };
     let request = KitRequest { out: args.out.clone(), force: args.force, dry_run: args.dry_run };
-    let mut report = context.at_station(&config, |station| match args.ca {
-        ExportedCa::Devices => export_devices(station, &request, &mut passphrase),
+    let mut report = context.in_workspace(&config, |workspace| match args.ca {
+        ExportedCa::Devices => export_devices(workspace, &request, &mut passphrase),
     })?;
     if given.is_some() && report.key == KitKey::Token {
         context.output.say("the passphrase was not used: the key is in its token");
@@ -63,6 +63,6 @@ impl Report for KitReport {
             }
         }
         write_files(out, &self.files)?;
-        writeln!(out, "next: copy the directory to the station, and run `tbpki client` or `tbpki fleet` in it")
+        writeln!(out, "next: copy the directory to the workspace, and run `tbpki client` or `tbpki fleet` in it")
     }
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use base::text::printable;
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
-use fleet::ca::Hierarchy;
 use fleet::look;
 use provision::Target;
 use provision::check::{
@@ -15,6 +14,7 @@ use provision::check::{
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
+use store::ca::Hierarchy;
 use time::OffsetDateTime;
 
 use super::passphrase;
@@ -145,13 +145,13 @@ impl Inputs<'_> {
                 .fix("use --cert and --key, or --token-file"));
         };
         let store = config.general.store.resolved();
-        let home = context.home(config)?;
+        let location = context.store_location(config)?;
         let name = match &args.device {
             Some(name) => name.clone(),
-            None => look::only_device(&home)?,
+            None => look::only_device(&location)?,
         };
         let places = look::device_places(store, &name);
-        let registered = look::registration(&home, &name)?;
+        let registered = look::registration(&location, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with a token has no key; a device with a certificate must have one.

@@ -6,8 +6,8 @@ use config::key;
 use fleet::device::{NewRegistration, make_and_register, make_device};
 use fleet::profile::has_ca;
 use fleet::request::Request;
-use fleet::station::Station;
 use pki::device_name::DeviceName;
+use store::Workspace;
 
 use super::platform::create;
 use crate::args::{ClientArgs, IdentityArgs, OwnerArgs};
@@ -22,15 +22,15 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     overrides.create(&args.create);
     let config = context.config(&overrides)?;
     let mut request = request(&args.identity, args.out.as_ref(), &args.owner);
-    let mut report = context.at_station(&config, |station| {
-        request.profile = issuing_profile(args, station)?;
+    let mut report = context.in_workspace(&config, |workspace| {
+        request.profile = issuing_profile(args, workspace)?;
         match args.register {
             true => {
                 let create = create(&args.create, &config);
                 let registration = NewRegistration { create, replace: args.replace, again: args.again };
-                make_and_register(station, &args.device, &request, registration)
+                make_and_register(workspace, &args.device, &request, registration)
             }
-            false => make_device(station, &args.device, &request),
+            false => make_device(workspace, &args.device, &request),
         }
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
@@ -42,11 +42,11 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
 }
 
 /// The profile whose CA issues the device: the one of `--profile`, if it has a CA in the store.
-fn issuing_profile(args: &ClientArgs, station: &Station<'_>) -> Result<Option<DeviceName>> {
+fn issuing_profile(args: &ClientArgs, workspace: &Workspace<'_>) -> Result<Option<DeviceName>> {
     let Some(name) = &args.create.profile else { return Ok(None) };
     match name.parse::<DeviceName>() {
         // A profile without a CA exists only on the platform; the device is created in it.
-        Ok(profile) => Ok((!args.register || has_ca(station, &profile)?).then_some(profile)),
+        Ok(profile) => Ok((!args.register || has_ca(workspace, &profile)?).then_some(profile)),
         Err(_) if args.register => Ok(None),
         Err(error) => Err(error),
     }

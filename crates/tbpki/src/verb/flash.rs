@@ -25,7 +25,8 @@ pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
     overrides.set_if(key::firmware::chip, "--chip", args.chip.map(Chip::name));
     let config = context.config(&overrides)?;
     let messages = context.output.messages();
-    let report = context.at_station(&config, |station| flash(station, &request, &mut |line| messages.say(line)))?;
+    let report =
+        context.in_workspace(&config, |workspace| flash(workspace, &request, &mut |line| messages.say(line)))?;
     context.output.result(&report)?;
     Ok(Exit::Done)
 }

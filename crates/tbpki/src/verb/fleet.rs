@@ -8,8 +8,8 @@ use base::{Code, Result, file};
 use config::key;
 use fleet::mass::{Control, Destination, FleetOutcome, FleetReport, FleetRequest, JobSource, PhaseName, Which};
 use fleet::names::{ColumnWish, NamesSource};
-use fleet::station::Station;
 use pki::age;
+use store::Workspace;
 
 use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
 use crate::context::{Context, Overrides};
@@ -93,7 +93,7 @@ pub(super) fn run(
     context: &mut Context,
     overrides: &Overrides,
     names: &NamesArgs,
-    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
     let source = names.from.as_deref().unwrap_or(Path::new("--name-pattern"));
     run_from(context, overrides, source, work)
@@ -103,10 +103,10 @@ pub(super) fn run(
 pub(super) fn run_job(
     context: &mut Context,
     overrides: &Overrides,
-    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetReport>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetReport>,
 ) -> Result<Exit> {
-    run_from(context, overrides, Path::new("the ledger"), |station, control| {
-        work(station, control).map(|report| FleetOutcome::Report(Box::new(report)))
+    run_from(context, overrides, Path::new("the ledger"), |workspace, control| {
+        work(workspace, control).map(|report| FleetOutcome::Report(Box::new(report)))
     })
 }
 
@@ -114,16 +114,16 @@ fn run_from(
     context: &mut Context,
     overrides: &Overrides,
     source: &Path,
-    work: impl FnOnce(&mut Station<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
     let config = context.config(overrides)?;
     let messages = context.output.messages();
     let stop = signals::on_request()?;
     let mut progress = Progress::new(messages);
-    let outcome = context.at_station(&config, |station| {
+    let outcome = context.in_workspace(&config, |workspace| {
         let mut control =
             Control { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| messages.say(line) };
-        work(station, &mut control)
+        work(workspace, &mut control)
     });
     progress.finish();
     let mut report = match outcome? {

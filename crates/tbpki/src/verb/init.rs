@@ -8,13 +8,13 @@ use base::{Code, Error, Result, Secret, file};
 use config::legacy::{self, SecretFile};
 use config::{Answers, Config, KeyName, SecretRef, key};
 use fleet::brought_ca::BroughtCa;
-use fleet::ca::Hierarchy;
 use fleet::devices_key::DevicesKey;
-use fleet::home::Home;
 use fleet::init::{InitReport, InitRequest, init};
 use fleet::unfinished;
 use pki::key::PublicKey;
 use pki::pkcs11::{TokenKey, TokenUri};
+use store::StoreLocation;
+use store::ca::Hierarchy;
 use time::OffsetDateTime;
 
 use super::identity_report::write_files;
@@ -30,9 +30,9 @@ const STORE: &str = "pki";
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let config_path = context.config_path();
     if !args.dry_run
-        && let Some(home) = interrupted(&config_path, args.root_out.is_some(), context)
+        && let Some(location) = interrupted(&config_path, args.root_out.is_some(), context)
     {
-        let report = unfinished::finish(&config_path, &home, args.root_out.as_deref())?;
+        let report = unfinished::finish(&config_path, &location, args.root_out.as_deref())?;
         context.output.say("completed an interrupted `tbpki init`");
         context.output.result(&report)?;
         return Ok(Exit::Done);
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let uri = args.devices_key.as_deref().map(token_uri).transpose()?;
     let mut setup = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
     let passphrase = ca_passphrase(args, context, &mut setup)?;
-    let home = context.home(&setup.config)?;
+    let location = context.store_location(&setup.config)?;
     let now = OffsetDateTime::now_utc();
     let place = setup.config.ca.pin.value.clone();
     let devices_key = match uri {
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         (Hierarchy::Devices, brought(&args.devices_ca, in_token)?),
     ];
     let request = InitRequest {
-        home,
+        location,
         brought,
         devices_key,
         config: setup.config,
@@ -203,13 +203,13 @@ fn imported_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret>
 }
 
 /// The store of an interrupted `init`, if its files were complete.
-fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<Home> {
+fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<StoreLocation> {
     // Errors are ignored here, because `init` meets and reports them again.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
     file::recover(config.general.store.resolved()).ok()?;
-    let home = context.home(&config).ok()?;
-    unfinished::is_unfinished(&home, root_out).ok()?.then_some(home)
+    let location = context.store_location(&config).ok()?;
+    unfinished::is_unfinished(&location, root_out).ok()?.then_some(location)
 }
 
 impl Report for InitReport {

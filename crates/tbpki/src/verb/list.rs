@@ -8,7 +8,6 @@ use std::io;
 use base::Result;
 use fleet::csv;
 use fleet::selection::{NameGlob, Selection, job};
-use fleet::store;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -31,9 +30,9 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let mut selection = selection(&args.selection, now);
     let config = context.config(&Overrides::default())?;
-    let home = context.home(&config)?;
-    let store = home.dir();
-    let view = store::view(&home)?;
+    let location = context.store_location(&config)?;
+    let store = location.dir();
+    let view = store::view(&location)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
     let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, now)));
     if context.output.is_json() {

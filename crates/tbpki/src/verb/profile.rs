@@ -48,7 +48,7 @@ pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<
             return Err(declined("the profile was not created"));
         }
     }
-    let mut report = context.at_station(&config, |station| create_profile(station, &request))?;
+    let mut report = context.in_workspace(&config, |workspace| create_profile(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
@@ -58,7 +58,7 @@ pub(crate) fn show(args: &ProfileShowArgs, context: &mut Context) -> Result<Exit
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
-    let profiles = context.at_station(&config, |station| show_profiles(station, args.name.as_ref()))?;
+    let profiles = context.in_workspace(&config, |workspace| show_profiles(workspace, args.name.as_ref()))?;
     context.output.result(&ProfilesReport { profiles })?;
     Ok(Exit::Done)
 }

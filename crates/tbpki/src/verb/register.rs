@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
         create: create(&args.create, &config),
         dry_run: args.dry_run,
     };
-    let mut report = context.at_station(&config, |station| register(station, &request))?;
+    let mut report = context.in_workspace(&config, |workspace| register(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.findings(report.devices.iter().filter_map(|device| device.error.clone()));
     context.output.result(&report)?;

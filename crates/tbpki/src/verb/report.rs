@@ -7,7 +7,6 @@ use base::file::{Mode, Outcome, Output};
 use base::text::printable;
 use base::{Code, Result};
 use fleet::overview::{Overview, OverviewSummary};
-use fleet::store;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
         return Err(Code::Usage.error("`--out -` and --json cannot be combined").fix("use --out FILE, or omit --json"));
     }
     let config = context.config(&Overrides::default())?;
-    let view = store::view(&context.home(&config)?)?;
+    let view = store::view(&context.store_location(&config)?)?;
     let overview = Overview::of(&view, OffsetDateTime::now_utc())?;
     let page = overview.page(&args.title);
     if output.is_stdout() {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
         services: args.service.iter().copied().map(service).collect(),
         forms: args.environment.iter().copied().map(form).collect(),
     };
-    let mut report = context.at_station(&config, |station| make_server(station, &server_request))?;
+    let mut report = context.in_workspace(&config, |workspace| make_server(workspace, &server_request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
         create: args.create.then(|| create(&args.create_as, &config)),
         dry_run: args.dry_run,
     };
-    let mut report = context.at_station(&config, |station| token(station, &request))?;
+    let mut report = context.in_workspace(&config, |workspace| token(workspace, &request))?;
     if args.show {
         report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
             return Err(declined("the device was not deleted"));
         }
     }
-    let report = context.at_station(&config, |station| unregister(station, &request))?;
+    let report = context.in_workspace(&config, |workspace| unregister(workspace, &request))?;
     context.output.result(&report)?;
     Ok(Exit::Done)
 }

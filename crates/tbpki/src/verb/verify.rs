@@ -5,7 +5,6 @@ use std::path::Path;
 
 use base::text::printable;
 use base::{Code, Finding, Result, Severity, file};
-use fleet::ca::{CaName, Hierarchy};
 use pki::certificate::ExtendedKeyUsage;
 use pki::crl::Crl;
 use pki::key::PublicKey;
@@ -15,6 +14,7 @@ use pki::verify::{self, Link, Source};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::ca::{CaName, Hierarchy};
 use time::OffsetDateTime;
 
 use super::passphrase;

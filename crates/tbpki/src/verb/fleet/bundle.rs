@@ -22,5 +22,5 @@ pub(crate) fn run(args: &FleetBundleArgs, context: &mut Context) -> Result<Exit>
         results: args.results.clone(),
         dry_run: args.dry_run,
     };
-    super::run_job(context, &overrides, |station, control| bundle(station, &request, control))
+    super::run_job(context, &overrides, |workspace, control| bundle(workspace, &request, control))
 }

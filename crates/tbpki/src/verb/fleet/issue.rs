@@ -9,7 +9,7 @@ use crate::exit::Exit;
 
 pub(crate) fn run(args: &FleetIssueArgs, context: &mut Context) -> Result<Exit> {
     let request = super::request(args)?;
-    super::run(context, &super::overrides(&args.make), &args.names, |station, control| {
-        issue(station, &request, control)
+    super::run(context, &super::overrides(&args.make), &args.names, |workspace, control| {
+        issue(workspace, &request, control)
     })
 }

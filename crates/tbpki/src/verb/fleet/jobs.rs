@@ -14,7 +14,7 @@ use crate::output::Report;
 /// Lists the jobs of the store.
 pub(crate) fn list(context: &mut Context) -> Result<Exit> {
     let config = context.config(&Overrides::default())?;
-    let report = context.at_station(&config, |station| mass::jobs(station))?;
+    let report = context.in_workspace(&config, |workspace| mass::jobs(workspace))?;
     context.output.result(&report)?;
     Ok(Exit::Done)
 }
@@ -22,7 +22,7 @@ pub(crate) fn list(context: &mut Context) -> Result<Exit> {
 /// Cancels a job.
 pub(crate) fn cancel(args: &FleetCancelArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&Overrides::default())?;
-    let report = context.at_station(&config, |station| mass::cancel(station, args.job, args.dry_run))?;
+    let report = context.in_workspace(&config, |workspace| mass::cancel(workspace, args.job, args.dry_run))?;
     context.output.result(&report)?;
     Ok(Exit::Done)
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exi
         results: args.results.clone(),
         dry_run: args.dry_run,
     };
-    super::run_job(context, &overrides, |station, control| register(station, &request, control))
+    super::run_job(context, &overrides, |workspace, control| register(workspace, &request, control))
 }
 
 /// The job of `--job`, or the only unfinished one.

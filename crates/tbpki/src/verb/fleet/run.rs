@@ -49,5 +49,5 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         register: (!args.no_register).then_some(register),
         bundle: (!args.no_bundle).then_some(bundle),
     };
-    super::run(context, &overrides, &args.issue.names, |station, control| run_fleet(station, &request, control))
+    super::run(context, &overrides, &args.issue.names, |workspace, control| run_fleet(workspace, &request, control))
 }

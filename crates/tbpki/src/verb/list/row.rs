@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use base::digest;
-use fleet::ca_key::place_of;
 use fleet::csv::Cell;
 use fleet::report::rfc3339;
 use ledger::{Entry, Kind, State};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::ca::place_of;
 use time::OffsetDateTime;
 
 /// One identity.

@@ -11,7 +11,7 @@ use super::read::{Located, Shard, locate};
 const OPEN: usize = 4;
 
 /// Finds identities of one store.
-pub(crate) struct Finder {
+pub struct Finder {
     store: PathBuf,
     /// The one that was used last comes last.
     open: Vec<((JobId, u32), Shard)>,
@@ -19,7 +19,7 @@ pub(crate) struct Finder {
 
 impl Finder {
     /// A finder in the store in this directory.
-    pub(crate) fn new(store: &Path) -> Self {
+    pub fn new(store: &Path) -> Self {
         Self { store: store.to_owned(), open: Vec::new() }
     }
 
@@ -27,7 +27,7 @@ impl Finder {
     ///
     /// # Errors
     /// Those of [`locate`].
-    pub(crate) fn locate(&mut self, view: &View, entry: &Entry) -> Result<Located> {
+    pub fn locate(&mut self, view: &View, entry: &Entry) -> Result<Located> {
         let Some((job, shard, _)) = view.shard_of(entry)? else { return locate(&self.store, view, entry) };
         let shard = self.shard(view, job, shard)?;
         match shard.entries.iter().position(|row| row.key == entry.key) {

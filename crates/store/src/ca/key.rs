@@ -7,14 +7,13 @@ use pki::PrivateKey;
 use pki::key::SigningKey;
 use pki::pkcs11::{TokenKey, TokenUri};
 
+use crate::paths::FILE_LIMIT;
 use crate::secrets::{AskForCa, CaSecret};
-use crate::signing_ca::SigningCa;
-use crate::store::FILE_LIMIT;
 
 /// The file with the key.
-pub(crate) const KEY_FILE: &str = "key.pem";
+pub const KEY_FILE: &str = "key.pem";
 /// The file that stands in its place where a token keeps the key: its PKCS#11 URI. No secret is in it.
-pub(crate) const URI_FILE: &str = "key.uri";
+pub const URI_FILE: &str = "key.uri";
 
 /// Where the key of a CA is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl KeyPlace {
     ///
     /// # Errors
     /// [`Code::CaUnavailable`] where there are both, [`Code::Pkcs11Uri`] where the file is damaged.
-    pub(crate) fn of(dir: &Path) -> Result<Self> {
+    pub fn of(dir: &Path) -> Result<Self> {
         let (key, uri) = (dir.join(KEY_FILE), dir.join(URI_FILE));
         match (key.exists(), file::read_optional(&uri, FILE_LIMIT)?) {
             (true, Some(_)) => Err(Code::CaUnavailable
@@ -63,7 +62,7 @@ impl KeyPlace {
     }
 
     /// The key, ready to sign. `ask` is asked only for what opens it.
-    pub(crate) fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
+    pub fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
         match self {
             KeyPlace::File(path) => {
                 let bytes = file::read(path, FILE_LIMIT)?;
@@ -79,13 +78,6 @@ impl KeyPlace {
     }
 }
 
-/// Where the key of the CA of this name in the ledger is, in a word: `file`, `token` or `elsewhere`, and `unclear` where the
-/// store says nothing that makes sense.
-pub fn place_of(store: &Path, ca: &str) -> &'static str {
-    let place = SigningCa::named(ca).map(|ca| KeyPlace::of(&ca.dir(store)));
-    place.and_then(Result::ok).map_or("unclear", |place| place.word())
-}
-
 /// The URI in a file.
 fn read_uri(bytes: &[u8]) -> Result<TokenUri> {
     let text = std::str::from_utf8(bytes).map_err(|_| not_a_uri())?;
@@ -97,12 +89,12 @@ fn not_a_uri() -> Error {
 }
 
 /// The contents of [`URI_FILE`].
-pub(crate) fn uri_file(uri: &TokenUri) -> Vec<u8> {
+pub fn uri_file(uri: &TokenUri) -> Vec<u8> {
     format!("{uri}\n").into_bytes()
 }
 
 /// A private key that may be encrypted; `passphrase` is asked for only then.
-pub(crate) fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<base::Secret>) -> Result<PrivateKey> {
+pub fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<base::Secret>) -> Result<PrivateKey> {
     match PrivateKey::from_pem_or_der(bytes, None) {
         Err(error) if error.code() == Code::KeyEncrypted => PrivateKey::from_pem_or_der(bytes, Some(&passphrase()?)),
         other => other,

@@ -13,13 +13,12 @@ use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::join::Joined;
-use super::layout::{Attempt, Beside, Layout};
-use super::output::file_of;
+use super::layout::{Attempt, Beside, Layout, file_of};
 use super::place::Place;
 use super::{pack, tar};
-use crate::device_files::{CHAIN, KEY};
-use crate::signing_ca::SigningCa;
-use crate::store::{FILE_LIMIT, identity_dir};
+use crate::ca::SigningCa;
+use crate::file_names::{CHAIN, KEY};
+use crate::paths::{FILE_LIMIT, identity_dir};
 
 /// The largest part of an archive that is taken into memory.
 const PART_LIMIT: usize = 1 << 30;
@@ -31,11 +30,11 @@ pub struct Located {
     pub leaf: Certificate,
     /// The CAs above it, without the root.
     pub above: Vec<Certificate>,
-    key: KeyPlace,
+    key: HeldKey,
 }
 
 /// Where the private key is.
-enum KeyPlace {
+enum HeldKey {
     /// In this PEM text.
     Here(Zeroizing<Vec<u8>>),
     /// In an archive that only its recipients can open.
@@ -44,7 +43,7 @@ enum KeyPlace {
     Elsewhere,
 }
 
-impl std::fmt::Debug for KeyPlace {
+impl std::fmt::Debug for HeldKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Here(_) => "Here(..)",
@@ -66,13 +65,13 @@ impl Located {
     /// [`Code::Sealed`] where only others can read it, [`Code::KeyUnreadable`], [`Code::KeyMismatch`].
     pub fn key(&self) -> Result<Option<PrivateKey>> {
         match &self.key {
-            KeyPlace::Here(pem) => {
+            HeldKey::Here(pem) => {
                 let key = PrivateKey::from_pem_or_der(pem, None)?;
                 key.check_belongs_to(self.leaf.spki_der())?;
                 Ok(Some(key))
             }
-            KeyPlace::Elsewhere => Ok(None),
-            KeyPlace::Sealed => Err(Code::Sealed
+            HeldKey::Elsewhere => Ok(None),
+            HeldKey::Sealed => Err(Code::Sealed
                 .error("the key of this device is in an archive that only its recipients can open")
                 .fix("make what needs the key in the same pass that issues it: `tbpki fleet run`")),
         }
@@ -197,7 +196,7 @@ impl Source {
             Self::Certificates { all, path } => {
                 let leaf = all.get(index).ok_or_else(|| gone(path).item(name))?.clone();
                 let above = above_of(store, entry)?;
-                let located = Located { leaf, above, key: KeyPlace::Sealed };
+                let located = Located { leaf, above, key: HeldKey::Sealed };
                 located.checked(entry).map_err(|error| error.at(path).item(name))
             }
         }
@@ -228,7 +227,7 @@ fn published_or_not<T>(name: &str, look: impl Fn(&str) -> Result<Option<T>>) -> 
 
 /// Whether a directory that waits in `devices` holds the identities of a shard of this ledger, judged by its first
 /// device.
-pub(crate) fn waits_for(view: &View, job: JobId, shard: u32, devices: &Path, waiting: &str) -> Result<bool> {
+pub fn waits_for(view: &View, job: JobId, shard: u32, devices: &Path, waiting: &str) -> Result<bool> {
     for entry in view.shard(job, shard)? {
         let path = devices.join(waiting).join(&entry.key.name).join(CHAIN);
         if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
@@ -284,8 +283,8 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<Located> {
     let mut certificates = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates.into_iter();
     let leaf = certificates.next().ok_or_else(|| empty().at(&path))?;
     let key = match file::read_optional(dir.join(KEY), FILE_LIMIT)? {
-        Some(pem) => KeyPlace::Here(pem),
-        None => KeyPlace::Elsewhere,
+        Some(pem) => HeldKey::Here(pem),
+        None => HeldKey::Elsewhere,
     };
     let above = certificates.filter(|ca| !ca.is_self_issued()).collect();
     Located { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
@@ -295,7 +294,7 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<Located> {
 fn from_pem(entry: &Entry, pem: &[u8]) -> Result<Located> {
     let mut certificates = PemBundle::parse(pem)?.certificates.into_iter();
     let leaf = certificates.next().ok_or_else(empty)?;
-    let key = KeyPlace::Here(Zeroizing::new(pem.to_vec()));
+    let key = HeldKey::Here(Zeroizing::new(pem.to_vec()));
     Located { leaf, above: certificates.collect(), key }.checked(entry)
 }
 

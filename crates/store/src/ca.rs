@@ -14,12 +14,18 @@ use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
-use crate::ca_key::{KEY_FILE, KeyPlace};
+use crate::paths::FILE_LIMIT;
 use crate::secrets::AskForCa;
-use crate::store::FILE_LIMIT;
+
+pub mod key;
+mod signing;
+
+use key::KEY_FILE;
+pub use key::KeyPlace;
+pub use signing::{SigningCa, place_of};
 
 /// A CA that is ready to issue, wherever its key is.
-pub(crate) type OpenCa = LocalCa<Box<dyn SigningKey>>;
+pub type OpenCa = LocalCa<Box<dyn SigningKey>>;
 
 /// Which hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +142,7 @@ impl CaName {
     /// # Errors
     /// [`Code::CaUnavailable`] where the key is not in the store, and what the key, its token, the secrets and the
     /// certificates can be wrong about.
-    pub(crate) fn open(self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+    pub fn open(self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         let mut chain = self.certificates(store)?;
         if !self.is_root() {
             chain.extend(self.hierarchy().root().certificates(store)?);
@@ -160,7 +166,7 @@ impl fmt::Display for CaName {
 }
 
 /// The certificates in a CA's file, of which there has to be one.
-pub(crate) fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
+pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
     let bytes = file::read(path, FILE_LIMIT)?;
     let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
     if certificates.is_empty() {
@@ -170,14 +176,14 @@ pub(crate) fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
 }
 
 /// The CA with this chain and the key that `dir` holds or names.
-pub(crate) fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+pub fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
     let key = KeyPlace::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
     LocalCa::new(chain, key).map_err(|error| error.at(dir.join("cert.pem")))
 }
 
 /// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
 /// key is not opened.
-pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
+pub fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
     if KeyPlace::of(dir)? == KeyPlace::Elsewhere {
         return Err(unavailable(&dir.join(KEY_FILE), title));
     }
@@ -189,7 +195,8 @@ pub(crate) fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> R
     Ok(validity)
 }
 
-pub(crate) fn unavailable(key: &Path, title: &str) -> Error {
+/// The error for a CA whose key is not at the path where it would be.
+pub fn unavailable(key: &Path, title: &str) -> Error {
     Code::CaUnavailable.error(format!("the key of the {title} is not in the store")).at(key).fix(
         match title == CaName::ServerIssuing.title() {
             true => "make servers where the CAs were made: a station's kit (`tbpki ca export`) issues devices alone",

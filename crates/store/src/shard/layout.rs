@@ -138,27 +138,27 @@ impl Attempt {
     }
 
     /// The name under which something is written before it is complete.
-    pub(super) fn partial(name: &str) -> String {
+    pub fn partial(name: &str) -> String {
         format!("{PARTIAL}{name}")
     }
 
     /// The name that something has once it is published.
-    pub(super) fn complete(partial: &str) -> &str {
+    pub fn complete(partial: &str) -> &str {
         partial.strip_prefix(PARTIAL).unwrap_or(partial)
     }
 
     /// Whether something was not complete when it was left.
-    pub(super) fn is_partial(name: &str) -> bool {
+    pub fn is_partial(name: &str) -> bool {
         name.starts_with(PARTIAL)
     }
 
     /// The attempt of a directory that waits in `devices/` for this job; none for every other name.
-    pub(super) fn of_waiting(name: &str, job: JobUid) -> Option<Self> {
+    pub fn of_waiting(name: &str, job: JobUid) -> Option<Self> {
         Self::waiting_behind(name, &job.to_string())
     }
 
     /// The same as version 0.1.0 named it: by the number of the job, which other stores have too.
-    pub(super) fn of_waiting_by_number(name: &str, job: JobId) -> Option<Self> {
+    pub fn of_waiting_by_number(name: &str, job: JobId) -> Option<Self> {
         Self::waiting_behind(name, &job.to_string())
     }
 
@@ -168,7 +168,7 @@ impl Attempt {
     }
 
     /// The attempt of a shard's directory or of an archive's part, complete or not; none for every other name.
-    pub(super) fn of_file(name: &str) -> Option<Self> {
+    pub fn of_file(name: &str) -> Option<Self> {
         let name = name.strip_prefix(PARTIAL).unwrap_or(name);
         let name = match name.strip_prefix(SHARD) {
             Some(name) => name,
@@ -204,6 +204,11 @@ impl fmt::Display for Attempt {
             fence => write!(f, "{:06}-{fence}", self.shard),
         }
     }
+}
+
+/// What the file of a device is called in a shard and in an archive.
+pub fn file_of(device: &str) -> String {
+    format!("{device}.pem")
 }
 
 #[cfg(test)]

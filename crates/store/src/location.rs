@@ -5,24 +5,28 @@ use std::path::{Path, PathBuf};
 use base::{Code, Result};
 use config::{Config, FilePath};
 use ledger::{Ledger, Server};
-use provision::Roots;
 
-use crate::platform::roots;
+use crate::roots::roots;
 use crate::secrets::Secrets;
 
 /// A store with its ledger: a file in it, or a server that other stations use too.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct StoreLocation {
     dir: PathBuf,
     server: Option<Server>,
 }
 
-impl Home {
-    /// The one that the configuration names. Nothing is opened yet, and nothing sent.
+impl StoreLocation {
+    /// The store that the configuration names. Nothing is opened yet, and nothing sent. `system_roots` yields the DER of
+    /// what this system trusts, for a ledger on a server whose root the configuration does not name.
     ///
     /// # Errors
     /// What the address, the roots and the password of a server can be wrong about.
-    pub fn of(config: &Config, secrets: &mut Secrets<'_>) -> Result<Self> {
+    pub fn of(
+        config: &Config,
+        secrets: &mut Secrets<'_>,
+        system_roots: impl FnOnce() -> Result<Vec<Vec<u8>>>,
+    ) -> Result<Self> {
         let settings = &config.ledger;
         let dir = config.general.store.resolved().to_owned();
         let Some(url) = &settings.url.value else {
@@ -38,7 +42,7 @@ impl Home {
         let ca = settings.ca.value.as_ref().map(FilePath::resolved);
         let anchors = || match ca {
             Some(path) => Ok(roots(path, "the ledger's server")?.iter().map(|root| root.der().to_vec()).collect()),
-            None => Ok(Roots::system()?.into_der()),
+            None => system_roots(),
         };
         // Whoever names a root wants it to be looked at, on this machine as well.
         let server = Server::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
@@ -46,7 +50,7 @@ impl Home {
     }
 
     /// Another store with the same ledger, if that is a server; else with one of its own.
-    pub(crate) fn moved_to(&self, dir: PathBuf) -> Self {
+    pub fn moved_to(&self, dir: PathBuf) -> Self {
         Self { dir, server: self.server.clone() }
     }
 
@@ -61,7 +65,7 @@ impl Home {
     }
 
     /// The ledger, for reading and writing.
-    pub(crate) fn ledger(&self) -> Result<Ledger> {
+    pub fn ledger(&self) -> Result<Ledger> {
         match &self.server {
             Some(server) => Ledger::connect(server),
             None => Ledger::open(self.ledger_path()),
@@ -69,7 +73,7 @@ impl Home {
     }
 
     /// The ledger, for reading.
-    pub(crate) fn ledger_read_only(&self) -> Result<Ledger> {
+    pub fn ledger_read_only(&self) -> Result<Ledger> {
         match &self.server {
             Some(server) => Ledger::connect_read_only(server),
             None => Ledger::open_read_only(self.ledger_path()),
@@ -77,7 +81,7 @@ impl Home {
     }
 
     /// Where the ledger is where it is a file.
-    pub(crate) fn ledger_path(&self) -> PathBuf {
+    pub fn ledger_path(&self) -> PathBuf {
         self.dir.join("ledger.db")
     }
 }

@@ -9,10 +9,10 @@ const BLOCK: usize = 512;
 /// The longest name that a header has room for.
 const NAME: usize = 100;
 /// What ends an archive.
-pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// Appends files to an archive that is being made in memory.
-pub(crate) struct Writer {
+pub struct Writer {
     /// A header that lacks name, size, kind and checksum.
     header: [u8; BLOCK],
 }
@@ -34,7 +34,7 @@ mod field {
 
 impl Writer {
     /// Files that carry this time, in seconds since 1970.
-    pub(crate) fn new(modified: i64) -> Self {
+    pub fn new(modified: i64) -> Self {
         let mut header = [0; BLOCK];
         put(&mut header, field::MODE, b"0000600\0");
         put(&mut header, field::UID, b"0000000\0");
@@ -45,7 +45,7 @@ impl Writer {
     }
 
     /// Appends a file, and says where its contents begin.
-    pub(crate) fn append(&self, name: &str, contents: &[u8], to: &mut Vec<u8>) -> usize {
+    pub fn append(&self, name: &str, contents: &[u8], to: &mut Vec<u8>) -> usize {
         if name.len() > NAME || !name.is_ascii() {
             // Names in a header are ASCII; an extended one says the whole of it in UTF-8.
             let record = pax_record("path", name);
@@ -73,7 +73,7 @@ impl Writer {
     }
 
     /// How many bytes a file takes, at most.
-    pub(crate) fn room(name: &str, contents: usize) -> usize {
+    pub fn room(name: &str, contents: usize) -> usize {
         3 * BLOCK + (name.len() + 32).next_multiple_of(BLOCK) + contents.next_multiple_of(BLOCK)
     }
 }
@@ -102,21 +102,22 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 
 /// A file in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
+pub struct Entry<'a> {
     /// Its name.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
     /// What is in it.
-    pub(crate) contents: &'a [u8],
+    pub contents: &'a [u8],
 }
 
 /// The files of an archive that is in memory, in order.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
     done: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(archive: &'a [u8]) -> Self {
+    /// A reader of the octets of an archive.
+    pub fn new(archive: &'a [u8]) -> Self {
         Self { rest: archive, done: false }
     }
 

@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use base::file::{self, Lock};
 use base::{Code, Result};
-use ledger::{Entry, Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
+use ledger::{Entry, Filter, Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
 use pki::profile::Profile;
 
 use crate::ca::CaName;
-use crate::home::Home;
-use crate::unfinished::knows_cas;
+use crate::location::StoreLocation;
+use crate::paths::kind_dir;
 
 /// How long a verb waits for another one to finish with the store.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The largest file in a store: an identity's keystore with long chains stays far below.
-pub(crate) const FILE_LIMIT: usize = 1 << 20;
 
 /// The store, locked for one verb that writes.
 pub struct Store {
@@ -33,8 +30,8 @@ impl Store {
     /// # Errors
     /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own;
     /// [`Code::IdentityChanged`] where the stations that share a ledger have different CAs.
-    pub fn open(home: &Home, verb: &str) -> Result<Self> {
-        let dir = home.dir();
+    pub fn open(location: &StoreLocation, verb: &str) -> Result<Self> {
+        let dir = location.dir();
         check_exists(dir)?;
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         file::recover(dir)?;
@@ -43,7 +40,7 @@ impl Store {
             file::create_dir(&dir)?;
             file::recover(&dir)?;
         }
-        let mut store = Self { dir: dir.to_owned(), ledger: home.ledger()?, _lock: lock };
+        let mut store = Self { dir: dir.to_owned(), ledger: location.ledger()?, _lock: lock };
         store.record_cas()?;
         tracing::debug!(store = %dir.display(), "locked and opened the store");
         Ok(store)
@@ -119,24 +116,24 @@ fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()>
 ///
 /// # Errors
 /// [`Code::StoreMissing`], also where an `init` was interrupted, and the ledger's own.
-pub fn view(home: &Home) -> Result<Ledger> {
-    let dir = home.dir();
+pub fn view(location: &StoreLocation) -> Result<Ledger> {
+    let dir = location.dir();
     check_exists(dir)?;
-    match home.ledger_read_only() {
+    match location.ledger_read_only() {
         Ok(ledger) if knows_cas(&ledger)? => return Ok(ledger),
         Ok(_) => {}
         Err(error) if error.code() == Code::StoreMissing => {}
         Err(error) if error.code() == Code::LedgerOutdated => {
-            upgrade(home)?;
-            return home.ledger_read_only();
+            upgrade(location)?;
+            return location.ledger_read_only();
         }
         Err(error) => return Err(error),
     }
-    Err(if home.is_shared() {
+    Err(if location.is_shared() {
         let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
         error.fix("any verb that writes to the store enters its CAs there")
     } else if holds_identities(dir) {
-        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(home.ledger_path());
+        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(location.ledger_path());
         error.fix("restore ledger.db and ledger.db-wal from a backup")
     } else {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
@@ -145,9 +142,17 @@ pub fn view(home: &Home) -> Result<Ledger> {
 }
 
 /// Brings a ledger of an older version up to date, so that verbs that only read can read it.
-fn upgrade(home: &Home) -> Result<()> {
-    let _lock = Lock::acquire(home.dir(), "upgrade", PATIENCE)?;
-    home.ledger().map(drop)
+fn upgrade(location: &StoreLocation) -> Result<()> {
+    let _lock = Lock::acquire(location.dir(), "upgrade", PATIENCE)?;
+    location.ledger().map(drop)
+}
+
+/// Whether the ledger knows a CA: an `init` enters all of them at once.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn knows_cas(ledger: &ledger::View) -> Result<bool> {
+    Ok(ledger.count(&Filter { kind: Some(Kind::Ca), ..Filter::default() })? > 0)
 }
 
 fn holds_identities(dir: &Path) -> bool {
@@ -155,26 +160,8 @@ fn holds_identities(dir: &Path) -> bool {
     is_used(Kind::Server) || is_used(Kind::Device)
 }
 
-/// Where the files of an identity are.
-pub(crate) fn identity_dir(store: &Path, kind: Kind, name: &str) -> PathBuf {
-    kind_dir(store, kind).join(name)
-}
-
-fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
-    store.join(match kind {
-        Kind::Ca => "ca",
-        Kind::Server => "servers",
-        Kind::Device => "devices",
-    })
-}
-
-/// Where the secrets are that tbpki made itself.
-pub(crate) fn secrets_dir(store: &Path) -> PathBuf {
-    store.join("secrets")
-}
-
 /// Fails with [`Code::StoreMissing`] where there is no store.
-pub(crate) fn check_exists(dir: &Path) -> Result<()> {
+pub fn check_exists(dir: &Path) -> Result<()> {
     match dir.join("ca").try_exists() {
         Ok(true) => Ok(()),
         Ok(false) => Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`")),

@@ -14,9 +14,9 @@ use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Beside};
+use super::pack;
 use super::place::Place;
-use super::{archive_index, pack};
-use crate::store::FILE_LIMIT;
+use crate::paths::FILE_LIMIT;
 
 /// What files begin with that say how far the joining is. Each is written under a name of its own before the last one
 /// goes, so that there is always one.
@@ -25,6 +25,9 @@ const STATE: &str = "joined-";
 const GROWING: &str = ".partial-archive";
 /// The index while it grows.
 const GROWING_INDEX: &str = ".partial-index";
+/// The columns of the index of an archive. `part` is where the shard's part begins in the archive, or the file that it
+/// is if parts cannot be joined; `offset` counts within the part, unpacked. All counts are octets.
+pub const INDEX_COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
 /// What the index of an archive ends with.
 const INDEX: &str = ".index.csv";
 /// Parts that are appended before they go.
@@ -92,18 +95,18 @@ fn states(dir: &Bulk) -> Result<Vec<String>> {
 
 /// What became of the parts.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub struct Whole {
     /// The archive; none where the parts stay by themselves.
-    pub(crate) archive: Option<PathBuf>,
+    pub archive: Option<PathBuf>,
     /// Which device is where.
-    pub(crate) index: PathBuf,
+    pub index: PathBuf,
 }
 
 /// How many shards an archive holds by now; their parts are gone.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`].
-pub(crate) fn shards_in(place: &Place) -> Result<u32> {
+pub fn shards_in(place: &Place) -> Result<u32> {
     let count = Joined::read(place)?.starts.len().saturating_sub(1);
     u32::try_from(count).map_err(|_| Code::Internal.error("an archive has too many shards"))
 }
@@ -119,7 +122,7 @@ pub(crate) fn index_of(archive: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
-pub(crate) fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
+pub fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
     let sealed = place.packing().sealed;
     let whole = Whole { index: index_of(&archive), archive: (!sealed).then_some(archive) };
@@ -176,8 +179,8 @@ impl<'a> Joining<'a> {
         let length = joining.state.index;
         let mut index = joining.grow(GROWING_INDEX, length)?;
         if length == 0 {
-            writeln!(index, "{}", archive_index::COLUMNS).map_err(|error| joining.unwritable(&error))?;
-            joining.state.index = archive_index::COLUMNS.len() as u64 + 1;
+            writeln!(index, "{}", INDEX_COLUMNS).map_err(|error| joining.unwritable(&error))?;
+            joining.state.index = INDEX_COLUMNS.len() as u64 + 1;
         }
         joining.index = Some(index);
         Ok(joining)

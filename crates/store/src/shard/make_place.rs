@@ -1,63 +1,23 @@
-//! The directory that the shards of a job lie in, known by a file in it, so that whoever sees it can tell.
+//! Making the place of a job, and refusing one that belongs to another job or another ledger.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use base::file::{self, Bulk, FileSet, Lock, Mode};
+use base::file::{self, Bulk, FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Job, JobId, View};
+use ledger::{Job, View};
 use pki::serial::Serial;
-use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Layout, Packing};
+use super::place::{MARK, Mark, Place, VERSION, absolute, archive_of, remember};
 use super::{join, read};
-use crate::store::FILE_LIMIT;
-
-/// What says to which job a directory belongs.
-const MARK: &str = "fleet.json";
-/// The version of that file. Version 1, of tbpki 0.1.0, knew the job by its number alone.
-const VERSION: u32 = 2;
-/// Where a store keeps the ways to its places.
-const PLACES: &str = "places";
-/// What the directory with the parts of an archive ends with.
-const PARTS: &str = ".parts";
-/// How long to wait for another process that works in the same place.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A directory with shards of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The directory: the store for [`Layout::Directories`], the one with the parts for an archive.
-    pub dir: PathBuf,
-    mark: Mark,
-}
-
-/// What `fleet.json` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    version: u32,
-    /// By what the ledger knows it.
-    place: String,
-    layout: Layout,
-    #[serde(default, skip_serializing_if = "is_plain")]
-    packing: Packing,
-    /// The number of the job that it belongs to; none for the store itself, which takes all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    job: Option<u64>,
-    /// The random identifier of that job, in hexadecimal; none in version 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    job_uid: Option<String>,
-}
 
 /// The job that a place is asked for, and the ledger that has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Owner<'a> {
-    pub(crate) job: &'a Job,
-    pub(crate) view: &'a View,
-}
-
-fn is_plain(packing: &Packing) -> bool {
-    *packing == Packing::default()
+pub struct Owner<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its ledger.
+    pub view: &'a View,
 }
 
 impl Place {
@@ -65,7 +25,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Code::PlaceTaken`] where it belongs to another job or holds something else, and what the disk can refuse.
-    pub(crate) fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, owner: &Owner<'_>) -> Result<Self> {
+    pub fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, owner: &Owner<'_>) -> Result<Self> {
         let of_job = (layout != Layout::Directories).then_some(owner);
         let known = Self::open(dir)?;
         match &known {
@@ -113,123 +73,6 @@ impl Place {
         set.commit().map(drop)
     }
 
-    /// The place in `dir`; none where it is none.
-    ///
-    /// # Errors
-    /// [`Code::FileUnreadable`].
-    pub fn open(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(MARK);
-        let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
-        let mark: Mark = serde_json::from_slice(&bytes).map_err(|error| {
-            Code::FileUnreadable
-                .error("this does not say to which job the directory belongs")
-                .at(&path)
-                .because(error)
-                .fix("restore the file from a backup")
-        })?;
-        if mark.version > VERSION {
-            return Err(Code::FileUnreadable
-                .error(format!("the file has version {}, and this tbpki knows versions up to {VERSION}", mark.version))
-                .at(&path)
-                .fix("use the version of tbpki that wrote it, or a later one"));
-        }
-        Ok(Some(Self { dir: dir.to_owned(), mark }))
-    }
-
-    /// The place that the ledger knows as `id`, where the store last saw it.
-    ///
-    /// # Errors
-    /// [`Code::PlaceMissing`].
-    pub fn find(store: &Path, id: &str) -> Result<Self> {
-        let missing = || {
-            Code::PlaceMissing
-                .error("the directory or archive with these identities is not known here")
-                .fix("name where it is with `--out DIR` or `--archive FILE`")
-        };
-        // An id from a ledger names a file: nothing but our own form will do.
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(missing());
-        }
-        let way = file::read_optional(store.join(PLACES).join(id), FILE_LIMIT)?.ok_or_else(missing)?;
-        let dir =
-            std::str::from_utf8(&way).map(|text| store.join(text.trim_end_matches('\n'))).map_err(|_| missing())?;
-        match Self::open(&dir)?.filter(|place| place.mark.place == id) {
-            Some(place) => Ok(place),
-            None => Err(missing().at(dir)),
-        }
-    }
-
-    /// Lets the store know where this place is now.
-    pub(crate) fn remember(&self, store: &Path) -> Result<()> {
-        remember(store, &self.mark.place, &self.dir)
-    }
-
-    /// Where a person last said that the shards of a job go, whether they are there yet or not.
-    ///
-    /// # Errors
-    /// [`Code::FileUnreadable`].
-    pub(crate) fn wished(store: &Path, job: u64) -> Result<Option<PathBuf>> {
-        let way = file::read_optional(store.join(PLACES).join(format!("job-{job}")), FILE_LIMIT)?;
-        Ok(way.and_then(|way| std::str::from_utf8(&way).ok().map(|text| store.join(text.trim_end_matches('\n')))))
-    }
-
-    /// By what the ledger knows it.
-    pub fn id(&self) -> &str {
-        &self.mark.place
-    }
-
-    /// How its shards are laid out.
-    pub fn layout(&self) -> Layout {
-        self.mark.layout
-    }
-
-    /// What became of the bytes of its archive.
-    pub fn packing(&self) -> Packing {
-        self.mark.packing
-    }
-
-    /// The job that it belongs to; none for the store itself.
-    pub fn job(&self) -> Option<u64> {
-        self.mark.job
-    }
-
-    /// The archive that its parts become; none for other layouts.
-    pub fn archive(&self) -> Option<PathBuf> {
-        archive_of(&self.dir, self.mark.layout)
-    }
-
-    /// The directory in which the parts of an archive are made.
-    pub fn parts_of(archive: &Path) -> PathBuf {
-        let mut name = archive.as_os_str().to_owned();
-        name.push(PARTS);
-        name.into()
-    }
-
-    /// The attempt that counts for a shard; none where it is not issued, or lies in another place.
-    ///
-    /// # Errors
-    /// Those of the ledger.
-    pub(crate) fn attempt(&self, view: &View, job: JobId, shard: u32) -> Result<Option<Attempt>> {
-        let committed = view.committed(job, shard)?.filter(|committed| committed.place == self.id());
-        Ok(committed.map(|committed| Attempt { shard, fence: committed.fence }))
-    }
-
-    /// The directory, open.
-    pub(crate) fn bulk(&self) -> Result<Bulk> {
-        match self.mark.layout {
-            Layout::Directories => Bulk::open(self.dir_of_devices()),
-            Layout::Shards | Layout::Archive => Bulk::open(&self.dir),
-        }
-    }
-
-    /// Keeps other processes from working here. The store has its lock already.
-    pub(crate) fn lock(&self, verb: &str) -> Result<Option<Lock>> {
-        match self.mark.layout {
-            Layout::Directories => Ok(None),
-            Layout::Shards | Layout::Archive => Lock::acquire(&self.dir, verb, PATIENCE).map(Some),
-        }
-    }
-
     fn check_is_for(&self, store: &Path, owner: Option<&Owner<'_>>, layout: Layout, packing: Packing) -> Result<()> {
         let taken = |what: String| {
             Err(Code::PlaceTaken
@@ -252,9 +95,7 @@ impl Place {
             _ => Ok(()),
         }
     }
-}
 
-impl Place {
     /// Whether the place was made for this very job, and not for one of the same number in another ledger. A mark of
     /// version 1 names no ledger: there the ledger must have a shard in this place, and the shard must be in it.
     fn is_of(&self, store: &Path, owner: &Owner<'_>) -> Result<bool> {
@@ -264,17 +105,6 @@ impl Place {
         let Some((shard, fence)) = owner.view.shard_in(owner.job.id, self.id())? else { return Ok(false) };
         read::holds_shard(store, owner.view, self, owner.job.id, Attempt { shard, fence })
     }
-
-    /// The directory with the directories of devices, for [`Layout::Directories`].
-    pub(crate) fn dir_of_devices(&self) -> PathBuf {
-        self.dir.join("devices")
-    }
-}
-
-/// The archive that the parts in `dir` become; none for other layouts.
-fn archive_of(dir: &Path, layout: Layout) -> Option<PathBuf> {
-    let dir = dir.to_str().filter(|_| layout == Layout::Archive)?;
-    dir.strip_suffix(PARTS).map(PathBuf::from)
 }
 
 /// Fails if an archive is there that no parts belong to: it would be in the way when parts are joined.
@@ -291,25 +121,6 @@ fn check_archive_is_new(dir: &Path, layout: Layout) -> Result<()> {
     Ok(())
 }
 
-/// Writes down a way in the store.
-fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
-    let text = dir
-        .to_str()
-        .filter(|text| !text.contains('\n'))
-        .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(dir))?;
-    // The store may move as a whole.
-    let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
-    let bytes = format!("{text}\n").into_bytes();
-    let name = format!("{PLACES}/{name}");
-    if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
-        return Ok(());
-    }
-    file::remove(store, &name)?;
-    let mut set = FileSet::new(store);
-    set.add(name, bytes, Mode::Private)?;
-    set.commit().map(drop)
-}
-
 /// Fails where a directory holds something: what is removed later as a leftover has to be ours.
 fn check_is_empty(dir: &Path) -> Result<()> {
     let names = Bulk::open(dir)?.names()?;
@@ -321,11 +132,6 @@ fn check_is_empty(dir: &Path) -> Result<()> {
             .because(format!("it holds {name:?}"))
             .fix("name a directory that is empty or not there yet")),
     }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    path.canonicalize()
-        .map_err(|error| Code::FileUnreadable.error("this directory cannot be found").at(path).because(error))
 }
 
 fn unwritable(error: &serde_json::Error) -> base::Error {

@@ -7,7 +7,7 @@ use base::{Code, Finding, Result, Secret, file};
 use config::{Ca, Environment, Keystore, SecretRef, Setting};
 use pki::keystore::{Passwords, password};
 
-use crate::store::{FILE_LIMIT, secrets_dir};
+use crate::paths::{FILE_LIMIT, secrets_dir};
 
 /// Where secrets come from: variables, files, a person.
 pub struct Secrets<'a> {
@@ -29,7 +29,7 @@ impl<'a> Secrets<'a> {
     }
 
     /// What opens the key of a CA.
-    pub(crate) fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Secret> {
+    pub fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Secret> {
         match which {
             CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase"),
             CaSecret::Pin => self.password(&settings.pin, "ca.pin"),
@@ -38,7 +38,7 @@ impl<'a> Secrets<'a> {
 
     /// The passwords of an identity's keystores: what the configuration names, else what was made for it earlier,
     /// else new ones. New ones have to be kept before anything is closed with them.
-    pub(crate) fn keystore(
+    pub fn keystore(
         &mut self,
         settings: &Keystore,
         section: &str,
@@ -60,7 +60,7 @@ impl<'a> Secrets<'a> {
     }
 
     /// A password that somebody has to know: from where the configuration says, else by asking.
-    pub(crate) fn password(&mut self, setting: &Setting<Option<SecretRef>>, key: &str) -> Result<Secret> {
+    pub fn password(&mut self, setting: &Setting<Option<SecretRef>>, key: &str) -> Result<Secret> {
         match &setting.value {
             Some(place) => self.fetch(place, key),
             None => (self.prompt)(key),
@@ -68,7 +68,7 @@ impl<'a> Secrets<'a> {
     }
 
     /// A secret that may be left out.
-    pub(crate) fn optional(&mut self, setting: &Setting<Option<SecretRef>>, what: &str) -> Result<Option<Secret>> {
+    pub fn optional(&mut self, setting: &Setting<Option<SecretRef>>, what: &str) -> Result<Option<Secret>> {
         setting.value.as_ref().map(|place| self.fetch(place, what)).transpose()
     }
 
@@ -105,14 +105,14 @@ fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> 
 
 /// A password that tbpki has made and not yet written down.
 #[derive(Debug)]
-pub(crate) struct NewSecret {
+pub struct NewSecret {
     name: String,
     secret: Secret,
 }
 
 impl NewSecret {
     /// Fails where it could not be kept. Nothing stays.
-    pub(crate) fn rehearse(&self, store: &Path) -> Result<()> {
+    pub fn rehearse(&self, store: &Path) -> Result<()> {
         let mut set = FileSet::new(store);
         set.add_unknown(self.path(), self.secret.reveal().len(), Mode::Private)?;
         set.rehearse().map(drop)
@@ -123,7 +123,7 @@ impl NewSecret {
     }
 
     /// Keeps it in the store while `work` closes something with it, and for good if that succeeds.
-    pub(crate) fn kept_for<T>(new: Option<Self>, store: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn kept_for<T>(new: Option<Self>, store: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let Some(new) = new else { return work() };
         let is_first = !secrets_dir(store).exists();
         let mut set = FileSet::new(store);

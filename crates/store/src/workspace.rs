@@ -1,4 +1,4 @@
-//! The place from which identities are issued: a configuration, its store, and the secrets.
+//! What a verb works with: a configuration, the store that it names, and the secrets.
 
 use std::path::Path;
 
@@ -9,52 +9,53 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
+use crate::ca::SigningCa;
 use crate::ca::{Hierarchy, OpenCa};
-use crate::home::Home;
+use crate::location::StoreLocation;
+use crate::paths::{FILE_LIMIT, identity_dir};
 use crate::secrets::Secrets;
-use crate::signing_ca::SigningCa;
-use crate::store::{self, FILE_LIMIT, Store};
+use crate::store::{self, Store};
 
-/// Everything that a verb works with.
-pub struct Station<'a> {
+/// A configuration, the store that it names, and the secrets.
+pub struct Workspace<'a> {
     /// What is wanted, and who said so.
     pub config: &'a Config,
     /// Where secrets come from.
     pub secrets: Secrets<'a>,
     /// Where the store is, and where its ledger.
-    pub home: Home,
+    pub location: StoreLocation,
     /// The moment that counts as now.
     pub now: OffsetDateTime,
 }
 
-impl Station<'_> {
+impl Workspace<'_> {
     /// The directory of the store.
     pub fn store_dir(&self) -> &Path {
-        self.home.dir()
+        self.location.dir()
     }
 
     /// The store's ledger, to be looked at only.
     ///
     /// # Errors
-    /// Those of [`store::view`].
+    /// Those of [`crate::view`].
     pub fn view(&self) -> Result<Ledger> {
-        store::view(&self.home)
+        store::view(&self.location)
     }
 
     /// Locks and opens the store for `verb`.
-    pub(crate) fn open_store(&self, verb: &str) -> Result<Store> {
-        Store::open(&self.home, verb)
+    pub fn open_store(&self, verb: &str) -> Result<Store> {
+        Store::open(&self.location, verb)
     }
 
     /// A CA of the store, ready to issue.
-    pub(crate) fn open_ca(&mut self, ca: &SigningCa) -> Result<OpenCa> {
+    pub fn open_ca(&mut self, ca: &SigningCa) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
         ca.open(store, &mut |which| self.secrets.of_ca(settings, which))
     }
 
     /// The root and the issuing CA of a hierarchy.
-    pub(crate) fn ca_certificates(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
+    pub fn ca_certificates(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
         let store = self.store_dir();
         let mut certificates = hierarchy.root().certificates(store)?;
         certificates.extend(hierarchy.issuing().certificates(store)?);
@@ -63,7 +64,7 @@ impl Station<'_> {
 
     /// What clients trust: the root of our servers and those of our servers that are self-signed, or what
     /// `server.anchors` says. Empty where clients trust their system.
-    pub(crate) fn client_anchors(&self) -> Result<Vec<Certificate>> {
+    pub fn client_anchors(&self) -> Result<Vec<Certificate>> {
         match &self.config.server.anchors.value {
             Anchors::System => Ok(Vec::new()),
             Anchors::File(path) => {
@@ -94,8 +95,8 @@ impl Station<'_> {
             if entry.issuer != SELF {
                 continue;
             }
-            let dir = store::identity_dir(self.store_dir(), Kind::Server, &entry.key.name);
-            let path = dir.join(crate::server_files::CA_FILE);
+            let dir = identity_dir(self.store_dir(), Kind::Server, &entry.key.name);
+            let path = dir.join(crate::file_names::CA_FILE);
             if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
                 leaves.extend(PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates);
             }
@@ -105,10 +106,10 @@ impl Station<'_> {
 }
 
 /// What the ledger keeps as the issuer of a self-signed leaf.
-pub(crate) const SELF: &str = "self";
+pub const SELF: &str = "self";
 
 /// Warns where the firmware could not verify what is about to be issued.
-pub(crate) fn firmware_warning(certificate: &Certificate) -> Option<Finding> {
+pub fn firmware_warning(certificate: &Certificate) -> Option<Finding> {
     let limited = certificate.name_constraints().is_some() || certificate.algorithm_name() == "ed25519";
     limited.then(|| {
         Code::FirmwareLimit

@@ -8,7 +8,8 @@ use pki::device_name::DeviceName;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
-use crate::ca::{self, CaName, OpenCa};
+use super::key::KeyPlace;
+use super::{self as ca, CaName, OpenCa};
 use crate::secrets::AskForCa;
 
 /// What the names of the CAs of profiles begin with.
@@ -16,7 +17,7 @@ const PROFILE: &str = "profile-";
 
 /// Which CA issues.
 #[derive(Debug, Clone)]
-pub(crate) enum SigningCa {
+pub enum SigningCa {
     /// One of the four.
     Own(CaName),
     /// That of a device profile, below the devices' root.
@@ -25,7 +26,7 @@ pub(crate) enum SigningCa {
 
 impl SigningCa {
     /// The name of its directory, and its name in the ledger.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             SigningCa::Own(name) => name.name().to_owned(),
             SigningCa::Profile(profile) => format!("{PROFILE}{profile}"),
@@ -33,7 +34,7 @@ impl SigningCa {
     }
 
     /// The CA of this name in the ledger; none for what issued itself.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         match name.strip_prefix(PROFILE) {
             Some(profile) => profile.parse().ok().map(SigningCa::Profile),
             None => CaName::ALL.into_iter().find(|ca| ca.name() == name).map(SigningCa::Own),
@@ -41,17 +42,17 @@ impl SigningCa {
     }
 
     /// Where its files are.
-    pub(crate) fn dir(&self, store: &Path) -> PathBuf {
+    pub fn dir(&self, store: &Path) -> PathBuf {
         store.join("ca").join(self.name())
     }
 
     /// Its certificate, and behind it those between it and the root.
-    pub(crate) fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
+    pub fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
         ca::certificates_in(&self.dir(store).join("cert.pem"))
     }
 
     /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
-    pub(crate) fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+    pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         match self {
             SigningCa::Own(name) => name.open(store, ask),
             SigningCa::Profile(_) => {
@@ -63,7 +64,7 @@ impl SigningCa {
     }
 
     /// Fails where nothing could be issued at `now`.
-    pub(crate) fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
+    pub fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
         ca::check_usable_in(&self.dir(store), &self.title(), now)
     }
 
@@ -73,4 +74,11 @@ impl SigningCa {
             SigningCa::Profile(profile) => format!("issuing CA of the profile {profile}"),
         }
     }
+}
+
+/// Where the key of the CA of this name in the ledger is, in a word: `file`, `token` or `elsewhere`, and `unclear` where the
+/// store says nothing that makes sense.
+pub fn place_of(store: &Path, ca: &str) -> &'static str {
+    let place = SigningCa::named(ca).map(|ca| KeyPlace::of(&ca.dir(store)));
+    place.and_then(Result::ok).map_or("unclear", |place| place.word())
 }

@@ -17,22 +17,24 @@ const LIMIT: u64 = 1 << 30;
 
 /// Makes parts.
 #[derive(Debug, Clone)]
-pub(crate) struct Packer {
+pub struct Packer {
     packing: Packing,
     recipients: Vec<Recipient>,
 }
 
 impl Packer {
-    pub(crate) fn new(packing: Packing, recipients: Vec<Recipient>) -> Self {
+    /// A packer for parts of this packing, sealed for `recipients` if the packing is sealed.
+    pub fn new(packing: Packing, recipients: Vec<Recipient>) -> Self {
         Self { packing, recipients }
     }
 
-    pub(crate) fn packing(&self) -> Packing {
+    /// The packing of its parts.
+    pub fn packing(&self) -> Packing {
         self.packing
     }
 
     /// The part for the files of a tar without its end.
-    pub(crate) fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<Part<'a>> {
+    pub fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<Part<'a>> {
         let end = end(self.packing)?;
         let compressed = if self.packing.zstd {
             let mut packed = Zeroizing::new(Vec::with_capacity(files.len() / 2));
@@ -52,7 +54,7 @@ impl Packer {
 }
 
 /// The bytes of a part.
-pub(crate) enum Part<'a> {
+pub enum Part<'a> {
     /// Those of the tar, with its end.
     Plain(&'a [u8]),
     /// Compressed.
@@ -62,7 +64,7 @@ pub(crate) enum Part<'a> {
 }
 
 impl Part<'_> {
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         match self {
             Part::Plain(bytes) => bytes,
             Part::Compressed(bytes) => bytes,

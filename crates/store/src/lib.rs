@@ -1,0 +1,22 @@
+//! Where things are kept: a store's location and lock, its CAs and their keys, secrets, shards and archives.
+//!
+//! A [`Workspace`] is what a verb works with: a configuration, the [`StoreLocation`] that it names, and the [`Secrets`]
+//! that open what is in it. [`Store`] is the same location locked for one verb that writes. [`shard`] knows the places
+//! in which the identities of jobs lie, and reads them back.
+
+pub mod ca;
+pub mod file_names;
+mod location;
+mod paths;
+mod roots;
+pub mod secrets;
+pub mod shard;
+mod store;
+mod workspace;
+
+pub use location::StoreLocation;
+pub use paths::{FILE_LIMIT, identity_dir, secrets_dir};
+pub use roots::roots;
+pub use secrets::Secrets;
+pub use store::{Store, check_exists, knows_cas, view};
+pub use workspace::{SELF, Workspace, firmware_warning};
