@@ -63,7 +63,7 @@ impl Platform {
         let Ok(url) = env::var("TBPKI_TEST_THINGSBOARD") else {
             return Self::simulator(Settings { version, ..Settings::default() });
         };
-        let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name} is not set beside the URL"));
+        let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name} is not set next to the URL"));
         let mqtts = variable("TBPKI_TEST_MQTTS");
         let (host, port) = mqtts.rsplit_once(':').unwrap_or_else(|| panic!("{mqtts} is no HOST:PORT"));
         let password = std::fs::read_to_string(variable("TBPKI_TEST_PASSWORD_FILE")).unwrap();
@@ -79,7 +79,7 @@ impl Platform {
         }
     }
 
-    /// A simulator, whatever the environment says.
+    /// A simulator, also if the environment names a server.
     #[track_caller]
     pub fn simulator(settings: Settings) -> Self {
         let version = settings.version;
@@ -156,7 +156,7 @@ impl Platform {
         self.sign_in_as(&self.user, &self.password)
     }
 
-    /// Signs in as somebody else.
+    /// Signs in as another user.
     #[track_caller]
     pub fn sign_in_as(&self, user: &str, password: &str) -> Tenant<'_> {
         let body = json!({ "username": user, "password": password }).to_string();
@@ -261,7 +261,7 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Somebody who has signed in. What they made through this is deleted when it is dropped.
+/// A user who has signed in. Devices and profiles made through it are deleted when it is dropped.
 pub struct Tenant<'a> {
     platform: &'a Platform,
     /// For access.
@@ -350,7 +350,7 @@ impl Tenant<'_> {
 
 impl Drop for Tenant<'_> {
     fn drop(&mut self) {
-        // Where the test has failed already, or has deleted it itself, it is gone, or somebody will see it.
+        // A failed test leaves its devices to be looked at on a simulator. One that the test deleted answers 404 here.
         if std::thread::panicking() && self.platform.sim.is_some() {
             return;
         }

@@ -138,6 +138,7 @@ async fn request_to_response(
     };
     let dropped = || io::Error::new(io::ErrorKind::ConnectionAborted, "asked for");
     match fault {
+        // Before the body is read, so that the call cannot take effect.
         Some(FaultKind::DropBefore) => {
             note(&request, None);
             return Err(dropped());

@@ -79,6 +79,7 @@ impl Thingsboard {
         }
         let core = Arc::new(core);
         let mqtts_tls = match core.settings.behind_balancer {
+            // The balancer terminates TLS, so certificates of clients do not reach the platform.
             true => tls::https(&loaded)?,
             false => {
                 let core = core.clone();

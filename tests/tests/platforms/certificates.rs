@@ -7,7 +7,7 @@ use tbpki_tests::platform::{Platform, id, unique};
 fn everybody_may_download_the_certificates_to_trust() {
     let platform = Platform::start();
     let answer = platform.request("GET", "/api/device-connectivity/mqtts/certificate/download", &[], b"");
-    // Where the server has been told of none, it says so; either way without a login.
+    // A server without such a setting answers 404, also without a login.
     if answer.status == 200 {
         assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
         assert_eq!(answer.header("x-filename"), Some("ca-root.pem"));
@@ -32,7 +32,7 @@ fn there_is_no_command_for_certificates() {
     let device = tenant.device_with_certificate(&unique("commands"), &unique("certificate"));
     let commands = tenant.ok("GET", &format!("/api/device-connectivity/{}", id(&device)), None);
     let mqtts: &Value = &commands["mqtt"]["mqtts"];
-    // Only where the server offers MQTT over TLS does it say anything about it.
+    // Present only if the server is configured to offer MQTT over TLS.
     assert!(mqtts.is_null() || *mqtts == json!("Check documentation"), "{commands}");
 
     let device = tenant.device(&unique("commands"));

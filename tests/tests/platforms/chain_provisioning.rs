@@ -40,7 +40,7 @@ fn a_first_connect_creates_the_device_and_a_new_leaf_replaces_the_old() {
     assert_eq!(log_in(&platform, &renewed), ACCEPTED);
     assert_eq!(tenant.credentials(&device)["credentialsValue"], json!(base64(&renewed.chain[0])));
     let alone = Shown { chain: first.chain[..1].to_vec(), key: first.key.clone() };
-    assert_eq!(log_in(&platform, &alone), REFUSED, "without the CA the old leaf is nobody's");
+    assert_eq!(log_in(&platform, &alone), REFUSED, "without the CA the old leaf belongs to no device");
     assert_eq!(log_in(&platform, &first), ACCEPTED, "with it, it turns the rotation back");
     assert_eq!(tenant.credentials(&device)["version"], 4);
 }

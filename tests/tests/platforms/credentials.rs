@@ -6,7 +6,7 @@ use tbpki_tests::platform::{Answer, Platform, Tenant, id, unique};
 /// The certificate of the facts, and its id.
 const CERTIFICATE: &str = include_str!("../../../crates/tb-sim/tests/data/keygen-client.pem");
 const ID: &str = "450d02a9ea6a11837b886f599108f38119aa860e9eb04fffbd4bf9a2f0d47ffe";
-const NOBODY: &str = "13814000-1dd2-11b2-8080-808080808081";
+const UNKNOWN_ID: &str = "13814000-1dd2-11b2-8080-808080808081";
 
 #[track_caller]
 fn save(tenant: &Tenant<'_>, credentials: &Value) -> Answer {
@@ -106,13 +106,13 @@ fn checks_come_in_their_order() {
         credentials[name] = value;
         credentials
     };
-    let unknown = format!("Device with id [{NOBODY}] is not found");
+    let unknown = format!("Device with id [{UNKNOWN_ID}] is not found");
     for (credentials, status, message) in [
         (without("deviceId"), 400, "Invalid entity id"),
-        (with("deviceId", json!({ "entityType": "DEVICE", "id": NOBODY })), 404, unknown.as_str()),
+        (with("deviceId", json!({ "entityType": "DEVICE", "id": UNKNOWN_ID })), 404, unknown.as_str()),
         (without("credentialsType"), 400, "Device credentials type should be specified"),
         (without("id"), 400, "Credentials for this device are already specified!"),
-        (with("id", json!({ "id": NOBODY })), 400, "Unable to update non-existent device credentials!"),
+        (with("id", json!({ "id": UNKNOWN_ID })), 400, "Unable to update non-existent device credentials!"),
         (with("id", others["id"].clone()), 400, ""),
     ] {
         save(&tenant, &credentials).is_refusal(status, if status == 404 { 32 } else { 31 }, message);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tbpki_tests::platform::{Platform, id, unique};
 
-const NOBODY: &str = "13814000-1dd2-11b2-8080-808080808081";
+const UNKNOWN_ID: &str = "13814000-1dd2-11b2-8080-808080808081";
 
 #[test]
 fn a_new_device_has_an_access_token_and_version_1() {
@@ -72,7 +72,7 @@ fn profiles_come_from_the_type_or_the_id() {
     tenant.forget(&format!("/api/deviceProfile/{}", device["deviceProfileId"]["id"].as_str().unwrap()));
     tenant.forget(&format!("/api/device/{}", id(&device)));
     assert_eq!(device["type"], json!(kind));
-    let profile = json!({ "entityType": "DEVICE_PROFILE", "id": NOBODY });
+    let profile = json!({ "entityType": "DEVICE_PROFILE", "id": UNKNOWN_ID });
     let lost = json!({ "name": unique("lost"), "deviceProfileId": profile });
     tenant.call("POST", "/api/device", Some(&lost)).is_refusal(
         400,
@@ -97,14 +97,14 @@ fn updates_carry_a_version() {
 }
 
 #[test]
-fn what_is_not_there_or_no_id_is_said() {
+fn unknown_devices_and_malformed_ids_have_their_errors() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
-    let missing = format!("Device with id [{NOBODY}] is not found");
+    let missing = format!("Device with id [{UNKNOWN_ID}] is not found");
     for (method, path, status, code, message) in [
-        ("GET", format!("/api/device/{NOBODY}"), 404, 32, missing.as_str()),
-        ("GET", format!("/api/device/{NOBODY}/credentials"), 404, 32, &missing),
-        ("DELETE", format!("/api/device/{NOBODY}"), 404, 32, &missing),
+        ("GET", format!("/api/device/{UNKNOWN_ID}"), 404, 32, missing.as_str()),
+        ("GET", format!("/api/device/{UNKNOWN_ID}/credentials"), 404, 32, &missing),
+        ("DELETE", format!("/api/device/{UNKNOWN_ID}"), 404, 32, &missing),
         ("GET", "/api/device/xyz".to_owned(), 400, 31, "Invalid UUID string: xyz"),
         ("GET", format!("/api/tenant/devices?deviceName={}", unique("none")), 404, 32, "Requested item wasn't found!"),
         ("GET", "/api/device/%20".to_owned(), 400, 31, "Invalid UUID string:  "),

@@ -17,7 +17,7 @@ fn ended_by(platform: &Platform, shown: &Shown, versions: Versions) -> Option<St
     match Wire::tls(host, port, Some(shown), versions) {
         Err(error) => alert(&error),
         Ok(mut wire) => {
-            assert_eq!(versions, Versions::Tls13, "1.2 says it in the handshake");
+            assert_eq!(versions, Versions::Tls13, "1.2 refuses in the handshake");
             wire.send(&Connect::default().bytes());
             wire.read(4).err().and_then(|error| alert(&error))
         }

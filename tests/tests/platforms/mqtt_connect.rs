@@ -47,7 +47,7 @@ fn session_present_is_the_opposite_of_clean_session() {
 }
 
 #[test]
-fn an_unknown_certificate_is_not_authorised() {
+fn an_unknown_certificate_is_not_authorized() {
     let platform = Platform::start();
     for (level, clean, bytes) in [
         (4, true, &[0x20, 2, 0, 5][..]),

@@ -17,7 +17,7 @@ fn logged_in(platform: &Platform, tenant: &Tenant<'_>, level: u8) -> Wire {
 }
 
 #[track_caller]
-fn says(wire: &mut Wire, sent: &[u8], answer: &[u8]) {
+fn answers(wire: &mut Wire, sent: &[u8], answer: &[u8]) {
     wire.send(sent);
     assert_eq!(wire.read(answer.len()).unwrap(), answer);
 }
@@ -30,12 +30,12 @@ fn telemetry_is_acknowledged_in_both_versions() {
         let mut wire = logged_in(&platform, &tenant, level);
         for (id, topic) in [(1, TELEMETRY), (0x0203, "v1/devices/me/attributes"), (4, "v2/t"), (5, "v2/a")] {
             let [high, low] = u16::to_be_bytes(id);
-            says(&mut wire, &publish(level, topic, 1, id, br#"{"a":1}"#), &[0x40, 2, high, low]);
+            answers(&mut wire, &publish(level, topic, 1, id, br#"{"a":1}"#), &[0x40, 2, high, low]);
         }
-        says(&mut wire, &publish(level, TELEMETRY, 1, 8, br#"{"a":null}"#), &[0x40, 2, 0, 8]);
+        answers(&mut wire, &publish(level, TELEMETRY, 1, 8, br#"{"a":null}"#), &[0x40, 2, 0, 8]);
         // Quality of service 2 is taken for 1.
-        says(&mut wire, &publish(level, TELEMETRY, 2, 9, br#"{"ts":1,"values":{"a":1}}"#), &[0x40, 2, 0, 9]);
-        says(&mut wire, &PINGREQ, &[0xd0, 0]);
+        answers(&mut wire, &publish(level, TELEMETRY, 2, 9, br#"{"ts":1,"values":{"a":1}}"#), &[0x40, 2, 0, 9]);
+        answers(&mut wire, &PINGREQ, &[0xd0, 0]);
     }
 }
 
@@ -49,8 +49,8 @@ fn malformed_telemetry_ends_3_1_1_and_is_named_in_5() {
         assert!(wire.rest().is_empty(), "{junk:?}");
     }
     let mut wire = logged_in(&platform, &tenant, 5);
-    says(&mut wire, &publish(5, TELEMETRY, 1, 7, b"junk"), &[0x40, 4, 0, 7, 0x99, 0]);
-    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    answers(&mut wire, &publish(5, TELEMETRY, 1, 7, b"junk"), &[0x40, 4, 0, 7, 0x99, 0]);
+    answers(&mut wire, &PINGREQ, &[0xd0, 0]);
     wire.send(&publish(5, TELEMETRY, 0, 0, b"junk"));
     assert_eq!(wire.rest(), [0xe0, 2, 0x99, 0]);
 }
@@ -60,11 +60,11 @@ fn an_unknown_topic_is_acknowledged_and_goes_nowhere() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
     let mut wire = logged_in(&platform, &tenant, 4);
-    says(&mut wire, &publish(4, "some/topic", 1, 7, b"x"), &[0x40, 2, 0, 7]);
-    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    answers(&mut wire, &publish(4, "some/topic", 1, 7, b"x"), &[0x40, 2, 0, 7]);
+    answers(&mut wire, &PINGREQ, &[0xd0, 0]);
     let mut wire = logged_in(&platform, &tenant, 5);
-    says(&mut wire, &publish(5, "some/topic", 1, 7, b"x"), &[0x40, 4, 0, 7, 0x90, 0]);
-    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    answers(&mut wire, &publish(5, "some/topic", 1, 7, b"x"), &[0x40, 4, 0, 7, 0x90, 0]);
+    answers(&mut wire, &PINGREQ, &[0xd0, 0]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_plain_devices_gateway_topics_get_no_answer() {
     let tenant = platform.sign_in();
     let mut wire = logged_in(&platform, &tenant, 4);
     wire.send(&publish(4, "v1/gateway/telemetry", 1, 7, b"{}"));
-    says(&mut wire, &PINGREQ, &[0xd0, 0]);
+    answers(&mut wire, &PINGREQ, &[0xd0, 0]);
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn subscriptions_are_granted_to_what_is_known() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
     let mut wire = logged_in(&platform, &tenant, 4);
-    says(&mut wire, &subscribe(4, 1, "v1/devices/me/attributes", 2), &[0x90, 3, 0, 1, 1]);
-    says(&mut wire, &subscribe(4, 2, "v1/devices/me/rpc/request/+", 0), &[0x90, 3, 0, 2, 0]);
-    says(&mut wire, &subscribe(4, 3, "some/topic", 1), &[0x90, 3, 0, 3, 0x80]);
+    answers(&mut wire, &subscribe(4, 1, "v1/devices/me/attributes", 2), &[0x90, 3, 0, 1, 1]);
+    answers(&mut wire, &subscribe(4, 2, "v1/devices/me/rpc/request/+", 0), &[0x90, 3, 0, 2, 0]);
+    answers(&mut wire, &subscribe(4, 3, "some/topic", 1), &[0x90, 3, 0, 3, 0x80]);
     let mut wire = logged_in(&platform, &tenant, 5);
-    says(&mut wire, &subscribe(5, 1, "v1/devices/me/attributes", 1), &[0x90, 4, 0, 1, 0, 1]);
-    says(&mut wire, &subscribe(5, 2, "some/topic", 1), &[0x90, 4, 0, 2, 0, 0x8f]);
+    answers(&mut wire, &subscribe(5, 1, "v1/devices/me/attributes", 1), &[0x90, 4, 0, 1, 0, 1]);
+    answers(&mut wire, &subscribe(5, 2, "some/topic", 1), &[0x90, 4, 0, 2, 0, 0x8f]);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn shown(cert: &Value) -> Shown {
 }
 
 #[test]
-fn a_login_is_201_or_says_which_half_was_wrong() {
+fn a_login_is_201_or_names_the_wrong_half() {
     let scene = Scene::new();
     let user = scene.cloud.user();
     for (body, field) in [

@@ -14,9 +14,9 @@ fn platform() -> Platform {
     Platform::simulator(Settings { control: true, ..Settings::default() })
 }
 
-/// Everything that is said to a request for a new device.
+/// The bytes of the answer to a request for a new device.
 #[track_caller]
-fn says(platform: &Platform, token: &str, name: &str) -> Vec<u8> {
+fn raw_answer(platform: &Platform, token: &str, name: &str) -> Vec<u8> {
     let authority = platform.url().trim_start_matches("http://").to_owned();
     let (host, port) = authority.rsplit_once(':').unwrap();
     let body = json!({ "name": name }).to_string();
@@ -40,7 +40,7 @@ fn a_cut_comes_before_or_after_the_deed() {
     for (kind, is_done) in [(FaultKind::DropBefore, false), (FaultKind::DropAfter, true)] {
         sim.inject(Fault::new(kind).on("POST", "/api/device"));
         let name = format!("{kind:?}");
-        assert!(says(&platform, &token, &name).is_empty());
+        assert!(raw_answer(&platform, &token, &name).is_empty());
         assert_eq!(sim.devices().contains(&name), is_done);
         assert_eq!(sim.requests().last().unwrap().status, None);
     }
@@ -71,12 +71,12 @@ fn half_an_answer_garbage_and_a_page_are_no_answers() {
     let tenant = platform.sign_in();
     let sim = platform.sim().unwrap();
     sim.inject(Fault::new(FaultKind::HalfAnswer).on("POST", "/api/device"));
-    let half = String::from_utf8(says(&platform, &tenant.token, "half")).unwrap();
+    let half = String::from_utf8(raw_answer(&platform, &tenant.token, "half")).unwrap();
     let (head, body) = half.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert_eq!(length.parse::<usize>().unwrap() / 2, body.len());
     sim.inject(Fault::new(FaultKind::Garbage).on("POST", "/api/device"));
-    assert!(!says(&platform, &tenant.token, "garbage").starts_with(b"HTTP"));
+    assert!(!raw_answer(&platform, &tenant.token, "garbage").starts_with(b"HTTP"));
     sim.inject(Fault::new(FaultKind::Html).on("POST", "/api/device"));
     let page = tenant.call("POST", "/api/device", Some(&json!({ "name": "page" })));
     assert!(page.status == 200 && page.text().contains("<title>"), "{page:?}");

@@ -130,7 +130,7 @@ fn keystores_are_looked_at_and_not_believed() {
 }
 
 #[test]
-fn nothing_there_is_said() {
+fn missing_files_are_an_error() {
     let scene = Scene::new();
     let words = "Invalid SSL credentials configuration. None of the PEM or KEYSTORE configurations can be used!";
     is_refused(scene.keystore("none.p12", "x", "x", ""), words);
@@ -144,7 +144,7 @@ fn a_key_of_another_certificate_starts_and_then_fails_clients() {
     scene.0.ok(["server", "--name", "other.example", "--out", "other"]);
     let chain = scene.text("conf/mqttserver.pem");
     let key = scene.text("other/mqttserver_key.pem");
-    let sim = scene.pem(&chain, Some(&key), "").expect("nobody compares them");
+    let sim = scene.pem(&chain, Some(&key), "").expect("they are not compared");
     let anchors = scene.file("conf/cafile.pem");
     let client = openssl()
         .args(["s_client", "-brief", "-connect", &format!("localhost:{}", sim.mqtts_port()), "-CAfile"])

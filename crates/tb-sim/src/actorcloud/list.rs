@@ -18,6 +18,7 @@ pub(super) fn page(query: &Query, items: impl Iterator<Item = Value>) -> Result<
         Some(Value::Number(number)) => (number.as_u64().unwrap_or_default(), String::new()),
         value => (0, value.and_then(Value::as_str).unwrap_or_default().to_owned()),
     });
+    // The newest first, unless the query has another order.
     if query.get("_order").unwrap_or("desc") == "desc" {
         items.reverse();
     }

@@ -101,6 +101,7 @@ impl Tokens {
             return Err(Refusal::wrong_credentials());
         };
         let (header, claims): (Value, Value) = (header, claims);
+        // Other algorithms, `none` among them, are garbage and not merely a bad signature.
         if header.get("alg").and_then(Value::as_str) != Some("HS512") {
             return Err(Refusal::wrong_credentials());
         }

@@ -22,6 +22,7 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
     hash.update(utf16(store_password));
     hash.update(b"Mighty Aphrodite");
     hash.update(data);
+    // A wrong password and a damaged file look the same, to Java as well.
     if hash.finalize().as_slice() != digest {
         return Err(tampered());
     }

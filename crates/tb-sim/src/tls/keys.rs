@@ -36,6 +36,7 @@ impl LoadedKeys {
     }
 
     pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: &PrivateKeyDer<'static>, trusted: &[Vec<u8>]) -> Result<Self> {
+        // The real server puts the chain into a PKCS#12 keystore, which checks it.
         check_chain(&chain)?;
         let subjects = chain.first().into_iter().chain(trusted).filter_map(|der| certificate::subject(der));
         let named = subjects.collect();
@@ -54,6 +55,7 @@ fn from_pem(certificate: &Path, key: Option<&Path>, password: &str) -> Result<Lo
     if chain.is_empty() {
         return Err(Error::new(format!("No certificates found in certFile: {}", certificate.display())));
     }
+    // The key file is opened only if the certificate file has no key.
     let mut found = private_key(&text, password)?;
     if found.is_none()
         && let Some(file) = key.filter(|file| file.is_file())

@@ -27,6 +27,7 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
     };
     let keys = archive.keys.iter().map(|key| KeystoreEntry {
         alias: key.friendly_name.clone().unwrap_or_else(|| "1".to_owned()),
+        // Java opens the keys of a PKCS#12 keystore with the key password alone, which must therefore be the same.
         key: (store_password == key_password).then(|| key.key.as_der().to_vec()),
         chain: chain(key),
     });

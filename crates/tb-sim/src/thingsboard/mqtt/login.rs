@@ -17,6 +17,7 @@ pub(super) fn device(core: &Core, connect: &Connect, chain: &[Vec<u8>]) -> Resul
             if !core.settings.skip_validity_check && !certificate::is_valid_now(leaf) {
                 return Err(ConnectDecision::NotAuthorized);
             }
+            // The hash is over the text that credentials store, not over the DER.
             let id = sha3(&certificate::one_line(leaf));
             state.device_with(&id, CredentialsType::X509Certificate).ok_or(ConnectDecision::NotAuthorized)?
         }

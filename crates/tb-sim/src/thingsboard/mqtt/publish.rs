@@ -48,6 +48,7 @@ pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: 
     }
     let request = topic::REQUESTS.iter().find_map(|(asks, answers)| Some((name.strip_prefix(asks)?, answers)));
     if let Some((number, answer)) = request {
+        // The number of a request is part of its topic.
         if number.parse::<u32>().is_err() {
             return invalid(&own, version, message);
         }

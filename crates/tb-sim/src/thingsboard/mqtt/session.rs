@@ -90,6 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Waits for CONNECT. What comes before it has to wait for it.
     async fn connect(&mut self) -> Option<(Connect, Vec<Frame>)> {
+        // The real server queues packets until the device was looked up.
         let mut early = Vec::new();
         loop {
             match self.frames.next(&mut self.stream).await {
@@ -225,6 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let id = Some(self.last_id);
         bytes.extend(answers::publish(self.version, topic::PROVISION_RESPONSE, id, body.as_bytes()));
+        // The device has its credentials and must connect again with them.
         self.ends_at = Some(Instant::now() + AFTER_PROVISIONING);
         PacketResponse::write(bytes)
     }

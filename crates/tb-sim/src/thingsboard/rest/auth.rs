@@ -27,6 +27,7 @@ pub(super) fn login(call: &Call<'_>) -> Result<Reply> {
     if account.user.password != login.password {
         return Err(Refusal::wrong_credentials());
     }
+    // After the password: the state of an account is not shown to strangers.
     if !account.user.enabled {
         return Err(Refusal::authentication("User account is not active"));
     }

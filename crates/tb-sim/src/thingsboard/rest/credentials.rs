@@ -18,6 +18,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Reply> {
     let tenant = call.tenant()?;
     let device = sent.device_id.ok_or_else(|| Refusal::bad("Invalid entity id"))?.0;
     let mut state = call.state();
+    // Devices of other tenants are unknown, not forbidden.
     state.device_of(tenant, device)?;
     // 4.2 lets PostgreSQL's own text through; 4.3 hides it.
     let saved =

@@ -75,11 +75,13 @@ pub(super) fn answer(core: &Core, request: &HttpRequest) -> Result<Reply> {
         return Err(Refusal::authentication("Authentication method not supported"));
     }
     let is_public = fits.iter().any(|((_, _, access, _), _)| *access == Access::Public);
+    // The API of devices authenticates by the token in its path.
     let user = if is_public || request.path.starts_with("/api/v1/") || !request.path.starts_with("/api") {
         None
     } else {
         Some(authenticate(core, &request.headers)?)
     };
+    // The limit belongs to a tenant, so calls without a user have none.
     if user.is_some() && core.controls.is_too_fast() {
         return Err(Refusal::too_many());
     }

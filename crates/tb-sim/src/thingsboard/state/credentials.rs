@@ -41,6 +41,7 @@ impl State {
         if holder.is_some_and(|holder| holder != before.device) {
             return Err(Refusal::bad("Device credentials are already assigned to another device!"));
         }
+        // Checked behind the holder of the certificate, in the order of the real server.
         if sent.version.is_some_and(|version| version != before.version) {
             return Err(Refusal::changed("Entity"));
         }
@@ -50,6 +51,7 @@ impl State {
         }
         let after = Credentials { kind, credentials_id, value, version: before.version + 1, ..before.clone() };
         self.put_credentials(after.clone());
+        // Also if nothing changed: the real server does not compare.
         self.close_session(device);
         Ok(after)
     }

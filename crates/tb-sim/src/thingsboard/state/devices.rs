@@ -65,6 +65,7 @@ impl State {
         policy: &NamePolicy,
     ) -> Result<Device> {
         let Some(SentEntityId(id)) = sent.id else {
+            // A type that is no profile creates one, which a refusal of the credentials must undo as well.
             let profiles = self.profile_ids();
             let device = self.create_device(tenant, sent, policy)?;
             self.first_credentials(device.id(), &credentials).map_err(|refusal| {
@@ -76,8 +77,10 @@ impl State {
         };
         let before = self.device_of(tenant, id)?.clone();
         let after = self.update_device(tenant, sent)?;
+        // The server looks the credentials up by the device and ignores the id in the request.
         credentials.id = self.credentials_of(id).map(|credentials| SentId(credentials.id));
         if let Err(refusal) = self.replace_credentials(id, &credentials) {
+            // The update has already renamed the device.
             self.device_names.remove(&(tenant, after.name));
             self.put_device(before);
             return Err(refusal);
@@ -159,6 +162,7 @@ impl State {
         }
         check_label(sent.label.as_deref())?;
         let (profile, kind, device_data) = self.profile_for(tenant, &sent)?;
+        // A missing version overwrites: the optimistic lock is optional.
         if sent.version.is_some_and(|version| version != before.version) {
             return Err(Refusal::changed("Device"));
         }

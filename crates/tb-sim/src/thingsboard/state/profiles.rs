@@ -84,6 +84,7 @@ impl State {
         compute_key(&mut sent)?;
         let fields = stored_fields(&sent);
         self.check_profile(tenant, id, before.as_ref(), &fields)?;
+        // A missing version overwrites, as for devices.
         let version = sent.get("version").and_then(Value::as_i64);
         if let (Some(before), Some(version)) = (&before, version)
             && before.version != version
@@ -101,6 +102,7 @@ impl State {
         let shown = profile.to_json();
         let name = profile.name().to_owned();
         self.profiles.insert(id, profile);
+        // The type of a device is the name of its profile.
         for device in self.devices.values_mut().filter(|device| device.device_profile_id.id == id) {
             device.kind.clone_from(&name);
         }

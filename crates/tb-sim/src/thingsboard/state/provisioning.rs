@@ -20,9 +20,10 @@ pub(crate) enum Repeats {
 }
 
 impl State {
-    /// What the handshake does with a chain whose links hold: the certificates are looked up from the leaf on; one that
-    /// belongs to a profile registers the leaf. Whether the leaf may log in is for CONNECT to find.
+    /// Handles a chain whose signatures hold, in the handshake. The certificates are looked up, leaf first. A
+    /// certificate of a profile registers the leaf. Whether the leaf may log in is decided at CONNECT.
     pub(crate) fn present_chain(&mut self, chain: &[&[u8]]) {
+        // The leaf comes first, so a registered leaf is never taken for a new device of its CA.
         for der in chain {
             let id = sha3(&certificate::one_line(der));
             if self.device_with(&id, CredentialsType::X509Certificate).is_some() {
@@ -104,6 +105,7 @@ impl State {
             }
             ("CHECK_PRE_PROVISIONED_DEVICES", Some(device)) => {
                 let same_profile = self.device(device).is_some_and(|device| device.device_profile_id.id == profile_id);
+                // The mark of an earlier provisioning.
                 let first = !self.attributes(device, Scope::Server).contains_key("provisionState");
                 if !same_profile || (repeats == Repeats::Refused && !first) {
                     return Ok(failure);
