@@ -38,7 +38,7 @@ ledger = sqlite3.connect(sys.argv[1])
 job = json.load(sys.stdin)
 ledger.execute("INSERT OR IGNORE INTO parameters (text) VALUES ('{\"forged\":true}')")
 parameters = ledger.execute("SELECT id FROM parameters WHERE text = '{\"forged\":true}'").fetchone()[0]
-ledger.execute("INSERT INTO job (id, digest, parameters, size, shard_size, state, made_at) VALUES (?, ?, ?, ?, ?, 'open', ?)",
+ledger.execute("INSERT INTO job (id, digest, parameters, size, shard_size, state, made_at, uid) VALUES (?, ?, ?, ?, ?, 'open', ?, randomblob(16))",
                (job["id"], hashlib.sha256(str(job["id"]).encode()).digest(), parameters, job["size"], job["shard_size"],
                 job["made"]))
 for phase, states in job["phases"].items():

@@ -161,6 +161,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
         &["/result/bundles/offset", "/result/phases/0/now", "/result/results/1"],
     ),
     (&["fleet", "bundle", "--job=9", "--chip=esp32c3"], 1, &["/error/fix"]),
+    (&["fleet", "jobs"], 0, &["/result/jobs/3/state", "/result/jobs/0/out"]),
+    (&["fleet", "jobs", "--config=missing.toml"], 1, &["/error/fix"]),
+    (&["fleet", "cancel", "4"], 0, &["/result/freed", "/result/issued"]),
+    (&["fleet", "cancel", "9"], 1, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.

@@ -233,7 +233,7 @@ fn unregistered(targets: &[Target]) -> Option<Finding> {
     Some(
         Code::NotRegistered
             .warning(what)
-            .because("the platform turns away whom it does not know")
+            .because("the platform rejects unregistered devices")
             .fix("register them, for example with `tbpki register`, before they are switched on"),
     )
 }

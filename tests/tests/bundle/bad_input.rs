@@ -122,7 +122,7 @@ fn credentials_that_do_not_fit_or_do_not_belong_together() {
     sandbox.write("pki/devices/rsa/chain.pem", sandbox.text("pki/devices/rsa/chain.pem").repeat(3));
     sandbox.write("small.csv", "nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n");
     let small = args("esp32c3", "esp32c3.elf", &["--device", "rsa", "--partitions", "small.csv"]);
-    refused(&sandbox, &small, 1, 205, &["16384 bytes, and this one has 12288", "rsa"]);
+    refused(&sandbox, &small, 1, 205, &["16384 bytes, but this one has 12288", "rsa"]);
 
     sandbox.ok(["client", "--device", "ed", "--alg", "ed25519"]);
     refused(&sandbox, &args("esp32c3", "esp32c3.elf", &["--device", "ed"]), 1, 65, &["chain.pem", "Ed25519"]);

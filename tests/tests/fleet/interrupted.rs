@@ -16,13 +16,33 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const ISSUE: [&str; 7] = ["fleet", "issue", "--count", "4000", "--name-pattern", "d-{:05}", "--out"];
 
 /// Starts a run under a umask that takes nothing away: the modes have to be right by themselves.
-pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
+fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
     let line = r#"umask 0; exec "$0" "$@""#;
     let tbpki = sandbox.tbpki(args).command();
     let mut shell = std::process::Command::new("sh");
     shell.arg("-c").arg(line).arg(tbpki.get_program()).args(args).current_dir(sandbox.path());
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     shell.spawn().unwrap()
+}
+
+/// Starts a run and waits until the mark of its place is there.
+#[track_caller]
+fn begun(sandbox: &Sandbox, args: &[&str], mark: &str) -> Child {
+    let child = start(sandbox, args);
+    let deadline = Instant::now() + PATIENCE;
+    while !sandbox.join(mark).exists() {
+        assert!(Instant::now() < deadline, "nothing was begun");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+/// Starts a run and kills it as soon as the mark of its place is there.
+#[track_caller]
+pub(crate) fn killed_at_the_beginning(sandbox: &Sandbox, args: &[&str], mark: &str) {
+    let mut child = begun(sandbox, args, mark);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Waits until it ends by itself, at most so long. Its status, if it did.
@@ -108,12 +128,7 @@ fn a_signal_ends_it_in_order_and_resume_does_the_rest() {
     let sandbox = Sandbox::with_store();
     // Keys that take their time, so that there is something to interrupt.
     let args = ["fleet", "issue", "--count", "3000", "--name-pattern", "d-{}", "--alg", "rsa-2048", "--out", "fleet"];
-    let mut child = start(&sandbox, &args);
-    let deadline = Instant::now() + PATIENCE;
-    while !sandbox.join("fleet/fleet.json").exists() {
-        assert!(Instant::now() < deadline, "nothing was begun");
-        thread::sleep(Duration::from_millis(5));
-    }
+    let mut child = begun(&sandbox, &args, "fleet/fleet.json");
     Tool::new("kill").args(["-INT", &child.id().to_string()]).run().ok();
     let status = ends_within(&mut child, PATIENCE).expect("it goes on after a signal");
     assert!(status == 4 || status == 1, "{status}");
@@ -126,14 +141,7 @@ fn a_signal_ends_it_in_order_and_resume_does_the_rest() {
 #[test]
 fn resume_goes_on_with_the_job_as_it_was_staged() {
     let sandbox = Sandbox::with_store();
-    let mut child = start(&sandbox, &[&ISSUE[..], &["fleet", "--days", "77"]].concat());
-    let deadline = Instant::now() + PATIENCE;
-    while !sandbox.join("fleet/fleet.json").exists() {
-        assert!(Instant::now() < deadline, "nothing was begun");
-        thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    killed_at_the_beginning(&sandbox, &[&ISSUE[..], &["fleet", "--days", "77"]].concat(), "fleet/fleet.json");
     sandbox.ok(["fleet", "issue", "--resume"]).says("issued      4000 of 4000");
     let found = in_shards(&sandbox.join("fleet"));
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));

@@ -2,16 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tbpki_tests::{Sandbox, Snapshot, Tool};
 
-use crate::interrupted::start;
+use crate::interrupted::killed_at_the_beginning;
 use crate::{assert_agree, in_shards, ledger_of};
-
-/// No run takes longer, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Whatever is below the directory has to be the same after the work.
 #[track_caller]
@@ -79,14 +74,7 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
         let sandbox = Sandbox::with_store();
         let issue = ["fleet", "issue", "--count", "5000", "--name-pattern", "d-{:04}", destination, place];
         let mark = if destination == "--out" { "fleet/fleet.json" } else { "f.tar.parts/fleet.json" };
-        let mut child = start(&sandbox, &issue);
-        let deadline = Instant::now() + PATIENCE;
-        while !sandbox.join(mark).exists() {
-            assert!(Instant::now() < deadline, "nothing was begun");
-            thread::sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        killed_at_the_beginning(&sandbox, &issue, mark);
         Tool::new("cp").args(["-a", "pki", "backup"]).directory(sandbox.path()).run().ok();
         sandbox.ok(issue).says("issued      5000 of 5000");
         let in_backup =

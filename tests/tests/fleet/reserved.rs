@@ -1,16 +1,12 @@
 //! A name belongs to one identity in use: single devices, jobs and resumed jobs obey the same rule.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tbpki_tests::{Outcome, Sandbox};
-use testkit::postgres::{Certificates, PASSWORD};
+use testkit::postgres::Certificates;
 
-use crate::interrupted::start;
-
-/// No run takes longer, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::interrupted::killed_at_the_beginning;
+use crate::stations::with_ledger_at;
 
 const ISSUE: [&str; 8] = ["fleet", "issue", "--count", "6000", "--name-pattern", "d-{:04}", "--archive", "f.tar"];
 const LAST: &str = "d-6000";
@@ -18,14 +14,7 @@ const LAST: &str = "d-6000";
 /// Starts the job and kills it as soon as its place is there.
 #[track_caller]
 fn interrupted(sandbox: &Sandbox) {
-    let mut child = start(sandbox, &ISSUE);
-    let deadline = Instant::now() + PATIENCE;
-    while !sandbox.join("f.tar.parts/fleet.json").exists() {
-        assert!(Instant::now() < deadline, "nothing was begun");
-        thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    killed_at_the_beginning(sandbox, &ISSUE, "f.tar.parts/fleet.json");
 }
 
 /// Asks for the last name of the job by itself. A very quick run may have issued it by then.
@@ -76,15 +65,7 @@ fn a_single_device_does_not_take_a_name_that_waits_in_a_job() {
 fn stations_with_one_ledger_obey_the_same_reservation() {
     let certificates = Certificates::generate();
     let cluster = certificates.cluster();
-    let database = cluster.database();
-    let one = Sandbox::new();
-    one.hides(PASSWORD);
-    one.write("ledger-password", PASSWORD);
-    one.private("ledger-password");
-    let url = cluster.url(&database);
-    let ledger = format!("ledger = {{ url = \"{url}\", password = {{ file = \"ledger-password\" }} }}\n");
-    one.write("keygen.toml", format!("version = 1\n{ledger}"));
-    let one = one.make_store();
+    let one = with_ledger_at(&cluster.url(&cluster.database()));
     let two = one.copy();
     interrupted(&one);
     // The other station never saw the job, and its ledger did.
@@ -98,14 +79,7 @@ fn a_canceled_job_gives_its_names_back() {
     let sandbox = Sandbox::with_store();
     // Keys that take their time: the job is not done when the signal comes.
     let args = ["fleet", "issue", "--count", "2500", "--name-pattern", "d-{}", "--alg", "rsa-3072", "--out", "fleet"];
-    let mut child = start(&sandbox, &args);
-    let deadline = Instant::now() + PATIENCE;
-    while !sandbox.join("fleet/fleet.json").exists() {
-        assert!(Instant::now() < deadline, "nothing was begun");
-        thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    killed_at_the_beginning(&sandbox, &args, "fleet/fleet.json");
     sandbox.ok(["fleet", "jobs"]).says("open").says("2500");
     sandbox.fails(["client", "--device", "d-2500"], 1, "TBPKI-0256");
     sandbox.fails(["client", "--device", "d-2500", "--dry-run"], 1, "TBPKI-0256");

@@ -37,19 +37,24 @@ fn ends_well(mut child: Child) {
     }
 }
 
+/// A store whose ledger is in a database of the server at `url`.
+#[track_caller]
+pub(crate) fn with_ledger_at(url: &str) -> Sandbox {
+    let station = Sandbox::new();
+    station.hides(PASSWORD);
+    station.write("ledger-password", PASSWORD);
+    station.private("ledger-password");
+    let ledger = format!("ledger = {{ url = \"{url}\", password = {{ file = \"ledger-password\" }} }}\n");
+    station.write("keygen.toml", format!("version = 1\n{ledger}"));
+    station.make_store()
+}
+
 #[test]
 fn three_stations_of_which_one_is_killed_issue_each_name_once() {
     let certificates = Certificates::generate();
     let cluster = certificates.cluster();
     let database = cluster.database();
-    let one = Sandbox::new();
-    one.hides(PASSWORD);
-    one.write("ledger-password", PASSWORD);
-    one.private("ledger-password");
-    let url = cluster.url(&database);
-    let ledger = format!("ledger = {{ url = \"{url}\", password = {{ file = \"ledger-password\" }} }}\n");
-    one.write("keygen.toml", format!("version = 1\n{ledger}"));
-    let one = one.make_store();
+    let one = with_ledger_at(&cluster.url(&database));
     let (two, three) = (one.copy(), one.copy());
 
     let mut killed = start(&one);

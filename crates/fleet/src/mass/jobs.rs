@@ -115,7 +115,7 @@ pub fn cancel(workspace: &Workspace<'_>, number: u64, dry_run: bool) -> Result<C
 /// The names of an open job that wait to be issued.
 fn waiting(view: &View, id: JobId) -> Result<u64> {
     let job = view.job(id)?.ok_or_else(|| {
-        Code::UnknownJob.error(format!("the ledger holds no job {id}")).fix("`tbpki fleet jobs` lists the jobs")
+        Code::UnknownJob.error(format!("the ledger has no job {id}")).fix("`tbpki fleet jobs` lists the jobs")
     })?;
     if job.canceled_at.is_some() {
         return Err(Code::NothingToResume.error(format!("job {id} is canceled already")));
