@@ -53,6 +53,17 @@ fn issued(count: u32, layout: &[&str]) -> Sandbox {
     sandbox
 }
 
+#[test]
+fn results_of_another_store_are_refused_before_anything_is_bundled() {
+    let (one, two) = (issued(2, &["--out", "fleet"]), issued(2, &["--out", "fleet"]));
+    let results = one.join("results");
+    let results = ["--results", results.to_str().unwrap()];
+    bundle(&one, &results).run().ok();
+    bundle(&two, &results).run().ends(1).says("error[TBPKI-0261]");
+    assert!(!two.join("fleet/bundle-000000").exists());
+    bundle(&one, &[&results[..], &["--again"]].concat()).run().ok();
+}
+
 fn bundle(sandbox: &Sandbox, more: &[&str]) -> Tool {
     sandbox.tbpki([&["fleet", "bundle", "--json"], FIRMWARE, more].concat())
 }

@@ -17,6 +17,7 @@ use super::job::{self, Which};
 use super::order::{Destination, JobOrder};
 use super::progress::Progress;
 use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::bundle::{BundleRequest, check_can, prepare};
@@ -117,6 +118,9 @@ pub(crate) fn bundle_job(
 ) -> Result<FleetReport> {
     let begun = Instant::now();
     let order = JobOrder::kept(&job.parameters)?;
+    if let Some(dir) = &request.results {
+        results::check_is_free(&store.ledger, job, dir)?;
+    }
     let place = shift::place(store, job, &order, &request.destination)?;
     if order.packing.sealed {
         return Err(Code::Sealed
