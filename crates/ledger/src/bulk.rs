@@ -42,7 +42,7 @@ impl Transaction<'_> {
     /// The rows of a shard that is on disk, each as the next generation of its name.
     ///
     /// # Errors
-    /// [`Code::DuplicateNames`] if a name of the shard has an identity in use: none of the rows may be kept then.
+    /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
         const SQL: Many<'_> = Many {
             one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
