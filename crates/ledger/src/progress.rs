@@ -30,6 +30,11 @@ pub struct PhaseProgress {
 }
 
 impl Progress {
+    /// How many identities the job has issued, including those that were voided or revoked later.
+    pub fn issued(&self) -> u64 {
+        self.states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum()
+    }
+
     /// The shards of one phase.
     pub fn phase(&self, phase: Phase) -> PhaseProgress {
         let [issue, register, bundle] = self.phases;

@@ -104,10 +104,7 @@ impl<'a> Transaction<'a> {
 
     /// Records that the platform knows the credential. May be repeated.
     pub fn registered(&self, key: &Key) -> Result<()> {
-        self.step(key, State::Registered, None)?;
-        let (row, _) = self.view.locate(key)?;
-        self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row])?;
-        Ok(())
+        self.step(key, State::Registered, None)
     }
 
     /// Records that the credential was taken from the platform: the identity returns to the state issued, or bundled
@@ -147,7 +144,10 @@ impl<'a> Transaction<'a> {
 
     fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
         let row = self.row_for(key, next)?;
-        let sql = format!("UPDATE identity SET state = ?2, {} = ?3, last_error = ?4 WHERE id = ?1", next.time_column());
+        // What is registered again is no longer unregistered.
+        let again = if next == State::Registered { ", unregistered_at = NULL" } else { "" };
+        let column = next.time_column();
+        let sql = format!("UPDATE identity SET state = ?2, {column} = ?3, last_error = ?4{again} WHERE id = ?1");
         self.execute(&sql, values![row, next.as_str(), self.now(), reason])?;
         Ok(())
     }

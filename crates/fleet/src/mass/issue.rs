@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use base::{Code, Finding, Result};
 use config::ClientFormat;
-use ledger::{Job, Ledger, NewJob, Phase, Staged, State};
+use ledger::{Job, NewJob, Phase, Staged};
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 
@@ -172,7 +172,7 @@ pub(crate) fn issue_job(
 ) -> Result<FleetReport> {
     let OpenJob { job, order, mut findings } = opened;
     let begun = Instant::now();
-    let before = issued(&store.ledger, &job)?;
+    let before = store.ledger.job_progress(job.id)?.issued();
     if request.dry_run {
         let place = job::place_if_known(store, &job, &order, &request.destination)?;
         let phases = vec![PhaseReport::of_issuing(job.size, before, 0, begun)];
@@ -209,7 +209,7 @@ pub(crate) fn issue_job(
         }
         output.sync_names()?;
         // Other stations may have issued some of it meanwhile.
-        done = issued(&store.ledger, &job)?;
+        done = store.ledger.job_progress(job.id)?.issued();
     }
     match outcome.error.take() {
         Some(error) if done == 0 => return Err(error),
@@ -307,12 +307,6 @@ fn output(workspace: &mut Workspace<'_>, store: &Store, job: &Job, order: &JobOr
     let extras = Extras { anchors, formats, keystore, prefix: order.prefix.clone() };
     let packer = Packer::new(order.packing, order.recipients()?);
     Output::new(place, packer, extras, workspace.now.unix_timestamp())
-}
-
-/// Devices of a job that are issued, whatever came of them later.
-pub(crate) fn issued(ledger: &Ledger, job: &Job) -> Result<u64> {
-    let states = ledger.job_progress(job.id)?.states;
-    Ok(states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum())
 }
 
 fn cores() -> usize {

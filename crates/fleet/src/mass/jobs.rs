@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base::{Code, Result};
-use ledger::{JobId, State, View};
+use ledger::{JobId, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ pub struct CancelReport {
 pub fn jobs(workspace: &Workspace<'_>) -> Result<JobsReport> {
     let view = workspace.view()?;
     let jobs = view.jobs()?.into_iter().map(|job| {
-        let issued = issued(&view, job.id)?;
+        let issued = view.job_progress(job.id)?.issued();
         let order = JobOrder::kept(&job.parameters)?;
         let state = match (job.done, job.canceled_at) {
             (_, Some(_)) => JobState::Canceled,
@@ -103,17 +103,18 @@ pub fn cancel(workspace: &Workspace<'_>, number: u64, dry_run: bool) -> Result<C
     let id = JobId::new(number);
     if dry_run {
         let view = workspace.view()?;
-        let waiting = waiting(&view, id)?;
-        return Ok(CancelReport { job: number, issued: issued(&view, id)?, freed: waiting, dry_run });
+        let (issued, waiting) = issued_and_waiting(&view, id)?;
+        return Ok(CancelReport { job: number, issued, freed: waiting, dry_run });
     }
     let mut store = workspace.open_store("fleet cancel")?;
-    waiting(&store.ledger, id)?;
+    // Another station may issue a shard before the job is canceled: what counts is known afterwards.
+    issued_and_waiting(&store.ledger, id)?;
     let freed = store.ledger.cancel(id)?;
-    Ok(CancelReport { job: number, issued: issued(&store.ledger, id)?, freed, dry_run })
+    Ok(CancelReport { job: number, issued: store.ledger.job_progress(id)?.issued(), freed, dry_run })
 }
 
-/// The names of an open job that wait to be issued.
-fn waiting(view: &View, id: JobId) -> Result<u64> {
+/// The numbers of issued and of waiting names of a job that can be canceled.
+fn issued_and_waiting(view: &View, id: JobId) -> Result<(u64, u64)> {
     let job = view.job(id)?.ok_or_else(|| {
         Code::UnknownJob.error(format!("the ledger has no job {id}")).fix("`tbpki fleet jobs` lists the jobs")
     })?;
@@ -125,10 +126,6 @@ fn waiting(view: &View, id: JobId) -> Result<u64> {
             .error(format!("job {id} is done: there is nothing to cancel"))
             .fix("its identities stay until each is replaced or unregistered"));
     }
-    Ok(job.size.saturating_sub(issued(view, id)?))
-}
-
-fn issued(view: &View, id: JobId) -> Result<u64> {
-    let states = view.job_progress(id)?.states;
-    Ok(states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum())
+    let issued = view.job_progress(id)?.issued();
+    Ok((issued, job.size.saturating_sub(issued)))
 }
