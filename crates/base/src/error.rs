@@ -86,7 +86,7 @@ pub struct Finding {
     /// Where.
     #[serde(rename = "place", skip_serializing_if = "Location::is_empty")]
     pub location: Location,
-    /// Why, where that is more than the sentence says.
+    /// The reason, if the sentence does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What to do.
@@ -122,14 +122,14 @@ impl Finding {
         self
     }
 
-    /// Says why.
+    /// Adds the reason.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
         self.why = Some(why.to_string());
         self
     }
 
-    /// Says what to do.
+    /// Adds the `help:` line: one action that the user can take.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
@@ -173,7 +173,7 @@ impl Error {
         self.1
     }
 
-    /// All that it says.
+    /// The whole content.
     pub fn finding(&self) -> &Finding {
         &self.0
     }
@@ -219,14 +219,14 @@ impl Error {
         self.item(argument)
     }
 
-    /// Says why.
+    /// Adds the reason.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
         self.0.why = Some(why.to_string());
         self
     }
 
-    /// Says what to do.
+    /// Adds the `help:` line: one action that the user can take.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.0.fix = Some(fix.into());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A password or passphrase. Wiped on drop; `Debug` and serialisation never show it.
+/// A password or passphrase. Wiped on drop; `Debug` and serialization never show it.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);
 

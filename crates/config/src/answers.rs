@@ -20,7 +20,7 @@ pub struct Answers {
 /// One value.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Text, for everything that stands in quotes.
+    /// Text, for every value that TOML writes in quotes.
     Text(String),
     /// A list of texts.
     List(Vec<String>),
@@ -65,7 +65,7 @@ impl Answers {
         Ok(())
     }
 
-    /// The keys whose secrets are somewhere else, where somebody has to put them.
+    /// The keys whose secrets are kept in another place, where the user must store them.
     pub fn secrets_elsewhere(&self) -> impl Iterator<Item = &'static str> + '_ {
         let prompt = SecretRef::Prompt.shown();
         let is_elsewhere = move |value: Option<&str>| value.is_some() && value != prompt.as_deref();
@@ -83,8 +83,8 @@ fn key(path: &str) -> Result<&'static Key> {
 }
 
 impl Config {
-    /// What is in force beyond the defaults, to be written down again, without the keys that are `left_out`. Paths stay as
-    /// they were written. Beside it the keys whose secrets stood in keygen.toml themselves, and are not passed on.
+    /// The settings that differ from the defaults, for a new keygen.toml, without the keys in `left_out`. Paths stay as
+    /// they were written. The second part lists the keys whose secrets keygen.toml itself contained: they are not copied.
     ///
     /// # Errors
     ///

@@ -52,7 +52,7 @@ impl<'a> Document<'a> {
         (before.matches('\n').count() + 1, column + 1)
     }
 
-    /// Says where an error stands, unless it knows already.
+    /// Adds the location of an error, unless it has one already.
     pub(super) fn place(&self, error: Error, offset: usize) -> Error {
         let error = match self.file {
             Some(file) => error.at(file),

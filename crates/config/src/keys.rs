@@ -87,8 +87,8 @@ macro_rules! sections {
                 })
             }
 
-            /// Every value with where it came from, in the order of the file. Of a secret it says where it is,
-            /// never what it is.
+            /// Every value with its layer, in the order of the file. A secret is shown as the place where it is kept,
+            /// never as its value.
             pub fn show(&self) -> Vec<Shown> {
                 vec![$($(
                     Shown {
@@ -129,7 +129,7 @@ sections! {
         state: Option<State> = unset "\"CA\"";
         /// The city.
         locality: Option<Locality> = unset "\"San Francisco\"";
-        /// The organisation, the one attribute worth setting: it tells your CAs from other people's.
+        /// The organization, the one attribute worth setting: it distinguishes your CAs from those of others.
         organization: Option<Organization> = unset "\"ThingsBoard\"";
         /// The organisational unit, or a list of several.
         organizational_units: Vec<OrganizationalUnit> = default "[]";
@@ -239,7 +239,7 @@ sections! {
         concurrency: Concurrency = default "8";
     }
 
-    /// What is written into the devices' flash beside their identity.
+    /// The settings that are written into the devices' flash together with their identity.
     define firmware: Firmware at "firmware." {
         /// The wireless network.
         wifi_ssid: Option<Ssid> = unset "\"workshop\"";
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_says_why() {
+    fn every_key_has_a_reason() {
         for key in KEYS {
             assert!(key.why.len() > 8 && key.why.ends_with('.'), "{}", key.path);
             assert!(!key.takes().is_empty());

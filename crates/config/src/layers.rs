@@ -25,7 +25,7 @@ impl<'a> Layers<'a> {
     ///
     /// # Errors
     ///
-    /// What [`Document::read`] says.
+    /// Those of [`Document::read`].
     pub(super) fn new(
         document: &'a Document<'a>,
         environment: &'a Environment,
@@ -51,7 +51,7 @@ impl<'a> Layers<'a> {
             .find(|key| key.path == path)
             .ok_or_else(|| Code::Internal.error(format!("{path} is not in the table of keys")))?;
         let (flag, variable, file) = (self.flag_setting(key)?, self.variable_setting(key)?, self.file_setting(key)?);
-        // Also when another layer has the last word: the secret still stands there.
+        // Also if another layer overrides the value: the file still contains the secret.
         if let Some((finding, origin)) = file.as_ref().and_then(|file| Some((K::warning(&file.value)?, &file.origin))) {
             self.findings.push(origin.place(finding).item(path));
         }
@@ -116,7 +116,7 @@ fn explain<K: Kind>(error: Error) -> Error {
     }
 }
 
-/// The value that a key has when nobody says anything.
+/// The value of a key that no layer sets.
 fn preset<K: Kind>(key: &Key, document: &Document<'_>) -> Result<Setting<K>> {
     let impossible = || Code::Internal.error(format!("the default of {} does not read", key.path));
     let value = match key.preset {

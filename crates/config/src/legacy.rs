@@ -1,12 +1,11 @@
 //! `keygen.properties`, the configuration of ThingsBoard's old key scripts, read and converted.
 //!
-//! The scripts sourced the file, so that everything in it was run. Here it is parsed and nothing is run. A line is
-//! `NAME=value`, with `export` in front if somebody likes, a comment, or empty. The value is the rest of
-//! the line without its outer quotes, so that `CITY=San Francisco` is that city, though a shell would
-//! not think so; behind an unquoted value, ` # text` is a comment, as in a shell. `$(hostname)` is the one
-//! expansion; whatever else would need a shell is refused by name. Quotes, backslashes and byte order
-//! marks mean what they mean to a shell or are harmless; of a variable set twice the last counts, and that
-//! is said.
+//! The scripts sourced the file, so a shell executed everything in it. tbpki parses it and executes nothing. A line
+//! is `NAME=value`, optionally with `export` in front, a comment, or empty. The value is the rest of the line without
+//! its outer quotes: `CITY=San Francisco` is that city, although a shell would read it differently. After an unquoted
+//! value, ` # text` is a comment, as in a shell. `$(hostname)` is the one expansion; everything else that requires a
+//! shell is rejected by name. Quotes and backslashes have the meaning that they have in a shell, and byte order marks
+//! are ignored. If a variable is set twice, the last value is used and a finding reports it.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -27,7 +26,7 @@ use line::{Assignment, Trouble, Value};
 /// The most bytes that a keygen.properties has.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// What a keygen.properties says, before it is converted.
+/// The contents of a keygen.properties file, before it is converted.
 #[derive(Debug, Clone)]
 pub struct Properties {
     variables: BTreeMap<String, Variable>,
@@ -41,7 +40,7 @@ struct Variable {
     line: usize,
 }
 
-/// Reads and converts the file at `path`, for a store in the directory `store` beside keygen.toml.
+/// Reads and converts the file at `path`, for a store in the directory `store` next to keygen.toml.
 ///
 /// # Errors
 ///
@@ -70,8 +69,8 @@ pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Conve
 ///
 /// # Errors
 ///
-/// `NeedsShell` or `PropertiesSyntax` with line and column. What is wrong with the value of a password is
-/// said without showing any of it.
+/// `NeedsShell` or `PropertiesSyntax` with line and column. An error about the
+/// value of a password does not contain any part of it.
 pub fn parse(text: &str) -> Result<Properties> {
     let mut properties = Properties { variables: BTreeMap::new(), findings: Vec::new() };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

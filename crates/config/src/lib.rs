@@ -1,9 +1,8 @@
-//! `keygen.toml`: what is wanted, and who said so.
+//! `keygen.toml`: the settings, and the layer that each comes from.
 //!
-//! A [`Config`] is read in four layers: flag, `TBPKI_*` variable, keygen.toml, default; the first that has
-//! something to say about a key is believed, and every [`Setting`] knows which that was. Values are
-//! parsed into types that cannot hold what nobody could use, and a mistake is reported with its line and
-//! column. All keys stand in one table, [`KEYS`].
+//! A [`Config`] is read in four layers: flag, `TBPKI_*` variable, keygen.toml, default. The first layer that sets a
+//! key decides its value, and every [`Setting`] knows its layer. Values are parsed into types that cannot hold
+//! unusable values, and an error contains line and column. All keys are in one table, [`KEYS`].
 
 use std::io::Read as _;
 use std::path::Path;
@@ -92,7 +91,7 @@ impl Config {
         let mut layers = Layers::new(document, environment, overrides)?;
         let mut config = Self::read(&mut layers)?;
         if config.server.name.is_none() {
-            // A host name that is no name for a server (`my_vm.`) leaves the key unset; whoever needs it asks.
+            // A host name that is no name for a server (`my_vm.`) leaves the key unset; the verb that needs it asks.
             let name = environment.host_name().and_then(|name| name.parse().ok());
             if name.is_some() {
                 config.server.name = Setting { value: name, origin: Origin::Derived("the host name".to_owned()) };

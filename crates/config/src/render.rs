@@ -11,7 +11,7 @@ pub fn example() -> String {
 # comment and shows an example. `tbpki init` writes such a file for you, `tbpki config show --origin`
 # prints what is in force. Each key can also be given by a variable, TBPKI_SERVER_DAYS for server.days.
 #
-# A secret is a table that says where it is: { file = \"path\" } (mode 0600, from this file's directory),
+# A secret is a table that names its place: { file = \"path\" } (mode 0600, from this file's directory),
 # { env = \"NAME\" } or { prompt = true }.
 ";
     layout(heading, |key| match key.preset {

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Key {
     /// The key with its section: `server.days`.
     pub path: &'static str,
-    /// What it is when nobody says anything.
+    /// The default.
     pub preset: Preset,
     /// What it is for and why one would change it, in one sentence or two.
     pub why: &'static str,
@@ -34,7 +34,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// What a key is when nobody says anything.
+/// The default of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// This value, in TOML.

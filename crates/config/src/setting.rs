@@ -12,7 +12,7 @@ use super::row::KeyName;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// No layer sets the key.
     Default,
     /// keygen.toml.
     File {
@@ -32,7 +32,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Says where a finding about the value stands, where that is known to the line.
+    /// Adds the location of the value to a finding, with the line if it is known.
     pub fn place(&self, finding: Finding) -> Finding {
         match self {
             Origin::File { file: Some(file), line, column } => finding.at(file).position(*line, *column),
@@ -70,7 +70,7 @@ pub struct Setting<T> {
 }
 
 impl<T> Setting<T> {
-    /// Whether somebody asked for this value, by a flag, a variable or the file.
+    /// True if a flag, a variable or the file sets this value.
     pub fn is_explicit(&self) -> bool {
         matches!(self.origin, Origin::File { .. } | Origin::Variable(_) | Origin::Flag(_))
     }

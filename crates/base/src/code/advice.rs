@@ -1,17 +1,17 @@
-//! What to do, where nothing more particular is known than the code.
+//! The advice for a code, if the finding itself has none.
 
 use super::Code;
 use crate::error::{Finding, Severity};
 
 impl Code {
-    /// What to do about this in a look at files and connections; none where the code says too little for that.
+    /// The advice for this code in a report on files and connections; none if the code alone does not tell enough.
     pub const fn advice(self) -> Option<&'static str> {
         Some(match self {
-            Code::SecretUnavailable => "put the secret there, or say where else it is",
+            Code::SecretUnavailable => "store the secret there, or configure its place",
             Code::KeyUnreadable => "name a file with one private key in PEM or DER, or restore it from a backup",
             Code::KeyMismatch => "put the key and the certificate that belong together in these places",
             Code::WeakKey => "issue a new certificate with an EC key, or RSA of 2,048 bits or more",
-            Code::CertificateUnreadable => "restore the file from a backup, or issue it anew with `--force`",
+            Code::CertificateUnreadable => "restore the file from a backup, or issue it again with `--force`",
             Code::NotACa => "find out who made the chain: this certificate may not issue others",
             Code::NotYetValid => "look at the clock first; otherwise wait, or issue a new certificate",
             Code::Expired => "issue a new certificate: `tbpki client` or `tbpki server` with `--force`",
@@ -23,32 +23,32 @@ impl Code {
             Code::Untrusted => "trust the root that the chain leads to, or have the chain made by a CA that is trusted",
             Code::WrongName => "connect by a name that the certificate has, or issue it with this name as `--san`",
             Code::WrongPurpose => "servers need a certificate of `tbpki server`, devices one of `tbpki client`",
-            Code::PathLength => "issue with a CA that stands no lower than the CAs above it allow",
+            Code::PathLength => "issue with a CA at a depth that the CAs above it allow",
             Code::NameConstraint => "use a name below the domains that the CA may vouch for, or another CA",
             Code::DuplicateInChain => "remove the second copy",
             Code::VersionOne => "use a client that takes such certificates, or have the platform make another one",
-            Code::WeakSignature => "issue the certificate anew with SHA-256",
+            Code::WeakSignature => "issue the certificate again with SHA-256",
             Code::Revoked => "issue a new certificate with `--force`",
             Code::NotSelfSigned => "add the root behind the certificates that are trusted",
-            Code::LegacyName => "issue the server's certificate anew: `tbpki server` names every name of the host",
+            Code::LegacyName => "issue the server's certificate again: `tbpki server` includes every name of the host",
             Code::SignatureUnsupported => "have the certificate issued with RSA, ECDSA on a NIST curve, or Ed25519",
             Code::CriticalExtension => "have the certificate issued without the extension, or not as a critical one",
-            Code::BadFormat => "issue the certificate anew with a tool that keeps to its format",
+            Code::BadFormat => "issue the certificate again with a tool that keeps to its format",
             Code::CaAsLeaf => "issue a leaf: `--self-signed` of tbpki makes one that is no CA",
-            Code::KeystoreUnreadable => "name a PKCS#12 or JKS file, or write it anew with `tbpki server --force`",
+            Code::KeystoreUnreadable => "name a PKCS#12 or JKS file, or write it again with `tbpki server --force`",
             Code::KeystorePassword => {
                 "give the keystore's own password; in `thingsboard.env` it is ..._KEY_STORE_PASSWORD"
             }
             Code::EntryMissing => "name an alias that the keystore has: `tbpki inspect FILE` lists them",
             Code::LoosePermissions => "take the file away from others: `chmod 600 FILE`",
-            Code::SecondOpinion => "issue the certificate anew with tbpki, which writes what both accept",
+            Code::SecondOpinion => "issue the certificate again with tbpki, which writes what both accept",
             _ => return None,
         })
     }
 }
 
 impl Finding {
-    /// With the code's advice, where something is wrong and nothing is said of what to do.
+    /// Adds the code's advice to a warning or fault that has none.
     #[must_use]
     pub fn advised(mut self) -> Self {
         if self.fix.is_none() && self.severity > Severity::Note {

@@ -13,7 +13,7 @@ mod registry;
 pub use registry::{Class, Code};
 
 impl Code {
-    /// An error of this code that says `what` is wrong, in one sentence without a full stop.
+    /// An error of this code. `what` is the fault, in one sentence without a full stop.
     pub fn error(self, what: impl Into<String>) -> Error {
         Error::new(Finding::new(self, Severity::Fault, what))
     }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn every_code_explains_itself() {
         for code in Code::ALL {
-            assert!(code.explanation().len() > 60, "{code} says too little");
+            assert!(code.explanation().len() > 60, "the explanation of {code} is too short");
             assert!(!code.title().ends_with('.'), "{code}: titles are not sentences");
         }
     }

@@ -69,11 +69,11 @@ const PUBLISHED: &[&str] = &["password", "server_ks_password", "server_key_passw
 const SHORTEST_PASSWORD: usize = 6;
 
 impl Properties {
-    /// What the file means to tbpki, for a store in the directory `store` beside keygen.toml.
+    /// The settings of tbpki that correspond to the file, for a store in the directory `store` next to keygen.toml.
     ///
     /// # Errors
     ///
-    /// What the new key says about a value that it cannot take; `PasswordTooShort` and `PasswordAlphabet` for passwords
+    /// The error of the new key for a value that it does not accept; `PasswordTooShort` and `PasswordAlphabet` for passwords
     /// that never worked with keytool. Each names the variable and its line.
     pub fn convert(&self, store: &str, environment: &Environment) -> Result<Converted> {
         let mut conversion = Conversion {
@@ -341,7 +341,7 @@ impl Conversion<'_> {
                 "the keytool of Java 9 and later writes PKCS#12 under that name; what reads JKS reads both",
             ),
             (
-                "the .pem of the server holds its chain alone, and the key stands plain in the file with _key in its name",
+                "the .pem of the server holds its chain alone, and the key is not encrypted in the file with _key in its name",
                 "the old file held an encrypted key, which ThingsBoard ignores; .pk8.pem was the plain one",
             ),
         ];

@@ -174,7 +174,7 @@ impl Reader<'_> {
                 },
                 ';' | '&' | '|' | '<' | '>' | '(' | ')' => {
                     let fix = Some("put quotes around the value if the character belongs to it");
-                    return Err(Trouble { fix, ..Trouble::shell(offset, format!("a {c} stands outside quotes")) });
+                    return Err(Trouble { fix, ..Trouble::shell(offset, format!("a {c} is outside quotes")) });
                 }
                 c if c.is_whitespace() => {
                     let rest = self.line.get(offset..).unwrap_or_default();
@@ -229,7 +229,7 @@ impl Reader<'_> {
         Err(Trouble::syntax(start, "the quote is not closed on this line"))
     }
 
-    /// What stands behind a `$`.
+    /// The text after a `$`.
     fn dollar(&mut self, offset: usize, in_quotes: bool) -> Result<(), Trouble> {
         let rest = self.line.get(offset + 1..).unwrap_or_default();
         let next = rest.chars().next();
@@ -246,7 +246,7 @@ impl Reader<'_> {
                     _ => Err(self.command(offset)),
                 }
             }
-            Some('\'' | '"') if !in_quotes => Err(Trouble::shell(offset, "a $ stands in front of a quote")),
+            Some('\'' | '"') if !in_quotes => Err(Trouble::shell(offset, "a $ is in front of a quote")),
             Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "a variable")),
             Some(c) if is_name_char(c) => Err(self.expression(offset, "a variable")),
             _ => {
@@ -274,8 +274,7 @@ impl Reader<'_> {
             true => format!("{} is {kind}", quote(expression)),
             false => format!("a part of the value is {kind}"),
         };
-        let fix =
-            Some("write the value that it gives, or put single quotes around the value if it is meant as it stands");
+        let fix = Some("write the resulting value, or put single quotes around the value if it is literal");
         Trouble { fix, ..Trouble::shell(offset, what) }
     }
 }

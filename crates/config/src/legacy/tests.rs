@@ -55,7 +55,7 @@ CLIENT_KEY_SIZE=\"4096\"
 /// Since 3.3.2.
 const NEW: &str = "\
 #
-# A licence in comments
+# A license in comments
 #
 
 DOMAIN_SUFFIX=\"$(hostname)\"
@@ -100,7 +100,7 @@ fn shown(config: &Config, key: &str) -> String {
     config.show().into_iter().find(|shown| shown.key == key).unwrap().value.unwrap_or_default()
 }
 
-fn says(converted: &Converted, words: &str) -> bool {
+fn reports(converted: &Converted, words: &str) -> bool {
     converted.findings.iter().any(|finding| finding.to_string().contains(words))
 }
 
@@ -142,7 +142,7 @@ fn the_file_of_the_seed_converts_as_it_is() {
 }
 
 #[test]
-fn what_changes_is_said() {
+fn changes_are_reported() {
     let converted = convert(OLD).unwrap();
     for words in [
         "a device's common name is its own name",
@@ -155,7 +155,7 @@ fn what_changes_is_said() {
         "which everybody knows: SERVER_KEYSTORE_PASSWORD, SERVER_KEY_PASSWORD, CLIENT_KEYSTORE_PASSWORD, CLIENT_KEY_PASSWORD",
         "signed by CAs of your own",
     ] {
-        assert!(says(&converted, words), "{words}");
+        assert!(reports(&converted, words), "{words}");
     }
     assert!(!format!("{:?}", converted.findings).contains("server_ks_password"));
     let directory = converted.findings.iter().find(|finding| finding.what.contains("without asking")).unwrap();
@@ -170,8 +170,8 @@ fn the_later_generations_keep_their_algorithms_and_names() {
         ("\"rsa-2048\"".into(), "\"rsa-4096\"".into())
     );
     assert_eq!(shown(&config, "server.san"), "[\"ip:127.0.0.1\"]");
-    assert!(!says(&converted, "EC on P-256"));
-    assert!(!says(&converted, "the .p12 takes the key password"), "the two are the same");
+    assert!(!reports(&converted, "EC on P-256"));
+    assert!(!reports(&converted, "the .p12 takes the key password"), "the two are the same");
     let (config, _) = configured(NEW);
     assert_eq!(
         (shown(&config, "server.alg"), shown(&config, "client.alg")),
@@ -244,9 +244,9 @@ fn rsa_of_odd_sizes_becomes_the_next_that_there_is() {
     ] {
         let (config, converted) = configured(&format!("SERVER_KEY_ALG=rsa\nSERVER_KEY_SIZE={bits}\n"));
         assert_eq!(shown(&config, "server.alg"), format!("\"{alg}\""));
-        assert_eq!(says(&converted, "become keys of"), said, "{bits}");
+        assert_eq!(reports(&converted, "become keys of"), said, "{bits}");
     }
-    // Since 3.3.2 the group stands there even with RSA.
+    // Since 3.3.2 the file contains the group even with RSA.
     let (config, _) = configured("CLIENT_KEY_ALG=RSA\nCLIENT_KEY_GROUP_NAME=secp256r1");
     assert_eq!(shown(&config, "client.alg"), "\"rsa-2048\"");
     let (config, _) = configured("CLIENT_KEY_ALG=EC\nCLIENT_KEY_SIZE=384");

@@ -32,7 +32,7 @@ pub(crate) trait Kind: Sized {
         Self::from_texts(&[text])
     }
 
-    /// What it is when nobody says anything and there is no default, where that is allowed.
+    /// The value if no layer sets the key and it has no default, if that is allowed.
     fn unset() -> Option<Self> {
         None
     }

@@ -19,7 +19,7 @@ pub struct FilePath {
 }
 
 impl FilePath {
-    /// The path as somebody wrote it.
+    /// The path as the user wrote it.
     pub fn written(&self) -> &Path {
         &self.written
     }

@@ -22,13 +22,13 @@ pub enum SecretRef {
     Variable(String),
     /// In a file, a newline at whose end does not count; `-` is standard input.
     File(FilePath),
-    /// In somebody's head.
+    /// Typed by the user.
     Prompt,
     /// In keygen.toml, against all advice.
     Literal(Secret),
 }
 
-/// What is shown of a secret that stands in keygen.toml itself.
+/// The placeholder for a secret that keygen.toml itself contains.
 pub(crate) const HIDDEN: &str = "(literal, hidden)";
 
 /// The most bytes that a file with a secret has.
@@ -40,7 +40,7 @@ impl SecretRef {
     ///
     /// # Errors
     ///
-    /// `SecretUnavailable` when it is not there, is empty or is not UTF-8; whatever `prompt` says.
+    /// `SecretUnavailable` when it is not there, is empty or is not UTF-8; or the error of `prompt`.
     pub fn resolve(
         &self,
         what: &str,
@@ -84,11 +84,12 @@ impl fmt::Debug for SecretRef {
 
 impl Kind for SecretRef {
     fn takes() -> String {
-        "a table that says where the secret is: { file = \"path\" }, { env = \"NAME\" } or { prompt = true }".to_owned()
+        "a table that names the place of the secret: { file = \"path\" }, { env = \"NAME\" } or { prompt = true }"
+            .to_owned()
     }
 
     fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
-        // None of these messages shows a value: whoever mistypes the table has a password in it.
+        // None of these messages shows a value: a mistyped table may contain a password.
         let refused = || Code::BadValue.error("this does not say where the secret is");
         match value.get_ref() {
             DeValue::String(text) => Ok(SecretRef::Literal(Secret::new(text.clone().into_owned()))),
@@ -127,7 +128,7 @@ impl Kind for SecretRef {
     fn warning(&self) -> Option<Finding> {
         matches!(self, SecretRef::Literal(_)).then(|| {
             Code::LiteralSecret
-                .warning("a secret stands here in plain text")
+                .warning("this value is a secret in plain text")
                 .fix("move it to a file of mode 0600 and write { file = \"path\" }")
         })
     }
@@ -156,7 +157,7 @@ fn from_file(path: &FilePath) -> Result<(Secret, Option<Finding>)> {
     let file = std::fs::File::open(path.resolved()).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     let secret = from_reader(file, path)?;
-    // A pipe of `<(command)` has a mode as well, but is nobody else's.
+    // A pipe of `<(command)` has a mode as well, but no other user can open it.
     Ok((secret, if metadata.is_file() { loose(&metadata, path) } else { None }))
 }
 
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     fn no_prompt(_: &str) -> Result<Secret> {
-        panic!("nobody asked for a prompt")
+        panic!("unexpected prompt")
     }
 
     fn resolve(secret: &SecretRef, environment: &Environment) -> Result<(Secret, Option<Finding>)> {

@@ -10,7 +10,7 @@ use pki::subject::AttributeKind;
 
 use super::kind::Word;
 
-/// Declares text types by the function that checks and normalises their text.
+/// Declares text types by the function that checks and normalizes their text.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident, $takes:literal, $check:expr;)*) => {$(
         $(#[$doc])*
@@ -60,13 +60,13 @@ texts! {
     State, "up to 128 characters", |text| AttributeKind::State.check(text);
     /// A city.
     Locality, "up to 128 characters", |text| AttributeKind::Locality.check(text);
-    /// An organisation.
+    /// An organization.
     Organization, "up to 64 characters", |text| AttributeKind::Organization.check(text);
     /// An organisational unit.
     OrganizationalUnit, "up to 64 characters", |text| AttributeKind::OrganizationalUnit.check(text);
     /// What the common names of the CAs begin with.
     CaName, "up to 40 characters", ca_name;
-    /// A domain for name constraints (RFC 5280, section 4.2.1.10): it stands for itself and all below it.
+    /// A domain for name constraints (RFC 5280, section 4.2.1.10): it includes itself and all names below it.
     Domain, "a domain without a wildcard, such as fleet.example", domain;
     /// The name of a host, or its IP address; short enough to be a common name.
     HostName, "a host name or an IP address of at most 64 characters", host_name;
@@ -188,7 +188,7 @@ fn url(text: &str) -> Result<String> {
         (None, None) => return Err(bad(text, "does not begin with https:// or http://")),
     };
     if rest.unwrap_or_default().split('/').next().unwrap_or_default().contains('@') {
-        // Not shown: what stands before the @ may be a password.
+        // Not shown: the text before the @ may be a password.
         return Err(Code::BadValue
             .error("the address holds a user name")
             .fix("give the user and where the password is by their own keys"));

@@ -157,7 +157,7 @@ impl Wanted {
 fn check_anchors(anchors: &[Certificate], path: &Path) -> Result<()> {
     if anchors.is_empty() {
         return Err(Code::AnchorsMissing
-            .error("the device has nothing to verify its broker with")
+            .error("the device has no trust anchor for its broker")
             .at(path)
             .because("chips have no roots of their own, and server.anchors names none")
             .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
@@ -252,7 +252,7 @@ fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Opti
         return match is_ours {
             false => Ok(None),
             true => Err(Code::WifiMissing
-                .error("nobody said which wireless network the devices join")
+                .error("no wireless network is configured for the devices")
                 .fix("name it with --wifi-ssid, or as firmware.wifi_ssid in keygen.toml")),
         };
     };
@@ -275,7 +275,7 @@ pub(crate) fn broker(workspace: &Workspace<'_>) -> Result<HostName> {
     match (names.next().transpose()?, names.next()) {
         (Some(name), None) => name.parse(),
         _ => Err(Code::BrokerMissing
-            .error("nobody said which broker the devices connect to")
+            .error("no broker is configured for the devices")
             .fix("name it with --broker, or as firmware.mqtt_host in keygen.toml, as its certificate names it")),
     }
 }

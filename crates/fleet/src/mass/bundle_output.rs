@@ -124,7 +124,7 @@ impl BundleOutput {
             return Ok(());
         }
         Err(Code::OtherBundles
-            .error("bundles of this job were made with something else")
+            .error("bundles of this job were made with other parameters")
             .at(self.firmware.join(COMMON))
             .because("chip, flash, application, broker, network or trust anchors differ from those in this file")
             .fix("ask for the same as before, or make all of them anew with --again"))

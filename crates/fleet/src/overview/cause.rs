@@ -128,8 +128,8 @@ mod tests {
         for (device, error, text) in [
             (
                 "pump-1",
-                "pump-1: the platform refuses the request: status 400",
-                "the platform refuses the request: status 400",
+                "pump-1: the platform rejects the request: status 400",
+                "the platform rejects the request: status 400",
             ),
             ("pump-1", "another device has the certificate of pump-1", "another device has the certificate of …"),
             ("pump-1", "pump-11 has it", "pump-11 has it"),

@@ -46,7 +46,7 @@ pub(crate) fn connect_fault(server: &Server, error: &tokio_postgres::Error) -> E
             unreachable(server)
         } else {
             server
-                .error(Code::LedgerRefused, "the ledger's server does not let tbpki in")
+                .error(Code::LedgerRefused, "the ledger's server rejects the login")
                 .fix("see to the user and the database in ledger.url, and to ledger.password")
         };
         return error.because(format!("{} ({})", said.message(), said.code().code()));

@@ -88,7 +88,7 @@ impl Token {
     fn refusal(&self, error: &CryptokiError) -> Error {
         let what = match error {
             CryptokiError::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
-                "the token does not take the PIN"
+                "the token rejects the PIN"
             }
             CryptokiError::Pkcs11(RvError::PinLocked, _) => "the token is locked",
             CryptokiError::Pkcs11(RvError::PinExpired, _) => "the PIN of the token has expired",

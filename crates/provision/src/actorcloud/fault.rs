@@ -36,14 +36,14 @@ pub(super) fn refused(answer: &ApiResponse) -> Error {
             said(Code::LoginRefused, "the platform does not accept the user and the password")
                 .fix("try them in the platform's web interface; the user name is an e-mail address")
         }
-        "PERMISSION_DENIED" => said(Code::PlatformPermission, "the user may not do this in the platform")
+        "PERMISSION_DENIED" => said(Code::PlatformPermission, "the user lacks a permission in the platform")
             .fix("log in as a user whose role allows it"),
         "RESOURCE_LIMITED" => said(Code::DeviceLimit, "the tenant has reached a limit"),
-        "DATA_NOT_FOUND" => said(Code::PlatformNotFound, "the platform has no such thing"),
+        "DATA_NOT_FOUND" => said(Code::PlatformNotFound, "the platform does not have the requested object"),
         "DATA_EXISTED" => said(Code::PlatformNameTaken, "the platform has this already"),
         "REFERENCED_ERROR" => said(Code::PlatformRefused, "something in the platform still needs this")
             .fix("unbind its devices first: `tbpki actorcloud cert unbind`"),
-        _ => said(Code::PlatformRefused, "the platform refuses the request"),
+        _ => said(Code::PlatformRefused, "the platform rejects the request"),
     }
 }
 

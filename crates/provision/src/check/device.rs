@@ -130,7 +130,7 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
         (Auth::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),
         (Auth::Certificate { .. }, None) => {
             let fault = Code::CertificateNotAsked
-                .fault("the server asks for no client certificate")
+                .fault("the server does not request a client certificate")
                 .because(match check.server.kind {
                     BrokerKind::ThingsBoard => {
                         "ThingsBoard always asks: something ends TLS before it, or this is another listener"
@@ -196,7 +196,7 @@ impl LoginAttempt<'_> {
         if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
             asked.findings.push(
                 Code::KeyNotAccepted
-                    .fault("the server takes no signature of this kind of key, so that nothing was shown")
+                    .fault("the server does not accept signatures of this kind of key, so nothing was proven")
                     .fix("issue an identity with --alg ec-p256"),
             );
             report.push(LayerReport::new(asked.layer, asked.says, asked.findings));

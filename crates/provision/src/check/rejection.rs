@@ -46,7 +46,7 @@ impl LoginContext<'_> {
         let said = login::coded(version, code, reason);
         match meaning(version, code) {
             Meaning::Version => Code::ProtocolRefused
-                .fault("the broker does not accept this version of MQTT")
+                .fault("the broker does not support this version of MQTT")
                 .because(said)
                 .fix("try the other one with --mqtt"),
             // With a certificate ThingsBoard ignores the client id, so that this code means that it saw no certificate.
@@ -77,7 +77,7 @@ impl LoginContext<'_> {
                 None => self.token(&said),
             },
             Meaning::Other => Code::BrokerRefused
-                .fault("the broker refuses the login")
+                .fault("the broker rejects the login")
                 .because(said)
                 .fix("look into the broker's log"),
         }
@@ -176,12 +176,12 @@ impl LoginContext<'_> {
             // OpenSSL sends the first alert in TLS 1.2 and the second in TLS 1.3 to clients without a certificate.
             (Alert::HandshakeFailure | Alert::CertificateRequired | Alert::BadCertificate, None) => {
                 Code::CertificateRequired
-                    .fault("the server insists on a client certificate")
+                    .fault("the server requires a client certificate")
                     .because(said)
                     .fix("log in with a certificate: --auth certificate")
             }
             (alert, Some(leaf)) => Code::CertificateRefused
-                .fault("the server refuses the client's certificate")
+                .fault("the server rejects the client's certificate")
                 .because(format!("{said} ({})", u8::from(alert)))
                 .item(leaf.label())
                 .fix("look into the server's log for its reason"),

@@ -55,7 +55,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
     };
     let mqtt = settings.mqtt();
     if !mqtt.enabled {
-        let fault = Code::TlsNotEnabled.fault("ThingsBoard is not told to use TLS for MQTT");
+        let fault = Code::TlsNotEnabled.fault("ThingsBoard is not configured to use TLS for MQTT");
         let fault = fault.fix("append `export MQTT_SSL_ENABLED=true`, as thingsboard.env has it");
         found.push(match &settings.file {
             Some(file) => fault.at(file),
@@ -187,7 +187,7 @@ fn served(seen: &ServerView, loaded: Option<&Loaded>) -> LayerReport {
     };
     let same = seen.probe.chain.first().is_some_and(|sent| sent == expected.der());
     let fault = Code::OtherCertificateServed
-        .fault("the server shows another certificate than its files hold")
+        .fault("the server sends another certificate than its files contain")
         .because(format!("the files hold serial number {}", expected.serial_hex()))
         .fix("restart ThingsBoard, or look what answers at this address");
     LayerReport::new(Layer::Served, "the certificate of the files", if same { vec![] } else { vec![fault] })
@@ -196,7 +196,7 @@ fn served(seen: &ServerView, loaded: Option<&Loaded>) -> LayerReport {
 fn client_certificate(seen: &ServerView, issuing: &[&[u8]]) -> LayerReport {
     let layer = Layer::ClientCertificate;
     let Some(asked) = &seen.probe.client_certificate else {
-        let finding = Code::CertificateNotAsked.fault("the server asks for no client certificate");
+        let finding = Code::CertificateNotAsked.fault("the server does not request a client certificate");
         let finding = finding
             .because("ThingsBoard always asks: something ends TLS before it, or this is another listener")
             .fix("let the balancer pass TCP through");

@@ -94,7 +94,7 @@ fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &
         && probe.ended.is_none()
     {
         let fault = Code::ServerKeyUnproven
-            .fault("the server does not show that it has the key of its certificate")
+            .fault("the server does not prove that it has the key of its certificate")
             .because(why)
             .fix("let the server load the key that belongs to the certificate, as `tbpki check --server` shows");
         found.push((Layer::Trust, fault));

@@ -66,7 +66,7 @@ pub(super) fn classify_lost(error: &reqwest::Error) -> SendError {
 fn of_tls(error: &rustls::Error) -> Error {
     match error {
         rustls::Error::InvalidCertificate(fault) => Code::PlatformUnverified
-            .error("the certificate of the platform's REST API does not verify")
+            .error("the certificate of the platform's REST API cannot be verified")
             .because(of_certificate(fault))
             .fix("give the root of a private CA with --platform-ca FILE or `[platform] ca`"),
         other => tls_failed(other),

@@ -83,7 +83,7 @@ impl ApiResponse {
             ),
             429 => (
                 Code::RateLimited,
-                "the platform wants fewer requests",
+                "the platform's rate limit is reached",
                 "lower `[platform] concurrency`, or run the same command again later",
             ),
             500.. => (
@@ -101,7 +101,7 @@ impl ApiResponse {
         if (300..400).contains(&self.status) {
             let to = self.location.as_deref().map_or("nowhere".to_owned(), shown);
             return Code::PlatformRedirect
-                .error(format!("the platform answers with a redirect to {to}"))
+                .error(format!("the platform redirects the request to {to}"))
                 .because(format!("status {}", self.status))
                 .fix("set the platform's address to where it really is; redirects are not followed");
         }

@@ -47,9 +47,9 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
             said(Code::DeviceLimit, &format!("the tenant has reached its limit of {limit}devices"))
                 .fix("delete devices that are not needed, or have the limit raised")
         }
-        (403, _) => said(Code::PlatformPermission, "the user may not do this in the platform")
+        (403, _) => said(Code::PlatformPermission, "the user lacks a permission in the platform")
             .fix("log in as an administrator of the tenant that the device belongs to"),
-        (404, 32) => said(Code::PlatformNotFound, "the platform has no such thing"),
+        (404, 32) => said(Code::PlatformNotFound, "the platform does not have the requested object"),
         (409, _) => {
             said(Code::VersionConflict, "another client changes the same object").fix("run the same command again")
         }
@@ -71,7 +71,7 @@ fn unauthenticated(body: &Body, login: LoginKind, said: impl Fn(Code, &str) -> E
         LoginKind::ApiKey if message.contains("expired") => {
             said(Code::ApiKeyRefused, "the API key has expired").fix("make a new one in the user's profile")
         }
-        LoginKind::ApiKey => said(Code::ApiKeyRefused, "the platform does not accept the API key")
+        LoginKind::ApiKey => said(Code::ApiKeyRefused, "the platform rejects the API key")
             .fix("compare the key; ThingsBoard before 4.3 knows none: give user and password there"),
         LoginKind::Password => said(Code::LoginRefused, "the platform does not accept the user and the password")
             .fix("try them in the platform's web interface"),
@@ -90,7 +90,7 @@ fn invalid(body: &Body, said: impl Fn(Code, &str) -> Error) -> Error {
             .fix("delete that profile, or make an issuing CA of its own for this one");
     }
     if has("such name already exists") {
-        return said(Code::PlatformNameTaken, "the platform has something else of this name");
+        return said(Code::PlatformNameTaken, "the name is already in use in the platform");
     }
-    said(Code::PlatformRefused, "the platform refuses the request")
+    said(Code::PlatformRefused, "the platform rejects the request")
 }
