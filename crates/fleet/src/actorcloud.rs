@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::platform::{reach, user};
-use crate::report::{FileReport, rfc3339};
+use identity::report::{FileReport, rfc3339};
 use store::Workspace;
 
 /// What is to be done with a certificate.

@@ -9,7 +9,7 @@ mod flash;
 mod report;
 mod write;
 
-pub(crate) use device::{Wanted, broker, check_can};
+pub(crate) use device::{Wanted, check_can};
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
 

@@ -1,31 +1,17 @@
-//! Making the identity of a device.
+//! Making the identity of a device, and registering it in one step.
 
-use std::path::Path;
-
-use base::{Code, Finding, Result};
-use config::{ClientFormat, Setting};
-use ledger::{Kind, Parameters};
-use pki::csr::Csr;
+use base::{Code, Result};
+use identity::device::make_device;
+use identity::report::{Done, IdentityReport};
+use identity::request::Request;
 use pki::device_name::DeviceName;
-use pki::profile::Profile;
-use pki::{Certificate, Subject};
 use provision::platform::NewDevice;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::delivery::destination;
-use crate::device_files::DeviceFiles;
-use crate::make::{KeystoreWish, Plan, issuer_of};
-use crate::mass;
 use crate::platform::Connection;
-use crate::profile_ca;
 use crate::register::{DeviceRegistration, Names, RegisterRequest, register_over};
-use crate::report::{Done, IdentityReport};
-use crate::request::{Request, Wanted, is_named_now, key_source};
-use crate::walk::Walk;
-use store::ca::CaName;
-use store::ca::SigningCa;
-use store::file_names::ANCHORS;
-use store::identity_dir;
-use store::{SELF, Workspace};
+use store::Workspace;
 
 /// How a device is registered once its identity is made.
 #[derive(Debug, Clone)]
@@ -38,6 +24,23 @@ pub struct NewRegistration {
     pub again: bool,
 }
 
+/// The identity of a device, and its registration.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeviceReport {
+    /// The identity.
+    #[serde(flatten)]
+    pub identity: IdentityReport,
+    /// What became of it in the platform, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<DeviceRegistration>,
+}
+
+impl From<IdentityReport> for DeviceReport {
+    fn from(identity: IdentityReport) -> Self {
+        Self { identity, registration: None }
+    }
+}
+
 /// Makes the identity of the device `name`, or completes it, and registers it in the platform. What goes wrong there
 /// stands in the report: the identity is made all the same, and the next run goes on from it.
 ///
@@ -48,10 +51,10 @@ pub fn make_and_register(
     name: &DeviceName,
     request: &Request,
     registration: NewRegistration,
-) -> Result<IdentityReport> {
+) -> Result<DeviceReport> {
     let connection = Connection::of(workspace)?;
-    let mut report = make_device(workspace, name, request)?;
-    if report.done == Done::Planned {
+    let mut report = DeviceReport::from(make_device(workspace, name, request)?);
+    if report.identity.done == Done::Planned {
         report.registration = Some(DeviceRegistration::planned(name.as_str()));
         return Ok(report);
     }
@@ -60,125 +63,10 @@ pub fn make_and_register(
     let wish = RegisterRequest { names, replace, again, create, dry_run: request.dry_run };
     report.registration = Some(match register_over(&connection, workspace, &wish) {
         Ok(mut registered) => {
-            report.findings.append(&mut registered.findings);
+            report.identity.findings.append(&mut registered.findings);
             registered.devices.pop().ok_or_else(|| Code::Internal.error("a device was registered and not reported"))?
         }
         Err(error) => DeviceRegistration::failed(name.as_str().to_owned(), error),
     });
     Ok(report)
-}
-
-/// Makes the identity of the device `name`, or completes it.
-///
-/// # Errors
-/// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
-/// nothing is left half done.
-pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
-    store::check_exists(workspace.store_dir())?;
-    let settings = &workspace.config.client;
-    let csr = request.read_csr()?;
-    let subject = subject_of(name, &workspace.config.subject()?, csr.as_ref())?;
-    let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
-    let anchors = workspace.client_anchors()?;
-    let has_anchors = !anchors.is_empty();
-    let signing = match &request.profile {
-        Some(profile) => {
-            profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
-            SigningCa::Profile(profile.clone())
-        }
-        None => SigningCa::Own(CaName::DevicesIssuing),
-    };
-    let (ca, issuer) = issuer_of(workspace, request, signing)?;
-    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
-    let key = key_source(csr.as_ref(), settings.alg.value);
-    let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
-    let base = workspace.config.subject()?.to_string();
-    let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
-    let days = settings.days.value.number();
-    let of_fleet = mass::order::shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
-    let parameters = Parameters::of(&Wanted {
-        subject: subject.to_string(),
-        san: sans.iter().map(ToString::to_string).collect(),
-        alg: key.algorithm().name(),
-        days: settings.days.value.number(),
-        issuer,
-        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
-        prefix,
-        ..Wanted::default()
-    })?;
-    let formats = formats(&settings.formats, csr.is_none());
-    let plan = Plan {
-        verb: "client",
-        profile: Profile::Device,
-        subject,
-        sans,
-        days: &settings.days,
-        key,
-        ca,
-        keystore: KeystoreWish {
-            settings: &workspace.config.client_keystore,
-            section: "client.keystore",
-            trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
-        },
-        out: destination(request.out.clone(), &request.ownership),
-        settings: None,
-        dry_run: request.dry_run,
-        walk: Walk {
-            kind: Kind::Device,
-            name: name.as_str(),
-            files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }
-                .with_those_in(&identity_dir(workspace.store_dir(), Kind::Device, name.as_str())),
-            anchors: Some(anchors),
-            parameters,
-            of_fleet: Some(of_fleet),
-            issuer_name: &issuer_name,
-            force: request.force,
-        },
-    };
-    let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
-    let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
-    let mut report = plan.carry_out(workspace)?;
-    report.findings.extend(left);
-    Ok(report)
-}
-
-/// A warning where a directory holds anchors and the client is to trust its system.
-fn anchors_left(has_anchors: bool, dir: &Path) -> Option<Finding> {
-    let path = dir.join(ANCHORS);
-    (!has_anchors && path.exists()).then(|| {
-        Code::AnchorsLeft
-            .warning("the file is of earlier anchors, and nothing follows it any more")
-            .at(path)
-            .fix("remove it once no client is pointed at it")
-    })
-}
-
-/// The formats asked for, without those of the configuration that need a key which the device keeps.
-fn formats(asked: &Setting<Vec<ClientFormat>>, holds_key: bool) -> Vec<ClientFormat> {
-    let needs_key =
-        |format: &ClientFormat| matches!(format, ClientFormat::Nopass | ClientFormat::P12 | ClientFormat::Jks);
-    let mut formats = asked.value.clone();
-    if !holds_key && !is_named_now(asked) {
-        formats.retain(|format| !needs_key(format));
-    }
-    formats
-}
-
-/// The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
-fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Subject> {
-    let requested = csr.map(Csr::subject).filter(|subject| !subject.is_empty());
-    match requested.map(|subject| (subject, subject.common_name())) {
-        None => base.with_common_name(name.as_str()),
-        Some((subject, Some(common_name))) if common_name == name.as_str() => Ok(subject.clone()),
-        Some((subject, None)) => subject.with_common_name(name.as_str()),
-        Some((_, Some(other))) => Err(Code::CsrRefused
-            .error(format!("the request is for {other:?} and not for the device {:?}", name.as_str()))
-            .fix("name the device as the request does, or make a request with the device's name")),
-    }
-}
-
-/// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
-pub(crate) fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
-    let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
-    anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
 }

@@ -9,11 +9,11 @@ use provision::thingsboard::{ChainProfile, ProfileState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::name_pattern::NamePattern;
 use crate::platform::Connection;
-use crate::profile_ca::{self, Kept};
 use crate::register::PlatformDone;
-use crate::report::{CertificateReport, FileReport};
+use identity::profile_ca::name_pattern::NamePattern;
+use identity::profile_ca::{self, Kept};
+use identity::report::{CertificateReport, FileReport};
 use store::Workspace;
 use store::ca::CaName;
 use store::ca::SigningCa;

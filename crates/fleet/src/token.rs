@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::output_file::pem_of;
 use crate::platform::Connection;
 use crate::register::PlatformDone;
-use crate::report::FileReport;
+use identity::files::output::pem_of;
+use identity::report::FileReport;
 use store::Workspace;
 use store::file_names::ANCHORS;
 use store::identity_dir;

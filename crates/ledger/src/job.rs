@@ -1,5 +1,13 @@
 //! A fleet's names as one job, and the shards that it is done by.
 
+mod bulk;
+pub(crate) mod claim;
+pub(crate) mod jobs;
+pub(crate) mod progress;
+pub(crate) mod reservation;
+pub(crate) mod staging;
+mod work;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

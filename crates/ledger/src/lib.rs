@@ -68,38 +68,31 @@
 //!
 //! The process had 17 MB at its largest.
 
-mod bulk;
-mod claim;
 mod entry;
 mod filter;
 mod job;
-mod jobs;
 mod key;
 mod ledger;
 mod parameters;
 mod postgres;
-mod progress;
-mod reservation;
 mod sqlite;
-mod staging;
 mod state;
 mod transaction;
 mod value;
 mod view;
-mod work;
 
-pub use claim::{Claim, ClaimWish, Common, FleetIdentity, serial_of};
 pub use entry::{Entry, Issued, NewIdentity};
 pub use filter::{Filter, NameFilter};
+pub use job::claim::{Claim, ClaimWish, Common, FleetIdentity, serial_of};
+pub use job::jobs::Committed;
+pub use job::progress::{PhaseProgress, Progress};
+pub use job::reservation::NamesInUse;
+pub use job::staging::{Duplicate, Duplicates, Earlier, Staged, Staging};
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
-pub use jobs::Committed;
 pub use key::{Generation, Key, Kind, Serial};
 pub use ledger::Ledger;
 pub use parameters::{Difference, Parameters};
 pub use postgres::Server;
-pub use progress::{PhaseProgress, Progress};
-pub use reservation::NamesInUse;
-pub use staging::{Duplicate, Duplicates, Earlier, Staged, Staging};
 pub use state::State;
 pub use transaction::Transaction;
 pub use view::{Entries, View};

@@ -1,23 +1,14 @@
 //! The definition of the command line. Man pages, completions and the reference are generated from it.
 
-mod actorcloud;
 mod bundle_firmware;
 mod ca;
-mod check;
 mod client;
 mod flash;
 mod fleet;
-mod fleet_bundle;
-mod fleet_jobs;
-mod fleet_register;
-mod fleet_run;
 mod init;
-mod list;
 mod look;
 mod platform;
-mod report;
 mod server;
-mod trust;
 mod value;
 
 use std::path::PathBuf;
@@ -26,26 +17,26 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use config::Days;
 use pki::{Algorithm, San};
 
-pub use actorcloud::{ActorCloudVerb, CertVerb};
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 pub use ca::{CaExportArgs, CaVerb, ExportedCa};
-pub use check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
+pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
+pub use fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
+pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
+pub use fleet::run::FleetRunArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
-pub use fleet_bundle::{BundleArgs, FleetBundleArgs};
-pub use fleet_jobs::{FleetCancelArgs, FleetJobsArgs};
-pub use fleet_register::{FleetRegisterArgs, JobArgs, PaceArgs};
-pub use fleet_run::FleetRunArgs;
 pub use init::InitArgs;
-pub use list::{ListArgs, SelectionArgs};
+pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
+pub use look::list::{ListArgs, SelectionArgs};
+pub use look::report::ReportArgs;
+pub use look::trust::TrustArgs;
 pub use look::{ExplainArgs, InspectArgs, Purpose, VerifyArgs};
+pub use platform::actorcloud::{ActorCloudVerb, CertVerb};
 pub use platform::{
     CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
 };
-pub use report::ReportArgs;
 pub use server::{Environment, ServerArgs, Service};
-pub use trust::TrustArgs;
 
 use value::{algorithm, parsed, text};
 

@@ -88,7 +88,7 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 /// The ledger of the store in this directory, or none. A ledger on a server is not asked: the connection may need a
 /// password, and takes longer than a person waits for a TAB.
 fn ledger() -> Option<Ledger> {
-    let environment = Environment::of_process().with_host_name(&fleet::host::host_name());
+    let environment = Environment::of_process().with_host_name(&identity::host::host_name());
     let (config, _) = Config::load(&config_path(), &environment, &[]).ok()?;
     if config.ledger.url.value.is_some() {
         return None;

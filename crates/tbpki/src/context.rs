@@ -27,7 +27,7 @@ impl Context {
         Self {
             output: Output::new(verb, &global),
             prompter: Prompter::new(global.no_input),
-            environment: Environment::of_process().with_host_name(&fleet::host::host_name()),
+            environment: Environment::of_process().with_host_name(&identity::host::host_name()),
             config_path: global.config,
         }
     }

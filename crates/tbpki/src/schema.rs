@@ -2,13 +2,14 @@
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
-use fleet::init::InitReport;
-use fleet::kit::KitReport;
+use fleet::device::DeviceReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::register::{DeviceRegistration, RegisterReport};
-use fleet::report::IdentityReport;
 use fleet::token::TokenReport;
+use identity::init::InitReport;
+use identity::kit::KitReport;
+use identity::report::IdentityReport;
 use provision::check::CheckReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -16,19 +17,19 @@ use schemars::{JsonSchema, Schema};
 use crate::output::Envelope;
 use crate::verb::config::ConfigReport;
 use crate::verb::explain::ExplainReport;
-use crate::verb::inspect::InspectReport;
-use crate::verb::list::ListReport;
-use crate::verb::profile::ProfilesReport;
-use crate::verb::report::FleetReport as PageReport;
-use crate::verb::trust::TrustReport;
-use crate::verb::verify::VerifyReport;
+use crate::verb::look::inspect::InspectReport;
+use crate::verb::look::list::ListReport;
+use crate::verb::look::report::FleetReport as PageReport;
+use crate::verb::look::trust::TrustReport;
+use crate::verb::look::verify::VerifyReport;
+use crate::verb::platform::profile::ProfilesReport;
 
 /// The schemas (draft 2020-12) by verb.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
-        ("client", of::<IdentityReport>()),
+        ("client", of::<DeviceReport>()),
         ("register", of::<RegisterReport>()),
         ("unregister", of::<DeviceRegistration>()),
         ("token", of::<TokenReport>()),

@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt", "tbpki-testkit"]),
     ("tbpki-devkit", &["tbpki-base", "tbpki-config", "tbpki-device", "tbpki-testkit"]),
     ("tbpki-store", &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger"]),
+    ("tbpki-identity", &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger", "tbpki-store"]),
     (
         "tbpki-fleet",
         &[
@@ -34,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-pki",
             "tbpki-ledger",
             "tbpki-store",
+            "tbpki-identity",
             "tbpki-provision",
             "tbpki-devkit",
             "tbpki-device",
@@ -47,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-pki",
             "tbpki-ledger",
             "tbpki-store",
+            "tbpki-identity",
             "tbpki-provision",
             "tbpki-devkit",
             "tbpki-fleet",
@@ -78,6 +81,7 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki-pki", "toml", "pki contains no configuration"),
     ("tbpki-pki", "reqwest", "pki does not use the network"),
     ("tbpki-store", "reqwest", "the store is on this machine"),
+    ("tbpki-identity", "reqwest", "making an identity needs no network"),
     ("tbpki-provision", "ring", "one provider of cryptography: aws-lc-rs"),
     ("tbpki-provision", "native-tls", "one TLS: rustls"),
     ("tbpki-devkit", "reqwest", "devkit connects to chips, not to servers"),

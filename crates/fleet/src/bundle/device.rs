@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Finding, Result, Secret, file};
-use config::{Anchors, HostName};
+use config::Anchors;
 use device::Record;
 use device::record::{Login, Parts};
 use devkit::chip::Chip;
@@ -11,14 +11,15 @@ use devkit::credentials;
 use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
-use ledger::{Entry, Filter, Kind, View};
+use ledger::{Entry, Kind, View};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{Auth, BundleRequest, Target};
-use crate::output_file::pem_of;
+use identity::broker::broker;
+use identity::files::output::pem_of;
 use store::Workspace;
 use store::ca::Hierarchy;
 use store::file_names::{ANCHORS, CHAIN, KEY};
@@ -258,26 +259,6 @@ fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Opti
     };
     let password = workspace.secrets.optional(&settings.wifi_password, "firmware.wifi_password")?;
     Ok(Some((ssid.as_str().to_owned(), password)))
-}
-
-/// The broker: the one that was named, else our server, where that is clear.
-pub(crate) fn broker(workspace: &Workspace<'_>) -> Result<HostName> {
-    let config = workspace.config;
-    // What is derived for both is the station's own name, which says nothing about the broker.
-    for setting in [&config.firmware.mqtt_host, &config.server.name] {
-        if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
-            return Ok(host.clone());
-        }
-    }
-    let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let view = workspace.view()?;
-    let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
-    match (names.next().transpose()?, names.next()) {
-        (Some(name), None) => name.parse(),
-        _ => Err(Code::BrokerMissing
-            .error("no broker is configured for the devices")
-            .fix("name it with --broker, or as firmware.mqtt_host in keygen.toml, as its certificate names it")),
-    }
 }
 
 fn token(dir: &Path) -> Result<Secret> {

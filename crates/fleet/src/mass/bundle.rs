@@ -1,5 +1,8 @@
 //! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
 
+pub(crate) mod bundler;
+pub(crate) mod output;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,18 +13,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::bundle_output::{BundleOutput, Writing};
-use super::bundler::Bundler;
 use super::issue::Control;
 use super::job::{self, Which};
-use super::order::{Destination, JobOrder};
 use super::progress::Progress;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
 use crate::bundle::{BundleRequest, check_can, prepare};
-use crate::output_file::pem_of;
+use crate::mass::job::order::{Destination, JobOrder};
+use bundler::Bundler;
+use identity::files::output::pem_of;
+use output::{BundleOutput, Writing};
 use store::Workspace;
 use store::shard::Packer;
 use store::shard::Place;

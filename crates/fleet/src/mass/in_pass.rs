@@ -8,14 +8,14 @@ use base::{Code, Result};
 use ledger::{Entry, Job, Key, Phase};
 use pki::key::KeyFormat;
 
-use super::bundle_output::{BundleOutput, WrittenBundles};
-use super::bundler::Bundler;
 use super::job;
-use super::made::Made;
 use super::progress::Progress;
 use super::shift::Shifts;
 use super::stop::Stop;
-use crate::output_file::pem_of;
+use crate::mass::bundle::bundler::Bundler;
+use crate::mass::bundle::output::{BundleOutput, WrittenBundles};
+use crate::mass::issue::made::Made;
+use identity::files::output::pem_of;
 use store::Store;
 use store::shard::Attempt;
 use store::shard::Place;

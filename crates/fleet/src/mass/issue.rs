@@ -1,5 +1,15 @@
 //! Issuing a fleet: its names become a job, and the job becomes shards.
 
+pub(crate) mod archive_index;
+pub(crate) mod engine;
+pub(crate) mod issuing;
+pub(crate) mod leftovers;
+pub(crate) mod made;
+pub(crate) mod output;
+pub(crate) mod space;
+pub(crate) mod stage;
+pub(crate) mod worker;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -12,25 +22,25 @@ use ledger::{Job, NewJob, Phase, Staged};
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 
-use super::engine::{Engine, Outcome};
 use super::in_pass::InPass;
-use super::issuing::{Signer, Signers, ca_of, check_issuer};
 use super::job::{self, Which};
-use super::order::{Destination, JobOrder, check_subject};
-use super::output::{Extras, Output};
 use super::progress::{Progress, Status};
 use super::report::{FleetReport, PhaseReport};
+use super::results;
 use super::stop::Stop;
-use super::worker::Worker;
-use super::{leftovers, results, space, stage};
-use crate::keystore_file::KeystorePlan;
+use crate::mass::job::order::{Destination, JobOrder, check_subject};
 use crate::names::{self, Faults, NamesSource, Spooled};
+use engine::{Engine, Outcome};
+use identity::files::keystore::KeystorePlan;
+use issuing::{Signer, Signers, ca_of, check_issuer};
+use output::{Extras, Output};
 use store::Store;
 use store::Workspace;
 use store::secrets::NewSecret;
 use store::shard::Packer;
 use store::shard::Place;
 use store::shard::{Attempt, Layout};
+use worker::Worker;
 
 /// What is asked of a fleet.
 #[derive(Debug, Clone)]
@@ -299,7 +309,7 @@ fn output(workspace: &mut Workspace<'_>, store: &Store, job: &Job, order: &JobOr
         let alias = workspace.config.server_keystore.alias.value.as_str();
         keystore = Some(KeystorePlan {
             alias: settings.alias.value.as_str().to_owned(),
-            trusted: crate::device::trusted(&anchors, alias),
+            trusted: identity::device::trusted(&anchors, alias),
             passwords,
             created: workspace.now,
         });

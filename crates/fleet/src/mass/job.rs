@@ -1,11 +1,14 @@
 //! A job at hand: its names in the ledger, and the place of its shards.
 
+pub(crate) mod list;
+pub(crate) mod order;
+
 use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, JobId, Phase};
 
-use super::order::{Destination, JobOrder};
-use crate::output_file::pem_of;
+use identity::files::output::pem_of;
+use order::{Destination, JobOrder};
 use store::Store;
 use store::Workspace;
 use store::shard::Layout;
@@ -142,5 +145,5 @@ pub(crate) fn prepare(place: &Place, workspace: &Workspace<'_>, verb: &str) -> R
 pub(crate) fn station_name() -> Result<String> {
     let random = pki::serial::Serial::random()?.to_string();
     let random = random.get(..8).unwrap_or(&random);
-    Ok(format!("{}-{}-{random}", crate::host::host_name(), std::process::id()))
+    Ok(format!("{}-{}-{random}", identity::host::host_name(), std::process::id()))
 }

@@ -11,15 +11,15 @@ use provision::platform::{NewDevice, PlatformChange};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::engine::TICK;
 use super::issue::Control;
 use super::job::{self, Which};
-use super::order::{Destination, JobOrder};
 use super::progress::Progress;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::shift::{self, Shift, Shifts, go_on};
 use super::stop::Stop;
+use crate::mass::issue::engine::TICK;
+use crate::mass::job::order::{Destination, JobOrder};
 use crate::platform::Connection;
 use crate::register::{Candidate, DeviceRegistration, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
 use store::Store;

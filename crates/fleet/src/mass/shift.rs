@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use base::{Code, Error, Result};
 use ledger::{Claim, ClaimWish, Entry, Filter, Job, JobId, Key, Kind, Ledger, Phase, State};
 
-use super::engine::{LEASE, TICK};
 use super::job::{self, Which};
-use super::order::{Destination, JobOrder};
 use super::stop::Stop;
+use crate::mass::issue::engine::{LEASE, TICK};
+use crate::mass::job::order::{Destination, JobOrder};
 use store::Store;
 use store::shard::{Owner, Place};
 

@@ -58,7 +58,7 @@ impl Overview {
              <main>\n",
             policy(),
             env!("CARGO_PKG_VERSION"),
-            crate::report::rfc3339(self.now),
+            identity::report::rfc3339(self.now),
             date_and_time(self.now),
         )?;
         sections::write(self, page)?;

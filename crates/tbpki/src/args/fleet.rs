@@ -1,5 +1,10 @@
 //! The arguments of `tbpki fleet`.
 
+pub(super) mod bundle;
+pub(super) mod jobs;
+pub(super) mod register;
+pub(super) mod run;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,11 +16,11 @@ use pki::{Algorithm, San};
 use store::shard::Layout;
 
 use super::CaPassphrase;
-use super::fleet_bundle::FleetBundleArgs;
-use super::fleet_jobs::{FleetCancelArgs, FleetJobsArgs};
-use super::fleet_register::FleetRegisterArgs;
-use super::fleet_run::FleetRunArgs;
 use super::value::{algorithm, client_format, layout, parsed, text};
+use crate::args::fleet::bundle::FleetBundleArgs;
+use crate::args::fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
+use crate::args::fleet::register::FleetRegisterArgs;
+use crate::args::fleet::run::FleetRunArgs;
 use crate::completion;
 
 /// The verbs of `tbpki fleet`.

@@ -1,5 +1,10 @@
 //! The arguments of verbs that only read: `inspect`, `verify`, `explain`.
 
+pub(super) mod check;
+pub(super) mod list;
+pub(super) mod report;
+pub(super) mod trust;
+
 use std::path::PathBuf;
 
 use base::Code;

@@ -1,5 +1,7 @@
 //! The arguments of verbs that use the platform.
 
+pub(super) mod actorcloud;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

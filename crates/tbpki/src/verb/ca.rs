@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base::text::printable;
 use base::{Code, Result, Secret};
-use fleet::kit::{KitKey, KitReport, KitRequest, export_devices};
+use identity::kit::{KitKey, KitReport, KitRequest, export_devices};
 
 use super::identity_report::write_files;
 use super::passphrase;

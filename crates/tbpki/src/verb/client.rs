@@ -3,9 +3,10 @@
 use base::Result;
 use base::file::Ownership;
 use config::key;
-use fleet::device::{NewRegistration, make_and_register, make_device};
+use fleet::device::{DeviceReport, NewRegistration, make_and_register};
 use fleet::profile::has_ca;
-use fleet::request::Request;
+use identity::device::make_device;
+use identity::request::Request;
 use pki::device_name::DeviceName;
 use store::Workspace;
 
@@ -30,10 +31,10 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
                 let registration = NewRegistration { create, replace: args.replace, again: args.again };
                 make_and_register(workspace, &args.device, &request, registration)
             }
-            false => make_device(workspace, &args.device, &request),
+            false => make_device(workspace, &args.device, &request).map(DeviceReport::from),
         }
     })?;
-    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.findings(std::mem::take(&mut report.identity.findings));
     let failed = report.registration.as_ref().and_then(|registration| registration.error.clone());
     let exit = if failed.is_some() { Exit::Partly } else { Exit::Done };
     context.output.findings(failed);

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use base::text::printable;
-use fleet::report::{Done, FileDone, IdentityReport};
+use fleet::device::DeviceReport;
+use identity::report::{Done, FileDone, IdentityReport};
 
 use super::platform;
 use crate::output::Report;
@@ -31,7 +32,13 @@ impl Report for IdentityReport {
         for name in &self.names {
             writeln!(out, "  name            {}", printable(name))?;
         }
-        write_files(out, &self.files)?;
+        write_files(out, &self.files)
+    }
+}
+
+impl Report for DeviceReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.identity.render(out)?;
         if let Some(registration) = &self.registration {
             writeln!(out, "  on the platform {}", platform::done(registration.done, registration.dry_run))?;
         }
@@ -40,7 +47,7 @@ impl Report for IdentityReport {
 }
 
 /// Writes a line for each file: what was done, and where the replaced file is kept.
-pub(crate) fn write_files(out: &mut dyn Write, files: &[fleet::report::FileReport]) -> io::Result<()> {
+pub(crate) fn write_files(out: &mut dyn Write, files: &[identity::report::FileReport]) -> io::Result<()> {
     for file in files {
         let done = match file.done {
             FileDone::Written => "written",

@@ -1,5 +1,11 @@
 //! Functions that all verbs with a platform use.
 
+pub(crate) mod actorcloud;
+pub(crate) mod profile;
+pub(crate) mod register;
+pub(crate) mod token;
+pub(crate) mod unregister;
+
 use std::io::{self, Write};
 
 use base::text::printable;

@@ -2,8 +2,8 @@
 
 use base::Result;
 use config::key;
-use fleet::server::{ServerRequest, make_server};
-use fleet::thingsboard::{self, SettingsForm};
+use identity::server::{ServerRequest, make_server};
+use identity::thingsboard::{self, SettingsForm};
 
 use super::client::request;
 use crate::args::{Environment, ServerArgs, Service};

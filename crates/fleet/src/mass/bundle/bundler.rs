@@ -1,0 +1,157 @@
+//! What goes into the flash of each device of a fleet: its credentials alone, or a whole image.
+
+use base::{Code, Result, digest};
+use device::record::Login;
+use devkit::credentials;
+use devkit::image::{Firmware, Image};
+use pki::{Certificate, PrivateKey};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::bundle::{Prepared, Wanted};
+use identity::files::output::pem_of;
+
+/// Makes bundles of devices that differ in their credentials only.
+pub(crate) struct Bundler {
+    firmware: Firmware,
+    wanted: Wanted,
+    /// Where the credentials go in the flash, and how long their partition is.
+    offset: usize,
+    size: usize,
+    /// A whole image that lacks nothing but the credentials, where whole images are wanted.
+    image: Option<Vec<u8>>,
+}
+
+/// What bundles of a job have in common, kept beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Common {
+    version: u32,
+    /// The chip, as Espressif's tools name it.
+    pub(crate) chip: String,
+    flash_size: String,
+    /// Where a device's credentials go in the flash.
+    pub(crate) credentials: Region,
+    /// Whether the files of devices are whole images.
+    merged: bool,
+    broker: String,
+    port: u16,
+    wifi_ssid: Option<String>,
+    ntp_server: String,
+    skip_host_name_check: bool,
+    /// SHA-256 over the certificates that devices trust.
+    anchors_sha256: String,
+    application_sha256: String,
+}
+
+/// A part of the flash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Region {
+    /// Such as `0x9000`.
+    pub(crate) offset: String,
+    pub(crate) bytes: usize,
+}
+
+impl Bundler {
+    /// Bundles with this firmware and these settings.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`] where there is no place for the credentials, [`Code::ImageTooLarge`].
+    pub(crate) fn new(firmware: Firmware, wanted: Wanted, merged: bool, whole_flash: bool) -> Result<Self> {
+        let place = firmware.board().credentials()?;
+        let (offset, size) = (place.offset as usize, place.size as usize);
+        let image = match merged {
+            true => {
+                let empty = vec![0xFF; size];
+                let image = Image::new(&firmware, &empty, None, None)?.merged(whole_flash)?;
+                Some(image.to_vec())
+            }
+            false => None,
+        };
+        Ok(Self { firmware, wanted, offset, size, image })
+    }
+
+    /// The same from what was found and checked for one device or many.
+    pub(crate) fn of(prepared: Prepared, merged: bool, whole_flash: bool) -> Result<Self> {
+        Self::new(prepared.firmware, prepared.wanted, merged, whole_flash)
+    }
+
+    pub(crate) fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Whether it makes whole images.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.image.is_some()
+    }
+
+    /// How many bytes the bundle of each device has.
+    pub(crate) fn length(&self) -> usize {
+        self.image.as_ref().map_or(self.size, Vec::len)
+    }
+
+    /// What all devices trust that have no file of their own.
+    pub(crate) fn anchors(&self) -> Result<String> {
+        self.wanted.common_anchors().map(pem_of)
+    }
+
+    /// The bundle of a device with this chain and this key, which belong together, that trusts these anchors (all PEM).
+    /// It is read again as the device will.
+    ///
+    /// # Errors
+    /// [`Code::BadRecord`] and [`Code::RecordTooLarge`] for what the device could not hold, [`Code::ReadBack`].
+    pub(crate) fn bundle(&self, name: &str, anchors: &str, chain: String, key: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let login = Login::Certificate { chain, key: device::Secret::from(key) };
+        let record = self.wanted.record(name, anchors.to_owned(), login)?;
+        let mut bytes = match &self.image {
+            Some(image) => Zeroizing::new(image.clone()),
+            None => Zeroizing::new(vec![0; self.size]),
+        };
+        let at = if self.image.is_some() { self.offset } else { 0 };
+        let partition = bytes
+            .get_mut(at..at + self.size)
+            .ok_or_else(|| Code::ImageTooLarge.error("the credentials reach over the end of the image"))?;
+        credentials::write_into(&record, partition, None)?;
+        if credentials::read(partition)? != record {
+            return Err(Code::ReadBack.error("the credentials record in the bundle is not what was put there"));
+        }
+        Ok(bytes)
+    }
+
+    /// The bundle of a device whose identity was read from where it lies.
+    ///
+    /// # Errors
+    /// Those of [`bundle`](Self::bundle).
+    pub(crate) fn bundle_of(
+        &self,
+        name: &str,
+        anchors: &str,
+        chain: &[&Certificate],
+        key: &PrivateKey,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let key = key.to_pem(pki::key::KeyFormat::Pkcs8)?;
+        self.bundle(name, anchors, pem_of(chain.iter().copied()), &key)
+    }
+
+    /// What is kept beside the bundles.
+    pub(crate) fn common(&self) -> Result<Common> {
+        let board = self.firmware.board();
+        Ok(Common {
+            version: 1,
+            chip: board.chip.name().to_owned(),
+            flash_size: board.flash_size.to_string(),
+            credentials: Region { offset: format!("{:#x}", self.offset), bytes: self.size },
+            merged: self.is_merged(),
+            broker: self.wanted.broker.clone(),
+            port: self.wanted.port,
+            wifi_ssid: self.wanted.network().map(str::to_owned),
+            ntp_server: self.wanted.ntp_server.clone(),
+            skip_host_name_check: self.wanted.skip_host_name_check,
+            anchors_sha256: digest::hex(&digest::sha256(self.anchors()?.as_bytes())),
+            application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
+        })
+    }
+}

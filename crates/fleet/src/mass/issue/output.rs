@@ -1,0 +1,294 @@
+//! Shards on their way to disk: written by many threads, made durable together, and only then given their names.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use base::file::{Bulk, Mode};
+use base::{Code, Result};
+use config::ClientFormat;
+use ledger::JobUid;
+use pki::Certificate;
+use pki::identity::{Identity, X509};
+use zeroize::Zeroizing;
+
+use super::archive_index;
+use super::made::Made;
+use identity::files::device::{DeviceFile, DeviceFiles};
+use identity::files::identity::{Held, IdentityFiles};
+use identity::files::keystore::KeystorePlan;
+use store::shard::Packer;
+use store::shard::tar;
+use store::shard::{Attempt, Beside, Layout};
+use store::shard::{Place, file_of};
+
+/// Where the shards of a job are written to.
+pub(crate) struct Output {
+    place: Place,
+    dir: Bulk,
+    packer: Packer,
+    tar: tar::Writer,
+    extras: Extras,
+    /// Memory that parts were made in and that others can be made in: wiping it each time would take longer than
+    /// filling it.
+    spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
+}
+
+/// What devices get besides key and chain.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// What they trust.
+    pub(crate) anchors: Vec<Certificate>,
+    /// Formats that were asked for.
+    pub(crate) formats: Vec<ClientFormat>,
+    /// What keystores hold and how they are closed, where one is asked for.
+    pub(crate) keystore: Option<KeystorePlan>,
+    /// What the names of such files begin with, in place of the device's name.
+    pub(crate) prefix: Option<String>,
+}
+
+/// A shard that has been written and that nothing looks for yet.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The names that it will have in the place; for directories of devices the one in which they wait.
+    names: Vec<String>,
+}
+
+impl Output {
+    /// Shards of the job that `place` belongs to. Files in an archive carry the time `now`.
+    pub(crate) fn new(place: Place, packer: Packer, extras: Extras, now: i64) -> Result<Self> {
+        let dir = place.bulk()?;
+        Ok(Self { place, dir, packer, tar: tar::Writer::new(now), extras, spare: Mutex::default() })
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Fails where something stands in the way of a device, before a key is made for it.
+    pub(crate) fn check_free(&self, name: &str) -> Result<()> {
+        if self.place.layout() == Layout::Directories && self.dir.holds(name)? {
+            return Err(Code::TargetExists
+                .error(format!("the ledger knows no identity of the device {name:?}, and its directory is there"))
+                .at(self.dir.path().join(name))
+                .fix("move it away first"));
+        }
+        Ok(())
+    }
+
+    /// Writes a shard under names that nothing looks for. Does not wait for the disk; what fails leaves nothing.
+    pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[Made]) -> Result<Written> {
+        let written = match self.place.layout() {
+            Layout::Directories => {
+                let name = attempt.waiting(job);
+                self.directories(&name, made).map(|()| vec![name.clone()]).map_err(|error| (error, vec![name]))
+            }
+            Layout::Shards => {
+                let name = attempt.directory();
+                let partial = Attempt::partial(&name);
+                self.shard(&partial, made).map(|()| vec![name]).map_err(|error| (error, vec![partial]))
+            }
+            Layout::Archive => self
+                .part(attempt, made)
+                .map_err(|(error, names)| (error, names.iter().map(|name| Attempt::partial(name)).collect())),
+        };
+        written.map(|names| Written { names }).map_err(|(error, left)| {
+            self.discard_names(&left);
+            error
+        })
+    }
+
+    fn directories(&self, waiting: &str, made: &[Made]) -> Result<()> {
+        let dir = self.dir.create_dir(waiting)?;
+        let mut scratch = Zeroizing::new(Vec::new());
+        for device in made {
+            let inner = dir.create_dir(&device.name)?;
+            let prefix = self.extras.prefix.as_deref().unwrap_or(&device.name);
+            let files = DeviceFiles {
+                prefix,
+                formats: self.extras.formats.clone(),
+                holds_key: true,
+                has_anchors: !self.extras.anchors.is_empty(),
+                keystore: self.extras.keystore.clone(),
+            };
+            let all = files.list();
+            self.files_of(&inner, device, &files, &all, &mut scratch)?;
+        }
+        Ok(())
+    }
+
+    fn shard(&self, partial: &str, made: &[Made]) -> Result<()> {
+        let dir = self.dir.create_dir(partial)?;
+        let mut scratch = Zeroizing::new(Vec::new());
+        let mut combined = Zeroizing::new(Vec::new());
+        for device in made {
+            combined.clear();
+            combined.reserve(device.combined_length());
+            device.combined(&mut combined);
+            let name = file_of(&device.name);
+            dir.write(&name, &combined, Mode::Private)?;
+            dir.check(&name, &combined, &mut scratch)?;
+            if !self.extras.formats.is_empty() {
+                // Every file of a shard is named by its device, or they would meet.
+                let files = DeviceFiles {
+                    prefix: &device.name,
+                    formats: Vec::new(),
+                    holds_key: true,
+                    has_anchors: false,
+                    keystore: self.extras.keystore.clone(),
+                };
+                let wanted: Vec<_> = self.extras.formats.iter().map(|format| DeviceFile::Format(*format)).collect();
+                self.files_of(&dir, device, &files, &wanted, &mut scratch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Some of the files that `client` would write.
+    fn files_of(
+        &self,
+        dir: &Bulk,
+        device: &Made,
+        files: &DeviceFiles<'_>,
+        wanted: &[DeviceFile],
+        scratch: &mut Zeroizing<Vec<u8>>,
+    ) -> Result<()> {
+        let key = pki::PrivateKey::from_pem_or_der(&device.key.to_pkcs8_der(), None)?;
+        let x509 = X509 {
+            key: Some(key),
+            leaf: Certificate::from_der(&device.leaf)?,
+            intermediates: device.issuer.certificates.clone(),
+        };
+        let identity = Identity { name: device.name.clone(), anchors: self.extras.anchors.clone(), x509 };
+        let held = Held::of(&identity);
+        for file in wanted {
+            let file = files.write(*file, &held)?;
+            dir.write(&file.name, &file.contents, file.mode)?;
+            dir.check(&file.name, &file.contents, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// A part of the archive, complete by itself, its index, and its certificates where they cannot be read from it.
+    fn part(&self, attempt: Attempt, made: &[Made]) -> Result<Vec<String>, (base::Error, Vec<String>)> {
+        let packing = self.packer.packing();
+        let mut names = vec![attempt.part(packing), attempt.beside(Beside::Index)];
+        if packing.sealed {
+            names.push(attempt.beside(Beside::Certificates));
+        }
+        let fill = || -> Result<()> {
+            let room =
+                made.iter().map(|device| tar::Writer::room(&file_of(&device.name), device.combined_length())).sum();
+            let mut files = self.spare(room);
+            let mut index = String::with_capacity(made.len() * 256);
+            let mut combined = Zeroizing::new(Vec::new());
+            for device in made {
+                combined.clear();
+                combined.reserve(device.combined_length());
+                device.combined(&mut combined);
+                let offset = self.tar.append(&file_of(&device.name), &combined, &mut files);
+                archive_index::line(device, offset, combined.len(), &mut index);
+            }
+            let part = self.packer.pack(&mut files)?;
+            self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
+            drop(part);
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
+            self.partial(&attempt.beside(Beside::Index), index.as_bytes(), Mode::Private)?;
+            if packing.sealed {
+                let mut certificates = Vec::with_capacity(made.len() * 1024);
+                made.iter().for_each(|device| device.leaf_pem(&mut certificates));
+                self.partial(&attempt.beside(Beside::Certificates), &certificates, Mode::Private)?;
+            }
+            Ok(())
+        };
+        match fill() {
+            Ok(()) => Ok(names),
+            Err(error) => Err((error, names)),
+        }
+    }
+
+    /// Empty memory with room for so many bytes, so that it does not move while it is filled.
+    fn spare(&self, room: usize) -> Zeroizing<Vec<u8>> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = spare.unwrap_or_default();
+        memory.clear();
+        if memory.capacity() < room {
+            memory = Zeroizing::new(Vec::with_capacity(room + room / 8));
+        }
+        memory
+    }
+
+    fn partial(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
+        let partial = Attempt::partial(name);
+        self.dir.write_large(&partial, bytes, mode)?;
+        self.dir.check(&partial, bytes, &mut Zeroizing::new(Vec::new()))
+    }
+
+    /// Waits until every shard that was written is on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.dir.sync_all()
+    }
+
+    /// Waits until the names of what was published are on the disk.
+    pub(crate) fn sync_names(&self) -> Result<()> {
+        self.dir.sync_names()
+    }
+
+    /// Gives a shard the names by which it is found, once the ledger has it.
+    pub(crate) fn publish(&self, written: &Written) -> Result<()> {
+        match self.place.layout() {
+            Layout::Directories => written.names.iter().try_for_each(|name| self.deliver(name)),
+            Layout::Shards | Layout::Archive => {
+                written.names.iter().try_for_each(|name| self.publish_partial(&Attempt::partial(name)))
+            }
+        }
+    }
+
+    /// Gives a file or directory of a shard its own name in place of the one under which it was written.
+    pub(crate) fn publish_partial(&self, partial: &str) -> Result<()> {
+        let name = Attempt::complete(partial);
+        self.dir.publish(partial, &self.dir, name)
+    }
+
+    /// Moves the devices that wait in a directory to where `client` would have made them.
+    pub(crate) fn deliver(&self, waiting: &str) -> Result<()> {
+        let Some(dir) = self.dir.dir(waiting)? else { return Ok(()) };
+        for name in dir.names()? {
+            dir.publish(&name, &self.dir, &name)?;
+        }
+        self.dir.remove(waiting)
+    }
+
+    /// Removes what was written of a shard that the ledger does not have.
+    pub(crate) fn discard(&self, written: &Written) {
+        match self.place.layout() {
+            Layout::Directories => self.discard_names(&written.names),
+            Layout::Shards | Layout::Archive => {
+                self.discard_names(&written.names.iter().map(|name| Attempt::partial(name)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The path of something in the place, for messages.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What is in the place.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        self.dir.names()
+    }
+
+    /// Removes something from the place.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        self.dir.remove(name)
+    }
+
+    fn discard_names(&self, names: &[String]) {
+        for name in names {
+            // What stays is a leftover for the next run, and is said no more about.
+            if let Err(error) = self.dir.remove(name) {
+                tracing::warn!(name, %error, "a leftover stays");
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What is asked of names beyond being names: that a CA may sign for them, and that the platform will find them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+
+use base::text::quote;
+use base::{Code, Result};
+use ledger::StagedName;
+use pki::{Certificate, San};
+
+use super::issuing::ca_of;
+use crate::mass::job::order::JobOrder;
+use crate::names::NameFault;
+use identity::profile_ca;
+use identity::profile_ca::name_pattern::NamePattern;
+use store::ca::CaName;
+use store::ca::SigningCa;
+
+/// How many names make a shard. One takes a core some 25 ms, and is what an interruption costs at most.
+pub(crate) const SHARD: u32 = 1000;
+
+/// Lets through the names that can be issued, and the faults of the others.
+pub(crate) fn checked<'a>(
+    store: &'a Path,
+    order: &'a JobOrder,
+    names: impl Iterator<Item = Result<StagedName, NameFault>> + 'a,
+) -> impl Iterator<Item = Result<StagedName, NameFault>> + 'a {
+    let mut check = Check { store, order, rules: BTreeMap::new() };
+    names.map(move |name| {
+        let name = name?;
+        match check.name(&name) {
+            Ok(()) => Ok(name),
+            Err(error) => Err(NameFault { line: name.line, code: error.code(), text: error.finding().what.clone() }),
+        }
+    })
+}
+
+struct Check<'a> {
+    store: &'a Path,
+    order: &'a JobOrder,
+    /// By profile, none being that of names without one.
+    rules: BTreeMap<Option<String>, Rules>,
+}
+
+/// What names have to be below one CA.
+struct Rules {
+    pattern: Option<NamePattern>,
+    /// The CA and those above it.
+    above: Vec<Certificate>,
+}
+
+impl Check<'_> {
+    fn name(&mut self, name: &StagedName) -> Result<()> {
+        let profile = name.profile.as_ref().or(self.order.profile.as_ref()).cloned();
+        let rules = match self.rules.entry(profile) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let rules = Rules::of(self.store, new.key().as_deref())?;
+                new.insert(rules)
+            }
+        };
+        rules.check(name)
+    }
+}
+
+impl Rules {
+    fn of(store: &Path, profile: Option<&str>) -> Result<Self> {
+        let ca = ca_of(store, profile)?;
+        let pattern = match &ca {
+            SigningCa::Profile(profile) => Some(profile_ca::pattern(store, profile)?),
+            SigningCa::Own(_) => None,
+        };
+        let mut above = ca.certificates(store)?;
+        above.extend(CaName::DevicesRoot.certificates(store)?);
+        Ok(Self { pattern, above })
+    }
+
+    fn check(&self, name: &StagedName) -> Result<()> {
+        if let Some(pattern) = &self.pattern {
+            pattern.check_name(&name.name)?;
+        }
+        for text in &name.sans {
+            let san = text.parse::<San>()?;
+            if !self.above.iter().all(|ca| ca.may_vouch_for(&san)) {
+                return Err(Code::NameConstraint.error(format!("the issuing CA may not vouch for {}", quote(text))));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! What is asked for a whole job: kept in the ledger, so that whoever goes on with it does it alike.
+
+use std::path::{Path, PathBuf};
+
+use base::{Code, Finding, Result};
+use config::{ClientFormat, Config};
+use ledger::Parameters;
+use pki::age::Recipient;
+use pki::device_name::DeviceName;
+use pki::{Algorithm, San, Subject};
+use serde::{Deserialize, Serialize};
+
+use identity::parameters::shared;
+use identity::request::is_named_now;
+use store::shard::Place;
+use store::shard::{Layout, Packing};
+
+/// How identities are made and laid out, the same for all names of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobOrder {
+    /// The subject, but for the common name, which is the device's.
+    pub subject: String,
+    /// Alternative names of every device.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub san: Vec<String>,
+    /// The algorithm of the keys.
+    pub alg: Algorithm,
+    /// How long the certificates live, in days.
+    pub days: u32,
+    /// Whether a person named that number, which is then not shortened.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub exact_days: bool,
+    /// The fingerprint of the CA that issues those without a profile of their own.
+    pub issuer: String,
+    /// The profile of those whose line names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// How they are laid out.
+    pub layout: Layout,
+    /// Whether an archive is compressed and sealed.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub packing: Packing,
+    /// For whom it is sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// Files besides PEM.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<String>,
+    /// What the names of such files begin with, in place of the device's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_plain(packing: &Packing) -> bool {
+    *packing == Packing::default()
+}
+
+/// Where the files go, as it was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Destination {
+    /// The layout; unset, it follows from the rest.
+    pub layout: Option<Layout>,
+    /// The directory of the shards.
+    pub out: Option<PathBuf>,
+    /// The archive.
+    pub archive: Option<PathBuf>,
+    /// Compress the archive whatever it is called.
+    pub zstd: bool,
+    /// For whom the archive is sealed.
+    pub recipients: Vec<Recipient>,
+}
+
+impl Destination {
+    /// The layout and what becomes of the bytes.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for what does not go together.
+    pub fn resolve(&self) -> Result<(Layout, Packing)> {
+        let usage = |what: &str, fix: &str| Err(Code::Usage.error(what).fix(fix));
+        let layout = match (self.layout, &self.archive) {
+            (None, Some(_)) => Layout::Archive,
+            (None, None) => Layout::default(),
+            (Some(layout), _) => layout,
+        };
+        match (layout, &self.out, &self.archive) {
+            (Layout::Archive, Some(_), _) => {
+                return usage("an archive is a file, and --out names a directory", "name it with --archive FILE");
+            }
+            (Layout::Archive, None, None) => return usage("nobody said which archive", "name it with --archive FILE"),
+            (Layout::Directories | Layout::Shards, _, Some(_)) => {
+                return usage("--archive is for the layout `archive`", "leave --layout out");
+            }
+            (Layout::Directories, Some(_), _) => {
+                return usage("the layout `directories` is in the store", "leave --out out, or use --layout shards");
+            }
+            (Layout::Shards, None, _) => {
+                return usage(
+                    "nobody said where the shards go",
+                    "name a directory with --out DIR, or an archive with --archive FILE",
+                );
+            }
+            _ => {}
+        }
+        if layout != Layout::Archive {
+            return match (self.zstd, self.recipients.is_empty()) {
+                (false, true) => Ok((layout, Packing::default())),
+                _ => usage("only archives are compressed or sealed", "name one with --archive FILE"),
+            };
+        }
+        let name = self.archive.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let promised = Packing::of_name(&name.unwrap_or_default());
+        let sealed = !self.recipients.is_empty();
+        if promised.sealed && !sealed {
+            return usage(
+                "the name of the archive ends with .age, and nobody is named who could open it",
+                "name somebody with --recipient",
+            );
+        }
+        Ok((layout, Packing { zstd: self.zstd || promised.zstd, sealed }))
+    }
+
+    /// The directory that the shards of the job lie in.
+    pub(crate) fn directory(&self, store: &Path) -> Result<PathBuf> {
+        match (&self.out, &self.archive) {
+            (Some(out), _) => Ok(out.clone()),
+            (None, Some(archive)) => absolute_parent(archive).map(|archive| Place::parts_of(&archive)),
+            (None, None) => Ok(store.to_owned()),
+        }
+    }
+}
+
+/// The path with its directory written out, so that it leads there from anywhere.
+fn absolute_parent(path: &Path) -> Result<PathBuf> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| Code::Usage.error("this is not the name of a file").at(path))?;
+    let parent = parent
+        .canonicalize()
+        .map_err(|error| Code::FileUnwritable.error("this directory cannot be found").at(parent).because(error))?;
+    Ok(parent.join(name))
+}
+
+impl JobOrder {
+    /// What the configuration asks for, with what goes to `destination` below the CA with the fingerprint `issuer`.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] and [`Code::FleetFormat`] for what does not go together.
+    pub(crate) fn new(
+        config: &Config,
+        destination: &Destination,
+        profile: Option<&DeviceName>,
+        issuer: String,
+    ) -> Result<(Self, Option<Finding>)> {
+        let (layout, packing) = destination.resolve()?;
+        let client = &config.client;
+        let mut formats: Vec<ClientFormat> =
+            client.formats.value.iter().copied().filter(|format| *format != ClientFormat::Pem).collect();
+        let mut note = None;
+        if layout == Layout::Archive && !formats.is_empty() {
+            let error = Code::FleetFormat.error("an archive holds one PEM file a device and no other formats");
+            if is_named_now(&client.formats) {
+                return Err(error.fix("leave --format out, or use --out DIR"));
+            }
+            note = Some(Code::FleetFormat.note("the formats of client.formats are left out of the archive"));
+            formats.clear();
+        }
+        let order = Self {
+            subject: config.subject()?.to_string(),
+            san: client.san.value.iter().map(ToString::to_string).collect(),
+            alg: client.alg.value,
+            days: client.days.value.number(),
+            exact_days: is_named_now(&client.days),
+            issuer,
+            profile: profile.map(|profile| profile.as_str().to_owned()),
+            layout,
+            packing,
+            recipients: destination.recipients.iter().map(ToString::to_string).collect(),
+            formats: formats.iter().map(|format| format.name().to_owned()).collect(),
+            prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
+        };
+        Ok((order, note))
+    }
+
+    /// What the ledger kept of a job.
+    ///
+    /// # Errors
+    /// [`Code::LedgerUnreadable`] for what this version does not know.
+    pub(crate) fn kept(parameters: &Parameters) -> Result<Self> {
+        serde_json::from_str(parameters.as_str())
+            .map_err(|error| Code::LedgerUnreadable.error("what was asked for a job cannot be read").because(error))
+    }
+
+    /// As the ledger keeps it.
+    pub(crate) fn parameters(&self) -> Result<Parameters> {
+        Parameters::of(self)
+    }
+
+    /// For whom archives are sealed.
+    pub(crate) fn recipients(&self) -> Result<Vec<Recipient>> {
+        self.recipients.iter().map(|text| text.parse()).collect()
+    }
+
+    /// Files besides PEM.
+    pub(crate) fn formats(&self) -> Result<Vec<ClientFormat>> {
+        self.formats.iter().map(|text| text.parse()).collect()
+    }
+
+    /// Alternative names of every device.
+    pub(crate) fn sans(&self) -> Result<Vec<San>> {
+        self.san.iter().map(|text| text.parse()).collect()
+    }
+
+    /// What is wanted of one device, with these alternative names and below the CA with this fingerprint, in the form
+    /// that the devices of a fleet share.
+    pub(crate) fn wanted(&self, sans: &[San], issuer: &str) -> Result<Parameters> {
+        shared(&self.subject, sans, self.alg, self.days, issuer, self.prefix.as_deref())
+    }
+}
+
+/// The subject that devices share, which has to be what it was when the job was staged.
+pub(crate) fn check_subject(order: &JobOrder, config: &Config) -> Result<Subject> {
+    let subject = config.subject()?;
+    if subject.to_string() == order.subject {
+        return Ok(subject);
+    }
+    Err(Code::OtherParameters
+        .error("the subject in keygen.toml is not the one that the job was staged with")
+        .because(format!("{:?} before, {:?} now", order.subject, subject.to_string()))
+        .fix("set it back until the job is done"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(out: Option<&str>, archive: Option<&str>) -> Destination {
+        Destination { out: out.map(PathBuf::from), archive: archive.map(PathBuf::from), ..Destination::default() }
+    }
+
+    #[test]
+    fn the_layout_follows_from_where_the_files_go() {
+        assert_eq!(to(Some("fleet"), None).resolve().unwrap().0, Layout::Shards);
+        let (layout, packing) = to(None, Some("f.tar.zst")).resolve().unwrap();
+        assert_eq!((layout, packing), (Layout::Archive, Packing { zstd: true, sealed: false }));
+        let directories = Destination { layout: Some(Layout::Directories), ..Destination::default() };
+        assert_eq!(directories.resolve().unwrap().0, Layout::Directories);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let with = |layout| Destination { layout: Some(layout), ..to(Some("x"), None) };
+        let zstd = Destination { zstd: true, ..to(Some("x"), None) };
+        for wrong in [
+            to(None, None),
+            to(Some("x"), Some("y.tar")),
+            to(None, Some("y.tar.age")),
+            with(Layout::Archive),
+            with(Layout::Directories),
+            zstd,
+            Destination { layout: Some(Layout::Shards), ..to(None, Some("y.tar")) },
+        ] {
+            assert_eq!(wrong.resolve().unwrap_err().code(), Code::Usage, "{wrong:?}");
+        }
+    }
+}

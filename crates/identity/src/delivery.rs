@@ -1,0 +1,299 @@
+//! The files of an identity on their way: into the store, and into the directory that gets copies.
+//!
+//! Both sets are on the disk, beside their places, before the first file moves into its place.
+
+use std::path::{Path, PathBuf};
+
+use base::file::{FileSet, Mode, Ownership, Rehearsal, Staged, Written};
+use base::{Code, Result, file};
+use ledger::Entry;
+use pki::identity::Identity;
+use pki::pem_bundle::PemBundle;
+use pki::{Algorithm, PrivateKey};
+
+use crate::files::identity::{Held, IdentityFiles};
+use crate::files::output::OutputFile;
+use crate::files::settings::{ServerSettings, is_untouched};
+use crate::make::Plan;
+use crate::report::FileReport;
+use store::{FILE_LIMIT, identity_dir};
+
+/// What the ledger may take when an identity is recorded, voided or issued, its password kept, and the changes folded
+/// into `ledger.db`: with `ledger.db-wal` at its largest, several times what it takes as a rule.
+const LEDGER_ROOM: usize = 96 << 10;
+
+/// More than any file with settings has, other than files inside it.
+const SETTINGS_ROOM: usize = 16 << 10;
+
+/// A directory outside the store that gets copies.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) dir: PathBuf,
+    pub(crate) ownership: Ownership,
+}
+
+/// Where copies go, from a request.
+pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option<Destination> {
+    out.map(|dir| Destination { dir, ownership: ownership.clone() })
+}
+
+/// What goes where.
+pub(crate) struct Delivery {
+    store: FileSet,
+    out: Option<FileSet>,
+}
+
+/// A delivery that only has to be moved into place.
+pub(crate) struct StagedDelivery<'a> {
+    store: Staged<'a>,
+    copies: Copies<'a>,
+}
+
+/// The copies, once the files are in the store.
+pub(crate) struct Copies<'a>(Option<Staged<'a>>);
+
+/// A file to be delivered.
+struct Due {
+    file: OutputFile,
+    /// Whether it takes the place of an older version of itself.
+    is_refreshed: bool,
+    /// Whether copies of it may take the place of older versions.
+    follows_anchors: bool,
+}
+
+impl Delivery {
+    /// Finds what is in the way, without writing.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.sets().try_for_each(|set| set.check().map(drop))
+    }
+
+    /// What would become of each file, and what is in the way, without writing.
+    pub(crate) fn outlook(&self) -> Result<Vec<FileReport>> {
+        let sets: Vec<Vec<Written>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
+        Ok(sets.into_iter().flatten().map(FileReport::expected).collect())
+    }
+
+    /// Finds everything that would stop it, as far as that shows now: directories that cannot be written to, owners
+    /// that cannot be set, full disks. Nothing stays.
+    pub(crate) fn rehearse(&self) -> Result<Vec<Rehearsal<'_>>> {
+        self.sets().map(FileSet::rehearse).collect()
+    }
+
+    /// Writes everything beside its place.
+    pub(crate) fn stage(&self) -> Result<StagedDelivery<'_>> {
+        let store = self.store.stage()?;
+        if let Some(out) = &self.out {
+            sweep_beside(out.dir());
+        }
+        Ok(StagedDelivery { store, copies: Copies(self.out.as_ref().map(FileSet::stage).transpose()?) })
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &FileSet> {
+        std::iter::once(&self.store).chain(&self.out)
+    }
+}
+
+impl<'a> StagedDelivery<'a> {
+    /// Moves the files into the store.
+    pub(crate) fn into_store(self) -> Result<(Vec<Written>, Copies<'a>)> {
+        Ok((self.store.commit()?, self.copies))
+    }
+}
+
+impl Copies<'_> {
+    /// Moves the copies into their places.
+    pub(crate) fn commit(self) -> Result<Vec<Written>> {
+        self.0.map_or(Ok(Vec::new()), Staged::commit)
+    }
+}
+
+impl<F: IdentityFiles> Plan<'_, F> {
+    /// The delivery of an identity that is not issued yet, with stand-ins for what is not known.
+    pub(crate) fn expected_delivery(&self, store: &Path, replaces: Option<&Entry>) -> Result<Delivery> {
+        let walk = &self.walk;
+        let mut delivery = self.empty(store, replaces);
+        let room = self.room();
+        for set in std::iter::once(&mut delivery.store).chain(&mut delivery.out) {
+            for file in walk.files.list() {
+                let (name, mode) = (walk.files.name(file), walk.files.mode(file));
+                match walk.files.independent(file, walk.anchors.as_deref()) {
+                    Some(text) => set.add(name, text.into_bytes(), mode)?,
+                    None => set.add_unknown(name, room, mode)?,
+                };
+            }
+        }
+        let names = self.settings.iter().flat_map(ServerSettings::names);
+        let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
+        for name in names {
+            beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
+        }
+        delivery.store.add_unknown(".ledger", LEDGER_ROOM, Mode::Private)?;
+        Ok(delivery)
+    }
+
+    /// The delivery of an identity that has just been issued.
+    pub(crate) fn delivery_of_new(
+        &self,
+        store: &Path,
+        identity: &Identity,
+        replaces: Option<&Entry>,
+    ) -> Result<Delivery> {
+        let held = Held::of(identity);
+        let files = &self.walk.files;
+        let due = |file| {
+            let written = files.write(file, &held)?;
+            Ok(Due { file: written, is_refreshed: false, follows_anchors: files.follows_anchors(file) })
+        };
+        let dues: Vec<Due> = files.list().into_iter().map(due).collect::<Result<_>>()?;
+        let delivery = self.empty(store, replaces);
+        self.filled(delivery, dues, &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()))
+    }
+
+    /// The delivery of an identity that is in the store: what is there, what is missing, and anew what has fallen behind
+    /// of what it follows from.
+    pub(crate) fn delivery_of(&self, store: &Path, identity: &Identity, entry: &Entry) -> Result<Delivery> {
+        let dir = self.dir_in(store);
+        let held = Held::of(identity);
+        let dues: Vec<Due> =
+            self.walk.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
+        self.filled(self.empty(store, None), dues, &entry.serial.to_string())
+    }
+
+    fn due(&self, file: F::File, dir: &Path, held: &Held<'_>) -> Result<Due> {
+        let files = &self.walk.files;
+        let (name, follows_anchors) = (files.name(file), files.follows_anchors(file));
+        let path = dir.join(&name);
+        let Some(found) = file::read_optional(&path, FILE_LIMIT)? else {
+            return Ok(Due { file: files.write(file, held)?, is_refreshed: false, follows_anchors });
+        };
+        let is_current = match (files.keystore_format(file), files.keystore()) {
+            (Some(format), Some(plan)) => plan.is_kept_in(&found, format, held)?,
+            _ => says_the_same(&files.write(file, held)?.contents, &found, files.needs_key(file)),
+        };
+        if is_current {
+            let file = OutputFile { name, contents: found, mode: files.mode(file) };
+            return Ok(Due { file, is_refreshed: false, follows_anchors });
+        }
+        if follows_anchors {
+            return Ok(Due { file: files.write(file, held)?, is_refreshed: true, follows_anchors });
+        }
+        Err(Code::IdentityChanged
+            .error("this file in the store is not of the identity that the ledger knows")
+            .at(path)
+            .fix("restore it from a backup, or remove it to have it written again"))
+    }
+
+    /// The places of all files, for a report.
+    pub(crate) fn places(&self, store: &Path) -> Vec<PathBuf> {
+        let own = self.dir_in(store);
+        let out = self.out.as_ref().map(|out| out.dir.clone());
+        let names: Vec<String> = self.walk.files.list().into_iter().map(|file| self.walk.files.name(file)).collect();
+        let beside = out.clone().unwrap_or_else(|| own.clone());
+        let dirs = std::iter::once(own).chain(out);
+        let files = dirs.flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
+        files.chain(self.settings.iter().flat_map(ServerSettings::names).map(|name| beside.join(name))).collect()
+    }
+
+    fn filled(&self, mut delivery: Delivery, dues: Vec<Due>, old_suffix: &str) -> Result<Delivery> {
+        let settings = self.settings_beside(&delivery, &dues)?;
+        if let Some(out) = &mut delivery.out {
+            let holds_this = self.holds_this(out.dir(), &dues)?;
+            for due in &dues {
+                put(out, due.file.clone(), due.follows_anchors && holds_this, old_suffix)?;
+            }
+        }
+        for due in dues {
+            put(&mut delivery.store, due.file, due.is_refreshed, old_suffix)?;
+        }
+        let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
+        for file in settings {
+            let may_replace = is_untouched(&beside.dir().join(&file.name))?;
+            put(beside, file, may_replace, old_suffix)?;
+        }
+        Ok(delivery)
+    }
+
+    fn settings_beside(&self, delivery: &Delivery, dues: &[Due]) -> Result<Vec<OutputFile>> {
+        let Some(settings) = &self.settings else { return Ok(Vec::new()) };
+        let dir = delivery.out.as_ref().unwrap_or(&delivery.store).dir();
+        let files: Vec<&OutputFile> = dues.iter().map(|due| &due.file).collect();
+        settings.write(dir, &files, self.walk.files.keystore())
+    }
+
+    /// Whether a directory holds copies of this very leaf. Only then are files there older versions of ours.
+    fn holds_this(&self, dir: &Path, dues: &[Due]) -> Result<bool> {
+        let name = self.walk.files.name(self.walk.files.chain_file());
+        let Some(chain) = dues.iter().find(|due| due.file.name == name) else { return Ok(false) };
+        let leaf =
+            |bytes: &[u8]| PemBundle::parse(bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
+        let found = file::read_optional(dir.join(&name), FILE_LIMIT)?;
+        Ok(found.and_then(|bytes| leaf(&bytes)).is_some_and(|found| Some(found) == leaf(&chain.file.contents)))
+    }
+
+    /// Sets without files, which replace what is there only if they were asked to.
+    fn empty(&self, store: &Path, replaces: Option<&Entry>) -> Delivery {
+        let set_for = |dir: &Path| {
+            let set = FileSet::new(dir);
+            if replaces.is_some() || self.walk.force { set.replacing(self.old_suffix(dir, replaces)) } else { set }
+        };
+        Delivery {
+            store: set_for(&self.dir_in(store)),
+            out: self.out.as_ref().map(|out| set_for(&out.dir).owned_by(out.ownership.clone())),
+        }
+    }
+
+    /// The serial number under which replaced files are kept: that of the leaf that stands there, since copies may be
+    /// of an earlier generation than what the store replaces.
+    fn old_suffix(&self, dir: &Path, replaces: Option<&Entry>) -> String {
+        // What cannot be read says nothing of its origin.
+        let leaf = self.walk.leaf_in(dir).ok().flatten();
+        let serial = leaf.and_then(|leaf| ledger::Serial::new(leaf.serial()).ok());
+        let serial = serial.or_else(|| replaces.map(|entry| entry.serial.clone()));
+        serial.map_or_else(|| "old".to_owned(), |serial| serial.to_string())
+    }
+
+    pub(crate) fn dir_in(&self, store: &Path) -> PathBuf {
+        identity_dir(store, self.walk.kind, self.walk.name)
+    }
+
+    /// About how large a file of the identity gets: key and certificates as far as they are known, in base64.
+    fn room(&self) -> usize {
+        let own = match self.key.algorithm() {
+            Algorithm::EcP256 | Algorithm::EcP384 | Algorithm::Ed25519 => 4 << 10,
+            // RSA, whose keys and signatures are as long as their moduli.
+            _ => 8 << 10,
+        };
+        let trusted = self.keystore.trusted.iter().map(|(_, certificate)| certificate.der().len());
+        let names = self.sans.iter().map(|san| san.to_string().len());
+        own + trusted.chain(names).sum::<usize>() * 3 / 2
+    }
+}
+
+/// Removes what a killed process has left beside a directory that it had just made. Nothing hangs on it: what was left
+/// is empty, and whoever may not look into the directory above has left nothing there.
+fn sweep_beside(dir: &Path) {
+    if let Some(Err(error)) = dir.parent().filter(|_| dir.exists()).map(file::recover) {
+        tracing::debug!(%error, "not swept");
+    }
+}
+
+fn put(set: &mut FileSet, file: OutputFile, may_replace: bool, old_suffix: &str) -> Result<()> {
+    if may_replace {
+        set.add_over(file.name, file.contents, file.mode, old_suffix)?;
+    } else {
+        set.add(file.name, file.contents, file.mode)?;
+    }
+    Ok(())
+}
+
+/// Whether two files hold the same certificates and the same key. Their bytes may differ: a text around the blocks, or
+/// another form of the key, makes no other identity.
+fn says_the_same(ours: &[u8], found: &[u8], has_key: bool) -> bool {
+    if ours == found {
+        return true;
+    }
+    let certificates = |bytes: &[u8]| PemBundle::parse(bytes).ok().map(|bundle| bundle.certificates);
+    let key = |bytes: &[u8]| PrivateKey::from_pem_or_der(bytes, None).ok().map(|key| key.spki_der().to_vec());
+    let is_same_key = || !has_key || key(ours).is_some_and(|ours| Some(ours) == key(found));
+    certificates(ours).is_some_and(|ours| Some(ours) == certificates(found)) && is_same_key()
+}

@@ -1,0 +1,140 @@
+//! Making the identity of a device.
+
+use std::path::Path;
+
+use base::{Code, Finding, Result};
+use config::{ClientFormat, Setting};
+use ledger::{Kind, Parameters};
+use pki::csr::Csr;
+use pki::device_name::DeviceName;
+use pki::profile::Profile;
+use pki::{Certificate, Subject};
+
+use crate::delivery::destination;
+use crate::files::device::DeviceFiles;
+use crate::make::{KeystoreWish, Plan, issuer_of};
+use crate::parameters::{Wanted, shared};
+use crate::profile_ca;
+use crate::report::IdentityReport;
+use crate::request::{Request, is_named_now, key_source};
+use crate::walk::Walk;
+use store::ca::CaName;
+use store::ca::SigningCa;
+use store::file_names::ANCHORS;
+use store::identity_dir;
+use store::{SELF, Workspace};
+
+/// Makes the identity of the device `name`, or completes it.
+///
+/// # Errors
+/// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
+/// nothing is left half done.
+pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+    store::check_exists(workspace.store_dir())?;
+    let settings = &workspace.config.client;
+    let csr = request.read_csr()?;
+    let subject = subject_of(name, &workspace.config.subject()?, csr.as_ref())?;
+    let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
+    let anchors = workspace.client_anchors()?;
+    let has_anchors = !anchors.is_empty();
+    let signing = match &request.profile {
+        Some(profile) => {
+            profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
+            SigningCa::Profile(profile.clone())
+        }
+        None => SigningCa::Own(CaName::DevicesIssuing),
+    };
+    let (ca, issuer) = issuer_of(workspace, request, signing)?;
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
+    let key = key_source(csr.as_ref(), settings.alg.value);
+    let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
+    let base = workspace.config.subject()?.to_string();
+    let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
+    let days = settings.days.value.number();
+    let of_fleet = shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
+    let parameters = Parameters::of(&Wanted {
+        subject: subject.to_string(),
+        san: sans.iter().map(ToString::to_string).collect(),
+        alg: key.algorithm().name(),
+        days: settings.days.value.number(),
+        issuer,
+        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+        prefix,
+        ..Wanted::default()
+    })?;
+    let formats = formats(&settings.formats, csr.is_none());
+    let plan = Plan {
+        verb: "client",
+        profile: Profile::Device,
+        subject,
+        sans,
+        days: &settings.days,
+        key,
+        ca,
+        keystore: KeystoreWish {
+            settings: &workspace.config.client_keystore,
+            section: "client.keystore",
+            trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
+        },
+        out: destination(request.out.clone(), &request.ownership),
+        settings: None,
+        dry_run: request.dry_run,
+        walk: Walk {
+            kind: Kind::Device,
+            name: name.as_str(),
+            files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }
+                .with_those_in(&identity_dir(workspace.store_dir(), Kind::Device, name.as_str())),
+            anchors: Some(anchors),
+            parameters,
+            of_fleet: Some(of_fleet),
+            issuer_name: &issuer_name,
+            force: request.force,
+        },
+    };
+    let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
+    let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
+    let mut report = plan.carry_out(workspace)?;
+    report.findings.extend(left);
+    Ok(report)
+}
+
+/// A warning where a directory holds anchors and the client is to trust its system.
+fn anchors_left(has_anchors: bool, dir: &Path) -> Option<Finding> {
+    let path = dir.join(ANCHORS);
+    (!has_anchors && path.exists()).then(|| {
+        Code::AnchorsLeft
+            .warning("the file is of earlier anchors, and nothing follows it any more")
+            .at(path)
+            .fix("remove it once no client is pointed at it")
+    })
+}
+
+/// The formats asked for, without those of the configuration that need a key which the device keeps.
+fn formats(asked: &Setting<Vec<ClientFormat>>, holds_key: bool) -> Vec<ClientFormat> {
+    let needs_key =
+        |format: &ClientFormat| matches!(format, ClientFormat::Nopass | ClientFormat::P12 | ClientFormat::Jks);
+    let mut formats = asked.value.clone();
+    if !holds_key && !is_named_now(asked) {
+        formats.retain(|format| !needs_key(format));
+    }
+    formats
+}
+
+/// The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
+fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Subject> {
+    let requested = csr.map(Csr::subject).filter(|subject| !subject.is_empty());
+    match requested.map(|subject| (subject, subject.common_name())) {
+        None => base.with_common_name(name.as_str()),
+        Some((subject, Some(common_name))) if common_name == name.as_str() => Ok(subject.clone()),
+        Some((subject, None)) => subject.with_common_name(name.as_str()),
+        Some((_, Some(other))) => Err(Code::CsrRefused
+            .error(format!("the request is for {other:?} and not for the device {:?}", name.as_str()))
+            .fix("name the device as the request does, or make a request with the device's name")),
+    }
+}
+
+/// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
+pub fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
+    let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
+    anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
+}

@@ -1,0 +1,156 @@
+//! The settings that make ThingsBoard use the files of a server, as files beside them.
+
+use std::path::{Path, PathBuf};
+
+use base::{Code, Result, digest, file};
+use config::Credentials;
+use pki::keystore::{Format, effective_passwords};
+use zeroize::Zeroizing;
+
+use crate::files::keystore::KeystorePlan;
+use crate::files::output::{OutputFile, into_bytes};
+use crate::files::server::CLIENTS_CA;
+use crate::thingsboard::{
+    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
+};
+use store::FILE_LIMIT;
+use store::file_names::CA_FILE;
+
+/// What stands before the digest in the last line.
+const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";
+
+/// Which settings are written, and for what.
+#[derive(Debug)]
+pub(crate) struct ServerSettings<'a> {
+    pub(crate) services: &'a [Service],
+    pub(crate) forms: &'a [SettingsForm],
+    /// What the active lines name.
+    pub(crate) credentials: Credentials,
+    /// What clients connect to.
+    pub(crate) host: &'a str,
+    /// What stands before `.pem` and the like.
+    pub(crate) prefix: &'a str,
+    /// The format of the keystore that the lines name, where there is one.
+    pub(crate) keystore: Option<Format>,
+    /// Whether key and chain stand in one PEM file.
+    pub(crate) single_file: bool,
+}
+
+impl ServerSettings<'_> {
+    /// What the files are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.forms.iter().map(|form| form.file_name())
+    }
+
+    /// The files for a directory that will hold `files`.
+    pub(crate) fn write(
+        &self,
+        dir: &Path,
+        files: &[&OutputFile],
+        keystore: Option<&KeystorePlan>,
+    ) -> Result<Vec<OutputFile>> {
+        let settings = self.settings(dir, keystore)?;
+        let write = |form: &SettingsForm| {
+            let text = match form {
+                SettingsForm::EnvFile => env_file(&settings),
+                SettingsForm::Compose => compose(&settings, &absolute(dir)?),
+                SettingsForm::Kubernetes => kubernetes(&settings, &mounted(files, &settings)),
+            };
+            Ok(OutputFile::private(form.file_name(), into_bytes(sealed(text))))
+        };
+        self.forms.iter().map(write).collect()
+    }
+
+    fn settings(&self, dir: &Path, keystore: Option<&KeystorePlan>) -> Result<Settings> {
+        let prefix = self.prefix;
+        Ok(Settings {
+            services: self.services.to_vec(),
+            active: match self.credentials {
+                Credentials::Keystore => ActiveCredentials::Keystore,
+                Credentials::Pem => ActiveCredentials::Pem,
+            },
+            host: self.host.to_owned(),
+            keystore: keystore.zip(self.keystore).map(|(plan, format)| {
+                let (passwords, _) = effective_passwords(format, &plan.passwords);
+                KeystoreSettings {
+                    kind: match format {
+                        Format::Pkcs12 => "PKCS12",
+                        Format::Jks => "JKS",
+                    },
+                    file: format!("{prefix}.{}", if format == Format::Jks { "jks" } else { "p12" }),
+                    alias: plan.alias.to_ascii_lowercase(),
+                    password: passwords.store,
+                    key_password: passwords.key,
+                }
+            }),
+            pem_cert: format!("{prefix}.pem"),
+            pem_key: (!self.single_file).then(|| format!("{prefix}_key.pem")),
+            ca_file: CA_FILE.to_owned(),
+            clients_ca: CLIENTS_CA.to_owned(),
+            directory: directory_in_settings(dir)?,
+        })
+    }
+}
+
+/// Adds the line by which [`is_untouched`] tells whether somebody has edited the file.
+fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
+    let seal = digest::hex(&digest::sha256(text.as_bytes()));
+    text.push_str(SEAL);
+    text.push_str(&seal);
+    text.push('\n');
+    text
+}
+
+/// Whether the file is there and is as tbpki wrote it: then it follows from flags and can be written anew. What
+/// somebody has edited is theirs.
+pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(false) };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(false) };
+    let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(false) };
+    Ok(seal.trim_end() == digest::hex(&digest::sha256(above.as_bytes())))
+}
+
+/// ThingsBoard looks for bare names in its own configuration directory, and nowhere else.
+fn directory_in_settings(dir: &Path) -> Result<String> {
+    if dir.join("thingsboard.conf").exists() {
+        return Ok(String::new());
+    }
+    Ok(format!("{}/", absolute(dir)?.display()))
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir)
+        .map_err(|error| Code::FileUnreadable.error("the working directory is gone").at(dir).because(error))
+}
+
+/// The files that a Kubernetes Secret carries.
+fn mounted(files: &[&OutputFile], settings: &Settings) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+    let names =
+        [Some(&settings.pem_cert), settings.pem_key.as_ref(), settings.keystore.as_ref().map(|store| &store.file)];
+    let fixed = [&settings.ca_file, &settings.clients_ca];
+    let wanted = names.into_iter().flatten().chain(fixed);
+    wanted
+        .filter_map(|name| files.iter().find(|file| file.name == *name))
+        .map(|file| (file.name.clone(), file.contents.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test edits the file")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_somebody_has_edited_is_told_from_one_that_nobody_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("thingsboard.env");
+        assert!(!is_untouched(&path).unwrap());
+        let text = sealed(Zeroizing::new("export A=1\n".to_owned()));
+        std::fs::write(&path, text.as_bytes()).unwrap();
+        assert!(is_untouched(&path).unwrap());
+        for edited in [text.replace("A=1", "A=2"), format!("{}export B=1\n", *text), "export A=1\n".to_owned()] {
+            std::fs::write(&path, edited).unwrap();
+            assert!(!is_untouched(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Making a station: keygen.toml where there is none, the store, and the CAs in it.
+
+pub mod brought_ca;
+pub mod devices_key;
+mod hierarchy;
+pub(crate) mod root_out;
+pub mod unfinished;
+
+use std::path::{Component, Path, PathBuf};
+
+use base::file::{self, FileSet, Mode};
+use base::{Code, Finding, Result, Secret};
+use config::Config;
+use config::legacy::SecretFile;
+use pki::PrivateKey;
+use pki::key::{KeyFormat, PBKDF2_ROUNDS};
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::files::output::{into_bytes, pem_of};
+use crate::init::brought_ca::BroughtCa;
+use crate::init::devices_key::{DevicesKey, InToken};
+use crate::init::hierarchy::{MadeCa, MadeKey, make_hierarchy, shared_ca};
+use crate::init::root_out::expected_roots;
+use crate::report::{CertificateReport, FileReport};
+use store::StoreLocation;
+use store::ca::key::{KEY_FILE, URI_FILE, uri_file};
+use store::ca::{CaName, Hierarchy};
+use store::{FILE_LIMIT, Store};
+
+/// What a station is made from.
+#[derive(Debug)]
+pub struct InitRequest {
+    /// Where keygen.toml is, or goes.
+    pub config_path: PathBuf,
+    /// What it says, with flags and variables on top.
+    pub config: Config,
+    /// Where the store goes, and where its ledger is.
+    pub location: StoreLocation,
+    /// Its text, where it is to be written; none where somebody has written it before.
+    pub config_text: Option<String>,
+    /// Passwords that a converted configuration names, for the store.
+    pub secrets: Vec<SecretFile>,
+    /// What encrypts the CA keys; none leaves them open to whoever copies the store.
+    pub passphrase: Option<Secret>,
+    /// CAs for servers and for devices that somebody brings.
+    pub brought: Vec<(Hierarchy, Option<BroughtCa>)>,
+    /// The key in a token with which devices are issued, in place of one in the store.
+    pub devices_key: Option<DevicesKey>,
+    /// Where the keys of the roots go instead of the store.
+    pub root_out: Option<PathBuf>,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct InitReport {
+    /// The configuration.
+    pub config: PathBuf,
+    /// The store.
+    pub store: PathBuf,
+    /// The CAs, roots first; empty in a dry run.
+    pub cas: Vec<CaReport>,
+    /// Every file.
+    pub files: Vec<FileReport>,
+    /// Whether the CA keys are encrypted.
+    pub encrypted: bool,
+    /// What was noticed on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// One CA.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CaReport {
+    /// Its name in the store.
+    pub name: String,
+    /// Its certificate.
+    pub certificate: CertificateReport,
+    /// Where its private key is, if it was brought or made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// The PKCS#11 URI of its private key, where a token keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_uri: Option<String>,
+}
+
+/// What a new ledger takes, with the CAs in it and its two files beside it, rounded up.
+const NEW_LEDGER_ROOM: usize = 256 << 10;
+
+/// Makes configuration, store and CAs, all at once or not at all.
+///
+/// # Errors
+/// [`Code::StoreExists`] where there is a store already, or a configuration that was to be written, and what names,
+/// dates, brought CAs, tokens and the disk can be wrong about. `pin` is asked for only where a token makes a key.
+pub fn init(
+    mut request: InitRequest,
+    now: OffsetDateTime,
+    pin: &mut dyn FnMut() -> Result<Secret>,
+) -> Result<InitReport> {
+    let store = request.config.general.store.resolved().to_owned();
+    check_absent(&request, &store)?;
+    let label = format!("{} {}", request.config.ca.name.value.as_str(), CaName::DevicesIssuing.title());
+    let in_token = request
+        .devices_key
+        .take()
+        .map(|wish| wish.prepare(request.config.ca.alg.value, &label, request.dry_run, pin))
+        .transpose()?;
+    let (mut report, cas) = match write_store(&mut request, &store, in_token.as_ref(), now) {
+        Ok(written) => written,
+        Err(error) => {
+            return Err(match in_token {
+                Some(key) => key.undo(error),
+                None => error,
+            });
+        }
+    };
+    if request.dry_run {
+        return Ok(report);
+    }
+    // Opening records the CAs in the ledger.
+    drop(Store::open(&request.location, "init")?);
+    if let Some(dir) = &request.root_out {
+        report.files.extend(move_roots_out(&store, dir)?);
+    }
+    report.cas = cas
+        .iter()
+        .filter_map(|ca| {
+            let certificate = CertificateReport::of(ca.certificates.first()?);
+            let (key, key_uri) = match &ca.key {
+                MadeKey::Here(_) => (Some(key_location(&store, ca.name, request.root_out.as_deref())), None),
+                MadeKey::InToken(uri) => (None, Some(uri.to_string())),
+                MadeKey::Elsewhere => (None, None),
+            };
+            Some(CaReport { name: ca.name.name().to_owned(), certificate, key, key_uri })
+        })
+        .collect();
+    Ok(report)
+}
+
+/// Makes the CAs and writes them down, or says in a dry run what would be written.
+fn write_store(
+    request: &mut InitRequest,
+    store: &Path,
+    in_token: Option<&InToken>,
+    now: OffsetDateTime,
+) -> Result<(InitReport, Vec<MadeCa>)> {
+    let mut findings: Vec<Finding> = in_token.map(InToken::findings).unwrap_or_default();
+    let mut cas = Vec::new();
+    for (hierarchy, brought) in std::mem::take(&mut request.brought) {
+        let in_token = in_token.filter(|_| hierarchy == Hierarchy::Devices);
+        cas.extend(make_hierarchy(&request.config, hierarchy, brought, in_token, now, &mut findings)?);
+    }
+    findings.extend(shared_ca(&cas));
+    let set = file_set(request, store, &cas)?;
+    let mut report = InitReport {
+        config: request.config_path.clone(),
+        store: store.to_owned(),
+        cas: Vec::new(),
+        files: Vec::new(),
+        encrypted: request.passphrase.is_some(),
+        findings,
+    };
+    let roots = request.root_out.as_deref().map(|dir| expected_roots(store, dir)).transpose()?;
+    if request.dry_run {
+        roots.as_ref().map_or(Ok(()), |roots| roots.check().map(drop))?;
+        report.files = set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect();
+        return Ok((report, cas));
+    }
+    rehearse(&set, roots.as_ref())?;
+    report.files = set.commit()?.into_iter().map(FileReport::from).collect();
+    Ok((report, cas))
+}
+
+/// Moves the keys of the roots out of a store, to be kept offline. What was moved already stays moved.
+pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>> {
+    file::create_dir(dir)?;
+    let mut set = FileSet::new(dir);
+    let mut moved = Vec::new();
+    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
+        if let Some(key) = file::read_optional(name.key_path(store), FILE_LIMIT)? {
+            set.add(key_file_name(name), key, Mode::Private)?;
+            let cert = file::read(name.cert_path(store), FILE_LIMIT)?;
+            set.add(format!("{}.cert.pem", name.name()), cert, Mode::Public)?;
+            moved.push(name);
+        }
+    }
+    let written = set.commit()?;
+    for name in moved {
+        file::remove(store, &format!("ca/{}/{KEY_FILE}", name.name()))?;
+    }
+    Ok(written.into_iter().map(FileReport::from).collect())
+}
+
+pub(crate) fn key_file_name(name: CaName) -> String {
+    format!("{}.key.pem", name.name())
+}
+
+pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
+    match root_out.filter(|_| name.is_root()) {
+        Some(dir) => dir.join(key_file_name(name)),
+        None => name.key_path(store),
+    }
+}
+
+/// Finds what would stop the writing: of the store, of the ledger in it, and of the keys that go elsewhere.
+fn rehearse(store: &FileSet, roots: Option<&FileSet>) -> Result<()> {
+    let _store = store.rehearse()?;
+    let mut ledger = FileSet::new(store.dir());
+    ledger.add_unknown(".ledger", NEW_LEDGER_ROOM, Mode::Private)?;
+    let _ledger = ledger.rehearse()?;
+    roots.map_or(Ok(()), |roots| roots.rehearse().map(drop))
+}
+
+/// The directory of keygen.toml.
+fn directory_of(config: &Path) -> &Path {
+    config.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Fails where something is in the way, once what a killed process has left there is settled.
+fn check_absent(request: &InitRequest, store: &Path) -> Result<()> {
+    let mut taken = Vec::new();
+    if request.config_text.is_some() {
+        file::recover(directory_of(&request.config_path))?;
+        taken.extend([request.config_path.as_path(), store]);
+    } else if store.exists() {
+        file::recover(store)?;
+        // A directory that somebody has prepared is not a store yet.
+        let contents = ["ca", "ledger.db", "secrets"].map(|name| store.join(name));
+        taken.extend(contents.iter().any(|path| path.exists()).then_some(store));
+    }
+    taken.into_iter().find(|path| path.exists()).map_or(Ok(()), |path| {
+        Err(Code::StoreExists
+            .error("there is one already")
+            .at(path)
+            .fix("use another directory; a store that is not needed any more has to be moved away by hand"))
+    })
+}
+
+/// Everything that `init` writes, so that it appears together. The configuration comes last: while it is not there,
+/// nothing has been begun.
+fn file_set(request: &InitRequest, store: &Path, cas: &[MadeCa]) -> Result<FileSet> {
+    let config_path = request.config_path.as_path();
+    let (mut set, prefix) = match &request.config_text {
+        Some(_) => (FileSet::new(directory_of(config_path)), format!("{}/", beside(config_path, store)?.display())),
+        None => (FileSet::new(store), String::new()),
+    };
+    for ca in cas {
+        match &ca.key {
+            MadeKey::Here(key) => {
+                let pem = encode_key(key, request.passphrase.as_ref())?;
+                set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.name), into_bytes(pem), Mode::Private)?;
+            }
+            MadeKey::InToken(uri) => {
+                set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.name), uri_file(uri), Mode::Public)?;
+            }
+            MadeKey::Elsewhere => {}
+        }
+        let pem = pem_of(&ca.certificates).into_bytes();
+        set.add(format!("{prefix}ca/{}/cert.pem", ca.name), pem, Mode::Public)?;
+    }
+    for secret in &request.secrets {
+        let text = Zeroizing::new(format!("{}\n", secret.secret.reveal()));
+        set.add(format!("{prefix}secrets/{}", secret.name), into_bytes(text), Mode::Private)?;
+    }
+    if let Some(text) = &request.config_text {
+        let name = config_path.file_name().and_then(|name| name.to_str()).unwrap_or("keygen.toml");
+        set.add(name, text.as_bytes().to_vec(), Mode::Public)?;
+    }
+    Ok(set)
+}
+
+/// The path of a new store from the directory of keygen.toml: only there can both appear together.
+fn beside<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
+    let from = config.parent().unwrap_or(Path::new(""));
+    let inside = |path: &&Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    store.strip_prefix(from).ok().filter(inside).ok_or_else(|| {
+        Code::BadValue
+            .error("a new store and a new keygen.toml have to be in the same directory")
+            .at(store)
+            .fix("write a keygen.toml that names the store, and run `tbpki init` again")
+    })
+}
+
+/// A CA's key as it is kept: encrypted where there is a passphrase.
+pub(crate) fn encode_key(key: &PrivateKey, passphrase: Option<&Secret>) -> Result<Zeroizing<String>> {
+    match passphrase {
+        Some(passphrase) => key.to_encrypted_pem(passphrase, PBKDF2_ROUNDS),
+        None => key.to_pem(KeyFormat::Pkcs8),
+    }
+}

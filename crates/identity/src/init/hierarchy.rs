@@ -1,0 +1,154 @@
+//! A hierarchy of CAs as `init` makes it: a root and an issuing CA, made or brought, the key of the latter here or in a
+//! token.
+
+use base::{Code, Finding, Result};
+use config::Config;
+use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
+use pki::pkcs11::TokenUri;
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::validity::{Lifetime, Validity};
+use pki::{Certificate, PrivateKey};
+use time::OffsetDateTime;
+
+use crate::init::brought_ca::BroughtCa;
+use crate::init::devices_key::InToken;
+use store::ca::{CaName, Hierarchy};
+
+/// A CA before it is written down.
+pub(crate) struct MadeCa {
+    pub(crate) name: CaName,
+    /// Its certificate, and behind it those between it and the root.
+    pub(crate) certificates: Vec<Certificate>,
+    pub(crate) key: MadeKey,
+}
+
+/// Where the key of such a CA is.
+pub(crate) enum MadeKey {
+    /// In a file of the store, or of whoever keeps the roots.
+    Here(PrivateKey),
+    /// In a token.
+    InToken(TokenUri),
+    /// Where it was before.
+    Elsewhere,
+}
+
+/// A root and an issuing CA: made, or as far as they were brought. A key `in_token` is the issuing CA's.
+pub(crate) fn make_hierarchy(
+    config: &Config,
+    hierarchy: Hierarchy,
+    brought: Option<BroughtCa>,
+    in_token: Option<&InToken>,
+    now: OffsetDateTime,
+    findings: &mut Vec<Finding>,
+) -> Result<[MadeCa; 2]> {
+    let (root_name, issuing_name) = (hierarchy.root(), hierarchy.issuing());
+    let root = match brought {
+        None => {
+            let contents = ca_contents(config, root_name, config.ca.root_days.value.number(), None, now, findings)?;
+            let order = Order { contents, key: KeySource::Generate(config.ca.alg.value) };
+            let issued = SelfSigned.issue(order)?;
+            let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
+            LocalCa::new(issued.chain, key)?
+        }
+        Some(BroughtCa { certificate, above, key: Some(key) }) if above.is_empty() => {
+            LocalCa::new(vec![certificate], key)?
+        }
+        Some(ca) => return taken_over(root_name, issuing_name, ca, in_token),
+    };
+    let days = config.ca.issuing_days.value.number();
+    let contents = ca_contents(config, issuing_name, days, root.validity(), now, findings)?;
+    let alg = config.ca.alg.value;
+    let source = in_token.map_or(KeySource::Generate(alg), |key| key.source(alg));
+    let issued = root.issue(Order { contents, key: source })?;
+    let (certificate, key) = root.into_parts();
+    let issuing_key = match (in_token, issued.key) {
+        (Some(key), _) => MadeKey::InToken(key.uri()?),
+        (None, Some(key)) => MadeKey::Here(key),
+        (None, None) => return Err(Code::Internal.error("an issuing CA without a key")),
+    };
+    Ok([
+        MadeCa { name: root_name, certificates: vec![certificate], key: MadeKey::Here(key) },
+        MadeCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
+    ])
+}
+
+/// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
+/// certificates.
+pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
+    let of = |hierarchy: Hierarchy| {
+        cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
+    };
+    let shared =
+        of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
+    let finding = Code::SharedCa
+        .warning(format!("servers and devices are both below {}", shared.label()))
+        .because("whoever may issue devices can pose as the broker")
+        .fix("bring your CA for the devices and let init make the servers', or the other way round");
+    Some(finding)
+}
+
+/// An issuing CA that was brought, with its root, whose key stays where it is.
+fn taken_over(
+    root_name: CaName,
+    issuing_name: CaName,
+    mut ca: BroughtCa,
+    in_token: Option<&InToken>,
+) -> Result<[MadeCa; 2]> {
+    let root = ca.above.pop().ok_or_else(|| {
+        Code::Usage
+            .error("the key in the token is that of a root, and devices are issued by a CA below it")
+            .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key")
+    })?;
+    let key = match (ca.key, in_token) {
+        (Some(key), None) => MadeKey::Here(key),
+        (None, Some(key)) => MadeKey::InToken(key.uri()?),
+        (Some(_), Some(_)) => {
+            return Err(Code::Usage
+                .error("the issuing CA that was brought has a key, and --devices-key names another")
+                .fix("leave one of the two out; certificates of a CA whose key is in the token come without a key"));
+        }
+        (None, None) => return Err(Code::Internal.error("a brought CA without a key")),
+    };
+    let mut certificates = vec![ca.certificate];
+    certificates.extend(ca.above);
+    Ok([
+        MadeCa { name: root_name, certificates: vec![root], key: MadeKey::Elsewhere },
+        MadeCa { name: issuing_name, certificates, key },
+    ])
+}
+
+fn ca_contents(
+    config: &Config,
+    name: CaName,
+    days: u32,
+    issuer: Option<Validity>,
+    now: OffsetDateTime,
+    findings: &mut Vec<Finding>,
+) -> Result<Contents> {
+    let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
+    findings.extend(note.map(|note| note.item(name.name())));
+    let common_name = format!("{} {}", config.ca.name.value.as_str(), name.title());
+    let permitted_dns: Vec<String> = match name {
+        CaName::ServerIssuing => {
+            config.name_constraints.permitted_dns.iter().map(|domain| domain.as_str().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    };
+    if !permitted_dns.is_empty() {
+        findings.push(
+            Code::FirmwareLimit
+                .warning("our firmware refuses chains with name constraints, which are critical")
+                .item(name.name()),
+        );
+    }
+    Ok(Contents {
+        profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa },
+        serial: Serial::random()?,
+        validity,
+        subject: config.subject()?.with_common_name(&common_name)?,
+        sans: Vec::new(),
+        permitted_dns,
+    })
+}

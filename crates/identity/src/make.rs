@@ -1,0 +1,282 @@
+//! From a plan to an identity in its places: what servers and devices have in common.
+
+use std::path::Path;
+
+use base::file::{Outcome, Written};
+use base::{Code, Finding, Result};
+use config::{Days, Keystore, Setting};
+use ledger::{Entry, View};
+use pki::identity::Identity;
+use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
+use pki::keystore;
+use pki::profile::Profile;
+use pki::{Algorithm, Certificate, San, Subject};
+
+use crate::delivery::{Copies, Destination};
+use crate::files::identity::{Held, IdentityFiles};
+use crate::files::keystore::KeystorePlan;
+use crate::files::settings::ServerSettings;
+use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
+use crate::request::{Request, contents};
+use crate::walk::{Standing, Walk};
+use store::Store;
+use store::ca::SigningCa;
+use store::secrets::NewSecret;
+use store::{Workspace, firmware_warning};
+
+/// One identity to be made.
+pub(crate) struct Plan<'a, F> {
+    pub(crate) walk: Walk<'a, F>,
+    /// The verb that holds the store's lock.
+    pub(crate) verb: &'static str,
+    pub(crate) profile: Profile,
+    pub(crate) subject: Subject,
+    pub(crate) sans: Vec<San>,
+    pub(crate) days: &'a Setting<Days>,
+    pub(crate) key: KeySource,
+    /// The CA that issues it; none for a self-signed leaf.
+    pub(crate) ca: Option<SigningCa>,
+    pub(crate) keystore: KeystoreWish<'a>,
+    pub(crate) out: Option<Destination>,
+    /// The settings beside the files, for a server.
+    pub(crate) settings: Option<ServerSettings<'a>>,
+    pub(crate) dry_run: bool,
+}
+
+/// How keystores are to be made, if any of the files is one.
+pub(crate) struct KeystoreWish<'a> {
+    pub(crate) settings: &'a Keystore,
+    /// The section of keygen.toml.
+    pub(crate) section: &'static str,
+    /// The trusted entries, each with its alias.
+    pub(crate) trusted: Vec<(String, Certificate)>,
+}
+
+/// What was done, before it is reported.
+struct Made {
+    done: Done,
+    identity: Identity,
+    files: Vec<FileReport>,
+    note: Option<Finding>,
+}
+
+impl<F: IdentityFiles> Plan<'_, F> {
+    /// Makes the identity, or says what would be made.
+    pub(crate) fn carry_out(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+        if self.dry_run {
+            return self.dry_run(workspace);
+        }
+        let mut store = workspace.open_store(self.verb)?;
+        self.walk.settle(&mut store)?;
+        let standing = self.walk.standing(store.dir(), &store.ledger)?;
+        self.check_key(store.dir())?;
+        let made = match standing {
+            Standing::Present(entry) => self.bring_up_to_date(workspace, &store, &entry)?,
+            Standing::Wanted { replaces } => self.issue(workspace, &mut store, replaces.as_deref())?,
+        };
+        let mut findings: Vec<Finding> = made.note.into_iter().collect();
+        findings.extend(self.findings(&made.identity, workspace)?);
+        let entry = store.ledger.current(self.walk.kind, self.walk.name)?;
+        let leaf = Held::of(&made.identity).leaf;
+        Ok(IdentityReport {
+            kind: self.walk.kind.as_str().to_owned(),
+            name: self.walk.name.to_owned(),
+            done: made.done,
+            generation: entry.as_ref().map(|entry| entry.generation().number()),
+            certificate: Some(CertificateReport::of(leaf)),
+            names: leaf.sans().iter().map(ToString::to_string).collect(),
+            files: made.files,
+            findings,
+        })
+    }
+
+    /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
+    fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &Store, entry: &Entry) -> Result<Made> {
+        let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
+        let delivery = self.delivery_of(store.dir(), &identity, entry)?;
+        let staged = delivery.stage()?;
+        let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
+        let done = if written.iter().any(|file| matches!(file.outcome, Outcome::Replaced(_))) {
+            Done::Refreshed
+        } else if written.iter().any(|file| file.outcome == Outcome::Written) {
+            Done::Completed
+        } else {
+            Done::Unchanged
+        };
+        Ok(Made { done, identity, files: reports(written, copies)?, note: None })
+    }
+
+    /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
+    fn issue(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
+        // What is in the way is found before anybody is asked for a passphrase.
+        let expected = self.expected_delivery(store.dir(), replaces)?;
+        expected.check()?;
+        let issuer = self.open_issuer(workspace)?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
+        let (order, note) = self.order(workspace, issuer.as_ref())?;
+        let dir = store.dir().to_owned();
+        new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
+        drop(expected.rehearse()?);
+
+        let mut delivery = None;
+        let slot = &mut delivery;
+        let key = self.walk.record(store, &order)?;
+        // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
+        let delivered = NewSecret::kept_for(new, &dir, || {
+            let identity = self.walk.sign(issuer.as_ref(), order)?;
+            let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
+            Ok((identity, delivery.stage()?.into_store()?))
+        });
+        let (identity, (written, copies)) = self.walk.conclude(store, &key, delivered)?;
+        Ok(Made { done: Done::Issued, identity, files: reports(written, copies)?, note })
+    }
+
+    /// What would happen. The store is only looked at.
+    fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+        let dir = workspace.store_dir().to_owned();
+        let view = workspace.view()?;
+        let standing = self.walk.standing(&dir, &view)?;
+        self.check_key(&dir)?;
+        let (done, entry, files, findings) = match standing {
+            Standing::Present(entry) => {
+                let files = self.expected_update(workspace, &dir, &view, &entry)?;
+                let is_complete = files.iter().all(|file| file.done == FileDone::Unchanged);
+                let done = if is_complete { Done::Unchanged } else { Done::Planned };
+                (done, Some(*entry), files, workspace.secrets.take_findings())
+            }
+            Standing::Wanted { replaces } => {
+                self.expected_delivery(&dir, replaces.as_deref())?.check()?;
+                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
+                let (subject, sans) = (self.subject.clone(), self.sans.clone());
+                let note = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?.1;
+                let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
+                (Done::Planned, None, files, note.into_iter().collect())
+            }
+        };
+        Ok(IdentityReport {
+            kind: self.walk.kind.as_str().to_owned(),
+            name: self.walk.name.to_owned(),
+            done,
+            generation: entry.as_ref().map(|entry| entry.generation().number()),
+            certificate: None,
+            names: self.sans.iter().map(ToString::to_string).collect(),
+            files,
+            findings,
+        })
+    }
+
+    /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
+    fn expected_update(
+        &mut self,
+        workspace: &mut Workspace<'_>,
+        store: &Path,
+        view: &View,
+        entry: &Entry,
+    ) -> Result<Vec<FileReport>> {
+        let identity = self.walk.load(store, view, entry)?;
+        self.prepare_keystore(workspace, store)?;
+        self.delivery_of(store, &identity, entry)?.outlook()
+    }
+
+    /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
+    /// one with a key of ours: nothing would renew it, and it would not fit what stands beside it.
+    fn check_key(&self, store: &Path) -> Result<()> {
+        if !matches!(self.key, KeySource::Public(_)) {
+            return Ok(());
+        }
+        let files = &self.walk.files;
+        files.check_key(false)?;
+        let dir = self.dir_in(store);
+        let left: Vec<String> =
+            files.present_in(&dir, files.of_our_key()).into_iter().map(|file| files.name(file)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Code::TargetExists
+            .error(format!("{} of the earlier generation would not fit the key of the request", left.join(", ")))
+            .at(dir)
+            .fix("move them away first"))
+    }
+
+    fn open_issuer(&self, workspace: &mut Workspace<'_>) -> Result<Box<dyn Issuer>> {
+        Ok(match &self.ca {
+            Some(ca) => Box::new(workspace.open_ca(ca)?),
+            None => Box::new(SelfSigned),
+        })
+    }
+
+    fn order(&mut self, workspace: &Workspace<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
+        let (contents, note) = contents(
+            self.profile,
+            self.subject.clone(),
+            self.sans.clone(),
+            self.days,
+            issuer.validity(),
+            workspace.now,
+        )?;
+        let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));
+        Ok((Order { contents, key }, note))
+    }
+
+    /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
+    fn prepare_keystore(&mut self, workspace: &mut Workspace<'_>, store: &Path) -> Result<Option<NewSecret>> {
+        let files = &mut self.walk.files;
+        if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
+            return Ok(None);
+        }
+        let wish = &self.keystore;
+        let name = format!("{}-{}.keystore-password", self.walk.kind, self.walk.name);
+        let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
+        files.set_keystore(KeystorePlan {
+            alias: wish.settings.alias.value.as_str().to_owned(),
+            trusted: wish.trusted.clone(),
+            passwords,
+            created: workspace.now,
+        });
+        Ok(new)
+    }
+
+    fn findings(&self, identity: &Identity, workspace: &mut Workspace<'_>) -> Result<Vec<Finding>> {
+        let mut findings = workspace.secrets.take_findings();
+        let held = Held::of(identity);
+        let files = &self.walk.files;
+        let formats: Vec<_> = files.list().into_iter().filter_map(|file| files.keystore_format(file)).collect();
+        if let Some(plan) = files.keystore().filter(|_| !formats.is_empty()) {
+            for format in &formats {
+                findings.extend(keystore::effective_passwords(*format, &plan.passwords).1);
+            }
+            if formats.contains(&keystore::Format::Jks) {
+                findings.push(keystore::jks_weak());
+            }
+            findings.extend(held.key().ok().and_then(|key| keystore::algorithm_warning(key.algorithm())));
+        }
+        findings.extend(held.chain().find_map(firmware_warning));
+        Ok(findings)
+    }
+}
+
+/// The files in the store, and the copies of them once those are in their places as well.
+fn reports(mut written: Vec<Written>, copies: Copies<'_>) -> Result<Vec<FileReport>> {
+    let copied = copies.commit().map_err(|error| {
+        error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
+    })?;
+    written.extend(copied);
+    Ok(written.into_iter().map(FileReport::from).collect())
+}
+
+/// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
+pub(crate) fn issuer_of(
+    workspace: &Workspace<'_>,
+    request: &Request,
+    ca: SigningCa,
+) -> Result<(Option<SigningCa>, String)> {
+    if request.self_signed {
+        return Ok((None, store::SELF.to_owned()));
+    }
+    let certificates = ca.certificates(workspace.store_dir())?;
+    let certificate =
+        certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    let fingerprint = certificate.fingerprint_hex();
+    Ok((Some(ca), fingerprint))
+}

@@ -1,0 +1,54 @@
+//! The parameters of an identity, as the ledger keeps them.
+
+use base::Result;
+use ledger::Parameters;
+use pki::{Algorithm, San};
+use serde::Serialize;
+
+/// What an identity was asked to be, as the ledger keeps it: asked again, it has to be the same.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) subject: String,
+    pub(crate) san: Vec<String>,
+    pub(crate) alg: &'a str,
+    pub(crate) days: u32,
+    /// The fingerprint of the CA, or that it is self-signed.
+    pub(crate) issuer: String,
+    /// The identifier of the key in a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) csr: Option<String>,
+    pub(crate) prefix: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) single_file: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) include_root: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a device of a fleet was asked to be, without what is its own: its name, which stands in the ledger beside it.
+/// A million devices share one such text.
+///
+/// # Errors
+/// Those of [`Parameters::of`].
+pub fn shared(
+    subject: &str,
+    sans: &[San],
+    alg: Algorithm,
+    days: u32,
+    issuer: &str,
+    prefix: Option<&str>,
+) -> Result<Parameters> {
+    Parameters::of(&Wanted {
+        subject: subject.to_owned(),
+        san: sans.iter().map(ToString::to_string).collect(),
+        alg: alg.name(),
+        days,
+        issuer: issuer.to_owned(),
+        prefix: prefix.unwrap_or_default(),
+        ..Wanted::default()
+    })
+}

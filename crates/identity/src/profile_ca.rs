@@ -1,0 +1,193 @@
+//! The issuing CA of a device profile in the store.
+
+pub mod name_pattern;
+
+use std::path::Path;
+
+use base::file::{FileSet, Mode};
+use base::{Code, Finding, Result, Secret, file};
+use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial, State};
+use pki::Certificate;
+use pki::device_name::DeviceName;
+use pki::issuer::{Issuer, KeySource, Order};
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::validity::{Lifetime, Validity};
+use serde::{Deserialize, Serialize};
+
+use crate::files::output::{into_bytes, pem_of};
+use crate::init::encode_key;
+use crate::report::FileReport;
+use name_pattern::NamePattern;
+use store::Workspace;
+use store::ca::SigningCa;
+use store::ca::{CaName, OpenCa};
+use store::secrets::CaSecret;
+use store::{FILE_LIMIT, Store};
+
+/// What is kept beside the CA: how its devices are found.
+const SETTINGS: &str = "profile.json";
+
+/// How a profile finds its devices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// The expression for their names.
+    pub pattern: String,
+    /// Whether it makes devices that are not there.
+    pub creates_devices: bool,
+}
+
+/// The profile's settings in the store; none where there is no such CA.
+pub fn kept(store: &Path, profile: &DeviceName) -> Result<Option<Kept>> {
+    let path = SigningCa::Profile(profile.clone()).dir(store).join(SETTINGS);
+    let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        Code::FileUnreadable
+            .error("the settings of the profile cannot be read")
+            .at(&path)
+            .because(error)
+            .fix("restore the file from a backup, or run `tbpki profile create` with --pattern again")
+    })
+}
+
+/// The expression of a profile that has a CA in the store.
+pub fn pattern(store: &Path, profile: &DeviceName) -> Result<NamePattern> {
+    let kept = kept(store, profile)?.ok_or_else(|| unknown(profile))?;
+    kept.pattern.parse()
+}
+
+/// The error for a profile without a CA in the store.
+pub fn unknown(profile: &DeviceName) -> base::Error {
+    Code::UnknownProfile
+        .error(format!("the store holds no issuing CA for the profile {:?}", profile.as_str()))
+        .item(profile.as_str())
+        .fix("make one with `tbpki profile create NAME`")
+}
+
+/// The profiles that have a CA in the store, by name.
+pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
+    let cas = ledger::Filter { kind: Some(Kind::Ca), current_only: true, ..ledger::Filter::default() };
+    let mut names = Vec::new();
+    for entry in ledger.list(&cas) {
+        let entry = entry?;
+        if let Some(name) = entry.key.name.strip_prefix("profile-").filter(|_| entry.state != State::Intended) {
+            names.push(name.parse()?);
+        }
+    }
+    Ok(names)
+}
+
+/// Keeps the settings of a profile whose CA is there.
+pub fn keep(store: &Path, profile: &DeviceName, kept: &Kept) -> Result<Vec<FileReport>> {
+    let mut set = FileSet::new(SigningCa::Profile(profile.clone()).dir(store)).replacing("old");
+    set.add(SETTINGS, settings(kept)?, Mode::Public)?;
+    Ok(set.commit()?.into_iter().map(FileReport::from).collect())
+}
+
+/// Makes the CA of a profile below the devices' root: recorded, signed, written together with its settings.
+///
+/// # Errors
+/// [`Code::CaUnavailable`] where the key of the devices' root is kept elsewhere, and what names, dates and the disk can be
+/// wrong about.
+pub fn make(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    profile: &DeviceName,
+    kept: &Kept,
+) -> Result<(Vec<FileReport>, Option<Finding>)> {
+    let ca = SigningCa::Profile(profile.clone());
+    settle(store, &ca)?;
+    let (root, passphrase) = open_root(workspace, store.dir())?;
+    let days = workspace.config.ca.issuing_days.value.number();
+    let lifetime = Lifetime { days, explicit: false };
+    let (validity, note) = Validity::starting(workspace.now, lifetime, root.validity().as_ref())?;
+    let contents = Contents {
+        profile: Profile::IssuingCa,
+        serial: Serial::random()?,
+        validity,
+        subject: workspace.config.subject()?.with_common_name(&format!("{profile} issuing CA"))?,
+        sans: Vec::new(),
+        permitted_dns: Vec::new(),
+    };
+    let generation = store.ledger.intend(&NewIdentity {
+        kind: Kind::Ca,
+        name: ca.name(),
+        serial: LedgerSerial::new(contents.serial.octets())?,
+        profile: Profile::IssuingCa.name().to_owned(),
+        algorithm: workspace.config.ca.alg.value.name().to_owned(),
+        parameters: Parameters::of(&contents.subject.to_string())?,
+        issuer: CaName::DevicesRoot.name().to_owned(),
+        not_before: validity.not_before(),
+        not_after: validity.not_after(),
+    })?;
+    let key = Key { kind: Kind::Ca, name: ca.name(), generation };
+    let order = Order { contents, key: KeySource::Generate(workspace.config.ca.alg.value) };
+    match deliver(store.dir(), &ca, &root, order, passphrase.as_ref(), kept) {
+        Ok((certificate, files)) => {
+            store.ledger.issued(&key, &issued(&certificate))?;
+            Ok((files, note))
+        }
+        Err(error) => {
+            store.ledger.void(&key, &error.to_string())?;
+            Err(error)
+        }
+    }
+}
+
+/// The devices' root, and the passphrase of its key where it has one: the new CA's key gets the same.
+fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Option<Secret>)> {
+    let mut passphrase = None;
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
+    let root = CaName::DevicesRoot.open(store, &mut |which| {
+        let secret = secrets.of_ca(settings, which)?;
+        if which == CaSecret::Passphrase {
+            passphrase = Some(secret.clone());
+        }
+        Ok(secret)
+    })?;
+    Ok((root, passphrase))
+}
+
+fn deliver(
+    store: &Path,
+    ca: &SigningCa,
+    root: &dyn Issuer,
+    order: Order,
+    passphrase: Option<&Secret>,
+    kept: &Kept,
+) -> Result<(Certificate, Vec<FileReport>)> {
+    let issued = root.issue(order)?;
+    let key = issued.key.ok_or_else(|| Code::Internal.error("a CA without a key"))?;
+    let pem = encode_key(&key, passphrase)?;
+    let mut set = FileSet::new(ca.dir(store));
+    set.add("key.pem", into_bytes(pem), Mode::Private)?;
+    set.add("cert.pem", pem_of(&issued.chain).into_bytes(), Mode::Public)?;
+    set.add(SETTINGS, settings(kept)?, Mode::Public)?;
+    let written = set.commit()?;
+    let certificate =
+        issued.chain.into_iter().next().ok_or_else(|| Code::Internal.error("a CA without a certificate"))?;
+    Ok((certificate, written.into_iter().map(FileReport::from).collect()))
+}
+
+/// Settles what an interrupted run has left: a CA that reached the store counts as issued, another is void.
+pub fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
+    let unfinished = store.ledger.current(Kind::Ca, &ca.name())?.filter(|entry| entry.state == State::Intended);
+    let Some(entry) = unfinished else { return Ok(()) };
+    let there = if ca.dir(store.dir()).exists() { ca.certificates(store.dir())?.into_iter().next() } else { None };
+    let is_it = |certificate: &Certificate| LedgerSerial::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
+    match there.filter(is_it) {
+        Some(certificate) => store.ledger.issued(&entry.key, &issued(&certificate)),
+        None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
+    }
+}
+
+fn issued(certificate: &Certificate) -> Issued {
+    Issued { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
+}
+
+fn settings(kept: &Kept) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(kept)
+        .map_err(|error| Code::Internal.error("settings cannot be written as JSON").because(error))
+}

@@ -1,0 +1,75 @@
+//! What the makers of servers and devices are asked for, beyond the configuration.
+
+use std::path::PathBuf;
+
+use base::file::{self, Ownership};
+use base::{Finding, Result};
+use config::{Days, Origin, Setting};
+use pki::csr::Csr;
+use pki::device_name::DeviceName;
+use pki::issuer::KeySource;
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::validity::{Lifetime, Validity};
+use pki::{Algorithm, San, Subject};
+use time::OffsetDateTime;
+
+use store::FILE_LIMIT;
+
+/// What both kinds of identities can be asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Sign with the leaf's own key.
+    pub self_signed: bool,
+    /// Issue below the CA of this device profile.
+    pub profile: Option<DeviceName>,
+    /// Issue for the key of this request.
+    pub csr: Option<PathBuf>,
+    /// Issue a new generation in place of what is there.
+    pub force: bool,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+    /// Where copies go.
+    pub out: Option<PathBuf>,
+    /// Whose the copies become.
+    pub ownership: Ownership,
+}
+
+impl Request {
+    /// The certificate signing request, where one was named.
+    pub(crate) fn read_csr(&self) -> Result<Option<Csr>> {
+        let Some(path) = &self.csr else { return Ok(None) };
+        let bytes = file::read(path, FILE_LIMIT)?;
+        Csr::from_pem_or_der(&bytes).map(Some).map_err(|error| error.at(path))
+    }
+}
+
+/// Decides serial number and dates of a leaf.
+pub(crate) fn contents(
+    profile: Profile,
+    subject: Subject,
+    sans: Vec<San>,
+    days: &Setting<Days>,
+    issuer: Option<Validity>,
+    now: OffsetDateTime,
+) -> Result<(Contents, Option<Finding>)> {
+    let lifetime = Lifetime { days: days.value.number(), explicit: is_named_now(days) };
+    let (validity, note) = Validity::starting(now, lifetime, issuer.as_ref())?;
+    let contents = Contents { profile, serial: Serial::random()?, validity, subject, sans, permitted_dns: Vec::new() };
+    Ok((contents, note))
+}
+
+/// Whether a person asked for this value now. What stands in keygen.toml holds for every identity: a lifetime there
+/// may be shortened like a default, and a format there may be left out where it cannot be written.
+pub fn is_named_now<T>(setting: &Setting<T>) -> bool {
+    matches!(setting.origin, Origin::Flag(_) | Origin::Variable(_))
+}
+
+/// The key to issue for: the one in the request, or a new one.
+pub(crate) fn key_source(csr: Option<&Csr>, algorithm: Algorithm) -> KeySource {
+    match csr {
+        Some(csr) => KeySource::Public(csr.key().clone()),
+        None => KeySource::Generate(algorithm),
+    }
+}

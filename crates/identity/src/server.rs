@@ -1,0 +1,231 @@
+//! Making the identity of a server, and the settings that make ThingsBoard use it.
+
+use base::{Code, Finding, Result};
+use config::{Config, Credentials, HostName, ServerFormat, Setting};
+use ledger::{Kind, Parameters};
+use pki::San;
+use pki::csr::Csr;
+use pki::keystore::Format;
+use pki::profile::Profile;
+
+use crate::delivery::{Destination, destination};
+use crate::files::server::ServerFiles;
+use crate::files::settings::ServerSettings;
+use crate::host;
+use crate::make::{KeystoreWish, Plan, issuer_of};
+use crate::parameters::Wanted;
+use crate::report::IdentityReport;
+use crate::request::{Request, is_named_now, key_source};
+use crate::thingsboard::{Service, SettingsForm};
+use crate::walk::Walk;
+use store::ca::SigningCa;
+use store::ca::{CaName, Hierarchy};
+use store::identity_dir;
+use store::{SELF, Workspace};
+
+/// What a server can be asked for beyond [`Request`].
+#[derive(Debug, Clone)]
+pub struct ServerRequest {
+    /// What both kinds of identities can be asked for.
+    pub request: Request,
+    /// Do not add the names of this host.
+    pub only_given_names: bool,
+    /// Send the root as well.
+    pub include_root: bool,
+    /// The endpoints to write settings for.
+    pub services: Vec<Service>,
+    /// The forms to write them in.
+    pub forms: Vec<SettingsForm>,
+}
+
+/// Makes the identity of the server that the configuration names, or completes it.
+///
+/// # Errors
+/// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
+/// nothing is left half done.
+pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Result<IdentityReport> {
+    store::check_exists(workspace.store_dir())?;
+    let request = &wish.request;
+    let settings = &workspace.config.server;
+    let host = host_of(workspace.config)?;
+    let csr = request.read_csr()?;
+    let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
+        Some(requested) => requested.clone(),
+        None => workspace.config.subject()?.with_common_name(host.as_str())?,
+    };
+    let asked = names_asked(host, &settings.san.value, csr.as_ref());
+    let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
+    let (found, left_out) = vouched_for(found, workspace, request.self_signed)?;
+    let sans = merged(&asked, &found);
+    let (ca, issuer) = issuer_of(workspace, request, SigningCa::Own(CaName::ServerIssuing))?;
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
+    let key = key_source(csr.as_ref(), settings.alg.value);
+    let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
+    let prefix = settings.prefix.value.as_str();
+    let parameters = Parameters::of(&Wanted {
+        subject: subject.to_string(),
+        // Addresses come and go; those that were found are not part of what was asked for.
+        san: asked.iter().map(ToString::to_string).collect(),
+        alg: key.algorithm().name(),
+        days: settings.days.value.number(),
+        issuer,
+        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+        prefix,
+        single_file: settings.single_file.value,
+        include_root: wish.include_root,
+    })?;
+    let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
+    let (out, away) = place_of_copies(workspace.config, request)?;
+    let plan = Plan {
+        verb: "server",
+        profile: Profile::Server,
+        subject,
+        sans: sans.clone(),
+        days: &settings.days,
+        key,
+        ca,
+        keystore: KeystoreWish {
+            settings: &workspace.config.server_keystore,
+            section: "server.keystore",
+            trusted: Hierarchy::Devices
+                .names()
+                .into_iter()
+                .zip(&clients_ca)
+                .map(|(name, certificate)| (name.name().to_owned(), certificate.clone()))
+                .collect(),
+        },
+        out,
+        settings: Some(ServerSettings {
+            services: &wish.services,
+            forms: &wish.forms,
+            credentials: settings.credentials.value,
+            host: host.as_str(),
+            prefix,
+            keystore: keystore_format(&formats),
+            single_file: settings.single_file.value,
+        }),
+        dry_run: request.dry_run,
+        walk: Walk {
+            kind: Kind::Server,
+            name: host.as_str(),
+            files: ServerFiles {
+                prefix,
+                formats,
+                holds_key: csr.is_none(),
+                single_file: settings.single_file.value,
+                include_root: wish.include_root,
+                clients_ca: &clients_ca,
+                keystore: None,
+            }
+            .with_those_in(&identity_dir(workspace.store_dir(), Kind::Server, host.as_str())),
+            anchors: if request.self_signed {
+                None
+            } else {
+                Some(Hierarchy::Server.root().certificates(workspace.store_dir())?)
+            },
+            parameters,
+            of_fleet: None,
+            issuer_name: &issuer_name,
+            force: request.force,
+        },
+    };
+    let mut report = plan.carry_out(workspace)?;
+    report.findings.extend(away);
+    report.findings.extend(left_out);
+    let changed = changed_names(&report, &sans);
+    report.findings.extend(changed);
+    Ok(report)
+}
+
+fn host_of(config: &Config) -> Result<&HostName> {
+    config.server.name.value.as_ref().ok_or_else(|| {
+        Code::NeedsAnswer
+            .error("the server has no name, and this host's name cannot be one")
+            .fix("give it with --name, or set server.name in keygen.toml")
+    })
+}
+
+/// The names that somebody asked for: the server's own, those of the configuration, and those in a request.
+fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Vec<San> {
+    match csr.map(Csr::sans).filter(|sans| !sans.is_empty()) {
+        Some(requested) => merged(requested, configured),
+        None => merged(&[host.san()], configured),
+    }
+}
+
+/// The names of this host that the CA may vouch for, and a note about the others.
+fn vouched_for(found: Vec<San>, workspace: &Workspace<'_>, self_signed: bool) -> Result<(Vec<San>, Option<Finding>)> {
+    if self_signed {
+        return Ok((found, None));
+    }
+    let cas = workspace.ca_certificates(Hierarchy::Server)?;
+    let (kept, left_out): (Vec<San>, Vec<San>) =
+        found.into_iter().partition(|san| cas.iter().all(|ca| ca.may_vouch_for(san)));
+    let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+    let note = (!names.is_empty()).then(|| {
+        Code::NameConstraint.note(format!("left out, outside the constraints of the CA: {}", names.join(", ")))
+    });
+    Ok((kept, note))
+}
+
+fn merged(first: &[San], then: &[San]) -> Vec<San> {
+    let mut all: Vec<San> = Vec::new();
+    for san in first.iter().chain(then) {
+        if !all.contains(san) {
+            all.push(san.clone());
+        }
+    }
+    all
+}
+
+/// The formats asked for. A keystore that the active settings name is written even if nobody listed it; one that
+/// nobody named on the command line is left out where its key is not ours.
+fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_key: bool) -> Vec<ServerFormat> {
+    let mut formats = asked.value.clone();
+    if !holds_key {
+        if !is_named_now(asked) {
+            formats.retain(|format| !matches!(format, ServerFormat::P12 | ServerFormat::Jks));
+        }
+    } else if credentials == Credentials::Keystore && keystore_format(&formats).is_none() {
+        formats.push(ServerFormat::P12);
+    }
+    formats
+}
+
+/// The keystore that the settings name: PKCS#12 before JKS.
+fn keystore_format(formats: &[ServerFormat]) -> Option<Format> {
+    if formats.contains(&ServerFormat::P12) {
+        Some(Format::Pkcs12)
+    } else {
+        formats.contains(&ServerFormat::Jks).then_some(Format::Jks)
+    }
+}
+
+/// The directory named on the command line, which is made if need be; else the one in keygen.toml, if this machine
+/// has it: the store may well be on another machine than ThingsBoard.
+fn place_of_copies(config: &Config, request: &Request) -> Result<(Option<Destination>, Option<Finding>)> {
+    if request.out.is_some() {
+        return Ok((destination(request.out.clone(), &request.ownership), None));
+    }
+    let Some(configured) = &config.server.out.value else { return Ok((None, None)) };
+    if configured.resolved().exists() {
+        return Ok((destination(Some(configured.resolved().to_owned()), &request.ownership), None));
+    }
+    let note = Code::FileUnwritable
+        .warning("server.out is not a directory of this machine, so the files are in the store only")
+        .at(configured.resolved())
+        .fix("copy them to the server, or run `tbpki server --out DIR` there");
+    Ok((None, Some(note)))
+}
+
+/// Says so when this host has names that an earlier certificate lacks.
+fn changed_names(report: &IdentityReport, wanted: &[San]) -> Option<Finding> {
+    let lacking: Vec<String> =
+        wanted.iter().map(ToString::to_string).filter(|name| !report.names.contains(name)).collect();
+    (!lacking.is_empty()).then(|| {
+        Code::WrongName
+            .warning(format!("the certificate does not name {}", lacking.join(", ")))
+            .because("this host has got new names or addresses since it was issued")
+            .fix("issue a new one with --force if clients use them")
+    })
+}

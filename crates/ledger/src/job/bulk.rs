@@ -1,0 +1,169 @@
+//! Many rows at once: what decides how fast a fleet is.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use base::Result;
+
+use crate::job::JobId;
+use crate::job::claim::{Claim, FleetIdentity};
+use crate::job::staging::StagedRow;
+use crate::key::Key;
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::value::{Many, Value, values};
+
+impl Transaction<'_> {
+    pub(crate) fn insert_staged<'a>(&self, job: JobId, rows: &'a [StagedRow]) -> Result<()> {
+        const SQL: Many<'_> = Many {
+            one_by_one: "INSERT INTO staged (job, number, line, name, label, profile, sans, attributes) \
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            by_columns: "INSERT INTO staged (job, number, line, name, label, profile, sans, attributes) \
+                         SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::text[], ?5::text[], \
+                         ?6::text[], ?7::text[], ?8::text[])",
+        };
+        let values = |row: &'a StagedRow| {
+            [
+                job.0.into(),
+                row.number.into(),
+                row.line.into(),
+                (&row.name).into(),
+                row.label.as_ref().into(),
+                row.profile.as_ref().into(),
+                row.sans.as_ref().into(),
+                row.attributes.as_ref().into(),
+            ]
+        };
+        self.execute_many::<[Value<'a>; 8]>(&SQL, rows.iter().map(values))?;
+        Ok(())
+    }
+
+    /// The rows of a shard that is on disk, each as the next generation of its name.
+    ///
+    /// # Errors
+    /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
+    pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
+        const SQL: Many<'_> = Many {
+            one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
+                issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
+                number) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
+                WHERE earlier.kind = 'device' AND earlier.name = ?1), \
+                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14 \
+                WHERE NOT EXISTS (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = ?1 \
+                AND used.state <> 'void')",
+            by_columns: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
+                issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
+                number) SELECT 'device', name, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
+                WHERE earlier.kind = 'device' AND earlier.name = given.name), serial, profile, algorithm, parameters, \
+                issuer, not_before, not_after, fingerprint, credentials_id, 'issued', intended_at, issued_at, job, \
+                number FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
+                ?7::bigint[], ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bigint[], ?12::bigint[], ?13::bigint[], \
+                ?14::bigint[]) AS given (name, serial, profile, algorithm, parameters, issuer, not_before, not_after, \
+                fingerprint, credentials_id, intended_at, issued_at, job, number) WHERE NOT EXISTS \
+                (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = given.name \
+                AND used.state <> 'void')",
+        };
+        let (begun, now) = (self.begun(claim)?, self.now());
+        let mut parameters = HashMap::new();
+        for identity in identities {
+            let common = &identity.common;
+            if let Entry::Vacant(place) = parameters.entry(Arc::as_ptr(common)) {
+                place.insert(self.parameters(&common.parameters)?);
+            }
+        }
+        let values = |identity: &'a FleetIdentity| {
+            let common = &identity.common;
+            [
+                (&identity.name).into(),
+                identity.serial.octets().into(),
+                (&common.profile).into(),
+                (&common.algorithm).into(),
+                parameters.get(&Arc::as_ptr(common)).copied().into(),
+                (&common.issuer).into(),
+                identity.not_before.unix_timestamp().into(),
+                identity.not_after.unix_timestamp().into(),
+                (&identity.fingerprint).into(),
+                (&identity.credentials_id).into(),
+                begun.into(),
+                now.into(),
+                claim.job.0.into(),
+                identity.number.into(),
+            ]
+        };
+        let inserted = self.execute_many::<[Value<'a>; 14]>(&SQL, identities.iter().map(values))?;
+        if u64::try_from(identities.len()) == Ok(inserted) {
+            return Ok(());
+        }
+        let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
+        Err(in_use.refusal(claim.job))
+    }
+
+    /// Takes a step with devices of a shard, and tells how many took it.
+    pub(crate) fn step_devices(&self, claim: &Claim, step: State, keys: &[Key]) -> Result<u64> {
+        let column = step.time_column();
+        let one_by_one = format!(
+            "UPDATE identity SET state = ?7, {column} = ?8, last_error = NULL WHERE kind = ?1 AND name = ?2 \
+             AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
+             AND state IN ('issued', 'registered', 'bundled') AND unregistered_at IS NULL"
+        );
+        let by_columns = format!(
+            "UPDATE identity SET state = given.state, {column} = given.moment, last_error = NULL \
+             FROM unnest(?1::text[], ?2::text[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[], \
+             ?8::bigint[]) AS given (kind, name, generation, job, first, past, state, moment) WHERE {OF_SHARD} \
+             AND identity.unregistered_at IS NULL"
+        );
+        let values = |key| {
+            let [kind, name, generation, job, first, end] = place(claim, key);
+            [kind, name, generation, job, first, end, step.as_str().into(), self.now().into()]
+        };
+        let sql = Many { one_by_one: &one_by_one, by_columns: &by_columns };
+        self.execute_many(&sql, keys.iter().map(values))
+    }
+
+    /// Records what went wrong with devices of a shard, and tells how many there were.
+    pub(crate) fn fail_devices<'a>(&self, claim: &Claim, failed: &'a [(Key, String)]) -> Result<u64> {
+        let by_columns = format!(
+            "UPDATE identity SET last_error = given.error FROM unnest(?1::text[], ?2::text[], ?3::bigint[], \
+             ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[]) \
+             AS given (kind, name, generation, job, first, past, error) WHERE {OF_SHARD}"
+        );
+        let sql = Many {
+            one_by_one: "UPDATE identity SET last_error = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 \
+                         AND job = ?4 AND number >= ?5 AND number < ?6 \
+                         AND state IN ('issued', 'registered', 'bundled')",
+            by_columns: &by_columns,
+        };
+        let values = |(key, error): &'a (Key, String)| {
+            let [kind, name, generation, job, first, end] = place(claim, key);
+            [kind, name, generation, job, first, end, error.into()]
+        };
+        self.execute_many::<[Value<'a>; 7]>(&sql, failed.iter().map(values))
+    }
+
+    /// When the attempt at a shard began.
+    fn begun(&self, claim: &Claim) -> Result<i64> {
+        let row = self.one(
+            "SELECT begun_at FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",
+            values![claim.job.0, claim.shard, claim.fence],
+        )?;
+        row.map_or(Ok(self.now()), |row| row.get(0))
+    }
+}
+
+/// Which rows columns of devices of a shard are about.
+const OF_SHARD: &str = "identity.kind = given.kind AND identity.name = given.name \
+    AND identity.generation = given.generation AND identity.job = given.job AND identity.number >= given.first \
+    AND identity.number < given.past AND identity.state IN ('issued', 'registered', 'bundled')";
+
+/// The values for the places ?1 to ?6 of a statement on a device of a shard.
+fn place<'a>(claim: &Claim, key: &'a Key) -> [Value<'a>; 6] {
+    [
+        key.kind.as_str().into(),
+        (&key.name).into(),
+        key.generation.0.into(),
+        claim.job.0.into(),
+        claim.first.into(),
+        (claim.first + u64::from(claim.count)).into(),
+    ]
+}

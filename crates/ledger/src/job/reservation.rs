@@ -1,0 +1,149 @@
+//! Names that are reserved: each belongs to at most one identity in use.
+//!
+//! A single device reserves its name when it is recorded as intended, a job reserves all of its names when it is
+//! staged, and a shard is committed only if none of its names has an identity in use. Each of the three checks in the
+//! transaction that writes.
+
+use std::ops::Range;
+
+use base::text::quote;
+use base::{Code, Error, Result};
+
+use crate::entry::Entry;
+use crate::job::JobId;
+use crate::key::Kind;
+use crate::ledger::Ledger;
+use crate::transaction::Transaction;
+use crate::value::values;
+use crate::view::View;
+
+/// Names of a job that another identity uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamesInUse {
+    /// The first of them, in the order of the job.
+    pub first: Vec<Entry>,
+    /// The number of all of them.
+    pub total: u64,
+}
+
+impl NamesInUse {
+    /// The error for a job that cannot go on because of these names.
+    pub fn refusal(&self, job: JobId) -> Error {
+        let names: Vec<String> = self.first.iter().map(|entry| quote(&entry.key.name).to_string()).collect();
+        Code::DuplicateNames
+            .error(format!("{} names of job {job} have an identity outside of the job", self.total))
+            .because(format!("the first: {}", names.join(", ")))
+            .fix(format!(
+                "cancel the job with `tbpki fleet cancel {job}`, which keeps what it has issued, then issue the names \
+                 that are left without these"
+            ))
+    }
+}
+
+impl View {
+    /// The open job in which a device's name waits to be issued, and its line there; `None` if the name is free.
+    ///
+    /// Reads a row for each name of the jobs that are open, so nothing if there are none.
+    ///
+    /// # Errors
+    /// Those of the database, here and below.
+    pub fn reserved_by(&self, kind: Kind, name: &str) -> Result<Option<(JobId, u64)>> {
+        if kind != Kind::Device {
+            return Ok(None);
+        }
+        let row = self.one(
+            "SELECT staged.job, staged.line FROM job JOIN staged ON staged.job = job.id WHERE job.state = 'open' \
+             AND staged.name = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.job = staged.job \
+             AND identity.number = staged.number) LIMIT 1",
+            values![name],
+        )?;
+        row.map(|row| Ok((JobId(row.get(0)?), row.get(1)?))).transpose()
+    }
+
+    /// Fails if a name waits in a job.
+    ///
+    /// # Errors
+    /// [`Code::NameReserved`].
+    pub fn check_not_reserved(&self, kind: Kind, name: &str) -> Result<()> {
+        match self.reserved_by(kind, name)? {
+            None => Ok(()),
+            Some((job, line)) => Err(Code::NameReserved
+                .error(format!("the name {} waits in job {job} (line {line} there)", quote(name)))
+                .item(name)
+                .fix(format!(
+                    "finish the job with `tbpki fleet issue --resume {job}`, or free its names with \
+                     `tbpki fleet cancel {job}`"
+                ))),
+        }
+    }
+
+    /// The names of a job that are still to be issued and that another identity uses, of which the first `limit`.
+    ///
+    /// A ledger of this version has none; an older one let single devices take names of a staged job.
+    pub fn names_in_use(&self, job: JobId, limit: usize) -> Result<NamesInUse> {
+        let size = self.job(job)?.map_or(0, |job| job.size);
+        self.in_use_elsewhere(job, 0..size, limit)
+    }
+
+    pub(crate) fn in_use_elsewhere(&self, job: JobId, numbers: Range<u64>, limit: usize) -> Result<NamesInUse> {
+        const USED: &str = "FROM staged JOIN identity ON identity.kind = 'device' AND identity.name = staged.name \
+            AND identity.state <> 'void' WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
+            AND NOT EXISTS (SELECT 1 FROM identity AS own WHERE own.job = staged.job AND own.number = staged.number)";
+        let values = values![job.0, numbers.start, numbers.end];
+        let row = self.one(&format!("SELECT count(DISTINCT staged.number) {USED}"), values)?;
+        let total = row.map_or(Ok(0), |row| row.get(0))?;
+        let mut first = Vec::new();
+        if total > 0 {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let sql = format!("SELECT DISTINCT staged.number, staged.name {USED} ORDER BY 1 LIMIT ?4");
+            for row in self.query(&sql, values![job.0, numbers.start, numbers.end, limit])? {
+                let name: String = row.get(1)?;
+                first.extend(self.current(Kind::Device, &name)?);
+            }
+        }
+        Ok(NamesInUse { first, total })
+    }
+}
+
+impl Ledger {
+    /// Cancels a job: the names that it has not issued are free again, and nothing more is issued by it. What it has
+    /// issued stays. Returns how many names are free again; a job that is done or canceled has none.
+    ///
+    /// A station that works on a shard of it loses the shard: its commit is refused with [`Code::LeaseLost`].
+    ///
+    /// # Errors
+    /// [`Code::UnknownJob`], and those of the database.
+    pub fn cancel(&mut self, job: JobId) -> Result<u64> {
+        self.transaction(|transaction| transaction.cancel(job))
+    }
+}
+
+impl Transaction<'_> {
+    fn cancel(&self, id: JobId) -> Result<u64> {
+        let job = self.job(id)?.ok_or_else(|| Code::UnknownJob.error(format!("the ledger holds no job {id}")))?;
+        if job.done {
+            return Ok(0);
+        }
+        let job = values![id.0];
+        self.execute(
+            "UPDATE attempt SET outcome = 'void', ended_at = ?2 WHERE job = ?1 AND outcome IS NULL",
+            values![id.0, self.now()],
+        )?;
+        let freed = self.execute(
+            "DELETE FROM staged WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.job = ?1 \
+             AND identity.number = staged.number)",
+            job,
+        )?;
+        self.execute(
+            "DELETE FROM work WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = ?1 \
+             AND issue.phase = 'issue' AND issue.shard = work.shard AND issue.state = 'done')",
+            job,
+        )?;
+        // The same list may become a job again: its digest must be free.
+        self.execute(
+            "UPDATE job SET state = 'done', canceled_at = ?2, digest = ?3 WHERE id = ?1",
+            values![id.0, self.now(), &crate::job::claim::seed()?],
+        )?;
+        Ok(freed)
+    }
+}

@@ -1,0 +1,361 @@
+//! Claiming shards, doing them, and what becomes of those that nobody finishes.
+
+use std::time::Duration;
+
+use base::{Code, Error, Result};
+
+use crate::job::claim::{Claim, ClaimWish, FleetIdentity, seed};
+use crate::job::{JobId, Phase};
+use crate::key::Key;
+use crate::ledger::Ledger;
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::value::{one_of, values};
+
+impl Ledger {
+    /// Takes a shard that nobody has, or whose lease has ended; `None` while there is none.
+    ///
+    /// If a server's answer is lost, the shard of that answer stays claimed until its lease ends.
+    ///
+    /// For issuing, what an earlier attempt at the shard has signed is void from then on: the new one has a seed and
+    /// thereby serial numbers of its own. Only shards that are issued can be registered and bundled.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn claim(&mut self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+        self.for_fleets()?;
+        self.shared_transaction(|transaction| transaction.claim(wish))
+    }
+
+    /// Holds on to a shard: its lease ends `lease` from now.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`] when it is somebody else's by now, or done.
+    pub fn renew(&mut self, claim: &Claim, lease: Duration) -> Result<()> {
+        self.shared_transaction(|transaction| {
+            transaction.hold(claim)?;
+            let until = transaction.now_ms().saturating_add(millis(lease));
+            transaction.execute(
+                "UPDATE work SET until = ?4 WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+                values![claim.job.0, claim.phase.as_str(), claim.shard, until],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records a shard as issued, all of it or nothing: its identities are on disk in `place` by now.
+    ///
+    /// May be repeated, as after a connection that was lost before the answer came.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`] when it is somebody else's by now: then what was signed counts for nothing.
+    /// [`Code::DuplicateNames`] when a name has an identity in use already. [`Code::Internal`] when these are not the
+    /// names of the shard, each once.
+    pub fn commit_issued(&mut self, claim: &Claim, place: &str, identities: &[FleetIdentity]) -> Result<()> {
+        is_of_phase(claim, Phase::Issue)?;
+        let mut numbers: Vec<u64> = identities.iter().map(|identity| identity.number).collect();
+        numbers.sort_unstable();
+        if !numbers.iter().copied().eq(claim.first..claim.first + u64::from(claim.count)) {
+            return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
+        }
+        self.shared_transaction(|transaction| {
+            if transaction.outcome(claim)?.as_deref() == Some("issued") {
+                return Ok(());
+            }
+            transaction.hold(claim)?;
+            transaction.insert_identities(claim, identities)?;
+            transaction.execute(
+                "UPDATE work SET state = 'done', place = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+                values![claim.job.0, claim.phase.as_str(), claim.shard, place],
+            )?;
+            transaction.end_attempt(claim.job, claim.shard, "issued")?;
+            // Of two stations that finish the last two shards at once, the second has to see what the first did.
+            transaction
+                .one(&format!("SELECT id FROM job WHERE id = ?1{}", transaction.for_update()), values![claim.job.0])?;
+            transaction.execute(
+                "UPDATE job SET state = 'done', done_at = ?2 WHERE id = ?1 AND NOT EXISTS \
+                 (SELECT 1 FROM work WHERE job = ?1 AND phase = 'issue' AND state <> 'done')",
+                values![claim.job.0, transaction.now()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records that devices of the claimed shard are registered or bundled, and what went wrong with others of them.
+    /// May be called several times for a shard; the texts must hold no secret.
+    ///
+    /// Devices that were voided, revoked or unregistered meanwhile stay what they are.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`] when the shard is somebody else's by now; [`Code::Internal`] for a device that is not of it.
+    pub fn commit_step(&mut self, claim: &Claim, keys: &[Key], failed: &[(Key, String)]) -> Result<()> {
+        let step = step_of(claim.phase)?;
+        self.shared_transaction(|transaction| {
+            transaction.hold(claim)?;
+            let rows = transaction.step_devices(claim, step, keys)?;
+            let failures = transaction.fail_devices(claim, failed)?;
+            let wanted = [(keys.len(), rows), (failed.len(), failures)];
+            if wanted.iter().all(|(wanted, rows)| u64::try_from(*wanted) == Ok(*rows)) {
+                return Ok(());
+            }
+            keys.iter().chain(failed.iter().map(|(key, _)| key)).try_for_each(|key| transaction.is_of(claim, key))
+        })
+    }
+
+    /// Ends the work on a shard: it is done when none of its devices lacks the step, else partly done.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`] when the shard is somebody else's by now.
+    pub fn finish(&mut self, claim: &Claim) -> Result<()> {
+        let step = step_of(claim.phase)?;
+        self.shared_transaction(|transaction| {
+            if transaction.is_in(claim, &["done", "partly"])? {
+                return Ok(());
+            }
+            transaction.hold(claim)?;
+            let sql = format!(
+                "SELECT count(*) FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 \
+                 AND state NOT IN ('void', 'revoked') AND unregistered_at IS NULL AND {} IS NULL",
+                step.time_column()
+            );
+            let end = claim.first + u64::from(claim.count);
+            let row = transaction.one(&sql, values![claim.job.0, claim.first, end])?;
+            let lacking: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+            transaction.leave(claim, if lacking == 0 { "done" } else { "partly" })
+        })
+    }
+
+    /// Gives a shard back, so that whoever asks next has it at once. `why` stands in the log.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`] when it is somebody else's by now.
+    pub fn give_back(&mut self, claim: &Claim, why: &str) -> Result<()> {
+        tracing::debug!(?claim, why, "gave a shard back");
+        self.shared_transaction(|transaction| {
+            if transaction.is_in(claim, &["open"])? {
+                return Ok(());
+            }
+            transaction.hold(claim)?;
+            if claim.phase == Phase::Issue {
+                transaction.end_attempt(claim.job, claim.shard, "void")?;
+            }
+            transaction.leave(claim, "open")
+        })
+    }
+
+    /// Frees the shards of stations that have died. Where one station works at a time, whoever holds the store's lock
+    /// is alone and need not wait for leases to end. In a ledger of several stations ([`View::is_shared`]) nothing
+    /// happens: there time alone tells the dead from the slow.
+    ///
+    /// # Errors
+    /// Those of the database.
+    ///
+    /// [`View::is_shared`]: crate::View::is_shared
+    pub fn break_leases(&mut self, job: JobId) -> Result<()> {
+        if self.is_shared() {
+            return Ok(());
+        }
+        self.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE attempt SET outcome = 'void', ended_at = ?2 WHERE job = ?1 AND outcome IS NULL",
+                values![job.0, transaction.now()],
+            )?;
+            transaction.execute(
+                "UPDATE work SET state = 'open', until = NULL WHERE job = ?1 AND state = 'claimed'",
+                values![job.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Opens the shards again that are partly done, so that what failed is tried once more. Returns how many.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn reopen(&mut self, job: JobId, phase: Phase) -> Result<u64> {
+        self.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state = 'partly'",
+                values![job.0, phase.as_str()],
+            )
+        })
+    }
+}
+
+impl Ledger {
+    /// Opens every shard again that is done, wholly or partly, so that the step is taken once more with all of its
+    /// devices. Returns how many.
+    ///
+    /// # Errors
+    /// Those of the database; [`Code::Internal`] for issuing, which happens once.
+    pub fn redo(&mut self, job: JobId, phase: Phase) -> Result<u64> {
+        step_of(phase)?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state IN ('partly', 'done')",
+                values![job.0, phase.as_str()],
+            )
+        })
+    }
+}
+
+impl Transaction<'_> {
+    fn claim(&self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+        let issued = match (wish.phase, wish.place) {
+            (Phase::Issue, _) => "CAST(?4 AS TEXT) IS NULL OR TRUE",
+            (_, None) => {
+                "EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = work.job AND issue.phase = 'issue' \
+                          AND issue.shard = work.shard AND issue.state = 'done' AND CAST(?4 AS TEXT) IS NULL)"
+            }
+            (_, Some(_)) => {
+                "EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = work.job AND issue.phase = 'issue' \
+                             AND issue.shard = work.shard AND issue.state = 'done' AND issue.place = ?4)"
+            }
+        };
+        let sql = format!(
+            "SELECT shard, fence FROM work WHERE job = ?1 AND phase = ?2 AND state IN ('open', 'claimed') \
+             AND (state = 'open' OR until <= ?3) AND ({issued}) ORDER BY shard LIMIT 1{}",
+            self.skip_locked()
+        );
+        let values = values![wish.job.0, wish.phase.as_str(), self.now_ms(), wish.place];
+        let Some(row) = self.one(&sql, values)? else { return Ok(None) };
+        let (shard, fence): (u32, u32) = (row.get(0)?, row.get(1)?);
+        let fence = fence.checked_add(1).ok_or_else(|| Code::Internal.error("a shard has used up its fences"))?;
+        let job = self.job(wish.job)?.ok_or_else(|| Code::Internal.error(format!("there is no job {}", wish.job)))?;
+        let (first, count) = job.range(shard);
+        let mut claim = Claim {
+            job: wish.job,
+            phase: wish.phase,
+            shard,
+            fence,
+            seed: [0; 32],
+            first,
+            count,
+            place: wish.place.map(str::to_owned),
+        };
+        if wish.phase == Phase::Issue {
+            claim.seed = seed()?;
+            self.end_attempt(wish.job, shard, "void")?;
+            self.execute(
+                "INSERT INTO attempt (job, shard, fence, seed, station, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                values![wish.job.0, shard, fence, &claim.seed, wish.station, self.now()],
+            )?;
+        } else {
+            claim.place = self.committed(wish.job, shard)?.map(|committed| committed.place);
+        }
+        self.execute(
+            "UPDATE work SET state = 'claimed', station = ?4, place = ?5, fence = ?6, until = ?7 \
+             WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+            values![
+                wish.job.0,
+                wish.phase.as_str(),
+                shard,
+                wish.station,
+                claim.place.as_ref(),
+                fence,
+                self.now_ms().saturating_add(millis(wish.lease)),
+            ],
+        )?;
+        Ok(Some(claim))
+    }
+
+    /// Fails with [`Code::LeaseLost`] unless the shard is the claimant's. It stays so until the transaction ends.
+    ///
+    /// An ended lease alone loses nothing: the fence tells whether somebody else has come.
+    fn hold(&self, claim: &Claim) -> Result<()> {
+        let sql =
+            format!("SELECT state, fence FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3{}", self.for_update());
+        let row = self.one(&sql, values![claim.job.0, claim.phase.as_str(), claim.shard])?;
+        let (state, fence): (String, u32) = match row {
+            Some(row) => (row.get(0)?, row.get(1)?),
+            // Only canceling a job removes its work.
+            None => return Err(canceled(claim)),
+        };
+        if state == "claimed" && fence == claim.fence { Ok(()) } else { Err(lost(claim, &state, fence)) }
+    }
+
+    /// Whether the shard is in one of these states since this claim: then what was to lead there was done already.
+    fn is_in(&self, claim: &Claim, states: &[&str]) -> Result<bool> {
+        let row = self.one(
+            "SELECT state FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4",
+            values![claim.job.0, claim.phase.as_str(), claim.shard, claim.fence],
+        )?;
+        let state: Option<String> = row.map(|row| row.get(0)).transpose()?;
+        Ok(state.is_some_and(|state| states.contains(&state.as_str())))
+    }
+
+    fn leave(&self, claim: &Claim, state: &str) -> Result<()> {
+        self.execute(
+            "UPDATE work SET state = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+            values![claim.job.0, claim.phase.as_str(), claim.shard, state],
+        )?;
+        Ok(())
+    }
+
+    /// What became of the attempt; `None` while it goes on.
+    fn outcome(&self, claim: &Claim) -> Result<Option<String>> {
+        let row = self.one(
+            "SELECT outcome FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",
+            values![claim.job.0, claim.shard, claim.fence],
+        )?;
+        row.map_or(Ok(None), |row| row.get(0))
+    }
+
+    /// Ends the attempt at a shard that is going on, if one is.
+    fn end_attempt(&self, job: JobId, shard: u32, outcome: &str) -> Result<()> {
+        self.execute(
+            "UPDATE attempt SET outcome = ?3, ended_at = ?4 WHERE job = ?1 AND shard = ?2 AND outcome IS NULL",
+            values![job.0, shard, outcome, self.now()],
+        )?;
+        Ok(())
+    }
+
+    /// Fails unless a device that took no step belongs to the shard and was given up.
+    fn is_of(&self, claim: &Claim, key: &Key) -> Result<()> {
+        let row = self.one(
+            "SELECT state FROM identity WHERE kind = ?1 AND name = ?2 AND generation = ?3 AND job = ?4 \
+             AND number >= ?5 AND number < ?6",
+            values![
+                key.kind.as_str(),
+                &key.name,
+                key.generation.0,
+                claim.job.0,
+                claim.first,
+                claim.first + u64::from(claim.count),
+            ],
+        )?;
+        let row = row.ok_or_else(|| Code::Internal.error(format!("{key} is not of {claim:?}")))?;
+        let state: String = row.get(0)?;
+        one_of(&State::ALL, State::as_str, &state).map(drop)
+    }
+}
+
+fn lost(claim: &Claim, state: &str, fence: u32) -> Error {
+    Code::LeaseLost
+        .error(format!("shard {} of job {} is not this station's any more", claim.shard, claim.job))
+        .because(format!("this station claimed it as number {}; now it is {state} as number {fence}", claim.fence))
+        .fix("run the same command again: it does what is left")
+}
+
+fn canceled(claim: &Claim) -> Error {
+    Code::LeaseLost
+        .error(format!("shard {} of job {} is no longer work", claim.shard, claim.job))
+        .because("the job was canceled")
+}
+
+fn is_of_phase(claim: &Claim, phase: Phase) -> Result<()> {
+    if claim.phase == phase { Ok(()) } else { Err(Code::Internal.error(format!("{claim:?} is not for {phase}"))) }
+}
+
+/// The state that devices come to in a phase that uses identities.
+fn step_of(phase: Phase) -> Result<State> {
+    match phase {
+        Phase::Register => Ok(State::Registered),
+        Phase::Bundle => Ok(State::Bundled),
+        Phase::Issue => Err(Code::Internal.error("identities are issued by the shard")),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

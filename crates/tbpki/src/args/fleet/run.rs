@@ -1,0 +1,41 @@
+//! The arguments of `tbpki fleet run`.
+
+use clap::Args;
+
+use crate::args::fleet::FleetIssueArgs;
+use crate::args::fleet::bundle::BundleArgs;
+use crate::args::fleet::register::PaceArgs;
+use crate::args::platform::PlatformArgs;
+use crate::args::value::text;
+
+/// The arguments of `tbpki fleet run`.
+#[derive(Debug, Clone, Args)]
+pub struct FleetRunArgs {
+    /// The identities.
+    #[command(flatten)]
+    pub issue: FleetIssueArgs,
+    /// Do not register the devices with the platform
+    #[arg(long, help_heading = "Platform")]
+    pub no_register: bool,
+    /// Replace other credentials of the devices on the platform
+    #[arg(long, conflicts_with = "no_register", help_heading = "Platform")]
+    pub replace: bool,
+    /// The label of devices without one in the list
+    #[arg(long, value_name = "TEXT", value_parser = text(), conflicts_with = "no_register", help_heading = "Platform")]
+    pub label: Option<String>,
+    /// Create the devices as gateways
+    #[arg(long, conflicts_with = "no_register", help_heading = "Platform")]
+    pub gateway: bool,
+    /// Limits of the requests to the platform.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+    /// Do not create bundles
+    #[arg(long, help_heading = "Bundles")]
+    pub no_bundle: bool,
+    /// The bundles.
+    #[command(flatten)]
+    pub bundle: BundleArgs,
+}

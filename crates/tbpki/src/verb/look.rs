@@ -1,0 +1,8 @@
+//! The verbs that only read: files, the store, servers.
+
+pub(crate) mod check;
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod report;
+pub(crate) mod trust;
+pub(crate) mod verify;

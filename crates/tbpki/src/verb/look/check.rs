@@ -1,0 +1,282 @@
+//! `tbpki check`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use base::text::printable;
+use base::{Code, Finding, Result, Severity};
+use config::{Anchors, Config, FilePath, PlatformKind};
+use fleet::look;
+use provision::Target;
+use provision::check::{
+    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, ServerCheck, TlsReport, Trust,
+    Verdict, check_device, check_server,
+};
+use provision::files::LoginFiles;
+use provision::mqtt::Version;
+use store::ca::Hierarchy;
+use time::OffsetDateTime;
+
+use crate::args::{AuthArg, CheckArgs, KindArg, MqttArg};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+use crate::verb::passphrase;
+
+pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
+    let config = if context.config_path().exists() { Some(context.config(&Overrides::default())?) } else { None };
+    let inputs = Inputs { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
+    let report = match &args.server_side {
+        Some(dir) => check_server(&inputs.server_check(dir.as_deref())?),
+        None => {
+            let check = inputs.device_check(context)?;
+            let output = &context.output;
+            check_device(&check, &mut |effect| output.say(format!("note: {effect}")))
+        }
+    };
+    let findings = report.layers.iter().flat_map(|layer| layer.findings.iter().cloned());
+    context.output.keep(findings);
+    context.output.result(&report)?;
+    Ok(if report.ok { Exit::Done } else { Exit::FaultFound })
+}
+
+/// The flags and the configuration, from which a check is made.
+struct Inputs<'a> {
+    args: &'a CheckArgs,
+    config: Option<&'a Config>,
+    now: OffsetDateTime,
+}
+
+/// The files of a device: from the store, or from flags.
+struct Files {
+    login: LoginFiles,
+    token: Option<PathBuf>,
+    anchors: Option<PathBuf>,
+    registered: Option<Registered>,
+}
+
+impl Inputs<'_> {
+    fn device_check(&self, context: &mut Context) -> Result<DeviceCheck> {
+        let args = self.args;
+        let files = self.files(context)?;
+        let has_certificate = files.login.cert.is_some() || files.login.chain.is_some();
+        let with_certificate = match args.auth {
+            Some(auth) => auth == AuthArg::Certificate,
+            None => has_certificate,
+        };
+        let auth = match (with_certificate, files.token) {
+            (true, token) if has_certificate => Auth::Certificate {
+                files: files.login,
+                // A token from the store, or an explicit --auth, is not a mistake that the check should report.
+                token: token.filter(|_| args.token_file.is_some() && args.auth.is_none()),
+            },
+            (true, _) => return Err(missing("a certificate", "--cert and --key, or --device")),
+            (false, Some(token)) => Auth::Token(token),
+            (false, None) => return Err(missing("a token", "--token-file")),
+        };
+        let kind = self.kind();
+        let depth = match args {
+            _ if args.offline => Depth::Files,
+            _ if args.no_connect => Depth::Server,
+            _ if args.telemetry => Depth::Telemetry,
+            _ => Depth::Login,
+        };
+        if kind == BrokerKind::ActorCloud && depth >= Depth::Login {
+            for (given, flag) in [(&args.client_id, "--client-id"), (&args.username, "--username")] {
+                if given.is_none() {
+                    return Err(missing("the device's id and user name for ActorCloud", flag));
+                }
+            }
+        }
+        Ok(DeviceCheck {
+            server: self.server(kind, with_certificate, files.anchors)?,
+            auth,
+            version: match args.mqtt {
+                MqttArg::V311 => Version::V311,
+                MqttArg::V5 => Version::V5,
+            },
+            client_id: args.client_id.clone(),
+            user_name: args.username.clone(),
+            registered: files.registered,
+            depth,
+        })
+    }
+
+    fn server_check(&self, dir: Option<&Path>) -> Result<ServerCheck> {
+        let configured = self.config.and_then(|config| config.server.out.value.as_ref()).map(FilePath::resolved);
+        // The directory that keygen.toml names can be on another machine.
+        let dir = dir.or(configured.filter(|dir| dir.exists()));
+        let places = match (self.config, dir) {
+            (Some(config), dir) => look::server_places(config.general.store.resolved(), &server_name(config), dir),
+            (None, Some(dir)) => look::server_places(Path::new(""), "", Some(dir)),
+            (None, None) => return Err(missing("the directory of the server's files", "--server DIR")),
+        };
+        let anchors = places.anchors.exists().then_some(places.anchors);
+        let server = if self.args.offline || self.config.is_none() && self.args.server.is_none() {
+            None
+        } else {
+            Some(self.server(self.kind(), true, anchors)?)
+        };
+        // Without a store, the CAs come from the server's files.
+        let devices_ca = self.config.map(|config| look::devices_ca(config.general.store.resolved()));
+        Ok(ServerCheck {
+            dir: places.dir,
+            server,
+            devices_ca: devices_ca.and_then(Result::ok).unwrap_or_default(),
+            now: self.now,
+        })
+    }
+
+    fn files(&self, context: &mut Context) -> Result<Files> {
+        let args = self.args;
+        let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
+        if args.cert.is_some()
+            || args.chain.is_some()
+            || args.key.is_some()
+            || args.token_file.is_some() && args.device.is_none()
+        {
+            let login =
+                LoginFiles { key: args.key.clone(), cert: args.cert.clone(), chain: args.chain.clone(), passphrase };
+            return Ok(Files { login, token: args.token_file.clone(), anchors: None, registered: None });
+        }
+        let Some(config) = self.config else {
+            return Err(Code::Usage
+                .error("nothing to check: no files given, and no keygen.toml with a store")
+                .fix("use --cert and --key, or --token-file"));
+        };
+        let store = config.general.store.resolved();
+        let location = context.store_location(config)?;
+        let name = match &args.device {
+            Some(name) => name.clone(),
+            None => look::only_device(&location)?,
+        };
+        let places = look::device_places(store, &name);
+        let registered = look::registration(&location, &name)?;
+        let there = |path: PathBuf| path.exists().then_some(path);
+        let token = args.token_file.clone().or_else(|| there(places.token));
+        // A device that logs in with a token has no key; a device with a certificate must have one.
+        let (is_token, wants_token) = (token.is_some(), args.auth == Some(AuthArg::Token));
+        let any_there = places.key.exists() || places.cert.exists() || places.chain.exists();
+        let login = if wants_token || is_token && !any_there && args.auth.is_none() {
+            LoginFiles::default()
+        } else {
+            LoginFiles { key: Some(places.key), cert: Some(places.cert), chain: Some(places.chain), passphrase }
+        };
+        Ok(Files {
+            login,
+            token,
+            anchors: there(places.anchors),
+            registered: registered.map(|(credentials_id, at)| Registered { credentials_id, at }),
+        })
+    }
+
+    /// The server to connect to. `anchors` are those of the device's or the server's files.
+    fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<Server> {
+        let args = self.args;
+        let port = kind.default_port(with_certificate);
+        let target = match (&args.server, self.config) {
+            (Some(text), _) => Target::parse(text, port)?,
+            (None, Some(config)) => {
+                let firmware = &config.firmware;
+                let port = if firmware.mqtt_port.is_explicit() { firmware.mqtt_port.value.number() } else { port };
+                let host = firmware.mqtt_host.value.as_ref().map(|host| host.as_str().to_owned());
+                Target::new(&host.unwrap_or_else(|| server_name(config)), port)?
+            }
+            // The target is not used, because there is no connection.
+            (None, None) if args.offline => Target::new("localhost", port)?,
+            (None, None) => return Err(missing("a broker", "HOST")),
+        };
+        let trust = match (args.cafile.clone().or(anchors), self.config) {
+            (Some(file), _) => Trust::File(file),
+            (None, Some(config)) => match &config.server.anchors.value {
+                Anchors::Ours => Trust::File(Hierarchy::Server.root().cert_path(config.general.store.resolved())),
+                Anchors::System => Trust::System,
+                Anchors::File(path) => Trust::File(path.resolved().to_owned()),
+            },
+            (None, None) => Trust::System,
+        };
+        Ok(Server {
+            target,
+            kind,
+            trust,
+            platform_url: args.platform_url.clone(),
+            timeout: args.timeout,
+            now: self.now,
+        })
+    }
+
+    fn kind(&self) -> BrokerKind {
+        match (self.args.kind, self.config.map(|config| config.platform.kind.value)) {
+            (Some(KindArg::ThingsBoard), _) | (None, None | Some(PlatformKind::ThingsBoard)) => BrokerKind::ThingsBoard,
+            (Some(KindArg::ActorCloud), _) | (None, Some(PlatformKind::ActorCloud)) => BrokerKind::ActorCloud,
+            (Some(KindArg::Mqtt), _) => BrokerKind::Mqtt,
+        }
+    }
+}
+
+fn missing(what: &str, flag: &str) -> base::Error {
+    Code::Usage.error(format!("{what} is required")).fix(format!("use {flag}"))
+}
+
+/// The name of the server, or the name of this host if keygen.toml has none.
+fn server_name(config: &Config) -> String {
+    config.server.name.value.as_ref().map_or_else(identity::host::host_name, |name| name.as_str().to_owned())
+}
+
+impl Report for CheckReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(server) = &self.server {
+            writeln!(out, "{}", printable(server))?;
+        }
+        for layer in &self.layers {
+            let verdict = match layer.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Warning => "warning",
+                Verdict::Fault => "FAULT",
+                Verdict::Skipped => "-",
+            };
+            write!(out, "{verdict:<8}{:<20}", layer.layer)?;
+            let worst = layer.worst();
+            match worst {
+                None => writeln!(out, "{}", printable(&layer.says))?,
+                Some(finding) => write_finding(out, finding)?,
+            }
+            for finding in layer.findings.iter().filter(|finding| Some(*finding) != worst) {
+                let word = if finding.severity == Severity::Note { "note, " } else { "" };
+                write!(out, "        {word}")?;
+                write_finding(out, finding)?;
+            }
+            if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
+                write_tls(out, tls)?;
+            }
+        }
+        let faults = self.layers.iter().filter(|layer| layer.verdict == Verdict::Fault).count();
+        match faults {
+            0 if self.layers.iter().any(|layer| layer.verdict == Verdict::Warning) => {
+                writeln!(out, "all checks passed, with warnings")
+            }
+            0 => writeln!(out, "all checks passed"),
+            1 => writeln!(out, "1 check failed"),
+            many => writeln!(out, "{many} checks failed"),
+        }
+    }
+}
+
+fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    writeln!(out, "{}: {}", finding.code, printable(&finding.to_string()))?;
+    match &finding.fix {
+        Some(fix) => writeln!(out, "          help: {}", printable(fix)),
+        None => Ok(()),
+    }
+}
+
+fn write_tls(out: &mut dyn Write, tls: &TlsReport) -> io::Result<()> {
+    for certificate in &tls.sent {
+        let (subject, issuer) = (printable(&certificate.subject), printable(&certificate.issuer));
+        writeln!(out, "        sent: {subject}, issued by {issuer}")?;
+    }
+    for issuer in &tls.acceptable_issuers {
+        writeln!(out, "        accepts certificates from: {}", printable(issuer))?;
+    }
+    Ok(())
+}

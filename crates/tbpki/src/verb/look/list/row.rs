@@ -1,0 +1,134 @@
+//! A row of the list.
+
+use std::path::Path;
+
+use base::digest;
+use fleet::csv::Cell;
+use identity::report::rfc3339;
+use ledger::{Entry, Kind, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ca::place_of;
+use time::OffsetDateTime;
+
+/// One identity.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ListedIdentity {
+    /// `ca`, `server` or `device`.
+    pub(super) kind: &'static str,
+    /// The name.
+    pub(super) name: String,
+    /// The generation of the name, from 1.
+    pub(super) generation: u32,
+    /// `intended`, `issued`, `registered`, `bundled`, `void` or `revoked`.
+    pub(super) state: &'static str,
+    /// The key algorithm.
+    pub(super) algorithm: String,
+    /// For CAs, the location of the private key: `file`, `token` or `elsewhere`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<&'static str>,
+    /// The name of the issuing CA in the store.
+    pub(super) issuer: String,
+    /// The serial number in hexadecimal.
+    serial: String,
+    /// The last second of the validity (RFC 3339, UTC).
+    pub(super) not_after: String,
+    /// Whole days until the end of the validity; negative after it.
+    pub(super) days_left: i64,
+    /// ThingsBoard's credentials id, for devices and servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_id: Option<String>,
+    /// The SHA-256 of the leaf (DER) in hexadecimal; absent before it is issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    /// The time of issuing (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_at: Option<String>,
+    /// The time of the last registration with the platform; absent if it is not registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registered_at: Option<String>,
+    /// The time of the last flash image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundled_at: Option<String>,
+    /// The job that issued it; absent for single identities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<u64>,
+    /// The error of the last operation, or the reason for the revocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    /// The time at which it was taken from the platform, unless it was registered again since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unregistered_at: Option<String>,
+}
+
+/// The first line of the CSV.
+pub(super) const CSV_HEAD: [&str; 18] = [
+    "kind",
+    "name",
+    "generation",
+    "state",
+    "algorithm",
+    "key",
+    "issuer",
+    "serial",
+    "not_after",
+    "days_left",
+    "credentials_id",
+    "fingerprint",
+    "issued_at",
+    "registered_at",
+    "bundled_at",
+    "job",
+    "last_error",
+    "unregistered_at",
+];
+
+impl ListedIdentity {
+    pub(super) fn of(entry: &Entry, store: &Path, now: OffsetDateTime) -> Self {
+        let reached = |state| entry.reached(state).map(rfc3339);
+        Self {
+            kind: entry.key.kind.as_str(),
+            name: entry.key.name.clone(),
+            generation: entry.generation().number(),
+            state: entry.state.as_str(),
+            algorithm: entry.algorithm.clone(),
+            key: (entry.key.kind == Kind::Ca).then(|| place_of(store, &entry.key.name)),
+            issuer: entry.issuer.clone(),
+            serial: entry.serial.to_string(),
+            not_after: rfc3339(entry.not_after),
+            days_left: (entry.not_after - now).whole_days(),
+            credentials_id: entry.credentials_id.clone(),
+            fingerprint: entry.fingerprint.map(|fingerprint| digest::hex(&fingerprint)),
+            issued_at: reached(State::Issued),
+            registered_at: reached(State::Registered),
+            bundled_at: reached(State::Bundled),
+            job: entry.job.map(|(job, _)| job.number()),
+            last_error: entry.last_error.clone(),
+            unregistered_at: entry.unregistered_at.map(rfc3339),
+        }
+    }
+
+    /// The cells of its line in the CSV.
+    pub(super) fn cells(&self) -> [Cell<'_>; CSV_HEAD.len()] {
+        [
+            self.kind.into(),
+            (&self.name).into(),
+            Cell::Number(self.generation.into()),
+            self.state.into(),
+            (&self.algorithm).into(),
+            self.key.into(),
+            (&self.issuer).into(),
+            (&self.serial).into(),
+            (&self.not_after).into(),
+            Cell::Number(self.days_left.into()),
+            self.credentials_id.as_deref().into(),
+            self.fingerprint.as_deref().into(),
+            self.issued_at.as_deref().into(),
+            self.registered_at.as_deref().into(),
+            self.bundled_at.as_deref().into(),
+            self.job.into(),
+            self.last_error.as_deref().into(),
+            self.unregistered_at.as_deref().into(),
+        ]
+    }
+}
