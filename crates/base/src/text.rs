@@ -9,6 +9,16 @@ pub fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Whether a character is shown as nothing: the code points with the property Default_Ignorable_Code_Point of Unicode
+/// (Standard Annex 44). Two names that differ in them only cannot be told apart.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.
 pub fn printable(text: &str) -> Printable<'_> {
     Printable(text)
@@ -41,16 +51,30 @@ const SHOWN: usize = 80;
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(SHOWN) {
-            Some((end, _)) => write!(f, "{:?}...", self.0.get(..end).unwrap_or_default()),
-            None => write!(f, "{:?}", self.0),
-        }
+        let (shown, end) = match self.0.char_indices().nth(SHOWN) {
+            Some((end, _)) => (self.0.get(..end).unwrap_or_default(), "..."),
+            None => (self.0, ""),
+        };
+        // Rust's own form leaves some characters as they are that no terminal shows.
+        format!("{shown:?}").chars().try_for_each(|c| match c {
+            c if is_deceptive(c) || is_invisible(c) => write!(f, "{}", c.escape_unicode()),
+            c => write!(f, "{c}"),
+        })?;
+        f.write_str(end)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invisible_characters_are_those_of_unicode() {
+        let oracle = icu_properties::CodePointSetData::new::<icu_properties::props::DefaultIgnorableCodePoint>();
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_invisible(c), oracle.contains(c), "{:?}", c.escape_unicode().to_string());
+        }
+    }
 
     #[test]
     fn terminals_are_told_nothing_but_text() {
@@ -60,6 +84,7 @@ mod tests {
     #[test]
     fn messages_show_what_cannot_be_seen_and_stay_short() {
         assert_eq!(quote("a\0b\u{202e}").to_string(), r#""a\0b\u{202e}""#);
+        assert_eq!(quote("a\u{3164}\u{200b}ä\"").to_string(), r#""a\u{3164}\u{200b}ä\"""#);
         assert_eq!(quote(&"ä".repeat(300)).to_string(), format!("\"{}\"...", "ä".repeat(80)));
     }
 }

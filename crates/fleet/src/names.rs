@@ -5,8 +5,11 @@
 
 mod columns;
 mod faults;
+mod lookalikes;
 mod numbered;
 mod row;
+mod scan;
+mod separator;
 mod stage;
 mod table;
 mod text;
@@ -14,15 +17,18 @@ mod text;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use base::{Finding, Result, file};
+use base::{Error, Finding, Result, file};
 use ledger::StagedName;
 
 pub use columns::ColumnWish;
 pub use faults::{Faults, NameFault};
+pub use lookalikes::Lookalikes;
 pub use numbered::NumberPattern;
+pub(crate) use scan::has_misplaced_quotes;
 pub use stage::{Spooled, stage};
 
 use numbered::Numbered;
+use scan::Limits;
 use table::Table;
 
 /// Where names come from.
@@ -46,6 +52,24 @@ pub enum NamesSource {
     },
 }
 
+impl NamesSource {
+    /// The finding, with the file of the names.
+    pub(crate) fn locate(&self, finding: Finding) -> Finding {
+        match self {
+            Self::Table { file, .. } => finding.at(file.as_deref().unwrap_or("-".as_ref())),
+            Self::Numbered { .. } => finding,
+        }
+    }
+
+    /// The one error for all faults of a pattern, which has no lines; none for a table.
+    pub(crate) fn refusal(&self, faults: &Faults) -> Option<Error> {
+        match self {
+            Self::Table { .. } => None,
+            Self::Numbered { start, count, .. } => faults.of_pattern(*start, *count),
+        }
+    }
+}
+
 /// Names, one after the other, with the line that each came from; of a pattern, its place among the names.
 ///
 /// Memory does not grow with their number. After an error of reading ([`Code::FileUnreadable`] and the like, as a
@@ -63,13 +87,14 @@ enum Names {
 ///
 /// # Errors
 /// What makes every line of it useless: [`Code::FileUnreadable`], [`Code::NamesUnreadable`], [`Code::NoNames`],
-/// [`Code::NamesHeader`], [`Code::UnknownColumn`]; of a pattern, [`Code::NumberPattern`].
+/// [`Code::NamesHeader`], [`Code::UnknownColumn`], [`Code::NamesQuotes`]; of a pattern, [`Code::NumberPattern`].
 ///
 /// [`Code::FileUnreadable`]: base::Code::FileUnreadable
 /// [`Code::NamesUnreadable`]: base::Code::NamesUnreadable
 /// [`Code::NoNames`]: base::Code::NoNames
 /// [`Code::NamesHeader`]: base::Code::NamesHeader
 /// [`Code::UnknownColumn`]: base::Code::UnknownColumn
+/// [`Code::NamesQuotes`]: base::Code::NamesQuotes
 /// [`Code::NumberPattern`]: base::Code::NumberPattern
 pub fn open(source: &NamesSource) -> Result<NamesReader> {
     match source {
@@ -91,7 +116,12 @@ pub fn open(source: &NamesSource) -> Result<NamesReader> {
 /// # Errors
 /// As [`open`].
 pub fn read(input: impl Read + Send + 'static, columns: &ColumnWish) -> Result<NamesReader> {
-    Table::new(Box::new(input) as Box<dyn Read + Send>, columns).map(|table| NamesReader(Names::Table(Box::new(table))))
+    read_within(input, columns, Limits::DEFAULT)
+}
+
+fn read_within(input: impl Read + Send + 'static, columns: &ColumnWish, limits: Limits) -> Result<NamesReader> {
+    let input = Box::new(input) as Box<dyn Read + Send>;
+    Table::new(input, columns, limits).map(|table| NamesReader(Names::Table(Box::new(table))))
 }
 
 impl NamesReader {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use base::text::{printable, quote};
 use base::{Code, Result};
 use pki::San;
 use rustls::pki_types::ServerName;
@@ -30,6 +31,14 @@ impl Target {
     /// [`Code::BadValue`] for an invalid port, [`Code::BadSan`] as for [`Target::new`].
     pub fn parse(text: &str, default_port: u16) -> Result<Self> {
         let text = text.trim();
+        if let Some((scheme, rest)) = text.split_once("://") {
+            let host = rest.split('/').next().unwrap_or_default();
+            return Err(Code::BadValue.error(format!("{} is an address with a scheme", quote(text))).fix(format!(
+                "leave {}:// out: {}",
+                printable(scheme),
+                printable(host)
+            )));
+        }
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
             // Text without a colon after the bracket is reported as an invalid port.
@@ -123,6 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_is_left_out() {
+        for (text, fix) in [
+            ("mqtts://h:8883", "leave mqtts:// out: h:8883"),
+            ("mqtt://host", "leave mqtt:// out: host"),
+            ("https://tb.example:8080/login", "leave https:// out: tb.example:8080"),
+        ] {
+            let error = Target::parse(text, 8883).unwrap_err();
+            assert_eq!(error.finding().fix.as_deref(), Some(fix));
+        }
+    }
+
+    #[test]
     fn what_is_neither_is_refused() {
         for (text, code) in [
             ("host:0", Code::BadValue),
@@ -133,6 +154,7 @@ mod tests {
             ("not a host!", Code::BadSan),
             ("*.example.com", Code::BadSan),
             ("mqtt://host", Code::BadValue),
+            ("mqtts://host:8883", Code::BadValue),
         ] {
             assert_eq!(Target::parse(text, 8883).unwrap_err().code(), code, "{text}");
         }

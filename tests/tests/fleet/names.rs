@@ -41,7 +41,68 @@ fn a_device_of_the_store_is_no_new_one() {
     sandbox.ok(["client", "--device", "pump-7"]);
     sandbox
         .fails(["fleet", "issue", "--count", "9", "--name-pattern", "pump-{}", "--out", "fleet"], 1, "TBPKI-0251")
-        .says("the store has the device \"pump-7\" already");
+        .says("1 of the 9 names of the pattern exist already")
+        .says("the store has the device \"pump-7\" already")
+        .says("use `--start 8`");
+}
+
+#[test]
+fn a_pattern_that_is_half_issued_is_refused_as_one_error() {
+    let sandbox = Sandbox::with_store();
+    let issue = |count: &str| {
+        ["fleet", "issue", "--count", count, "--name-pattern", "p-{}", "--out", "fleet"].map(str::to_owned)
+    };
+    sandbox.ok(issue("20"));
+    let mut more = issue("30");
+    more[7] = "fleet2".to_owned();
+    let outcome = sandbox.fails(&more, 1, "TBPKI-0251").says("use `--start 21`; `--start 21 --count 10` issues");
+    assert_eq!(outcome.stderr_text().lines().filter(|line| !line.is_empty()).count(), 3, "{outcome}");
+    assert!(!sandbox.join("fleet2").exists());
+}
+
+#[test]
+fn misplaced_quotes_repeated_headers_and_invisible_characters_are_refused_with_their_lines() {
+    refused("name\n=\"0012345\"\n\"ab\"cd\n").says("TBPKI-0278").says("names.csv:2").says("names.csv:3");
+    refused("name,attr.cfg\nx-1,\"{\"a\":1}\"\n").says("TBPKI-0278").says("names.csv:2");
+    refused("name\na\n\"b\n").says("TBPKI-0270").says("names.csv:3").says("not closed");
+    refused("name,label\na,x\nname,label\nb,y\n").says("TBPKI-0273").says("names.csv:3").says("columns again");
+    for c in "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{2060}\u{fe0f}\u{feff}\u{e0041}".chars() {
+        refused(format!("name\na-1\na-1{c}\n")).says("TBPKI-0025").says("names.csv:3").says("invisible");
+    }
+}
+
+#[test]
+fn a_list_without_the_name_column_leads_to_the_option() {
+    for header in ["node_id", "serial_no,mac", "Device name,Label", "pump-1"] {
+        refused(format!("{header}\nx,y\n")).says("TBPKI-0271").says("--name-column").says("must name the columns");
+    }
+    refused("name,type,label\nx-1,pumps,A\n").says("TBPKI-0272").says("call the column `profile`");
+}
+
+#[test]
+fn names_that_look_the_same_are_issued_with_a_warning() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write("names.csv", "name\nS\u{fc}d\nSu\u{308}d\np\u{443}mp\n");
+    let said = sandbox.ok(["fleet", "issue", "--from", "names.csv", "--out", "fleet"]).says("issued      3 of 3");
+    said.says("warning[TBPKI-0282]").says("names.csv:3").says("on line 2").says("names.csv:4").says("mixes scripts");
+}
+
+#[test]
+fn semicolons_of_excel_are_read() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write("names.csv", "\u{feff}name;san\r\na;\"a.example;b.example\"\r\nb;\r\n");
+    sandbox.ok(["fleet", "issue", "--from", "names.csv", "--out", "fleet"]).says("issued      2 of 2");
+    let found = in_shards(&sandbox.join("fleet"));
+    assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
+}
+
+#[test]
+fn standard_input_without_end_is_refused() {
+    let sandbox = Sandbox::with_store();
+    let endless = format!("name\n\"{}", "row\n".repeat(100_000));
+    let issue = sandbox.tbpki(["fleet", "issue", "--from", "-", "--out", "fleet"]);
+    issue.stdin(endless).run().ends(1).says("TBPKI-0270").says("a row takes more than 256 KiB");
+    sandbox.fails(["fleet", "issue", "--resume"], 1, "TBPKI-0264");
 }
 
 #[test]

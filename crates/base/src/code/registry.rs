@@ -88,7 +88,7 @@ codes! {
     24 BadSan User "Invalid subject alternative name"
         "A name is a DNS name, an IP address, a URI or an e-mail address, where needed with its kind in front: `dns:`, `ip:`, `uri:` or `email:`. A leading `*.` is the only wildcard. Verifiers compare these names and ignore the common name, so a mistake here makes a server that no client can verify."
     25 DeviceName User "Invalid device name"
-        "A device name is used for a directory, for the common name of the certificate and for the device in the platform. It must have 1 to 64 characters and at most 192 bytes of UTF-8. Spaces inside the name and letters such as ü are allowed. Slashes, backslashes, control characters, characters that change the direction of text, a dot at the beginning, and spaces at the beginning or end are not allowed."
+        "A device name is used for a directory, for the common name of the certificate and for the device in the platform. It must have 1 to 64 characters and at most 192 bytes of UTF-8. Spaces inside the name and letters such as ü are allowed. Slashes, backslashes, control characters, characters that are invisible or change the direction of text, a dot at the beginning, and spaces at the beginning or end are not allowed."
 
     // Keys.
     30 UnknownAlgorithm User "Unknown key algorithm"
@@ -484,10 +484,16 @@ codes! {
         "Labels, profiles and the names of attributes have at most 255 characters and no control characters, as ThingsBoard takes them; the values of attributes may have several lines."
     277 NamesRefused User "Some lines of a list of names are invalid"
         "Every fault is listed with its line: the first thousand, then a count. Nothing was staged, so that the list can be corrected and given again as a whole."
+    278 NamesQuotes User "A quote in a list of names is misplaced"
+        "In a CSV (RFC 4180), a field that contains a quote must be in quotes itself, and each quote in it must be doubled. Programs read other quotes in different ways, so tbpki cannot know which name is meant. The form `=\"0012\"`, which keeps zeros in spreadsheets, is such a case: write 0012 instead; tbpki never converts a name to a number."
+    279 NamesTooMany User "A list of names is too long"
+        "A list may have 10,000,000 rows and take 2 GiB, so that a program that never stops writing cannot fill the disk. Split a longer list, and make each part a job of its own."
     280 OtherBundles User "Bundles of this job were made with other parameters"
         "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or make all of them again with `--again`."
     281 NoRoomForImages User "Not enough space for the images"
         "A whole image repeats the bootloader, the table and the application for every device, a megabyte or so each time, and the credentials partition that a device needs for itself has 24 KiB. Leave `--merged` out, and write the parts that all have alike and the device's own partition one after the other; or make room."
+    282 NamesAlike User "Two names look the same"
+        "The name looks like another one, or has a letter of another script that looks like a Latin one. The names are different for tbpki, for certificates and for the platform, but people cannot tell them apart. Often such names come from a copied text, or from a system that writes accents as characters of their own (Unicode NFD). Type the names again with plain letters, unless the difference is intended."
 
     // Keys in tokens.
     285 Pkcs11Uri User "Invalid PKCS#11 URI"

@@ -150,6 +150,9 @@ fn domain(text: &str) -> Result<String> {
 
 fn host_name(text: &str) -> Result<String> {
     let text = text.trim();
+    if let Some(error) = more_than_a_host(text) {
+        return Err(error);
+    }
     let name = match San::ip(text).or_else(|_| San::dns(text))? {
         San::Ip(address) => address.to_string(),
         San::Dns(name) if !name.starts_with('*') => name,
@@ -157,6 +160,23 @@ fn host_name(text: &str) -> Result<String> {
     };
     // It becomes the common name, and a directory.
     AttributeKind::CommonName.check(&name)
+}
+
+/// The error for an address of which the host is a part: with a scheme, or with a port behind it.
+fn more_than_a_host(text: &str) -> Option<Error> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Some(bad(text, "is an address, not a host name").fix(format!("leave {scheme}:// out: {host}")));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+    let is_port = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    (is_host && is_port).then(|| {
+        bad(text, "is a host with a port").fix(format!(
+            "name the host alone ({host}), and its port with a key or flag of its own: `--port {port}` of \
+             bundle-firmware, or firmware.mqtt_port"
+        ))
+    })
 }
 
 fn is_file_letter(c: char) -> bool {
@@ -281,6 +301,23 @@ mod tests {
         ] {
             assert_eq!(text.parse::<HostName>().unwrap_err().code(), code, "{text}");
         }
+    }
+
+    #[test]
+    fn a_port_and_a_scheme_have_no_place_in_a_host_name() {
+        for (text, fix) in [
+            ("tb.example:8883", "--port 8883"),
+            ("192.0.2.7:1883", "--port 1883"),
+            ("[2001:db8::1]:8883", "--port 8883"),
+            ("mqtts://tb.example", "leave mqtts:// out: tb.example"),
+            ("mqtts://tb.example:8883", "leave mqtts:// out: tb.example:8883"),
+            ("https://tb.example/x", "leave https:// out: tb.example"),
+        ] {
+            let error = text.parse::<HostName>().unwrap_err();
+            assert_eq!(error.code(), Code::BadValue, "{text}");
+            assert!(error.finding().fix.as_ref().is_some_and(|said| said.contains(fix)), "{error:?}");
+        }
+        assert!("2001:db8::8883".parse::<HostName>().is_ok());
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::report::{FleetReport, PhaseReport};
 use super::results;
 use super::stop::Stop;
 use crate::mass::job::order::{Destination, JobOrder, check_subject};
-use crate::names::{self, Faults, NamesSource, Spooled};
+use crate::names::{self, Faults, Lookalikes, NamesSource, Spooled};
 use engine::{Engine, Outcome};
 use identity::files::keystore::KeystorePlan;
 use issuing::{Signer, Signers, ca_of, check_issuer};
@@ -150,10 +150,15 @@ pub(crate) fn open(
     let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD };
     let reader = names::open(source)?;
     findings.extend(reader.note());
-    let names = stage::checked(workspace.store_dir(), &order, reader);
+    let mut lookalikes = Lookalikes::default();
+    let names = stage::checked(workspace.store_dir(), &order, lookalikes.watch(reader));
     let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
+    findings.extend(lookalikes.findings().into_iter().map(|finding| source.locate(finding)));
     Ok(match spooled {
-        Spooled::Refused(faults) => Opened::Refused(faults),
+        Spooled::Refused(faults) => match source.refusal(&faults) {
+            Some(error) => return Err(error),
+            None => Opened::Refused(faults),
+        },
         Spooled::Rehearsed(count) => {
             let out = request.destination.directory(store.dir())?;
             Opened::Could(Box::new(FleetReport {

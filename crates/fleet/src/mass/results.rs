@@ -9,6 +9,7 @@ use ledger::{Entry, Filter, Job, JobId, Kind, View};
 use serde::Serialize;
 
 use crate::csv;
+use crate::names::has_misplaced_quotes;
 
 /// The columns.
 const COLUMNS: &str = "name,state,serial,fingerprint,credentials_id,error,job";
@@ -60,6 +61,9 @@ const HEAD: u64 = 64 << 10;
 
 /// Whether a file of results is of this job, judged by its first device. A file without devices holds nothing to lose.
 fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
+    if has_misplaced_quotes(head) {
+        return Ok(false);
+    }
     let mut reader = ::csv::Reader::from_reader(head);
     let Ok(columns) = reader.headers().map(|columns| columns.iter().collect::<Vec<_>>().join(",")) else {
         return Ok(false);

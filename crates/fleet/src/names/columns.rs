@@ -6,7 +6,7 @@ use base::suggest::closest;
 use base::text::quote;
 use base::{Code, Error, Result};
 
-use super::row::check_text;
+use super::row::check_key;
 
 /// What is wanted of the columns of a CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,11 +62,15 @@ pub(super) fn columns(header: &[&str], wish: &ColumnWish) -> Result<Vec<Column>>
             }
         });
     }
+    // Without names nothing else matters: which of the other columns holds them is the first question.
+    if !columns.contains(&Column::Name) {
+        return Err(nameless(header, is_espressif));
+    }
     if let [first, ..] = unknown.as_slice() {
         return Err(unknown_columns(first, &unknown));
     }
     check_once(&columns)?;
-    if columns.contains(&Column::Name) { Ok(columns) } else { Err(nameless(header, is_espressif)) }
+    Ok(columns)
 }
 
 /// The first column is the identifier that mfg_gen asks for, the others are the keys of NVS entries, of which none is
@@ -95,18 +99,18 @@ fn attribute_of(name: &str) -> Result<Column> {
     if name.is_empty() {
         return Err(header_error("a column is called \"attr.\"").because("the name of the attribute is missing"));
     }
-    check_text("attribute", name)?;
+    check_key("attribute", name)?;
     Ok(Column::Attribute(name.to_owned()))
 }
 
 /// Where there is but one column, its name shows whether another character was meant to separate.
 fn check_separator(header: &[&str]) -> Result<()> {
     let [only] = header else { return Ok(()) };
-    match only.chars().find(|c| matches!(c, ';' | '\t' | '|')) {
+    match only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')) {
         None => Ok(()),
         Some(separator) => Err(header_error("the columns are not separated by commas")
-            .because(format!("the first line holds {separator:?} and no comma"))
-            .fix("save the list with commas between its columns")),
+            .because(format!("the first line with columns holds {separator:?}"))
+            .fix("save the list as \"CSV UTF-8\", with commas or semicolons between its columns")),
     }
 }
 
@@ -149,9 +153,19 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
             .because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen")
             .fix("say which column names the devices: --name-column id");
     }
-    let near = closest("name", header);
-    let other = "call a column \"name\", or say which one holds the names with --name-column";
-    error.because(format!("there are {}", list(header))).fix(advice(near, other))
+    let likely = closest("name", header).or_else(|| header.iter().copied().find(|title| !title.is_empty()));
+    let example = match likely {
+        Some(title) if title.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) => {
+            format!("--name-column {}", quote(title))
+        }
+        Some(title) => format!("--name-column {title}"),
+        None => "--name-column COLUMN".to_owned(),
+    };
+    let fix = format!(
+        "select the column with the names, for example {example}; if the list begins with a device, put the line \
+         `name` in front"
+    );
+    error.because(format!("the first line must name the columns, and there are {}", list(header))).fix(fix)
 }
 
 fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
@@ -161,8 +175,24 @@ fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
         several => format!("there is no use for the columns {}", list(several)),
     };
     let other = format!("delete it, or make it an attribute with --attribute {first}");
-    Code::UnknownColumn.error(what).fix(advice(closest(&first.to_ascii_lowercase(), &names), &other))
+    let lower = first.to_ascii_lowercase();
+    let fix = match FOREIGN.iter().find(|(foreign, _)| *foreign == lower) {
+        Some((_, ours)) => {
+            format!("ThingsBoard's `{first}` is the device profile: call the column `{ours}`; or {other}")
+        }
+        None => advice(closest(&lower, &names), &other),
+    };
+    Code::UnknownColumn.error(what).fix(fix)
 }
+
+/// What the import of ThingsBoard's web page and other tools call our columns.
+const FOREIGN: [(&str, &str); 5] = [
+    ("type", "profile"),
+    ("device type", "profile"),
+    ("device profile", "profile"),
+    ("device_profile", "profile"),
+    ("deviceprofile", "profile"),
+];
 
 fn advice(near: Option<&str>, other: &str) -> String {
     near.map_or(other.to_owned(), |near| format!("did you mean {near}? else {other}"))

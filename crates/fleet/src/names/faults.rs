@@ -46,6 +46,8 @@ impl NameFault {
 pub struct Faults {
     first: Vec<NameFault>,
     total: u64,
+    /// How many of them are duplicates, and the last line with one.
+    duplicates: (u64, u64),
 }
 
 impl Faults {
@@ -63,6 +65,7 @@ impl Faults {
     /// Adds names that are there already, at their lines.
     pub(super) fn add_duplicates(&mut self, duplicates: &Duplicates) {
         self.total += duplicates.total;
+        self.duplicates = (duplicates.total, duplicates.last_line);
         self.first.extend(duplicates.first.iter().map(NameFault::of_duplicate));
         self.first.sort_by_key(|fault| fault.line);
         self.first.truncate(Self::LIMIT);
@@ -81,6 +84,35 @@ impl Faults {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.total == 0
+    }
+
+    /// The error for names `start` to `start + count - 1` of a pattern: a line is the place of a name among them. If
+    /// some exist already, the first number behind them is the way out.
+    pub(super) fn of_pattern(&self, start: u64, count: u64) -> Option<Error> {
+        let first = self.first.first()?;
+        let (known, last) = self.duplicates;
+        if known < self.total {
+            let other = self.first.iter().find(|fault| fault.code != Code::DuplicateNames).unwrap_or(first);
+            return Some(other.code.error(other.text.as_str()).because(match self.total {
+                1 => "nothing was staged".to_owned(),
+                total => format!("nothing was staged: {total} of the {count} names of the pattern cannot be used"),
+            }));
+        }
+        let next = start.saturating_add(last);
+        let rest = match count - last.min(count) {
+            0 => String::new(),
+            rest => format!("; `--start {next} --count {rest}` issues the names behind them"),
+        };
+        Some(
+            Code::DuplicateNames
+                .error(format!("{known} of the {count} names of the pattern exist already"))
+                .because(match first.text.split_once(" (line ") {
+                    // Lines of a pattern are nothing that a person can look up.
+                    Some((text, _)) => text.to_owned(),
+                    None => first.text.clone(),
+                })
+                .fix(format!("use `--start {next}`{rest}")),
+        )
     }
 
     /// The error that ends the verb, once the faults have been shown.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use base::text::quote;
+use base::text::{is_deceptive, is_invisible, quote};
 use base::{Code, Error, Result};
 use ledger::StagedName;
 use pki::San;
@@ -26,7 +26,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
         Column::Name => name.name = field.parse::<DeviceName>()?.into(),
         _ if field.is_empty() => {}
         Column::Label => name.label = Some(check_text("label", field)?),
-        Column::Profile => name.profile = Some(check_text("profile", field)?),
+        Column::Profile => name.profile = Some(check_key("profile", field)?),
         Column::San => name.sans = sans(field)?,
         Column::Attribute(key) => {
             let is_bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
@@ -50,13 +50,29 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
 /// # Errors
 /// [`Code::NamesField`].
 pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
-    if let Some(c) = text.chars().find(|c| c.is_control()) {
+    if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
         return Err(bad(what, text, format!("it holds the character {c:?}")));
     }
     match text.chars().count() {
         0..=MAX_TEXT => Ok(text.to_owned()),
         count => Err(bad(what, text, format!("it has {count} characters, more than {MAX_TEXT}"))),
     }
+}
+
+/// A text that is compared with others: two of them must not look the same.
+///
+/// # Errors
+/// [`Code::NamesField`].
+pub(super) fn check_key(what: &str, text: &str) -> Result<String> {
+    match invisible_in(text) {
+        Some(c) => Err(bad(what, text, format!("it holds the invisible character U+{:04X}", u32::from(c)))),
+        None => check_text(what, text),
+    }
+}
+
+/// The first character that cannot be seen, or that changes the order in which others are shown.
+pub(super) fn invisible_in(text: &str) -> Option<char> {
+    text.chars().find(|c| (is_deceptive(*c) && !c.is_control()) || is_invisible(*c))
 }
 
 /// The names between the semicolons, each as it is written with its kind.

@@ -10,19 +10,21 @@ use ledger::StagedName;
 
 use super::columns::{Column, ColumnWish, columns, list, title};
 use super::faults::NameFault;
-use super::row::put;
-use super::text::{Foreign, MAX_ROW, Text};
+use super::row::{invisible_in, put};
+use super::scan::{Limits, Stop, Stray};
+use super::text::Text;
 
 /// The rows of a CSV (RFC 4180) behind its header.
 pub(super) struct Table<R> {
     reader: Reader<Text<R>>,
     row: ByteRecord,
+    titles: Vec<String>,
     columns: Vec<Column>,
-    ignored: Vec<String>,
     /// Faults of the last row that were not given yet.
     faults: VecDeque<NameFault>,
     has_names: bool,
     is_over: bool,
+    limits: Limits,
 }
 
 /// How much is read at once.
@@ -30,23 +32,27 @@ const BUFFER: usize = 64 << 10;
 
 impl<R: Read> Table<R> {
     /// Reads the header.
-    pub(super) fn new(input: R, wish: &ColumnWish) -> Result<Self> {
+    pub(super) fn new(input: R, wish: &ColumnWish, limits: Limits) -> Result<Self> {
+        let text = Text::new(input, limits);
         let reader = ReaderBuilder::new()
+            .delimiter(text.delimiter())
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER)
-            .from_reader(Text::new(input));
+            .from_reader(text);
         let mut table = Self {
             reader,
             row: ByteRecord::new(),
+            titles: Vec::new(),
             columns: Vec::new(),
-            ignored: Vec::new(),
             faults: VecDeque::new(),
             has_names: false,
             is_over: false,
+            limits,
         };
         let line = match table.read_row() {
-            Ok(Some(line)) => line,
+            Ok(Some(Row { stray: Some(stray), .. })) => return Err(on_line(misplaced(stray), stray.line)),
+            Ok(Some(row)) => row.line,
             Ok(None) => return Err(Code::NoNames.error("the list of names is empty").fix(FIRST_LINE)),
             Err((line, error)) => return Err(on_line(error, line)),
         };
@@ -63,19 +69,25 @@ impl<R: Read> Table<R> {
             if let Some(c) = title.chars().find(|c| c.is_control() && *c != '\t') {
                 return Err(unreadable(format!("the first line names no columns: it holds {c:?}")).fix(FIRST_LINE));
             }
+            if let Some(c) = invisible_in(title) {
+                let code = u32::from(c);
+                let what = format!("the column {} has the invisible character U+{code:04X} in its name", quote(title));
+                return Err(Code::NamesHeader.error(what).fix("type the name of the column again"));
+            }
             titles.push(title);
         }
         let columns = columns(&titles, wish)?;
-        let is_ignored = |(title, column): (&&str, &Column)| (*column == Column::Ignored).then(|| (*title).to_owned());
-        self.ignored = titles.iter().zip(&columns).filter_map(is_ignored).collect();
+        self.titles = titles.into_iter().map(str::to_owned).collect();
         Ok(columns)
     }
 
     pub(super) fn note(&self) -> Option<Finding> {
-        if self.ignored.is_empty() {
+        let columns = self.titles.iter().zip(&self.columns);
+        let ignored = columns.filter(|(_, column)| **column == Column::Ignored);
+        let titles: Vec<&str> = ignored.map(|(title, _)| title.as_str()).collect();
+        if titles.is_empty() {
             return None;
         }
-        let titles: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
         let what = format!("columns were left to Espressif's mfg_gen: {}", list(&titles));
         Some(Code::UnknownColumn.note(what).fix("--attribute COLUMN takes one into the platform"))
     }
@@ -96,11 +108,15 @@ impl<R: Read> Table<R> {
                         return Some(Err(NameFault::of(1, &error)));
                     }
                 }
+                Ok(Some(Row { stray: Some(stray), .. })) => {
+                    self.has_names = true;
+                    return Some(Err(NameFault::of(stray.line, &misplaced(stray))));
+                }
                 // Spreadsheets leave rows behind that hold nothing but commas.
                 Ok(Some(_)) if self.row.iter().all(|field| field.trim_ascii().is_empty()) => {}
-                Ok(Some(line)) => {
+                Ok(Some(row)) => {
                     self.has_names = true;
-                    if let Some(name) = self.name(line) {
+                    if let Some(name) = self.name(row.line) {
                         return Some(Ok(name));
                     }
                 }
@@ -115,7 +131,7 @@ impl<R: Read> Table<R> {
     /// The name of the row, unless there is something wrong with it, which is kept.
     fn name(&mut self, line: u64) -> Option<StagedName> {
         let mut name = StagedName { line, ..StagedName::default() };
-        if let Some(fault) = self.row_fault() {
+        if let Some(fault) = self.header_again().or_else(|| self.row_fault()) {
             self.faults.push_back(NameFault::of(line, &fault));
             return None;
         }
@@ -134,6 +150,20 @@ impl<R: Read> Table<R> {
         self.faults.is_empty().then_some(name)
     }
 
+    /// The fault of a row that is the first line once more, as where lists were put together.
+    fn header_again(&self) -> Option<Error> {
+        let mut fields = self.row.iter();
+        let is_title = |title: &String| {
+            fields.next().and_then(text).is_some_and(|field| field.trim().eq_ignore_ascii_case(title.as_str()))
+        };
+        self.titles.iter().all(is_title).then(|| {
+            Code::NamesRow
+                .error("the line names the columns again")
+                .because("only the first line of a list does that")
+                .fix("delete the line")
+        })
+    }
+
     /// What is wrong with the number of fields. Commas at the end do no harm.
     fn row_fault(&self) -> Option<Error> {
         let (fields, columns) = (self.row.len(), self.columns.len());
@@ -146,41 +176,65 @@ impl<R: Read> Table<R> {
         Some(Code::NamesRow.error(what).because(format!("there are {}", count(columns, "column"))))
     }
 
-    /// Reads the next row; the line that it begins on, or nothing at the end. After an error nothing follows.
-    fn read_row(&mut self) -> Result<Option<u64>, (u64, Error)> {
-        let begin = self.reader.position().line();
-        self.reader.get_mut().row();
+    /// Reads the next row, or nothing at the end. After an error, which has its line, nothing follows.
+    fn read_row(&mut self) -> Result<Option<Row>, (u64, Error)> {
         let read = self.reader.read_byte_record(&mut self.row);
         let end = self.reader.position();
+        let (end_line, end_byte) = (end.line(), end.byte());
+        let text = self.reader.get_mut();
         match read {
-            Err(error) => Err((begin, self.failure(&error))),
+            Err(error) => Err((text.row_line(), failure(text.stop(), self.limits, &error))),
             Ok(false) => Ok(None),
-            Ok(true) if self.reader.get_ref().length() == Some(end.byte()) => {
+            Ok(true) if text.length() == Some(end_byte) => {
                 let why = "a quote is opened here, or further down, and not closed";
-                Err((begin, unreadable("the list ends within a text in quotes").because(why)))
+                Err((text.row_line(), unreadable("the list ends within a text in quotes").because(why)))
             }
             // The row ends with the line before this one, and empty lines before it are no part of it.
             Ok(true) => {
                 let within = self.row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-                Ok(Some(end.line().saturating_sub(1 + within)))
+                Ok(Some(Row { line: end_line.saturating_sub(1 + within), stray: text.take_stray(end_byte) }))
             }
         }
     }
+}
 
-    fn failure(&self, error: &csv::Error) -> Error {
-        let text = self.reader.get_ref();
-        let save = "save the list as \"CSV UTF-8\"";
-        match text.foreign() {
-            Some(Foreign::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
-            Some(Foreign::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
-            Some(Foreign::Binary) => unreadable("this is not text").because("it holds a NUL").fix(save),
-            None if text.is_row_too_long() => {
-                let why = "a quote is opened here, or further down, and not closed for a long time";
-                unreadable(format!("a row takes more than {} KiB", MAX_ROW >> 10)).because(why)
-            }
-            None => Code::FileUnreadable.error("the list of names cannot be read any further").because(error),
+/// A row that was read.
+struct Row {
+    /// The line that it begins on.
+    line: u64,
+    /// A quote that makes its fields uncertain.
+    stray: Option<Stray>,
+}
+
+fn failure(stop: Option<Stop>, limits: Limits, error: &csv::Error) -> Error {
+    let save = "save the list as \"CSV UTF-8\"";
+    match stop {
+        Some(Stop::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
+        Some(Stop::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
+        Some(Stop::Binary) => unreadable("this is not text").because("it holds a NUL").fix(save),
+        Some(Stop::RowTooLong) => {
+            let why = "a quote is opened here, or further down, and not closed for a long time";
+            unreadable(format!("a row takes more than {} KiB", limits.row >> 10)).because(why)
         }
+        Some(Stop::TooManyRows) => too_long(format!("the list has more than {} rows", limits.rows)),
+        Some(Stop::TooLong) => too_long(format!("the list takes more than {} MiB", limits.bytes >> 20)),
+        None => Code::FileUnreadable.error("the list of names cannot be read any further").because(error),
     }
+}
+
+fn too_long(what: String) -> Error {
+    Code::NamesTooMany.error(what).fix("split the list, and make each part a job of its own")
+}
+
+fn misplaced(stray: Stray) -> Error {
+    let (what, why) = if stray.is_after_quotes {
+        ("text follows a quote that ends a field", "a quote inside a field in quotes must be doubled")
+    } else {
+        ("a quote is inside a field that does not begin with one", "such a field must be in quotes, its quotes doubled")
+    };
+    let fix =
+        "write the value as plain text (0012, not =\"0012\"), or save the list with a program that writes RFC 4180";
+    Code::NamesQuotes.error(what).because(why).fix(fix)
 }
 
 const FIRST_LINE: &str = "begin it with a line that names the columns, such as name,label";

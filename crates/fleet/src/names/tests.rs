@@ -90,7 +90,7 @@ fn what_spreadsheets_leave_behind_does_no_harm() {
 fn every_fault_is_told_with_its_line() {
     let label = "l".repeat(256);
     let sans = (0..101).map(|number| format!("h{number}.example")).collect::<Vec<_>>().join(";");
-    let rows: [(&[u8], &[Code]); 13] = [
+    let rows: [(&[u8], &[Code]); 20] = [
         (b"a/b,,,,", &[Code::DeviceName]),
         (b",label,,,", &[Code::DeviceName]),
         (b"\"a\nb\",,,,", &[Code::DeviceName]),
@@ -103,6 +103,13 @@ fn every_fault_is_told_with_its_line() {
         (b"a,,,,\x1b[2J", &[Code::NamesField]),
         (b"a,\xfc,,,", &[Code::NamesUnreadable]),
         (b"a,b,c", &[Code::NamesRow]),
+        (b"name,label,profile,san,attr.x", &[Code::NamesRow]),
+        (b"NAME, label ,\"profile\",san,attr.x", &[Code::NamesRow]),
+        ("a-1\u{200b},,,,".as_bytes(), &[Code::DeviceName]),
+        ("a,,pumps\u{fe0f},,".as_bytes(), &[Code::NamesField]),
+        ("a,l\u{202e},,,".as_bytes(), &[Code::NamesField]),
+        (b"=\"0012345\",,,,", &[Code::NamesQuotes]),
+        (b"\"ab\"cd,,,not a host!,", &[Code::NamesQuotes]),
         (b".a,\x07,,*,", &[Code::DeviceName, Code::NamesField, Code::BadSan]),
     ];
     for (row, codes) in rows {
@@ -137,6 +144,90 @@ fn after_what_cannot_be_read_nothing_follows() {
 }
 
 #[test]
+fn misplaced_quotes_are_told_on_their_lines_and_the_next_rows_are_read() {
+    let csv = "name,attr.cfg\na,\"{\"a\":1}\"\nb,\"x\ny\"z\nc,5\"\nd,\"6\"\"\"\n";
+    let fault = Err(Code::NamesQuotes);
+    assert_eq!(lines(csv), [(2, fault.clone()), (4, fault.clone()), (5, fault), (6, Ok("d".to_owned()))]);
+    let text = |csv: &str| reader(csv).next().unwrap().unwrap_err().text;
+    assert!(text("name\n=\"12\"\n").contains("inside a field that does not begin with one"));
+    assert!(text("name\n\"ab\"cd\n").contains("text follows a quote that ends a field"));
+    let (code, said) = refusal("\n\"name\" ,label\na,b\n", &ColumnWish::default());
+    assert_eq!(code, Code::NamesQuotes);
+    assert!(said.contains("must be doubled"), "{said}");
+    let error = read(io::Cursor::new(b"\n=\"name\"\na\n"), &ColumnWish::default()).unwrap_err();
+    assert_eq!(error.finding().location.line, Some(2));
+}
+
+#[test]
+fn semicolons_separate_columns_as_excel_writes_them() {
+    for csv in [
+        "name;label\na;\"x;y\"\nb;c,d\n",
+        "\u{feff}name;label\r\na;\"x;y\"\r\nb;c,d\r\n",
+        "sep=;\nname;label\na;\"x;y\"\nb;c,d\n",
+        "sep=,\nname,label\na,x;y\nb,\"c,d\"\n",
+    ] {
+        let first = if csv.starts_with("sep") { 3 } else { 2 };
+        let names: Vec<_> = reader(csv).map(Result::unwrap).collect();
+        let found: Vec<_> = names.iter().map(|name| (name.line, name.name.as_str(), name.label.as_deref())).collect();
+        assert_eq!(found, [(first, "a", Some("x;y")), (first + 1, "b", Some("c,d"))], "{csv:?}");
+    }
+    let sans = reader("name;san\na;\"a.example;b.example\"\n").next().unwrap().unwrap().sans;
+    assert_eq!(sans, ["dns:a.example", "dns:b.example"]);
+}
+
+#[test]
+fn what_comes_out_does_not_depend_on_the_pieces_of_the_input() {
+    struct Slow(io::Cursor<Vec<u8>>);
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = 1.min(buffer.len());
+            self.0.read(&mut buffer[..length])
+        }
+    }
+    let limits = Limits { row: 64, rows: 6, bytes: 800 };
+    let long = format!("name\na\n{}\nb\n", "x".repeat(65));
+    let late_nul = format!("name\na\n{}b\0\nc\n", "\n".repeat(600));
+    for csv in [
+        &b"name\na\nb\0\nc\n"[..],
+        b"name\na\n\0",
+        b"\xef\xbb\xbf\xef\xbb\xbfname\na\n",
+        b"\xef\xbb\xbf\xef\xbb\xbf\xef\xbb\xbf\xef\xbbname\na\n",
+        b"\xef\xbb\xbf\0name",
+        b"name\na\nb\nc\nd\ne\nf\n",
+        long.as_bytes(),
+        late_nul.as_bytes(),
+        b"name\r\na\r\n\r\n\"b\"c\r\nd\r\n\"e",
+        b"sep=;\r\nname;label\r\na;b\r\n",
+    ] {
+        let names = |input: Box<dyn Read + Send>| {
+            read_within(input, &ColumnWish::default(), limits)
+                .map(Iterator::collect::<Vec<_>>)
+                .map_err(|e| e.to_string())
+        };
+        let input = io::Cursor::new(csv.to_vec());
+        assert_eq!(names(Box::new(input.clone())), names(Box::new(Slow(input))), "{csv:?}");
+    }
+    assert_eq!(lines("\u{feff}\u{feff}name\na\n"), good(&[(2, "a")]));
+}
+
+#[test]
+fn a_list_is_not_read_without_end() {
+    let faults = |csv: &str, limits| {
+        let names = read_within(io::Cursor::new(csv.as_bytes().to_vec()), &ColumnWish::default(), limits).unwrap();
+        names.filter_map(Result::err).map(|fault| (fault.line, fault.code, fault.text)).collect::<Vec<_>>()
+    };
+    let limits = Limits { row: 10, rows: 4, bytes: 40 };
+    let [(line, code, text)] = &faults("name\na\n\nb\nc\nd\ne\n", limits)[..] else { panic!() };
+    assert_eq!((*line, *code, text.as_str()), (6, Code::NamesTooMany, "the list has more than 4 rows"));
+    let limits = Limits { row: 10, rows: 100, bytes: 40 };
+    let [(line, code, _)] = &faults(&format!("name\na{}", "\n".repeat(100)), limits)[..] else { panic!() };
+    assert_eq!((*line, *code), (36, Code::NamesTooMany));
+    let limits = Limits { row: 4, rows: 100, bytes: 400 };
+    let [(line, code, _)] = &faults("name\nabcd\nabcde\nb\n", limits)[..] else { panic!() };
+    assert_eq!((*line, *code), (3, Code::NamesUnreadable));
+}
+
+#[test]
 fn what_is_no_csv_is_refused_at_once() {
     let wish = ColumnWish::default();
     for (junk, what) in [
@@ -168,13 +259,24 @@ fn columns_are_held_to_what_was_asked_for() {
         ("name,lable", &none, Code::UnknownColumn, "--attribute lable"),
         ("name,sans,colour", &none, Code::UnknownColumn, "\"sans\", \"colour\""),
         ("label,profile", &none, Code::NamesHeader, "no column is called \"name\""),
-        ("names,label", &none, Code::UnknownColumn, "did you mean name?"),
+        ("names,label", &none, Code::NamesHeader, "for example --name-column names;"),
+        ("node_id", &none, Code::NamesHeader, "--name-column node_id;"),
+        ("serial_no,mac", &none, Code::NamesHeader, "--name-column serial_no;"),
+        (",Device name,Label", &none, Code::NamesHeader, "--name-column \"Device name\";"),
+        ("pump-1", &none, Code::NamesHeader, "the first line must name the columns"),
+        ("name,type,label", &none, Code::UnknownColumn, "call the column `profile`"),
+        ("name,Device Profile", &none, Code::UnknownColumn, "call the column `profile`"),
+        ("name,la\u{200b}bel", &none, Code::NamesHeader, "invisible character U+200B"),
+        ("na\u{feff}me", &none, Code::NamesHeader, "invisible character U+FEFF"),
+        ("name,attr.\u{2060}a", &none, Code::NamesHeader, "invisible character"),
         ("name,Name", &none, Code::NamesHeader, "twice"),
         ("name,attr.a,attr.a", &none, Code::NamesHeader, "twice"),
         ("name,attr.a,a", &wish(None, &["a"]), Code::NamesHeader, "twice"),
         ("name,attr.", &none, Code::NamesHeader, "name of the attribute is missing"),
-        ("name;label", &none, Code::NamesHeader, "';'"),
         ("name\tlabel", &none, Code::NamesHeader, "'\\t'"),
+        ("name|label", &none, Code::NamesHeader, "CSV UTF-8"),
+        ("sep=;\nname,label", &none, Code::NamesHeader, "','"),
+        ("sep=,\nname;label", &none, Code::NamesHeader, "';'"),
         ("name,label", &wish(Some("serial"), &[]), Code::NamesHeader, "no column \"serial\""),
         ("name,hall", &wish(None, &["hal"]), Code::NamesHeader, "did you mean hall?"),
         ("name,serial", &wish(Some("serial"), &[]), Code::UnknownColumn, "\"name\""),
@@ -253,6 +355,29 @@ fn a_million_lines_with_one_duplicate_are_refused_for_it() {
     assert_eq!((faults.total(), faults.first().len()), (1, 1));
     assert_eq!(faults.first()[0].line, 765_434);
     assert!(faults.first()[0].text.contains("line 123458 already"), "{}", faults.first()[0].text);
+}
+
+#[test]
+fn a_pattern_whose_names_exist_is_refused_in_one_line_with_a_way_out() {
+    let (_store, mut ledger, job) = store();
+    let numbered = |start, count| NamesSource::Numbered { pattern: "p-{}".parse().unwrap(), start, count };
+    let mut stage_it = |source: &NamesSource| stage(&mut ledger, &job, open(source).unwrap(), false).unwrap();
+    assert!(matches!(stage_it(&numbered(1, 1200)), Spooled::Kept(Staged::New(_))));
+    for (start, count, what, fix) in [
+        (1, 1500, "1200 of the 1500 names", "use `--start 1201`; `--start 1201 --count 300` issues"),
+        (1, 200, "200 of the 200 names", "use `--start 201`"),
+        (1100, 200, "101 of the 200 names", "use `--start 1201`; `--start 1201 --count 99` issues"),
+        (0, 11, "10 of the 11 names", "use `--start 11`"),
+    ] {
+        let source = numbered(start, count);
+        let Spooled::Refused(faults) = stage_it(&source) else { panic!() };
+        let error = source.refusal(&faults).unwrap();
+        assert_eq!(error.code(), Code::DuplicateNames);
+        assert!(error.finding().what.starts_with(what), "{error}");
+        assert!(error.finding().fix.as_ref().unwrap().starts_with(fix), "{:?}", error.finding().fix);
+        assert_eq!(error.finding().location.line, None);
+        assert!(!error.to_string().contains("on line"), "{error}");
+    }
 }
 
 #[test]

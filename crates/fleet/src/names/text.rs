@@ -1,57 +1,80 @@
 //! Bytes from outside as text that can be split into lines.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
-/// What one row may take. A quote that is not closed would otherwise take the rest of the file into memory.
-pub(super) const MAX_ROW: usize = 256 << 10;
+use super::scan::{Limits, Scan, Stop, Stray};
+use super::separator;
 
-/// What a source is, other than text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Foreign {
-    /// UTF-16 of either order.
-    Utf16,
-    /// A ZIP archive, as spreadsheets are.
-    Zip,
-    /// Something with NUL in it.
-    Binary,
-}
-
-/// A reader that gives every end of line as LF, whether it was CR LF, LF or CR, drops the byte order mark, and ends
-/// with two ends of line, so that every row is over before the input is.
+/// A reader that gives every end of line as LF, whether it was CR LF, LF or CR, drops byte order marks at the beginning,
+/// and ends with two ends of line, so that every row is over before the input is.
+///
+/// What it gives does not depend on the pieces in which the input comes.
 pub(super) struct Text<R> {
     input: R,
-    /// The first bytes, once they are known.
-    begun: bool,
+    /// What was read to look at the beginning, and not given yet.
+    head: VecDeque<u8>,
+    /// An error of reading the beginning, which is given behind it.
+    failure: Option<io::Error>,
+    is_over: bool,
     after_cr: bool,
+    scan: Scan,
+    strays: VecDeque<Stray>,
+    delimiter: u8,
     /// How many bytes were given.
     given: u64,
-    /// How many may follow before somebody says that a row is over.
-    left: usize,
     /// The bytes of [`END`] that were given.
     ending: usize,
-    foreign: Option<Foreign>,
+    stop: Option<Stop>,
 }
 
 const END: &[u8] = b"\n\n";
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// How many bytes tell what a file is.
+const BEGINNING: usize = 512;
+
+/// How many bytes of a first line are looked at for its separator.
+const FIRST_LINE: usize = 64 << 10;
+
 impl<R: Read> Text<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, begun: false, after_cr: false, given: 0, left: MAX_ROW, ending: 0, foreign: None }
+    pub(super) fn new(input: R, limits: Limits) -> Self {
+        let mut text = Self {
+            input,
+            head: VecDeque::new(),
+            failure: None,
+            is_over: false,
+            after_cr: false,
+            scan: Scan::new(b',', limits),
+            strays: VecDeque::new(),
+            delimiter: b',',
+            given: 0,
+            ending: 0,
+            stop: None,
+        };
+        text.begin(limits);
+        text
     }
 
-    /// What it turned out to be instead of text. Then reading has failed.
-    pub(super) fn foreign(&self) -> Option<Foreign> {
-        self.foreign
+    /// The octet between two fields.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
     }
 
-    /// A row begins.
-    pub(super) fn row(&mut self) {
-        self.left = MAX_ROW;
+    /// The reason why it was read no further. Then reading has failed.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        self.stop
     }
 
-    /// Whether the row has become too long. Then reading has failed.
-    pub(super) fn is_row_too_long(&self) -> bool {
-        self.left == 0
+    /// The line on which the row begins that was last begun, from 1.
+    pub(super) fn row_line(&self) -> u64 {
+        self.scan.row_line()
+    }
+
+    /// The misplaced quote in front of `end`, counted in bytes that were given. It is told once.
+    pub(super) fn take_stray(&mut self, end: u64) -> Option<Stray> {
+        self.strays.pop_front_if(|stray| stray.offset < end)
     }
 
     /// How many bytes there were in all, once the end is known.
@@ -59,43 +82,61 @@ impl<R: Read> Text<R> {
         (self.ending == END.len()).then_some(self.given)
     }
 
-    /// Fills as much of the buffer as one read gives; at the beginning, enough to tell what it is.
-    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        loop {
-            match self.input.read(buffer.get_mut(filled..).unwrap_or_default()) {
-                Ok(0) => return Ok(filled),
-                Ok(got) => filled += got,
+    /// Looks at the beginning: drops marks, knows other formats, and finds the separator.
+    fn begin(&mut self, limits: Limits) {
+        self.fill_head(|head| head.len() >= BEGINNING);
+        // Only these: how much more there is depends on the pieces of the input.
+        self.stop = format_of(first(self.head.make_contiguous(), BEGINNING));
+        let mut marks = 0;
+        while self.stop.is_none() && self.head.make_contiguous().starts_with(BOM) {
+            self.head.drain(..BOM.len());
+            marks += BOM.len() as u64;
+            if marks >= limits.bytes {
+                self.stop = Some(Stop::TooLong);
+            }
+            self.fill_head(|head| head.len() >= BOM.len());
+        }
+        if self.stop.is_none() {
+            self.fill_head(|head| head.len() >= FIRST_LINE || separator::has_first_line(head));
+            let found = separator::find(first(self.head.make_contiguous(), FIRST_LINE));
+            self.head.drain(found.directive);
+            self.delimiter = found.delimiter;
+            self.scan = Scan::new(self.delimiter, limits);
+        }
+    }
+
+    /// Reads on until the head is `enough`, the input is over, or it fails.
+    fn fill_head(&mut self, enough: impl Fn(&[u8]) -> bool) {
+        let mut piece = [0; 4096];
+        while self.failure.is_none() && !self.is_over && !enough(self.head.make_contiguous()) {
+            match self.input.read(&mut piece) {
+                Ok(0) => self.is_over = true,
+                Ok(got) => self.head.extend(piece.iter().take(got)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            if self.begun || filled >= BEGINNING {
-                return Ok(filled);
+                Err(error) => self.failure = Some(error),
             }
         }
     }
 
-    /// Drops the mark and looks for what only other formats begin with.
-    fn begin(&mut self, bytes: &mut [u8], length: usize) -> usize {
-        self.begun = true;
-        self.foreign = match bytes.get(..length).unwrap_or_default() {
-            [0, 0, ..] => Some(Foreign::Binary),
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(Foreign::Utf16),
-            [b'P', b'K', 3, 4, ..] => Some(Foreign::Zip),
-            _ => None,
-        };
-        if bytes.starts_with(BOM) && length >= BOM.len() {
-            bytes.copy_within(BOM.len()..length, 0);
-            return length - BOM.len();
+    /// Reads the next piece as it comes.
+    fn piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.head.is_empty() {
+            return self.head.read(buffer);
         }
-        length
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        while !self.is_over {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                got => return got,
+            }
+        }
+        Ok(0)
     }
 
-    /// Makes every end of line a LF; how many bytes are left.
+    /// Makes every end of line a LF, and looks at every octet; how many are left.
     fn unify(&mut self, bytes: &mut [u8]) -> usize {
-        if !self.after_cr && !bytes.contains(&b'\r') {
-            return bytes.len();
-        }
         let mut kept = 0;
         for at in 0..bytes.len() {
             let Some(byte) = bytes.get(at).copied() else { break };
@@ -104,8 +145,16 @@ impl<R: Read> Text<R> {
             if is_second_half {
                 continue;
             }
+            let byte = if byte == b'\r' { b'\n' } else { byte };
+            match self.scan.step(byte) {
+                Ok(stray) => self.strays.extend(stray),
+                Err(stop) => {
+                    self.stop = Some(stop);
+                    break;
+                }
+            }
             if let Some(place) = bytes.get_mut(kept) {
-                *place = if byte == b'\r' { b'\n' } else { byte };
+                *place = byte;
             }
             kept += 1;
         }
@@ -113,38 +162,36 @@ impl<R: Read> Text<R> {
     }
 }
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+fn first(bytes: &[u8], most: usize) -> &[u8] {
+    bytes.get(..most).unwrap_or(bytes)
+}
 
-/// How many bytes tell what a file is.
-const BEGINNING: usize = 4;
+/// What only other formats begin with.
+fn format_of(bytes: &[u8]) -> Option<Stop> {
+    match bytes {
+        [0, 0, ..] => Some(Stop::Binary),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(Stop::Utf16),
+        [b'P', b'K', 3, 4, ..] => Some(Stop::Zip),
+        _ if bytes.contains(&0) => Some(Stop::Binary),
+        _ => None,
+    }
+}
 
 impl<R: Read> Read for Text<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_row_too_long() || self.foreign.is_some() {
-            return Err(io::Error::other("not a list of names"));
-        }
-        let most = buffer.len().min(self.left);
-        let buffer = buffer.get_mut(..most).unwrap_or_default();
         loop {
-            let mut length = self.fill(buffer)?;
+            if self.stop.is_some() {
+                return Err(io::Error::other("not a list of names"));
+            }
+            let length = self.piece(buffer)?;
             if length == 0 {
                 break;
             }
-            if !self.begun {
-                length = self.begin(buffer, length);
-            }
-            let bytes = buffer.get_mut(..length).unwrap_or_default();
-            if bytes.contains(&0) && self.foreign.is_none() {
-                self.foreign = Some(Foreign::Binary);
-            }
-            if self.foreign.is_some() {
-                return Err(io::Error::other("not text"));
-            }
-            let length = self.unify(bytes);
-            // All of it may have been a mark, or the second half of an end of line.
+            // What precedes the reason to stop is given first: it must not matter in which pieces the input comes.
+            let length = self.unify(buffer.get_mut(..length).unwrap_or_default());
+            // All of it may have been the second half of an end of line.
             if length > 0 {
                 self.given += length as u64;
-                self.left -= length;
                 return Ok(length);
             }
         }
@@ -173,53 +220,105 @@ mod tests {
         }
     }
 
+    fn text<R: Read>(input: R) -> Text<R> {
+        Text::new(input, Limits::DEFAULT)
+    }
+
+    /// What is given before the end or an error, and the reason to stop.
+    fn given(mut reader: Text<impl Read>) -> (Vec<u8>, Option<Stop>) {
+        let mut bytes = Vec::new();
+        let result = reader.read_to_end(&mut bytes);
+        assert_eq!(result.is_err(), reader.stop().is_some());
+        (bytes, reader.stop())
+    }
+
     #[test]
     fn every_end_of_line_is_one_wherever_the_pieces_end() {
-        for (given, text) in [
+        for (input, expected) in [
             ("a\r\nb\nc\rd", "a\nb\nc\nd\n\n"),
             ("a\r\r\n\nb\r\n", "a\n\n\nb\n\n\n"),
             ("\u{feff}a", "a\n\n"),
+            ("\u{feff}\u{feff}\u{feff}a", "a\n\n"),
             ("\u{feff}", "\n\n"),
             ("a\u{feff}", "a\u{feff}\n\n"),
             ("\r\n", "\n\n\n"),
             ("", "\n\n"),
+            ("sep=;\r\na;b\r\n", "\na;b\n\n\n"),
+            ("\u{feff}sep=,\na", "\na\n\n"),
         ] {
+            let mut reader = text(input.as_bytes());
             let mut whole = Vec::new();
-            let mut reader = Text::new(given.as_bytes());
             reader.read_to_end(&mut whole).unwrap();
-            assert_eq!(String::from_utf8_lossy(&whole), text, "{given:?}");
-            assert_eq!(reader.length(), Some(text.len() as u64));
-
-            let mut pieces = Vec::new();
-            Text::new(Slow(given.as_bytes())).read_to_end(&mut pieces).unwrap();
-            assert_eq!(pieces, whole, "{given:?}");
+            assert_eq!(String::from_utf8_lossy(&whole), expected, "{input:?}");
+            assert_eq!(reader.length(), Some(expected.len() as u64));
+            assert_eq!(given(text(Slow(input.as_bytes()))), (whole, None), "{input:?}");
         }
     }
 
     #[test]
-    fn other_formats_are_told_apart() {
-        for (bytes, foreign) in [
-            (&b"\xff\xfen\0"[..], Foreign::Utf16),
-            (b"\xfe\xff\0n", Foreign::Utf16),
-            (b"n\0a\0m\0e\0", Foreign::Utf16),
-            (b"PK\x03\x04....", Foreign::Zip),
-            (b"\x7fELF\x02\x01\x01\0\0", Foreign::Binary),
-            (b"name\npump\0\n", Foreign::Binary),
+    fn other_formats_are_told_apart_wherever_the_pieces_end() {
+        let late = ["name\n", &"pump\n".repeat(20_000), "p\0\n"].concat();
+        for (bytes, stop, before) in [
+            (&b"\xff\xfen\0"[..], Stop::Utf16, 0),
+            (b"\xfe\xff\0n", Stop::Utf16, 0),
+            (b"n\0a\0m\0e\0", Stop::Utf16, 0),
+            (b"PK\x03\x04....", Stop::Zip, 0),
+            (b"\x7fELF\x02\x01\x01\0\0", Stop::Binary, 0),
+            (b"name\npump\0\n", Stop::Binary, 0),
+            (late.as_bytes(), Stop::Binary, late.len() - 2),
         ] {
-            let mut reader = Text::new(bytes);
-            assert!(reader.read_to_end(&mut Vec::new()).is_err());
-            assert_eq!(reader.foreign(), Some(foreign), "{bytes:?}");
+            let whole = given(text(bytes));
+            assert_eq!((whole.0.len(), whole.1), (before, Some(stop)), "{bytes:?}");
+            assert_eq!(given(text(Slow(bytes))), whole, "{bytes:?}");
         }
     }
 
     #[test]
-    fn a_row_is_not_read_without_end() {
-        let mut reader = Text::new(io::repeat(b'x'));
-        assert!(reader.read_to_end(&mut Vec::new()).is_err());
-        assert!(reader.is_row_too_long());
-        let mut reader = Text::new(&b"xxxx"[..]);
-        reader.row();
-        assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 6);
-        assert!(!reader.is_row_too_long());
+    fn nothing_is_read_without_end() {
+        let small = Limits { row: 100, rows: 1000, bytes: 10_000 };
+        for (piece, limits, stop) in [
+            (&b"x"[..], Limits::DEFAULT, Stop::RowTooLong),
+            (b"\n", small, Stop::TooLong),
+            (BOM, small, Stop::TooLong),
+            (b"x\n", small, Stop::TooManyRows),
+            (b",\r\n", small, Stop::TooManyRows),
+        ] {
+            let (bytes, stopped) = given(Text::new(Endless { piece, at: 0 }, limits));
+            assert_eq!(stopped, Some(stop), "{piece:?}");
+            assert!(bytes.len() as u64 <= limits.row + limits.bytes.min(10_000), "{piece:?}");
+        }
+    }
+
+    /// The same piece again and again.
+    struct Endless<'a> {
+        piece: &'a [u8],
+        at: usize,
+    }
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            for place in buffer.iter_mut() {
+                *place = self.piece[self.at % self.piece.len()];
+                self.at += 1;
+            }
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_first_bytes_is_given_behind_them() {
+        struct Failing<'a>(&'a [u8]);
+        impl Read for Failing<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                match self.0.read(buffer)? {
+                    0 => Err(io::Error::other("the disk is gone")),
+                    got => Ok(got),
+                }
+            }
+        }
+        let mut reader = text(Failing(b"name"));
+        let mut bytes = Vec::new();
+        assert_eq!(reader.read_to_end(&mut bytes).unwrap_err().to_string(), "the disk is gone");
+        assert_eq!((bytes.as_slice(), reader.stop()), (&b"name"[..], None));
     }
 }

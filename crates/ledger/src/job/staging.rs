@@ -41,6 +41,8 @@ pub struct Duplicates {
     pub first: Vec<Duplicate>,
     /// How many there are.
     pub total: u64,
+    /// The line of the last of them; 0 if there is none.
+    pub last_line: u64,
 }
 
 /// A name that is there already.
@@ -228,11 +230,12 @@ impl Staging<'_> {
     /// Sorting finds equal names at a cost that hardly depends on their order; an index that grows name by name would
     /// have to write a page for each of a million unsorted ones.
     fn in_the_source(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
-        let total = self.count(
-            "SELECT CAST(coalesce(sum(times - 1), 0) AS BIGINT) FROM \
-             (SELECT count(*) AS times FROM staged WHERE job = ?1 GROUP BY name HAVING count(*) > 1) AS repeated",
+        let any = self.count_into(
+            found,
+            "SELECT CAST(coalesce(sum(times - 1), 0) AS BIGINT), max(line) FROM (SELECT count(*) AS times, \
+             max(line) AS line FROM staged WHERE job = ?1 GROUP BY name HAVING count(*) > 1) AS repeated",
         )?;
-        if total == 0 {
+        if !any {
             return Ok(());
         }
         let sql = "SELECT name, line, first_line FROM \
@@ -244,7 +247,6 @@ impl Staging<'_> {
             let earlier = Earlier::Line(row.get(2)?);
             found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
         }
-        found.total += total;
         Ok(())
     }
 
@@ -252,8 +254,7 @@ impl Staging<'_> {
         const NAMES: &str = "SELECT name, min(line) AS line FROM staged WHERE job = ?1 AND EXISTS \
             (SELECT 1 FROM identity WHERE kind = 'device' AND identity.name = staged.name AND state <> 'void') \
             GROUP BY name";
-        let total = self.count(&format!("SELECT count(*) FROM ({NAMES}) AS known"))?;
-        if total == 0 {
+        if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({NAMES}) AS known"))? {
             return Ok(());
         }
         let sql = format!("{NAMES} ORDER BY 2 LIMIT ?2");
@@ -262,7 +263,6 @@ impl Staging<'_> {
             let Some(entry) = self.transaction.current(Kind::Device, &name)? else { continue };
             found.first.push(Duplicate { name, line: row.get(1)?, earlier: Earlier::Store(Box::new(entry)) });
         }
-        found.total += total;
         Ok(())
     }
 
@@ -276,8 +276,7 @@ impl Staging<'_> {
             JOIN job ON job.id = other.job AND job.state = 'open' AND job.id <> ?1 \
             WHERE staged.job = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.job = other.job \
             AND identity.number = other.number AND identity.job IS NOT NULL) GROUP BY staged.name";
-        let total = self.count(&format!("SELECT count(*) FROM ({NAMES}) AS known"))?;
-        if total == 0 {
+        if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({NAMES}) AS known"))? {
             return Ok(());
         }
         let sql = format!("{NAMES} ORDER BY 2 LIMIT ?2");
@@ -285,8 +284,16 @@ impl Staging<'_> {
             let earlier = Earlier::Job(JobId(row.get(2)?), row.get(3)?);
             found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
         }
-        found.total += total;
         Ok(())
+    }
+
+    /// Adds the number and the last line that `sql`, which knows the job as ?1, counts; whether there are any.
+    fn count_into(&self, found: &mut Duplicates, sql: &str) -> Result<bool> {
+        let Some(row) = self.transaction.one(sql, values![self.job.0])? else { return Ok(false) };
+        let total: u64 = row.get(0)?;
+        found.total += total;
+        found.last_line = found.last_line.max(row.get::<Option<u64>>(1)?.unwrap_or_default());
+        Ok(total > 0)
     }
 
     /// What `sql`, which knows the job as ?1, counts.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base::text::{is_deceptive, quote};
+use base::text::{is_deceptive, is_invisible, quote};
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// It has 1 to 64 characters (RFC 5280, ub-common-name) and at most 192 bytes of UTF-8, so that a file
 /// name made from it with our longest suffix stays below the 255 bytes that file systems allow. None of
-/// its characters is a slash, a backslash or a control character; it does not begin with a dot, and
-/// neither begins nor ends with white space. It is compared exactly, as ThingsBoard does.
+/// its characters is a slash, a backslash, a control character or invisible (Default_Ignorable_Code_Point); it does not
+/// begin with a dot, and neither begins nor ends with white space. It is compared exactly, as ThingsBoard does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeviceName(String);
@@ -42,8 +42,13 @@ impl TryFrom<String> for DeviceName {
             format!("the device name {} has {count} characters, {} more than it may", quote(&text), count - 64)
         } else if text.len() > Self::MAX_BYTES {
             format!("the device name {} takes {} bytes, more than {}", quote(&text), text.len(), Self::MAX_BYTES)
-        } else if let Some(c) = text.chars().find(|c| matches!(c, '/' | '\\') || is_deceptive(*c)) {
-            format!("the device name {} holds the character {c:?}", quote(&text))
+        } else if let Some(c) = text.chars().find(|c| matches!(c, '/' | '\\') || is_deceptive(*c) || is_invisible(*c)) {
+            let shown = if is_invisible(c) {
+                format!("invisible character U+{:04X}", u32::from(c))
+            } else {
+                format!("character {c:?}")
+            };
+            format!("the device name {} holds the {shown}", quote(&text))
         } else if text.starts_with('.') {
             format!("the device name {} begins with a dot", quote(&text))
         } else if text.trim() != text {
@@ -105,6 +110,17 @@ mod tests {
         {
             let error = name.parse::<DeviceName>().unwrap_err();
             assert_eq!(error.code(), Code::DeviceName, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_refused_and_shown() {
+        for c in "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{2060}\u{3164}\u{fe0f}\u{feff}\u{e0041}\u{e0100}".chars() {
+            let error = format!("a-1{c}").parse::<DeviceName>().unwrap_err();
+            assert_eq!(error.code(), Code::DeviceName, "{c:?}");
+            let shown =
+                format!("\"a-1\\u{{{:x}}}\" holds the invisible character U+{:04X}", u32::from(c), u32::from(c));
+            assert!(error.to_string().contains(&shown), "{error}");
         }
     }
 

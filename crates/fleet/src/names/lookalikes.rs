@@ -1,0 +1,191 @@
+//! Names that look the same and are not: two spellings of one character, and letters of another script.
+//!
+//! The registry, the certificate and the platform compare names octet by octet. A person who types the name, or reads
+//! it from a label, cannot tell such names apart.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use base::text::quote;
+use base::{Code, Finding};
+use ledger::StagedName;
+use unicode_normalization::is_nfc;
+use unicode_security::{MixedScript, skeleton};
+
+use super::NameFault;
+
+/// How many names are remembered to be compared: a bound on memory.
+const REMEMBERED: usize = 50_000;
+
+/// How many findings are kept.
+const SHOWN: usize = 10;
+
+/// What was noticed of the names that passed (Unicode Technical Standard 39, sections 4 and 5).
+#[derive(Debug, Default)]
+pub struct Lookalikes {
+    /// The first name of each look, and its line.
+    looks: HashMap<String, (u64, String)>,
+    shown: Vec<(u64, String)>,
+    total: u64,
+}
+
+impl Lookalikes {
+    /// Lets names through, and looks at each.
+    pub fn watch<'a>(
+        &'a mut self,
+        names: impl Iterator<Item = Result<StagedName, NameFault>> + 'a,
+    ) -> impl Iterator<Item = Result<StagedName, NameFault>> + 'a {
+        names.inspect(|name| {
+            if let Ok(name) = name {
+                self.look(name);
+            }
+        })
+    }
+
+    /// Warnings about what was noticed: each with its lines, and how many there are if there are many.
+    pub fn findings(&self) -> Vec<Finding> {
+        let warning = |(line, text): &(u64, String)| {
+            let mut finding = Code::NamesAlike
+                .warning(text.as_str())
+                .fix("type such names again with plain letters, unless they are meant to differ");
+            finding.location.line = usize::try_from(*line).ok();
+            finding
+        };
+        let mut findings: Vec<Finding> = self.shown.iter().map(warning).collect();
+        let more = self.total - self.shown.len() as u64;
+        if more > 0 {
+            findings.push(Code::NamesAlike.warning(format!("{more} more names look like others")));
+        }
+        findings
+    }
+
+    fn look(&mut self, StagedName { line, name, .. }: &StagedName) {
+        if let Some(twin) = self.twin(*line, name) {
+            let (first, other) = twin;
+            let how = if is_nfc(name) == is_nfc(&other) { "" } else { " in another Unicode normalization form" };
+            self.note(*line, format!("the name {} looks like {}{how} on line {first}", shown(name), shown(&other)));
+        } else if let Some(c) = foreign_letter(name) {
+            self.note(
+                *line,
+                format!(
+                    "the name {} mixes scripts: {c:?} (U+{:04X}) looks like an ASCII letter",
+                    quote(name),
+                    u32::from(c)
+                ),
+            );
+        }
+    }
+
+    /// An earlier name of the same look, of which at least one is not ASCII: `l` and `1` in serial numbers are common.
+    fn twin(&mut self, line: u64, name: &str) -> Option<(u64, String)> {
+        let is_full = self.looks.len() >= REMEMBERED;
+        if is_full && name.is_ascii() {
+            return None;
+        }
+        match self.looks.entry(skeleton(name).collect()) {
+            Entry::Occupied(first) => {
+                let (first_line, other) = first.get();
+                let is_twin = other != name && !(other.is_ascii() && name.is_ascii());
+                is_twin.then(|| (*first_line, other.clone()))
+            }
+            Entry::Vacant(new) => {
+                if !is_full {
+                    new.insert((line, name.to_owned()));
+                }
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, line: u64, text: String) {
+        self.total += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push((line, text));
+        }
+    }
+}
+
+/// A letter of another script that looks like an ASCII letter, in a name that also has ASCII letters.
+fn foreign_letter(name: &str) -> Option<char> {
+    if name.is_ascii() || name.is_single_script() || !name.contains(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let looks_ascii = |c: &char| {
+        let mut buffer = [0; 4];
+        !c.is_ascii()
+            && c.is_alphabetic()
+            && skeleton(c.encode_utf8(&mut buffer)).all(|seen| seen.is_ascii_alphanumeric())
+    };
+    name.chars().find(looks_ascii)
+}
+
+/// The name, and its code points where it has others than ASCII: two names of one look must differ in a message.
+fn shown(name: &str) -> String {
+    let codes: Vec<String> =
+        name.chars().filter(|c| !c.is_ascii()).take(4).map(|c| format!("U+{:04X}", u32::from(c))).collect();
+    if codes.is_empty() { quote(name).to_string() } else { format!("{} ({})", quote(name), codes.join(" ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of the warnings about these names, the first one on line 2.
+    fn warnings(names: &[&str]) -> Vec<(Option<usize>, String)> {
+        let staged = names
+            .iter()
+            .zip(2..)
+            .map(|(name, line)| Ok(StagedName { line, name: (*name).to_owned(), ..StagedName::default() }));
+        let mut lookalikes = Lookalikes::default();
+        assert_eq!(lookalikes.watch(staged).count(), names.len());
+        lookalikes.findings().into_iter().map(|finding| (finding.location.line, finding.what)).collect()
+    }
+
+    #[test]
+    fn ordinary_names_of_any_script_are_no_finding() {
+        let names = [
+            "pump-1",
+            "pump-l",
+            "pump-I",
+            "O0",
+            "00",
+            "Pumpe 7 (Süd)",
+            "ışık",
+            "温度-1",
+            "水泵A1",
+            "センサー1",
+            "насос-1",
+            "αισθητήρας",
+            "pump-1",
+            "Ωmega-x",
+        ];
+        assert_eq!(warnings(&names), []);
+    }
+
+    #[test]
+    fn twins_are_told_with_both_lines() {
+        let found = warnings(&["Süd", "Nord", "Su\u{308}d"]);
+        let [(Some(4), text)] = found.as_slice() else { panic!("{found:?}") };
+        assert!(text.contains("normalization form on line 2"), "{text}");
+        assert!(text.contains("U+00FC") && text.contains("U+0308"), "{text}");
+        let found = warnings(&["coco", "\u{441}\u{43e}\u{441}\u{43e}"]);
+        let [(Some(3), text)] = found.as_slice() else { panic!("{found:?}") };
+        assert!(text.ends_with("looks like \"coco\" on line 2"), "{text}");
+    }
+
+    #[test]
+    fn a_letter_of_another_script_is_told() {
+        let found = warnings(&["pump-1", "p\u{443}mp-2", "\u{440}ump-3"]);
+        let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [Some(3), Some(4)]);
+        assert!(found[1].1.contains("U+0440"), "{found:?}");
+    }
+
+    #[test]
+    fn many_are_counted() {
+        let names: Vec<String> = (0..25).map(|number| format!("\u{440}ump-{number}")).collect();
+        let found = warnings(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(found.len(), 11);
+        assert_eq!(found[10], (None, "15 more names look like others".to_owned()));
+    }
+}
