@@ -79,7 +79,7 @@ impl Answers {
 }
 
 fn key(path: &str) -> Result<&'static Key> {
-    KEYS.iter().find(|key| key.path == path).ok_or_else(|| Code::UnknownKey.error(format!("there is no key {path}")))
+    KEYS.iter().find(|key| key.path == path).ok_or_else(|| Code::UnknownKey.error(format!("unknown key {path}")))
 }
 
 impl Config {

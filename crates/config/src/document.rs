@@ -142,7 +142,7 @@ fn walk<'a>(
 /// The error for a key that is not known in the section of this prefix (`server.`, or empty).
 fn unknown(keys: &'static [Key], prefix: &str, name: &str) -> Error {
     let path = format!("{prefix}{name}");
-    let error = Code::UnknownKey.error(format!("there is no key {}", quote(&path)));
+    let error = Code::UnknownKey.error(format!("unknown key {}", quote(&path)));
     // What could have stood here: the keys and sections right below the prefix.
     let siblings: Vec<&str> = keys
         .iter()

@@ -126,9 +126,10 @@ impl Config {
 /// The text of a keygen.toml.
 fn read(path: &Path) -> Result<String> {
     let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Code::ConfigMissing.error("there is no such file").at(path).fix("`tbpki init` writes one")
-        }
+        std::io::ErrorKind::NotFound => Code::ConfigMissing
+            .error("no configuration file")
+            .at(path)
+            .fix("run `tbpki init` first, or name the file with --config"),
         _ => Code::FileUnreadable.error("the configuration cannot be read").because(error).at(path),
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;

@@ -67,7 +67,7 @@ impl Connection {
 pub(crate) fn user(settings: &Settings) -> Result<String> {
     settings.user.value.as_ref().map(|user| user.as_str().to_owned()).ok_or_else(|| {
         Code::PlatformUnset
-            .error("it is not known as whom to log in to the platform")
+            .error("no platform user is configured")
             .fix("set `[platform] user` in keygen.toml, or give --platform-user or --platform-api-key-file")
     })
 }
@@ -76,7 +76,7 @@ pub(crate) fn user(settings: &Settings) -> Result<String> {
 pub(crate) fn reach(settings: &Settings) -> Result<ApiClientConfig> {
     let url = settings.url.value.as_ref().ok_or_else(|| {
         Code::PlatformUnset
-            .error("it is not known where the platform is")
+            .error("no platform URL is configured")
             .fix("set `[platform] url` in keygen.toml, or give --platform-url")
     })?;
     Ok(ApiClientConfig {

@@ -317,7 +317,7 @@ fn explain(error: Error, view: &View, credentials_id: &str, key: &Key) -> Error 
     let why = error.finding().why.clone().unwrap_or_default();
     match known {
         Some(entry) => error.because(format!("{why}; in this store it is the one of {}", entry.key)),
-        None => error.because(format!("{why}; the ledger knows it as the one of {key} and of nobody else")),
+        None => error.because(format!("{why}; the ledger has it for {key} alone")),
     }
 }
 

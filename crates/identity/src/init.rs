@@ -234,9 +234,9 @@ fn check_absent(request: &InitRequest, store: &Path) -> Result<()> {
     }
     taken.into_iter().find(|path| path.exists()).map_or(Ok(()), |path| {
         Err(Code::StoreExists
-            .error("there is one already")
+            .error("a configuration or a store exists already")
             .at(path)
-            .fix("use another directory; a store that is not needed any more has to be moved away by hand"))
+            .fix("use another directory, or move the old store away if it is not needed any more"))
     })
 }
 

@@ -43,7 +43,7 @@ impl FromStr for Recipient {
                 .fix("name what `age-keygen` printed as the public key: age1 and 58 more characters")
         };
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
-            return Err(refused("this is a secret key, which belongs to whoever opens the files and to nobody else"));
+            return Err(refused("this is a secret key; give the public key of the person who opens the files"));
         }
         if text.starts_with("ssh-") || text.starts_with("age1yubikey1") || text.starts_with("age1pq1") {
             return Err(refused("only X25519 recipients are known here"));
@@ -89,7 +89,7 @@ pub fn recipients(text: &str) -> Result<Vec<Recipient>> {
 /// [`Code::AgeRecipient`] where there is none or one that nothing can be sealed for (a point of low order).
 pub fn seal(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>> {
     if recipients.is_empty() {
-        return Err(Code::AgeRecipient.error("there is nobody to seal for"));
+        return Err(Code::AgeRecipient.error("no recipient is given"));
     }
     let mut file_key = Zeroizing::new([0; 16]);
     rand::fill(&mut *file_key).map_err(broken)?;

@@ -86,7 +86,7 @@ impl FromStr for Algorithm {
                 let names: Vec<&str> = Self::ALL.iter().map(|algorithm| algorithm.name()).collect();
                 let hint = closest(&folded, &names).map_or(String::new(), |name| format!("did you mean {name}? "));
                 return Err(Code::UnknownAlgorithm
-                    .error(format!("there is no key algorithm {text:?}"))
+                    .error(format!("unknown key algorithm {text:?}"))
                     .fix(format!("{hint}use one of {}", names.join(", "))));
             }
         })

@@ -32,7 +32,7 @@ fn names_come_from_standard_input_too() {
 #[test]
 fn every_fault_is_told_with_its_line_and_nothing_is_staged() {
     let said = refused("name\npump-1\nbad/name\npump-1\n\u{202e}x\n").says("names.csv:3").says("names.csv:4");
-    said.says("stands on line 2 already").says("names.csv:5").says("3 things in the list");
+    said.says("(first on line 2)").says("names.csv:5").says("3 things in the list");
 }
 
 #[test]

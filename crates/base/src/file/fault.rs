@@ -33,7 +33,7 @@ pub(super) fn writing(path: &Path, errno: Errno) -> Error {
 pub(super) fn reading(path: &Path, errno: Errno) -> Error {
     let error = Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno));
     match errno {
-        Errno::NOENT | Errno::NOTDIR => error.fix("look at the path: there is no such file"),
+        Errno::NOENT | Errno::NOTDIR => error.fix("check the path: the file does not exist"),
         Errno::ACCESS | Errno::PERM => error.fix("run tbpki as a user who may read it, or change its mode or owner"),
         _ => error,
     }

@@ -26,7 +26,7 @@ impl NameFault {
     fn of_duplicate(duplicate: &Duplicate) -> Self {
         let name = quote(&duplicate.name);
         let text = match &duplicate.earlier {
-            Earlier::Line(line) => format!("the name {name} stands on line {line} already"),
+            Earlier::Line(line) => format!("duplicate name {name} (first on line {line})"),
             Earlier::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
             Earlier::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
         };

@@ -31,7 +31,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
         Column::Attribute(key) => {
             let is_bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
             if let Some(c) = field.chars().find(is_bad) {
-                return Err(bad(&title(column), field, format!("it holds the character {c:?}")));
+                return Err(bad(&title(column), field, format!("it contains the character {c:?}")));
             }
             name.attributes.insert(key.clone(), field.to_owned());
         }
@@ -51,7 +51,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
 /// [`Code::NamesField`].
 pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
     if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
-        return Err(bad(what, text, format!("it holds the character {c:?}")));
+        return Err(bad(what, text, format!("it contains the character {c:?}")));
     }
     match text.chars().count() {
         0..=MAX_TEXT => Ok(text.to_owned()),

@@ -354,7 +354,7 @@ fn a_million_lines_with_one_duplicate_are_refused_for_it() {
     let Spooled::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
     assert_eq!((faults.total(), faults.first().len()), (1, 1));
     assert_eq!(faults.first()[0].line, 765_434);
-    assert!(faults.first()[0].text.contains("line 123458 already"), "{}", faults.first()[0].text);
+    assert!(faults.first()[0].text.contains("first on line 123458"), "{}", faults.first()[0].text);
 }
 
 #[test]

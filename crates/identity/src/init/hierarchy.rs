@@ -84,7 +84,7 @@ pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
         of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
     let finding = Code::SharedCa
         .warning(format!("servers and devices are both below {}", shared.label()))
-        .because("whoever may issue devices can pose as the broker")
+        .because("anyone who can issue device certificates could impersonate the broker")
         .fix("bring your CA for the devices and let init make the servers', or the other way round");
     Some(finding)
 }

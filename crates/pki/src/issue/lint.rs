@@ -53,7 +53,7 @@ fn check_serial(octets: &[u8]) -> Result<()> {
 }
 
 fn check_extensions(tbs: &TbsCertificate<'_>, profile: Profile) -> Result<()> {
-    let extensions = tbs.extensions_map().map_err(|_| broken("no extension stands twice (section 4.2)"))?;
+    let extensions = tbs.extensions_map().map_err(|_| broken("no extension occurs twice (section 4.2)"))?;
     let find =
         |is: fn(&ParsedExtension<'_>) -> bool| extensions.values().find(|ext| is(ext.parsed_extension())).copied();
     rule(

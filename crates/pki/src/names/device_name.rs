@@ -48,7 +48,7 @@ impl TryFrom<String> for DeviceName {
             } else {
                 format!("character {c:?}")
             };
-            format!("the device name {} holds the {shown}", quote(&text))
+            format!("the device name {} contains the {shown}", quote(&text))
         } else if text.starts_with('.') {
             format!("the device name {} begins with a dot", quote(&text))
         } else if text.trim() != text {

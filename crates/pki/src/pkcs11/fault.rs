@@ -64,7 +64,7 @@ pub(super) fn failed(doing: &str, error: &CryptokiError) -> Error {
         CryptokiError::Pkcs11(RvError::SessionCount, _) => {
             failed.fix("end the other programs that use the token: it has no session left")
         }
-        CryptokiError::Pkcs11(RvError::TokenWriteProtected, _) => failed.fix("the token lets nobody write to it"),
+        CryptokiError::Pkcs11(RvError::TokenWriteProtected, _) => failed.fix("the token is write-protected"),
         CryptokiError::Pkcs11(
             RvError::MechanismInvalid
             | RvError::CurveNotSupported

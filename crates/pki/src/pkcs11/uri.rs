@@ -150,7 +150,7 @@ impl FromStr for TokenUri {
         let mut seen = Vec::new();
         for (name, value) in attributes(path, ';')? {
             if seen.contains(&name) {
-                return Err(bad(format!("the attribute {} stands there twice", quote(name))));
+                return Err(bad(format!("duplicate attribute {}", quote(name))));
             }
             seen.push(name);
             refuse_pin(name)?;
@@ -390,7 +390,7 @@ mod tests {
             ("pkcs11:token=x?module-path=lib.so".to_owned(), "absolute"),
             ("pkcs11:token=x?module-name=../x".to_owned(), "not a path"),
             ("pkcs11:token=x?module-name=a&module-path=/b".to_owned(), "twice"),
-            (format!("pkcs11:token=x;token=y{m}"), "twice"),
+            (format!("pkcs11:token=x;token=y{m}"), "duplicate"),
             (format!("pkcs11:token{m}"), "name=value"),
             (format!("pkcs11:token=x;{m}"), "name=value"),
             (format!("pkcs11:=x{m}"), "name=value"),

@@ -26,7 +26,7 @@ impl Chain {
         for (place, certificate) in certificates.iter().enumerate() {
             if let Some(copy) = certificates.iter().take(place).position(|other| other == certificate) {
                 return Err(Code::DuplicateInChain
-                    .error(format!("{} stands in the chain twice", certificate.label()))
+                    .error(format!("{} is in the chain twice", certificate.label()))
                     .because(format!("number {} and number {} are the same", copy + 1, place + 1)));
             }
         }

@@ -83,7 +83,7 @@ fn same(one: &GeneralName, other: &GeneralName) -> bool {
 fn usable(request: &Request<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
     let list = format!("the list of {}", crl.issuer());
     if let Some(extension) = crl.unknown_critical_extensions().first() {
-        return Err(format!("{list} has a critical extension {extension} that nobody here understands"));
+        return Err(format!("{list} has a critical extension {extension} that tbpki does not know"));
     }
     if let Some(fault) = crl.format_faults().first() {
         return Err(format!("{list} is malformed: {fault}"));

@@ -77,7 +77,7 @@ pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bo
     let mut findings: Vec<Finding> = dates(certificate, time).into_iter().collect();
     findings.extend(certificate.format_faults().iter().map(|fault| Code::BadFormat.fault(fault.clone())));
     findings.extend(certificate.unknown_critical_extensions().iter().map(|extension| {
-        Code::CriticalExtension.fault(format!("nobody here understands its critical extension {extension}"))
+        Code::CriticalExtension.fault(format!("its critical extension {extension} is unknown to tbpki"))
     }));
     if certificate.public_key().is_weak() {
         findings.push(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));

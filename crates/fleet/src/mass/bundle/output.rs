@@ -127,7 +127,7 @@ impl BundleOutput {
             .error("bundles of this job were made with other parameters")
             .at(self.firmware.join(COMMON))
             .because("chip, flash, application, broker, network or trust anchors differ from those in this file")
-            .fix("ask for the same as before, or make all of them anew with --again"))
+            .fix("use the same parameters as before, or make all of them again with --again"))
     }
 
     /// Removes what dead runs have left, which counts for nothing.

@@ -91,7 +91,9 @@ impl Destination {
             (Layout::Archive, Some(_), _) => {
                 return usage("an archive is a file, and --out names a directory", "name it with --archive FILE");
             }
-            (Layout::Archive, None, None) => return usage("nobody said which archive", "name it with --archive FILE"),
+            (Layout::Archive, None, None) => {
+                return usage("`--layout archive` requires an archive", "name it with --archive FILE");
+            }
             (Layout::Directories | Layout::Shards, _, Some(_)) => {
                 return usage("--archive is for the layout `archive`", "leave --layout out");
             }
@@ -100,7 +102,7 @@ impl Destination {
             }
             (Layout::Shards, None, _) => {
                 return usage(
-                    "nobody said where the shards go",
+                    "`--out` or `--archive` is required",
                     "name a directory with --out DIR, or an archive with --archive FILE",
                 );
             }
@@ -117,7 +119,7 @@ impl Destination {
         let sealed = !self.recipients.is_empty();
         if promised.sealed && !sealed {
             return usage(
-                "the name of the archive ends with .age, and nobody is named who could open it",
+                "the name of the archive ends with .age, but no recipient is given",
                 "name somebody with --recipient",
             );
         }
