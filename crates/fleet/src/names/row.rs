@@ -65,7 +65,7 @@ pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
 /// [`Code::NamesField`].
 pub(super) fn check_key(what: &str, text: &str) -> Result<String> {
     match invisible_in(text) {
-        Some(c) => Err(bad(what, text, format!("it holds the invisible character U+{:04X}", u32::from(c)))),
+        Some(c) => Err(bad(what, text, format!("it contains the invisible character U+{:04X}", u32::from(c)))),
         None => check_text(what, text),
     }
 }

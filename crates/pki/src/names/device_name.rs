@@ -119,7 +119,7 @@ mod tests {
             let error = format!("a-1{c}").parse::<DeviceName>().unwrap_err();
             assert_eq!(error.code(), Code::DeviceName, "{c:?}");
             let shown =
-                format!("\"a-1\\u{{{:x}}}\" holds the invisible character U+{:04X}", u32::from(c), u32::from(c));
+                format!("\"a-1\\u{{{:x}}}\" contains the invisible character U+{:04X}", u32::from(c), u32::from(c));
             assert!(error.to_string().contains(&shown), "{error}");
         }
     }
