@@ -7,92 +7,25 @@ mod board;
 mod device;
 mod flash;
 mod report;
+mod request;
 mod write;
 
 pub(crate) use device::{Wanted, check_can};
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
-
-use std::path::PathBuf;
+pub use request::{Auth, BundleRequest, Devices};
 
 use base::{Code, Finding, Result};
-use devkit::application::{Application, Dates, Places, Source};
-use devkit::chip::Crystal;
+use devkit::application::{Application, Dates, Source};
 use devkit::image::Firmware;
-use ledger::{Entry, Filter, Key, Kind, State, View};
+use ledger::{Entry, Filter, Kind, State, View};
 use pki::device_name::DeviceName;
 
+use request::Target;
 use store::Workspace;
-
-/// The verb, as the lock of the store names it.
-const VERB: &str = "bundle-firmware";
 
 /// How many devices a warning names.
 const NAMED: usize = 5;
-
-/// What images are asked for, beyond the configuration.
-#[derive(Debug, Clone)]
-pub struct BundleRequest {
-    /// Whose.
-    pub devices: Devices,
-    /// How the devices log in.
-    pub auth: Auth,
-    /// Any name in the broker's certificate will do.
-    pub skip_host_name_check: bool,
-    /// The crystal of the board, where it is not the usual one.
-    pub crystal: Option<Crystal>,
-    /// Where the application may be.
-    pub places: Places,
-    /// A partition table, in CSV or binary.
-    pub partitions: Option<PathBuf>,
-    /// Where the files go, in place of the store.
-    pub out: Option<PathBuf>,
-    /// Fill the merged image up to the end of the flash.
-    pub whole_flash: bool,
-    /// Also write Espressif's esp_secure_cert.
-    pub secure_cert: bool,
-    /// Encrypt the NVS partition.
-    pub nvs_encryption: bool,
-    /// Put the keys of an encrypted NVS into the image.
-    pub include_nvs_keys: bool,
-    /// Write a manifest for esp-web-tools.
-    pub manifest: bool,
-    /// List the credentials in the manifest.
-    pub manifest_with_credentials: bool,
-    /// Replace files that are there.
-    pub force: bool,
-    /// Say what would happen and write nothing.
-    pub dry_run: bool,
-}
-
-/// Whose images are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Devices {
-    /// These.
-    Named(Vec<DeviceName>),
-    /// Everybody's.
-    All,
-    /// That of the only device that there is.
-    Only,
-}
-
-/// How a device logs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
-    /// With its certificate.
-    Certificate,
-    /// With its access token.
-    Token,
-}
-
-/// A device that gets an image.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) name: String,
-    /// Its row, where the ledger knows it: devices with a token alone have none.
-    pub(crate) key: Option<Key>,
-    is_registered: bool,
-}
 
 /// Makes images. `say` is told what takes long.
 ///

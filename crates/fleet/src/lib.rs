@@ -5,7 +5,7 @@
 pub mod actorcloud;
 pub mod bundle;
 pub mod csv;
-pub mod device;
+mod job_order;
 pub mod look;
 pub mod mass;
 pub mod names;
@@ -14,5 +14,6 @@ pub mod platform;
 pub mod profile;
 pub mod register;
 pub mod selection;
+pub mod stop;
 pub mod token;
 pub mod unregister;

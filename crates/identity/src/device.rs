@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::{Code, Finding, Result};
 use config::{ClientFormat, Setting};
-use ledger::{Kind, Parameters};
+use ledger::{Entry, Kind, Parameters};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
@@ -22,7 +22,7 @@ use store::ca::CaName;
 use store::ca::SigningCa;
 use store::file_names::ANCHORS;
 use store::identity_dir;
-use store::{SELF, Workspace};
+use store::{SELF, Store, Workspace};
 
 /// Makes the identity of the device `name`, or completes it.
 ///
@@ -30,6 +30,46 @@ use store::{SELF, Workspace};
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
 pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+    let (mut report, mut left) = with_plan(workspace, name, request, |plan, workspace| plan.carry_out(workspace))?;
+    report.findings.append(&mut left);
+    Ok(report)
+}
+
+/// A device with its row in the ledger and its certificate.
+#[derive(Debug)]
+pub struct MadeDevice {
+    /// The report of the identity.
+    pub report: IdentityReport,
+    /// Its row in the ledger.
+    pub entry: Entry,
+    /// Its certificate.
+    pub leaf: Certificate,
+}
+
+/// As [`make_device`], in an open store and never as a dry run, for verbs that take further steps with the identity.
+///
+/// # Errors
+/// Those of [`make_device`].
+pub fn make_device_in(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    name: &DeviceName,
+    request: &Request,
+) -> Result<MadeDevice> {
+    let ((mut report, identity, entry), mut left) =
+        with_plan(workspace, name, request, |plan, workspace| plan.carry_out_in(workspace, store))?;
+    report.findings.append(&mut left);
+    let entry = entry.ok_or_else(|| Code::Internal.error("a device was made, and the ledger does not know it"))?;
+    Ok(MadeDevice { report, entry, leaf: identity.x509.leaf })
+}
+
+/// Plans the identity of a device, and passes the plan on. Returns its result and warnings about directories.
+fn with_plan<'w, T>(
+    workspace: &mut Workspace<'w>,
+    name: &DeviceName,
+    request: &Request,
+    carry_out: impl FnOnce(Plan<'_, DeviceFiles<'_>>, &mut Workspace<'w>) -> Result<T>,
+) -> Result<(T, Vec<Finding>)> {
     store::check_exists(workspace.store_dir())?;
     let settings = &workspace.config.client;
     let csr = request.read_csr()?;
@@ -93,9 +133,7 @@ pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &R
     };
     let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
     let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
-    let mut report = plan.carry_out(workspace)?;
-    report.findings.extend(left);
-    Ok(report)
+    Ok((carry_out(plan, workspace)?, left.collect()))
 }
 
 /// A warning where a directory holds anchors and the client is to trust its system.

@@ -61,24 +61,33 @@ struct Made {
 }
 
 impl<F: IdentityFiles> Plan<'_, F> {
-    /// Makes the identity, or says what would be made.
-    pub(crate) fn carry_out(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+    /// Makes the identity, or reports what would be made.
+    pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         if self.dry_run {
             return self.dry_run(workspace);
         }
         let mut store = workspace.open_store(self.verb)?;
-        self.walk.settle(&mut store)?;
+        Ok(self.carry_out_in(workspace, &mut store)?.0)
+    }
+
+    /// Makes the identity in an open store, and returns it with its row in the ledger.
+    pub(crate) fn carry_out_in(
+        mut self,
+        workspace: &mut Workspace<'_>,
+        store: &mut Store,
+    ) -> Result<(IdentityReport, Identity, Option<Entry>)> {
+        self.walk.settle(store)?;
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
         self.check_key(store.dir())?;
         let made = match standing {
-            Standing::Present(entry) => self.bring_up_to_date(workspace, &store, &entry)?,
-            Standing::Wanted { replaces } => self.issue(workspace, &mut store, replaces.as_deref())?,
+            Standing::Present(entry) => self.bring_up_to_date(workspace, store, &entry)?,
+            Standing::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
         };
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
         findings.extend(self.findings(&made.identity, workspace)?);
         let entry = store.ledger.current(self.walk.kind, self.walk.name)?;
         let leaf = Held::of(&made.identity).leaf;
-        Ok(IdentityReport {
+        let report = IdentityReport {
             kind: self.walk.kind.as_str().to_owned(),
             name: self.walk.name.to_owned(),
             done: made.done,
@@ -87,7 +96,8 @@ impl<F: IdentityFiles> Plan<'_, F> {
             names: leaf.sans().iter().map(ToString::to_string).collect(),
             files: made.files,
             findings,
-        })
+        };
+        Ok((report, made.identity, entry))
     }
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.

@@ -95,7 +95,13 @@ impl View {
     /// They are fetched by pages as the iterator goes on, so that a list of a million costs no more memory than one
     /// of ten. What another process writes meanwhile may or may not be in it.
     pub fn list(&self, filter: &Filter) -> Entries<'_> {
-        Entries { view: self, filter: filter.clone(), last: None, page: Vec::new().into_iter(), done: false }
+        self.list_after(filter, None)
+    }
+
+    /// As [`list`](Self::list), from the first row after the row with the key `after`: for readers that write between the
+    /// parts of a list.
+    pub fn list_after(&self, filter: &Filter, after: Option<Key>) -> Entries<'_> {
+        Entries { view: self, filter: filter.clone(), last: after, page: Vec::new().into_iter(), done: false }
     }
 
     /// How many rows pass `filter`.

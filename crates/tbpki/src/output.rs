@@ -1,5 +1,6 @@
 //! Output: results on standard output, messages on standard error.
 
+mod rows;
 mod stream;
 
 use std::io::{self, Write};

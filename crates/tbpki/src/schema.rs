@@ -2,10 +2,10 @@
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
-use fleet::device::DeviceReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
-use fleet::register::{DeviceRegistration, RegisterReport};
+use fleet::register::DeviceRegistration;
+use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::kit::KitReport;
@@ -23,6 +23,7 @@ use crate::verb::look::report::FleetReport as PageReport;
 use crate::verb::look::trust::TrustReport;
 use crate::verb::look::verify::VerifyReport;
 use crate::verb::platform::profile::ProfilesReport;
+use crate::verb::platform::register::RegisteredDevices;
 
 /// The schemas (draft 2020-12) by verb.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
@@ -30,7 +31,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
         ("client", of::<DeviceReport>()),
-        ("register", of::<RegisterReport>()),
+        ("register", of::<RegisteredDevices>()),
         ("unregister", of::<DeviceRegistration>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),

@@ -6,6 +6,17 @@ use crate::{Fleet, phase};
 
 #[test]
 fn label_profile_and_attributes_come_from_the_lines() {
+    settings_come_from_the_lines(&["fleet", "register"]);
+}
+
+#[test]
+fn register_takes_them_from_the_lines_too() {
+    settings_come_from_the_lines(&["register", "--all"]);
+    settings_come_from_the_lines(&["register", "--device", "plain,pump-1,pump-2"]);
+}
+
+/// Registers the devices of a list with a command, and checks what the platform has of them.
+fn settings_come_from_the_lines(command: &[&str]) {
     let fleet = Fleet::empty();
     let tenant = fleet.platform.sign_in();
     tenant.profile(&json!({
@@ -18,7 +29,7 @@ fn label_profile_and_attributes_come_from_the_lines() {
         "name,label,profile,attr.site,attr.floor\npump-1,In the cellar,Pumps,Bremen,-1\npump-2,,,Kiel,\nplain,,,,\n",
     );
     fleet.issue(&["--from", "names.csv", "--out", "fleet"]);
-    fleet.register(&["--label", "of the fleet"]).ok();
+    fleet.tbpki(&[command, &["--label", "of the fleet"]].concat()).run().ok();
     fleet.is_registered(3);
     let of = |name: &str| {
         let device = fleet.sim().device(name).unwrap();

@@ -106,6 +106,23 @@ fn a_rate_limit_is_waited_for_and_told_when_it_does_not_end() {
 }
 
 #[test]
+fn a_failure_that_passes_is_tried_again_after_the_other_devices() {
+    let scene = scene(Settings::default());
+    for device in ["a", "b", "c"] {
+        scene.sandbox.ok(["client", "--device", device]);
+    }
+    // More than one request is patient with, so that at least one device fails and comes again.
+    let sim = scene.platform.sim().unwrap();
+    sim.inject(Fault { times: 6, ..Fault::new(FaultKind::Status(503)).on("GET", "/api/tenant/devices") });
+    let outcome = scene.tbpki(&["register", "--all", "--json"]).env("TBPKI_PLATFORM_CONCURRENCY", "1").run().ok();
+    assert!(sim.waiting_faults().is_empty());
+    let result = &outcome.json()["result"];
+    assert_eq!((&result["registered"], &result["failed"], &result["left"]), (&4.into(), &0.into(), &0.into()));
+    assert_eq!(result["devices"].as_array().map(Vec::len), Some(4), "each device is listed once: {outcome}");
+    assert_eq!(result["devices"][3]["name"], "a", "it comes after the others: {outcome}");
+}
+
+#[test]
 fn a_limit_of_devices_ends_a_run_and_says_what_is_left() {
     let scene = scene(Settings { max_devices: Some(2), ..Settings::default() });
     for device in ["a", "b", "c", "d"] {

@@ -6,7 +6,7 @@ use devkit::chip::Chip;
 use devkit::image::Board;
 use devkit::partition::{Extras, Table};
 
-use super::BundleRequest;
+use super::request::BundleRequest;
 
 /// The most bytes that a partition table in CSV has.
 const TABLE_LIMIT: usize = 1 << 20;

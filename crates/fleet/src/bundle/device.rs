@@ -17,7 +17,7 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::{Auth, BundleRequest, Target};
+use super::request::{Auth, BundleRequest, Target};
 use identity::broker::broker;
 use identity::files::output::pem_of;
 use store::Workspace;

@@ -8,8 +8,8 @@ use devkit::image::{self, Firmware};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::BundleRequest;
 use super::device::Wanted;
+use super::request::BundleRequest;
 
 /// What was bundled.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::device::{Credentials, Wanted};
 use super::report::BundledDevice;
-use super::{BundleRequest, Target, VERB};
+use super::request::{BundleRequest, Target, VERB};
 use store::Workspace;
 use store::identity_dir;
 

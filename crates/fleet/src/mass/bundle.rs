@@ -13,15 +13,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::issue::Control;
-use super::job::{self, Which};
+use super::control::Control;
+use super::job::Which;
+use super::phase;
 use super::progress::Progress;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
-use super::shift::{self, Shift, Shifts, go_on};
-use super::stop::Stop;
+use super::runner::{PhaseRunner, RunEnd, ShardLease, Worked};
 use crate::bundle::{BundleRequest, check_can, prepare};
-use crate::mass::job::order::{Destination, JobOrder};
+use crate::job_order::{Destination, JobOrder};
+use crate::stop::Stop;
 use bundler::Bundler;
 use identity::files::output::pem_of;
 use output::{BundleOutput, Writing};
@@ -106,7 +107,7 @@ pub fn bundle(
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
-    let job = shift::find(&store, request.which, Phase::Bundle)?;
+    let job = phase::find(&store, request.which, Phase::Bundle)?;
     bundle_job(workspace, &mut store, &job, request, None, control)
 }
 
@@ -124,7 +125,7 @@ pub(crate) fn bundle_job(
     if let Some(dir) = &request.results {
         results::check_is_free(&store.ledger, job, dir)?;
     }
-    let place = shift::place(store, job, &order, &request.destination)?;
+    let place = phase::place(store, job, &order, &request.destination)?;
     if order.packing.sealed {
         return Err(Code::Sealed
             .error("these bundles would need the devices' keys, and those are in an archive for others to open")
@@ -135,7 +136,7 @@ pub(crate) fn bundle_job(
         Some(ready) => ready,
         None => bundler(workspace, &order, request, control)?,
     };
-    let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let left = if request.again { before.left + before.done } else { before.left };
     if request.merged {
         check_room(&bundler, &place.bulk()?, left, control)?;
@@ -151,8 +152,8 @@ pub(crate) fn bundle_job(
         now: 0,
         failed: 0,
         findings: Vec::new(),
-        ended: None,
     };
+    let mut end = RunEnd::default();
     if !request.dry_run {
         let _lock = place.lock(VERB)?;
         let packer = Packer::new(order.packing, Vec::new());
@@ -163,7 +164,7 @@ pub(crate) fn bundle_job(
         if left > 0 {
             output.remove_leftovers()?;
             output.write_common(&bundler)?;
-            run.all(store, job, &place, &output, request.again)?;
+            end = run.all(store, job, &place, &output, request.again)?;
         }
         whole.bundles = Some(BundlesReport::of(&bundler, &output)?);
         if let Some(report) = &mut whole.bundles
@@ -172,19 +173,13 @@ pub(crate) fn bundle_job(
             report.index = output.write_index(attempts(&store.ledger, job))?;
         }
     }
-    let counts = shift::count(&store.ledger, job.id, Phase::Bundle)?;
-    let Run { now, failed, ended, stop, findings, .. } = run;
+    let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
+    let Run { now, failed, stop, findings, .. } = run;
     whole.findings.extend(findings);
+    whole.findings.append(&mut end.findings);
     // Those that have an earlier bundle do not lack one.
     let failed = counts.failed.max(failed);
-    match ended {
-        Some(error) if now == 0 => return Err(go_on(error)),
-        Some(error) => whole.stopped = Some(go_on(error).into_finding()),
-        None if stop.is_signalled() => {
-            whole.stopped = Some(Code::StoppedEarly.warning("bundling was stopped before it was done"));
-        }
-        None => {}
-    }
+    whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, failed, begun));
     whole.write_results(&store.ledger, job, request.results.as_deref(), failed)?;
     Ok(whole)
@@ -264,48 +259,29 @@ struct Run<'a> {
     failed: u64,
     /// The first of them.
     findings: Vec<Finding>,
-    /// What ended it early.
-    ended: Option<Error>,
 }
 
 impl Run<'_> {
-    fn all(&mut self, store: &mut Store, job: &Job, place: &Place, output: &BundleOutput, again: bool) -> Result<()> {
-        let station = job::station_name()?;
+    fn all(
+        &mut self,
+        store: &mut Store,
+        job: &Job,
+        place: &Place,
+        output: &BundleOutput,
+        again: bool,
+    ) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
         if again {
             store.ledger.redo(job.id, Phase::Bundle)?;
         }
-        let mut shifts = Shifts {
-            ledger: &mut store.ledger,
-            job: job.id,
-            phase: Phase::Bundle,
-            station: &station,
-            place: place.id(),
-        };
-        shifts.begin()?;
-        while let Some(mut shift) = shifts.next(self.stop)? {
-            let number = shift.claim.shard;
-            let worked = Shard::open(&dir, shifts.ledger, job.id, number).and_then(|shard| {
-                self.shard(&shard, attempt(shifts.ledger, job, number)?, &mut shift, &mut shifts, output)
-            });
-            match worked {
-                Ok(Worked::Done) => shifts.finish(shift)?,
-                Ok(Worked::Stopped) => shifts.give_back(shift, "the run was ended")?,
-                Err(error) if error.code() == Code::LeaseLost => {
-                    tracing::warn!(%error, "another station bundles this shard");
-                }
-                Err(error) => {
-                    let given_back = shifts.give_back(shift, &error.to_string());
-                    self.ended = Some(error);
-                    if let Err(error) = given_back {
-                        // What stopped the shard may stop this as well.
-                        tracing::warn!(%error, "a shard was not given back");
-                    }
-                    break;
-                }
-            }
-        }
-        Ok(())
+        let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Bundle, place, self.stop)?;
+        runner.run(|runner, lease| {
+            let number = lease.claim.shard;
+            let shard = Shard::open(&dir, runner.ledger, job.id, number)?;
+            let attempt = attempt(runner.ledger, job, number)?;
+            self.shard(&shard, attempt, lease, runner, output)
+        });
+        Ok(runner.into_end())
     }
 
     /// Bundles a shard, all of it: its bundles have one directory or one part, which is there or not.
@@ -313,12 +289,12 @@ impl Run<'_> {
         &mut self,
         shard: &Shard,
         attempt: Attempt,
-        shift: &mut Shift,
-        shifts: &mut Shifts<'_>,
+        lease: &mut ShardLease,
+        runner: &mut PhaseRunner<'_>,
         output: &BundleOutput,
     ) -> Result<Worked> {
-        let mut writing = output.begin(attempt, shift.claim.fence)?;
-        let keys = match self.fill(shard, &mut writing, shift, shifts) {
+        let mut writing = output.begin(attempt, lease.claim.fence)?;
+        let keys = match self.fill(shard, &mut writing, lease, runner) {
             Ok(Some(keys)) => keys,
             other => {
                 writing.discard();
@@ -327,12 +303,12 @@ impl Run<'_> {
         };
         let written = writing.finish()?;
         // What took long has to be still ours: only now do others see it.
-        if let Err(error) = shift.keep(shifts.ledger).and_then(|()| output.settle(&written)) {
+        if let Err(error) = lease.keep(runner.ledger).and_then(|()| output.settle(&written)) {
             output.discard(&written);
             return Err(error);
         }
         let count = keys.len() as u64;
-        keys.into_iter().for_each(|key| shift.done(key));
+        keys.into_iter().for_each(|key| lease.done(key));
         self.now += count;
         self.progress.advance(count);
         Ok(Worked::Done)
@@ -343,19 +319,19 @@ impl Run<'_> {
         &mut self,
         shard: &Shard,
         writing: &mut Writing<'_>,
-        shift: &mut Shift,
-        shifts: &mut Shifts<'_>,
+        lease: &mut ShardLease,
+        runner: &mut PhaseRunner<'_>,
     ) -> Result<Option<Vec<Key>>> {
         let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
         for (index, entry) in shard.entries.iter().enumerate() {
-            if !entry.is_for_bulk() || !(self.whole || shift::lacks(entry, Phase::Bundle)?) {
+            if !entry.is_for_bulk() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             if index.is_multiple_of(STEP) {
                 if self.stop.is_asked() {
                     return Ok(None);
                 }
-                shift.keep(shifts.ledger)?;
+                lease.keep(runner.ledger)?;
                 self.progress.tick();
             }
             let key = &entry.key;
@@ -367,7 +343,7 @@ impl Run<'_> {
                 Some(error) => {
                     self.failed += 1;
                     self.findings.extend((self.findings.len() < LISTED).then(|| told(&error, &key.name)));
-                    shift.failed(key.clone(), &error);
+                    lease.failed(key.clone(), &error);
                 }
                 None => keys.push(key.clone()),
             }
@@ -402,13 +378,6 @@ impl Run<'_> {
 /// What a person hears of a device that failed.
 fn told(error: &Error, name: &str) -> Finding {
     error.finding().clone().item(name)
-}
-
-/// What has become of a shard.
-enum Worked {
-    Done,
-    /// Given up, since a stop was asked for.
-    Stopped,
 }
 
 #[cfg(test)]

@@ -8,13 +8,12 @@ use base::{Code, Result};
 use ledger::{Entry, Job, Key, Phase};
 use pki::key::KeyFormat;
 
-use super::job;
 use super::progress::Progress;
-use super::shift::Shifts;
-use super::stop::Stop;
+use super::runner::{PhaseRunner, RunEnd, Worked};
 use crate::mass::bundle::bundler::Bundler;
 use crate::mass::bundle::output::{BundleOutput, WrittenBundles};
 use crate::mass::issue::made::Made;
+use crate::stop::Stop;
 use identity::files::output::pem_of;
 use store::Store;
 use store::shard::Attempt;
@@ -62,7 +61,7 @@ impl InPass {
     /// Records what was bundled. Shards that were issued without their bundles will never have them.
     ///
     /// # Errors
-    /// Those of the ledger and of the disk.
+    /// [`Code::Internal`]; those of the ledger and of the disk are in the end of the run.
     pub(crate) fn record(
         &self,
         store: &mut Store,
@@ -70,30 +69,27 @@ impl InPass {
         place: &Place,
         stop: &Stop<'_>,
         progress: &mut Progress<'_>,
-    ) -> Result<()> {
-        let station = job::station_name()?;
-        let ledger = &mut store.ledger;
-        let mut shifts = Shifts { ledger, job: job.id, phase: Phase::Bundle, station: &station, place: place.id() };
-        shifts.begin()?;
-        while let Some(mut shift) = shifts.next(stop)? {
-            let number = shift.claim.shard;
-            let committed = shifts.ledger.committed(job.id, number)?;
+    ) -> Result<RunEnd> {
+        let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Bundle, place, stop)?;
+        runner.run(|runner, lease| {
+            let number = lease.claim.shard;
+            let committed = runner.ledger.committed(job.id, number)?;
             let fence = committed.map(|committed| committed.fence);
             let there = fence.map_or(Ok(false), |fence| self.output.holds(Attempt { shard: number, fence }))?;
             let mut count = 0;
-            for entry in shifts.ledger.shard(job.id, number)?.into_iter().filter(Entry::is_for_bulk) {
+            for entry in runner.ledger.shard(job.id, number)?.into_iter().filter(Entry::is_for_bulk) {
                 let key: Key = entry.key;
                 if there {
                     count += 1;
-                    shift.done(key);
+                    lease.done(key);
                 } else {
                     let error = Code::Sealed.error("it was issued without a bundle, and its key is sealed");
-                    shift.failed(key, &error);
+                    lease.failed(key, &error);
                 }
             }
-            shifts.finish(shift)?;
             progress.advance(count);
-        }
-        Ok(())
+            Ok(Worked::Done)
+        });
+        Ok(runner.into_end())
     }
 }

@@ -12,7 +12,6 @@ pub(crate) mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
@@ -22,15 +21,17 @@ use ledger::{Job, NewJob, Phase, Staged};
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 
+use super::control::Control;
 use super::in_pass::InPass;
 use super::job::{self, Which};
-use super::progress::{Progress, Status};
+use super::progress::Progress;
 use super::report::{FleetReport, PhaseReport};
 use super::results;
-use super::stop::Stop;
-use crate::mass::job::order::{Destination, JobOrder, check_subject};
+use super::runner::{PhaseRunner, RunEnd};
+use crate::job_order::{Destination, JobOrder, check_subject};
 use crate::names::{self, Faults, Lookalikes, NamesSource, Spooled};
-use engine::{Engine, Outcome};
+use crate::stop::Stop;
+use engine::Engine;
 use identity::files::keystore::KeystorePlan;
 use issuing::{Signer, Signers, ca_of, check_issuer};
 use output::{Extras, Output};
@@ -66,16 +67,6 @@ pub enum JobSource {
     Names(NamesSource),
     /// One that was staged before.
     Staged(Which),
-}
-
-/// What a run has to do with whoever started it.
-pub struct Control<'a> {
-    /// Becomes true when it is to stop.
-    pub stop: &'a AtomicBool,
-    /// Hears how far it is.
-    pub tell: &'a mut dyn FnMut(&Status),
-    /// Hears what a person should know before it begins.
-    pub say: &'a mut dyn FnMut(&str),
 }
 
 /// What has become of a fleet, or what is wrong with its names.
@@ -206,8 +197,8 @@ pub(crate) fn issue_job(
     if let Some(in_pass) = in_pass {
         in_pass.remove_leftovers(store, &job, &place)?;
     }
-    let mut outcome = Outcome::default();
-    let mut stopped = None;
+    let (mut now, mut end) = (0, RunEnd::default());
+    let stop = Stop::on(control.stop);
     let mut done = before;
     if !job.done {
         let left = job.size - before;
@@ -216,24 +207,17 @@ pub(crate) fn issue_job(
         if let Some(time) = space::keystores(&order, left, threads)? {
             (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
         }
-        let stop = Stop::on(control.stop);
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
-        outcome = run(workspace, store, &work, control, &mut findings)?;
-        if stop.is_signalled() && outcome.error.is_none() {
-            stopped = Some(Code::StoppedEarly.warning("the job was stopped before it was done"));
-        }
+        (now, end) = run(workspace, store, &work, control, &mut findings)?;
         output.sync_names()?;
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();
     }
-    match outcome.error.take() {
-        Some(error) if done == 0 => return Err(error),
-        Some(error) => stopped = Some(error.into_finding()),
-        None => {}
-    }
+    findings.append(&mut end.findings);
+    let stopped = end.stopped(&stop, done == 0, "the job")?;
     let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
     let mut report = FleetReport {
-        phases: vec![PhaseReport::of_issuing(job.size, done, outcome.issued, begun)],
+        phases: vec![PhaseReport::of_issuing(job.size, done, now, begun)],
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
@@ -261,19 +245,18 @@ fn run(
     work: &Work<'_>,
     control: &mut Control<'_>,
     findings: &mut Vec<Finding>,
-) -> Result<Outcome> {
+) -> Result<(u64, RunEnd)> {
     let Work { job, order, output, in_pass, threads, stop, done } = *work;
     let subject = check_subject(order, workspace.config)?;
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
     let signers = signers(workspace, order, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
-    let name = job::station_name()?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
     let worker =
         Worker { job: job.uid, order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
-    let engine = Engine { ledger: &mut store.ledger, job: job.id, station: &name, threads, progress: &mut progress };
-    engine.run(&worker)
+    let runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Issue, output.place(), stop)?;
+    Engine { runner, threads, progress: &mut progress }.run(&worker)
 }
 
 /// The CAs that sign for a job, each opened once.

@@ -1,14 +1,13 @@
 //! A job at hand: its names in the ledger, and the place of its shards.
 
 pub(crate) mod list;
-pub(crate) mod order;
 
 use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, JobId, Phase};
 
+use crate::job_order::{Destination, JobOrder};
 use identity::files::output::pem_of;
-use order::{Destination, JobOrder};
 use store::Store;
 use store::Workspace;
 use store::shard::Layout;

@@ -1,27 +1,29 @@
 //! Registering a fleet, shard by shard, as fast as the platform bears.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use base::{Code, Error, Finding, Result};
-use ledger::{Job, Key, Phase, StagedName};
-use provision::platform::{NewDevice, PlatformChange};
+use base::{Error, Finding, Result};
+use ledger::{Entry, Job, Key, Ledger, Phase, StagedName, View};
+use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::issue::Control;
-use super::job::{self, Which};
+use super::control::Control;
+use super::job::Which;
+use super::phase;
 use super::progress::Progress;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
-use super::shift::{self, Shift, Shifts, go_on};
-use super::stop::Stop;
-use crate::mass::issue::engine::TICK;
-use crate::mass::job::order::{Destination, JobOrder};
+use super::runner::{PhaseRunner, RunEnd, ShardLease, Worked};
+use crate::job_order::{Destination, JobOrder};
 use crate::platform::Connection;
-use crate::register::{Candidate, DeviceRegistration, Manner, MaybeCandidate, Tried, concerns_all, may_pass};
+use crate::register::{
+    Candidate, DeviceRegistration, MaybeCandidate, PlatformDone, Recorder, RegisterEngine, RegisterOptions, settings_of,
+};
+use crate::stop::Stop;
 use store::Store;
 use store::Workspace;
 use store::shard::Place;
@@ -31,13 +33,6 @@ use store::shard::Shard;
 const VERB: &str = "fleet register";
 /// Failures that a report lists. The files with a line for each device have all of them.
 const LISTED: usize = 20;
-/// How often a device is tried whose failure may pass, each time behind the others of its shard.
-const TRIES: u8 = 3;
-/// When nothing has come of so many devices in a row, for so long, the platform is taken for broken. A ThingsBoard takes
-/// about a minute to start again.
-const IN_A_ROW: usize = 8;
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// What is to be registered, and how.
 #[derive(Debug, Clone)]
 pub struct FleetRegisterRequest {
@@ -90,7 +85,7 @@ pub fn register(
     control: &mut Control<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
-    let job = shift::find(&store, request.which, Phase::Register)?;
+    let job = phase::find(&store, request.which, Phase::Register)?;
     let connection = Connection::of_fleet(workspace, request.rate)?;
     register_job(&connection, &mut store, &job, request, control)
 }
@@ -107,58 +102,54 @@ pub(crate) fn register_job(
     if let Some(dir) = &request.results {
         results::check_is_free(&store.ledger, job, dir)?;
     }
-    let place = shift::place(store, job, &order, &request.destination)?;
+    let place = phase::place(store, job, &order, &request.destination)?;
     let begun = Instant::now();
-    let before = shift::count(&store.ledger, job.id, Phase::Register)?;
+    let before = phase::count(&store.ledger, job.id, Phase::Register)?;
     let stop = Stop::on(control.stop);
-    let mut run = Run {
-        connection,
-        manner: Manner { replace: request.replace, dry_run: request.dry_run },
-        create: NewDevice {
-            profile: order.profile.clone().or_else(|| request.create.profile.clone()),
-            ..request.create.clone()
-        },
-        stop: &stop,
-        progress: Progress::new("registering", before.done, job.size, control.tell),
-        report: RegistrationReport { platform: connection.board.url().to_owned(), ..RegistrationReport::default() },
-        findings: Vec::new(),
-        failed: 0,
-        in_a_row: 0,
-        well: Instant::now(),
-        ended: None,
+    let create = NewDevice {
+        profile: order.profile.clone().or_else(|| request.create.profile.clone()),
+        ..request.create.clone()
     };
     if before.left > 0 {
-        let profile = run.create.profile.clone();
         let ready = async {
             connection.board.log_in().await?;
-            match &profile {
+            match &create.profile {
                 Some(profile) => connection.board.check_profile(profile).await,
                 None => Ok(()),
             }
         };
-        connection.runtime.wait(ready).map_err(go_on)?;
+        connection.runtime.wait(ready).map_err(phase::go_on)?;
     }
-    if request.dry_run {
-        run.examine(store, job)?;
-    } else if before.left > 0 {
-        run.all(store, job, &place)?;
-    }
-    let stopped = stop.is_signalled().then(|| Code::StoppedEarly.warning("registering was stopped before it was done"));
-    let Run { mut report, findings, failed, ended, .. } = run;
+    let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run };
+    let mut run = Run {
+        engine: RegisterEngine::new(connection, options, &stop, before.left > 0),
+        create,
+        stop: &stop,
+        tally: Tally {
+            progress: Progress::new("registering", before.done, job.size, control.tell),
+            report: RegistrationReport { platform: connection.board.url().to_owned(), ..RegistrationReport::default() },
+            findings: Vec::new(),
+            failed: 0,
+        },
+    };
+    let mut end = match (request.dry_run, before.left > 0) {
+        (true, _) => RunEnd { error: run.examine(store, job)?, ..RunEnd::default() },
+        (false, true) => run.all(store, job, &place)?,
+        (false, false) => RunEnd::default(),
+    };
+    let Tally { mut report, mut findings, failed, .. } = run.tally;
     let pace = connection.board.pace().report();
     (report.at_once, report.pushed_down_to, report.pushed_back) = (pace.most, pace.least, pace.pushed_back);
-    let counts = shift::count(&store.ledger, job.id, Phase::Register)?;
+    let counts = phase::count(&store.ledger, job.id, Phase::Register)?;
     let now = counts.done.saturating_sub(before.done);
     let worked = report.created + report.replaced + report.unchanged;
-    if let Some(error) = ended.as_ref().filter(|_| worked == 0) {
-        return Err(go_on(Error::new(error.finding().clone())));
-    }
+    findings.append(&mut end.findings);
     let failed = if request.dry_run { failed } else { counts.failed };
     let mut whole = FleetReport {
         dry_run: request.dry_run,
         phases: vec![PhaseReport::new(PhaseName::Register, job.size, counts, now, failed, begun)],
         registration: Some(report),
-        stopped: ended.map(|error| go_on(error).into_finding()).or(stopped),
+        stopped: end.stopped_to_go_on(&stop, worked == 0, "registering")?,
         findings,
         ..FleetReport::of(job, &order, Some(&place))
     };
@@ -168,236 +159,150 @@ pub(crate) fn register_job(
 
 /// A run over the shards of a job.
 struct Run<'a> {
-    connection: &'a Connection,
-    manner: Manner,
+    engine: RegisterEngine<'a>,
     create: NewDevice,
     stop: &'a Stop<'a>,
+    tally: Tally<'a>,
+}
+
+/// The outcomes of a run.
+struct Tally<'a> {
     progress: Progress<'a>,
     report: RegistrationReport,
     findings: Vec<Finding>,
     failed: u64,
-    /// How many devices in a row the platform has failed at.
-    in_a_row: usize,
-    /// When it last did what it was asked for.
-    well: Instant,
-    /// What ended it early.
-    ended: Option<Error>,
 }
 
 impl Run<'_> {
     /// Registers shard after shard until there are none.
-    fn all(&mut self, store: &mut Store, job: &Job, place: &Place) -> Result<()> {
-        let station = job::station_name()?;
+    fn all(&mut self, store: &mut Store, job: &Job, place: &Place) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
-        let mut shifts = Shifts {
-            ledger: &mut store.ledger,
-            job: job.id,
-            phase: Phase::Register,
-            station: &station,
-            place: place.id(),
-        };
-        shifts.begin()?;
-        while let Some(mut shift) = shifts.next(self.stop)? {
-            let worked = Shard::open(&dir, shifts.ledger, job.id, shift.claim.shard).and_then(|shard| {
-                let names = shifts.ledger.names(job.id, shift.claim.shard)?;
-                self.shard(&shard, &names, |event| match event {
-                    Event::Done(key) => {
-                        shift.done(key);
-                        shift.keep(shifts.ledger)
-                    }
-                    Event::Failed(key, error) => {
-                        shift.failed(key, error);
-                        shift.keep(shifts.ledger)
-                    }
-                    Event::Nothing => shift.keep(shifts.ledger),
-                })
-            });
-            self.end_of(&mut shifts, shift, worked)?;
-            if self.ended.is_some() {
-                break;
-            }
-        }
-        Ok(())
+        let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Register, place, self.stop)?;
+        runner.run(|runner, lease| {
+            let shard = Shard::open(&dir, runner.ledger, job.id, lease.claim.shard)?;
+            let names = runner.ledger.names(job.id, lease.claim.shard)?;
+            let records = Records::Lease { ledger: runner.ledger, lease };
+            self.shard(&shard, &names, records)?;
+            // Devices in progress are finished after a stop, and the rest of the shard is left.
+            Ok(if self.stop.is_asked() { Worked::Stopped } else { Worked::Done })
+        });
+        Ok(runner.into_end())
     }
 
-    /// What becomes of a shard that was worked on.
-    fn end_of(&mut self, shifts: &mut Shifts<'_>, shift: Shift, worked: Result<()>) -> Result<()> {
-        let lost = |error: &Error| error.code() == Code::LeaseLost;
-        let end = match worked {
-            Err(error) if lost(&error) => Err(error),
-            Err(error) => {
-                let given_back = shifts.give_back(shift, &error.to_string());
-                self.ended.get_or_insert(error);
-                given_back
-            }
-            Ok(()) if self.ended.is_some() || self.stop.is_asked() => shifts.give_back(shift, "the run was ended"),
-            Ok(()) => shifts.finish(shift),
-        };
-        match end {
-            // What was registered meanwhile, the other station finds registered.
-            Err(error) if lost(&error) => {
-                tracing::warn!(%error, "another station registers this shard");
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    /// Asks the platform what would happen to every device that is issued.
-    fn examine(&mut self, store: &Store, job: &Job) -> Result<()> {
+    /// Asks the platform what would happen to every device that is issued. Returns the error that ended it.
+    fn examine(&mut self, store: &Store, job: &Job) -> Result<Option<Error>> {
         for shard in 0..job.shards {
-            if self.ended.is_some() || self.stop.is_asked() {
+            if self.stop.is_asked() {
                 break;
             }
             if store.ledger.committed(job.id, shard)?.is_some() {
                 let names = store.ledger.names(job.id, shard)?;
                 let shard = Shard::open(store.dir(), &store.ledger, job.id, shard)?;
-                self.shard(&shard, &names, |_| Ok(()))?;
+                if let Err(error) = self.shard(&shard, &names, Records::DryRun(&store.ledger)) {
+                    return Ok(Some(error));
+                }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Registers the devices of a shard that are not, and those again whose failure may have passed.
-    fn shard(
-        &mut self,
-        shard: &Shard,
-        names: &[StagedName],
-        mut tell: impl FnMut(Event<'_>) -> Result<()>,
-    ) -> Result<()> {
+    /// Registers the devices of a shard that are not registered.
+    fn shard(&mut self, shard: &Shard, names: &[StagedName], records: Records<'_>) -> Result<()> {
         let mut open = Vec::new();
         for (index, entry) in shard.entries.iter().enumerate() {
-            if shift::lacks(entry, Phase::Register)? {
-                open.push(index);
+            if phase::lacks(entry, Phase::Register)? {
+                open.push((index, entry));
             }
         }
         let names: HashMap<&str, &StagedName> = names.iter().map(|name| (name.name.as_str(), name)).collect();
-        for left in (0..TRIES).rev() {
-            let mut again: Vec<Key> = Vec::new();
-            let (connection, manner, create, stop) = (self.connection, self.manner, self.create.clone(), self.stop);
-            let candidates = open.iter().take_while(|_| !stop.is_asked()).filter_map(|index| {
-                let entry = shard.entries.get(*index)?;
-                Some(candidate(shard, *index, entry, names.get(entry.key.name.as_str()).copied(), &create))
-            });
-            let tries = connection.register_each(manner, candidates, TICK, |tried| match tried {
-                Some(tried) => self.take(tried, left > 0, &mut again, &mut tell),
-                None => {
-                    self.progress.tick();
-                    tell(Event::Nothing)?;
-                    if stop.is_overdue() { Err(Code::StoppedEarly.error("a stop was asked for")) } else { Ok(()) }
-                }
-            });
-            match tries {
-                // What ended the run is told by itself, and a stop by who asked for it.
-                Err(_) if self.ended.is_some() => break,
-                Err(error) if error.code() == Code::StoppedEarly => break,
-                other => other?,
-            }
-            if again.is_empty() {
-                break;
-            }
-            let again: HashSet<Key> = again.into_iter().collect();
-            open.retain(|index| shard.entries.get(*index).is_some_and(|entry| again.contains(&entry.key)));
-        }
-        Ok(())
-    }
-
-    fn take(
-        &mut self,
-        tried: Tried,
-        may_repeat: bool,
-        again: &mut Vec<Key>,
-        tell: &mut impl FnMut(Event<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let Tried { key, credentials_id, outcome } = tried;
-        let error = match outcome {
-            Ok(registration) => {
-                (self.in_a_row, self.well) = (0, Instant::now());
-                match registration.done {
-                    PlatformChange::Created => self.report.created += 1,
-                    PlatformChange::Replaced => self.report.replaced += 1,
-                    _ => self.report.unchanged += 1,
-                }
-                if self.findings.len() < LISTED {
-                    self.findings.extend(registration.findings);
-                }
-                self.progress.advance(1);
-                return tell(Event::Done(key));
-            }
-            Err(error) => error,
+        let create = &self.create;
+        let of = |number: usize| {
+            let (index, entry) = open.get(number)?;
+            Some(candidate(shard, *index, entry, names.get(entry.key.name.as_str()).copied(), create))
         };
-        // It was there when the run began.
-        let may_pass = may_pass(&error) || error.code() == Code::Unreachable;
-        if may_pass {
-            self.in_a_row += 1;
-        } else {
-            (self.in_a_row, self.well) = (0, Instant::now());
-        }
-        if (concerns_all(&error) && !may_pass) || is_broken(self.in_a_row, self.well.elapsed()) {
-            self.ended = Some(error);
-            return Err(Code::Internal.error("the run has ended"));
-        }
-        if may_repeat && may_pass {
-            tracing::info!(device = key.name, %error, "is tried again later");
-            again.push(key);
-            return Ok(());
-        }
-        self.failed += 1;
-        tell(Event::Failed(key.clone(), &error))?;
-        if self.report.failures.len() < LISTED {
-            let failed = DeviceRegistration::failed(key.name, error);
-            self.report.failures.push(DeviceRegistration { credentials_id, ..failed });
-        }
-        self.progress.tick();
-        Ok(())
+        self.engine.register(open.len(), of, &mut JobRecorder { records, tally: &mut self.tally })
     }
 }
 
-/// Whether a platform that has failed at so many devices in a row, and done nothing well for so long, is broken.
-fn is_broken(in_a_row: usize, since: Duration) -> bool {
-    in_a_row >= IN_A_ROW && since >= PATIENCE
+/// The place where outcomes are recorded.
+enum Records<'a> {
+    /// None.
+    DryRun(&'a Ledger),
+    /// The lease of the shard, which commits them together.
+    Lease { ledger: &'a mut Ledger, lease: &'a mut ShardLease },
 }
 
-/// What has happened to a shard's devices.
-enum Event<'a> {
-    /// This one is registered.
-    Done(Key),
-    /// This one failed.
-    Failed(Key, &'a Error),
-    /// Time has passed.
-    Nothing,
+/// Records the outcomes of a shard's devices, and counts them.
+struct JobRecorder<'a, 'b> {
+    records: Records<'a>,
+    tally: &'a mut Tally<'b>,
+}
+
+impl JobRecorder<'_, '_> {
+    fn record(&mut self, put: impl FnOnce(&mut ShardLease)) -> Result<()> {
+        match &mut self.records {
+            Records::DryRun(_) => Ok(()),
+            Records::Lease { ledger, lease } => {
+                put(lease);
+                lease.keep(ledger)
+            }
+        }
+    }
+}
+
+impl Recorder for JobRecorder<'_, '_> {
+    fn view(&self) -> &View {
+        match &self.records {
+            Records::DryRun(ledger) => ledger,
+            Records::Lease { ledger, .. } => ledger,
+        }
+    }
+
+    fn registered(&mut self, key: Key, registration: DeviceRegistration, findings: Vec<Finding>) -> Result<()> {
+        let Tally { progress, report, findings: listed, .. } = self.tally;
+        match registration.done {
+            PlatformDone::Created => report.created += 1,
+            PlatformDone::Replaced => report.replaced += 1,
+            _ => report.unchanged += 1,
+        }
+        if listed.len() < LISTED {
+            listed.extend(findings);
+        }
+        progress.advance(1);
+        self.record(|lease| lease.done(key))
+    }
+
+    fn failed(&mut self, key: Key, error: &Error, registration: DeviceRegistration) -> Result<()> {
+        let Tally { progress, report, failed, .. } = self.tally;
+        *failed += 1;
+        if report.failures.len() < LISTED {
+            report.failures.push(registration);
+        }
+        progress.tick();
+        self.record(|lease| lease.failed(key, error))
+    }
+
+    /// The error is that of the run. The device did not fail, and the next run tries it again.
+    fn ended(&mut self, _: Key, _: &Error) -> Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.tally.progress.tick();
+        self.record(|_| {})
+    }
 }
 
 fn candidate(
     shard: &Shard,
     index: usize,
-    entry: &ledger::Entry,
+    entry: &Entry,
     name: Option<&StagedName>,
     create: &NewDevice,
 ) -> MaybeCandidate {
     let key = entry.key.clone();
-    let certificate = match shard.read(index) {
-        Ok(located) => located.leaf,
-        Err(error) => return Err((key, error)),
-    };
-    let mut create = create.clone();
-    if let Some(name) = name {
-        create.profile = name.profile.clone().or(create.profile);
-        create.label = name.label.clone().or(create.label);
-        create.attributes.extend(name.attributes.clone());
-    }
-    Ok(Candidate { key, certificate, create })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_platform_that_starts_again_is_waited_for_and_one_that_does_not_come_back_is_given_up() {
-        let minute = Duration::from_secs(60);
-        assert!(!is_broken(1000, minute), "many devices at once fail in a moment");
-        assert!(!is_broken(1, 10 * minute), "one device that always fails says nothing of the others");
-        assert!(is_broken(8, 2 * minute));
+    match shard.read(index) {
+        Ok(located) => Ok(Candidate { key, certificate: located.leaf, create: settings_of(name, create) }),
+        Err(error) => Err((key, error)),
     }
 }

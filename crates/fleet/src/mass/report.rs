@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bundle::BundlesReport;
+use super::phase::Count;
 use super::register::RegistrationReport;
 use super::results;
-use super::shift::Count;
-use crate::mass::job::order::JobOrder;
+use crate::job_order::JobOrder;
 use store::shard::Layout;
 use store::shard::Place;
 

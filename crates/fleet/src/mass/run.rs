@@ -6,18 +6,19 @@ use base::{Code, Error, Result};
 use ledger::{Job, JobId, Phase};
 
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
+use super::control::Control;
 use super::in_pass::InPass;
-use super::issue::{Control, FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
+use super::issue::{FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
 use super::job;
+use super::phase::{self, go_on};
 use super::progress::Progress;
 use super::register::{FleetRegisterRequest, register_job};
 use super::report::{FleetReport, PhaseName, PhaseReport};
-use super::shift::{self, go_on};
-use super::stop::Stop;
+use crate::job_order::JobOrder;
 use crate::mass::bundle::bundler::Bundler;
 use crate::mass::bundle::output::BundleOutput;
-use crate::mass::job::order::JobOrder;
 use crate::platform::Connection;
+use crate::stop::Stop;
 use store::Store;
 use store::Workspace;
 use store::shard::Attempt;
@@ -126,11 +127,11 @@ fn record(
 ) -> Result<FleetReport> {
     let begun = Instant::now();
     let place = job::place(store, job, order, Some(&request.issue.destination))?;
-    let before = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let stop = Stop::on(control.stop);
     let mut progress = Progress::new("bundling", before.done, job.size, control.tell);
-    in_pass.record(store, job, &place, &stop, &mut progress)?;
-    let counts = shift::count(&store.ledger, job.id, Phase::Bundle)?;
+    let mut end = in_pass.record(store, job, &place, &stop, &mut progress)?;
+    let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let mut bundles = BundlesReport::of(&in_pass.bundler, &in_pass.output)?;
     if counts.left == 0 {
         bundles.index = in_pass.output.write_index(attempts(store, job, &place))?;
@@ -138,6 +139,8 @@ fn record(
     let mut report = FleetReport::of(job, order, Some(&place));
     report.bundles = Some(bundles);
     let now = counts.done.saturating_sub(before.done);
+    report.findings.append(&mut end.findings);
+    report.stopped = end.stopped_to_go_on(&stop, now == 0, "bundling")?;
     report.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, counts.failed, begun));
     Ok(report)
 }

@@ -3,8 +3,8 @@
 use base::Result;
 use base::file::Ownership;
 use config::key;
-use fleet::device::{DeviceReport, NewRegistration, make_and_register};
 use fleet::profile::has_ca;
+use fleet::register::new_device::{DeviceReport, NewRegistration, make_and_register};
 use identity::device::make_device;
 use identity::request::Request;
 use pki::device_name::DeviceName;
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
             true => {
                 let create = create(&args.create, &config);
                 let registration = NewRegistration { create, replace: args.replace, again: args.again };
-                make_and_register(workspace, &args.device, &request, registration)
+                make_and_register(workspace, &args.device, &request, &registration)
             }
             false => make_device(workspace, &args.device, &request).map(DeviceReport::from),
         }

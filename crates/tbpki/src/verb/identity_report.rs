@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::text::printable;
-use fleet::device::DeviceReport;
+use fleet::register::new_device::DeviceReport;
 use identity::report::{Done, FileDone, IdentityReport};
 
 use super::platform;

@@ -22,7 +22,6 @@ pub(super) const NOT_MET_YET: &[Allowance] = &[
     ("tbpki-base: modules in src/file", 16),
     ("tbpki-device: files on circles of three or more", 3),
     ("tbpki-devkit: files on circles of three or more", 4),
-    ("tbpki-fleet: files on circles of three or more", 12),
     ("tbpki-ledger: files on circles of three or more", 6),
     ("tbpki-pki: files on circles of three or more", 4),
     ("tbpki: files on circles of three or more", 3),

@@ -14,19 +14,17 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base::{Code, Error, Result};
-use ledger::{Claim, ClaimWish, JobId, Ledger, Phase};
+use ledger::Claim;
 use pki::key::SigningKey;
 
 use super::worker::{Desks, Issued, Task, Worker};
 use crate::mass::progress::Progress;
+use crate::mass::runner::{LEASE, PhaseRunner, RunEnd};
+use crate::stop::TICK;
 
-/// How long a shard is ours without a sign of life. Renewed three times in that time.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
-/// How often the person in front of it hears of progress, and signals are looked for.
-pub(crate) const TICK: Duration = Duration::from_millis(200);
 /// Shards that one wait for the disk serves at most.
 const BATCH: usize = 16;
 
@@ -38,27 +36,17 @@ enum Done {
     Failed(Box<(Claim, Error)>),
 }
 
-/// What has become of a run.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Devices that this run has issued.
-    pub(crate) issued: u64,
-    /// What ended it early.
-    pub(crate) error: Option<Error>,
-}
-
 /// A run over the shards of a job that nobody has issued yet.
 pub(crate) struct Engine<'a> {
-    pub(crate) ledger: &'a mut Ledger,
-    pub(crate) job: JobId,
-    pub(crate) station: &'a str,
+    pub(crate) runner: PhaseRunner<'a>,
     pub(crate) threads: usize,
     pub(crate) progress: &'a mut Progress<'a>,
 }
 
 impl Engine<'_> {
-    /// Issues shards until there are none, a stop is asked for, or something goes wrong.
-    pub(crate) fn run<K: SigningKey>(mut self, worker: &Worker<'_, K>) -> Result<Outcome> {
+    /// Issues shards until there are none, a stop is requested, or an error ends the run. Returns the number of devices
+    /// that were issued.
+    pub(crate) fn run<K: SigningKey>(mut self, worker: &Worker<'_, K>) -> Result<(u64, RunEnd)> {
         let desks = Desks::new(worker.signers, worker.order, worker.sans)?;
         let (give, take) = sync_channel::<Task>(self.threads);
         let (write, written) = channel();
@@ -78,10 +66,10 @@ impl Engine<'_> {
             }
             drop(write);
             scope.spawn(move || settler(worker, &written, &settle));
-            let outcome = self.walk(worker, &give, &settled);
+            let issued = self.walk(worker, &give, &settled);
             // Threads end when there is nothing more to take.
             drop(give);
-            outcome
+            Ok((issued?, self.runner.into_end()))
         })
     }
 
@@ -90,15 +78,15 @@ impl Engine<'_> {
         worker: &Worker<'_, K>,
         give: &SyncSender<Task>,
         settled: &Receiver<Done>,
-    ) -> Result<Outcome> {
+    ) -> Result<u64> {
         let window = 2 * self.threads + 2;
-        let mut outcome = Outcome::default();
+        let mut issued = 0;
         let mut claims: Vec<Claim> = Vec::with_capacity(window);
         let mut renewed = Instant::now();
         loop {
             let mut exhausted = false;
             while claims.len() < window && !exhausted && !worker.stop.is_asked() {
-                match self.claim(worker) {
+                match self.claim() {
                     Ok(Some(task)) => {
                         claims.push(task.claim.clone());
                         if give.send(task).is_err() {
@@ -106,20 +94,17 @@ impl Engine<'_> {
                         }
                     }
                     Ok(None) => exhausted = true,
-                    Err(error) => {
-                        worker.stop.now();
-                        outcome.error.get_or_insert(error);
-                    }
+                    Err(error) => self.runner.fail_all(error),
                 }
             }
             if claims.is_empty() {
-                if worker.stop.is_asked() || !self.others_have_some()? {
+                if worker.stop.is_asked() || !self.runner.others_have_some()? {
                     break;
                 }
                 thread::sleep(TICK);
             }
             match settled.recv_timeout(TICK) {
-                Ok(done) => self.take(worker, done, &mut claims, &mut outcome)?,
+                Ok(done) => issued += self.take(worker, done, &mut claims),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Code::Internal.error("the threads that issue have ended"));
@@ -127,58 +112,32 @@ impl Engine<'_> {
             }
             if renewed.elapsed() > LEASE / 3 {
                 renewed = Instant::now();
-                self.renew(&claims)?;
+                if let Err(error) = self.runner.renew(&claims) {
+                    // The shards in progress are still taken, so that their files are removed or committed.
+                    self.runner.fail_all(error);
+                }
             }
             self.progress.tick();
         }
-        Ok(outcome)
+        Ok(issued)
     }
 
-    fn claim<K: SigningKey>(&mut self, worker: &Worker<'_, K>) -> Result<Option<Task>> {
-        let wish = ClaimWish {
-            job: self.job,
-            phase: Phase::Issue,
-            station: self.station,
-            place: Some(worker.output.place().id()),
-            lease: LEASE,
-        };
-        let Some(claim) = self.ledger.claim(&wish)? else { return Ok(None) };
-        let names = self.ledger.names(claim.job, claim.shard)?;
+    fn claim(&mut self) -> Result<Option<Task>> {
+        let Some(claim) = self.runner.claim()? else { return Ok(None) };
+        let names = self.runner.ledger.names(claim.job, claim.shard)?;
         Ok(Some(Task { claim, names }))
     }
 
-    /// Whether other stations have shards that may become free again.
-    fn others_have_some(&self) -> Result<bool> {
-        Ok(self.ledger.is_shared() && self.ledger.next_lease_end(self.job, Phase::Issue)?.is_some())
-    }
-
-    fn renew(&mut self, claims: &[Claim]) -> Result<()> {
-        for claim in claims {
-            match self.ledger.renew(claim, LEASE) {
-                // It is told when it comes back.
-                Err(error) if error.code() == Code::LeaseLost => {}
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    fn take<K: SigningKey>(
-        &mut self,
-        worker: &Worker<'_, K>,
-        done: Done,
-        claims: &mut Vec<Claim>,
-        outcome: &mut Outcome,
-    ) -> Result<()> {
+    /// Takes a shard from the threads, and returns the number of devices that count as issued.
+    fn take<K: SigningKey>(&mut self, worker: &Worker<'_, K>, done: Done, claims: &mut Vec<Claim>) -> u64 {
         let (claim, error) = match done {
             Done::Settled(issued) => {
                 let issued = *issued;
                 claims.retain(|claim| claim.shard != issued.claim.shard);
                 match self.commit(worker, issued) {
                     Ok(count) => {
-                        outcome.issued += count;
                         self.progress.advance(count);
-                        return Ok(());
+                        return count;
                     }
                     Err(failed) => failed,
                 }
@@ -189,25 +148,14 @@ impl Engine<'_> {
                 (claim, error)
             }
         };
-        if error.code() == Code::LeaseLost {
-            tracing::warn!(%error, "another station issues this shard");
-            return Ok(());
-        }
-        worker.stop.now();
-        if let Err(second) = self.ledger.give_back(&claim, &error.to_string()) {
-            // What stopped the shard may stop this as well. Then the next run finds it claimed by nobody alive.
-            tracing::warn!(error = %second, "a shard was not given back");
-        }
-        if error.code() != Code::StoppedEarly {
-            outcome.error.get_or_insert(error);
-        }
-        Ok(())
+        self.runner.fail(&claim, error);
+        0
     }
 
     /// Records a shard that is on the disk; then it counts.
     fn commit<K: SigningKey>(&mut self, worker: &Worker<'_, K>, issued: Issued) -> Result<u64, (Claim, Error)> {
         let Issued { claim, rows, written, .. } = issued;
-        if let Err(error) = self.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
+        if let Err(error) = self.runner.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
             if matches!(error.code(), Code::LeaseLost | Code::DuplicateNames) {
                 worker.output.discard(&written);

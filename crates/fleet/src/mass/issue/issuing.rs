@@ -16,7 +16,7 @@ use pki::{Certificate, Subject};
 use time::OffsetDateTime;
 
 use super::made::Chain;
-use crate::mass::job::order::JobOrder;
+use crate::job_order::JobOrder;
 use identity::profile_ca;
 use store::ca::CaName;
 use store::ca::SigningCa;

@@ -7,7 +7,7 @@ use base::{Code, Finding, Result};
 use config::ClientFormat;
 use pki::Algorithm;
 
-use crate::mass::job::order::JobOrder;
+use crate::job_order::JobOrder;
 use store::shard::Layout;
 
 /// The unit in which file systems give away room, mostly.

@@ -10,7 +10,7 @@ use ledger::StagedName;
 use pki::{Certificate, San};
 
 use super::issuing::ca_of;
-use crate::mass::job::order::JobOrder;
+use crate::job_order::JobOrder;
 use crate::names::NameFault;
 use identity::profile_ca;
 use identity::profile_ca::name_pattern::NamePattern;

@@ -15,10 +15,10 @@ use pki::{San, Subject, credentials_id};
 use super::issuing::{Signer, Signers};
 use super::made::Made;
 use super::output::{Output, Written};
+use crate::job_order::JobOrder;
 use crate::mass::bundle::output::WrittenBundles;
 use crate::mass::in_pass::InPass;
-use crate::mass::job::order::JobOrder;
-use crate::mass::stop::Stop;
+use crate::stop::Stop;
 use store::shard::Attempt;
 
 /// A shard to be issued.

@@ -7,7 +7,7 @@ use ledger::{JobId, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::order::JobOrder;
+use crate::job_order::JobOrder;
 use identity::report::rfc3339;
 use store::Workspace;
 use store::shard::Layout;

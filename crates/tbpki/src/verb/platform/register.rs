@@ -4,13 +4,27 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::register::{Names, RegisterReport, RegisterRequest, register};
+use config::Config;
+use fleet::register::{DeviceRegistration, Names, RegisterReport, RegisterRequest, register};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::RegisterArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
+use crate::signals;
 use crate::verb::platform::{create, done};
+
+/// The devices of a run, and the run. The devices are printed one by one, and are never in memory as a whole.
+#[derive(Debug, Serialize, JsonSchema)]
+#[allow(dead_code, reason = "only the schema is generated from it")]
+pub(crate) struct RegisteredDevices {
+    /// One for each device, in the order in which they were done.
+    devices: Vec<DeviceRegistration>,
+    /// The run.
+    #[serde(flatten)]
+    run: RegisterReport,
+}
 
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     let names = match args.all {
@@ -28,34 +42,46 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
         create: create(&args.create, &config),
         dry_run: args.dry_run,
     };
-    let mut report = context.in_workspace(&config, |workspace| register(workspace, &request))?;
-    context.output.findings(std::mem::take(&mut report.findings));
-    context.output.findings(report.devices.iter().filter_map(|device| device.error.clone()));
-    context.output.result(&report)?;
+    let stop = signals::on_request()?;
+    let mut rows = context.output.rows("devices", platform(&config));
+    let result = context.in_workspace(&config, |workspace| {
+        register(workspace, &request, &stop, &mut |device, findings| {
+            findings.into_iter().for_each(|finding| rows.finding(finding));
+            if let Some(error) = &device.error {
+                rows.finding(error.clone());
+            }
+            rows.row(&device, |out| {
+                writeln!(out, "  {:<28}  {}", done(device.done, device.dry_run), printable(&device.name))
+            })
+        })
+    });
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            context.output.break_rows(rows, &error)?;
+            return Err(error);
+        }
+    };
+    context.output.findings(report.stopped.clone());
+    context.output.end_rows(rows, &report, |out| render(&report, out))?;
     Ok(if report.failed + report.left == 0 { Exit::Done } else { Exit::Partly })
 }
 
-impl Report for RegisterReport {
-    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", printable(&self.platform))?;
-        for device in &self.devices {
-            writeln!(out, "  {:<28}  {}", done(device.done, device.dry_run), printable(&device.name))?;
-        }
-        match self.skipped {
-            0 => {}
-            1 => writeln!(out, "1 device was unregistered and is skipped")?,
-            skipped => writeln!(out, "{skipped} devices were unregistered and are skipped")?,
-        }
-        if self.failed + self.left > 0 {
-            let tried = self.devices.len();
-            writeln!(
-                out,
-                "{} of {} failed, {} not tried; run the same command again",
-                self.failed,
-                tried + self.left,
-                self.left
-            )?;
-        }
-        Ok(())
+/// The platform, as the heading of the list.
+fn platform(config: &Config) -> String {
+    config.platform.url.value.as_ref().map(|url| printable(url.as_str()).to_string()).unwrap_or_default()
+}
+
+fn render(report: &RegisterReport, out: &mut dyn Write) -> io::Result<()> {
+    let RegisterReport { registered, failed, left, skipped, .. } = report;
+    match skipped {
+        0 => {}
+        1 => writeln!(out, "1 device was unregistered and is skipped")?,
+        skipped => writeln!(out, "{skipped} devices were unregistered and are skipped")?,
     }
+    if failed + left > 0 {
+        let all = registered + failed + left;
+        writeln!(out, "{failed} of {all} failed, {left} not tried; run the same command again")?;
+    }
+    Ok(())
 }

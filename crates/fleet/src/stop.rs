@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// How often progress is shown, and signals are checked.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
 /// How long a shard that was begun may take once a stop was asked for: ordinary ones take milliseconds.
 const GRACE: Duration = Duration::from_secs(2);
 

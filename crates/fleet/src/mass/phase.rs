@@ -1,0 +1,90 @@
+//! The phases of a job that use identities: the job that a verb continues, the place of its shards, and the progress.
+
+use base::{Code, Error, Result};
+use ledger::{Entry, Filter, Job, JobId, Kind, Phase, State, View};
+
+use super::job::{self, Which};
+use crate::job_order::{Destination, JobOrder};
+use store::Store;
+use store::shard::{Owner, Place};
+
+/// How far a phase of a job is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
+    /// Devices that have taken the step.
+    pub(crate) done: u64,
+    /// Devices whose last try failed.
+    pub(crate) failed: u64,
+    /// Devices that are issued and have not taken it, those that failed included.
+    pub(crate) left: u64,
+    /// Devices that are left out, because they were unregistered.
+    pub(crate) skipped: u64,
+}
+
+/// The job that is meant. Where none was named and nothing is left to do of any, the last one: that says so.
+///
+/// # Errors
+/// [`Code::NothingToResume`].
+pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
+    match job::find(store, which, &[phase]) {
+        Err(error) if error.code() == Code::NothingToResume && which == Which::Unfinished => {
+            let jobs = store.ledger.jobs()?;
+            let mut open = 0;
+            for job in &jobs {
+                open += count(&store.ledger, job.id, phase)?.left;
+            }
+            jobs.into_iter().last().filter(|_| open == 0).ok_or(error)
+        }
+        other => other,
+    }
+}
+
+/// Where the shards of a job are: where a person says, or where the store last saw them.
+///
+/// # Errors
+/// [`Code::PlaceMissing`].
+pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<Place> {
+    let place = job::place_if_known(store, job, order, destination)?;
+    let place = place.filter(|place| place.job().is_none_or(|of| of == job.id.number())).ok_or_else(|| {
+        Code::PlaceMissing
+            .error(format!("where the shards of job {} are is not known here", job.id))
+            .fix("name it with `--out DIR` or `--archive FILE`")
+    })?;
+    // It is there, so that this only writes down where.
+    let owner = Owner { job, view: &store.ledger };
+    Place::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
+}
+
+/// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
+pub(crate) fn go_on(error: Error) -> Error {
+    let rest = "run the same command again for the rest: what is done by now is in the ledger";
+    let fix = error.finding().fix.as_ref().map_or_else(|| rest.to_owned(), |fix| format!("{fix}; then {rest}"));
+    error.fix(fix)
+}
+
+/// How far a phase is.
+pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<Count> {
+    let step = step(phase)?;
+    let in_use =
+        Filter { kind: Some(Kind::Device), job: Some(job), states: State::IN_USE.to_vec(), ..Filter::default() };
+    let all = Filter { skip_unregistered: true, ..in_use.clone() };
+    let lacking = Filter { never: Some(step), ..all.clone() };
+    let left = ledger.count(&lacking)?;
+    let failed = ledger.count(&Filter { failed_only: true, ..lacking })?;
+    let taken = ledger.count(&all)?;
+    let skipped = ledger.count(&in_use)?.saturating_sub(taken);
+    Ok(Count { done: taken.saturating_sub(left), failed, left, skipped })
+}
+
+/// Whether a device has yet to take the step.
+pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
+    Ok(entry.is_for_bulk() && entry.reached(step(phase)?).is_none())
+}
+
+fn step(phase: Phase) -> Result<State> {
+    match phase {
+        Phase::Register => Ok(State::Registered),
+        Phase::Bundle => Ok(State::Bundled),
+        Phase::Issue => Err(Code::Internal.error("identities are issued by the shard")),
+    }
+}

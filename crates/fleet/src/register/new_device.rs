@@ -1,0 +1,137 @@
+//! Making the identity of a device, and registering it in one step.
+
+use std::sync::atomic::AtomicBool;
+
+use base::{Code, Error, Finding, Result};
+use identity::device::{MadeDevice, make_device, make_device_in};
+use identity::report::{Done, IdentityReport};
+use identity::request::Request;
+use ledger::{Entry, View};
+use pki::Certificate;
+use pki::device_name::DeviceName;
+use provision::platform::NewDevice;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::candidate::{Candidate, RegisterOptions};
+use super::engine::RegisterEngine;
+use super::recorder::{Records, StoreRecorder};
+use super::report::DeviceRegistration;
+use super::source::{Lines, check_not_unregistered, issued_entry};
+use crate::platform::Connection;
+use crate::stop::Stop;
+use store::Workspace;
+use store::shard::Finder;
+
+/// The registration of a device whose identity is made.
+#[derive(Debug, Clone)]
+pub struct NewRegistration {
+    /// What it is made with in the platform.
+    pub create: NewDevice,
+    /// Replace the credential that it has there.
+    pub replace: bool,
+    /// Register it although it was unregistered.
+    pub again: bool,
+}
+
+/// The identity of a device, and its registration.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeviceReport {
+    /// The identity.
+    #[serde(flatten)]
+    pub identity: IdentityReport,
+    /// The result in the platform, if the device was to be registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<DeviceRegistration>,
+}
+
+impl From<IdentityReport> for DeviceReport {
+    fn from(identity: IdentityReport) -> Self {
+        Self { identity, registration: None }
+    }
+}
+
+/// Makes the identity of the device `name`, or completes it, and registers it with the platform. A failure of the
+/// registration is in the report: the identity is made, and the next run continues from it.
+///
+/// # Errors
+/// Those of [`make_device`], and those of a platform that the configuration does not describe.
+pub fn make_and_register(
+    workspace: &mut Workspace<'_>,
+    name: &DeviceName,
+    request: &Request,
+    registration: &NewRegistration,
+) -> Result<DeviceReport> {
+    let connection = Connection::of(workspace)?;
+    if request.dry_run {
+        return plan(workspace, &connection, name, request, registration);
+    }
+    store::check_exists(workspace.store_dir())?;
+    // One lock for both steps, so that no other verb comes between them.
+    let mut store = workspace.open_store("client")?;
+    let MadeDevice { report, entry, leaf } = make_device_in(workspace, &mut store, name, request)?;
+    let candidate = candidate(&store.ledger, entry, leaf, registration);
+    Ok(register_one(&connection, Records::Ledger(&mut store.ledger), candidate, report, registration))
+}
+
+/// Reports what [`make_and_register`] would do.
+fn plan(
+    workspace: &mut Workspace<'_>,
+    connection: &Connection,
+    name: &DeviceName,
+    request: &Request,
+    registration: &NewRegistration,
+) -> Result<DeviceReport> {
+    let report = make_device(workspace, name, request)?;
+    if report.done == Done::Planned {
+        let registration = Some(DeviceRegistration::planned(name.as_str()));
+        return Ok(DeviceReport { identity: report, registration });
+    }
+    let view = workspace.view()?;
+    let existing = issued_entry(&view, name.as_str())
+        .and_then(|entry| Ok((Finder::new(workspace.store_dir()).locate(&view, &entry)?.leaf, entry)));
+    let candidate = existing.and_then(|(leaf, entry)| candidate(&view, entry, leaf, registration));
+    Ok(register_one(connection, Records::DryRun(&view), candidate, report, registration))
+}
+
+/// The device as it goes to the platform.
+fn candidate(view: &View, entry: Entry, leaf: Certificate, registration: &NewRegistration) -> Result<Candidate> {
+    check_not_unregistered(&entry, registration.again)?;
+    let create = Lines::default().settings(view, &entry, &registration.create)?;
+    Ok(Candidate { key: entry.key, certificate: leaf, create })
+}
+
+/// Registers a device, and adds the result to its report.
+fn register_one(
+    connection: &Connection,
+    records: Records<'_>,
+    candidate: Result<Candidate>,
+    mut identity: IdentityReport,
+    registration: &NewRegistration,
+) -> DeviceReport {
+    let mut told = None;
+    let mut tell = |device, mut findings: Vec<Finding>| {
+        identity.findings.append(&mut findings);
+        told = Some(device);
+        Ok(())
+    };
+    let options = RegisterOptions { replace: registration.replace, dry_run: matches!(records, Records::DryRun(_)) };
+    let never = AtomicBool::new(false);
+    let stop = Stop::on(&never);
+    let mut engine = RegisterEngine::new(connection, options, &stop, false);
+    let registered = candidate.and_then(|candidate| {
+        let mut recorder = StoreRecorder::new(records, true, &mut tell);
+        let registered = engine.register(1, |_| Some(Ok(candidate.clone())), &mut recorder);
+        registered.and(recorder.flush())?;
+        recorder.only_failure.map_or(Ok(()), |failure| Err(Error::new(failure)))
+    });
+    let registration = match (registered, told) {
+        (Ok(()), Some(device)) => device,
+        (Ok(()), None) => {
+            let error = Code::Internal.error("a device was registered and not reported");
+            DeviceRegistration::failed(identity.name.clone(), error)
+        }
+        (Err(error), _) => DeviceRegistration::failed(identity.name.clone(), error),
+    };
+    DeviceReport { identity, registration: Some(registration) }
+}

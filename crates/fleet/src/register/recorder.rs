@@ -1,0 +1,128 @@
+//! Outcomes of devices of the store: recorded in the ledger, and passed on.
+
+use std::time::{Duration, Instant};
+
+use base::{Error, Finding, Result};
+use ledger::{Key, Ledger, View};
+
+use super::engine::Recorder;
+use super::report::DeviceRegistration;
+use super::request::TellDevice;
+
+/// Registrations that are committed together: a commit waits for the disk. What a killed run did not record is found
+/// registered by the next one.
+const BATCH: usize = 64;
+/// The greatest age of a registration that is not committed.
+const AGE: Duration = Duration::from_millis(250);
+
+/// The place where outcomes are recorded.
+pub(crate) enum Records<'a> {
+    /// None.
+    DryRun(&'a Ledger),
+    /// The ledger.
+    Ledger(&'a mut Ledger),
+}
+
+/// Records outcomes, counts them, and passes them on.
+pub(crate) struct StoreRecorder<'a> {
+    records: Records<'a>,
+    pending: Vec<Key>,
+    since: Instant,
+    /// Whether one device was named: its failure is the error of the run.
+    is_single: bool,
+    tell: TellDevice<'a>,
+    pub(crate) registered: u64,
+    pub(crate) failed: u64,
+    /// The failure of the only device.
+    pub(crate) only_failure: Option<Finding>,
+    /// Whether an error that is not a device's has ended the run.
+    pub(crate) is_ended: bool,
+}
+
+impl<'a> StoreRecorder<'a> {
+    pub(crate) fn new(records: Records<'a>, is_single: bool, tell: TellDevice<'a>) -> Self {
+        Self {
+            records,
+            pending: Vec::new(),
+            since: Instant::now(),
+            is_single,
+            tell,
+            registered: 0,
+            failed: 0,
+            only_failure: None,
+            is_ended: false,
+        }
+    }
+
+    /// A device that the ledger does not have in use, or whose certificate cannot be read.
+    pub(crate) fn reject(&mut self, name: String, error: Error) -> Result<()> {
+        self.tell_failure(DeviceRegistration::failed(name, error))
+    }
+
+    /// Commits the registrations that are not committed.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.since = Instant::now();
+        let keys = std::mem::take(&mut self.pending);
+        match &mut self.records {
+            Records::Ledger(ledger) if !keys.is_empty() => {
+                ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.registered(key)))
+            }
+            Records::Ledger(_) | Records::DryRun(_) => Ok(()),
+        }
+    }
+
+    fn record_failure(&mut self, key: &Key, error: &Error) -> Result<()> {
+        match &mut self.records {
+            Records::DryRun(_) => Ok(()),
+            Records::Ledger(ledger) => ledger.failed(key, &error.to_string()),
+        }
+    }
+
+    fn tell_failure(&mut self, failed: DeviceRegistration) -> Result<()> {
+        self.failed += 1;
+        if self.is_single {
+            self.only_failure = failed.error;
+            return Ok(());
+        }
+        (self.tell)(failed, Vec::new())
+    }
+}
+
+impl Recorder for StoreRecorder<'_> {
+    fn view(&self) -> &View {
+        match &self.records {
+            Records::DryRun(ledger) => ledger,
+            Records::Ledger(ledger) => ledger,
+        }
+    }
+
+    fn registered(&mut self, key: Key, registration: DeviceRegistration, findings: Vec<Finding>) -> Result<()> {
+        self.registered += 1;
+        self.pending.push(key);
+        if self.pending.len() >= BATCH || self.since.elapsed() > AGE {
+            self.flush()?;
+        }
+        (self.tell)(registration, findings)
+    }
+
+    fn failed(&mut self, key: Key, error: &Error, registration: DeviceRegistration) -> Result<()> {
+        self.record_failure(&key, error)?;
+        self.tell_failure(registration)
+    }
+
+    /// The device is listed among those that failed, because it shows the cause. A run that registered nothing has its
+    /// error instead.
+    fn ended(&mut self, key: Key, error: &Error) -> Result<()> {
+        self.is_ended = true;
+        self.record_failure(&key, error)?;
+        if self.registered == 0 {
+            self.failed += 1;
+            return Ok(());
+        }
+        self.tell_failure(DeviceRegistration::failed(key.name, Error::new(error.finding().clone())))
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        if self.since.elapsed() > AGE { self.flush() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,93 @@
+//! The results of registration, for people and for programs.
+
+use base::{Error, Finding};
+use provision::platform::PlatformChange;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A run that registered devices of the store.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RegisterReport {
+    /// The address of the platform.
+    pub platform: String,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The number of devices that are registered, or would be in a dry run.
+    pub registered: u64,
+    /// The number of devices that failed.
+    pub failed: u64,
+    /// The number of devices that were not tried, because the cause of an earlier failure concerns them too, or because
+    /// the run was stopped.
+    pub left: u64,
+    /// The number of devices that were skipped, because they were unregistered.
+    pub skipped: u64,
+    /// The error or the signal that ended the run early.
+    #[serde(skip)]
+    pub stopped: Option<Finding>,
+}
+
+/// What became of one device in the platform.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeviceRegistration {
+    /// Its name.
+    pub name: String,
+    /// What was done.
+    pub done: PlatformDone,
+    /// Whether that is only what would be done.
+    pub dry_run: bool,
+    /// The platform's number of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// The credentials id of its certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_id: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Finding>,
+}
+
+/// What was done in the platform, or in a dry run would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlatformDone {
+    /// The device was not there and is now.
+    Created,
+    /// The device was there with another credential.
+    Replaced,
+    /// All was so already.
+    Unchanged,
+    /// The device was deleted.
+    Deleted,
+    /// There was no such device.
+    Absent,
+    /// A dry run of an identity that is not issued yet.
+    Planned,
+    /// It could not be done.
+    Failed,
+}
+
+impl From<PlatformChange> for PlatformDone {
+    fn from(done: PlatformChange) -> Self {
+        match done {
+            PlatformChange::Created => PlatformDone::Created,
+            PlatformChange::Replaced => PlatformDone::Replaced,
+            PlatformChange::Unchanged => PlatformDone::Unchanged,
+            PlatformChange::Deleted => PlatformDone::Deleted,
+            PlatformChange::Absent => PlatformDone::Absent,
+        }
+    }
+}
+
+impl DeviceRegistration {
+    /// What a dry run says of a device whose identity is not issued yet.
+    pub(crate) fn planned(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { name, done: PlatformDone::Planned, dry_run: true, device_id: None, credentials_id: None, error: None }
+    }
+
+    pub(crate) fn failed(name: String, error: Error) -> Self {
+        // Which of many it is says more than where the platform is.
+        let error = Some(error.into_finding().item(&name));
+        Self { name, done: PlatformDone::Failed, dry_run: false, device_id: None, credentials_id: None, error }
+    }
+}

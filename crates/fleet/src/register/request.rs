@@ -1,0 +1,34 @@
+//! What is to be registered, and who receives the outcomes.
+
+use base::{Finding, Result};
+use pki::device_name::DeviceName;
+use provision::platform::NewDevice;
+
+use super::report::DeviceRegistration;
+
+/// What is to be registered, and how.
+#[derive(Debug, Clone)]
+pub struct RegisterRequest {
+    /// Which devices.
+    pub names: Names,
+    /// Replace the credential of a device that has another one.
+    pub replace: bool,
+    /// Also register devices that were unregistered.
+    pub again: bool,
+    /// What devices are made with that are not there yet.
+    pub create: NewDevice,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// Which devices are meant.
+#[derive(Debug, Clone)]
+pub enum Names {
+    /// Every device of the store.
+    All,
+    /// These.
+    These(Vec<DeviceName>),
+}
+
+/// The receiver of the outcome of each device, with what was noticed at it.
+pub type TellDevice<'a> = &'a mut dyn FnMut(DeviceRegistration, Vec<Finding>) -> Result<()>;

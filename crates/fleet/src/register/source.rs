@@ -1,0 +1,202 @@
+//! The devices that a request means, with their certificates.
+
+use std::path::Path;
+use std::vec::IntoIter;
+
+use base::{Code, Result};
+use ledger::{Entry, Filter, JobId, Key, Kind, StagedName, View};
+use provision::platform::NewDevice;
+
+use super::candidate::{Candidate, settings_of};
+use super::engine::Recorder as _;
+use super::recorder::StoreRecorder;
+use super::request::{Names, RegisterRequest};
+use crate::job_order::JobOrder;
+use store::shard::Finder;
+
+/// Devices whose certificates are in memory at once: those of a fleet do not fit.
+const BATCH: usize = 1000;
+
+/// The devices of a request, batch by batch.
+pub(crate) struct Source<'a> {
+    request: &'a RegisterRequest,
+    finder: Finder,
+    lines: Lines,
+    /// Names that are left, if devices were named.
+    named: IntoIter<String>,
+    /// The last device of the previous batch, if all devices of the store are meant.
+    last: Option<Key>,
+    is_at_end: bool,
+    found: u64,
+    skipped: u64,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(store: &Path, request: &'a RegisterRequest) -> Self {
+        let mut named: Vec<String> = Vec::new();
+        if let Names::These(names) = &request.names {
+            for name in names {
+                if !named.iter().any(|known| known == name.as_str()) {
+                    named.push(name.as_str().to_owned());
+                }
+            }
+        }
+        Self {
+            request,
+            finder: Finder::new(store),
+            lines: Lines::default(),
+            named: named.into_iter(),
+            last: None,
+            is_at_end: false,
+            found: 0,
+            skipped: 0,
+        }
+    }
+
+    /// Whether one device was named.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(&self.request.names, Names::These(_)) && self.named.len() == 1
+    }
+
+    /// The devices that the batches had, and those that [`count_rest`](Self::count_rest) has counted.
+    pub(crate) fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// Devices that are skipped, because they were unregistered.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The next batch; none at the end. Devices without a usable certificate fail at once.
+    pub(crate) fn next(&mut self, recorder: &mut StoreRecorder<'_>) -> Result<Option<Vec<Candidate>>> {
+        if self.is_at_end {
+            return Ok(None);
+        }
+        let mut batch = Vec::new();
+        match &self.request.names {
+            Names::These(_) => {
+                for name in self.named.by_ref().take(BATCH).collect::<Vec<_>>() {
+                    self.found += 1;
+                    match named(recorder.view(), &name, self.request.again) {
+                        Ok(entry) => self.add(entry, &mut batch, recorder)?,
+                        Err(error) => recorder.reject(name, error)?,
+                    }
+                }
+                self.is_at_end = self.named.len() == 0;
+            }
+            Names::All => {
+                for entry in self.page(recorder.view())? {
+                    self.found += 1;
+                    self.add(entry, &mut batch, recorder)?;
+                }
+            }
+        }
+        Ok(Some(batch))
+    }
+
+    /// Counts what the batches did not have.
+    pub(crate) fn count_rest(&mut self, view: &View) -> Result<()> {
+        self.found += self.named.len() as u64;
+        while matches!(self.request.names, Names::All) && !self.is_at_end {
+            self.found += self.page(view)?.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The next devices of the store that are meant.
+    fn page(&mut self, view: &View) -> Result<Vec<Entry>> {
+        let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+        let mut page = Vec::new();
+        for entry in view.list_after(&devices, self.last.clone()) {
+            let entry = entry?;
+            self.last = Some(entry.key.clone());
+            if entry.is_for_bulk() || (self.request.again && entry.state.is_in_use()) {
+                page.push(entry);
+            } else if entry.state.is_in_use() {
+                self.skipped += 1;
+            }
+            if page.len() == BATCH {
+                return Ok(page);
+            }
+        }
+        self.is_at_end = true;
+        Ok(page)
+    }
+
+    /// Adds a device with its certificate and its settings, or reports why it has none.
+    fn add(&mut self, entry: Entry, batch: &mut Vec<Candidate>, recorder: &mut StoreRecorder<'_>) -> Result<()> {
+        let located = self.finder.locate(recorder.view(), &entry).map(|located| located.leaf);
+        match located.and_then(|leaf| Ok((leaf, self.lines.settings(recorder.view(), &entry, &self.request.create)?))) {
+            Ok((certificate, create)) => batch.push(Candidate { key: entry.key, certificate, create }),
+            Err(error) => recorder.reject(entry.key.name, error)?,
+        }
+        Ok(())
+    }
+}
+
+/// The settings of devices in the lines of their jobs. The lines of the last shard stay in memory.
+#[derive(Default)]
+pub(crate) struct Lines {
+    shard: Option<(JobId, u32)>,
+    profile: Option<String>,
+    names: Vec<StagedName>,
+}
+
+impl Lines {
+    /// The settings that a device is created with: those of its line, if it was issued with a fleet, then `create`.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn settings(&mut self, view: &View, entry: &Entry, create: &NewDevice) -> Result<NewDevice> {
+        let Some((job, shard, _)) = view.shard_of(entry)? else { return Ok(create.clone()) };
+        if self.shard != Some((job, shard)) {
+            let of = view.job(job)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
+            self.profile = JobOrder::kept(&of.parameters)?.profile;
+            self.names = view.names(job, shard)?;
+            self.shard = Some((job, shard));
+        }
+        let line = self.names.iter().find(|name| name.name == entry.key.name);
+        let create = NewDevice { profile: self.profile.clone().or_else(|| create.profile.clone()), ..create.clone() };
+        Ok(settings_of(line, &create))
+    }
+}
+
+/// The generation of a device that was named, unless it was unregistered.
+fn named(view: &View, name: &str, again: bool) -> Result<Entry> {
+    let entry = issued_entry(view, name)?;
+    check_not_unregistered(&entry, again)?;
+    Ok(entry)
+}
+
+/// Fails if a device was unregistered, and must not be registered again.
+///
+/// # Errors
+/// [`Code::DeviceUnregistered`].
+pub(crate) fn check_not_unregistered(entry: &Entry, again: bool) -> Result<()> {
+    let name = &entry.key.name;
+    if entry.unregistered_at.is_none() || again {
+        return Ok(());
+    }
+    Err(Code::DeviceUnregistered
+        .error(format!("the device {name:?} was unregistered"))
+        .item(name)
+        .fix("use --again if it is to log in again with the same certificate"))
+}
+
+/// The generation of a device that is in use.
+pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
+    let entry = view.current(Kind::Device, name)?.ok_or_else(|| {
+        Code::UnknownIdentity
+            .error(format!("the store holds no device {name:?}"))
+            .item(name)
+            .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
+    })?;
+    match entry.state {
+        state if state.is_in_use() => Ok(entry),
+        state => Err(Code::UnknownIdentity
+            .error(format!("the certificate of the device {name:?} is {state}"))
+            .item(name)
+            .fix("run `tbpki client --device NAME` first")),
+    }
+}
