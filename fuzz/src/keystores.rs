@@ -1,7 +1,7 @@
 //! Keystores of both formats, opened with a fixed password.
 //!
 //! A digest over the whole file would turn every changed byte into "wrong password" and hide the rest of the parser. JKS
-//! is therefore sealed anew before it is opened; the corpus of PKCS#12 has files without a MAC, which RFC 7292 allows.
+//! is therefore sealed again before it is opened; the corpus of PKCS#12 has files without a MAC, which RFC 7292 allows.
 
 use base::Secret;
 use pki::keystore::{self, Format, Keystore, Passwords};

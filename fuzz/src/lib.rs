@@ -109,7 +109,7 @@ fn keygen_toml(input: &[u8]) {
     }
 }
 
-/// What a broker sends, in the version that the first octet chooses, in pieces as long as the second one says.
+/// What a broker sends, in the version that the first octet chooses, in pieces of the length in the second octet.
 fn mqtt(input: &[u8]) {
     let [version, piece, stream @ ..] = input else { return };
     let version = if version % 2 == 0 { Version::V311 } else { Version::V5 };

@@ -18,11 +18,11 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Cargo's target directory, whatever was configured: the one in which this very program stands.
+/// Cargo's target directory, also a configured one: the directory that contains this program.
 pub fn target() -> PathBuf {
     let program = env::current_exe().unwrap();
     let found = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
-    found.unwrap_or_else(|| panic!("{} stands in no target directory", program.display())).to_path_buf()
+    found.unwrap_or_else(|| panic!("{} is not in a target directory", program.display())).to_path_buf()
 }
 
 fn build() -> PathBuf {

@@ -103,7 +103,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// What a script answers with, which runs beside the page and is not held to its policy.
+    /// What a script answers with, which runs next to the page and is not held to its policy.
     #[track_caller]
     pub fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
@@ -150,7 +150,7 @@ impl Browser {
         self.post("/actions", &json!({ "actions": [keyboard] }));
     }
 
-    /// Everything that was said on the console since this was asked last.
+    /// The console's messages since the last call.
     #[track_caller]
     pub fn console(&self) -> Vec<String> {
         let entries = self.post("/se/log", &json!({ "type": "browser" }));
@@ -245,7 +245,7 @@ fn request(port: u16, method: &str, path: &str, body: &Value) -> io::Result<(u16
 fn port(driver: &mut Child) -> u16 {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     let (tell, told) = mpsc::channel();
-    // What it says afterwards has to be read as well, so that it never waits for a reader.
+    // Its later output must be read as well, because a full pipe would block it.
     thread::spawn(move || {
         for line in lines.by_ref().map_while(Result::ok) {
             drop(tell.send(line));
@@ -254,7 +254,7 @@ fn port(driver: &mut Child) -> u16 {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let line = told.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        let line = line.unwrap_or_else(|_| panic!("chromedriver never said its port"));
+        let line = line.unwrap_or_else(|_| panic!("chromedriver did not print its port"));
         let port = line.strip_prefix("ChromeDriver was started successfully on port ");
         if let Some(port) = port.and_then(|port| port.trim_end_matches('.').parse().ok()) {
             return port;

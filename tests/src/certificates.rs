@@ -49,7 +49,7 @@ impl Wanted {
         self
     }
 
-    /// With a critical extension that nobody knows.
+    /// With an unknown critical extension.
     #[must_use]
     pub fn with_unknown_critical_extension(mut self) -> Self {
         let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);

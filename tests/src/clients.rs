@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::oracle::{go_client, java, program, python};
 use crate::tool::{Outcome, Tool};
 
-/// What a client is given beside the port.
+/// The arguments of a client other than the port.
 pub struct Files<'a> {
     /// What it trusts.
     pub anchors: &'a Path,
@@ -104,7 +104,7 @@ pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &s
     login(publisher(host, port, anchors).args(["-u", token]))
 }
 
-/// The command for a device that also says who it is, as ActorCloud wants it.
+/// The command for a device that also sends its client id, as ActorCloud requires.
 #[track_caller]
 pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) -> Login {
     let publisher = publisher("localhost", port, files.anchors).args(["-i", client, "-u", user]);

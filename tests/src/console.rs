@@ -1,7 +1,7 @@
 //! The examples of the documentation: `console` blocks, as CONTRIBUTING.md describes them, read and run.
 //!
 //! A page is run from top to bottom in one empty directory and in one shell, so that a reader who types it sees what
-//! the page says. What differs from run to run (serial numbers, fingerprints, dates) is compared by its form alone.
+//! the page shows. What differs from run to run (serial numbers, fingerprints, dates) is compared by its form alone.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +18,7 @@ pub struct Step {
     pub line: usize,
     /// What is typed, several lines for one that is continued, and for the hidden preparations.
     pub script: String,
-    /// What the page says that it prints; nothing is said where this is empty.
+    /// The output on the page; empty if the page shows none.
     pub output: Vec<String>,
     /// The exit status that it ends with.
     pub status: i32,
@@ -88,11 +88,11 @@ fn commands(block: &[(usize, &str)], status: i32) -> Result<Vec<Step>, String> {
 /// Runs a page in a directory of its own.
 ///
 /// # Errors
-/// The first command that does not end or print as the page says, with the line that it stands in.
+/// The first command whose status or output differs from the page, with its line.
 pub fn run(page: &str) -> Result<usize, String> {
     let steps = parse(page)?;
     let sandbox = Sandbox::new();
-    // Pages may leave things beside the directory that they work in.
+    // Pages may leave files next to the directory that they work in.
     let (work, out) = (sandbox.join("work"), sandbox.join("out"));
     [&work, &out].into_iter().for_each(|directory| fs::create_dir(directory).unwrap());
     let script = script(&steps, &out);
@@ -137,7 +137,7 @@ fn script(steps: &[Step], out: &Path) -> String {
     script
 }
 
-/// Compares what is printed with what a page says: a line `...` stands for any lines, and `...` at the end of a line
+/// Compares what is printed with the page: a line `...` matches any lines, and `...` at the end of a line
 /// for any rest of it.
 ///
 /// # Errors

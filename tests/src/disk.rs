@@ -68,7 +68,7 @@ impl Disk {
         self.run(directory, tbpki()).args(args)
     }
 
-    /// Lets nobody write to it any more.
+    /// Makes it read-only.
     #[track_caller]
     pub fn make_read_only(&self) {
         // The mount, not the file system: that one has options that mean nothing to an ordinary user's namespace.

@@ -8,7 +8,7 @@ use crate::binary::workspace;
 
 /// The lines of such a file: a key, ` # `, the reason. Lines that start with `#` are comments.
 ///
-/// [`Exceptions::allows`] says whether a divergence is known, [`Exceptions::assert_all_used`] that none of the lines
+/// [`Exceptions::allows`] tells whether a divergence is known, [`Exceptions::assert_all_used`] that none of the lines
 /// has become untrue.
 pub struct Exceptions {
     file: String,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::oracle::openssl;
 
-/// A root that openssl made, and the directory in which it and all that it signs stands.
+/// A root that openssl made, and the directory that contains it and everything that it signs.
 pub struct ForeignCa {
     directory: PathBuf,
     name: String,

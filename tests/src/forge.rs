@@ -60,7 +60,7 @@ pub fn forge_job(ledger: &Path, id: u64, size: u64, shard_size: u64, phases: [(&
     python3().args(["-c", JOB]).arg(ledger).stdin(job.to_string()).run().ok();
 }
 
-/// A device that nobody issued.
+/// A device that no CA issued.
 #[derive(Debug, Clone)]
 pub struct Forged {
     name: String,

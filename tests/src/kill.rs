@@ -34,7 +34,7 @@ pub enum Injection<'a> {
 pub struct Step {
     /// The call at which it was disturbed, as strace shows it.
     pub call: String,
-    /// What the process said, and its status.
+    /// The output and status of the process.
     pub output: Output,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Step {
 
 /// Kills a command at each of its writes in turn, and answers with their number.
 ///
-/// `prepare` sets the scene anew for every run, and gives the command and whatever `check` needs to look at
+/// `prepare` sets the scene again for every run, and gives the command and whatever `check` needs to look at
 /// what is left.
 ///
 /// # Errors

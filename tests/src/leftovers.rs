@@ -12,7 +12,7 @@ use pki::{Certificate, PrivateKey};
 
 use crate::snapshot::Snapshot;
 
-/// Files that hold a secret, whatever else stands in them.
+/// Files that contain a secret, among other things.
 const SECRET_FILES: &[&str] = &["thingsboard.env", "docker-compose.tls.yml", "kubernetes-secret.yml"];
 
 /// Files whose certificates are those of others.
@@ -84,7 +84,7 @@ pub fn assert_whole(directory: &Path, password: Option<&str>, after: impl Displa
 /// The certificates and keys in a file.
 fn contents(name: &str, bytes: &[u8], password: Option<&str>) -> base::Result<(Vec<Certificate>, Vec<PrivateKey>)> {
     if [".p12", ".jks"].iter().any(|suffix| name.ends_with(suffix)) {
-        let password = password.unwrap_or_else(|| panic!("nobody knows the password of {name}"));
+        let password = password.unwrap_or_else(|| panic!("no password is known for {name}"));
         let keystore = Keystore::read(bytes, &Passwords::same(Secret::from(password)))?;
         let entry = keystore.key(None)?;
         let chain = entry.chain.iter().map(|der| Certificate::from_der(der)).collect::<base::Result<_>>()?;

@@ -55,7 +55,7 @@ impl Sandbox {
         self
     }
 
-    /// One beside it that holds what it does, with modes and times.
+    /// A copy of it with the same files, modes and times.
     #[track_caller]
     pub fn copy(&self) -> Self {
         let mut copy = Self::in_directory(self.path().parent().unwrap());

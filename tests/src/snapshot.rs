@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<PathBuf, Thing>);
 
-/// What stands under one name.
+/// The entry under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Thing {
     mode: u32,

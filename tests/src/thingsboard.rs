@@ -92,7 +92,7 @@ impl ThingsBoard {
     #[track_caller]
     fn next(&self) -> Value {
         let line =
-            self.said.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("the listener said nothing: {error}"));
+            self.said.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("the listener printed nothing: {error}"));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes over TCP or TLS, for tests that compare what a server says literally.
+//! Bytes over TCP or TLS, for tests that compare a server's bytes literally.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKin
 /// Longer than any answer has ever taken on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A certificate with what stands behind it, and its key: what a client shows, whatever issuers the server names.
+/// A chain and its key: what a client sends, whichever issuers the server names.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// DER, leaf first.
@@ -46,7 +46,7 @@ impl Wire {
         Self { stream: Box::new(connect(host, port)), resumed: None }
     }
 
-    /// Over TLS. Any server is trusted: what these tests look at is what it says to clients.
+    /// Over TLS. Any server is trusted: these tests look at the bytes that it sends to clients.
     ///
     /// # Errors
     /// Where the handshake fails. With TLS 1.3 a refused certificate shows only with the first read.

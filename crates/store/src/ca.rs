@@ -1,6 +1,6 @@
 //! The four CAs of a store: a root and an issuing CA for servers, and another pair for devices.
 //!
-//! The two hierarchies share nothing. Whoever steals a station that issues devices cannot pose as the broker,
+//! The two hierarchies share nothing. A thief of a station that issues devices cannot impersonate the broker,
 //! since clients never trust the devices' root.
 
 use std::fmt;
@@ -127,7 +127,7 @@ impl CaName {
     /// Where its key is.
     ///
     /// # Errors
-    /// What stands in the store is contradictory or damaged.
+    /// The files in the store contradict each other or are damaged.
     pub fn key_place(self, store: &Path) -> Result<KeyPlace> {
         KeyPlace::of(&self.dir(store))
     }

@@ -32,7 +32,7 @@ impl StoreLocation {
         let Some(url) = &settings.url.value else {
             return match (&settings.password.value, &settings.ca.value) {
                 (None, None) => Ok(Self { dir, server: None }),
-                // Whoever sets these means a server, and would get a file.
+                // These settings are for a server. Without this check they would be ignored and a file used.
                 _ => Err(Code::BadValue
                     .error("there is something about a ledger's server, and no ledger.url")
                     .fix("set ledger.url to its address, or take ledger.password and ledger.ca out")),
@@ -44,7 +44,7 @@ impl StoreLocation {
             Some(path) => Ok(roots(path, "the ledger's server")?.iter().map(|root| root.der().to_vec()).collect()),
             None => system_roots(),
         };
-        // Whoever names a root wants it to be looked at, on this machine as well.
+        // A configured root is checked on this machine as well, because the user asked for it.
         let server = Server::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
         Ok(Self { dir, server: Some(server) })
     }

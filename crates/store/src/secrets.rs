@@ -1,4 +1,4 @@
-//! Passwords and passphrases: fetched from where the configuration says, or made and kept.
+//! Passwords and passphrases: read from the configured place, or made and kept.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ pub struct Secrets<'a> {
 }
 
 impl<'a> Secrets<'a> {
-    /// Secrets from `environment`, and from `prompt` where a person has to be asked. The prompt is told what is
-    /// wanted, and fails where there is nobody.
+    /// Secrets from `environment`, and from `prompt` if the user must be asked. The prompt gets the name of the secret,
+    /// and fails without a terminal.
     pub fn new(environment: &'a Environment, prompt: &'a mut dyn FnMut(&str) -> Result<Secret>) -> Self {
         Self { environment, prompt, findings: Vec::new() }
     }
@@ -59,7 +59,7 @@ impl<'a> Secrets<'a> {
         Ok((Passwords { store: store_password, key: key_password }, new))
     }
 
-    /// A password that somebody has to know: from where the configuration says, else by asking.
+    /// A password that only the user knows: from the configured place, or by asking.
     pub fn password(&mut self, setting: &Setting<Option<SecretRef>>, key: &str) -> Result<Secret> {
         match &setting.value {
             Some(place) => self.fetch(place, key),

@@ -11,7 +11,7 @@ pub mod tar;
 
 pub use finder::Finder;
 pub use join::{INDEX_COLUMNS, Whole, join, shards_in};
-pub use layout::{Attempt, Beside, Layout, Packing, file_of};
+pub use layout::{Attempt, Layout, Packing, Sidecar, file_of};
 pub use make_place::Owner;
 pub use pack::Packer;
 pub use place::Place;

@@ -18,7 +18,7 @@ use crate::store::{self, Store};
 
 /// A configuration, the store that it names, and the secrets.
 pub struct Workspace<'a> {
-    /// What is wanted, and who said so.
+    /// The configuration of the run, with the layer of each value.
     pub config: &'a Config,
     /// Where secrets come from.
     pub secrets: Secrets<'a>,
@@ -62,8 +62,8 @@ impl Workspace<'_> {
         Ok(certificates)
     }
 
-    /// What clients trust: the root of our servers and those of our servers that are self-signed, or what
-    /// `server.anchors` says. Empty where clients trust their system.
+    /// The trust anchors of clients: the root of our servers and our self-signed servers, or those of
+    /// `server.anchors`. Empty if clients trust their system.
     pub fn client_anchors(&self) -> Result<Vec<Certificate>> {
         match &self.config.server.anchors.value {
             Anchors::System => Ok(Vec::new()),

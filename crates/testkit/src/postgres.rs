@@ -27,7 +27,7 @@ pub struct Cluster {
     databases: AtomicU32,
 }
 
-/// Lives as long as its input: whoever started it may be killed at any moment, and takes the server along. Each line
+/// Lives as long as its input: the process that started it may be killed at any moment, and the server ends with it. Each line
 /// is a command, answered by a line.
 ///
 /// $1 is the directory of the programs, $2 the port, $3 and $4 are certificate and key.

@@ -83,7 +83,7 @@ func talk(connection io.ReadWriter, said *result) error {
 	in := bufio.NewReader(connection)
 	name := "go-client"
 	connect := append([]byte{0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, byte(len(name))}, name...)
-	// With TLS 1.3 a server refuses after the handshake: it may be gone already, but its alert says why.
+	// With TLS 1.3 a server refuses after the handshake: it may be gone already, but its alert contains the reason.
 	_, unsent := connection.Write(append([]byte{0x10, byte(len(connect))}, connect...))
 	connack := make([]byte, 4)
 	if _, err := io.ReadFull(in, connack); err != nil {

@@ -97,7 +97,7 @@ final class ThingsBoardListener {
                         return;
                     }
                 }
-                case 3 -> { // PUBLISH; the packet identifier stands behind the topic
+                case 3 -> { // PUBLISH; the packet identifier follows the topic
                     int topic = (body[0] & 0xff) << 8 | body[1] & 0xff;
                     if ((head & 0x06) != 0) {
                         out.write(new byte[] {0x40, 2, body[topic + 2], body[topic + 3]});
@@ -137,7 +137,7 @@ final class ThingsBoardListener {
         Thread watcher = new Thread(() -> {
             try {
                 while (System.in.read() >= 0) {
-                    // Nothing that is said to us matters.
+                    // The client's other packets do not matter.
                 }
             } catch (IOException e) {
                 // As good as an end.

@@ -1,5 +1,5 @@
 //! Signs with a key in a token, for tests that take the token away in between. Each line of the standard input is a number
-//! of threads, each of which signs as often as the second argument says, or `restart` or `logout`, which end every
+//! of threads, each of which signs as often as the second argument requests, or `restart` or `logout`, which end every
 //! session or the login behind the key's back. What became of it is answered on a line.
 
 use std::io::{BufRead, Write};
@@ -68,7 +68,7 @@ fn sign(key: &TokenKey, threads: usize, times: usize) -> Result<usize, Error> {
     })
 }
 
-/// Ends all sessions of this process by starting the module anew, or its login, by the very module that the key uses.
+/// Ends all sessions of this process by restarting the module, or its login, by the very module that the key uses.
 fn behind_its_back(what: &str) {
     let module = Pkcs11::new(tbpki_tests::softhsm::MODULE).unwrap();
     if what == "logout" {

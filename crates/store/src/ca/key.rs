@@ -12,7 +12,7 @@ use crate::secrets::{AskForCa, CaSecret};
 
 /// The file with the key.
 pub const KEY_FILE: &str = "key.pem";
-/// The file that stands in its place where a token keeps the key: its PKCS#11 URI. No secret is in it.
+/// The file that replaces the key file if a token keeps the key. It contains the PKCS#11 URI (RFC 7512), no secret.
 pub const URI_FILE: &str = "key.uri";
 
 /// Where the key of a CA is.
@@ -22,9 +22,9 @@ pub enum KeyPlace {
     File(PathBuf),
     /// In a token.
     Token {
-        /// The file that says so.
+        /// The file with the URI.
         path: PathBuf,
-        /// What it says.
+        /// The URI.
         uri: TokenUri,
     },
     /// Not here.

@@ -77,7 +77,7 @@ impl SigningCa {
 }
 
 /// Where the key of the CA of this name in the ledger is, in a word: `file`, `token` or `elsewhere`, and `unclear` where the
-/// store says nothing that makes sense.
+/// store is inconsistent.
 pub fn place_of(store: &Path, ca: &str) -> &'static str {
     let place = SigningCa::named(ca).map(|ca| KeyPlace::of(&ca.dir(store)));
     place.and_then(Result::ok).map_or("unclear", |place| place.word())

@@ -2,7 +2,7 @@
 //!
 //! Parts are appended one behind the other, without what ends each of them. What has been appended is written down
 //! every [`STRIDE`] parts, once it is on the disk; only then do these parts go. So it can be interrupted at any time,
-//! and takes no more room than those parts beside the archive.
+//! and needs no more space than these parts, in addition to the archive.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ use base::file::{self, Bulk, FileSet, Mode};
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Attempt, Beside};
+use super::layout::{Attempt, Sidecar};
 use super::pack;
 use super::place::Place;
 use crate::paths::FILE_LIMIT;
@@ -227,11 +227,11 @@ impl<'a> Joining<'a> {
                 return Err(self.gone(&name));
             }
         }
-        let beside = attempt.beside(Beside::Index);
+        let sidecar = attempt.sidecar(Sidecar::Index);
         let part = if packing.sealed { name } else { start.to_string() };
         let mut lines = String::new();
-        for line in BufReader::new(self.dir.open_file(&beside)?).lines() {
-            let line = line.map_err(|error| self.gone(&beside).because(error))?;
+        for line in BufReader::new(self.dir.open_file(&sidecar)?).lines() {
+            let line = line.map_err(|error| self.gone(&sidecar).because(error))?;
             lines.push_str(&line);
             lines.push(',');
             lines.push_str(&part);
@@ -258,7 +258,7 @@ impl<'a> Joining<'a> {
             // Sealed parts stay: they are the archive.
             if !self.place.packing().sealed {
                 self.dir.remove(&attempt.part(self.place.packing()))?;
-                self.dir.remove(&attempt.beside(Beside::Index))?;
+                self.dir.remove(&attempt.sidecar(Sidecar::Index))?;
             }
         }
         Ok(())

@@ -93,16 +93,16 @@ pub struct Attempt {
     pub fence: u32,
 }
 
-/// What is written beside the parts of an archive.
+/// A file that accompanies a part of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beside {
+pub enum Sidecar {
     /// Which device is where in the part.
     Index,
-    /// The leaves in order, beside a part that cannot be read here.
+    /// The leaves in order, for a part that is sealed and cannot be read here.
     Certificates,
 }
 
-impl Beside {
+impl Sidecar {
     const ALL: [Self; 2] = [Self::Index, Self::Certificates];
 
     const fn extension(self) -> &'static str {
@@ -127,8 +127,8 @@ impl Attempt {
         format!("{self}{}", packing.extension())
     }
 
-    /// A file beside a part.
-    pub fn beside(self, what: Beside) -> String {
+    /// The name of a part's sidecar file.
+    pub fn sidecar(self, what: Sidecar) -> String {
         format!("{self}{}", what.extension())
     }
 
@@ -173,7 +173,8 @@ impl Attempt {
         let name = match name.strip_prefix(SHARD) {
             Some(name) => name,
             None => {
-                let extensions = Beside::ALL.map(Beside::extension).into_iter().chain(PACKINGS.map(Packing::extension));
+                let extensions =
+                    Sidecar::ALL.map(Sidecar::extension).into_iter().chain(PACKINGS.map(Packing::extension));
                 extensions.filter_map(|extension| name.strip_suffix(extension)).find(|stem| !stem.contains('.'))?
             }
         };
@@ -222,7 +223,7 @@ mod tests {
         {
             let mut names = vec![attempt.directory()];
             names.extend(PACKINGS.map(|packing| attempt.part(packing)));
-            names.extend(Beside::ALL.map(|what| attempt.beside(what)));
+            names.extend(Sidecar::ALL.map(|what| attempt.sidecar(what)));
             for name in names {
                 assert_eq!(Attempt::of_file(&name), Some(attempt), "{name}");
                 assert_eq!(Attempt::of_file(&Attempt::partial(&name)), Some(attempt), "{name}");
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_what_becomes_of_the_bytes() {
+    fn the_name_decides_how_the_bytes_are_packed() {
         assert_eq!(Packing::of_name("factory.tar"), Packing::default());
         assert_eq!(Packing::of_name("factory.tar.zst"), Packing { zstd: true, sealed: false });
         assert_eq!(Packing::of_name("factory.tar.age"), Packing { zstd: false, sealed: true });

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_of_somebody_else_is_noticed_before_anything_is_made() {
+    fn an_archive_of_another_store_is_noticed_before_anything_is_made() {
         let scene = Scene::with_jobs(1);
         let archive = scene.out.path().join("f.tar");
         for name in ["f.tar", "f.tar.index.csv"] {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_beside_their_archive() {
+    fn parts_are_in_the_directory_of_their_archive() {
         let scene = Scene::with_jobs(1);
         let archive = scene.store.path().canonicalize().unwrap().join("factory.tar.zst");
         let place = scene.make(&Place::parts_of(&archive), Layout::Archive, 1).unwrap();

@@ -1,4 +1,4 @@
-//! The directory that the shards of a job lie in, known by a file in it, so that whoever sees it can tell.
+//! The directory of the shards of a job. A file in it identifies the job.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::{Attempt, Layout, Packing};
 use crate::paths::FILE_LIMIT;
 
-/// What says to which job a directory belongs.
+/// The file that identifies the job of a directory.
 pub(super) const MARK: &str = "fleet.json";
 /// The version of that file. Version 1, of tbpki 0.1.0, knew the job by its number alone.
 pub(super) const VERSION: u32 = 2;
@@ -103,7 +103,7 @@ impl Place {
         remember(store, &self.mark.place, &self.dir)
     }
 
-    /// Where a person last said that the shards of a job go, whether they are there yet or not.
+    /// The place that the user last gave for the shards of a job. The shards need not exist yet.
     ///
     /// # Errors
     /// [`Code::FileUnreadable`].

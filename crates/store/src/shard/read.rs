@@ -13,7 +13,7 @@ use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::join::Joined;
-use super::layout::{Attempt, Beside, Layout, file_of};
+use super::layout::{Attempt, Layout, Sidecar, file_of};
 use super::place::Place;
 use super::{pack, tar};
 use crate::ca::SigningCa;
@@ -91,7 +91,7 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
         None => Source::Directories(store.to_owned()),
         Some((job, shard, committed)) => {
             let place = Place::find(store, &committed.place)?;
-            // In a part without names in it, it is known by where it stands.
+            // A part without names identifies a device by its position.
             let first = view.job(job)?.map_or(0, |job| job.range(shard).0);
             let number = entry.job.map_or(0, |(_, number)| number.saturating_sub(first));
             let source = Source::open(store, &place, Attempt { shard, fence: committed.fence })?;
@@ -156,7 +156,7 @@ impl Source {
                 dir.map(Self::Files).ok_or_else(|| gone(&place.dir.join(name)))
             }
             Layout::Archive if place.packing().sealed => {
-                let name = attempt.beside(Beside::Certificates);
+                let name = attempt.sidecar(Sidecar::Certificates);
                 let path = place.dir.join(&name);
                 let bytes = published_or_not(&name, |name| file::read_optional(place.dir.join(name), PART_LIMIT))?;
                 let bytes = bytes.ok_or_else(|| gone(&path))?;

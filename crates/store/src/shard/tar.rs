@@ -44,14 +44,14 @@ impl Writer {
         Self { header }
     }
 
-    /// Appends a file, and says where its contents begin.
+    /// Appends a file, and returns the offset of its contents in bytes.
     pub fn append(&self, name: &str, contents: &[u8], to: &mut Vec<u8>) -> usize {
         if name.len() > NAME || !name.is_ascii() {
-            // Names in a header are ASCII; an extended one says the whole of it in UTF-8.
+            // Names in a header are ASCII; an extended header contains the whole name in UTF-8.
             let record = pax_record("path", name);
             self.entry(b"pax-path", b'x', &record, to);
         }
-        // Whoever does not know extended headers gets as much of the name as fits.
+        // Readers without support for extended headers get as much of the name as fits.
         let short = name.as_bytes().get(..name.len().min(NAME)).unwrap_or_default();
         self.entry(short, b'0', contents, to)
     }

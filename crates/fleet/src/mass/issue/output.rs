@@ -18,7 +18,7 @@ use identity::files::identity::{Held, IdentityFiles};
 use identity::files::keystore::KeystorePlan;
 use store::shard::Packer;
 use store::shard::tar;
-use store::shard::{Attempt, Beside, Layout};
+use store::shard::{Attempt, Layout, Sidecar};
 use store::shard::{Place, file_of};
 
 /// Where the shards of a job are written to.
@@ -171,9 +171,9 @@ impl Output {
     /// A part of the archive, complete by itself, its index, and its certificates where they cannot be read from it.
     fn part(&self, attempt: Attempt, made: &[Made]) -> Result<Vec<String>, (base::Error, Vec<String>)> {
         let packing = self.packer.packing();
-        let mut names = vec![attempt.part(packing), attempt.beside(Beside::Index)];
+        let mut names = vec![attempt.part(packing), attempt.sidecar(Sidecar::Index)];
         if packing.sealed {
-            names.push(attempt.beside(Beside::Certificates));
+            names.push(attempt.sidecar(Sidecar::Certificates));
         }
         let fill = || -> Result<()> {
             let room =
@@ -192,11 +192,11 @@ impl Output {
             self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
             drop(part);
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
-            self.partial(&attempt.beside(Beside::Index), index.as_bytes(), Mode::Private)?;
+            self.partial(&attempt.sidecar(Sidecar::Index), index.as_bytes(), Mode::Private)?;
             if packing.sealed {
                 let mut certificates = Vec::with_capacity(made.len() * 1024);
                 made.iter().for_each(|device| device.leaf_pem(&mut certificates));
-                self.partial(&attempt.beside(Beside::Certificates), &certificates, Mode::Private)?;
+                self.partial(&attempt.sidecar(Sidecar::Certificates), &certificates, Mode::Private)?;
             }
             Ok(())
         };
