@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{Run, cargo, run};
@@ -24,11 +25,16 @@ const TOOLS: &[&str] = &["clang", "cmake", "ninja"];
 #[command(long_about = "Build the firmware for chips, and check its size.\n\n\
     The budgets are in crates/firmware/budgets.toml, and so is the list of chips. If clang, cmake and ninja are \
     installed, Mbed TLS is compiled with the check of certificates' dates; otherwise the prebuilt library is used, \
-    with a warning. The last application that was built for each chip is target/firmware/CHIP.elf.")]
+    with a warning. The last application that was built for each chip is target/firmware/CHIP.elf, with its hash in \
+    CHIP.elf.sha256, so that TBPKI_FIRMWARE can name this directory.")]
 pub(crate) struct Firmware {
     /// Build for this chip (repeat, or separate by commas)
-    #[arg(long, value_name = "CHIP", value_delimiter = ',', required_unless_present = "all")]
+    #[arg(long, value_name = "CHIP", value_delimiter = ',', required_unless_present_any = ["all", "unexpected"])]
     chip: Vec<String>,
+
+    /// Names `--chip` to those who give the chip alone
+    #[arg(hide = true, value_name = "CHIP", conflicts_with = "all")]
+    unexpected: Vec<String>,
 
     /// Build for every chip
     #[arg(long, conflicts_with = "chip")]
@@ -42,10 +48,15 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// Builds for every chip and fails on every fault, as CI does.
     pub(crate) fn everything() -> Self {
-        Self { chip: Vec::new(), all: true, strict: true }
+        Self { chip: Vec::new(), unexpected: Vec::new(), all: true, strict: true }
     }
 
     pub(crate) fn run(&self) -> Result<()> {
+        if !self.unexpected.is_empty() {
+            let chips = self.unexpected.join(",");
+            return Err(Error::new(format!("unexpected argument {chips}: a chip is given with --chip"))
+                .fix(format!("cargo xtask firmware --chip {chips}")));
+        }
         let budgets = budget::all()?;
         let known = || budgets.iter().map(|budget| budget.chip.as_str()).collect::<Vec<_>>().join(", ");
         let chosen = if self.all {
@@ -179,12 +190,42 @@ fn keep(built: &Path, chip: &str) -> Result<PathBuf> {
     fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
     let kept = directory.join(format!("{chip}.elf"));
     fs::copy(built, &kept).doing(format!("write {}", kept.display()))?;
+    write_hash(&kept)?;
     Ok(kept)
+}
+
+/// Writes `FILE.sha256` in the format of `sha256sum`. tbpki takes no application from TBPKI_FIRMWARE without it.
+fn write_hash(file: &Path) -> Result<()> {
+    let bytes = fs::read(file).doing(format!("read {}", file.display()))?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let beside = file.with_file_name(format!("{name}.sha256"));
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("{hash}  {name}\n");
+    fs::write(&beside, text).doing(format!("write {}", beside.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hash_is_in_the_format_that_tbpki_reads() {
+        let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let file = directory.path().join("esp32c3.elf");
+        fs::write(&file, "abc").unwrap_or_else(|error| panic!("{error}"));
+        write_hash(&file).unwrap_or_else(|error| panic!("{error}"));
+        let text = fs::read_to_string(directory.path().join("esp32c3.elf.sha256"));
+        // The example of FIPS 180-2, appendix B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  esp32c3.elf\n";
+        assert_eq!(text.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn a_chip_without_its_flag_is_told_about_it() {
+        let firmware = Firmware { unexpected: vec!["esp32c3".to_owned()], all: false, ..Firmware::everything() };
+        let error = firmware.run().map_err(|error| error.to_string());
+        assert!(error.is_err_and(|error| error.contains("--chip esp32c3")));
+    }
 
     #[test]
     fn a_build_with_the_wrong_stamp_is_named() {

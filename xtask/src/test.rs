@@ -17,7 +17,7 @@ use crate::prose::Prose;
 use crate::run::{cargo, run};
 use crate::setup::Setup;
 use crate::setup::tool::CARGO_DENY;
-use crate::workspace::target;
+use crate::workspace::{root, target};
 
 /// Set up, then run everything that CI runs
 #[derive(Args)]
@@ -136,20 +136,24 @@ fn format() -> Result<()> {
     cargo().args(["fmt", "--manifest-path", "crates/firmware/Cargo.toml", "--all", "--check"]).show()
 }
 
+/// Both workspaces, each by its own `deny.toml`.
 fn deny() -> Result<()> {
     let program = CARGO_DENY.program()?;
-    run(&program).args(["check", "bans", "licenses", "sources"]).show()?;
-    match run(&program).args(["check", "advisories"]).read() {
-        Ok(_) => Ok(()),
-        Err(error) if error.to_string().contains("failed to fetch advisory database") => {
-            eprintln!("*************************************************************************************");
-            eprintln!("*  NOT CHECKED: known vulnerabilities of dependencies. The advisory database        *");
-            eprintln!("*  cannot be fetched. Run `cargo deny check advisories` with network access.        *");
-            eprintln!("*************************************************************************************");
-            Ok(())
+    for directory in [root(), root().join("crates/firmware")] {
+        let check = |what: &[&str]| run(&program).directory(&directory).arg("check").args(what);
+        check(&["bans", "licenses", "sources"]).show()?;
+        match check(&["advisories"]).read() {
+            Ok(_) => {}
+            Err(error) if error.to_string().contains("failed to fetch advisory database") => {
+                eprintln!("*************************************************************************************");
+                eprintln!("*  NOT CHECKED: known vulnerabilities of dependencies. The advisory database        *");
+                eprintln!("*  cannot be fetched. Run `cargo deny check advisories` with network access.        *");
+                eprintln!("*************************************************************************************");
+            }
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
     }
+    Ok(())
 }
 
 fn clippy() -> Result<()> {
@@ -172,6 +176,8 @@ fn tests() -> Result<()> {
 /// A separate step, because it compiles Mbed TLS, and its feature must not be on in other builds.
 fn session() -> Result<()> {
     let session = ["--package", "tbpki-tests", "--features", "mbedtls", "--test", "device_session"];
+    // Its unit tests have this feature only here.
+    cargo().args(["test", "--package", "tbpki-device", "--features", "session", "--lib"]).show()?;
     cargo().args(["build", "--quiet", "--package", "tbpki"]).show()?;
     cargo().arg("clippy").arg("--quiet").args(session).args(["--", "--deny", "warnings"]).show()?;
     cargo().arg("test").args(session).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
