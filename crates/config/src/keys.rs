@@ -8,12 +8,13 @@ use pki::san::San;
 use super::layers::Layers;
 use super::row::{Key, Preset};
 use super::setting::{Setting, Shown};
+use super::value::flash_offset::FlashOffset;
 use super::value::kind::{Concurrency, Days, Kind, Port, Seconds, Version};
 use super::value::path::FilePath;
 use super::value::secret_ref::SecretRef;
 use super::value::texts::{
     Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
-    OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
+    OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
 use super::value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 
@@ -253,8 +254,14 @@ sections! {
         chip: Option<Chip> = unset "\"esp32-c3\"";
         /// The size of its flash.
         flash_size: FlashSize = default "\"4MB\"";
-        /// Where devices ask for the time, without which they cannot check certificates. Name your own in closed networks.
-        ntp_server: HostName = default "\"pool.ntp.org\"";
+        /// Where devices ask for the time, without which they cannot check certificates. Name your own in closed networks, or an empty text for none.
+        ntp_server: TimeServer = default "\"pool.ntp.org\"";
+        /// The offset of the partition table, CONFIG_PARTITION_TABLE_OFFSET of an ESP-IDF project. Unset, it is 0x8000.
+        partition_table_offset: Option<FlashOffset> = unset "0xD000";
+        /// The bootloader of your own project, for secure boot or another offset of the table.
+        bootloader: Option<FilePath> = unset "\"build/bootloader/bootloader.bin\"";
+        /// The partition for the application. Unset, it is the one that the bootloader starts.
+        app_partition: Option<PartitionName> = unset "\"ota_0\"";
     }
 }
 

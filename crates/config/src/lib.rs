@@ -32,12 +32,13 @@ pub use keys::{
 pub use render::{example, render, render_kit};
 pub use row::{Key, KeyName, Preset};
 pub use setting::{Origin, Override, Setting, Shown};
+pub use value::flash_offset::FlashOffset;
 pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
 pub use value::path::FilePath;
 pub use value::secret_ref::SecretRef;
 pub use value::texts::{
     Alias, CHIPS, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
-    OrganizationalUnit, ProfileName, Ssid, State, Url, UserName,
+    OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
 pub use value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 

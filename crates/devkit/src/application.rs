@@ -3,11 +3,13 @@
 mod app_image;
 mod checkout;
 mod elf;
+pub(crate) mod esp_image;
 mod find;
+pub(crate) mod secrets;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;
-pub use find::{Places, Source, find};
+pub use find::{Places, Source, find, is_available};
 
 use std::borrow::Cow;
 
@@ -58,9 +60,14 @@ impl Application {
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
             Format::Elf
-        } else if bytes.first() == Some(&app_image::MAGIC) {
+        } else if bytes.first() == Some(&esp_image::MAGIC) {
             app_image::check(&bytes, chip)?;
             Format::Image
+        } else if app_image::is_merged(&bytes) {
+            return Err(app_image::no_application(
+                "this is the merged image of a flash",
+                "it begins with erased flash and a bootloader".to_owned(),
+            ));
         } else {
             return Err(Code::ApplicationUnreadable
                 .error("this is neither an ELF file nor an application image")
@@ -72,6 +79,11 @@ impl Application {
     /// The file format.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether it has a signature of secure boot.
+    pub fn is_signed(&self, chip: Chip) -> bool {
+        self.format == Format::Image && app_image::is_signed(&self.bytes, chip)
     }
 
     /// Whether it checks validity dates, according to its stamp.
@@ -107,6 +119,32 @@ impl Application {
     }
 }
 
+/// Checks that a file is a whole second-stage bootloader for `chip`, and contains nothing else.
+///
+/// # Errors
+/// [`Code::Bootloader`] for other files, [`Code::WrongChip`] and [`Code::ChipUnsupported`] for other chips.
+pub(crate) fn check_bootloader(bytes: &[u8], chip: Chip) -> Result<()> {
+    let refused = |why: String| {
+        Code::Bootloader
+            .error("this is not a bootloader that tbpki can put into an image")
+            .because(why)
+            .fix("name the bootloader alone: in ESP-IDF, build/bootloader/bootloader.bin")
+    };
+    let image = esp_image::EspImage::parse(bytes, chip).map_err(|error| match error.code() {
+        Code::ApplicationUnreadable => refused(error.to_string()),
+        _ => error,
+    })?;
+    if let esp_image::Trailer::Foreign(at) = image.trailer {
+        return Err(refused(format!("its image ends at {at:#x}, and {} bytes follow", bytes.len() - at)));
+    }
+    let flash = &chip.facts().flash_map;
+    // The ROM loads a bootloader into RAM, before the flash is mapped.
+    match image.segments.iter().find(|(address, _)| flash.iter().any(|range| range.contains(address))) {
+        Some(_) => Err(refused("it is an application, which runs from the flash".to_owned())),
+        None => Ok(()),
+    }
+}
+
 impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Application({:?}, {} bytes)", self.format, self.bytes.len())
@@ -132,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_no_application_is_refused() {
-        for bytes in [&b""[..], b"#!/bin/sh\n", b"PK\x03\x04", b"\x7FELF", b"\xE9\x01"] {
+        for bytes in [&b""[..], b"#!/bin/sh\n", b"PK\x03\x04", b"\x7FELF", b"\xE9\x01", &[0xFF; 0x2000]] {
             let error = Application::read(bytes.to_vec(), Chip::Esp32C3).unwrap_err();
             assert_eq!(error.code(), Code::ApplicationUnreadable, "{bytes:?}");
         }

@@ -86,8 +86,47 @@ pub struct Facts {
     pub ram_map: [Range<u32>; 3],
 }
 
-/// The flash offset in bytes at which Espressif's bootloaders expect the partition table.
-pub const PARTITION_TABLE_OFFSET: u32 = 0x8000;
+/// A chip of Espressif that tbpki does not support, from the header or the metadata of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignChip {
+    label: String,
+}
+
+/// The unsupported chips: the number in image headers (`esp_chip_id_t`), the name in Espressif's tools, and the name for
+/// people.
+const FOREIGN: [(u16, &str, &str); 7] = [
+    (2, "esp32s2", "ESP32-S2"),
+    (18, "esp32p4", "ESP32-P4"),
+    (20, "esp32c61", "ESP32-C61"),
+    (23, "esp32c5", "ESP32-C5"),
+    (25, "esp32h21", "ESP32-H21"),
+    (28, "esp32h4", "ESP32-H4"),
+    (32, "esp32s31", "ESP32-S31"),
+];
+
+impl ForeignChip {
+    /// The chip with this number in image headers.
+    pub fn with_image_id(id: u16) -> Self {
+        let known = FOREIGN.iter().find(|(number, _, _)| *number == id);
+        Self {
+            label: known.map_or_else(|| format!("the chip with the number {id}"), |(_, _, label)| (*label).to_owned()),
+        }
+    }
+
+    /// The chip with this name in Espressif's tools; none for supported chips and unknown names.
+    pub fn with_name(name: &str) -> Option<Self> {
+        let known = FOREIGN.iter().find(|(_, other, _)| *other == name);
+        known.map(|(_, _, label)| Self { label: (*label).to_owned() })
+    }
+
+    /// The error of a program or a board with this chip.
+    pub fn unsupported(self) -> Error {
+        let names: Vec<&str> = Chip::ALL.iter().map(|chip| chip.name()).collect();
+        Code::ChipUnsupported
+            .error(format!("tbpki has no support for {}", self.label))
+            .fix(format!("use a board with one of {}", names.join(", ")))
+    }
+}
 
 static FACTS: [(Chip, Facts); 6] = [
     (
@@ -287,6 +326,11 @@ impl FromStr for Chip {
         let named = Self::ALL.into_iter().find(|chip| chip.name() == name.as_str());
         named.ok_or_else(|| Code::Internal.error(format!("the table of chips has no {name}")))
     }
+}
+
+/// The text for a chip revision that is 100 times the major and once the minor number, for example `v3.0`.
+pub fn revision_text(revision: u16) -> String {
+    format!("v{}.{}", revision / 100, revision % 100)
 }
 
 impl Crystal {

@@ -58,7 +58,7 @@ pub fn value(value: RecordValue<'_>) -> NvsValue<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use device::record::{Login, Parts};
 
     use super::*;
@@ -66,6 +66,11 @@ mod tests {
     fn pem(label: &str, bytes: usize) -> String {
         let body = "QUJD\n".repeat(bytes / 5);
         format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
+    }
+
+    /// A record with a certificate.
+    pub(crate) fn sample() -> Record {
+        record(parts(1000)).unwrap()
     }
 
     fn parts(chain: usize) -> Parts {

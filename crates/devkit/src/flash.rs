@@ -1,58 +1,119 @@
 //! Flashing a board over a serial port.
 
+mod monitor;
+
+pub use monitor::monitor;
+
 use base::{Code, Error, Result};
 use espflash::connection::{Connection, ResetAfterOperation, ResetBeforeOperation};
 use espflash::flasher::Flasher;
 use espflash::target::ProgressCallbacks;
 use serialport::{FlowControl, SerialPortInfo, SerialPortType, UsbPortInfo};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, ForeignChip, revision_text};
 
 /// The initial baud rate of the chips' ROM loader.
 const INITIAL_BAUD: u32 = 115_200;
 
-/// The board to flash.
+/// The board to connect to.
 #[derive(Debug, Clone)]
 pub struct SerialTarget<'a> {
     /// The serial port; `None` selects the only USB serial port.
     pub port: Option<&'a str>,
     /// The baud rate for writing.
     pub baud: u32,
-    /// The chip that the board must have.
-    pub chip: Chip,
+    /// The chip that the board must have; `None` accepts every supported chip.
+    pub chip: Option<Chip>,
 }
 
-/// Writes each part to its offset and has the chip verify it. Returns the port; `say` receives progress messages.
-///
-/// # Errors
-/// [`Code::PortMissing`] if no port or more than one is found, [`Code::FlashFailed`] with espflash's error.
-pub fn write(target: &SerialTarget<'_>, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&str)) -> Result<String> {
-    let port = port(target.port)?;
-    let failed = |error: espflash::Error| {
-        Code::FlashFailed
-            .error(format!("the {} at {} cannot be flashed", target.chip, port.port_name))
-            .because(error)
-            .fix("hold BOOT while you press RESET, close other programs that use the port, and try a lower --baud")
-    };
-    let serial = serialport::new(&port.port_name, INITIAL_BAUD)
-        .flow_control(FlowControl::None)
-        .open_native()
-        .map_err(|error| unusable(&port.port_name).because(error))?;
-    let connection = Connection::new(
-        serial,
-        usb(&port),
-        ResetAfterOperation::HardReset,
-        ResetBeforeOperation::DefaultReset,
-        INITIAL_BAUD,
-    );
-    say(&format!("connecting to {}", port.port_name));
-    let chip = Some(crate::image::esp_chip(target.chip));
-    let mut flasher = Flasher::connect(connection, true, true, false, chip, Some(target.baud)).map_err(failed)?;
-    for (offset, bytes) in parts {
-        let mut progress = Progress { offset: *offset, length: bytes.len(), say };
-        flasher.write_bin_to_flash(*offset, bytes, &mut progress).map_err(failed)?;
+/// A connected board, in the mode in which its flash can be written.
+pub struct ConnectedBoard {
+    flasher: Flasher,
+    port: String,
+    chip: Chip,
+    /// The revision of the chip, as 100 times the major and once the minor number; unknown in secure download mode.
+    revision: Option<u16>,
+}
+
+impl ConnectedBoard {
+    /// Connects to a board. `say` receives progress messages.
+    ///
+    /// # Errors
+    /// [`Code::PortMissing`] if no port or more than one is found, [`Code::FlashFailed`] with espflash's error,
+    /// [`Code::ChipUnsupported`].
+    pub fn connect(target: &SerialTarget<'_>, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let port = port(target.port)?;
+        let serial = serialport::new(&port.port_name, INITIAL_BAUD)
+            .flow_control(FlowControl::None)
+            .open_native()
+            .map_err(|error| unusable(&port.port_name).because(error))?;
+        let connection = Connection::new(
+            serial,
+            usb(&port),
+            ResetAfterOperation::HardReset,
+            ResetBeforeOperation::DefaultReset,
+            INITIAL_BAUD,
+        );
+        say(&format!("connecting to {}", port.port_name));
+        let chip = target.chip.map(crate::image::esp_chip);
+        let mut flasher = Flasher::connect(connection, true, true, false, chip, Some(target.baud))
+            .map_err(|error| failed(&port.port_name, error))?;
+        let found = flasher.chip();
+        let chip = Chip::with_image_id(found.id())
+            .ok_or_else(|| ForeignChip::with_image_id(found.id()).unsupported().item(port.port_name.clone()))?;
+        let info = flasher.device_info().map_err(|error| failed(&port.port_name, error))?;
+        let revision = info.revision.and_then(|(major, minor)| u16::try_from(major * 100 + minor).ok());
+        Ok(Self { flasher, port: port.port_name, chip, revision })
     }
-    Ok(port.port_name)
+
+    /// The chip.
+    pub fn chip(&self) -> Chip {
+        self.chip
+    }
+
+    /// The serial port.
+    pub fn port(&self) -> &str {
+        &self.port
+    }
+
+    /// Fails if the chip has an older revision than `minimum`.
+    ///
+    /// # Errors
+    /// [`Code::ChipRevision`].
+    pub fn check_revision(&self, minimum: u16) -> Result<()> {
+        check_revision(self.chip, self.revision, minimum)
+    }
+
+    /// Writes each part to its offset and has the chip verify it.
+    ///
+    /// # Errors
+    /// [`Code::FlashFailed`] with espflash's error.
+    pub fn write(&mut self, parts: &[(u32, &[u8])], say: &mut dyn FnMut(&str)) -> Result<()> {
+        for (offset, bytes) in parts {
+            let mut progress = Progress { offset: *offset, length: bytes.len(), say };
+            let written = self.flasher.write_bin_to_flash(*offset, bytes, &mut progress);
+            written.map_err(|error| failed(&self.port, error))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(port: &str, error: espflash::Error) -> Error {
+    Code::FlashFailed
+        .error(format!("the board at {port} cannot be flashed"))
+        .because(error)
+        .fix("hold BOOT while you press RESET, close other programs that use the port, and try a lower --baud")
+}
+
+/// Fails if a chip with this revision does not start an image that requires `minimum`.
+fn check_revision(chip: Chip, revision: Option<u16>, minimum: u16) -> Result<()> {
+    match revision {
+        Some(revision) if revision < minimum => Err(Code::ChipRevision
+            .error(format!("this {chip} has the revision {}", revision_text(revision)))
+            .because(format!("the image requires {} or later, and would not start", revision_text(minimum)))
+            .fix("use a newer board, or an application that supports this revision (--app)")),
+        _ => Ok(()),
+    }
 }
 
 /// Progress as one line for each part, because other messages would break a progress bar.
@@ -123,9 +184,28 @@ mod tests {
 
     #[test]
     fn a_port_that_is_not_there_is_named() {
-        let target = SerialTarget { port: Some("/dev/no-such-port"), baud: 460_800, chip: Chip::Esp32C3 };
-        let error = write(&target, &[(0, b"x")], &mut |_| ()).unwrap_err();
-        assert_eq!(error.code(), Code::PortMissing);
-        assert!(error.to_string().contains("/dev/no-such-port"), "{error}");
+        for chip in [Some(Chip::Esp32C3), None] {
+            let target = SerialTarget { port: Some("/dev/no-such-port"), baud: 460_800, chip };
+            let error = ConnectedBoard::connect(&target, &mut |_| ()).err().unwrap();
+            assert_eq!(error.code(), Code::PortMissing);
+            assert!(error.to_string().contains("/dev/no-such-port"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_older_revision_is_refused_with_both_numbers() {
+        for (revision, minimum, refused) in [
+            (Some(100), 300, true),
+            (Some(300), 300, false),
+            (Some(301), 300, false),
+            (None, 300, false),
+            (Some(0), 0, false),
+        ] {
+            assert_eq!(check_revision(Chip::Esp32, revision, minimum).is_err(), refused, "{revision:?}");
+        }
+        let error = check_revision(Chip::Esp32, Some(101), 300).unwrap_err();
+        assert_eq!(error.code(), Code::ChipRevision);
+        let text = format!("{error} {:?}", error.finding().why);
+        assert!(text.contains("this ESP32 has the revision v1.1") && text.contains("v3.0 or later"), "{text}");
     }
 }

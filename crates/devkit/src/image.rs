@@ -1,8 +1,10 @@
 //! Flash images: bootloader, partition table, application and credentials, as single files and merged.
 
+mod bootloader;
 mod description;
 mod parts;
 
+pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
 pub use description::{Manifest, flash_args, flasher_args, manifest};
 pub use parts::{
     APPLICATION, BOOTLOADER, CREDENTIALS, FLASH, Image, NVS_KEYS, PARTITION_TABLE, Part,
@@ -15,8 +17,10 @@ use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSiz
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
 
-use crate::application::Application;
-use crate::chip::{Chip, Crystal, PARTITION_TABLE_OFFSET};
+use crate::application::secrets::{self, FoundSecret};
+use crate::application::{Application, esp_image};
+use crate::chip::{Chip, Crystal};
+use crate::nvs;
 use crate::partition::{Partition, Table};
 
 /// The board of a fleet.
@@ -30,6 +34,10 @@ pub struct Board {
     pub flash_size: FlashSize,
     /// The partition table.
     pub table: Table,
+    /// The bootloader of the project, instead of the one of espflash.
+    pub bootloader: Option<OwnBootloader>,
+    /// The name of the application's partition; `None` for the one that the bootloader starts.
+    pub app_partition: Option<String>,
 }
 
 /// The parts of an image that all devices of a fleet share.
@@ -48,30 +56,50 @@ impl Firmware {
     ///
     /// # Errors
     /// [`Code::ImageTooLarge`] with the sizes, [`Code::PartitionTable`] for a table without a partition for the application or
-    /// the credentials, [`Code::ApplicationUnreadable`] if espflash cannot convert the application.
+    /// the credentials, [`Code::ApplicationUnreadable`] if espflash cannot convert the application,
+    /// [`Code::ApplicationHoldsKey`], [`Code::Bootloader`] if only the project's own bootloader can start the image.
     pub fn new(application: &Application, board: Board) -> Result<Self> {
         board.chip.check_flash_size(&board.flash_size)?;
         board.table.check_fits(board.flash_size.bytes())?;
         let place = board.app()?.clone();
         board.credentials()?;
-        let (bootloader, made) = compose(application, &board)?;
-        let application = application.image().map_or(made, <[u8]>::to_vec);
-        if application.len() as u64 > u64::from(place.size) {
+        let (espflashs, made) = compose(application, &board)?;
+        let application_bytes = application.image().map_or(made, <[u8]>::to_vec);
+        if application_bytes.len() as u64 > u64::from(place.size) {
             return Err(Code::ImageTooLarge
                 .error(format!(
                     "the application has {} bytes, and the partition {} has {}",
-                    application.len(),
+                    application_bytes.len(),
                     place.name,
                     place.size
                 ))
                 .fix("give it a larger partition (--partitions), or a larger flash (--flash-size)"));
         }
-        let room = PARTITION_TABLE_OFFSET - board.chip.facts().bootloader_offset;
+        check_public("application", &application_bytes)?;
+        let start = board.table.start();
+        let bootloader = match &board.bootloader {
+            Some(own) => {
+                check_public("bootloader", own.bytes())?;
+                own.bytes().to_vec()
+            }
+            None => {
+                bootloader::check_needed(start, application.is_signed(board.chip) || board.table.is_signed())?;
+                espflashs
+            }
+        };
+        let room = start.bootloader_size();
         if bootloader.len() as u64 > u64::from(room) {
             return Err(Code::ImageTooLarge
-                .error(format!("the bootloader has {} bytes, and {room} are free for it", bootloader.len())));
+                .error(format!("the bootloader has {} bytes, and {room} are free for it", bootloader.len()))
+                .because(format!(
+                    "it begins at {:#x}, and the partition table at {:#x}",
+                    start.bootloader(),
+                    start.table()
+                ))
+                .fix("use the bootloader and the --partition-table-offset of the same project"));
         }
-        Ok(Self { table: board.table.to_binary(), bootloader, application, application_offset: place.offset, board })
+        let table = board.table.to_binary();
+        Ok(Self { table, bootloader, application: application_bytes, application_offset: place.offset, board })
     }
 
     /// The board.
@@ -83,20 +111,63 @@ impl Firmware {
     pub fn application(&self) -> &[u8] {
         &self.application
     }
+
+    /// The minimum chip revision of bootloader and application, as 100 times the major and once the minor number; 0 if
+    /// they run on every revision.
+    pub fn min_revision(&self) -> u16 {
+        esp_image::min_revision(&self.application).max(esp_image::min_revision(&self.bootloader))
+    }
+}
+
+/// The minimum chip revision in the header of a bootloader or an application, as 100 times the major and once the minor
+/// number; 0 for other parts.
+pub fn min_revision(part: &[u8]) -> u16 {
+    esp_image::min_revision(part)
 }
 
 impl Board {
-    fn app(&self) -> Result<&Partition> {
-        self.table.app().ok_or_else(|| no_place("an application", "app, factory"))
+    /// The partition for the application.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`] if there is none, or none with the name that was asked for.
+    pub fn app(&self) -> Result<&Partition> {
+        match &self.app_partition {
+            Some(name) => self.table.app_named(name),
+            None => self.table.app().ok_or_else(|| no_place("an application", "app, factory")),
+        }
     }
 
     /// The partition for the credentials.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] if there is none.
+    /// [`Code::PartitionTable`] if there is none, or it has a size that devices cannot read.
     pub fn credentials(&self) -> Result<&Partition> {
-        self.table.credentials().ok_or_else(|| no_place("the credentials", "data, nvs"))
+        let place = self.table.credentials().ok_or_else(|| no_place("the credentials", "data, nvs"))?;
+        let (most, page) = (device::nvs::MAX_PARTITION, device::nvs::PAGE);
+        if place.size > most || !place.size.is_multiple_of(page) || (place.size as usize) < nvs::MIN_SIZE {
+            let least = nvs::MIN_SIZE;
+            return Err(Code::PartitionTable
+                .error(format!("the partition {} for the credentials has {:#x} bytes", place.name, place.size))
+                .because(format!(
+                    "NVS partitions with credentials have {least:#x} to {most:#x} bytes, in pages of {page:#x}"
+                ))
+                .fix("give it another size (--partitions); 0x6000 is enough for certificates with EC keys"));
+        }
+        Ok(place)
     }
+}
+
+/// Fails if a part that all devices share, and that every user may read, contains a secret.
+fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
+    let found = match secrets::find(bytes) {
+        None => return Ok(()),
+        Some(FoundSecret::PrivateKey) => "a private key in PEM",
+        Some(FoundSecret::Credentials) => "the credentials of a device",
+    };
+    Err(Code::ApplicationHoldsKey
+        .error(format!("the {what} contains {found}"))
+        .because("the file is the same for all devices and readable for every user")
+        .fix("build the program without it, and read the key from the credentials record or another partition"))
 }
 
 fn no_place(what: &str, kind: &str) -> Error {
@@ -156,13 +227,14 @@ fn esp_size(size: &FlashSize) -> Result<EspSize> {
 pub(crate) mod tests {
     use super::*;
     use crate::application::check_image;
-    use crate::partition::Extras;
+    use crate::partition::{Extras, FlashStart};
     use testkit::application::Sample;
 
     pub(crate) fn board(chip: Chip) -> Board {
         let flash_size: FlashSize = "4MB".parse().unwrap();
-        let table = Table::standard(flash_size.bytes(), Extras::default()).unwrap();
-        Board { chip, crystal: chip.crystal(None).unwrap(), flash_size, table }
+        let table = Table::standard(flash_size.bytes(), Extras::default(), FlashStart::of(chip)).unwrap();
+        let crystal = chip.crystal(None).unwrap();
+        Board { chip, crystal, flash_size, table, bootloader: None, app_partition: None }
     }
 
     /// The application image that becomes of an ELF file.
@@ -177,7 +249,7 @@ pub(crate) mod tests {
             for crystal in chip.facts().crystals {
                 let application = Application::read(Sample::new(chip.name()).elf(), chip).unwrap();
                 let firmware = Firmware::new(&application, Board { crystal: *crystal, ..board(chip) }).unwrap();
-                check_image(&firmware.bootloader, chip).unwrap();
+                crate::application::check_bootloader(&firmware.bootloader, chip).unwrap();
                 check_image(&firmware.application, chip).unwrap();
                 // The same from the image that another build made of it.
                 let image = Application::read(firmware.application.clone(), chip).unwrap();
@@ -226,7 +298,7 @@ pub(crate) mod tests {
         let mut sample = Sample::new(Chip::Esp32C3.name());
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C3).unwrap();
-        let table = Table::from_csv("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n").unwrap();
+        let table = csv("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n");
         let error = Firmware::new(&application, Board { table, ..board(Chip::Esp32C3) }).unwrap_err();
         assert_eq!(error.code(), Code::ImageTooLarge);
         assert!(error.to_string().contains("the partition factory has 1048576"), "{error}");
@@ -235,19 +307,107 @@ pub(crate) mod tests {
         sample = Sample::new(Chip::Esp32C2.name());
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C2).unwrap();
-        let table = Table::standard(1 << 20, Extras::default()).unwrap();
+        let table = Table::standard(1 << 20, Extras::default(), FlashStart::of(Chip::Esp32C2)).unwrap();
         let error = Firmware::new(&application, Board { table, ..small }).unwrap_err();
         assert_eq!(error.code(), Code::ImageTooLarge);
         assert!(error.to_string().contains("983040 are free"), "{error}");
     }
 
+    fn csv(text: &str) -> Table {
+        Table::from_csv(text, FlashStart::of(Chip::Esp32C3)).unwrap()
+    }
+
+    fn sample(chip: Chip) -> Application {
+        Application::read(Sample::new(chip.name()).elf(), chip).unwrap()
+    }
+
     #[test]
     fn a_table_has_a_place_for_both() {
-        let application = Application::read(Sample::new(Chip::Esp32C3.name()).elf(), Chip::Esp32C3).unwrap();
-        for csv in ["nvs,data,nvs,,24K\n", "factory,app,factory,,1M\n"] {
-            let table = Table::from_csv(csv).unwrap();
-            let error = Firmware::new(&application, Board { table, ..board(Chip::Esp32C3) }).unwrap_err();
+        for text in ["nvs,data,nvs,,24K\n", "factory,app,factory,,1M\n"] {
+            let board = Board { table: csv(text), ..board(Chip::Esp32C3) };
+            let error = Firmware::new(&sample(Chip::Esp32C3), board).unwrap_err();
             assert_eq!(error.code(), Code::PartitionTable);
         }
+    }
+
+    #[test]
+    fn credentials_go_only_where_devices_read_them() {
+        for (size, fits) in [("1M", true), ("0x3000", true), ("0x101000", false), ("2M", false), ("0x3400", false)] {
+            let table = csv(&format!("factory,app,factory,,1M\nnvs,data,nvs,,{size}\n"));
+            let made = Firmware::new(&sample(Chip::Esp32C3), Board { table, ..board(Chip::Esp32C3) });
+            assert_eq!(made.as_ref().err().map(Error::code), (!fits).then_some(Code::PartitionTable), "{size}");
+        }
+        let table = csv("factory,app,factory,,1M\nnvs,data,nvs,,0x1000,readonly\n");
+        let error = Firmware::new(&sample(Chip::Esp32C3), Board { table, ..board(Chip::Esp32C3) }).unwrap_err();
+        assert!(error.to_string().contains("0x3000 to 0x100000 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_private_key_in_the_application_is_refused() {
+        let mut elf = Sample::new(Chip::Esp32C3.name());
+        elf.rodata = format!("-----BEGIN EC PRIVATE KEY-----\n{}\n", "MHcC".repeat(16)).into_bytes();
+        let application = Application::read(elf.elf(), Chip::Esp32C3).unwrap();
+        let error = Firmware::new(&application, board(Chip::Esp32C3)).unwrap_err();
+        assert_eq!(error.code(), Code::ApplicationHoldsKey);
+        assert!(!format!("{error:?}").contains("MHcC"), "{error:?}");
+    }
+
+    fn moved(chip: Chip, bootloader: Option<OwnBootloader>) -> Board {
+        let start = FlashStart::with_table(chip, 0xD000).unwrap();
+        let text = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nota_0,app,ota_0,,1M\nota_1,app,ota_1,,1M\n";
+        Board { table: Table::from_csv(text, start).unwrap(), bootloader, ..board(chip) }
+    }
+
+    #[test]
+    fn another_table_offset_needs_the_bootloader_of_the_project() {
+        for chip in [Chip::Esp32, Chip::Esp32S3] {
+            let error = Firmware::new(&sample(chip), moved(chip, None)).unwrap_err();
+            assert_eq!(error.code(), Code::Bootloader);
+            assert!(error.finding().fix.as_ref().unwrap().contains("--bootloader"), "{error:?}");
+            let theirs = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+            let own = OwnBootloader::read(theirs.clone(), chip).unwrap();
+            let firmware = Firmware::new(&sample(chip), moved(chip, Some(own.clone()))).unwrap();
+            let offsets = firmware.fixed_parts().map(|part| part.offset);
+            assert_eq!(offsets, [chip.facts().bootloader_offset, 0xD000, 0x2_0000]);
+            assert_eq!(firmware.bootloader, theirs);
+            let board = Board { app_partition: Some("ota_1".to_owned()), ..moved(chip, Some(own)) };
+            assert_eq!(Firmware::new(&sample(chip), board).unwrap().fixed_parts()[2].offset, 0x12_0000);
+        }
+    }
+
+    #[test]
+    fn a_signed_project_needs_its_own_bootloader() {
+        let chip = Chip::Esp32C3;
+        let mut signed = composed(Sample::new(chip.name()).elf(), chip);
+        signed.extend([0; 4]);
+        signed.extend([7; 64]);
+        let application = Application::read(signed.clone(), chip).unwrap();
+        let error = Firmware::new(&application, board(chip)).unwrap_err();
+        assert_eq!(error.code(), Code::Bootloader);
+        assert!(error.to_string().contains("signed for secure boot"), "{error}");
+        let own = OwnBootloader::read(Firmware::new(&sample(chip), board(chip)).unwrap().bootloader, chip).unwrap();
+        let firmware = Firmware::new(&application, Board { bootloader: Some(own), ..board(chip) }).unwrap();
+        assert_eq!(firmware.application, signed);
+    }
+
+    #[test]
+    fn only_a_bootloader_is_taken_as_one() {
+        let chip = Chip::Esp32S3;
+        let firmware = Firmware::new(&sample(chip), board(chip)).unwrap();
+        for (bytes, words) in [
+            (firmware.application.clone(), "it is an application"),
+            ([firmware.bootloader.as_slice(), &[1; 9]].concat(), "and 9 bytes follow"),
+            (b"\x7FELF".to_vec(), "header is not whole"),
+            (vec![0; 100], "does not begin as images do"),
+        ] {
+            let error = OwnBootloader::read(bytes, chip).unwrap_err();
+            assert_eq!(error.code(), Code::Bootloader);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        let error = OwnBootloader::read(firmware.bootloader.clone(), Chip::Esp32C3).unwrap_err();
+        assert_eq!(error.code(), Code::WrongChip);
+        let large = [vec![0xFF; 0], firmware.bootloader, vec![0xFF; 0x1_0000]].concat();
+        let board = Board { bootloader: Some(OwnBootloader::read(large, chip).unwrap()), ..board(chip) };
+        assert_eq!(Firmware::new(&sample(chip), board).unwrap_err().code(), Code::ImageTooLarge);
     }
 }

@@ -4,15 +4,12 @@ mod binary;
 mod check;
 mod csv;
 mod partition_type;
+mod start;
 
 pub use partition_type::{Flags, PartitionType, Subtype};
+pub use start::{DEFAULT_TABLE_OFFSET, FlashStart, SECTOR, TABLE_SIZE};
 
-use base::Result;
-
-use crate::chip::PARTITION_TABLE_OFFSET;
-
-/// The unit in which flash is erased, in bytes. Partitions begin and end at its multiples.
-pub const SECTOR: u32 = 0x1000;
+use base::{Code, Result};
 
 /// The alignment of application partitions in bytes: the page size of the flash mapping.
 pub const APP_ALIGNMENT: u32 = 0x1_0000;
@@ -44,6 +41,9 @@ pub struct Partition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     partitions: Vec<Partition>,
+    start: FlashStart,
+    /// The bytes after the binary table, which a project with secure boot signs. Empty for tables without a signature.
+    signature: Vec<u8>,
 }
 
 /// The optional partitions of the standard table.
@@ -60,47 +60,53 @@ impl Table {
     ///
     /// # Errors
     /// [`base::Code::PartitionTable`] and [`base::Code::PartitionsOverlap`].
-    pub fn new(partitions: Vec<Partition>) -> Result<Self> {
-        check::partitions(&partitions)?;
-        Ok(Self { partitions })
+    pub fn new(partitions: Vec<Partition>, start: FlashStart) -> Result<Self> {
+        check::partitions(&partitions, start)?;
+        Ok(Self { partitions, start, signature: Vec::new() })
     }
 
-    /// The default table: NVS with the credentials at its usual offset, and one application in the rest of `flash_size`
-    /// bytes.
+    /// The default table: NVS with the credentials after the table, and one application in the rest of `flash_size` bytes.
     ///
     /// # Errors
     /// [`base::Code::PartitionTable`] if the flash is too small for an application.
-    pub fn standard(flash_size: u32, extras: Extras) -> Result<Self> {
-        let data = |name: &str, subtype, offset, size, flags| Partition {
-            name: name.to_owned(),
-            kind: PartitionType::DATA,
-            subtype,
-            offset,
-            size,
-            flags,
+    pub fn standard(flash_size: u32, extras: Extras, start: FlashStart) -> Result<Self> {
+        let mut end = start.first();
+        let mut data = |name: &str, kind, subtype, size, flags| {
+            let offset = end;
+            end += size;
+            Partition { name: name.to_owned(), kind, subtype, offset, size, flags }
         };
         // The usual offset of esp_secure_cert lies within the usual NVS partition, which is shortened.
         let nvs_size = if extras.secure_cert { 0x4000 } else { 0x6000 };
-        let mut partitions = vec![data("nvs", Subtype::NVS, 0x9000, nvs_size, Flags::NONE)];
+        let mut partitions = vec![data("nvs", PartitionType::DATA, Subtype::NVS, nvs_size, Flags::NONE)];
         if extras.secure_cert {
-            partitions.push(Partition {
-                kind: PartitionType::SECURE_CERT,
-                ..data(SECURE_CERT, Subtype::UNDEFINED, 0xD000, 0x2000, Flags::ENCRYPTED)
-            });
+            let kind = PartitionType::SECURE_CERT;
+            partitions.push(data(SECURE_CERT, kind, Subtype::UNDEFINED, 0x2000, Flags::ENCRYPTED));
         }
         partitions.push(match extras.nvs_keys {
-            true => data("nvs_keys", Subtype::NVS_KEYS, 0xF000, SECTOR, Flags::ENCRYPTED),
-            false => data("phy_init", Subtype::PHY, 0xF000, SECTOR, Flags::NONE),
+            true => data("nvs_keys", PartitionType::DATA, Subtype::NVS_KEYS, SECTOR, Flags::ENCRYPTED),
+            false => data("phy_init", PartitionType::DATA, Subtype::PHY, SECTOR, Flags::NONE),
         });
+        let offset = end.next_multiple_of(APP_ALIGNMENT);
         partitions.push(Partition {
             name: "factory".to_owned(),
             kind: PartitionType::APP,
             subtype: Subtype::FACTORY,
-            offset: APP_ALIGNMENT,
-            size: flash_size.saturating_sub(APP_ALIGNMENT).min(LARGEST_APP),
+            offset,
+            size: flash_size.saturating_sub(offset).min(LARGEST_APP),
             flags: Flags::NONE,
         });
-        Self::new(partitions)
+        Self::new(partitions, start)
+    }
+
+    /// The offsets of bootloader and table.
+    pub fn start(&self) -> FlashStart {
+        self.start
+    }
+
+    /// Whether the table has a signature of secure boot.
+    pub fn is_signed(&self) -> bool {
+        !self.signature.is_empty()
     }
 
     /// The partitions in the order of the table.
@@ -108,16 +114,44 @@ impl Table {
         &self.partitions
     }
 
-    /// The partition for the application: factory, or the first one for applications.
+    /// The partition that the bootloader starts while no update was received: factory, else the first slot for updates.
     pub fn app(&self) -> Option<&Partition> {
-        let apps = || self.partitions.iter().filter(|partition| partition.kind == PartitionType::APP);
-        apps().find(|partition| partition.subtype == Subtype::FACTORY).or_else(|| apps().next())
+        let slots = Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0;
+        self.apps()
+            .find(|partition| partition.subtype == Subtype::FACTORY)
+            .or_else(|| self.apps().filter(|app| slots.contains(&app.subtype.0)).min_by_key(|app| app.subtype.0))
+            .or_else(|| self.apps().next())
+    }
+
+    /// The application partition with this name.
+    ///
+    /// # Errors
+    /// [`base::Code::PartitionTable`], which lists the application partitions.
+    pub fn app_named(&self, name: &str) -> Result<&Partition> {
+        self.apps().find(|partition| partition.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.apps().map(|partition| partition.name.as_str()).collect();
+            Code::PartitionTable
+                .error(format!("the partition table has no application partition {name:?}"))
+                .fix(format!("use one of {}", names.join(", ")))
+        })
+    }
+
+    fn apps(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.iter().filter(|partition| partition.kind == PartitionType::APP)
     }
 
     /// The partition for the credentials: the NVS partition named `nvs`, or the first one.
     pub fn credentials(&self) -> Option<&Partition> {
         let data = || self.data(Subtype::NVS);
         data().find(|partition| partition.name == "nvs").or_else(|| data().next())
+    }
+
+    /// The first partition, if there is a gap before it that its alignment does not explain. The table of a project with
+    /// another offset looks so.
+    pub fn gap_after_table(&self) -> Option<&Partition> {
+        let first =
+            self.partitions.iter().filter(|partition| !partition.is_primary()).min_by_key(|first| first.offset)?;
+        (first.offset > self.start.first().next_multiple_of(first.kind.alignment())).then_some(first)
     }
 
     /// The partition for the keys of an encrypted NVS.
@@ -137,10 +171,23 @@ impl Table {
     }
 }
 
+impl PartitionType {
+    /// The alignment of the offset in bytes.
+    const fn alignment(self) -> u32 {
+        if self.0 == Self::APP.0 { APP_ALIGNMENT } else { SECTOR }
+    }
+}
+
 impl Partition {
     /// The offset of the first byte after the partition.
     pub fn end(&self) -> u64 {
         u64::from(self.offset) + u64::from(self.size)
+    }
+
+    /// Whether it is the bootloader that the ROM starts, or the table itself, which lie before all other partitions.
+    pub fn is_primary(&self) -> bool {
+        self.subtype == Subtype::PRIMARY
+            && (self.kind == PartitionType::BOOTLOADER || self.kind == PartitionType::PARTITION_TABLE)
     }
 
     /// The name and range for messages.
@@ -149,20 +196,20 @@ impl Partition {
     }
 }
 
-/// The lowest offset of a partition, after the bootloader and the table.
-const FIRST: u32 = PARTITION_TABLE_OFFSET + SECTOR;
-
 #[cfg(test)]
 mod tests {
-    use base::Code;
-
     use super::*;
+    use crate::chip::Chip;
+
+    fn start() -> FlashStart {
+        FlashStart::of(Chip::Esp32C3)
+    }
 
     #[test]
     fn every_standard_table_holds_the_application_and_the_credentials() {
         for mib in [1, 2, 4, 8, 16, 32] {
             for (secure_cert, nvs_keys) in [(false, false), (true, false), (false, true), (true, true)] {
-                let table = Table::standard(mib << 20, Extras { secure_cert, nvs_keys }).unwrap();
+                let table = Table::standard(mib << 20, Extras { secure_cert, nvs_keys }, start()).unwrap();
                 table.check_fits(mib << 20).unwrap();
                 assert_eq!(table.app().unwrap().offset, 0x1_0000);
                 assert_eq!(table.credentials().unwrap().offset, 0x9000);
@@ -170,7 +217,11 @@ mod tests {
                 assert_eq!(table.nvs_keys().is_some(), nvs_keys);
             }
         }
-        assert_eq!(Table::standard(0x8000, Extras::default()).unwrap_err().code(), Code::PartitionTable);
+        let error = Table::standard(0x8000, Extras::default(), start()).unwrap_err();
+        assert_eq!(error.code(), Code::PartitionTable);
+        let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
+        let table = Table::standard(4 << 20, Extras::default(), moved).unwrap();
+        assert_eq!((table.credentials().unwrap().offset, table.app().unwrap().offset), (0xE000, 0x2_0000));
     }
 
     #[test]
@@ -178,9 +229,34 @@ mod tests {
         let table = Table::from_csv(
             "wifi, data, nvs, 0x9000, 0x4000\nnvs, data, nvs, 0xd000, 0x3000\n\
              ota_0, app, ota_0, 0x10000, 1M\nfactory, app, factory, , 1M\n",
+            start(),
         )
         .unwrap();
         assert_eq!(table.credentials().unwrap().offset, 0xd000);
         assert_eq!(table.app().unwrap().name, "factory");
+        assert_eq!(table.app_named("ota_0").unwrap().offset, 0x1_0000);
+        let error = table.app_named("nvs").unwrap_err();
+        assert_eq!(error.code(), Code::PartitionTable);
+        assert_eq!(error.finding().fix.as_deref(), Some("use one of ota_0, factory"));
+    }
+
+    #[test]
+    fn a_gap_after_the_table_is_seen() {
+        for (csv, gap) in [
+            ("nvs,data,nvs,,24K\nfactory,app,factory,,1M\n", None),
+            ("factory,app,factory,,1M\nnvs,data,nvs,,24K\n", None),
+            ("nvs,data,nvs,0xE000,24K\nfactory,app,factory,,1M\n", Some("nvs")),
+            ("boot,bootloader,primary,,\nfactory,app,factory,0x20000,1M\nnvs,data,nvs,,24K\n", Some("factory")),
+        ] {
+            let table = Table::from_csv(csv, start()).unwrap();
+            assert_eq!(table.gap_after_table().map(|first| first.name.as_str()), gap, "{csv}");
+        }
+    }
+
+    /// The bootloader takes the slot with the lowest number, wherever it is in the table.
+    #[test]
+    fn without_factory_the_application_goes_to_the_first_slot() {
+        let csv = "nvs,data,nvs,,24K\ntest,app,test,,1M\nb,app,ota_1,,1M\na,app,ota_0,,1M\n";
+        assert_eq!(Table::from_csv(csv, start()).unwrap().app().unwrap().name, "a");
     }
 }

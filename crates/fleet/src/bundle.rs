@@ -6,6 +6,7 @@
 mod board;
 mod device;
 mod flash;
+mod missing;
 mod report;
 mod request;
 mod write;
@@ -39,7 +40,11 @@ pub fn bundle(
 ) -> Result<BundleReport> {
     store::check_exists(workspace.store_dir())?;
     let ledger = workspace.view()?;
-    let targets = targets(&ledger, request)?;
+    let targets = targets(&ledger, request);
+    // Several devices and none named: one of the values that a first run lacks.
+    let needs_device = targets.as_ref().is_err_and(|error| error.code() == Code::Usage);
+    missing::check(workspace, board::known_chip(workspace.config)?, &request.places, needs_device)?;
+    let targets = targets?;
     let Prepared { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
@@ -72,6 +77,7 @@ pub(crate) fn prepare(
     request: &BundleRequest,
     say: &mut dyn FnMut(&str),
 ) -> Result<Prepared> {
+    missing::check(workspace, board::known_chip(workspace.config)?, &request.places, false)?;
     let chip = board::chip(workspace.config)?;
     let board = board::board(workspace.config, request, chip)?;
     let (application, source) = devkit::application::find(chip, &request.places, say)?;
@@ -83,6 +89,7 @@ pub(crate) fn prepare(
     let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
     let wanted = Wanted::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
+    findings.extend(board::findings(workspace.config, firmware.board())?);
     if application.dates() == Dates::NotChecked {
         findings.push(
             Code::DatesNotChecked

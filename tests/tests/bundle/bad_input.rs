@@ -25,10 +25,61 @@ fn chips_boards_and_flashes() {
     refused(&sandbox, &c3(&["--crystal", "24"]), 2, 11, &["use one of 26, 40"]);
     refused(&sandbox, &c3(&["--flash-size", "128MB"]), 2, 201, &["128MB", "2MB, 4MB"]);
     refused(&sandbox, &c3(&["--flash-size", "3MB"]), 2, 3, &["3MB"]);
-    let without_chip = ["bundle-firmware", "--app", "esp32c3.elf"];
+    let without_chip = ["bundle-firmware", "--app", "esp32c3.elf", "--broker", "broker.example"];
     refused(&sandbox, &without_chip, 2, 11, &["--chip", "firmware.chip"]);
     sandbox.write("keygen.toml", "version = 1\n[firmware]\nchip = \"esp9\"\n");
     refused(&sandbox, &without_chip, 1, 200, &["keygen.toml:3", "esp9"]);
+    // Also by verbs that need no chip.
+    refused(&sandbox, &["list"], 1, 200, &["keygen.toml:3", "esp9"]);
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let sandbox = sandbox();
+    let all = "the images need a chip, an application, a broker and a wireless network";
+    let flags = "add --chip, --app, --broker and --wifi-ssid; \
+                 or set firmware.chip, firmware.mqtt_host and firmware.wifi_ssid in keygen.toml";
+    refused(&sandbox, &["bundle-firmware"], 1, 232, &[all, flags]);
+    let with_application = ["bundle-firmware", "--app", "esp32c3.elf"];
+    refused(&sandbox, &with_application, 1, 232, &["the images need a chip and a broker"]);
+    // A chip without Wi-Fi needs an application of the user, and no network.
+    let without_wifi = ["bundle-firmware", "--chip", "esp32h2"];
+    refused(&sandbox, &without_wifi, 1, 212, &["ESP32-H2 has no Wi-Fi", "--app"]);
+    sandbox.ok(["client", "--device", "valve-2"]);
+    refused(&sandbox, &["bundle-firmware"], 1, 232, &["the images need a device, a chip", "add --device, --chip"]);
+    refused(&sandbox, &["bundle-firmware", "--all"], 1, 232, &["the images need a chip"]);
+}
+
+/// The application is public. With the image of a device in its place, so would be that device's key.
+#[test]
+fn files_that_are_no_application() {
+    let sandbox = sandbox();
+    for (chip, words) in
+        [("esp32", "this is the merged image of a flash"), ("esp32c3", "this file contains more than an application")]
+    {
+        sandbox.ok(args(chip, &format!("{chip}.elf"), &["--out", chip]));
+        let flash = format!("{chip}/pump-1/flash.bin");
+        refused(&sandbox, &args(chip, &flash, &["--out", "again"]), 1, 209, &[words, "flash.bin", "application.bin"]);
+        let bootloader = format!("{chip}/pump-1/bootloader.bin");
+        let words = "this image is not an application";
+        refused(&sandbox, &args(chip, &bootloader, &["--out", "again"]), 1, 209, &[words, "bootloader.bin"]);
+        let application = format!("{chip}/pump-1/application.bin");
+        sandbox.ok(args(chip, &application, &["--out", &format!("{chip}-again")]));
+    }
+    let application = sandbox.read("esp32c3/pump-1/application.bin");
+    let credentials = sandbox.read("esp32c3/pump-1/credentials.bin");
+    sandbox.write("both.bin", [application.clone(), credentials].concat());
+    refused(&sandbox, &args("esp32c3", "both.bin", &["--out", "again"]), 1, 209, &["24576 bytes follow"]);
+
+    let mut foreign = application;
+    foreign[12] = 2;
+    sandbox.write("s2.bin", foreign);
+    let words = ["tbpki has no support for ESP32-S2", "esp32, esp32s3"];
+    refused(&sandbox, &args("esp32c3", "s2.bin", &[]), 1, 227, &words);
+    let mut with_key = Sample::new(Chip::Esp32C3.name());
+    with_key.rodata = sandbox.read("pki/devices/pump-1/key.pem");
+    sandbox.write("with-key.elf", with_key.elf());
+    refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["contains a private key", "with-key.elf"]);
 }
 
 #[test]
@@ -98,13 +149,16 @@ fn networks_and_passwords() {
 fn partition_tables() {
     let sandbox = sandbox();
     for (csv, code, words) in [
-        ("nvs,data,nvs,0x9000,0x6000\nesp_secure_cert,0x3F,,0xD000,0x2000\napp,app,factory,,1M\n", 203, "0xefff"),
+        ("nvs,data,nvs,0x9000,0x6000\nesp_secure_cert,0x3F,,0xD000,0x2000\napp,app,factory,,1M\n", 203, "0xf000"),
         ("nvs,data,nvs,0x9000,0x6000\napp,app,factory,0x18000,1M\n", 202, "multiples of 0x10000"),
         ("nvs,data,nvs,0x9000,0x6000\n", 202, "no place for an application"),
         ("app,app,factory,,1M\n", 202, "no place for the credentials"),
         ("nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n", 0, ""),
         ("nvs,data,nvs,0x9000,0x6000\napp,app,fctory,,1M\n", 202, "partitions.csv:2"),
         ("nvs,data,nvs,0x9000,0x6000\napp,app,factory,,8M\n", 204, "4 MB"),
+        ("nvs,data,nvs,0x9000,0x6000\nota,data,ota,,0x1000\napp,app,factory,,1M\n", 202, "have 0x2000 bytes"),
+        ("app,app,factory,0x10000,1M\nnvs,data,nvs,,2M\n", 202, "0x3000 to 0x100000 bytes"),
+        ("nvs,data,nvs,0x8000,0x6000\napp,app,factory,,1M\n", 202, "--partition-table-offset"),
     ] {
         sandbox.write("partitions.csv", csv);
         let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--dry-run"]);
@@ -113,6 +167,44 @@ fn partition_tables() {
             code => refused(&sandbox, &args, 1, code, &[words]),
         }
     }
+}
+
+#[test]
+fn a_table_has_at_most_94_partitions() {
+    let sandbox = sandbox();
+    let with = |more: usize| {
+        let rows: String = (0..more).map(|index| format!("p{index},0x40,{index},,4K\n")).collect();
+        sandbox.write("partitions.csv", format!("nvs,data,nvs,0x9000,24K\napp,app,factory,0x10000,1M\n{rows}"));
+    };
+    let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--out", "out"]);
+    with(93);
+    refused(&sandbox, &args, 1, 202, &["95 partitions", "at most 94 entries"]);
+    with(92);
+    sandbox.ok(&args);
+    let binary = "out/pump-1/partition-table.bin";
+    sandbox.ok(crate::args("esp32c3", "esp32c3.elf", &["--partitions", binary, "--out", "again"]));
+}
+
+#[test]
+fn offsets_and_bootloaders_of_another_project() {
+    let sandbox = sandbox();
+    let c3 = |more: &[&'static str]| args("esp32c3", "esp32c3.elf", more);
+    let moved = ["--partition-table-offset", "0xD000"];
+    refused(&sandbox, &c3(&moved), 1, 229, &["a partition table at 0xd000", "--bootloader"]);
+    refused(&sandbox, &c3(&["--partition-table-offset", "0xD100"]), 2, 3, &["0xD100", "a multiple of 0x1000"]);
+    refused(&sandbox, &c3(&["--bootloader", "nowhere.bin"]), 1, 80, &["nowhere.bin"]);
+    refused(&sandbox, &c3(&["--app-partition", "ota_7"]), 1, 202, &["\"ota_7\"", "use one of factory"]);
+    bundled(&sandbox, &["--out", "out"]);
+    for (file, words) in [("application", "it is an application"), ("flash", "bytes follow")] {
+        let bootloader = format!("out/pump-1/{file}.bin");
+        let args = args("esp32c3", "esp32c3.elf", &["--bootloader", &bootloader]);
+        refused(&sandbox, &args, 1, 229, &[words, &bootloader]);
+    }
+    let signed = [sandbox.read("out/pump-1/application.bin"), vec![0; 4], vec![7; 64]].concat();
+    sandbox.write("signed.bin", signed);
+    refused(&sandbox, &args("esp32c3", "signed.bin", &[]), 1, 229, &["signed for secure boot", "--bootloader"]);
+    sandbox.write("keygen.toml", "version = 1\n[firmware]\npartition_table_offset = 0xD100\n");
+    refused(&sandbox, &c3(&[]), 1, 3, &["keygen.toml:3:26", "a multiple of 0x1000"]);
 }
 
 #[test]
@@ -157,10 +249,12 @@ fn anchors_that_the_device_cannot_use() {
 fn images_and_boards_to_write_them_to() {
     let sandbox = sandbox();
     refused(&sandbox, &["flash", "--chip", "esp32c3"], 1, 224, &["pki/devices/pump-1/esp32c3", "bundle-firmware"]);
-    refused(&sandbox, &["flash"], 2, 11, &["--chip"]);
+    // Without a chip, the board is asked.
+    refused(&sandbox, &["flash", "--port", "/dev/no-such-port"], 1, 225, &["/dev/no-such-port"]);
     bundled(&sandbox, &[]);
     let nowhere = ["flash", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
     refused(&sandbox, &nowhere, 1, 225, &["/dev/no-such-port", "dialout"]);
+    sandbox.tbpki(["flash", "--monitor", "--json"]).run().ends(2);
     sandbox.write("bad/flasher_args.json", r#"{"flash_files":{"0x0":"../x"},"extra_esptool_args":{"chip":"esp32c3"}}"#);
     refused(&sandbox, &["flash", "--from", "bad"], 1, 224, &["leads out of the directory"]);
     sandbox.ok(["client", "--device", "valve-2"]);

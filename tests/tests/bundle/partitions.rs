@@ -1,4 +1,4 @@
-//! Partitions beside the usual ones: esp_secure_cert, encrypted NVS and its keys, tables of one's own.
+//! Partitions besides the usual ones: esp_secure_cert, encrypted NVS and its keys, tables of other projects.
 
 use device::Record;
 use devkit::nvs::Keys;
@@ -64,4 +64,94 @@ fn a_table_of_ones_own_says_where_everything_goes() {
     let binary = "out/pump-1/partition-table.bin";
     sandbox.ok(args("esp32c3", "esp32c3.elf", &["--partitions", binary, "--out", "again"]));
     assert!(flash == sandbox.read("again/pump-1/flash.bin"));
+}
+
+/// SHA-256 of the tables that gen_esp32part 1.5 makes of the same CSV (esp-idf-defs 0.1.7).
+#[test]
+fn tables_have_the_bytes_of_espressifs_generator() {
+    let sandbox = sandbox();
+    let many: String = (0..92).map(|index| format!("p{index},0x40,{index},,4K\n")).collect();
+    let many = format!("nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x10000,1M\n{many}");
+    let types = "boot,bootloader,primary,N/A,N/A\ntable,partition_table,primary,N/A,N/A\n\
+                 nvs,data,nvs,,0x6000\nfactory,app,factory,,1M\n";
+    let slots = format!("{types}boot2,bootloader,ota,,N/A\ntable2,partition_table,ota,,N/A\n");
+    for (chip, csv, sha256) in [
+        (
+            "esp32c6",
+            "nvs,data,nvs,0x9000,0x6000\nphy_init,data,phy,0xf000,0x1000\nfactory,app,factory,0x10000,900K\n\
+             zb_storage,data,fat,0xf1000,16K\nzb_fct,data,fat,0xf5000,1K\n",
+            "67a52bddd066e1e5ead947dcce8b53279b0fdd4e2494bc8dedf349674a44c03b",
+        ),
+        ("esp32", slots.as_str(), "da160f3cb6cd01fde62e8044a785864f15796496a09d5911d1ebf8dbb529c3d5"),
+        (
+            "esp32c3",
+            "nvs,data,nvs,,24K\nkeys,data,nvs_keys,,4K,encrypted\nro,data,nvs,,0x1000,readonly\n\
+             app,app,factory,,1M,encrypted\nmine,0x40,0xFE,,100,encrypted:readonly\nend,data,spiffs,,-0x200000\n",
+            "85e63ce75adb97c16e4956adcf22ce297b9807c50b3306f0d128beaead1278ad",
+        ),
+        ("esp32s3", many.as_str(), "7fbbb2bf4a25068d330af5a75cf0aeec0b63a737e055218e20682d171a077bb5"),
+    ] {
+        sandbox.write("partitions.csv", csv);
+        let app = format!("{chip}.elf");
+        sandbox.ok(args(chip, &app, &["--partitions", "partitions.csv", "--out", chip]));
+        let table = sandbox.read(format!("{chip}/pump-1/partition-table.bin"));
+        assert_eq!(base::digest::hex(&base::digest::sha256(&table)), sha256, "{csv}");
+    }
+}
+
+/// A project with its table at 0xD000, in all that is written for it.
+#[test]
+fn another_table_offset_is_in_every_output() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &["--out", "usual"]);
+    let csv = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nphy_init,data,phy,,0x1000\n\
+               ota_0,app,ota_0,,1M\nota_1,app,ota_1,,1M\n";
+    sandbox.write("partitions.csv", csv);
+    sandbox.write("bootloader.bin", sandbox.read("usual/pump-1/bootloader.bin"));
+    let own = ["--partitions", "partitions.csv", "--bootloader", "bootloader.bin", "--manifest"];
+    bundled(&sandbox, &[&own[..], &["--partition-table-offset", "0xD000", "--out", "moved"]].concat());
+    let table = sandbox.read("moved/pump-1/partition-table.bin");
+    let hash = base::digest::hex(&base::digest::sha256(&table));
+    assert_eq!(hash, "410b42d3cce50a9d76a1a8ef5b7d00fc5bacd8efc67613b2e0cd89dc598782a1");
+    let flash = sandbox.read("moved/pump-1/flash.bin");
+    assert!(flash[0xD000..0xDC00] == table && flash[0x2_0000] == 0xE9);
+    assert_eq!(Record::read(&flash[0xE000..0x1_2000]).unwrap().device_name(), "pump-1");
+    // The header of a signed bootloader must not be changed by the flasher.
+    assert_eq!(
+        sandbox.text("moved/pump-1/flash_args"),
+        "-fm keep -ff keep -fs keep\n0x0 bootloader.bin\n0xd000 partition-table.bin\n0xe000 credentials.bin\n\
+         0x20000 application.bin\n"
+    );
+    let manifest = sandbox.text("moved/pump-1/manifest.json");
+    assert!(manifest.contains("53248") && !manifest.contains("32768"), "{manifest}");
+    assert!(sandbox.text("moved/pump-1/flasher_args.json").contains("\"0xd000\": \"partition-table.bin\""));
+    crate::esptool(&sandbox)
+        .directory(sandbox.join("moved/pump-1"))
+        .args(["--chip", "esp32c3", "merge-bin", "--output", "merged.bin", "@flash_args"])
+        .run()
+        .ok();
+    assert!(sandbox.read("moved/pump-1/merged.bin") == flash);
+
+    // The same from keygen.toml, and a warning for a slot that the bootloader does not start.
+    sandbox.write(
+        "keygen.toml",
+        "version = 1\n[firmware]\npartition_table_offset = 0xD000\nbootloader = \"bootloader.bin\"\n",
+    );
+    bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "same"]);
+    assert!(sandbox.read("same/pump-1/flash.bin") == flash);
+    let more = ["--partitions", "partitions.csv", "--app-partition", "ota_1", "--out", "second"];
+    let said = bundled(&sandbox, &more).says("TBPKI-0230");
+    assert!(said.stderr_text().contains("the bootloader starts ota_0"), "{said}");
+    assert_eq!(sandbox.read("second/pump-1/flash.bin")[0x12_0000], 0xE9);
+}
+
+#[test]
+fn a_gap_after_the_table_is_a_warning() {
+    let sandbox = sandbox();
+    sandbox.write("partitions.csv", "nvs,data,nvs,0xE000,0x4000\nfactory,app,factory,,1M\n");
+    let said = bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "out"]).says("TBPKI-0230");
+    assert!(said.stderr_text().contains("--partition-table-offset 0xd000"), "{said}");
+    let explicit = ["--partitions", "partitions.csv", "--out", "out", "--partition-table-offset", "0x8000"];
+    let said = bundled(&sandbox, &explicit);
+    assert!(!said.stderr_text().contains("TBPKI-0230"), "{said}");
 }

@@ -430,6 +430,18 @@ codes! {
         "The port does not exist, is used by another program, or belongs to a group that you are not in (often dialout); or there is more than one board, and none was named. The message tells which of these applies."
     226 FlashFailed User "Writing to the board failed"
         "The chip does not answer, is another one than the image was made for, or its flash does not hold what was written. The message has the flasher's own words. Many boards have to be held in their download mode: BOOT held while RESET is pressed."
+    227 ChipUnsupported User "tbpki has no support for the chip"
+        "The header of the image, the metadata of the ELF file or the connected board names a chip of Espressif that tbpki cannot make images for. The message lists the supported chips. For another chip, build the image with Espressif's tools, and write the credentials partition of an image for a supported chip into its NVS partition: the format is the same for all chips."
+    228 ApplicationHoldsKey User "An application contains a secret"
+        "The application and the bootloader are the same for all devices. Their files are readable for every user of the machine, and manifest.json lists them for web servers. A private key or the credentials of a device in one of them would be public, and the same on every device. Read keys from the credentials record or from another partition instead."
+    229 Bootloader User "The bootloader does not fit the project"
+        "The bootloader that comes with tbpki expects the partition table at 0x8000 and has no signature of secure boot. A project with another CONFIG_PARTITION_TABLE_OFFSET or with secure boot needs its own bootloader, which `--bootloader` names (build/bootloader/bootloader.bin of an ESP-IDF build). tbpki writes this file as it is. An application or the merged image of a flash is not a bootloader."
+    230 FlashLayoutDoubtful User "The layout of the flash may be another one"
+        "Something in the partition table or in the options does not fit the layout that tbpki writes: the first partition does not begin directly after the table, as in a project with another CONFIG_PARTITION_TABLE_OFFSET, or the application goes to a partition that the bootloader does not start. Compare with the project, and state the offset with `--partition-table-offset`."
+    231 ChipRevision User "The chip has an older revision than the image requires"
+        "The header of an image contains the minimum revision of the chip. On an older chip, the bootloader rejects the image, or the application stops at its start, again and again. `esptool chip-id` prints the revision of a board. The images for the ESP32 require v3.0, as esp-hal does. For an older chip, use an application of your own that supports it (`--app`)."
+    232 BundleIncomplete User "Values for the images are missing"
+        "An image needs a chip, an application for it, a broker, and a wireless network if the application is ours. The message lists everything that is missing, and for each the flag and the key of keygen.toml."
 
     // Fleets.
     250 LeaseLost User "Another station has taken over a shard"

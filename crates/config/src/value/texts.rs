@@ -86,6 +86,10 @@ texts! {
     Ssid, "1 to 32 bytes", ssid;
     /// The name of a chip that firmware is built for, from [`CHIPS`]: `esp32c3`.
     Chip, "one of esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2", chip;
+    /// The time server of devices: the name of a host, or its IP address, or an empty text for none.
+    TimeServer, "a host name or an IP address of at most 64 characters, or an empty text", time_server;
+    /// The name of a partition of the flash.
+    PartitionName, "1 to 16 bytes without spaces at the ends", partition_name;
     /// The size of a flash chip, in capitals: `4MB`.
     FlashSize, "a size such as 4MB", flash_size;
 }
@@ -177,6 +181,15 @@ fn more_than_a_host(text: &str) -> Option<Error> {
              bundle-firmware, or firmware.mqtt_port"
         ))
     })
+}
+
+fn time_server(text: &str) -> Result<String> {
+    if text.trim().is_empty() { Ok(String::new()) } else { host_name(text) }
+}
+
+fn partition_name(text: &str) -> Result<String> {
+    let text = plain(text, 16)?;
+    if text.len() > 16 { Err(bad(&text, "has more than 16 bytes")) } else { Ok(text) }
 }
 
 fn is_file_letter(c: char) -> bool {
@@ -362,6 +375,21 @@ mod tests {
         assert_eq!("4mb".parse::<FlashSize>().unwrap().bytes(), 4 << 20);
         for text in ["3MB", "4", "256MB", "0MB", "99999999999MB", "MB"] {
             assert!(text.parse::<FlashSize>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_server_can_be_none() {
+        assert_eq!("".parse::<TimeServer>().unwrap().as_str(), "");
+        assert_eq!("Time.example".parse::<TimeServer>().unwrap().as_str(), "time.example");
+        assert_eq!("not a host!".parse::<TimeServer>().unwrap_err().code(), Code::BadSan);
+    }
+
+    #[test]
+    fn a_partition_name_has_at_most_16_bytes() {
+        assert_eq!("ota_0".parse::<PartitionName>().unwrap().as_str(), "ota_0");
+        for text in ["", "a234567890abcdefg", "äääääääää", "a\nb"] {
+            assert_eq!(text.parse::<PartitionName>().unwrap_err().code(), Code::BadValue, "{text:?}");
         }
     }
 

@@ -1,90 +1,148 @@
-//! Application images: header, segments, a checksum, and a SHA-256 over all of them.
+//! Application images: an image with ESP-IDF's description of an application in it, and nothing else.
 
-use base::digest::sha256;
 use base::{Code, Error, Result};
 
+use super::esp_image::{EspImage, Trailer};
 use crate::chip::Chip;
 
-/// The first byte of every image.
-pub(super) const MAGIC: u8 = 0xE9;
+/// The length of ESP-IDF's description of an application (`esp_app_desc_t`) in bytes.
+pub(super) const DESCRIPTION: usize = 256;
 
-/// The initial value of the checksum over the segments (ESP-IDF, `ESP_ROM_CHECKSUM_INITIAL`).
-const CHECKSUM_START: u8 = 0xEF;
+/// The first bytes of the description.
+pub(super) const DESCRIPTION_MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
 
-const HEADER: usize = 24;
+/// The offsets at which a merged image has its bootloader.
+const BOOTLOADERS: [usize; 3] = [0, 0x1000, 0x2000];
 
-/// Checks that an image is whole and for `chip`.
+/// Checks that a file is a whole application for `chip`, and contains nothing but the application.
 ///
 /// # Errors
-/// [`Code::ApplicationUnreadable`] where it is damaged, [`Code::WrongChip`] for another chip's.
+/// [`Code::ApplicationUnreadable`] for a damaged image, a bootloader or the merged image of a flash, [`Code::WrongChip`]
+/// for another chip's, [`Code::ChipUnsupported`].
 pub fn check(image: &[u8], chip: Chip) -> Result<()> {
-    let header: &[u8; HEADER] = image.first_chunk().ok_or_else(|| damaged("its header is not whole"))?;
-    let [magic, segments, _, _, _, _, _, _, _, _, _, _, id_low, id_high, .., has_hash] = *header;
-    if magic != MAGIC {
-        return Err(damaged("it does not begin as images do"));
-    }
-    let id = u16::from_le_bytes([id_low, id_high]);
-    if id != chip.facts().image_id {
-        let other =
-            Chip::with_image_id(id).map_or_else(|| format!("the chip number {id}"), |other| format!("the {other}"));
-        return Err(Code::WrongChip
-            .error(format!("this application is not for the {chip}"))
-            .because(format!("its header names {other}"))
-            .fix("name the chip that it was built for with --chip, or build it for this one"));
-    }
-    let mut rest = image.get(HEADER..).unwrap_or_default();
-    let mut sum = CHECKSUM_START;
-    for _ in 0..segments {
-        let (segment, after) = segment(rest).ok_or_else(|| damaged("a segment reaches over its end"))?;
-        sum = segment.iter().fold(sum, |sum, byte| sum ^ byte);
-        rest = after;
-    }
-    // The padding makes the checksum the last byte of a block of 16.
-    let used = image.len() - rest.len();
-    let end = (used + 1).next_multiple_of(16);
-    if image.get(end - 1) != Some(&sum) {
-        return Err(damaged("its check sum does not fit"));
-    }
-    if has_hash == 1 {
-        let (hashed, hash) = image.split_at_checked(end).unwrap_or((image, &[]));
-        if hash.get(..32) != Some(&sha256(hashed)) {
-            return Err(damaged("its SHA-256 does not fit"));
+    parsed(image, chip).map(|_| ())
+}
+
+/// Whether the application has a signature of secure boot after it.
+pub(super) fn is_signed(image: &[u8], chip: Chip) -> bool {
+    parsed(image, chip).is_ok_and(|image| image.trailer == Trailer::Signature)
+}
+
+/// Whether a file that does not begin as an image is the merged image of a flash, which is erased up to its bootloader.
+pub(super) fn is_merged(bytes: &[u8]) -> bool {
+    BOOTLOADERS.iter().any(|at| {
+        let (erased, rest) = bytes.split_at_checked(*at).unwrap_or((bytes, &[]));
+        *at > 0 && erased.iter().all(|byte| *byte == 0xFF) && rest.first() == Some(&super::esp_image::MAGIC)
+    })
+}
+
+fn parsed(bytes: &[u8], chip: Chip) -> Result<EspImage<'_>> {
+    let image = EspImage::parse(bytes, chip)?;
+    match (describes(&image, chip), image.trailer) {
+        (true, Trailer::Nothing | Trailer::Signature) => Ok(image),
+        (false, Trailer::Nothing | Trailer::Signature) => Err(no_application(
+            "this image is not an application",
+            "it has no description of an application at its beginning, as bootloaders have none".to_owned(),
+        )),
+        (_, Trailer::Foreign(at)) => {
+            let more = bytes.len() - at;
+            Err(no_application(
+                "this file contains more than an application",
+                format!("its first image ends at {at:#x}, and {more} bytes follow, as in the merged image of a flash"),
+            ))
         }
     }
-    Ok(())
 }
 
-fn segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
-    bytes.get(8..)?.split_at_checked(usize::try_from(length).ok()?)
+/// Whether the first segment begins with a description and is loaded from the flash.
+fn describes(image: &EspImage<'_>, chip: Chip) -> bool {
+    image.segments.first().is_some_and(|(address, data)| {
+        let end = address.checked_add(DESCRIPTION as u32);
+        data.len() >= DESCRIPTION
+            && data.starts_with(&DESCRIPTION_MAGIC)
+            && chip
+                .facts()
+                .flash_map
+                .iter()
+                .any(|range| range.contains(address) && end.is_some_and(|end| end <= range.end))
+    })
 }
 
-fn damaged(why: &str) -> Error {
-    Code::ApplicationUnreadable
-        .error("the application image is damaged")
-        .because(why)
-        .fix("copy it again from where it was built")
+pub(super) fn no_application(what: &str, why: String) -> Error {
+    Code::ApplicationUnreadable.error(what).because(why).fix(
+        "name the application alone: application.bin of a bundle, build/PROJECT.bin of an ESP-IDF build, or an ELF file",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::Application;
+    use crate::image::{Firmware, Image, tests::board};
     use testkit::application::Sample;
 
+    fn refused(bytes: &[u8], chip: Chip, words: &str) {
+        let error = Application::read(bytes.to_vec(), chip).unwrap_err();
+        assert_eq!(error.code(), Code::ApplicationUnreadable, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.finding().fix.as_ref().unwrap().contains("application.bin"), "{error:?}");
+    }
+
+    /// With the merged image as its application, the credentials of a device would be in a file for all devices.
     #[test]
-    fn a_damaged_image_is_rejected() {
-        let image = crate::image::tests::composed(Sample::new(Chip::Esp32C3.name()).elf(), Chip::Esp32C3);
-        check(&image, Chip::Esp32C3).unwrap();
-        let error = check(&image, Chip::Esp32S3).unwrap_err();
-        assert_eq!(error.code(), Code::WrongChip);
-        assert!(error.to_string().contains("its header names the ESP32-C3"), "{error}");
-        for at in (0..image.len()).step_by(7).filter(|at| *at != 12 && *at != 13) {
-            let mut changed = image.clone();
-            changed[at] ^= 1;
-            assert!(check(&changed, Chip::Esp32C3).is_err(), "{at}");
+    fn merged_images_and_bootloaders_are_no_applications() {
+        for chip in Chip::ALL {
+            let application = Application::read(Sample::new(chip.name()).elf(), chip).unwrap();
+            let firmware = Firmware::new(&application, board(chip)).unwrap();
+            let credentials = vec![0xAB; 0x6000];
+            let image = Image::new(&firmware, &credentials, None, None).unwrap();
+            let merged = image.merged(false).unwrap();
+            let words =
+                if chip.facts().bootloader_offset == 0 { "contains more than an application" } else { "merged image" };
+            refused(&merged, chip, words);
+            for part in firmware.fixed_parts() {
+                match part.file {
+                    crate::image::BOOTLOADER => refused(part.bytes, chip, "has no description of an application"),
+                    crate::image::APPLICATION => {
+                        check(part.bytes, chip).unwrap();
+                        // Followed by what does not belong to it.
+                        let more = [part.bytes, b"\xFF\xFF-----BEGIN PRIVATE KEY-----"].concat();
+                        refused(&more, chip, "contains more than an application");
+                    }
+                    _ => assert!(Application::read(part.bytes.to_vec(), chip).is_err()),
+                }
+            }
         }
-        for length in [0, 1, 23, 24, 100, image.len() - 1] {
-            assert_eq!(check(&image[..length], Chip::Esp32C3).unwrap_err().code(), Code::ApplicationUnreadable);
-        }
+    }
+
+    #[test]
+    fn the_description_is_at_the_beginning_of_the_first_segment() {
+        let chip = Chip::Esp32C3;
+        let image = crate::image::tests::composed(Sample::new(chip.name()).elf(), chip);
+        assert_eq!(image[32..36], DESCRIPTION_MAGIC);
+        let parsed = EspImage::parse(&image, chip).unwrap();
+        assert!(describes(&parsed, chip));
+        let moved = |address, data: &[u8]| {
+            let data = data.to_vec();
+            let segments = vec![(address, data.as_slice())];
+            describes(&EspImage { segments, ..parsed.clone() }, chip)
+        };
+        let (address, data) = parsed.segments[0];
+        assert!(moved(address, &data[..256]));
+        assert!(!moved(address, &data[..255]));
+        assert!(!moved(address, &data[4..]));
+        // In RAM, as the segments of bootloaders.
+        assert!(!moved(0x3FC8_0000, data));
+        assert!(!describes(&EspImage { segments: Vec::new(), ..parsed.clone() }, chip));
+    }
+
+    #[test]
+    fn signed_applications_are_known_as_such() {
+        let chip = Chip::Esp32C3;
+        let mut image = crate::image::tests::composed(Sample::new(chip.name()).elf(), chip);
+        assert!(!is_signed(&image, chip));
+        image.extend([0; 4]);
+        image.extend([7; 64]);
+        assert!(is_signed(&image, chip));
     }
 }

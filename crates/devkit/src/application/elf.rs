@@ -6,10 +6,11 @@ use object::elf::{EM_RISCV, EM_XTENSA, PT_LOAD, SHT_INIT_ARRAY, SHT_PROGBITS};
 use object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
-use crate::chip::{Architecture, Chip};
+use super::app_image::{DESCRIPTION, DESCRIPTION_MAGIC};
+use crate::chip::{Architecture, Chip, ForeignChip};
 
-/// The section with ESP-IDF's description of the application (`esp_app_desc_t`), and how long that is.
-const DESCRIPTION: (&str, usize) = (".flash.appdesc", 256);
+/// The section with ESP-IDF's description of the application (`esp_app_desc_t`).
+const DESCRIPTION_SECTION: &str = ".flash.appdesc";
 
 /// The most of RAM and flash that one section can have: more than any chip.
 const LARGEST_SECTION: u64 = 64 << 20;
@@ -23,7 +24,9 @@ pub(super) fn check(bytes: &[u8], chip: Chip) -> Result<()> {
     if let Some(name) = Metadata::from_bytes(Some(bytes)).chip_name()
         && name != chip.name()
     {
-        return Err(wrong_chip(chip, format!("its metadata name the {name}")));
+        let foreign = ForeignChip::with_name(name);
+        let other = || wrong_chip(chip, format!("its metadata name the {name}"));
+        return Err(foreign.map_or_else(other, ForeignChip::unsupported));
     }
     let machine = elf.elf_header().e_machine(LittleEndian);
     let architecture = match machine {
@@ -114,15 +117,12 @@ fn check_overlaps(mut loaded: Vec<(String, u64, u64)>) -> Result<()> {
 
 /// Without a description the bootloaders that come with it do not start an application.
 fn check_description(elf: &ElfFile32<'_, LittleEndian>) -> Result<()> {
-    let (name, length) = DESCRIPTION;
-    let section = elf.section_by_name(name).or_else(|| elf.section_by_name(".rodata_desc"));
-    match section
-        .map(|section| (section.size(), section.data().unwrap_or_default().starts_with(&[0x32, 0x54, 0xCD, 0xAB])))
-    {
-        Some((size, true)) if size >= length as u64 => Ok(()),
+    let section = elf.section_by_name(DESCRIPTION_SECTION).or_else(|| elf.section_by_name(".rodata_desc"));
+    match section.map(|section| (section.size(), section.data().unwrap_or_default().starts_with(&DESCRIPTION_MAGIC))) {
+        Some((size, true)) if size >= DESCRIPTION as u64 => Ok(()),
         Some(_) => Err(unreadable("the description of the application is damaged")),
         None => Err(unreadable("the application has no description for the bootloader")
-            .because(format!("a section {name} was expected"))
+            .because(format!("a section {DESCRIPTION_SECTION} was expected"))
             .fix("in esp-hal, add esp_bootloader_esp_idf::esp_app_desc!(); ESP-IDF's build has it by itself")),
     }
 }

@@ -73,6 +73,15 @@ pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(A
     }
 }
 
+/// Whether [`find`] has a place to take an application from, for this chip or, without one, for any.
+pub fn is_available(chip: Option<Chip>, places: &Places) -> bool {
+    let chips = chip.map_or(Chip::ALL.to_vec(), |chip| vec![chip]);
+    places.named.is_some()
+        || places.variable.is_some()
+        || chips.into_iter().any(|chip| shipped(chip, places).is_some())
+        || Checkout::containing(&places.working_dir).is_some()
+}
+
 /// The shipped file: at the place of the variable, or below the program's directory or its parent.
 fn shipped(chip: Chip, places: &Places) -> Option<PathBuf> {
     let name = format!("{}.elf", chip.name());
@@ -139,6 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let elf = Sample::new(CHIP.name()).elf();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationMissing);
+        assert!(!is_available(None, &places(dir.path())));
 
         let share = dir.path().join("share/tbpki/firmware");
         fs::create_dir_all(&share).unwrap();
@@ -149,6 +159,8 @@ mod tests {
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
         assert_eq!(find_in(&places(dir.path())).unwrap(), Source::Shipped(shipped.clone()));
+        assert!(is_available(None, &places(dir.path())) && is_available(Some(CHIP), &places(dir.path())));
+        assert!(!is_available(Some(Chip::Esp32S3), &places(dir.path())));
 
         let elsewhere = Places { variable: Some(share.clone()), program_dir: None, ..places(dir.path()) };
         assert_eq!(find_in(&elsewhere).unwrap(), Source::Shipped(shipped.clone()));

@@ -4,7 +4,7 @@ use base::file::Mode;
 use base::{Code, Result};
 use serde_json::{Map, Value, json};
 
-use super::{APPLICATION, BOOTLOADER, Image, PARTITION_TABLE};
+use super::{APPLICATION, BOOTLOADER, Board, Image, PARTITION_TABLE};
 
 /// The options of a manifest.
 #[derive(Debug, Clone, Copy)]
@@ -15,12 +15,31 @@ pub struct Manifest<'a> {
     pub with_credentials: bool,
 }
 
+/// The flash settings that esptool writes into the header of the bootloader.
+struct FlashHeader {
+    mode: &'static str,
+    frequency: &'static str,
+    size: String,
+}
+
+impl FlashHeader {
+    /// The settings of a board. The bootloader of a project keeps its own: a change would make its signature invalid.
+    fn of(board: &Board) -> Self {
+        let facts = board.chip.facts();
+        match board.bootloader {
+            Some(_) => Self { mode: "keep", frequency: "keep", size: "keep".to_owned() },
+            None => {
+                Self { mode: facts.flash_mode, frequency: facts.flash_frequency, size: board.flash_size.to_string() }
+            }
+        }
+    }
+}
+
 /// Arguments for `esptool write-flash` and `esptool merge-bin`, to be given as `@flash_args`.
 pub fn flash_args(image: &Image<'_>) -> String {
-    let facts = image.firmware().board().chip.facts();
+    let FlashHeader { mode, frequency, size } = FlashHeader::of(image.firmware().board());
     // Every esptool since version 2 accepts the short forms.
-    let mut text =
-        format!("-fm {} -ff {} -fs {}\n", facts.flash_mode, facts.flash_frequency, image.firmware().board().flash_size);
+    let mut text = format!("-fm {mode} -ff {frequency} -fs {size}\n");
     for part in image.parts() {
         text.push_str(&format!("{:#x} {}\n", part.offset, part.file));
     }
@@ -33,20 +52,19 @@ pub fn flash_args(image: &Image<'_>) -> String {
 /// [`Code::Internal`] if JSON cannot be written.
 pub fn flasher_args(image: &Image<'_>) -> Result<String> {
     let board = image.firmware().board();
-    let facts = board.chip.facts();
-    let size = board.flash_size.to_string();
+    let FlashHeader { mode, frequency, size } = FlashHeader::of(board);
     let files: Map<String, Value> =
         image.parts().iter().map(|part| (format!("{:#x}", part.offset), part.file.into())).collect();
     let mut text = json!({
         "write_flash_args": [
-            "--flash_mode", facts.flash_mode, "--flash_size", size, "--flash_freq", facts.flash_frequency,
+            "--flash_mode", mode, "--flash_size", size, "--flash_freq", frequency,
         ],
         "flash_settings": {
-            "flash_mode": facts.flash_mode, "flash_size": size, "flash_freq": facts.flash_frequency,
+            "flash_mode": mode, "flash_size": size, "flash_freq": frequency,
         },
         "flash_files": files,
         "extra_esptool_args": {
-            "after": "hard_reset", "before": "default_reset", "stub": true, "chip": facts.name,
+            "after": "hard_reset", "before": "default_reset", "stub": true, "chip": board.chip.name(),
         },
     });
     if let Value::Object(object) = &mut text {

@@ -5,7 +5,6 @@ use base::{Code, Result};
 use zeroize::Zeroizing;
 
 use super::Firmware;
-use crate::chip::PARTITION_TABLE_OFFSET;
 
 /// The file with the second-stage bootloader.
 pub const BOOTLOADER: &str = "bootloader.bin";
@@ -46,8 +45,8 @@ impl Firmware {
     pub fn fixed_parts(&self) -> [Part<'_>; 3] {
         let fixed = |file, offset, bytes| Part { file, offset, bytes, mode: Mode::Public };
         [
-            fixed(BOOTLOADER, self.board.chip.facts().bootloader_offset, &self.bootloader),
-            fixed(PARTITION_TABLE, PARTITION_TABLE_OFFSET, &self.table),
+            fixed(BOOTLOADER, self.board.table.start().bootloader(), &self.bootloader),
+            fixed(PARTITION_TABLE, self.board.table.start().table(), &self.table),
             fixed(APPLICATION, self.application_offset, &self.application),
         ]
     }

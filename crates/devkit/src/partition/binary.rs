@@ -3,7 +3,7 @@
 use base::{Code, Result};
 use md5::{Digest, Md5};
 
-use super::{Flags, Partition, PartitionType, Subtype, Table};
+use super::{Flags, FlashStart, Partition, PartitionType, Subtype, TABLE_SIZE, Table};
 
 const MAGIC: [u8; 2] = [0xAA, 0x50];
 
@@ -20,7 +20,7 @@ impl Table {
         bytes.starts_with(&MAGIC)
     }
 
-    /// The binary table, 3,072 bytes.
+    /// The binary table, 3,072 bytes, and after it the signature of a signed table.
     pub fn to_binary(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(LENGTH);
         for partition in self.partitions() {
@@ -39,14 +39,31 @@ impl Table {
         bytes.extend([0xFF; 14]);
         bytes.extend(sum);
         bytes.resize(LENGTH, 0xFF);
+        bytes.extend(&self.signature);
         bytes
     }
 
-    /// Parses a binary table.
+    /// Parses a binary table, of which at most a sector of 4,096 bytes is read.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] if it is damaged, and those of [`Table::new`].
-    pub fn from_binary(bytes: &[u8]) -> Result<Self> {
+    /// [`Code::PartitionTable`] if it is damaged, or if it is signed and its entries cannot be written as they are; and
+    /// those of [`Table::new`].
+    pub fn from_binary(bytes: &[u8], start: FlashStart) -> Result<Self> {
+        let bytes = bytes.get(..TABLE_SIZE as usize).unwrap_or(bytes);
+        let (entries, rest) = bytes.split_at_checked(LENGTH).unwrap_or((bytes, &[]));
+        let length = rest.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        let signature = rest.get(..length).unwrap_or_default().to_vec();
+        let table = Self { signature, ..Self::entries(entries, start)? };
+        if table.is_signed() && !table.to_binary().starts_with(entries) {
+            return Err(Code::PartitionTable
+                .error("the partition table is signed, and tbpki would write other bytes than those that were signed")
+                .because("it has no MD5, or flags that gen_esp32part does not know")
+                .fix("generate it with CONFIG_PARTITION_TABLE_MD5, and sign it again"));
+        }
+        Ok(table)
+    }
+
+    fn entries(bytes: &[u8], start: FlashStart) -> Result<Self> {
         let damaged = |what: &str| Code::PartitionTable.error(format!("the binary partition table is damaged: {what}"));
         let mut partitions = Vec::new();
         let mut sum = Md5::new();
@@ -58,7 +75,7 @@ impl Table {
                 return Err(damaged("its MD5 does not fit"));
             }
             if entry.iter().all(|byte| *byte == 0xFF) {
-                return Self::new(partitions);
+                return Self::new(partitions, start);
             }
             sum.update(entry);
             partitions.push(partition(entry).ok_or_else(|| damaged("an entry is none"))?);
@@ -84,7 +101,12 @@ fn partition(entry: &[u8]) -> Option<Partition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::Chip;
     use crate::partition::Extras;
+
+    fn start() -> FlashStart {
+        FlashStart::of(Chip::Esp32C3)
+    }
 
     const CSV: &str = "nvs,data,nvs,0x9000,24K\nphy_init,data,phy,,4K\notadata,data,ota,0x10000,8K\n\
         factory,app,factory,0x20000,1M\nota_0,app,ota_0,,1M,encrypted\nota_1,app,ota_1,,1M\n\
@@ -94,10 +116,10 @@ mod tests {
     fn binary_tables_are_those_of_the_field() {
         // esp-idf-part is what espflash writes tables with, and is held to ESP-IDF's own generator.
         let theirs = esp_idf_part::PartitionTable::try_from_str(CSV).unwrap();
-        let ours = Table::from_csv(CSV).unwrap();
+        let ours = Table::from_csv(CSV, start()).unwrap();
         assert_eq!(ours.to_binary(), theirs.to_bin().unwrap());
         for extras in [Extras::default(), Extras { secure_cert: true, nvs_keys: true }] {
-            let ours = Table::standard(4 << 20, extras).unwrap().to_binary();
+            let ours = Table::standard(4 << 20, extras, start()).unwrap().to_binary();
             let theirs = esp_idf_part::PartitionTable::try_from_bytes(ours.clone()).unwrap();
             assert_eq!(theirs.to_bin().unwrap(), ours);
         }
@@ -105,14 +127,14 @@ mod tests {
 
     #[test]
     fn a_binary_table_reads_back_unless_it_is_damaged() {
-        let table = Table::from_csv(CSV).unwrap();
+        let table = Table::from_csv(CSV, start()).unwrap();
         let binary = table.to_binary();
         assert!(Table::is_binary(&binary) && !Table::is_binary(CSV.as_bytes()));
-        assert_eq!(Table::from_binary(&binary).unwrap(), table);
+        assert_eq!(Table::from_binary(&binary, start()).unwrap(), table);
         for bit in 0..8 * ENTRY * 9 {
             let mut damaged = binary.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            match Table::from_binary(&damaged) {
+            match Table::from_binary(&damaged, start()) {
                 Err(error) => assert!(!error.to_string().is_empty()),
                 // The filling before the MD5 is not looked at.
                 Ok(read) => {
@@ -120,7 +142,66 @@ mod tests {
                 }
             }
         }
-        assert!(Table::from_binary(&binary[..ENTRY * 3]).is_err());
-        assert!(Table::from_binary(&[0xAA, 0x50]).is_err());
+        assert!(Table::from_binary(&binary[..ENTRY * 3], start()).is_err());
+        assert!(Table::from_binary(&[0xAA, 0x50], start()).is_err());
+    }
+    /// A table of this many partitions, in gen_esp32part's binary format.
+    fn of(count: usize) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for index in 0..count {
+            entries.extend(MAGIC);
+            entries.extend([0x40, 0]);
+            entries.extend((0x9000 + 0x1000 * index as u32).to_le_bytes());
+            entries.extend(0x1000_u32.to_le_bytes());
+            let mut name = format!("p{index}").into_bytes();
+            name.resize(16, 0);
+            entries.extend(name);
+            entries.extend([0; 4]);
+        }
+        entries.resize(LENGTH + ENTRY, 0xFF);
+        entries
+    }
+
+    #[test]
+    fn ninety_four_entries_are_the_most() {
+        let most = Table::from_binary(&of(94), start()).unwrap();
+        assert_eq!(most.to_binary().len(), LENGTH);
+        assert_eq!(Table::from_binary(&most.to_binary(), start()).unwrap(), most);
+        let error = Table::from_binary(&of(95), start()).unwrap_err();
+        assert_eq!(error.code(), Code::PartitionTable);
+        assert!(error.to_string().contains("95 partitions"), "{error}");
+    }
+
+    #[test]
+    fn a_signed_table_keeps_its_signature_or_is_refused() {
+        let mut signed = Table::from_csv(CSV, start()).unwrap().to_binary();
+        signed.extend([0, 0, 0, 0]);
+        signed.extend([7; 64]);
+        let table = Table::from_binary(&signed, start()).unwrap();
+        assert!(table.is_signed());
+        assert_eq!(table.to_binary(), signed);
+        // In a flash, erased bytes and the first partition follow.
+        let mut flash = signed.clone();
+        flash.resize(TABLE_SIZE as usize, 0xFF);
+        flash.extend([1; 100]);
+        assert_eq!(Table::from_binary(&flash, start()).unwrap(), table);
+        // Without an MD5.
+        let mut other = of(3);
+        other.truncate(LENGTH);
+        other.extend([7; 68]);
+        let error = Table::from_binary(&other, start()).unwrap_err();
+        assert!(error.to_string().contains("is signed"), "{error}");
+    }
+
+    /// The only table that shows the offset at which its project has it.
+    #[test]
+    fn a_table_that_contains_itself_is_not_taken_for_another_offset() {
+        let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
+        let csv = "table,partition_table,primary,,\nboot,bootloader,primary,,\nnvs,data,nvs,,24K\n";
+        let binary = Table::from_csv(csv, moved).unwrap().to_binary();
+        assert_eq!(Table::from_binary(&binary, moved).unwrap().to_binary(), binary);
+        let error = Table::from_binary(&binary, start()).unwrap_err();
+        assert_eq!(error.code(), Code::PartitionTable);
+        assert!(error.finding().fix.as_ref().unwrap().contains("--partition-table-offset 0xd000"), "{error:?}");
     }
 }

@@ -2,19 +2,24 @@
 
 use base::{Code, Error, Result};
 
-use super::{APP_ALIGNMENT, FIRST, Partition, PartitionType, SECTOR, Table};
+use super::{Flags, FlashStart, Partition, PartitionType, SECTOR, Subtype, Table};
 use crate::nvs;
-use crate::partition::{Flags, Subtype};
 
-/// The limit of partitions: a binary table of 3,072 bytes has 95 entries of 32 bytes and the checksum.
-const MOST: usize = 95;
+/// The limit of partitions: 94 entries of 32 bytes, the checksum and the end mark have 3,072 bytes. The bootloader
+/// rejects a table without an end mark.
+const MOST: usize = 94;
+
+/// The size of the record of the last update, in bytes: two sectors, of which one is always valid.
+const OTA_DATA_SIZE: u32 = 2 * SECTOR;
 
 /// Checks each partition, then all together.
-pub(super) fn partitions(partitions: &[Partition]) -> Result<()> {
+pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<()> {
     if partitions.len() > MOST {
-        return Err(wrong(format!("a table of {} partitions does not fit: {MOST} do", partitions.len())));
+        return Err(wrong(format!("a table of {} partitions does not fit", partitions.len()))
+            .because(format!("a partition table has at most {MOST} entries"))
+            .fix("join or remove partitions"));
     }
-    partitions.iter().try_for_each(partition)?;
+    partitions.iter().try_for_each(|partition| self::partition(partition, start))?;
     for (index, partition) in partitions.iter().enumerate() {
         if partitions.iter().take(index).any(|earlier| earlier.name == partition.name) {
             return Err(wrong(format!("two partitions are called {:?}", partition.name))
@@ -31,33 +36,93 @@ pub(super) fn partitions(partitions: &[Partition]) -> Result<()> {
                 .fix(format!("begin {} at {:#x}, or shorten {}", high.name, low.end(), low.name)));
         }
     }
-    Ok(())
+    ota_data(partitions, Subtype::OTA_DATA, "ota")?;
+    ota_data(partitions, Subtype::TEE_OTA_DATA, "tee_ota")
 }
 
-fn partition(partition: &Partition) -> Result<()> {
+fn partition(partition: &Partition, start: FlashStart) -> Result<()> {
     let name = &partition.name;
     if name.is_empty() || name.len() > 16 || name.chars().any(|c| c.is_control() || c == '\0') {
         return Err(wrong(format!("{name:?} is no name of a partition: 1 to 16 bytes")));
     }
-    let alignment = if partition.kind == PartitionType::APP { APP_ALIGNMENT } else { SECTOR };
-    if partition.offset < FIRST {
-        return Err(wrong(format!("the partition {name} begins at {:#x}", partition.offset))
-            .because(format!("bootloader and partition table take what is before {FIRST:#x}")));
+    place(partition, start)?;
+    let (is_app, size) = (partition.kind == PartitionType::APP, partition.size);
+    if size == 0 {
+        return Err(wrong(format!("the partition {name} has 0 bytes")));
     }
-    if !partition.offset.is_multiple_of(alignment) {
-        return Err(wrong(format!("the partition {name} begins at {:#x}", partition.offset))
-            .because(format!("partitions of type {} begin at multiples of {alignment:#x}", partition.kind)));
+    if is_app && !size.is_multiple_of(SECTOR) {
+        return Err(wrong(format!("the partition {name} has {size:#x} bytes"))
+            .because(format!("sizes of application partitions are multiples of {SECTOR:#x}")));
     }
-    if partition.size == 0 || !partition.size.is_multiple_of(SECTOR) {
-        return Err(wrong(format!("the partition {name} has {:#x} bytes", partition.size))
-            .because(format!("sizes are multiples of {SECTOR:#x}, and not 0")));
+    if partition.kind == PartitionType::DATA { data(partition) } else { Ok(()) }
+}
+
+/// Checks the offset of a partition.
+fn place(partition: &Partition, start: FlashStart) -> Result<()> {
+    let Partition { name, kind, offset, .. } = partition;
+    if partition.is_primary() {
+        let is_table = *kind == PartitionType::PARTITION_TABLE;
+        let expected = if is_table { start.table() } else { start.bootloader() };
+        if *offset == expected {
+            return Ok(());
+        }
+        let error = wrong(format!("the partition {name} begins at {offset:#x}"));
+        return Err(match is_table {
+            true => error
+                .because(format!("it is the table itself, and the table is written at {expected:#x}"))
+                .fix(format!("add `--partition-table-offset {offset:#x}`, if the project has the table there")),
+            false => error.because(format!("the ROM of the chip starts the bootloader at {expected:#x}")),
+        });
     }
-    let is_nvs = partition.kind == PartitionType::DATA && partition.subtype == Subtype::NVS;
-    if is_nvs && (partition.size as usize) < nvs::MIN_SIZE && partition.flags != Flags::READ_ONLY {
-        return Err(wrong(format!("the NVS partition {name} has {:#x} bytes", partition.size))
-            .because(format!("it needs at least {:#x}", nvs::MIN_SIZE)));
+    if *offset < start.first() {
+        return Err(before_first(name, *offset, start));
+    }
+    if !offset.is_multiple_of(kind.alignment()) {
+        return Err(wrong(format!("the partition {name} begins at {offset:#x}"))
+            .because(format!("partitions of type {kind} begin at multiples of {:#x}", kind.alignment())));
     }
     Ok(())
+}
+
+/// The error of a partition before the end of the table.
+pub(super) fn before_first(name: &str, offset: u32, start: FlashStart) -> Error {
+    let (table, first) = (start.table(), start.first());
+    wrong(format!("the partition {name} begins at {offset:#x}"))
+        .because(format!("the partition table is at {table:#x}, and partitions begin after it, at {first:#x}"))
+        .fix("move the partition, or state where the project has its table with --partition-table-offset")
+}
+
+/// The rules for data partitions that ESP-IDF writes to, or reads as NVS.
+fn data(partition: &Partition) -> Result<()> {
+    let (name, is_read_only) = (&partition.name, partition.flags.has(Flags::READ_ONLY));
+    let is_written = [Subtype::OTA_DATA, Subtype::CORE_DUMP].contains(&partition.subtype);
+    if is_written && is_read_only {
+        return Err(wrong(format!("the partition {name} cannot be read-only"))
+            .because("the chip writes to partitions with the subtypes ota and coredump"));
+    }
+    if partition.subtype == Subtype::NVS && (partition.size as usize) < nvs::MIN_SIZE && !is_read_only {
+        return Err(wrong(format!("the NVS partition {name} has {:#x} bytes", partition.size))
+            .because(format!("it needs at least {:#x}, unless it is readonly", nvs::MIN_SIZE)));
+    }
+    Ok(())
+}
+
+/// There is at most one record of the last update, and it has two sectors.
+fn ota_data(partitions: &[Partition], subtype: Subtype, word: &str) -> Result<()> {
+    let mut all =
+        partitions.iter().filter(|partition| partition.kind == PartitionType::DATA && partition.subtype == subtype);
+    match (all.next(), all.next()) {
+        (Some(first), Some(second)) => {
+            Err(wrong(format!("the partitions {} and {} both have the type data, {word}", first.name, second.name))
+                .because("the bootloader reads one of them only")
+                .fix("remove one of them"))
+        }
+        (Some(only), None) if only.size != OTA_DATA_SIZE => {
+            Err(wrong(format!("the partition {} has {:#x} bytes", only.name, only.size))
+                .because(format!("partitions of the type data, {word} have {OTA_DATA_SIZE:#x} bytes")))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Table {
@@ -87,9 +152,14 @@ fn wrong(what: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::Chip;
+
+    fn parse(csv: &str) -> Result<Table> {
+        Table::from_csv(csv, FlashStart::of(Chip::Esp32C3))
+    }
 
     fn refused(csv: &str, code: Code, words: &[&str]) {
-        let error = Table::from_csv(csv).unwrap_err();
+        let error = parse(csv).unwrap_err();
         assert_eq!(error.code(), code, "{csv}");
         for word in words {
             assert!(format!("{error:?}").contains(word), "{word}: {error:?}");
@@ -102,22 +172,67 @@ mod tests {
         refused("a,data,nvs,0x8000,0x6000", PartitionTable, &["0x8000", "0x9000"]);
         refused("a,data,nvs,0x9100,0x6000", PartitionTable, &["0x9100", "multiples of 0x1000"]);
         refused("a,app,factory,0x11000,1M", PartitionTable, &["0x11000", "multiples of 0x10000"]);
-        refused("a,data,fat,0x9000,100", PartitionTable, &["0x64 bytes"]);
-        refused("a,data,fat,0x9000,0", PartitionTable, &["0x0 bytes"]);
+        refused("a,app,factory,0x10000,0x1100", PartitionTable, &["0x1100 bytes", "multiples of 0x1000"]);
+        refused("a,data,fat,0x9000,0", PartitionTable, &["0 bytes"]);
         refused("a,data,nvs,0x9000,0x2000", PartitionTable, &["at least 0x3000"]);
         refused("a,data,fat,,4K\na,data,fat,,4K", PartitionTable, &["two partitions are called \"a\""]);
         refused("a234567890abcdefg,data,fat,,4K", PartitionTable, &["1 to 16 bytes"]);
+        refused("a,data,ota,,0x1000", PartitionTable, &["has 0x1000 bytes", "have 0x2000 bytes"]);
+        refused("a,data,tee_ota,,0x3000", PartitionTable, &["data, tee_ota have 0x2000"]);
+        refused("a,data,ota,,8K\nb,data,ota,,8K", PartitionTable, &["a and b both have the type data, ota"]);
+        refused("a,data,ota,,8K,readonly", PartitionTable, &["a cannot be read-only"]);
+        refused("a,data,coredump,,64K,encrypted:readonly", PartitionTable, &["a cannot be read-only"]);
+        refused(
+            "boot,bootloader,primary,,\nlow,data,fat,0x4000,4K\n",
+            PartitionTable,
+            &["low begins at 0x4000", "after it, at 0x9000", "--partition-table-offset"],
+        );
         refused(
             "nvs,data,nvs,0x9000,0x6000\nesp_secure_cert,0x3F,,0xD000,0x2000\n",
             PartitionsOverlap,
-            &["nvs (0x9000 to 0xefff)", "esp_secure_cert (0xd000 to 0xefff)", "at 0xf000"],
+            &["the partition esp_secure_cert begins at 0xd000", "ends at 0xf000"],
         );
         refused("a,data,fat,0x9000,0xFFFFF000\nb,data,fat,0xA000,4K", PartitionsOverlap, &[]);
     }
 
+    /// In a binary table, whose order is free.
+    #[test]
+    fn overlaps_are_named_with_their_ranges() {
+        let partition = |name: &str, offset, size| Partition {
+            name: name.to_owned(),
+            kind: PartitionType::DATA,
+            subtype: Subtype::UNDEFINED,
+            offset,
+            size,
+            flags: Flags::NONE,
+        };
+        let both = vec![partition("high", 0xD000, 0x2000), partition("low", 0x9000, 0x6000)];
+        let error = Table::new(both, FlashStart::of(Chip::Esp32C3)).unwrap_err();
+        assert_eq!(error.code(), Code::PartitionsOverlap);
+        for word in ["low (0x9000 to 0xefff)", "high (0xd000 to 0xefff)", "begin high at 0xf000"] {
+            assert!(format!("{error:?}").contains(word), "{word}: {error:?}");
+        }
+        let free = vec![partition("high", 0xF000, 0x1000), partition("low", 0x9000, 0x6000)];
+        Table::new(free, FlashStart::of(Chip::Esp32C3)).unwrap();
+    }
+
+    #[test]
+    fn gen_esp32part_accepts_these_as_well() {
+        for csv in [
+            "a,data,nvs,,0x1000,readonly",
+            "a,data,nvs,,0x2000,encrypted:readonly",
+            "a,data,fat,,1",
+            "a,data,ota,,8K\nb,data,tee_ota,,8K",
+            "a,0x40,,,100\nb,0xFE,7,,4K",
+            "a,app,factory,,0x1000",
+        ] {
+            parse(csv).unwrap();
+        }
+    }
+
     #[test]
     fn what_reaches_over_the_end_is_named() {
-        let table = Table::from_csv("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,4M\n").unwrap();
+        let table = parse("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,4M\n").unwrap();
         let error = table.check_fits(4 << 20).unwrap_err();
         assert_eq!(error.code(), Code::ImageTooLarge);
         assert!(error.to_string().contains("factory (0x10000 to 0x40ffff) ends 65536 bytes behind"), "{error}");

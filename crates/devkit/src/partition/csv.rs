@@ -1,37 +1,41 @@
-//! The parser of ESP-IDF's partition CSV.
+//! The parser of ESP-IDF's partition CSV, with the rules of its `gen_esp32part`.
 //!
 //! Written by hand because the format is not CSV in the sense of RFC 4180: it has comments, padding and no quotes.
 
 use base::{Code, Error, Result};
 
-use super::{APP_ALIGNMENT, FIRST, Flags, Partition, PartitionType, SECTOR, Subtype, Table};
+use super::{Flags, FlashStart, Partition, PartitionType, Subtype, TABLE_SIZE, Table};
 
 impl Table {
     /// Parses a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next aligned
-    /// one, sizes may end in K or M, and `#` begins a comment.
+    /// one, sizes may end in K or M, a negative size is the offset of the partition's end, and `#` begins a comment.
     ///
     /// # Errors
     /// [`Code::PartitionTable`] with the line, and those of [`Table::new`].
-    pub fn from_csv(text: &str) -> Result<Self> {
+    pub fn from_csv(text: &str, start: FlashStart) -> Result<Self> {
         let mut partitions = Vec::new();
-        let mut next = u64::from(FIRST);
+        let mut end = u64::from(start.first());
         for (index, line) in text.strip_prefix('\u{FEFF}').unwrap_or(text).lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
-            let partition = row(line, next).map_err(|error| error.position(index + 1, 1))?;
-            next = partition.end();
+            let partition = row(line, end, start).map_err(|error| error.position(index + 1, 1))?;
+            // The primary ones lie before the first partition.
+            if !partition.is_primary() {
+                end = partition.end();
+            }
             partitions.push(partition);
         }
         if partitions.is_empty() {
             return Err(Code::PartitionTable.error("the partition table is empty"));
         }
-        Self::new(partitions)
+        Self::new(partitions, start)
     }
 }
 
-fn row(line: &str, next: u64) -> Result<Partition> {
+/// The partition of a line, if the partition before it ends at `end`.
+fn row(line: &str, end: u64, start: FlashStart) -> Result<Partition> {
     let mut fields = line.split(',').map(str::trim);
     let mut field = || fields.next().unwrap_or_default();
     let (name, kind, subtype, offset, size, flags) = (field(), field(), field(), field(), field(), field());
@@ -39,26 +43,19 @@ fn row(line: &str, next: u64) -> Result<Partition> {
         return Err(wrong("the line has more than six fields".to_owned()));
     }
     let kind = self::kind(kind)?;
-    Ok(Partition {
-        name: name.to_owned(),
-        kind,
-        subtype: self::subtype(kind, subtype)?,
-        offset: self::offset(kind, offset, next)?,
-        size: match size {
-            "" => return Err(wrong("the size is missing".to_owned())),
-            size => number(size).ok_or_else(|| {
-                wrong(format!("{size:?} is no size")).fix("write bytes, or K or M, such as 0x6000 or 24K")
-            })?,
-        },
-        flags: self::flags(flags)?,
-    })
+    let subtype = self::subtype(kind, subtype)?;
+    let flags = self::flags(flags)?;
+    let offset = self::offset(name, kind, subtype, offset, end, start)?;
+    let size = self::size(kind, size, offset, start)?;
+    Ok(Partition { name: name.to_owned(), kind, subtype, offset, size, flags })
 }
 
 fn kind(word: &str) -> Result<PartitionType> {
     let folded = word.to_ascii_lowercase();
     let listed = PartitionType::WORDS.iter().find(|(name, _)| *name == folded).map(|(_, number)| *number);
     listed.or_else(|| byte(&folded)).map(PartitionType).ok_or_else(|| {
-        wrong(format!("there is no partition type {word:?}")).fix("use app, data, or a number up to 254")
+        wrong(format!("there is no partition type {word:?}"))
+            .fix("use app, data, bootloader, partition_table, or a number up to 254")
     })
 }
 
@@ -72,13 +69,56 @@ fn subtype(kind: PartitionType, word: &str) -> Result<Subtype> {
     }
 }
 
-fn offset(kind: PartitionType, text: &str, next: u64) -> Result<u32> {
+/// The offset of a partition. The text of primary bootloaders and tables is ignored, because nothing can move them.
+fn offset(name: &str, kind: PartitionType, subtype: Subtype, text: &str, end: u64, start: FlashStart) -> Result<u32> {
+    match (kind, subtype) {
+        (PartitionType::BOOTLOADER, Subtype::PRIMARY) => return Ok(start.bootloader()),
+        (PartitionType::PARTITION_TABLE, Subtype::PRIMARY) => return Ok(start.table()),
+        (PartitionType::BOOTLOADER, Subtype::RECOVERY) => {
+            return Err(wrong("no chip that tbpki supports has a recovery bootloader".to_owned())
+                .fix(format!("remove the partition {name}")));
+        }
+        _ => {}
+    }
     if text.is_empty() {
-        let alignment = if kind == PartitionType::APP { APP_ALIGNMENT } else { SECTOR };
-        return u32::try_from(next.next_multiple_of(alignment.into()))
+        return u32::try_from(end.next_multiple_of(kind.alignment().into()))
             .map_err(|_| wrong("the partition would begin behind 4 GiB".to_owned()));
     }
-    number(text).ok_or_else(|| wrong(format!("{text:?} is no offset")).fix("write bytes, such as 0x9000, or nothing"))
+    let offset = number(text)
+        .ok_or_else(|| wrong(format!("{text:?} is no offset")).fix("write bytes, such as 0x9000, or nothing"))?;
+    if u64::from(offset) < end {
+        let error = if end == u64::from(start.first()) {
+            super::check::before_first(name, offset, start)
+        } else {
+            Code::PartitionsOverlap
+                .error(format!("the partition {name} begins at {offset:#x}"))
+                .because(format!("the partition in the line before it ends at {end:#x}"))
+                .fix("order the partitions by offset, and leave the offset empty to take the next free one")
+        };
+        return Err(error);
+    }
+    Ok(offset)
+}
+
+/// The size of a partition. The text is ignored where the size follows from the type.
+fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Result<u32> {
+    match kind {
+        PartitionType::BOOTLOADER => return Ok(start.bootloader_size()),
+        PartitionType::PARTITION_TABLE => return Ok(TABLE_SIZE),
+        _ => {}
+    }
+    let is_no_size = || wrong(format!("{text:?} is no size")).fix("write bytes, or K or M, such as 0x6000 or 24K");
+    match text.strip_prefix('-') {
+        _ if text.is_empty() => Err(wrong("the size is missing".to_owned())),
+        None => number(text).ok_or_else(is_no_size),
+        Some(end) => {
+            let end = number(end).ok_or_else(is_no_size)?;
+            end.checked_sub(offset).ok_or_else(|| {
+                wrong(format!("the partition would end at {end:#x}, before it begins at {offset:#x}"))
+                    .fix("a negative size is the offset of the partition's end")
+            })
+        }
+    }
 }
 
 fn flags(text: &str) -> Result<Flags> {
@@ -121,10 +161,19 @@ fn wrong(what: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::Chip;
+
+    fn parse(csv: &str, start: FlashStart) -> Result<Table> {
+        Table::from_csv(csv, start)
+    }
+
+    fn seen(table: &Table) -> Vec<(u32, u32, u8, u8, u32)> {
+        table.partitions().iter().map(|p| (p.offset, p.size, p.kind.0, p.subtype.0, p.flags.0)).collect()
+    }
 
     #[test]
     fn offsets_are_filled_in_and_units_multiplied() {
-        let table = Table::from_csv(
+        let table = parse(
             "\u{FEFF}# Name, Type, SubType, Offset, Size, Flags\r\n\
              nvs,      data, nvs,     ,        24K,\r\n\
              otadata,  data, ota,     ,        0x2000, # which one runs\r\n\
@@ -132,12 +181,11 @@ mod tests {
              ota_0,    app,  ota_0,   ,        1M,\r\n\
              ota_15,   app,  ota_15,  ,        0x100000\r\n\
              mine,     0x40, 7,       ,        4096, encrypted:readonly\r\n",
+            FlashStart::of(Chip::Esp32C3),
         )
         .unwrap();
-        let seen: Vec<_> =
-            table.partitions().iter().map(|p| (p.offset, p.size, p.kind.0, p.subtype.0, p.flags.0)).collect();
         assert_eq!(
-            seen,
+            seen(&table),
             [
                 (0x9000, 0x6000, 1, 2, 0),
                 (0xF000, 0x2000, 1, 0, 0),
@@ -150,25 +198,82 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_told_with_its_line() {
+    fn empty_offsets_begin_after_the_table_wherever_it_is() {
+        let csv = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nota_0,app,ota_0,,1M\n";
+        let start = FlashStart::with_table(Chip::Esp32S3, 0xD000).unwrap();
+        let table = parse(csv, start).unwrap();
+        assert_eq!(
+            seen(&table),
+            [(0xE000, 0x4000, 1, 2, 0), (0x12000, 0x2000, 1, 0, 0), (0x2_0000, 0x10_0000, 0, 0x10, 0)]
+        );
+        assert_eq!(table.start(), start);
+    }
+
+    #[test]
+    fn bootloader_and_table_are_where_the_chip_has_them() {
+        let csv = "boot,bootloader,primary,N/A,N/A\ntable,partition_table,primary,N/A,N/A\nnvs,data,nvs,,0x6000\n\
+                   factory,app,factory,,1M\nboot2,bootloader,ota,,N/A\ntable2,partition_table,ota,,N/A\n";
+        assert_eq!(
+            seen(&parse(csv, FlashStart::of(Chip::Esp32)).unwrap()),
+            [
+                (0x1000, 0x7000, 2, 0, 0),
+                (0x8000, 0x1000, 3, 0, 0),
+                (0x9000, 0x6000, 1, 2, 0),
+                (0x1_0000, 0x10_0000, 0, 0, 0),
+                (0x11_0000, 0x7000, 2, 1, 0),
+                (0x11_7000, 0x1000, 3, 1, 0),
+            ]
+        );
+        let start = FlashStart::with_table(Chip::Esp32C3, 0x1_0000).unwrap();
+        let moved = seen(&parse(csv, start).unwrap());
+        assert_eq!(moved[..3], [(0, 0x1_0000, 2, 0, 0), (0x1_0000, 0x1000, 3, 0, 0), (0x1_1000, 0x6000, 1, 2, 0)]);
+    }
+
+    #[test]
+    fn data_partitions_have_any_size_and_the_next_one_is_aligned() {
+        let csv = "nvs,data,nvs,,24K\nfactory,app,factory,,1M\nzb_fct,data,fat,,1K\nodd,data,spiffs,,100\n\
+                   rest,data,fat,,-0x200000\n";
+        let table = parse(csv, FlashStart::of(Chip::Esp32C6)).unwrap();
+        assert_eq!(
+            seen(&table)[2..],
+            [(0x11_0000, 0x400, 1, 0x81, 0), (0x11_1000, 100, 1, 0x82, 0), (0x11_2000, 0xE_E000, 1, 0x81, 0)]
+        );
+    }
+
+    #[test]
+    fn an_unreadable_field_is_named_with_its_line() {
         for (row, words) in [
             ("a,dat,nvs,,4K", "no partition type \"dat\""),
             ("a,255,0,,4K", "no partition type \"255\""),
             ("a,data,nvs2,,4K", "no subtype \"nvs2\" of data"),
             ("a,app,,,1M", "no subtype \"\" of app"),
             ("a,app,ota_16,,1M", "no subtype \"ota_16\""),
+            ("a,bootloader,main,,", "no subtype \"main\" of bootloader"),
+            ("a,bootloader,recovery,0x100000,", "no chip that tbpki supports has a recovery bootloader"),
+            ("a,partition_table,recovery,,", "no subtype \"recovery\" of partition_table"),
             ("a,data,nvs,9z,4K", "\"9z\" is no offset"),
             ("a,data,nvs,,", "the size is missing"),
-            ("a,data,nvs,,-4K", "\"-4k\" is no size"),
+            ("a,data,nvs,,-4z", "\"-4z\" is no size"),
+            ("a,data,nvs,,-4K", "would end at 0x1000, before it begins at 0x9000"),
             ("a,data,nvs,,8192M", "is no size"),
             ("a,data,nvs,,24K,secret", "no flag \"secret\""),
             ("a,data,nvs,,24K,,,x", "more than six fields"),
+            ("a,data,nvs,0x8000,24K", "the partition a begins at 0x8000"),
         ] {
-            let error = Table::from_csv(&format!("# first line\n{row}\n")).unwrap_err();
+            let error = parse(&format!("# first line\n{row}\n"), FlashStart::of(Chip::Esp32C3)).unwrap_err();
             assert_eq!(error.code(), Code::PartitionTable);
             assert_eq!(error.finding().location.line, Some(2), "{row}");
             assert!(error.finding().what.to_ascii_lowercase().contains(words), "{error}");
         }
-        assert_eq!(Table::from_csv("# nothing\n").unwrap_err().code(), Code::PartitionTable);
+        let empty = parse("# nothing\n", FlashStart::of(Chip::Esp32C3)).unwrap_err();
+        assert_eq!(empty.code(), Code::PartitionTable);
+    }
+
+    #[test]
+    fn lines_are_in_the_order_of_their_offsets() {
+        let csv = "nvs,data,nvs,0x9000,24K\nlate,data,fat,0x200000,4K\nfactory,app,factory,0x10000,1M\n";
+        let error = parse(csv, FlashStart::of(Chip::Esp32C3)).unwrap_err();
+        assert_eq!((error.code(), error.finding().location.line), (Code::PartitionsOverlap, Some(3)));
+        assert!(error.to_string().contains("ends at 0x201000"), "{error}");
     }
 }

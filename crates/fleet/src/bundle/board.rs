@@ -1,10 +1,10 @@
 //! What the images are for: chip, flash and partitions, from the configuration and the request.
 
-use base::{Code, Error, Result, file};
+use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
 use devkit::chip::Chip;
-use devkit::image::Board;
-use devkit::partition::{Extras, Table};
+use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, OwnBootloader};
+use devkit::partition::{Extras, FlashStart, TABLE_SIZE, Table};
 
 use super::request::BundleRequest;
 
@@ -23,31 +23,87 @@ pub(super) fn chip(config: &Config) -> Result<Chip> {
     name.as_str().parse().map_err(|error| placed(&setting.origin, error))
 }
 
+/// The chip, unless none was given.
+pub(super) fn known_chip(config: &Config) -> Result<Option<Chip>> {
+    if config.firmware.chip.is_none() { Ok(None) } else { chip(config).map(Some) }
+}
+
 /// The board that is meant.
 pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Result<Board> {
-    let setting = &config.firmware.flash_size;
-    let flash_size = setting.value.clone();
-    chip.check_flash_size(&flash_size).map_err(|error| placed(&setting.origin, error))?;
+    let settings = &config.firmware;
+    let flash_size = settings.flash_size.value.clone();
+    chip.check_flash_size(&flash_size).map_err(|error| placed(&settings.flash_size.origin, error))?;
+    let start = start(config, chip)?;
     let table = match &request.partitions {
         None => {
             let extras = Extras { secure_cert: request.secure_cert, nvs_keys: request.nvs_encryption };
-            Table::standard(flash_size.bytes(), extras)?
+            Table::standard(flash_size.bytes(), extras, start)?
         }
-        Some(path) => {
-            let bytes = file::read(path, TABLE_LIMIT)?;
-            let table = if Table::is_binary(&bytes) { Table::from_binary(&bytes) } else { from_csv(bytes) };
-            table
-                .and_then(|table| table.check_fits(flash_size.bytes()).map(|()| table))
-                .map_err(|error| error.at(path))?
-        }
+        Some(path) => read_table(&file::read(path, TABLE_LIMIT)?, start)
+            .and_then(|table| table.check_fits(flash_size.bytes()).map(|()| table))
+            .map_err(|error| error.at(path))?,
     };
-    Ok(Board { chip, crystal: chip.crystal(request.crystal)?, flash_size, table })
+    Ok(Board {
+        chip,
+        crystal: chip.crystal(request.crystal)?,
+        flash_size,
+        table,
+        bootloader: bootloader(config, chip)?,
+        app_partition: settings.app_partition.value.as_ref().map(ToString::to_string),
+    })
 }
 
-fn from_csv(bytes: Vec<u8>) -> Result<Table> {
-    let text = String::from_utf8(bytes)
+/// The offsets of bootloader and partition table.
+fn start(config: &Config, chip: Chip) -> Result<FlashStart> {
+    let setting = &config.firmware.partition_table_offset;
+    match setting.value {
+        None => Ok(FlashStart::of(chip)),
+        Some(offset) => FlashStart::with_table(chip, offset.bytes()).map_err(|error| placed(&setting.origin, error)),
+    }
+}
+
+/// The bootloader of the project, if one was named.
+fn bootloader(config: &Config, chip: Chip) -> Result<Option<OwnBootloader>> {
+    let Some(path) = &config.firmware.bootloader.value else { return Ok(None) };
+    let bytes = file::read(path, BOOTLOADER_FILE_LIMIT)?;
+    OwnBootloader::read(bytes, chip).map(Some).map_err(|error| error.at(path))
+}
+
+fn read_table(bytes: &[u8], start: FlashStart) -> Result<Table> {
+    if Table::is_binary(bytes) {
+        return Table::from_binary(bytes, start);
+    }
+    let text = std::str::from_utf8(bytes)
         .map_err(|_| Code::PartitionTable.error("the partition table is neither CSV in UTF-8 nor a binary table"))?;
-    Table::from_csv(&text)
+    Table::from_csv(text, start)
+}
+
+/// The doubts about the layout of the flash, which are no errors.
+pub(super) fn findings(config: &Config, board: &Board) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let app = board.app()?;
+    if let Some(started) = board.table.app().filter(|started| started.name != app.name) {
+        findings.push(
+            Code::FlashLayoutDoubtful
+                .warning(format!("the application goes to the partition {}", app.name))
+                .because(format!("the bootloader starts {} until an update was received", started.name))
+                .fix("use this only for a board whose otadata selects the partition"),
+        );
+    }
+    if config.firmware.partition_table_offset.is_none()
+        && let Some(first) = board.table.gap_after_table()
+    {
+        let offset = first.offset.saturating_sub(TABLE_SIZE);
+        findings.push(
+            Code::FlashLayoutDoubtful
+                .warning(format!("the first partition, {}, begins at {:#x}", first.name, first.offset))
+                .because(format!("the table is written at {:#x}, and ends before {:#x}", board.table.start().table(), board.table.start().first()))
+                .fix(format!(
+                    "if the project has CONFIG_PARTITION_TABLE_OFFSET={offset:#x}, add `--partition-table-offset {offset:#x}`"
+                )),
+        );
+    }
+    Ok(findings)
 }
 
 /// Where the value that is wrong was given.

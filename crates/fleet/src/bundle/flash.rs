@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use base::{Code, Error, Result, file};
 use devkit::chip::Chip;
-use devkit::flash::{SerialTarget, write};
-use devkit::image::CREDENTIALS;
+use devkit::flash::{ConnectedBoard, SerialTarget};
+use devkit::image::{CREDENTIALS, min_revision};
 use ledger::{Filter, Kind};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
@@ -79,36 +79,61 @@ struct Part {
     bytes: Zeroizing<Vec<u8>>,
 }
 
-/// Writes an image to a board. `say` is told how far it is.
+/// Writes an image to a board. `say` receives progress messages.
 ///
 /// # Errors
-/// [`Code::ImageMissing`] where there is no image, and what port and board can be wrong about.
+/// [`Code::ImageMissing`] if there is no image, [`Code::ChipRevision`] if the board would not start it, and the errors of
+/// port and board.
 pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
-    let directory = directory(workspace, request)?;
-    let (chip, mut parts) = load(&directory)?;
-    if request.credentials_only {
-        parts.retain(|part| part.file == CREDENTIALS);
-    }
-    if parts.is_empty() {
-        return Err(missing(&directory, "the image has no part that could be written"));
-    }
-    let target = SerialTarget { port: request.port.as_deref(), baud: request.baud, chip };
+    let target = |chip| SerialTarget { port: request.port.as_deref(), baud: request.baud, chip };
+    let (mut board, directory, parts) = match known_directory(workspace, request)? {
+        Some(directory) => {
+            // Everything that can fail without the board is checked before it is reset.
+            let (chip, parts) = load(&directory, request)?;
+            (ConnectedBoard::connect(&target(Some(chip)), say)?, directory, parts)
+        }
+        None => {
+            let name = device_name(workspace, request)?;
+            let board = ConnectedBoard::connect(&target(None), say)?;
+            let directory = image_directory(workspace, &name, board.chip());
+            let (_, parts) = load(&directory, request)?;
+            (board, directory, parts)
+        }
+    };
+    let minimum = parts.iter().map(|part| min_revision(&part.bytes)).max().unwrap_or(0);
+    board.check_revision(minimum)?;
     let places: Vec<(u32, &[u8])> = parts.iter().map(|part| (part.offset, part.bytes.as_slice())).collect();
-    let port = write(&target, &places, say)?;
+    board.write(&places, say)?;
     let flashed = |part: Part| FlashedPart { bytes: part.bytes.len(), file: part.file, offset: part.offset };
-    Ok(FlashReport { chip: chip.name(), port, directory, parts: parts.into_iter().map(flashed).collect() })
+    Ok(FlashReport {
+        chip: board.chip().name(),
+        port: board.port().to_owned(),
+        directory,
+        parts: parts.into_iter().map(flashed).collect(),
+    })
 }
 
-fn directory(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<PathBuf> {
+/// The directory of the image, unless only the board tells for which chip it is.
+fn known_directory(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<Option<PathBuf>> {
     if let Some(from) = &request.from {
-        return Ok(from.clone());
+        return Ok(Some(from.clone()));
     }
-    let name = match &request.device {
-        Some(name) => name.as_str().to_owned(),
-        None => only_device(workspace)?,
-    };
+    if workspace.config.firmware.chip.is_none() {
+        return Ok(None);
+    }
     let chip = board::chip(workspace.config)?;
-    Ok(identity_dir(workspace.store_dir(), Kind::Device, &name).join(chip.name()))
+    Ok(Some(image_directory(workspace, &device_name(workspace, request)?, chip)))
+}
+
+fn image_directory(workspace: &Workspace<'_>, device: &str, chip: Chip) -> PathBuf {
+    identity_dir(workspace.store_dir(), Kind::Device, device).join(chip.name())
+}
+
+fn device_name(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<String> {
+    match &request.device {
+        Some(name) => Ok(name.as_str().to_owned()),
+        None => only_device(workspace),
+    }
 }
 
 fn only_device(workspace: &Workspace<'_>) -> Result<String> {
@@ -124,8 +149,20 @@ fn only_device(workspace: &Workspace<'_>) -> Result<String> {
     }
 }
 
-/// The chip and the parts of an image.
-fn load(directory: &Path) -> Result<(Chip, Vec<Part>)> {
+/// The chip of an image, and the parts to write.
+fn load(directory: &Path, request: &FlashRequest) -> Result<(Chip, Vec<Part>)> {
+    let (chip, mut parts) = read(directory)?;
+    if request.credentials_only {
+        parts.retain(|part| part.file == CREDENTIALS);
+    }
+    if parts.is_empty() {
+        return Err(missing(directory, "the image has no part that could be written"));
+    }
+    Ok((chip, parts))
+}
+
+/// The chip and all parts of an image.
+fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
     let path = directory.join(DESCRIPTION);
     let bytes = file::read_optional(&path, 1 << 20)?.ok_or_else(|| missing(directory, "there is no image here"))?;
     let damaged = |why: String| Code::ImageMissing.error("this does not say what goes where").at(&path).because(why);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use base::Finding;
 use devkit::application::{Application, Dates, Source};
+use devkit::chip::revision_text;
 use devkit::image::{self, Firmware};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +21,9 @@ pub struct BundleReport {
     pub crystal_mhz: u32,
     /// The size of the flash, such as `4MB`.
     pub flash_size: String,
+    /// The oldest chip revision that starts the image, such as `v3.0`; absent if every revision does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_revision: Option<String>,
     /// The application.
     pub application: ApplicationReport,
     /// The broker that the devices connect to.
@@ -134,6 +138,7 @@ impl BundleReport {
             chip: board.chip.name(),
             crystal_mhz: board.crystal.mhz(),
             flash_size: board.flash_size.to_string(),
+            min_revision: Some(firmware.min_revision()).filter(|revision| *revision > 0).map(revision_text),
             application: ApplicationReport {
                 path: source.path().to_owned(),
                 source: match source {

@@ -124,8 +124,9 @@ fn read_back(dir: &Path, image: &Image<'_>, credentials: &Credentials, keys: Opt
             return Err(differs(part.file));
         }
     }
-    let table = flash.get(devkit::chip::PARTITION_TABLE_OFFSET as usize..).unwrap_or_default();
-    if Table::from_binary(table)? != board.table {
+    let start = board.table.start();
+    let table = flash.get(start.table() as usize..).unwrap_or_default();
+    if Table::from_binary(table, start)? != board.table {
         return Err(differs("the partition table"));
     }
     let mut partition = Zeroizing::new(slice(&flash, board.credentials()?).to_vec());

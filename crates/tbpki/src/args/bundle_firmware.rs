@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use config::FlashSize;
+use config::{FlashOffset, FlashSize, PartitionName};
 use devkit::chip::{Chip, Crystal};
 use pki::device_name::DeviceName;
 
@@ -45,6 +45,16 @@ pub struct FirmwareArgs {
     /// The partition table, in ESP-IDF's CSV or binary format [default: nvs and one application]
     #[arg(long, value_name = "FILE")]
     pub partitions: Option<PathBuf>,
+    /// The offset of the partition table [default: firmware.partition_table_offset, 0x8000]
+    #[arg(long, value_parser = parsed::<FlashOffset>(), value_name = "OFFSET")]
+    pub partition_table_offset: Option<FlashOffset>,
+    /// The bootloader of your project, for secure boot or another offset of the table [default: firmware.bootloader, then
+    /// the one that comes with tbpki]
+    #[arg(long, value_name = "FILE")]
+    pub bootloader: Option<PathBuf>,
+    /// The partition for the application [default: firmware.app_partition, then factory, then the first slot for updates]
+    #[arg(long, value_parser = parsed::<PartitionName>(), value_name = "NAME")]
+    pub app_partition: Option<PartitionName>,
     /// Pad flash.bin to the size of the flash, for emulators
     #[arg(long)]
     pub whole_flash: bool,

@@ -15,7 +15,7 @@ pub struct FlashArgs {
     /// The device of the image [default: the only device of the store]
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", add = completion::devices())]
     pub device: Option<DeviceName>,
-    /// The chip [default: firmware.chip of keygen.toml]
+    /// The chip [default: firmware.chip of keygen.toml, then the chip of the board]
     #[arg(long, value_parser = chip(), value_name = "CHIP")]
     pub chip: Option<Chip>,
     /// The directory of the image, if `bundle-firmware --out` has written it there
@@ -30,4 +30,7 @@ pub struct FlashArgs {
     /// Write only the credentials, to a board that has the application
     #[arg(long)]
     pub credentials_only: bool,
+    /// Print what the board prints after that, until Ctrl-C
+    #[arg(long)]
+    pub monitor: bool,
 }

@@ -38,6 +38,11 @@ pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) {
     overrides.set_if(key::firmware::mqtt_port, "--port", args.port);
     overrides.set_if(key::firmware::wifi_ssid, "--wifi-ssid", args.wifi_ssid.as_deref());
     overrides.set_if(key::firmware::flash_size, "--flash-size", args.flash_size.as_ref());
+    let offset = args.partition_table_offset.as_ref();
+    overrides.set_if(key::firmware::partition_table_offset, "--partition-table-offset", offset);
+    let bootloader = args.bootloader.as_ref().map(|path| path.to_string_lossy().into_owned());
+    overrides.set_if(key::firmware::bootloader, "--bootloader", bootloader);
+    overrides.set_if(key::firmware::app_partition, "--app-partition", args.app_partition.as_ref());
     let password = args.wifi_password_file.as_ref().map(|path| path.to_string_lossy().into_owned());
     overrides.set_if(key::firmware::wifi_password, "--wifi-password-file", password);
 }
@@ -100,6 +105,9 @@ fn places(named: Option<PathBuf>) -> Result<Places> {
 impl Report for BundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}, {} of flash, crystal of {} MHz", self.chip, self.flash_size, self.crystal_mhz)?;
+        if let Some(revision) = &self.min_revision {
+            writeln!(out, "  chip revision   {revision} or later")?;
+        }
         let source = match self.application.source {
             SourceReport::Named => "from --app",
             SourceReport::Shipped => "shipped with tbpki",

@@ -2,18 +2,25 @@
 
 use std::io::{self, Write};
 
-use base::Result;
 use base::text::printable;
+use base::{Code, Result};
 use config::key;
 use devkit::chip::Chip;
+use devkit::flash::monitor;
 use fleet::bundle::{FlashReport, FlashRequest, flash};
 
 use crate::args::FlashArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
+use crate::output::{Report, StreamResult};
 
 pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
+    if args.monitor && context.output.is_json() {
+        return Err(Code::Usage
+            .error("the output of a board is not JSON")
+            .argument("--monitor")
+            .fix("leave out --json or --monitor"));
+    }
     let request = FlashRequest {
         device: args.device.clone(),
         from: args.from.clone(),
@@ -28,7 +35,23 @@ pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
     let report =
         context.in_workspace(&config, |workspace| flash(workspace, &request, &mut |line| messages.say(line)))?;
     context.output.result(&report)?;
+    if args.monitor {
+        context.output.stream(|out| monitor_to(&report.port, out))?;
+    }
     Ok(Exit::Done)
+}
+
+/// Prints the lines of a board. Control characters, which would command the terminal, are shown as such.
+fn monitor_to(port: &str, out: &mut dyn Write) -> StreamResult {
+    let mut fault = None;
+    let monitored = monitor(port, &mut |line| {
+        fault = writeln!(out, "{}", printable(line)).and_then(|()| out.flush()).err();
+        Ok(fault.is_none())
+    });
+    match fault {
+        Some(error) => Err(error.into()),
+        None => Ok(monitored?),
+    }
 }
 
 impl Report for FlashReport {

@@ -41,6 +41,17 @@ pub(crate) struct Common {
     /// SHA-256 over the certificates that devices trust.
     anchors_sha256: String,
     application_sha256: String,
+    /// SHA-256 over bootloader and partition table; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot_sha256: Option<String>,
+}
+
+impl Common {
+    /// Whether bundles with these parameters belong together.
+    pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
+        let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
+        Self { boot_sha256, ..self.clone() } == *wanted
+    }
 }
 
 /// A part of the flash.
@@ -136,6 +147,11 @@ impl Bundler {
         self.bundle(name, anchors, pem_of(chain.iter().copied()), &key)
     }
 
+    fn boot_sha256(&self) -> String {
+        let [bootloader, table, _] = self.firmware.fixed_parts().map(|part| part.bytes);
+        digest::hex(&digest::sha256(&[bootloader, table].concat()))
+    }
+
     /// What is kept beside the bundles.
     pub(crate) fn common(&self) -> Result<Common> {
         let board = self.firmware.board();
@@ -152,6 +168,7 @@ impl Bundler {
             skip_host_name_check: self.wanted.skip_host_name_check,
             anchors_sha256: digest::hex(&digest::sha256(self.anchors()?.as_bytes())),
             application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
+            boot_sha256: Some(self.boot_sha256()),
         })
     }
 }

@@ -120,13 +120,13 @@ impl BundleOutput {
 
     fn check_same(&self, bytes: &[u8], wanted: &Common) -> Result<()> {
         let there: Result<Common, _> = serde_json::from_slice(bytes);
-        if there.as_ref().is_ok_and(|there| there == wanted) {
+        if there.as_ref().is_ok_and(|there| there.goes_with(wanted)) {
             return Ok(());
         }
         Err(Code::OtherBundles
             .error("bundles of this job were made with other parameters")
             .at(self.firmware.join(COMMON))
-            .because("chip, flash, application, broker, network or trust anchors differ from those in this file")
+            .because("chip, flash, partitions, bootloader, application, broker, network or trust anchors differ from this file")
             .fix("use the same parameters as before, or make all of them again with --again"))
     }
 

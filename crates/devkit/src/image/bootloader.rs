@@ -1,0 +1,54 @@
+//! The second-stage bootloader: the one of espflash, or the one of a project.
+
+use base::{Code, Error, Result};
+
+use crate::application::check_bootloader;
+use crate::chip::Chip;
+use crate::partition::{DEFAULT_TABLE_OFFSET, FlashStart};
+
+/// The size limit of a bootloader's file in bytes: more than there is space in any flash.
+pub const BOOTLOADER_FILE_LIMIT: usize = 1 << 20;
+
+/// The bootloader of a project, which is written as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnBootloader(Vec<u8>);
+
+impl OwnBootloader {
+    /// Reads a bootloader for `chip`.
+    ///
+    /// # Errors
+    /// [`Code::Bootloader`] for an application, a merged image or a damaged file, [`Code::WrongChip`],
+    /// [`Code::ChipUnsupported`].
+    pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
+        check_bootloader(&bytes, chip)?;
+        Ok(Self(bytes))
+    }
+
+    /// The file's contents, with a signature if it has one.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Fails if only the bootloader of the project can start what is signed, or finds the table where it is.
+pub(super) fn check_needed(start: FlashStart, is_signed: bool) -> Result<()> {
+    let needed = |what: String, why: &str| -> Error {
+        Code::Bootloader
+            .error(what)
+            .because(why)
+            .fix("add the project's own bootloader with --bootloader (in ESP-IDF, build/bootloader/bootloader.bin)")
+    };
+    if start.table() != DEFAULT_TABLE_OFFSET {
+        return Err(needed(
+            format!("the bootloader of tbpki does not find a partition table at {:#x}", start.table()),
+            "the offset of the table is compiled into a bootloader, and this one has 0x8000",
+        ));
+    }
+    if is_signed {
+        return Err(needed(
+            "this project is signed for secure boot, and the bootloader of tbpki is not".to_owned(),
+            "a chip with secure boot starts no bootloader without the project's signature",
+        ));
+    }
+    Ok(())
+}
