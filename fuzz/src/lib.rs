@@ -19,6 +19,7 @@ use provision::PacketReader;
 use provision::mqtt::Version;
 use time::OffsetDateTime;
 
+mod firmware;
 mod keystores;
 mod names;
 
@@ -27,6 +28,7 @@ pub type Target = fn(&[u8]);
 
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("application_image", firmware::application_image),
     ("csr", csr),
     ("fleet_names", names::fleet_names),
     ("inspect", inspect),
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("keygen_toml", keygen_toml),
     ("mqtt", mqtt),
     ("nvs", nvs),
+    ("partition_table", firmware::partition_table),
     ("pem_bundle", pem_bundle),
     ("pkcs11_uri", pkcs11_uri),
     ("pkcs12", keystores::pkcs12),
