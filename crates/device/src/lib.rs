@@ -1,6 +1,6 @@
 //! The device's side: its credentials record, its session with the platform, and Mbed TLS.
 //!
-//! Without features this crate holds the credentials [`record`] and [`nvs`], a reader that never writes. `devkit` takes the
+//! Without features this crate holds the credentials [`record`] and [`nvs`], a reader that never writes, and [`flash_table`], which finds its partition. `devkit` takes the
 //! names, types and order of the entries from here when it writes images, and the firmware reads them back. None of it
 //! depends on a standard library or on a chip.
 //!
@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod flash_table;
 #[cfg(feature = "mbedtls")]
 pub mod mbedtls;
 pub mod nvs;

@@ -144,7 +144,7 @@ fn failure(error: SessionError, flags: u32) -> TlsFailure {
         sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED | sys::MBEDTLS_ERR_SSL_BAD_CERTIFICATE => {
             TlsFailure::Certificate(faults(flags))
         }
-        sys::MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE => TlsFailure::Alert,
+        sys::MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE => TlsFailure::Alert(None),
         sys::MBEDTLS_ERR_SSL_CONN_EOF => TlsFailure::Closed,
         code => TlsFailure::Other(code),
     }

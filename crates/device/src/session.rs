@@ -8,25 +8,34 @@
 //! login, and then one reading after the other, each until the broker has acknowledged it. Every failure ends the
 //! connection, is logged in one line that names the step and the reason, and leads to another attempt after a pause
 //! that doubles up to a minute. A reading leaves the queue when it was acknowledged, or when a hundred newer ones exist.
-//! The broker therefore receives each of the last hundred at least once, and in order.
+//! The broker therefore receives each of the last hundred at least once, and in order. If the date is known, a reading has the
+//! time at which it was taken.
 //!
 //! The module does not depend on an executor. Time, network, TLS, randomness, log and sensor are traits of [`platform`].
 
+mod alert;
 mod backoff;
 mod client;
 pub(crate) mod date;
+mod date_keeper;
 mod failure;
+mod joining;
 pub mod platform;
 mod queue;
 mod reading;
 mod run;
+mod sender;
+mod settings;
 mod sntp;
 mod timeout;
 
+pub use alert::Alert;
 pub use failure::{CertificateFaults, Failure, LoginFailure, NetworkFailure, TlsFailure};
+pub use joining::Joining;
 pub use queue::CAPACITY;
 pub use reading::{Reading, SimulatedSensor};
-pub use run::{Machine, Settings, run};
+pub use run::{Machine, run};
+pub use settings::Settings;
 
 /// The telemetry topic of ThingsBoard's device API.
 pub const TELEMETRY_TOPIC: &str = "v1/devices/me/telemetry";

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use device::session::NetworkFailure;
-use device::session::platform::Network;
+use device::session::platform::{Datagrams, Network};
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::{ConnectError, TcpSocket};
 use embassy_net::udp::{PacketMetadata, UdpSocket};
@@ -23,6 +23,19 @@ impl ChipNetwork {
     /// The network of this stack.
     pub(crate) fn new(stack: Stack<'static>) -> Self {
         Self { stack, received: [0; TCP_BUFFER], to_send: [0; TCP_BUFFER] }
+    }
+}
+
+/// Datagrams and names on this chip, independent of its connections.
+#[derive(Clone, Copy)]
+pub(crate) struct ChipDatagrams {
+    stack: Stack<'static>,
+}
+
+impl ChipDatagrams {
+    /// The datagrams of this stack.
+    pub(crate) fn new(stack: Stack<'static>) -> Self {
+        Self { stack }
     }
 
     async fn address(&self, host: &str) -> Result<IpAddress, NetworkFailure> {
@@ -45,7 +58,7 @@ impl Network for ChipNetwork {
     }
 
     async fn connect(&mut self, host: &str, port: u16) -> Result<TcpSocket<'_>, NetworkFailure> {
-        let address = self.address(host).await?;
+        let address = ChipDatagrams::new(self.stack).address(host).await?;
         let mut socket = TcpSocket::new(self.stack, &mut self.received, &mut self.to_send);
         match socket.connect((address, port)).await {
             Ok(()) => Ok(socket),
@@ -55,9 +68,11 @@ impl Network for ChipNetwork {
             Err(ConnectError::InvalidState) => Err(NetworkFailure::Other("the socket is in use")),
         }
     }
+}
 
+impl Datagrams for ChipDatagrams {
     async fn exchange(
-        &mut self,
+        &self,
         host: &str,
         port: u16,
         request: &[u8],

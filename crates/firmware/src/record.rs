@@ -1,23 +1,25 @@
 //! Reading the credentials record from the chip's flash.
 
 use device::Record;
+use device::flash_table::{self, NvsPartition, TABLE_LEN, TABLE_OFFSETS, TABLE_STEP};
 use device::nvs::{self, Flash, FlashError};
 use device::record::ReadError;
-use esp_bootloader_esp_idf::partitions::{
-    DataPartitionSubType, FlashRegion, PARTITION_TABLE_MAX_LEN, PartitionType, read_partition_table,
-};
 use esp_storage::FlashStorage;
 
 /// An NVS partition.
-struct Partition<'a, 'd>(FlashRegion<'a, 'd>);
+struct Partition<'a, 'd> {
+    flash: &'a mut FlashStorage<'d>,
+    place: NvsPartition,
+}
 
 impl Flash for Partition<'_, '_> {
     fn size(&self) -> u32 {
-        u32::try_from(self.0.partition_size()).unwrap_or(u32::MAX)
+        self.place.size
     }
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        self.0.read(offset, bytes).map_err(|_| FlashError)
+        let start = self.place.offset.checked_add(offset).ok_or(FlashError)?;
+        self.flash.read(start, bytes).map_err(|_| FlashError)
     }
 }
 
@@ -43,14 +45,10 @@ impl core::fmt::Display for Error {
 
 /// Reads the record of the first NVS partition that has one. The partition's name does not matter.
 pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
-    let mut bytes = alloc::vec![0; PARTITION_TABLE_MAX_LEN];
-    let table = read_partition_table(&mut flash, &mut bytes).map_err(|_| Error::Table)?;
+    let table = table(&mut flash).ok_or(Error::Table)?;
     let mut nearest = Error::NoPartition;
-    for entry in table.iter() {
-        if entry.partition_type() != PartitionType::Data(DataPartitionSubType::Nvs) {
-            continue;
-        }
-        match Record::read(Partition(entry.as_flash_region(&mut flash))) {
+    for place in flash_table::nvs_partitions(&table) {
+        match Record::read(Partition { flash: &mut flash, place }) {
             Ok(record) => return Ok(record),
             Err(error) => {
                 let empty = |error: &ReadError| {
@@ -64,4 +62,12 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
         }
     }
     Err(nearest)
+}
+
+/// The partition table, at the first offset that has one.
+fn table(flash: &mut FlashStorage<'_>) -> Option<alloc::vec::Vec<u8>> {
+    let mut table = alloc::vec![0; TABLE_LEN];
+    let mut has_table = |offset: &u32| flash.read(*offset, &mut table).is_ok() && flash_table::is_table(&table);
+    TABLE_OFFSETS.step_by(TABLE_STEP).find(&mut has_table)?;
+    Some(table)
 }

@@ -15,7 +15,7 @@ use esp_hal::peripherals::WIFI;
 use esp_hal::rng::{Rng, Trng};
 use esp_radio::wifi::Interface;
 
-use crate::network::ChipNetwork;
+use crate::network::{ChipDatagrams, ChipNetwork};
 use crate::wifi::Station;
 
 /// The number of sockets: DHCP, DNS, SNTP, and the broker.
@@ -35,8 +35,9 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
     if record.wifi_ssid().is_empty() {
         return Err("wifi: the record has no network".into());
     }
-    let station =
-        Station::new(wifi, record).map_err(|error| alloc::format!("wifi: the radio cannot start: {error:?}"))?;
+    let settings: &'static Settings = Box::leak(Box::new(Settings::for_build(BUILD_DATE)));
+    let station = Station::new(wifi, record, settings)
+        .map_err(|error| alloc::format!("wifi: the radio cannot start: {error:?}"))?;
 
     // The random number generator takes its entropy from the radio, which must be on.
     let random = Trng::try_new().map_err(|error| alloc::format!("random: no entropy: {error:?}"))?;
@@ -51,13 +52,14 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
     CLOCK.install();
     let machine = Machine {
         network: ChipNetwork::new(stack),
+        datagrams: ChipDatagrams::new(stack),
         tls,
         time: ChipClock,
         random: Jitter(Rng::new()),
         log: Serial,
         sensor: SimulatedSensor::default(),
     };
-    match Box::pin(run(record, &Settings::for_build(BUILD_DATE), machine)).await {}
+    match Box::pin(run(record, settings, machine)).await {}
 }
 
 #[embassy_executor::task]

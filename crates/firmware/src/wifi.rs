@@ -3,8 +3,10 @@
 use alloc::string::ToString;
 
 use device::Record;
-use embassy_time::Timer;
+use device::session::{Joining, Settings};
+use embassy_time::{Instant, Timer};
 use esp_hal::peripherals::WIFI;
+use esp_hal::rng::Rng;
 use esp_radio::wifi::scan::ScanConfig;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{
@@ -14,19 +16,17 @@ use esp_radio::wifi::{
 
 use crate::log::log;
 
-/// The pause between two attempts, in seconds.
-const PAUSE: u64 = 5;
-
 /// A radio with the network that it joins.
 pub(crate) struct Station {
     controller: WifiController<'static>,
     ssid: &'static str,
     open: bool,
+    joining: Joining,
 }
 
 impl Station {
     /// Configures the radio for the record's network.
-    pub(crate) fn new(wifi: WIFI<'static>, record: &'static Record) -> Result<Self, WifiError> {
+    pub(crate) fn new(wifi: WIFI<'static>, record: &'static Record, settings: &Settings) -> Result<Self, WifiError> {
         let (ssid, password) = (record.wifi_ssid(), record.wifi_password());
         let authentication = if password.is_empty() {
             AuthenticationMethodConfig::Open
@@ -36,7 +36,7 @@ impl Station {
         let station = StationConfig::default().with_ssid(ssid.try_into()?).with_authentication(authentication);
         let mut controller = WifiController::new(wifi, ControllerConfig::default())?;
         controller.set_config(&Config::Station(station))?;
-        Ok(Self { controller, ssid, open: password.is_empty() })
+        Ok(Self { controller, ssid, open: password.is_empty(), joining: Joining::new(settings) })
     }
 
     /// Keeps the device in the network. Never returns.
@@ -47,17 +47,19 @@ impl Station {
             match self.controller.connect_async().await {
                 Ok(joined) => {
                     log!("wifi: joined {} on channel {}", self.ssid, joined.channel);
+                    let since = Instant::now();
                     match self.controller.wait_for_disconnect_async().await {
                         Ok(left) => log!("wifi: lost {}: {}", self.ssid, reason(left.reason)),
                         Err(error) => log!("wifi: lost {}: {error:?}", self.ssid),
                     }
+                    self.joining.left_after(since.elapsed().as_millis());
                 }
                 Err(ConnectionError::Failed(refused)) => {
                     log!("wifi: cannot join {}: {}", self.ssid, reason(refused.reason))
                 }
                 Err(error) => log!("wifi: cannot join {}: {error:?}", self.ssid),
             }
-            Timer::after_secs(PAUSE).await;
+            Timer::after_millis(self.joining.pause(Rng::new().random())).await;
         }
     }
 
@@ -71,11 +73,15 @@ impl Station {
         };
         // The radio joins the access point with the strongest signal.
         let Some(nearest) = seen.iter().max_by_key(|seen| seen.signal_strength) else {
-            return log!(
-                "wifi: {} not found: check the distance, that it uses 2.4 GHz, and that it is not hidden",
-                self.ssid
-            );
+            if self.joining.is_missing() {
+                log!(
+                    "wifi: {} not found: check the distance, that it uses 2.4 GHz, and that it is not hidden",
+                    self.ssid
+                );
+            }
+            return;
         };
+        self.joining.found();
         let (name, strength) = (self.ssid, nearest.signal_strength);
         match nearest.auth_method {
             Some(AuthenticationMethod::Wpa3Personal | AuthenticationMethod::Wpa3ExtPsk) => {

@@ -29,6 +29,19 @@ fn a_certificate_for_another_name_is_refused_unless_the_record_says_otherwise() 
     }
 }
 
+/// The broker's log then has the reason, and not an unexpected end of the connection.
+#[test]
+fn a_refused_broker_is_told_why() {
+    let (station, foreign) = (Station::new("ec-p256"), Station::new("ec-p256"));
+    for at_most_tls_1_2 in [false, true] {
+        let broker = Mosquitto::start(&foreign.listener());
+        let parts = station.with_token("localhost", broker.port());
+        let mut device = Device::new(record(parts), Options { at_most_tls_1_2, ..Options::default() });
+        device.logs("no CA of the record issued it");
+        device.runs_until("the alert", |_| broker.log().contains("alert unknown ca"));
+    }
+}
+
 /// Not even where names are not looked at.
 #[test]
 fn a_certificate_of_a_foreign_ca_is_refused() {

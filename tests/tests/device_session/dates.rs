@@ -35,6 +35,52 @@ fn an_expired_certificate_is_refused_once_the_date_is_known() {
     }
 }
 
+/// A wrong answer once, for example of a server that was just switched on.
+#[test]
+fn a_wrong_date_is_asked_for_again_after_the_refusal() {
+    let station = Station::new("ec-p256");
+    let broker = Mosquitto::start(&station.listener());
+    let server = TimeServer::saying(today() + 3 * 365 * DAY);
+    let mut options = Options::default();
+    options.settings.time_port = server.port();
+    options.settings.date = 30_000;
+    let mut device = Device::new(record(with_time_server(&station, &broker)), options);
+    device.logs(&format!("{REFUSED}it has expired"));
+    device.logs("date: it may be wrong: asking time.example again");
+    server.says(today());
+    device.logs("login: pump-1 logged in");
+    device.logs(r#"telemetry: {"ts":"#);
+}
+
+#[test]
+fn the_date_is_refreshed_now_and_then() {
+    let station = Station::new("ec-p256");
+    let broker = Mosquitto::start(&station.listener());
+    let server = TimeServer::saying(today());
+    let mut options = Options { readings: 1_000_000, ..Options::default() };
+    options.settings.time_port = server.port();
+    options.settings.date = 30_000;
+    options.settings.date_refresh = 100;
+    let mut device = Device::new(record(with_time_server(&station, &broker)), options);
+    device.runs_until("five requests", |_| server.requests() >= 5);
+    assert_eq!(device.log().matches("date: ").count(), 1, "{}", device.log());
+    assert_eq!(device.log().matches("network: connecting").count(), 1, "{}", device.log());
+}
+
+#[test]
+fn one_missing_time_server_is_one_line() {
+    let station = Station::new("ec-p256");
+    let broker = Mosquitto::start(&station.listener());
+    let silent = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    let mut options = Options::default();
+    options.settings.time_port = silent.local_addr().unwrap().port();
+    options.settings.date = 1_000;
+    options.settings.date_answer = 20;
+    let mut device = Device::new(record(with_time_server(&station, &broker)), options);
+    device.logs("login: pump-1 logged in with its token");
+    assert_eq!(device.log().matches("date: no date from time.example").count(), 1, "{}", device.log());
+}
+
 /// A build from before the certificate, and no time server: the device cannot know better, and says so.
 #[test]
 fn a_certificate_from_after_the_build_waits_for_the_date() {

@@ -63,7 +63,7 @@ fn a_device_of_another_station_is_told_why_it_is_not_let_in() {
             false,
             "login: the broker closed the connection: it probably does not trust the CA of this device's certificate",
         ),
-        (true, "tls: the broker ended the handshake with an alert: see the broker's log"),
+        (true, "tls: the broker ended the handshake with the alert \"unknown CA\": see the broker's log"),
     ] {
         let mut device = Device::new(record(stranger.clone()), Options { at_most_tls_1_2, ..Options::default() });
         device.logs(why);

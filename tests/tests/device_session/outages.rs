@@ -1,11 +1,13 @@
 //! Brokers and networks that fail: the device comes back by itself, and each of its last hundred readings arrives.
 
+use device::record::Parts;
 use tbpki_tests::Mosquitto;
 
 use crate::proxy::{Mode, Proxy};
 use crate::station::{Station, record};
 use crate::subscriber::{Subscriber, temperature};
-use crate::world::{Device, Options};
+use crate::time_server::TimeServer;
+use crate::world::{Device, Options, today};
 
 const READINGS: i32 = 60;
 
@@ -101,4 +103,45 @@ fn of_more_than_a_hundred_readings_the_last_hundred_arrive() {
     proxy.set(Mode::To(broker.port()));
     device.runs_until("the last reading", |_| subscriber.temperatures().contains(&129));
     assert_eq!(subscriber.temperatures(), (30..130).collect::<Vec<_>>());
+}
+
+/// Readings from an outage have the times at which they were taken, not those of their arrival.
+#[test]
+fn readings_of_an_outage_keep_their_times() {
+    let station = Station::new("ec-p256");
+    let broker = Mosquitto::start(&station.listener());
+    let subscriber = Subscriber::of(&broker, &station);
+    let server = TimeServer::saying(today());
+    let proxy = Proxy::new(Mode::Close);
+    let mut options = Options { readings: 20, ..Options::default() };
+    options.settings.interval = 50;
+    options.settings.date = 30_000;
+    options.settings.time_port = server.port();
+    let parts = station.with_token("localhost", proxy.port());
+    let parts = Parts { ntp_server: "time.example".to_owned(), ..parts };
+    let mut device = Device::new(record(parts), options);
+    device.logs("sensor: no reading: that was all");
+    proxy.set(Mode::To(broker.port()));
+    device.runs_until("the last reading", |_| subscriber.timed().iter().any(|(_, temperature)| *temperature == 19));
+    let mut timed = subscriber.timed();
+    // One that was sent twice has the same time twice.
+    timed.dedup();
+    assert_eq!(timed.iter().map(|(_, temperature)| *temperature).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert!(timed.is_sorted_by_key(|(time, _)| *time), "{timed:?}");
+    // Nineteen intervals of 50 ms: the sampler is never ahead of its schedule.
+    let (first, last) = (timed[0].0, timed[19].0);
+    assert!(last - first >= 900, "{timed:?}");
+    assert!(first.abs_diff(today() * 1_000) < 3_600_000, "{timed:?}");
+}
+
+/// The log names a broker that accepts connections and never answers long before the time limit.
+#[test]
+fn a_silent_broker_is_named_before_the_time_limit() {
+    let station = Station::new("ec-p256");
+    let proxy = Proxy::new(Mode::Lose);
+    let mut options = Options::default();
+    options.settings.handshake_notice = 50;
+    let mut device = Device::new(record(station.with_token("localhost", proxy.port())), options);
+    device.logs("tls: the handshake is not complete after 0 s: waiting for the broker");
+    assert!(!device.log().contains("timed out"), "{}", device.log());
 }

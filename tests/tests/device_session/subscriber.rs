@@ -36,8 +36,16 @@ impl Subscriber {
 
     /// The temperatures of the messages so far.
     pub(crate) fn temperatures(&self) -> Vec<i32> {
-        let messages = fs::read_to_string(self.directory.path().join("messages")).unwrap();
-        messages.lines().filter_map(temperature).collect()
+        self.messages().lines().filter_map(temperature).collect()
+    }
+
+    /// The times and temperatures of the messages so far.
+    pub(crate) fn timed(&self) -> Vec<(u64, i32)> {
+        self.messages().lines().filter_map(timed).collect()
+    }
+
+    fn messages(&self) -> String {
+        fs::read_to_string(self.directory.path().join("messages")).unwrap()
     }
 }
 
@@ -52,4 +60,10 @@ impl Drop for Subscriber {
 /// The temperature of a message; nothing of one that is still being written.
 pub(crate) fn temperature(message: &str) -> Option<i32> {
     message.strip_prefix("{\"temperature\":")?.strip_suffix(",\"humidity\":50}")?.parse().ok()
+}
+
+/// The time of a message in milliseconds since 1970, and its temperature.
+pub(crate) fn timed(message: &str) -> Option<(u64, i32)> {
+    let (time, values) = message.strip_prefix("{\"ts\":")?.strip_suffix('}')?.split_once(",\"values\":")?;
+    Some((time.parse().ok()?, temperature(values)?))
 }

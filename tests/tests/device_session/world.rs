@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use device::Record;
 use device::mbedtls::{Clock, MbedTls};
-use device::session::platform::{Log, Network, Random, Sensor, Time};
+use device::session::platform::{Datagrams, Log, Network, Random, Sensor, Time};
 use device::session::{Machine, NetworkFailure, Reading, Settings, run};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::{TryCryptoRng, TryRng};
@@ -74,8 +74,15 @@ impl Device {
                 tls = tls.at_most_tls_1_2();
             }
             let sensor = Counter { next: 0, end: options.readings };
-            let world =
-                Machine { network: Loopback, tls, time: SystemClock, random: Urandom::open(), log: lines, sensor };
+            let world = Machine {
+                network: Loopback,
+                datagrams: Loopback,
+                tls,
+                time: SystemClock,
+                random: Urandom::open(),
+                log: lines,
+                sensor,
+            };
             run(&record, &options.settings, world).await
         });
         Self { session, log, _alone: alone }
@@ -148,7 +155,24 @@ fn ready<T>(result: io::Result<T>) -> Poll<Result<T, ErrorKind>> {
 
 struct Loopback;
 
-struct Stream(TcpStream);
+/// A connection as chips have it: bytes leave it later than they are written, and closing discards the others.
+struct Stream {
+    socket: TcpStream,
+    unsent: Vec<u8>,
+}
+
+impl Stream {
+    fn send(&mut self) -> Poll<Result<(), ErrorKind>> {
+        while !self.unsent.is_empty() {
+            match ready(self.socket.write(&self.unsent)) {
+                Poll::Ready(Ok(length)) => drop(self.unsent.drain(..length)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
 
 impl Network for Loopback {
     type Stream<'a> = Stream;
@@ -164,16 +188,12 @@ impl Network for Loopback {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|_| NetworkFailure::Refused)?;
         stream.set_nodelay(true).unwrap();
         stream.set_nonblocking(true).unwrap();
-        Ok(Stream(stream))
+        Ok(Stream { socket: stream, unsent: Vec::new() })
     }
+}
 
-    async fn exchange(
-        &mut self,
-        _: &str,
-        port: u16,
-        request: &[u8],
-        answer: &mut [u8],
-    ) -> Result<usize, NetworkFailure> {
+impl Datagrams for Loopback {
+    async fn exchange(&self, _: &str, port: u16, request: &[u8], answer: &mut [u8]) -> Result<usize, NetworkFailure> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -188,17 +208,23 @@ impl ErrorType for Stream {
 
 impl Read for Stream {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, ErrorKind> {
-        poll_fn(|_| ready(self.0.read(bytes))).await
+        poll_fn(|_| {
+            // Who waits for an answer has sent the question.
+            let _ = self.send();
+            ready(self.socket.read(bytes))
+        })
+        .await
     }
 }
 
 impl Write for Stream {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
-        poll_fn(|_| ready(self.0.write(bytes))).await
+        self.unsent.extend(bytes);
+        Ok(bytes.len())
     }
 
     async fn flush(&mut self) -> Result<(), ErrorKind> {
-        Ok(())
+        poll_fn(|_| self.send()).await
     }
 }
 

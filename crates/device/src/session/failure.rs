@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::alert::Alert;
 use super::client::MqttFailure;
 
 /// The failed step of an attempt, or the end of a connection.
@@ -40,8 +41,8 @@ pub enum NetworkFailure {
 pub enum TlsFailure {
     /// The broker's certificate was rejected.
     Certificate(CertificateFaults),
-    /// The broker sent an alert.
-    Alert,
+    /// The broker sent an alert, which is known if it was not encrypted.
+    Alert(Option<Alert>),
     /// The broker closed the connection.
     Closed,
     /// The handshake exceeded its time limit.
@@ -120,7 +121,10 @@ impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(faults) => write!(f, "the broker's certificate is rejected: {faults}"),
-            Self::Alert => f.write_str("the broker ended the handshake with an alert: see the broker's log"),
+            Self::Alert(None) => f.write_str("the broker ended the handshake with an alert: see the broker's log"),
+            Self::Alert(Some(alert)) => {
+                write!(f, "the broker ended the handshake with the alert \"{alert}\": see the broker's log")
+            }
             Self::Closed => {
                 f.write_str("the broker closed the connection during the handshake: check that this is its TLS port")
             }

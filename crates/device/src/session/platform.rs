@@ -20,7 +20,7 @@ pub trait Time {
     fn set_date(&self, unix_seconds: u64);
 }
 
-/// A network with TCP, UDP and DNS.
+/// A network with TCP and DNS.
 pub trait Network {
     /// A TCP connection.
     type Stream<'a>: Read + Write
@@ -35,18 +35,16 @@ pub trait Network {
     /// # Errors
     /// [`NetworkFailure`].
     async fn connect(&mut self, host: &str, port: u16) -> Result<Self::Stream<'_>, NetworkFailure>;
+}
 
+/// Datagrams, which are also exchanged during a connection.
+pub trait Datagrams {
     /// Sends a datagram and waits for the answer of the same host. Returns the length of the answer in bytes.
     ///
     /// # Errors
     /// [`NetworkFailure`].
-    async fn exchange(
-        &mut self,
-        host: &str,
-        port: u16,
-        request: &[u8],
-        answer: &mut [u8],
-    ) -> Result<usize, NetworkFailure>;
+    async fn exchange(&self, host: &str, port: u16, request: &[u8], answer: &mut [u8])
+    -> Result<usize, NetworkFailure>;
 }
 
 /// A TLS client that has the record's trust anchors, credential and broker.
@@ -56,7 +54,7 @@ pub trait Tls {
     where
         Self: 'a;
 
-    /// Performs the handshake. Returns the connection and the TLS version.
+    /// Performs the handshake. After a failure, the stream holds an alert for the peer, which the caller flushes. Returns the connection and the TLS version.
     ///
     /// # Errors
     /// [`TlsFailure`].

@@ -14,11 +14,29 @@ pub struct Reading {
     pub humidity: i32,
 }
 
-/// The reading in ThingsBoard's telemetry format: `{"temperature":25.5,"humidity":26}`.
+/// The values in JSON: `{"temperature":25.5,"humidity":26}`.
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { temperature, humidity } = *self;
         write!(f, "{{\"temperature\":{},\"humidity\":{}}}", Hundredths(temperature), Hundredths(humidity))
+    }
+}
+
+/// A reading, and the Unix time at which it was taken in milliseconds, if the date is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Telemetry {
+    pub(super) time: Option<u64>,
+    pub(super) reading: Reading,
+}
+
+/// ThingsBoard's telemetry format. Values without a time are stored with the time of their arrival.
+impl fmt::Display for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { time, reading } = self;
+        match time {
+            Some(time) => write!(f, "{{\"ts\":{time},\"values\":{reading}}}"),
+            None => reading.fmt(f),
+        }
     }
 }
 
@@ -56,6 +74,7 @@ impl Sensor for SimulatedSensor {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::string::ToString;
 
     use super::*;
@@ -68,7 +87,11 @@ mod tests {
             (-1_234, 7, r#"{"temperature":-12.34,"humidity":0.07}"#),
             (i32::MIN, 0, r#"{"temperature":-21474836.48,"humidity":0}"#),
         ] {
-            assert_eq!(Reading { temperature, humidity }.to_string(), json);
+            let reading = Reading { temperature, humidity };
+            assert_eq!(Telemetry { time: None, reading }.to_string(), json);
+            let time = Some(1_795_579_200_123);
+            let with_time = format!(r#"{{"ts":1795579200123,"values":{json}}}"#);
+            assert_eq!(Telemetry { time, reading }.to_string(), with_time);
         }
     }
 }

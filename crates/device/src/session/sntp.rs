@@ -45,13 +45,13 @@ impl fmt::Display for AnswerError {
     }
 }
 
-/// The date of an answer in seconds since 1970.
+/// The date of an answer in milliseconds since 1970.
 ///
 /// NTP counts 32 bits of seconds and overflows in 2036. The result is the first matching date that is at most a day before
 /// the build; dates before the build are rejected.
 pub(super) fn date(answer: &[u8], nonce: u64, build: u64) -> Result<u64, AnswerError> {
     let Some((answer, _)) = answer.split_first_chunk::<PACKET>() else { return Err(AnswerError::Foreign) };
-    let [first, stratum, middle @ .., s0, s1, s2, s3, _, _, _, _] = *answer;
+    let [first, stratum, middle @ .., s0, s1, s2, s3, f0, f1, f2, f3] = *answer;
     let [.., o0, o1, o2, o3, o4, o5, o6, o7, _, _, _, _, _, _, _, _] = middle;
     let origin = u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]);
     let (warning, version, mode) = (first >> 6, first >> 3 & 7, first & 7);
@@ -71,7 +71,12 @@ pub(super) fn date(answer: &[u8], nonce: u64, build: u64) -> Result<u64, AnswerE
     // A date nearly a whole era ahead means that the server's clock is slow.
     const CENTURY: u64 = 36_525 * DAY;
     let date = since_1900 - TO_1970;
-    if date < build || date > build + CENTURY { Err(AnswerError::Past) } else { Ok(date) }
+    if date < build || date > build + CENTURY {
+        return Err(AnswerError::Past);
+    }
+    // The fraction counts units of 1/2^32 s.
+    let fraction = u64::from(u32::from_be_bytes([f0, f1, f2, f3]));
+    Ok(date * 1_000 + (fraction * 1_000 >> 32))
 }
 
 #[cfg(test)]
@@ -108,8 +113,17 @@ mod tests {
     #[test]
     fn dates_are_decoded_in_this_era_and_in_the_next() {
         for later in [0, 60, 86_400 * 365 * 20] {
-            assert_eq!(date(&answer(BUILD + later), NONCE, BUILD), Ok(BUILD + later));
+            assert_eq!(date(&answer(BUILD + later), NONCE, BUILD), Ok((BUILD + later) * 1_000));
         }
+    }
+
+    #[test]
+    fn the_fraction_counts_as_milliseconds() {
+        let mut packet = answer(BUILD);
+        packet[44..].copy_from_slice(&0xC000_0000_u32.to_be_bytes());
+        assert_eq!(date(&packet, NONCE, BUILD), Ok(BUILD * 1_000 + 750));
+        packet[44..].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert_eq!(date(&packet, NONCE, BUILD), Ok(BUILD * 1_000 + 999));
     }
 
     #[test]

@@ -1,0 +1,88 @@
+//! A reader of ESP-IDF's partition table, for finding the NVS partitions of a chip.
+//!
+//! Written by hand because esp-bootloader-esp-idf panics on types and subtypes that it does not know, which projects and
+//! later versions of ESP-IDF use freely. A damaged table is no danger: a record has a hash of its own.
+
+/// The bytes of a partition table that contain entries.
+pub const TABLE_LEN: usize = 0xC00;
+
+/// The offsets at which a partition table is searched, in their order. The first one is usual. Projects with a larger
+/// bootloader, for example for secure boot, configure a later one (`CONFIG_PARTITION_TABLE_OFFSET`).
+pub const TABLE_OFFSETS: core::ops::Range<u32> = 0x8000..0x2_0000;
+
+/// The unit of the offsets of partition tables in bytes.
+pub const TABLE_STEP: usize = 0x1000;
+
+const ENTRY: usize = 32;
+const MAGIC: [u8; 2] = [0xAA, 0x50];
+const DATA: u8 = 1;
+const NVS: u8 = 2;
+
+/// A partition of the type `data, nvs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NvsPartition {
+    /// The offset in the flash in bytes.
+    pub offset: u32,
+    /// The size in bytes.
+    pub size: u32,
+}
+
+/// Whether a partition table begins with these bytes.
+pub fn is_table(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
+/// The NVS partitions of a table, in its order. Everything else is skipped.
+pub fn nvs_partitions(table: &[u8]) -> impl Iterator<Item = NvsPartition> {
+    table.chunks_exact(ENTRY).take_while(|entry| entry.starts_with(&MAGIC)).filter_map(partition)
+}
+
+fn partition(entry: &[u8]) -> Option<NvsPartition> {
+    let [_, _, kind, subtype, o0, o1, o2, o3, s0, s1, s2, s3] = *entry.first_chunk()?;
+    (kind == DATA && subtype == NVS).then_some(NvsPartition {
+        offset: u32::from_le_bytes([o0, o1, o2, o3]),
+        size: u32::from_le_bytes([s0, s1, s2, s3]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn entry(kind: u8, subtype: u8, offset: u32, size: u32) -> Vec<u8> {
+        let mut entry = vec![0xAA, 0x50, kind, subtype];
+        entry.extend(offset.to_le_bytes());
+        entry.extend(size.to_le_bytes());
+        entry.resize(ENTRY, 0);
+        entry
+    }
+
+    #[test]
+    fn nvs_partitions_are_found_among_unknown_types() {
+        let mut table = [
+            entry(2, 9, 0x1000, 0x7000),
+            entry(0x40, 0xFE, 0x9000, 0x1000),
+            entry(1, 2, 0xA000, 0x6000),
+            entry(0xFF, 0xFF, 0x1_0000, 0x1000),
+            entry(1, 2, 0x2_0000, 0x4000),
+        ]
+        .concat();
+        table.extend([0xEB; 32]);
+        table.extend(entry(1, 2, 0xDEAD_0000, 0x4000));
+        table.resize(TABLE_LEN, 0xFF);
+        assert!(is_table(&table));
+        let found: Vec<_> = nvs_partitions(&table).collect();
+        let both = [(0xA000, 0x6000), (0x2_0000, 0x4000)];
+        assert_eq!(found, both.map(|(offset, size)| NvsPartition { offset, size }));
+    }
+
+    #[test]
+    fn erased_flash_is_no_table() {
+        assert!(!is_table(&[0xFF; TABLE_LEN]));
+        assert_eq!(nvs_partitions(&[0xFF; TABLE_LEN]).count(), 0);
+        assert_eq!(nvs_partitions(&[0xAA, 0x50, 1, 2]).count(), 0);
+    }
+}

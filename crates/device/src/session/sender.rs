@@ -1,0 +1,169 @@
+//! The sender: one connection after the other, and on each of them one reading after the other.
+
+use alloc::string::ToString;
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::pin::pin;
+
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{Read, Write};
+
+use super::TELEMETRY_TOPIC;
+use super::alert::Watched;
+use super::backoff::Backoff;
+use super::client::{Client, MqttFailure};
+use super::date_keeper::DateKeeper;
+use super::failure::{Failure, LoginFailure, NetworkFailure, TlsFailure};
+use super::platform::{Datagrams, Log, Network, Random, Time, Tls};
+use super::queue::{NewReading, Queue};
+use super::settings::Settings;
+use super::timeout::with_timeout;
+use crate::record::{Login, Record};
+
+pub(super) struct Sender<'a, N, D, T, C, R, L> {
+    pub(super) record: &'a Record,
+    pub(super) settings: &'a Settings,
+    pub(super) time: &'a C,
+    pub(super) log: &'a L,
+    pub(super) queue: &'a RefCell<Queue>,
+    pub(super) new_reading: &'a NewReading,
+    pub(super) network: N,
+    pub(super) tls: T,
+    pub(super) random: R,
+    pub(super) date: DateKeeper<'a, D, C, L>,
+}
+
+impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, D, T, C, R, L> {
+    pub(super) async fn run(mut self) -> Infallible {
+        let mut backoff = Backoff::new(self.settings.first_pause, self.settings.longest_pause);
+        loop {
+            self.network.ready().await;
+            self.date.before_connection(&mut self.random).await;
+            let failure = self.connection(&mut backoff).await;
+            let pause = backoff.pause(self.random.next());
+            let (seconds, tenths) = (pause / 1_000, pause / 100 % 10);
+            let waiting = self.queue.borrow().len();
+            self.log.line(format_args!("{failure}"));
+            if self.date.doubt(&failure) {
+                self.queue.borrow_mut().forget_times();
+            }
+            self.log.line(format_args!("retrying in {seconds}.{tenths} s; {waiting} readings are queued"));
+            self.time.sleep(pause).await;
+        }
+    }
+
+    /// Runs one connection, and returns the failure that ended it.
+    async fn connection(&mut self, backoff: &mut Backoff) -> Failure {
+        let Self { record, settings, time, log, queue, new_reading, network, tls, random, date } = self;
+        let (host, port) = (record.host(), record.port());
+        log.line(format_args!("network: connecting to {host}, port {port}"));
+        let stream = match with_timeout(*time, settings.answer, network.connect(host, port)).await {
+            Some(Ok(stream)) => stream,
+            Some(Err(failure)) => return failure.into(),
+            None => return NetworkFailure::NoAnswer.into(),
+        };
+        let mut stream = Watched::new(stream);
+        let link = Link { record, settings, time: *time, log: *log, queue, new_reading };
+        let failure = link.run(&*tls, &mut stream, random, date, backoff).await;
+        // The alert of a rejected broker is in the buffer of the connection, and closing would discard it.
+        with_timeout(*time, settings.farewell, stream.flush()).await;
+        match failure {
+            Failure::Tls(TlsFailure::Alert(None)) => TlsFailure::Alert(stream.alert()).into(),
+            failure => failure,
+        }
+    }
+}
+
+/// A connection to the broker.
+struct Link<'a, C, L> {
+    record: &'a Record,
+    settings: &'a Settings,
+    time: &'a C,
+    log: &'a L,
+    queue: &'a RefCell<Queue>,
+    new_reading: &'a NewReading,
+}
+
+impl<C: Time, L: Log> Link<'_, C, L> {
+    /// Handshake, login, and readings until a failure.
+    async fn run<S: Read + Write>(
+        &self,
+        tls: &impl Tls,
+        stream: S,
+        random: &mut impl Random,
+        date: &mut DateKeeper<'_, impl Datagrams, C, L>,
+        backoff: &mut Backoff,
+    ) -> Failure {
+        let Self { record, settings, time, log, .. } = *self;
+        let (stream, version) = match self.patiently(tls.handshake(stream)).await {
+            Some(Ok(done)) => done,
+            Some(Err(failure)) => return failure.into(),
+            None => return TlsFailure::TimedOut.into(),
+        };
+        log.line(format_args!("tls: {version}, the broker's certificate is valid"));
+        let (token, with) = match record.login() {
+            Login::Certificate { .. } => (None, "its certificate"),
+            Login::Token(token) => (Some(token.expose()), "its token"),
+        };
+        let login = Client::login(stream, record.device_name(), token, settings.keep_alive_seconds);
+        let mut client = match with_timeout(time, settings.answer, login).await {
+            Some(Ok(client)) => client,
+            Some(Err(failure)) => return failure.into(),
+            None => return LoginFailure::TimedOut.into(),
+        };
+        log.line(format_args!("login: {} logged in with {with}", record.device_name()));
+        loop {
+            if date.is_due() {
+                date.refresh(random).await;
+            }
+            let sent = self.next(&mut client, date, backoff).await;
+            if let Err(failure) = sent {
+                return failure.into();
+            }
+        }
+    }
+
+    /// The result of a handshake, or `None` if it takes too long. The log names a silence before that.
+    async fn patiently<O>(&self, handshake: impl Future<Output = O>) -> Option<O> {
+        let Settings { handshake: limit, handshake_notice: notice, .. } = *self.settings;
+        let mut handshake = pin!(handshake);
+        let first = notice.min(limit);
+        match select(&mut handshake, self.time.sleep(first)).await {
+            Either::First(done) => return Some(done),
+            Either::Second(()) if first < limit => {
+                let (seconds, rest) = (first / 1_000, (limit - first) / 1_000);
+                self.log.line(format_args!(
+                    "tls: the handshake is not complete after {seconds} s: waiting for the broker for another {rest} s"
+                ));
+            }
+            Either::Second(()) => return None,
+        }
+        with_timeout(self.time, limit - first, handshake).await
+    }
+
+    /// Sends the oldest reading, or waits for one and keeps the connection alive.
+    async fn next<S: Read + Write>(
+        &self,
+        client: &mut Client<S>,
+        date: &DateKeeper<'_, impl Datagrams, C, L>,
+        backoff: &mut Backoff,
+    ) -> Result<(), MqttFailure> {
+        let Self { settings, time, log, queue, new_reading, .. } = *self;
+        let oldest = queue.borrow_mut().oldest(|uptime| date.at(uptime));
+        let Some((number, telemetry)) = oldest else {
+            // Half of the keep-alive time, so that a lost packet does not cost the connection.
+            let quiet = u64::from(settings.keep_alive_seconds) * 500;
+            return match with_timeout(time, quiet, new_reading.wait()).await {
+                Some(()) => Ok(()),
+                None => with_timeout(time, settings.answer, client.ping()).await.unwrap_or(Err(MqttFailure::TimedOut)),
+            };
+        };
+        let message = telemetry.to_string();
+        let publish = client.publish(TELEMETRY_TOPIC, &message);
+        with_timeout(time, settings.answer, publish).await.unwrap_or(Err(MqttFailure::TimedOut))?;
+        queue.borrow_mut().done(number);
+        backoff.reset();
+        log.line(format_args!("telemetry: {message}"));
+        Ok(())
+    }
+}
