@@ -120,9 +120,9 @@ impl Records {
             return;
         }
         self.left -= 1;
-        let [kind, ..] = self.header;
+        let [kind, _, _, high, low] = self.header;
         // Encrypted alerts are longer than two bytes.
-        if kind == ALERT && !self.encrypted {
+        if kind == ALERT && high == 0 && low == 2 && !self.encrypted {
             match (self.level, self.left) {
                 (None, 1) => self.level = Some(byte),
                 (Some(FATAL), 0) => self.alert = Some(Alert(byte)),

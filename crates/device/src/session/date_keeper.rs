@@ -115,7 +115,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
 
     /// The answer to one request, in milliseconds since 1970.
     async fn answer(&mut self, random: &mut impl Random) -> Result<u64, DateFailure> {
-        let nonce = u64::from(random.next()) << 32 | u64::from(random.next());
+        let nonce = (u64::from(random.next()) << 32) | u64::from(random.next());
         let mut answer = [0; sntp::PACKET];
         let request = sntp::request(nonce);
         let exchange = self.datagrams.exchange(self.server, self.settings.time_port, &request, &mut answer);

@@ -76,7 +76,7 @@ pub(super) fn date(answer: &[u8], nonce: u64, build: u64) -> Result<u64, AnswerE
     }
     // The fraction counts units of 1/2^32 s.
     let fraction = u64::from(u32::from_be_bytes([f0, f1, f2, f3]));
-    Ok(date * 1_000 + (fraction * 1_000 >> 32))
+    Ok(date * 1_000 + ((fraction * 1_000) >> 32))
 }
 
 #[cfg(test)]
