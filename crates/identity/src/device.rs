@@ -8,7 +8,7 @@ use ledger::{Entry, Kind, Parameters};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
-use pki::{Certificate, Subject};
+use pki::{Certificate, san};
 
 use crate::delivery::destination;
 use crate::files::device::DeviceFiles;
@@ -73,8 +73,14 @@ fn with_plan<'w, T>(
     store::check_exists(workspace.store_dir())?;
     let settings = &workspace.config.client;
     let csr = request.read_csr()?;
-    let subject = subject_of(name, &workspace.config.subject()?, csr.as_ref())?;
+    let base_subject = workspace.config.subject()?;
+    let subject = match &csr {
+        // The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
+        Some(csr) => csr.device_subject(&base_subject, name)?,
+        None => base_subject.with_common_name(name.as_str())?,
+    };
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
+    san::check_count(&sans)?;
     let anchors = workspace.client_anchors()?;
     let has_anchors = !anchors.is_empty();
     let signing = match &request.profile {
@@ -88,7 +94,7 @@ fn with_plan<'w, T>(
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
-    let base = workspace.config.subject()?.to_string();
+    let base = base_subject.to_string();
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
     let days = settings.days.value.number();
     let of_fleet = shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
@@ -156,19 +162,6 @@ fn formats(asked: &Setting<Vec<ClientFormat>>, holds_key: bool) -> Vec<ClientFor
         formats.retain(|format| !needs_key(format));
     }
     formats
-}
-
-/// The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
-fn subject_of(name: &DeviceName, base: &Subject, csr: Option<&Csr>) -> Result<Subject> {
-    let requested = csr.map(Csr::subject).filter(|subject| !subject.is_empty());
-    match requested.map(|subject| (subject, subject.common_name())) {
-        None => base.with_common_name(name.as_str()),
-        Some((subject, Some(common_name))) if common_name == name.as_str() => Ok(subject.clone()),
-        Some((subject, None)) => subject.with_common_name(name.as_str()),
-        Some((_, Some(other))) => Err(Code::CsrRefused
-            .error(format!("the request is for {other:?} and not for the device {:?}", name.as_str()))
-            .fix("name the device as the request does, or make a request with the device's name")),
-    }
 }
 
 /// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.

@@ -9,6 +9,7 @@ pub mod device;
 pub mod files;
 pub mod host;
 pub mod init;
+mod key_in_use;
 pub mod kit;
 mod make;
 pub mod parameters;

@@ -2,27 +2,31 @@
 
 use std::path::Path;
 
-use base::file::{Outcome, Written};
+use base::file::{self, Outcome, Written};
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
 use ledger::{Entry, View};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
+use pki::key::PublicKey;
 use pki::keystore;
+use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
-use pki::{Algorithm, Certificate, San, Subject};
+use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 
 use crate::delivery::{Copies, Destination};
 use crate::files::identity::{Held, IdentityFiles};
 use crate::files::keystore::KeystorePlan;
 use crate::files::settings::ServerSettings;
+use crate::key_in_use;
 use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::walk::{Standing, Walk};
-use store::Store;
 use store::ca::SigningCa;
 use store::secrets::NewSecret;
+use store::{FILE_LIMIT, Store};
 use store::{Workspace, firmware_warning};
+use zeroize::Zeroizing;
 
 /// One identity to be made.
 pub(crate) struct Plan<'a, F> {
@@ -189,24 +193,40 @@ impl<F: IdentityFiles> Plan<'_, F> {
         self.delivery_of(store, &identity, entry)?.outlook()
     }
 
-    /// Fails where a file needs the private key and somebody else keeps it, or where an earlier generation has left
-    /// one with a key of ours: nothing would renew it, and it would not fit what stands beside it.
+    /// Fails for the key of a request if a file needs the private key, if another identity has the same key, or if an earlier
+    /// generation has left files with a key of ours that nothing would renew.
     fn check_key(&self, store: &Path) -> Result<()> {
-        if !matches!(self.key, KeySource::Public(_)) {
-            return Ok(());
-        }
+        let KeySource::Public(key) = &self.key else { return Ok(()) };
         let files = &self.walk.files;
         files.check_key(false)?;
+        key_in_use::check(store, self.walk.kind, self.walk.name, key)?;
         let dir = self.dir_in(store);
-        let left: Vec<String> =
-            files.present_in(&dir, files.of_our_key()).into_iter().map(|file| files.name(file)).collect();
-        if left.is_empty() {
+        let mut same = Vec::new();
+        let mut other = Vec::new();
+        for file in files.present_in(&dir, files.of_our_key()) {
+            let name = files.name(file);
+            match key_of(&dir.join(&name), key)? {
+                KeyOfFile::Same => {}
+                KeyOfFile::SameWithCertificate => same.push(name),
+                KeyOfFile::Other => other.push(name),
+            }
+        }
+        if !other.is_empty() {
+            return Err(Code::TargetExists
+                .error(format!("{} of the earlier generation would not fit the key of the request", other.join(", ")))
+                .at(dir)
+                .fix("move them away first"));
+        }
+        if same.is_empty() {
             return Ok(());
         }
         Err(Code::TargetExists
-            .error(format!("{} of the earlier generation would not fit the key of the request", left.join(", ")))
+            .error(format!("{} would keep the earlier certificate", same.join(", ")))
+            .because(
+                "tbpki has the key of the request in these files, and writes no file with a private key for a request",
+            )
             .at(dir)
-            .fix("move them away first"))
+            .fix("move them away first, or leave --csr out: tbpki then makes a new key and renews all files"))
     }
 
     fn open_issuer(&self, workspace: &mut Workspace<'_>) -> Result<Box<dyn Issuer>> {
@@ -264,6 +284,26 @@ impl<F: IdentityFiles> Plan<'_, F> {
         findings.extend(held.chain().find_map(firmware_warning));
         Ok(findings)
     }
+}
+
+/// What a file with a private key means for the key of a request.
+enum KeyOfFile {
+    /// It has the same key and nothing else, so that it stays right.
+    Same,
+    /// It also has a certificate.
+    SameWithCertificate,
+    /// It has another key, or cannot be read without a password.
+    Other,
+}
+
+fn key_of(path: &Path, key: &PublicKey) -> Result<KeyOfFile> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)?.map(Zeroizing::new) else { return Ok(KeyOfFile::Other) };
+    let held = PrivateKey::from_pem_or_der(&bytes, None).ok();
+    if !held.is_some_and(|held| held.check_belongs_to(key.spki_der()).is_ok()) {
+        return Ok(KeyOfFile::Other);
+    }
+    let has_certificate = PemBundle::parse(&bytes).is_ok_and(|bundle| !bundle.certificates.is_empty());
+    Ok(if has_certificate { KeyOfFile::SameWithCertificate } else { KeyOfFile::Same })
 }
 
 /// The files in the store, and the copies of them once those are in their places as well.

@@ -7,14 +7,16 @@ use std::path::Path;
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result, Secret, file};
 use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial, State};
-use pki::Certificate;
 use pki::device_name::DeviceName;
-use pki::issuer::{Issuer, KeySource, Order};
+use pki::issuer::{Issued as MadeBy, Issuer, KeySource, Order};
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
+use pki::verify::{Purpose, Trial};
+use pki::{Certificate, Subject};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
@@ -99,6 +101,7 @@ pub fn make(
     let ca = SigningCa::Profile(profile.clone());
     settle(store, &ca)?;
     let (root, passphrase) = open_root(workspace, store.dir())?;
+    root.check_may_have_cas()?;
     let days = workspace.config.ca.issuing_days.value.number();
     let lifetime = Lifetime { days, explicit: false };
     let (validity, note) = Validity::starting(workspace.now, lifetime, root.validity().as_ref())?;
@@ -123,7 +126,11 @@ pub fn make(
     })?;
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
     let order = Order { contents, key: KeySource::Generate(workspace.config.ca.alg.value) };
-    match deliver(store.dir(), &ca, &root, order, passphrase.as_ref(), kept) {
+    let subject = workspace.config.subject()?;
+    let (dir, now) = (store.dir(), workspace.now);
+    let delivered =
+        sign(&root, order, &subject, now).and_then(|issued| deliver(dir, &ca, issued, passphrase.as_ref(), kept));
+    match delivered {
         Ok((certificate, files)) => {
             store.ledger.issued(&key, &issued(&certificate))?;
             Ok((files, note))
@@ -150,15 +157,24 @@ fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Opt
     Ok((root, passphrase))
 }
 
+/// Signs the CA, and tries it before anything is written.
+fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> Result<MadeBy> {
+    let issued = root.issue(order)?;
+    let above = std::iter::once(root.certificate()).chain(root.above());
+    let chain: Vec<Certificate> = issued.chain.iter().take(1).chain(above).cloned().collect();
+    if let Some(key) = &issued.key {
+        Trial { chain: &chain, key, purpose: Purpose::Device, subject, names: &[] }.run(now)?;
+    }
+    Ok(issued)
+}
+
 fn deliver(
     store: &Path,
     ca: &SigningCa,
-    root: &dyn Issuer,
-    order: Order,
+    issued: MadeBy,
     passphrase: Option<&Secret>,
     kept: &Kept,
 ) -> Result<(Certificate, Vec<FileReport>)> {
-    let issued = root.issue(order)?;
     let key = issued.key.ok_or_else(|| Code::Internal.error("a CA without a key"))?;
     let pem = encode_key(&key, passphrase)?;
     let mut set = FileSet::new(ca.dir(store));

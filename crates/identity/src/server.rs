@@ -3,10 +3,10 @@
 use base::{Code, Finding, Result};
 use config::{Config, Credentials, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
-use pki::San;
 use pki::csr::Csr;
 use pki::keystore::Format;
 use pki::profile::Profile;
+use pki::{San, san};
 
 use crate::delivery::{Destination, destination};
 use crate::files::server::ServerFiles;
@@ -53,10 +53,11 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         Some(requested) => requested.clone(),
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
-    let asked = names_asked(host, &settings.san.value, csr.as_ref());
+    let asked = names_asked(host, &settings.san.value, csr.as_ref())?;
     let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
     let (found, left_out) = vouched_for(found, workspace, request.self_signed)?;
     let sans = merged(&asked, &found);
+    san::check_count(&sans)?;
     let (ca, issuer) = issuer_of(workspace, request, SigningCa::Own(CaName::ServerIssuing))?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
@@ -145,12 +146,13 @@ fn host_of(config: &Config) -> Result<&HostName> {
     })
 }
 
-/// The names that somebody asked for: the server's own, those of the configuration, and those in a request.
-fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Vec<San> {
-    match csr.map(Csr::sans).filter(|sans| !sans.is_empty()) {
-        Some(requested) => merged(requested, configured),
-        None => merged(&[host.san()], configured),
-    }
+/// The names that were asked for: the server's own and those of the configuration. A request may ask for no others; its
+/// order is kept.
+fn names_asked(host: &HostName, configured: &[San], csr: Option<&Csr>) -> Result<Vec<San>> {
+    let allowed = merged(&[host.san()], configured);
+    let Some(csr) = csr else { return Ok(allowed) };
+    csr.check_server_names(&allowed)?;
+    Ok(merged(csr.sans(), &allowed))
 }
 
 /// The names of this host that the CA may vouch for, and a note about the others.

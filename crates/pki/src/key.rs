@@ -2,10 +2,12 @@
 
 mod export;
 mod fault;
+pub(crate) mod form;
 mod import;
 mod pkcs8;
 mod public;
 mod signing;
+mod value;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::Unspecified;
@@ -22,6 +24,7 @@ pub use export::{KeyFormat, PBKDF2_ROUNDS};
 pub use public::PublicKey;
 pub(crate) use public::{curve_of_oid, oid_of_curve, rsa_of_modulus};
 pub use signing::SigningKey;
+pub use value::is_same_key;
 
 use crate::algorithm::Algorithm;
 

@@ -24,6 +24,6 @@ pub use certificate::Certificate;
 pub use issue::{issuer, lint, profile, serial, tbs, validity};
 pub use key::PrivateKey;
 pub use names::{device_name, san, subject};
-pub use read::{certificate, chain, crl, csr, pem_bundle};
+pub use read::{ancestry, certificate, chain, crl, csr, pem_bundle};
 pub use san::San;
 pub use subject::Subject;

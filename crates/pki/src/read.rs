@@ -1,5 +1,6 @@
 //! Parsing what other programs wrote: certificates, chains, requests, revocation lists, PEM files.
 
+pub mod ancestry;
 pub mod certificate;
 pub mod chain;
 pub mod crl;

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::key::PublicKey;
+use crate::key::{PublicKey, is_same_key};
 use crate::names::san::San;
 use crate::read::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
 use crate::read::chain::Chain;
@@ -26,9 +26,11 @@ mod host;
 mod path;
 mod revocation;
 mod second_opinion;
+mod trial;
 mod walk;
 
 use path::PathEnd;
+pub use trial::Trial;
 
 /// What a chain is to be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -155,7 +157,7 @@ pub fn verify(request: &Request<'_>) -> Report {
 fn choose_leaf<'a>(request: &Request<'a>) -> Option<&'a Certificate> {
     let first = request.chain.first()?;
     if let Some(key) = request.key
-        && let Some(owned) = request.chain.iter().find(|one| one.spki_der() == key.spki_der())
+        && let Some(owned) = request.chain.iter().find(|one| is_same_key(one.spki_der(), key.spki_der()))
     {
         return Some(owned);
     }

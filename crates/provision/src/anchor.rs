@@ -83,7 +83,7 @@ fn by_system(sent: &ServerChain<'_>, roots: &Roots) -> Result<Anchor, ChainFault
         .certificate_of(&anchor, sent.now)
         .ok_or_else(|| (Code::CertificateUnreadable, "the root that anchors it cannot be read".to_owned()))?;
     let mut findings = sent.common_findings(&certificate);
-    if !certificate.is_self_signed() {
+    if !certificate.self_signature().is_possible() {
         findings.push(not_self_signed("the certificate that this system trusts is issued by another CA"));
     }
     Ok(Anchor { certificate, vouched: TrustBasis::BySystem, findings })
@@ -138,7 +138,7 @@ impl<'a> ServerChain<'a> {
             .filter_map(|(place, der)| Some((place, parsed(der)?)))
             .find(|(_, certificate)| Fingerprint::of(certificate) == *fingerprint)?;
         let mut findings = self.common_findings(&certificate);
-        let self_signed = certificate.is_self_signed();
+        let self_signed = certificate.self_signature().is_possible();
         let role = match (place, self_signed) {
             (0, _) => ChainRole::Leaf,
             (_, true) => ChainRole::Root,
@@ -182,6 +182,7 @@ impl<'a> ServerChain<'a> {
         } else if self.now < certificate.not_before() {
             findings.push(Code::NotYetValid.warning("the certificate to trust is not valid yet"));
         }
+        findings.extend(certificate.unchecked_self_signature().map(|finding| finding.item(certificate.label())));
         findings
     }
 

@@ -72,7 +72,7 @@ impl Roots {
             .filter_map(|root| Certificate::from_der(root).ok())
             .max_by_key(|root| {
                 let valid = root.not_before() <= now && now <= root.not_after();
-                (valid, root.is_self_signed(), root.not_after())
+                (valid, root.self_signature().is_possible(), root.not_after())
             })
     }
 }

@@ -15,7 +15,7 @@ mod store;
 mod workspace;
 
 pub use location::StoreLocation;
-pub use paths::{FILE_LIMIT, identity_dir, secrets_dir};
+pub use paths::{FILE_LIMIT, identity_dir, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::{Store, check_exists, knows_cas, view};

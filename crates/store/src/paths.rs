@@ -18,7 +18,7 @@ pub fn secrets_dir(store: &Path) -> PathBuf {
 }
 
 /// The directory with all identities of a kind.
-pub(crate) fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
+pub fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
     store.join(match kind {
         Kind::Ca => "ca",
         Kind::Server => "servers",

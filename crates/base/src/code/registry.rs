@@ -89,6 +89,8 @@ codes! {
         "A name is a DNS name, an IP address, a URI or an e-mail address, where needed with its kind in front: `dns:`, `ip:`, `uri:` or `email:`. A leading `*.` is the only wildcard. Verifiers compare these names and ignore the common name, so a mistake here makes a server that no client can verify."
     25 DeviceName User "Invalid device name"
         "A device name is used for a directory, for the common name of the certificate and for the device in the platform. It must have 1 to 64 characters and at most 192 bytes of UTF-8. Spaces inside the name and letters such as ü are allowed. Slashes, backslashes, control characters, characters that are invisible or change the direction of text, a dot at the beginning, and spaces at the beginning or end are not allowed."
+    26 TooManyNames User "A certificate would have too many names"
+        "TLS libraries bound the size of a certificate that a peer sends: Java takes 32 KiB, Mbed TLS 16 KiB. A certificate of tbpki has at most 100 subject alternative names. Divide the names among several certificates, or use a wildcard."
 
     // Keys.
     30 UnknownAlgorithm User "Unknown key algorithm"
@@ -140,7 +142,7 @@ codes! {
     54 CsrUnreadable User "Unreadable certificate signing request"
         "Requests are read from PEM or DER as PKCS#10 (RFC 2986). The message names the format that was found instead, or the field at which the parser failed."
     55 CsrRefused User "The certificate signing request is not acceptable"
-        "Its signature does not verify or uses a broken hash, or it names another device. Of a request only the key, the subject and the alternative names are believed; everything else comes from the profile."
+        "Its signature does not verify or uses a broken hash, or its subject is not the one of the certificate. The subject of a device is that of keygen.toml and one common name, the name of the device. A request can leave parts out, but must not add or change one: platforms read names in different ways, and an additional common name or another attribute could name another device. The common name of a server must be one of its names."
     56 Shortened User "A lifetime was shortened to fit its issuer"
         "The default lifetime would have outlived the issuing CA. The certificate ends with it. Renew the CA in time."
     57 PathLength User "The chain is longer than one of its CAs allows"
@@ -162,7 +164,7 @@ codes! {
     65 FirmwareLimit User "The firmware cannot verify this certificate"
         "The Mbed TLS in our firmware has no Ed25519 and refuses chains with critical name constraints. Other clients are not affected."
     66 SignatureUnsupported User "tbpki cannot check this kind of signature"
-        "Checked are RSA (PKCS#1 v1.5 and PSS), ECDSA on the NIST curves and Ed25519. DSA, Ed448, MD5 and national algorithms are not, nor does any current TLS library take them."
+        "tbpki verifies RSA (PKCS#1 v1.5, and PSS with a salt as long as its hash), ECDSA on the NIST curves and Ed25519, with SHA-256, SHA-384 or SHA-512. It does not verify MD5, SHA-224, PSS with another salt, DSA, Ed448, brainpool curves and national algorithms. Such a signature can be valid: tbpki does not know. The signature of a root on itself is not needed, because peers trust a root without it. For any other certificate or request, use one of the algorithms above."
     67 CriticalExtension User "The certificate has an unknown critical extension"
         "A verifier that does not know a critical extension must reject the certificate (RFC 5280, section 4.2). tbpki, like most TLS libraries, does not process certificate policies beyond accepting any."
     68 BadFormat User "Malformed certificate"
@@ -251,6 +253,12 @@ codes! {
     // CAs.
     113 SharedCa User "Servers and devices are below the same CA"
         "Clients trust the servers' root, and with it every server's certificate that is issued below it. If the devices' CA is below the same root, a person who can issue device certificates, or who steals a station that can, is able to impersonate the broker. Limiting the purposes of a CA does not help, because some TLS libraries, for example Mbed TLS, check purposes on the leaf alone. Import your CA for one of the two, and let `tbpki init` make the other."
+    114 CaUseless User "Certificates below the imported CA would be refused"
+        "Before an imported CA is stored, tbpki signs a test certificate with it and verifies the whole chain as `tbpki verify` does. The check failed for the reason in the message, and nothing was written. Examples are a path length of 0 above another CA, a key usage without keyCertSign, an extended key usage without the purpose, a critical extension that TLS libraries do not know, and a signature with SHA-1. Ask the owner of the CA for a certificate without this fault."
+    115 PublicKeyForm User "A public key is written in a form that some peers cannot read"
+        "Certificates hold the point of an EC key in its uncompressed form (RFC 5480, section 2.2). OpenSSL also reads compressed and hybrid points, but Java, Go and Mbed TLS cannot parse a certificate with one. A point that is not on its curve, and RSA numbers that cannot be those of a key, are refused by all. `openssl ec -conv_form uncompressed` rewrites an EC key."
+    116 KeyInUse User "The key of the request belongs to another certificate"
+        "Each device, server and CA needs a key of its own. A platform tells devices apart by their certificates, and the owner of one key can log in with each certificate for it. A key of a CA must not be used for anything else. Make a new key and a new request. The same device or server can be renewed on its own key."
 
     // Platforms.
     120 PlatformUnset User "The platform's URL or user is not configured"

@@ -4,11 +4,13 @@
 use base::{Code, Finding, Result};
 use config::Config;
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
+use pki::key::{SigningKey, is_same_key};
 use pki::pkcs11::TokenUri;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
+use pki::verify::{Purpose, Trial};
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
@@ -44,6 +46,7 @@ pub(crate) fn make_hierarchy(
     findings: &mut Vec<Finding>,
 ) -> Result<[MadeCa; 2]> {
     let (root_name, issuing_name) = (hierarchy.root(), hierarchy.issuing());
+    let is_brought = brought.is_some();
     let root = match brought {
         None => {
             let contents = ca_contents(config, root_name, config.ca.root_days.value.number(), None, now, findings)?;
@@ -52,11 +55,12 @@ pub(crate) fn make_hierarchy(
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
             LocalCa::new(issued.chain, key)?
         }
-        Some(BroughtCa { certificate, above, key: Some(key) }) if above.is_empty() => {
-            LocalCa::new(vec![certificate], key)?
+        Some(BroughtCa { mut chains, key: Some(key) }) if chains.first().is_some_and(|chain| chain.len() == 1) => {
+            LocalCa::new(chains.swap_remove(0), key)?
         }
-        Some(ca) => return taken_over(root_name, issuing_name, ca, in_token),
+        Some(ca) => return taken_over(config, hierarchy, ca, in_token, now, findings),
     };
+    root.check_may_have_cas()?;
     let days = config.ca.issuing_days.value.number();
     let contents = ca_contents(config, issuing_name, days, root.validity(), now, findings)?;
     let alg = config.ca.alg.value;
@@ -68,10 +72,47 @@ pub(crate) fn make_hierarchy(
         (None, Some(key)) => MadeKey::Here(key),
         (None, None) => return Err(Code::Internal.error("an issuing CA without a key")),
     };
+    if is_brought {
+        let chain: Vec<Certificate> = issued.chain.iter().chain([&certificate]).cloned().collect();
+        findings.extend(match &issuing_key {
+            MadeKey::Here(key) => tried(config, hierarchy, &[chain], key, now)?.1,
+            // The key in the token is new, and so is its certificate: whatever could be wrong is wrong with the root.
+            _ => Vec::new(),
+        });
+    }
     Ok([
         MadeCa { name: root_name, certificates: vec![certificate], key: MadeKey::Here(key) },
         MadeCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
     ])
+}
+
+/// The first of the chains below which certificates would be accepted, with the warnings about it.
+///
+/// # Errors
+/// The reason for which certificates below the first chain would be refused.
+fn tried<K: SigningKey>(
+    config: &Config,
+    hierarchy: Hierarchy,
+    chains: &[Vec<Certificate>],
+    key: &K,
+    now: OffsetDateTime,
+) -> Result<(Vec<Certificate>, Vec<Finding>)> {
+    let subject = config.subject()?;
+    let (purpose, names) = match hierarchy {
+        Hierarchy::Server => {
+            let host = config.server.name.value.as_ref().map(config::HostName::san);
+            (Purpose::Server, host.into_iter().chain(config.server.san.value.iter().cloned()).collect())
+        }
+        Hierarchy::Devices => (Purpose::Device, Vec::new()),
+    };
+    let mut first = None;
+    for chain in chains {
+        match (Trial { chain, key, purpose, subject: &subject, names: &names }).run(now) {
+            Ok(warnings) => return Ok((chain.clone(), warnings)),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| Code::Internal.error("an imported CA without a chain")))
 }
 
 /// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
@@ -80,8 +121,8 @@ pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
     let of = |hierarchy: Hierarchy| {
         cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
     };
-    let shared =
-        of(Hierarchy::Server).find(|ca| of(Hierarchy::Devices).any(|other| other.spki_der() == ca.spki_der()))?;
+    let shared = of(Hierarchy::Server)
+        .find(|ca| of(Hierarchy::Devices).any(|other| is_same_key(other.spki_der(), ca.spki_der())))?;
     let finding = Code::SharedCa
         .warning(format!("servers and devices are both below {}", shared.label()))
         .because("anyone who can issue device certificates could impersonate the broker")
@@ -91,31 +132,36 @@ pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
 
 /// An issuing CA that was brought, with its root, whose key stays where it is.
 fn taken_over(
-    root_name: CaName,
-    issuing_name: CaName,
-    mut ca: BroughtCa,
+    config: &Config,
+    hierarchy: Hierarchy,
+    ca: BroughtCa,
     in_token: Option<&InToken>,
+    now: OffsetDateTime,
+    findings: &mut Vec<Finding>,
 ) -> Result<[MadeCa; 2]> {
-    let root = ca.above.pop().ok_or_else(|| {
-        Code::Usage
+    if ca.is_root() {
+        return Err(Code::Usage
             .error("the key in the token is that of a root, and devices are issued by a CA below it")
-            .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key")
-    })?;
-    let key = match (ca.key, in_token) {
-        (Some(key), None) => MadeKey::Here(key),
-        (None, Some(key)) => MadeKey::InToken(key.uri()?),
+            .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key"));
+    }
+    let (chain, key) = match (ca.key, in_token) {
+        (Some(key), None) => (tried(config, hierarchy, &ca.chains, &key, now)?, MadeKey::Here(key)),
+        (None, Some(InToken::Made(key) | InToken::Taken(key))) => {
+            (tried(config, hierarchy, &ca.chains, key, now)?, MadeKey::InToken(key.lasting_uri()?))
+        }
         (Some(_), Some(_)) => {
             return Err(Code::Usage
                 .error("the issuing CA that was brought has a key, and --devices-key names another")
                 .fix("leave one of the two out; certificates of a CA whose key is in the token come without a key"));
         }
-        (None, None) => return Err(Code::Internal.error("a brought CA without a key")),
+        (None, Some(InToken::Planned(_)) | None) => return Err(Code::Internal.error("a brought CA without a key")),
     };
-    let mut certificates = vec![ca.certificate];
-    certificates.extend(ca.above);
+    let (mut certificates, warnings) = chain;
+    findings.extend(warnings);
+    let root = certificates.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
     Ok([
-        MadeCa { name: root_name, certificates: vec![root], key: MadeKey::Elsewhere },
-        MadeCa { name: issuing_name, certificates, key },
+        MadeCa { name: hierarchy.root(), certificates: vec![root], key: MadeKey::Elsewhere },
+        MadeCa { name: hierarchy.issuing(), certificates, key },
     ])
 }
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::item::{Content, Item};
 use super::view::CertificateView;
-use crate::read::certificate::{Certificate, ExtendedKeyUsage, GeneralName};
+use crate::read::certificate::{Certificate, ExtendedKeyUsage, GeneralName, SelfSignature};
 
 pub(super) fn item(certificate: &Certificate, now: OffsetDateTime) -> Item {
     let view = CertificateView::new(certificate, now);
@@ -29,7 +29,11 @@ impl CertificateView {
             days_left: (certificate.not_after() - now).whole_days(),
             algorithm: certificate.algorithm_name(),
             signature_algorithm: certificate.signature_algorithm().to_string(),
-            self_signed: certificate.is_self_signed(),
+            self_signed: match certificate.self_signature() {
+                SelfSignature::Valid => Some(true),
+                SelfSignature::False | SelfSignature::OtherIssuer => Some(false),
+                SelfSignature::Unchecked(_) => None,
+            },
             ca: certificate.is_ca(),
             path_len: certificate.path_len(),
             names: list(certificate.general_names()),
@@ -79,9 +83,8 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
     if is_server && !certificate.is_ca() && certificate.general_names().is_empty() {
         tell(Code::LegacyName.warning("it is a server's and names no host"));
     }
-    for fault in certificate.format_faults() {
-        tell(Code::BadFormat.fault(fault.clone()));
-    }
+    findings.extend(certificate.form_findings());
+    findings.extend(certificate.unchecked_self_signature());
     findings
 }
 

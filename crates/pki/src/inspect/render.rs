@@ -106,7 +106,12 @@ impl Fields<'_, '_> {
 
     fn certificate(&mut self, view: &CertificateView) -> fmt::Result {
         self.field("subject", &view.subject)?;
-        self.field("issuer", if view.self_signed { "itself (self-signed)" } else { &view.issuer })?;
+        let issuer = match view.self_signed {
+            Some(true) => "itself (self-signed)",
+            Some(false) => &view.issuer,
+            None => "itself (the signature cannot be checked)",
+        };
+        self.field("issuer", issuer)?;
         self.field("serial", &view.serial)?;
         self.field("valid from", moment(view.not_before))?;
         self.field("valid until", format_args!("{} ({})", moment(view.not_after), days(view.days_left)))?;

@@ -29,8 +29,9 @@ pub struct CertificateView {
     pub algorithm: String,
     /// The algorithm that the issuer signed with, as OpenSSL calls it.
     pub signature_algorithm: String,
-    /// Whether its own key signed it.
-    pub self_signed: bool,
+    /// True if its own key signed it. Absent if the signature is of a kind that tbpki cannot check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub self_signed: Option<bool>,
     /// Whether it is a CA's.
     pub ca: bool,
     /// How many CAs may stand between it and a leaf, where that is limited.

@@ -8,6 +8,8 @@ use rcgen::{PublicKeyData, SignatureAlgorithm};
 use sha1::{Digest, Sha1};
 
 use super::fault::unreadable;
+use super::form;
+use super::value::is_same_key;
 use crate::algorithm::Algorithm;
 use crate::asn1::tlv::{BIT_STRING, SEQUENCE, length_of, push_header};
 
@@ -32,19 +34,24 @@ impl PublicKey {
         Self { algorithm, bits, spki }
     }
 
-    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
+    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). An RSA algorithm without its NULL parameters gets them.
     ///
     /// # Errors
     /// [`Code::WeakKey`] for RSA below 2,048 bits, [`Code::UnknownAlgorithm`] for what is none of ours,
-    /// [`Code::KeyUnreadable`] for anything else.
+    /// [`Code::PublicKeyForm`] for a point that is compressed or not on its curve, [`Code::KeyUnreadable`] for anything
+    /// else.
     pub fn from_spki_der(der: &[u8]) -> Result<Self> {
         let malformed = |_: der::Error| unreadable("the public key is malformed");
         let spki = pkcs8::spki::SubjectPublicKeyInfo::<der::asn1::AnyRef<'_>, BitStringRef<'_>>::from_der(der)
             .map_err(malformed)?;
         let bits = spki.subject_public_key.as_bytes().ok_or_else(|| unreadable("the public key is malformed"))?;
         let algorithm = algorithm_of(&spki.algorithm, bits)?;
+        if let Some(fault) = form::fault(algorithm, bits) {
+            return Err(Code::PublicKeyForm.error(fault).fix(form::WAY_OUT));
+        }
         let key = Self::new(algorithm, bits.to_vec());
-        if key.spki != der {
+        let lacks_null = spki.algorithm.oid == RSA_ENCRYPTION && spki.algorithm.parameters.is_none();
+        if key.spki != der && !lacks_null {
             return Err(unreadable("the public key is not encoded as its standard wants"));
         }
         Ok(key)
@@ -65,9 +72,9 @@ impl PublicKey {
         digest::hex(&digest::sha256(&self.spki))
     }
 
-    /// Fails with [`Code::KeyMismatch`] unless this is the key that `spki_der` holds.
+    /// Fails with [`Code::KeyMismatch`] unless this is the key that `spki_der` holds, in whatever form.
     pub fn check_belongs_to(&self, spki_der: &[u8]) -> Result<()> {
-        if self.spki == spki_der {
+        if is_same_key(&self.spki, spki_der) {
             return Ok(());
         }
         Err(Code::KeyMismatch
@@ -145,10 +152,9 @@ pub(crate) fn oid_of_curve(algorithm: Algorithm) -> Option<ObjectIdentifier> {
     }
 }
 
-/// The RSA size of a modulus in big-endian octets.
+/// The RSA size of a modulus in big-endian octets. Bits are counted: a modulus of 2,047 bits also has 256 octets.
 pub(crate) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
-    let significant = modulus.iter().skip_while(|octet| **octet == 0);
-    match significant.count() * 8 {
+    match form::bits_of(modulus) {
         2048 => Ok(Algorithm::Rsa2048),
         3072 => Ok(Algorithm::Rsa3072),
         4096 => Ok(Algorithm::Rsa4096),
@@ -192,6 +198,54 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let key = PrivateKey::generate(*algorithm).unwrap();
             assert_eq!(key.public().spki_der(), key.public().subject_public_key_info(), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn bits_of_a_modulus_are_counted_and_not_its_octets() {
+        let modulus = |first: u8, octets: usize| {
+            let mut modulus = vec![0xff; octets];
+            modulus[0] = first;
+            modulus
+        };
+        assert_eq!(rsa_of_modulus(&modulus(0x80, 256)).unwrap(), Algorithm::Rsa2048);
+        assert_eq!(rsa_of_modulus(&[&[0], &modulus(0x80, 384)[..]].concat()).unwrap(), Algorithm::Rsa3072);
+        for (first, octets, code, bits) in [
+            (0x7f, 256, Code::WeakKey, "2047"),
+            (0x01, 256, Code::WeakKey, "2041"),
+            (0x7f, 384, Code::UnknownAlgorithm, "3071"),
+            (0x7f, 512, Code::UnknownAlgorithm, "4095"),
+            (0x80, 257, Code::UnknownAlgorithm, "2056"),
+        ] {
+            let error = rsa_of_modulus(&modulus(first, octets)).unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(error.to_string().contains(bits), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_without_parameters_is_read_and_gets_them() {
+        let key = PrivateKey::generate(Algorithm::Rsa2048).unwrap();
+        let spki = key.spki_der();
+        let length = u16::try_from(spki.len() - 6).unwrap().to_be_bytes();
+        let bare = [&[0x30, 0x82, length[0], length[1], 0x30, 0x0b], &spki[6..17], &spki[19..]].concat();
+        assert_eq!(PublicKey::from_spki_der(&bare).unwrap().spki_der(), spki);
+    }
+
+    #[test]
+    fn a_point_in_another_form_or_off_its_curve_is_refused() {
+        let key = PrivateKey::generate(Algorithm::EcP256).unwrap();
+        let spki = key.spki_der().to_vec();
+        let mut hybrid = spki.clone();
+        hybrid[26] = 6 | (spki[90] & 1);
+        let mut off = spki.clone();
+        off[90] ^= 1;
+        let mut compressed = spki[..59].to_vec();
+        (compressed[1], compressed[24], compressed[26]) = (0x39, 0x22, 2 | (spki[90] & 1));
+        for (bytes, said) in [(hybrid, "hybrid"), (off, "not a point of its curve"), (compressed, "compressed")] {
+            let error = PublicKey::from_spki_der(&bytes).unwrap_err();
+            assert_eq!(error.code(), Code::PublicKeyForm, "{error}");
+            assert!(error.to_string().contains(said), "{error}");
         }
     }
 }

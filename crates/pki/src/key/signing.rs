@@ -34,6 +34,16 @@ impl SigningKey for PrivateKey {
     }
 }
 
+impl<K: SigningKey + ?Sized> SigningKey for &K {
+    fn public(&self) -> &PublicKey {
+        (**self).public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        (**self).sign(message)
+    }
+}
+
 impl<K: SigningKey + ?Sized> SigningKey for Box<K> {
     fn public(&self) -> &PublicKey {
         (**self).public()

@@ -37,6 +37,19 @@ const MAX_LABEL: usize = 63;
 /// The most characters before the `@` (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL_PART: usize = 64;
 
+/// The most names of one certificate. Public CAs have the same bound, and Mbed TLS reads no certificate of more than 16 KiB.
+pub const MAX_NAMES: usize = 100;
+
+/// Fails with [`Code::TooManyNames`] if a certificate with so many names would be too large for its readers.
+pub fn check_count(names: &[San]) -> Result<()> {
+    if names.len() <= MAX_NAMES {
+        return Ok(());
+    }
+    Err(Code::TooManyNames
+        .error(format!("{} subject alternative names are too many; {MAX_NAMES} are the most", names.len()))
+        .fix("divide the names among several certificates, or use a wildcard"))
+}
+
 impl San {
     /// A DNS name. Upper case is folded and a dot at the end dropped; other scripts become punycode
     /// (UTS #46). Underscores are accepted: container networks are full of them, and verifiers compare

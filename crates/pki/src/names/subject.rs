@@ -12,6 +12,7 @@ use crate::asn1::tlv::{SEQUENCE, SET, push_header, tlv};
 
 mod attribute;
 mod comparison;
+mod requested;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, Value};
 
@@ -154,14 +155,7 @@ impl fmt::Display for Subject {
                 if j > 0 {
                     f.write_char('+')?;
                 }
-                write!(f, "{}=", attribute.name)?;
-                match &attribute.value {
-                    Value::Text(text) => write_escaped(f, text)?,
-                    Value::Der(bytes) => {
-                        f.write_char('#')?;
-                        bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}"))?;
-                    }
-                }
+                write_attribute(f, attribute)?;
             }
         }
         Ok(())
@@ -174,8 +168,20 @@ impl Serialize for Subject {
     }
 }
 
+/// An attribute in the form of RFC 4514, section 2.3.
+fn write_attribute(f: &mut dyn fmt::Write, attribute: &Attribute) -> fmt::Result {
+    write!(f, "{}=", attribute.name)?;
+    match &attribute.value {
+        Value::Text(text) => write_escaped(f, text),
+        Value::Der(bytes) => {
+            f.write_char('#')?;
+            bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        }
+    }
+}
+
 /// RFC 4514, section 2.4.
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+fn write_escaped(f: &mut dyn fmt::Write, text: &str) -> fmt::Result {
     let last = text.chars().count().saturating_sub(1);
     for (i, c) in text.chars().enumerate() {
         match c {

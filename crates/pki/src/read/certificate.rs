@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use base::{Code, Error, Result, hex};
@@ -26,11 +26,14 @@ use crate::names::subject::Subject;
 pub(crate) mod constraints;
 pub(crate) mod distribution;
 mod extensions;
+mod findings;
 pub(crate) mod general_name;
 pub(crate) mod name;
 mod public_key;
+mod self_signature;
 mod serial;
 mod signature;
+mod strict;
 #[cfg(test)]
 pub(crate) mod testing;
 mod usage;
@@ -41,9 +44,11 @@ pub use extensions::NameConstraints;
 pub use general_name::GeneralName;
 pub use name::text as name_text;
 pub use public_key::PublicKeyKind;
+pub use self_signature::SelfSignature;
 pub(crate) use serial::serial_text;
 pub use signature::SignatureAlgorithm;
 pub(crate) use signature::{SignatureFailure, verify_with_spki_der};
+use strict::Strict;
 pub use usage::{ExtendedKeyUsage, KeyUsage};
 
 /// An X.509 certificate (RFC 5280), parsed once and owned. Two are equal when their DER is. Cloning is cheap: the CAs
@@ -60,6 +65,8 @@ struct Parts {
     key: PublicKeyKind,
     signature_algorithm: SignatureAlgorithm,
     extensions: Extensions,
+    /// Computed when it is asked for: a fleet has millions of certificates of our own making.
+    strict: OnceLock<Strict>,
 }
 
 /// Where in the DER its parts stand.
@@ -105,14 +112,8 @@ impl Certificate {
             return Err(unreadable("octets follow its signature".to_owned()));
         }
         let mut extensions = Extensions::read(tbs.extensions(), tbs.issuer.as_raw());
-        if tbs.signature != parsed.signature_algorithm {
-            extensions.faults.push("it names two different signature algorithms".to_owned());
-        }
         if parsed.signature_value.unused_bits != 0 {
             extensions.faults.push("its signature is not a whole number of octets".to_owned());
-        }
-        if tbs.version.0 < 2 && !tbs.extensions().is_empty() {
-            extensions.faults.push(format!("it has extensions, which version {} has not", tbs.version.0 + 1));
         }
         let dates = (utc(tbs.validity.not_before), utc(tbs.validity.not_after));
         let (Some(not_before), Some(not_after)) = dates else {
@@ -125,6 +126,7 @@ impl Certificate {
             key: PublicKeyKind::of_parsed(&tbs.subject_pki),
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm),
             extensions,
+            strict: OnceLock::new(),
             at,
             der: der.to_vec(),
         })))
@@ -308,10 +310,28 @@ impl Certificate {
         &self.0.extensions.unknown_critical
     }
 
-    /// What breaks the rules of the format although it could be read: extensions that occur twice or hold something
-    /// else, algorithms that contradict each other. One sentence each.
-    pub fn format_faults(&self) -> &[String] {
-        &self.0.extensions.faults
+    /// What keeps at least one of OpenSSL, Go and Java from reading the certificate, although it could be read here:
+    /// encodings that are not DER, extensions that occur twice or hold something else, fields that contradict each other.
+    /// One sentence each.
+    pub fn format_faults(&self) -> impl Iterator<Item = &str> {
+        let parsed = &self.0.extensions.faults;
+        let strict = self.strict().faults.iter().filter(move |fault| !parsed.contains(fault));
+        parsed.iter().chain(strict).map(String::as_str)
+    }
+
+    /// What breaks the rules of the format, and is read all the same by OpenSSL, Go and Java. One sentence each.
+    pub fn format_oddities(&self) -> impl Iterator<Item = &str> {
+        self.strict().oddities.iter().map(String::as_str)
+    }
+
+    /// What is wrong with the form of its public key: a compressed point, a point off its curve, RSA numbers that are no
+    /// key.
+    pub fn key_form_fault(&self) -> Option<&str> {
+        self.strict().key.as_deref()
+    }
+
+    fn strict(&self) -> &Strict {
+        self.0.strict.get_or_init(|| Strict::check(self.der()))
     }
 
     /// Whether subject and issuer are the same name.
@@ -392,7 +412,8 @@ pub(crate) fn signature_error(signed: &str, signer: &str, failure: &SignatureFai
         }
         SignatureFailure::Unsupported(algorithm) => Code::SignatureUnsupported
             .error(format!("the signature on {signed} cannot be checked"))
-            .because(format!("nothing here verifies {algorithm}")),
+            .because(format!("tbpki does not verify {algorithm}; it can be valid all the same"))
+            .fix("use RSA with PKCS#1 v1.5, ECDSA on a NIST curve, or Ed25519, with SHA-256 or a stronger hash"),
     }
 }
 

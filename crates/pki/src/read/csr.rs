@@ -1,17 +1,19 @@
 //! Certificate signing requests (PKCS#10, RFC 2986).
 //!
-//! Of a request only three things are believed: its key, its subject and its alternative names. Whatever else
-//! it asks for (to be a CA, to live a century) is decided by the profile.
+//! Of a request only three things are used: its key, its subject and its alternative names. The profile decides
+//! everything else that it asks for, for example to be a CA.
 
 use base::{Code, Error, Result};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
+use crate::asn1::canonical;
 use crate::key::PublicKey;
-use crate::names::san::San;
-use crate::names::subject::Subject;
-use crate::read::certificate::{GeneralName, SignatureAlgorithm, verify_with_spki_der};
+use crate::names::device_name::DeviceName;
+use crate::names::san::{self, San};
+use crate::names::subject::{AttributeKind, Subject};
+use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, verify_with_spki_der};
 use crate::read::pem_bundle::PemBundle;
 
 /// A request whose signature was made with its own key.
@@ -27,7 +29,8 @@ impl Csr {
     ///
     /// # Errors
     /// [`Code::CsrUnreadable`] for what is none, [`Code::CsrRefused`] where the signature does not verify or is made with
-    /// a broken hash, [`Code::WeakKey`], [`Code::UnknownAlgorithm`], [`Code::BadSan`].
+    /// a broken hash, [`Code::SignatureUnsupported`] where it cannot be checked, [`Code::WeakKey`],
+    /// [`Code::UnknownAlgorithm`], [`Code::PublicKeyForm`], [`Code::BadSan`], [`Code::TooManyNames`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
         if bytes.first() == Some(&0x30) {
             return Self::from_der(bytes);
@@ -47,10 +50,44 @@ impl Csr {
         if !rest.is_empty() {
             return Err(unreadable("something follows the request"));
         }
+        if let Some(fault) = canonical::fault(der) {
+            return Err(unreadable("the request is not DER").because(fault));
+        }
         let info = &request.certification_request_info;
         let key = PublicKey::from_spki_der(info.subject_pki.raw)?;
         check_signature(&request, &key)?;
-        Ok(Self { subject: Subject::from_der(info.subject.as_raw())?, sans: requested_names(&request)?, key })
+        Ok(Self { subject: subject(info.subject.as_raw())?, sans: requested_names(&request)?, key })
+    }
+
+    /// The subject of the certificate for a device: `base` and the device's name as its only common name.
+    ///
+    /// # Errors
+    /// [`Code::CsrRefused`] if the request asks for anything else.
+    pub fn device_subject(&self, base: &Subject, device: &DeviceName) -> Result<Subject> {
+        if let Some(fault) = self.subject.device_fault(base, device.as_str()) {
+            return Err(Code::CsrRefused
+                .error("the request asks for another subject than the device gets")
+                .because(fault)
+                .fix(format!(
+                    "make the request with the subject CN={}, or with none; the rest comes from keygen.toml",
+                    device.as_str()
+                )));
+        }
+        base.with_common_name(device.as_str())
+    }
+
+    /// Checks that a server may have each name that the request asks for.
+    ///
+    /// # Errors
+    /// [`Code::CsrRefused`] for an alternative name, or a host as a common name, that is not among `allowed`.
+    pub fn check_server_names(&self, allowed: &[San]) -> Result<()> {
+        let hosts = self.subject.values(AttributeKind::CommonName).filter_map(host);
+        match self.sans.iter().cloned().chain(hosts).find(|name| !allowed.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(Code::CsrRefused
+                .error(format!("the request asks for the name {name}, which the server does not have"))
+                .fix("give each name of the server with --name or --san, or make a request without the name")),
+        }
     }
 
     /// Whose certificate is asked for.
@@ -78,16 +115,41 @@ fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> R
             .fix("make the request anew with SHA-256 or a stronger hash"));
     }
     let info = request.certification_request_info.raw;
-    verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value).map_err(|_| {
-        Code::CsrRefused
+    let checked = verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value);
+    checked.map_err(|failure| match failure {
+        SignatureFailure::Mismatch => Code::CsrRefused
             .error("the request is not signed with its own key")
-            .fix("make the request anew: it was changed, or made with another key")
+            .fix("make the request anew: it was changed, or made with another key"),
+        SignatureFailure::Unsupported(algorithm) => Code::SignatureUnsupported
+            .error("the signature of the request cannot be checked")
+            .because(format!("tbpki does not verify {algorithm}; the signature can be valid all the same"))
+            .fix(
+                "make the request again with SHA-256: `openssl req -new -sha256`, and for RSA-PSS with \
+                 `-sigopt rsa_pss_saltlen:digest`",
+            ),
     })
+}
+
+/// The subject, if every reader of a certificate with it could read it.
+fn subject(der: &[u8]) -> Result<Subject> {
+    let refused = |why: String| unreadable("the subject of the request cannot be read").because(why);
+    if let Some(fault) = name::fault(der) {
+        return Err(refused(format!("it {fault}")));
+    }
+    Subject::from_der(der).map_err(|error| refused(error.to_string()))
+}
+
+/// The host that a common name says, as clients without alternative names read it; none for other texts.
+fn host(text: &str) -> Option<San> {
+    San::ip(text).or_else(|_| San::dns(text)).ok()
 }
 
 fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
     let mut sans = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
+        if matches!(extension, ParsedExtension::ParseError { .. }) {
+            return Err(unreadable("an extension that the request asks for cannot be read"));
+        }
         if let ParsedExtension::SubjectAlternativeName(names) = extension {
             for name in &names.general_names {
                 let name = GeneralName::from_parsed(name);
@@ -99,6 +161,7 @@ fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
             }
         }
     }
+    san::check_count(&sans)?;
     Ok(sans)
 }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Purpose, Request, about, allows, constraints, firmware_finding, revocation};
-use crate::read::certificate::{Certificate, NameConstraints};
+use crate::read::certificate::{Certificate, NameConstraints, SelfSignature};
 
 /// What the certificates above have laid down for those below.
 #[derive(Default)]
@@ -75,10 +75,7 @@ impl<'a> State<'a> {
 /// What a certificate has wrong with itself.
 pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bool, is_anchor: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = dates(certificate, time).into_iter().collect();
-    findings.extend(certificate.format_faults().iter().map(|fault| Code::BadFormat.fault(fault.clone())));
-    findings.extend(certificate.unknown_critical_extensions().iter().map(|extension| {
-        Code::CriticalExtension.fault(format!("its critical extension {extension} is unknown to tbpki"))
-    }));
+    findings.extend(certificate.form_findings());
     if certificate.public_key().is_weak() {
         findings.push(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
     }
@@ -94,16 +91,26 @@ pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bo
             _ => "no TLS library takes such CAs",
         }));
     }
-    if is_anchor && !certificate.is_self_signed() {
-        findings.push(
-            Code::NotSelfSigned
-                .warning("the trust anchor is not self-signed")
-                .because("OpenSSL and Python's ssl do not accept it without its root")
-                .fix("put the root into the file with the anchors"),
-        );
+    if is_anchor {
+        findings.extend(anchor_signature(certificate));
     }
     findings.extend(firmware_finding(certificate));
     findings
+}
+
+/// What there is to say about the signature of a trust anchor on itself.
+fn anchor_signature(anchor: &Certificate) -> Option<Finding> {
+    let what = match anchor.self_signature() {
+        SelfSignature::Valid => return None,
+        SelfSignature::Unchecked(_) => return anchor.unchecked_self_signature(),
+        SelfSignature::False => "the trust anchor names itself as its issuer, and another key signed it",
+        SelfSignature::OtherIssuer => "the trust anchor is not self-signed",
+    };
+    let finding = Code::NotSelfSigned
+        .warning(what)
+        .because("OpenSSL and Python's ssl do not accept it without its root")
+        .fix("put the root into the file with the anchors");
+    Some(finding)
 }
 
 fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {

@@ -96,10 +96,25 @@ impl<K: SigningKey> LocalCa<K> {
                 .error(format!("the certificate would outlive {}", self.certificate.subject()))
                 .fix("name fewer days, or renew the issuing CA first"));
         }
-        if contents.profile.is_ca() && self.certificate.path_len() == Some(0) {
-            return Err(Code::PathLength
-                .error(format!("{} may not have CAs below it", self.certificate.subject()))
-                .fix("sign the CA with the root"));
+        if contents.profile.is_ca() { self.check_may_have_cas() } else { Ok(()) }
+    }
+
+    /// Fails with [`Code::PathLength`] if this CA or one above it allows no further CA.
+    pub fn check_may_have_cas(&self) -> Result<()> {
+        // The certificates above allow one CA more for each step; the root first.
+        let mut steps = std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).count();
+        for ca in self.above.iter().rev().chain(std::iter::once(&self.certificate)) {
+            steps = steps.saturating_sub(usize::from(!ca.is_self_issued()));
+            if ca.path_len().is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| limit <= steps)) {
+                return Err(Code::PathLength
+                    .error(format!("{} may not have CAs below it", self.certificate.subject()))
+                    .because(format!(
+                        "{} limits the path length to {}",
+                        ca.subject(),
+                        ca.path_len().unwrap_or_default()
+                    ))
+                    .fix("bring a root without this limit, or an issuing CA with its key and its root"));
+            }
         }
         Ok(())
     }

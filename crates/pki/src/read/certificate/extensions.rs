@@ -113,8 +113,12 @@ impl Extensions {
 
 /// The name of the extension where it has one, and its object identifier.
 fn id(extension: &X509Extension<'_>) -> String {
-    let dotted = oid::text(extension.oid.as_bytes());
-    let name = match dotted.as_str() {
+    label(&oid::text(extension.oid.as_bytes()))
+}
+
+/// The name of the extension with this object identifier where it has one, and the identifier.
+pub(super) fn label(dotted: &str) -> String {
+    let name = match dotted {
         "2.5.29.14" => "subjectKeyIdentifier",
         "2.5.29.15" => "keyUsage",
         "2.5.29.17" => "subjectAltName",
@@ -129,7 +133,7 @@ fn id(extension: &X509Extension<'_>) -> String {
         "2.5.29.37" => "extKeyUsage",
         "2.5.29.54" => "inhibitAnyPolicy",
         "1.3.6.1.5.5.7.1.1" => "authorityInfoAccess",
-        _ => return dotted,
+        _ => return dotted.to_owned(),
     };
     format!("{name} ({dotted})")
 }

@@ -9,6 +9,7 @@ use x509_parser::oid_registry::{
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::asn1::oid;
+use crate::key::form;
 
 /// The algorithm of a public key, with its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,30 @@ impl PublicKeyKind {
     }
 }
 
+/// What keeps readers from taking the key of a SubjectPublicKeyInfo: its encoding, or numbers that are no key.
+pub(super) fn form_fault(der: &[u8]) -> Option<String> {
+    let Ok((_, spki)) = SubjectPublicKeyInfo::from_der(der) else {
+        return Some("the public key cannot be read".to_owned());
+    };
+    if spki.subject_public_key.unused_bits != 0 {
+        return Some("the public key is not a whole number of octets".to_owned());
+    }
+    let bits = &spki.subject_public_key.data;
+    let parameters = spki.algorithm.parameters.as_ref();
+    match PublicKeyKind::of_parsed(&spki) {
+        PublicKeyKind::Rsa(_) if !parameters.is_some_and(|parameters| parameters.tag() == Tag::Null) => {
+            Some("the algorithm of the RSA key lacks its NULL parameters, without which Go does not read it".to_owned())
+        }
+        PublicKeyKind::Rsa(_) | PublicKeyKind::RsaPss(_) => form::rsa_fault(bits),
+        PublicKeyKind::Ec(curve, _) => form::nist_point_fault(curve, bits),
+        PublicKeyKind::Ed25519 if parameters.is_some() => {
+            Some("the algorithm of the Ed25519 key has parameters, which RFC 8410 forbids".to_owned())
+        }
+        PublicKeyKind::Ed25519 => form::ed25519_fault(bits),
+        _ => None,
+    }
+}
+
 /// The bits of the modulus, 0 when there is none to be read.
 fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> usize {
     // Parsed here and not by `spki.parsed()`, which does not take PSS keys and rounds sizes up to octets.
@@ -93,11 +118,7 @@ fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> usize {
     if sequence.tag() != Tag::Sequence || modulus.tag() != Tag::Integer {
         return 0;
     }
-    let mut octets = modulus.data.iter().skip_while(|octet| **octet == 0);
-    match octets.next() {
-        Some(first) => 8 - first.leading_zeros() as usize + 8 * octets.count(),
-        None => 0,
-    }
+    form::bits_of(modulus.data)
 }
 
 fn curve(spki: &SubjectPublicKeyInfo<'_>) -> PublicKeyKind {

@@ -70,7 +70,10 @@ impl SignatureAlgorithm {
             "1.2.840.113549.1.1.11" => (Some(Scheme::RsaPkcs1(Hash::Sha256)), "sha256WithRSAEncryption"),
             "1.2.840.113549.1.1.12" => (Some(Scheme::RsaPkcs1(Hash::Sha384)), "sha384WithRSAEncryption"),
             "1.2.840.113549.1.1.13" => (Some(Scheme::RsaPkcs1(Hash::Sha512)), "sha512WithRSAEncryption"),
-            "1.2.840.113549.1.1.10" => (pss_hash(identifier).map(Scheme::RsaPss), "rsassaPss"),
+            "1.2.840.113549.1.1.10" => match pss_hash(identifier) {
+                Some(hash) => (Some(Scheme::RsaPss(hash)), "rsassaPss"),
+                None => return Self { scheme: None, name: unusual_pss(identifier) },
+            },
             "1.2.840.10045.4.1" => (Some(Scheme::Ecdsa(Hash::Sha1)), "ecdsa-with-SHA1"),
             "1.2.840.10045.4.3.1" => (Some(Scheme::Ecdsa(Hash::Sha224)), "ecdsa-with-SHA224"),
             "1.2.840.10045.4.3.2" => (Some(Scheme::Ecdsa(Hash::Sha256)), "ecdsa-with-SHA256"),
@@ -119,6 +122,10 @@ impl SignatureAlgorithm {
         let Some(scheme) = self.scheme else {
             return Err(SignatureFailure::Unsupported(self.name.clone()));
         };
+        // aws-lc reads no other sizes, and would call such a signature false.
+        if matches!(kind, Rsa(..1024 | 8193..) | RsaPss(..1024 | 8193..)) {
+            return Err(SignatureFailure::Unsupported(format!("{} with a key of {}", self.name, kind.name())));
+        }
         Ok(match (scheme, kind) {
             // 1,024 bits are read, so that the finding can be about the key's weakness and not about a signature.
             (Scheme::RsaPkcs1(Sha1), Rsa(_)) => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
@@ -175,6 +182,14 @@ fn pss_hash(identifier: &AlgorithmIdentifier<'_>) -> Option<Hash> {
         && parameters.salt_length() == length
         && parameters.trailer_field() == 1;
     usual.then_some(hash)
+}
+
+/// What to call RSASSA-PSS whose parameters are not the usual ones.
+fn unusual_pss(identifier: &AlgorithmIdentifier<'_>) -> String {
+    match identifier.parameters().map(RsaSsaPssParams::try_from) {
+        Some(Ok(parameters)) => format!("rsassaPss with a salt of {} octets", parameters.salt_length()),
+        _ => "rsassaPss with unreadable parameters".to_owned(),
+    }
 }
 
 /// [`SignatureAlgorithm::verify`] with the public key as DER.

@@ -1,0 +1,75 @@
+//! The form of public keys that every reader takes: uncompressed points of their curve (RFC 5480, section 2.2), and RSA
+//! numbers that can be those of a key.
+//!
+//! OpenSSL reads compressed and hybrid points. Java, Go and Mbed TLS do not: a certificate with such a point cannot be
+//! parsed there.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, VerificationAlgorithm,
+};
+
+use crate::algorithm::Algorithm;
+
+/// The way out of each fault.
+pub(crate) const WAY_OUT: &str = "write an EC key in its uncompressed form with `openssl ec -conv_form uncompressed -in OLD -out NEW`, or make a new \
+     key; then make the request or the certificate again";
+
+/// What is wrong with the content of a subjectPublicKey field of one of our algorithms.
+pub(crate) fn fault(algorithm: Algorithm, bits: &[u8]) -> Option<String> {
+    match algorithm {
+        Algorithm::EcP256 => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
+        Algorithm::EcP384 => point_fault(bits, 48, &ECDSA_P384_SHA384_ASN1),
+        Algorithm::Ed25519 => ed25519_fault(bits),
+        Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => rsa_fault(bits),
+    }
+}
+
+/// What is wrong with a point of one of NIST's curves that TLS uses; none for other curves.
+pub(crate) fn nist_point_fault(curve: &str, bits: &[u8]) -> Option<String> {
+    match curve {
+        "p256" => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
+        "p384" => point_fault(bits, 48, &ECDSA_P384_SHA384_ASN1),
+        "p521" => point_fault(bits, 66, &ECDSA_P521_SHA512_ASN1),
+        _ => None,
+    }
+}
+
+/// What is wrong with an Ed25519 key (RFC 8410, section 4).
+pub(crate) fn ed25519_fault(bits: &[u8]) -> Option<String> {
+    (bits.len() != 32).then(|| format!("the Ed25519 key has {} octets and not 32", bits.len()))
+}
+
+/// What is wrong with an RSAPublicKey (RFC 8017, appendix A.1.1).
+pub(crate) fn rsa_fault(bits: &[u8]) -> Option<String> {
+    let Ok(key) = <pkcs1::RsaPublicKeyRef<'_> as der::Decode>::from_der(bits) else {
+        return Some("the RSA key cannot be read".to_owned());
+    };
+    let is_odd = |octets: &[u8]| octets.last().is_some_and(|last| last & 1 == 1);
+    if !is_odd(key.modulus.as_bytes()) {
+        return Some("the modulus of the RSA key is even".to_owned());
+    }
+    if !is_odd(key.public_exponent.as_bytes()) || bits_of(key.public_exponent.as_bytes()) < 2 {
+        return Some("the exponent of the RSA key is even, or 1".to_owned());
+    }
+    let is_checked = (1024..=8192).contains(&bits_of(key.modulus.as_bytes()));
+    let is_refused = is_checked && ParsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, bits).is_err();
+    is_refused.then(|| "the RSA key has an exponent that TLS libraries refuse".to_owned())
+}
+
+/// The bits of a number in big-endian octets.
+pub(crate) fn bits_of(number: &[u8]) -> usize {
+    let mut octets = number.iter().skip_while(|octet| **octet == 0);
+    octets.next().map_or(0, |first| 8 - first.leading_zeros() as usize + 8 * octets.count())
+}
+
+fn point_fault(bits: &[u8], size: usize, algorithm: &'static dyn VerificationAlgorithm) -> Option<String> {
+    let reader = "which Java and Go cannot read";
+    match bits.first() {
+        Some(2 | 3) => return Some(format!("the EC key is written as a compressed point, {reader}")),
+        Some(6 | 7) => return Some(format!("the EC key is written as a hybrid point, {reader}")),
+        Some(4) if bits.len() == 1 + 2 * size => {}
+        _ => return Some("the EC key is not written as a point".to_owned()),
+    }
+    ParsedPublicKey::new(algorithm, bits).is_err().then(|| "the EC key is not a point of its curve".to_owned())
+}

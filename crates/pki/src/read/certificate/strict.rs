@@ -1,0 +1,168 @@
+//! The rules of the format that strict readers enforce, checked on the octets of a certificate (RFC 5280, section 4.1).
+//!
+//! The parser is lenient, because people need to see the certificates that they have. Here is measured against OpenSSL,
+//! Go and Java: a certificate that one of them refuses to read has a fault. A certificate that breaks a rule which all of
+//! them overlook has an oddity.
+
+use super::{name, public_key};
+use crate::asn1::canonical;
+use crate::asn1::reader::{Element, Reader};
+use crate::asn1::tlv::{BIT_STRING, INTEGER, SEQUENCE};
+
+mod extensions;
+
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+/// `[0]`, in which the version is.
+const VERSION: u8 = 0xa0;
+/// `[1]` and `[2]`, the unique identifiers.
+const ISSUER_UNIQUE_ID: u8 = 0x81;
+const SUBJECT_UNIQUE_ID: u8 = 0x82;
+/// `[3]`, in which the extensions are.
+const EXTENSIONS: u8 = 0xa3;
+
+/// What strict readers find in a certificate.
+#[derive(Debug, Default)]
+pub(super) struct Strict {
+    /// What at least one of OpenSSL, Go and Java refuses. One sentence each.
+    pub(super) faults: Vec<String>,
+    /// What breaks a rule and is read by all of them.
+    pub(super) oddities: Vec<String>,
+    /// What is wrong with the form of the public key.
+    pub(super) key: Option<String>,
+}
+
+/// The fields of a TBSCertificate.
+struct Fields<'a> {
+    version: Option<Element<'a>>,
+    serial: Element<'a>,
+    algorithm: Element<'a>,
+    issuer: Element<'a>,
+    validity: Element<'a>,
+    subject: Element<'a>,
+    spki: Element<'a>,
+    unique_ids: bool,
+    extensions: Option<Element<'a>>,
+}
+
+impl Strict {
+    /// Checks a certificate. Each rule is checked, whatever the others find.
+    pub(super) fn check(der: &[u8]) -> Self {
+        let mut found = Self::default();
+        if let Some(fault) = canonical::fault(der) {
+            found.fault(format!("it is not DER: {fault}"));
+        }
+        let Some((fields, outer)) = split(der) else {
+            // A broken tag or length was named above; whatever else is not there was seen by the parser.
+            if found.faults.is_empty() {
+                found.fault("its fields are not those of a certificate".to_owned());
+            }
+            return found;
+        };
+        if fields.algorithm.whole != outer.whole {
+            found.fault("it names two different signature algorithms".to_owned());
+        }
+        found.version(&fields);
+        found.serial(&fields);
+        found.validity(&fields.validity);
+        found.names(&fields);
+        found.key = public_key::form_fault(fields.spki.whole);
+        if let Some(wrapper) = &fields.extensions {
+            extensions::check(wrapper.content, &mut found);
+        }
+        found
+    }
+
+    fn fault(&mut self, text: String) {
+        if !self.faults.contains(&text) {
+            self.faults.push(text);
+        }
+    }
+
+    fn oddity(&mut self, text: &str) {
+        if !self.oddities.iter().any(|other| other == text) {
+            self.oddities.push(text.to_owned());
+        }
+    }
+
+    fn version(&mut self, fields: &Fields<'_>) {
+        let version = match fields.version.map(|version| version.content) {
+            None => 0,
+            Some([INTEGER, 1, 0]) => {
+                self.oddity("it spells out version 1, which DER leaves out");
+                0
+            }
+            Some([INTEGER, 1, number @ (1 | 2)]) => *number,
+            Some(_) => return self.fault("its version is none of 1, 2 and 3".to_owned()),
+        };
+        if version < 2 && fields.extensions.is_some() {
+            self.fault(format!("it has extensions, which version {} has not", version + 1));
+        }
+        if version == 0 && fields.unique_ids {
+            self.fault("it has unique identifiers, which version 1 has not".to_owned());
+        }
+    }
+
+    /// RFC 5280, section 4.1.2.2. Some old roots have the number 0, and all readers take them.
+    fn serial(&mut self, fields: &Fields<'_>) {
+        match fields.serial.content {
+            [] => self.fault("its serial number is empty".to_owned()),
+            [first, ..] if first & 0x80 != 0 => self.fault("its serial number is negative".to_owned()),
+            octets if octets.len() > 20 => {
+                self.fault(format!("its serial number has {} octets; 20 are the most", octets.len()));
+            }
+            [0] => self.oddity("its serial number is 0"),
+            _ => {}
+        }
+    }
+
+    fn validity(&mut self, validity: &Element<'_>) {
+        let mut reader = Reader::new(validity.content);
+        for _ in 0..2 {
+            match reader.next() {
+                Ok(time) if time.tag == UTC_TIME => {}
+                Ok(time) if time.tag == GENERALIZED_TIME => {
+                    if time.content.get(..4).is_some_and(|year| year < b"2050") {
+                        self.oddity("it writes a date before 2050 as GeneralizedTime");
+                    }
+                }
+                _ => return self.fault("its validity is not two dates".to_owned()),
+            }
+        }
+        if !reader.is_empty() {
+            self.fault("its validity has more than two dates".to_owned());
+        }
+    }
+
+    fn names(&mut self, fields: &Fields<'_>) {
+        for (which, element) in [("issuer", &fields.issuer), ("subject", &fields.subject)] {
+            if let Some(fault) = name::fault(element.whole) {
+                self.fault(format!("its {which} {fault}"));
+            }
+        }
+        if fields.issuer.content.is_empty() {
+            self.fault("its issuer is empty".to_owned());
+        }
+    }
+}
+
+/// The fields of the TBSCertificate, and the signature algorithm behind it.
+fn split(der: &[u8]) -> Option<(Fields<'_>, Element<'_>)> {
+    let mut file = Reader::new(der);
+    let mut certificate = Reader::new(file.optional(SEQUENCE)?.content);
+    let mut tbs = Reader::new(certificate.optional(SEQUENCE)?.content);
+    let outer = certificate.optional(SEQUENCE)?;
+    certificate.optional(BIT_STRING)?;
+    let fields = Fields {
+        version: tbs.optional(VERSION),
+        serial: tbs.optional(INTEGER)?,
+        algorithm: tbs.optional(SEQUENCE)?,
+        issuer: tbs.optional(SEQUENCE)?,
+        validity: tbs.optional(SEQUENCE)?,
+        subject: tbs.optional(SEQUENCE)?,
+        spki: tbs.optional(SEQUENCE)?,
+        unique_ids: [tbs.optional(ISSUER_UNIQUE_ID), tbs.optional(SUBJECT_UNIQUE_ID)].iter().any(Option::is_some),
+        extensions: tbs.optional(EXTENSIONS),
+    };
+    (file.is_empty() && certificate.is_empty() && tbs.is_empty()).then_some((fields, outer))
+}

@@ -1,0 +1,221 @@
+//! Extensions as strict readers take them (RFC 5280, section 4.2).
+
+use super::super::extensions::label;
+use super::super::name;
+use super::Strict;
+use crate::asn1::canonical;
+use crate::asn1::oid;
+use crate::asn1::reader::{Element, Reader};
+use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
+
+const BOOLEAN: u8 = 0x01;
+
+/// Checks the content of the field `[3]`.
+pub(super) fn check(content: &[u8], found: &mut Strict) {
+    let mut wrapper = Reader::new(content);
+    let list = wrapper.optional(SEQUENCE).filter(|_| wrapper.is_empty());
+    let Some(list) = list else { return found.fault("its extensions are not one list".to_owned()) };
+    if list.content.is_empty() {
+        return found.fault("its list of extensions is empty".to_owned());
+    }
+    let mut extensions = Reader::new(list.content);
+    while !extensions.is_empty() {
+        let Some(extension) = extensions.optional(SEQUENCE) else {
+            return found.fault("its list of extensions has something else in it".to_owned());
+        };
+        let mut parts = Reader::new(extension.content);
+        let kind = parts.optional(OBJECT_IDENTIFIER);
+        let critical = parts.optional(BOOLEAN);
+        let value = parts.optional(OCTET_STRING);
+        let (Some(kind), Some(value), true) = (kind, value, parts.is_empty()) else {
+            found.fault("one of its extensions is not a type, a mark and a value".to_owned());
+            continue;
+        };
+        if critical.is_some_and(|critical| critical.content == [0]) {
+            found.oddity("it spells out that an extension is not critical, which DER leaves out");
+        }
+        check_value(&oid::text(kind.content), value.content, found);
+    }
+}
+
+fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
+    let check: fn(&Element<'_>, &mut Strict) -> Option<&'static str> = match kind {
+        "2.5.29.14" => |element, _| (element.tag != OCTET_STRING).then_some("is not a key identifier"),
+        "2.5.29.15" => key_usage,
+        "2.5.29.17" | "2.5.29.18" => general_names,
+        "2.5.29.19" => basic_constraints,
+        "2.5.29.30" => name_constraints,
+        "2.5.29.31" => list_of_sequences,
+        "2.5.29.32" => policies,
+        "2.5.29.35" => authority_key_id,
+        "2.5.29.37" => purposes,
+        "1.3.6.1.5.5.7.1.1" => information_access,
+        // Others are octets to every reader that does not know them.
+        _ => return,
+    };
+    if let Some(fault) = canonical::fault(value) {
+        return found.fault(format!("extension {} is not DER: {fault}", label(kind)));
+    }
+    let Ok(element) = Reader::new(value).next() else { return };
+    if let Some(fault) = check(&element, found) {
+        found.fault(format!("extension {} {fault}", label(kind)));
+    }
+}
+
+fn key_usage(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    if element.tag != BIT_STRING {
+        return Some("is not a list of bits");
+    }
+    // The first octet counts the unused bits.
+    let has_bit = element.content.iter().skip(1).any(|octet| *octet != 0);
+    (!has_bit).then_some("allows nothing")
+}
+
+fn basic_constraints(element: &Element<'_>, found: &mut Strict) -> Option<&'static str> {
+    const OTHER: &str = "is not a mark and a length";
+    if element.tag != SEQUENCE {
+        return Some(OTHER);
+    }
+    let mut parts = Reader::new(element.content);
+    let is_ca = match parts.optional(BOOLEAN).map(|mark| mark.content) {
+        Some([0]) => {
+            found.oddity("its basicConstraints spell out CA:FALSE, which DER leaves out");
+            false
+        }
+        Some(_) => true,
+        None => false,
+    };
+    let length = parts.optional(INTEGER);
+    if !parts.is_empty() {
+        return Some(OTHER);
+    }
+    match length.and_then(|length| length.content.first().copied()) {
+        Some(first) if first & 0x80 != 0 => Some("has a negative path length"),
+        Some(_) if !is_ca => Some("has a path length and is not of a CA"),
+        _ => None,
+    }
+}
+
+fn authority_key_id(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    let mut parts = Reader::new(element.content);
+    for tag in [0x80, 0xa1, 0x82] {
+        parts.optional(tag);
+    }
+    (element.tag != SEQUENCE || !parts.is_empty()).then_some("is not an authority key identifier")
+}
+
+fn purposes(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    is_list_of(element, OBJECT_IDENTIFIER, |_| true).err()
+}
+
+fn list_of_sequences(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    is_list_of(element, SEQUENCE, |_| true).err()
+}
+
+fn policies(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    is_list_of(element, SEQUENCE, |policy| {
+        let mut parts = Reader::new(policy.content);
+        let (kind, _qualifiers) = (parts.optional(OBJECT_IDENTIFIER), parts.optional(SEQUENCE));
+        kind.is_some() && parts.is_empty()
+    })
+    .err()
+}
+
+fn information_access(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    is_list_of(element, SEQUENCE, |access| {
+        let mut parts = Reader::new(access.content);
+        let (method, place) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
+        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, Place::Name))
+    })
+    .err()
+}
+
+fn general_names(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    const OTHER: &str = "has something else than names in it";
+    if element.tag != SEQUENCE {
+        return Some(OTHER);
+    }
+    if element.content.is_empty() {
+        return Some("is empty");
+    }
+    let mut names = Reader::new(element.content);
+    while let Ok(name) = names.next() {
+        if !is_general_name(&name, Place::Name) {
+            return Some("has a name that its kind does not allow");
+        }
+    }
+    None
+}
+
+fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    const OTHER: &str = "is not two lists of names";
+    let mut parts = Reader::new(element.content);
+    let lists = [parts.optional(0xa0), parts.optional(0xa1)];
+    if element.tag != SEQUENCE || !parts.is_empty() || lists.iter().all(Option::is_none) {
+        return Some(OTHER);
+    }
+    for list in lists.into_iter().flatten() {
+        let mut subtrees = Reader::new(list.content);
+        if subtrees.is_empty() {
+            return Some(OTHER);
+        }
+        while !subtrees.is_empty() {
+            let Some(subtree) = subtrees.optional(SEQUENCE) else { return Some(OTHER) };
+            let mut parts = Reader::new(subtree.content);
+            if !parts.next().is_ok_and(|base| is_general_name(&base, Place::Constraint)) {
+                return Some("has a name that its kind does not allow");
+            }
+            // minimum and maximum (RFC 5280, section 4.2.1.10), which nothing reads.
+            if !parts.is_empty() {
+                return Some("limits the depth of its names, which no reader supports");
+            }
+        }
+    }
+    None
+}
+
+/// Where a general name is: an address in a constraint has a mask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Name,
+    Constraint,
+}
+
+/// A GeneralName (RFC 5280, section 4.2.1.6) whose content fits its kind.
+fn is_general_name(element: &Element<'_>, place: Place) -> bool {
+    match element.tag {
+        // rfc822Name, dNSName and uniformResourceIdentifier are IA5String.
+        0x81 | 0x82 | 0x86 => element.content.is_ascii(),
+        0x87 if place == Place::Name => matches!(element.content.len(), 4 | 16),
+        0x87 => matches!(element.content.len(), 8 | 32),
+        // directoryName is a choice and therefore explicit.
+        0xa4 => {
+            let mut inner = Reader::new(element.content);
+            inner.optional(SEQUENCE).is_some_and(|name| name::fault(name.whole).is_none()) && inner.is_empty()
+        }
+        0xa0 => {
+            let mut parts = Reader::new(element.content);
+            parts.optional(OBJECT_IDENTIFIER).is_some() && parts.optional(0xa0).is_some() && parts.is_empty()
+        }
+        0x88 => !element.content.is_empty(),
+        0xa3 | 0xa5 => true,
+        _ => false,
+    }
+}
+
+/// Fails unless the element is a SEQUENCE of one or more elements of this tag that pass the check.
+fn is_list_of(element: &Element<'_>, tag: u8, check: impl Fn(&Element<'_>) -> bool) -> Result<(), &'static str> {
+    if element.tag != SEQUENCE {
+        return Err("is not a list");
+    }
+    if element.content.is_empty() {
+        return Err("is empty");
+    }
+    let mut items = Reader::new(element.content);
+    while let Ok(item) = items.next() {
+        if item.tag != tag || !check(&item) {
+            return Err("has something in it that does not belong there");
+        }
+    }
+    Ok(())
+}
