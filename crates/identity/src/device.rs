@@ -8,7 +8,7 @@ use ledger::{Entry, Kind, Parameters};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
-use pki::{Certificate, san};
+use pki::{Certificate, Subject, san};
 
 use crate::delivery::destination;
 use crate::files::device::DeviceFiles;
@@ -98,16 +98,20 @@ fn with_plan<'w, T>(
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
     let days = settings.days.value.number();
     let of_fleet = shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
-    let parameters = Parameters::of(&Wanted {
-        subject: subject.to_string(),
-        san: sans.iter().map(ToString::to_string).collect(),
-        alg: key.algorithm().name(),
-        days: settings.days.value.number(),
-        issuer,
-        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
-        prefix,
-        ..Wanted::default()
-    })?;
+    let wanted = |subject: &Subject| {
+        Parameters::of(&Wanted {
+            subject: subject.to_string(),
+            san: sans.iter().map(ToString::to_string).collect(),
+            alg: key.algorithm().name(),
+            days: settings.days.value.number(),
+            issuer: issuer.clone(),
+            csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+            prefix,
+            ..Wanted::default()
+        })
+    };
+    let parameters = wanted(&subject)?;
+    let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
     let formats = formats(&settings.formats, csr.is_none());
     let plan = Plan {
         verb: "client",
@@ -133,6 +137,7 @@ fn with_plan<'w, T>(
             anchors: Some(anchors),
             parameters,
             of_fleet: Some(of_fleet),
+            of_earlier_version,
             issuer_name: &issuer_name,
             force: request.force,
         },

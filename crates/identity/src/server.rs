@@ -126,6 +126,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             },
             parameters,
             of_fleet: None,
+            of_earlier_version: None,
             issuer_name: &issuer_name,
             force: request.force,
         },

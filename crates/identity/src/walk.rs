@@ -28,6 +28,8 @@ pub(crate) struct Walk<'a, F> {
     pub(crate) parameters: Parameters,
     /// The same as the ledger keeps it of a device that was issued with a fleet; none for servers.
     pub(crate) of_fleet: Option<Parameters>,
+    /// The same as earlier versions kept it of a request with a subject of its own.
+    pub(crate) of_earlier_version: Option<Parameters>,
     /// The name of the CA that issues it, as the ledger keeps it.
     pub(crate) issuer_name: &'a str,
     /// Whether an identity that is there already is replaced.
@@ -74,7 +76,9 @@ impl<F: IdentityFiles> Walk<'_, F> {
             _ => &self.parameters,
         };
         let differences = entry.parameters.differences(wanted);
-        if differences.is_empty() {
+        let is_same_before =
+            || self.of_earlier_version.as_ref().is_some_and(|own| entry.parameters.differences(own).is_empty());
+        if differences.is_empty() || is_same_before() {
             return Ok(Standing::Present(Box::new(entry)));
         }
         let texts: Vec<String> = differences.iter().map(ToString::to_string).collect();

@@ -4,4 +4,5 @@
 
 pub mod application;
 pub mod certificates;
+pub mod der;
 pub mod postgres;

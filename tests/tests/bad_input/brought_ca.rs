@@ -1,4 +1,4 @@
-//! CAs that people bring and that cannot be taken.
+//! Imported CAs that tbpki refuses.
 
 use tbpki_tests::Sandbox;
 use tbpki_tests::oracle::openssl;
@@ -82,4 +82,171 @@ fn what_stays_closed() {
         refused(&sandbox, &with("missing"), user(9, &["missing"]));
         sandbox.ok([&with("right")[..], &["--dry-run"]].concat());
     }
+}
+
+#[test]
+fn a_ca_below_which_nothing_would_be_accepted() {
+    let sandbox = Sandbox::new();
+    let ca = |more: &str| format!("{CA}{more}");
+    let limited = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n";
+    certificate(&sandbox, "root", None, CA, NOW);
+    certificate(&sandbox, "limited", None, limited, NOW);
+    certificate(&sandbox, "below-limited", Some("limited"), CA, NOW);
+    certificate(&sandbox, "middle", Some("root"), limited, NOW);
+    certificate(&sandbox, "below-middle", Some("middle"), CA, NOW);
+    certificate(
+        &sandbox,
+        "unfit",
+        Some("root"),
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n",
+        NOW,
+    );
+    certificate(&sandbox, "mail", Some("root"), &ca("extendedKeyUsage=emailProtection\n"), NOW);
+    certificate(&sandbox, "unknown", Some("root"), &ca("1.2.3.4=critical,ASN1:NULL\n"), NOW);
+    certificate(&sandbox, "policy", Some("root"), &ca("policyConstraints=critical,requireExplicitPolicy:0\n"), NOW);
+    certificate(&sandbox, "mail-root", None, &ca("extendedKeyUsage=emailProtection\n"), NOW);
+    certificate(&sandbox, "below-mail", Some("mail-root"), CA, NOW);
+    let rows: &[(&[&str], u16, &[&str])] = &[
+        (&["below-limited.pem", "below-limited.key", "limited.pem"], 114, &["TBPKI-0057", "CN=limited"]),
+        (&["below-middle.pem", "below-middle.key", "middle.pem", "root.pem"], 114, &["TBPKI-0057", "CN=middle"]),
+        (&["unfit.pem", "unfit.key", "root.pem"], 44, &["unfit", "keyCertSign"]),
+        (&["mail.pem", "mail.key", "root.pem"], 114, &["TBPKI-0053", "CN=mail"]),
+        (&["unknown.pem", "unknown.key", "root.pem"], 114, &["TBPKI-0067", "1.2.3.4"]),
+        (&["policy.pem", "policy.key", "root.pem"], 114, &["TBPKI-0067", "policyConstraints"]),
+        (&["below-mail.pem", "below-mail.key", "mail-root.pem"], 114, &["TBPKI-0053", "CN=mail-root"]),
+        (&["limited.pem", "limited.key"], 57, &["CN=limited", "bring a root without this limit"]),
+        (&["mail-root.pem", "mail-root.key"], 114, &["TBPKI-0053", "CN=mail-root"]),
+    ];
+    for (files, code, words) in rows {
+        for flag in ["--server-ca", "--devices-ca"] {
+            refused(&sandbox, &[&["init", OPEN, flag], *files].concat(), user(*code, words));
+            refused(&sandbox, &[&["init", "--dry-run", OPEN, flag], *files].concat(), user(*code, words));
+        }
+    }
+    // What one purpose forbids the other allows.
+    certificate(&sandbox, "servers", Some("root"), &ca("extendedKeyUsage=serverAuth\n"), NOW);
+    let files = ["servers.pem", "servers.key", "root.pem"];
+    let args = [&["init", OPEN, "--devices-ca"], &files[..]].concat();
+    refused(&sandbox, &args, user(114, &["devices below CN=servers", "TBPKI-0053"]));
+    sandbox.ok([&["init", OPEN, "--dry-run", "--server-ca"], &files[..]].concat());
+    // A name constraint that no device of this configuration satisfies.
+    let elsewhere = ca("nameConstraints=critical,permitted;dirName:elsewhere\n[elsewhere]\nO=Elsewhere\n");
+    certificate(&sandbox, "elsewhere", Some("root"), &elsewhere, NOW);
+    let args = ["init", OPEN, "--organization", "Acme", "--devices-ca", "elsewhere.pem", "elsewhere.key", "root.pem"];
+    refused(&sandbox, &args, user(58, &["elsewhere"]));
+}
+
+#[test]
+fn weak_cas() {
+    let sandbox = Sandbox::new();
+    certificate(&sandbox, "root", None, CA, NOW);
+    certificate(&sandbox, "issuing", Some("root"), CA, NOW);
+    let path = |name: &str| sandbox.join(name);
+    let root = openssl().args(["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "99", "-subj", "/CN=small"]);
+    root.args(["-addext", "basicConstraints=critical,CA:TRUE", "-keyout"])
+        .arg(path("small.key"))
+        .arg("-out")
+        .arg(path("small.pem"))
+        .run()
+        .ok();
+    sandbox.write("ca.ext", CA);
+    for (issuer, name, hash) in [("root", "old", "-sha1"), ("small", "below-small", "-sha256")] {
+        let request = openssl().args(["req", "-new", "-key"]).arg(path("issuing.key"));
+        request.args(["-subj", &format!("/CN={name}"), "-out"]).arg(path("request")).run().ok();
+        let sign = openssl().args(["x509", "-req", hash, "-days", "99", "-CAcreateserial", "-CA"]);
+        let sign = sign.arg(path(&format!("{issuer}.pem"))).arg("-CAkey").arg(path(&format!("{issuer}.key")));
+        let sign = sign.arg("-extfile").arg(path("ca.ext")).arg("-in").arg(path("request"));
+        sign.arg("-out").arg(path(&format!("{name}.pem"))).run().ok();
+    }
+    for (files, words) in [
+        (&["old.pem", "issuing.key", "root.pem"][..], &["devices below CN=old", "TBPKI-0061", "SHA1"][..]),
+        (&["below-small.pem", "issuing.key", "small.pem"], &["devices below CN=below-small", "TBPKI-0035", "rsa-1024"]),
+    ] {
+        refused(&sandbox, &[&["init", OPEN, "--devices-ca"], files].concat(), user(114, words));
+    }
+}
+
+#[test]
+fn roots_whose_signature_cannot_be_checked() {
+    let sandbox = Sandbox::new();
+    certificate(&sandbox, "other", None, CA, NOW);
+    let path = |name: &str| sandbox.join(name);
+    sandbox.write("ca.ext", format!("{CA}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"));
+    let rsa = ["-newkey", "rsa:2048"];
+    let pss = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:222"];
+    for (name, more, algorithm) in [
+        ("md5", [&rsa[..], &["-md5"]].concat(), "md5WithRSAEncryption"),
+        ("sha224", [&rsa[..], &["-sha224"]].concat(), "sha224WithRSAEncryption"),
+        ("pss", [&rsa[..], &pss].concat(), "a salt of 222 octets"),
+        ("ed448", vec!["-newkey", "ed448"], "ED448"),
+    ] {
+        let root = openssl().args(["req", "-x509", "-nodes", "-days", "999", "-subj", &format!("/CN={name}")]);
+        root.args(["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"])
+            .args(more)
+            .arg("-keyout")
+            .arg(path(&format!("{name}.key")))
+            .arg("-out")
+            .arg(path(&format!("{name}.pem")))
+            .run()
+            .ok();
+        let request = openssl().args(["req", "-new", "-key"]).arg(path("other.key"));
+        request.args(["-subj", "/CN=issuing", "-out"]).arg(path("request")).run().ok();
+        let sign = openssl().args(["x509", "-req", "-days", "99", "-CAcreateserial", "-CA"]);
+        let sign = sign.arg(path(&format!("{name}.pem"))).arg("-CAkey").arg(path(&format!("{name}.key")));
+        let sign = sign.arg("-extfile").arg(path("ca.ext")).arg("-in").arg(path("request"));
+        sign.arg("-out").arg(path("issuing.pem")).run().ok();
+
+        let root = format!("{name}.pem");
+        let shown = sandbox.ok(["inspect", "--json", &root]).json();
+        assert!(!shown.to_string().contains("self_signed\":false"), "{shown}");
+        sandbox.ok(["inspect", &root]).says("TBPKI-0066").says("on itself cannot be checked").says(algorithm);
+        let init = ["init", OPEN, "--dry-run", "--devices-ca", "issuing.pem", "other.key", &root];
+        let verify = ["verify", "issuing.pem", "--anchors", &root];
+        if name == "ed448" {
+            // Here the signature that cannot be checked is the one that matters.
+            refused(&sandbox, &init, user(66, &["the signature on CN=issuing cannot be checked", algorithm]));
+            sandbox.fails(verify, 3, "TBPKI-0066");
+        } else {
+            sandbox.ok(init).says("warning[TBPKI-0066]").says(algorithm);
+            let said = sandbox.ok(verify).says("warning[TBPKI-0066]");
+            assert!(!said.stderr_text().contains("TBPKI-0063"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn generations_of_one_key_in_any_order() {
+    let sandbox = Sandbox::new();
+    certificate(&sandbox, "root", None, CA, NOW);
+    certificate(&sandbox, "issuing", Some("root"), CA, NOW);
+    let path = |name: &str| sandbox.join(name);
+    // The same key and name: once expired, once for another purpose, once as it should be.
+    for (name, days, extensions) in
+        [("old", "-1", CA), ("mail", "9000", "extendedKeyUsage=emailProtection\n"), ("new", "3000", "")]
+    {
+        sandbox.write(
+            "ca.ext",
+            format!("{CA}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n{}", extensions.replace(CA, "")),
+        );
+        let request = openssl().args(["req", "-new", "-subj", "/CN=issuing", "-key"]).arg(path("issuing.key"));
+        request.arg("-out").arg(path("request")).run().ok();
+        let sign = openssl().args(["x509", "-req", "-days", days, "-CAcreateserial", "-CA"]).arg(path("root.pem"));
+        let sign = sign.arg("-CAkey").arg(path("root.key")).arg("-extfile").arg(path("ca.ext"));
+        sign.arg("-in").arg(path("request")).arg("-out").arg(path(&format!("{name}.pem"))).run().ok();
+    }
+    let files = ["old.pem", "mail.pem", "new.pem", "root.pem", "issuing.key"];
+    for turn in 0..files.len() {
+        let mut order = files;
+        order.rotate_left(turn);
+        let store = sandbox.copy();
+        store.ok([&["init", OPEN, "--no-input", "--devices-ca"], &order[..]].concat());
+        assert_eq!(store.read("pki/ca/devices-issuing/cert.pem"), pem_of(&sandbox.text("new.pem")), "{order:?}");
+        store.ok(["client", "--device", "pump-1"]);
+        store.ok(["verify", "pki/devices/pump-1/chain.pem"]);
+    }
+}
+
+/// The certificate as tbpki writes it.
+fn pem_of(text: &str) -> Vec<u8> {
+    text[text.find("-----BEGIN").unwrap()..].as_bytes().to_vec()
 }

@@ -1,4 +1,4 @@
-//! Certificate signing requests, believed in their key, subject and names, and in nothing else.
+//! Certificate signing requests, of which only the key, the subject and the names are used.
 
 use std::path::PathBuf;
 
@@ -87,8 +87,9 @@ fn what_needs_the_key_cannot_be_made_for_a_request() {
         let args = ["client", "--device", "pump-1", "--csr", "pump.csr", "--format", format];
         refused(&sandbox, &args, usage(11, &["private key", "pump-1."]));
     }
+    request(&sandbox, "tb", "/CN=tb.example", EC);
     for format in ["p12", "jks"] {
-        let args = ["server", "--name", "tb.example", "--csr", "pump.csr", "--format", format];
+        let args = ["server", "--name", "tb.example", "--csr", "tb.csr", "--format", format];
         refused(&sandbox, &args, usage(11, &["private key", &format!("mqttserver.{format}")]));
     }
 }
@@ -104,7 +105,7 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
         &["-addext", "subjectAltName=DNS:pump-1.example,IP:192.0.2.7"],
     ]
     .concat();
-    request(&sandbox, "greedy", "/O=Elsewhere/CN=pump-1", &greedy);
+    request(&sandbox, "greedy", "/CN=pump-1", &greedy);
     sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]);
     let shown = openssl()
         .args(["x509", "-noout", "-subject", "-ext"])
@@ -113,7 +114,7 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
         .arg(sandbox.join("pki/devices/pump-1/cert.pem"))
         .run()
         .ok();
-    for word in ["CA:FALSE", "Digital Signature", "TLS Web Client Authentication", "O = Elsewhere, CN = pump-1"] {
+    for word in ["CA:FALSE", "Digital Signature", "TLS Web Client Authentication", "CN = pump-1"] {
         assert!(shown.stdout_text().contains(word), "{word} in {shown}");
     }
     for word in ["CA:TRUE", "Certificate Sign", "Server Authentication", "Code Signing", "pathlen"] {
@@ -125,4 +126,184 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
     // The same request again is the same wish; without it, it is another one.
     sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).says("is up to date");
     refused(&sandbox, &["client", "--device", "pump-1"], user(95, &["csr"]));
+}
+
+#[test]
+fn a_device_gets_no_subject_but_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init", "--no-input", "--insecure-no-passphrase", "--organization", "Acme"]);
+    let rows: &[(&str, &[&str])] = &[
+        ("/CN=pump-1/CN=pump-2", &["2 common names"]),
+        ("/CN=pump-2/CN=pump-1", &["2 common names"]),
+        ("/CN=pump-1/CN=pump-1", &["2 common names"]),
+        ("/CN=pump-1+serialNumber=pump-2", &["serialNumber=pump-2", "in one set"]),
+        ("/O=Acme+CN=pump-1", &["in one set"]),
+        ("/CN=pump-1/UID=pump-2", &["UID=pump-2"]),
+        ("/OU=pump-2/CN=pump-1", &["OU=pump-2"]),
+        ("/CN=pump-1/emailAddress=pump-2@example.org", &["emailAddress=pump-2@example.org"]),
+        ("/serialNumber=pump-2/CN=pump-1", &["serialNumber=pump-2"]),
+        ("/O=Elsewhere/CN=pump-1", &["O=Elsewhere"]),
+        ("/O=Acme/O=Acme/CN=pump-1", &["O=Acme"]),
+        ("/DC=pump-2/CN=pump-1", &["DC=pump-2"]),
+        ("/CN=PUMP-1", &["PUMP-1"]),
+    ];
+    for (subject, words) in rows {
+        request(&sandbox, "odd", subject, &[EC, &["-multivalue-rdn"]].concat());
+        refused(&sandbox, &["client", "--device", "pump-1", "--csr", "odd.csr"], user(55, words));
+        refused(&sandbox, &["client", "--device", "pump-1", "--csr", "odd.csr", "--dry-run"], user(55, words));
+    }
+    // Whatever part of its subject a request has, the certificate has the whole.
+    for (name, subject) in [("a", "/"), ("b", "/CN=b"), ("c", "/O=Acme"), ("d", "/O=Acme/CN=d")] {
+        request(&sandbox, name, subject, EC);
+        sandbox.ok(["client", "--device", name, "--csr", &format!("{name}.csr")]);
+        let certificate = sandbox.join(format!("pki/devices/{name}/cert.pem"));
+        let shown = openssl().args(["x509", "-noout", "-subject", "-in"]).arg(certificate).run().ok();
+        assert_eq!(shown.stdout_text().trim(), format!("subject=O = Acme, CN = {name}"));
+    }
+}
+
+#[test]
+fn a_common_name_in_another_string_type_counts() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write(
+        "config",
+        "[req]\ndistinguished_name=dn\nprompt=no\nstring_mask=MASK:0x800\n[dn]\n0.CN=pump-1\n1.CN=pump-2\n",
+    );
+    request(&sandbox, "bmp", "/CN=x", EC);
+    let file = |name: &str| sandbox.join(name);
+    let again = openssl().args(["req", "-new", "-config"]).arg(file("config")).arg("-key").arg(file("bmp.key"));
+    again.arg("-out").arg(file("bmp.csr")).run().ok();
+    let listing = openssl().args(["asn1parse", "-in"]).arg(file("bmp.csr")).run().ok();
+    assert!(listing.stdout_text().contains("BMPSTRING"), "{listing}");
+    refused(&sandbox, &["client", "--device", "pump-1", "--csr", "bmp.csr"], user(55, &["2 common names"]));
+}
+
+#[test]
+fn a_server_gets_no_names_but_those_that_were_given() {
+    let sandbox = Sandbox::with_store();
+    let san = |names: &str| format!("subjectAltName={names}");
+    let rows: &[(&str, &str, &str)] = &[
+        ("/CN=tb.example", "DNS:evil.example", "dns:evil.example"),
+        ("/CN=tb.example", "DNS:tb.example,IP:192.0.2.7", "ip:192.0.2.7"),
+        ("/CN=tb.example", "DNS:*.tb.example", "dns:*.tb.example"),
+        ("/CN=tb.example", "DNS:tb.example,URI:https://evil.example/", "uri:https://evil.example/"),
+        ("/CN=evil.example", "DNS:tb.example", "dns:evil.example"),
+        ("/CN=tb.example/CN=evil.example", "DNS:tb.example", "dns:evil.example"),
+        ("/CN=192.0.2.7", "DNS:tb.example", "ip:192.0.2.7"),
+    ];
+    for (subject, names, said) in rows {
+        request(&sandbox, "tb", subject, &[EC, &["-addext", &san(names)]].concat());
+        let args = ["server", "--name", "tb.example", "--only-given-names", "--csr", "tb.csr"];
+        refused(&sandbox, &args, user(55, &[said, "--san"]));
+    }
+    request(&sandbox, "tb", "/CN=tb.example", &[EC, &["-addext", &san("DNS:tb.example,IP:192.0.2.7")]].concat());
+    sandbox.ok(["server", "--name", "tb.example", "--san", "ip:192.0.2.7", "--csr", "tb.csr", "--out", "conf"]);
+}
+
+#[test]
+fn a_signature_that_cannot_be_checked_is_not_called_false() {
+    let sandbox = Sandbox::with_store();
+    let rsa: &[&str] = &["-newkey", "rsa:2048"];
+    let pss: &[&str] = &["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:222"];
+    for (name, more, said) in [
+        ("sha224", [EC, &["-sha224"]].concat(), "ecdsa-with-SHA224"),
+        ("rsa224", [rsa, &["-sha224"]].concat(), "sha224WithRSAEncryption"),
+        ("pss", [rsa, pss].concat(), "rsassaPss with a salt of 222 octets"),
+    ] {
+        request(&sandbox, name, "/CN=pump-1", &more);
+        let csr = format!("{name}.csr");
+        let words = ["cannot be checked", said, "openssl req -new -sha256"];
+        refused(&sandbox, &["client", "--device", "pump-1", "--csr", &csr], user(66, &words));
+        refused(&sandbox, &["server", "--name", "tb.example", "--csr", &csr], user(66, &words));
+        sandbox.ok(["inspect", &csr]).says("TBPKI-0066");
+    }
+    // The salt that everyone else writes is checked.
+    let usual: &[&str] = &["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    request(&sandbox, "usual", "/CN=pump-1", &[rsa, usual].concat());
+    sandbox.ok(["client", "--device", "pump-1", "--csr", "usual.csr"]);
+}
+
+#[test]
+fn keys_that_peers_cannot_read_are_refused() {
+    let sandbox = Sandbox::with_store();
+    let file = |name: &str| sandbox.join(name);
+    request(&sandbox, "plain", "/CN=pump-1", EC);
+    for form in ["compressed", "hybrid"] {
+        let key = format!("{form}.key");
+        let convert = openssl().args(["ec", "-conv_form", form, "-in"]).arg(file("plain.key"));
+        convert.arg("-out").arg(file(&key)).run().ok();
+        let make = openssl().args(["req", "-new", "-subj", "/CN=pump-1", "-key"]).arg(file(&key));
+        make.arg("-out").arg(file(&format!("{form}.csr"))).run().ok();
+        let csr = format!("{form}.csr");
+        refused(
+            &sandbox,
+            &["client", "--device", "pump-1", "--csr", &csr],
+            user(115, &[form, "-conv_form uncompressed"]),
+        );
+    }
+    request(&sandbox, "short", "/CN=pump-1", &["-newkey", "rsa:2047"]);
+    refused(&sandbox, &["client", "--device", "pump-1", "--csr", "short.csr"], user(35, &["has 204"]));
+    request(&sandbox, "odd", "/CN=pump-1", &["-newkey", "rsa:3071"]);
+    refused(&sandbox, &["client", "--device", "pump-1", "--csr", "odd.csr"], user(30, &["of 307"]));
+    for curve in ["brainpoolP256r1", "secp224r1"] {
+        let parameter = format!("ec_paramgen_curve:{curve}");
+        request(&sandbox, "curve", "/CN=pump-1", &["-newkey", "ec", "-pkeyopt", &parameter]);
+        refused(&sandbox, &["client", "--device", "pump-1", "--csr", "curve.csr"], user(30, &["not supported"]));
+    }
+    let names: Vec<String> = (0..2_000).map(|number| format!("DNS:n{number}.example")).collect();
+    request(
+        &sandbox,
+        "many",
+        "/CN=pump-1",
+        &[EC, &["-addext", &format!("subjectAltName={}", names.join(","))]].concat(),
+    );
+    refused(&sandbox, &["client", "--device", "pump-1", "--csr", "many.csr"], user(26, &["2000", "100"]));
+}
+
+#[test]
+fn a_key_has_one_owner() {
+    let sandbox = Sandbox::with_store();
+    let file = |name: &str| sandbox.join(name);
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    request(&sandbox, "own", "/CN=pump-2", EC);
+    sandbox.ok(["client", "--device", "pump-2", "--csr", "own.csr"]);
+    let for_key = |key: &str, name: &str| {
+        let make = openssl().args(["req", "-new", "-subj", &format!("/CN={name}"), "-key"]).arg(file(key));
+        make.arg("-out").arg(file("other.csr")).run().ok();
+    };
+    for (key, said) in [
+        ("pki/devices/pump-1/key.pem", "the device pump-1"),
+        ("own.key", "the device pump-2"),
+        ("pki/servers/tb.example/mqttserver_key.pem", "the server tb.example"),
+        ("pki/ca/devices-issuing/key.pem", "the ca devices-issuing"),
+        ("pki/ca/server-root/key.pem", "the ca server-root"),
+    ] {
+        for_key(key, "pump-3");
+        let words = [said, "make a new key"];
+        refused(&sandbox, &["client", "--device", "pump-3", "--csr", "other.csr"], user(116, &words));
+        refused(&sandbox, &["client", "--device", "pump-3", "--csr", "other.csr", "--dry-run"], user(116, &words));
+        for_key(key, "tb2.example");
+        refused(&sandbox, &["server", "--name", "tb2.example", "--csr", "other.csr"], user(116, &words));
+    }
+}
+
+#[test]
+fn a_device_is_renewed_on_its_own_key() {
+    let sandbox = Sandbox::with_store();
+    let file = |name: &str| sandbox.join(name);
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let make = openssl().args(["req", "-new", "-subj", "/CN=pump-1", "-key"]).arg(file("pki/devices/pump-1/key.pem"));
+    make.arg("-out").arg(file("same.csr")).run().ok();
+    let args = ["client", "--device", "pump-1", "--csr", "same.csr", "--force"];
+    let key = sandbox.read("pki/devices/pump-1/key.pem");
+    sandbox.ok(args);
+    assert_eq!(sandbox.read("pki/devices/pump-1/key.pem"), key);
+    sandbox.ok(["verify", "pki/devices/pump-1/chain.pem", "--key", "pki/devices/pump-1/key.pem"]);
+    // A file with key and certificate would keep the old certificate, and nothing else is said about it.
+    sandbox.ok(["client", "--device", "pump-2", "--format", "nopass"]);
+    let make = openssl().args(["req", "-new", "-subj", "/CN=pump-2", "-key"]).arg(file("pki/devices/pump-2/key.pem"));
+    make.arg("-out").arg(file("same.csr")).run().ok();
+    let args = ["client", "--device", "pump-2", "--csr", "same.csr", "--force"];
+    refused(&sandbox, &args, user(82, &["pump-2.nopass.pem would keep the earlier certificate"]));
 }

@@ -259,6 +259,8 @@ codes! {
         "Certificates hold the point of an EC key in its uncompressed form (RFC 5480, section 2.2). OpenSSL also reads compressed and hybrid points, but Java, Go and Mbed TLS cannot parse a certificate with one. A point that is not on its curve, and RSA numbers that cannot be those of a key, are refused by all. `openssl ec -conv_form uncompressed` rewrites an EC key."
     116 KeyInUse User "The key of the request belongs to another certificate"
         "Each device, server and CA needs a key of its own. A platform tells devices apart by their certificates, and the owner of one key can log in with each certificate for it. A key of a CA must not be used for anything else. Make a new key and a new request. The same device or server can be renewed on its own key."
+    117 KeyIdMismatch User "The authority key identifier is not the issuer's"
+        "The authority key identifier of a certificate names the key of its issuer, or the certificate of its issuer by issuer and serial number (RFC 5280, section 4.2.1.1). The signature and the names fit, but this identifier names something else. OpenSSL and Java then look for another issuer and reject the chain; Go and rustls ignore the identifier. A CA that is renewed on a new key, or whose certificate is replaced, causes this. Use the CA certificate that the identifier names, or issue the certificate again."
 
     // Platforms.
     120 PlatformUnset User "The platform's URL or user is not configured"

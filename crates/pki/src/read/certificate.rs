@@ -268,6 +268,22 @@ impl Certificate {
         self.0.extensions.authority_key_id.as_deref()
     }
 
+    /// Why the authority key identifier (RFC 5280, section 4.2.1.1) does not name `issuer`, if it does not. OpenSSL and Java
+    /// then look for another issuer.
+    pub(crate) fn authority_contradiction(&self, issuer: &Certificate) -> Option<&'static str> {
+        let differs =
+            |own: Option<&[u8]>, other: Option<&[u8]>| own.zip(other).is_some_and(|(own, other)| own != other);
+        let (name, serial) = &self.0.extensions.authority;
+        if differs(self.authority_key_id(), issuer.subject_key_id()) {
+            return Some("its authority key identifier is not the subject key identifier of its issuer");
+        }
+        if differs(serial.as_deref(), Some(issuer.serial())) {
+            return Some("its authority key identifier has another serial number than its issuer");
+        }
+        let is_other = |name: &Vec<u8>| !name::equal(name, issuer.issuer_der());
+        name.as_ref().is_some_and(is_other).then_some("its authority key identifier has another issuer than its issuer")
+    }
+
     /// The keyUsage extension. Without one, every use is allowed.
     pub fn key_usage(&self) -> Option<KeyUsage> {
         self.0.extensions.key_usage

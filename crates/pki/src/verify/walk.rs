@@ -31,6 +31,13 @@ pub(super) fn check(request: &Request<'_>, path: &[&Certificate], anchored: bool
                 Some(Code::NameConstraint.fault(what).because(violation))
             }));
         }
+        if let Some(issuer) = path.get(place + 1) {
+            findings.extend(
+                certificate.authority_contradiction(issuer).map(|fault| {
+                    Code::KeyIdMismatch.fault(fault).because("OpenSSL and Java then do not find the issuer")
+                }),
+            );
+        }
         if !is_leaf {
             findings.extend(ca(request, certificate, is_anchor));
             findings.extend(state.descend(certificate));

@@ -1,7 +1,7 @@
 //! The extensions of a certificate that somebody decides by (RFC 5280, section 4.2).
 
 use x509_parser::asn1_rs::Oid;
-use x509_parser::extensions::{GeneralSubtree, ParsedExtension, X509Extension};
+use x509_parser::extensions::{GeneralName as Parsed, GeneralSubtree, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
     OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
@@ -45,6 +45,8 @@ pub(super) struct Extensions {
     pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
     pub(super) subject_key_id: Option<Vec<u8>>,
     pub(super) authority_key_id: Option<Vec<u8>>,
+    /// The issuer of the issuer's certificate, as a Name in DER, and the serial number of that certificate.
+    pub(super) authority: (Option<Vec<u8>>, Option<Vec<u8>>),
     pub(super) names: Vec<GeneralName>,
     pub(super) name_constraints: Option<NameConstraints>,
     pub(super) crl_points: Vec<DistributionPoint>,
@@ -83,6 +85,11 @@ impl Extensions {
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+                let name = authority.authority_cert_issuer.iter().flatten().find_map(|name| match name {
+                    Parsed::DirectoryName(name) => Some(name.as_raw().to_vec()),
+                    _ => None,
+                });
+                self.authority = (name, authority.authority_cert_serial.map(<[u8]>::to_vec));
             }
             ParsedExtension::SubjectAlternativeName(names) => {
                 self.names = names.general_names.iter().map(GeneralName::from_parsed).collect();

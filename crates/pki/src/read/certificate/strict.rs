@@ -6,11 +6,14 @@
 
 use super::{name, public_key};
 use crate::asn1::canonical;
+use crate::asn1::oid;
 use crate::asn1::reader::{Element, Reader};
-use crate::asn1::tlv::{BIT_STRING, INTEGER, SEQUENCE};
+use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
 
 mod extensions;
 
+/// id-ecPublicKey (RFC 5480, section 2.1.1).
+const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// `[0]`, in which the version is.
@@ -66,9 +69,15 @@ impl Strict {
         found.serial(&fields);
         found.validity(&fields.validity);
         found.names(&fields);
+        if !is_spki(&fields.spki) {
+            found.fault("its public key is not an algorithm and bits".to_owned());
+        }
         found.key = public_key::form_fault(fields.spki.whole);
-        if let Some(wrapper) = &fields.extensions {
-            extensions::check(wrapper.content, &mut found);
+        let has_critical_names =
+            fields.extensions.is_some_and(|wrapper| extensions::check(wrapper.content, &mut found).has_critical_names);
+        // Java does not read it, and RFC 5280, section 4.1.2.6, wants the alternative names then.
+        if fields.subject.content.is_empty() && !has_critical_names {
+            found.fault("its subject is empty, and it has no critical alternative names".to_owned());
         }
         found
     }
@@ -146,6 +155,23 @@ impl Strict {
     }
 }
 
+/// True for a SubjectPublicKeyInfo (RFC 5280, section 4.1) whose elliptic curve, if it has one, is named.
+fn is_spki(spki: &Element<'_>) -> bool {
+    let mut parts = Reader::new(spki.content);
+    let (Some(algorithm), Some(_), true) = (parts.optional(SEQUENCE), parts.optional(BIT_STRING), parts.is_empty())
+    else {
+        return false;
+    };
+    let mut parts = Reader::new(algorithm.content);
+    let Some(kind) = parts.optional(OBJECT_IDENTIFIER) else { return false };
+    if oid::text(kind.content) == EC_PUBLIC_KEY {
+        parts.optional(OBJECT_IDENTIFIER).is_some() && parts.is_empty()
+    } else {
+        let _parameters = parts.next();
+        parts.is_empty()
+    }
+}
+
 /// The fields of the TBSCertificate, and the signature algorithm behind it.
 fn split(der: &[u8]) -> Option<(Fields<'_>, Element<'_>)> {
     let mut file = Reader::new(der);
@@ -166,3 +192,6 @@ fn split(der: &[u8]) -> Option<(Fields<'_>, Element<'_>)> {
     };
     (file.is_empty() && certificate.is_empty() && tbs.is_empty()).then_some((fields, outer))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,21 +7,34 @@ use crate::asn1::canonical;
 use crate::asn1::oid;
 use crate::asn1::reader::{Element, Reader};
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
+use crate::names::san::San;
 
 const BOOLEAN: u8 = 0x01;
+/// subjectAltName (RFC 5280, section 4.2.1.6).
+const ALTERNATIVE_NAMES: &str = "2.5.29.17";
+/// certificatePolicies (RFC 5280, section 4.2.1.4).
+const POLICIES: &str = "2.5.29.32";
+
+/// What the fields of the certificate are compared with.
+#[derive(Default)]
+pub(super) struct Summary {
+    pub(super) has_critical_names: bool,
+}
 
 /// Checks the content of the field `[3]`.
-pub(super) fn check(content: &[u8], found: &mut Strict) {
+pub(super) fn check(content: &[u8], found: &mut Strict) -> Summary {
+    let mut summary = Summary::default();
     let mut wrapper = Reader::new(content);
-    let list = wrapper.optional(SEQUENCE).filter(|_| wrapper.is_empty());
-    let Some(list) = list else { return found.fault("its extensions are not one list".to_owned()) };
-    if list.content.is_empty() {
-        return found.fault("its list of extensions is empty".to_owned());
-    }
+    let list = wrapper.optional(SEQUENCE).filter(|list| wrapper.is_empty() && !list.content.is_empty());
+    let Some(list) = list else {
+        found.fault("its extensions are not one list, or an empty one".to_owned());
+        return summary;
+    };
     let mut extensions = Reader::new(list.content);
     while !extensions.is_empty() {
         let Some(extension) = extensions.optional(SEQUENCE) else {
-            return found.fault("its list of extensions has something else in it".to_owned());
+            found.fault("its list of extensions has something else in it".to_owned());
+            return summary;
         };
         let mut parts = Reader::new(extension.content);
         let kind = parts.optional(OBJECT_IDENTIFIER);
@@ -34,19 +47,22 @@ pub(super) fn check(content: &[u8], found: &mut Strict) {
         if critical.is_some_and(|critical| critical.content == [0]) {
             found.oddity("it spells out that an extension is not critical, which DER leaves out");
         }
-        check_value(&oid::text(kind.content), value.content, found);
+        let kind = oid::text(kind.content);
+        summary.has_critical_names |= kind == ALTERNATIVE_NAMES && critical.is_some_and(|mark| mark.content != [0]);
+        check_value(&kind, value.content, found);
     }
+    summary
 }
 
 fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
     let check: fn(&Element<'_>, &mut Strict) -> Option<&'static str> = match kind {
         "2.5.29.14" => |element, _| (element.tag != OCTET_STRING).then_some("is not a key identifier"),
         "2.5.29.15" => key_usage,
-        "2.5.29.17" | "2.5.29.18" => general_names,
+        ALTERNATIVE_NAMES | "2.5.29.18" => general_names,
         "2.5.29.19" => basic_constraints,
         "2.5.29.30" => name_constraints,
-        "2.5.29.31" => list_of_sequences,
-        "2.5.29.32" => policies,
+        "2.5.29.31" => distribution_points,
+        POLICIES => policies,
         "2.5.29.35" => authority_key_id,
         "2.5.29.37" => purposes,
         "1.3.6.1.5.5.7.1.1" => information_access,
@@ -54,7 +70,12 @@ fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
         _ => return,
     };
     if let Some(fault) = canonical::fault(value) {
-        return found.fault(format!("extension {} is not DER: {fault}", label(kind)));
+        if kind == POLICIES {
+            // Readers do not look at the texts in it.
+            found.oddity(&format!("extension {} is not DER: {fault}", label(kind)));
+        } else {
+            return found.fault(format!("extension {} is not DER: {fault}", label(kind)));
+        }
     }
     let Ok(element) = Reader::new(value).next() else { return };
     if let Some(fault) = check(&element, found) {
@@ -108,24 +129,51 @@ fn purposes(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     is_list_of(element, OBJECT_IDENTIFIER, |_| true).err()
 }
 
-fn list_of_sequences(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
-    is_list_of(element, SEQUENCE, |_| true).err()
+/// RFC 5280, section 4.2.1.13.
+fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    is_list_of(element, SEQUENCE, |point| {
+        let mut parts = Reader::new(point.content);
+        let (name, _reasons, issuer) = (parts.optional(0xa0), parts.optional(0x81), parts.optional(0xa2));
+        let is_name = |name: Element<'_>| {
+            let mut choice = Reader::new(name.content);
+            let is_legal = match choice.next() {
+                Ok(full) if full.tag == 0xa0 => are_general_names(full.content, Place::Locator),
+                Ok(relative) => relative.tag == 0xa1,
+                Err(_) => false,
+            };
+            is_legal && choice.is_empty()
+        };
+        (name.is_some() || issuer.is_some())
+            && parts.is_empty()
+            && name.is_none_or(is_name)
+            && issuer.is_none_or(|issuer| are_general_names(issuer.content, Place::Locator))
+    })
+    .err()
 }
 
 fn policies(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
-    is_list_of(element, SEQUENCE, |policy| {
-        let mut parts = Reader::new(policy.content);
-        let (kind, _qualifiers) = (parts.optional(OBJECT_IDENTIFIER), parts.optional(SEQUENCE));
-        kind.is_some() && parts.is_empty()
-    })
-    .err()
+    let mut seen: Vec<&[u8]> = Vec::new();
+    let mut is_twice = false;
+    if element.tag == SEQUENCE {
+        let mut items = Reader::new(element.content);
+        while let Some(policy) = items.optional(SEQUENCE) {
+            let mut parts = Reader::new(policy.content);
+            let Some(kind) = parts.optional(OBJECT_IDENTIFIER) else { break };
+            is_twice |= seen.contains(&kind.content);
+            seen.push(kind.content);
+        }
+    }
+    if is_twice {
+        return Some("has a policy twice");
+    }
+    is_list_of(element, SEQUENCE, |policy| Reader::new(policy.content).optional(OBJECT_IDENTIFIER).is_some()).err()
 }
 
 fn information_access(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     is_list_of(element, SEQUENCE, |access| {
         let mut parts = Reader::new(access.content);
         let (method, place) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
-        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, Place::Name))
+        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, Place::Locator))
     })
     .err()
 }
@@ -138,13 +186,18 @@ fn general_names(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> 
     if element.content.is_empty() {
         return Some("is empty");
     }
-    let mut names = Reader::new(element.content);
-    while let Ok(name) = names.next() {
-        if !is_general_name(&name, Place::Name) {
-            return Some("has a name that its kind does not allow");
+    (!are_general_names(element.content, Place::Name)).then_some("has a name that its kind does not allow")
+}
+
+/// GeneralNames (RFC 5280, section 4.2.1.6), of which there is at least one.
+fn are_general_names(content: &[u8], place: Place) -> bool {
+    let mut names = Reader::new(content);
+    while !names.is_empty() {
+        if !names.next().is_ok_and(|name| is_general_name(&name, place)) {
+            return false;
         }
     }
-    None
+    !content.is_empty()
 }
 
 fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
@@ -174,10 +227,14 @@ fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
     None
 }
 
-/// Where a general name is: an address in a constraint has a mask.
+/// Where a general name is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// In an alternative name, whose URIs Go parses.
     Name,
+    /// Where a list or an answer is published; the URI is a text.
+    Locator,
+    /// In a name constraint, where an address has a mask.
     Constraint,
 }
 
@@ -185,9 +242,11 @@ enum Place {
 fn is_general_name(element: &Element<'_>, place: Place) -> bool {
     match element.tag {
         // rfc822Name, dNSName and uniformResourceIdentifier are IA5String.
-        0x81 | 0x82 | 0x86 => element.content.is_ascii(),
-        0x87 if place == Place::Name => matches!(element.content.len(), 4 | 16),
-        0x87 => matches!(element.content.len(), 8 | 32),
+        0x81 | 0x82 => element.content.is_ascii(),
+        0x86 if place == Place::Name => is_uri(element.content),
+        0x86 => element.content.is_ascii(),
+        0x87 if place == Place::Constraint => matches!(element.content.len(), 8 | 32),
+        0x87 => matches!(element.content.len(), 4 | 16),
         // directoryName is a choice and therefore explicit.
         0xa4 => {
             let mut inner = Reader::new(element.content);
@@ -201,6 +260,13 @@ fn is_general_name(element: &Element<'_>, place: Place) -> bool {
         0xa3 | 0xa5 => true,
         _ => false,
     }
+}
+
+/// An absolute URI, or a text that Go takes for a relative one.
+fn is_uri(content: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(content) else { return false };
+    let is_harmless = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '%' | '[' | ']' | '\\' | '^' | '`');
+    San::uri(text).is_ok() || text.chars().all(is_harmless)
 }
 
 /// Fails unless the element is a SEQUENCE of one or more elements of this tag that pass the check.
