@@ -299,7 +299,7 @@ enum KeyOfFile {
 fn key_of(path: &Path, key: &PublicKey) -> Result<KeyOfFile> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)?.map(Zeroizing::new) else { return Ok(KeyOfFile::Other) };
     let held = PrivateKey::from_pem_or_der(&bytes, None).ok();
-    if !held.is_some_and(|held| held.check_belongs_to(key.spki_der()).is_ok()) {
+    if held.is_none_or(|held| held.check_belongs_to(key.spki_der()).is_err()) {
         return Ok(KeyOfFile::Other);
     }
     let has_certificate = PemBundle::parse(&bytes).is_ok_and(|bundle| !bundle.certificates.is_empty());

@@ -92,11 +92,13 @@ fn escape(value: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A self-signed certificate whose subject is these sets of attributes: (last octet of the type below 2.5.4, string
-    /// tag, content).
-    fn certificate(sets: &[&[(u8, u8, &[u8])]]) -> Vec<u8> {
+    /// The last octet of the type below 2.5.4, the string tag and the content of an attribute.
+    type Parts<'a> = (u8, u8, &'a [u8]);
+
+    /// A self-signed certificate whose subject is these sets of attributes.
+    fn certificate(sets: &[&[Parts<'_>]]) -> Vec<u8> {
         let element = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
-        let attribute = |(kind, tag, value): &(u8, u8, &[u8])| {
+        let attribute = |(kind, tag, value): &Parts<'_>| {
             element(0x30, &[element(6, &[0x55, 4, *kind]), element(*tag, value)].concat())
         };
         let sets = sets.iter().flat_map(|set| element(0x31, &set.iter().flat_map(attribute).collect::<Vec<u8>>()));
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn the_name_is_the_first_value_of_the_first_set_with_a_common_name() {
         const CN: u8 = 3;
-        let name = |sets: &[&[(u8, u8, &[u8])]]| common_name(&certificate(sets)).unwrap();
+        let name = |sets: &[&[Parts<'_>]]| common_name(&certificate(sets)).unwrap();
         assert_eq!(name(&[&[(CN, 12, b"pump-1")], &[(CN, 12, b"pump-2")]]), "pump-1");
         // DER sorts the shorter attribute first.
         assert_eq!(name(&[&[(5, 19, b"pump-2"), (CN, 12, b"pump-10-long")]]), "pump-2");

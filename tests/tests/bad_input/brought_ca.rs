@@ -248,5 +248,5 @@ fn generations_of_one_key_in_any_order() {
 
 /// The certificate as tbpki writes it.
 fn pem_of(text: &str) -> Vec<u8> {
-    text[text.find("-----BEGIN").unwrap()..].as_bytes().to_vec()
+    text.as_bytes()[text.find("-----BEGIN").unwrap()..].to_vec()
 }

@@ -47,7 +47,8 @@ impl Chain {
     pub fn sort(certificates: Vec<Certificate>) -> Result<Self> {
         check_count(&certificates)?;
         let mut seen = HashSet::new();
-        let mut unsorted: Vec<Certificate> = certificates.into_iter().filter(|one| seen.insert(one.clone())).collect();
+        let mut unsorted: Vec<Certificate> =
+            certificates.into_iter().filter(|one| seen.insert(one.fingerprint())).collect();
         // The leaf is the one that issued none of the others.
         let issued_none = |one: &Certificate| {
             unsorted.iter().all(|other| other == one || !other.names_as_issuer(one) || other.signed_by(one).is_err())

@@ -58,11 +58,13 @@ mod tests {
     const UID: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01];
     const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01];
 
-    /// A name of sets of attributes, each given as (type, string tag, content).
-    fn name(rdns: &[&[(&[u8], u8, &[u8])]]) -> Subject {
-        let attribute = |(kind, tag, value): &(&[u8], u8, &[u8])| {
-            tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat())
-        };
+    /// Type, string tag and content of an attribute.
+    type Parts<'a> = (&'a [u8], u8, &'a [u8]);
+
+    /// A name of sets of attributes.
+    fn name(rdns: &[&[Parts<'_>]]) -> Subject {
+        let attribute =
+            |(kind, tag, value): &Parts<'_>| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat());
         let sets: Vec<u8> =
             rdns.iter().flat_map(|rdn| tlv(SET, &rdn.iter().flat_map(attribute).collect::<Vec<u8>>())).collect();
         Subject::from_der(&tlv(SEQUENCE, &sets)).unwrap()
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn whatever_could_name_another_device_is_a_fault() {
         let base = name(&[&[(O, 12, b"Acme")], &[(OU, 12, b"a")]]);
-        let own: &[(&[u8], u8, &[u8])] = &[(CN, 12, b"pump-1")];
+        let own: &[Parts<'_>] = &[(CN, 12, b"pump-1")];
         for (asked, said) in [
             (name(&[&[(CN, 12, b"pump-2")]]), "CN=pump-2"),
             (name(&[&[(CN, 12, b"Pump-1")]]), "CN=Pump-1"),
