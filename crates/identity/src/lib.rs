@@ -9,7 +9,6 @@ pub mod device;
 pub mod files;
 pub mod host;
 pub mod init;
-mod key_in_use;
 pub mod kit;
 mod make;
 pub mod parameters;

@@ -18,7 +18,6 @@ use crate::delivery::{Copies, Destination};
 use crate::files::identity::{Held, IdentityFiles};
 use crate::files::keystore::KeystorePlan;
 use crate::files::settings::ServerSettings;
-use crate::key_in_use;
 use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::walk::{Standing, Walk};
@@ -27,6 +26,8 @@ use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store};
 use store::{Workspace, firmware_warning};
 use zeroize::Zeroizing;
+
+mod key_in_use;
 
 /// One identity to be made.
 pub(crate) struct Plan<'a, F> {

@@ -5,4 +5,5 @@ pub mod lint;
 pub mod profile;
 pub mod serial;
 pub mod tbs;
+pub mod trial;
 pub mod validity;

@@ -26,11 +26,9 @@ mod host;
 mod path;
 mod revocation;
 mod second_opinion;
-mod trial;
 mod walk;
 
 use path::PathEnd;
-pub use trial::Trial;
 
 /// What a chain is to be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

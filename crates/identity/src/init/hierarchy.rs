@@ -9,8 +9,9 @@ use pki::pkcs11::TokenUri;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
+use pki::trial::Trial;
 use pki::validity::{Lifetime, Validity};
-use pki::verify::{Purpose, Trial};
+use pki::verify::Purpose;
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 

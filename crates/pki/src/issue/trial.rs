@@ -3,7 +3,6 @@
 use base::{Code, Error, Finding, Result, Severity};
 use time::OffsetDateTime;
 
-use super::{Purpose, Request, verify};
 use crate::algorithm::Algorithm;
 use crate::issue::issuer::{Issuer, KeySource, LocalCa, Order};
 use crate::issue::profile::Profile;
@@ -14,6 +13,7 @@ use crate::key::SigningKey;
 use crate::names::san::San;
 use crate::names::subject::Subject;
 use crate::read::certificate::{Certificate, GeneralName};
+use crate::verify::{Purpose, Request, verify};
 
 /// A CA to be tried.
 #[derive(Debug)]
