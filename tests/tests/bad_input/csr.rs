@@ -300,7 +300,7 @@ fn a_device_is_renewed_on_its_own_key() {
     sandbox.ok(args);
     assert_eq!(sandbox.read("pki/devices/pump-1/key.pem"), key);
     sandbox.ok(["verify", "pki/devices/pump-1/chain.pem", "--key", "pki/devices/pump-1/key.pem"]);
-    // A file with key and certificate would keep the old certificate, and nothing else is said about it.
+    // A file with key and certificate would keep the old certificate.
     sandbox.ok(["client", "--device", "pump-2", "--format", "nopass"]);
     let make = openssl().args(["req", "-new", "-subj", "/CN=pump-2", "-key"]).arg(file("pki/devices/pump-2/key.pem"));
     make.arg("-out").arg(file("same.csr")).run().ok();

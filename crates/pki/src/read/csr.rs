@@ -112,14 +112,14 @@ fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> R
     if algorithm.is_weak() {
         return Err(Code::CsrRefused
             .error(format!("the request is signed with {algorithm}, whose hash is broken"))
-            .fix("make the request anew with SHA-256 or a stronger hash"));
+            .fix("make the request again with SHA-256 or a stronger hash"));
     }
     let info = request.certification_request_info.raw;
     let checked = verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value);
     checked.map_err(|failure| match failure {
         SignatureFailure::Mismatch => Code::CsrRefused
             .error("the request is not signed with its own key")
-            .fix("make the request anew: it was changed, or made with another key"),
+            .fix("make the request again: it was changed, or made with another key"),
         SignatureFailure::Unsupported(algorithm) => Code::SignatureUnsupported
             .error("the signature of the request cannot be checked")
             .because(format!("tbpki does not verify {algorithm}; the signature can be valid all the same"))
@@ -139,7 +139,7 @@ fn subject(der: &[u8]) -> Result<Subject> {
     Subject::from_der(der).map_err(|error| refused(error.to_string()))
 }
 
-/// The host that a common name says, as clients without alternative names read it; none for other texts.
+/// The host in a common name, as clients without alternative names read it; none for other texts.
 fn host(text: &str) -> Option<San> {
     San::ip(text).or_else(|_| San::dns(text)).ok()
 }

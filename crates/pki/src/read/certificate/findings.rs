@@ -1,4 +1,4 @@
-//! Findings about the form of a certificate, whoever issued it and whatever it is for.
+//! Findings about the form of a certificate, independent of its issuer and its purpose.
 
 use base::{Code, Finding};
 

@@ -37,7 +37,7 @@ impl Certificate {
         }
     }
 
-    /// A warning if nothing can be said about the signature of a root on itself. Peers trust a root without it.
+    /// A warning if tbpki cannot check the signature of a root on itself. Peers trust a root without it.
     pub fn unchecked_self_signature(&self) -> Option<Finding> {
         let SelfSignature::Unchecked(algorithm) = self.self_signature() else { return None };
         let finding = Code::SignatureUnsupported
