@@ -19,6 +19,7 @@ use provision::PacketReader;
 use provision::mqtt::Version;
 use time::OffsetDateTime;
 
+mod documents;
 mod firmware;
 mod keystores;
 mod names;
@@ -30,6 +31,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("application_image", firmware::application_image),
     ("csr", csr),
+    ("fleet_json", documents::fleet_json),
     ("fleet_names", names::fleet_names),
     ("inspect", inspect),
     ("jks", keystores::jks),
@@ -41,7 +43,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pem_bundle", pem_bundle),
     ("pkcs11_uri", pkcs11_uri),
     ("pkcs12", keystores::pkcs12),
+    ("platform_json", documents::platform_json),
     ("private_key", private_key),
+    ("thingsboard_env", documents::thingsboard_env),
     ("verify", verify),
 ];
 

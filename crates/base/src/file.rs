@@ -44,6 +44,7 @@ pub use commit::{Rehearsal, Staged};
 pub use lock::Lock;
 pub use output::Output;
 pub use owner::Ownership;
+pub use owner::trust::{Trust, check_own};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
 pub use recover::{Recovery, recover};
 pub use remove::remove;

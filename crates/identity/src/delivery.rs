@@ -124,6 +124,9 @@ impl<F: IdentityFiles> Plan<'_, F> {
         }
         let names = self.settings.iter().flat_map(ServerSettings::names);
         let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
+        if let Some(settings) = &self.settings {
+            settings.check_directory(beside.dir())?;
+        }
         for name in names {
             beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
         }

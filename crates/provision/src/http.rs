@@ -98,6 +98,9 @@ impl HttpClient {
         if origin.is_loopback() {
             builder = builder.no_proxy();
         }
+        if let Some((host, addresses)) = origin.local() {
+            builder = builder.resolve_to_addrs(host, addresses);
+        }
         let client = builder.build().map_err(|error| Code::Internal.error("there is no HTTP client").because(error))?;
         Ok(Self {
             client,

@@ -12,6 +12,7 @@ mod roots;
 pub mod secrets;
 pub mod shard;
 mod store;
+mod trust;
 mod workspace;
 
 pub use location::StoreLocation;
@@ -19,4 +20,5 @@ pub use paths::{FILE_LIMIT, identity_dir, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::{Store, check_exists, knows_cas, view};
+pub use trust::check_trust;
 pub use workspace::{SELF, Workspace, firmware_warning};

@@ -70,6 +70,9 @@ pub struct Global {
     /// Read the configuration from FILE [default: keygen.toml]
     #[arg(long, global = true, value_name = "FILE", env = "TBPKI_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Use a configuration and a store of another user; they decide which files are read and which libraries are loaded
+    #[arg(long, global = true, env = "TBPKI_TRUST_OWNER", value_parser = clap::builder::FalseyValueParser::new())]
+    pub trust_owner: bool,
     /// Never prompt: fail, and name the option that answers the question
     #[arg(long, global = true)]
     pub no_input: bool,

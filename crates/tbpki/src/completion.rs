@@ -89,7 +89,10 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 /// password, and takes longer than a person waits for a TAB.
 fn ledger() -> Option<Ledger> {
     let environment = Environment::of_process().with_host_name(&identity::host::host_name());
+    let trust = crate::environment::trust(false);
+    trust.check(&config_path()).ok()?;
     let (config, _) = Config::load(&config_path(), &environment, &[]).ok()?;
+    store::check_trust(config.general.store.resolved(), &trust).ok()?;
     if config.ledger.url.value.is_some() {
         return None;
     }

@@ -1,7 +1,8 @@
 //! The context of a verb: output, prompts, and the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use base::file::Trust;
 use base::{Result, Secret};
 use config::{Config, Environment, KeyName, Override, key};
 use store::StoreLocation;
@@ -19,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) prompter: Prompter,
     pub(crate) environment: Environment,
+    trust: Trust,
     config_path: Option<PathBuf>,
 }
 
@@ -28,6 +30,7 @@ impl Context {
             output: Output::new(verb, &global),
             prompter: Prompter::new(global.no_input),
             environment: Environment::of_process().with_host_name(&identity::host::host_name()),
+            trust: crate::environment::trust(global.trust_owner),
             config_path: global.config,
         }
     }
@@ -39,13 +42,16 @@ impl Context {
 
     /// The configuration, with the values of flags in place of its own.
     pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config> {
-        let (config, findings) = Config::load(&self.config_path(), &self.environment, overrides.as_slice())?;
+        let path = self.config_path();
+        self.check_trust(&path)?;
+        let (config, findings) = Config::load(&path, &self.environment, overrides.as_slice())?;
         self.output.findings(findings);
         Ok(config)
     }
 
     /// The location of the store and of its ledger.
     pub(crate) fn store_location(&mut self, config: &Config) -> Result<StoreLocation> {
+        self.check_store(config)?;
         let prompter = &self.prompter;
         let mut prompt = |what: &str| -> Result<Secret> { prompter.secret_for(what) };
         let mut secrets = Secrets::new(&self.environment, &mut prompt);
@@ -55,12 +61,26 @@ impl Context {
         location
     }
 
+    /// Fails if a configuration belongs to another user who is not trusted.
+    pub(crate) fn check_trust(&mut self, path: &Path) -> Result<()> {
+        self.output.findings(self.trust.check(path)?);
+        Ok(())
+    }
+
+    /// Fails if the store belongs to another user who is not trusted.
+    fn check_store(&mut self, config: &Config) -> Result<()> {
+        let findings = store::check_trust(config.general.store.resolved(), &self.trust)?;
+        self.output.findings(findings);
+        Ok(())
+    }
+
     /// Runs `work` in the workspace that `config` describes.
     pub(crate) fn in_workspace<T>(
         &mut self,
         config: &Config,
         work: impl FnOnce(&mut Workspace<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.check_store(config)?;
         let prompter = &self.prompter;
         let mut prompt = |what: &str| -> Result<Secret> { prompter.secret_for(what) };
         let mut secrets = Secrets::new(&self.environment, &mut prompt);

@@ -1,5 +1,6 @@
 //! The environment variables that tbpki reads. The documentation is generated from this list.
 
+use base::file::Trust;
 use config::KEYS;
 
 /// An environment variable.
@@ -17,6 +18,7 @@ pub(crate) const CONFIG: &str = "keygen.toml";
 /// The variables without a key in the configuration.
 const OWN: &[(&str, &str)] = &[
     ("TBPKI_CONFIG", "The configuration to read instead of keygen.toml. `--config` overrides it."),
+    ("TBPKI_TRUST_OWNER", "If `true`, a configuration and a store of another user are used, as with `--trust-owner`."),
     ("TBPKI_FIRMWARE", "The directory of the applications for bundle-firmware, with CHIP.elf and CHIP.elf.sha256."),
     (
         "TBPKI_COMPLETE",
@@ -39,6 +41,12 @@ pub fn variables() -> Vec<Variable> {
         [Some(Variable { name: key.variable(), meaning }), file].into_iter().flatten()
     });
     own.chain(keys).collect()
+}
+
+/// Who is trusted. sudo sets its variable itself, so that only root could have set another value.
+pub(crate) fn trust(any_owner: bool) -> Trust {
+    let sudo_user = std::env::var("SUDO_UID").ok().and_then(|user| user.parse().ok());
+    Trust { any_owner, sudo_user }
 }
 
 #[cfg(test)]

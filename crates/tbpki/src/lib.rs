@@ -6,6 +6,7 @@ pub mod completion;
 mod context;
 pub mod environment;
 pub mod exit;
+mod hardening;
 mod log;
 pub mod output;
 mod panic;
@@ -31,6 +32,7 @@ pub fn run() -> Exit {
 }
 
 fn run_command() -> Exit {
+    hardening::start();
     let args: Vec<OsString> = std::env::args_os().collect();
     if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;

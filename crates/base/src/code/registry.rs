@@ -75,6 +75,12 @@ codes! {
         "`init --from` converts every variable of the old file and lists the settings that tbpki treats differently on purpose. Nothing needs to be done unless the new meaning does not suit you."
     13 NotConfirmed User "The command was not confirmed"
         "The question was answered with no, and nothing was changed. Run the command again to answer with yes; the prompt's option confirms without a question."
+    14 OtherOwner User "The configuration or store belongs to another user"
+        "A configuration names files to read as passwords and PKCS#11 libraries to load, and tbpki opens the database of a store. If they belong to another user, that user decides what tbpki does with your rights. tbpki therefore reads only what belongs to the user who runs it or to root; with sudo, also what belongs to the user who called sudo. Run tbpki as the owner. If you trust the owner, use `--trust-owner`, or set TBPKI_TRUST_OWNER=true, for example in a container with a mounted directory."
+    15 SettingsCharacter User "A value cannot be written into settings"
+        "A line break or another control character in a path, host or password would end its line in thingsboard.env, which a shell reads, or in the Compose file: the rest would be run as commands. Choose a path and values without such characters."
+    16 WritableByOthers User "Other users may change a file of tbpki"
+        "Who may write to keygen.toml, to the store or to the key of a CA can make tbpki use other files, keys and libraries. tbpki refuses what every user may write to, and warns if a group may. Check the contents, then take the permission away with chmod."
 
     // Names.
     20 NameEmpty User "A name is empty"
@@ -209,6 +215,8 @@ codes! {
         "Every file is read again after writing. A difference means failing hardware, a file system that lies, or a mistake in tbpki."
     88 AnchorsLeft User "A file contains trust anchors that are not maintained any more"
         "With `server.anchors = \"system\"` clients trust what their system trusts, and no tb-server-chain.pem is written. The named file was written under an earlier setting. It is not updated any more, and a client that still uses it trusts its old contents."
+    89 UnsafeFile User "A file or link in the directory leads to another place"
+        "A symbolic link of another user, or a hard link, is at a place where tbpki would write. It would change a file of another place, with the rights of the user who runs tbpki. Nothing was written. Find out who made the link, and remove it; name the directory that you mean without links."
 
     // The store and its ledger.
     90 StoreLocked User "Another tbpki is writing to the store"

@@ -1,5 +1,7 @@
 //! A directory that files are written to, opened once so that nobody can swap it for another meanwhile.
 
+mod walk;
+
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -30,11 +32,8 @@ impl Base {
     /// Opens the directory, `None` where there is nothing of that name.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        match sys::open(path, DIRECTORY, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path: path.to_path_buf(), locked: Cell::new(false) })),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(fault::writing(path, errno)),
-        }
+        let opened = walk::open_dir(path)?;
+        Ok(opened.map(|fd| Self { fd, path: path.to_path_buf(), locked: Cell::new(false) }))
     }
 
     /// Keeps other processes from moving files in this directory until the value is dropped.

@@ -3,10 +3,11 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{self as sys, FlockOperation, OFlags};
+use rustix::fs::{self as sys, FlockOperation, OFlags, RenameFlags};
 use rustix::io::{self, Errno};
 use rustix::system;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::base::Base;
+use super::owner::trust;
+use super::staging::Staging;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::{Error, Result};
@@ -49,13 +52,11 @@ impl Lock {
     /// [`Code::FileUnwritable`].
     pub fn acquire(dir: impl AsRef<Path>, verb: &str, wait: Duration) -> Result<Self> {
         let path = dir.as_ref().join(NAME);
-        let failed = |errno| match errno {
-            Errno::NOENT => Code::StoreMissing.error("there is no such directory").at(dir.as_ref()),
-            errno => fault::writing(&path, errno),
-        };
+        let failed = |errno| fault::writing(&path, errno);
         let deadline = Instant::now() + wait;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = sys::open(&path, flags, Mode::Private.bits()).map_err(failed)?;
+        let base = Base::open(dir.as_ref())?
+            .ok_or_else(|| Code::StoreMissing.error("there is no such directory").at(dir.as_ref()))?;
+        let file = open(&base, &path)?;
         loop {
             match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
@@ -65,15 +66,46 @@ impl Lock {
                 Err(errno) => return Err(failed(errno)),
             }
         }
-        sys::fchmod(&file, Mode::Private.bits()).map_err(failed)?;
-        if let Some(base) = Base::open(dir.as_ref())? {
-            staging::give(&file, Ownership::default().resolve(&base)?, &path)?;
-        }
         let text = Holder::this(verb).to_text()?;
         // Shortened last, so that nobody finds the file empty.
         io::pwrite(&file, text.as_bytes(), 0).map_err(failed)?;
         sys::ftruncate(&file, text.len() as u64).map_err(failed)?;
         Ok(Self { file })
+    }
+}
+
+/// Opens the lock file, or makes it. A file that is there is taken as it is: a hard link to a file of another place
+/// would otherwise be emptied, and given away by root.
+fn open(base: &Base, path: &Path) -> Result<OwnedFd> {
+    let failed = |errno| fault::writing(path, errno);
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let existing = || sys::openat(&base.fd, NAME, flags, sys::Mode::empty());
+    let file = match existing() {
+        Err(Errno::NOENT) => {
+            make(base, path)?;
+            existing().map_err(failed)?
+        }
+        other => other.map_err(failed)?,
+    };
+    let (stat, dir) = (sys::fstat(&file).map_err(failed)?, sys::fstat(&base.fd).map_err(failed)?);
+    trust::check_stat(path, &stat, dir.st_uid)?;
+    Ok(file)
+}
+
+/// Makes the lock file under another name, and gives it its own when it has its mode and owner. Nothing is done if
+/// another process is faster.
+fn make(base: &Base, path: &Path) -> Result<()> {
+    let staging =
+        Staging::create(&Rc::new(Base::open(&base.path)?.ok_or_else(|| fault::writing(path, Errno::NOENT))?))?;
+    let owner = Ownership::default().resolve(base)?;
+    drop(staging::write(staging.fd(), NAME, b"", Mode::Private, owner, path)?);
+    match sys::renameat_with(staging.fd(), NAME, &base.fd, NAME, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) | Ok(()) => Ok(()),
+        // Some network file systems know no such flag. An empty lock file can be replaced by another.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            sys::renameat(staging.fd(), NAME, &base.fd, NAME).map_err(|errno| fault::writing(path, errno))
+        }
+        Err(errno) => Err(fault::writing(path, errno)),
     }
 }
 

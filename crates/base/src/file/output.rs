@@ -1,13 +1,12 @@
 //! One file that the user names, or standard output.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self as sys, FileType, OFlags};
 use zeroize::Zeroizing;
 
-use super::{FileSet, Mode, Outcome, fault};
+use super::owner::trust;
+use super::{FileSet, Mode, Outcome};
 use crate::code::Code;
 use crate::error::Result;
 
@@ -52,7 +51,7 @@ impl Output {
     /// Those of [`FileSet::check`].
     pub fn check(&self, bytes: &[u8]) -> Result<Outcome> {
         match &self.to {
-            To::File(path) if !is_stream(path) => outcome(self.set(path, bytes)?.check()?),
+            To::File(path) if trust::open_stream(path)?.is_none() => outcome(self.set(path, bytes)?.check()?),
             _ => Ok(Outcome::Written),
         }
     }
@@ -70,13 +69,13 @@ impl Output {
                 Ok(Outcome::Written)
             }
             // A pipe, a terminal, /dev/null: written to, never replaced.
-            To::File(path) if is_stream(path) => {
-                let fd = sys::open(path, OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY, sys::Mode::empty());
-                let mut file = File::from(fd.map_err(|errno| fault::writing(path, errno))?);
-                file.write_all(bytes).map_err(|error| failed(error).at(path))?;
-                Ok(Outcome::Written)
-            }
-            To::File(path) => outcome(self.set(path, bytes)?.commit()?),
+            To::File(path) => match trust::open_stream(path)? {
+                Some(mut stream) => {
+                    stream.write_all(bytes).map_err(|error| failed(error).at(path))?;
+                    Ok(Outcome::Written)
+                }
+                None => outcome(self.set(path, bytes)?.commit()?),
+            },
         }
     }
 
@@ -95,12 +94,6 @@ impl Output {
 fn outcome(written: Vec<super::Written>) -> Result<Outcome> {
     let first = written.into_iter().next().map(|written| written.outcome);
     first.ok_or_else(|| Code::Internal.error("a file was written and not reported"))
-}
-
-fn is_stream(path: &Path) -> bool {
-    sys::stat(path).is_ok_and(|stat| {
-        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::CharacterDevice | FileType::Socket)
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! To whom files are given.
 
+pub(super) mod trust;
+
 use std::io;
 
 use nix::unistd::{Group, User};

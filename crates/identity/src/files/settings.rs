@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Result, digest, file};
+use base::text::is_deceptive;
+use base::{Code, Error, Result, digest, file};
 use config::Credentials;
 use pki::keystore::{Format, effective_passwords};
 use zeroize::Zeroizing;
@@ -11,7 +12,7 @@ use crate::files::keystore::KeystorePlan;
 use crate::files::output::{OutputFile, into_bytes};
 use crate::files::server::CLIENTS_CA;
 use crate::thingsboard::{
-    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes,
+    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes, variables,
 };
 use store::FILE_LIMIT;
 use store::file_names::CA_FILE;
@@ -42,6 +43,17 @@ impl ServerSettings<'_> {
         self.forms.iter().map(|form| form.file_name())
     }
 
+    /// Fails if the path of the directory cannot be written into the settings.
+    ///
+    /// # Errors
+    /// [`Code::SettingsCharacter`].
+    pub(crate) fn check_directory(&self, dir: &Path) -> Result<()> {
+        let dir = absolute(dir)?;
+        // A path that is not UTF-8 would be written with other characters, and lead nowhere.
+        let is_plain = dir.to_str().is_some_and(|dir| !dir.chars().any(is_deceptive));
+        if is_plain || self.forms.is_empty() { Ok(()) } else { Err(refused("the path of the directory").at(dir)) }
+    }
+
     /// The files for a directory that will hold `files`.
     pub(crate) fn write(
         &self,
@@ -50,6 +62,8 @@ impl ServerSettings<'_> {
         keystore: Option<&KeystorePlan>,
     ) -> Result<Vec<OutputFile>> {
         let settings = self.settings(dir, keystore)?;
+        self.check_directory(dir)?;
+        check_values(&settings)?;
         let write = |form: &SettingsForm| {
             let text = match form {
                 SettingsForm::EnvFile => env_file(&settings),
@@ -90,6 +104,21 @@ impl ServerSettings<'_> {
             directory: directory_in_settings(dir)?,
         })
     }
+}
+
+/// Fails if a value would end its line: a shell runs what follows, and YAML reads it as another entry.
+fn check_values(settings: &Settings) -> Result<()> {
+    match variables(settings).iter().find(|variable| variable.value.reveal().chars().any(is_deceptive)) {
+        // The value is not printed: it may be a password.
+        Some(variable) => Err(refused(&format!("the value of {}", variable.name))),
+        None => Ok(()),
+    }
+}
+
+fn refused(what: &str) -> Error {
+    Code::SettingsCharacter
+        .error(format!("{what} has a line break or another control character"))
+        .fix("use a path and values without such characters")
 }
 
 /// Adds the line by which [`is_untouched`] tells whether somebody has edited the file.

@@ -107,7 +107,18 @@ fn create(path: &Path) -> Result<()> {
         .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))
 }
 
+/// SQLite opens these by their names, empties `-shm`, and as root gives the files to the owner of the database.
+fn check_files(path: &Path) -> Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        base::file::check_own(Path::new(&name))?;
+    }
+    Ok(())
+}
+
 fn connect(path: &Path, access: OpenFlags) -> Result<File> {
+    check_files(path)?;
     let to_error = |error: rusqlite::Error| fault(path, &error);
     // No URIs: a path that begins with "file:" is a path.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(to_error)?;

@@ -1,6 +1,7 @@
 //! The origin that a client sends its requests to.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use base::{Code, Error, Result};
 use reqwest::Url;
@@ -11,6 +12,8 @@ pub(super) struct Origin {
     base: Url,
     /// The URL without a final slash.
     text: String,
+    /// The addresses of a name below `localhost`, if all of them are of this machine.
+    local: Vec<SocketAddr>,
 }
 
 impl Origin {
@@ -19,6 +22,15 @@ impl Origin {
     /// # Errors
     /// [`Code::BadValue`], and [`Code::PlainHttp`] for http:// to another machine unless that is allowed.
     pub(super) fn parse(text: &str, allow_plain: bool) -> Result<Self> {
+        Self::parse_with(text, allow_plain, |host, port| (host, port).to_socket_addrs().map(Iterator::collect))
+    }
+
+    /// As [`parse`](Self::parse), with the addresses that `resolve` finds for a name below `localhost`.
+    fn parse_with(
+        text: &str,
+        allow_plain: bool,
+        resolve: impl FnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
+    ) -> Result<Self> {
         let bad = |why: String| Code::BadValue.error("the platform's address cannot be used").because(why);
         let base = Url::parse(text).map_err(|error| bad(error.to_string()))?;
         if !matches!(base.scheme(), "https" | "http") || base.host_str().is_none() {
@@ -30,7 +42,16 @@ impl Origin {
         if base.query().is_some() || base.fragment().is_some() {
             return Err(bad("it has a query or a fragment".to_owned()));
         }
-        let origin = Self { text: base.as_str().trim_end_matches('/').to_owned(), base };
+        let host = base.host_str().unwrap_or_default();
+        let mut local = Vec::new();
+        // RFC 6761, section 6.3 asks resolvers to answer with this machine, but not all of them do.
+        if host.ends_with(".localhost") {
+            local = resolve(host, base.port_or_known_default().unwrap_or_default()).unwrap_or_default();
+            if !local.iter().all(|address| address.ip().is_loopback()) {
+                local.clear();
+            }
+        }
+        let origin = Self { text: base.as_str().trim_end_matches('/').to_owned(), base, local };
         if !origin.is_https() && !origin.is_loopback() && !allow_plain {
             return Err(Code::PlainHttp
                 .error("the platform's address has no encryption, and leads to another machine")
@@ -53,7 +74,13 @@ impl Origin {
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.base.host_str().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+        address.map_or_else(|_| host == "localhost" || !self.local.is_empty(), |address| address.is_loopback())
+    }
+
+    /// The name whose addresses are known to be of this machine, with these: it must not be resolved again.
+    pub(super) fn local(&self) -> Option<(&str, &[SocketAddr])> {
+        let host = self.base.host_str().filter(|_| !self.local.is_empty())?;
+        Some((host, &self.local))
     }
 
     /// The URL of an API path with query parameters, which are encoded here. The path begins with a slash and is encoded
@@ -81,7 +108,7 @@ mod tests {
 
     #[test]
     fn plain_http_to_other_machines_must_be_allowed() {
-        for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://tb.localhost"] {
+        for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9"] {
             assert!(Origin::parse(url, false).unwrap().is_loopback(), "{url}");
         }
         for url in
@@ -91,6 +118,25 @@ mod tests {
             assert!(Origin::parse(url, true).is_ok());
         }
         assert!(!Origin::parse("https://tb.example", false).unwrap().is_loopback());
+    }
+
+    #[test]
+    fn a_name_below_localhost_is_this_machine_only_if_it_resolves_so() {
+        let parse = |addresses: &[&str]| {
+            let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            Origin::parse_with("http://tb.localhost:8080", false, |host, port| {
+                assert_eq!((host, port), ("tb.localhost", 8080));
+                Ok(addresses)
+            })
+        };
+        let local = parse(&["127.0.0.1:8080", "[::1]:8080"]).unwrap();
+        assert!(local.is_loopback());
+        assert_eq!(local.local().map(|(host, addresses)| (host, addresses.len())), Some(("tb.localhost", 2)));
+        for elsewhere in [&["192.0.2.7:8080"][..], &["127.0.0.1:8080", "192.0.2.7:8080"], &[]] {
+            assert_eq!(parse(elsewhere).unwrap_err().code(), Code::PlainHttp, "{elsewhere:?}");
+        }
+        let failed = Origin::parse_with("http://tb.localhost", false, |_, _| Err(io::Error::other("no resolver")));
+        assert_eq!(failed.unwrap_err().code(), Code::PlainHttp);
     }
 
     #[test]

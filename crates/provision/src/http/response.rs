@@ -30,6 +30,11 @@ pub(crate) struct ApiResponse {
 }
 
 impl ApiResponse {
+    /// An answer without headers.
+    pub(crate) fn of(status: u16, body: &[u8]) -> Self {
+        Self { status, retry_after: None, location: None, body: Zeroizing::new(body.to_vec()) }
+    }
+
     pub(super) async fn read(mut response: Response) -> Result<Self, SendError> {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::file::{self, Bulk, FileSet, Lock, Mode};
+use base::text::quote;
 use base::{Code, Result};
 use ledger::{JobId, View};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,24 @@ pub(super) struct Mark {
     pub(super) job_uid: Option<String>,
 }
 
+impl Mark {
+    /// Fails if a name in it is not one that tbpki makes: it becomes the name of a file in the store.
+    fn check(&self) -> Result<()> {
+        let ids = [Some(&self.place), self.job_uid.as_ref()];
+        match ids.into_iter().flatten().find(|id| !is_id(id)) {
+            None => Ok(()),
+            Some(id) => Err(Code::FileUnreadable
+                .error(format!("{} is not the identifier of a place or job", quote(id)))
+                .fix("restore the file from a backup")),
+        }
+    }
+}
+
+/// Whether a text is an identifier as tbpki makes them: hexadecimal digits.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn is_plain(packing: &Packing) -> bool {
     *packing == Packing::default()
 }
@@ -59,7 +78,16 @@ impl Place {
     pub fn open(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(MARK);
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
-        let mark: Mark = serde_json::from_slice(&bytes).map_err(|error| {
+        Self::parse(dir, &bytes).map(Some)
+    }
+
+    /// The place in `dir` that this `fleet.json` describes.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`], also if an identifier in it could lead to another file.
+    pub fn parse(dir: &Path, bytes: &[u8]) -> Result<Self> {
+        let path = dir.join(MARK);
+        let mark: Mark = serde_json::from_slice(bytes).map_err(|error| {
             Code::FileUnreadable
                 .error("this does not say to which job the directory belongs")
                 .at(&path)
@@ -72,7 +100,8 @@ impl Place {
                 .at(&path)
                 .fix("use the version of tbpki that wrote it, or a later one"));
         }
-        Ok(Some(Self { dir: dir.to_owned(), mark }))
+        mark.check().map_err(|error| error.at(&path))?;
+        Ok(Self { dir: dir.to_owned(), mark })
     }
 
     /// The place that the ledger knows as `id`, where the store last saw it.
@@ -86,7 +115,7 @@ impl Place {
                 .fix("name where it is with `--out DIR` or `--archive FILE`")
         };
         // An id from a ledger names a file: nothing but our own form will do.
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !is_id(id) {
             return Err(missing());
         }
         let way = file::read_optional(store.join(PLACES).join(id), FILE_LIMIT)?.ok_or_else(missing)?;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use base::file::{self, Bulk};
+use base::text::quote;
 use base::{Code, Error, Result};
 use ledger::{Entry, JobId, Kind, View};
 use pki::pem_bundle::PemBundle;
@@ -83,6 +84,7 @@ impl Located {
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
 pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
+    check_name(&entry.key.name)?;
     let shard = match entry.key.kind {
         Kind::Device => view.shard_of(entry)?,
         Kind::Ca | Kind::Server => None,
@@ -99,6 +101,15 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
         }
     };
     source.read(store, entry, 0)
+}
+
+/// Fails if a name of the ledger would lead to another directory: a user who can write to the ledger chose it.
+fn check_name(name: &str) -> Result<()> {
+    let mut components = Path::new(name).components();
+    match (components.next(), components.next()) {
+        (Some(Component::Normal(only)), None) if only == name && !name.contains(['\\', '\0']) => Ok(()),
+        _ => Err(Code::LedgerUnreadable.error(format!("the ledger has an identity with the name {}", quote(name)))),
+    }
 }
 
 /// The identities of a shard that is issued, in the order of their names.
@@ -181,6 +192,7 @@ impl Source {
 
     fn read(&self, store: &Path, entry: &Entry, index: usize) -> Result<Located> {
         let name = entry.key.name.as_str();
+        check_name(name)?;
         match self {
             Self::Directories(store) => from_directory(store, entry),
             Self::Files(dir) => {

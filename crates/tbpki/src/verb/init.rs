@@ -206,6 +206,7 @@ fn imported_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret>
 fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<StoreLocation> {
     // Errors are ignored here, because `init` meets and reports them again.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
+    context.check_trust(config_path).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
     file::recover(config.general.store.resolved()).ok()?;
     let location = context.store_location(&config).ok()?;

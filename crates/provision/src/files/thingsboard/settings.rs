@@ -85,6 +85,14 @@ impl Settings {
         Ok((settings, findings))
     }
 
+    /// Reads the lines of one file. The files that it sources are left out.
+    pub fn parse(text: &[u8]) -> (Self, Vec<Finding>) {
+        let mut settings = Self { file: None, values: BTreeMap::new() };
+        let mut findings = Vec::new();
+        settings.take(Path::new(ENV), text, false, &mut findings);
+        (settings, findings)
+    }
+
     fn of_file(dir: &Path, name: &str, findings: &mut Vec<Finding>) -> Result<Option<Self>> {
         let path = dir.join(name);
         let Some(bytes) = file::read_optional(&path, LIMIT)? else { return Ok(None) };

@@ -1,0 +1,239 @@
+//! Files and directories that only their user, or root, may decide about.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self as sys, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process;
+
+use crate::code::Code;
+use crate::error::{Error, Finding, Result};
+use crate::file::fault;
+
+/// Whose files are believed.
+///
+/// A configuration names files to read as passwords and libraries to load, and a store is a database: if both belong to
+/// another user, that user decides what this one does. Git refuses repositories of other users for the same reason
+/// (CVE-2022-24765).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    /// All owners are trusted.
+    pub any_owner: bool,
+    /// The user who runs this as root with sudo.
+    pub sudo_user: Option<u32>,
+}
+
+impl Trust {
+    /// Fails if `path` or its directory belongs to another user, or if every user may write to them. A warning if a
+    /// group may. A path that does not exist is no fault.
+    ///
+    /// # Errors
+    /// [`Code::OtherOwner`], [`Code::WritableByOthers`], [`Code::FileUnreadable`].
+    pub fn check(&self, path: &Path) -> Result<Option<Finding>> {
+        // The link, what it leads to, and the directory in which another user could put something else there.
+        let parent = match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_owned(),
+            None => path.to_owned(),
+        };
+        let Some(stat) = stat(path)? else { return Ok(None) };
+        let link = sys::lstat(path).map_err(|errno| fault::reading(path, errno))?;
+        self.check_owner(path, link.st_uid)?;
+        self.check_owner(path, stat.st_uid)?;
+        if let Some(stat) = self::stat(&parent)? {
+            self.check_owner(&parent, stat.st_uid)?;
+            // In a directory such as /tmp, users replace only what is theirs.
+            if stat.st_mode & 0o1000 == 0 {
+                refuse_writable(&parent, stat.st_mode)?;
+            }
+        }
+        refuse_writable(path, stat.st_mode)?;
+        Ok((stat.st_mode & 0o020 != 0).then(|| {
+            Code::WritableByOthers
+                .warning(format!("a group may write to this (mode {:04o})", stat.st_mode & 0o7777))
+                .at(path)
+                .fix(format!("chmod g-w {}", path.display()))
+        }))
+    }
+
+    fn check_owner(&self, path: &Path, owner: u32) -> Result<()> {
+        let user = process::geteuid().as_raw();
+        let is_sudo_user = user == 0 && self.sudo_user == Some(owner);
+        if self.any_owner || owner == user || owner == 0 || is_sudo_user {
+            return Ok(());
+        }
+        Err(Code::OtherOwner
+            .error("this belongs to another user")
+            .at(path)
+            .because(format!("its owner is user {owner}, and tbpki runs as user {user}"))
+            .fix("run tbpki as its owner, or trust the owner with --trust-owner or TBPKI_TRUST_OWNER=true"))
+    }
+}
+
+fn stat(path: &Path) -> Result<Option<sys::Stat>> {
+    match sys::stat(path) {
+        Ok(stat) => Ok(Some(stat)),
+        // What cannot be looked at cannot be read either: the verb that needs it reports that.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => Ok(None),
+        Err(errno) => Err(fault::reading(path, errno)),
+    }
+}
+
+fn refuse_writable(path: &Path, mode: u32) -> Result<()> {
+    if mode & 0o002 == 0 {
+        return Ok(());
+    }
+    Err(Code::WritableByOthers
+        .error(format!("every user may write to this (mode {:04o})", mode & 0o7777))
+        .at(path)
+        .fix(format!("find out who changed it, then chmod o-w {}", path.display())))
+}
+
+/// Fails if a file that a library opens by its path, and changes, is not a plain file of the owner of its directory: a
+/// hard link there would make root change or give away a file of another place. A missing file is no fault.
+///
+/// # Errors
+/// [`Code::UnsafeFile`], [`Code::FileUnreadable`].
+pub fn check_own(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = match sys::lstat(path) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(fault::reading(path, errno)),
+    };
+    let dir = sys::stat(parent).map_err(|errno| fault::reading(parent, errno))?;
+    check_stat(path, &file, dir.st_uid)
+}
+
+/// As [`check_own`], for a file in a directory of user `owner`.
+pub(in crate::file) fn check_stat(path: &Path, file: &sys::Stat, owner: u32) -> Result<()> {
+    let user = process::geteuid().as_raw();
+    if FileType::from_raw_mode(file.st_mode) != FileType::RegularFile {
+        return Err(not_ours(path, "it is no plain file"));
+    }
+    if file.st_nlink > 1 {
+        return Err(not_ours(path, "it has another name somewhere (a hard link)"));
+    }
+    // Only root can do more to a file than the owner of its directory.
+    if user == 0 && file.st_uid != owner {
+        return Err(not_ours(path, "it does not belong to the owner of its directory"));
+    }
+    Ok(())
+}
+
+fn not_ours(path: &Path, why: &str) -> Error {
+    Code::UnsafeFile
+        .error("tbpki did not make this file")
+        .at(path)
+        .because(why)
+        .fix("find out where it comes from, and move it away")
+}
+
+/// Opens what can be written to without replacing it: a pipe, a terminal, a device; `None` for everything else. The
+/// question and the answer are about the same open file.
+///
+/// Symbolic links are followed only in the directories of the system that hold nothing else, such as /dev/stdout.
+pub(in crate::file) fn open_stream(path: &Path) -> Result<Option<std::fs::File>> {
+    const OF_THE_SYSTEM: [&str; 3] = ["/dev", "/dev/fd", "/proc/self/fd"];
+    let is_of_the_system = path.parent().is_some_and(|dir| OF_THE_SYSTEM.iter().any(|known| dir == Path::new(known)));
+    let follow = if is_of_the_system { OFlags::empty() } else { OFlags::NOFOLLOW };
+    // A pipe without a reader is not waited for.
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | follow;
+    let fd = match sys::open(path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NXIO) => return Err(fault::writing(path, Errno::NXIO)),
+        // Whatever else is wrong with it is found where the file would be replaced.
+        Err(_) => return Ok(None),
+    };
+    let stat = sys::fstat(&fd).map_err(|errno| fault::writing(path, errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Fifo | FileType::CharacterDevice | FileType::Socket => {
+            let flags = sys::fcntl_getfl(&fd).map_err(|errno| fault::writing(path, errno))?;
+            sys::fcntl_setfl(&fd, flags - OFlags::NONBLOCK).map_err(|errno| fault::writing(path, errno))?;
+            Ok(Some(fd.into()))
+        }
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "the test plants what others could plant")]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    const ONLY_US: Trust = Trust { any_owner: false, sudo_user: None };
+
+    #[test]
+    fn what_others_may_write_to_is_refused_and_a_group_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keygen.toml");
+        assert_eq!(ONLY_US.check(&path).unwrap(), None);
+        fs::write(&path, "").unwrap();
+        for (mode, dir_mode, code) in [
+            (0o644, 0o755, None),
+            (0o600, 0o700, None),
+            (0o666, 0o755, Some(Code::WritableByOthers)),
+            (0o602, 0o755, Some(Code::WritableByOthers)),
+            (0o644, 0o777, Some(Code::WritableByOthers)),
+            (0o644, 0o1777, None),
+        ] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(dir.path(), Permissions::from_mode(dir_mode)).unwrap();
+            assert_eq!(ONLY_US.check(&path).err().map(|error| error.code()), code, "{mode:o} in {dir_mode:o}");
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+        let warning = ONLY_US.check(&path).unwrap().unwrap();
+        assert!(warning.code == Code::WritableByOthers && warning.what.contains("0664"), "{warning}");
+    }
+
+    #[test]
+    fn files_of_others_are_refused_unless_their_owner_is_trusted() {
+        if !process::geteuid().is_root() {
+            println!("skipped: only root can make files of another user");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("theirs"), dir.path().join("link"));
+        fs::write(&file, "").unwrap();
+        symlink(&file, &link).unwrap();
+        chown(&file, Some(65_534), None).unwrap();
+        let of_sudo = Trust { sudo_user: Some(65_534), ..ONLY_US };
+        for path in [&file, &link] {
+            assert_eq!(ONLY_US.check(path).unwrap_err().code(), Code::OtherOwner);
+            assert!(of_sudo.check(path).unwrap().is_none());
+            assert!(Trust { any_owner: true, ..ONLY_US }.check(path).unwrap().is_none());
+        }
+        chown(&file, Some(0), None).unwrap();
+        chown(dir.path(), Some(65_534), None).unwrap();
+        assert_eq!(ONLY_US.check(&file).unwrap_err().code(), Code::OtherOwner);
+    }
+
+    #[test]
+    fn hard_links_and_what_is_no_file_are_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db-shm");
+        check_own(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        check_own(&path).unwrap();
+        fs::hard_link(&path, dir.path().join("other")).unwrap();
+        assert_eq!(check_own(&path).unwrap_err().code(), Code::UnsafeFile);
+        fs::remove_file(&path).unwrap();
+        symlink("other", &path).unwrap();
+        assert_eq!(check_own(&path).unwrap_err().code(), Code::UnsafeFile);
+    }
+
+    #[test]
+    fn only_streams_are_written_to_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        symlink("/dev/null", dir.path().join("link")).unwrap();
+        for path in ["file", "link", "none", "."] {
+            assert!(open_stream(&dir.path().join(path)).unwrap().is_none(), "{path}");
+        }
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"kept");
+        assert!(open_stream(Path::new("/dev/null")).unwrap().is_some());
+    }
+}
