@@ -25,7 +25,7 @@ pub use faults::{Faults, NameFault};
 pub use lookalikes::Lookalikes;
 pub use numbered::NumberPattern;
 pub(crate) use scan::has_misplaced_quotes;
-pub use stage::{Spooled, stage};
+pub use stage::{Spooled, stage, stage_prepared};
 
 use numbered::Numbered;
 use scan::Limits;

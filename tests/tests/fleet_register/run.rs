@@ -76,15 +76,34 @@ fn one_command_does_all_and_once_more_nothing() {
     assert!(fleet.sim().requests().iter().all(|request| request.path.contains("/auth/")));
 }
 
+/// A run and its dry run fail alike, with this code if it is not 0, and no name is reserved.
+#[track_caller]
+fn fails_before_staging(fleet: &Fleet, run: &[&str], code: u16) {
+    let dry = fleet.tbpki(&[run, &["--dry-run"]].concat()).run().ends(1);
+    let real = fleet.tbpki(run).run().ends(1);
+    let of = |outcome: &Outcome| outcome.json()["error"]["code"].as_str().unwrap().to_owned();
+    assert_eq!(of(&dry), of(&real), "{run:?}");
+    if code > 0 {
+        assert_eq!(of(&real), format!("TBPKI-{code:04}"), "{real}");
+    }
+    let jobs = fleet.tbpki(&["fleet", "jobs", "--json"]).run().ok();
+    assert_eq!(jobs.json()["result"]["jobs"].as_array().map(Vec::len), Some(0), "{run:?}: {jobs}");
+}
+
 #[test]
 fn what_the_platform_or_the_firmware_lacks_is_found_before_the_first_key() {
     let fleet = ready();
     let run = args("10", &["--out", "fleet"]);
     fleet.password("not the password");
-    assert_ne!(fleet.tbpki(&run).run().status, 0);
+    fails_before_staging(&fleet, &run, 126);
     fleet.password(crate::PASSWORD);
+    fleet.sandbox.write("names.csv", "name,profile\npump-1,\npump-2,Pmups\n");
+    let misspelled = ["fleet", "run", "--json", "--from", "names.csv", "--out=fleet", "--no-bundle"];
+    fails_before_staging(&fleet, &misspelled, 134);
+    fleet.sandbox.write("taken/notes.txt", "not a shard");
+    fails_before_staging(&fleet, &args("10", &["--out", "taken"]), 261);
     fs::rename(fleet.sandbox.join("app.elf"), fleet.sandbox.join("elsewhere")).unwrap();
-    assert_ne!(fleet.tbpki(&run).run().status, 0);
+    fails_before_staging(&fleet, &run, 0);
     assert!(fleet.devices().is_empty() && fleet.sim().devices().is_empty());
     // Without bundles there is no need of it.
     let plain =

@@ -11,8 +11,19 @@ pub enum Class {
     Bug,
 }
 
+/// What a failure with a code means for the other requests to the same platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing: it concerns one object.
+    One,
+    /// It may be gone when the request is repeated.
+    Passing,
+    /// Every request has it, until a person or the platform changes something.
+    All,
+}
+
 macro_rules! codes {
-    ($($number:literal $variant:ident $class:ident $title:literal $text:literal)*) => {
+    ($($number:literal $variant:ident $class:ident $($reach:ident)? $title:literal $text:literal)*) => {
         /// A stable number for one thing that can be wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -39,6 +50,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => $text,)* }
             }
 
+            /// What it means for the other requests to a platform.
+            pub const fn reach(self) -> Reach {
+                match self { $(Code::$variant => reach!($($reach)?),)* }
+            }
+
             /// Whose fault it is.
             pub const fn class(self) -> Class {
                 match self { $(Code::$variant => Class::$class,)* }
@@ -47,6 +63,16 @@ macro_rules! codes {
     };
 }
 
+macro_rules! reach {
+    () => {
+        Reach::One
+    };
+    ($reach:ident) => {
+        Reach::$reach
+    };
+}
+
+// Number, variant, class, reach (`One` if it is left out), title, explanation.
 codes! {
     // Configuration and command line.
     1 ConfigSyntax User "The configuration is not valid TOML"
@@ -241,9 +267,9 @@ codes! {
         "The ledger was written by an older tbpki. Every verb brings it up to date when it opens the store, and this one may not write there. Run a verb as the user who owns the store, or, with a ledger on a server, as a database user who may change tables."
 
     // The network.
-    100 Unreachable User "The host cannot be reached"
+    100 Unreachable User All "The host cannot be reached"
         "Nothing listens at the port, or a firewall drops the connection. The message holds the system's own words for each address."
-    101 TlsFailed User "The TLS handshake failed"
+    101 TlsFailed User All "The TLS handshake failed"
         "There is no version or cipher in common, the peer does not answer, or it ended the handshake with an alert."
     102 ServerUnverified User "The server's chain cannot be verified"
         "The server's chain does not lead to any of the system's roots, so there is no reason yet to trust it. Get the fingerprint of its root or certificate from its operator, over another channel than this connection, and pass it with `--sha256`."
@@ -271,33 +297,33 @@ codes! {
         "The authority key identifier of a certificate names the key of its issuer, or the certificate of its issuer by issuer and serial number (RFC 5280, section 4.2.1.1). The signature and the names fit, but this identifier names something else. OpenSSL and Java then look for another issuer and reject the chain; Go and rustls ignore the identifier. A CA that is renewed on a new key, or whose certificate is replaced, causes this. Use the CA certificate that the identifier names, or issue the certificate again."
 
     // Platforms.
-    120 PlatformUnset User "The platform's URL or user is not configured"
+    120 PlatformUnset User All "The platform's URL or user is not configured"
         "Registering needs the address of the platform's REST API and a user who may change devices: `[platform] url`, `user` and `password` in keygen.toml (for ThingsBoard 4.3 or later also `api_key`), or `--platform-url`, `--platform-user`, `--platform-password-file` and `--platform-api-key-file`, or the variables TBPKI_PLATFORM_URL and so on."
-    121 PlainHttp User "The connection to the platform is not encrypted"
+    121 PlainHttp User All "The connection to the platform is not encrypted"
         "An attacker between this machine and the platform could read the password and change the registered devices. Use a URL with https://. On this machine itself http:// is accepted; elsewhere, for example through a tunnel, `--allow-plain-http` accepts the risk."
-    122 PlatformUnverified User "The certificate of the platform's REST API cannot be verified"
+    122 PlatformUnverified User All "The certificate of the platform's REST API cannot be verified"
         "The connection was given up before anything secret was sent. Where the platform's certificate is one of a private CA, give its root with `[platform] ca` or `--platform-ca FILE`. There is no switch that leaves the verification out."
-    123 PlatformRedirect User "The platform redirects the request"
+    123 PlatformRedirect User All "The platform redirects the request"
         "Redirects are not followed, since the token would go along to wherever they lead. Usually the address has http:// in place of https://, or is that of a login page before the platform. Set the address that the redirect names, if you trust it."
-    124 NotThePlatform User "The server is not the platform's REST API"
+    124 NotThePlatform User Passing "The server is not the platform's REST API"
         "The answer has another form than the API's: a web page, an error page of a proxy, half a JSON text. Compare the address with the one that shows the platform's web interface; a path behind the host name counts."
-    125 AnswerLost User "The platform did not answer"
+    125 AnswerLost User Passing "The platform did not answer"
         "The request was sent and no complete answer arrived in time, so tbpki cannot tell whether it took effect. tbpki reads the state before it repeats anything: run the same command again, and it continues. `[platform] timeout` sets how long an answer can take."
-    126 LoginRefused User "The platform rejects the user or the password"
+    126 LoginRefused User All "The platform rejects the user or the password"
         "The platform does not say which of the two is wrong. Try them in its web interface. Five wrong attempts may lock the user."
-    127 UserDisabled User "The user or API key is disabled"
+    127 UserDisabled User All "The user or API key is disabled"
         "ThingsBoard reports \"User account is not active\": the user was never activated, or an administrator has disabled the user or the API key."
-    128 UserLocked User "The user is locked"
+    128 UserLocked User All "The user is locked"
         "Too many wrong passwords have locked the user by the platform's security policy. An administrator unlocks it."
-    129 PasswordExpired User "The user's password has expired"
+    129 PasswordExpired User All "The user's password has expired"
         "The platform's security policy requires a new password. Log in to its web interface, set one, and store it in the place that keygen.toml names for the password."
-    130 SecondFactor User "The user needs a second factor to log in"
+    130 SecondFactor User All "The user needs a second factor to log in"
         "The platform wants a code from a person at every login, or wants two-factor authentication set up first. Use an API key (ThingsBoard 4.3 or later) or a user of its own for tbpki without a second factor."
-    131 SessionExpired User "The platform ends the session repeatedly"
+    131 SessionExpired User All "The platform ends the session repeatedly"
         "A token that was just fetched is refused as expired. Several servers with different signing keys behind one address look like that, and a server whose clock jumps."
-    132 ApiKeyRefused User "The platform rejects the API key"
+    132 ApiKeyRefused User All "The platform rejects the API key"
         "The key is mistyped, deleted or expired, or this ThingsBoard is older than 4.3 and knows no API keys: older versions answer in the same words. Make a new key in the user's profile, or use user and password."
-    133 PlatformPermission User "The user lacks a permission in the platform"
+    133 PlatformPermission User All "The user lacks a permission in the platform"
         "Devices, credentials and profiles are changed by a tenant administrator. System administrators and customer users cannot register devices, and no user can register devices of another tenant."
     134 PlatformNotFound User "The platform does not have the requested object"
         "Names are compared exactly, capitals and spaces included, and only within the tenant of the user who is logged in."
@@ -307,17 +333,17 @@ codes! {
         "A certificate belongs to one device of the whole platform, whatever its tenant. The message names the device where the ledger knows it. Give every device a certificate of its own, or delete or unregister the device that has this one."
     137 OtherCredential User "The device has another credential in the platform"
         "Replacing it would lock out whatever logs in with it now, so that it is only done with `--replace`. A device made in the web interface has an access token to begin with; after a renewal it has the old certificate."
-    138 VersionConflict User "Another user or program changes the same object"
+    138 VersionConflict User Passing "Another user or program changes the same object"
         "The platform counts versions, and another program or person has changed the object after tbpki read it. tbpki reads it again and retries a few times. Run the same command again."
-    139 DeviceLimit User "The device limit of the tenant is reached"
+    139 DeviceLimit User All "The device limit of the tenant is reached"
         "The tenant's profile or the license limits the number of devices. Nothing was created. Delete devices that are not needed, or have the limit raised."
-    140 RateLimited User "The platform's rate limit is reached"
+    140 RateLimited User Passing "The platform's rate limit is reached"
         "The tenant's profile limits how many requests are answered in a period. tbpki has waited and tried again several times. Lower `[platform] concurrency`, or run the same command again later; it goes on with what is missing."
     141 PayloadTooLarge User "The request is too large for the platform"
         "ThingsBoard's own limit is 16 MiB, far more than tbpki ever sends; a proxy before it may have a lower one."
     142 PlatformRefused User "The platform rejects the request"
         "The message holds the platform's own words. Usually a name or a label is one that it does not take."
-    143 PlatformFault User "The platform has failed"
+    143 PlatformFault User Passing "The platform has failed"
         "It answered with an internal error, also when the request was repeated. The request may or may not have taken effect; the same command reads the state and continues. The platform's log has the details."
     144 CredentialDiffers User "The platform stored another value than it was given"
         "What is read back after saving is not what was sent: another program saved at the same time, or the platform changes what it stores. A device could not log in. Run the same command again."
@@ -333,9 +359,9 @@ codes! {
         "Its server makes the key and the certificate itself and compares nothing but the common name that it made up; there is no way to bring a key, a request or a certificate. Use `tbpki actorcloud cert create`, `save` and `bind`. Note that it keeps the private keys in its database and hands them out again."
 
     // The check over the wire.
-    150 HostUnknown User "The host name does not resolve"
+    150 HostUnknown User All "The host name does not resolve"
         "The system's resolver knows no address for it. Look at the spelling, at the resolver of this machine, and whether the name is known where the device is. An entry in /etc/hosts helps this machine and no device."
-    151 NoTls User "The server does not use TLS at this port"
+    151 NoTls User All "The server does not use TLS at this port"
         "The connection was made, and the answer to the TLS greeting was something else or the end of the connection. Plain MQTT (port 1883) ends it, a web server answers in HTTP. MQTT over TLS is at 8883 by default; in ThingsBoard it listens only when MQTT_SSL_ENABLED is true and its key material loads."
     152 ServerKeyUnproven User "The server does not prove that it has the key of its certificate"
         "In the handshake the server signs with its key, and the signature does not fit the certificate that it sent. Servers start with a key and a certificate that do not belong together, and then no client can connect. Run `tbpki check --server DIR` where its files are."
@@ -550,4 +576,24 @@ codes! {
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_one_object_a_passing_one_and_one_of_all_are_told_apart() {
+        let with = |reach: Reach| Code::ALL.iter().copied().filter(move |code| code.reach() == reach);
+        let passing: Vec<Code> = with(Reach::Passing).collect();
+        let expected =
+            [Code::NotThePlatform, Code::AnswerLost, Code::VersionConflict, Code::RateLimited, Code::PlatformFault];
+        assert_eq!(passing, expected);
+        for code in [Code::Unreachable, Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
+            assert_eq!(code.reach(), Reach::All, "{code}");
+        }
+        for code in [Code::OtherCredential, Code::CertificateTaken, Code::PlatformNotFound, Code::ConfigSyntax] {
+            assert_eq!(code.reach(), Reach::One, "{code}");
+        }
+    }
 }

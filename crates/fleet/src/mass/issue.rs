@@ -10,8 +10,8 @@ pub(crate) mod space;
 pub(crate) mod stage;
 pub(crate) mod worker;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -37,6 +37,7 @@ use issuing::{Signer, Signers, ca_of, check_issuer};
 use output::{Extras, Output};
 use store::Store;
 use store::Workspace;
+use store::ca::OpenCa;
 use store::secrets::NewSecret;
 use store::shard::Packer;
 use store::shard::Place;
@@ -85,7 +86,7 @@ pub enum FleetOutcome {
 /// stands in the report, if something was issued by then.
 pub fn issue(workspace: &mut Workspace<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
     let mut store = workspace.open_store("fleet issue")?;
-    let opened = match open(workspace, &mut store, request, &[Phase::Issue])? {
+    let opened = match open(workspace, &mut store, request, &[Phase::Issue], |_, _| Ok(()))? {
         Opened::Job(opened) => *opened,
         Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
@@ -99,6 +100,17 @@ pub(crate) struct OpenJob {
     pub(crate) job: Job,
     pub(crate) order: JobOrder,
     pub(crate) findings: Vec<Finding>,
+    /// The CA that signs for names without a profile of their own; none if it is opened when it is needed.
+    ca: Option<OpenCa>,
+}
+
+/// What is known of a job before it is staged or continued.
+pub(crate) struct Preparation<'a> {
+    pub(crate) order: &'a JobOrder,
+    /// The profiles in the lines of a new job.
+    pub(crate) profiles: &'a BTreeSet<String>,
+    /// The directory of a job that will be staged; none if it is staged already.
+    pub(crate) new_place: Option<&'a Path>,
 }
 
 /// What has become of a request.
@@ -110,7 +122,8 @@ pub(crate) enum Opened {
     Could(Box<FleetReport>),
 }
 
-/// Finds the job, or stages it.
+/// Finds the job, or stages it. Before that, the CA is opened, and `prepare` checks what later phases need: a job that is
+/// staged reserves its names, and must not wait for a setting.
 ///
 /// # Errors
 /// As [`issue`].
@@ -119,6 +132,7 @@ pub(crate) fn open(
     store: &mut Store,
     request: &FleetRequest,
     phases: &[Phase],
+    mut prepare: impl FnMut(&mut Workspace<'_>, &Preparation<'_>) -> Result<()>,
 ) -> Result<Opened> {
     let source = match &request.source {
         JobSource::Names(source) => source,
@@ -126,7 +140,8 @@ pub(crate) fn open(
             let job = job::find(store, *which, phases)?;
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
-            return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new() })));
+            prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), new_place: None })?;
+            return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
         }
     };
     let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
@@ -142,27 +157,33 @@ pub(crate) fn open(
     let reader = names::open(source)?;
     findings.extend(reader.note());
     let mut lookalikes = Lookalikes::default();
-    let names = stage::checked(workspace.store_dir(), &order, lookalikes.watch(reader));
-    let spooled = names::stage(&mut store.ledger, &new, names, request.dry_run)?;
+    let dir = store.dir().to_owned();
+    let place = request.destination.directory(&dir)?;
+    let names = stage::checked(&dir, &order, lookalikes.watch(reader));
+    let mut opened = None;
+    let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, |profiles, known| {
+        if known.is_none_or(|job| !job.done) {
+            opened = Some(workspace.open_ca(&ca)?);
+        }
+        let new_place = known.is_none().then_some(place.as_path());
+        prepare(workspace, &Preparation { order: &order, profiles, new_place })
+    })?;
     findings.extend(lookalikes.findings().into_iter().map(|finding| source.locate(finding)));
     Ok(match spooled {
         Spooled::Refused(faults) => match source.refusal(&faults) {
             Some(error) => return Err(error),
             None => Opened::Refused(faults),
         },
-        Spooled::Rehearsed(count) => {
-            let out = request.destination.directory(store.dir())?;
-            Opened::Could(Box::new(FleetReport {
-                dry_run: true,
-                archive: request.destination.archive.clone(),
-                findings,
-                ..FleetReport::of_names(count, order.layout, out)
-            }))
-        }
-        Spooled::Kept(Staged::New(job)) => Opened::Job(Box::new(OpenJob { job, order, findings })),
+        Spooled::Rehearsed(count) => Opened::Could(Box::new(FleetReport {
+            dry_run: true,
+            archive: request.destination.archive.clone(),
+            findings,
+            ..FleetReport::of_names(count, order.layout, place)
+        })),
+        Spooled::Kept(Staged::New(job)) => Opened::Job(Box::new(OpenJob { job, order, findings, ca: opened })),
         Spooled::Kept(Staged::Known(job)) => {
             job::check_can_issue(store, &job)?;
-            Opened::Job(Box::new(OpenJob { job, order, findings }))
+            Opened::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
         }
     })
 }
@@ -176,7 +197,7 @@ pub(crate) fn issue_job(
     control: &mut Control<'_>,
     in_pass: Option<&InPass>,
 ) -> Result<FleetReport> {
-    let OpenJob { job, order, mut findings } = opened;
+    let OpenJob { job, order, mut findings, ca } = opened;
     let begun = Instant::now();
     let before = store.ledger.job_progress(job.id)?.issued();
     if request.dry_run {
@@ -208,7 +229,7 @@ pub(crate) fn issue_job(
             (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
         }
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
-        (now, end) = run(workspace, store, &work, control, &mut findings)?;
+        (now, end) = run(workspace, store, &work, ca, control, &mut findings)?;
         output.sync_names()?;
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();
@@ -243,6 +264,7 @@ fn run(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
     work: &Work<'_>,
+    ca: Option<OpenCa>,
     control: &mut Control<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<(u64, RunEnd)> {
@@ -250,7 +272,7 @@ fn run(
     let subject = check_subject(order, workspace.config)?;
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
-    let signers = signers(workspace, order, &profiles, findings)?;
+    let signers = signers(workspace, order, ca, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
     let mut progress = Progress::new("issuing", done, job.size, control.tell);
     let worker =
@@ -263,22 +285,23 @@ fn run(
 fn signers(
     workspace: &mut Workspace<'_>,
     order: &JobOrder,
+    opened: Option<OpenCa>,
     profiles: &[String],
     findings: &mut Vec<Finding>,
 ) -> Result<Signers<impl SigningKey + use<>>> {
     let dir = workspace.store_dir().to_owned();
-    let mut open = |profile: Option<&str>| -> Result<_> {
+    let mut open = |profile: Option<&str>, opened: Option<OpenCa>| -> Result<_> {
         let ca = ca_of(&dir, profile)?;
-        let opened = workspace.open_ca(&ca)?;
+        let opened = opened.map_or_else(|| workspace.open_ca(&ca), Ok)?;
         let (signer, note) = Signer::new(&ca, opened, order, workspace.now)?;
         findings.extend(note);
         Ok(signer)
     };
-    let own = open(order.profile.as_deref())?;
+    let own = open(order.profile.as_deref(), opened)?;
     let mut others = BTreeMap::new();
     for profile in profiles {
         // Those without a CA of their own are issued by that of all devices, whatever the job's own profile is.
-        others.insert(profile.clone(), open(Some(profile))?);
+        others.insert(profile.clone(), open(Some(profile), None)?);
     }
     Ok(Signers { own, profiles: others })
 }

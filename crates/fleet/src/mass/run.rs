@@ -8,7 +8,7 @@ use ledger::{Job, JobId, Phase};
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
 use super::control::Control;
 use super::in_pass::InPass;
-use super::issue::{FleetOutcome, FleetRequest, OpenJob, Opened, issue_job, open};
+use super::issue::{FleetOutcome, FleetRequest, OpenJob, Opened, Preparation, issue_job, open};
 use super::job;
 use super::phase::{self, go_on};
 use super::progress::Progress;
@@ -42,8 +42,8 @@ pub struct FleetRunRequest {
 /// Issues, registers and bundles a fleet, as far as that is not done yet.
 ///
 /// # Errors
-/// What the configuration, the platform and the firmware can be wrong about is found before the first key is made. What
-/// goes wrong later stands in the report.
+/// Errors of the names, the CA, the place, the platform with its profiles, the firmware and the network settings are found
+/// before the job is staged, also in a dry run. Later errors are in the report.
 pub fn run(
     workspace: &mut Workspace<'_>,
     request: &FleetRunRequest,
@@ -58,7 +58,17 @@ pub fn run(
     .into_iter()
     .flatten()
     .collect();
-    let opened = match open(workspace, &mut store, &request.issue, &phases)? {
+    let (mut connection, mut ready) = (None, None);
+    let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
+        if let Some(place) = preparation.new_place {
+            Place::check_new(place, preparation.order.layout)?;
+        }
+        connection = request.register.as_ref().map(|register| connect(workspace, register, preparation)).transpose()?;
+        let bundle = request.bundle.as_ref();
+        ready = bundle.map(|bundle| bundler(workspace, preparation.order, bundle, control)).transpose()?;
+        Ok(())
+    };
+    let opened = match open(workspace, &mut store, &request.issue, &phases, prepare)? {
         Opened::Job(opened) => *opened,
         Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
@@ -66,10 +76,7 @@ pub fn run(
     let dry_run = request.issue.dry_run;
     let register = request.register.as_ref().filter(|_| !dry_run);
     let bundle = request.bundle.as_ref().filter(|_| !dry_run);
-    let connection = register.map(|register| connect(workspace, register)).transpose()?;
-    // What is wrong with the firmware is found before the first key is made.
-    let mut ready = bundle.map(|bundle| bundler(workspace, &opened.order, bundle, control)).transpose()?;
-    let sealed = opened.order.packing.sealed;
+    let sealed = opened.order.packing.sealed && !dry_run;
     let in_pass = match ready.take_if(|_| sealed) {
         Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),
         None => None,
@@ -93,10 +100,18 @@ pub fn run(
     Ok(FleetOutcome::Report(Box::new(report)))
 }
 
-/// The platform, which has let us in.
-fn connect(workspace: &mut Workspace<'_>, request: &FleetRegisterRequest) -> Result<Connection> {
+/// The platform, after a login. It must have the profiles of a new job.
+fn connect(
+    workspace: &mut Workspace<'_>,
+    request: &FleetRegisterRequest,
+    preparation: &Preparation<'_>,
+) -> Result<Connection> {
     let connection = Connection::of_fleet(workspace, request.rate)?;
     connection.runtime.wait(connection.board.log_in())?;
+    let common = preparation.order.profile.as_ref().or(request.create.profile.as_ref());
+    for profile in preparation.profiles.iter().chain(common).filter(|_| preparation.new_place.is_some()) {
+        connection.runtime.wait(connection.board.check_profile(profile))?;
+    }
     Ok(connection)
 }
 

@@ -1,7 +1,9 @@
 //! Names into the ledger, all of them or none.
 
+use std::collections::BTreeSet;
+
 use base::Result;
-use ledger::{Ledger, NewJob, Staged, StagedName};
+use ledger::{Job, Ledger, NewJob, Staged, StagedName};
 
 use super::{Faults, NameFault};
 
@@ -26,13 +28,38 @@ pub fn stage(
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
 ) -> Result<Spooled> {
+    stage_prepared(ledger, job, names, dry_run, |_, _| Ok(()))
+}
+
+/// As [`stage`]; when all names are read, `prepare` gets the profiles that they have, and the job that they are already.
+/// Its error leaves the ledger as it was. A job waits for no setting that could have been checked before.
+///
+/// # Errors
+/// Those of [`stage`] and of `prepare`.
+pub fn stage_prepared(
+    ledger: &mut Ledger,
+    job: &NewJob,
+    names: impl Iterator<Item = Result<StagedName, NameFault>>,
+    dry_run: bool,
+    prepare: impl FnOnce(&BTreeSet<String>, Option<&Job>) -> Result<()>,
+) -> Result<Spooled> {
     let mut staging = ledger.stage(job)?;
     let mut faults = Faults::default();
+    let mut profiles = BTreeSet::new();
     for name in names {
         match name {
-            Ok(name) => staging.add(&name)?,
+            Ok(name) => {
+                if let Some(profile) = name.profile.as_ref().filter(|profile| !profiles.contains(*profile)) {
+                    profiles.insert(profile.clone());
+                }
+                staging.add(&name)?;
+            }
             Err(fault) => faults.push(fault),
         }
+    }
+    if faults.is_empty() {
+        // Before the comparison with the store, which makes other stations wait.
+        prepare(&profiles, staging.known_job()?.as_ref())?;
     }
     faults.add_duplicates(&staging.duplicates(Faults::LIMIT)?);
     if !faults.is_empty() {

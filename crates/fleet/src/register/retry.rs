@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use base::code::Reach;
 use base::{Code, Error};
 
 /// How often a device is tried whose failure may pass, each time after the others of its batch.
@@ -47,14 +48,15 @@ impl RetryPolicy {
     /// The platform, or something on the way to it, has failed at a device.
     pub(crate) fn failed(&mut self, error: &Error, may_repeat: bool) -> Consequence {
         // A platform that answered before may be starting again. Another address or port never answers.
-        let may_pass = may_pass(error) || (self.is_reached && error.code() == Code::Unreachable);
+        let reach = error.code().reach();
+        let may_pass = reach == Reach::Passing || (self.is_reached && error.code() == Code::Unreachable);
         if may_pass {
             self.in_a_row += 1;
         } else {
             (self.in_a_row, self.well) = (0, Instant::now());
         }
         match may_pass {
-            false if concerns_all(error) => Consequence::End,
+            false if reach == Reach::All => Consequence::End,
             true if is_broken(self.in_a_row, self.well.elapsed()) => Consequence::End,
             true if may_repeat => Consequence::Later,
             _ => Consequence::Device,
@@ -65,34 +67,6 @@ impl RetryPolicy {
 /// Whether a platform that has failed at so many devices in a row, and done nothing well for so long, is broken.
 fn is_broken(in_a_row: usize, since: Duration) -> bool {
     in_a_row >= IN_A_ROW && since >= PATIENCE
-}
-
-/// Whether an error concerns everything that is asked of the platform, so that going on makes no sense.
-fn concerns_all(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Unreachable
-            | Code::TlsFailed
-            | Code::PlatformUnverified
-            | Code::PlatformRedirect
-            | Code::LoginRefused
-            | Code::UserDisabled
-            | Code::UserLocked
-            | Code::PasswordExpired
-            | Code::SecondFactor
-            | Code::SessionExpired
-            | Code::ApiKeyRefused
-            | Code::PlatformPermission
-            | Code::DeviceLimit
-    )
-}
-
-/// Whether an error may be gone the next time, though it has been met several times in a row.
-fn may_pass(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::AnswerLost | Code::PlatformFault | Code::RateLimited | Code::NotThePlatform | Code::VersionConflict
-    )
 }
 
 #[cfg(test)]

@@ -67,6 +67,26 @@ impl Place {
         Ok(place)
     }
 
+    /// Fails if a new job cannot have its place in `dir`. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Code::PlaceTaken`], [`Code::TargetExists`] for an archive, and those of the disk.
+    pub fn check_new(dir: &Path, layout: Layout) -> Result<()> {
+        if layout == Layout::Directories {
+            return Ok(());
+        }
+        if let Some(place) = Self::open(dir)? {
+            let what = match place.mark.job {
+                Some(job) => format!("this belongs to job {job}"),
+                None => "this is a store".to_owned(),
+            };
+            let taken = Code::PlaceTaken.error(what).at(&place.dir);
+            return Err(taken.fix("name another directory, or go on with the job that is there"));
+        }
+        check_archive_is_new(dir, layout)?;
+        if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
+    }
+
     fn write_mark(&self, mut set: FileSet) -> Result<()> {
         let text = serde_json::to_vec_pretty(&self.mark).map_err(|error| unwritable(&error))?;
         set.add(MARK, text, Mode::Private)?;
