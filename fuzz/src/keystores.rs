@@ -16,6 +16,22 @@ pub(crate) fn pkcs12(input: &[u8]) {
     }
 }
 
+/// A PKCS#12 keystore in BER: indefinite lengths, octet strings in pieces, the empty password and none at all.
+pub(crate) fn pkcs12_ber(input: &[u8]) {
+    let Some(keystore) = keystore::find_keystore(input) else { return };
+    if Format::detect(&keystore) != Some(Format::Pkcs12) {
+        return;
+    }
+    open(&keystore);
+    let empty = Passwords::same(Secret::from(""));
+    if let Ok((read, others)) = Keystore::read_with_others(&keystore, &empty) {
+        let listed = keystore::list(&keystore, Some(&empty)).expect("what can be read can be listed");
+        let certificates: usize = listed.entries.iter().map(|entry| entry.certificates.len()).sum();
+        let chains: usize = read.keys.iter().map(|entry| entry.chain.len()).sum();
+        assert_eq!(certificates, chains + read.trusted.len() + others.len(), "a certificate was passed over");
+    }
+}
+
 /// A JKS keystore: as it is, and with a digest that fits.
 pub(crate) fn jks(input: &[u8]) {
     if Format::detect(input) != Some(Format::Jks) {

@@ -44,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pkcs11_uri", pkcs11_uri),
     ("pkcs12", keystores::pkcs12),
     ("platform_json", documents::platform_json),
+    ("pkcs12_ber", keystores::pkcs12_ber),
     ("private_key", private_key),
     ("thingsboard_env", documents::thingsboard_env),
     ("verify", verify),

@@ -67,7 +67,7 @@ const CHAIN: &str = "pki/devices/pump-1/chain.pem";
 /// to have so that the case is the one that is meant.
 const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["init", "--config", "a/keygen.toml", "--insecure-no-passphrase", "--dry-run"], 0, &["/result/files/0"]),
-    (&["init", "--config", "b.toml", "--no-input"], 2, &["/error/fix"]),
+    (&["init", "--config", "a/keygen.toml", "--no-input"], 2, &["/error/fix"]),
     (&["init", "--insecure-no-passphrase"], 1, &["/error/place/file"]),
     (&["server", "--name", "localhost", "--only-given-names"], 0, &["/result/certificate/serial"]),
     (&["server", "--name", "localhost", "--out", "out", "--force"], 0, &["/result/files/0/kept"]),

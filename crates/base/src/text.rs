@@ -64,9 +64,40 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// The name of a variant of a library's error in words: `CertNotValidForName(..)` is "cert not valid for name". What the
+/// variant contains is left out, because it is in the form of Rust's source code.
+pub fn variant_words(error: &impl fmt::Debug) -> String {
+    let debug = format!("{error:?}");
+    let end = debug.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(debug.len());
+    let mut words = String::new();
+    let mut after_small = false;
+    for c in debug.get(..end).unwrap_or_default().chars() {
+        if c.is_ascii_uppercase() && after_small {
+            words.push(' ');
+        }
+        after_small = c.is_ascii_lowercase() || c.is_ascii_digit();
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variants_become_words() {
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "only its Debug output counts")]
+        enum Error {
+            CertNotValidForName(&'static str),
+            UnknownCA,
+            BadDer { at: usize },
+        }
+        assert_eq!(variant_words(&Error::CertNotValidForName("DnsName")), "cert not valid for name");
+        assert_eq!(variant_words(&Error::UnknownCA), "unknown ca");
+        assert_eq!(variant_words(&Error::BadDer { at: 1 }), "bad der");
+    }
 
     #[test]
     fn invisible_characters_are_those_of_unicode() {

@@ -3,6 +3,7 @@
 pub mod brought_ca;
 pub mod devices_key;
 mod hierarchy;
+pub mod imported_keystore;
 pub(crate) mod root_out;
 pub mod unfinished;
 
@@ -102,7 +103,7 @@ pub fn init(
     pin: &mut dyn FnMut() -> Result<Secret>,
 ) -> Result<InitReport> {
     let store = request.config.general.store.resolved().to_owned();
-    check_absent(&request, &store)?;
+    check_absent(&request.config_path, request.config_text.is_some(), &store)?;
     let label = format!("{} {}", request.config.ca.name.value.as_str(), CaName::DevicesIssuing.title());
     let in_token = request
         .devices_key
@@ -220,12 +221,16 @@ fn directory_of(config: &Path) -> &Path {
     config.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Fails where something is in the way, once what a killed process has left there is settled.
-fn check_absent(request: &InitRequest, store: &Path) -> Result<()> {
+/// Fails if a store, or a configuration that is to be written, exists, after the files of a killed process were settled.
+/// A verb that asks questions calls it before the first.
+///
+/// # Errors
+/// [`Code::StoreExists`].
+pub fn check_absent(config_path: &Path, writes_config: bool, store: &Path) -> Result<()> {
     let mut taken = Vec::new();
-    if request.config_text.is_some() {
-        file::recover(directory_of(&request.config_path))?;
-        taken.extend([request.config_path.as_path(), store]);
+    if writes_config {
+        file::recover(directory_of(config_path))?;
+        taken.extend([config_path, store]);
     } else if store.exists() {
         file::recover(store)?;
         // A directory that somebody has prepared is not a store yet.

@@ -152,8 +152,8 @@ fn carried_file(
     let bytes = file::read(path, FILE_LIMIT)?;
     let settings = &workspace.config.ca;
     let secrets = &mut workspace.secrets;
-    let key =
-        open_key(&bytes, &mut || secrets.of_ca(settings, CaSecret::Passphrase)).map_err(|error| error.at(path))?;
+    let mut ask = |again| secrets.of_ca(settings, if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase });
+    let key = open_key(&bytes, &mut ask).map_err(|error| error.at(path))?;
     key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(path))?;
     let passphrase = passphrase()?;
     Ok(Carried::Encrypted { pem: key.to_encrypted_pem(&passphrase, PBKDF2_ROUNDS)?, passphrase })

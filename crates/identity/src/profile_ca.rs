@@ -150,8 +150,8 @@ fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Opt
     let secrets = &mut workspace.secrets;
     let root = CaName::DevicesRoot.open(store, &mut |which| {
         let secret = secrets.of_ca(settings, which)?;
-        if which == CaSecret::Passphrase {
-            passphrase = Some(secret.clone());
+        if which != CaSecret::Pin {
+            passphrase.clone_from(&secret);
         }
         Ok(secret)
     })?;

@@ -6,10 +6,12 @@
 use base::{Code, Finding, Result};
 use time::OffsetDateTime;
 
-use crate::keystore::Format;
-use crate::read::certificate::Certificate;
+use crate::asn1::blocks::{Block, blocks, looks_like_pem};
+use crate::keystore::find_keystore;
 use crate::read::crl::Crl;
-use crate::read::pem_bundle::{Block, KeyBlock, blocks, first_element, looks_like_pem};
+use crate::read::kind::Kind;
+use crate::read::pem_bundle::{KeyBlock, first_element, is_pkcs7};
+use crate::read::pkcs7::Pkcs7;
 
 mod certificate;
 mod item;
@@ -28,71 +30,91 @@ pub use view::{
     CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, RevokedView, TokenKeyView,
 };
 
-/// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#12 or
-/// JKS, or the PKCS#11 URI of a key in a token. `now` is the moment for which dates are judged.
+/// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#7, PKCS#12
+/// or JKS, or the PKCS#11 URI of a key in a token. `now` is the moment for which dates are judged.
 ///
 /// What cannot be read inside of a file that can is an item of its own, with the finding that says why.
 ///
 /// # Errors
-/// [`Code::CertificateUnreadable`] for what is none of these, [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list)
-/// for keystores, those of damaged PEM blocks.
+/// [`Code::CertificateUnreadable`] for what is none of these, [`Code::ForeignFormat`] for kinds of files that are not read,
+/// [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list) for keystores, those
+/// of damaged PEM blocks.
 pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
-    let mut items = if Format::detect(bytes).is_some() {
-        keystore::items(bytes, passwords, now)?
+    let mut items = if let Some(keystore) = find_keystore(bytes) {
+        keystore::items(&keystore, passwords, now)?
     } else if bytes.first() == Some(&0x30) {
-        vec![of_der(bytes, passwords, now)?]
-    } else if looks_like_pem(bytes) || bytes.starts_with(&[0xff, 0xfe]) {
-        blocks(bytes)?.iter().map(|block| of_block(block, passwords, now)).collect()
+        of_der(bytes, passwords, now)?
+    } else if looks_like_pem(bytes) {
+        blocks(bytes)?.iter().flat_map(|block| of_block(block, passwords, now)).collect()
     } else if let Some(item) = token_key::item(bytes) {
         vec![item?]
     } else {
-        return Err(unknown());
+        // Says which kind it is, if it is one that people have.
+        blocks(bytes)?;
+        return Err(unknown(bytes));
     };
     match_keys(&mut items);
     Ok(items)
 }
 
-fn unknown() -> base::Error {
-    Code::CertificateUnreadable
+fn unknown(bytes: &[u8]) -> base::Error {
+    let error = Code::CertificateUnreadable
         .error("this is no certificate, key, request, revocation list or keystore")
-        .fix("read are PEM, DER, PKCS#12 and JKS, and PKCS#11 URIs")
+        .fix("tbpki reads PEM, DER, PKCS#7, PKCS#12, JKS and PKCS#11 URIs");
+    if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error }
 }
 
-fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Item> {
-    let refusal = match Certificate::from_der(der) {
-        Ok(certificate) => return Ok(certificate::item(&certificate, now)),
-        Err(error) => error,
-    };
-    if let Ok(crl) = Crl::from_der(der) {
-        return Ok(revocation_list::item(&crl, now));
-    }
-    if let Ok(item) = request::item(der) {
-        return Ok(item);
-    }
-    if let Some(item) = key::public_item(der) {
-        return Ok(item);
-    }
-    key::der_item(der, passwords).ok_or_else(|| unknown().because(refusal))
+fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
+    Ok(vec![match Kind::of(der) {
+        Kind::Certificate => certificate::der_item(der, now)?,
+        Kind::RevocationList => revocation_list::item(&Crl::from_der(der)?, now),
+        Kind::Request => request::item(der)?,
+        Kind::PublicKey => key::public_item(der).ok_or_else(|| unknown(der))?,
+        Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 | Kind::DsaKey | Kind::EncryptedKey => {
+            key::item(&KeyBlock::of_der(der), passwords)
+        }
+        Kind::Pkcs7 => return of_pkcs7(der, now),
+        Kind::Pkcs12 | Kind::Other => return Err(unknown(der)),
+    }])
 }
 
-fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Item {
-    let line = block.line;
-    let item = match block.label.as_str() {
-        "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now),
-        "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now),
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der),
-        "X509 CRL" => Crl::from_der(&block.der).map(|crl| revocation_list::item(&crl, now)),
-        "PUBLIC KEY" => Ok(key::public_item(&block.der)).and_then(|item| item.ok_or_else(unknown)),
-        label if label.ends_with("PRIVATE KEY") => Ok(key::item(&KeyBlock::from(block.clone()), passwords)),
-        _ => Ok(Item::new(Content::Other { label: block.label.clone() })),
+/// The certificates and revocation lists of PKCS#7, with a note of where they were.
+fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<Item>> {
+    let Pkcs7 { certificates, crls } = Pkcs7::from_ber(bytes)?;
+    let mut items: Vec<Item> = certificates.iter().map(|one| certificate::item(one, now)).collect();
+    for der in crls {
+        items.push(revocation_list::item(&Crl::from_der(&der)?, now));
+    }
+    if let Some(first) = items.first_mut() {
+        first.findings.push(
+            Code::ForeignFormat
+                .note("the file is PKCS#7, which tbpki reads and ThingsBoard does not")
+                .fix("write PEM: `openssl pkcs7 -print_certs -in FILE -out FILE.pem`"),
+        );
+    }
+    Ok(items)
+}
+
+fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Vec<Item> {
+    let one = |item: Item| vec![item];
+    let items = match block.label.as_str() {
+        "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now).map(one),
+        "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now).map(one),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der).map(one),
+        "X509 CRL" => Crl::from_der(&block.der).map(|crl| one(revocation_list::item(&crl, now))),
+        "PUBLIC KEY" => key::public_item(&block.der).map(one).ok_or_else(|| unknown(&block.der)),
+        "PKCS12" => keystore::items(&block.der, passwords, now),
+        label if is_pkcs7(label) => of_pkcs7(&block.der, now),
+        label if label.ends_with("PRIVATE KEY") => Ok(one(key::item(&KeyBlock::from(block.clone()), passwords))),
+        _ => Ok(one(Item::new(Content::Other { label: block.label.clone() }))),
     };
     let unreadable = |finding: Finding| Item {
         findings: vec![finding],
         ..Item::new(Content::Unreadable { label: block.label.clone() })
     };
-    let mut item = item.unwrap_or_else(|error| unreadable(error.into_finding()));
-    item.line = Some(line);
-    item
+    let mut items = items.unwrap_or_else(|error| vec![unreadable(error.into_finding())]);
+    items.iter_mut().for_each(|item| item.line = Some(block.line));
+    items
 }
 
 /// Tells each key and request to which certificate of the same file it belongs.

@@ -13,6 +13,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
+use crate::asn1::blocks::{blocks, looks_like_pem};
+use crate::foreign;
 
 mod alias;
 mod contents;
@@ -21,7 +23,6 @@ mod jks;
 mod listing;
 pub mod password;
 mod pkcs12;
-mod tlv;
 
 use contents::{Body, Contents};
 pub use listing::{EntryKind, KeyState, ListedEntry, Listing, list};
@@ -49,18 +50,25 @@ impl Format {
     }
 
     fn recognise(bytes: &[u8]) -> Result<Self> {
-        Self::detect(bytes).ok_or_else(|| {
-            let error = Code::KeystoreUnreadable.error("this is neither PKCS#12 nor JKS");
-            if bytes.starts_with(&jks::JCEKS_MAGIC) {
-                error
-                    .because("it is a JCEKS keystore")
-                    .fix("convert it with `keytool -importkeystore -srcstoretype JCEKS -deststoretype PKCS12`")
-            } else if bytes.starts_with(b"-----BEGIN ") {
-                error.because("it is PEM")
-            } else {
-                error
+        Self::detect(bytes).ok_or_else(|| match foreign::recognize(bytes) {
+            Some(kind) => kind.error(),
+            None => {
+                let error = Code::KeystoreUnreadable.error("this is neither PKCS#12 nor JKS");
+                if looks_like_pem(bytes) { error.because("it is PEM") } else { error }
             }
         })
+    }
+}
+
+/// The octets of a keystore, if the file is one: PKCS#12 or JKS, or PKCS#12 in a PEM block, as `certtool --to-p12` writes
+/// it without `--outder`.
+pub fn find_keystore(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if Format::detect(bytes).is_some() {
+        return Some(bytes.to_vec().into());
+    }
+    match looks_like_pem(bytes).then(|| blocks(bytes).ok()).flatten()?.as_slice() {
+        [block] if block.label == "PKCS12" => Some(block.der.clone()),
+        _ => None,
     }
 }
 
@@ -150,14 +158,24 @@ impl Keystore {
     /// Reads a keystore of either format; the format is told by the content. Every key has to open.
     ///
     /// The key password may differ from the store password in PKCS#12 too: few programs write such files, Java reads
-    /// them. What neither has a key nor is trusted is left out; [`list`] shows it.
+    /// them. What neither has a key nor is trusted is left out; [`list`] shows it, and
+    /// [`read_with_others`](Self::read_with_others) returns it.
     ///
     /// # Errors
-    /// [`Code::KeystoreUnreadable`] for what is no keystore, is damaged or uses algorithms that are not known here,
-    /// [`Code::KeystorePassword`] for a wrong password; it names the entry when only the key password is wrong.
+    /// [`Code::KeystoreUnreadable`] for what is no keystore or is damaged, [`Code::UnsupportedEncryption`] for algorithms that
+    /// are not read, [`Code::ForeignFormat`] for keystores of other formats, [`Code::KeystorePassword`] for a wrong password; it names the entry when only the key password is wrong.
     pub fn read(bytes: &[u8], passwords: &Passwords) -> Result<Self> {
+        Self::read_with_others(bytes, passwords).map(|(keystore, _)| keystore)
+    }
+
+    /// As [`read`](Self::read), with the certificates that belong to no key and are not trusted, as DER: a root that the
+    /// file has and that its chains do not reach, for example.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_with_others(bytes: &[u8], passwords: &Passwords) -> Result<(Self, Vec<Vec<u8>>)> {
         let (_, contents) = open(bytes, Some(passwords))?;
-        let mut keystore = Self::default();
+        let (mut keystore, mut others) = (Self::default(), Vec::new());
         for entry in contents.entries {
             let alias = entry.alias;
             match entry.body {
@@ -165,10 +183,11 @@ impl Keystore {
                 Body::Key { key: Some(Err(error)), .. } => return Err(error.item(alias::shown(&alias))),
                 Body::Key { key: None, .. } => return Err(fault::wrong_password().item(alias::shown(&alias))),
                 Body::Trusted(certificate) => keystore.trusted.push(TrustedEntry { alias, certificate }),
-                Body::Certificate(_) | Body::Secret => {}
+                Body::Certificate(certificate) => others.push(certificate),
+                Body::Secret => {}
             }
         }
-        Ok(keystore)
+        Ok((keystore, others))
     }
 
     /// The key entry of this alias, whose case does not matter; without an alias the only one.
@@ -201,7 +220,7 @@ impl Keystore {
         };
         for KeyEntry { alias, key, chain } in &self.keys {
             pkcs8::PrivateKeyInfoRef::try_from(key.as_slice())
-                .map_err(|error| Code::KeyUnreadable.error("this is not a key in PKCS#8").because(error).item(alias))?;
+                .map_err(|_| Code::KeyUnreadable.error("this is not a key in PKCS#8").item(alias))?;
             if chain.is_empty() {
                 return Err(Code::CertificateUnreadable.error("a key entry needs the key's certificate").item(alias));
             }

@@ -5,4 +5,6 @@ pub mod certificate;
 pub mod chain;
 pub mod crl;
 pub mod csr;
+pub(crate) mod kind;
 pub mod pem_bundle;
+pub(crate) mod pkcs7;

@@ -28,11 +28,16 @@ impl<'a> Secrets<'a> {
         std::mem::take(&mut self.findings)
     }
 
-    /// What opens the key of a CA.
-    pub fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Secret> {
+    /// What opens the key of a CA; none if there is no other answer after a wrong one.
+    pub fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Option<Secret>> {
         match which {
-            CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase"),
-            CaSecret::Pin => self.password(&settings.pin, "ca.pin"),
+            CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase").map(Some),
+            CaSecret::PassphraseAgain => match &settings.passphrase.value {
+                // A file and a variable give the same answer again.
+                None | Some(SecretRef::Prompt) => (self.prompt)(PASSPHRASE_AGAIN).map(Some),
+                Some(_) => Ok(None),
+            },
+            CaSecret::Pin => self.password(&settings.pin, "ca.pin").map(Some),
         }
     }
 
@@ -84,23 +89,76 @@ impl<'a> Secrets<'a> {
 pub enum CaSecret {
     /// The passphrase of a key in a file.
     Passphrase,
+    /// The passphrase again, after a wrong one. A PIN is not asked for again, because a token locks itself.
+    PassphraseAgain,
     /// The PIN of the token that keeps the key.
     Pin,
 }
 
-/// Fetches what opens the key of a CA.
-pub type AskForCa<'a> = dyn FnMut(CaSecret) -> Result<Secret> + 'a;
+/// Fetches what opens the key of a CA; none if there is no other answer after a wrong one.
+pub type AskForCa<'a> = dyn FnMut(CaSecret) -> Result<Option<Secret>> + 'a;
+
+/// The name by which a prompt is asked for the passphrase of the CA keys after a wrong one.
+pub const PASSPHRASE_AGAIN: &str = "ca.passphrase after a wrong one";
+
+/// How often a person is asked for a secret that turns out to be wrong.
+const TRIES: usize = 3;
+
+/// Opens something with the secret that `ask` gives, and asks again after a wrong one, three times in all. `ask` is told
+/// whether it is asked again, and returns none if it has no other answer.
+///
+/// # Errors
+/// Those of `ask`, and of `open` for the last secret.
+pub fn open_with<T>(
+    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
+    open: &mut dyn FnMut(&Secret) -> Result<T>,
+) -> Result<T> {
+    let mut failure = Code::SecretUnavailable.error("there is no secret to open it with");
+    for attempt in 0..TRIES {
+        let Some(secret) = ask(attempt > 0)? else { break };
+        match open(&secret) {
+            Err(error) if matches!(error.code(), Code::WrongPassphrase | Code::KeystorePassword) => failure = error,
+            other => return other,
+        }
+    }
+    Err(failure)
+}
+
+/// How many passwords of the store are tried on a keystore.
+const MOST_TRIED: usize = 8;
+
+/// The passwords of keystores that tbpki made and keeps in the store, those of the identity to which `keystore` seems to
+/// belong first, by its name and the directories above it. None where the store keeps none or does not show them.
+pub fn kept_keystore_passwords(store: &Path, keystore: &Path) -> Vec<Secret> {
+    let Ok(entries) = std::fs::read_dir(secrets_dir(store)) else { return Vec::new() };
+    let name_of = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (_, identity) = name.strip_suffix(".keystore-password")?.split_once('-')?;
+        let belongs = keystore.file_stem().is_some_and(|stem| stem == identity)
+            || keystore.components().any(|part| part.as_os_str() == identity);
+        Some((!belongs, name))
+    };
+    let mut names: Vec<(bool, String)> = entries.filter_map(|entry| name_of(entry.ok()?)).collect();
+    names.sort();
+    let read = |(_, name): &(bool, String)| kept(&secrets_dir(store).join(name)).ok().flatten();
+    names.iter().take(MOST_TRIED).filter_map(read).collect()
+}
 
 /// The password that tbpki made for `name` earlier, or one made now.
 fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> {
-    let path = secrets_dir(store).join(name);
-    if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| Code::SecretUnavailable.error("the password in the file is not text").at(&path))?;
-        return Ok((Secret::from(text.trim_end_matches(['\r', '\n'])), None));
+    if let Some(secret) = kept(&secrets_dir(store).join(name))? {
+        return Ok((secret, None));
     }
     let secret = password::generate()?;
     Ok((secret.clone(), Some(NewSecret { name: name.to_owned(), secret })))
+}
+
+/// The password in a file of the store, if it exists.
+fn kept(path: &Path) -> Result<Option<Secret>> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Code::SecretUnavailable.error("the password in the file is not text").at(path))?;
+    Ok(Some(Secret::from(text.trim_end_matches(['\r', '\n']))))
 }
 
 /// A password that tbpki has made and not yet written down.

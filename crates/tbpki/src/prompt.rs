@@ -3,16 +3,18 @@
 use std::io::IsTerminal;
 
 use base::{Code, Error, Result, Secret};
-use config::{KeyName, key};
+use config::key;
 use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, Password};
+use store::secrets::PASSPHRASE_AGAIN;
 
 /// Secrets of the configuration: the key, the text of the prompt, and the option with a file.
-const SECRETS: [(KeyName, &str, &str); 4] = [
-    (key::ca::passphrase, "passphrase of the CA keys", "--ca-passphrase-file"),
-    (key::ca::pin, "PIN of the token", "--ca-pin-file"),
-    (key::platform::password, "password of the platform user", "--platform-password-file"),
-    (key::platform::api_key, "API key of the platform", "--platform-api-key-file"),
+const SECRETS: [(&str, &str, &str); 5] = [
+    (key::ca::passphrase.path(), "passphrase of the CA keys", "--ca-passphrase-file"),
+    (PASSPHRASE_AGAIN, "not the right one; passphrase of the CA keys", "--ca-passphrase-file"),
+    (key::ca::pin.path(), "PIN of the token", "--ca-pin-file"),
+    (key::platform::password.path(), "password of the platform user", "--platform-password-file"),
+    (key::platform::api_key.path(), "API key of the platform", "--platform-api-key-file"),
 ];
 
 /// Prompts on the terminal, or fails and names the option that answers the question.
@@ -25,6 +27,11 @@ impl Prompter {
     /// Prompts are available on a terminal, unless `no_input` is set.
     pub(crate) fn new(no_input: bool) -> Self {
         Self { available: !no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() }
+    }
+
+    /// Fails at each prompt: for runs that ask nothing.
+    pub(crate) fn silent() -> Self {
+        Self { available: false }
     }
 
     /// True if there is a terminal to prompt on.
@@ -54,11 +61,18 @@ impl Prompter {
             .map_err(|error| broken(&error))
     }
 
-    /// Prompts for a new passphrase, which is typed twice. An empty one means none.
-    pub(crate) fn new_passphrase(&self, question: &str, flag: &str) -> Result<Option<Secret>> {
-        self.check(question, flag)?;
+    /// Prompts for a new passphrase, which is typed twice. An empty one means none; one with fewer than `shortest`
+    /// characters is asked for again.
+    pub(crate) fn new_passphrase(&self, what: &str, shortest: usize, flag: &str) -> Result<Option<Secret>> {
+        self.check(what, flag)?;
+        let long_enough = |text: &String| match text.chars().count() {
+            0 => Ok(()),
+            count if count >= shortest => Ok(()),
+            _ => Err(format!("a passphrase needs at least {shortest} characters")),
+        };
         let text = Password::with_theme(&SimpleTheme)
-            .with_prompt(question)
+            .with_prompt(format!("{what} (at least {shortest} characters)"))
+            .validate_with(long_enough)
             .with_confirmation("repeat the passphrase", "the passphrases differ")
             .allow_empty_password(true)
             .interact()
@@ -68,7 +82,7 @@ impl Prompter {
 
     /// Prompts for a secret of the configuration, by its key (`ca.pin`).
     pub(crate) fn secret_for(&self, key: &str) -> Result<Secret> {
-        let known = SECRETS.iter().find(|(name, ..)| name.path() == key);
+        let known = SECRETS.iter().find(|(name, ..)| *name == key);
         match known {
             Some((_, what, flag)) => self.secret(what, flag),
             None => self.secret(key, &format!("a file or a variable for {key} in keygen.toml")),

@@ -39,7 +39,7 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["root.pem"], 31, &["no private key"]),
         (&["root.key"], 34, &["private key"]),
         (&["root.pem", "root.key", "other.key"], 31, &["more than one key"]),
-        (&["garbage"], 31, &["garbage"]),
+        (&["garbage"], 40, &["garbage", "nothing in PEM or DER"]),
         (&["missing.pem"], 80, &["missing.pem"]),
     ];
     for (files, code, words) in rows {

@@ -128,7 +128,7 @@ codes! {
     30 UnknownAlgorithm User "Unknown key algorithm"
         "Known are ec-p256 (the default), ec-p384, ed25519, rsa-2048, rsa-3072 and rsa-4096, and the names that OpenSSL and keytool give to them."
     31 KeyUnreadable User "Unreadable private key"
-        "Private keys are read from PEM or DER as PKCS#8 (RFC 5958), SEC 1 (RFC 5915), PKCS#1 (RFC 8017) and encrypted PKCS#8 (RFC 8018, PBES2). The message names the format that was found instead."
+        "Private keys are read from PEM or DER as PKCS#8 (RFC 5958), SEC 1 (RFC 5915), PKCS#1 (RFC 8017) and encrypted PKCS#8 (RFC 8018), and from PEM in the traditional encryption of OpenSSL. The message names the format that was found instead."
     32 KeyEncrypted User "The key is encrypted and there is no passphrase"
         "Give the passphrase with `--ca-passphrase-file` for CA keys, with `--passphrase-file` for others, or set `[ca] passphrase` in keygen.toml. ThingsBoard ignores encrypted PKCS#8 keys altogether: a server key file must be plain and guarded by its mode."
     33 WrongPassphrase User "The passphrase does not open the key"
@@ -141,6 +141,11 @@ codes! {
         "Java knows Ed25519 in certificates since version 15, OpenSSL since 1.1.1, and the Mbed TLS in our firmware does not know it at all. Use ec-p256 where you do not control every peer."
     37 PassphraseTooShort User "The passphrase of the CA keys is too short"
         "An attacker who copies the encrypted keys can try passphrases without a limit. A passphrase must have at least eight characters; several words are better."
+
+    38 KeysUnencrypted User "Unencrypted CA keys"
+        "A copy of the store is enough to issue certificates in its name: a backup, a disk that was sold, a directory that others can read. `--insecure-no-passphrase` asks for this. Keep the store on an encrypted disk, or create a new store with `--ca-passphrase-file FILE`."
+    39 UnsupportedEncryption User "Unsupported encryption of a key or keystore"
+        "tbpki reads PBES2 with AES, 3DES or DES, the old schemes of PKCS#5 and PKCS#12 with DES, 3DES or RC2, and the traditional encryption of OpenSSL's PEM files. Other ciphers, such as Camellia, ARIA, SEED and RC4, and PBMAC1 must be converted: `openssl pkcs12 -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12` for a keystore, `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW` for a key. OpenSSL 3 needs `-legacy` to read old ones."
 
     // Certificates and chains.
     40 CertificateUnreadable User "Unreadable certificate"
@@ -206,7 +211,7 @@ codes! {
 
     // Keystores.
     70 KeystoreUnreadable User "Unreadable keystore"
-        "Read are PKCS#12 (RFC 7292) and JKS (magic FEEDFEED, version 1 or 2). Files that keytool of Java 9 or later calls `.jks` are often PKCS#12 files; tbpki recognizes both by their content."
+        "tbpki reads PKCS#12 (RFC 7292; DER or BER, also in a PEM block) and JKS (magic FEEDFEED, version 1 or 2). Files that keytool of Java 9 or later calls `.jks` are often PKCS#12 files; tbpki recognizes both by their content."
     71 KeystorePassword User "The password does not open the keystore"
         "The integrity check of the keystore fails with this password: it is another one, or the file was changed."
     72 PasswordTooShort User "The password is too short for a keystore"
@@ -221,6 +226,8 @@ codes! {
         "There is no entry of that alias, or no private key at all. Java folds aliases to lower case. `tbpki inspect FILE` lists what is in it."
     77 AliasTaken User "Two entries of the keystore have the same alias"
         "Java folds aliases to lower case and keeps keys and trusted certificates under one set of names, so the second entry would replace the first. Give each an alias of its own."
+    78 ForeignFormat User "Unsupported file format"
+        "The message names the format, and `help:` the command that converts it. Formats that tbpki does not read are JCEKS and BKS keystores, the private keys of OpenSSH and PuTTY, PGP, UTF-16 text, and PEM inside quotation marks, as in source code or JSON. A PKCS#12 keystore is read by `init`, `inspect` and `verify`, but not where a PEM file is required; PKCS#7 (.p7b) is read, but not by ThingsBoard."
 
     // Files.
     80 FileUnreadable User "Unreadable file"

@@ -47,6 +47,24 @@ impl SecretRef {
         environment: &Environment,
         prompt: &mut dyn FnMut(&str) -> Result<Secret>,
     ) -> Result<(Secret, Option<Finding>)> {
+        let (secret, finding) = self.resolve_maybe_empty(what, environment, prompt)?;
+        if secret.reveal().is_empty() {
+            return Err(Code::SecretUnavailable.error(format!("{what} is empty, taken from {}", self.place())));
+        }
+        Ok((secret, finding))
+    }
+
+    /// As [`resolve`](Self::resolve), for a password that can be the empty one: keystores of others have it.
+    ///
+    /// # Errors
+    ///
+    /// `SecretUnavailable` if it is not there or is not UTF-8, and the errors of `prompt`.
+    pub fn resolve_maybe_empty(
+        &self,
+        what: &str,
+        environment: &Environment,
+        prompt: &mut dyn FnMut(&str) -> Result<Secret>,
+    ) -> Result<(Secret, Option<Finding>)> {
         let (secret, finding) = match self {
             SecretRef::Variable(name) => (from_variable(name, environment)?, None),
             SecretRef::File(path) if path.written() == Path::new("-") => {
@@ -56,9 +74,6 @@ impl SecretRef {
             SecretRef::Prompt => (prompt(what)?, None),
             SecretRef::Literal(secret) => (secret.clone(), None),
         };
-        if secret.reveal().is_empty() {
-            return Err(Code::SecretUnavailable.error(format!("{what} is empty, taken from {}", self.place())));
-        }
         Ok((secret, finding.map(|finding| finding.item(what))))
     }
 

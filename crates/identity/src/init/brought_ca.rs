@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
-use base::{Code, Result, Secret, file};
+use base::{Code, Result, file};
 use pki::ancestry::chains_of_key;
 use pki::key::PublicKey;
-use pki::keystore::{Format, Keystore, Passwords};
+use pki::keystore::find_keystore;
 use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
 use store::FILE_LIMIT;
-use store::ca::key::open_key;
+use store::secrets::open_with;
+
+use super::imported_keystore::{self, AskForImported, ImportedSecret};
 
 /// A CA's key with its chains up to a root.
 #[derive(Debug)]
@@ -32,20 +34,20 @@ struct Found {
 }
 
 impl BroughtCa {
-    /// Reads certificate, chain and key from PEM, DER or PKCS#12 files in any order. Files without a key are those of a CA
+    /// Reads certificate, chain and key from PEM, DER, PKCS#7, PKCS#12 or JKS files in any order. Files without a key are those of a CA
     /// whose key is `in_token`.
     ///
     /// # Errors
     /// [`Code::IssuerExpired`], those of [`chains_of_key`], and what the files themselves can be wrong about.
     pub fn read(
         paths: &[PathBuf],
-        passphrase: &mut dyn FnMut() -> Result<Secret>,
+        ask: &mut AskForImported<'_>,
         now: OffsetDateTime,
         in_token: Option<&PublicKey>,
     ) -> Result<Self> {
         let mut found = Found::default();
         for path in paths {
-            found.read(path, passphrase).map_err(|error| error.at(path))?;
+            found.read(path, ask).map_err(|error| error.at(path))?;
         }
         let brought = found.assemble(in_token, now)?;
         for ca in brought.chains.iter().take(1).flatten() {
@@ -62,25 +64,30 @@ impl BroughtCa {
 }
 
 impl Found {
-    fn read(&mut self, path: &PathBuf, passphrase: &mut dyn FnMut() -> Result<Secret>) -> Result<()> {
+    fn read(&mut self, path: &PathBuf, ask: &mut AskForImported<'_>) -> Result<()> {
         let bytes = file::read_secret(path, FILE_LIMIT)?;
-        if Format::detect(&bytes).is_some() {
-            let keystore = Keystore::read(&bytes, &Passwords::same(passphrase()?))?;
+        if let Some(keystore) = find_keystore(&bytes) {
+            let (keystore, others) = imported_keystore::open(&keystore, ask)?;
             for entry in keystore.keys {
                 self.keys.push(PrivateKey::from_pkcs8_der(&entry.key)?);
                 self.take(&entry.chain)?;
             }
             let trusted: Vec<Vec<u8>> = keystore.trusted.into_iter().map(|entry| entry.certificate).collect();
-            return self.take(&trusted);
+            self.take(&trusted)?;
+            return self.take(&others);
         }
-        let bundle = PemBundle::parse(&bytes);
-        let holds_key = bundle.as_ref().map_or(true, |bundle| !bundle.keys.is_empty());
-        if holds_key {
-            self.keys.push(open_key(&bytes, passphrase)?);
+        let bundle = PemBundle::parse(&bytes)?;
+        for key in &bundle.keys {
+            let opened = match key.open(None) {
+                Err(error) if error.code() == Code::KeyEncrypted => {
+                    let mut passphrase = |again| ask(ImportedSecret::Passphrase, again);
+                    open_with(&mut passphrase, &mut |secret| key.open(Some(secret)))
+                }
+                other => other,
+            };
+            self.keys.push(opened?);
         }
-        if let Ok(bundle) = bundle {
-            self.certificates.extend(bundle.certificates);
-        }
+        self.certificates.extend(bundle.certificates);
         Ok(())
     }
 

@@ -9,28 +9,21 @@ use crate::key::PrivateKey;
 use crate::read::certificate::{PublicKeyKind, sha256};
 use crate::read::pem_bundle::KeyBlock;
 
-/// A key in a PEM file.
+/// A key in a PEM file, or one in DER.
 pub(super) fn item(block: &KeyBlock, passwords: &Passwords) -> Item {
     let form = match block.label() {
         "PRIVATE KEY" => "PKCS#8",
         "ENCRYPTED PRIVATE KEY" => "encrypted PKCS#8",
         "EC PRIVATE KEY" => "SEC 1",
         "RSA PRIVATE KEY" => "PKCS#1",
+        "OPENSSH PRIVATE KEY" => "OpenSSH",
         other => other,
     };
-    view(form, block.is_encrypted(), block.open(passwords.of_key()))
-}
-
-/// A key in DER; nothing, when it is none.
-pub(super) fn der_item(der: &[u8], passwords: &Passwords) -> Option<Item> {
-    let opened = PrivateKey::from_pem_or_der(der, passwords.of_key());
-    let (form, encrypted) = match &opened {
-        Ok(_) => ("DER", false),
-        Err(error) if matches!(error.code(), Code::KeyEncrypted | Code::WrongPassphrase) => ("encrypted PKCS#8", true),
-        Err(error) if matches!(error.code(), Code::UnknownAlgorithm | Code::WeakKey) => ("DER", false),
-        Err(_) => return None,
+    let form = match block.old_encryption() {
+        Some(scheme) => format!("{form}, {scheme}"),
+        None => form.to_owned(),
     };
-    Some(view(form, encrypted, opened))
+    view(&form, block.is_encrypted(), block.open(passwords.of_key()))
 }
 
 /// A key that was opened, or why it was not.

@@ -18,7 +18,8 @@ pub(super) fn items(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) ->
     });
     let listing = keystore::list(bytes, both.as_ref())?;
     // Reading fails as a whole when one of the keys does not open; the listing has said which.
-    let opened = both.as_ref().and_then(|both| Keystore::read(bytes, both).ok()).unwrap_or_default();
+    let empty = keystore::Passwords::same(base::Secret::from(""));
+    let opened = Keystore::read(bytes, both.as_ref().unwrap_or(&empty)).unwrap_or_default();
     let mut whole = Item::new(Content::Keystore(KeystoreView {
         format: listing.format.to_string(),
         integrity_checked: listing.intact,

@@ -62,6 +62,9 @@ impl fmt::Display for Item {
                 Severity::Fault => "fault",
             };
             fields.field(weight, format_args!("{} [{}]", printable(&finding.to_string()), finding.code))?;
+            if let Some(fix) = finding.fix.as_ref().filter(|_| finding.severity == Severity::Fault) {
+                fields.field("help", printable(fix))?;
+            }
         }
         Ok(())
     }

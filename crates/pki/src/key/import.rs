@@ -1,25 +1,29 @@
 //! Reading private keys that somebody else wrote.
 
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
-use base::{Code, Result, Secret};
+use base::{Code, Error, Result, Secret};
 use der::Decode;
-use pkcs5::EncryptionScheme;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use zeroize::Zeroizing;
+use der::asn1::AnyRef;
+use pkcs8::PrivateKeyInfoRef;
 
-use super::fault::unreadable;
+use super::fault::{explicit_curve, unreadable, unsupported_encryption};
 use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve_of, curve_of_oid, rsa_of_modulus, unknown};
 use super::{PrivateKey, Signer};
 use crate::algorithm::Algorithm;
-use crate::kdf::Cost;
+use crate::asn1::blocks::{blocks, looks_like_pem};
+use crate::encryption::traditional::{self, Traditional};
+use crate::encryption::{Cost, Password, Scheme, encrypted_key};
+use crate::foreign;
+use crate::read::kind::Kind;
 
-/// More rounds than anybody uses; a file that asks for more only wants to keep us busy. Fuzzers have less patience.
+/// More rounds than any honest file demands. Fuzzers have less patience.
 const MAX_ROUNDS: u64 = if cfg!(fuzzing) { 20_000 } else { 10_000_000 };
-/// The memory that scrypt may ask for, in bytes; OpenSSL's default takes 16 MiB.
+/// The memory that scrypt may demand, in bytes; OpenSSL's default takes 16 MiB.
 const MAX_SCRYPT_MEMORY: u64 = if cfg!(fuzzing) { 1 << 20 } else { 256 << 20 };
 
 impl PrivateKey {
@@ -27,23 +31,38 @@ impl PrivateKey {
     ///
     /// # Errors
     /// [`Code::KeyEncrypted`] without a passphrase where one is needed, [`Code::WrongPassphrase`],
-    /// [`Code::UnknownAlgorithm`], [`Code::WeakKey`], else [`Code::KeyUnreadable`].
+    /// [`Code::UnsupportedEncryption`], [`Code::UnknownAlgorithm`], [`Code::WeakKey`], [`Code::ForeignFormat`] for kinds of
+    /// files that are not read, else [`Code::KeyUnreadable`].
     pub fn from_pem_or_der(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Self> {
-        if bytes.first() == Some(&0x30) {
+        if !looks_like_pem(bytes) && bytes.first() == Some(&0x30) {
             return Self::from_der(bytes, passphrase);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| unreadable("the file is neither PEM nor DER"))?;
-        let blocks = pem::parse_many(text).map_err(|error| unreadable("the PEM text is damaged").because(error))?;
-        let block = blocks
-            .iter()
-            .find(|block| block.tag().ends_with("PRIVATE KEY"))
-            .ok_or_else(|| unreadable("there is no private key in the file"))?;
-        if block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED")) {
-            return Err(Code::KeyEncrypted
-                .error("the key is encrypted in OpenSSL's traditional way, which protects it badly")
-                .fix("convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`, then use NEW"));
+        let blocks = blocks(bytes)?;
+        match blocks.iter().find(|block| block.label.ends_with("PRIVATE KEY")) {
+            Some(block) => Self::from_block(&block.label, &block.headers, &block.der, passphrase),
+            None => Err(no_key(bytes, &blocks)),
         }
-        Self::from_der(block.contents(), passphrase)
+    }
+
+    /// Reads the key of a PEM block.
+    pub(crate) fn from_block(
+        label: &str,
+        headers: &[String],
+        content: &[u8],
+        passphrase: Option<&Secret>,
+    ) -> Result<Self> {
+        if let Some(kind) = foreign::of_label(label) {
+            return Err(kind.error());
+        }
+        if !traditional::is_announced(headers) {
+            return Self::from_der(content, passphrase);
+        }
+        let scheme = Traditional::read(headers).map_err(|algorithm| unsupported_encryption(&algorithm))?;
+        let passphrase = passphrase.ok_or_else(|| {
+            encrypted("the private key is encrypted in OpenSSL's traditional way, which protects it badly")
+        })?;
+        let plain = scheme.decrypt(passphrase.reveal(), content).filter(|plain| Kind::of(plain) != Kind::Other);
+        Self::from_der(&plain.ok_or_else(wrong_passphrase)?, None)
     }
 
     /// Reads one private key in DER, whichever of the known structures it is.
@@ -51,45 +70,39 @@ impl PrivateKey {
         if PrivateKeyInfoRef::from_der(der).is_ok() {
             return Self::from_pkcs8_der(der);
         }
-        if let Ok(encrypted) = EncryptedPrivateKeyInfoRef::from_der(der) {
-            return Self::from_encrypted(&encrypted, passphrase);
+        if let Some((algorithm, data)) = AnyRef::from_der(der).ok().and_then(encrypted_key) {
+            return Self::from_encrypted(algorithm, data, passphrase);
         }
         if let Ok(key) = sec1::EcPrivateKey::from_der(der) {
             return Self::from_sec1(der, &key);
         }
         if let Ok(key) = pkcs1::RsaPrivateKeyRef::from_der(der) {
             let algorithm = rsa_of_modulus(key.modulus.as_bytes())?;
-            let pair =
-                RsaKeyPair::from_der(der).map_err(|error| unreadable("the RSA key is refused").because(error))?;
+            let pair = RsaKeyPair::from_der(der).map_err(|error| rejected("RSA", &error))?;
             return Self::from_signer(Signer::Rsa(Box::new(pair)), algorithm);
         }
-        Err(match foreign_encryption(der) {
-            Some(algorithm) => unreadable("the key is encrypted in a way that is not supported")
-                .because(format!("it says {algorithm}"))
-                .fix("convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW`, then use NEW"),
-            None => unreadable("the bytes are no private key"),
-        })
+        Err(not_a_key(der))
     }
 
     /// Reads PKCS#8 of version 1 or 2 in DER. Keys of elliptic curves without their public half, as keygen.sh
     /// left them, get it computed.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self> {
-        let refused = |error| unreadable("the private key is refused").because(error);
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| unreadable("the bytes are not PKCS#8"))?;
         if info.algorithm.oid == EC_PUBLIC_KEY {
             let algorithm = curve_of(&info.algorithm)?;
-            let pair = EcdsaKeyPair::from_pkcs8(signing(algorithm)?, der).map_err(refused)?;
+            let pair = EcdsaKeyPair::from_pkcs8(signing(algorithm)?, der)
+                .map_err(|error| rejected("elliptic curve", &error))?;
             return Self::from_ecdsa(&pair, algorithm);
         }
         if info.algorithm.oid == ED25519 {
-            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(refused)?;
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|error| rejected("Ed25519", &error))?;
             return Self::from_signer(Signer::Ed25519(pair), Algorithm::Ed25519);
         }
         if info.algorithm.oid == RSA_ENCRYPTION {
             let inner = pkcs1::RsaPrivateKeyRef::from_der(info.private_key.as_bytes())
                 .map_err(|_| unreadable("the RSA key is malformed"))?;
             let algorithm = rsa_of_modulus(inner.modulus.as_bytes())?;
-            let pair = RsaKeyPair::from_pkcs8(der).map_err(refused)?;
+            let pair = RsaKeyPair::from_pkcs8(der).map_err(|error| rejected("RSA", &error))?;
             return Self::from_signer(Signer::Rsa(Box::new(pair)), algorithm);
         }
         Err(unknown(&info.algorithm.oid))
@@ -104,7 +117,7 @@ impl PrivateKey {
             None => return Err(unreadable("the elliptic curve key names no curve")),
         };
         let pair = EcdsaKeyPair::from_private_key_der(signing(algorithm)?, der)
-            .map_err(|error| unreadable("the elliptic curve key is refused").because(error))?;
+            .map_err(|error| rejected("elliptic curve", &error))?;
         Self::from_ecdsa(&pair, algorithm)
     }
 
@@ -118,32 +131,83 @@ impl PrivateKey {
             private.as_ref(),
             pair.public_key().as_ref(),
         )
-        .map_err(|error| unreadable("the elliptic curve key is refused").because(error))?;
+        .map_err(|error| rejected("elliptic curve", &error))?;
         Self::from_signer(Signer::Ecdsa(whole), algorithm)
     }
 
-    fn from_encrypted(encrypted: &EncryptedPrivateKeyInfoRef<'_>, passphrase: Option<&Secret>) -> Result<Self> {
-        let passphrase = passphrase.ok_or_else(|| {
-            Code::KeyEncrypted.error("the private key is encrypted").fix("give the file with its passphrase")
+    fn from_encrypted(algorithm: AnyRef<'_>, data: &[u8], passphrase: Option<&Secret>) -> Result<Self> {
+        let scheme = Scheme::read(algorithm).map_err(|algorithm| unsupported_encryption(&algorithm))?;
+        let passphrase = passphrase.ok_or_else(|| match scheme.old_name() {
+            None => encrypted("the private key is encrypted"),
+            Some(name) => encrypted(format!(
+                "the private key is encrypted with the old algorithm {name}, which protects it badly"
+            )),
         })?;
-        check_cost(&encrypted.encryption_algorithm)?;
-        let wrong = || {
-            Code::WrongPassphrase
-                .error("the passphrase does not open the private key")
-                .fix("check the passphrase; only one final newline of its file is ignored")
-        };
-        // A wrong key shows as bad padding, or as bytes that are not PKCS#8.
-        let plain = Zeroizing::new(
-            encrypted.encryption_algorithm.decrypt(passphrase.reveal(), encrypted.encrypted_data.as_bytes()).map_err(
-                |error| match error {
-                    pkcs5::Error::EncryptFailed | pkcs5::Error::DecryptFailed => wrong(),
-                    other => unreadable("the key is encrypted in a way that is not supported").because(other),
-                },
-            )?,
-        );
-        PrivateKeyInfoRef::from_der(&plain).map_err(|_| wrong())?;
-        Self::from_pkcs8_der(&plain)
+        check_cost(scheme.cost())?;
+        // A wrong passphrase shows as bad padding, or as bytes that are not PKCS#8.
+        let plain = Password::forms(passphrase.reveal()).find_map(|password| {
+            scheme.decrypt(password, data).filter(|plain| PrivateKeyInfoRef::from_der(plain).is_ok())
+        });
+        Self::from_pkcs8_der(&plain.ok_or_else(wrong_passphrase)?)
     }
+}
+
+fn encrypted(what: impl Into<String>) -> Error {
+    Code::KeyEncrypted.error(what).fix("give the file with its passphrase")
+}
+
+fn wrong_passphrase() -> Error {
+    Code::WrongPassphrase
+        .error("the passphrase does not open the private key")
+        .fix("check the passphrase; only one final newline of its file is ignored")
+}
+
+/// The error for a key that is encoded as its standard wants and that aws-lc does not take.
+fn rejected(kind: &str, error: &KeyRejected) -> Error {
+    let why = match error.description_() {
+        "InconsistentComponents" => "its parts do not belong together",
+        "InvalidComponent" => "one of its numbers is out of range",
+        _ => "its numbers do not belong together, or are out of range",
+    };
+    unreadable(format!("the {kind} key is damaged")).because(why)
+}
+
+/// The error for PEM without a private key.
+fn no_key(bytes: &[u8], blocks: &[crate::asn1::blocks::Block]) -> Error {
+    if blocks.iter().any(|block| block.label == "PKCS12") {
+        return foreign::PKCS12.error();
+    }
+    let error = unreadable("there is no private key in the file");
+    if bytes.trim_ascii().is_empty() {
+        return error.because("the file is empty");
+    }
+    let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
+    match labels.as_slice() {
+        [] => error.because("it holds neither PEM nor DER"),
+        labels => error.because(format!("it holds {}", base::text::quote(&labels.join(", ")))),
+    }
+}
+
+/// The error for DER that is no private key of ours.
+fn not_a_key(der: &[u8]) -> Error {
+    match Kind::of(der) {
+        Kind::Sec1 if has_explicit_curve(der) => explicit_curve(),
+        Kind::DsaKey => Code::UnknownAlgorithm
+            .error("the private key is a DSA key, which no TLS library uses any more")
+            .fix("use ec-p256, ec-p384, ed25519 or RSA"),
+        Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 => unreadable("the private key is damaged"),
+        Kind::Other => unreadable("the bytes are no private key"),
+        Kind::Pkcs12 => foreign::PKCS12.error(),
+        other => unreadable(format!("the file holds {}, and no private key", other.name())),
+    }
+}
+
+/// Whether this is SEC 1 (RFC 5915, section 3) with the parameters of a curve in place of its name.
+fn has_explicit_curve(der: &[u8]) -> bool {
+    use crate::asn1::element::{CONTEXT_0, elements, only};
+    use der::{Tag, Tagged as _};
+    let parts = only(der, Tag::Sequence).and_then(elements).unwrap_or_default();
+    parts.iter().any(|part| part.tag() == CONTEXT_0 && part.value().first() == Some(&0x30))
 }
 
 fn signing(algorithm: Algorithm) -> Result<&'static EcdsaSigningAlgorithm> {
@@ -155,26 +219,12 @@ fn signing(algorithm: Algorithm) -> Result<&'static EcdsaSigningAlgorithm> {
 }
 
 /// Refuses key derivations that would take minutes or gigabytes.
-fn check_cost(scheme: &EncryptionScheme) -> Result<()> {
-    let EncryptionScheme::Pbes2(parameters) = scheme else {
-        return Ok(());
-    };
-    let cost = Cost::of(&parameters.kdf);
+fn check_cost(cost: Cost) -> Result<()> {
     if cost.rounds > MAX_ROUNDS || cost.memory > MAX_SCRYPT_MEMORY {
-        return Err(unreadable("the key derivation of the encrypted key costs more than any honest file asks for"));
+        return Err(unreadable("the encrypted key demands more work than any honest file")
+            .because(format!("{} rounds of key derivation, {} bytes of memory", cost.rounds, cost.memory)));
     }
     Ok(())
-}
-
-/// The algorithm of an EncryptedPrivateKeyInfo (RFC 5958, section 3) with parameters that nobody here knows, such as those
-/// of OpenSSL 1.0.
-fn foreign_encryption(der: &[u8]) -> Option<String> {
-    use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
-    use x509_parser::x509::AlgorithmIdentifier;
-    let (_, sequence) = Any::from_der(der).ok()?;
-    let (rest, identifier) = AlgorithmIdentifier::from_der(sequence.data).ok()?;
-    let (_, encrypted) = Any::from_der(rest).ok()?;
-    (encrypted.tag() == Tag::OctetString).then(|| crate::asn1::oid::text(identifier.algorithm.as_bytes()))
 }
 
 #[cfg(test)]
@@ -189,12 +239,23 @@ Dg8QERITFBUWFxgZGhscHR4fIA==
 ";
 
     #[test]
-    fn an_encryption_that_nobody_knows_is_named() {
-        // pbeWithSHA1And3-KeyTripleDES-CBC, as OpenSSL 1.0 wrote it.
-        let der = b"\x30\x1e\x30\x18\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01\x03\x30\x0a\x04\x04salt\x02\x02\x08\x00\x04\x02xx";
-        let error = PrivateKey::from_pem_or_der(der, Some(&"x".into())).unwrap_err();
-        assert_eq!(error.code(), Code::KeyUnreadable);
-        assert_eq!(error.finding().why.as_deref(), Some("it says 1.2.840.113549.1.12.1.3"));
+    fn an_encryption_that_is_not_read_is_named() {
+        // pbeWithSHAAnd128BitRC4, then an identifier that nobody has.
+        let der = |last: u8| {
+            [
+                &b"\x30\x1e\x30\x18\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01"[..],
+                &[last],
+                b"\x30\x0a\x04\x04salt\x02\x02\x08\x00\x04\x02xx",
+            ]
+            .concat()
+        };
+        for (der, name) in [(der(1), "PBE-SHA1-RC4-128"), (der(99), "1.2.840.113549.1.12.1.99")] {
+            for passphrase in [None, Some(Secret::from("x"))] {
+                let error = PrivateKey::from_pem_or_der(&der, passphrase.as_ref()).unwrap_err();
+                assert_eq!(error.code(), Code::UnsupportedEncryption);
+                assert!(error.to_string().contains(name), "{error}");
+            }
+        }
     }
 
     #[test]
@@ -223,8 +284,9 @@ Dg8QERITFBUWFxgZGhscHR4fIA==
 
     #[test]
     fn absurd_rounds_are_refused_at_once() {
-        let rounds = u32::try_from(MAX_ROUNDS + 1).unwrap();
-        let parameters = pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &[1; 16], [2; 16]).unwrap();
-        assert_eq!(check_cost(&EncryptionScheme::Pbes2(parameters)).unwrap_err().code(), Code::KeyUnreadable);
+        for cost in [Cost::of_rounds(MAX_ROUNDS + 1), Cost { rounds: 1, memory: MAX_SCRYPT_MEMORY + 1 }] {
+            assert_eq!(check_cost(cost).unwrap_err().code(), Code::KeyUnreadable);
+        }
+        assert!(check_cost(Cost::of_rounds(MAX_ROUNDS)).is_ok());
     }
 }

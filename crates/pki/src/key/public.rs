@@ -7,7 +7,7 @@ use pkcs8::AlgorithmIdentifierRef;
 use rcgen::{PublicKeyData, SignatureAlgorithm};
 use sha1::{Digest, Sha1};
 
-use super::fault::unreadable;
+use super::fault::{explicit_curve, unreadable};
 use super::form;
 use super::value::is_same_key;
 use crate::algorithm::Algorithm;
@@ -131,7 +131,10 @@ fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<
 
 /// The curve that an id-ecPublicKey identifier names.
 pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm> {
-    let curve = identifier.parameters_oid().map_err(|_| unreadable("the elliptic curve key names no curve"))?;
+    let curve = identifier.parameters_oid().map_err(|_| match identifier.parameters {
+        Some(parameters) if der::Tagged::tag(&parameters) == der::Tag::Sequence => explicit_curve(),
+        _ => unreadable("the elliptic curve key names no curve"),
+    })?;
     curve_of_oid(&curve)
 }
 

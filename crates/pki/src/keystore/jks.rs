@@ -44,9 +44,6 @@ use data::{Reader, Writer};
 
 /// The first bytes of the format.
 pub(super) const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
-/// The first bytes of its successor by Sun's JCE provider, which is not read here.
-pub(super) const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
-
 const KEY: u32 = 1;
 const TRUSTED: u32 = 2;
 const CERTIFICATE_TYPE: &str = "X.509";

@@ -1,40 +1,47 @@
-//! PKCS#12 (RFC 7292) through the crate p12-keystore.
+//! PKCS#12 (RFC 7292): written through the crate p12-keystore, read here.
 //!
-//! The crate opens a whole file with one password and stops at the first thing that it cannot open. A key with a
-//! password of its own (Java's `setKeyEntry` makes them) or with an algorithm that the crate does not know would hide
-//! everything else, so the envelope is taken apart here first ([`envelope`]) and, if need be, handed to the crate piece
-//! by piece. Which certificates make up a key's chain is decided in [`chains`].
+//! The crate reads DER with one password and stops at the first thing that it cannot open. Files of others are in BER
+//! (NSS, BouncyCastle), under no password at all, with long salts, or with a key that has a password of its own. A file is
+//! therefore taken apart here: the [`envelope`], its [`bags`], and in [`chains`] which certificates belong to which key.
 //!
-//! **Hostile files** cannot make us work for long or take much memory: the rounds of key derivation that the outside of
-//! the file asks for are added up and limited before the first is done. A key that is encrypted a second time inside an
-//! encrypted safe is seen only by the crate, which allows a million rounds for each; such a safe has to open with the
-//! user's password first.
+//! **Hostile files** cannot make us work for long or take much memory: the rounds of key derivation that a file demands are
+//! added up and limited ([`Budget`]) before the first is done.
 //!
-//! Read are the algorithms that the crate knows: MACs over SHA-1 and SHA-2 (not PBMAC1 of RFC 9579), PBES2 with PBKDF2 or
-//! scrypt and AES-CBC, 3-key 3DES and 40-bit RC2 with the old derivation by SHA-1 (of an empty password only with the
-//! end mark of RFC 7292, appendix B.1), and no encryption at all; DER, not BER with indefinite lengths.
+//! Read are MACs over SHA-1 and SHA-2 (not PBMAC1 of RFC 9579), the schemes of [`crate::encryption`], and no encryption.
 
 use base::{Code, Error, Result, Secret};
 use p12_keystore::error::Error as CrateError;
-use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive};
+use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm};
 use p12_keystore::{PrivateKey, PrivateKeyChain};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::contents::{Contents, to_milliseconds};
-use super::fault::{unreadable, wrong_password};
+use super::fault::{unreadable, unsupported, wrong_password};
 use super::{Keystore, Passwords};
+use crate::encryption::{Cost, Password, Scheme};
 
+mod bags;
 mod chains;
 mod envelope;
+mod open_key;
 
-use chains::ShutKey;
+use bags::{Bag, BagContent};
+use chains::{CertificateBag, KeyBag, Opened};
 pub(super) use envelope::looks_like;
-use envelope::{Envelope, Safe};
+use envelope::{Envelope, Safe, algorithm_of, damaged};
 
 /// What Java's `java.security` asks for by default, and enough for passwords that are not guessable. A fuzzer writes
 /// thousands of files a minute, and nobody keeps them.
 const ITERATIONS: u32 = if cfg!(fuzzing) { 1 } else { 10_000 };
+
+/// The rounds of key derivation that one step may demand, far beyond what programs write.
+const MAX_ROUNDS: u64 = 1_000_000;
+/// The rounds that a whole file may demand: a thousand keys of Java's, or some seconds. Fuzzers have less patience; what
+/// keytool writes for one key still passes.
+const MAX_TOTAL_ROUNDS: u64 = if cfg!(fuzzing) { 50_000 } else { 10_000_000 };
+/// The memory that scrypt may demand, in bytes; OpenSSL's default takes 16 MiB.
+const MAX_SCRYPT_MEMORY: u64 = 64 << 20;
 
 /// Writes aliases that are folded and bytes that are checked already.
 pub(super) fn write(keystore: &Keystore, password: &Secret, created: OffsetDateTime) -> Result<Zeroizing<Vec<u8>>> {
@@ -65,40 +72,34 @@ fn certificates(chain: &[Vec<u8>]) -> Result<Vec<Certificate>> {
     chain.iter().map(|der| Certificate::from_der(der).map_err(cannot_write)).collect()
 }
 
-fn cannot_write(error: CrateError) -> Error {
-    Code::Internal.error("the PKCS#12 keystore cannot be encoded").because(error)
+fn cannot_write(_: CrateError) -> Error {
+    Code::Internal.error("the PKCS#12 keystore cannot be encoded")
 }
 
 /// Opens a file with either password: our own writer uses the key password, keytool the store password for all of it.
-/// Without passwords only what is not encrypted opens, and nothing is verified.
+/// Without passwords only what is not encrypted, or encrypted under the empty password, opens.
 pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Contents> {
-    let envelope = Envelope::parse(bytes)
-        .map_err(|error| unreadable("the PKCS#12 keystore is damaged or not in DER").because(error))?;
-    envelope.check_limits()?;
-    let candidates = match passwords {
+    let envelope = Envelope::parse(bytes)?;
+    let mut budget = Budget::default();
+    if let Some(mac) = &envelope.mac {
+        budget.spend(Cost::of_rounds(mac.rounds.into()))?;
+    }
+    let parts = envelope.safes.iter().map(|safe| Part::read(safe, &mut budget)).collect::<Result<Vec<_>>>()?;
+    let file = File { parts, passwords, budget };
+    let texts = match passwords {
         None => vec![""],
         Some(both) if both.store == both.key => vec![both.store.reveal()],
         Some(both) => vec![both.store.reveal(), both.key.reveal()],
     };
-    for password in candidates.iter().filter(|password| !envelope.has_mac || fits_mac(password)) {
-        match Pkcs12Archive::from_pkcs12(bytes, password) {
-            Ok(archive) => return chains::link(archive, Vec::new(), envelope.has_mac),
-            Err(CrateError::MacError(_)) => {}
-            // The right password, since the MAC comes first; something further inside does not open.
-            Err(error) if envelope.has_mac && is_local(&error) => {
-                return open_pieces(&envelope, password, passwords, true);
-            }
-            Err(error) if envelope.has_mac => return Err(refused(&error, true)),
-            // Without a MAC a wrong password looks like a damaged file.
-            Err(_) => {}
-        }
+    let forms: Vec<Password<'_>> = texts.iter().flat_map(|text| Password::forms(text)).collect();
+    if let Some(password) = forms.iter().find(|password| envelope.fits(**password)) {
+        return file.open(*password, true);
     }
-    // A MAC under no password guards nothing, and programs differ in how they make it of an empty one.
-    let guarded = envelope.has_mac && candidates.iter().any(|password| !password.is_empty());
-    if guarded {
+    // A MAC under no password guards nothing.
+    if envelope.mac.is_some() && texts.iter().any(|text| !text.is_empty()) {
         return Err(wrong_password().because("its integrity check fails: another password, or a changed file"));
     }
-    let opened = first_success(candidates.iter().map(|password| open_pieces(&envelope, password, passwords, false)));
+    let opened = first_success(forms.iter().map(|password| file.open(*password, false)));
     opened.unwrap_or_else(|| Err(wrong_password())).map_err(|error| match passwords {
         None if error.code() == Code::KeystorePassword => {
             Code::KeystorePassword.error("the PKCS#12 keystore needs a password")
@@ -107,45 +108,99 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Conten
     })
 }
 
-/// Whether a MAC can be made with the password at all: its derivation takes UCS-2 (RFC 7292, appendix B.1).
-fn fits_mac(password: &str) -> bool {
-    password.chars().all(|character| u32::from(character) <= 0xffff)
+/// The work that a file demands so far.
+#[derive(Debug, Clone, Default)]
+struct Budget {
+    rounds: u64,
 }
 
-/// Opens what opens: safes with `password`, keys with either. `intact`: the MAC has been verified.
-fn open_pieces(envelope: &Envelope, password: &str, passwords: Option<&Passwords>, intact: bool) -> Result<Contents> {
-    let mut found = Pkcs12Archive::default();
-    let mut shut = Vec::new();
-    let mut take = |piece: Pkcs12Archive| {
-        found.keys.extend(piece.keys);
-        found.certs.extend(piece.certs);
-        found.secrets.extend(piece.secrets);
-    };
-    for safe in &envelope.safes {
+impl Budget {
+    /// Refuses files that demand more work or memory than any honest one.
+    fn spend(&mut self, cost: Cost) -> Result<()> {
+        self.rounds = self.rounds.saturating_add(cost.rounds);
+        if cost.rounds > MAX_ROUNDS || self.rounds > MAX_TOTAL_ROUNDS || cost.memory > MAX_SCRYPT_MEMORY {
+            return Err(unreadable("the PKCS#12 keystore demands an absurd amount of work")
+                .because(format!("{} rounds of key derivation", self.rounds))
+                .fix("export the keystore again with fewer iterations: 10,000 to 600,000 are usual"));
+        }
+        Ok(())
+    }
+
+    fn spend_on(&mut self, bags: &[Bag]) -> Result<()> {
+        bags.iter().filter_map(open_key::cost).try_for_each(|cost| self.spend(cost))
+    }
+}
+
+/// What one password opens, or none.
+enum Part<'a> {
+    Plain(Vec<Bag>),
+    Encrypted { scheme: Scheme<'a>, data: &'a [u8] },
+}
+
+impl<'a> Part<'a> {
+    fn read(safe: &'a Safe, budget: &mut Budget) -> Result<Self> {
         match safe {
-            Safe::Encrypted(alone) => {
-                take(Pkcs12Archive::from_pkcs12(alone, password).map_err(|error| refused(&error, intact))?);
+            Safe::Plain(contents) => {
+                let bags = bags::read(contents).map_err(|_| damaged())?;
+                budget.spend_on(&bags)?;
+                Ok(Self::Plain(bags))
             }
-            Safe::Plain(bags) => {
-                for bag in bags {
-                    let key_password = passwords.map(|both| both.key.reveal()).filter(|other| *other != password);
-                    let passwords_of_keys = std::iter::once(password).chain(key_password);
-                    let tries = passwords_of_keys.map(|password| Pkcs12Archive::from_pkcs12(&bag.alone, password));
-                    match first_success(tries) {
-                        Some(Ok(piece)) => take(piece),
-                        Some(Err(error)) if bag.is_shrouded_key && is_local(&error) => shut.push(ShutKey {
-                            name: bag.name.clone(),
-                            id: bag.key_id.clone(),
-                            error: passwords.map(|_| shut_key(&error)),
-                        }),
-                        Some(Err(error)) => return Err(refused(&error, true)),
-                        None => {}
-                    }
-                }
+            Safe::Encrypted { algorithm, data } => {
+                // No password opens it, so that this is said before one is asked for.
+                let scheme = Scheme::read(algorithm_of(algorithm)?)
+                    .map_err(|algorithm| unsupported("the PKCS#12 keystore is encrypted with", &algorithm))?;
+                budget.spend(scheme.cost())?;
+                Ok(Self::Encrypted { scheme, data })
             }
         }
     }
-    chains::link(found, shut, intact)
+}
+
+/// A file whose parts are known and not yet opened.
+struct File<'a> {
+    parts: Vec<Part<'a>>,
+    passwords: Option<&'a Passwords>,
+    budget: Budget,
+}
+
+impl File<'_> {
+    /// Opens what opens: safes with `password`, keys with any. `intact`: the MAC has been verified.
+    fn open(&self, password: Password<'_>, intact: bool) -> Result<Contents> {
+        let mut budget = self.budget.clone();
+        let mut opened = Opened::default();
+        let texts = self.passwords.map(|both| [both.key.reveal(), both.store.reveal()]).into_iter().flatten();
+        let keys = std::iter::once(password).chain(texts.flat_map(Password::forms)).collect::<Vec<_>>();
+        for part in &self.parts {
+            match part {
+                Part::Plain(bags) => bags.iter().for_each(|bag| self.take(bag, &keys, &mut opened)),
+                Part::Encrypted { scheme, data } => {
+                    let plain = scheme.decrypt(password, data).and_then(|plain| crate::asn1::ber::to_der(&plain));
+                    let bags = plain.and_then(|plain| bags::read(&plain).ok()).ok_or_else(|| shut_safe(intact))?;
+                    budget.spend_on(&bags)?;
+                    bags.iter().for_each(|bag| self.take(bag, &keys, &mut opened));
+                }
+            }
+        }
+        chains::link(opened, intact)
+    }
+
+    fn take(&self, bag: &Bag, passwords: &[Password<'_>], opened: &mut Opened) {
+        let name = bag.name.clone();
+        let key = match &bag.content {
+            BagContent::Key(key) => Some(open_key::plain(key)),
+            BagContent::ShroudedKey(info) => match open_key::shrouded(info, passwords) {
+                // Without a password it was not really tried.
+                Err(_) if self.passwords.is_none() => None,
+                key => Some(key),
+            },
+            BagContent::Certificate(der) => {
+                let bag = CertificateBag { name, key_id: bag.key_id.clone(), trusted: bag.trusted, der: der.clone() };
+                return opened.certificates.push(bag);
+            }
+            BagContent::Secret => return opened.secrets.push(name),
+        };
+        opened.keys.push(KeyBag { name, id: bag.key_id.clone(), key });
+    }
 }
 
 /// The first success, else the last failure; nothing is tried after a success.
@@ -161,39 +216,14 @@ fn first_success<T, E>(tries: impl Iterator<Item = Result<T, E>>) -> Option<Resu
     last
 }
 
-/// Whether the error is about one safe or key, by its password or algorithm, and others may open.
-fn is_local(error: &CrateError) -> bool {
-    matches!(
-        error,
-        CrateError::Pkcs5Error(_)
-            | CrateError::UnpadError
-            | CrateError::InvalidPrivateKey
-            | CrateError::InvalidLength
-            | CrateError::UnsupportedEncryptionScheme
-    )
-}
-
-/// Why something other than a key did not open. Until a MAC was verified, damage and a wrong password look alike.
-fn refused(error: &CrateError, intact: bool) -> Error {
-    match error {
-        CrateError::UnsupportedEncryptionScheme => {
-            unreadable("the PKCS#12 keystore is encrypted with an algorithm that is not read here")
-                .fix("write it anew with `openssl pkcs12` or `keytool -importkeystore`")
-        }
-        error if intact => unreadable("the PKCS#12 keystore is damaged or holds something unknown").because(error),
-        _ => wrong_password().because("it does not decrypt: another password, or a changed file"),
+/// Why a safe did not open. Until a MAC was verified, damage and a wrong password look alike.
+fn shut_safe(intact: bool) -> Error {
+    if intact {
+        return unreadable("a part of the PKCS#12 keystore does not open with the password of the whole")
+            .because("it has another password, or holds something else than keys and certificates")
+            .fix("export the keystore again with one password for all of it");
     }
-}
-
-fn shut_key(error: &CrateError) -> Error {
-    match error {
-        CrateError::UnsupportedEncryptionScheme => {
-            unreadable("the private key is encrypted with an algorithm that is not read here")
-        }
-        _ => Code::KeystorePassword
-            .error("neither the password of the keystore nor that of the key opens the private key")
-            .fix("the key has a password of its own, as Java can give it one"),
-    }
+    wrong_password().because("it does not decrypt: another password, or a changed file")
 }
 
 #[cfg(test)]

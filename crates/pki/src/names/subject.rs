@@ -15,6 +15,7 @@ mod comparison;
 mod requested;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, Value};
+pub(crate) use comparison::comparison_key;
 
 /// A distinguished name (RFC 5280, section 4.1.2.4): of our making, or read from somewhere and kept byte
 /// for byte, because verifiers compare the bytes.

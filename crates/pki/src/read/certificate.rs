@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use time::{OffsetDateTime, UtcOffset};
 use x509_parser::asn1_rs::{BitString, FromDer as _};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::error::X509Error;
 use x509_parser::time::ASN1Time;
 
 use crate::credentials_id;
@@ -447,12 +448,25 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// What the parser says, without the octets that it stopped at.
-pub(crate) fn parser_text<E: fmt::Display + fmt::Debug>(error: x509_parser::nom::Err<E>) -> String {
-    match error {
-        x509_parser::nom::Err::Incomplete(_) => "it ends too early".to_owned(),
-        x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => error.to_string(),
-    }
+/// The part at which the parser gave up, in words.
+pub(crate) fn parser_text(error: x509_parser::nom::Err<X509Error>) -> String {
+    let error = match error {
+        x509_parser::nom::Err::Incomplete(_) => return "it ends too early".to_owned(),
+        x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => error,
+    };
+    let part = match error {
+        X509Error::InvalidVersion => "its version",
+        X509Error::InvalidSerial => "its serial number",
+        X509Error::InvalidAlgorithmIdentifier => "the identifier of an algorithm in it",
+        X509Error::InvalidX509Name => "a name in it",
+        X509Error::InvalidDate => "one of its dates",
+        X509Error::InvalidSPKI => "its public key",
+        X509Error::InvalidExtensions | X509Error::DuplicateExtensions => "one of its extensions",
+        X509Error::InvalidAttributes | X509Error::DuplicateAttributes => "one of its attributes",
+        X509Error::InvalidSignatureValue => "its signature",
+        _ => return "its structure ends early, or is another one".to_owned(),
+    };
+    format!("{part} cannot be parsed")
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
 use crate::names::subject::{AttributeKind, Subject};
-use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, verify_with_spki_der};
+use crate::read::certificate::{
+    GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text, verify_with_spki_der,
+};
 use crate::read::pem_bundle::PemBundle;
 
 /// A request whose signature was made with its own key.
@@ -35,7 +37,10 @@ impl Csr {
         if bytes.first() == Some(&0x30) {
             return Self::from_der(bytes);
         }
-        let bundle = PemBundle::parse(bytes).map_err(|error| unreadable("the file holds no request").because(error))?;
+        let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
+            Code::ForeignFormat | Code::CsrUnreadable => error,
+            _ => unreadable("the file holds no request").because(error),
+        })?;
         match bundle.csrs.as_slice() {
             [der] => Self::from_der(der),
             [] => Err(unreadable("there is no certificate signing request in the file")),
@@ -46,7 +51,7 @@ impl Csr {
     /// Reads a request in DER.
     pub fn from_der(der: &[u8]) -> Result<Self> {
         let (rest, request) = X509CertificationRequest::from_der(der)
-            .map_err(|error| unreadable("the request cannot be parsed").because(error))?;
+            .map_err(|error| unreadable("the request cannot be parsed").because(parser_text(error)))?;
         if !rest.is_empty() {
             return Err(unreadable("something follows the request"));
         }

@@ -3,13 +3,17 @@
 use std::fmt;
 
 use base::{Code, Result, Secret};
+use der::Decode as _;
+use der::asn1::AnyRef;
 use zeroize::Zeroizing;
 
+use crate::asn1::blocks::{Block, blocks, looks_like_pem};
+use crate::encryption::{Scheme, encrypted_key, traditional};
+use crate::foreign;
 use crate::key::PrivateKey;
 use crate::read::certificate::Certificate;
-
-mod block;
-pub(crate) use block::{Block, blocks, looks_like_pem};
+use crate::read::kind::Kind;
+use crate::read::pkcs7::Pkcs7;
 
 /// What stands in a PEM file, by kind and each kind in the order of the file.
 #[derive(Debug, Default)]
@@ -35,26 +39,54 @@ pub struct KeyBlock {
 }
 
 impl PemBundle {
-    /// Reads PEM text with anything around the blocks, or the DER of a single certificate.
+    /// Reads PEM text with anything around the blocks, or DER: a certificate, PKCS#7, a key, a request or a revocation list.
     ///
     /// # Errors
     /// [`Code::CertificateUnreadable`], [`Code::KeyUnreadable`] or [`Code::CsrUnreadable`] for damaged blocks, with
-    /// their line, and for bytes without any block. Keys, requests and revocation lists are not looked into.
+    /// their line, and for bytes without any block; [`Code::ForeignFormat`] for kinds of files that are not read here.
+    /// Keys, requests and revocation lists are not looked into.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if !looks_like_pem(bytes) && bytes.first() == Some(&0x30) {
-            return Ok(Self { certificates: vec![Certificate::from_der(bytes)?], ..Self::default() });
+            return Self::of_der(bytes);
         }
         let blocks = blocks(bytes)?;
         if blocks.is_empty() {
-            return Err(Code::CertificateUnreadable
+            let error = Code::CertificateUnreadable
                 .error("there is nothing in PEM or DER in it")
-                .fix("a PEM file has lines such as `-----BEGIN CERTIFICATE-----`"));
+                .fix("a PEM file has lines such as `-----BEGIN CERTIFICATE-----`");
+            return Err(if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error });
         }
         let mut bundle = Self::default();
         for block in blocks {
             bundle.take(block)?;
         }
         Ok(bundle)
+    }
+
+    fn of_der(der: &[u8]) -> Result<Self> {
+        let mut bundle = Self::default();
+        match Kind::of(der) {
+            Kind::Request => bundle.csrs.push(der.to_vec()),
+            Kind::RevocationList => bundle.crls.push(der.to_vec()),
+            Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 | Kind::DsaKey | Kind::EncryptedKey => {
+                bundle.keys.push(KeyBlock::of_der(der));
+            }
+            Kind::Pkcs7 => bundle.take_pkcs7(der)?,
+            Kind::Pkcs12 => return Err(foreign::PKCS12.error()),
+            Kind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
+            Kind::Certificate | Kind::Other => bundle.certificates.push(Certificate::from_der(der)?),
+        }
+        Ok(bundle)
+    }
+
+    /// The certificates of PKCS#7. The label is kept among the others, because Java and OpenSSL take such a file for no
+    /// certificate.
+    fn take_pkcs7(&mut self, bytes: &[u8]) -> Result<()> {
+        let Pkcs7 { certificates, crls } = Pkcs7::from_ber(bytes)?;
+        self.certificates.extend(certificates);
+        self.crls.extend(crls);
+        self.others.push("PKCS7".to_owned());
+        Ok(())
     }
 
     fn take(&mut self, block: Block) -> Result<()> {
@@ -69,6 +101,10 @@ impl PemBundle {
             }
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.csrs.push(block.der.to_vec()),
             "X509 CRL" => self.crls.push(block.der.to_vec()),
+            label if is_pkcs7(label) => {
+                self.take_pkcs7(&block.der).map_err(|error| error.position(block.line, 1))?;
+            }
+            "PKCS12" => return Err(foreign::PKCS12.error().position(block.line, 1)),
             label if label.ends_with("PRIVATE KEY") => self.keys.push(KeyBlock::from(block)),
             _ => self.others.push(block.label),
         }
@@ -79,7 +115,14 @@ impl PemBundle {
 impl KeyBlock {
     /// A key that stood in DER, without a label.
     pub fn of_der(der: &[u8]) -> Self {
-        Self { label: "PRIVATE KEY".to_owned(), headers: Vec::new(), der: Zeroizing::new(der.to_vec()) }
+        let label = match Kind::of(der) {
+            Kind::EncryptedKey => "ENCRYPTED PRIVATE KEY",
+            Kind::Sec1 => "EC PRIVATE KEY",
+            Kind::Pkcs1 => "RSA PRIVATE KEY",
+            Kind::DsaKey => "DSA PRIVATE KEY",
+            _ => "PRIVATE KEY",
+        };
+        Self { label: label.to_owned(), headers: Vec::new(), der: Zeroizing::new(der.to_vec()) }
     }
 
     /// The PEM label, such as `EC PRIVATE KEY`.
@@ -100,7 +143,16 @@ impl KeyBlock {
 
     /// Whether it is encrypted in OpenSSL's traditional way: MD5 and one round.
     pub fn is_traditionally_encrypted(&self) -> bool {
-        self.headers.iter().any(|header| header.starts_with("Proc-Type:") && header.contains("ENCRYPTED"))
+        traditional::is_announced(&self.headers)
+    }
+
+    /// The name of an old scheme that the key is encrypted with; none for PBES2 and for a key that is not encrypted.
+    pub fn old_encryption(&self) -> Option<String> {
+        if self.is_traditionally_encrypted() {
+            return Some("OpenSSL's traditional encryption".to_owned());
+        }
+        let (algorithm, _) = encrypted_key(AnyRef::from_der(&self.der).ok()?)?;
+        Scheme::read(algorithm).ok()?.old_name().map(str::to_owned)
     }
 
     /// Opens the key.
@@ -108,19 +160,7 @@ impl KeyBlock {
     /// # Errors
     /// Those of [`PrivateKey::from_pem_or_der`].
     pub fn open(&self, passphrase: Option<&Secret>) -> Result<PrivateKey> {
-        if self.is_traditionally_encrypted() {
-            return PrivateKey::from_pem_or_der(self.to_pem().as_bytes(), passphrase);
-        }
-        PrivateKey::from_pem_or_der(&self.der, passphrase)
-    }
-
-    fn to_pem(&self) -> Zeroizing<String> {
-        use base64::Engine as _;
-        let base64 = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*self.der));
-        let headers = self.headers.join("\n");
-        let gap = if headers.is_empty() { "" } else { "\n\n" };
-        let label = &self.label;
-        Zeroizing::new(format!("-----BEGIN {label}-----\n{headers}{gap}{}\n-----END {label}-----\n", *base64))
+        PrivateKey::from_block(&self.label, &self.headers, &self.der, passphrase)
     }
 }
 
@@ -134,6 +174,11 @@ impl fmt::Debug for KeyBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyBlock({}, ..)", self.label)
     }
+}
+
+/// Whether a PEM block of this label is PKCS#7.
+pub(crate) fn is_pkcs7(label: &str) -> bool {
+    matches!(label, "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" | "CERTIFICATE CHAIN")
 }
 
 /// The first DER element. Behind the certificate of a `TRUSTED CERTIFICATE` OpenSSL puts its own trust settings.
@@ -189,7 +234,7 @@ mod tests {
 
     #[test]
     fn traditional_encryption_is_recognised() {
-        let text = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAEC\n-----END EC PRIVATE KEY-----\n";
+        let text = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,000102030405060708090A0B0C0D0E0F\n\nAAEC\n-----END EC PRIVATE KEY-----\n";
         let bundle = PemBundle::parse(text.as_bytes()).unwrap();
         assert!(bundle.keys[0].is_traditionally_encrypted());
         assert_eq!(bundle.keys[0].open(None).unwrap_err().code(), Code::KeyEncrypted);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base::text::variant_words;
 use base::{Code, Finding};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::{
@@ -21,7 +22,7 @@ pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Findin
         return None;
     }
     let refusal = consult(request, leaf, above).err()?;
-    let finding = Code::SecondOpinion.fault("rustls refuses the chain").because(refusal);
+    let finding = Code::SecondOpinion.fault("rustls refuses the chain").because(variant_words(&refusal));
     Some(about(finding, leaf))
 }
 

@@ -134,13 +134,7 @@ impl LoginFiles {
 /// A file of PEM, or one certificate or key in DER.
 fn read(path: &Path) -> Result<PemBundle> {
     let bytes = file::read_secret(path, LIMIT)?;
-    match PemBundle::parse(&bytes) {
-        // A key in DER is no bundle.
-        Err(_) if PrivateKey::from_pem_or_der(&bytes, None).is_ok() => {
-            Ok(PemBundle { keys: vec![KeyBlock::of_der(&bytes)], ..PemBundle::default() })
-        }
-        other => other.map_err(|error| error.at(path)),
-    }
+    PemBundle::parse(&bytes).map_err(|error| error.at(path))
 }
 
 /// The key's own certificate, else the first.

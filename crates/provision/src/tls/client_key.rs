@@ -38,10 +38,9 @@ impl ClientKey {
     /// [`Code::KeyUnreadable`] if rustls does not support the key.
     pub(crate) fn new(key: &PrivateKey, chain: &[Certificate], provider: &CryptoProvider) -> Result<Self> {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
-        let signing = provider
-            .key_provider
-            .load_private_key(der)
-            .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").because(error))?;
+        let signing = provider.key_provider.load_private_key(der).map_err(|_| {
+            Code::KeyUnreadable.error("TLS cannot use the key").because("rustls does not support its algorithm")
+        })?;
         let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
         Ok(Self { key: Some(Arc::new(CertifiedKey::new(chain, signing))), asked: Mutex::default() })
     }

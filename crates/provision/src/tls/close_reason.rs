@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use base::text::variant_words;
 use rustls::AlertDescription;
 
 /// The reason why a connection ended.
@@ -39,7 +40,10 @@ impl CloseReason {
     pub(crate) fn of_tls(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::AlertReceived(alert) => Self::Alert(*alert),
-            rustls::Error::InvalidMessage(fault) => Self::NotTls(format!("{fault:?}")),
+            rustls::Error::InvalidMessage(fault) => Self::NotTls(variant_words(fault)),
+            rustls::Error::InvalidCertificate(fault) => {
+                Self::Other(format!("the certificate is refused: {}", variant_words(fault)))
+            }
             other => Self::Other(other.to_string()),
         }
     }

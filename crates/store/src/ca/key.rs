@@ -8,7 +8,7 @@ use pki::key::SigningKey;
 use pki::pkcs11::{TokenKey, TokenUri};
 
 use crate::paths::FILE_LIMIT;
-use crate::secrets::{AskForCa, CaSecret};
+use crate::secrets::{AskForCa, CaSecret, open_with};
 
 /// The file with the key.
 pub const KEY_FILE: &str = "key.pem";
@@ -66,11 +66,13 @@ impl KeyPlace {
         match self {
             KeyPlace::File(path) => {
                 let bytes = file::read(path, FILE_LIMIT)?;
-                let key = open_key(&bytes, &mut || ask(CaSecret::Passphrase)).map_err(|error| error.at(path))?;
+                let mut passphrase = |again| ask(if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase });
+                let key = open_key(&bytes, &mut passphrase).map_err(|error| error.at(path))?;
                 Ok(Some(Box::new(key)))
             }
             KeyPlace::Token { path, uri } => {
-                let key = TokenKey::open(uri, &mut || ask(CaSecret::Pin)).map_err(|error| error.at(path))?;
+                let mut pin = || ask(CaSecret::Pin)?.ok_or_else(|| Code::SecretUnavailable.error("there is no PIN"));
+                let key = TokenKey::open(uri, &mut pin).map_err(|error| error.at(path))?;
                 Ok(Some(Box::new(key)))
             }
             KeyPlace::Elsewhere => Ok(None),
@@ -93,10 +95,12 @@ pub fn uri_file(uri: &TokenUri) -> Vec<u8> {
     format!("{uri}\n").into_bytes()
 }
 
-/// A private key that may be encrypted; `passphrase` is asked for only then.
-pub fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut() -> Result<base::Secret>) -> Result<PrivateKey> {
+/// A private key that can be encrypted; `passphrase` is asked for only then, and again after a wrong one ([`open_with`]).
+pub fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut(bool) -> Result<Option<base::Secret>>) -> Result<PrivateKey> {
     match PrivateKey::from_pem_or_der(bytes, None) {
-        Err(error) if error.code() == Code::KeyEncrypted => PrivateKey::from_pem_or_der(bytes, Some(&passphrase()?)),
+        Err(error) if error.code() == Code::KeyEncrypted => {
+            open_with(passphrase, &mut |secret| PrivateKey::from_pem_or_der(bytes, Some(secret)))
+        }
         other => other,
     }
 }

@@ -32,7 +32,7 @@ pub struct InitArgs {
     /// Write the keys of both roots to DIR, to keep them offline
     #[arg(long, value_name = "DIR", help_heading = "CA keys")]
     pub root_out: Option<PathBuf>,
-    /// Import a CA for servers: certificate, chain and key in PEM, or PKCS#12 (repeat for several files)
+    /// Import a CA for servers: certificate, chain and key in PEM or DER, PKCS#7, PKCS#12 or JKS (repeat for several files)
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Imported CAs")]
     pub server_ca: Vec<PathBuf>,
     /// Import a CA for devices
@@ -44,9 +44,12 @@ pub struct InitArgs {
     /// Use an existing key of the token instead of a new one
     #[arg(long, requires = "devices_key", help_heading = "CA keys")]
     pub devices_key_existing: bool,
-    /// Read the passphrase of an imported CA's key or PKCS#12 file from FILE (`-` for standard input)
+    /// Read the passphrase of an imported CA's key or keystore from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE", help_heading = "Imported CAs")]
     pub brought_passphrase_file: Option<PathBuf>,
+    /// Read the password of the key inside an imported keystore from FILE, if it differs
+    #[arg(long, value_name = "FILE", help_heading = "Imported CAs")]
+    pub brought_key_passphrase_file: Option<PathBuf>,
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,

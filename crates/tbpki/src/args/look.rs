@@ -31,7 +31,7 @@ pub struct InspectArgs {
 /// The arguments of `tbpki verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The chain, leaf first (PEM or DER); a lone leaf is verified with the issuing CAs of the store
+    /// The chain, leaf first (PEM, DER, PKCS#7 or a keystore); a lone leaf is verified with the issuing CAs of the store
     #[arg(value_name = "CHAIN")]
     pub chain: PathBuf,
     /// The trust anchors [default: the roots of the store, by purpose]
@@ -40,7 +40,7 @@ pub struct VerifyArgs {
     /// The private key that must belong to the leaf
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Read the passphrase of the key from FILE
+    /// Read the passphrase of the key, or the password of a keystore, from FILE
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// The host name or IP address that must be among the leaf's names

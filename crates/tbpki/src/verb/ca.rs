@@ -30,7 +30,11 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
         if let Some(secret) = &given {
             return Ok(secret.clone());
         }
-        match prompter.new_passphrase("passphrase of the station bundle", "--passphrase-file FILE")? {
+        match prompter.new_passphrase(
+            "passphrase of the station bundle",
+            passphrase::SHORTEST,
+            "--passphrase-file FILE",
+        )? {
             Some(secret) => passphrase::check_length(secret, "the station bundle"),
             None => Err(Code::NeedsAnswer
                 .error("the key in a station bundle must be encrypted")

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base::text::printable;
-use base::{Code, Error, Result, Secret, file};
+use base::{Code, Error, Finding, Result, Secret, file};
 use config::legacy::{self, SecretFile};
 use config::{Answers, Config, KeyName, SecretRef, key};
 use identity::init::brought_ca::BroughtCa;
 use identity::init::devices_key::DevicesKey;
+use identity::init::imported_keystore::ImportedSecret;
 use identity::init::unfinished;
-use identity::init::{InitReport, InitRequest, init};
+use identity::init::{InitReport, InitRequest, check_absent, init};
 use pki::key::PublicKey;
 use pki::pkcs11::{TokenKey, TokenUri};
 use store::StoreLocation;
@@ -23,11 +24,15 @@ use crate::args::InitArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::prompt::Prompter;
 
 /// The directory of the store, next to keygen.toml.
 const STORE: &str = "pki";
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
+    if args.dry_run {
+        context.prompter = Prompter::silent();
+    }
     let config_path = context.config_path();
     if !args.dry_run
         && let Some(location) = interrupted(&config_path, args.root_out.is_some(), context)
@@ -51,11 +56,12 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         }
         Some(uri) => Some(DevicesKey::New(uri)),
     };
+    let mut imported = ImportedSecrets::new(args);
     let mut brought = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<BroughtCa>> {
         if paths.is_empty() {
             return Ok(None);
         }
-        let mut ask = || imported_passphrase(args, context);
+        let mut ask = |which, again| imported.fetch(which, again, context);
         BroughtCa::read(paths, &mut ask, now, in_token).map(Some)
     };
     let in_token = devices_key.as_ref().and_then(DevicesKey::existing);
@@ -76,6 +82,8 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         dry_run: args.dry_run,
     };
     let mut report = init(request, now, &mut || pin(place.as_ref(), context))?;
+    // A dry run asks for no passphrase, and the run that writes does.
+    report.encrypted |= args.dry_run && !args.insecure_no_passphrase;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
@@ -105,15 +113,22 @@ fn written_before(args: &InitArgs, context: &mut Context) -> Result<Setup> {
             .fix(format!("omit {flag} to create the CAs of this configuration, or use another directory")));
     }
     let config = context.config(&overrides(args))?;
+    check_absent(&context.config_path(), false, config.general.store.resolved())?;
     Ok(Setup { config, answers: None, secrets: Vec::new() })
 }
 
 /// The setup of a new keygen.toml, from keygen.properties, or from flags and prompts.
 fn to_be_written(args: &InitArgs, context: &mut Context) -> Result<Setup> {
-    let (answers, secrets) = answers(args, context)?;
-    let text = config::render(&answers);
-    let (config, findings) =
-        Config::from_text(&text, &context.config_path(), &context.environment, overrides(args).as_slice())?;
+    let (mut answers, secrets) = answers(args, context)?;
+    let config_of = |answers: &Answers, context: &Context| {
+        let text = config::render(answers);
+        Config::from_text(&text, &context.config_path(), &context.environment, overrides(args).as_slice())
+    };
+    // Before the first question, so that no answer is typed in vain.
+    let (config, _) = config_of(&answers, context)?;
+    check_absent(&context.config_path(), true, config.general.store.resolved())?;
+    ask_organization(args, context, &mut answers)?;
+    let (config, findings) = config_of(&answers, context)?;
     context.output.findings(findings);
     Ok(Setup { config, answers: Some(answers), secrets })
 }
@@ -140,40 +155,53 @@ fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<Secre
     for key in [key::ca::alg, key::server::alg, key::client::alg] {
         given(key, args.alg.map(|alg| alg.to_string()).as_ref())?;
     }
-    // The name of the organization is the only answer without a good default.
+    Ok((answers, secrets))
+}
+
+/// Asks for the name of the organization, the only answer without a good default.
+fn ask_organization(args: &InitArgs, context: &Context, answers: &mut Answers) -> Result<()> {
     if args.from.is_none() && args.organization.is_none() && context.prompter.is_available() {
         let name = context.prompter.text("Organization (empty for none)", "", "--organization")?;
         if !name.is_empty() {
             answers.set(key::subject::organization, name)?;
         }
     }
-    Ok((answers, secrets))
+    Ok(())
 }
 
 /// The passphrase of the CA keys, and its location for later verbs.
 fn ca_passphrase(args: &InitArgs, context: &mut Context, setup: &mut Setup) -> Result<Option<Secret>> {
     if args.insecure_no_passphrase {
-        let warning = Code::LoosePermissions
-            .warning("the CA keys are not encrypted: anyone who copies the store can issue certificates")
-            .fix("keep the store on an encrypted disk, or create a new store with a passphrase");
-        context.output.finding(warning);
+        context.output.finding(not_encrypted());
         return Ok(None);
     }
     if let Some(place) = setup.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
         let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
         return passphrase::check_length(secret, "the CA keys").map(Some);
     }
+    if args.dry_run {
+        return Ok(None);
+    }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
-    match context.prompter.new_passphrase("passphrase of the CA keys (empty for none)", flag)? {
+    match context.prompter.new_passphrase("passphrase of the CA keys, empty for none", passphrase::SHORTEST, flag)? {
         Some(secret) => {
             if let Some(answers) = &mut setup.answers {
                 answers.set(key::ca::passphrase, SecretRef::Prompt)?;
             }
-            passphrase::check_length(secret, "the CA keys").map(Some)
+            Ok(Some(secret))
         }
-        None if context.prompter.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => Ok(None),
+        None if context.prompter.confirm("Leave the CA keys unencrypted?", "--insecure-no-passphrase")? => {
+            context.output.finding(not_encrypted());
+            Ok(None)
+        }
         None => Err(needs_passphrase()),
     }
+}
+
+fn not_encrypted() -> Finding {
+    Code::KeysUnencrypted
+        .warning("the CA keys are not encrypted: anyone who copies the store can issue certificates")
+        .fix("keep the store on an encrypted disk, or create a new store with a passphrase")
 }
 
 fn needs_passphrase() -> Error {
@@ -195,10 +223,45 @@ fn pin(place: Option<&SecretRef>, context: &mut Context) -> Result<Secret> {
     }
 }
 
-fn imported_passphrase(args: &InitArgs, context: &mut Context) -> Result<Secret> {
-    match &args.brought_passphrase_file {
-        Some(path) => passphrase::read_from(path, "the passphrase of the imported CA", context),
-        None => context.prompter.secret("passphrase of the imported CA", "--brought-passphrase-file"),
+/// The secrets of imported CAs: each file is read once, because standard input cannot be read twice.
+struct ImportedSecrets<'a> {
+    args: &'a InitArgs,
+    passphrase: Option<Secret>,
+    key_passphrase: Option<Secret>,
+}
+
+impl<'a> ImportedSecrets<'a> {
+    fn new(args: &'a InitArgs) -> Self {
+        Self { args, passphrase: None, key_passphrase: None }
+    }
+
+    /// A secret from its file, or from the prompt; none where a file has given a wrong one.
+    fn fetch(&mut self, which: ImportedSecret, again: bool, context: &mut Context) -> Result<Option<Secret>> {
+        let (path, kept, what, flag) = match which {
+            ImportedSecret::Passphrase => (
+                &self.args.brought_passphrase_file,
+                &mut self.passphrase,
+                "passphrase of the imported CA",
+                "--brought-passphrase-file",
+            ),
+            ImportedSecret::KeyPassword => (
+                &self.args.brought_key_passphrase_file,
+                &mut self.key_passphrase,
+                "password of the private key in the imported keystore",
+                "--brought-key-passphrase-file",
+            ),
+        };
+        let Some(path) = path else {
+            let question = if again { format!("not the right one; {what}") } else { what.to_owned() };
+            return context.prompter.secret(&question, flag).map(Some);
+        };
+        if again {
+            return Ok(None);
+        }
+        if kept.is_none() {
+            *kept = Some(passphrase::read_maybe_empty(path, &format!("the {what}"), context)?);
+        }
+        Ok(kept.clone())
     }
 }
 
@@ -227,6 +290,10 @@ impl Report for InitReport {
         }
         writeln!(out, "files")?;
         write_files(out, &self.files)?;
-        writeln!(out, "next: tbpki server --out /etc/thingsboard/conf")
+        // A dry run has made no CA.
+        match self.cas.is_empty() {
+            true => Ok(()),
+            false => writeln!(out, "next: tbpki server --out /etc/thingsboard/conf"),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod inspect;
+mod keystore_password;
 pub(crate) mod list;
 pub(crate) mod report;
 pub(crate) mod trust;

@@ -17,16 +17,27 @@ pub(super) fn read_from(path: &Path, what: &str, context: &mut Context) -> Resul
     resolve(&SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?), what, context)
 }
 
+/// As [`read_from`], for the password of a file of others, which can be the empty one.
+pub(super) fn read_maybe_empty(path: &Path, what: &str, context: &mut Context) -> Result<Secret> {
+    let place = SecretRef::File(FilePath::in_working_directory(&path.to_string_lossy())?);
+    let (secret, finding) = place.resolve_maybe_empty(what, &context.environment, &mut no_prompt)?;
+    context.output.findings(finding);
+    Ok(secret)
+}
+
+fn no_prompt(_: &str) -> Result<Secret> {
+    Err(Code::Internal.error("this secret must not need a prompt"))
+}
+
 /// The secret at a location that needs no prompt.
 pub(super) fn resolve(place: &SecretRef, what: &str, context: &mut Context) -> Result<Secret> {
-    let mut no_prompt = |_: &str| Err(Code::Internal.error("this secret must not need a prompt"));
     let (secret, finding) = place.resolve(what, &context.environment, &mut no_prompt)?;
     context.output.findings(finding);
     Ok(secret)
 }
 
 /// The fewest characters of a passphrase. If the store is copied, only the passphrase protects the CA keys.
-const SHORTEST: usize = 8;
+pub(super) const SHORTEST: usize = 8;
 
 /// Checks the length of a new passphrase. `whose` names in messages what it protects.
 pub(super) fn check_length(secret: Secret, whose: &str) -> Result<Secret> {

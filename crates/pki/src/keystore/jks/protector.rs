@@ -18,8 +18,8 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::super::fault::unreadable;
-use super::super::tlv;
 use super::utf16;
+use crate::asn1::element as tlv;
 
 const ALGORITHM: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.42.2.17.1.1");
 
@@ -33,14 +33,13 @@ pub(super) fn protect(key: &[u8], password: &Secret, salt: [u8; SALT_LENGTH]) ->
     hidden.extend_from_slice(&salt);
     hidden.extend_from_slice(&xor(key, &password, salt));
     hidden.extend_from_slice(&check(key, &password));
-    encode(&hidden).map_err(|error| Code::Internal.error("a JKS key entry cannot be encoded").because(error))
+    encode(&hidden).map_err(|_| Code::Internal.error("a JKS key entry cannot be encoded"))
 }
 
 /// Shows a key again.
 pub(super) fn recover(protected: &[u8], password: &Secret) -> Result<Zeroizing<Vec<u8>>> {
-    let (algorithm, hidden) = decode(protected).map_err(|error| {
-        unreadable("a private key of the JKS keystore is no EncryptedPrivateKeyInfo").because(error)
-    })?;
+    let (algorithm, hidden) =
+        decode(protected).map_err(|_| unreadable("a private key of the JKS keystore is no EncryptedPrivateKeyInfo"))?;
     if algorithm != ALGORITHM {
         return Err(unreadable(format!("a private key of the JKS keystore is protected by the unknown {algorithm}")));
     }

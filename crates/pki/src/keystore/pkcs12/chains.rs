@@ -7,13 +7,13 @@
 use std::collections::{HashMap, HashSet};
 use std::str;
 
-use base::{Error, Result};
-use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag, SecretBag};
+use base::Result;
 use x509_parser::extensions::ParsedExtension;
 use zeroize::Zeroizing;
 
 use super::super::contents::{Body, Contents, Entry, from_milliseconds};
 use super::super::fault::unreadable;
+use crate::names::subject::comparison_key;
 
 /// The longest chain that is followed.
 const MAX_CHAIN: usize = 32;
@@ -21,48 +21,51 @@ const MAX_CHAIN: usize = 32;
 /// one long chain would otherwise fill the memory.
 const MAX_COPIED: usize = 64 << 20;
 
-/// A key that no password opened.
-pub(super) struct ShutKey {
-    pub(super) name: Option<String>,
-    pub(super) id: Option<Vec<u8>>,
-    /// Why, if a password was tried.
-    pub(super) error: Option<Error>,
+/// The bags of a file, opened.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) keys: Vec<KeyBag>,
+    pub(super) certificates: Vec<CertificateBag>,
+    /// The names of symmetric keys and texts.
+    pub(super) secrets: Vec<Option<String>>,
 }
 
-/// A key, shut or not.
-struct Key {
-    name: Option<String>,
-    id: Option<Vec<u8>>,
-    key: Option<Result<Zeroizing<Vec<u8>>>>,
+/// A private key: PKCS#8, the reason why no password opened it, or none if no password was tried.
+pub(super) struct KeyBag {
+    pub(super) name: Option<String>,
+    pub(super) id: Option<Vec<u8>>,
+    pub(super) key: Option<Result<Zeroizing<Vec<u8>>>>,
+}
+
+/// A certificate with its attributes.
+pub(super) struct CertificateBag {
+    pub(super) name: Option<String>,
+    /// The id of the key that it belongs to.
+    pub(super) key_id: Option<Vec<u8>>,
+    /// Whether Java trusts it.
+    pub(super) trusted: bool,
+    pub(super) der: Vec<u8>,
 }
 
 /// Makes entries of what was found. A file without any key is a truststore, whether Java wrote it or not.
-pub(super) fn link(archive: Pkcs12Archive, shut: Vec<ShutKey>, intact: bool) -> Result<Contents> {
-    let Pkcs12Archive { keys, certs, secrets } = archive;
-    let mut names = Names::new(&keys, &shut, &certs, &secrets);
-    let open = keys.into_iter().map(|bag| Key {
-        name: bag.friendly_name,
-        id: bag.local_key_id.map(|id| id.as_ref().to_vec()),
-        key: Some(Ok(Zeroizing::new(bag.key.as_der().to_vec()))),
-    });
-    let shut = shut.into_iter().map(|key| Key { name: key.name, id: key.id, key: key.error.map(Err) });
-    let keys: Vec<Key> = open.chain(shut).collect();
-
-    let certificates = Certificates::parse(&certs)?;
+pub(super) fn link(opened: Opened, intact: bool) -> Result<Contents> {
+    let mut names = Names::new(&opened);
+    let Opened { keys, certificates, secrets } = opened;
+    let certificates = Certificates::parse(&certificates)?;
     let mut in_chains = HashSet::new();
     let mut copied = 0_usize;
     let mut entries = Vec::new();
     let only_key = keys.len() == 1;
     let without_keys = keys.is_empty();
-    for Key { name, id, key } in keys {
+    for KeyBag { name, id, key } in keys {
         let leaf = certificates.leaf(id.as_deref(), only_key);
         let chain = leaf.map(|leaf| certificates.chain(leaf)).transpose()?.unwrap_or_default();
-        in_chains.extend(chain.iter().map(Known::der));
+        in_chains.extend(chain.iter().map(|certificate| certificate.der()));
         copied = chain.iter().fold(copied, |copied, certificate| copied.saturating_add(certificate.der().len()));
         if copied > MAX_COPIED {
             return Err(unreadable("the keystore repeats its chains absurdly often"));
         }
-        let leaf_name = leaf.and_then(|leaf| leaf.bag.friendly_name.clone());
+        let leaf_name = leaf.and_then(|leaf| leaf.bag.name.clone());
         let created = id.as_deref().and_then(milliseconds).and_then(from_milliseconds);
         let chain = chain.iter().map(|certificate| certificate.der().to_vec()).collect();
         entries.push(Entry { alias: names.of(name.or(leaf_name)), created, body: Body::Key { key, chain } });
@@ -75,10 +78,10 @@ pub(super) fn link(archive: Pkcs12Archive, shut: Vec<ShutKey>, intact: bool) -> 
             false if in_chains.contains(der) => continue,
             false => Body::Certificate(der.to_vec()),
         };
-        entries.push(Entry { alias: names.of(certificate.bag.friendly_name.clone()), created: None, body });
+        entries.push(Entry { alias: names.of(certificate.bag.name.clone()), created: None, body });
     }
     for secret in secrets {
-        entries.push(Entry { alias: names.of(secret.friendly_name), created: None, body: Body::Secret });
+        entries.push(Entry { alias: names.of(secret), created: None, body: Body::Secret });
     }
     Ok(Contents { intact, entries })
 }
@@ -95,11 +98,9 @@ struct Names {
 }
 
 impl Names {
-    fn new(keys: &[PrivateKeyBag], shut: &[ShutKey], certs: &[CertificateBag], secrets: &[SecretBag]) -> Self {
-        let names = keys.iter().map(|bag| &bag.friendly_name).chain(shut.iter().map(|key| &key.name));
-        let names = names.chain(certs.iter().map(|bag| &bag.friendly_name));
-        let names = names.chain(secrets.iter().map(|bag| &bag.friendly_name));
-        Self { taken: names.flatten().cloned().collect(), last: 0 }
+    fn new(opened: &Opened) -> Self {
+        let names = opened.keys.iter().map(|bag| &bag.name).chain(opened.certificates.iter().map(|bag| &bag.name));
+        Self { taken: names.chain(&opened.secrets).flatten().cloned().collect(), last: 0 }
     }
 
     fn of(&mut self, name: Option<String>) -> String {
@@ -118,24 +119,25 @@ impl Names {
 /// The certificates of a file, by what links them.
 struct Certificates<'a> {
     all: Vec<Known<'a>>,
-    /// Positions of those that may stand in a chain, by subject.
-    by_subject: HashMap<&'a [u8], Vec<usize>>,
+    /// Positions of those that can be in a chain, by subject.
+    by_subject: HashMap<Vec<u8>, Vec<usize>>,
 }
 
-/// A certificate with what links it. Names are compared as bytes.
-#[derive(Clone, Copy)]
+/// A certificate with what links it.
 struct Known<'a> {
     bag: &'a CertificateBag,
-    subject: &'a [u8],
-    issuer: &'a [u8],
+    /// Names in the form in which they are compared: after a change of software the issuer of a certificate can be
+    /// written in another string type than the subject of its CA.
+    subject: Vec<u8>,
+    issuer: Vec<u8>,
     subject_key_id: Option<&'a [u8]>,
     authority_key_id: Option<&'a [u8]>,
 }
 
 impl<'a> Known<'a> {
     fn parse(bag: &'a CertificateBag) -> Result<Self> {
-        let (_, certificate) = x509_parser::parse_x509_certificate(bag.cert.as_der())
-            .map_err(|error| unreadable("the keystore holds a certificate that cannot be read").because(error))?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&bag.der)
+            .map_err(|_| unreadable("the keystore holds a certificate that cannot be parsed"))?;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in certificate.extensions() {
             match extension.parsed_extension() {
@@ -146,13 +148,13 @@ impl<'a> Known<'a> {
                 _ => {}
             }
         }
-        let subject = certificate.tbs_certificate.subject.as_raw();
-        let issuer = certificate.tbs_certificate.issuer.as_raw();
+        let subject = comparison_key(certificate.tbs_certificate.subject.as_raw());
+        let issuer = comparison_key(certificate.tbs_certificate.issuer.as_raw());
         Ok(Self { bag, subject, issuer, subject_key_id, authority_key_id })
     }
 
     fn der(&self) -> &'a [u8] {
-        self.bag.cert.as_der()
+        &self.bag.der
     }
 }
 
@@ -161,25 +163,25 @@ impl<'a> Certificates<'a> {
         let all = bags.iter().map(Known::parse).collect::<Result<Vec<_>>>()?;
         let mut by_subject: HashMap<_, Vec<_>> = HashMap::new();
         for (position, known) in all.iter().enumerate().filter(|(_, known)| !known.bag.trusted) {
-            by_subject.entry(known.subject).or_default().push(position);
+            by_subject.entry(known.subject.clone()).or_default().push(position);
         }
         Ok(Self { all, by_subject })
     }
 
     /// The leaf of the key with this id; for the only key of a file that may also be found by what it did not issue.
-    fn leaf(&self, id: Option<&[u8]>, only_key: bool) -> Option<Known<'a>> {
+    fn leaf(&self, id: Option<&[u8]>, only_key: bool) -> Option<&Known<'a>> {
         let candidates = || self.all.iter().filter(|known| !known.bag.trusted);
-        let by_id = id.and_then(|id| candidates().find(|known| known.bag.local_key_id.as_deref() == Some(id)));
+        let by_id = id.and_then(|id| candidates().find(|known| known.bag.key_id.as_deref() == Some(id)));
         if by_id.is_some() || !only_key {
-            return by_id.copied();
+            return by_id;
         }
         let issued = candidates().filter(|known| known.subject != known.issuer);
-        let issuers: HashSet<&[u8]> = issued.map(|known| known.issuer).collect();
-        candidates().find(|known| !issuers.contains(known.subject)).copied()
+        let issuers: HashSet<&Vec<u8>> = issued.map(|known| &known.issuer).collect();
+        candidates().find(|known| !issuers.contains(&known.subject))
     }
 
     /// The leaf and its issuers, up to a self-issued one or as far as the file goes.
-    fn chain(&self, leaf: Known<'a>) -> Result<Vec<Known<'a>>> {
+    fn chain<'b>(&'b self, leaf: &'b Known<'a>) -> Result<Vec<&'b Known<'a>>> {
         let mut chain = vec![leaf];
         let mut last = leaf;
         while last.subject != last.issuer {
@@ -197,23 +199,21 @@ impl<'a> Certificates<'a> {
     }
 
     /// Of several of one name the one with the right key id, as after the renewal of a CA.
-    fn issuer(&self, of: Known<'a>) -> Option<Known<'a>> {
-        let named = self.by_subject.get(of.issuer)?.iter().filter_map(|position| self.all.get(*position));
+    fn issuer(&self, of: &Known<'a>) -> Option<&Known<'a>> {
+        let named = self.by_subject.get(&of.issuer)?.iter().filter_map(|position| self.all.get(*position));
         let with_id = |known: &&Known<'a>| of.authority_key_id.is_some() && known.subject_key_id == of.authority_key_id;
-        named.clone().find(with_id).or_else(|| named.clone().next()).copied()
+        named.clone().find(with_id).or_else(|| named.clone().next())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use p12_keystore::Certificate;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
     use super::*;
 
     fn bag(der: &[u8]) -> CertificateBag {
-        let cert = Certificate::from_der(der).unwrap();
-        CertificateBag { friendly_name: None, local_key_id: None, trusted: false, cert }
+        CertificateBag { name: None, key_id: None, trusted: false, der: der.to_vec() }
     }
 
     fn params(name: &str) -> CertificateParams {
@@ -239,7 +239,7 @@ mod tests {
 
     fn chain_of(leaf: &[u8], bags: &[CertificateBag]) -> Result<Vec<Vec<u8>>> {
         let certificates = Certificates::parse(bags)?;
-        let leaf = *certificates.all.iter().find(|known| known.der() == leaf).unwrap();
+        let leaf = certificates.all.iter().find(|known| known.der() == leaf).unwrap();
         Ok(certificates.chain(leaf)?.iter().map(|known| known.der().to_vec()).collect())
     }
 
@@ -285,9 +285,9 @@ mod tests {
     #[test]
     fn a_certificate_of_no_key_is_not_trusted() {
         let (stray, _) = ca("stray");
-        let shut = ShutKey { name: Some("key".to_owned()), id: None, error: None };
-        let certs = vec![bag(super::super::super::fixtures::LEAF), bag(&stray)];
-        let contents = link(Pkcs12Archive { certs, ..Pkcs12Archive::default() }, vec![shut], true).unwrap();
+        let keys = vec![KeyBag { name: Some("key".to_owned()), id: None, key: None }];
+        let certificates = vec![bag(super::super::super::fixtures::LEAF), bag(&stray)];
+        let contents = link(Opened { keys, certificates, secrets: Vec::new() }, true).unwrap();
         assert!(matches!(contents.entries[0].body, Body::Key { key: None, .. }));
         assert!(matches!(&contents.entries[1].body, Body::Certificate(der) if *der == stray));
     }
@@ -296,18 +296,18 @@ mod tests {
     fn the_nameless_get_numbers_that_nobody_has() {
         let (one, _) = ca("one");
         let (two, _) = ca("two");
-        let named = CertificateBag { friendly_name: Some("1".to_owned()), ..bag(&one) };
-        let contents = link(Pkcs12Archive { certs: vec![bag(&two), named], ..Pkcs12Archive::default() }, vec![], true);
+        let named = CertificateBag { name: Some("1".to_owned()), ..bag(&one) };
+        let contents = link(Opened { certificates: vec![bag(&two), named], ..Opened::default() }, true);
         let aliases: Vec<_> = contents.unwrap().entries.into_iter().map(|entry| entry.alias).collect();
         assert_eq!(aliases, ["2", "1"]);
     }
 
     #[test]
     fn a_small_file_cannot_fill_the_memory_with_copies() {
-        let shut =
-            (0..MAX_COPIED / 400 + 1).map(|_| ShutKey { name: Some("key".to_owned()), id: Some(vec![1]), error: None });
+        let key = |_| KeyBag { name: Some("key".to_owned()), id: Some(vec![1]), key: None };
+        let keys = (0..MAX_COPIED / 400 + 1).map(key).collect();
         let leaf = bag(super::super::super::fixtures::LEAF);
-        let certs = vec![CertificateBag { local_key_id: Some(vec![1]), ..leaf }];
-        assert!(link(Pkcs12Archive { certs, ..Pkcs12Archive::default() }, shut.collect(), true).is_err());
+        let certificates = vec![CertificateBag { key_id: Some(vec![1]), ..leaf }];
+        assert!(link(Opened { keys, certificates, secrets: Vec::new() }, true).is_err());
     }
 }

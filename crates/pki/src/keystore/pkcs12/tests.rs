@@ -2,9 +2,9 @@ use der::asn1::ObjectIdentifier;
 use der::{Encode, Tag};
 
 use super::super::fixtures::{self, ISSUING, KEY, LEAF, ROOT, passwords};
-use super::super::tlv::{self, CONTEXT_0};
 use super::super::{EntryKind, Format, KeyState, Keystore, list};
 use super::*;
+use crate::asn1::element::{self as tlv, CONTEXT_0};
 
 fn store_password() -> Passwords {
     Passwords::same(Secret::from("store-pw"))
@@ -73,7 +73,7 @@ fn old_scheme(oid: &str, rounds: &[u8]) -> Vec<u8> {
 }
 
 const TRIPLE_DES: &str = "1.2.840.113549.1.12.1.3";
-const RC2_128: &str = "1.2.840.113549.1.12.1.5";
+const RC4_128: &str = "1.2.840.113549.1.12.1.1";
 
 fn bag(kind: u8, value: &[u8]) -> Vec<u8> {
     let oid = ObjectIdentifier::new_unwrap(&format!("1.2.840.113549.1.12.10.1.{kind}")).to_der().unwrap();
@@ -130,10 +130,11 @@ fn a_key_without_an_id_takes_the_leaf() {
 
 #[test]
 fn an_unknown_algorithm_shuts_its_key_and_nothing_else() {
-    let bags = [shrouded_key(&old_scheme(RC2_128, &[1])), certificate_bag(LEAF)];
+    let bags = [shrouded_key(&old_scheme(RC4_128, &[1])), certificate_bag(LEAF)];
     let listing = list(&file(&bags, &[]), Some(&passwords())).unwrap();
     let EntryKind::Key(KeyState::Shut(finding)) = &listing.entries[0].kind else { panic!("{listing:?}") };
-    assert_eq!(finding.code, Code::KeystoreUnreadable);
+    assert_eq!(finding.code, Code::UnsupportedEncryption);
+    assert!(finding.what.contains("PBE-SHA1-RC4-128"), "{finding}");
     assert_eq!(listing.entries[0].certificates, [LEAF]);
 
     let listing = list(&file(&bags, &[]), None).unwrap();
@@ -148,13 +149,16 @@ fn a_million_rounds_are_enough_for_one_key_and_ten_for_a_file() {
         file(&[], &mac("2.16.840.1.101.3.4.2.1", &[0x7f; 20])),
         file(&[shrouded_key(&old_scheme(TRIPLE_DES, &[0x0f, 0x42, 0x41]))], &[]),
         file(&vec![shrouded_key(&old_scheme(TRIPLE_DES, &million)); 11], &[]),
-        file(&vec![secret_bag(&old_scheme(TRIPLE_DES, &million)); 11], &[]),
     ];
     for bytes in hungry {
         let error = Keystore::read(&bytes, &passwords()).unwrap_err();
         assert_eq!(error.code(), Code::KeystoreUnreadable);
         assert!(error.to_string().contains("absurd"), "{error}");
     }
+    // Secrets are listed and never opened.
+    let secrets = file(&vec![secret_bag(&old_scheme(TRIPLE_DES, &million)); 11], &[]);
+    let listing = list(&secrets, Some(&passwords())).unwrap();
+    assert!(listing.entries.len() == 11 && listing.entries.iter().all(|entry| entry.kind == EntryKind::Secret));
     let thousand = [0x03, 0xe8];
     let error = Keystore::read(&file(&[shrouded_key(&old_scheme(TRIPLE_DES, &thousand))], &[]), &passwords());
     assert_eq!(error.unwrap_err().code(), Code::KeystorePassword);
@@ -178,15 +182,60 @@ fn scrypt_gets_no_gigabyte() {
 #[test]
 fn a_mac_that_cannot_be_verified_is_named() {
     let error = Keystore::read(&file(&[], &mac("1.2.840.113549.1.5.14", &[1])), &passwords()).unwrap_err();
-    assert_eq!(error.code(), Code::KeystoreUnreadable);
-    assert!(error.to_string().contains("1.2.840.113549.1.5.14"), "{error}");
+    assert_eq!(error.code(), Code::UnsupportedEncryption);
+    assert!(error.to_string().contains("PBMAC1"), "{error}");
 }
 
 #[test]
-fn ber_is_told_for_what_it_is() {
+fn ber_is_read_as_der_is() {
+    for der in [fixtures::KEYTOOL_P12, fixtures::OPENSSL_P12, fixtures::LEGACY_P12, fixtures::TWO_PASSWORDS_P12] {
+        let expected = Keystore::read(der, &passwords()).unwrap();
+        for (levels, piece) in [(1, 127), (3, 127), (20, 127), (20, 1)] {
+            let ber = testkit::ber::indefinite(der, levels, piece);
+            assert_eq!(Format::detect(&ber), Some(Format::Pkcs12));
+            assert_eq!(Keystore::read(&ber, &passwords()).unwrap(), expected);
+        }
+    }
+}
+
+/// What is inside of the octets that the MAC guards is in BER too, as BouncyCastle writes it.
+#[test]
+fn safes_in_ber_are_read() {
+    let bags = [bag(1, KEY), certificate_bag(LEAF)];
+    let contents = tlv::element(Tag::Sequence, &[&bags.concat()]).unwrap();
+    let safe = data(&testkit::ber::indefinite(&contents, 20, 100));
+    let auth_safe = tlv::element(Tag::Sequence, &[&safe]).unwrap();
+    let content = data(&testkit::ber::indefinite(&auth_safe, 20, 100));
+    let file = tlv::element(Tag::Sequence, &[&[2, 1, 3], &content]).unwrap();
+    let read = Keystore::read(&testkit::ber::indefinite(&file, 20, 100), &passwords()).unwrap();
+    assert_eq!(read.keys, [fixtures::key("1", &[LEAF])]);
+}
+
+#[test]
+fn certificates_of_no_key_are_handed_over() {
+    let bags = [bag(1, KEY), certificate_bag(LEAF), certificate_bag(fixtures::DEVICES)];
+    let (read, others) = Keystore::read_with_others(&file(&bags, &[]), &passwords()).unwrap();
+    assert_eq!((read.keys.len(), read.trusted.len()), (1, 0));
+    assert_eq!(others, [fixtures::DEVICES]);
+}
+
+#[test]
+fn pkcs12_in_pem_is_found() {
+    let text = pem::encode(&pem::Pem::new("PKCS12", fixtures::OPENSSL_P12));
+    assert_eq!(crate::keystore::find_keystore(text.as_bytes()).unwrap()[..], *fixtures::OPENSSL_P12);
+    let two = format!("{text}{text}");
+    for other in [two.as_bytes(), b"-----BEGIN PKCS12-----\n", LEAF, b""] {
+        assert!(crate::keystore::find_keystore(other).is_none());
+    }
+}
+
+#[test]
+fn a_torn_file_in_ber_is_damaged() {
     let bytes = [0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 9];
     assert_eq!(Format::detect(&bytes), Some(Format::Pkcs12));
-    assert!(Keystore::read(&bytes, &passwords()).unwrap_err().to_string().contains("not in DER"));
+    let error = Keystore::read(&bytes, &passwords()).unwrap_err();
+    assert_eq!(error.code(), Code::KeystoreUnreadable);
+    assert!(error.to_string().contains("damaged"), "{error}");
 }
 
 #[test]
@@ -195,7 +244,8 @@ fn key_ids_are_times_and_differ() {
     keystore.keys.push(fixtures::key("second", &[ISSUING, ROOT]));
     let created = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
     let password = Secret::from("store-pw");
-    let archive = Pkcs12Archive::from_pkcs12(&write(&keystore, &password, created).unwrap(), "store-pw").unwrap();
+    let archive =
+        p12_keystore::Pkcs12Archive::from_pkcs12(&write(&keystore, &password, created).unwrap(), "store-pw").unwrap();
     let mut ids: Vec<_> = archive.keys.iter().map(|bag| bag.local_key_id.clone().unwrap().0).collect();
     ids.sort();
     assert_eq!(ids, [b"Time 1800000000000".to_vec(), b"Time 1800000000001".to_vec()]);

@@ -26,6 +26,23 @@ impl Subject {
     }
 }
 
+/// The Name with this DER in a form that is equal for equal names (RFC 5280, section 7.1). A name that cannot be read is
+/// equal to its copy only.
+pub(crate) fn comparison_key(der: &[u8]) -> Vec<u8> {
+    let Ok(name) = Subject::from_der(der) else { return der.to_vec() };
+    let mut key = Vec::with_capacity(der.len());
+    for rdn in comparable(&name) {
+        for (kind, value) in &rdn {
+            for part in [kind.as_bytes(), value] {
+                key.extend_from_slice(&part.len().to_be_bytes());
+                key.extend_from_slice(part);
+            }
+        }
+        key.extend_from_slice(&usize::MAX.to_be_bytes());
+    }
+    key
+}
+
 /// Each RDN as its (type, value) pairs, in an order that does not depend on who encoded the SET.
 fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
     name.rdns.iter().map(|rdn: &Rdn| {
@@ -64,6 +81,13 @@ mod tests {
     #[test]
     fn case_spaces_and_string_types_do_not_distinguish_names() {
         let printable = name(&[(CN, 0x13, b"Issuing  CA ")]);
+        let key = |name: &Subject| comparison_key(&name.der);
+        assert_eq!(key(&printable), key(&name(&[(CN, 0x0c, b"issuing ca")])));
+        assert_eq!(key(&printable), key(&name(&[(CN, 0x1e, b"\0I\0s\0s\0u\0i\0n\0g\0 \0c\0a")])));
+        assert_ne!(key(&printable), key(&name(&[(CN, 0x13, b"IssuingCA")])));
+        assert_ne!(key(&printable), key(&name(&[(O, 0x13, b"Issuing CA")])));
+        assert_ne!(key(&printable), key(&name(&[(CN, 0x13, b"Issuing"), (CN, 0x13, b"CA")])));
+        assert_eq!(comparison_key(b"\x30\x05junk"), b"\x30\x05junk");
         assert!(printable.is_same_name(&name(&[(CN, 0x0c, b"issuing ca")])));
         assert!(!printable.is_same_name(&name(&[(CN, 0x13, b"IssuingCA")])));
         assert!(!printable.is_same_name(&name(&[(O, 0x13, b"Issuing CA")])));

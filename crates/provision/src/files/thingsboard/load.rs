@@ -125,7 +125,16 @@ impl Loader<'_> {
 
     fn bundle(&mut self, path: &Path) -> Option<PemBundle> {
         let bytes = self.bytes(path)?;
-        PemBundle::parse(&bytes).map_err(|error| self.findings.push(error.at(path).into_finding())).ok()
+        let bundle =
+            PemBundle::parse(&bytes).map_err(|error| self.findings.push(error.at(path).into_finding())).ok()?;
+        if bundle.others.iter().any(|label| label == "PKCS7") {
+            let fault = Code::ForeignFormat
+                .fault("the file is PKCS#7, and ThingsBoard reads certificates in PEM")
+                .fix("write PEM: `openssl pkcs7 -print_certs -in FILE -out FILE.pem`, then put the leaf first");
+            self.findings.push(fault.at(path));
+            return None;
+        }
+        Some(bundle)
     }
 
     fn bytes(&mut self, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {

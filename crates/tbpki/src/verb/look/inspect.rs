@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base::text::printable;
-use base::{Result, file};
+use base::{Result, Secret, file};
 use pki::inspect;
 use pki::inspect::{Item, Passwords};
+use pki::keystore::find_keystore;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -15,6 +16,7 @@ use crate::args::InspectArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::verb::look::keystore_password;
 use crate::verb::passphrase;
 
 /// The largest file that is read, in bytes. Revocation lists can be long.
@@ -37,15 +39,22 @@ pub(crate) struct InspectedFile {
 }
 
 pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
-    let passwords = Passwords {
-        store: passphrase::read(args.passphrase_file.as_deref(), context)?,
-        key: passphrase::read(args.key_passphrase_file.as_deref(), context)?,
+    let mut given = |path: Option<&PathBuf>| {
+        path.map(|path| passphrase::read_maybe_empty(path, "the password", context)).transpose()
     };
+    let (store, key) = (given(args.passphrase_file.as_ref())?, given(args.key_passphrase_file.as_ref())?);
     let now = OffsetDateTime::now_utc();
     let mut files = Vec::new();
     for path in &args.files {
         let bytes = if path == Path::new("-") { file::read_stdin(LIMIT)? } else { file::read_secret(path, LIMIT)? };
-        let items = inspect::inspect(&bytes, &passwords, now).map_err(|error| error.at(path))?;
+        let mut look = |store: Option<&Secret>| {
+            inspect::inspect(&bytes, &Passwords { store: store.cloned(), key: key.clone() }, now)
+        };
+        let items = match find_keystore(&bytes) {
+            Some(_) => keystore_password::open(path, store.as_ref(), context, &mut look),
+            None => look(store.as_ref()),
+        };
+        let items = items.map_err(|error| error.at(path))?;
         files.push(InspectedFile { path: path.clone(), items });
     }
     context.output.result(&InspectReport { files })?;

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use base::text::printable;
-use base::{Code, Finding, Result, Severity, file};
+use base::{Code, Finding, Result, Secret, Severity, file};
 use pki::certificate::ExtendedKeyUsage;
+use pki::chain::Chain;
 use pki::crl::Crl;
 use pki::key::PublicKey;
+use pki::keystore::{self, EntryKind, ListedEntry, Passwords, find_keystore};
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
 use pki::verify::{self, Link, Source};
@@ -21,6 +23,7 @@ use crate::args::{Purpose, VerifyArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::verb::look::keystore_password;
 use crate::verb::passphrase;
 
 /// The largest file that is read, in bytes. Revocation lists can be long.
@@ -60,17 +63,19 @@ pub(crate) struct LinkReport {
 
 pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let time = args.at.unwrap_or_else(OffsetDateTime::now_utc);
-    let chain = read_certificates(&args.chain)?;
+    let secret = args.passphrase_file.as_deref();
+    let secret = secret.map(|path| passphrase::read_maybe_empty(path, "the passphrase", context)).transpose()?;
+    let chain = read_certificates(&args.chain, Role::Chain, secret.as_ref(), context)?;
     let purpose = args.purpose.or_else(|| purpose_of(&chain));
     let (anchors, issuing) = match &args.anchors {
-        Some(path) => (read_certificates(path)?, Vec::new()),
+        Some(path) => (read_certificates(path, Role::Anchors, secret.as_ref(), context)?, Vec::new()),
         None => cas_of_store(purpose, context)?,
     };
     // A chain is verified as it is sent. A lone certificate can be a file that is never sent by itself.
     let extra: &[Certificate] = if chain.len() == 1 { &issuing } else { &[] };
     let key = match &args.key {
         None => None,
-        Some(path) => Some(public_half(path, args, context)?),
+        Some(path) => Some(public_half(path, secret.as_ref(), context)?),
     };
     let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
     let report = verify::verify(&verify::Request {
@@ -95,8 +100,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
 }
 
 /// The public key of a key file, or of the token key that the file names. The token is used without its PIN.
-fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<PublicKey> {
-    let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
+fn public_half(path: &Path, passphrase: Option<&Secret>, context: &mut Context) -> Result<PublicKey> {
     let bytes = file::read_secret(path, LIMIT)?;
     if let Some(uri) = std::str::from_utf8(&bytes).ok().filter(|text| TokenUri::is_meant_by(text)) {
         let found = uri.parse().and_then(|uri| TokenKey::public_without_pin(&uri)).map_err(|error| error.at(path))?;
@@ -107,16 +111,73 @@ fn public_half(path: &Path, args: &VerifyArgs, context: &mut Context) -> Result<
                 .fix("omit --key: tbpki compares the key with its certificate before each use")
         });
     }
-    let key = PrivateKey::from_pem_or_der(&bytes, passphrase.as_ref()).map_err(|error| error.at(path))?;
+    let key = PrivateKey::from_pem_or_der(&bytes, passphrase).map_err(|error| error.at(path))?;
     context.output.findings(file::loose_permissions(path));
     Ok(key.public().clone())
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
+/// The part that the certificates of a file have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Chain,
+    Anchors,
+}
+
+fn read_certificates(
+    path: &Path,
+    role: Role,
+    password: Option<&Secret>,
+    context: &mut Context,
+) -> Result<Vec<Certificate>> {
     let bytes = file::read_secret(path, LIMIT)?;
-    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
+    let certificates = match find_keystore(&bytes) {
+        Some(keystore) => {
+            let mut list = |password: Option<&Secret>| {
+                keystore::list(&keystore, password.map(|password| Passwords::same(password.clone())).as_ref())
+            };
+            let listing = keystore_password::open(path, password, context, &mut list);
+            listing.and_then(|listing| of_keystore(&listing.entries, role))
+        }
+        None => PemBundle::parse(&bytes).map(of_bundle),
+    };
+    match certificates.map_err(|error| error.at(path))? {
+        certificates if certificates.is_empty() => {
+            Err(Code::CertificateUnreadable.error("no certificate in the file").at(path))
+        }
+        certificates => Ok(certificates),
+    }
+}
+
+/// The certificates of a bundle. Those of PKCS#7 are a set, which has no order.
+fn of_bundle(bundle: PemBundle) -> Vec<Certificate> {
+    let PemBundle { certificates, others, .. } = bundle;
+    if !others.iter().any(|label| label == "PKCS7") {
+        return certificates;
+    }
+    Chain::sort(certificates.clone()).map_or(certificates, |chain| chain.certificates().to_vec())
+}
+
+/// The chain of the only key of a keystore, or what it trusts. A keystore without keys has trusted certificates alone.
+fn of_keystore(entries: &[ListedEntry], role: Role) -> Result<Vec<Certificate>> {
+    let is_key = |entry: &ListedEntry| matches!(entry.kind, EntryKind::Key(_));
+    let keys = entries.iter().filter(|entry| is_key(entry)).count();
+    if role == Role::Chain && keys > 1 {
+        return Err(Code::EntryMissing
+            .error(format!("the keystore holds {keys} private keys, and a chain has one"))
+            .fix("export the chain that is meant: `openssl pkcs12 -in FILE -nokeys -out CHAIN.pem`"));
+    }
+    let wanted = |entry: &ListedEntry| match role {
+        Role::Chain if keys == 1 => is_key(entry),
+        Role::Chain | Role::Anchors => entry.kind == EntryKind::Trusted,
+    };
+    let ders = entries.iter().filter(|entry| wanted(entry)).flat_map(|entry| &entry.certificates);
+    let certificates: Vec<Certificate> = ders.map(|der| Certificate::from_der(der)).collect::<Result<_>>()?;
     if certificates.is_empty() {
-        return Err(Code::CertificateUnreadable.error("no certificate in the file").at(path));
+        let what = match role {
+            Role::Chain => "the keystore holds no certificate",
+            Role::Anchors => "the keystore holds no trusted certificate",
+        };
+        return Err(Code::EntryMissing.error(what).fix("`tbpki inspect FILE` shows its entries"));
     }
     Ok(certificates)
 }

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::foreign;
+
 /// One block: what stands between a BEGIN and an END line. Wiped on drop, since it may hold a key.
 #[derive(Clone)]
 pub(crate) struct Block {
@@ -28,13 +30,11 @@ const DASHES: &[u8] = b"-----";
 /// over, and so are blocks behind a comment sign.
 ///
 /// # Errors
-/// A block without its end, or of something else than base64, with the line at which it begins.
+/// A block without its end, or of something else than base64, with the line at which it begins. [`Code::ForeignFormat`] for
+/// a text of another kind, such as UTF-16, and for blocks inside quotation marks.
 pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>> {
-    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
-        return Err(Code::CertificateUnreadable
-            .error("the file is UTF-16 text")
-            .because("Windows PowerShell writes such files with `>`, and nothing that reads PEM takes them")
-            .fix("save it as UTF-8 or ASCII, in PowerShell with `| Set-Content -Encoding ascii FILE`"));
+    if let Some(kind) = foreign::recognize(text) {
+        return Err(kind.error());
     }
     let mut found = Vec::new();
     let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
@@ -54,7 +54,10 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>> {
             rest = after;
         }
     }
-    Ok(found)
+    match foreign::without_blocks(text) {
+        Some(kind) if found.is_empty() => Err(kind.error()),
+        _ => Ok(found),
+    }
 }
 
 /// Whether the text has a line that begins a block.
@@ -76,8 +79,14 @@ fn read_block(text: &[u8], line: usize) -> Result<(Block, usize)> {
     if tail.get(..closed).unwrap_or_default().trim_ascii() != label.as_bytes() {
         return Err(damaged(&label, "ends with the END line of something else"));
     }
+    if let Some(kind) = foreign::of_label(&label).filter(|_| !label.ends_with("PRIVATE KEY")) {
+        return Err(kind.error().position(line, 1));
+    }
     let (headers, base64) = split_headers(body);
-    let der = STANDARD.decode(&*base64).map_err(|_| damaged(&label, "is not base64"))?;
+    let der = STANDARD.decode(&*base64).map_err(|_| match foreign::of_damaged_block(body) {
+        Some(kind) => kind.error().position(line, 1),
+        None => damaged(&label, "is not base64"),
+    })?;
     let used = end + END.len() + closed + DASHES.len();
     Ok((Block { label, headers, der: Zeroizing::new(der), line }, used))
 }

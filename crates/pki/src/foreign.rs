@@ -1,0 +1,227 @@
+//! Files of kinds that tbpki does not read, told by how they begin, so that the message can name the kind and the way out.
+
+use base::{Code, Error};
+
+/// A kind of file, and what to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    what: &'static str,
+    fix: &'static str,
+}
+
+impl Foreign {
+    /// The error that names the kind.
+    pub(crate) fn error(self) -> Error {
+        Code::ForeignFormat.error(self.what).fix(self.fix)
+    }
+}
+
+const fn foreign(what: &'static str, fix: &'static str) -> Foreign {
+    Foreign { what, fix }
+}
+
+const UTF16: Foreign = foreign(
+    "the file is UTF-16 text, as PowerShell writes it with `>`; no reader of PEM takes it",
+    "save it as UTF-8 or ASCII: in PowerShell `Get-Content OLD | Set-Content -Encoding ascii NEW`",
+);
+const OPENSSH: Foreign = foreign(
+    "the private key is in OpenSSH's own format",
+    "convert a copy of it in place: `ssh-keygen -p -m PKCS8 -f COPY`",
+);
+const OPENSSH_PUBLIC: Foreign =
+    foreign("the file holds a public key of OpenSSH", "name the file with the certificate or with the private key");
+const PUTTY: Foreign = foreign(
+    "the private key is in PuTTY's format (.ppk)",
+    "convert it: `puttygen KEY.ppk -O private-openssh -o KEY`, then `ssh-keygen -p -m PKCS8 -f KEY`",
+);
+const PGP: Foreign = foreign(
+    "the file is of PGP, whose keys and messages are not those of X.509",
+    "decrypt it first if the key is inside (`gpg --decrypt`), or name the file of the CA",
+);
+const AGE: Foreign = foreign("the file is encrypted with age", "decrypt it first: `age --decrypt`");
+const JCEKS: Foreign = foreign(
+    "the file is a JCEKS keystore",
+    "convert it: `keytool -importkeystore -srckeystore OLD -srcstoretype JCEKS -destkeystore NEW.p12 -deststoretype PKCS12`",
+);
+const JKS: Foreign = foreign(
+    "the file is a JKS keystore, and certificates or keys in PEM or DER are read here",
+    "convert it: `keytool -importkeystore -srckeystore OLD -destkeystore NEW.p12 -deststoretype PKCS12`, then `openssl pkcs12 -in NEW.p12 -nodes -out NEW.pem`",
+);
+pub(crate) const PKCS12: Foreign = foreign(
+    "the file is a PKCS#12 keystore, and certificates or keys in PEM or DER are read here",
+    "write it as PEM: `openssl pkcs12 -in FILE -nodes -out FILE.pem`, and guard that file: the key in it is plain",
+);
+const BKS: Foreign = foreign(
+    "the file is a keystore of BouncyCastle (BKS)",
+    "convert it with keytool and BouncyCastle's provider: `-srcstoretype BKS -deststoretype PKCS12`",
+);
+const ZIP: Foreign = foreign("the file is a ZIP archive", "unpack it, and name the files that were in it");
+const GZIP: Foreign = foreign("the file is compressed", "unpack it, and name the files that were in it");
+const HTML: Foreign = foreign("the file is a web page", "download the file itself: this is the page around it");
+const JWK: Foreign = foreign(
+    "the file is JSON",
+    "write the key and the certificates as PEM; a JWK can be converted with `step crypto jwk` or a library",
+);
+const NSS: Foreign = foreign(
+    "the file is a database of NSS or another one in SQLite",
+    "export the certificate with its key: `pk12util -o FILE.p12 -n NAME -d DIRECTORY`",
+);
+const QUOTED: Foreign = foreign(
+    "the PEM text is inside quotation marks, as in source code",
+    "write each line as it is, without quotation marks and without \\n, into a file",
+);
+const ESCAPED: Foreign = foreign(
+    "the PEM text has \\n in place of line ends, as in JSON or a variable",
+    "write it with real line ends: `printf '%b' \"$TEXT\" > FILE`",
+);
+const IN_LINE: Foreign = foreign(
+    "the PEM text does not begin at the start of a line",
+    "remove what is before -----BEGIN, in this and in the other lines",
+);
+const DASHES: Foreign = foreign(
+    "the PEM text has a BEGIN line without the five dashes on both sides",
+    "write the line as `-----BEGIN CERTIFICATE-----`, and the END line in the same way",
+);
+const BARE_BASE64: Foreign = foreign(
+    "the file is base64 without the lines BEGIN and END",
+    "decode it: `base64 -d OLD > NEW.der`, or put the lines `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----` around it",
+);
+
+/// Octets with which files of a kind begin.
+const STARTS: &[(&[u8], Foreign)] = &[
+    (b"\xff\xfe", UTF16),
+    (b"\xfe\xff", UTF16),
+    (b"-\0-\0", UTF16),
+    (b"\0-\0-", UTF16),
+    (b"PuTTY-User-Key-File-", PUTTY),
+    (b"-----BEGIN PGP ", PGP),
+    (b"---- BEGIN SSH2 ", OPENSSH_PUBLIC),
+    (b"ssh-rsa ", OPENSSH_PUBLIC),
+    (b"ssh-ed25519 ", OPENSSH_PUBLIC),
+    (b"ssh-dss ", OPENSSH_PUBLIC),
+    (b"ecdsa-sha2-", OPENSSH_PUBLIC),
+    (b"age-encryption.org/", AGE),
+    (b"-----BEGIN AGE ENCRYPTED FILE-----", AGE),
+    (&JCEKS_MAGIC, JCEKS),
+    (b"\0\0\0\x01\0\0\0\x14", BKS),
+    (b"\0\0\0\x02\0\0\0\x14", BKS),
+    (b"PK\x03\x04", ZIP),
+    (b"\x1f\x8b", GZIP),
+    (b"<!DOCTYPE html", HTML),
+    (b"<!doctype html", HTML),
+    (b"<html", HTML),
+    (b"SQLite format 3\0", NSS),
+];
+
+/// The first octets of the keystores of Sun's JCE provider.
+const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
+
+/// The kind of a file that is not read, whatever is asked of it. None for files that are read and for those that are not
+/// known.
+pub(crate) fn recognize(bytes: &[u8]) -> Option<Foreign> {
+    if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        return Some(*kind);
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+    if let Some((_, kind)) = STARTS.iter().find(|(start, _)| text.starts_with(start)) {
+        return Some(*kind);
+    }
+    if find(text, b"\"-----BEGIN ") || find(text, b"'-----BEGIN ") {
+        return Some(if text.starts_with(b"{") && find(text, b"\\n") { ESCAPED } else { QUOTED });
+    }
+    None
+}
+
+/// The kind of a text in which no PEM block was found.
+pub(crate) fn without_blocks(text: &[u8]) -> Option<Foreign> {
+    if text.starts_with(b"\xfe\xed\xfe\xed") {
+        return Some(JKS);
+    }
+    if text.trim_ascii_start().starts_with(b"{") {
+        return Some(JWK);
+    }
+    if find(text, b"-----BEGIN ") {
+        return Some(IN_LINE);
+    }
+    if find(text, b"BEGIN CERTIFICATE") || find(text, b"PRIVATE KEY") {
+        return Some(DASHES);
+    }
+    // An element of DER of 128 octets or more begins with 0x30 0x81 or 0x82.
+    let base64 = text.trim_ascii();
+    let letters = |octet: &u8| octet.is_ascii_alphanumeric() || octet.is_ascii_whitespace() || b"+/=".contains(octet);
+    ((base64.starts_with(b"MI") || base64.starts_with(b"/u3+7Q")) && base64.iter().all(letters)).then_some(BARE_BASE64)
+}
+
+/// The kind of a PEM block that is not read, by its label.
+pub(crate) fn of_label(label: &str) -> Option<Foreign> {
+    match label {
+        "OPENSSH PRIVATE KEY" => Some(OPENSSH),
+        "SSH2 PUBLIC KEY" => Some(OPENSSH_PUBLIC),
+        "AGE ENCRYPTED FILE" => Some(AGE),
+        label if label.starts_with("PGP ") => Some(PGP),
+        _ => None,
+    }
+}
+
+/// The kind of a PEM block whose content is not base64.
+pub(crate) fn of_damaged_block(body: &[u8]) -> Option<Foreign> {
+    if find(body, b"\"") {
+        return Some(QUOTED);
+    }
+    find(body, b"\\n").then_some(ESCAPED)
+}
+
+fn find(text: &[u8], pattern: &[u8]) -> bool {
+    text.windows(pattern.len()).any(|window| window == pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_their_beginning() {
+        for (bytes, kind) in [
+            (&b"\xff\xfe-\0-\0"[..], UTF16),
+            (b"\xfe\xff\0-\0-", UTF16),
+            (b"-\0-\0-\0-\0-\0B\0", UTF16),
+            (b"\xef\xbb\xbfPuTTY-User-Key-File-3: ecdsa-sha2-nistp256\n", PUTTY),
+            (b"\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n", PGP),
+            (b"ssh-ed25519 AAAA x@y", OPENSSH_PUBLIC),
+            (&[0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2], JCEKS),
+            (b"PK\x03\x04\x14", ZIP),
+            (b"<html><body>", HTML),
+            (b"const char* ca = \"-----BEGIN CERTIFICATE-----\\n\"\n\"MIIB\"", QUOTED),
+            (b"key: '-----BEGIN PRIVATE KEY-----'", QUOTED),
+            (b"{\"ca\": \"-----BEGIN CERTIFICATE-----\\nMIIB\\n\"}", ESCAPED),
+        ] {
+            assert_eq!(recognize(bytes), Some(kind), "{:?}", String::from_utf8_lossy(bytes));
+        }
+        for bytes in [&b""[..], b"-----BEGIN CERTIFICATE-----\n", b"\x30\x82", b"hello", b"\xfe\xed\xfe\xed"] {
+            assert_eq!(recognize(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn text_without_blocks_has_a_reason() {
+        for (text, kind) in [
+            (&b"{\"kty\":\"EC\"}"[..], Some(JWK)),
+            (b"\xfe\xed\xfe\xed\0\0\0\x02", Some(JKS)),
+            (b"> -----BEGIN CERTIFICATE-----\n> MIIB\n", Some(IN_LINE)),
+            (b"----BEGIN CERTIFICATE----\nMIIB\n", Some(DASHES)),
+            (b"MIIBszCCAVmg\nAwIBAgI=\n", Some(BARE_BASE64)),
+            (b"hello", None),
+        ] {
+            assert_eq!(without_blocks(text), kind, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn damaged_blocks_have_a_reason() {
+        assert_eq!(of_damaged_block(b"-----\\nMIIB\\n"), Some(ESCAPED));
+        assert_eq!(of_damaged_block(b"\"\n\"MIIB\\n\""), Some(QUOTED));
+        assert_eq!(of_damaged_block(b"MI*B"), None);
+        assert_eq!(of_label("OPENSSH PRIVATE KEY"), Some(OPENSSH));
+        assert_eq!(of_label("PRIVATE KEY"), None);
+    }
+}
