@@ -3,6 +3,7 @@
 //! Nothing is made before every name is known to be usable. A fault does not end the reading, so that all of them are
 //! told at once, each with its line ([`Faults`]).
 
+pub(crate) mod attributes;
 mod columns;
 mod faults;
 mod lookalikes;

@@ -48,7 +48,7 @@ pub fn register(
     let mut source = Source::new(workspace.store_dir(), request);
     let mut recorder = StoreRecorder::new(records, source.is_single(), tell);
     let stop = Stop::on(stop);
-    let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run };
+    let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: None };
     let mut engine = RegisterEngine::new(&connection, options, &stop, false);
     let mut ended = None;
     while ended.is_none() && !stop.is_asked() {

@@ -101,6 +101,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             forms: &wish.forms,
             credentials: settings.credentials.value,
             host: host.as_str(),
+            mqtt_port: workspace.config.firmware.mqtt_port.value.number(),
             prefix,
             keystore: keystore_format(&formats),
             single_file: settings.single_file.value,

@@ -81,6 +81,8 @@ pub struct Settings {
     pub active: ActiveCredentials,
     /// What clients connect to, for the web interface's "check connectivity".
     pub host: String,
+    /// The port that devices connect to.
+    pub mqtt_port: u16,
     /// The keystore, where one was written.
     pub keystore: Option<KeystoreSettings>,
     /// The file with key and chain, or with the chain alone.

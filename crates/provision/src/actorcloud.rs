@@ -136,7 +136,12 @@ impl ActorCloud {
         match self.ask::<Value>(request).await {
             // The answer does not contain the id.
             Ok(_) => self.find(name).await,
-            Err(error) if matches!(error.code(), Code::AnswerLost | Code::PlatformFault | Code::NotThePlatform) => {
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Code::AnswerLost | Code::PlatformFault | Code::PlatformUnavailable | Code::NotThePlatform
+                ) =>
+            {
                 self.find(name).await.map_err(|_| error)
             }
             Err(error) => Err(error.item(name)),

@@ -29,4 +29,4 @@ pub use probe::Probe;
 pub use roots::Roots;
 pub use runtime::Runtime;
 pub use target::Target;
-pub use thingsboard::ThingsBoard;
+pub use thingsboard::{ThingsBoard, stored_otherwise};

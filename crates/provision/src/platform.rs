@@ -30,6 +30,8 @@ pub struct NewDevice {
     pub gateway: bool,
     /// The server-side attributes. Every registration sets them, also if the device exists.
     pub attributes: BTreeMap<String, String>,
+    /// Whether attributes may be stored as other numbers than they are written.
+    pub accept_number_attributes: bool,
 }
 
 /// Which credential of a device may be replaced by another one.

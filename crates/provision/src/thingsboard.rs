@@ -7,6 +7,7 @@
 
 pub mod answer;
 mod api;
+mod attributes;
 mod fault;
 mod model;
 mod profiles;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use base::Result;
 use tokio::sync::Mutex;
 
+pub use attributes::stored_otherwise;
 pub use profiles::{ChainProfile, ProfileState};
 pub use session::Login;
 

@@ -152,9 +152,23 @@ fn a_server_that_has_not_taken_up_its_new_files_is_recognised() {
 }
 
 #[test]
+fn a_bare_file_name_is_named_because_thingsboard_does_not_watch_it() {
+    let scene = Scene::new();
+    let env = scene.sandbox.text("conf/thingsboard.env");
+    let dir = format!("{}/", scene.sandbox.join("conf").display());
+    assert!(env.contains(&format!("MQTT_SSL_KEY_STORE={dir}mqttserver.p12")), "{env}");
+    write(&scene, "thingsboard.env", env.replace(&dir, ""));
+    let checked = scene.check(&["--server", "conf", "--offline"].map(str::to_owned));
+    assert_eq!(checked.found(), [("settings".to_owned(), "TBPKI-0177".to_owned())], "{}", checked.outcome);
+    assert_eq!(checked.outcome.status, 0);
+}
+
+#[test]
 fn the_lines_that_tbpki_writes_for_a_conf_fit_it() {
     let scene = Scene::new();
     let env = scene.sandbox.text("conf/thingsboard.env");
+    let path = scene.sandbox.join("conf/mqttserver.p12");
+    assert!(env.contains(&format!("MQTT_SSL_KEY_STORE={}", path.display())), "{env}");
     write(&scene, "thingsboard.conf", format!("export JAVA_OPTS=\"$JAVA_OPTS -Xmx1g\"\n{env}"));
     let checked = scene.check(&["--server", "conf", "--offline"].map(str::to_owned));
     assert_eq!(checked.found(), [], "{}", checked.outcome);

@@ -27,11 +27,15 @@ fn two_thousand_devices_come_through_every_fault_each_of_them_once() {
         FaultKind::Status(500),
     ];
     // Each kind meets each request several times, in the middle of all that goes well.
-    for (round, (method, path)) in [CREATE, FIND, READ_BACK, CREATE, FIND, READ_BACK].into_iter().enumerate() {
+    for (round, (method, path)) in [CREATE, READ_BACK, CREATE, READ_BACK].into_iter().enumerate() {
         for (number, kind) in kinds.into_iter().enumerate() {
             let after = u32::try_from(round * 300 + number * 25).unwrap();
             fleet.sim().inject(Fault::new(kind).on(method, path).after(after).times(2));
         }
+    }
+    // A device is looked for only after an answer that was lost.
+    for (number, kind) in kinds.into_iter().enumerate() {
+        fleet.sim().inject(Fault::new(kind).on(FIND.0, FIND.1).after(u32::try_from(number).unwrap()));
     }
     let outcome = fleet.register(&[]).ok();
     assert!(fleet.sim().waiting_faults().is_empty(), "{:?}", fleet.sim().waiting_faults());
@@ -110,6 +114,45 @@ fn a_platform_that_is_gone_for_a_while_is_waited_for() {
     assert!(fleet.sim().waiting_faults().is_empty());
     assert_eq!(outcome.json()["result"]["registration"]["pushed_down_to"], 1);
     fleet.is_registered(120);
+}
+
+#[test]
+fn a_platform_that_starts_again_for_longer_fails_no_device() {
+    let fleet = Fleet::of(2);
+    // More than all attempts that a device has while the platform runs.
+    fleet.sim().inject(Fault::new(FaultKind::Status(503)).on(CREATE.0, CREATE.1).times(24));
+    fleet.register(&[]).ok();
+    assert!(fleet.sim().waiting_faults().is_empty());
+    fleet.is_registered(2);
+}
+
+#[test]
+fn a_platform_that_does_not_come_back_is_given_up_after_the_time_to_wait() {
+    let fleet = Fleet::of(60);
+    fleet.sim().inject(Fault::new(FaultKind::Status(503)).on(CREATE.0, CREATE.1).after(40).times(0));
+    let outcome = fleet.register(&["--wait", "1s"]).ends(4).says("TBPKI-0176").says("run the same command again");
+    let phase = phase(&outcome);
+    assert_eq!((&phase["done"], &phase["failed"]), (&40.into(), &0.into()));
+    fleet.sim().clear_faults();
+    fleet.register(&[]).ok();
+    fleet.is_registered(60);
+    for wrong in ["", "10", "m", "25h", "1d", "1.5h", "99999999999999999999h"] {
+        fleet.register(&["--wait", wrong]).ends(2).says("--wait");
+    }
+}
+
+#[test]
+fn a_device_of_another_owner_is_reported_and_not_overwritten() {
+    let fleet = Fleet::of(3);
+    let tenant = fleet.platform.sign_in();
+    tenant.device_with_certificate("pump-2", "certificate of another owner");
+    let before = (fleet.sim().device("pump-2"), fleet.sim().credentials("pump-2").unwrap().id);
+    fleet.register(&["--label", "ours"]).ends(4).says("TBPKI-0137").says("pump-2");
+    assert_eq!((fleet.sim().device("pump-2"), fleet.sim().credentials("pump-2").unwrap().id), before);
+    assert_eq!(fleet.sim().devices().len(), 3);
+    let refused =
+        fleet.sim().requests().into_iter().filter(|one| one.path == CREATE.1 && one.status == Some(400)).count();
+    assert_eq!(refused, 1, "the name was refused by the platform");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `tbpki fleet register`, `bundle` and `run`, against a simulator that can fail in every way.
 
+mod attributes;
 mod bundles;
 mod faults;
 mod hundred_kills;

@@ -32,8 +32,17 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
 
     // A new generation: the old certificate stays in force until somebody says so.
     let renewed = [&client[..], &["--force"]].concat();
-    let partly = scene.tbpki(&renewed).run().ends(4).says("error[TBPKI-0137]").says("--replace");
-    assert!(partly.stdout_text().contains("issued") && partly.stdout_text().contains("failed"), "{partly}");
+    let before = scene.sandbox.text(scene.file(&device, "key.pem"));
+    scene.tbpki(&renewed).run().ends(1).says("error[TBPKI-0137]").says("--replace");
+    assert_eq!(scene.sandbox.text(scene.file(&device, "key.pem")), before, "the key was replaced");
+    assert_eq!(
+        (&scene.listed(&device)["generation"], &scene.listed(&device)["state"]),
+        (&1.into(), &"registered".into())
+    );
+    scene.publishes(&device, "chain.pem").succeeds();
+    scene.sandbox.ok(["client", "--device", &device, "--force"]);
+    let partly = scene.tbpki(&client).run().ends(4).says("error[TBPKI-0137]").says("--replace");
+    assert!(partly.stdout_text().contains("failed"), "{partly}");
     let listed = scene.listed(&device);
     assert_eq!((&listed["generation"], &listed["state"]), (&2.into(), &"issued".into()));
     assert!(listed["last_error"].as_str().unwrap().contains("logs in with the certificate"), "{listed}");

@@ -414,6 +414,14 @@ codes! {
         "It gave a reason that fits none of the usual ones; the message holds its code and its words. Look into the broker's log."
     173 DeviceReturns User "A deleted device would come back"
         "The device is in a profile that creates devices from certificates of its CA. A deleted device of such a profile is created again at its next connection, with the same certificate. Without `--delete-device`, `tbpki unregister` leaves the device with a random token in place of the certificate, and the platform then refuses the certificate."
+    174 NumberAttribute User "ThingsBoard would store an attribute as another value"
+        "ThingsBoard stores a text that parses as a number as that number: 00012345 becomes 12345, and 1.50 becomes 1.5. No call of its API keeps such a text. Add a letter to a value that must stay a text, such as a serial number, or accept the numbers with `--accept-number-attributes`. Nothing was staged and nothing was sent."
+    175 AttributeDiffers User "The platform has stored another value of an attribute"
+        "tbpki reads attributes back after it has set them. The device is registered, but an attribute is not what was sent: another client has set it, or a proxy returns old answers. Run the same command again."
+    176 PlatformUnavailable User Passing "The platform is not available"
+        "A proxy in front of the platform, or the platform itself, answers that it does not work at the moment (status 502, 503 or 504), for example because it is starting. `tbpki fleet register` waits for it for the time of `--wait`. Other commands can be run again."
+    177 UnwatchedFile User "A certificate file is named without its directory"
+        "ThingsBoard 4.3.1.3 and later reload a replaced certificate. They load a bare file name from the configuration directory, but watch the file of this name in the working directory, which does not exist: a replaced certificate is served only after a restart. Write the full path."
 
     // The server's files and settings.
     180 TlsNotEnabled User "ThingsBoard is not configured to use TLS for MQTT"

@@ -57,6 +57,8 @@ pub struct FleetRequest {
     pub threads: Option<usize>,
     /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
     pub results: Option<PathBuf>,
+    /// Stage names whose attributes the platform would store as other numbers than they are written.
+    pub accept_number_attributes: bool,
     /// Say what would happen and change nothing.
     pub dry_run: bool,
 }
@@ -159,7 +161,7 @@ pub(crate) fn open(
     let mut lookalikes = Lookalikes::default();
     let dir = store.dir().to_owned();
     let place = request.destination.directory(&dir)?;
-    let names = stage::checked(&dir, &order, lookalikes.watch(reader));
+    let names = stage::checked(&dir, &order, request.accept_number_attributes, lookalikes.watch(reader));
     let mut opened = None;
     let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, |profiles, known| {
         if known.is_none_or(|job| !job.done) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
 use ledger::{Entry, Job, Key, Ledger, Phase, StagedName, View};
@@ -19,6 +19,7 @@ use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardLease, Worked};
 use crate::job_order::{Destination, JobOrder};
+use crate::names::attributes;
 use crate::platform::Connection;
 use crate::register::{
     Candidate, DeviceRegistration, MaybeCandidate, PlatformDone, Recorder, RegisterEngine, RegisterOptions, settings_of,
@@ -48,6 +49,10 @@ pub struct FleetRegisterRequest {
     pub rate: Option<NonZeroU32>,
     /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
     pub results: Option<PathBuf>,
+    /// The time after which a platform that does not work is given up.
+    pub wait: Duration,
+    /// Also send attributes that the platform would store as other numbers than they are written.
+    pub accept_number_attributes: bool,
     /// Ask the platform what would happen, and change nothing.
     pub dry_run: bool,
 }
@@ -86,6 +91,9 @@ pub fn register(
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
     let job = phase::find(&store, request.which, Phase::Register)?;
+    if !request.accept_number_attributes {
+        attributes::check_job(&store.ledger, &job)?;
+    }
     let connection = Connection::of_fleet(workspace, request.rate)?;
     register_job(&connection, &mut store, &job, request, control)
 }
@@ -108,6 +116,7 @@ pub(crate) fn register_job(
     let stop = Stop::on(control.stop);
     let create = NewDevice {
         profile: order.profile.clone().or_else(|| request.create.profile.clone()),
+        accept_number_attributes: request.accept_number_attributes,
         ..request.create.clone()
     };
     if before.left > 0 {
@@ -120,7 +129,7 @@ pub(crate) fn register_job(
         };
         connection.runtime.wait(ready).map_err(phase::go_on)?;
     }
-    let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run };
+    let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: Some(request.wait) };
     let mut run = Run {
         engine: RegisterEngine::new(connection, options, &stop, before.left > 0),
         create,

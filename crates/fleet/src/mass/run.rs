@@ -8,7 +8,7 @@ use ledger::{Job, JobId, Phase};
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
 use super::control::Control;
 use super::in_pass::InPass;
-use super::issue::{FleetOutcome, FleetRequest, OpenJob, Opened, Preparation, issue_job, open};
+use super::issue::{FleetOutcome, FleetRequest, JobSource, OpenJob, Opened, Preparation, issue_job, open};
 use super::job;
 use super::phase::{self, go_on};
 use super::progress::Progress;
@@ -17,6 +17,7 @@ use super::report::{FleetReport, PhaseName, PhaseReport};
 use crate::job_order::JobOrder;
 use crate::mass::bundle::bundler::Bundler;
 use crate::mass::bundle::output::BundleOutput;
+use crate::names::attributes;
 use crate::platform::Connection;
 use crate::stop::Stop;
 use store::Store;
@@ -76,6 +77,12 @@ pub fn run(
     let dry_run = request.issue.dry_run;
     let register = request.register.as_ref().filter(|_| !dry_run);
     let bundle = request.bundle.as_ref().filter(|_| !dry_run);
+    if let (Some(FleetRegisterRequest { accept_number_attributes: false, .. }), JobSource::Staged(_)) =
+        (register, &request.issue.source)
+    {
+        // A list of names was checked line by line.
+        attributes::check_job(&store.ledger, &opened.job)?;
+    }
     let sealed = opened.order.packing.sealed && !dry_run;
     let in_pass = match ready.take_if(|_| sealed) {
         Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),

@@ -126,6 +126,10 @@ impl Faults {
             Some(fault) => error.item(format!("line {}", fault.line)),
             None => error,
         };
+        let is_number = |fault: &NameFault| fault.code == Code::NumberAttribute;
+        if !self.first.is_empty() && self.first.iter().all(is_number) {
+            return error.fix(super::attributes::ADVICE);
+        }
         error.fix("correct the lines and give the whole list again")
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct RegisterOptions {
     pub(crate) replace: bool,
     /// Ask the platform what would happen, and change nothing.
     pub(crate) dry_run: bool,
+    /// The time to wait for a platform that is down; `None` to try a device as often as after other failures.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// An attempt to register a candidate.

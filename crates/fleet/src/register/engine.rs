@@ -47,7 +47,7 @@ impl<'a> RegisterEngine<'a> {
         stop: &'a Stop<'a>,
         is_reached: bool,
     ) -> Self {
-        Self { connection, options, stop, retry: RetryPolicy::new(is_reached), ended: None }
+        Self { connection, options, stop, retry: RetryPolicy::new(is_reached, options.wait), ended: None }
     }
 
     /// Registers a batch of `count` devices. Those whose failure may pass are tried again after the others.
@@ -61,9 +61,11 @@ impl<'a> RegisterEngine<'a> {
         recorder: &mut impl Recorder,
     ) -> Result<()> {
         let mut open: Vec<usize> = (0..count).collect();
-        for left in (0..TRIES).rev() {
+        let mut left = TRIES;
+        loop {
             // A device by itself is not tried again: its requests were, and no other one fills the time.
-            let may_repeat = left > 0 && count > 1;
+            let may_repeat = left > 1 && count > 1;
+            self.retry.begin_pass();
             let mut again = Vec::new();
             let (connection, options, stop) = (self.connection, self.options, self.stop);
             let candidates =
@@ -84,6 +86,10 @@ impl<'a> RegisterEngine<'a> {
             }
             if again.is_empty() {
                 break;
+            }
+            // Attempts while the platform is down do not count.
+            if !self.retry.was_down() {
+                left = left.saturating_sub(1);
             }
             again.sort_unstable();
             open = again;

@@ -6,10 +6,10 @@ use base::{Code, Error, Finding, Result};
 use identity::device::{MadeDevice, make_device, make_device_in};
 use identity::report::{Done, IdentityReport};
 use identity::request::Request;
-use ledger::{Entry, View};
+use ledger::{Entry, Kind, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
-use provision::platform::NewDevice;
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Replace};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -69,9 +69,40 @@ pub fn make_and_register(
     store::check_exists(workspace.store_dir())?;
     // One lock for both steps, so that no other verb comes between them.
     let mut store = workspace.open_store("client")?;
+    if request.force && !registration.replace {
+        check_would_be_taken(workspace, &connection, &store.ledger, name, registration)?;
+    }
     let MadeDevice { report, entry, leaf } = make_device_in(workspace, &mut store, name, request)?;
     let candidate = candidate(&store.ledger, entry, leaf, registration);
     Ok(register_one(&connection, Records::Ledger(&mut store.ledger), candidate, report, registration))
+}
+
+/// Fails if the platform would refuse another certificate of the device, before its key is replaced.
+fn check_would_be_taken(
+    workspace: &Workspace<'_>,
+    connection: &Connection,
+    view: &View,
+    name: &DeviceName,
+    registration: &NewRegistration,
+) -> Result<()> {
+    let Some(entry) = view.current(Kind::Device, name.as_str())?.filter(|entry| entry.state.is_in_use()) else {
+        return Ok(());
+    };
+    let leaf = Finder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
+    let wanted = DesiredDevice {
+        name: name.as_str().to_owned(),
+        credential: DeviceCredential::X509(Box::new(leaf)),
+        replace: Replace::Nothing,
+        create: Some(registration.create.clone()),
+    };
+    match connection.runtime.wait(connection.board.examine(&wanted))?.done {
+        PlatformChange::Created => Ok(()),
+        _ => Err(Code::OtherCredential
+            .error(format!("the device {:?} logs in with the certificate that `--force` would replace", name.as_str()))
+            .because("nothing was changed, in the store and on the platform")
+            .item(name.as_str())
+            .fix("use --replace if the platform may replace it, too")),
+    }
 }
 
 /// Reports what [`make_and_register`] would do.
@@ -115,7 +146,8 @@ fn register_one(
         told = Some(device);
         Ok(())
     };
-    let options = RegisterOptions { replace: registration.replace, dry_run: matches!(records, Records::DryRun(_)) };
+    let options =
+        RegisterOptions { replace: registration.replace, dry_run: matches!(records, Records::DryRun(_)), wait: None };
     let never = AtomicBool::new(false);
     let stop = Stop::on(&never);
     let mut engine = RegisterEngine::new(connection, options, &stop, false);

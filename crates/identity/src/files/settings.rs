@@ -29,6 +29,8 @@ pub(crate) struct ServerSettings<'a> {
     pub(crate) credentials: Credentials,
     /// What clients connect to.
     pub(crate) host: &'a str,
+    /// The port that devices connect to.
+    pub(crate) mqtt_port: u16,
     /// What stands before `.pem` and the like.
     pub(crate) prefix: &'a str,
     /// The format of the keystore that the lines name, where there is one.
@@ -101,7 +103,10 @@ impl ServerSettings<'_> {
             pem_key: (!self.single_file).then(|| format!("{prefix}_key.pem")),
             ca_file: CA_FILE.to_owned(),
             clients_ca: CLIENTS_CA.to_owned(),
-            directory: directory_in_settings(dir)?,
+            mqtt_port: self.mqtt_port,
+            // ThingsBoard loads a bare name from its configuration directory, and watches the file of this name in its
+            // working directory for changes: it would not notice a replaced certificate.
+            directory: format!("{}/", absolute(dir)?.display()),
         })
     }
 }
@@ -137,14 +142,6 @@ pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
     let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(false) };
     let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(false) };
     Ok(seal.trim_end() == digest::hex(&digest::sha256(above.as_bytes())))
-}
-
-/// ThingsBoard looks for bare names in its own configuration directory, and nowhere else.
-fn directory_in_settings(dir: &Path) -> Result<String> {
-    if dir.join("thingsboard.conf").exists() {
-        return Ok(String::new());
-    }
-    Ok(format!("{}/", absolute(dir)?.display()))
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {

@@ -20,6 +20,10 @@ pub fn env_file(settings: &Settings) -> Zeroizing<String> {
              # Java and Go clients find their certificate only with a keystore; make one there from key and chain.\n"
         }
     });
+    text.push_str(
+        "# ThingsBoard reads DEVICE_CONNECTIVITY_*_ENABLED, _HOST and _PORT only when its database is installed. Afterwards,\n\
+         # the system administrator types them in Settings, General, Device connectivity. _CA_ROOT_CERT always counts.\n",
+    );
     let mut last_active = true;
     for variable in variables(settings) {
         if last_active && !variable.active {

@@ -25,7 +25,7 @@ pub fn variables(settings: &Settings) -> Vec<Variable> {
                 list.credentials("MQTT_SSL");
                 list.set("DEVICE_CONNECTIVITY_MQTTS_ENABLED", "true");
                 list.set("DEVICE_CONNECTIVITY_MQTTS_HOST", &settings.host);
-                list.set("DEVICE_CONNECTIVITY_MQTTS_PORT", "8883");
+                list.set("DEVICE_CONNECTIVITY_MQTTS_PORT", &settings.mqtt_port.to_string());
                 list.file("DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT", &settings.ca_file, true);
             }
             Service::Http => {
@@ -121,6 +121,7 @@ mod tests {
             services: vec![Service::Mqtt],
             active,
             host: "tb.example.org".to_owned(),
+            mqtt_port: 8883,
             keystore: Some(KeystoreSettings {
                 kind: "PKCS12",
                 file: "mqttserver.p12".to_owned(),

@@ -119,7 +119,11 @@ fn chain_findings(
 
 fn layer_of(code: Code) -> Layer {
     match code {
-        Code::NeedsShell | Code::SettingsMismatch | Code::TlsNotEnabled | Code::SilentKeystore => Layer::Settings,
+        Code::NeedsShell
+        | Code::SettingsMismatch
+        | Code::TlsNotEnabled
+        | Code::SilentKeystore
+        | Code::UnwatchedFile => Layer::Settings,
         Code::NothingToLoad
         | Code::FileUnreadable
         | Code::CertificateUnreadable

@@ -91,6 +91,11 @@ impl ApiResponse {
                 "the platform's rate limit is reached",
                 "lower `[platform] concurrency`, or run the same command again later",
             ),
+            502..=504 => (
+                Code::PlatformUnavailable,
+                "the platform is not available",
+                "wait until the platform has started, and run the same command again",
+            ),
             500.. => (
                 Code::PlatformFault,
                 "the platform has failed",

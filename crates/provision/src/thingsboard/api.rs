@@ -1,7 +1,5 @@
 //! The single calls of the API.
 
-use std::collections::BTreeMap;
-
 use base::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 
@@ -69,14 +67,6 @@ impl ThingsBoard {
     pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
         let request = ApiRequest::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
         self.ask::<Credentials>(request).await.map(drop)
-    }
-
-    /// Sets server-side attributes of a device, which only users of the platform can read and change. Other attributes are
-    /// kept.
-    pub(super) async fn set_attributes(&self, device: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
-        let path = format!("/api/plugins/telemetry/DEVICE/{device}/attributes/SERVER_SCOPE");
-        let answer = self.call(ApiRequest::post(path, attributes, Repeat::Safe)?).await?;
-        if answer.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
     /// Deletes a device. Returns `false` if it did not exist.

@@ -1,14 +1,17 @@
 //! The registration of a device.
 //!
-//! Each attempt reads the state, changes it if necessary, and reads it again. After a lost answer, the next attempt sees the
-//! result, so that no change is made twice or missed.
+//! A device that may be created is created without a look at the platform first: ThingsBoard rejects a name that exists
+//! (status 400, code 31) and changes nothing. Only then, and after a lost answer, is the state read, so that no change is
+//! made twice or missed. What was stored is read back.
 
 use std::time::Duration;
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;
+use super::attributes::stored_otherwise;
 use super::model::{Credentials, Device, Uuid, about_something_else, fields, kind};
 use crate::http::{ApiRequest, Repeat};
 use crate::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Registration, Replace};
@@ -37,6 +40,7 @@ impl AttemptError {
             error.code(),
             Code::AnswerLost
                 | Code::PlatformFault
+                | Code::PlatformUnavailable
                 | Code::NotThePlatform
                 | Code::VersionConflict
                 | Code::PlatformNameTaken
@@ -76,8 +80,10 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::PlatformNotFound`] if the device must exist and does not, [`Code::OtherCredential`] if it has a credential
     /// that must not be replaced, [`Code::CertificateTaken`] if another device has the certificate,
-    /// [`Code::CredentialDiffers`] if the platform stored something else, and those of every call.
+    /// [`Code::CredentialDiffers`] and [`Code::AttributeDiffers`] if the platform stored something else,
+    /// [`Code::NumberAttribute`] before anything is sent, and those of every call.
     pub async fn register(&self, wanted: &DesiredDevice) -> Result<Registration> {
+        check_attributes(wanted)?;
         let (mut retry, mut tried) = (Retry::new(self.pause), None);
         loop {
             match self.round(wanted, &mut tried).await {
@@ -92,9 +98,38 @@ impl ThingsBoard {
     async fn describe(&self, wanted: &DesiredDevice, registration: Registration) -> Result<Registration> {
         let attributes = wanted.create.as_ref().map(|create| &create.attributes).filter(|all| !all.is_empty());
         if let (Some(attributes), Some(id)) = (attributes, &registration.device_id) {
-            self.set_attributes(id, attributes).await.map_err(|error| error.item(&wanted.name))?;
+            self.describe_device(id, attributes).await.map_err(|error| error.item(&wanted.name))?;
         }
         Ok(registration)
+    }
+
+    /// Creates the device, unless the platform refuses: then the reason is returned, and the device may exist.
+    async fn create_unseen(
+        &self,
+        wanted: &DesiredDevice,
+        create: &NewDevice,
+        tried: &mut Option<PlatformChange>,
+    ) -> Result<Result<Registration, Error>, AttemptError> {
+        let body = match self.new_device(wanted, create).await {
+            Err(error) if may_exist(&error) => return Ok(Err(error)),
+            body => body?,
+        };
+        *tried = Some(PlatformChange::Created);
+        match self.create_and_check(wanted, &body).await {
+            Ok(registration) => Ok(Ok(registration)),
+            Err(AttemptError::Final(error) | AttemptError::Retryable(error)) if may_exist(&error) => {
+                *tried = None;
+                Ok(Err(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_and_check(&self, wanted: &DesiredDevice, body: &Value) -> Result<Registration, AttemptError> {
+        let id = self.create(wanted, body).await?;
+        let there = self.credentials(&id).await?;
+        check(&there, &wanted.credential)?;
+        Ok(Registration::new(PlatformChange::Created, Some(id.as_str()), Vec::new()))
     }
 
     async fn round(
@@ -102,14 +137,22 @@ impl ThingsBoard {
         wanted: &DesiredDevice,
         tried: &mut Option<PlatformChange>,
     ) -> Result<Registration, AttemptError> {
+        let refusal = match &wanted.create {
+            Some(create) if tried.is_none() => match self.create_unseen(wanted, create, tried).await? {
+                Ok(registration) => return Ok(registration),
+                Err(refusal) => Some(refusal),
+            },
+            _ => None,
+        };
         let Some(device) = self.find(&wanted.name).await? else {
+            // The device with this name may have been deleted since.
+            if let Some(refusal) = refusal.filter(|refusal| refusal.code() != Code::PlatformNameTaken) {
+                return Err(refusal.into());
+            }
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
             let body = self.new_device(wanted, create).await?;
             *tried = Some(PlatformChange::Created);
-            let id = self.create(wanted, &body).await?;
-            let there = self.credentials(&id).await?;
-            check(&there, &wanted.credential)?;
-            return Ok(Registration::new(PlatformChange::Created, Some(id.as_str()), Vec::new()));
+            return self.create_and_check(wanted, &body).await;
         };
         let findings = differences(&device, wanted.create.as_ref());
         let id = device.id.id;
@@ -129,6 +172,7 @@ impl ThingsBoard {
     /// # Errors
     /// As [`Self::register`].
     pub async fn examine(&self, wanted: &DesiredDevice) -> Result<Registration> {
+        check_attributes(wanted)?;
         let Some(device) = self.find(&wanted.name).await? else {
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
             self.new_device(wanted, create).await?;
@@ -182,6 +226,32 @@ impl Registration {
     fn new(done: PlatformChange, device: Option<&str>, findings: Vec<Finding>) -> Self {
         Self { done, device_id: device.map(str::to_owned), findings }
     }
+}
+
+/// Checks that the platform would store the attributes as they are written, unless other numbers are accepted.
+fn check_attributes(wanted: &DesiredDevice) -> Result<()> {
+    let Some(create) = wanted.create.as_ref().filter(|create| !create.accept_number_attributes) else { return Ok(()) };
+    let changed = create.attributes.iter().find_map(|(key, text)| Some((key, text, stored_otherwise(text)?)));
+    changed.map_or(Ok(()), |(key, text, stored)| {
+        Err(Code::NumberAttribute
+            .error(format!("ThingsBoard would change the attribute {} from {} to {stored}", quote(key), quote(text)))
+            .item(&wanted.name)
+            .fix("accept the number with --accept-number-attributes"))
+    })
+}
+
+/// Whether the platform may have refused to create a device that exists: it has the name, or the refusal concerns new
+/// devices only.
+fn may_exist(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::PlatformNameTaken
+            | Code::PlatformRefused
+            | Code::PlatformPermission
+            | Code::PlatformNotFound
+            | Code::DeviceLimit
+            | Code::CertificateTaken
+    )
 }
 
 /// Checks that the device's credential may be replaced.

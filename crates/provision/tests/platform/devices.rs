@@ -14,6 +14,10 @@ const CREDENTIALS: &str = "GET /api/device/784f394c-42b6-435a-983c-b7beff2784f9/
 const CREATE: &str = "POST /api/device-with-credentials";
 const SAVE: &str = "POST /api/device/credentials";
 
+fn exists() -> Reply {
+    fault(400, 31, "Device with such name already exists!")
+}
+
 fn missing() -> Reply {
     fault(404, 32, "Requested item wasn't found!")
 }
@@ -42,11 +46,11 @@ fn lines(server: &Server) -> Vec<String> {
 #[test]
 fn a_new_device_is_made_in_one_request_and_read_back() {
     let certificate = certificate("pump");
-    let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate)]);
+    let server = Server::script(vec![logged_in(), device(), has(&certificate)]);
     let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
     assert_eq!((registration.done, registration.device_id.as_deref()), (PlatformChange::Created, Some(ID)));
-    assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS]);
-    let body = server.seen()[2].json();
+    assert_eq!(lines(&server), [CREATE, CREDENTIALS]);
+    let body = server.seen()[1].json();
     assert_eq!(body["device"], value!({"name": "pump"}));
     assert_eq!(body["credentials"]["credentialsType"], "X509_CERTIFICATE");
     let text = body["credentials"]["credentialsValue"].as_str().unwrap();
@@ -70,63 +74,146 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
     let wanted = DesiredDevice { create: Some(create), ..wanted("pump", &certificate) };
     let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
     let [first, second] = pages();
-    let server = Server::script(vec![logged_in(), missing(), first, second, device(), has(&certificate)]);
+    let server = Server::script(vec![logged_in(), first, second, device(), has(&certificate)]);
     runtime().wait(thingsboard(&server).register(&wanted)).unwrap();
     assert_eq!(
-        server.seen()[4].json()["device"],
+        server.seen()[3].json()["device"],
         value!({
             "name": "pump", "label": "cellar", "additionalInfo": {"gateway": true},
             "deviceProfileId": {"entityType": "DEVICE_PROFILE", "id": ID},
         })
     );
 
-    let server = Server::script(vec![logged_in(), missing(), page(&["pumps"], false)]);
+    let server = Server::script(vec![logged_in(), page(&["pumps"], false), missing()]);
     let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
     assert!(error.code() == Code::PlatformNotFound && error.to_string().contains("Pumps"), "{error:?}");
 }
 
 #[test]
-fn attributes_are_set_behind_the_credential_and_again_where_that_is_there() {
+fn attributes_are_set_behind_the_credential_and_again_where_that_is_there_and_are_read_back() {
     let certificate = certificate("pump");
-    let attributes = [("site".to_owned(), "cellar".to_owned())].into();
-    let wanted = DesiredDevice {
-        create: Some(NewDevice { attributes, ..NewDevice::default() }),
-        ..wanted("pump", &certificate)
-    };
+    let wanted = with_attributes(&certificate, &[("site", "cellar"), ("serial", "00012345")]);
     let done = || json(200, &Value::Null);
-    let server = Server::script(vec![logged_in(), missing(), device(), has(&certificate), done()]);
+    let stored = || attributes(&[("active", value!(false)), ("site", value!("cellar")), ("serial", value!(12345))]);
+    let server = Server::script(vec![logged_in(), device(), has(&certificate), done(), stored()]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
-    let path = format!("POST /api/plugins/telemetry/DEVICE/{ID}/attributes/SERVER_SCOPE");
-    assert_eq!(lines(&server), [FIND, CREATE, CREDENTIALS, &path]);
-    assert_eq!(server.seen()[4].json(), value!({"site": "cellar"}));
+    assert_eq!(lines(&server), [CREATE, CREDENTIALS, &set_attributes(), &get_attributes()]);
+    assert_eq!(server.seen()[3].json(), value!({"site": "cellar", "serial": "00012345"}));
 
-    let server = Server::script(vec![logged_in(), device(), has(&certificate), done()]);
+    let server = Server::script(vec![logged_in(), exists(), device(), has(&certificate), done(), stored()]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Unchanged);
-    assert_eq!(lines(&server), [FIND, CREDENTIALS, &path]);
+    assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, &set_attributes(), &get_attributes()]);
+}
+
+#[test]
+fn an_attribute_that_would_become_another_number_is_refused_before_anything_is_sent() {
+    let certificate = certificate("pump");
+    let mut wanted = with_attributes(&certificate, &[("site", "cellar"), ("serial", "00012345")]);
+    wanted.create.as_mut().unwrap().accept_number_attributes = false;
+    let server = Server::script(Vec::new());
+    let board = thingsboard(&server);
+    for error in
+        [runtime().wait(board.register(&wanted)).unwrap_err(), runtime().wait(board.examine(&wanted)).unwrap_err()]
+    {
+        assert_eq!(error.code(), Code::NumberAttribute, "{error:?}");
+        assert!(error.to_string().contains("00012345"), "{error}");
+    }
+    assert!(server.lines().is_empty());
+}
+
+#[test]
+fn an_attribute_that_is_stored_otherwise_is_reported() {
+    let certificate = certificate("pump");
+    for (stored, what) in [
+        (vec![("site", value!("attic"))], "attic"),
+        (vec![("site", value!(7))], "7"),
+        (vec![("other", value!("cellar"))], "nothing"),
+    ] {
+        let wanted = with_attributes(&certificate, &[("site", "cellar")]);
+        let read = || attributes(&stored);
+        let replies = vec![logged_in(), device(), has(&certificate), json(200, &Value::Null), read(), read(), read()];
+        let server = Server::script(replies);
+        let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
+        assert_eq!(error.code(), Code::AttributeDiffers, "{error:?}");
+        assert!(error.to_string().contains("site") && error.to_string().contains(what), "{error}");
+    }
+    // An answer from before the change is not believed.
+    let wanted = with_attributes(&certificate, &[("site", "cellar")]);
+    let (old, new) = (attributes(&[]), attributes(&[("site", value!("cellar"))]));
+    let server = Server::script(vec![logged_in(), device(), has(&certificate), json(200, &Value::Null), old, new]);
+    assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
+}
+
+fn with_attributes(certificate: &Certificate, attributes: &[(&str, &str)]) -> DesiredDevice {
+    let attributes = attributes.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+    DesiredDevice {
+        create: Some(NewDevice { attributes, accept_number_attributes: true, ..NewDevice::default() }),
+        ..wanted("pump", certificate)
+    }
+}
+
+fn attributes(stored: &[(&str, Value)]) -> Reply {
+    let stored: Vec<Value> =
+        stored.iter().map(|(key, value)| value!({"lastUpdateTs": 1, "key": key, "value": value})).collect();
+    json(200, &Value::Array(stored))
+}
+
+fn set_attributes() -> String {
+    format!("POST /api/plugins/telemetry/DEVICE/{ID}/attributes/SERVER_SCOPE")
+}
+
+fn get_attributes() -> String {
+    format!("GET /api/plugins/telemetry/DEVICE/{ID}/values/attributes/SERVER_SCOPE")
 }
 
 #[test]
 fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     let (old, new) = (certificate("pump"), certificate("pump"));
-    let server = Server::script(vec![logged_in(), device(), has(&old)]);
+    let server = Server::script(vec![logged_in(), exists(), device(), has(&old)]);
     assert_eq!(
         runtime().wait(thingsboard(&server).register(&wanted("pump", &old))).unwrap().done,
         PlatformChange::Unchanged
     );
-    assert_eq!(lines(&server), [FIND, CREDENTIALS]);
+    assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS]);
 
     for there in [has(&old), has_token("secret-token")] {
-        let server = Server::script(vec![logged_in(), device(), there]);
+        let server = Server::script(vec![logged_in(), exists(), device(), there]);
         let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &new))).unwrap_err();
-        assert_eq!((error.code(), lines(&server).len()), (Code::OtherCredential, 2), "{error:?}");
+        assert_eq!((error.code(), lines(&server).len()), (Code::OtherCredential, 3), "{error:?}");
         assert!(!format!("{error:?}").contains("secret-token"));
     }
 
-    let server = Server::script(vec![logged_in(), device(), has(&old), has(&new), has(&new)]);
+    let server = Server::script(vec![logged_in(), exists(), device(), has(&old), has(&new), has(&new)]);
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
-    assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, CREDENTIALS]);
-    assert_eq!(server.seen()[3].json()["version"], 7);
+    assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
+    assert_eq!(server.seen()[4].json()["version"], 7);
+}
+
+#[test]
+fn a_refusal_that_concerns_new_devices_is_none_for_a_device_that_exists() {
+    let certificate = certificate("pump");
+    let refusals = || {
+        [
+            (fault(403, 41, "Devices limit reached"), Code::DeviceLimit),
+            (fault(403, 20, "You don't have permission to perform this operation!"), Code::PlatformPermission),
+            (fault(400, 31, "Validation error: label is malformed"), Code::PlatformRefused),
+            (fault(400, 31, "Device credentials are already assigned to another device!"), Code::CertificateTaken),
+        ]
+    };
+    for (refusal, _) in refusals() {
+        let server = Server::script(vec![logged_in(), refusal, device(), has(&certificate)]);
+        let done = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap().done;
+        assert_eq!(
+            (done, lines(&server)),
+            (PlatformChange::Unchanged, vec![CREATE.into(), FIND.into(), CREDENTIALS.into()])
+        );
+    }
+    for (refusal, code) in refusals() {
+        let server = Server::script(vec![logged_in(), refusal, missing()]);
+        let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();
+        assert_eq!((error.code(), lines(&server).len()), (code, 2), "{error:?}");
+    }
 }
 
 #[test]
@@ -157,30 +244,28 @@ fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
 #[test]
 fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
     let certificate = certificate("pump");
-    let lost = || {
-        [
-            Reply::Cut,
-            Reply::Half,
-            fault(500, 2, "x"),
-            json(200, &value!("garbage")),
-            fault(400, 31, "Device with such name already exists!"),
-        ]
-    };
+    let lost = || [Reply::Cut, Reply::Half, fault(500, 2, "x"), json(200, &value!("garbage"))];
     // It was done all the same.
     for reply in lost() {
-        let server = Server::script(vec![logged_in(), missing(), reply, device(), has(&certificate)]);
+        let server = Server::script(vec![logged_in(), reply, device(), has(&certificate)]);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
         assert_eq!(registration.done, PlatformChange::Created);
-        assert_eq!(lines(&server), [FIND, CREATE, FIND, CREDENTIALS]);
+        assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS]);
     }
     // It was not.
     for reply in lost() {
-        let replies = vec![logged_in(), missing(), reply, missing(), device(), has(&certificate)];
+        let replies = vec![logged_in(), reply, missing(), device(), has(&certificate)];
         let server = Server::script(replies);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
         assert_eq!(registration.done, PlatformChange::Created);
-        assert_eq!(lines(&server), [FIND, CREATE, FIND, CREATE, CREDENTIALS]);
+        assert_eq!(lines(&server), [CREATE, FIND, CREATE, CREDENTIALS]);
     }
+    // It was done after the look: the name is taken, by this device.
+    let replies = vec![logged_in(), Reply::Cut, missing(), exists(), device(), has(&certificate)];
+    let server = Server::script(replies);
+    let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
+    assert_eq!(registration.done, PlatformChange::Created);
+    assert_eq!(lines(&server), [CREATE, FIND, CREATE, FIND, CREDENTIALS]);
 }
 
 #[test]
@@ -190,6 +275,7 @@ fn somebody_elses_change_in_between_is_seen() {
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     let server = Server::script(vec![
         logged_in(),
+        exists(),
         device(),
         has(&old),
         conflict,
@@ -199,14 +285,14 @@ fn somebody_elses_change_in_between_is_seen() {
         has(&new),
     ]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
-    assert_eq!(lines(&server), [FIND, CREDENTIALS, SAVE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
+    assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, SAVE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
 }
 
 #[test]
 fn what_is_stored_otherwise_than_sent_is_told() {
     let certificate = certificate("pump");
     let other = json(200, &credentials("X509_CERTIFICATE", &"0".repeat(64), 1));
-    let server = Server::script(vec![logged_in(), missing(), device(), other]);
+    let server = Server::script(vec![logged_in(), device(), other]);
     let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();
     assert_eq!(error.code(), Code::CredentialDiffers, "{error:?}");
 }

@@ -74,7 +74,7 @@ fn reading_is_repeated_after_every_kind_of_fault() {
 #[test]
 fn a_fault_that_stays_is_told_after_a_few_times() {
     for (reply, code, times) in
-        [(500, Code::PlatformFault, 4), (503, Code::PlatformFault, 4), (429, Code::RateLimited, 8)]
+        [(500, Code::PlatformFault, 4), (503, Code::PlatformUnavailable, 4), (429, Code::RateLimited, 8)]
     {
         let server = Server::new(
             move |seen, _| {

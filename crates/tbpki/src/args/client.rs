@@ -30,6 +30,9 @@ pub struct ClientArgs {
     /// Register the device although `tbpki unregister` took it from the platform
     #[arg(long, requires = "register")]
     pub again: bool,
+    /// Accept attributes of a fleet's list that ThingsBoard stores as other numbers (00012345 as 12345)
+    #[arg(long, requires = "register")]
+    pub accept_number_attributes: bool,
     /// The certificate.
     #[command(flatten)]
     pub identity: IdentityArgs,

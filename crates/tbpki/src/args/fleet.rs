@@ -95,6 +95,9 @@ pub struct NamesArgs {
     /// A column of the CSV file to store as an attribute of the devices (repeat or separate by commas)
     #[arg(long, value_name = "COLUMN", value_parser = text(), value_delimiter = ',', requires = "from")]
     pub attribute: Vec<String>,
+    /// Accept attributes that ThingsBoard stores as other numbers than they are written (00012345 as 12345)
+    #[arg(long)]
+    pub accept_number_attributes: bool,
     /// Generate N names from --name-pattern
     #[arg(long, value_name = "N", requires = "name_pattern")]
     pub count: Option<u64>,

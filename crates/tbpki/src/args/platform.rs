@@ -66,6 +66,9 @@ pub struct RegisterArgs {
     /// Also register devices that `tbpki unregister` took from the platform
     #[arg(long)]
     pub again: bool,
+    /// Accept attributes of a fleet's list that ThingsBoard stores as other numbers (00012345 as 12345)
+    #[arg(long)]
+    pub accept_number_attributes: bool,
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -84,6 +84,25 @@ pub(super) fn timeout() -> impl TypedValueParser<Value = Duration> {
     clap::value_parser!(u64).range(1..=600).map(Duration::from_secs)
 }
 
+/// A time to wait for a platform: a number with a unit (`90s`, `10m`, `1h`), at most a day.
+pub(super) fn waiting_time() -> impl TypedValueParser<Value = Duration> {
+    text().try_map(|text| parse_waiting_time(&text).ok_or("write a number with a unit: 90s, 10m or 1h, at most 24h"))
+}
+
+fn parse_waiting_time(text: &str) -> Option<Duration> {
+    let unit = text.chars().next_back()?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return None,
+    };
+    let digits = text.strip_suffix(unit)?;
+    let number: u64 =
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok()? } else { return None };
+    number.checked_mul(seconds).filter(|total| *total <= 24 * 3600).map(Duration::from_secs)
+}
+
 /// A moment (RFC 3339).
 pub(super) fn moment() -> impl TypedValueParser<Value = OffsetDateTime> {
     text().try_map(|text| {

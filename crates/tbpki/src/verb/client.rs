@@ -27,7 +27,8 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
         request.profile = issuing_profile(args, workspace)?;
         match args.register {
             true => {
-                let create = create(&args.create, &config);
+                let mut create = create(&args.create, &config);
+                create.accept_number_attributes = args.accept_number_attributes;
                 let registration = NewRegistration { create, replace: args.replace, again: args.again };
                 make_and_register(workspace, &args.device, &request, &registration)
             }

@@ -36,6 +36,7 @@ pub(super) fn request(args: &FleetIssueArgs) -> Result<FleetRequest> {
         profile: make.profile.clone(),
         threads: work.jobs.map(usize::from),
         results: work.results.clone(),
+        accept_number_attributes: names.accept_number_attributes,
         dry_run: work.dry_run,
     })
 }

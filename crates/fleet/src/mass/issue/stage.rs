@@ -12,6 +12,7 @@ use pki::{Certificate, San};
 use super::issuing::ca_of;
 use crate::job_order::JobOrder;
 use crate::names::NameFault;
+use crate::names::attributes::check_name;
 use identity::profile_ca;
 use identity::profile_ca::name_pattern::NamePattern;
 use store::ca::CaName;
@@ -24,9 +25,10 @@ pub(crate) const SHARD: u32 = 1000;
 pub(crate) fn checked<'a>(
     store: &'a Path,
     order: &'a JobOrder,
+    accept_numbers: bool,
     names: impl Iterator<Item = Result<StagedName, NameFault>> + 'a,
 ) -> impl Iterator<Item = Result<StagedName, NameFault>> + 'a {
-    let mut check = Check { store, order, rules: BTreeMap::new() };
+    let mut check = Check { store, order, accept_numbers, rules: BTreeMap::new() };
     names.map(move |name| {
         let name = name?;
         match check.name(&name) {
@@ -39,6 +41,8 @@ pub(crate) fn checked<'a>(
 struct Check<'a> {
     store: &'a Path,
     order: &'a JobOrder,
+    /// Whether attributes may be stored as numbers.
+    accept_numbers: bool,
     /// By profile, none being that of names without one.
     rules: BTreeMap<Option<String>, Rules>,
 }
@@ -60,7 +64,8 @@ impl Check<'_> {
                 new.insert(rules)
             }
         };
-        rules.check(name)
+        rules.check(name)?;
+        if self.accept_numbers { Ok(()) } else { check_name(name) }
     }
 }
 

@@ -56,6 +56,7 @@ impl Loader<'_> {
         let (pem, keystore) = (self.dir.join(&self.mqtt.pem_cert), self.dir.join(&self.mqtt.key_store));
         let wants_pem = self.mqtt.credentials == Credentials::Pem;
         if wants_pem && pem.exists() {
+            self.check_watched("MQTT_SSL_PEM_CERT", &self.mqtt.pem_cert);
             return self.pem(&pem);
         }
         if keystore.exists() {
@@ -66,6 +67,7 @@ impl Loader<'_> {
                     .fix("name the PEM file that is there, or say KEYSTORE");
                 self.findings.push(self.settings.at("MQTT_SSL_PEM_CERT", finding));
             }
+            self.check_watched("MQTT_SSL_KEY_STORE", &self.mqtt.key_store);
             return self.keystore(&keystore);
         }
         let (name, path) = if wants_pem { ("MQTT_SSL_PEM_CERT", &pem) } else { ("MQTT_SSL_KEY_STORE", &keystore) };
@@ -75,6 +77,23 @@ impl Loader<'_> {
             .fix("name the file that `tbpki server` wrote, or write it with `tbpki server --out DIR`");
         self.findings.push(self.settings.at(name, finding));
         None
+    }
+
+    /// ThingsBoard loads a bare name from its configuration directory, and watches the file of this name in its working
+    /// directory.
+    fn check_watched(&mut self, name: &str, path: &Path) {
+        if path.is_absolute() || !self.settings.sets(name) {
+            return;
+        }
+        let finding = Code::UnwatchedFile
+            .warning("ThingsBoard would not notice a replaced certificate before its next start")
+            .because(format!(
+                "it loads {} from {}, and watches its working directory",
+                path.display(),
+                self.dir.display()
+            ))
+            .fix(format!("write the full path: {}", self.dir.join(path).display()));
+        self.findings.push(self.settings.at(name, finding));
     }
 
     /// PemSslCredentials: certificates in the order of the file; a key from it, else from the key file.

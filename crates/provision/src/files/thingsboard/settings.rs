@@ -173,6 +173,11 @@ impl Settings {
         }
     }
 
+    /// Whether a line sets `name`.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        self.text(name).is_some()
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.value.reveal()).filter(|text| !text.is_empty())
     }

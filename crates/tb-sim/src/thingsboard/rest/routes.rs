@@ -45,6 +45,12 @@ const ROUTES: &[(&str, &str, Access, Handler)] = &[
     ("GET", "/api/device-connectivity/{deviceId}", Access::User, connectivity::commands),
     ("GET", "/api/plugins/telemetry/DEVICE/{id}/values/timeseries", Access::User, telemetry::latest),
     ("GET", "/api/plugins/telemetry/DEVICE/{id}/values/attributes", Access::User, telemetry::attributes),
+    (
+        "GET",
+        "/api/plugins/telemetry/DEVICE/{id}/values/attributes/{scope}",
+        Access::User,
+        telemetry::attributes_of_scope,
+    ),
     ("POST", "/api/plugins/telemetry/DEVICE/{id}/attributes/{scope}", Access::User, telemetry::set_attributes),
     ("POST", "/api/v1/provision", Access::Public, device_api::provision),
     ("POST", "/api/v1/{token}/telemetry", Access::Public, device_api::telemetry),

@@ -49,10 +49,23 @@ pub(super) fn set_attributes(call: &Call<'_>) -> Result<Reply> {
 
 /// All attributes.
 pub(super) fn attributes(call: &Call<'_>) -> Result<Reply> {
+    shown(call, &[Scope::Client, Scope::Server])
+}
+
+/// The attributes of one scope.
+pub(super) fn attributes_of_scope(call: &Call<'_>) -> Result<Reply> {
+    match call.parameter(1, "scope")? {
+        "SERVER_SCOPE" => shown(call, &[Scope::Server]),
+        "CLIENT_SCOPE" => shown(call, &[Scope::Client]),
+        scope => Err(Refusal::bad(format!("Invalid scope: {scope}"))),
+    }
+}
+
+fn shown(call: &Call<'_>, scopes: &[Scope]) -> Result<Reply> {
     let keys = call.request.query.get("keys").filter(|keys| !keys.is_empty());
     let wanted: Option<Vec<&str>> = keys.map(|keys| keys.split(',').collect());
     with_device(call, |state, device| {
-        let all = [Scope::Client, Scope::Server].into_iter().flat_map(|scope| state.attributes(device.id(), scope));
+        let all = scopes.iter().flat_map(|scope| state.attributes(device.id(), *scope));
         let shown = all
             .filter(|(key, _)| wanted.as_ref().is_none_or(|keys| keys.contains(&key.as_str())))
             .map(|(key, value)| json!({ "lastUpdateTs": crate::clock::milliseconds(), "key": key, "value": value }));

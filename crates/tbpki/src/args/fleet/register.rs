@@ -1,10 +1,12 @@
 //! The arguments of `tbpki fleet register`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::args::platform::{CreateArgs, PlatformArgs};
+use crate::args::value::waiting_time;
 use crate::completion;
 
 /// The job, and the place of its identities.
@@ -32,6 +34,9 @@ pub struct PaceArgs {
     /// Use at most N connections at once [default: platform.concurrency of keygen.toml, then 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: Option<u16>,
+    /// Wait for a platform that stops working, for example while it restarts; give up after TIME (90s, 10m, 1h)
+    #[arg(long, value_name = "TIME", value_parser = waiting_time(), default_value = "10m")]
+    pub wait: Duration,
 }
 
 /// The arguments of `tbpki fleet register`.
@@ -43,6 +48,9 @@ pub struct FleetRegisterArgs {
     /// Write a line for each device to DIR, as CSV and as NDJSON [default: next to the shards, if devices fail]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
+    /// Register devices although ThingsBoard stores attributes as other numbers (00012345 as 12345)
+    #[arg(long)]
+    pub accept_number_attributes: bool,
     /// Query the platform and print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -24,6 +24,8 @@ pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exi
         create: create(&args.create, &config),
         rate: args.pace.rate.and_then(NonZeroU32::new),
         results: args.results.clone(),
+        wait: args.pace.wait,
+        accept_number_attributes: args.accept_number_attributes,
         dry_run: args.dry_run,
     };
     super::run_job(context, &overrides, |workspace, control| register(workspace, &request, control))

@@ -33,6 +33,8 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         },
         rate: args.pace.rate.and_then(NonZeroU32::new),
         results: args.issue.work.results.clone(),
+        wait: args.pace.wait,
+        accept_number_attributes: args.issue.names.accept_number_attributes,
         dry_run: args.issue.work.dry_run,
     };
     let bundle = FleetBundleRequest {

@@ -65,6 +65,9 @@ pub(crate) fn show(args: &ProfileShowArgs, context: &mut Context) -> Result<Exit
 
 impl Report for ProfilesReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.profiles.is_empty() {
+            return writeln!(out, "no profiles");
+        }
         self.profiles.iter().try_for_each(|profile| profile.render(out))
     }
 }

@@ -6,6 +6,7 @@ use base::Result;
 use base::text::printable;
 use config::Config;
 use fleet::register::{DeviceRegistration, Names, RegisterReport, RegisterRequest, register};
+use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
         names,
         replace: args.replace,
         again: args.again,
-        create: create(&args.create, &config),
+        create: NewDevice { accept_number_attributes: args.accept_number_attributes, ..create(&args.create, &config) },
         dry_run: args.dry_run,
     };
     let stop = signals::on_request()?;
