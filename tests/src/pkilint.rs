@@ -41,7 +41,7 @@ impl Default for Pkilint {
     }
 }
 
-/// The codes of all findings at severity ERROR or above.
+/// The codes of all findings at severity ERROR or above in the first certificate of a PEM file.
 #[track_caller]
 fn findings(certificate: &Path) -> Vec<String> {
     // It takes the base64 of all blocks of a file for that of one certificate.
@@ -49,8 +49,19 @@ fn findings(certificate: &Path) -> Vec<String> {
     let first = text.split_inclusive("-----END CERTIFICATE-----").next().unwrap_or_default();
     let alone = tempfile::NamedTempFile::new().unwrap();
     fs::write(&alone, first).unwrap();
-    let args = ["lint", "--severity", "ERROR", "--format", "JSON", "--document-format", "PEM"];
-    let outcome = Tool::new(venv("lint_pkix_cert")).args(args).arg(alone.path()).run();
+    lint("lint_pkix_cert", &["--document-format", "PEM"], alone.path())
+}
+
+/// The codes of all findings of `lint_crl` at severity ERROR or above in a PEM file with one revocation list.
+#[track_caller]
+pub fn findings_in_list(list: &Path) -> Vec<String> {
+    lint("lint_crl", &["--document-format", "PEM", "--profile", "PKIX", "--type", "CRL"], list)
+}
+
+#[track_caller]
+fn lint(program: &str, args: &[&str], file: &Path) -> Vec<String> {
+    let common = ["lint", "--severity", "ERROR", "--format", "JSON"];
+    let outcome = Tool::new(venv(program)).args(common).args(args).arg(file).run();
     let report = outcome.json();
     let results = report["results"].as_array().unwrap_or_else(|| panic!("no results from {outcome}"));
     let codes = results.iter().flat_map(|result| result["finding_descriptions"].as_array().into_iter().flatten());

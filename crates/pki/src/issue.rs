@@ -3,6 +3,7 @@
 pub mod issuer;
 pub mod lint;
 pub mod profile;
+pub mod revocation_list;
 pub mod serial;
 pub mod tbs;
 pub mod trial;

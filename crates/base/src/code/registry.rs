@@ -588,6 +588,14 @@ codes! {
     293 UnknownJob User "Unknown job"
         "A job is what `tbpki fleet` makes of a list of names; its number counts up from 1 in each ledger. `tbpki report` shows the jobs of the store with their numbers."
 
+    // The life of an identity.
+    300 CrlDates User "The dates of a revocation list do not fit"
+        "A revocation list has the time at which it was made and the time until which the next one is made. Verifiers ignore a list outside of that period, and some of them then refuse every device. The period must have at least a day and lie between 1950 and 9999. Check the clock of this machine and the value of `--days` or `[crl] days`."
+    301 NotACrlIssuer User "The CA may not sign revocation lists"
+        "The certificate of the CA has a key usage without cRLSign, so that verifiers reject its revocation lists (RFC 5280, section 6.3.3). CAs of tbpki have it. An imported CA needs a new certificate for the same key, with cRLSign."
+    302 ClockBehind User "The clock of this machine is behind"
+        "The ledger has an entry that is later than the time of this machine. A revocation list must be later than the one before it, because verifiers prefer the later one, so none is made until the clock is right. If an earlier list was made with a wrong clock in the future, wait until that time has passed."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

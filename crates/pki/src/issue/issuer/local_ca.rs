@@ -79,12 +79,12 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
 
 impl<K: SigningKey> LocalCa<K> {
     /// The key that signs.
-    pub(super) fn key(&self) -> &K {
+    pub(crate) fn key(&self) -> &K {
         &self.key
     }
 
     /// What its certificates take over from it.
-    pub(super) fn issued_by(&self) -> IssuedBy<'_> {
+    pub(crate) fn issued_by(&self) -> IssuedBy<'_> {
         let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
         IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }
     }
