@@ -22,11 +22,11 @@ def row(device):
             seed if is_issued else None, seed.hex() if is_issued else None, state, made,
             made if is_issued else None, device["registered"], device["bundled"],
             made if state == "void" else None, made if state == "revoked" else None, device["error"],
-            device["job"], device["number"])
+            device["job"], device["number"], state if state in ("intended", "void", "revoked") else "current")
 ledger.executemany(
     "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, not_after,"
     " fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, revoked_at,"
-    " last_error, job, number) VALUES ('device', ?, 1, ?, 'client', 'ec-p256', ?, 'devices-issuing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " last_error, job, number, role) VALUES ('device', ?, 1, ?, 'client', 'ec-p256', ?, 'devices-issuing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     (row(json.loads(line)) for line in sys.stdin))
 ledger.commit()
 "#;
@@ -144,4 +144,24 @@ pub fn forge(ledger: &Path, devices: impl IntoIterator<Item = Forged>) {
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let lines: String = devices.into_iter().map(|device| format!("{}\n", device.json(now))).collect();
     python3().args(["-c", SCRIPT]).arg(ledger).stdin(lines).run().ok();
+}
+
+/// What makes an identity older.
+const AGE: &str = r#"
+import sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1])
+seconds = int(sys.argv[3]) * 86400
+changed = ledger.execute("UPDATE identity SET not_before = not_before - ?, not_after = not_after - ? WHERE name = ?"
+                         " AND role = 'current'", (seconds, seconds, sys.argv[2])).rowcount
+assert changed == 1, changed
+ledger.commit()
+"#;
+
+/// Moves the dates that the ledger has of the current generation of a name into the past. Its certificate stays as it is.
+///
+/// # Panics
+/// Where the ledger does not have the name.
+#[track_caller]
+pub fn age(ledger: &Path, name: &str, days: u32) {
+    python3().args(["-c", AGE]).arg(ledger).arg(name).arg(days.to_string()).run().ok();
 }

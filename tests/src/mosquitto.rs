@@ -36,6 +36,13 @@ impl Listener {
         self
     }
 
+    /// Refuses clients whose certificates are on a list of this file, and those whose CA has none in it.
+    #[must_use]
+    pub fn with_revocation_lists(mut self, crlfile: &Path) -> Self {
+        self.lines.push(format!("crlfile {}", crlfile.display()));
+        self
+    }
+
     /// Refuses what is older than this version: `tlsv1.2` or `tlsv1.3`.
     #[must_use]
     pub fn at_least(mut self, version: &str) -> Self {
@@ -83,6 +90,19 @@ impl Mosquitto {
         let deadline = Instant::now() + PATIENCE;
         while !self.log().contains(text) {
             assert!(Instant::now() < deadline, "mosquitto never logged {text:?}:\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Makes it read its files again (SIGHUP), and waits until it has.
+    #[track_caller]
+    pub fn reload(&self) {
+        let before = self.log().matches("Reloading config.").count();
+        let status = Command::new(program("kill")).arg("-HUP").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success(), "no signal was sent: {status}");
+        let deadline = Instant::now() + PATIENCE;
+        while self.log().matches("Reloading config.").count() == before {
+            assert!(Instant::now() < deadline, "mosquitto did not reload:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
     }

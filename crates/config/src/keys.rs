@@ -152,6 +152,20 @@ sections! {
         name: CaName = default "\"tbpki\"";
     }
 
+    /// The revocation lists of the devices' CAs, which `tbpki crl` makes.
+    define crl: CrlSettings at "crl." {
+        /// The PEM file with the lists, for the broker to read. Unset, it is devices-crl.pem in the store.
+        out: Option<FilePath> = unset "\"/etc/mosquitto/certs/devices-crl.pem\"";
+        /// How many days a list is valid. Brokers refuse every device once it has expired, so make the next one earlier.
+        days: Days = default "30";
+    }
+
+    /// Renewing certificates, which `tbpki renew` does.
+    define renewal: Renewal at "renewal." {
+        /// How many days before its end a certificate is due for renewal. Unset, when a third of its lifetime is left.
+        before: Option<Days> = unset "30";
+    }
+
     /// What the CAs for servers may vouch for.
     define name_constraints: NameConstraints at "ca.name_constraints." {
         /// The only domains that servers may be named in. The Mbed TLS in our firmware refuses chains with such constraints.

@@ -19,9 +19,10 @@ pub use request::{Auth, BundleRequest, Devices};
 use base::{Code, Finding, Result};
 use devkit::application::{Application, Dates, Source};
 use devkit::image::Firmware;
-use ledger::{Entry, Filter, Kind, State, View};
+use ledger::{Entry, Filter, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 
+use crate::register;
 use request::Target;
 use store::Workspace;
 
@@ -48,6 +49,7 @@ pub fn bundle(
     let Prepared { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
+    findings.extend(revoked(&ledger, request)?);
     for target in &targets {
         wanted.credentials(&ledger, target)?.check_fits(&firmware, request)?;
     }
@@ -130,8 +132,11 @@ fn no_device() -> base::Error {
 }
 
 fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Target> {
-    let entry = view.current(Kind::Device, name.as_str())?.filter(|entry| entry.state.is_in_use());
-    match entry {
+    let entry = view.latest(Kind::Device, name.as_str())?;
+    if entry.as_ref().is_some_and(|entry| entry.role == Role::Revoked) {
+        return Err(register::revoked(name.as_str()).argument("--device"));
+    }
+    match entry.filter(Entry::is_current) {
         Some(entry) => Ok(target(&entry)),
         None if request.auth == Auth::Token => {
             Ok(Target { name: name.as_str().to_owned(), key: None, is_registered: true })
@@ -157,6 +162,20 @@ fn target(entry: &Entry) -> Target {
         key: Some(entry.key.clone()),
         is_registered: entry.reached(State::Registered).is_some(),
     }
+}
+
+/// A note about the devices that `--all` leaves out because they were revoked.
+fn revoked(view: &View, request: &BundleRequest) -> Result<Option<Finding>> {
+    if !matches!(request.devices, Devices::All) {
+        return Ok(None);
+    }
+    let filter =
+        Filter { kind: Some(Kind::Device), latest_only: true, states: vec![State::Revoked], ..Filter::default() };
+    Ok(match view.count(&filter)? {
+        0 => None,
+        1 => Some(Code::Revoked.note("1 device was revoked and is skipped")),
+        count => Some(Code::Revoked.note(format!("{count} devices were revoked and are skipped"))),
+    })
 }
 
 /// One warning for all: a fleet that is registered later is no reason for a thousand lines.

@@ -83,6 +83,20 @@ pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Optio
     Ok(entry.and_then(|entry| Some((entry.credentials_id.clone()?, entry.reached(State::Registered)?))))
 }
 
+/// The device's revoked certificates: the credentials id, the time and the reason of each.
+pub fn revocations(
+    location: &StoreLocation,
+    name: &DeviceName,
+) -> Result<Vec<(String, OffsetDateTime, Option<String>)>> {
+    let history = store::view(location)?.history(Kind::Device, name.as_str())?.into_iter();
+    Ok(history
+        .filter_map(|entry| {
+            let revocation = entry.revocation?;
+            Some((entry.credentials_id?, revocation.at, revocation.reason))
+        })
+        .collect())
+}
+
 /// The CAs that issue devices, the issuing CA first.
 pub fn devices_ca(store: &Path) -> Result<Vec<Certificate>> {
     let mut all = CaName::DevicesIssuing.certificates(store)?;

@@ -67,6 +67,10 @@ struct Totals {
     expired: u64,
     /// The usable ones that expire soon.
     expiring: u64,
+    /// CAs and servers in use that have expired.
+    others_expired: u64,
+    /// CAs and servers in use that expire soon.
+    others_expiring: u64,
 }
 
 impl Overview {
@@ -85,7 +89,7 @@ impl Overview {
             others: Vec::new(),
             others_total: 0,
         };
-        for entry in view.list(&Filter { current_only: true, ..Filter::default() }) {
+        for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
             let entry = entry?;
             match entry.key.kind {
                 Kind::Device => overview.add_device(&entry),
@@ -99,7 +103,7 @@ impl Overview {
         let totals = &mut self.totals;
         totals.devices += 1;
         *totals.states.entry(entry.state).or_default() += 1;
-        if entry.state.is_in_use() {
+        if entry.is_current() {
             totals.usable += 1;
             totals.registered += u64::from(entry.reached(State::Registered).is_some());
             totals.bundled += u64::from(entry.reached(State::Bundled).is_some());
@@ -122,6 +126,13 @@ impl Overview {
 
     fn add_other(&mut self, entry: Entry) {
         self.others_total += 1;
+        if entry.is_current() {
+            match Urgency::of(entry.not_after, self.now) {
+                Urgency::Expired => self.totals.others_expired += 1,
+                Urgency::Soon => self.totals.others_expiring += 1,
+                Urgency::Later => {}
+            }
+        }
         if self.others.len() < OTHERS {
             self.others.push(entry);
         }

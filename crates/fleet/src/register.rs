@@ -22,6 +22,7 @@ use crate::platform::Connection;
 use crate::stop::Stop;
 use recorder::{Records, StoreRecorder};
 use source::Source;
+pub(crate) use source::revoked;
 use store::Workspace;
 
 /// Registers identities of the store until `stop` becomes true, and passes the outcome of each to `tell` as it comes.
@@ -64,6 +65,7 @@ pub fn register(
         failed: recorder.failed,
         left: source.found().saturating_sub(recorder.registered + recorder.failed),
         skipped: source.skipped(),
+        revoked: source.revoked(),
         stopped: None,
     };
     match (ended, recorder.only_failure) {

@@ -57,7 +57,8 @@ impl Selection {
             skip_unregistered: false,
             job: self.job,
             name: self.name.as_ref().map(name_filter),
-            current_only: !self.all_generations && !self.states.contains(&State::Void),
+            current_only: false,
+            latest_only: !self.all_generations && !self.states.contains(&State::Void),
         };
         match self.kinds.as_slice() {
             [] if self.unregistered || self.unbundled => vec![of_kind(Some(Kind::Device))],
@@ -69,7 +70,7 @@ impl Selection {
     /// What the ledger cannot look at.
     fn holds(&self, entry: &Entry) -> bool {
         let lacks = |step| {
-            let usable = entry.state.is_in_use();
+            let usable = entry.is_current();
             entry.key.kind == Kind::Device && usable && entry.reached(step).is_none()
         };
         self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))

@@ -129,6 +129,7 @@ fn with_plan<'w, T>(
         out: destination(request.out.clone(), &request.ownership),
         settings: None,
         dry_run: request.dry_run,
+        renews: None,
         walk: Walk {
             kind: Kind::Device,
             name: name.as_str(),

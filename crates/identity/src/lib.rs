@@ -7,9 +7,9 @@ pub mod broker;
 mod delivery;
 pub mod device;
 pub mod files;
-pub mod host;
 pub mod init;
 pub mod kit;
+pub mod life;
 mod make;
 pub mod parameters;
 pub mod profile_ca;
@@ -18,3 +18,5 @@ pub mod request;
 pub mod server;
 pub mod thingsboard;
 mod walk;
+
+pub use server::host;

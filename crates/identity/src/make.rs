@@ -5,19 +5,21 @@ use std::path::Path;
 use base::file::{self, Outcome, Written};
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
-use ledger::{Entry, View};
+use ledger::{Entry, Key, View};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::key::PublicKey;
 use pki::keystore;
 use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
+use pki::tbs::Contents;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 
 use crate::delivery::{Copies, Destination};
 use crate::files::identity::{Held, IdentityFiles};
 use crate::files::keystore::KeystorePlan;
 use crate::files::settings::ServerSettings;
+use crate::life::renew::checks;
 use crate::report::{CertificateReport, Done, FileDone, FileReport, IdentityReport};
 use crate::request::{Request, contents};
 use crate::walk::{Standing, Walk};
@@ -25,6 +27,7 @@ use store::ca::SigningCa;
 use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store};
 use store::{Workspace, firmware_warning};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 mod key_in_use;
@@ -46,6 +49,8 @@ pub(crate) struct Plan<'a, F> {
     /// The settings beside the files, for a server.
     pub(crate) settings: Option<ServerSettings<'a>>,
     pub(crate) dry_run: bool,
+    /// The end of the certificate that this one renews; none for what is not a renewal.
+    pub(crate) renews: Option<OffsetDateTime>,
 }
 
 /// How keystores are to be made, if any of the files is one.
@@ -85,7 +90,11 @@ impl<F: IdentityFiles> Plan<'_, F> {
         let standing = self.walk.standing(store.dir(), &store.ledger)?;
         self.check_key(store.dir())?;
         let made = match standing {
-            Standing::Present(entry) => self.bring_up_to_date(workspace, store, &entry)?,
+            Standing::Present(entry) => {
+                let mut made = self.bring_up_to_date(workspace, store, &entry)?;
+                made.note = checks::due_warning(workspace, &entry);
+                made
+            }
             Standing::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
         };
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
@@ -106,7 +115,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
     }
 
     /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
-    fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &Store, entry: &Entry) -> Result<Made> {
+    fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
         let identity = self.walk.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(workspace, store.dir())?;
         let delivery = self.delivery_of(store.dir(), &identity, entry)?;
@@ -119,7 +128,9 @@ impl<F: IdentityFiles> Plan<'_, F> {
         } else {
             Done::Unchanged
         };
-        Ok(Made { done, identity, files: reports(written, copies)?, note: None })
+        let files = reports(written, copies)?;
+        self.record_copies(store, &entry.key)?;
+        Ok(Made { done, identity, files, note: None })
     }
 
     /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
@@ -140,11 +151,27 @@ impl<F: IdentityFiles> Plan<'_, F> {
         // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
         let delivered = NewSecret::kept_for(new, &dir, || {
             let identity = self.walk.sign(issuer.as_ref(), order)?;
+            if self.renews.is_some() {
+                checks::prove(&identity, self.walk.kind, workspace.now)?;
+            }
             let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
             Ok((identity, delivery.stage()?.into_store()?))
         });
         let (identity, (written, copies)) = self.walk.conclude(store, &key, delivered)?;
-        Ok(Made { done: Done::Issued, identity, files: reports(written, copies)?, note })
+        let files = reports(written, copies)?;
+        self.record_copies(store, &key)?;
+        Ok(Made { done: Done::Issued, identity, files, note })
+    }
+
+    /// Records where the copies went, for a renewal.
+    fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
+        match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
+            Some(Ok(dir)) => match dir.to_str() {
+                Some(dir) => store.ledger.copied(key, dir),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// What would happen. The store is only looked at.
@@ -158,13 +185,16 @@ impl<F: IdentityFiles> Plan<'_, F> {
                 let files = self.expected_update(workspace, &dir, &view, &entry)?;
                 let is_complete = files.iter().all(|file| file.done == FileDone::Unchanged);
                 let done = if is_complete { Done::Unchanged } else { Done::Planned };
-                (done, Some(*entry), files, workspace.secrets.take_findings())
+                let mut findings = workspace.secrets.take_findings();
+                findings.extend(checks::due_warning(workspace, &entry));
+                (done, Some(*entry), files, findings)
             }
             Standing::Wanted { replaces } => {
                 self.expected_delivery(&dir, replaces.as_deref())?.check()?;
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
-                let note = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?.1;
+                let (contents, note) = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?;
+                self.check_lasts(&contents)?;
                 let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
                 (Done::Planned, None, files, note.into_iter().collect())
             }
@@ -246,8 +276,17 @@ impl<F: IdentityFiles> Plan<'_, F> {
             issuer.validity(),
             workspace.now,
         )?;
+        self.check_lasts(&contents)?;
         let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));
         Ok((Order { contents, key }, note))
+    }
+
+    /// Fails for a renewal that would hardly live longer than the present certificate.
+    fn check_lasts(&self, contents: &Contents) -> Result<()> {
+        match self.renews {
+            Some(end) => checks::check_lasts(self.days.value.number(), end, contents.validity.not_after()),
+            None => Ok(()),
+        }
     }
 
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result, Secret, file};
-use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial, State};
+use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial};
 use pki::device_name::DeviceName;
 use pki::issuer::{Issued as MadeBy, Issuer, KeySource, Order};
 use pki::profile::Profile;
@@ -74,7 +74,7 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
     let mut names = Vec::new();
     for entry in ledger.list(&cas) {
         let entry = entry?;
-        if let Some(name) = entry.key.name.strip_prefix("profile-").filter(|_| entry.state != State::Intended) {
+        if let Some(name) = entry.key.name.strip_prefix("profile-") {
             names.push(name.parse()?);
         }
     }
@@ -190,8 +190,7 @@ fn deliver(
 
 /// Settles what an interrupted run has left: a CA that reached the store counts as issued, another is void.
 pub fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
-    let unfinished = store.ledger.current(Kind::Ca, &ca.name())?.filter(|entry| entry.state == State::Intended);
-    let Some(entry) = unfinished else { return Ok(()) };
+    let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let there = if ca.dir(store.dir()).exists() { ca.certificates(store.dir())?.into_iter().next() } else { None };
     let is_it = |certificate: &Certificate| LedgerSerial::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
     match there.filter(is_it) {

@@ -1,5 +1,7 @@
 //! Making the identity of a server, and the settings that make ThingsBoard use it.
 
+pub mod host;
+
 use base::{Code, Finding, Result};
 use config::{Config, Credentials, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
@@ -11,7 +13,6 @@ use pki::{San, san};
 use crate::delivery::{Destination, destination};
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
-use crate::host;
 use crate::make::{KeystoreWish, Plan, issuer_of};
 use crate::parameters::Wanted;
 use crate::report::IdentityReport;
@@ -107,6 +108,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             single_file: settings.single_file.value,
         }),
         dry_run: request.dry_run,
+        renews: None,
         walk: Walk {
             kind: Kind::Server,
             name: host.as_str(),

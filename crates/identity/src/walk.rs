@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use base::{Code, Error, Result, file};
-use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, State, View};
+use ledger::{Entry, Issued, Key, Kind, NewIdentity, Parameters, View};
 use pki::identity::{Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
@@ -55,17 +55,15 @@ impl<F: IdentityFiles> Walk<'_, F> {
     /// [`Code::OtherParameters`] where the identity exists with other parameters, unless it is to be replaced.
     /// [`Code::NameReserved`] where the name waits in a job.
     pub(crate) fn standing(&self, store: &Path, ledger: &View) -> Result<Standing> {
-        let entry = match ledger.current(self.kind, self.name)? {
-            Some(entry) if entry.state == State::Intended && !self.is_delivered(store, &entry)? => ledger
-                .history(self.kind, self.name)?
-                .into_iter()
-                .rev()
-                .find(|earlier| !matches!(earlier.state, State::Intended | State::Void)),
-            other => other,
+        let entry = match ledger.unfinished_of(self.kind, self.name)? {
+            Some(entry) if self.is_delivered(store, &entry)? => Some(entry),
+            _ => ledger.current(self.kind, self.name)?,
         };
         let Some(entry) = entry else {
             ledger.check_not_reserved(self.kind, self.name)?;
-            return Ok(Standing::Wanted { replaces: None });
+            // A revoked generation has left its files behind.
+            let earlier = ledger.latest(self.kind, self.name)?.filter(|earlier| earlier.fingerprint.is_some());
+            return Ok(Standing::Wanted { replaces: earlier.map(Box::new) });
         };
         if self.force {
             ledger.check_not_reserved(self.kind, self.name)?;
@@ -93,10 +91,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
         // Files on their way are in place before anybody looks at them.
         let dir = identity_dir(store.dir(), self.kind, self.name);
         file::recover(&dir)?;
-        let Some(entry) = store.ledger.current(self.kind, self.name)?.filter(|entry| entry.state == State::Intended)
-        else {
-            return Ok(());
-        };
+        let Some(entry) = store.ledger.unfinished_of(self.kind, self.name)? else { return Ok(()) };
         match self.leaf_in(&dir)?.filter(|leaf| is_of(leaf, &entry)) {
             Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)),
             None => store.ledger.void(&entry.key, "interrupted before it was delivered"),

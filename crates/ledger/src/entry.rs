@@ -4,6 +4,8 @@ use time::OffsetDateTime;
 
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, Serial};
+use crate::life::revocation::Revocation;
+use crate::life::role::Role;
 use crate::parameters::Parameters;
 use crate::state::State;
 
@@ -68,10 +70,18 @@ pub struct Entry {
     pub job: Option<(JobId, u64)>,
     /// The last step that was taken.
     pub state: State,
+    /// The role among the generations of its name.
+    pub role: Role,
+    /// The generation of the CA that signed; `None` if it is unknown, and for self-signed certificates.
+    pub issuer_generation: Option<Generation>,
+    /// The revocation, if it was revoked.
+    pub revocation: Option<Revocation>,
     /// Why it was voided or revoked, or what went wrong last; cleared by the next step that succeeds.
     pub last_error: Option<String>,
     /// The time at which it was taken from the platform; `None` if it was not, or was registered again since.
     pub unregistered_at: Option<OffsetDateTime>,
+    /// The directory outside of the store that got copies of its files; `None` if none did.
+    pub copies: Option<String>,
     pub(crate) times: [Option<OffsetDateTime>; State::ALL.len()],
 }
 
@@ -81,9 +91,14 @@ impl Entry {
         self.key.generation
     }
 
-    /// Whether bulk operations take it: it is in use, and was not unregistered.
+    /// Whether it is the certificate that its device or server uses: [`Role::Current`].
+    pub fn is_current(&self) -> bool {
+        self.role == Role::Current
+    }
+
+    /// Whether bulk operations take it: it is the current generation of its name, and was not unregistered.
     pub fn is_for_bulk(&self) -> bool {
-        self.state.is_in_use() && self.unregistered_at.is_none()
+        self.is_current() && self.unregistered_at.is_none()
     }
 
     /// When it came to `state`, last if more than once; `None` if it never did.

@@ -27,8 +27,10 @@ pub struct Filter {
     pub job: Option<JobId>,
     /// Only these names.
     pub name: Option<NameFilter>,
-    /// Only the latest generation of each name that is not void.
+    /// Only the generation of each name that is in use now ([`Role::Current`](crate::Role::Current)).
     pub current_only: bool,
+    /// Only one generation of each name: the current one, or the latest one that is not void if none is current.
+    pub latest_only: bool,
 }
 
 /// Which names a list shows.
@@ -77,9 +79,13 @@ impl Filter {
             None => {}
         }
         if self.current_only {
+            condition.and_all("role = 'current'", []);
+        }
+        if self.latest_only {
             condition.and_all(
-                "state <> 'void' AND NOT EXISTS (SELECT 1 FROM identity AS later WHERE later.kind = identity.kind \
-                 AND later.name = identity.name AND later.generation > identity.generation AND later.state <> 'void')",
+                "(role = 'current' OR role <> 'void' AND NOT EXISTS (SELECT 1 FROM identity AS other WHERE \
+                 other.kind = identity.kind AND other.name = identity.name AND (other.role = 'current' OR \
+                 other.generation > identity.generation AND other.role <> 'void')))",
                 [],
             );
         }

@@ -1,6 +1,7 @@
 //! What an identity is called: its kind, its name and its generation.
 
 use std::fmt;
+use std::str::FromStr;
 
 use base::{Code, Error, Result};
 use serde::Serialize;
@@ -111,6 +112,32 @@ impl TryFrom<&[u8]> for Serial {
     }
 }
 
+impl FromStr for Serial {
+    type Err = Error;
+
+    /// Reads hexadecimal digits in any case, with or without colons between the octets.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            Code::BadValue
+                .error(format!("{text:?} is not a serial number"))
+                .fix("write it in hexadecimal, as `tbpki list --json` and `openssl x509 -serial` show it")
+        };
+        let digits: Vec<u8> = text
+            .trim()
+            .chars()
+            .filter(|c| *c != ':')
+            .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or_else(wrong))
+            .collect::<Result<_>>()?;
+        // An odd number of digits has lost a leading zero.
+        let (first, rest) = digits.split_at(digits.len() % 2);
+        let octets = first
+            .iter()
+            .copied()
+            .chain(rest.chunks_exact(2).map(|pair| pair.iter().fold(0, |value, digit| value << 4 | digit)));
+        Self::new(&octets.collect::<Vec<u8>>()).map_err(|_| wrong())
+    }
+}
+
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
@@ -133,6 +160,18 @@ mod tests {
         assert_eq!(Serial::new(&[0x0A, 0xFF]).unwrap().to_string(), "0AFF");
         assert_eq!(Serial::new(&[0, 0]).unwrap().octets(), [0]);
         assert_eq!(Serial::new(&[&[0][..], &[0xFF; 20]].concat()).unwrap().octets(), [0xFF; 20]);
+    }
+
+    #[test]
+    fn a_serial_is_read_as_it_is_shown() {
+        let serial = Serial::new(&[0x0A, 0xFF, 1]).unwrap();
+        for text in ["0AFF01", "aff01", "0a:ff:01", " 00000AFF01 "] {
+            assert_eq!(text.parse::<Serial>().unwrap(), serial, "{text}");
+        }
+        let long = "1".repeat(42);
+        for text in ["", ":", "0x0A", "12 34", "G", "ü", long.as_str()] {
+            assert_eq!(text.parse::<Serial>().unwrap_err().code(), Code::BadValue, "{text}");
+        }
     }
 
     #[test]

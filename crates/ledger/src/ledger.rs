@@ -105,6 +105,16 @@ impl Ledger {
         self.transaction(|transaction| transaction.issued(key, issued))
     }
 
+    /// [`Transaction::issued_pending`] by itself.
+    pub fn issued_pending(&mut self, key: &Key, issued: &Issued) -> Result<()> {
+        self.transaction(|transaction| transaction.issued_pending(key, issued))
+    }
+
+    /// [`Transaction::copied`] by itself.
+    pub fn copied(&mut self, key: &Key, dir: &str) -> Result<()> {
+        self.transaction(|transaction| transaction.copied(key, dir))
+    }
+
     /// [`Transaction::registered`] by itself.
     pub fn registered(&mut self, key: &Key) -> Result<()> {
         self.transaction(|transaction| transaction.registered(key))
@@ -123,11 +133,6 @@ impl Ledger {
     /// [`Transaction::void`] by itself.
     pub fn void(&mut self, key: &Key, reason: &str) -> Result<()> {
         self.transaction(|transaction| transaction.void(key, reason))
-    }
-
-    /// [`Transaction::revoked`] by itself.
-    pub fn revoked(&mut self, key: &Key, reason: &str) -> Result<()> {
-        self.transaction(|transaction| transaction.revoked(key, reason))
     }
 
     /// [`Transaction::failed`] by itself.

@@ -60,14 +60,6 @@ impl State {
         }
     }
 
-    /// The states of an identity that is in use, or can be: it has a certificate that was not given up.
-    pub const IN_USE: [Self; 3] = [Self::Issued, Self::Registered, Self::Bundled];
-
-    /// Whether it is one of [`State::IN_USE`].
-    pub const fn is_in_use(self) -> bool {
-        matches!(self, Self::Issued | Self::Registered | Self::Bundled)
-    }
-
     /// Whether `next` may follow.
     pub const fn may_become(self, next: Self) -> bool {
         use State::{Bundled, Intended, Issued, Registered, Revoked, Void};
@@ -94,14 +86,6 @@ mod tests {
         for state in State::ALL {
             assert!(!State::Void.may_become(state) && !State::Revoked.may_become(state), "{state}");
             assert!(!state.may_become(State::Intended), "{state}");
-        }
-    }
-
-    #[test]
-    fn in_use_is_what_has_a_certificate_that_was_not_given_up() {
-        for state in State::ALL {
-            assert_eq!(state.is_in_use(), State::IN_USE.contains(&state), "{state}");
-            assert_eq!(state.is_in_use(), state.may_become(State::Bundled), "{state}");
         }
     }
 

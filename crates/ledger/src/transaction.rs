@@ -5,7 +5,8 @@ use std::ops::Deref;
 use base::{Code, Error, Result};
 
 use crate::entry::{Issued, NewIdentity};
-use crate::key::{Generation, Key};
+use crate::key::{Generation, Key, Kind};
+use crate::life::role::Role;
 use crate::parameters::Parameters;
 use crate::postgres::Lock;
 use crate::state::State;
@@ -68,8 +69,8 @@ impl<'a> Transaction<'a> {
         let parameters = self.parameters(&identity.parameters)?;
         self.execute(
             "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
-             not_before, not_after, state, intended_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11)",
+             not_before, not_after, state, intended_at, issuer_generation) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11, ?12)",
             values![
                 identity.kind.as_str(),
                 &identity.name,
@@ -82,23 +83,45 @@ impl<'a> Transaction<'a> {
                 identity.not_before.unix_timestamp(),
                 identity.not_after.unix_timestamp(),
                 self.now(),
+                self.generation_of(&identity.issuer)?.map(Generation::number),
             ],
         )?;
         Ok(Generation(generation))
     }
 
-    /// Records that what was intended is signed and delivered.
+    /// Records that an intended generation is signed and delivered: it is the current generation of its name from now on.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`] when there is no such row, [`Code::Internal`] when its state does not allow the
     /// step ([`State::may_become`]); so for every other step.
     pub fn issued(&self, key: &Key, issued: &Issued) -> Result<()> {
+        self.signed(key, issued, Role::Current)
+    }
+
+    /// Records that a renewal is signed and delivered, and waits for its use: the current generation stays current. An
+    /// earlier pending one is superseded.
+    ///
+    /// # Errors
+    /// As [`Transaction::issued`].
+    pub fn issued_pending(&self, key: &Key, issued: &Issued) -> Result<()> {
+        self.signed(key, issued, Role::Pending)
+    }
+
+    fn signed(&self, key: &Key, issued: &Issued, role: Role) -> Result<()> {
         let row = self.row_for(key, State::Issued)?;
+        self.supersede(key, role)?;
         self.execute(
             "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
-             credentials_id = ?4 WHERE id = ?1",
-            values![row, self.now(), &issued.fingerprint, issued.credentials_id.as_ref()],
+             credentials_id = ?4, role = ?5 WHERE id = ?1",
+            values![row, self.now(), &issued.fingerprint, issued.credentials_id.as_ref(), role.as_str()],
         )?;
+        Ok(())
+    }
+
+    /// Records the directory outside of the store that got copies of the files.
+    pub fn copied(&self, key: &Key, dir: &str) -> Result<()> {
+        let (row, _) = self.view.locate(key)?;
+        self.execute("UPDATE identity SET copies = ?2 WHERE id = ?1", values![row, dir])?;
         Ok(())
     }
 
@@ -130,11 +153,6 @@ impl<'a> Transaction<'a> {
         self.step(key, State::Void, Some(reason))
     }
 
-    /// Records that what was in use is withdrawn, and why.
-    pub fn revoked(&self, key: &Key, reason: &str) -> Result<()> {
-        self.step(key, State::Revoked, Some(reason))
-    }
-
     /// Records what went wrong with the next step, in whatever state the row is. The text must hold no secret.
     pub fn failed(&self, key: &Key, error: &str) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
@@ -144,10 +162,14 @@ impl<'a> Transaction<'a> {
 
     fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
         let row = self.row_for(key, next)?;
-        // What is registered again is no longer unregistered.
-        let again = if next == State::Registered { ", unregistered_at = NULL" } else { "" };
+        let also = match next {
+            // A row that is registered again is no longer unregistered.
+            State::Registered => ", unregistered_at = NULL",
+            State::Void => ", role = 'void'",
+            _ => "",
+        };
         let column = next.time_column();
-        let sql = format!("UPDATE identity SET state = ?2, {column} = ?3, last_error = ?4{again} WHERE id = ?1");
+        let sql = format!("UPDATE identity SET state = ?2, {column} = ?3, last_error = ?4{also} WHERE id = ?1");
         self.execute(&sql, values![row, next.as_str(), self.now(), reason])?;
         Ok(())
     }
@@ -174,7 +196,12 @@ impl<'a> Transaction<'a> {
         row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?.get(0)
     }
 
-    fn bug(&self, what: String) -> Error {
+    /// The generation of the CA that signs now; `None` if the ledger has no CA of this name.
+    pub(crate) fn generation_of(&self, issuer: &str) -> Result<Option<Generation>> {
+        Ok(self.current(Kind::Ca, issuer)?.map(|ca| ca.generation()))
+    }
+
+    pub(crate) fn bug(&self, what: String) -> Error {
         Code::Internal.error(what).at(self.view.path())
     }
 }

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, Serial};
+use crate::life::revocation::Revocation;
+use crate::life::role::Role;
 use crate::parameters::Parameters;
 use crate::postgres::{Lock, Session, Worker};
 use crate::sqlite::File;
@@ -30,7 +32,8 @@ enum Database {
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
     not_after, fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, \
-    revoked_at, last_error, job, number, unregistered_at FROM identity JOIN parameters ON parameters.id = identity.parameters";
+    revoked_at, last_error, job, number, unregistered_at, role, issuer_generation, revocation_reason, copies \
+    FROM identity JOIN parameters ON parameters.id = identity.parameters";
 
 impl View {
     pub(crate) fn of_file(file: File) -> Self {
@@ -51,16 +54,10 @@ impl View {
         matches!(self.database, Database::Postgres(_))
     }
 
-    /// The latest generation of a name that is not void, if there is one.
+    /// All generations of a name, void ones included, the first one first.
     ///
     /// # Errors
     /// [`Code::LedgerUnreadable`] when the file is damaged or the disk refuses, here and in every other method.
-    pub fn current(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
-        let sql = "WHERE kind = ?1 AND name = ?2 AND state <> 'void' ORDER BY generation DESC LIMIT 1";
-        Ok(self.entries(sql, values![kind.as_str(), name])?.pop())
-    }
-
-    /// All generations of a name, void ones included, the first one first.
     pub fn history(&self, kind: Kind, name: &str) -> Result<Vec<Entry>> {
         self.entries("WHERE kind = ?1 AND name = ?2 ORDER BY generation", values![kind.as_str(), name])
     }
@@ -314,7 +311,8 @@ fn entry(row: &Row) -> Result<Entry> {
     for (index, time) in times.iter_mut().enumerate() {
         *time = row.get::<Option<i64>>(13 + index)?.map(at).transpose()?;
     }
-    let (kind, state): (String, String) = (row.get(0)?, row.get(12)?);
+    let (kind, state, role): (String, String, String) = (row.get(0)?, row.get(12)?, row.get(23)?);
+    let revoked_at = row.get::<Option<i64>>(18)?.map(at).transpose()?;
     let job: (Option<i64>, Option<u64>) = (row.get(20)?, row.get(21)?);
     Ok(Entry {
         key: Key {
@@ -335,6 +333,10 @@ fn entry(row: &Row) -> Result<Entry> {
         last_error: row.get(19)?,
         job: job.0.map(JobId).zip(job.1),
         unregistered_at: row.get::<Option<i64>>(22)?.map(at).transpose()?,
+        role: one_of(&Role::ALL, Role::as_str, &role)?,
+        issuer_generation: row.get::<Option<u32>>(24)?.map(Generation),
+        revocation: revoked_at.map(|at| Ok::<_, Error>(Revocation { at, reason: row.get(25)? })).transpose()?,
+        copies: row.get(26)?,
         times,
     })
 }

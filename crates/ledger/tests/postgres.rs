@@ -49,6 +49,23 @@ impl Station for Postgres {
     fn sql(&self, sql: &str) {
         SHARED.1.sql(&self.0, &format!("SET search_path = tbpki; {sql}"));
     }
+
+    fn refuses(&self, sql: &str) -> bool {
+        let sql = format!(
+            "SET search_path = tbpki; CREATE FUNCTION pg_temp.refused() RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+             {sql}; RETURN 'taken'; EXCEPTION WHEN integrity_constraint_violation THEN RETURN 'refused'; END $$; \
+             SELECT pg_temp.refused()"
+        );
+        SHARED.1.sql(&self.0, &sql).contains("refused")
+    }
+
+    fn to_layout_before_roles(&self) {
+        self.sql(
+            "DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP CONSTRAINT \
+             identity_role_of_state; ALTER TABLE identity DROP COLUMN role, DROP COLUMN issuer_generation, DROP COLUMN \
+             revocation_reason, DROP COLUMN copies; UPDATE layout SET version = 2;",
+        );
+    }
 }
 
 behaviour!(Postgres);
@@ -97,6 +114,19 @@ fn the_ledger_of_a_newer_version_is_left_alone() {
     let server = plain(&SHARED.1.url(&station.0));
     assert_eq!(refusal(Ledger::connect(&server)).code(), Code::LedgerVersion);
     assert_eq!(refusal(Ledger::connect_read_only(&server)).code(), Code::LedgerVersion);
+}
+
+#[test]
+fn a_station_of_the_version_before_cannot_write_once_another_has_upgraded_the_ledger() {
+    let station = Postgres::new();
+    issue(&mut station.open(), "a");
+    assert!(station.refuses(
+        "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \
+         not_after, fingerprint, state, intended_at) SELECT kind, 'b', generation, '\\x01', profile, algorithm, \
+         parameters, issuer, not_before, not_after, fingerprint, state, intended_at FROM identity WHERE name = 'a'"
+    ));
+    assert!(station.refuses("UPDATE identity SET state = 'revoked' WHERE name = 'a'"));
+    assert_eq!(station.open().count(&Filter::default()).unwrap(), 1);
 }
 
 #[test]

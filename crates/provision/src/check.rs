@@ -123,6 +123,8 @@ pub struct DeviceCheck {
     pub user_name: Option<String>,
     /// The registration of the certificate according to the ledger.
     pub registered: Option<Registered>,
+    /// The certificates of the device that are revoked according to the ledger.
+    pub revoked: Vec<RevokedLeaf>,
     /// The extent of the check.
     pub depth: Depth,
 }
@@ -134,6 +136,17 @@ pub struct Registered {
     pub credentials_id: String,
     /// The time of the registration.
     pub at: OffsetDateTime,
+}
+
+/// A revoked certificate according to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedLeaf {
+    /// The credentials id of the certificate.
+    pub credentials_id: String,
+    /// The time of the revocation.
+    pub at: OffsetDateTime,
+    /// The reason by its name in RFC 5280, if one was given.
+    pub reason: Option<String>,
 }
 
 /// The check of a server's files, and of the server itself.

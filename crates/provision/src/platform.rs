@@ -104,6 +104,8 @@ pub enum PlatformChange {
 pub struct IssuedCertificates {
     /// The credentials ids.
     pub credentials_ids: Vec<String>,
+    /// The credentials ids of certificates that stay: if the device has one of them, nothing is removed.
+    pub still_valid: Vec<String>,
     /// Whether a certificate that is not among them may be removed as well.
     pub others_too: bool,
 }

@@ -6,6 +6,7 @@ mod client;
 mod flash;
 mod fleet;
 mod init;
+mod life;
 mod look;
 mod platform;
 mod server;
@@ -27,6 +28,7 @@ pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use fleet::run::FleetRunArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
+pub use life::{CrlArgs, CrlListArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
 pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use look::list::{ListArgs, SelectionArgs};
 pub use look::report::ReportArgs;
@@ -133,6 +135,22 @@ Examples:
   Register all devices of the store in a device profile:
     tbpki register --all --profile pumps";
 
+const RENEW_EXAMPLES: &str = "\
+Examples:
+  Renew the server's certificate, if it is due:
+    tbpki renew --server --due
+  Renew everything that expires within 30 days:
+    tbpki renew --all --within 30d";
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  Revoke a stolen device:
+    tbpki revoke --device pump-1 --reason keyCompromise
+  Revoke the devices of a list:
+    tbpki revoke --file stolen.txt --reason keyCompromise
+  Finish what is open:
+    tbpki revoke --open";
+
 const BUNDLE_FIRMWARE_EXAMPLES: &str = "\
 Examples:
   Create the image of one device:
@@ -188,6 +206,32 @@ pub enum Verb {
     /// Replaces the certificate with a random token: the device keeps its history and can no longer log in. The files in
     /// the store are not changed. Run `tbpki register` to register the certificate again.
     Unregister(Box<UnregisterArgs>),
+    /// Renew certificates
+    ///
+    /// Issues the next generation with the same names, CA, algorithm and files, and a new key. The files in the store and
+    /// their copies are replaced in one step after the new chain was verified; the files before them are kept as
+    /// FILE.SERIAL. Registered devices and devices whose files are not in the store are listed as not renewed, and the
+    /// exit status is 4.
+    #[command(after_long_help = RENEW_EXAMPLES)]
+    Renew(Box<RenewArgs>),
+    /// Tell a timer whether a certificate needs a renewal
+    ///
+    /// Exit status: 0 a renewal is needed, 1 it is not, 2 no such certificate, 255 any error. The rule is that of `tbpki
+    /// renew --due`.
+    NeedsRenewal(Box<NeedsRenewalArgs>),
+    /// Revoke certificates
+    ///
+    /// Revokes all generations that have not expired, and the ledger first: from then on no verb uses them. Then replaces
+    /// the certificate with a random token in the platform, and writes revocation lists. Steps that fail are listed as
+    /// open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put the device into
+    /// service again, issue a new generation with `tbpki client`.
+    #[command(after_long_help = REVOKE_EXAMPLES)]
+    Revoke(Box<RevokeArgs>),
+    /// Write the revocation lists of the CAs
+    ///
+    /// The file is PEM with a list for each CA key below the devices' root. Run this again before the lists expire: a
+    /// broker refuses every device once its list has expired.
+    Crl(Box<CrlArgs>),
     /// Fetch or set a device's access token, for TLS without a client certificate
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
@@ -271,6 +315,10 @@ impl Verb {
             Verb::Client(_) => "client",
             Verb::Register(_) => "register",
             Verb::Unregister(_) => "unregister",
+            Verb::Renew(_) => "renew",
+            Verb::NeedsRenewal(_) => "needs-renewal",
+            Verb::Revoke(_) => "revoke",
+            Verb::Crl(_) => "crl",
             Verb::Token(_) => "token",
             Verb::Profile(verb) => match **verb {
                 ProfileVerb::Create(_) => "profile create",

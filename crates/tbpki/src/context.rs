@@ -10,7 +10,7 @@ use store::Workspace;
 use store::secrets::Secrets;
 use time::OffsetDateTime;
 
-use crate::args::{CaPassphrase, CreateArgs, Global, IdentityArgs, PlatformArgs};
+use crate::args::{CaPassphrase, CreateArgs, CrlListArgs, Global, IdentityArgs, PlatformArgs};
 use crate::environment::CONFIG;
 use crate::output::Output;
 use crate::prompt::Prompter;
@@ -142,6 +142,13 @@ impl Overrides {
     /// Sets the device profile of created devices.
     pub(crate) fn create(&mut self, args: &CreateArgs) {
         self.set_if(key::platform::profile, "--profile", args.profile.as_deref());
+    }
+
+    /// Sets the file of the revocation lists and their lifetime.
+    pub(crate) fn lists(&mut self, args: &CrlListArgs) {
+        self.set_if(key::crl::out, "--out", args.out.as_ref().map(|path| path.to_string_lossy().into_owned()));
+        self.set_if(key::crl::days, "--days", args.days);
+        self.ca_passphrase(&args.ca_passphrase);
     }
 
     /// Sets the passphrase of the CA keys and the PIN of a token.

@@ -18,6 +18,22 @@ pub enum Exit {
     Partly = 4,
     /// A bug in tbpki.
     Bug = 70,
+    /// `needs-renewal`: no renewal is needed (status 1, as with step and thin-edge.io).
+    NotNeeded = 101,
+    /// `needs-renewal`: there is no such certificate (status 2).
+    NoSuchCertificate = 102,
+    /// `needs-renewal`: an error of any kind.
+    ConditionFailed = 255,
+}
+
+impl Exit {
+    /// The status of `needs-renewal`: every error is 255.
+    pub(crate) const fn of_condition(self) -> Self {
+        match self {
+            Exit::Done | Exit::NotNeeded | Exit::NoSuchCertificate => self,
+            _ => Exit::ConditionFailed,
+        }
+    }
 }
 
 impl From<&base::Error> for Exit {
@@ -32,6 +48,10 @@ impl From<&base::Error> for Exit {
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
-        std::process::ExitCode::from(exit as u8)
+        std::process::ExitCode::from(match exit {
+            Exit::NotNeeded => 1,
+            Exit::NoSuchCertificate => 2,
+            other => other as u8,
+        })
     }
 }

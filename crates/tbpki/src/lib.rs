@@ -28,7 +28,10 @@ use exit::Exit;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
-    panic::caught(run_command)
+    let exit = panic::caught(run_command);
+    // systemd takes every status from 1 to 254 of a condition as "not needed", and only 255 as a failure.
+    let is_condition = std::env::args_os().any(|arg| arg == "needs-renewal");
+    if is_condition { exit.of_condition() } else { exit }
 }
 
 fn run_command() -> Exit {
@@ -60,6 +63,10 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Client(args) => verb::client::run(&args, context),
         Verb::Register(args) => verb::platform::register::run(&args, context),
         Verb::Unregister(args) => verb::platform::unregister::run(&args, context),
+        Verb::Renew(args) => verb::life::renew::run(&args, context),
+        Verb::NeedsRenewal(args) => verb::life::needs_renewal::run(&args, context),
+        Verb::Revoke(args) => verb::life::revoke::run(&args, context),
+        Verb::Crl(args) => verb::life::crl::run(&args, context),
         Verb::Token(args) => verb::platform::token::run(&args, context),
         Verb::Profile(verb) => match *verb {
             ProfileVerb::Create(args) => verb::platform::profile::create(&args, context),

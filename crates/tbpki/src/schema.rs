@@ -2,6 +2,8 @@
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
+use fleet::life::renew::RenewReport;
+use fleet::life::revoke::RevokeReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::register::DeviceRegistration;
@@ -9,6 +11,7 @@ use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::kit::KitReport;
+use identity::life::revocation_lists::ListsReport;
 use identity::report::IdentityReport;
 use provision::check::CheckReport;
 use schemars::generate::SchemaSettings;
@@ -17,6 +20,7 @@ use schemars::{JsonSchema, Schema};
 use crate::output::Envelope;
 use crate::verb::config::ConfigReport;
 use crate::verb::explain::ExplainReport;
+use crate::verb::life::needs_renewal::NeedsRenewalReport;
 use crate::verb::look::inspect::InspectReport;
 use crate::verb::look::list::ListReport;
 use crate::verb::look::report::FleetReport as PageReport;
@@ -33,6 +37,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("client", of::<DeviceReport>()),
         ("register", of::<RegisteredDevices>()),
         ("unregister", of::<DeviceRegistration>()),
+        ("renew", of::<RenewReport>()),
+        ("needs-renewal", of::<NeedsRenewalReport>()),
+        ("revoke", of::<RevokeReport>()),
+        ("crl", of::<ListsReport>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),

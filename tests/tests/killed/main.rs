@@ -4,6 +4,7 @@
 mod failing;
 mod identities;
 mod init;
+mod life;
 
 use std::collections::BTreeSet;
 use std::fmt;

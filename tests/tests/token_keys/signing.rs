@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
+use tbpki_tests::oracle::openssl;
 use tbpki_tests::softhsm::PIN;
 use tbpki_tests::{Snapshot, Tool};
 
@@ -50,6 +51,24 @@ impl Drop for Signer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn a_token_signs_revocation_lists() {
+    let station = Station::with_store();
+    for device in ["pump-1", "pump-2"] {
+        station.ok(&["client", "--device", device, "--ca-pin-file", "pin"]);
+    }
+    station.ok(&["revoke", "--device", "pump-1", "--reason", "keyCompromise", "--ca-pin-file", "pin"]);
+    let path = |file: &str| station.sandbox.join(file);
+    let verify = |device: &str| {
+        let tool = openssl().args(["verify", "-crl_check_all", "-CAfile"]).arg(path("pki/ca/devices-root/cert.pem"));
+        let tool = tool.arg("-untrusted").arg(path("pki/ca/devices-issuing/cert.pem"));
+        let tool = tool.arg("-CRLfile").arg(path("pki/devices-crl.pem"));
+        tool.arg(path(&format!("pki/devices/{device}/cert.pem"))).run()
+    };
+    verify("pump-2").ok();
+    verify("pump-1").ends(2).says("certificate revoked");
 }
 
 #[test]

@@ -595,6 +595,16 @@ codes! {
         "The certificate of the CA has a key usage without cRLSign, so that verifiers reject its revocation lists (RFC 5280, section 6.3.3). CAs of tbpki have it. An imported CA needs a new certificate for the same key, with cRLSign."
     302 ClockBehind User "The clock of this machine is behind"
         "The ledger has an entry that is later than the time of this machine. A revocation list must be later than the one before it, because verifiers prefer the later one, so none is made until the clock is right. If an earlier list was made with a wrong clock in the future, wait until that time has passed."
+    303 SharedCaName User "Two CA keys have one name"
+        "Verifiers choose revocation lists by the name of their issuer. If two CAs below one root have the same subject and different keys, a verifier can take the list of the wrong one and then reject every device. Give each CA key a subject of its own."
+    304 UnknownReason User "Unknown reason for a revocation"
+        "The reasons are those of RFC 5280, section 5.3.1: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation and privilegeWithdrawn. certificateHold and removeFromCRL are not accepted, because a revocation of tbpki is final."
+    305 NotRenewable User "The identity cannot be renewed"
+        "A renewal keeps the names, the CA, the algorithm and the files of an identity, so its files must be in the store. If its key is elsewhere, keep the key with `--same-key` or issue for a new signing request. A revoked identity is not renewed: `tbpki client` issues a new generation. A registered device needs the platform too."
+    306 RenewalTooShort User "The renewal would hardly live longer"
+        "The new certificate would end less than a quarter of its lifetime after the present one: the present one is still new, or the issuing CA expires and nothing that it signs lives longer. Renew later, or replace the issuing CA first."
+    307 RenewalDue User "The certificate must be renewed"
+        "The certificate has expired, or less than a third of its lifetime is left (or fewer days than `[renewal] before`). Peers refuse it as soon as it has expired. `tbpki renew` issues the next generation with the same names, CA and files."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

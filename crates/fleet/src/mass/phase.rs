@@ -19,6 +19,10 @@ pub(crate) struct Count {
     pub(crate) left: u64,
     /// Devices that are left out, because they were unregistered.
     pub(crate) skipped: u64,
+    /// Devices that are left out, because they were revoked.
+    pub(crate) revoked: u64,
+    /// Devices that are left out, because they have another certificate now.
+    pub(crate) replaced: u64,
 }
 
 /// The job that is meant. Where none was named and nothing is left to do of any, the last one: that says so.
@@ -65,15 +69,18 @@ pub(crate) fn go_on(error: Error) -> Error {
 /// How far a phase is.
 pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<Count> {
     let step = step(phase)?;
-    let in_use =
-        Filter { kind: Some(Kind::Device), job: Some(job), states: State::IN_USE.to_vec(), ..Filter::default() };
+    let in_use = Filter { kind: Some(Kind::Device), job: Some(job), current_only: true, ..Filter::default() };
     let all = Filter { skip_unregistered: true, ..in_use.clone() };
     let lacking = Filter { never: Some(step), ..all.clone() };
     let left = ledger.count(&lacking)?;
     let failed = ledger.count(&Filter { failed_only: true, ..lacking })?;
     let taken = ledger.count(&all)?;
-    let skipped = ledger.count(&in_use)?.saturating_sub(taken);
-    Ok(Count { done: taken.saturating_sub(left), failed, left, skipped })
+    let of_job = Filter { kind: Some(Kind::Device), job: Some(job), ..Filter::default() };
+    let in_use = ledger.count(&in_use)?;
+    let revoked = ledger.count(&Filter { states: vec![State::Revoked], ..of_job.clone() })?;
+    let skipped = in_use.saturating_sub(taken);
+    let replaced = ledger.count(&of_job)?.saturating_sub(in_use).saturating_sub(revoked);
+    Ok(Count { done: taken.saturating_sub(left), failed, left, skipped, revoked, replaced })
 }
 
 /// Whether a device has yet to take the step.

@@ -69,6 +69,8 @@ pub struct PhaseReport {
     pub left: u64,
     /// Devices that are skipped, because they were unregistered.
     pub skipped: u64,
+    /// Devices that are skipped, because they were revoked.
+    pub revoked: u64,
     /// How long this run took for it, in milliseconds.
     pub milliseconds: u64,
 }
@@ -76,18 +78,26 @@ pub struct PhaseReport {
 impl PhaseReport {
     /// The report of issuing: `done` devices of `names` are issued, `now` of them since `begun`.
     pub(crate) fn of_issuing(names: u64, done: u64, now: u64, begun: Instant) -> Self {
-        Self::of_phase(PhaseName::Issue, [names, done, 0], now, 0, begun)
+        Self::of_phase(PhaseName::Issue, names.saturating_sub(done), [done, 0, 0], now, 0, begun)
     }
 
     /// The report of a phase that uses identities, as `count` has it; `now` devices were done since `begun`.
     pub(crate) fn new(phase: PhaseName, names: u64, count: Count, now: u64, failed: u64, begun: Instant) -> Self {
-        Self::of_phase(phase, [names, count.done, count.skipped], now, failed, begun)
+        let aside = count.done + count.skipped + count.revoked + count.replaced;
+        let left = names.saturating_sub(aside);
+        Self::of_phase(phase, left, [count.done, count.skipped, count.revoked], now, failed, begun)
     }
 
-    fn of_phase(phase: PhaseName, [names, done, skipped]: [u64; 3], now: u64, failed: u64, begun: Instant) -> Self {
+    fn of_phase(
+        phase: PhaseName,
+        left: u64,
+        [done, skipped, revoked]: [u64; 3],
+        now: u64,
+        failed: u64,
+        begun: Instant,
+    ) -> Self {
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let left = names.saturating_sub(done).saturating_sub(skipped);
-        Self { phase, done, now, failed, left, skipped, milliseconds }
+        Self { phase, done, now, failed, left, skipped, revoked, milliseconds }
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
     let mut table = BufWriter::new(out.create(csv_name)?);
     let mut lines = BufWriter::new(out.create(json_name)?);
     writeln!(table, "{COLUMNS}").map_err(failed)?;
-    let filter = Filter { kind: Some(Kind::Device), job: Some(job.id), current_only: true, ..Filter::default() };
+    let filter = Filter { kind: Some(Kind::Device), job: Some(job.id), latest_only: true, ..Filter::default() };
     let mut row = String::new();
     for entry in view.list(&filter) {
         let entry = entry?;

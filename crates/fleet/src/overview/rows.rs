@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) generation: u32,
     /// The last step that was taken.
     pub(super) state: State,
+    /// Whether it is the generation that the device uses.
+    is_current: bool,
     /// The algorithm of its key.
     pub(super) algorithm: String,
     /// The serial number of its certificate.
@@ -55,7 +57,7 @@ impl Attention {
     fn of(entry: &Entry, now: OffsetDateTime) -> Self {
         if has_failed(entry) {
             Self::Failed
-        } else if entry.state.is_in_use() && Urgency::of(entry.not_after, now) != Urgency::Later {
+        } else if entry.is_current() && Urgency::of(entry.not_after, now) != Urgency::Later {
             Self::Expires(entry.not_after)
         } else {
             Self::None
@@ -66,7 +68,7 @@ impl Attention {
 impl Row {
     /// How soon its certificate ends; nothing where there is none in use.
     pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
-        self.state.is_in_use().then(|| Urgency::of(self.not_after, now))
+        self.is_current.then(|| Urgency::of(self.not_after, now))
     }
 }
 
@@ -91,6 +93,7 @@ impl Rows {
             name: entry.key.name.clone(),
             generation: entry.generation().number(),
             state: entry.state,
+            is_current: entry.is_current(),
             algorithm: entry.algorithm.clone(),
             serial: entry.serial.to_string(),
             not_after: entry.not_after,

@@ -27,7 +27,7 @@ pub struct OverviewSummary {
     pub bundled: u64,
     /// How many devices have a failure as their last event.
     pub failed: u64,
-    /// How many of the usable certificates have expired.
+    /// How many of the usable certificates have expired, those of servers and CAs included.
     pub expired: u64,
     /// How many more expire within 90 days.
     pub expiring_within_90_days: u64,
@@ -101,8 +101,8 @@ impl Overview {
             registered: totals.registered,
             bundled: totals.bundled,
             failed: totals.failed,
-            expired: totals.expired,
-            expiring_within_90_days: totals.expiring,
+            expired: totals.expired + totals.others_expired,
+            expiring_within_90_days: totals.expiring + totals.others_expiring,
             causes: causes.collect(),
             other_causes: self.causes.others,
             jobs: self.jobs.latest.iter().map(job_summary).collect(),

@@ -85,7 +85,7 @@ fn check_would_be_taken(
     name: &DeviceName,
     registration: &NewRegistration,
 ) -> Result<()> {
-    let Some(entry) = view.current(Kind::Device, name.as_str())?.filter(|entry| entry.state.is_in_use()) else {
+    let Some(entry) = view.current(Kind::Device, name.as_str())? else {
         return Ok(());
     };
     let leaf = Finder::new(workspace.store_dir()).locate(view, &entry)?.leaf;

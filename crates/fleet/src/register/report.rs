@@ -21,6 +21,8 @@ pub struct RegisterReport {
     pub left: u64,
     /// The number of devices that were skipped, because they were unregistered.
     pub skipped: u64,
+    /// The number of devices that were skipped, because they were revoked.
+    pub revoked: u64,
     /// The error or the signal that ended the run early.
     #[serde(skip)]
     pub stopped: Option<Finding>,

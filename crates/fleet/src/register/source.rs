@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::vec::IntoIter;
 
-use base::{Code, Result};
-use ledger::{Entry, Filter, JobId, Key, Kind, StagedName, View};
+use base::{Code, Error, Result};
+use ledger::{Entry, Filter, JobId, Key, Kind, Role, StagedName, View};
 use provision::platform::NewDevice;
 
 use super::candidate::{Candidate, settings_of};
@@ -29,6 +29,7 @@ pub(crate) struct Source<'a> {
     is_at_end: bool,
     found: u64,
     skipped: u64,
+    revoked: u64,
 }
 
 impl<'a> Source<'a> {
@@ -50,6 +51,7 @@ impl<'a> Source<'a> {
             is_at_end: false,
             found: 0,
             skipped: 0,
+            revoked: 0,
         }
     }
 
@@ -66,6 +68,11 @@ impl<'a> Source<'a> {
     /// Devices that are skipped, because they were unregistered.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Devices that are skipped, because they were revoked.
+    pub(crate) fn revoked(&self) -> u64 {
+        self.revoked
     }
 
     /// The next batch; none at the end. Devices without a usable certificate fail at once.
@@ -106,15 +113,17 @@ impl<'a> Source<'a> {
 
     /// The next devices of the store that are meant.
     fn page(&mut self, view: &View) -> Result<Vec<Entry>> {
-        let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+        let devices = Filter { kind: Some(Kind::Device), latest_only: true, ..Filter::default() };
         let mut page = Vec::new();
         for entry in view.list_after(&devices, self.last.clone()) {
             let entry = entry?;
             self.last = Some(entry.key.clone());
-            if entry.is_for_bulk() || (self.request.again && entry.state.is_in_use()) {
+            if entry.is_for_bulk() || (self.request.again && entry.is_current()) {
                 page.push(entry);
-            } else if entry.state.is_in_use() {
+            } else if entry.is_current() {
                 self.skipped += 1;
+            } else if entry.role == Role::Revoked {
+                self.revoked += 1;
             }
             if page.len() == BATCH {
                 return Ok(page);
@@ -186,17 +195,26 @@ pub(crate) fn check_not_unregistered(entry: &Entry, again: bool) -> Result<()> {
 
 /// The generation of a device that is in use.
 pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
-    let entry = view.current(Kind::Device, name)?.ok_or_else(|| {
+    let entry = view.latest(Kind::Device, name)?.ok_or_else(|| {
         Code::UnknownIdentity
             .error(format!("the store holds no device {name:?}"))
             .item(name)
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
     })?;
-    match entry.state {
-        state if state.is_in_use() => Ok(entry),
-        state => Err(Code::UnknownIdentity
-            .error(format!("the certificate of the device {name:?} is {state}"))
+    match entry.role {
+        Role::Current => Ok(entry),
+        Role::Revoked => Err(revoked(name)),
+        role => Err(Code::UnknownIdentity
+            .error(format!("the certificate of the device {name:?} is {role}"))
             .item(name)
             .fix("run `tbpki client --device NAME` first")),
     }
+}
+
+/// The error for a device whose last certificate was revoked.
+pub(crate) fn revoked(name: &str) -> Error {
+    Code::Revoked
+        .error(format!("the certificate of the device {name:?} was revoked"))
+        .item(name)
+        .fix(format!("if the device is to be used again, issue a new generation with `tbpki client --device {name}`"))
 }

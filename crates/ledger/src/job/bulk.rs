@@ -9,7 +9,7 @@ use base::Result;
 use crate::job::JobId;
 use crate::job::claim::{Claim, FleetIdentity};
 use crate::job::staging::StagedRow;
-use crate::key::Key;
+use crate::key::{Generation, Key};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{Many, Value, values};
@@ -47,29 +47,33 @@ impl Transaction<'_> {
         const SQL: Many<'_> = Many {
             one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
-                number) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
+                number, role, issuer_generation) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
                 WHERE earlier.kind = 'device' AND earlier.name = ?1), \
-                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14 \
+                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14, 'current', ?15 \
                 WHERE NOT EXISTS (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = ?1 \
-                AND used.state <> 'void')",
+                AND used.role IN ('intended', 'current', 'pending'))",
             by_columns: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
-                number) SELECT 'device', name, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
+                number, role, issuer_generation) SELECT 'device', name, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
                 WHERE earlier.kind = 'device' AND earlier.name = given.name), serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, 'issued', intended_at, issued_at, job, \
-                number FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
+                number, 'current', issuer_generation FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
                 ?7::bigint[], ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bigint[], ?12::bigint[], ?13::bigint[], \
-                ?14::bigint[]) AS given (name, serial, profile, algorithm, parameters, issuer, not_before, not_after, \
-                fingerprint, credentials_id, intended_at, issued_at, job, number) WHERE NOT EXISTS \
+                ?14::bigint[], ?15::bigint[]) AS given (name, serial, profile, algorithm, parameters, issuer, not_before, \
+                not_after, fingerprint, credentials_id, intended_at, issued_at, job, number, issuer_generation) WHERE NOT EXISTS \
                 (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = given.name \
-                AND used.state <> 'void')",
+                AND used.role IN ('intended', 'current', 'pending'))",
         };
         let (begun, now) = (self.begun(claim)?, self.now());
         let mut parameters = HashMap::new();
+        let mut issuers = HashMap::new();
         for identity in identities {
             let common = &identity.common;
             if let Entry::Vacant(place) = parameters.entry(Arc::as_ptr(common)) {
                 place.insert(self.parameters(&common.parameters)?);
+            }
+            if let Entry::Vacant(place) = issuers.entry(common.issuer.as_str()) {
+                place.insert(self.generation_of(&common.issuer)?.map(Generation::number));
             }
         }
         let values = |identity: &'a FleetIdentity| {
@@ -89,9 +93,10 @@ impl Transaction<'_> {
                 now.into(),
                 claim.job.0.into(),
                 identity.number.into(),
+                issuers.get(common.issuer.as_str()).copied().flatten().into(),
             ]
         };
-        let inserted = self.execute_many::<[Value<'a>; 14]>(&SQL, identities.iter().map(values))?;
+        let inserted = self.execute_many::<[Value<'a>; 15]>(&SQL, identities.iter().map(values))?;
         if u64::try_from(identities.len()) == Ok(inserted) {
             return Ok(());
         }
@@ -105,7 +110,7 @@ impl Transaction<'_> {
         let one_by_one = format!(
             "UPDATE identity SET state = ?7, {column} = ?8, last_error = NULL WHERE kind = ?1 AND name = ?2 \
              AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
-             AND state IN ('issued', 'registered', 'bundled') AND unregistered_at IS NULL"
+             AND role = 'current' AND unregistered_at IS NULL"
         );
         let by_columns = format!(
             "UPDATE identity SET state = given.state, {column} = given.moment, last_error = NULL \
@@ -131,7 +136,7 @@ impl Transaction<'_> {
         let sql = Many {
             one_by_one: "UPDATE identity SET last_error = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 \
                          AND job = ?4 AND number >= ?5 AND number < ?6 \
-                         AND state IN ('issued', 'registered', 'bundled')",
+                         AND role = 'current'",
             by_columns: &by_columns,
         };
         let values = |(key, error): &'a (Key, String)| {
@@ -154,7 +159,7 @@ impl Transaction<'_> {
 /// Which rows columns of devices of a shard are about.
 const OF_SHARD: &str = "identity.kind = given.kind AND identity.name = given.name \
     AND identity.generation = given.generation AND identity.job = given.job AND identity.number >= given.first \
-    AND identity.number < given.past AND identity.state IN ('issued', 'registered', 'bundled')";
+    AND identity.number < given.past AND identity.role = 'current'";
 
 /// The values for the places ?1 to ?6 of a statement on a device of a shard.
 fn place<'a>(claim: &Claim, key: &'a Key) -> [Value<'a>; 6] {

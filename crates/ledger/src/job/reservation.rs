@@ -87,7 +87,7 @@ impl View {
 
     pub(crate) fn in_use_elsewhere(&self, job: JobId, numbers: Range<u64>, limit: usize) -> Result<NamesInUse> {
         const USED: &str = "FROM staged JOIN identity ON identity.kind = 'device' AND identity.name = staged.name \
-            AND identity.state <> 'void' WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
+            AND identity.role IN ('intended', 'current', 'pending') WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
             AND NOT EXISTS (SELECT 1 FROM identity AS own WHERE own.job = staged.job AND own.number = staged.number)";
         let values = values![job.0, numbers.start, numbers.end];
         let row = self.one(&format!("SELECT count(DISTINCT staged.number) {USED}"), values)?;
@@ -98,7 +98,7 @@ impl View {
             let sql = format!("SELECT DISTINCT staged.number, staged.name {USED} ORDER BY 1 LIMIT ?4");
             for row in self.query(&sql, values![job.0, numbers.start, numbers.end, limit])? {
                 let name: String = row.get(1)?;
-                first.extend(self.current(Kind::Device, &name)?);
+                first.extend(self.holder(Kind::Device, &name)?);
             }
         }
         Ok(NamesInUse { first, total })

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
+use crate::life::role::TAKES_NAME;
 use crate::postgres::Lock;
 use crate::transaction::Transaction;
 use crate::value::{Value, values};
@@ -144,7 +145,8 @@ impl Staging<'_> {
         self.size
     }
 
-    /// The names that may not be issued: those that stand on two lines, in the store (but for void identities), or in
+    /// The names that may not be issued: those that stand on two lines, in the store (if a generation is in use or
+    /// intended), or in
     /// another job that has not come to them. None if this very job is known already: its names are its own.
     ///
     /// # Errors
@@ -251,16 +253,17 @@ impl Staging<'_> {
     }
 
     fn in_the_store(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
-        const NAMES: &str = "SELECT name, min(line) AS line FROM staged WHERE job = ?1 AND EXISTS \
-            (SELECT 1 FROM identity WHERE kind = 'device' AND identity.name = staged.name AND state <> 'void') \
-            GROUP BY name";
-        if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({NAMES}) AS known"))? {
+        let names = format!(
+            "SELECT name, min(line) AS line FROM staged WHERE job = ?1 AND EXISTS (SELECT 1 FROM identity \
+             WHERE kind = 'device' AND identity.name = staged.name AND {TAKES_NAME}) GROUP BY name"
+        );
+        if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({names}) AS known"))? {
             return Ok(());
         }
-        let sql = format!("{NAMES} ORDER BY 2 LIMIT ?2");
+        let sql = format!("{names} ORDER BY 2 LIMIT ?2");
         for row in self.transaction.query(&sql, values![self.job.0, limit_of(limit)])? {
             let name: String = row.get(0)?;
-            let Some(entry) = self.transaction.current(Kind::Device, &name)? else { continue };
+            let Some(entry) = self.transaction.holder(Kind::Device, &name)? else { continue };
             found.first.push(Duplicate { name, line: row.get(1)?, earlier: Earlier::Store(Box::new(entry)) });
         }
         Ok(())

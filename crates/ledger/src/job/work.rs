@@ -115,7 +115,7 @@ impl Ledger {
             transaction.hold(claim)?;
             let sql = format!(
                 "SELECT count(*) FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 \
-                 AND state NOT IN ('void', 'revoked') AND unregistered_at IS NULL AND {} IS NULL",
+                 AND role = 'current' AND unregistered_at IS NULL AND {} IS NULL",
                 step.time_column()
             );
             let end = claim.first + u64::from(claim.count);

@@ -112,6 +112,45 @@ CREATE UNIQUE INDEX job_uid ON job (uid);
 ALTER TABLE job ADD COLUMN canceled_at BIGINT;
 ALTER TABLE identity ADD COLUMN unregistered_at BIGINT;
 "#,
+    r#"
+ALTER TABLE identity ADD COLUMN role TEXT COLLATE "C" NOT NULL DEFAULT 'intended'
+    CHECK (role IN ('intended', 'current', 'pending', 'superseded', 'retired', 'void', 'revoked'));
+ALTER TABLE identity ADD COLUMN issuer_generation BIGINT;
+ALTER TABLE identity ADD COLUMN revocation_reason TEXT COLLATE "C";
+ALTER TABLE identity ADD COLUMN copies TEXT COLLATE "C";
+
+UPDATE identity SET role = CASE
+    WHEN state IN ('intended', 'void', 'revoked') THEN state
+    WHEN EXISTS (SELECT 1 FROM identity AS later WHERE later.kind = identity.kind AND later.name = identity.name
+        AND later.generation > identity.generation AND later.state NOT IN ('intended', 'void')) THEN 'superseded'
+    ELSE 'current' END;
+UPDATE identity SET issuer_generation = (SELECT ca.generation FROM identity AS ca WHERE ca.kind = 'ca'
+    AND ca.name = identity.issuer AND ca.role = 'current');
+
+CREATE UNIQUE INDEX identity_current ON identity (kind, name) WHERE role = 'current';
+CREATE UNIQUE INDEX identity_pending ON identity (kind, name) WHERE role = 'pending';
+CREATE INDEX identity_revoked ON identity (issuer, serial) WHERE role = 'revoked';
+
+ALTER TABLE identity ADD CONSTRAINT identity_role_of_state CHECK (
+    (role = 'intended') = (state = 'intended') AND (role = 'void') = (state = 'void')
+    AND (role = 'revoked') = (state = 'revoked'));
+
+CREATE TABLE open_step (
+    identity BIGINT NOT NULL REFERENCES identity (id),
+    step     TEXT COLLATE "C" NOT NULL CHECK (step IN ('platform', 'list', 'profile-ca')),
+    list     BIGINT,
+    error    TEXT COLLATE "C",
+    PRIMARY KEY (identity, step)
+);
+
+CREATE TABLE revocation_list (
+    key         BYTEA PRIMARY KEY CHECK (length(key) = 32),
+    issuer      TEXT COLLATE "C" NOT NULL,
+    number      BIGINT NOT NULL,
+    this_update BIGINT NOT NULL,
+    next_update BIGINT NOT NULL
+);
+"#,
 ];
 
 /// Connects to a ledger; makes one where `writes` says that it may, and brings an older one up to date.

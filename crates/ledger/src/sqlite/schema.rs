@@ -113,6 +113,41 @@ CREATE UNIQUE INDEX job_uid ON job (uid);
 ALTER TABLE job ADD COLUMN canceled_at INTEGER;
 ALTER TABLE identity ADD COLUMN unregistered_at INTEGER;
 ",
+    "
+ALTER TABLE identity ADD COLUMN role TEXT NOT NULL DEFAULT 'intended'
+    CHECK (role IN ('intended', 'current', 'pending', 'superseded', 'retired', 'void', 'revoked'));
+ALTER TABLE identity ADD COLUMN issuer_generation INTEGER;
+ALTER TABLE identity ADD COLUMN revocation_reason TEXT;
+ALTER TABLE identity ADD COLUMN copies TEXT;
+
+UPDATE identity SET role = CASE
+    WHEN state IN ('intended', 'void', 'revoked') THEN state
+    WHEN EXISTS (SELECT 1 FROM identity AS later WHERE later.kind = identity.kind AND later.name = identity.name
+        AND later.generation > identity.generation AND later.state NOT IN ('intended', 'void')) THEN 'superseded'
+    ELSE 'current' END;
+UPDATE identity SET issuer_generation = (SELECT ca.generation FROM identity AS ca WHERE ca.kind = 'ca'
+    AND ca.name = identity.issuer AND ca.role = 'current');
+
+CREATE UNIQUE INDEX identity_current ON identity (kind, name) WHERE role = 'current';
+CREATE UNIQUE INDEX identity_pending ON identity (kind, name) WHERE role = 'pending';
+CREATE INDEX identity_revoked ON identity (issuer, serial) WHERE role = 'revoked';
+
+CREATE TABLE open_step (
+    identity INTEGER NOT NULL REFERENCES identity (id),
+    step     TEXT NOT NULL CHECK (step IN ('platform', 'list', 'profile-ca')),
+    list     INTEGER,
+    error    TEXT,
+    PRIMARY KEY (identity, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revocation_list (
+    key         BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    issuer      TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    this_update INTEGER NOT NULL,
+    next_update INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// What a file is, judged by its header.

@@ -288,7 +288,7 @@ pub(crate) fn what_was_withdrawn_meanwhile_stays_so_and_lacks_nothing<S: Station
     issue_shard(&mut ledger, &job);
     let claim = claim(&mut ledger, &job, Phase::Bundle).unwrap();
     let [a, b] = <[Key; 2]>::try_from(keys(&ledger, &claim)).unwrap();
-    ledger.revoked(&b, "stolen").unwrap();
+    ledger.revoke(&b, Some("keyCompromise"), &[]).unwrap();
     ledger.commit_step(&claim, &[a, b.clone()], &[]).unwrap();
     ledger.finish(&claim).unwrap();
     assert_eq!(ledger.entry(&b).unwrap().unwrap().state, State::Revoked);

@@ -10,6 +10,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) mod jobs;
+pub(crate) mod life;
 pub(crate) mod reservation;
 pub(crate) mod staging;
 
@@ -20,6 +21,10 @@ pub(crate) trait Station {
     fn open(&self) -> Ledger;
     /// Runs SQL on it that no ledger would: what an older version may have left.
     fn sql(&self, sql: &str);
+    /// As [`Station::sql`]; whether the database refuses it.
+    fn refuses(&self, sql: &str) -> bool;
+    /// Takes the ledger back to the layout before roles and revocations. All rows are as that layout had them.
+    fn to_layout_before_roles(&self);
 }
 
 pub(crate) const BEGIN: OffsetDateTime = time::macros::datetime!(2026-11-01 00:00 UTC);
@@ -68,7 +73,7 @@ pub(crate) fn issue(ledger: &mut Ledger, name: &str) -> Key {
 }
 
 fn current(ledger: &Ledger, name: &str) -> Option<Entry> {
-    ledger.current(Kind::Device, name).unwrap()
+    ledger.latest(Kind::Device, name).unwrap()
 }
 
 fn listed(ledger: &Ledger, filter: &Filter) -> Vec<String> {
@@ -113,9 +118,10 @@ pub(crate) fn registering_and_bundling_come_in_any_order_and_again<S: Station>()
     for step in [Ledger::bundled, Ledger::registered, Ledger::registered, Ledger::bundled] {
         step(&mut ledger, &key).unwrap();
     }
-    ledger.revoked(&key, "stolen").unwrap();
+    ledger.revoke(&key, Some("keyCompromise"), &[]).unwrap();
     let entry = current(&ledger, "a").unwrap();
-    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Revoked, Some("stolen")));
+    let reason = entry.revocation.and_then(|revocation| revocation.reason);
+    assert_eq!((entry.state, reason.as_deref()), (State::Revoked, Some("keyCompromise")));
 }
 
 pub(crate) fn what_the_platform_has_forgotten_may_be_registered_again<S: Station>() {
@@ -133,7 +139,7 @@ pub(crate) fn what_the_platform_has_forgotten_may_be_registered_again<S: Station
     let entry = current(&ledger, "a").unwrap();
     assert_eq!((entry.state, entry.reached(State::Registered)), (State::Bundled, None));
     ledger.registered(&key).unwrap();
-    ledger.revoked(&key, "stolen").unwrap();
+    ledger.revoke(&key, None, &[]).unwrap();
     ledger.unregistered(&key).unwrap();
     assert_eq!(current(&ledger, "a").unwrap().state, State::Revoked);
 }
@@ -161,9 +167,9 @@ pub(crate) fn a_new_generation_stands_beside_the_old_one<S: Station>() {
     let mut ledger = station.open();
     let old = issue(&mut ledger, "a");
     let new = intend_as(&mut ledger, &NewIdentity { serial: serial("renewed"), ..device("a") }).unwrap();
-    assert_eq!(current(&ledger, "a").unwrap().key, new);
-    ledger.void(&new, "interrupted").unwrap();
     assert_eq!(current(&ledger, "a").unwrap().key, old, "the old one counts until another takes its place");
+    ledger.void(&new, "interrupted").unwrap();
+    assert_eq!(current(&ledger, "a").unwrap().key, old);
 }
 
 pub(crate) fn a_name_is_intended_once_at_a_time<S: Station>() {
@@ -194,7 +200,7 @@ pub(crate) fn kinds_have_names_of_their_own<S: Station>() {
     issue(&mut ledger, "a");
     let server = NewIdentity { kind: Kind::Server, serial: serial("server"), ..device("a") };
     assert_eq!(intend_as(&mut ledger, &server).unwrap().generation.number(), 1);
-    assert_eq!(ledger.current(Kind::Server, "a").unwrap().unwrap().serial, serial("server"));
+    assert_eq!(ledger.latest(Kind::Server, "a").unwrap().unwrap().serial, serial("server"));
     assert_eq!(ledger.current(Kind::Ca, "a").unwrap(), None);
     assert_eq!(current(&ledger, "A"), None, "capitals count");
 }
@@ -250,7 +256,7 @@ pub(crate) fn a_transaction_is_kept_whole_or_not_at_all<S: Station>() {
             for name in names {
                 transaction.intend(&device(name))?;
             }
-            assert!(transaction.current(Kind::Device, "c")?.is_some(), "it sees its own steps");
+            assert!(transaction.latest(Kind::Device, "c")?.is_some(), "it sees its own steps");
             Err::<(), _>(Code::DiskFull.error("no room for the shard"))
         })
         .unwrap_err();
@@ -282,7 +288,7 @@ pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
     assert_eq!(listed(&ledger, &filter), ["Pump-3", "lamp", "lamp", "pump-1", "pump-2", "mqtt"]);
     assert_eq!(listed(&ledger, &Filter { kind: Some(Kind::Server), ..filter.clone() }), ["mqtt"]);
     assert_eq!(listed(&ledger, &Filter { states: vec![State::Bundled], ..filter.clone() }), ["lamp", "pump-1"]);
-    let unregistered = Filter { never: Some(State::Registered), current_only: true, ..filter.clone() };
+    let unregistered = Filter { never: Some(State::Registered), latest_only: true, ..filter.clone() };
     assert_eq!(listed(&ledger, &unregistered), ["Pump-3", "lamp", "pump-2", "mqtt"]);
     let name = |name| Filter { name: Some(name), ..Filter::default() };
     assert_eq!(listed(&ledger, &name(NameFilter::Prefix("pump-".to_owned()))), ["pump-1", "pump-2"]);
@@ -290,8 +296,10 @@ pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
     assert_eq!(listed(&ledger, &name(NameFilter::Prefix(String::new()))).len(), 6);
     let soon = Filter { expiring_before: Some(BEGIN + Duration::days(30)), ..filter.clone() };
     assert_eq!(listed(&ledger, &soon), ["lamp"]);
+    let latest = Filter { kind: Some(Kind::Device), latest_only: true, ..filter.clone() };
+    assert_eq!(listed(&ledger, &latest), ["Pump-3", "lamp", "pump-1", "pump-2"]);
     let current = Filter { kind: Some(Kind::Device), current_only: true, ..filter };
-    assert_eq!(listed(&ledger, &current), ["Pump-3", "lamp", "pump-1", "pump-2"]);
+    assert_eq!(listed(&ledger, &current), ["lamp", "pump-1", "pump-2"]);
 }
 
 pub(crate) fn a_long_list_is_whole_and_in_order<S: Station>() {
@@ -375,10 +383,21 @@ macro_rules! behaviour {
             a_name_in_use_is_not_issued_by_a_job
             a_canceled_job_frees_its_names_and_keeps_what_it_issued
             the_same_list_is_a_new_job_after_it_was_canceled
-            what_was_unregistered_is_skipped_until_it_is_registered_again
+            what_was_unregistered_is_skipped_until_it_is_registered_again;
+            a_renewal_is_pending_until_it_is_promoted
+            a_second_renewal_supersedes_the_first
+            another_generation_supersedes_the_current_one
+            a_name_has_one_current_and_one_pending_generation
+            a_revocation_is_final_and_frees_the_name
+            open_steps_are_kept_until_they_are_done
+            numbers_and_times_of_lists_only_grow
+            a_list_has_what_is_revoked_until_it_has_expired
+            a_step_is_done_by_a_list_that_has_the_entry
+            a_ledger_of_the_layout_before_keeps_its_identities
         );
     };
-    ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*) => {
+    ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*;
+     $($of_life:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
@@ -394,6 +413,10 @@ macro_rules! behaviour {
         $(#[test]
         fn $of_reservation() {
             $crate::behaviour::reservation::$of_reservation::<$station>();
+        })*
+        $(#[test]
+        fn $of_life() {
+            $crate::behaviour::life::$of_life::<$station>();
         })*
     };
 }

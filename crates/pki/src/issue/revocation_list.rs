@@ -3,8 +3,9 @@
 mod time_field;
 
 use std::fmt;
+use std::str::FromStr;
 
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use rustls_pki_types::{AlgorithmIdentifier, alg_id};
 use time::OffsetDateTime;
 
@@ -99,6 +100,24 @@ impl Reason {
             Self::CessationOfOperation => 5,
             Self::PrivilegeWithdrawn => 9,
         }
+    }
+}
+
+impl FromStr for Reason {
+    type Err = Error;
+
+    /// Reads the names of RFC 5280 in any case, also with hyphens (`key-compromise`).
+    fn from_str(text: &str) -> Result<Self> {
+        let folded = |text: &str| text.replace(['-', '_', ' '], "").to_ascii_lowercase();
+        let wanted = folded(text);
+        Self::ALL.into_iter().find(|reason| folded(reason.as_str()) == wanted).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|reason| reason.as_str()).collect();
+            let error = Code::UnknownReason.error(format!("{text:?} is not a reason for a revocation"));
+            match wanted.as_str() {
+                "certificatehold" | "removefromcrl" => error.fix("a revocation is final: choose another reason"),
+                _ => error.fix(format!("use one of {}", names.join(", "))),
+            }
+        })
     }
 }
 

@@ -101,12 +101,24 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &Looked, token: 
                     .fix("choose with --auth certificate or --auth token"),
             );
         }
+        if aspect == Aspect::Dates {
+            found.extend(leaf.and_then(|leaf| revocation(check, leaf)));
+        }
         let layer = Layer::from(aspect);
         report.push(match says {
             Some(says) => LayerReport::new(layer, says, found),
             None => LayerReport::skipped(layer, unseen()),
         });
     }
+}
+
+/// The fault of a leaf that the ledger knows as revoked, whatever the broker makes of it.
+fn revocation(check: &DeviceCheck, leaf: &Certificate) -> Option<Finding> {
+    let id = leaf.credentials_id();
+    let revoked = check.revoked.iter().find(|revoked| revoked.credentials_id == id)?;
+    let reason = revoked.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    let finding = Code::Revoked.fault(format!("the ledger has it as revoked on {}{reason}", revoked.at.date()));
+    Some(finding.fix("issue a new generation: `tbpki client --device NAME`"))
 }
 
 /// Lowers the severity of findings that are normal for this platform.

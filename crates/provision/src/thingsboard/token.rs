@@ -55,6 +55,9 @@ impl ThingsBoard {
         if there.kind() != "X509_CERTIFICATE" {
             return Ok(if *tried { PlatformChange::Replaced } else { PlatformChange::Unchanged });
         }
+        if ours.still_valid.iter().any(|id| id == there.id()) {
+            return Ok(PlatformChange::Unchanged);
+        }
         if !ours.others_too && !ours.credentials_ids.iter().any(|id| id == there.id()) {
             let error = Code::OtherCredential
                 .error(format!("the device {name:?} logs in with {}", there.described()))

@@ -57,6 +57,7 @@ impl Scene {
         let files =
             LoginFiles { key: Some(self.path("key.pem")), cert: Some(self.path("cert.pem")), ..LoginFiles::default() };
         DeviceCheck {
+            revoked: Vec::new(),
             server: Server {
                 target: target.clone(),
                 kind: BrokerKind::ThingsBoard,

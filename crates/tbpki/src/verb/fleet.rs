@@ -173,6 +173,9 @@ impl Report for FleetReport {
             if phase.skipped > 0 {
                 write!(out, ", {} skipped because they were unregistered", phase.skipped)?;
             }
+            if phase.revoked > 0 {
+                write!(out, ", {} skipped because they were revoked", phase.revoked)?;
+            }
             writeln!(out)?;
         }
         if let Some(registration) = &self.registration {

@@ -49,8 +49,15 @@ fn figures(overview: &Overview, out: &mut String) -> Result {
     tile("registered", "Registered", totals.registered, &of_usable(totals.registered), "")?;
     tile("bundled", "In a flash image", totals.bundled, &of_usable(totals.bundled), "")?;
     tile("failed", "Failed", totals.failed, "with their last step", alarm(totals.failed, "bad"))?;
-    tile("expiring", "Expire soon", totals.expiring, "within 90 days", alarm(totals.expiring, "warn"))?;
-    tile("expired", "Expired", totals.expired, "already", alarm(totals.expired, "bad"))?;
+    // Servers and CAs count here too: an expired server locks every device out.
+    let (expiring, expired) = (totals.expiring + totals.others_expiring, totals.expired + totals.others_expired);
+    let note = |when: &str, others: u64| match others {
+        0 => when.to_owned(),
+        others => format!("{when}, {} of them servers or CAs", grouped(others)),
+    };
+    let class = alarm(expiring, "warn");
+    tile("expiring", "Expire soon", expiring, &note("within 90 days", totals.others_expiring), class)?;
+    tile("expired", "Expired", expired, &note("already", totals.others_expired), alarm(expired, "bad"))?;
     out.push_str("</dl>\n</section>\n");
     Ok(())
 }
@@ -223,7 +230,7 @@ fn others(overview: &Overview, out: &mut String) -> Result {
 fn end(entry: &Entry, now: OffsetDateTime) -> String {
     let day = date(entry.not_after);
     match Urgency::of(entry.not_after, now) {
-        _ if !entry.state.is_in_use() => format!("{day} ({})", entry.state),
+        _ if !entry.is_current() => format!("{day} ({})", entry.state),
         Urgency::Expired => format!("<span class=\"bad\">{day} (expired)</span>"),
         Urgency::Soon => format!("<span class=\"warn\">{day} (soon)</span>"),
         Urgency::Later => day,

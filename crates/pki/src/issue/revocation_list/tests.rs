@@ -102,6 +102,16 @@ fn every_reason_is_read_back_and_unspecified_is_left_out() {
 }
 
 #[test]
+fn reasons_are_read_in_any_case_and_others_are_refused() {
+    for text in ["keyCompromise", "key-compromise", "KEYCOMPROMISE", "key_compromise"] {
+        assert_eq!(text.parse::<Reason>().unwrap(), Reason::KeyCompromise, "{text}");
+    }
+    for text in ["stolen", "", "certificateHold", "removeFromCRL", "1"] {
+        assert_eq!(text.parse::<Reason>().unwrap_err().code(), Code::UnknownReason, "{text}");
+    }
+}
+
+#[test]
 fn serials_are_positive_and_as_short_as_der_demands() {
     let (ca, _) = hierarchy(Algorithm::EcP256);
     let given: [&[u8]; 4] = [&[0], &[0x7f], &[0, 0, 0x80, 1], &[0xff; 20]];

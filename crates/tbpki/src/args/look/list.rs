@@ -16,6 +16,9 @@ pub struct ListArgs {
     /// Print one line of JSON for each identity, as in the list of --json
     #[arg(long, conflicts_with = "json")]
     pub ndjson: bool,
+    /// Exit with 3 if an identity is listed, for monitoring
+    #[arg(long, requires = "expiring_within")]
+    pub exit_status: bool,
     /// The identities to list.
     #[command(flatten)]
     pub selection: SelectionArgs,

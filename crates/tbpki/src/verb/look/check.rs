@@ -9,8 +9,8 @@ use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::look;
 use provision::Target;
 use provision::check::{
-    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, ServerCheck, TlsReport, Trust,
-    Verdict, check_device, check_server,
+    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, RevokedLeaf, Server, ServerCheck, TlsReport,
+    Trust, Verdict, check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -53,6 +53,7 @@ struct Files {
     token: Option<PathBuf>,
     anchors: Option<PathBuf>,
     registered: Option<Registered>,
+    revoked: Vec<RevokedLeaf>,
 }
 
 impl Inputs<'_> {
@@ -98,6 +99,7 @@ impl Inputs<'_> {
             client_id: args.client_id.clone(),
             user_name: args.username.clone(),
             registered: files.registered,
+            revoked: files.revoked,
             depth,
         })
     }
@@ -137,7 +139,13 @@ impl Inputs<'_> {
         {
             let login =
                 LoginFiles { key: args.key.clone(), cert: args.cert.clone(), chain: args.chain.clone(), passphrase };
-            return Ok(Files { login, token: args.token_file.clone(), anchors: None, registered: None });
+            return Ok(Files {
+                login,
+                token: args.token_file.clone(),
+                anchors: None,
+                registered: None,
+                revoked: Vec::new(),
+            });
         }
         let Some(config) = self.config else {
             return Err(Code::Usage
@@ -152,6 +160,7 @@ impl Inputs<'_> {
         };
         let places = look::device_places(store, &name);
         let registered = look::registration(&location, &name)?;
+        let revoked = look::revocations(&location, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with a token has no key; a device with a certificate must have one.
@@ -167,6 +176,10 @@ impl Inputs<'_> {
             token,
             anchors: there(places.anchors),
             registered: registered.map(|(credentials_id, at)| Registered { credentials_id, at }),
+            revoked: revoked
+                .into_iter()
+                .map(|(id, at, reason)| RevokedLeaf { credentials_id: id, at, reason })
+                .collect(),
         })
     }
 

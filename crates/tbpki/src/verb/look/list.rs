@@ -3,11 +3,13 @@
 mod row;
 mod table;
 
+use std::cell::Cell;
 use std::io;
 
 use base::Result;
 use fleet::csv;
 use fleet::selection::{NameGlob, Selection, job};
+use identity::life::renew::Due;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -34,7 +36,12 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let store = location.dir();
     let view = store::view(&location)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
-    let mut rows = selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, now)));
+    let rule = Due::of(&config);
+    let count = Cell::new(0_u64);
+    let mut rows = selection.entries(&view).map(|entry| {
+        count.set(count.get() + 1);
+        entry.map(|entry| ListedIdentity::of(&entry, store, rule, now))
+    });
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;
     } else if args.csv {
@@ -52,7 +59,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     } else {
         context.output.stream(|out| Table::print(rows, out))?;
     }
-    Ok(Exit::Done)
+    Ok(if args.exit_status && count.get() > 0 { Exit::FaultFound } else { Exit::Done })
 }
 
 /// The conditions of the flags, except the job, which must be looked up in the ledger.

@@ -74,11 +74,16 @@ fn platform(config: &Config) -> String {
 }
 
 fn render(report: &RegisterReport, out: &mut dyn Write) -> io::Result<()> {
-    let RegisterReport { registered, failed, left, skipped, .. } = report;
+    let RegisterReport { registered, failed, left, skipped, revoked, .. } = report;
     match skipped {
         0 => {}
         1 => writeln!(out, "1 device was unregistered and is skipped")?,
         skipped => writeln!(out, "{skipped} devices were unregistered and are skipped")?,
+    }
+    match revoked {
+        0 => {}
+        1 => writeln!(out, "1 device was revoked and is skipped")?,
+        revoked => writeln!(out, "{revoked} devices were revoked and are skipped")?,
     }
     if failed + left > 0 {
         let all = registered + failed + left;

@@ -1,7 +1,7 @@
 //! `tbpki unregister`.
 
 use base::Result;
-use fleet::unregister::{UnregisterRequest, unregister};
+use fleet::life::unregister::{UnregisterRequest, unregister};
 
 use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};

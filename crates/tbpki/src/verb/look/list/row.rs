@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base::digest;
 use fleet::csv::Cell;
+use identity::life::renew::Due;
 use identity::report::rfc3339;
 use ledger::{Entry, Kind, State};
 use schemars::JsonSchema;
@@ -56,13 +57,22 @@ pub(crate) struct ListedIdentity {
     /// The error of the last operation, or the reason for the revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// The role among the generations of its name: `current`, `pending`, `superseded`, `retired`, `revoked`, `void` or
+    /// `intended`.
+    role: &'static str,
+    /// `expired`, or `due` if `tbpki renew --due` takes it; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) renewal: Option<Urgent>,
+    /// The reason of its revocation, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_reason: Option<String>,
     /// The time at which it was taken from the platform, unless it was registered again since.
     #[serde(skip_serializing_if = "Option::is_none")]
     unregistered_at: Option<String>,
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 18] = [
+pub(super) const CSV_HEAD: [&str; 21] = [
     "kind",
     "name",
     "generation",
@@ -81,10 +91,43 @@ pub(super) const CSV_HEAD: [&str; 18] = [
     "job",
     "last_error",
     "unregistered_at",
+    "role",
+    "renewal",
+    "revocation_reason",
 ];
 
+/// How urgent a renewal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Urgent {
+    /// The certificate has expired.
+    Expired,
+    /// It must be renewed.
+    Due,
+}
+
+impl Urgent {
+    fn of(entry: &Entry, rule: Due, now: OffsetDateTime) -> Option<Self> {
+        if !entry.is_current() {
+            None
+        } else if entry.not_after < now {
+            Some(Self::Expired)
+        } else {
+            // A CA is not renewed like a leaf.
+            (entry.key.kind != Kind::Ca && rule.includes(entry, now)).then_some(Self::Due)
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Due => "due",
+        }
+    }
+}
+
 impl ListedIdentity {
-    pub(super) fn of(entry: &Entry, store: &Path, now: OffsetDateTime) -> Self {
+    pub(super) fn of(entry: &Entry, store: &Path, rule: Due, now: OffsetDateTime) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
         Self {
             kind: entry.key.kind.as_str(),
@@ -104,6 +147,9 @@ impl ListedIdentity {
             bundled_at: reached(State::Bundled),
             job: entry.job.map(|(job, _)| job.number()),
             last_error: entry.last_error.clone(),
+            role: entry.role.as_str(),
+            renewal: Urgent::of(entry, rule, now),
+            revocation_reason: entry.revocation.as_ref().and_then(|revocation| revocation.reason.clone()),
             unregistered_at: entry.unregistered_at.map(rfc3339),
         }
     }
@@ -129,6 +175,9 @@ impl ListedIdentity {
             self.job.into(),
             self.last_error.as_deref().into(),
             self.unregistered_at.as_deref().into(),
+            self.role.into(),
+            self.renewal.map(Urgent::as_str).into(),
+            self.revocation_reason.as_deref().into(),
         ]
     }
 }

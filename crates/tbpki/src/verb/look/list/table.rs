@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 
-use super::row::ListedIdentity;
+use super::row::{ListedIdentity, Urgent};
 use crate::output::StreamResult;
 
 const COLUMNS: usize = 8;
@@ -70,7 +70,11 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
             Some(place) => format!("{} ({place})", identity.algorithm),
         },
         identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
-        identity.days_left.to_string(),
+        match identity.renewal {
+            Some(Urgent::Expired) => "EXPIRED".to_owned(),
+            Some(Urgent::Due) => format!("{} renew now", identity.days_left),
+            None => identity.days_left.to_string(),
+        },
         identity.issuer.clone(),
     ]
 }

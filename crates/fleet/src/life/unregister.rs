@@ -40,12 +40,13 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
         } else {
             let ours = IssuedCertificates {
                 credentials_ids: credentials_ids(&store.ledger, name)?,
+                still_valid: Vec::new(),
                 others_too: request.replace,
             };
             connection.board.unregister(name, &ours).await
         }
     });
-    let entry = store.ledger.current(Kind::Device, name)?;
+    let entry = store.ledger.latest(Kind::Device, name)?;
     match outcome {
         Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
             .error(format!("neither the platform nor the store knows a device {name:?}"))

@@ -1,0 +1,5 @@
+//! Renewing, revoking and unregistering identities.
+
+pub mod renew;
+pub mod revoke;
+pub mod unregister;

@@ -1,0 +1,265 @@
+//! What every ledger does with the generations of a name.
+
+use base::Code;
+use ledger::{Filter, Generation, Kind, NewIdentity, NewList, OpenStep, Phase, Role, State};
+use time::{Duration, OffsetDateTime};
+
+use super::jobs::{claim, code, issue_shard, signed, stage};
+use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
+
+const KEY: [u8; 32] = [7; 32];
+
+fn renewal(name: &str, number: u8) -> NewIdentity {
+    NewIdentity { serial: serial(&format!("{name}, {number}")), ..device(name) }
+}
+
+fn roles<S: Station>(station: &S, name: &str) -> Vec<Role> {
+    station.open().history(Kind::Device, name).unwrap().into_iter().map(|entry| entry.role).collect()
+}
+
+/// A list at this time, for a CA of which the ledger has no generation.
+fn list_at(now: OffsetDateTime) -> NewList<'static> {
+    NewList {
+        key: KEY,
+        issuer: "devices-issuing",
+        generation: None,
+        now,
+        lifetime: Duration::days(30),
+        published: None,
+    }
+}
+
+pub(crate) fn a_renewal_is_pending_until_it_is_promoted<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    let second = intend_as(&mut ledger, &renewal("a", 2)).unwrap();
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().key, first, "an intended one is not current");
+    assert_eq!(ledger.unfinished_of(Kind::Device, "a").unwrap().unwrap().key, second);
+
+    ledger.issued_pending(&second, &leaf("a2")).unwrap();
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Pending]);
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().key, first);
+    assert_eq!(ledger.latest(Kind::Device, "a").unwrap().unwrap().key, first);
+    assert_eq!(ledger.pending(Kind::Device, "a").unwrap().unwrap().key, second);
+    for filter in
+        [Filter { current_only: true, ..Filter::default() }, Filter { latest_only: true, ..Filter::default() }]
+    {
+        let keys: Vec<_> = ledger.list(&filter).map(|entry| entry.unwrap().key).collect();
+        assert_eq!(keys, std::slice::from_ref(&first));
+    }
+
+    for _ in 0..2 {
+        ledger.promote(&second).unwrap();
+        assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Current]);
+    }
+    assert_eq!(code(ledger.promote(&first)), Code::Internal);
+    assert_eq!(ledger.pending(Kind::Device, "a").unwrap(), None);
+}
+
+pub(crate) fn a_second_renewal_supersedes_the_first<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    for number in [2, 3] {
+        let key = intend_as(&mut ledger, &renewal("a", number)).unwrap();
+        ledger.issued_pending(&key, &leaf("a")).unwrap();
+    }
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Superseded, Role::Pending]);
+}
+
+pub(crate) fn another_generation_supersedes_the_current_one<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let second = intend_as(&mut ledger, &renewal("a", 2)).unwrap();
+    ledger.void(&second, "interrupted").unwrap();
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Void]);
+    let third = intend_as(&mut ledger, &renewal("a", 3)).unwrap();
+    ledger.issued(&third, &leaf("a3")).unwrap();
+    assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Void, Role::Current]);
+    // What is superseded is not for bulk operations, whatever step it was at.
+    assert!(!ledger.history(Kind::Device, "a").unwrap()[0].is_for_bulk());
+}
+
+pub(crate) fn a_name_has_one_current_and_one_pending_generation<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let second = intend_as(&mut ledger, &renewal("a", 2)).unwrap();
+    ledger.issued_pending(&second, &leaf("a2")).unwrap();
+    assert!(station.refuses("UPDATE identity SET role = 'current' WHERE name = 'a'"));
+    assert!(station.refuses("UPDATE identity SET role = 'pending' WHERE name = 'a'"));
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Pending]);
+}
+
+pub(crate) fn a_revocation_is_final_and_frees_the_name<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    issue_shard(&mut ledger, &job);
+    let held = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let entries = ledger.shard(job.id, 0).unwrap();
+    let [a, b] = [entries[0].key.clone(), entries[1].key.clone()];
+    assert!(ledger.revoke(&b, Some("keyCompromise"), &[]).unwrap());
+    let revoked = ledger.entry(&b).unwrap().unwrap();
+    assert_eq!((revoked.state, revoked.role), (State::Revoked, Role::Revoked));
+    assert_eq!(revoked.revocation.as_ref().unwrap().reason.as_deref(), Some("keyCompromise"));
+
+    // A second revocation changes nothing, and no step revives it.
+    assert!(!ledger.revoke(&b, Some("superseded"), &[OpenStep::List]).unwrap());
+    ledger.commit_step(&held, &[a, b.clone()], &[]).unwrap();
+    ledger.unregistered(&b).unwrap();
+    assert_eq!(code(ledger.registered(&b)), Code::Internal);
+    assert_eq!(code(ledger.bundled(&b)), Code::Internal);
+    assert_eq!(code(ledger.void(&b, "no")), Code::Internal);
+    assert_eq!(code(ledger.promote(&b)), Code::Internal);
+    let after = ledger.entry(&b).unwrap().unwrap();
+    assert_eq!((after.state, after.role, &after.revocation), (State::Revoked, Role::Revoked, &revoked.revocation));
+    assert_eq!(ledger.open_revocations().unwrap(), []);
+    assert_eq!(ledger.current(Kind::Device, "b").unwrap(), None);
+    assert_eq!(ledger.latest(Kind::Device, "b").unwrap().unwrap().key, b);
+
+    // What was never signed has nothing to revoke.
+    let intended = intend_as(&mut ledger, &device("c")).unwrap();
+    assert_eq!(code(ledger.revoke(&intended, None, &[])), Code::Internal);
+
+    // The name is free for a generation of its own, by itself or in a job.
+    let second = stage(&mut ledger, 1, &["b"]);
+    let held = claim(&mut ledger, &second, Phase::Issue).unwrap();
+    let mut identities = signed(&ledger, &held);
+    identities[0].serial = serial("b, again");
+    ledger.commit_issued(&held, "here", &identities).unwrap();
+    let again = ledger.current(Kind::Device, "b").unwrap().unwrap();
+    assert_eq!((again.generation().number(), again.role), (2, Role::Current));
+}
+
+pub(crate) fn open_steps_are_kept_until_they_are_done<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let (a, b) = (issue(&mut ledger, "a"), issue(&mut ledger, "b"));
+    ledger.revoke(&b, None, &[OpenStep::Platform, OpenStep::ProfileCa]).unwrap();
+    ledger.revoke(&a, None, &[OpenStep::Platform]).unwrap();
+    ledger.step_failed(&b, OpenStep::Platform, "it is away").unwrap();
+    let open = |ledger: &ledger::Ledger| -> Vec<_> {
+        let open = ledger.open_revocations().unwrap().into_iter();
+        open.map(|open| (open.key.name, open.step, open.error)).collect()
+    };
+    let away = Some("it is away".to_owned());
+    let (one, two, three) =
+        (("a".to_owned(), OpenStep::Platform, None), ("b".to_owned(), OpenStep::Platform, away), OpenStep::ProfileCa);
+    assert_eq!(open(&ledger), [one.clone(), two, ("b".to_owned(), three, None)]);
+    for _ in 0..2 {
+        ledger.step_done(&b, OpenStep::Platform).unwrap();
+    }
+    assert_eq!(open(&ledger), [one, ("b".to_owned(), three, None)]);
+}
+
+pub(crate) fn numbers_and_times_of_lists_only_grow<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    assert_eq!(ledger.last_list(&KEY).unwrap(), None);
+    let (first, _) = ledger.begin_list(&list_at(BEGIN)).unwrap();
+    assert_eq!(first.number, u64::try_from(BEGIN.unix_timestamp()).unwrap());
+    assert_eq!((first.this_update, first.next_update), (BEGIN, BEGIN + Duration::days(30)));
+    // Three in the same second, and one by a clock that is a little behind.
+    for (at, expected) in [(0, 1), (0, 2), (0, 3), (-1, 4)] {
+        let (next, _) = ledger.begin_list(&list_at(BEGIN + Duration::seconds(at))).unwrap();
+        assert_eq!(
+            (next.number, next.this_update),
+            (first.number + expected, BEGIN + Duration::seconds(expected as i64))
+        );
+        assert_eq!(ledger.last_list(&KEY).unwrap(), Some(next));
+    }
+    let last = ledger.last_list(&KEY).unwrap();
+    let behind = ledger.begin_list(&list_at(BEGIN - Duration::seconds(2))).unwrap_err();
+    assert_eq!(behind.code(), Code::ClockBehind);
+    assert_eq!(ledger.last_list(&KEY).unwrap(), last, "nothing was recorded");
+    // Another key begins by itself.
+    let other = NewList { key: [8; 32], ..list_at(BEGIN) };
+    assert_eq!(ledger.begin_list(&other).unwrap().0.number, first.number);
+    // A day later the number is the time again.
+    let day = BEGIN + Duration::DAY;
+    let (next, _) = ledger.begin_list(&list_at(day)).unwrap();
+    assert_eq!((next.number, next.this_update), (u64::try_from(day.unix_timestamp()).unwrap(), day));
+}
+
+pub(crate) fn a_list_has_what_is_revoked_until_it_has_expired<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let serials =
+        |list: &[ledger::RevokedCertificate]| -> Vec<_> { list.iter().map(|one| one.serial.clone()).collect() };
+    let (a, b) = (issue(&mut ledger, "a"), issue(&mut ledger, "b"));
+    let other = NewIdentity { issuer: "profile-x".to_owned(), ..device("c") };
+    let c = intend_as(&mut ledger, &other).unwrap();
+    ledger.issued(&c, &leaf("c")).unwrap();
+    ledger.revoke(&b, Some("superseded"), &[]).unwrap();
+    ledger.revoke(&c, None, &[]).unwrap();
+    let (_, entries) = ledger.begin_list(&list_at(BEGIN)).unwrap();
+    assert_eq!(serials(&entries), [serial("b")]);
+    assert_eq!(entries[0].revocation.reason.as_deref(), Some("superseded"));
+    ledger.revoke(&a, None, &[]).unwrap();
+    let end = BEGIN + Duration::days(365);
+    let (_, entries) = ledger.begin_list(&list_at(end)).unwrap();
+    assert_eq!(serials(&entries), [serial("a"), serial("b")]);
+    // The first list after they expired still has them (RFC 5280, section 3.3), the next one does not.
+    let (_, entries) = ledger.begin_list(&list_at(end + Duration::DAY)).unwrap();
+    assert_eq!(entries.len(), 2);
+    let (_, entries) = ledger.begin_list(&list_at(end + Duration::days(2))).unwrap();
+    assert_eq!(entries, []);
+}
+
+pub(crate) fn a_step_is_done_by_a_list_that_has_the_entry<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let (a, b) = (issue(&mut ledger, "a"), issue(&mut ledger, "b"));
+    ledger.revoke(&a, None, &[OpenStep::List, OpenStep::Platform]).unwrap();
+    let (list, _) = ledger.begin_list(&list_at(BEGIN)).unwrap();
+    // Revoked while the list is signed.
+    ledger.revoke(&b, None, &[OpenStep::List]).unwrap();
+    ledger.published_list(&list).unwrap();
+    let open: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| (open.key, open.step)).collect();
+    assert_eq!(open, [(a.clone(), OpenStep::Platform), (b, OpenStep::List)]);
+    let (list, _) = ledger.begin_list(&list_at(BEGIN)).unwrap();
+    ledger.published_list(&list).unwrap();
+    let open: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| (open.key, open.step)).collect();
+    assert_eq!(open, [(a, OpenStep::Platform)]);
+}
+
+pub(crate) fn a_ledger_of_the_layout_before_keeps_its_identities<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let ca = NewIdentity { kind: Kind::Ca, serial: serial("ca"), ..device("devices-issuing") };
+    let ca = intend_as(&mut ledger, &ca).unwrap();
+    ledger.issued(&ca, &leaf("ca")).unwrap();
+    // Two certificates in use for "a", as a race in 0.1.0 could leave them; "b" was void first; "c" is revoked.
+    issue(&mut ledger, "a");
+    let second = intend_as(&mut ledger, &renewal("a", 2)).unwrap();
+    ledger.issued(&second, &leaf("a2")).unwrap();
+    let b = super::intend(&mut ledger, "b");
+    ledger.void(&b, "interrupted").unwrap();
+    let b = intend_as(&mut ledger, &renewal("b", 2)).unwrap();
+    ledger.issued(&b, &leaf("b2")).unwrap();
+    ledger.registered(&b).unwrap();
+    intend_as(&mut ledger, &renewal("b", 3)).unwrap();
+    let c = issue(&mut ledger, "c");
+    ledger.revoke(&c, None, &[]).unwrap();
+    let before: Vec<_> = ledger.list(&Filter::default()).map(Result::unwrap).collect();
+    drop(ledger);
+
+    station.to_layout_before_roles();
+    let ledger = station.open();
+    let after: Vec<_> = ledger.list(&Filter::default()).map(Result::unwrap).collect();
+    assert_eq!(after.len(), before.len());
+    for (mut one, mut other) in before.into_iter().zip(after) {
+        assert_eq!(one.role, other.role, "{}", one.key);
+        // The generation of the CA was not known before it was current.
+        let of_ca = (one.issuer_generation, other.issuer_generation);
+        assert_eq!(of_ca.1.map(Generation::number), Some(1), "{}", one.key);
+        (one.issuer_generation, other.issuer_generation) = (None, None);
+        assert_eq!(one, other);
+    }
+    assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Current]);
+    assert_eq!(roles(&station, "b"), [Role::Void, Role::Current, Role::Intended]);
+    assert_eq!(roles(&station, "c"), [Role::Revoked]);
+}

@@ -1,0 +1,6 @@
+//! The verbs that renew and revoke.
+
+pub(crate) mod crl;
+pub(crate) mod needs_renewal;
+pub(crate) mod renew;
+pub(crate) mod revoke;

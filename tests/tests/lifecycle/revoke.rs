@@ -1,0 +1,236 @@
+//! `tbpki revoke`, and that no verb uses what is revoked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+use tb_sim::CredentialsType;
+use tbpki_tests::{Sandbox, Snapshot};
+
+use crate::scene::{Scene, json, verify};
+
+const LISTS: &str = "pki/devices-crl.pem";
+
+fn roles(sandbox: &Sandbox, name: &str) -> Vec<Value> {
+    let listed = json(&sandbox.ok(["list", "--all", "--json", "--name", name]));
+    listed["identities"].as_array().unwrap().iter().map(|row| row["state"].clone()).collect()
+}
+
+fn open(report: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    report["open"].as_array().unwrap().iter().map(|open| (text(&open["name"]), text(&open["step"]))).collect()
+}
+
+#[test]
+fn a_stolen_device_is_out_everywhere() {
+    let scene = Scene::new();
+    for device in ["pump-1", "pump-2"] {
+        scene.ok(&["client", "--device", device, "--register"]);
+    }
+    let id = |sandbox: &Sandbox| json(&sandbox.ok(["list", "--json"]))["identities"].clone();
+    let before = id(&scene.sandbox);
+    let report = scene.json(&["revoke", "--device", "pump-1", "--reason", "keyCompromise"]);
+    assert_eq!(report["revoked"][0]["done"], "revoked");
+    assert_eq!(open(&report), []);
+    assert_ne!(id(&scene.sandbox), before);
+
+    // The ledger, the list and the platform agree.
+    assert_eq!(roles(&scene.sandbox, "pump-1"), ["revoked"]);
+    verify(&scene.sandbox, LISTS, "pump-2").ok();
+    verify(&scene.sandbox, LISTS, "pump-1").ends(2).says("certificate revoked");
+    let shown = scene.ok(&["inspect", LISTS, "--json"]).stdout_text();
+    assert!(shown.contains("keyCompromise"), "{shown}");
+    let sim = scene.platform.sim().unwrap();
+    let kind = |name: &str| sim.credentials(name).map(|credentials| credentials.kind).unwrap();
+    assert_eq!((kind("pump-1"), kind("pump-2")), (CredentialsType::AccessToken, CredentialsType::X509Certificate));
+
+    // The check names it, before anything is sent.
+    let check = scene.tbpki(&["check", "--device", "pump-1", "--offline"]).run().ends(3);
+    check.says("TBPKI-0062").says("revoked on").says("keyCompromise");
+    scene.ok(&["check", "--device", "pump-2", "--offline"]);
+
+    // The same again changes nothing, whatever the reason.
+    let again = scene.json(&["revoke", "--device", "pump-1", "--reason", "superseded"]);
+    assert_eq!((&again["revoked"][0]["done"], open(&again)), (&Value::from("unchanged"), vec![]));
+    assert!(scene.ok(&["inspect", LISTS, "--json"]).stdout_text().contains("keyCompromise"));
+}
+
+#[test]
+fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
+    let scene = Scene::new();
+    scene.ok(&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);
+    scene.ok(&["client", "--device", "d"]);
+    scene.ok(&["revoke", "--device", "s-2"]);
+
+    let report = scene.json(&["fleet", "register"]);
+    let phase = &report["phases"][0];
+    assert_eq!((&phase["done"], &phase["revoked"], &phase["left"]), (&2.into(), &1.into(), &0.into()), "{report}");
+    let report = scene.json(&["register", "--all"]);
+    assert_eq!((report["devices"].as_array().unwrap().len(), &report["revoked"]), (3, &1.into()), "{report}");
+    assert!(scene.ok(&["register", "--all"]).stdout_text().contains("1 device was revoked and is skipped"));
+    assert!(scene.platform.sim().unwrap().credentials("s-2").is_none());
+
+    scene.sandbox.write("wifi", "a password of the network");
+    fs::set_permissions(scene.sandbox.join("wifi"), fs::Permissions::from_mode(0o600)).unwrap();
+    let image = ["--chip", "esp32c3", "--wifi-ssid", "net", "--wifi-password-file", "wifi", "--broker", "tb.example"];
+    let report = scene.json(&[&["fleet", "bundle"], &image[..]].concat());
+    let phase = &report["phases"][0];
+    assert_eq!((&phase["done"], &phase["revoked"], &phase["left"]), (&2.into(), &1.into(), &0.into()), "{report}");
+    let all = [&["bundle-firmware", "--all", "--out", "images"], &image[..]].concat();
+    let outcome = scene.ok(&all);
+    outcome.says("1 device was revoked and is skipped");
+    assert!(!scene.sandbox.join("images/s-2").exists() && scene.sandbox.join("images/s-1").exists());
+
+    // Named, it is refused.
+    for args in [vec!["register", "--device", "s-2"], [&["bundle-firmware", "--device", "s-2"], &image[..]].concat()] {
+        let refused = scene.tbpki(&args).run();
+        let refused = refused.says("TBPKI-0062");
+        assert_ne!(refused.status, 0, "{refused}");
+    }
+}
+
+#[test]
+fn a_revoked_device_gets_another_generation_and_keeps_its_revocation() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--register"]);
+    scene.ok(&["revoke", "--device", "pump-1", "--reason", "keyCompromise"]);
+    scene.ok(&["client", "--device", "pump-1", "--register", "--replace"]);
+    assert_eq!(roles(&scene.sandbox, "pump-1"), ["revoked", "registered"]);
+    verify(&scene.sandbox, LISTS, "pump-1").ok();
+    // The list still has the first generation, and a revocation of the name now means the second.
+    let report = scene.json(&["revoke", "--device", "pump-1"]);
+    assert_eq!(report["revoked"].as_array().unwrap().len(), 1);
+    assert_eq!(report["revoked"][0]["generation"], 2);
+    assert_eq!(report["lists"]["lists"][0]["revoked"], 2);
+}
+
+#[test]
+fn the_platform_and_the_lists_do_not_wait_for_each_other() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--register"]);
+    // The platform is unknown to this command: the list is written all the same.
+    let outcome = scene.sandbox.tbpki(["revoke", "--device", "pump-1", "--json"]).run().ends(4);
+    assert_eq!(open(&json(&outcome)), [("pump-1".to_owned(), "platform".to_owned())]);
+    verify(&scene.sandbox, LISTS, "pump-1").ends(2).says("certificate revoked");
+    // Nothing registers it meanwhile.
+    scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1).says("TBPKI-0062");
+
+    let finished = scene.json(&["revoke", "--open"]);
+    assert_eq!(open(&finished), []);
+    let sim = scene.platform.sim().unwrap();
+    assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
+
+    // The other way around: the key of the CA is away, and the platform is told all the same.
+    scene.ok(&["client", "--device", "pump-2", "--register"]);
+    let key = scene.sandbox.join("pki/ca/devices-issuing/key.pem");
+    fs::rename(&key, scene.sandbox.join("away.pem")).unwrap();
+    let outcome = scene.tbpki(&["revoke", "--device", "pump-2", "--json"]).run().ends(4);
+    assert_eq!(open(&json(&outcome)), [("pump-2".to_owned(), "list".to_owned())]);
+    assert_eq!(sim.credentials("pump-2").unwrap().kind, CredentialsType::AccessToken);
+    fs::rename(scene.sandbox.join("away.pem"), &key).unwrap();
+    assert_eq!(open(&scene.json(&["revoke", "--open"])), []);
+    verify(&scene.sandbox, LISTS, "pump-2").ends(2).says("certificate revoked");
+}
+
+#[test]
+fn the_crl_verb_finishes_the_step_of_the_lists() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let key = sandbox.join("pki/ca/devices-issuing/key.pem");
+    fs::rename(&key, sandbox.join("away.pem")).unwrap();
+    sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).says("run `tbpki revoke --open` to finish");
+    fs::rename(sandbox.join("away.pem"), &key).unwrap();
+    sandbox.ok(["crl"]);
+    assert_eq!(open(&json(&sandbox.ok(["revoke", "--open", "--json"]))), []);
+}
+
+#[test]
+fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
+    let sandbox = Sandbox::with_store();
+    for device in ["a", "b", "c"] {
+        sandbox.ok(["client", "--device", device]);
+    }
+    let before = Snapshot::of(sandbox.path());
+    sandbox.write("unknown.txt", "a\nunknown\n");
+    sandbox.fails(["revoke", "--file", "unknown.txt"], 1, "TBPKI-0096");
+    sandbox.write("wrong.txt", "a\n../b\n");
+    sandbox.fails(["revoke", "--file", "wrong.txt"], 1, "TBPKI-0025").says("wrong.txt:2");
+    sandbox.write("empty.txt", "# nothing\n\n");
+    sandbox.fails(["revoke", "--file", "empty.txt"], 1, "TBPKI-0274");
+    for file in ["unknown.txt", "wrong.txt", "empty.txt"] {
+        fs::remove_file(sandbox.join(file)).unwrap();
+    }
+    before.is_unchanged(&Snapshot::of(sandbox.path()), "refused lists");
+
+    sandbox.write("stolen.txt", "# found missing\na\n\n  c  \na\n");
+    let planned = json(&sandbox.ok(["revoke", "--file", "stolen.txt", "--dry-run", "--json"]));
+    let done = |report: &Value| -> Vec<Value> {
+        report["revoked"].as_array().unwrap().iter().map(|one| one["done"].clone()).collect()
+    };
+    assert_eq!(done(&planned), ["planned", "planned"]);
+    assert_eq!(roles(&sandbox, "a"), ["issued"]);
+    assert_eq!(done(&json(&sandbox.ok(["revoke", "--file", "stolen.txt", "--json"]))), ["revoked", "revoked"]);
+    assert_eq!(["a", "b", "c"].map(|name| roles(&sandbox, name)[0].clone()), ["revoked", "issued", "revoked"]);
+}
+
+#[test]
+fn a_certificate_is_found_by_its_serial_number() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox.ok(["client", "--device", "pump-1", "--force"]);
+    let rows = json(&sandbox.ok(["list", "--all", "--json", "--name", "pump-1"]));
+    let first = rows["identities"][0]["serial"].as_str().unwrap().to_ascii_lowercase();
+    sandbox.fails(["revoke", "--serial", "00ff"], 1, "TBPKI-0096");
+    sandbox.fails(["revoke", "--serial", "0x12"], 2, "TBPKI-0003");
+    sandbox.fails(["revoke", "--serial", &first, "--issuer", "server-issuing"], 1, "TBPKI-0096");
+    let report = json(&sandbox.ok(["revoke", "--serial", &first, "--issuer", "devices-issuing", "--json"]));
+    assert_eq!(report["revoked"][0]["generation"], 1);
+    assert_eq!(roles(&sandbox, "pump-1"), ["revoked", "issued"]);
+    verify(&sandbox, LISTS, "pump-1").ok();
+    // All that is left is the second generation.
+    let report = json(&sandbox.ok(["revoke", "--device", "pump-1", "--json"]));
+    assert_eq!(report["revoked"].as_array().unwrap().len(), 1);
+    // A CA is not revoked so.
+    let ca = json(&sandbox.ok(["list", "--kind", "ca", "--json"]));
+    let ca = ca["identities"][0]["serial"].as_str().unwrap().to_owned();
+    sandbox.fails(["revoke", "--serial", &ca], 2, "TBPKI-0011");
+}
+
+#[test]
+fn a_revoked_server_is_on_the_list_of_its_ca() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    let report = json(&sandbox.ok(["revoke", "--server", "tb.example", "--reason", "cessationOfOperation", "--json"]));
+    assert_eq!(open(&report), []);
+    let leaf = "pki/servers/tb.example/mqttserver.pem";
+    sandbox.fails(["verify", leaf, "--crl", "pki/servers-crl.pem"], 3, "TBPKI-0062");
+    sandbox.fails(["revoke", "--server", "other.example"], 1, "TBPKI-0096");
+    assert_eq!(roles(&sandbox, "tb.example"), ["revoked"]);
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let sandbox = Sandbox::with_store();
+    sandbox.fails(["revoke", "--device", "a", "--reason", "stolen"], 2, "TBPKI-0304");
+    sandbox.fails(["revoke", "--device", "a", "--reason", "certificateHold"], 2, "TBPKI-0304");
+    sandbox.fails(["revoke"], 2, "TBPKI-0011");
+    sandbox.fails(["revoke", "--device", "a", "--open"], 2, "TBPKI-0011");
+    sandbox.fails(["revoke", "--device", "a"], 1, "TBPKI-0096");
+    sandbox.fails(["crl", "--days", "0"], 2, "TBPKI-0003");
+}
+
+#[test]
+fn a_device_of_a_chain_profile_is_kept_and_its_ca_stays_open() {
+    let scene = Scene::new();
+    scene.ok(&["profile", "create", "pumps", "--create-devices", "--accept-issuer-risk", "--example", "pump-1"]);
+    scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);
+    // It has never connected: the platform does not have it.
+    let sim = scene.platform.sim().unwrap();
+    assert!(sim.credentials("pump-1").is_none());
+    let outcome = scene.tbpki(&["revoke", "--device", "pump-1", "--json"]).run().ends(4);
+    let report = json(&outcome);
+    assert_eq!(open(&report), [("pump-1".to_owned(), "profile-ca".to_owned())]);
+    // The name is taken by a token, so that a connection does not create the device with the revoked certificate.
+    assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
+    scene.tbpki(&["revoke", "--open"]).run().ends(4).says("profile-ca");
+}

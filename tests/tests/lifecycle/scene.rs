@@ -1,0 +1,60 @@
+//! A store with a platform.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tb_sim::Settings;
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::platform::Platform;
+use tbpki_tests::{Outcome, Sandbox, Tool};
+
+/// The simulator's password: not part of any other text.
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) platform: Platform,
+}
+
+impl Scene {
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let platform = Platform::simulator(Settings { password: PASSWORD.to_owned(), ..Settings::default() });
+        let sandbox = Sandbox::with_store();
+        sandbox.write("password", platform.password());
+        fs::set_permissions(sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        sandbox.hides(PASSWORD);
+        Self { sandbox, platform }
+    }
+
+    pub(crate) fn tbpki(&self, args: &[&str]) -> Tool {
+        self.platform.known_to(self.sandbox.tbpki(args), self.sandbox.join("password"))
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(&self, args: &[&str]) -> Outcome {
+        self.tbpki(args).run().ok()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        json(&self.ok(&[args, &["--json"]].concat()))
+    }
+}
+
+/// The result in a report.
+#[track_caller]
+pub(crate) fn json(outcome: &Outcome) -> Value {
+    outcome.json()["result"].clone()
+}
+
+/// OpenSSL's verdict on a device of the store, by a file with lists.
+#[track_caller]
+pub(crate) fn verify(sandbox: &Sandbox, lists: &str, device: &str) -> Outcome {
+    let ca = |name: &str| -> PathBuf { sandbox.join("pki/ca").join(name).join("cert.pem") };
+    let tool = openssl().args(["verify", "-x509_strict", "-crl_check_all", "-CAfile"]).arg(ca("devices-root"));
+    let tool = tool.arg("-untrusted").arg(ca("devices-issuing")).arg("-CRLfile").arg(sandbox.join(lists));
+    tool.arg(sandbox.join("pki/devices").join(device).join("cert.pem")).run()
+}
