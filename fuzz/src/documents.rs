@@ -36,6 +36,7 @@ pub(crate) fn thingsboard_env(input: &[u8]) {
         services: vec![Service::Mqtt],
         active: ActiveCredentials::Keystore,
         host: host.clone(),
+        mqtt_port: 8883,
         keystore: Some(KeystoreSettings {
             kind: "PKCS12",
             file: "server.p12".to_owned(),

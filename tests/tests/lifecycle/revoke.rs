@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 use tb_sim::CredentialsType;
 use tbpki_tests::{Sandbox, Snapshot};
+use testkit::application::Sample;
 
 use crate::scene::{Scene, json, verify};
 
@@ -72,7 +73,19 @@ fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
 
     scene.sandbox.write("wifi", "a password of the network");
     fs::set_permissions(scene.sandbox.join("wifi"), fs::Permissions::from_mode(0o600)).unwrap();
-    let image = ["--chip", "esp32c3", "--wifi-ssid", "net", "--wifi-password-file", "wifi", "--broker", "tb.example"];
+    scene.sandbox.write("app.elf", Sample::new("esp32c3").elf());
+    let image = [
+        "--app",
+        "app.elf",
+        "--chip",
+        "esp32c3",
+        "--wifi-ssid",
+        "net",
+        "--wifi-password-file",
+        "wifi",
+        "--broker",
+        "tb.example",
+    ];
     let report = scene.json(&[&["fleet", "bundle"], &image[..]].concat());
     let phase = &report["phases"][0];
     assert_eq!((&phase["done"], &phase["revoked"], &phase["left"]), (&2.into(), &1.into(), &0.into()), "{report}");
