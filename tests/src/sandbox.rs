@@ -64,6 +64,17 @@ impl Sandbox {
         copy
     }
 
+    /// Puts back everything that was in it when `saved` was copied from it. For tests of settings, which contain the
+    /// full path of their directory and differ in a copy.
+    #[track_caller]
+    pub fn restore(&self, saved: &Self) {
+        for entry in fs::read_dir(self.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        Tool::new("cp").arg("-a").arg(saved.join(".")).arg(self.path()).run().ok();
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         self.directory.path()

@@ -48,18 +48,19 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
     listed.sort_unstable();
     assert_eq!(there, listed, "the files of {directory}");
 
+    let (sandbox, saved) = (start, start.copy());
     for (file, fate) in files.iter().filter(|(_, fate)| *fate != Theirs) {
-        let sandbox = start.copy();
-        let before = state(&sandbox);
+        sandbox.restore(&saved);
+        let before = state(sandbox);
         let path = sandbox.join(directory).join(file);
         fs::remove_file(&path).unwrap();
-        let lost = state(&sandbox);
+        let lost = state(sandbox);
         if *fate != Named {
-            announced(&sandbox, args, &path);
-            lost.is_unchanged(&state(&sandbox), "a dry run");
+            announced(sandbox, args, &path);
+            lost.is_unchanged(&state(sandbox), "a dry run");
         }
         let outcome = sandbox.tbpki(args).run();
-        let after = state(&sandbox);
+        let after = state(sandbox);
         match fate {
             Same => {
                 let outcome = outcome.ok().says(file);
@@ -119,7 +120,6 @@ fn a_server_that_lost_a_file() {
     let start = Sandbox::with_store();
     // In the store alone: copies with another salt would be in the way of the new keystores.
     let args = &SERVER[..SERVER.len() - 2];
-    // So that the settings name the files without the directory, which is another one for each copy.
     start.write(Path::new(SERVER_DIR).join("thingsboard.conf"), "");
     start.private("pki/servers");
     start.private(SERVER_DIR);
@@ -142,19 +142,19 @@ fn a_server_that_lost_a_file() {
 #[test]
 fn copies_that_are_lost_come_back_from_the_store() {
     let start = Sandbox::with_store();
-    // So that the settings name the files without the directory.
     start.write("out/thingsboard.conf", "");
     start.ok(SERVER);
-    for entry in fs::read_dir(start.join("out")).unwrap() {
+    let saved = start.copy();
+    for entry in fs::read_dir(saved.join("out")).unwrap() {
         let name = entry.unwrap().file_name();
         if name == "thingsboard.conf" {
             continue;
         }
-        let sandbox = start.copy();
-        let before = state(&sandbox);
-        fs::remove_file(sandbox.join("out").join(name)).unwrap();
-        let outcome = sandbox.ok(SERVER);
-        before.is_unchanged(&state(&sandbox), &outcome);
+        start.restore(&saved);
+        let before = state(&start);
+        fs::remove_file(start.join("out").join(name)).unwrap();
+        let outcome = start.ok(SERVER);
+        before.is_unchanged(&state(&start), &outcome);
     }
 }
 

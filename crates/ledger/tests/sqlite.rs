@@ -230,7 +230,7 @@ fn reading_makes_no_ledger() {
     assert_eq!(refusal(Ledger::open_read_only(station.path())), Code::StoreMissing);
     assert!(!station.path().exists());
     assert_eq!(refusal(Ledger::open(station.0.path().join("missing/ledger.db"))), Code::FileUnwritable);
-    assert_eq!(refusal(Ledger::open(station.0.path())), Code::FileUnreadable);
+    assert_eq!(refusal(Ledger::open(station.0.path())), Code::UnsafeFile);
 }
 
 #[test]

@@ -619,8 +619,14 @@ mod tests {
     fn a_failure_of_one_object_a_passing_one_and_one_of_all_are_told_apart() {
         let with = |reach: Reach| Code::ALL.iter().copied().filter(move |code| code.reach() == reach);
         let passing: Vec<Code> = with(Reach::Passing).collect();
-        let expected =
-            [Code::NotThePlatform, Code::AnswerLost, Code::VersionConflict, Code::RateLimited, Code::PlatformFault];
+        let expected = [
+            Code::NotThePlatform,
+            Code::AnswerLost,
+            Code::VersionConflict,
+            Code::RateLimited,
+            Code::PlatformFault,
+            Code::PlatformUnavailable,
+        ];
         assert_eq!(passing, expected);
         for code in [Code::Unreachable, Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
             assert_eq!(code.reach(), Reach::All, "{code}");

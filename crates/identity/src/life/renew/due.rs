@@ -50,7 +50,7 @@ mod tests {
     fn a_renewal_is_due_in_the_last_third_or_within_the_time_that_was_given() {
         let (from, until) = (datetime!(2026-01-01 0:00 UTC), datetime!(2026-03-31 23:59:59 UTC));
         let third = due_from(Due::LastThird, from, until);
-        assert_eq!(third.date(), time::macros::date!(2026 - 03 - 02));
+        assert_eq!(third.date(), time::macros::date!(2026 - 03 - 01));
         assert!(!Due::LastThird.is_due(from, until, third - Duration::SECOND));
         assert!(Due::LastThird.is_due(from, until, third));
         let within = Due::Within(Duration::days(10));

@@ -351,9 +351,11 @@ mod tests {
         }
 
         fn load_keystore(&self, store: &str, key: &str, alias: &str) -> (Option<Loaded>, Vec<Code>) {
+            let file = self.dir.path().join("ks");
             self.load(&format!(
-                "MQTT_SSL_CREDENTIALS_TYPE=KEYSTORE\nMQTT_SSL_KEY_STORE=ks\nMQTT_SSL_KEY_STORE_PASSWORD={store}\n\
-                 MQTT_SSL_KEY_PASSWORD={key}\nMQTT_SSL_KEY_ALIAS={alias}\n"
+                "MQTT_SSL_CREDENTIALS_TYPE=KEYSTORE\nMQTT_SSL_KEY_STORE={}\nMQTT_SSL_KEY_STORE_PASSWORD={store}\n\
+                 MQTT_SSL_KEY_PASSWORD={key}\nMQTT_SSL_KEY_ALIAS={alias}\n",
+                file.display()
             ))
         }
     }
@@ -409,7 +411,10 @@ mod tests {
         let lines = "MQTT_SSL_PEM_CERT=typo.pem\nMQTT_SSL_KEY_STORE=ks\nMQTT_SSL_KEY_STORE_PASSWORD=secret\n\
                      MQTT_SSL_KEY_PASSWORD=secret\n";
         let (loaded, codes) = scene.load(lines);
-        assert_eq!((codes, loaded.unwrap().source), (vec![Code::SilentKeystore], Source::Keystore));
+        assert_eq!(
+            (codes, loaded.unwrap().source),
+            (vec![Code::SilentKeystore, Code::UnwatchedFile], Source::Keystore)
+        );
     }
 
     #[test]
