@@ -155,7 +155,7 @@ fn one_root_for_servers_and_devices_is_warned_of() {
         sandbox
             .ok(args)
             .says("warning[TBPKI-0113]: servers and devices are both below ")
-            .says("can pose as the broker");
+            .says("could impersonate the broker");
     }
     // CAs of one maker that share nothing are no reason to warn.
     let apart = Station::new(Maker::Openssl, "ec-p256", Form::Pem, false);

@@ -88,14 +88,7 @@ impl<F: IdentityFiles> Walk<'_, F> {
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
-        // Files on their way are in place before anybody looks at them.
-        let dir = identity_dir(store.dir(), self.kind, self.name);
-        file::recover(&dir)?;
-        let Some(entry) = store.ledger.unfinished_of(self.kind, self.name)? else { return Ok(()) };
-        match self.leaf_in(&dir)?.filter(|leaf| is_of(leaf, &entry)) {
-            Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)),
-            None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
-        }
+        settle(store, self.kind, self.name, &self.files.name(self.files.chain_file())).map(drop)
     }
 
     /// Records what is about to be signed.
@@ -217,11 +210,28 @@ impl<F: IdentityFiles> Walk<'_, F> {
 
     /// The leaf of the identity in the store or of a copy of it.
     pub(crate) fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
-        let path = dir.join(self.files.name(self.files.chain_file()));
-        let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
-        let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
-        Ok(bundle.certificates.into_iter().next())
+        first_in(&dir.join(self.files.name(self.files.chain_file())))
     }
+}
+
+/// Settles an interrupted generation of a name: it counts as issued if its leaf is in `chain_file` of the store, and is
+/// void otherwise. Returns the generation that counts as issued by this.
+pub(crate) fn settle(store: &mut Store, kind: Kind, name: &str, chain_file: &str) -> Result<Option<Key>> {
+    // A file set that was cut off is moved into place before its files are read.
+    let dir = identity_dir(store.dir(), kind, name);
+    file::recover(&dir)?;
+    let Some(entry) = store.ledger.unfinished_of(kind, name)? else { return Ok(None) };
+    match first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)) {
+        Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
+        None => store.ledger.void(&entry.key, "interrupted before it was delivered").map(|()| None),
+    }
+}
+
+/// The first certificate of a file; none if there is no file.
+fn first_in(path: &Path) -> Result<Option<Certificate>> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
+    let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
+    Ok(bundle.certificates.into_iter().next())
 }
 
 /// A file is gone and nothing else holds what was in it.

@@ -77,11 +77,10 @@ fn what_the_platform_refuses_is_told_in_its_words_and_ours() {
     let scene = scene(Settings::default());
     let sim = scene.platform.sim().unwrap();
     for (kind, method, path, code, words) in [
-        (FaultKind::Status(401), "GET", "/api/tenant/devices", 131, "Token has expired"),
-        (FaultKind::Status(500), "GET", "/api/tenant/devices", 143, "status 500"),
+        (FaultKind::Status(401), "POST", "/api/device-with-credentials", 131, "Token has expired"),
         (FaultKind::Status(500), "POST", "/api/device-with-credentials", 143, "status 500"),
-        (FaultKind::Status(503), "POST", "/api/auth/login", 143, "status 503"),
-        (FaultKind::Html, "GET", "/api/tenant/devices", 124, "not what the API answers"),
+        (FaultKind::Status(503), "POST", "/api/auth/login", 176, "status 503"),
+        (FaultKind::Html, "POST", "/api/auth/login", 124, "not what the API answers"),
         (FaultKind::Status(302), "POST", "/api/auth/login", 123, "redirect"),
         (FaultKind::Status(413), "POST", "/api/device-with-credentials", 141, "too long"),
     ] {
@@ -111,9 +110,9 @@ fn a_failure_that_passes_is_tried_again_after_the_other_devices() {
     for device in ["a", "b", "c"] {
         scene.sandbox.ok(["client", "--device", device]);
     }
-    // More than one request is patient with, so that at least one device fails and comes again.
+    // All attempts of the first device, so that it fails and comes again.
     let sim = scene.platform.sim().unwrap();
-    sim.inject(Fault { times: 6, ..Fault::new(FaultKind::Status(503)).on("GET", "/api/tenant/devices") });
+    sim.inject(Fault { times: 3, ..Fault::new(FaultKind::Status(503)).on("POST", "/api/device-with-credentials") });
     let outcome = scene.tbpki(&["register", "--all", "--json"]).env("TBPKI_PLATFORM_CONCURRENCY", "1").run().ok();
     assert!(sim.waiting_faults().is_empty());
     let result = &outcome.json()["result"];

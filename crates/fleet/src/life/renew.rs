@@ -1,9 +1,9 @@
 //! Renewing identities: which ones, and what became of each.
 
 use base::{Code, Error, Finding, Result, Severity};
-use identity::life::renew::{Due, RenewRequest, renew};
+use identity::life::renew::{Due, RenewRequest, renew, settle_interrupted};
 use identity::report::IdentityReport;
-use ledger::{Entry, Filter, Kind, Role, State, View};
+use ledger::{Entry, Filter, Key, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -66,6 +66,7 @@ pub struct NotRenewed {
 /// named, what was wrong with it; otherwise that is in the report.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewMany) -> Result<RenewReport> {
     store::check_exists(workspace.store_dir())?;
+    let complete = if wish.how.dry_run { Vec::new() } else { settle(workspace, &wish.which)? };
     let view = workspace.view()?;
     let (entries, skipped) = entries(&view, &wish.which)?;
     drop(view);
@@ -73,7 +74,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewMany) -> Result<Ren
     let mut report =
         RenewReport { dry_run: wish.how.dry_run, renewed: Vec::new(), not_due: 0, revoked: skipped, left: Vec::new() };
     for entry in entries {
-        if wish.due.is_some_and(|due| !due.includes(&entry, workspace.now)) {
+        if complete.contains(&entry.key) || wish.due.is_some_and(|due| !due.includes(&entry, workspace.now)) {
             report.not_due += 1;
             continue;
         }
@@ -85,6 +86,25 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewMany) -> Result<Ren
         }
     }
     Ok(report)
+}
+
+/// Settles what interrupted commands have left of the identities. Returns the generations that are complete by this.
+fn settle(workspace: &Workspace<'_>, which: &Which) -> Result<Vec<Key>> {
+    let is_meant = |entry: &Entry| match which {
+        Which::Devices(names) => {
+            entry.key.kind == Kind::Device && names.iter().any(|name| name.as_str() == entry.key.name)
+        }
+        Which::Server(name) => {
+            entry.key.kind == Kind::Server && name.as_ref().is_none_or(|name| *name == entry.key.name)
+        }
+        Which::All => entry.key.kind != Kind::Ca,
+    };
+    let unfinished = workspace.view()?.unfinished()?;
+    let mut complete = Vec::new();
+    for entry in unfinished.iter().filter(|entry| is_meant(entry)) {
+        complete.extend(settle_interrupted(workspace, entry.key.kind, &entry.key.name)?);
+    }
+    Ok(complete)
 }
 
 /// The identities that are meant, and how many are skipped because they were revoked.

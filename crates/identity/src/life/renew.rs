@@ -8,7 +8,7 @@ mod kept;
 use base::file::{self, Ownership};
 use base::{Code, Error, Result};
 use config::{ClientFormat, Days, Origin, ServerFormat, Setting};
-use ledger::{Entry, Kind, Parameters};
+use ledger::{Entry, Key, Kind, Parameters};
 use pki::issuer::KeySource;
 use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
@@ -25,7 +25,7 @@ use crate::files::identity::IdentityFiles;
 use crate::files::server::ServerFiles;
 use crate::make::{KeystoreWish, Plan};
 use crate::report::IdentityReport;
-use crate::walk::Walk;
+use crate::walk::{Walk, settle};
 
 pub use due::{Due, due_from};
 
@@ -88,12 +88,44 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
     Ok(report)
 }
 
+/// Settles what an interrupted command has left of a server or device, so that its current generation is known before a
+/// renewal. Returns the generation that is complete since then: it needs no renewal.
+///
+/// # Errors
+/// Those of the store, its ledger and its files.
+pub fn settle_interrupted(workspace: &Workspace<'_>, kind: Kind, name: &str) -> Result<Option<Key>> {
+    let dir = identity_dir(workspace.store_dir(), kind, name);
+    // Without a directory, the name belongs to another station of the ledger, and only that one can tell.
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let mut store = workspace.open_store("renew")?;
+    let latest = match store.ledger.unfinished_of(kind, name)? {
+        Some(entry) => Some(entry),
+        None => store.ledger.latest(kind, name)?,
+    };
+    let Some(entry) = latest else { return Ok(None) };
+    let file = chain_file(kind, &asked(&entry)?);
+    settle(&mut store, kind, name, &file)
+}
+
+fn asked(entry: &Entry) -> Result<Asked> {
+    serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
+        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
+    })
+}
+
+/// The file with the chain, leaf first.
+fn chain_file(kind: Kind, asked: &Asked) -> String {
+    match kind {
+        Kind::Server => format!("{}.pem", asked.prefix),
+        _ => store::file_names::CHAIN.to_owned(),
+    }
+}
+
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
-    let unreadable = |error: serde_json::Error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error)
-    };
-    let asked: Asked = serde_json::from_str(entry.parameters.as_str()).map_err(unreadable)?;
+    let asked = asked(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;
     let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
     let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
@@ -146,10 +178,7 @@ fn parameters(
 /// The present leaf, from the store.
 fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &Asked) -> Result<Certificate> {
     let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
-    let file = match entry.key.kind {
-        Kind::Server => dir.join(format!("{}.pem", asked.prefix)),
-        _ => dir.join(store::file_names::CHAIN),
-    };
+    let file = dir.join(chain_file(entry.key.kind, asked));
     let missing = || {
         not_renewable(&entry.key.name)
             .because(format!("{} is not there", file.display()))

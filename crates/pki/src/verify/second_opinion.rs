@@ -22,8 +22,28 @@ pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Findin
         return None;
     }
     let refusal = consult(request, leaf, above).err()?;
-    let finding = Code::SecondOpinion.fault("rustls refuses the chain").because(variant_words(&refusal));
+    let finding = match spelled_otherwise(path) {
+        Some(certificate) if refusal == Error::UnknownIssuer => Code::SecondOpinion
+            .warning("rustls and Go refuse the chain, OpenSSL and Java accept it")
+            .because(format!(
+                "the issuer of {} has another encoding than the subject of its CA; both are one name (RFC 5280, section 7.1)",
+                certificate.label()
+            ))
+            .fix("have the CA certified again with one encoding of its name if rustls or Go must accept the chain"),
+        _ => Code::SecondOpinion.fault("rustls refuses the chain").because(variant_words(&refusal)),
+    };
     Some(about(finding, leaf))
+}
+
+/// The first certificate whose issuer is the subject of the next one by its meaning and not by its octets. webpki compares
+/// octets, and its word on the rest of such a chain cannot be had.
+fn spelled_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
+    path.windows(2).find_map(|pair| match pair {
+        [certificate, issuer] if certificate.issuer_der() != issuer.subject_der() => {
+            certificate.names_as_issuer(issuer).then_some(*certificate)
+        }
+        _ => None,
+    })
 }
 
 fn consult(request: &Request<'_>, leaf: &Certificate, above: &[&Certificate]) -> Result<(), Error> {

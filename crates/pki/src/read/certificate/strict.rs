@@ -112,7 +112,8 @@ impl Strict {
         }
     }
 
-    /// RFC 5280, section 4.1.2.2. Some old roots have the number 0, and all readers take them.
+    /// RFC 5280, section 4.1.2.2. Some old roots have the number 0, and all readers take them. Version 1 is older than
+    /// the rule: ActorCloud gives the number 0 to all of its certificates.
     fn serial(&mut self, fields: &Fields<'_>) {
         match fields.serial.content {
             [] => self.fault("its serial number is empty".to_owned()),
@@ -120,7 +121,7 @@ impl Strict {
             octets if octets.len() > 20 => {
                 self.fault(format!("its serial number has {} octets; 20 are the most", octets.len()));
             }
-            [0] => self.oddity("its serial number is 0"),
+            [0] if fields.version.is_some() => self.oddity("its serial number is 0"),
             _ => {}
         }
     }
