@@ -146,6 +146,8 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
         &["/result/phases/0/done"],
     ),
     (&["fleet", "run", "--count=2", "--name-pattern=s-{}", "--out=other", "--no-bundle"], 1, &["/error/fix"]),
+    // The directory belongs to another job, so that this one waits.
+    (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=fleet"], 1, &["/error/fix"]),
     (
         &[
             "fleet",
