@@ -167,6 +167,14 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "jobs", "--config=missing.toml"], 1, &["/error/fix"]),
     (&["fleet", "cancel", "4"], 0, &["/result/freed", "/result/issued"]),
     (&["fleet", "cancel", "9"], 1, &["/error/fix"]),
+    (&["needs-renewal", "--device=pump-1", "--within=20y"], 0, &["/result/days_left"]),
+    (&["needs-renewal", "--device=pump-9"], 2, &["/error/fix"]),
+    (&["renew", "--all", "--due"], 0, &["/result/not_due"]),
+    (&["renew", "--device=pump-9"], 1, &["/error/fix"]),
+    (&["crl"], 0, &["/result/lists/0/number"]),
+    (&["crl", "--days=0"], 2, &["/error/why"]),
+    (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),
+    (&["revoke", "--device=pump-9"], 1, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.
