@@ -1,5 +1,7 @@
 //! TCP, UDP and DNS over the link that `embassy-net` drives.
 
+use alloc::boxed::Box;
+use alloc::vec;
 use core::net::Ipv4Addr;
 
 use device::session::NetworkFailure;
@@ -15,14 +17,16 @@ const TCP_BUFFER: usize = 4096;
 /// The network of this chip.
 pub(crate) struct ChipNetwork {
     stack: Stack<'static>,
-    received: [u8; TCP_BUFFER],
-    to_send: [u8; TCP_BUFFER],
+    // On the heap, because the session's future is made on the stack before it is boxed.
+    received: Box<[u8]>,
+    to_send: Box<[u8]>,
 }
 
 impl ChipNetwork {
     /// The network of this stack.
     pub(crate) fn new(stack: Stack<'static>) -> Self {
-        Self { stack, received: [0; TCP_BUFFER], to_send: [0; TCP_BUFFER] }
+        let buffer = || vec![0; TCP_BUFFER].into_boxed_slice();
+        Self { stack, received: buffer(), to_send: buffer() }
     }
 }
 

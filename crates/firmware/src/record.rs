@@ -17,6 +17,8 @@ impl Flash for Partition<'_, '_> {
         self.place.size
     }
 
+    // Not inlined, for the reason at `record_of`.
+    #[inline(never)]
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         let start = self.place.offset.checked_add(offset).ok_or(FlashError)?;
         self.flash.read(start, bytes).map_err(|_| FlashError)
@@ -48,7 +50,7 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
     let table = table(&mut flash).ok_or(Error::Table)?;
     let mut nearest = Error::NoPartition;
     for place in flash_table::nvs_partitions(&table) {
-        match Record::read(Partition { flash: &mut flash, place }) {
+        match record_of(&mut flash, place) {
             Ok(record) => return Ok(record),
             Err(error) => {
                 let empty = |error: &ReadError| {
@@ -62,6 +64,13 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
         }
     }
     Err(nearest)
+}
+
+/// The record of a partition. Not inlined: a larger [`read`] has a frame that the upstream compiler for Xtensa cannot
+/// address.
+#[inline(never)]
+fn record_of(flash: &mut FlashStorage<'_>, place: NvsPartition) -> Result<Record, ReadError> {
+    Record::read(Partition { flash, place })
 }
 
 /// The partition table, at the first offset that has one.
