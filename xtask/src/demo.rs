@@ -20,27 +20,49 @@ pub(crate) struct Demo {
     chip: String,
 }
 
+/// A command, and what it shows.
+type Shown = (&'static str, &'static [&'static str]);
+
 /// Commands that create a store and the files of a server, in this order.
-const BEFORE: &[&[&str]] = &[&["init", "--no-input", "--insecure-no-passphrase"], &["server", "--out", "server"]];
+const BEFORE: &[Shown] = &[
+    ("Make keygen.toml, a store, and four CAs.", &["init", "--no-input", "--insecure-no-passphrase"]),
+    ("Make the identity of the broker, and the settings for ThingsBoard.", &["server", "--out", "server"]),
+];
 
 /// The command that needs a running ThingsBoard with that server's keys.
 const REGISTER: &[&str] = &["client", "--device", "MyDevice", "--register"];
 
 /// Commands that inspect the result.
-const AFTER: &[&[&str]] =
-    &[&["verify", "pki/devices/MyDevice/chain.pem"], &["inspect", "pki/devices/MyDevice/cert.pem"], &["list"]];
+const AFTER: &[Shown] = &[
+    ("Verify the device's chain as a broker does.", &["verify", "pki/devices/MyDevice/chain.pem"]),
+    ("Read the device's certificate.", &["inspect", "pki/devices/MyDevice/cert.pem"]),
+    ("List all identities with their ends.", &["list"]),
+];
+
+/// Commands for a reader who continues in the directory of the demo.
+const NEXT: &[Shown] = &[
+    (
+        "a thousand devices in one archive",
+        &["fleet", "issue", "--count", "1000", "--name-pattern", "sensor-{:04}", "--archive", "fleet.tar.zst"],
+    ),
+    ("one page about all identities", &["report", "--out", "fleet.html"]),
+    ("revocation lists for a broker", &["crl", "--out", "devices-crl.pem"]),
+    ("the meaning of a code", &["explain", "TBPKI-0162"]),
+];
 
 impl Demo {
     pub(crate) fn run(&self) -> Result<()> {
         let programs = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
-        cargo().args(["build", "--quiet"]).args(programs).show()?;
+        narrate("Build tbpki and a simulator of ThingsBoard. The first build takes some minutes.");
+        cargo().arg("build").args(programs).show()?;
         let directory = target()?.join("demo");
         if directory.exists() {
             fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
         }
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
-        println!("In {}:", directory.display());
-        for step in BEFORE {
+        println!("\nAll commands run in {}.", directory.display());
+        for (text, step) in BEFORE {
+            narrate(text);
             tbpki(&directory, step)?;
         }
         let sim = Simulator::start(
@@ -54,24 +76,43 @@ impl Demo {
         fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).doing("set the mode of the password file")?;
         let platform =
             ["--platform-url", &sim.url, "--platform-user", &sim.user, "--platform-password-file", "tb-password"];
+        narrate("Make a device's identity, and register it with the platform.");
         tbpki(&directory, &[REGISTER, &platform].concat())?;
+        narrate("Log in as the device, layer by layer, and publish a value.");
         let broker = format!("localhost:{}", sim.mqtts_port);
         tbpki(&directory, &["check", &broker, "--device", "MyDevice", "--telemetry"])?;
         println!("\nReceived telemetry: {}", sim.telemetry("MyDevice")?);
         publish(&directory, &sim)?;
         drop(sim);
+        narrate("Build the firmware, and make a flash image with the device's credentials.");
         risc_v::install()?;
         let wifi = ["--wifi-ssid", "demo", "--broker", "localhost"];
         tbpki(&directory, &[&["bundle-firmware", "--chip", &self.chip][..], &wifi].concat())?;
-        for step in AFTER {
+        for (text, step) in AFTER {
+            narrate(text);
             tbpki(&directory, step)?;
         }
-        second_opinion(&directory)
+        second_opinion(&directory)?;
+        try_next(&directory)
     }
 }
 
+fn narrate(text: &str) {
+    println!("\n== {text}");
+}
+
+/// Prints what a reader can try in the directory of the demo.
+fn try_next(directory: &Path) -> Result<()> {
+    println!("\nTry next:\n\n  cd {}", directory.display());
+    let program = target()?.join("debug/tbpki");
+    for (text, command) in NEXT {
+        println!("  {} {}\n      # {text}", program.display(), command.join(" "));
+    }
+    println!("\nThe guide begins with docs/src/guide/first-steps.md.");
+    Ok(())
+}
+
 fn tbpki(directory: &Path, args: &[&str]) -> Result<()> {
-    println!();
     run(target()?.join("debug/tbpki")).directory(directory).args(args).show()
 }
 
@@ -81,7 +122,7 @@ fn publish(directory: &Path, sim: &Simulator) -> Result<()> {
         println!("\n(mosquitto_pub is not installed: the step that publishes with it is skipped.)");
         return Ok(());
     }
-    println!();
+    narrate("Publish with mosquitto_pub, which reads the device's files.");
     let files = ["--cafile", "tb-server-chain.pem", "--key", "key.pem", "--cert", "chain.pem"];
     let message = ["-t", "v1/devices/me/telemetry", "-m", "{\"temperature\":25}"];
     run("mosquitto_pub")
@@ -100,7 +141,7 @@ fn second_opinion(directory: &Path) -> Result<()> {
         println!("\n(openssl is not installed: the step that verifies with it is skipped.)");
         return Ok(());
     }
-    println!();
+    narrate("Let openssl verify both certificates.");
     let verify = ["verify", "-x509_strict", "-purpose"];
     let device = ["sslclient", "-CAfile", "server/clients-ca.pem", "pki/devices/MyDevice/cert.pem"];
     run("openssl").directory(directory).args(verify).args(device).show()?;
