@@ -24,19 +24,9 @@ const DEVICE: &str = "pki/devices/pump-1/cert.pem";
 #[test]
 fn a_renewed_device_is_what_it_was_with_a_new_key() {
     let sandbox = Sandbox::with_store();
-    sandbox.ok([
-        "client",
-        "--device",
-        "pump-1",
-        "--alg",
-        "ec-p384",
-        "--days",
-        "100",
-        "--san",
-        "dns:pump.example",
-        "--format",
-        "pem,p12",
-    ]);
+    let args =
+        ["client", "--device=pump-1", "--alg=ec-p384", "--days=100", "--san=dns:pump.example", "--format=pem,p12"];
+    sandbox.ok(args);
     let (before, bundle) = (leaf(&sandbox, DEVICE), sandbox.read("pki/devices/pump-1/pump-1.p12"));
     // It is too new: a renewal would gain nothing.
     sandbox.fails(["renew", "--device", "pump-1"], 1, "TBPKI-0306");
@@ -63,21 +53,7 @@ fn a_renewed_device_is_what_it_was_with_a_new_key() {
     verify.arg("-untrusted").arg(ca("devices-issuing")).arg(sandbox.join(DEVICE)).run().ok();
 
     // The same parameters as before: `client` finds it complete.
-    sandbox
-        .ok([
-            "client",
-            "--device",
-            "pump-1",
-            "--alg",
-            "ec-p384",
-            "--days",
-            "100",
-            "--san",
-            "dns:pump.example",
-            "--format",
-            "pem,p12",
-        ])
-        .says("is up to date");
+    sandbox.ok(args).says("is up to date");
 }
 
 #[test]

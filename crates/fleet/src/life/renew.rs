@@ -99,12 +99,13 @@ fn settle(workspace: &Workspace<'_>, which: &Which) -> Result<Vec<Key>> {
         }
         Which::All => entry.key.kind != Kind::Ca,
     };
-    let unfinished = workspace.view()?.unfinished()?;
-    let mut complete = Vec::new();
-    for entry in unfinished.iter().filter(|entry| is_meant(entry)) {
-        complete.extend(settle_interrupted(workspace, entry.key.kind, &entry.key.name)?);
+    let mut unfinished = workspace.view()?.unfinished()?;
+    unfinished.retain(is_meant);
+    if unfinished.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(complete)
+    let mut store = workspace.open_store("renew")?;
+    unfinished.iter().filter_map(|entry| settle_interrupted(&mut store, entry).transpose()).collect()
 }
 
 /// The identities that are meant, and how many are skipped because they were revoked.

@@ -7,8 +7,10 @@ mod report;
 mod steps;
 mod target;
 
+use std::collections::HashSet;
+
 use base::Result;
-use ledger::{Entry, Kind, OpenStep, Role};
+use ledger::{Entry, Key, Kind, OpenStep, Role};
 use pki::revocation_list::Reason;
 use store::{SELF, Store, Workspace};
 use time::OffsetDateTime;
@@ -48,10 +50,8 @@ pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<
     let mut store = workspace.open_store("revoke")?;
     let entries = request.targets.entries(&store.ledger, workspace.now)?;
     record(&mut store, &entries, request.reason, workspace.now, &mut report)?;
-    let is_meant = |key: &ledger::Key| {
-        request.targets.is_open()
-            || entries.iter().any(|entry| entry.key.kind == key.kind && entry.key.name == key.name)
-    };
+    let names: HashSet<(Kind, &str)> = entries.iter().map(|entry| (entry.key.kind, entry.key.name.as_str())).collect();
+    let is_meant = |key: &Key| request.targets.is_open() || names.contains(&(key.kind, key.name.as_str()));
     let open: Vec<_> = store.ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)).collect();
     steps::platform(workspace, &mut store, &open)?;
     steps::lists(workspace, &mut store, &open, &mut report)?;

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::progress::Status;
 
-/// What a run has to do with whoever started it.
+/// The connection of a run with the verb that started it: messages, progress and stop.
 pub struct Control<'a> {
     /// Becomes true when it is to stop.
     pub stop: &'a AtomicBool,

@@ -74,7 +74,7 @@ impl Connection {
 }
 
 impl Candidate {
-    fn wanted(self, options: RegisterOptions) -> (Key, DesiredDevice) {
+    pub(super) fn wanted(self, options: RegisterOptions) -> (Key, DesiredDevice) {
         let wanted = DesiredDevice {
             name: self.key.name.clone(),
             credential: DeviceCredential::X509(Box::new(self.certificate)),

@@ -9,7 +9,7 @@ use identity::request::Request;
 use ledger::{Entry, Kind, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
-use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Replace};
+use provision::platform::{NewDevice, PlatformChange};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -89,12 +89,8 @@ fn check_would_be_taken(
         return Ok(());
     };
     let leaf = Finder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
-    let wanted = DesiredDevice {
-        name: name.as_str().to_owned(),
-        credential: DeviceCredential::X509(Box::new(leaf)),
-        replace: Replace::Nothing,
-        create: Some(registration.create.clone()),
-    };
+    let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone() };
+    let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });
     match connection.runtime.wait(connection.board.examine(&wanted))?.done {
         PlatformChange::Created => Ok(()),
         _ => Err(Code::OtherCredential

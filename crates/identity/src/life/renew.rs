@@ -15,8 +15,9 @@ use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use store::ca::{CaName, Hierarchy, SigningCa};
-use store::{FILE_LIMIT, SELF, Workspace, identity_dir};
+use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
 use crate::delivery::Destination;
 use crate::device::trusted;
@@ -88,28 +89,22 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
     Ok(report)
 }
 
-/// Settles what an interrupted command has left of a server or device, so that its current generation is known before a
-/// renewal. Returns the generation that is complete since then: it needs no renewal.
+/// Settles an unfinished generation of a server or device, so that the current one is known before a renewal. Returns
+/// the generation if it is complete by this: it needs no renewal.
 ///
 /// # Errors
 /// Those of the store, its ledger and its files.
-pub fn settle_interrupted(workspace: &Workspace<'_>, kind: Kind, name: &str) -> Result<Option<Key>> {
-    let dir = identity_dir(workspace.store_dir(), kind, name);
+pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Option<Key>> {
+    let (kind, name) = (unfinished.key.kind, unfinished.key.name.as_str());
     // Without a directory, the name belongs to another station of the ledger, and only that one can tell.
-    if !dir.is_dir() {
+    if !identity_dir(store.dir(), kind, name).is_dir() {
         return Ok(None);
     }
-    let mut store = workspace.open_store("renew")?;
-    let latest = match store.ledger.unfinished_of(kind, name)? {
-        Some(entry) => Some(entry),
-        None => store.ledger.latest(kind, name)?,
-    };
-    let Some(entry) = latest else { return Ok(None) };
-    let file = chain_file(kind, &asked(&entry)?);
-    settle(&mut store, kind, name, &file)
+    settle(store, kind, name, &chain_file(kind, &recorded(unfinished)?))
 }
 
-fn asked(entry: &Entry) -> Result<Asked> {
+/// The parameters that the ledger has of an identity.
+fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
     serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
         Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
     })
@@ -125,7 +120,7 @@ fn chain_file(kind: Kind, asked: &Asked) -> String {
 
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
-    let asked = asked(entry)?;
+    let asked: Asked = recorded(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;
     let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
     let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
@@ -156,11 +151,7 @@ fn parameters(
     leaf: &Certificate,
     ca: Option<&SigningCa>,
 ) -> Result<Parameters> {
-    let unreadable = |error: serde_json::Error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error)
-    };
-    let mut asked: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(entry.parameters.as_str()).map_err(unreadable)?;
+    let mut asked: serde_json::Map<String, serde_json::Value> = recorded(entry)?;
     if let Some(ca) = ca {
         let certificates = ca.certificates(workspace.store_dir())?;
         let fingerprint = certificates.first().map(Certificate::fingerprint_hex).unwrap_or_default();
@@ -228,34 +219,12 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: Re
         keystore: None,
     };
     let files = files.with_those_in(&dir);
-    let key_path = files.key_file().map(|file| dir.join(files.name(file)));
-    let trusted = trusted(&anchors, workspace.config.server_keystore.alias.value.as_str());
-    let plan = Plan {
-        verb: "renew",
-        profile: Profile::Device,
-        subject: same.subject.clone(),
-        sans: same.sans.clone(),
-        days: &same.days,
-        key: key(read_key(key_path.as_deref())?, same, entry, request)?,
-        ca: same.ca.clone(),
-        keystore: KeystoreWish { settings: &workspace.config.client_keystore, section: "client.keystore", trusted },
-        out: copies(entry),
-        settings: None,
-        dry_run: request.dry_run,
-        renews: Some(entry.not_after),
-        walk: Walk {
-            kind: Kind::Device,
-            name,
-            files,
-            anchors: Some(anchors),
-            parameters: same.parameters.clone(),
-            of_fleet: None,
-            of_earlier_version: None,
-            issuer_name: &entry.issuer,
-            force: true,
-        },
+    let keystore = KeystoreWish {
+        settings: &workspace.config.client_keystore,
+        section: "client.keystore",
+        trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
     };
-    plan.carry_out(workspace)
+    carry_out(workspace, entry, same, request, files, Some(anchors), keystore)
 }
 
 fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: RenewRequest) -> Result<IdentityReport> {
@@ -272,31 +241,47 @@ fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: Re
         keystore: None,
     }
     .with_those_in(&dir);
-    let key_path = files.key_file().map(|file| dir.join(files.name(file)));
     let names = Hierarchy::Devices.names().map(CaName::name).into_iter().map(str::to_owned);
     let anchors = match &same.ca {
         Some(_) => Some(Hierarchy::Server.root().certificates(workspace.store_dir())?),
         None => None,
     };
+    let keystore = KeystoreWish {
+        settings: &workspace.config.server_keystore,
+        section: "server.keystore",
+        trusted: names.zip(clients_ca.iter().cloned()).collect(),
+    };
+    carry_out(workspace, entry, same, request, files, anchors, keystore)
+}
+
+/// Makes the next generation with these files, trust anchors and keystore.
+fn carry_out<F: IdentityFiles>(
+    workspace: &mut Workspace<'_>,
+    entry: &Entry,
+    same: &Same,
+    request: RenewRequest,
+    files: F,
+    anchors: Option<Vec<Certificate>>,
+    keystore: KeystoreWish<'_>,
+) -> Result<IdentityReport> {
+    let Key { kind, name, .. } = &entry.key;
+    let dir = identity_dir(workspace.store_dir(), *kind, name);
+    let key_path = files.key_file().map(|file| dir.join(files.name(file)));
     let plan = Plan {
         verb: "renew",
-        profile: Profile::Server,
+        profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
         subject: same.subject.clone(),
         sans: same.sans.clone(),
         days: &same.days,
         key: key(read_key(key_path.as_deref())?, same, entry, request)?,
         ca: same.ca.clone(),
-        keystore: KeystoreWish {
-            settings: &workspace.config.server_keystore,
-            section: "server.keystore",
-            trusted: names.zip(clients_ca.iter().cloned()).collect(),
-        },
+        keystore,
         out: copies(entry),
         settings: None,
         dry_run: request.dry_run,
         renews: Some(entry.not_after),
         walk: Walk {
-            kind: Kind::Server,
+            kind: *kind,
             name,
             files,
             anchors,

@@ -240,7 +240,7 @@ Dg8QERITFBUWFxgZGhscHR4fIA==
 
     #[test]
     fn an_encryption_that_is_not_read_is_named() {
-        // pbeWithSHAAnd128BitRC4, then an identifier that nobody has.
+        // pbeWithSHAAnd128BitRC4, then an identifier that is not assigned.
         let der = |last: u8| {
             [
                 &b"\x30\x1e\x30\x18\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01"[..],
