@@ -4,14 +4,14 @@ use std::path::Path;
 
 use base::Secret;
 use base::text::is_deceptive;
-use identity::thingsboard::{ActiveCredentials, KeystoreSettings, Service, Settings, env_file};
+use identity::thingsboard::{ActiveCredentials, KeystoreSettings, Service, ThingsBoardSettings, env_file};
 use provision::files::thingsboard as written;
 use provision::thingsboard::answer::read_answer;
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// The `fleet.json` of a directory: what it names becomes the names of files in the store.
 pub(crate) fn fleet_json(input: &[u8]) {
-    let Ok(place) = Place::parse(Path::new("fleet"), input) else { return };
+    let Ok(place) = ShardStore::parse(Path::new("fleet"), input) else { return };
     let is_plain = !place.id().is_empty() && place.id().bytes().all(|byte| byte.is_ascii_hexdigit());
     assert!(is_plain, "the id of a place leads elsewhere: {:?}", place.id());
     drop((place.layout(), place.packing(), place.job(), place.archive()));
@@ -19,7 +19,7 @@ pub(crate) fn fleet_json(input: &[u8]) {
 
 /// thingsboard.env: as it is, and written with values from the input and read again.
 pub(crate) fn thingsboard_env(input: &[u8]) {
-    let (settings, findings) = written::Settings::parse(input);
+    let (settings, findings) = written::FoundSettings::parse(input);
     drop(settings.mqtt());
     let lines = 1 + input.iter().filter(|byte| **byte == b'\n').count();
     assert!(findings.iter().all(|finding| finding.location.line.is_none_or(|line| line <= lines)), "{findings:?}");
@@ -32,7 +32,7 @@ pub(crate) fn thingsboard_env(input: &[u8]) {
     if [&host, &directory, &password, &alias].iter().any(|value| value.chars().any(is_deceptive)) {
         return;
     }
-    let env = env_file(&Settings {
+    let env = env_file(&ThingsBoardSettings {
         services: vec![Service::Mqtt],
         active: ActiveCredentials::Keystore,
         host: host.clone(),
@@ -50,7 +50,7 @@ pub(crate) fn thingsboard_env(input: &[u8]) {
         clients_ca: "clients.pem".to_owned(),
         directory,
     });
-    let (read, findings) = written::Settings::parse(env.as_bytes());
+    let (read, findings) = written::FoundSettings::parse(env.as_bytes());
     let mqtt = read.mqtt();
     assert!(findings.is_empty(), "what was written needs a shell: {findings:?}");
     assert_eq!(mqtt.key_store_password.reveal(), password, "another password is read than was written");

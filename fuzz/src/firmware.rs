@@ -3,7 +3,7 @@
 use devkit::application::Application;
 use devkit::chip::Chip;
 use devkit::image::{Board, Firmware, OwnBootloader};
-use devkit::partition::{Extras, FlashStart, Table};
+use devkit::partition::{FlashStart, OptionalPartitions, PartitionTable};
 
 /// The length of an image's header, and the offsets of two of its fields.
 const HEADER: usize = 24;
@@ -19,12 +19,14 @@ pub(crate) fn partition_table(input: &[u8]) {
     let Ok(other) = FlashStart::with_table(Chip::Esp32C3, 0xD000) else { return };
     for start in [usual, other] {
         let text = std::str::from_utf8(input);
-        let tables =
-            [Table::from_binary(input, start).ok(), text.ok().and_then(|text| Table::from_csv(text, start).ok())];
+        let tables = [
+            PartitionTable::from_binary(input, start).ok(),
+            text.ok().and_then(|text| PartitionTable::from_csv(text, start).ok()),
+        ];
         for table in tables.into_iter().flatten() {
             drop((table.app().cloned(), table.credentials().cloned(), table.check_fits(4 << 20)));
             let binary = table.to_binary();
-            let read = Table::from_binary(&binary, start);
+            let read = PartitionTable::from_binary(&binary, start);
             assert_eq!(read.as_ref().ok(), Some(&table), "the table that was written is not the one that is read");
             assert!(table.partitions().len() <= 94 && binary.len() >= 0xC00);
         }
@@ -48,7 +50,8 @@ pub(crate) fn application_image(input: &[u8]) {
 
 fn board(chip: Chip) -> Option<Board> {
     let flash_size: config::FlashSize = "4MB".parse().ok()?;
-    let table = Table::standard(flash_size.bytes(), Extras::default(), FlashStart::of(chip)).ok()?;
+    let table =
+        PartitionTable::standard(flash_size.bytes(), OptionalPartitions::default(), FlashStart::of(chip)).ok()?;
     Some(Board { chip, crystal: chip.crystal(None).ok()?, flash_size, table, bootloader: None, app_partition: None })
 }
 

@@ -4,14 +4,14 @@
 //! is therefore sealed again before it is opened; the corpus of PKCS#12 has files without a MAC, which RFC 7292 allows.
 
 use base::Secret;
-use pki::keystore::{self, Format, Keystore, Passwords};
+use pki::keystore::{self, Keystore, KeystoreFormat, Passwords};
 use sha1::{Digest, Sha1};
 
 use crate::{NOW, PASSWORD};
 
 /// A PKCS#12 keystore.
 pub(crate) fn pkcs12(input: &[u8]) {
-    if Format::detect(input) == Some(Format::Pkcs12) {
+    if KeystoreFormat::detect(input) == Some(KeystoreFormat::Pkcs12) {
         open(input);
     }
 }
@@ -19,7 +19,7 @@ pub(crate) fn pkcs12(input: &[u8]) {
 /// A PKCS#12 keystore in BER: indefinite lengths, octet strings in pieces, the empty password and none at all.
 pub(crate) fn pkcs12_ber(input: &[u8]) {
     let Some(keystore) = keystore::find_keystore(input) else { return };
-    if Format::detect(&keystore) != Some(Format::Pkcs12) {
+    if KeystoreFormat::detect(&keystore) != Some(KeystoreFormat::Pkcs12) {
         return;
     }
     open(&keystore);
@@ -34,7 +34,7 @@ pub(crate) fn pkcs12_ber(input: &[u8]) {
 
 /// A JKS keystore: as it is, and with a digest that fits.
 pub(crate) fn jks(input: &[u8]) {
-    if Format::detect(input) != Some(Format::Jks) {
+    if KeystoreFormat::detect(input) != Some(KeystoreFormat::Jks) {
         return;
     }
     open(input);
@@ -50,7 +50,7 @@ fn open(input: &[u8]) {
     let listed = keystore::list(input, Some(&passwords));
     let Ok(read) = Keystore::read(input, &passwords) else { return };
     assert!(listed.is_ok(), "what can be read cannot be listed");
-    for format in [Format::Jks, Format::Pkcs12] {
+    for format in [KeystoreFormat::Jks, KeystoreFormat::Pkcs12] {
         // Aliases that fold to one, keys that are not PKCS#8 and the like are not written.
         let Ok(written) = read.write(format, &passwords, NOW) else { continue };
         let again = Keystore::read(&written, &passwords).expect("what was written can be read");

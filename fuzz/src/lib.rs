@@ -13,7 +13,7 @@ use pki::crl::Crl;
 use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::TokenUri;
-use pki::verify::{self, Purpose, Request};
+use pki::verify::{self, Purpose, VerifyRequest};
 use pki::{Certificate, PrivateKey, inspect};
 use provision::PacketReader;
 use provision::mqtt::Version;
@@ -84,7 +84,7 @@ fn keygen_properties(input: &[u8]) {
 
 /// Any file at all, as it is shown to people and to programs.
 fn inspect(input: &[u8]) {
-    let passwords = inspect::Passwords { store: Some(Secret::from(PASSWORD)), key: None };
+    let passwords = inspect::InspectPasswords { store: Some(Secret::from(PASSWORD)), key: None };
     let Ok(items) = inspect::inspect(input, &passwords, NOW) else { return };
     for item in items {
         let shown = item.to_string();
@@ -196,7 +196,7 @@ fn verify(input: &[u8]) {
     let crls: Vec<Crl> = bundle.crls.iter().filter_map(|der| Crl::from_der(der).ok()).collect();
     let (anchors, chain): (Vec<_>, Vec<_>) = bundle.certificates.into_iter().partition(Certificate::is_self_signed);
     for purpose in [None, Some(Purpose::Server), Some(Purpose::Device)] {
-        let request = Request {
+        let request = VerifyRequest {
             chain: &chain,
             extra: &[],
             anchors: &anchors,

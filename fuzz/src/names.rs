@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use fleet::names::{self, ColumnWish, NameFault, NumberPattern};
+use fleet::names::{self, ColumnSelection, NameFault, NumberPattern};
 use ledger::StagedName;
 use pki::San;
 use pki::device_name::DeviceName;
@@ -10,7 +10,7 @@ use pki::device_name::DeviceName;
 /// A CSV of names, whole and in pieces, and the first line of it as a pattern.
 pub(crate) fn fleet_names(input: &[u8]) {
     for name in [None, Some("id".to_owned())] {
-        let wish = ColumnWish { name, attributes: Vec::new() };
+        let wish = ColumnSelection { name, attributes: Vec::new() };
         let whole = read(io::Cursor::new(input.to_vec()), &wish);
         let pieces = read(Slow { bytes: input.to_vec(), at: 0 }, &wish);
         assert_eq!(whole, pieces, "pieces make other names");
@@ -26,7 +26,7 @@ pub(crate) fn fleet_names(input: &[u8]) {
 
 type Names = Vec<Result<StagedName, NameFault>>;
 
-fn read(input: impl Read + Send + 'static, wish: &ColumnWish) -> Option<Names> {
+fn read(input: impl Read + Send + 'static, wish: &ColumnSelection) -> Option<Names> {
     names::read(input, wish).ok().map(Iterator::collect)
 }
 

@@ -33,11 +33,11 @@ pub struct JavaStore<'a> {
 
 /// What became of a client's message.
 #[derive(Debug)]
-pub struct Login {
+pub struct ApiLogin {
     outcome: Outcome,
 }
 
-impl Login {
+impl ApiLogin {
     /// Stops the test unless the broker acknowledged the message.
     #[track_caller]
     pub fn succeeds(&self) {
@@ -59,20 +59,20 @@ impl Login {
     }
 }
 
-fn login(client: Tool) -> Login {
-    Login { outcome: client.run() }
+fn login(client: Tool) -> ApiLogin {
+    ApiLogin { outcome: client.run() }
 }
 
 /// ThingsBoard's Python client on paho; `version` is `1.2`, or `any` for the newest that both sides know.
 #[track_caller]
-pub fn paho_python(port: u16, files: &Files<'_>, version: &str) -> Login {
+pub fn paho_python(port: u16, files: &Files<'_>, version: &str) -> ApiLogin {
     let client = python("paho_client.py").args(["localhost", &port.to_string()]).arg(files.anchors);
     login(client.arg(files.certificate).arg(files.key.unwrap_or(Path::new("-"))).arg(version))
 }
 
 /// ThingsBoard's Java client on paho; `keys` is `SunX509` or `PKIX`, `version` `TLSv1.2` or `TLSv1.3`.
 #[track_caller]
-pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) -> Login {
+pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) -> ApiLogin {
     let client = java("MqttPublisher").args(["localhost", &port.to_string(), store.kind]).arg(store.file);
     let client = client.env("STORE_PASSWORD", store.store_password).env("KEY_PASSWORD", store.key_password);
     login(client.args([keys, version]))
@@ -80,33 +80,33 @@ pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) ->
 
 /// A client on Go's crypto/tls; `version` is `1.2` or `1.3`.
 #[track_caller]
-pub fn go(port: u16, files: &Files<'_>, version: &str) -> Login {
+pub fn go(port: u16, files: &Files<'_>, version: &str) -> ApiLogin {
     let client = go_client().args(["localhost", &port.to_string()]).arg(files.anchors).arg(files.certificate);
     login(client.arg(files.key.unwrap_or(files.certificate)).arg(version))
 }
 
 /// The command of ThingsBoard's documentation.
 #[track_caller]
-pub fn mosquitto_pub(port: u16, files: &Files<'_>) -> Login {
+pub fn mosquitto_pub(port: u16, files: &Files<'_>) -> ApiLogin {
     mosquitto_pub_at("localhost", port, files)
 }
 
 /// The same command to any host.
 #[track_caller]
-pub fn mosquitto_pub_at(host: &str, port: u16, files: &Files<'_>) -> Login {
+pub fn mosquitto_pub_at(host: &str, port: u16, files: &Files<'_>) -> ApiLogin {
     let client = publisher(host, port, files.anchors);
     login(client.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
 }
 
 /// The command for a device that shows an access token.
 #[track_caller]
-pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &str) -> Login {
+pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &str) -> ApiLogin {
     login(publisher(host, port, anchors).args(["-u", token]))
 }
 
 /// The command for a device that also sends its client id, as ActorCloud requires.
 #[track_caller]
-pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) -> Login {
+pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) -> ApiLogin {
     let publisher = publisher("localhost", port, files.anchors).args(["-i", client, "-u", user]);
     login(publisher.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
 }

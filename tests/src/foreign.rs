@@ -13,7 +13,7 @@ pub struct ForeignCa {
 }
 
 /// The files of a certificate that a [`ForeignCa`] signed.
-pub struct Foreign {
+pub struct ForeignLeaf {
     /// The leaf.
     pub certificate: PathBuf,
     /// Its private key, plain PKCS#8.
@@ -49,26 +49,26 @@ impl ForeignCa {
 
     /// Signs a server's leaf for these subject alternative names (`DNS:localhost,IP:127.0.0.1`).
     #[track_caller]
-    pub fn server(&self, name: &str, sans: &str) -> Foreign {
+    pub fn server(&self, name: &str, sans: &str) -> ForeignLeaf {
         self.sign(name, &format!("extendedKeyUsage=serverAuth\nsubjectAltName={sans}\n"), 30)
     }
 
     /// Signs a client's leaf.
     #[track_caller]
-    pub fn client(&self, name: &str) -> Foreign {
+    pub fn client(&self, name: &str) -> ForeignLeaf {
         self.sign(name, "extendedKeyUsage=clientAuth\n", 30)
     }
 
     /// Signs a client's leaf that ended yesterday.
     #[track_caller]
-    pub fn expired_client(&self, name: &str) -> Foreign {
+    pub fn expired_client(&self, name: &str) -> ForeignLeaf {
         self.sign(name, "extendedKeyUsage=clientAuth\n", -1)
     }
 
     #[track_caller]
-    fn sign(&self, name: &str, extensions: &str, days: i32) -> Foreign {
+    fn sign(&self, name: &str, extensions: &str, days: i32) -> ForeignLeaf {
         let file = |suffix: &str| self.directory.join(format!("{name}.{suffix}"));
-        let signed = Foreign { certificate: file("pem"), key: file("key") };
+        let signed = ForeignLeaf { certificate: file("pem"), key: file("key") };
         let (request, config) = (file("csr"), file("ext"));
         fs::write(&config, format!("basicConstraints=critical,CA:FALSE\n{extensions}")).unwrap();
         openssl()

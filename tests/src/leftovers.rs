@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use base::Secret;
-use pki::keystore::{Format, Keystore, Passwords};
+use pki::keystore::{Keystore, KeystoreFormat, Passwords};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 
@@ -43,7 +43,7 @@ pub fn holds_secret(name: &Path, bytes: &[u8]) -> bool {
     };
     let is_kept = name.parent().is_some_and(|directory| directory.ends_with("secrets"));
     let is_key = bytes.windows(b"PRIVATE KEY-----".len()).any(|window| window == b"PRIVATE KEY-----");
-    is_key || is_kept || is_called(SECRET_FILES) || is_called(&["ledger.db"]) || Format::detect(bytes).is_some()
+    is_key || is_kept || is_called(SECRET_FILES) || is_called(&["ledger.db"]) || KeystoreFormat::detect(bytes).is_some()
 }
 
 /// Stops the test unless every file of an identity or CA in `directory` can be read to its end, and all keys and

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Secret, Severity};
 use pki::crl::Crl;
-use pki::inspect::{Content, Passwords, inspect};
+use pki::inspect::{Content, InspectPasswords, inspect};
 use pki::keystore::{self, EntryKind};
 use pki::pem_bundle::PemBundle;
-use pki::verify::{Report, Request, verify};
+use pki::verify::{Verification, VerifyRequest, verify};
 use pki::{Certificate, PrivateKey};
 use tbpki_tests::exceptions::Exceptions;
 use tbpki_tests::oracle;
@@ -32,7 +32,7 @@ fn certificates_requests_and_lists_of_the_wild_are_read() {
     // OCSP is not ours, and PKITS has tests of its own below.
     for file in corpus.files(&["", "custom", "custom/ca", "ed25519", "ed448", "requests"]) {
         let bytes = fs::read(corpus.directory.join(&file)).unwrap();
-        let outcome = match inspect(&bytes, &Passwords::default(), NOW) {
+        let outcome = match inspect(&bytes, &InspectPasswords::default(), NOW) {
             Ok(items) => items.into_iter().find_map(|item| match item.content {
                 Content::Unreadable { .. } => item.findings.first().map(|finding| finding.code),
                 _ => None,
@@ -242,18 +242,18 @@ fn assert_known(exceptions: &Exceptions, divergences: &[String]) {
 }
 
 /// `accepted`, or the codes of the faults for which a chain was refused.
-fn outcome(report: &Report) -> String {
+fn outcome(report: &Verification) -> String {
     let codes = faults(report).iter().map(ToString::to_string).collect::<Vec<_>>();
     if codes.is_empty() { "accepted".to_owned() } else { codes.join("+") }
 }
 
-fn faults(report: &Report) -> BTreeSet<Code> {
+fn faults(report: &Verification) -> BTreeSet<Code> {
     let faults = report.findings.iter().filter(|finding| finding.severity == Severity::Fault);
     faults.map(|finding| finding.code).collect()
 }
 
 #[track_caller]
-fn assert_explained(name: &str, report: &Report) {
+fn assert_explained(name: &str, report: &Verification) {
     let (_, explanations) = EXPLANATIONS
         .iter()
         .find(|(part, _)| name.contains(part))
@@ -289,8 +289,8 @@ impl Pkits {
         Self { anchors: anchors.try_into().unwrap(), cas, leaves, crls }
     }
 
-    fn verify(&self, leaf: &Certificate) -> Report {
-        verify(&Request {
+    fn verify(&self, leaf: &Certificate) -> Verification {
+        verify(&VerifyRequest {
             chain: std::slice::from_ref(leaf),
             extra: &self.cas,
             anchors: &self.anchors,

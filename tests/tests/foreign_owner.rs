@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use base::file::{Mode, Output};
+use base::file::{Mode, OutputTarget};
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 
 /// A user without rights.
@@ -166,7 +166,7 @@ fn a_link_that_is_swapped_while_root_writes_changes_no_other_file() {
             }
         });
         for round in 0..2_000_u32 {
-            let output = Output::new(&page, Mode::Private);
+            let output = OutputTarget::new(&page, Mode::Private);
             let output = if round % 2 == 0 { output } else { output.replacing("old") };
             // Refused or written to the place itself: both are right, a change elsewhere is not.
             drop(output.write(b"a page of root"));
@@ -208,7 +208,7 @@ fn a_directory_that_is_swapped_for_a_link_while_root_writes_gets_nothing() {
             }
         });
         for _ in 0..2_000 {
-            drop(Output::new(dir.join("page"), Mode::Private).replacing("old").write(b"a page of root"));
+            drop(OutputTarget::new(dir.join("page"), Mode::Private).replacing("old").write(b"a page of root"));
             drop(fs::remove_file(dir.join("page")));
         }
         over.store(true, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use tbpki_tests::clients::{Files, JavaStore, go, mosquitto_pub, paho_java, paho_python};
-use tbpki_tests::foreign::{Foreign, ForeignCa};
+use tbpki_tests::foreign::{ForeignCa, ForeignLeaf};
 use tbpki_tests::oracle::{certtool, java, keytool, openssl, python};
 use tbpki_tests::pkilint::Pkilint;
 use tbpki_tests::thingsboard::{Credentials, ThingsBoard};
@@ -14,8 +14,8 @@ use tbpki_tests::{Listener, Mosquitto, Sandbox};
 struct Scene {
     sandbox: Sandbox,
     ca: ForeignCa,
-    server: Foreign,
-    client: Foreign,
+    server: ForeignLeaf,
+    client: ForeignLeaf,
 }
 
 impl Scene {
@@ -33,7 +33,7 @@ impl Scene {
     }
 
     /// The client's key and certificate, and the CA as a trusted entry, in a keystore for Java.
-    fn keystore(&self, owner: &Foreign, name: &str) -> PathBuf {
+    fn keystore(&self, owner: &ForeignLeaf, name: &str) -> PathBuf {
         let store = self.sandbox.join(format!("{name}.p12"));
         openssl()
             .args(["pkcs12", "-export", "-name", "alias", "-passout", "pass:password", "-inkey"])
@@ -92,7 +92,7 @@ fn each_client_says_why_it_was_refused() {
     let (stranger, expired) = (other.client("stranger"), scene.ca.expired_client("expired"));
     let broker = scene.broker();
     let (ours, theirs) = (scene.ca.certificate(), other.certificate());
-    let of = |anchors, who: &Foreign| {
+    let of = |anchors, who: &ForeignLeaf| {
         let files = Files { anchors, certificate: &who.certificate, key: Some(&who.key) };
         paho_python(broker.port(), &files, "1.2")
     };

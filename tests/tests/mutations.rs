@@ -3,7 +3,7 @@
 use std::fs;
 
 use pki::Certificate;
-use pki::verify::{Request, verify};
+use pki::verify::{VerifyRequest, verify};
 use rcgen::{SanType, SigningKey};
 use tbpki_tests::oracle::openssl;
 use testkit::certificates;
@@ -11,7 +11,7 @@ use testkit::der::{Node, element};
 use time::macros::datetime;
 
 /// A device's TBSCertificate with alternative names of every kind, and its issuer.
-fn certificates() -> (certificates::Made, Vec<u8>) {
+fn certificates() -> (certificates::TestCertificate, Vec<u8>) {
     let root = certificates::root("Root");
     let mut params = certificates::leaf("pump-1");
     params.subject_alt_names = vec![
@@ -30,7 +30,7 @@ fn certificates() -> (certificates::Made, Vec<u8>) {
 }
 
 /// The certificate of a TBSCertificate, signed with ECDSA and SHA-256.
-fn seal(tbs: &[u8], issuer: &certificates::Made) -> Vec<u8> {
+fn seal(tbs: &[u8], issuer: &certificates::TestCertificate) -> Vec<u8> {
     let algorithm = element(0x30, &element(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]));
     let signature = issuer.key.sign(tbs).unwrap();
     element(0x30, &[tbs, &algorithm, &element(3, &[&[0], &signature[..]].concat())].concat())
@@ -45,7 +45,7 @@ fn no_mutated_certificate_that_openssl_refuses_is_called_good() {
     fs::write(&root_file, anchor.to_pem()).unwrap();
     let at = datetime!(2026-01-01 0:00 UTC);
     let is_good = |certificate: &Certificate| {
-        let report = verify(&Request {
+        let report = verify(&VerifyRequest {
             chain: std::slice::from_ref(certificate),
             extra: &[],
             anchors: std::slice::from_ref(&anchor),

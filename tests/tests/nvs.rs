@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use device::record::{Login, Parts};
 use devkit::credentials;
-use devkit::nvs::{Keys, Namespace, NvsValue, partition};
+use devkit::nvs::{Keys, NvsNamespace, NvsValue, partition};
 use pki::Algorithm;
 use serde_json::{Value as Json, json};
 use tbpki_tests::Sandbox;
@@ -27,7 +27,10 @@ fn every_type_and_every_length_is_laid_out_as_espressif_does() {
         ("i64", NvsValue::I64(i64::MIN)),
     ];
     let mut cases = Cases::default();
-    cases.add(&[Namespace { name: "numbers", entries: &numbers }, Namespace { name: "more", entries: &numbers[..2] }]);
+    cases.add(&[
+        NvsNamespace { name: "numbers", entries: &numbers },
+        NvsNamespace { name: "more", entries: &numbers[..2] },
+    ]);
     // Around the sizes at which an entry, a page and the place for the index are full.
     let lengths = [0, 1, 31, 32, 33, 3903, 3904, 3905, 3935, 3936, 3937, 3967, 3968, 3969, 7999, 8000, 8001, 20_000];
     for length in lengths {
@@ -64,7 +67,7 @@ fn records_are_byte_for_byte_espressifs_and_decrypt_with_its_tool() {
         let entries = record.entries();
         let entries: Vec<(&str, NvsValue<'_>)> =
             entries.iter().map(|entry| (entry.key, credentials::value(entry.value))).collect();
-        let namespaces = [Namespace { name: "tbpki", entries: &entries }];
+        let namespaces = [NvsNamespace { name: "tbpki", entries: &entries }];
         cases.add_made(&namespaces, None, &credentials::partition(&record, SIZE, None).unwrap());
         let keys = Keys::generate().unwrap();
         let partition = credentials::partition(&record, SIZE, Some(&keys)).unwrap();
@@ -109,14 +112,14 @@ struct Cases {
 
 impl Cases {
     fn add_one(&mut self, entries: &[(&str, NvsValue<'_>)]) {
-        self.add(&[Namespace { name: "tbpki", entries }]);
+        self.add(&[NvsNamespace { name: "tbpki", entries }]);
     }
 
-    fn add(&mut self, namespaces: &[Namespace<'_>]) {
+    fn add(&mut self, namespaces: &[NvsNamespace<'_>]) {
         self.add_made(namespaces, None, &partition(namespaces, SIZE, None).unwrap());
     }
 
-    fn add_made(&mut self, namespaces: &[Namespace<'_>], keys: Option<&Keys>, ours: &[u8]) {
+    fn add_made(&mut self, namespaces: &[NvsNamespace<'_>], keys: Option<&Keys>, ours: &[u8]) {
         let namespaces: Vec<Json> = namespaces.iter().map(described).collect();
         let keys = keys.map(|keys| hex(&keys.to_partition()[..64]));
         self.wanted.push(json!({"size": SIZE, "keys": keys, "namespaces": namespaces}));
@@ -136,7 +139,7 @@ impl Cases {
     }
 }
 
-fn described(namespace: &Namespace<'_>) -> Json {
+fn described(namespace: &NvsNamespace<'_>) -> Json {
     let entry = |(key, value): &(&str, NvsValue<'_>)| {
         let (kind, value): (&str, Json) = match *value {
             NvsValue::U8(number) => ("u8", number.into()),

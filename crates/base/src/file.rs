@@ -3,7 +3,7 @@
 //! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe that nobody
 //! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
 //! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
-//! of the store. [`Bulk`] is for fleets: thousands of files that are waited for together.
+//! of the store. [`BulkDir`] is for fleets: thousands of files that are waited for together.
 //!
 //! # How a set is written
 //!
@@ -39,16 +39,16 @@ mod remove;
 mod set;
 mod staging;
 
-pub use bulk::Bulk;
-pub use commit::{Rehearsal, Staged};
+pub use bulk::BulkDir;
+pub use commit::{Rehearsal, StagedFiles};
 pub use lock::Lock;
-pub use output::Output;
+pub use output::OutputTarget;
 pub use owner::Ownership;
-pub use owner::trust::{Trust, check_own};
+pub use owner::trust::{OwnerTrust, check_own};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
 pub use recover::{Recovery, recover};
 pub use remove::remove;
-pub use set::{FileSet, Outcome, Written, create_dir, create_empty};
+pub use set::{FileSet, WriteOutcome, WrittenFile, create_dir, create_empty};
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

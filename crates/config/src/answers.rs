@@ -6,9 +6,9 @@ use base::{Code, Error, Result};
 
 use super::keys::{Config, KEYS};
 use super::quoting::quoted;
-use super::row::{Key, KeyName};
+use super::row::{KeyName, KeyRow};
 use super::setting::Origin;
-use super::value::kind::Kind as _;
+use super::value::kind::ValueKind as _;
 use super::value::secret_ref::{HIDDEN, SecretRef};
 
 /// Values by their keys. Each is checked when it is given, so that what is written can be read.
@@ -56,7 +56,7 @@ impl Answers {
         self.set_value(key(path)?, value.to_owned())
     }
 
-    fn set_value(&mut self, key: &'static Key, value: String) -> Result<()> {
+    fn set_value(&mut self, key: &'static KeyRow, value: String) -> Result<()> {
         let path = key.path;
         // Read as part of a whole file, by the same code that will read it later.
         let line = if path == "version" { String::new() } else { format!("{path} = {value}\n") };
@@ -78,7 +78,7 @@ impl Answers {
     }
 }
 
-fn key(path: &str) -> Result<&'static Key> {
+fn key(path: &str) -> Result<&'static KeyRow> {
     KEYS.iter().find(|key| key.path == path).ok_or_else(|| Code::UnknownKey.error(format!("unknown key {path}")))
 }
 

@@ -9,7 +9,7 @@ use base::{Code, Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::row::Key;
+use super::row::KeyRow;
 
 /// A keygen.toml as text.
 pub(super) struct Document<'a> {
@@ -70,7 +70,7 @@ impl<'a> Document<'a> {
     /// # Errors
     ///
     /// `ConfigSyntax`, `ConfigVersion`, and `UnknownKey` for the first of the keys that are not known.
-    pub(super) fn read(&self, keys: &'static [Key]) -> Result<Found<'a>> {
+    pub(super) fn read(&self, keys: &'static [KeyRow]) -> Result<Found<'a>> {
         let root = DeTable::parse(self.text).map_err(|error| {
             // Only the message: the error's Display prints the line, and the line may hold a password.
             let offset = error.span().map_or(self.text.len(), |span| span.start);
@@ -105,7 +105,7 @@ impl<'a> Document<'a> {
 /// Sorts the known entries of a table into `found`, and keeps the error about the first of the others: tables
 /// do not come in the order of the text.
 fn walk<'a>(
-    keys: &'static [Key],
+    keys: &'static [KeyRow],
     prefix: &str,
     table: DeTable<'a>,
     found: &mut Found<'a>,
@@ -140,7 +140,7 @@ fn walk<'a>(
 }
 
 /// The error for a key that is not known in the section of this prefix (`server.`, or empty).
-fn unknown(keys: &'static [Key], prefix: &str, name: &str) -> Error {
+fn unknown(keys: &'static [KeyRow], prefix: &str, name: &str) -> Error {
     let path = format!("{prefix}{name}");
     let error = Code::UnknownKey.error(format!("unknown key {}", quote(&path)));
     // What could have stood here: the keys and sections right below the prefix.
@@ -152,7 +152,7 @@ fn unknown(keys: &'static [Key], prefix: &str, name: &str) -> Error {
     if let Some(sibling) = closest(name, &siblings) {
         return error.fix(format!("did you mean {sibling}?"));
     }
-    let elsewhere: Vec<&str> = keys.iter().filter(|key| key.name() == name).map(Key::section).collect();
+    let elsewhere: Vec<&str> = keys.iter().filter(|key| key.name() == name).map(KeyRow::section).collect();
     if !elsewhere.is_empty() {
         let sections: Vec<String> = elsewhere.iter().map(|section| format!("[{section}]")).collect();
         return error.fix(format!("{name} belongs into {}", sections.join(" or ")));

@@ -6,10 +6,10 @@ use pki::algorithm::Algorithm;
 use pki::san::San;
 
 use super::layers::Layers;
-use super::row::{Key, Preset};
-use super::setting::{Setting, Shown};
+use super::row::{KeyRow, Preset};
+use super::setting::{Setting, ShownSetting};
 use super::value::flash_offset::FlashOffset;
-use super::value::kind::{Concurrency, Days, Kind, Port, Seconds, Version};
+use super::value::kind::{Concurrency, Days, Port, Seconds, ValueKind, Version};
 use super::value::path::FilePath;
 use super::value::secret_ref::SecretRef;
 use super::value::texts::{
@@ -49,13 +49,13 @@ macro_rules! sections {
         $(section_struct!($mode $(#[doc = $about])+ $name { $($key: $kind, $why;)* });)*
 
         /// Every key, in the order of the file.
-        pub static KEYS: &[Key] = &[$($(
-            Key {
+        pub static KEYS: &[KeyRow] = &[$($(
+            KeyRow {
                 path: concat!($prefix, stringify!($key)),
                 preset: preset!($preset $text),
                 why: $why,
-                is_secret: <$kind as Kind>::IS_SECRET,
-                takes: <$kind as Kind>::takes,
+                is_secret: <$kind as ValueKind>::IS_SECRET,
+                takes: <$kind as ValueKind>::takes,
             },
         )*)*];
 
@@ -90,11 +90,11 @@ macro_rules! sections {
 
             /// Every value with its layer, in the order of the file. A secret is shown as the place where it is kept,
             /// never as its value.
-            pub fn show(&self) -> Vec<Shown> {
+            pub fn show(&self) -> Vec<ShownSetting> {
                 vec![$($(
-                    Shown {
+                    ShownSetting {
                         key: concat!($prefix, stringify!($key)),
-                        value: Kind::shown(&self.$field.$key.value),
+                        value: ValueKind::shown(&self.$field.$key.value),
                         origin: self.$field.$key.origin.clone(),
                     },
                 )*)*]

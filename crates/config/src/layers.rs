@@ -7,9 +7,9 @@ use toml::de::DeValue;
 use super::document::{Document, Found};
 use super::environment::Environment;
 use super::keys::KEYS;
-use super::row::{Key, Preset};
+use super::row::{KeyRow, Preset};
 use super::setting::{Origin, Override, Setting};
-use super::value::kind::Kind;
+use super::value::kind::ValueKind;
 
 /// All that is known, ready to be asked key by key.
 pub(super) struct Layers<'a> {
@@ -45,7 +45,7 @@ impl<'a> Layers<'a> {
     /// # Errors
     ///
     /// `BadValue` or the code of the value's own type, with the place of the value.
-    pub(super) fn read<K: Kind>(&mut self, path: &'static str) -> Result<Setting<K>> {
+    pub(super) fn read<K: ValueKind>(&mut self, path: &'static str) -> Result<Setting<K>> {
         let key = KEYS
             .iter()
             .find(|key| key.path == path)
@@ -61,7 +61,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    fn flag_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+    fn flag_setting<K: ValueKind>(&self, key: &KeyRow) -> Result<Option<Setting<K>>> {
         let given: Vec<&Override> = self.overrides.iter().filter(|one| one.key.path() == key.path).collect();
         let Some(flag) = given.last().map(|one| one.flag) else { return Ok(None) };
         let texts: Vec<&str> = given.iter().map(|one| one.text.as_str()).collect();
@@ -69,7 +69,7 @@ impl<'a> Layers<'a> {
         Ok(Some(Setting { value, origin: Origin::Flag(flag.to_owned()) }))
     }
 
-    fn variable_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+    fn variable_setting<K: ValueKind>(&self, key: &KeyRow) -> Result<Option<Setting<K>>> {
         let name = key.variable();
         let by_file = format!("{name}_FILE");
         let path = if K::IS_SECRET { self.text_of(&by_file)? } else { None };
@@ -97,7 +97,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    fn file_setting<K: Kind>(&self, key: &Key) -> Result<Option<Setting<K>>> {
+    fn file_setting<K: ValueKind>(&self, key: &KeyRow) -> Result<Option<Setting<K>>> {
         let Some(found) = self.found.get(key.path) else { return Ok(None) };
         let start = found.span().start;
         let value = K::from_toml(found, self.document)
@@ -109,7 +109,7 @@ impl<'a> Layers<'a> {
 }
 
 /// Lets an error say what the key takes, unless it has a reason of its own.
-fn explain<K: Kind>(error: Error) -> Error {
+fn explain<K: ValueKind>(error: Error) -> Error {
     match (error.code(), &error.finding().why) {
         (Code::BadValue, None) => error.because(format!("it takes {}", K::takes())),
         _ => error,
@@ -117,7 +117,7 @@ fn explain<K: Kind>(error: Error) -> Error {
 }
 
 /// The value of a key that no layer sets.
-fn preset<K: Kind>(key: &Key, document: &Document<'_>) -> Result<Setting<K>> {
+fn preset<K: ValueKind>(key: &KeyRow, document: &Document<'_>) -> Result<Setting<K>> {
     let impossible = || Code::Internal.error(format!("the default of {} does not read", key.path));
     let value = match key.preset {
         Preset::Unset(_) => K::unset().ok_or_else(impossible)?,
@@ -133,7 +133,7 @@ fn preset<K: Kind>(key: &Key, document: &Document<'_>) -> Result<Setting<K>> {
 /// Variables that look as if they were meant for a key, and are for none.
 fn mistyped_variables(environment: &Environment) -> Vec<Finding> {
     let by_file = KEYS.iter().filter(|key| key.is_secret).map(|key| format!("{}_FILE", key.variable()));
-    let known: Vec<String> = KEYS.iter().map(Key::variable).chain(by_file).collect();
+    let known: Vec<String> = KEYS.iter().map(KeyRow::variable).chain(by_file).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let sections =
         ["TBPKI_SUBJECT_", "TBPKI_CA_", "TBPKI_SERVER_", "TBPKI_CLIENT_", "TBPKI_PLATFORM_", "TBPKI_FIRMWARE_"];

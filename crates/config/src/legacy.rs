@@ -21,7 +21,7 @@ mod line;
 
 pub use convert::{Converted, SecretFile};
 
-use line::{Assignment, Trouble, Value};
+use line::{Assignment, LegacyValue, LineError};
 
 /// The most bytes that a keygen.properties has.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -36,7 +36,7 @@ pub struct Properties {
 /// A variable's value and the line, counted from 1, that set it last.
 #[derive(Debug, Clone)]
 struct Variable {
-    value: Value,
+    value: LegacyValue,
     line: usize,
 }
 
@@ -91,7 +91,7 @@ pub fn parse(text: &str) -> Result<Properties> {
     Ok(properties)
 }
 
-fn refuse(line: &str, number: usize, trouble: &Trouble) -> Error {
+fn refuse(line: &str, number: usize, trouble: &LineError) -> Error {
     let column = line.get(..trouble.offset).unwrap_or_default().chars().count() + 1;
     let error = trouble.code.error(trouble.what.clone()).position(number, column);
     let error = match trouble.fix {

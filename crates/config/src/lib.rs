@@ -30,8 +30,8 @@ pub use keys::{
     SubjectSettings,
 };
 pub use render::{example, render, render_kit};
-pub use row::{Key, KeyName, Preset};
-pub use setting::{Origin, Override, Setting, Shown};
+pub use row::{KeyName, KeyRow, Preset};
+pub use setting::{Origin, Override, Setting, ShownSetting};
 pub use value::flash_offset::FlashOffset;
 pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
 pub use value::path::FilePath;

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::keys::{KEYS, SECTIONS};
-use super::row::{Key, Preset};
+use super::row::{KeyRow, Preset};
 
 /// keygen.toml.example: every key with its default and why one would change it.
 pub fn example() -> String {
@@ -30,7 +30,7 @@ pub fn render(answers: &Answers) -> String {
     render_under(heading, answers)
 }
 
-/// The keygen.toml of a station's kit, in the same form.
+/// The keygen.toml of a station bundle, in the same form.
 pub fn render_kit(answers: &Answers) -> String {
     let heading = "\
 # Written by `tbpki ca export`: a station that issues devices. What is commented out shows its default, or an
@@ -48,7 +48,7 @@ fn render_under(heading: &str, answers: &Answers) -> String {
     })
 }
 
-fn layout(heading: &str, line: impl Fn(&Key) -> String) -> String {
+fn layout(heading: &str, line: impl Fn(&KeyRow) -> String) -> String {
     let mut text = heading.to_owned();
     for (prefix, about) in SECTIONS {
         text.push('\n');

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What is known about a key before any file is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct KeyRow {
     /// The key with its section: `server.days`.
     pub path: &'static str,
     /// The default.
@@ -43,7 +43,7 @@ pub enum Preset {
     Unset(&'static str),
 }
 
-impl Key {
+impl KeyRow {
     /// The section, empty for the keys above all sections.
     pub fn section(&self) -> &'static str {
         self.path.rsplit_once('.').map_or("", |(section, _)| section)

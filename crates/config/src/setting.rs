@@ -86,7 +86,7 @@ impl<T> Deref for Setting<T> {
 
 /// A line of `tbpki config show --origin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct ShownSetting {
     /// The key, with its section: `server.days`.
     pub key: &'static str,
     /// The value as keygen.toml would have it; nothing when it is not set. Of a secret, where it is.

@@ -16,7 +16,7 @@ mod item;
 mod namespace;
 mod page;
 
-pub use error::{Damage, Error};
+pub use error::{Damage, NvsError};
 pub use flash::{Flash, FlashError};
 pub use namespace::Namespace;
 

@@ -13,7 +13,7 @@ mod read;
 use alloc::string::String;
 
 pub use check::{MAX_DEVICE_NAME, MAX_HOST, MAX_PEM, MAX_TOKEN, MAX_WIFI_PASSWORD, MAX_WIFI_SSID, MIN_WIFI_PASSWORD};
-pub use entry::{Entries, NvsType, RecordEntry, RecordValue, key};
+pub use entry::{NvsType, RecordEntries, RecordEntry, RecordValue, key};
 pub use invalid::Invalid;
 pub use read::ReadError;
 

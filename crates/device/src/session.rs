@@ -31,11 +31,11 @@ mod timeout;
 
 pub use alert::Alert;
 pub use failure::{CertificateFaults, Failure, LoginFailure, NetworkFailure, TlsFailure};
-pub use joining::Joining;
+pub use joining::JoinAttempts;
 pub use queue::CAPACITY;
 pub use reading::{Reading, SimulatedSensor};
 pub use run::{Machine, run};
-pub use settings::Settings;
+pub use settings::SessionSettings;
 
 /// The telemetry topic of ThingsBoard's device API.
 pub const TELEMETRY_TOPIC: &str = "v1/devices/me/telemetry";

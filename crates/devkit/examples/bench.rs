@@ -16,7 +16,7 @@ use std::time::Instant;
 use device::Record;
 use device::record::{Login, NAMESPACE, Parts, RecordValue};
 use devkit::credentials;
-use devkit::nvs::{self, Namespace};
+use devkit::nvs::{self, NvsNamespace};
 use serde_json::{Value as Json, json};
 
 use devkit::chip::Chip;
@@ -83,7 +83,7 @@ fn describe(record: &Record) -> Json {
 fn times(record: &Record, rounds: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     let entries = record.entries();
     let entries: Vec<_> = entries.iter().map(|entry| (entry.key, credentials::value(entry.value))).collect();
-    let namespaces = [Namespace { name: NAMESPACE, entries: &entries }];
+    let namespaces = [NvsNamespace { name: NAMESPACE, entries: &entries }];
     let mut partition = vec![0; SIZE];
     let mut times = Vec::with_capacity(rounds);
     for round in 0..=rounds {

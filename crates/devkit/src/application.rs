@@ -9,7 +9,7 @@ pub(crate) mod secrets;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;
-pub use find::{Places, Source, find, is_available};
+pub use find::{ApplicationSearch, ApplicationSource, find, is_available};
 
 use std::borrow::Cow;
 
@@ -28,12 +28,12 @@ const DATES_NOT_CHECKED: &[u8] = b"tbpki:dates not checked";
 /// A program for a chip.
 pub struct Application {
     bytes: Vec<u8>,
-    format: Format,
+    format: ApplicationFormat,
 }
 
 /// The file format of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ApplicationFormat {
     /// An ELF file, as the linker writes it.
     Elf,
     /// An image for the bootloader, as ESP-IDF's build and `esptool elf2image` write it.
@@ -59,10 +59,10 @@ impl Application {
     pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
-            Format::Elf
+            ApplicationFormat::Elf
         } else if bytes.first() == Some(&esp_image::MAGIC) {
             app_image::check(&bytes, chip)?;
-            Format::Image
+            ApplicationFormat::Image
         } else if app_image::is_merged(&bytes) {
             return Err(app_image::no_application(
                 "this is the merged image of a flash",
@@ -77,13 +77,13 @@ impl Application {
     }
 
     /// The file format.
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> ApplicationFormat {
         self.format
     }
 
     /// Whether it has a signature of secure boot.
     pub fn is_signed(&self, chip: Chip) -> bool {
-        self.format == Format::Image && app_image::is_signed(&self.bytes, chip)
+        self.format == ApplicationFormat::Image && app_image::is_signed(&self.bytes, chip)
     }
 
     /// Whether it checks validity dates, according to its stamp.
@@ -104,14 +104,14 @@ impl Application {
     /// provides its bootloaders only together with an ELF file.
     pub(crate) fn elf(&self, chip: Chip) -> Cow<'_, [u8]> {
         match self.format {
-            Format::Elf => Cow::Borrowed(&self.bytes),
-            Format::Image => Cow::Owned(elf::empty(chip)),
+            ApplicationFormat::Elf => Cow::Borrowed(&self.bytes),
+            ApplicationFormat::Image => Cow::Owned(elf::empty(chip)),
         }
     }
 
     /// The image, if the file is one.
     pub(crate) fn image(&self) -> Option<&[u8]> {
-        (self.format == Format::Image).then_some(self.bytes.as_slice())
+        (self.format == ApplicationFormat::Image).then_some(self.bytes.as_slice())
     }
 
     fn holds(&self, marker: &[u8]) -> bool {

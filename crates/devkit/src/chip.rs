@@ -55,7 +55,7 @@ pub enum Crystal {
 
 /// The properties of a chip.
 #[derive(Debug)]
-pub struct Facts {
+pub struct ChipFacts {
     /// The name in directories, JSON and Espressif's tools: `esp32s3`.
     pub name: &'static str,
     /// The name for people: `ESP32-S3`.
@@ -128,10 +128,10 @@ impl ForeignChip {
     }
 }
 
-static FACTS: [(Chip, Facts); 6] = [
+static FACTS: [(Chip, ChipFacts); 6] = [
     (
         Chip::Esp32,
-        Facts {
+        ChipFacts {
             name: "esp32",
             label: "ESP32",
             architecture: Architecture::Xtensa,
@@ -150,7 +150,7 @@ static FACTS: [(Chip, Facts); 6] = [
     ),
     (
         Chip::Esp32S3,
-        Facts {
+        ChipFacts {
             name: "esp32s3",
             label: "ESP32-S3",
             architecture: Architecture::Xtensa,
@@ -169,7 +169,7 @@ static FACTS: [(Chip, Facts); 6] = [
     ),
     (
         Chip::Esp32C2,
-        Facts {
+        ChipFacts {
             name: "esp32c2",
             label: "ESP32-C2",
             architecture: Architecture::RiscV,
@@ -188,7 +188,7 @@ static FACTS: [(Chip, Facts); 6] = [
     ),
     (
         Chip::Esp32C3,
-        Facts {
+        ChipFacts {
             name: "esp32c3",
             label: "ESP32-C3",
             architecture: Architecture::RiscV,
@@ -207,7 +207,7 @@ static FACTS: [(Chip, Facts); 6] = [
     ),
     (
         Chip::Esp32C6,
-        Facts {
+        ChipFacts {
             name: "esp32c6",
             label: "ESP32-C6",
             architecture: Architecture::RiscV,
@@ -226,7 +226,7 @@ static FACTS: [(Chip, Facts); 6] = [
     ),
     (
         Chip::Esp32H2,
-        Facts {
+        ChipFacts {
             name: "esp32h2",
             label: "ESP32-H2",
             architecture: Architecture::RiscV,
@@ -250,7 +250,7 @@ impl Chip {
     pub const ALL: [Self; 6] = [Self::Esp32, Self::Esp32S3, Self::Esp32C2, Self::Esp32C3, Self::Esp32C6, Self::Esp32H2];
 
     /// The properties of the chip.
-    pub fn facts(self) -> &'static Facts {
+    pub fn facts(self) -> &'static ChipFacts {
         let [esp32, s3, c2, c3, c6, h2] = &FACTS;
         &match self {
             Self::Esp32 => esp32,

@@ -5,7 +5,7 @@ use device::record::{NAMESPACE, RecordValue};
 use device::{Record, record};
 use zeroize::Zeroizing;
 
-use crate::nvs::{self, Keys, Namespace, NvsValue};
+use crate::nvs::{self, Keys, NvsNamespace, NvsValue};
 
 /// A credentials record of these parts.
 ///
@@ -32,7 +32,7 @@ pub fn partition(record: &Record, size: usize, keys: Option<&Keys>) -> Result<Ze
 pub fn write_into(record: &Record, bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
     let entries = record.entries();
     let entries: Vec<(&str, NvsValue<'_>)> = entries.iter().map(|entry| (entry.key, value(entry.value))).collect();
-    nvs::write_into(&[Namespace { name: NAMESPACE, entries: &entries }], bytes, keys)
+    nvs::write_into(&[NvsNamespace { name: NAMESPACE, entries: &entries }], bytes, keys)
 }
 
 /// Reads the record of a partition with the reader of the firmware.

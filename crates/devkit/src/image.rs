@@ -21,7 +21,7 @@ use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
 use crate::chip::{Chip, Crystal};
 use crate::nvs;
-use crate::partition::{Partition, Table};
+use crate::partition::{Partition, PartitionTable};
 
 /// The board of a fleet.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub struct Board {
     /// The flash size.
     pub flash_size: FlashSize,
     /// The partition table.
-    pub table: Table,
+    pub table: PartitionTable,
     /// The bootloader of the project, instead of the one of espflash.
     pub bootloader: Option<OwnBootloader>,
     /// The name of the application's partition; `None` for the one that the bootloader starts.
@@ -227,12 +227,13 @@ fn esp_size(size: &FlashSize) -> Result<EspSize> {
 pub(crate) mod tests {
     use super::*;
     use crate::application::check_image;
-    use crate::partition::{Extras, FlashStart};
+    use crate::partition::{FlashStart, OptionalPartitions};
     use testkit::application::Sample;
 
     pub(crate) fn board(chip: Chip) -> Board {
         let flash_size: FlashSize = "4MB".parse().unwrap();
-        let table = Table::standard(flash_size.bytes(), Extras::default(), FlashStart::of(chip)).unwrap();
+        let table =
+            PartitionTable::standard(flash_size.bytes(), OptionalPartitions::default(), FlashStart::of(chip)).unwrap();
         let crystal = chip.crystal(None).unwrap();
         Board { chip, crystal, flash_size, table, bootloader: None, app_partition: None }
     }
@@ -307,14 +308,15 @@ pub(crate) mod tests {
         sample = Sample::new(Chip::Esp32C2.name());
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C2).unwrap();
-        let table = Table::standard(1 << 20, Extras::default(), FlashStart::of(Chip::Esp32C2)).unwrap();
+        let table =
+            PartitionTable::standard(1 << 20, OptionalPartitions::default(), FlashStart::of(Chip::Esp32C2)).unwrap();
         let error = Firmware::new(&application, Board { table, ..small }).unwrap_err();
         assert_eq!(error.code(), Code::ImageTooLarge);
         assert!(error.to_string().contains("983040 are free"), "{error}");
     }
 
-    fn csv(text: &str) -> Table {
-        Table::from_csv(text, FlashStart::of(Chip::Esp32C3)).unwrap()
+    fn csv(text: &str) -> PartitionTable {
+        PartitionTable::from_csv(text, FlashStart::of(Chip::Esp32C3)).unwrap()
     }
 
     fn sample(chip: Chip) -> Application {
@@ -355,7 +357,7 @@ pub(crate) mod tests {
     fn moved(chip: Chip, bootloader: Option<OwnBootloader>) -> Board {
         let start = FlashStart::with_table(chip, 0xD000).unwrap();
         let text = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nota_0,app,ota_0,,1M\nota_1,app,ota_1,,1M\n";
-        Board { table: Table::from_csv(text, start).unwrap(), bootloader, ..board(chip) }
+        Board { table: PartitionTable::from_csv(text, start).unwrap(), bootloader, ..board(chip) }
     }
 
     #[test]

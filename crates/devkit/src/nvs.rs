@@ -56,7 +56,7 @@ impl std::fmt::Debug for NvsValue<'_> {
 
 /// A namespace with its keys and values in writing order.
 #[derive(Debug, Clone, Copy)]
-pub struct Namespace<'a> {
+pub struct NvsNamespace<'a> {
     /// The name, 1 to 15 bytes.
     pub name: &'a str,
     /// The keys, 1 to 15 bytes each, with their values.
@@ -68,7 +68,7 @@ pub struct Namespace<'a> {
 /// # Errors
 /// [`Code::RecordTooLarge`] with the sizes if the data do not fit, [`Code::NvsValue`] for a key or value that the format
 /// cannot represent, [`Code::PartitionTable`] for an invalid partition size.
-pub fn partition(namespaces: &[Namespace<'_>], size: usize, keys: Option<&Keys>) -> Result<Zeroizing<Vec<u8>>> {
+pub fn partition(namespaces: &[NvsNamespace<'_>], size: usize, keys: Option<&Keys>) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; size]);
     write_into(namespaces, &mut bytes, keys)?;
     Ok(bytes)
@@ -78,7 +78,7 @@ pub fn partition(namespaces: &[Namespace<'_>], size: usize, keys: Option<&Keys>)
 ///
 /// # Errors
 /// As [`partition`].
-pub fn write_into(namespaces: &[Namespace<'_>], bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
+pub fn write_into(namespaces: &[NvsNamespace<'_>], bytes: &mut [u8], keys: Option<&Keys>) -> Result<()> {
     let size = bytes.len();
     match write_all(namespaces, Writer::new(bytes, keys)?) {
         Err(error) if error.code() == Code::RecordTooLarge => {
@@ -98,7 +98,7 @@ pub fn write_into(namespaces: &[Namespace<'_>], bytes: &mut [u8], keys: Option<&
 ///
 /// # Errors
 /// [`Code::NvsValue`] for a key or value that the format cannot represent.
-pub fn needed(namespaces: &[Namespace<'_>]) -> Result<usize> {
+pub fn needed(namespaces: &[NvsNamespace<'_>]) -> Result<usize> {
     let mut size = MIN_SIZE;
     loop {
         let mut bytes = Zeroizing::new(vec![0; size]);
@@ -111,12 +111,12 @@ pub fn needed(namespaces: &[Namespace<'_>]) -> Result<usize> {
     }
 }
 
-fn write_all(namespaces: &[Namespace<'_>], mut writer: Writer<'_>) -> Result<()> {
+fn write_all(namespaces: &[NvsNamespace<'_>], mut writer: Writer<'_>) -> Result<()> {
     write_namespaces(namespaces, &mut writer)?;
     writer.finish()
 }
 
-fn write_namespaces(namespaces: &[Namespace<'_>], writer: &mut Writer<'_>) -> Result<()> {
+fn write_namespaces(namespaces: &[NvsNamespace<'_>], writer: &mut Writer<'_>) -> Result<()> {
     for namespace in namespaces {
         writer.namespace(namespace.name)?;
         for (key, value) in namespace.entries {
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn sized(size: usize, entries: &[(&str, NvsValue<'_>)]) -> Result<Zeroizing<Vec<u8>>> {
-        partition(&[Namespace { name: "tbpki", entries }], size, None)
+        partition(&[NvsNamespace { name: "tbpki", entries }], size, None)
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Partition {
 
 /// A partition table whose partitions are aligned, have unique names and do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct PartitionTable {
     partitions: Vec<Partition>,
     start: FlashStart,
     /// The bytes after the binary table, which a project with secure boot signs. Empty for tables without a signature.
@@ -48,14 +48,14 @@ pub struct Table {
 
 /// The optional partitions of the standard table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Extras {
+pub struct OptionalPartitions {
     /// Espressif's esp_secure_cert, at its usual place.
     pub secure_cert: bool,
     /// The keys of an encrypted NVS.
     pub nvs_keys: bool,
 }
 
-impl Table {
+impl PartitionTable {
     /// A table of these partitions.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Table {
     ///
     /// # Errors
     /// [`base::Code::PartitionTable`] if the flash is too small for an application.
-    pub fn standard(flash_size: u32, extras: Extras, start: FlashStart) -> Result<Self> {
+    pub fn standard(flash_size: u32, extras: OptionalPartitions, start: FlashStart) -> Result<Self> {
         let mut end = start.first();
         let mut data = |name: &str, kind, subtype, size, flags| {
             let offset = end;
@@ -209,7 +209,8 @@ mod tests {
     fn every_standard_table_holds_the_application_and_the_credentials() {
         for mib in [1, 2, 4, 8, 16, 32] {
             for (secure_cert, nvs_keys) in [(false, false), (true, false), (false, true), (true, true)] {
-                let table = Table::standard(mib << 20, Extras { secure_cert, nvs_keys }, start()).unwrap();
+                let table =
+                    PartitionTable::standard(mib << 20, OptionalPartitions { secure_cert, nvs_keys }, start()).unwrap();
                 table.check_fits(mib << 20).unwrap();
                 assert_eq!(table.app().unwrap().offset, 0x1_0000);
                 assert_eq!(table.credentials().unwrap().offset, 0x9000);
@@ -217,16 +218,16 @@ mod tests {
                 assert_eq!(table.nvs_keys().is_some(), nvs_keys);
             }
         }
-        let error = Table::standard(0x8000, Extras::default(), start()).unwrap_err();
+        let error = PartitionTable::standard(0x8000, OptionalPartitions::default(), start()).unwrap_err();
         assert_eq!(error.code(), Code::PartitionTable);
         let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
-        let table = Table::standard(4 << 20, Extras::default(), moved).unwrap();
+        let table = PartitionTable::standard(4 << 20, OptionalPartitions::default(), moved).unwrap();
         assert_eq!((table.credentials().unwrap().offset, table.app().unwrap().offset), (0xE000, 0x2_0000));
     }
 
     #[test]
     fn the_credentials_go_to_nvs_and_the_application_to_factory() {
-        let table = Table::from_csv(
+        let table = PartitionTable::from_csv(
             "wifi, data, nvs, 0x9000, 0x4000\nnvs, data, nvs, 0xd000, 0x3000\n\
              ota_0, app, ota_0, 0x10000, 1M\nfactory, app, factory, , 1M\n",
             start(),
@@ -248,7 +249,7 @@ mod tests {
             ("nvs,data,nvs,0xE000,24K\nfactory,app,factory,,1M\n", Some("nvs")),
             ("boot,bootloader,primary,,\nfactory,app,factory,0x20000,1M\nnvs,data,nvs,,24K\n", Some("factory")),
         ] {
-            let table = Table::from_csv(csv, start()).unwrap();
+            let table = PartitionTable::from_csv(csv, start()).unwrap();
             assert_eq!(table.gap_after_table().map(|first| first.name.as_str()), gap, "{csv}");
         }
     }
@@ -257,6 +258,6 @@ mod tests {
     #[test]
     fn without_factory_the_application_goes_to_the_first_slot() {
         let csv = "nvs,data,nvs,,24K\ntest,app,test,,1M\nb,app,ota_1,,1M\na,app,ota_0,,1M\n";
-        assert_eq!(Table::from_csv(csv, start()).unwrap().app().unwrap().name, "a");
+        assert_eq!(PartitionTable::from_csv(csv, start()).unwrap().app().unwrap().name, "a");
     }
 }

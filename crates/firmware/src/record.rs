@@ -54,7 +54,7 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
             Ok(record) => return Ok(record),
             Err(error) => {
                 let empty = |error: &ReadError| {
-                    matches!(error, ReadError::Nvs(nvs::Error::Blank | nvs::Error::NoNamespace { damage: None }))
+                    matches!(error, ReadError::Nvs(nvs::NvsError::Blank | nvs::NvsError::NoNamespace { damage: None }))
                 };
                 // The error of a damaged record is more specific than that of a partition without one.
                 if !matches!(&nearest, Error::Record(before) if !empty(before)) {

@@ -7,7 +7,7 @@ use core::fmt;
 use device::Record;
 use device::mbedtls::{Clock, MbedTls};
 use device::session::platform::{Log, Random, Time};
-use device::session::{Machine, Settings, SimulatedSensor, run};
+use device::session::{Machine, SessionSettings, SimulatedSensor, run};
 use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use embassy_time::{Instant, Timer};
@@ -35,7 +35,7 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
     if record.wifi_ssid().is_empty() {
         return Err("wifi: the record has no network".into());
     }
-    let settings: &'static Settings = Box::leak(Box::new(Settings::for_build(BUILD_DATE)));
+    let settings: &'static SessionSettings = Box::leak(Box::new(SessionSettings::for_build(BUILD_DATE)));
     let station = Station::new(wifi, record, settings)
         .map_err(|error| alloc::format!("wifi: the radio cannot start: {error:?}"))?;
 

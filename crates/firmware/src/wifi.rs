@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 
 use device::Record;
-use device::session::{Joining, Settings};
+use device::session::{JoinAttempts, SessionSettings};
 use embassy_time::{Instant, Timer};
 use esp_hal::peripherals::WIFI;
 use esp_hal::rng::Rng;
@@ -21,12 +21,16 @@ pub(crate) struct Station {
     controller: WifiController<'static>,
     ssid: &'static str,
     open: bool,
-    joining: Joining,
+    joining: JoinAttempts,
 }
 
 impl Station {
     /// Configures the radio for the record's network.
-    pub(crate) fn new(wifi: WIFI<'static>, record: &'static Record, settings: &Settings) -> Result<Self, WifiError> {
+    pub(crate) fn new(
+        wifi: WIFI<'static>,
+        record: &'static Record,
+        settings: &SessionSettings,
+    ) -> Result<Self, WifiError> {
         let (ssid, password) = (record.wifi_ssid(), record.wifi_password());
         let authentication = if password.is_empty() {
             AuthenticationMethodConfig::Open
@@ -36,7 +40,7 @@ impl Station {
         let station = StationConfig::default().with_ssid(ssid.try_into()?).with_authentication(authentication);
         let mut controller = WifiController::new(wifi, ControllerConfig::default())?;
         controller.set_config(&Config::Station(station))?;
-        Ok(Self { controller, ssid, open: password.is_empty(), joining: Joining::new(settings) })
+        Ok(Self { controller, ssid, open: password.is_empty(), joining: JoinAttempts::new(settings) })
     }
 
     /// Keeps the device in the network. Never returns.

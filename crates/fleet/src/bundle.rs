@@ -11,19 +11,21 @@ mod report;
 mod request;
 mod write;
 
-pub(crate) use device::{Wanted, check_can};
+pub(crate) use device::{BundleSettings, check_can};
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
-pub use report::{ApplicationReport, BundleDone, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport};
-pub use request::{Auth, BundleRequest, Devices};
+pub use report::{
+    ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport,
+};
+pub use request::{BundleRequest, DeviceLogin, Devices};
 
 use base::{Code, Finding, Result};
-use devkit::application::{Application, Dates, Source};
+use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
 use ledger::{Entry, Filter, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 
 use crate::register;
-use request::Target;
+use request::BundleTarget;
 use store::Workspace;
 
 /// How many devices a warning names.
@@ -46,7 +48,7 @@ pub fn bundle(
     let needs_device = targets.as_ref().is_err_and(|error| error.code() == Code::Usage);
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, needs_device)?;
     let targets = targets?;
-    let Prepared { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
+    let PreparedImages { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
@@ -55,7 +57,7 @@ pub fn bundle(
     }
     let devices = if request.dry_run {
         let planned =
-            |target: &Target| BundledDevice::planned(&target.name, write::dir(workspace, request, chip, target));
+            |target: &BundleTarget| BundledDevice::planned(&target.name, write::dir(workspace, request, chip, target));
         targets.iter().map(planned).collect()
     } else {
         drop(ledger);
@@ -65,11 +67,11 @@ pub fn bundle(
 }
 
 /// All that images of a fleet have in common, found and checked.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedImages {
     pub(crate) application: Application,
-    pub(crate) source: Source,
+    pub(crate) source: ApplicationSource,
     pub(crate) firmware: Firmware,
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: BundleSettings,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn prepare(
     workspace: &mut Workspace<'_>,
     request: &BundleRequest,
     say: &mut dyn FnMut(&str),
-) -> Result<Prepared> {
+) -> Result<PreparedImages> {
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, false)?;
     let chip = board::chip(workspace.config)?;
     let board = board::board(workspace.config, request, chip)?;
@@ -89,7 +91,7 @@ pub(crate) fn prepare(
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
     let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
-    let wanted = Wanted::new(workspace, request, chip, application.is_ours())?;
+    let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
     findings.extend(board::findings(workspace.config, firmware.board())?);
     if application.dates() == Dates::NotChecked {
@@ -100,11 +102,11 @@ pub(crate) fn prepare(
                 .because("its Mbed TLS was built without a clock"),
         );
     }
-    Ok(Prepared { application, source, firmware, wanted, findings })
+    Ok(PreparedImages { application, source, firmware, wanted, findings })
 }
 
 /// The devices that are meant, each with what the ledger knows of it.
-fn targets(view: &View, request: &BundleRequest) -> Result<Vec<Target>> {
+fn targets(view: &View, request: &BundleRequest) -> Result<Vec<BundleTarget>> {
     match &request.devices {
         Devices::Named(names) => names.iter().map(|name| named(view, name, request)).collect(),
         Devices::All => {
@@ -131,15 +133,15 @@ fn no_device() -> base::Error {
         .fix("make one with `tbpki client --device NAME`, then name it with --device or take all with --all")
 }
 
-fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Target> {
+fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<BundleTarget> {
     let entry = view.latest(Kind::Device, name.as_str())?;
     if entry.as_ref().is_some_and(|entry| entry.role == Role::Revoked) {
         return Err(register::revoked(name.as_str()).argument("--device"));
     }
     match entry.filter(Entry::is_current) {
         Some(entry) => Ok(target(&entry)),
-        None if request.auth == Auth::Token => {
-            Ok(Target { name: name.as_str().to_owned(), key: None, is_registered: true })
+        None if request.auth == DeviceLogin::Token => {
+            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
         }
         None => Err(Code::UnknownIdentity
             .error(format!("the store has no device {:?} with a certificate", name.as_str()))
@@ -148,7 +150,7 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Targ
     }
 }
 
-fn listed(view: &View) -> Result<Vec<Target>> {
+fn listed(view: &View) -> Result<Vec<BundleTarget>> {
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     view.list(&filter)
         .filter(|entry| entry.as_ref().map_or(true, Entry::is_for_bulk))
@@ -156,8 +158,8 @@ fn listed(view: &View) -> Result<Vec<Target>> {
         .collect()
 }
 
-fn target(entry: &Entry) -> Target {
-    Target {
+fn target(entry: &Entry) -> BundleTarget {
+    BundleTarget {
         name: entry.key.name.clone(),
         key: Some(entry.key.clone()),
         is_registered: entry.reached(State::Registered).is_some(),
@@ -179,7 +181,7 @@ fn revoked(view: &View, request: &BundleRequest) -> Result<Option<Finding>> {
 }
 
 /// One warning for all: a fleet that is registered later is no reason for a thousand lines.
-fn unregistered(targets: &[Target]) -> Option<Finding> {
+fn unregistered(targets: &[BundleTarget]) -> Option<Finding> {
     let names: Vec<&str> =
         targets.iter().filter(|target| !target.is_registered).map(|target| target.name.as_str()).collect();
     let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use identity::parameters::shared;
 use identity::request::is_named_now;
-use store::shard::Place;
+use store::shard::ShardStore;
 use store::shard::{Layout, Packing};
 
 /// How identities are made and laid out, the same for all names of a job.
@@ -130,7 +130,7 @@ impl Destination {
     pub(crate) fn directory(&self, store: &Path) -> Result<PathBuf> {
         match (&self.out, &self.archive) {
             (Some(out), _) => Ok(out.clone()),
-            (None, Some(archive)) => absolute_parent(archive).map(|archive| Place::parts_of(&archive)),
+            (None, Some(archive)) => absolute_parent(archive).map(|archive| ShardStore::parts_of(&archive)),
             (None, None) => Ok(store.to_owned()),
         }
     }

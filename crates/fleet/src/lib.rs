@@ -5,9 +5,9 @@
 pub mod actorcloud;
 pub mod bundle;
 pub mod csv;
+pub mod identity_files;
 mod job_order;
-pub mod life;
-pub mod look;
+pub mod lifecycle;
 pub mod mass;
 pub mod names;
 pub mod overview;

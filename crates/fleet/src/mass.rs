@@ -15,10 +15,10 @@ mod runner;
 
 pub use crate::job_order::{Destination, JobOrder};
 pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
-pub use control::Control;
-pub use issue::made::{Chain, Made};
+pub use control::RunControl;
+pub use issue::issued_leaf::{IssuedLeaf, IssuerChain};
 pub use issue::{FleetOutcome, FleetRequest, JobSource, issue};
-pub use job::Which;
+pub use job::JobSelector;
 pub use job::list::{CancelReport, JobReport, JobState, JobsReport, cancel, jobs};
 pub use progress::Status;
 pub use register::{FleetRegisterRequest, RegistrationReport, register};

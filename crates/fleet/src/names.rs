@@ -21,16 +21,16 @@ use std::path::PathBuf;
 use base::{Error, Finding, Result, file};
 use ledger::StagedName;
 
-pub use columns::ColumnWish;
+pub use columns::ColumnSelection;
 pub use faults::{Faults, NameFault};
 pub use lookalikes::Lookalikes;
 pub use numbered::NumberPattern;
 pub(crate) use scan::has_misplaced_quotes;
-pub use stage::{Spooled, stage, stage_prepared};
+pub use stage::{StagingResult, stage, stage_prepared};
 
-use numbered::Numbered;
-use scan::Limits;
-use table::Table;
+use numbered::NumberedNames;
+use scan::ListLimits;
+use table::CsvTable;
 
 /// Where names come from.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub enum NamesSource {
         /// The file, or standard input.
         file: Option<PathBuf>,
         /// What is wanted of its columns.
-        columns: ColumnWish,
+        columns: ColumnSelection,
     },
     /// A pattern and numbers.
     Numbered {
@@ -80,8 +80,8 @@ impl NamesSource {
 pub struct NamesReader(Names);
 
 enum Names {
-    Table(Box<Table<Box<dyn Read + Send>>>),
-    Numbered(Numbered),
+    Table(Box<CsvTable<Box<dyn Read + Send>>>),
+    Numbered(NumberedNames),
 }
 
 /// Opens a source and looks at its first line.
@@ -107,7 +107,7 @@ pub fn open(source: &NamesSource) -> Result<NamesReader> {
             read(input, columns).map_err(|error| error.at(file.as_deref().unwrap_or("-".as_ref())))
         }
         NamesSource::Numbered { pattern, start, count } => {
-            Numbered::new(pattern, *start, *count).map(|names| NamesReader(Names::Numbered(names)))
+            NumberedNames::new(pattern, *start, *count).map(|names| NamesReader(Names::Numbered(names)))
         }
     }
 }
@@ -116,13 +116,17 @@ pub fn open(source: &NamesSource) -> Result<NamesReader> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(input: impl Read + Send + 'static, columns: &ColumnWish) -> Result<NamesReader> {
-    read_within(input, columns, Limits::DEFAULT)
+pub fn read(input: impl Read + Send + 'static, columns: &ColumnSelection) -> Result<NamesReader> {
+    read_within(input, columns, ListLimits::DEFAULT)
 }
 
-fn read_within(input: impl Read + Send + 'static, columns: &ColumnWish, limits: Limits) -> Result<NamesReader> {
+fn read_within(
+    input: impl Read + Send + 'static,
+    columns: &ColumnSelection,
+    limits: ListLimits,
+) -> Result<NamesReader> {
     let input = Box::new(input) as Box<dyn Read + Send>;
-    Table::new(input, columns, limits).map(|table| NamesReader(Names::Table(Box::new(table))))
+    CsvTable::new(input, columns, limits).map(|table| NamesReader(Names::Table(Box::new(table))))
 }
 
 impl NamesReader {

@@ -20,7 +20,7 @@ use crate::selection::has_failed;
 use cause::Causes;
 use expiry::Expiry;
 use jobs::Jobs;
-use rows::Rows;
+use rows::TopRows;
 
 pub use summary::{CauseSummary, JobSummary, OverviewSummary, PhaseSummary};
 
@@ -40,7 +40,7 @@ pub struct Overview {
     totals: Totals,
     expiry: Expiry,
     causes: Causes,
-    rows: Rows,
+    rows: TopRows,
     jobs: Jobs,
     /// CAs and servers, as many as are shown.
     others: Vec<Entry>,
@@ -84,7 +84,7 @@ impl Overview {
             totals: Totals::default(),
             expiry: Expiry::new(now),
             causes: Causes::default(),
-            rows: Rows::new(ROWS),
+            rows: TopRows::new(ROWS),
             jobs: Jobs::of(view)?,
             others: Vec::new(),
             others_total: 0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Code, Error, Result};
 use config::{Platform as Settings, PlatformKind};
-use provision::thingsboard::Login;
+use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
 use store::{Workspace, roots};
@@ -54,10 +54,10 @@ impl Connection {
         let mut reach = reach(settings)?;
         adapt(&mut reach);
         let login = if settings.api_key.is_some() {
-            Login::ApiKey(workspace.secrets.password(&settings.api_key, "platform.api_key")?)
+            ApiLogin::ApiKey(workspace.secrets.password(&settings.api_key, "platform.api_key")?)
         } else {
             let user = user(settings)?;
-            Login::Password { user, password: workspace.secrets.password(&settings.password, "platform.password")? }
+            ApiLogin::Password { user, password: workspace.secrets.password(&settings.password, "platform.password")? }
         };
         Ok(Self { board: ThingsBoard::new(&reach, login)?, runtime: Runtime::new()?, concurrency: reach.concurrency })
     }

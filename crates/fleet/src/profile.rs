@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::platform::Connection;
-use crate::register::PlatformDone;
+use crate::register::PlatformOutcome;
 use identity::profile_ca::name_pattern::NamePattern;
-use identity::profile_ca::{self, Kept};
+use identity::profile_ca::{self, ProvisioningRule};
 use identity::report::{CertificateReport, FileReport};
 use store::Workspace;
 use store::ca::CaName;
@@ -24,7 +24,7 @@ pub struct ProfileRequest {
     /// Its name in the platform and in the store.
     pub name: DeviceName,
     /// How the names of its devices are found; none for what was kept, else for the whole common name.
-    pub pattern: Option<PatternWish>,
+    pub pattern: Option<NamePatternRequest>,
     /// Names that the expression has to find, besides those of devices issued below the CA.
     pub examples: Vec<DeviceName>,
     /// Whether devices are made that are not there.
@@ -37,7 +37,7 @@ pub struct ProfileRequest {
 
 /// How the names of devices are found.
 #[derive(Debug, Clone)]
-pub enum PatternWish {
+pub enum NamePatternRequest {
     /// They begin so.
     Prefix(String),
     /// By this expression.
@@ -51,7 +51,7 @@ pub struct ProfileReport {
     pub name: String,
     /// What was done in the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub done: Option<PlatformDone>,
+    pub done: Option<PlatformOutcome>,
     /// Whether that is only what would be done.
     pub dry_run: bool,
     /// Its issuing CA in the store; absent where there is none, and in a dry run that would make one.
@@ -107,13 +107,13 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
     let before = profile_ca::kept(&dir, &request.name)?;
     let pattern = pattern(request, before.as_ref())?;
     request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;
-    let kept = Kept { pattern: pattern.as_str().to_owned(), creates_devices: request.creates_devices };
+    let kept = ProvisioningRule { pattern: pattern.as_str().to_owned(), creates_devices: request.creates_devices };
     let mut report = ProfileReport::new(&request.name, &kept);
     if request.dry_run {
         report.dry_run = true;
         let Some(_) = before else {
             SigningCa::Own(CaName::DevicesRoot).check_usable(&dir, workspace.now)?;
-            report.done = Some(PlatformDone::Planned);
+            report.done = Some(PlatformOutcome::Planned);
             return Ok(report);
         };
         let certificate = certificate(&ca, &dir)?;
@@ -178,7 +178,7 @@ pub fn show_profiles(workspace: &mut Workspace<'_>, name: Option<&DeviceName>) -
         let theirs = connection.runtime.wait(connection.board.profile(name.as_str()))?;
         let Some(kept) = kept else {
             let theirs = theirs.ok_or_else(|| profile_ca::unknown(&name))?;
-            let nothing = Kept { pattern: String::new(), creates_devices: false };
+            let nothing = ProvisioningRule { pattern: String::new(), creates_devices: false };
             let mut report = ProfileReport::new(&name, &nothing);
             report.pattern = None;
             report.platform = Some(PlatformProfile::of(theirs, None));
@@ -194,12 +194,12 @@ pub fn show_profiles(workspace: &mut Workspace<'_>, name: Option<&DeviceName>) -
     Ok(reports)
 }
 
-fn pattern(request: &ProfileRequest, before: Option<&Kept>) -> Result<NamePattern> {
+fn pattern(request: &ProfileRequest, before: Option<&ProvisioningRule>) -> Result<NamePattern> {
     let pattern = match (&request.pattern, before) {
-        (Some(PatternWish::Prefix(prefix)), _) => return NamePattern::with_prefix(prefix),
+        (Some(NamePatternRequest::Prefix(prefix)), _) => return NamePattern::with_prefix(prefix),
         (None, Some(kept)) => return kept.pattern.parse(),
         (None, None) => return NamePattern::with_prefix(""),
-        (Some(PatternWish::Expression(text)), _) => text.parse::<NamePattern>()?,
+        (Some(NamePatternRequest::Expression(text)), _) => text.parse::<NamePattern>()?,
     };
     if request.examples.is_empty() {
         return Err(Code::ProfilePattern
@@ -226,7 +226,7 @@ fn certificate(ca: &SigningCa, store: &std::path::Path) -> Result<Certificate> {
     first.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
 }
 
-fn wanted(request: &ProfileRequest, kept: &Kept, certificate: Certificate) -> ChainProfile {
+fn wanted(request: &ProfileRequest, kept: &ProvisioningRule, certificate: Certificate) -> ChainProfile {
     ChainProfile {
         name: request.name.as_str().to_owned(),
         certificate,
@@ -236,7 +236,7 @@ fn wanted(request: &ProfileRequest, kept: &Kept, certificate: Certificate) -> Ch
 }
 
 impl ProfileReport {
-    fn new(name: &DeviceName, kept: &Kept) -> Self {
+    fn new(name: &DeviceName, kept: &ProvisioningRule) -> Self {
         Self {
             name: name.as_str().to_owned(),
             done: None,
@@ -252,7 +252,7 @@ impl ProfileReport {
 }
 
 impl PlatformProfile {
-    fn of(state: ProfileState, ours: Option<(&Kept, &Certificate)>) -> Self {
+    fn of(state: ProfileState, ours: Option<(&ProvisioningRule, &Certificate)>) -> Self {
         let as_in_store = ours.is_some_and(|(kept, certificate)| {
             state.certificate_id.as_deref() == Some(certificate.credentials_id().as_str())
                 && state.pattern.as_deref() == Some(kept.pattern.as_str())

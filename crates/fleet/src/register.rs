@@ -15,13 +15,13 @@ use base::{Code, Error, Result};
 
 pub(crate) use candidate::{Candidate, MaybeCandidate, RegisterOptions, settings_of};
 pub(crate) use engine::{Recorder, RegisterEngine};
-pub use report::{DeviceRegistration, PlatformDone, RegisterReport};
-pub use request::{Names, RegisterRequest, TellDevice};
+pub use report::{DeviceRegistration, PlatformOutcome, RegisterReport};
+pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 
 use crate::platform::Connection;
 use crate::stop::Stop;
 use recorder::{Records, StoreRecorder};
-use source::Source;
+use source::DeviceSource;
 pub(crate) use source::revoked;
 use store::Workspace;
 
@@ -38,15 +38,15 @@ pub fn register(
 ) -> Result<RegisterReport> {
     store::check_exists(workspace.store_dir())?;
     let connection = match request.names {
-        Names::All => Connection::of_fleet(workspace, None)?,
-        Names::These(_) => Connection::of(workspace)?,
+        DeviceSelection::All => Connection::of_fleet(workspace, None)?,
+        DeviceSelection::These(_) => Connection::of(workspace)?,
     };
     let (mut store, mut view) = (None, None);
     let records = match request.dry_run {
         true => Records::DryRun(view.insert(workspace.view()?)),
         false => Records::Ledger(&mut store.insert(workspace.open_store("register")?).ledger),
     };
-    let mut source = Source::new(workspace.store_dir(), request);
+    let mut source = DeviceSource::new(workspace.store_dir(), request);
     let mut recorder = StoreRecorder::new(records, source.is_single(), tell);
     let stop = Stop::on(stop);
     let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: None };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::platform::Connection;
-use crate::register::PlatformDone;
+use crate::register::PlatformOutcome;
 use identity::files::output::pem_of;
 use identity::report::FileReport;
 use store::Workspace;
@@ -44,7 +44,7 @@ pub struct TokenReport {
     /// The device.
     pub name: String,
     /// What was done in the platform.
-    pub done: PlatformDone,
+    pub done: PlatformOutcome,
     /// The files: the token, and what the device trusts.
     pub files: Vec<FileReport>,
     /// The token itself, where it was asked for with `--show`.
@@ -93,9 +93,9 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
                     if !request.dry_run {
                         board.register(&wanted(token.clone(), Replace::Nothing)).await?;
                     }
-                    Ok((PlatformDone::Created, token))
+                    Ok((PlatformOutcome::Created, token))
                 }
-                found => Ok((PlatformDone::Unchanged, found?)),
+                found => Ok((PlatformOutcome::Unchanged, found?)),
             },
         }
     })?;

@@ -4,17 +4,17 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{FileSet, Mode, Ownership, Rehearsal, Staged, Written};
+use base::file::{FileSet, Mode, Ownership, Rehearsal, StagedFiles, WrittenFile};
 use base::{Code, Result, file};
 use ledger::Entry;
 use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, PrivateKey};
 
-use crate::files::identity::{Held, IdentityFiles};
+use crate::files::identity::{IdentityFiles, IdentityView};
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
-use crate::make::Plan;
+use crate::issue_request::IssueRequest;
 use crate::report::FileReport;
 use store::{FILE_LIMIT, identity_dir};
 
@@ -27,14 +27,14 @@ const SETTINGS_ROOM: usize = 16 << 10;
 
 /// A directory outside the store that gets copies.
 #[derive(Debug, Clone)]
-pub(crate) struct Destination {
+pub(crate) struct CopyDestination {
     pub(crate) dir: PathBuf,
     pub(crate) ownership: Ownership,
 }
 
 /// Where copies go, from a request.
-pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option<Destination> {
-    out.map(|dir| Destination { dir, ownership: ownership.clone() })
+pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option<CopyDestination> {
+    out.map(|dir| CopyDestination { dir, ownership: ownership.clone() })
 }
 
 /// What goes where.
@@ -45,15 +45,15 @@ pub(crate) struct Delivery {
 
 /// A delivery that only has to be moved into place.
 pub(crate) struct StagedDelivery<'a> {
-    store: Staged<'a>,
-    copies: Copies<'a>,
+    store: StagedFiles<'a>,
+    copies: StagedCopies<'a>,
 }
 
 /// The copies, once the files are in the store.
-pub(crate) struct Copies<'a>(Option<Staged<'a>>);
+pub(crate) struct StagedCopies<'a>(Option<StagedFiles<'a>>);
 
 /// A file to be delivered.
-struct Due {
+struct PendingFile {
     file: OutputFile,
     /// Whether it takes the place of an older version of itself.
     is_refreshed: bool,
@@ -69,7 +69,7 @@ impl Delivery {
 
     /// What would become of each file, and what is in the way, without writing.
     pub(crate) fn outlook(&self) -> Result<Vec<FileReport>> {
-        let sets: Vec<Vec<Written>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
+        let sets: Vec<Vec<WrittenFile>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
         Ok(sets.into_iter().flatten().map(FileReport::expected).collect())
     }
 
@@ -85,7 +85,7 @@ impl Delivery {
         if let Some(out) = &self.out {
             sweep_beside(out.dir());
         }
-        Ok(StagedDelivery { store, copies: Copies(self.out.as_ref().map(FileSet::stage).transpose()?) })
+        Ok(StagedDelivery { store, copies: StagedCopies(self.out.as_ref().map(FileSet::stage).transpose()?) })
     }
 
     fn sets(&self) -> impl Iterator<Item = &FileSet> {
@@ -95,28 +95,28 @@ impl Delivery {
 
 impl<'a> StagedDelivery<'a> {
     /// Moves the files into the store.
-    pub(crate) fn into_store(self) -> Result<(Vec<Written>, Copies<'a>)> {
+    pub(crate) fn into_store(self) -> Result<(Vec<WrittenFile>, StagedCopies<'a>)> {
         Ok((self.store.commit()?, self.copies))
     }
 }
 
-impl Copies<'_> {
+impl StagedCopies<'_> {
     /// Moves the copies into their places.
-    pub(crate) fn commit(self) -> Result<Vec<Written>> {
-        self.0.map_or(Ok(Vec::new()), Staged::commit)
+    pub(crate) fn commit(self) -> Result<Vec<WrittenFile>> {
+        self.0.map_or(Ok(Vec::new()), StagedFiles::commit)
     }
 }
 
-impl<F: IdentityFiles> Plan<'_, F> {
+impl<F: IdentityFiles> IssueRequest<'_, F> {
     /// The delivery of an identity that is not issued yet, with stand-ins for what is not known.
     pub(crate) fn expected_delivery(&self, store: &Path, replaces: Option<&Entry>) -> Result<Delivery> {
-        let walk = &self.walk;
+        let issuance = &self.issuance;
         let mut delivery = self.empty(store, replaces);
         let room = self.room();
         for set in std::iter::once(&mut delivery.store).chain(&mut delivery.out) {
-            for file in walk.files.list() {
-                let (name, mode) = (walk.files.name(file), walk.files.mode(file));
-                match walk.files.independent(file, walk.anchors.as_deref()) {
+            for file in issuance.files.list() {
+                let (name, mode) = (issuance.files.name(file), issuance.files.mode(file));
+                match issuance.files.independent(file, issuance.anchors.as_deref()) {
                     Some(text) => set.add(name, text.into_bytes(), mode)?,
                     None => set.add_unknown(name, room, mode)?,
                 };
@@ -141,33 +141,33 @@ impl<F: IdentityFiles> Plan<'_, F> {
         identity: &Identity,
         replaces: Option<&Entry>,
     ) -> Result<Delivery> {
-        let held = Held::of(identity);
-        let files = &self.walk.files;
+        let held = IdentityView::of(identity);
+        let files = &self.issuance.files;
         let due = |file| {
             let written = files.write(file, &held)?;
-            Ok(Due { file: written, is_refreshed: false, follows_anchors: files.follows_anchors(file) })
+            Ok(PendingFile { file: written, is_refreshed: false, follows_anchors: files.follows_anchors(file) })
         };
-        let dues: Vec<Due> = files.list().into_iter().map(due).collect::<Result<_>>()?;
+        let pending: Vec<PendingFile> = files.list().into_iter().map(due).collect::<Result<_>>()?;
         let delivery = self.empty(store, replaces);
-        self.filled(delivery, dues, &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()))
+        self.filled(delivery, pending, &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()))
     }
 
     /// The delivery of an identity that is in the store: what is there, what is missing, and anew what has fallen behind
     /// of what it follows from.
     pub(crate) fn delivery_of(&self, store: &Path, identity: &Identity, entry: &Entry) -> Result<Delivery> {
         let dir = self.dir_in(store);
-        let held = Held::of(identity);
-        let dues: Vec<Due> =
-            self.walk.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
-        self.filled(self.empty(store, None), dues, &entry.serial.to_string())
+        let held = IdentityView::of(identity);
+        let pending: Vec<PendingFile> =
+            self.issuance.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
+        self.filled(self.empty(store, None), pending, &entry.serial.to_string())
     }
 
-    fn due(&self, file: F::File, dir: &Path, held: &Held<'_>) -> Result<Due> {
-        let files = &self.walk.files;
+    fn due(&self, file: F::File, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
+        let files = &self.issuance.files;
         let (name, follows_anchors) = (files.name(file), files.follows_anchors(file));
         let path = dir.join(&name);
         let Some(found) = file::read_optional(&path, FILE_LIMIT)? else {
-            return Ok(Due { file: files.write(file, held)?, is_refreshed: false, follows_anchors });
+            return Ok(PendingFile { file: files.write(file, held)?, is_refreshed: false, follows_anchors });
         };
         let is_current = match (files.keystore_format(file), files.keystore()) {
             (Some(format), Some(plan)) => plan.is_kept_in(&found, format, held)?,
@@ -175,10 +175,10 @@ impl<F: IdentityFiles> Plan<'_, F> {
         };
         if is_current {
             let file = OutputFile { name, contents: found, mode: files.mode(file) };
-            return Ok(Due { file, is_refreshed: false, follows_anchors });
+            return Ok(PendingFile { file, is_refreshed: false, follows_anchors });
         }
         if follows_anchors {
-            return Ok(Due { file: files.write(file, held)?, is_refreshed: true, follows_anchors });
+            return Ok(PendingFile { file: files.write(file, held)?, is_refreshed: true, follows_anchors });
         }
         Err(Code::IdentityChanged
             .error("this file in the store is not of the identity that the ledger knows")
@@ -190,22 +190,23 @@ impl<F: IdentityFiles> Plan<'_, F> {
     pub(crate) fn places(&self, store: &Path) -> Vec<PathBuf> {
         let own = self.dir_in(store);
         let out = self.out.as_ref().map(|out| out.dir.clone());
-        let names: Vec<String> = self.walk.files.list().into_iter().map(|file| self.walk.files.name(file)).collect();
+        let names: Vec<String> =
+            self.issuance.files.list().into_iter().map(|file| self.issuance.files.name(file)).collect();
         let beside = out.clone().unwrap_or_else(|| own.clone());
         let dirs = std::iter::once(own).chain(out);
         let files = dirs.flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
         files.chain(self.settings.iter().flat_map(ServerSettings::names).map(|name| beside.join(name))).collect()
     }
 
-    fn filled(&self, mut delivery: Delivery, dues: Vec<Due>, old_suffix: &str) -> Result<Delivery> {
-        let settings = self.settings_beside(&delivery, &dues)?;
+    fn filled(&self, mut delivery: Delivery, pending: Vec<PendingFile>, old_suffix: &str) -> Result<Delivery> {
+        let settings = self.settings_beside(&delivery, &pending)?;
         if let Some(out) = &mut delivery.out {
-            let holds_this = self.holds_this(out.dir(), &dues)?;
-            for due in &dues {
+            let holds_this = self.holds_this(out.dir(), &pending)?;
+            for due in &pending {
                 put(out, due.file.clone(), due.follows_anchors && holds_this, old_suffix)?;
             }
         }
-        for due in dues {
+        for due in pending {
             put(&mut delivery.store, due.file, due.is_refreshed, old_suffix)?;
         }
         let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
@@ -216,17 +217,17 @@ impl<F: IdentityFiles> Plan<'_, F> {
         Ok(delivery)
     }
 
-    fn settings_beside(&self, delivery: &Delivery, dues: &[Due]) -> Result<Vec<OutputFile>> {
+    fn settings_beside(&self, delivery: &Delivery, pending: &[PendingFile]) -> Result<Vec<OutputFile>> {
         let Some(settings) = &self.settings else { return Ok(Vec::new()) };
         let dir = delivery.out.as_ref().unwrap_or(&delivery.store).dir();
-        let files: Vec<&OutputFile> = dues.iter().map(|due| &due.file).collect();
-        settings.write(dir, &files, self.walk.files.keystore())
+        let files: Vec<&OutputFile> = pending.iter().map(|due| &due.file).collect();
+        settings.write(dir, &files, self.issuance.files.keystore())
     }
 
     /// Whether a directory holds copies of this very leaf. Only then are files there older versions of ours.
-    fn holds_this(&self, dir: &Path, dues: &[Due]) -> Result<bool> {
-        let name = self.walk.files.name(self.walk.files.chain_file());
-        let Some(chain) = dues.iter().find(|due| due.file.name == name) else { return Ok(false) };
+    fn holds_this(&self, dir: &Path, pending: &[PendingFile]) -> Result<bool> {
+        let name = self.issuance.files.name(self.issuance.files.chain_file());
+        let Some(chain) = pending.iter().find(|due| due.file.name == name) else { return Ok(false) };
         let leaf =
             |bytes: &[u8]| PemBundle::parse(bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
         let found = file::read_optional(dir.join(&name), FILE_LIMIT)?;
@@ -237,7 +238,7 @@ impl<F: IdentityFiles> Plan<'_, F> {
     fn empty(&self, store: &Path, replaces: Option<&Entry>) -> Delivery {
         let set_for = |dir: &Path| {
             let set = FileSet::new(dir);
-            if replaces.is_some() || self.walk.force { set.replacing(self.old_suffix(dir, replaces)) } else { set }
+            if replaces.is_some() || self.issuance.force { set.replacing(self.old_suffix(dir, replaces)) } else { set }
         };
         Delivery {
             store: set_for(&self.dir_in(store)),
@@ -249,14 +250,14 @@ impl<F: IdentityFiles> Plan<'_, F> {
     /// of an earlier generation than what the store replaces.
     fn old_suffix(&self, dir: &Path, replaces: Option<&Entry>) -> String {
         // What cannot be read says nothing of its origin.
-        let leaf = self.walk.leaf_in(dir).ok().flatten();
-        let serial = leaf.and_then(|leaf| ledger::Serial::new(leaf.serial()).ok());
+        let leaf = self.issuance.leaf_in(dir).ok().flatten();
+        let serial = leaf.and_then(|leaf| ledger::SerialNumber::new(leaf.serial()).ok());
         let serial = serial.or_else(|| replaces.map(|entry| entry.serial.clone()));
         serial.map_or_else(|| "old".to_owned(), |serial| serial.to_string())
     }
 
     pub(crate) fn dir_in(&self, store: &Path) -> PathBuf {
-        identity_dir(store, self.walk.kind, self.walk.name)
+        identity_dir(store, self.issuance.kind, self.issuance.name)
     }
 
     /// About how large a file of the identity gets: key and certificates as far as they are known, in base64.

@@ -12,12 +12,12 @@ use pki::{Certificate, Subject, san};
 
 use crate::delivery::destination;
 use crate::files::device::DeviceFiles;
-use crate::make::{KeystoreWish, Plan, issuer_of};
-use crate::parameters::{Wanted, shared};
+use crate::issuance::Issuance;
+use crate::issue_request::{IssueRequest, KeystoreRequest, issuer_of};
+use crate::parameters::{RequestedParameters, shared};
 use crate::profile_ca;
 use crate::report::IdentityReport;
-use crate::request::{Request, is_named_now, key_source};
-use crate::walk::Walk;
+use crate::request::{IdentityRequest, is_named_now, key_source};
 use store::ca::CaName;
 use store::ca::SigningCa;
 use store::file_names::ANCHORS;
@@ -29,7 +29,11 @@ use store::{SELF, Store, Workspace};
 /// # Errors
 /// [`Code::OtherParameters`], [`Code::TargetExists`] and what CA, key, names, dates and disk can be wrong about;
 /// nothing is left half done.
-pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &Request) -> Result<IdentityReport> {
+pub fn make_device(
+    workspace: &mut Workspace<'_>,
+    name: &DeviceName,
+    request: &IdentityRequest,
+) -> Result<IdentityReport> {
     let (mut report, mut left) = with_plan(workspace, name, request, |plan, workspace| plan.carry_out(workspace))?;
     report.findings.append(&mut left);
     Ok(report)
@@ -37,7 +41,7 @@ pub fn make_device(workspace: &mut Workspace<'_>, name: &DeviceName, request: &R
 
 /// A device with its row in the ledger and its certificate.
 #[derive(Debug)]
-pub struct MadeDevice {
+pub struct IssuedDevice {
     /// The report of the identity.
     pub report: IdentityReport,
     /// Its row in the ledger.
@@ -54,21 +58,21 @@ pub fn make_device_in(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
     name: &DeviceName,
-    request: &Request,
-) -> Result<MadeDevice> {
+    request: &IdentityRequest,
+) -> Result<IssuedDevice> {
     let ((mut report, identity, entry), mut left) =
         with_plan(workspace, name, request, |plan, workspace| plan.carry_out_in(workspace, store))?;
     report.findings.append(&mut left);
     let entry = entry.ok_or_else(|| Code::Internal.error("a device was made, and the ledger does not know it"))?;
-    Ok(MadeDevice { report, entry, leaf: identity.x509.leaf })
+    Ok(IssuedDevice { report, entry, leaf: identity.x509.leaf })
 }
 
 /// Plans the identity of a device, and passes the plan on. Returns its result and warnings about directories.
 fn with_plan<'w, T>(
     workspace: &mut Workspace<'w>,
     name: &DeviceName,
-    request: &Request,
-    carry_out: impl FnOnce(Plan<'_, DeviceFiles<'_>>, &mut Workspace<'w>) -> Result<T>,
+    request: &IdentityRequest,
+    carry_out: impl FnOnce(IssueRequest<'_, DeviceFiles<'_>>, &mut Workspace<'w>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
     store::check_exists(workspace.store_dir())?;
     let settings = &workspace.config.client;
@@ -99,7 +103,7 @@ fn with_plan<'w, T>(
     let days = settings.days.value.number();
     let of_fleet = shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
     let wanted = |subject: &Subject| {
-        Parameters::of(&Wanted {
+        Parameters::of(&RequestedParameters {
             subject: subject.to_string(),
             san: sans.iter().map(ToString::to_string).collect(),
             alg: key.algorithm().name(),
@@ -107,13 +111,13 @@ fn with_plan<'w, T>(
             issuer: issuer.clone(),
             csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
             prefix,
-            ..Wanted::default()
+            ..RequestedParameters::default()
         })
     };
     let parameters = wanted(&subject)?;
     let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
     let formats = formats(&settings.formats, csr.is_none());
-    let plan = Plan {
+    let plan = IssueRequest {
         verb: "client",
         profile: Profile::Device,
         subject,
@@ -121,7 +125,7 @@ fn with_plan<'w, T>(
         days: &settings.days,
         key,
         ca,
-        keystore: KeystoreWish {
+        keystore: KeystoreRequest {
             settings: &workspace.config.client_keystore,
             section: "client.keystore",
             trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
@@ -130,7 +134,7 @@ fn with_plan<'w, T>(
         settings: None,
         dry_run: request.dry_run,
         renews: None,
-        walk: Walk {
+        issuance: Issuance {
             kind: Kind::Device,
             name: name.as_str(),
             files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }

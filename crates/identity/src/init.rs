@@ -1,8 +1,8 @@
 //! Making a station: keygen.toml where there is none, the store, and the CAs in it.
 
-pub mod brought_ca;
 pub mod devices_key;
 mod hierarchy;
+pub mod imported_ca;
 pub mod imported_keystore;
 pub(crate) mod root_out;
 pub mod unfinished;
@@ -21,9 +21,9 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::files::output::{into_bytes, pem_of};
-use crate::init::brought_ca::BroughtCa;
-use crate::init::devices_key::{DevicesKey, InToken};
-use crate::init::hierarchy::{MadeCa, MadeKey, make_hierarchy, shared_ca};
+use crate::init::devices_key::{DevicesKey, TokenKeyPlan};
+use crate::init::hierarchy::{NewCa, NewCaKey, make_hierarchy, shared_ca};
+use crate::init::imported_ca::ImportedCa;
 use crate::init::root_out::expected_roots;
 use crate::report::{CertificateReport, FileReport};
 use store::StoreLocation;
@@ -47,7 +47,7 @@ pub struct InitRequest {
     /// What encrypts the CA keys; none leaves them open to whoever copies the store.
     pub passphrase: Option<Secret>,
     /// CAs for servers and for devices that somebody brings.
-    pub brought: Vec<(Hierarchy, Option<BroughtCa>)>,
+    pub imported: Vec<(Hierarchy, Option<ImportedCa>)>,
     /// The key in a token with which devices are issued, in place of one in the store.
     pub devices_key: Option<DevicesKey>,
     /// Where the keys of the roots go instead of the store.
@@ -81,7 +81,7 @@ pub struct CaReport {
     pub name: String,
     /// Its certificate.
     pub certificate: CertificateReport,
-    /// Where its private key is, if it was brought or made.
+    /// Where its private key is, if it was imported or made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// The PKCS#11 URI of its private key, where a token keeps it.
@@ -96,7 +96,7 @@ const NEW_LEDGER_ROOM: usize = 256 << 10;
 ///
 /// # Errors
 /// [`Code::StoreExists`] where there is a store already, or a configuration that was to be written, and what names,
-/// dates, brought CAs, tokens and the disk can be wrong about. `pin` is asked for only where a token makes a key.
+/// dates, imported CAs, tokens and the disk can be wrong about. `pin` is asked for only where a token makes a key.
 pub fn init(
     mut request: InitRequest,
     now: OffsetDateTime,
@@ -132,9 +132,9 @@ pub fn init(
         .filter_map(|ca| {
             let certificate = CertificateReport::of(ca.certificates.first()?);
             let (key, key_uri) = match &ca.key {
-                MadeKey::Here(_) => (Some(key_location(&store, ca.name, request.root_out.as_deref())), None),
-                MadeKey::InToken(uri) => (None, Some(uri.to_string())),
-                MadeKey::Elsewhere => (None, None),
+                NewCaKey::Here(_) => (Some(key_location(&store, ca.name, request.root_out.as_deref())), None),
+                NewCaKey::InToken(uri) => (None, Some(uri.to_string())),
+                NewCaKey::Elsewhere => (None, None),
             };
             Some(CaReport { name: ca.name.name().to_owned(), certificate, key, key_uri })
         })
@@ -146,14 +146,14 @@ pub fn init(
 fn write_store(
     request: &mut InitRequest,
     store: &Path,
-    in_token: Option<&InToken>,
+    in_token: Option<&TokenKeyPlan>,
     now: OffsetDateTime,
-) -> Result<(InitReport, Vec<MadeCa>)> {
-    let mut findings: Vec<Finding> = in_token.map(InToken::findings).unwrap_or_default();
+) -> Result<(InitReport, Vec<NewCa>)> {
+    let mut findings: Vec<Finding> = in_token.map(TokenKeyPlan::findings).unwrap_or_default();
     let mut cas = Vec::new();
-    for (hierarchy, brought) in std::mem::take(&mut request.brought) {
+    for (hierarchy, imported) in std::mem::take(&mut request.imported) {
         let in_token = in_token.filter(|_| hierarchy == Hierarchy::Devices);
-        cas.extend(make_hierarchy(&request.config, hierarchy, brought, in_token, now, &mut findings)?);
+        cas.extend(make_hierarchy(&request.config, hierarchy, imported, in_token, now, &mut findings)?);
     }
     findings.extend(shared_ca(&cas));
     let set = file_set(request, store, &cas)?;
@@ -247,7 +247,7 @@ pub fn check_absent(config_path: &Path, writes_config: bool, store: &Path) -> Re
 
 /// Everything that `init` writes, so that it appears together. The configuration comes last: while it is not there,
 /// nothing has been begun.
-fn file_set(request: &InitRequest, store: &Path, cas: &[MadeCa]) -> Result<FileSet> {
+fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSet> {
     let config_path = request.config_path.as_path();
     let (mut set, prefix) = match &request.config_text {
         Some(_) => (FileSet::new(directory_of(config_path)), format!("{}/", beside(config_path, store)?.display())),
@@ -255,14 +255,14 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[MadeCa]) -> Result<FileS
     };
     for ca in cas {
         match &ca.key {
-            MadeKey::Here(key) => {
+            NewCaKey::Here(key) => {
                 let pem = encode_key(key, request.passphrase.as_ref())?;
                 set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.name), into_bytes(pem), Mode::Private)?;
             }
-            MadeKey::InToken(uri) => {
+            NewCaKey::InToken(uri) => {
                 set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.name), uri_file(uri), Mode::Public)?;
             }
-            MadeKey::Elsewhere => {}
+            NewCaKey::Elsewhere => {}
         }
         let pem = pem_of(&ca.certificates).into_bytes();
         set.add(format!("{prefix}ca/{}/cert.pem", ca.name), pem, Mode::Public)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// What an identity was asked to be, as the ledger keeps it: asked again, it has to be the same.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct RequestedParameters<'a> {
     pub(crate) subject: String,
     pub(crate) san: Vec<String>,
     pub(crate) alg: &'a str,
@@ -42,13 +42,13 @@ pub fn shared(
     issuer: &str,
     prefix: Option<&str>,
 ) -> Result<Parameters> {
-    Parameters::of(&Wanted {
+    Parameters::of(&RequestedParameters {
         subject: subject.to_owned(),
         san: sans.iter().map(ToString::to_string).collect(),
         alg: alg.name(),
         days,
         issuer: issuer.to_owned(),
         prefix: prefix.unwrap_or_default(),
-        ..Wanted::default()
+        ..RequestedParameters::default()
     })
 }

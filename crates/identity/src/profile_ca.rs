@@ -6,9 +6,9 @@ use std::path::Path;
 
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result, Secret, file};
-use ledger::{Issued, Key, Kind, NewIdentity, Parameters, Serial as LedgerSerial};
+use ledger::{IssuedRecord, Key, Kind, NewIdentity, Parameters, SerialNumber};
 use pki::device_name::DeviceName;
-use pki::issuer::{Issued as MadeBy, Issuer, KeySource, Order};
+use pki::issuer::{Issued, Issuer, KeySource, Order};
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
@@ -34,7 +34,7 @@ const SETTINGS: &str = "profile.json";
 
 /// How a profile finds its devices.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ProvisioningRule {
     /// The expression for their names.
     pub pattern: String,
     /// Whether it makes devices that are not there.
@@ -42,7 +42,7 @@ pub struct Kept {
 }
 
 /// The profile's settings in the store; none where there is no such CA.
-pub fn kept(store: &Path, profile: &DeviceName) -> Result<Option<Kept>> {
+pub fn kept(store: &Path, profile: &DeviceName) -> Result<Option<ProvisioningRule>> {
     let path = SigningCa::Profile(profile.clone()).dir(store).join(SETTINGS);
     let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
@@ -82,7 +82,7 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
 }
 
 /// Keeps the settings of a profile whose CA is there.
-pub fn keep(store: &Path, profile: &DeviceName, kept: &Kept) -> Result<Vec<FileReport>> {
+pub fn keep(store: &Path, profile: &DeviceName, kept: &ProvisioningRule) -> Result<Vec<FileReport>> {
     let mut set = FileSet::new(SigningCa::Profile(profile.clone()).dir(store)).replacing("old");
     set.add(SETTINGS, settings(kept)?, Mode::Public)?;
     Ok(set.commit()?.into_iter().map(FileReport::from).collect())
@@ -97,7 +97,7 @@ pub fn make(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
     profile: &DeviceName,
-    kept: &Kept,
+    kept: &ProvisioningRule,
 ) -> Result<(Vec<FileReport>, Option<Finding>)> {
     let ca = SigningCa::Profile(profile.clone());
     settle(store, &ca)?;
@@ -117,7 +117,7 @@ pub fn make(
     let generation = store.ledger.intend(&NewIdentity {
         kind: Kind::Ca,
         name: ca.name(),
-        serial: LedgerSerial::new(contents.serial.octets())?,
+        serial: SerialNumber::new(contents.serial.octets())?,
         profile: Profile::IssuingCa.name().to_owned(),
         algorithm: workspace.config.ca.alg.value.name().to_owned(),
         parameters: Parameters::of(&contents.subject.to_string())?,
@@ -159,7 +159,7 @@ fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Opt
 }
 
 /// Signs the CA, and tries it before anything is written.
-fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> Result<MadeBy> {
+fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> Result<Issued> {
     let issued = root.issue(order)?;
     let above = std::iter::once(root.certificate()).chain(root.above());
     let chain: Vec<Certificate> = issued.chain.iter().take(1).chain(above).cloned().collect();
@@ -172,9 +172,9 @@ fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> 
 fn deliver(
     store: &Path,
     ca: &SigningCa,
-    issued: MadeBy,
+    issued: Issued,
     passphrase: Option<&Secret>,
-    kept: &Kept,
+    kept: &ProvisioningRule,
 ) -> Result<(Certificate, Vec<FileReport>)> {
     let key = issued.key.ok_or_else(|| Code::Internal.error("a CA without a key"))?;
     let pem = encode_key(&key, passphrase)?;
@@ -192,18 +192,18 @@ fn deliver(
 pub fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let there = if ca.dir(store.dir()).exists() { ca.certificates(store.dir())?.into_iter().next() } else { None };
-    let is_it = |certificate: &Certificate| LedgerSerial::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
+    let is_it = |certificate: &Certificate| SerialNumber::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
     match there.filter(is_it) {
         Some(certificate) => store.ledger.issued(&entry.key, &issued(&certificate)),
         None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
     }
 }
 
-fn issued(certificate: &Certificate) -> Issued {
-    Issued { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
+fn issued(certificate: &Certificate) -> IssuedRecord {
+    IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
 }
 
-fn settings(kept: &Kept) -> Result<Vec<u8>> {
+fn settings(kept: &ProvisioningRule) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(kept)
         .map_err(|error| Code::Internal.error("settings cannot be written as JSON").because(error))
 }

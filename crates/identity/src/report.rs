@@ -1,9 +1,9 @@
-//! What a walk made, for people and for programs.
+//! The result of an issuance, for people and for programs.
 
 use std::path::PathBuf;
 
 use base::Finding;
-use base::file::{Outcome, Written};
+use base::file::{WriteOutcome, WrittenFile};
 use pki::Certificate;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct IdentityReport {
     /// The name in the store.
     pub name: String,
     /// What was done.
-    pub done: Done,
+    pub done: IdentityOutcome,
     /// Which issue of this name it is, from 1; absent in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u32>,
@@ -37,7 +37,7 @@ pub struct IdentityReport {
 /// What was done about an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Done {
+pub enum IdentityOutcome {
     /// A certificate was issued.
     Issued,
     /// It was there; files that were missing were added.
@@ -77,7 +77,7 @@ pub struct FileReport {
     /// The file.
     pub path: PathBuf,
     /// What was done about it.
-    pub done: FileDone,
+    pub done: FileOutcome,
     /// Where the file that stood there before is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<PathBuf>,
@@ -86,7 +86,7 @@ pub struct FileReport {
 /// What was done about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum FileDone {
+pub enum FileOutcome {
     /// It was not there and is now.
     Written,
     /// It was there with the same contents.
@@ -116,29 +116,29 @@ impl CertificateReport {
 impl FileReport {
     /// A file that was there.
     pub fn unchanged(path: PathBuf) -> Self {
-        Self { path, done: FileDone::Unchanged, kept: None }
+        Self { path, done: FileOutcome::Unchanged, kept: None }
     }
 
     /// What a dry run says of a file.
-    pub fn expected(would_be: Written) -> Self {
+    pub fn expected(would_be: WrittenFile) -> Self {
         match Self::from(would_be) {
-            unchanged if unchanged.done == FileDone::Unchanged => unchanged,
-            written => Self { done: FileDone::Planned, ..written },
+            unchanged if unchanged.done == FileOutcome::Unchanged => unchanged,
+            written => Self { done: FileOutcome::Planned, ..written },
         }
     }
 
     /// A file that would be written.
     pub fn planned(path: PathBuf) -> Self {
-        Self { path, done: FileDone::Planned, kept: None }
+        Self { path, done: FileOutcome::Planned, kept: None }
     }
 }
 
-impl From<Written> for FileReport {
-    fn from(written: Written) -> Self {
+impl From<WrittenFile> for FileReport {
+    fn from(written: WrittenFile) -> Self {
         let (done, kept) = match written.outcome {
-            Outcome::Written => (FileDone::Written, None),
-            Outcome::Unchanged => (FileDone::Unchanged, None),
-            Outcome::Replaced(kept) => (FileDone::Replaced, Some(kept)),
+            WriteOutcome::Written => (FileOutcome::Written, None),
+            WriteOutcome::Unchanged => (FileOutcome::Unchanged, None),
+            WriteOutcome::Replaced(kept) => (FileOutcome::Replaced, Some(kept)),
         };
         Self { path: written.path, done, kept }
     }

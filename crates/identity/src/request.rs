@@ -19,7 +19,7 @@ use store::FILE_LIMIT;
 
 /// What both kinds of identities can be asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct IdentityRequest {
     /// Sign with the leaf's own key.
     pub self_signed: bool,
     /// Issue below the CA of this device profile.
@@ -36,7 +36,7 @@ pub struct Request {
     pub ownership: Ownership,
 }
 
-impl Request {
+impl IdentityRequest {
     /// The certificate signing request, where one was named.
     pub(crate) fn read_csr(&self) -> Result<Option<Csr>> {
         let Some(path) = &self.csr else { return Ok(None) };

@@ -6,29 +6,29 @@ use base::{Code, Finding, Result};
 use config::{Config, Credentials, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
 use pki::csr::Csr;
-use pki::keystore::Format;
+use pki::keystore::KeystoreFormat;
 use pki::profile::Profile;
 use pki::{San, san};
 
-use crate::delivery::{Destination, destination};
+use crate::delivery::{CopyDestination, destination};
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
-use crate::make::{KeystoreWish, Plan, issuer_of};
-use crate::parameters::Wanted;
+use crate::issuance::Issuance;
+use crate::issue_request::{IssueRequest, KeystoreRequest, issuer_of};
+use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
-use crate::request::{Request, is_named_now, key_source};
+use crate::request::{IdentityRequest, is_named_now, key_source};
 use crate::thingsboard::{Service, SettingsForm};
-use crate::walk::Walk;
 use store::ca::SigningCa;
 use store::ca::{CaName, Hierarchy};
 use store::identity_dir;
 use store::{SELF, Workspace};
 
-/// What a server can be asked for beyond [`Request`].
+/// What a server can be asked for beyond [`IdentityRequest`].
 #[derive(Debug, Clone)]
 pub struct ServerRequest {
     /// What both kinds of identities can be asked for.
-    pub request: Request,
+    pub request: IdentityRequest,
     /// Do not add the names of this host.
     pub only_given_names: bool,
     /// Send the root as well.
@@ -64,7 +64,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let key = key_source(csr.as_ref(), settings.alg.value);
     let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
     let prefix = settings.prefix.value.as_str();
-    let parameters = Parameters::of(&Wanted {
+    let parameters = Parameters::of(&RequestedParameters {
         subject: subject.to_string(),
         // Addresses come and go; those that were found are not part of what was asked for.
         san: asked.iter().map(ToString::to_string).collect(),
@@ -78,7 +78,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     })?;
     let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
     let (out, away) = place_of_copies(workspace.config, request)?;
-    let plan = Plan {
+    let plan = IssueRequest {
         verb: "server",
         profile: Profile::Server,
         subject,
@@ -86,7 +86,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         days: &settings.days,
         key,
         ca,
-        keystore: KeystoreWish {
+        keystore: KeystoreRequest {
             settings: &workspace.config.server_keystore,
             section: "server.keystore",
             trusted: Hierarchy::Devices
@@ -109,7 +109,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         }),
         dry_run: request.dry_run,
         renews: None,
-        walk: Walk {
+        issuance: Issuance {
             kind: Kind::Server,
             name: host.as_str(),
             files: ServerFiles {
@@ -199,17 +199,17 @@ fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_k
 }
 
 /// The keystore that the settings name: PKCS#12 before JKS.
-fn keystore_format(formats: &[ServerFormat]) -> Option<Format> {
+fn keystore_format(formats: &[ServerFormat]) -> Option<KeystoreFormat> {
     if formats.contains(&ServerFormat::P12) {
-        Some(Format::Pkcs12)
+        Some(KeystoreFormat::Pkcs12)
     } else {
-        formats.contains(&ServerFormat::Jks).then_some(Format::Jks)
+        formats.contains(&ServerFormat::Jks).then_some(KeystoreFormat::Jks)
     }
 }
 
 /// The directory named on the command line, which is made if need be; else the one in keygen.toml, if this machine
 /// has it: the store may well be on another machine than ThingsBoard.
-fn place_of_copies(config: &Config, request: &Request) -> Result<(Option<Destination>, Option<Finding>)> {
+fn place_of_copies(config: &Config, request: &IdentityRequest) -> Result<(Option<CopyDestination>, Option<Finding>)> {
     if request.out.is_some() {
         return Ok((destination(request.out.clone(), &request.ownership), None));
     }

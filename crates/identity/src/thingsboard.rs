@@ -74,7 +74,7 @@ pub enum ActiveCredentials {
 
 /// What was written, as far as the settings need to know.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ThingsBoardSettings {
     /// The endpoints to configure.
     pub services: Vec<Service>,
     /// Which lines are active.

@@ -3,9 +3,9 @@
 use time::OffsetDateTime;
 
 use crate::job::JobId;
-use crate::key::{Generation, Key, Kind, Serial};
-use crate::life::revocation::Revocation;
-use crate::life::role::Role;
+use crate::key::{Generation, Key, Kind, SerialNumber};
+use crate::lifecycle::revocation::Revocation;
+use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
 use crate::state::State;
 
@@ -17,7 +17,7 @@ pub struct NewIdentity {
     /// Its name, unique within its kind.
     pub name: String,
     /// The serial number that the certificate will have; unique among those of its issuer.
-    pub serial: Serial,
+    pub serial: SerialNumber,
     /// The profile that decides its extensions.
     pub profile: String,
     /// The algorithm of its key.
@@ -34,7 +34,7 @@ pub struct NewIdentity {
 
 /// What is known once an identity is signed and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issued {
+pub struct IssuedRecord {
     /// SHA-256 over the DER of the leaf.
     pub fingerprint: [u8; 32],
     /// By what the platform knows the credential; `None` for what no platform will see.
@@ -49,7 +49,7 @@ pub struct Entry {
     /// What it is called.
     pub key: Key,
     /// The serial number of its certificate.
-    pub serial: Serial,
+    pub serial: SerialNumber,
     /// The profile that decided its extensions.
     pub profile: String,
     /// The algorithm of its key.

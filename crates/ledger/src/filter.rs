@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::job::JobId;
 use crate::key::{Key, Kind};
 use crate::state::State;
-use crate::value::Value;
+use crate::value::SqlValue;
 
 /// Which rows to list. The default is all of them; each field that is set leaves fewer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum NameFilter {
 
 impl Filter {
     /// The condition for rows after `after`, with the values for its places ?1, ?2 and so on.
-    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>) -> (String, Vec<Value<'a>>) {
+    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>) -> (String, Vec<SqlValue<'a>>) {
         let mut condition = Condition { sql: "TRUE".to_owned(), values: Vec::new() };
         if let Some(kind) = self.kind {
             condition.and("kind = ?", kind.as_str());
@@ -100,16 +100,16 @@ impl Filter {
 /// A condition that grows.
 struct Condition<'a> {
     sql: String,
-    values: Vec<Value<'a>>,
+    values: Vec<SqlValue<'a>>,
 }
 
 impl<'a> Condition<'a> {
-    fn and(&mut self, sql: &str, value: impl Into<Value<'a>>) {
+    fn and(&mut self, sql: &str, value: impl Into<SqlValue<'a>>) {
         self.and_all(sql, [value.into()]);
     }
 
     /// Gives the question marks of `sql` the numbers of their values.
-    fn and_all(&mut self, sql: &str, values: impl IntoIterator<Item = Value<'a>>) {
+    fn and_all(&mut self, sql: &str, values: impl IntoIterator<Item = SqlValue<'a>>) {
         self.sql.push_str(" AND ");
         let mut number = self.values.len();
         for part in sql.split_inclusive('?') {

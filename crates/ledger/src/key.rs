@@ -79,11 +79,11 @@ impl fmt::Display for Key {
 
 /// The serial number of a certificate as a number: without leading zeros, at most 20 octets (RFC 5280, section 4.1.2.2).
 ///
-/// tbpki's own are 16 random octets; those of CAs that were brought along are what they are.
+/// tbpki's own are 16 random octets; those of CAs that were imported are what they are.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Serial(Vec<u8>);
+pub struct SerialNumber(Vec<u8>);
 
-impl Serial {
+impl SerialNumber {
     /// A serial from its octets, most significant first, as they stand in a certificate.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Serial {
     }
 }
 
-impl TryFrom<&[u8]> for Serial {
+impl TryFrom<&[u8]> for SerialNumber {
     type Error = Error;
 
     fn try_from(octets: &[u8]) -> Result<Self> {
@@ -112,7 +112,7 @@ impl TryFrom<&[u8]> for Serial {
     }
 }
 
-impl FromStr for Serial {
+impl FromStr for SerialNumber {
     type Err = Error;
 
     /// Reads hexadecimal digits in any case, with or without colons between the octets.
@@ -138,13 +138,13 @@ impl FromStr for Serial {
     }
 }
 
-impl fmt::Display for Serial {
+impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
     }
 }
 
-impl fmt::Debug for Serial {
+impl fmt::Debug for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Serial({self})")
     }
@@ -156,28 +156,28 @@ mod tests {
 
     #[test]
     fn a_serial_is_a_number_however_it_was_padded() {
-        assert_eq!(Serial::new(&[0, 0xAB, 1]).unwrap(), Serial::new(&[0xAB, 1]).unwrap());
-        assert_eq!(Serial::new(&[0x0A, 0xFF]).unwrap().to_string(), "0AFF");
-        assert_eq!(Serial::new(&[0, 0]).unwrap().octets(), [0]);
-        assert_eq!(Serial::new(&[&[0][..], &[0xFF; 20]].concat()).unwrap().octets(), [0xFF; 20]);
+        assert_eq!(SerialNumber::new(&[0, 0xAB, 1]).unwrap(), SerialNumber::new(&[0xAB, 1]).unwrap());
+        assert_eq!(SerialNumber::new(&[0x0A, 0xFF]).unwrap().to_string(), "0AFF");
+        assert_eq!(SerialNumber::new(&[0, 0]).unwrap().octets(), [0]);
+        assert_eq!(SerialNumber::new(&[&[0][..], &[0xFF; 20]].concat()).unwrap().octets(), [0xFF; 20]);
     }
 
     #[test]
     fn a_serial_is_read_as_it_is_shown() {
-        let serial = Serial::new(&[0x0A, 0xFF, 1]).unwrap();
+        let serial = SerialNumber::new(&[0x0A, 0xFF, 1]).unwrap();
         for text in ["0AFF01", "aff01", "0a:ff:01", " 00000AFF01 "] {
-            assert_eq!(text.parse::<Serial>().unwrap(), serial, "{text}");
+            assert_eq!(text.parse::<SerialNumber>().unwrap(), serial, "{text}");
         }
         let long = "1".repeat(42);
         for text in ["", ":", "0x0A", "12 34", "G", "ü", long.as_str()] {
-            assert_eq!(text.parse::<Serial>().unwrap_err().code(), Code::BadValue, "{text}");
+            assert_eq!(text.parse::<SerialNumber>().unwrap_err().code(), Code::BadValue, "{text}");
         }
     }
 
     #[test]
     fn a_serial_has_one_to_twenty_octets() {
-        assert_eq!(Serial::new(&[]).unwrap_err().code(), Code::CertificateUnreadable);
-        assert_eq!(Serial::new(&[1; 21]).unwrap_err().code(), Code::CertificateUnreadable);
+        assert_eq!(SerialNumber::new(&[]).unwrap_err().code(), Code::CertificateUnreadable);
+        assert_eq!(SerialNumber::new(&[1; 21]).unwrap_err().code(), Code::CertificateUnreadable);
     }
 
     #[test]

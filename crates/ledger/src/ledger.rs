@@ -5,9 +5,9 @@ use std::path::Path;
 
 use base::{Code, Error, Result};
 
-use crate::entry::{Issued, NewIdentity};
+use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
-use crate::postgres::{self, Lock, Server};
+use crate::postgres::{self, PostgresServer, TableLock};
 use crate::sqlite;
 use crate::transaction::Transaction;
 use crate::view::View;
@@ -51,7 +51,7 @@ impl Ledger {
     /// [`Code::LedgerUnreachable`], [`Code::LedgerRefused`] or [`Code::LedgerInsecure`] when there is no way to it;
     /// [`Code::LedgerVersion`] when a newer tbpki has written it. From then on every method waits for a server that goes
     /// away and comes back; with [`Code::LedgerLost`] a transaction ends that lost its connection in the middle.
-    pub fn connect(server: &Server) -> Result<Self> {
+    pub fn connect(server: &PostgresServer) -> Result<Self> {
         Ok(Self::of(View::of_server(postgres::open(server, true)?, false)))
     }
 
@@ -59,7 +59,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::connect`]; [`Code::StoreMissing`] when there is none.
-    pub fn connect_read_only(server: &Server) -> Result<Self> {
+    pub fn connect_read_only(server: &PostgresServer) -> Result<Self> {
         Ok(Self::of(View::of_server(postgres::open(server, false)?, true)))
     }
 
@@ -72,10 +72,10 @@ impl Ledger {
     /// # Errors
     /// Those of `work`, and those of SQLite as in [`Ledger::open`].
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.within(Lock::Exclusive, work)
+        self.within(TableLock::Exclusive, work)
     }
 
-    fn within<T>(&self, lock: Lock, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    fn within<T>(&self, lock: TableLock, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let transaction = Transaction::begin(&self.view, lock)?;
         let done = work(&transaction)?;
         transaction.commit()?;
@@ -88,7 +88,7 @@ impl Ledger {
     pub(crate) fn shared_transaction<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let mut left = RETRIES;
         loop {
-            match self.within(Lock::Shared, &work) {
+            match self.within(TableLock::Shared, &work) {
                 Err(error) if error.code() == Code::LedgerLost && left > 0 => left -= 1,
                 done => return done,
             }
@@ -101,12 +101,12 @@ impl Ledger {
     }
 
     /// [`Transaction::issued`] by itself.
-    pub fn issued(&mut self, key: &Key, issued: &Issued) -> Result<()> {
+    pub fn issued(&mut self, key: &Key, issued: &IssuedRecord) -> Result<()> {
         self.transaction(|transaction| transaction.issued(key, issued))
     }
 
     /// [`Transaction::issued_pending`] by itself.
-    pub fn issued_pending(&mut self, key: &Key, issued: &Issued) -> Result<()> {
+    pub fn issued_pending(&mut self, key: &Key, issued: &IssuedRecord) -> Result<()> {
         self.transaction(|transaction| transaction.issued_pending(key, issued))
     }
 

@@ -5,7 +5,7 @@
 //! knows what to void and issue anew.
 //!
 //! ```
-//! use ledger::{Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, State};
+//! use ledger::{IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, State};
 //! # use time::macros::datetime;
 //! # fn main() -> base::Result<()> {
 //! # let store = tempfile::tempdir().unwrap();
@@ -13,7 +13,7 @@
 //! let generation = ledger.intend(&NewIdentity {
 //!     kind: Kind::Device,
 //!     name: "pump-1".to_owned(),
-//!     serial: Serial::new(&[0x5A; 16])?,
+//!     serial: SerialNumber::new(&[0x5A; 16])?,
 //!     profile: "client".to_owned(),
 //!     algorithm: "ec-p256".to_owned(),
 //!     parameters: Parameters::of(&[("days", 3650)])?,
@@ -23,14 +23,14 @@
 //! })?;
 //! // Here the key is made and the leaf signed and written.
 //! let key = Key { kind: Kind::Device, name: "pump-1".to_owned(), generation };
-//! ledger.issued(&key, &Issued { fingerprint: [0; 32], credentials_id: None })?;
+//! ledger.issued(&key, &IssuedRecord { fingerprint: [0; 32], credentials_id: None })?;
 //! assert_eq!(ledger.current(Kind::Device, "pump-1")?.map(|entry| entry.state), Some(State::Issued));
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! A fleet's names are a [`Job`]: staged together ([`Ledger::stage`]), claimed by the shard ([`Ledger::claim`]) and
-//! recorded by the shard ([`Ledger::commit_issued`]). Several stations can work on one, with a [`Server`] that keeps the
+//! recorded by the shard ([`Ledger::commit_issued`]). Several stations can work on one, with a [`PostgresServer`] that keeps the
 //! ledger for all of them ([`Ledger::connect`]); both kinds of ledger do the same.
 //!
 //! # The file
@@ -73,7 +73,7 @@ mod filter;
 mod job;
 mod key;
 mod ledger;
-mod life;
+mod lifecycle;
 mod parameters;
 mod postgres;
 mod sqlite;
@@ -82,21 +82,21 @@ mod transaction;
 mod value;
 mod view;
 
-pub use entry::{Entry, Issued, NewIdentity};
+pub use entry::{Entry, IssuedRecord, NewIdentity};
 pub use filter::{Filter, NameFilter};
-pub use job::claim::{Claim, ClaimWish, Common, FleetIdentity, serial_of};
-pub use job::jobs::Committed;
-pub use job::progress::{PhaseProgress, Progress};
+pub use job::claim::{Claim, ClaimRequest, FleetIdentity, ShardParameters, serial_of};
+pub use job::jobs::CommittedShard;
+pub use job::progress::{JobProgress, PhaseProgress};
 pub use job::reservation::NamesInUse;
-pub use job::staging::{Duplicate, Duplicates, Earlier, Staged, Staging};
+pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcome};
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
-pub use key::{Generation, Key, Kind, Serial};
+pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
-pub use life::list::{NewList, RevocationList};
-pub use life::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
-pub use life::role::Role;
+pub use lifecycle::list::{NewList, RevocationList};
+pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
+pub use lifecycle::role::Role;
 pub use parameters::{Difference, Parameters};
-pub use postgres::Server;
+pub use postgres::PostgresServer;
 pub use state::State;
 pub use transaction::Transaction;
-pub use view::{Entries, View};
+pub use view::{EntryPages, View};

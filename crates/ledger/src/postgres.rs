@@ -8,8 +8,8 @@ mod tls;
 mod values;
 mod worker;
 
-pub use server::Server;
+pub use server::PostgresServer;
 
 pub(crate) use schema::open;
-pub(crate) use session::{Lock, Session};
-pub(crate) use worker::Worker;
+pub(crate) use session::{Session, TableLock};
+pub(crate) use worker::PostgresWorker;

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 
 pub(crate) use open::{open, open_read_only};
 
-use crate::value::{Row, Value};
+use crate::value::{SqlRow, SqlValue};
 use fault::fault;
 
 /// An open file.
@@ -36,7 +36,7 @@ impl File {
         self.run(|connection| connection.execute_batch(sql))
     }
 
-    pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub(crate) fn query(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Vec<SqlRow>> {
         self.run(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
             statement.query_map(params_from_iter(values), row)?.collect()
@@ -44,7 +44,7 @@ impl File {
     }
 
     /// The statement is looked up once: that costs as much as a small statement itself.
-    pub(crate) fn execute_many<'a, V: AsRef<[Value<'a>]>>(
+    pub(crate) fn execute_many<'a, V: AsRef<[SqlValue<'a>]>>(
         &self,
         sql: &str,
         values: impl IntoIterator<Item = V>,
@@ -78,7 +78,7 @@ impl File {
     }
 }
 
-impl ToSql for Value<'_> {
+impl ToSql for SqlValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
@@ -90,17 +90,17 @@ impl ToSql for Value<'_> {
 }
 
 /// A row, whatever its columns hold.
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SqlRow> {
     let columns = row.as_ref().column_count();
     let value = |column| {
         Ok(match row.get_ref(column)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(number) => Value::Int(number),
+            ValueRef::Null => SqlValue::Null,
+            ValueRef::Integer(number) => SqlValue::Int(number),
             // STRICT tables have no such columns.
             ValueRef::Real(_) => return Err(rusqlite::Error::InvalidColumnType(column, String::new(), Type::Real)),
-            text @ ValueRef::Text(_) => Value::Text(Cow::Owned(text.as_str()?.to_owned())),
-            ValueRef::Blob(bytes) => Value::Bytes(Cow::Owned(bytes.to_owned())),
+            text @ ValueRef::Text(_) => SqlValue::Text(Cow::Owned(text.as_str()?.to_owned())),
+            ValueRef::Blob(bytes) => SqlValue::Bytes(Cow::Owned(bytes.to_owned())),
         })
     };
-    (0..columns).map(value).collect::<rusqlite::Result<_>>().map(Row)
+    (0..columns).map(value).collect::<rusqlite::Result<_>>().map(SqlRow)
 }

@@ -4,11 +4,11 @@ use std::ops::Deref;
 
 use base::{Code, Error, Result};
 
-use crate::entry::{Issued, NewIdentity};
+use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key, Kind};
-use crate::life::role::Role;
+use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
-use crate::postgres::Lock;
+use crate::postgres::TableLock;
 use crate::state::State;
 use crate::value::values;
 use crate::view::View;
@@ -23,7 +23,7 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) fn begin(view: &'a View, lock: Lock) -> Result<Self> {
+    pub(crate) fn begin(view: &'a View, lock: TableLock) -> Result<Self> {
         Ok(Self { view, now_ms: view.begin(lock)?, open: true })
     }
 
@@ -94,7 +94,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Code::UnknownIdentity`] when there is no such row, [`Code::Internal`] when its state does not allow the
     /// step ([`State::may_become`]); so for every other step.
-    pub fn issued(&self, key: &Key, issued: &Issued) -> Result<()> {
+    pub fn issued(&self, key: &Key, issued: &IssuedRecord) -> Result<()> {
         self.signed(key, issued, Role::Current)
     }
 
@@ -103,11 +103,11 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// As [`Transaction::issued`].
-    pub fn issued_pending(&self, key: &Key, issued: &Issued) -> Result<()> {
+    pub fn issued_pending(&self, key: &Key, issued: &IssuedRecord) -> Result<()> {
         self.signed(key, issued, Role::Pending)
     }
 
-    fn signed(&self, key: &Key, issued: &Issued, role: Role) -> Result<()> {
+    fn signed(&self, key: &Key, issued: &IssuedRecord, role: Role) -> Result<()> {
         let row = self.row_for(key, State::Issued)?;
         self.supersede(key, role)?;
         self.execute(

@@ -6,83 +6,83 @@ use base::{Code, Error, Result};
 
 /// A value of one of the four types that the ledger keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub(crate) enum SqlValue<'a> {
     Null,
     Int(i64),
     Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
 }
 
-impl Value<'_> {
+impl SqlValue<'_> {
     /// The same, to be kept.
-    pub(crate) fn to_static(&self) -> Value<'static> {
+    pub(crate) fn to_static(&self) -> SqlValue<'static> {
         match self {
-            Self::Null => Value::Null,
-            Self::Int(number) => Value::Int(*number),
-            Self::Text(text) => Value::Text(Cow::Owned(text.clone().into_owned())),
-            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.clone().into_owned())),
+            Self::Null => SqlValue::Null,
+            Self::Int(number) => SqlValue::Int(*number),
+            Self::Text(text) => SqlValue::Text(Cow::Owned(text.clone().into_owned())),
+            Self::Bytes(bytes) => SqlValue::Bytes(Cow::Owned(bytes.clone().into_owned())),
         }
     }
 }
 
 /// One statement for many rows, in the two ways in which databases are quick at that.
-pub(crate) struct Many<'a> {
+pub(crate) struct BatchStatement<'a> {
     /// For a row: its values are ?1, ?2 and so on.
     pub(crate) one_by_one: &'a str,
     /// For all rows: ?1, ?2 and so on are arrays with the values of a column each.
     pub(crate) by_columns: &'a str,
 }
 
-impl From<i64> for Value<'_> {
+impl From<i64> for SqlValue<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
 }
 
-impl From<u32> for Value<'_> {
+impl From<u32> for SqlValue<'_> {
     fn from(number: u32) -> Self {
         Self::Int(number.into())
     }
 }
 
-impl From<u64> for Value<'_> {
+impl From<u64> for SqlValue<'_> {
     fn from(number: u64) -> Self {
         // Counters of rows and lines: none comes near the end.
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl<'a> From<&'a str> for Value<'a> {
+impl<'a> From<&'a str> for SqlValue<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 }
 
-impl<'a> From<&'a String> for Value<'a> {
+impl<'a> From<&'a String> for SqlValue<'a> {
     fn from(text: &'a String) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 }
 
-impl From<String> for Value<'_> {
+impl From<String> for SqlValue<'_> {
     fn from(text: String) -> Self {
         Self::Text(Cow::Owned(text))
     }
 }
 
-impl<'a> From<&'a [u8]> for Value<'a> {
+impl<'a> From<&'a [u8]> for SqlValue<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Bytes(Cow::Borrowed(bytes))
     }
 }
 
-impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+impl<'a, const N: usize> From<&'a [u8; N]> for SqlValue<'a> {
     fn from(bytes: &'a [u8; N]) -> Self {
         Self::Bytes(Cow::Borrowed(bytes))
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+impl<'a, T: Into<SqlValue<'a>>> From<Option<T>> for SqlValue<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -90,15 +90,15 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 /// Values of any of these types, for the places ?1, ?2 and so on of a statement.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { &[$($crate::value::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { &[$($crate::value::SqlValue::from($value)),*] };
 }
 pub(crate) use values;
 
 /// A row as the database has it: nothing in it is believed yet.
 #[derive(Debug)]
-pub(crate) struct Row(pub(crate) Vec<Value<'static>>);
+pub(crate) struct SqlRow(pub(crate) Vec<SqlValue<'static>>);
 
-impl Row {
+impl SqlRow {
     /// The value of a column, counted from 0.
     pub(crate) fn get<T: FromValue>(&self, column: usize) -> Result<T> {
         self.0.get(column).and_then(T::from_value).ok_or_else(|| {
@@ -111,48 +111,48 @@ impl Row {
 
 /// What a value of the database may be read as.
 pub(crate) trait FromValue: Sized {
-    fn from_value(value: &Value<'static>) -> Option<Self>;
+    fn from_value(value: &SqlValue<'static>) -> Option<Self>;
 }
 
 impl FromValue for i64 {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
-        if let Value::Int(number) = value { Some(*number) } else { None }
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
+        if let SqlValue::Int(number) = value { Some(*number) } else { None }
     }
 }
 
 impl FromValue for u32 {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
         i64::from_value(value)?.try_into().ok()
     }
 }
 
 impl FromValue for u64 {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
         i64::from_value(value)?.try_into().ok()
     }
 }
 
 impl FromValue for String {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text.clone().into_owned()) } else { None }
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
+        if let SqlValue::Text(text) = value { Some(text.clone().into_owned()) } else { None }
     }
 }
 
 impl FromValue for Vec<u8> {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
-        if let Value::Bytes(bytes) = value { Some(bytes.clone().into_owned()) } else { None }
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
+        if let SqlValue::Bytes(bytes) = value { Some(bytes.clone().into_owned()) } else { None }
     }
 }
 
 impl FromValue for [u8; 32] {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
-        if let Value::Bytes(bytes) = value { bytes.as_ref().try_into().ok() } else { None }
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
+        if let SqlValue::Bytes(bytes) = value { bytes.as_ref().try_into().ok() } else { None }
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: &Value<'static>) -> Option<Self> {
-        if *value == Value::Null { Some(None) } else { T::from_value(value).map(Some) }
+    fn from_value(value: &SqlValue<'static>) -> Option<Self> {
+        if *value == SqlValue::Null { Some(None) } else { T::from_value(value).map(Some) }
     }
 }
 

@@ -8,14 +8,14 @@ use time::OffsetDateTime;
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::job::JobId;
-use crate::key::{Generation, Key, Kind, Serial};
-use crate::life::revocation::Revocation;
-use crate::life::role::Role;
+use crate::key::{Generation, Key, Kind, SerialNumber};
+use crate::lifecycle::revocation::Revocation;
+use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
-use crate::postgres::{Lock, Session, Worker};
+use crate::postgres::{PostgresWorker, Session, TableLock};
 use crate::sqlite::File;
 use crate::state::State;
-use crate::value::{Many, Row, Value, one_of, values};
+use crate::value::{BatchStatement, SqlRow, SqlValue, one_of, values};
 
 /// The reading half of a [`Ledger`](crate::Ledger) and of a [`Transaction`](crate::Transaction): both deref to it.
 pub struct View {
@@ -27,7 +27,7 @@ pub struct View {
 /// What keeps the rows.
 enum Database {
     Sqlite(File),
-    Postgres(Box<Worker>),
+    Postgres(Box<PostgresWorker>),
 }
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
@@ -40,7 +40,7 @@ impl View {
         Self { path: file.path().to_owned(), database: Database::Sqlite(file), read_only: false }
     }
 
-    pub(crate) fn of_server(worker: Worker, read_only: bool) -> Self {
+    pub(crate) fn of_server(worker: PostgresWorker, read_only: bool) -> Self {
         Self { path: worker.server.name(), database: Database::Postgres(Box::new(worker)), read_only }
     }
 
@@ -73,8 +73,8 @@ impl View {
         self.entries("WHERE state = 'intended' ORDER BY kind, name", &[])
     }
 
-    /// The certificates of this serial number: one, unless CAs that were brought along number alike.
-    pub fn by_serial(&self, serial: &Serial) -> Result<Vec<Entry>> {
+    /// The certificates of this serial number: one, unless CAs that were imported number alike.
+    pub fn by_serial(&self, serial: &SerialNumber) -> Result<Vec<Entry>> {
         self.entries("WHERE serial = ?1 ORDER BY issuer", values![serial.octets()])
     }
 
@@ -91,14 +91,14 @@ impl View {
     ///
     /// They are fetched by pages as the iterator goes on, so that a list of a million costs no more memory than one
     /// of ten. What another process writes meanwhile may or may not be in it.
-    pub fn list(&self, filter: &Filter) -> Entries<'_> {
+    pub fn list(&self, filter: &Filter) -> EntryPages<'_> {
         self.list_after(filter, None)
     }
 
     /// As [`list`](Self::list), from the first row after the row with the key `after`: for readers that write between the
     /// parts of a list.
-    pub fn list_after(&self, filter: &Filter, after: Option<Key>) -> Entries<'_> {
-        Entries { view: self, filter: filter.clone(), last: after, page: Vec::new().into_iter(), done: false }
+    pub fn list_after(&self, filter: &Filter, after: Option<Key>) -> EntryPages<'_> {
+        EntryPages { view: self, filter: filter.clone(), last: after, page: Vec::new().into_iter(), done: false }
     }
 
     /// How many rows pass `filter`.
@@ -141,7 +141,7 @@ impl View {
 
     /// Begins a transaction and tells its time, in milliseconds since 1970 (UTC). A file has one writer at a time,
     /// whatever `lock` says: it takes the writer's place at once, so that what is read inside stays true until the end.
-    pub(crate) fn begin(&self, lock: Lock) -> Result<i64> {
+    pub(crate) fn begin(&self, lock: TableLock) -> Result<i64> {
         match &self.database {
             Database::Sqlite(file) => {
                 file.batch("BEGIN IMMEDIATE")?;
@@ -183,7 +183,7 @@ impl View {
     }
 
     /// The rows that a statement yields.
-    pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub(crate) fn query(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Vec<SqlRow>> {
         match &self.database {
             Database::Sqlite(file) => file.query(sql, values),
             Database::Postgres(worker) => {
@@ -194,12 +194,12 @@ impl View {
     }
 
     /// The first row that a statement yields.
-    pub(crate) fn one(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>> {
+    pub(crate) fn one(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Option<SqlRow>> {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
     /// Does what a statement says, and tells how many rows it changed.
-    pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+    pub(crate) fn execute(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<u64> {
         match &self.database {
             Database::Sqlite(file) => file.execute_many(sql, [values]),
             Database::Postgres(worker) => {
@@ -210,15 +210,15 @@ impl View {
     }
 
     /// Does the same with each list of values, and tells how many rows that changed.
-    pub(crate) fn execute_many<'a, V: AsRef<[Value<'a>]>>(
+    pub(crate) fn execute_many<'a, V: AsRef<[SqlValue<'a>]>>(
         &self,
-        sql: &Many<'_>,
+        sql: &BatchStatement<'_>,
         values: impl IntoIterator<Item = V>,
     ) -> Result<u64> {
         match &self.database {
             Database::Sqlite(file) => file.execute_many(sql.one_by_one, values),
             Database::Postgres(worker) => {
-                let mut columns: Vec<Vec<Value<'static>>> = Vec::new();
+                let mut columns: Vec<Vec<SqlValue<'static>>> = Vec::new();
                 for row in values {
                     columns.resize_with(row.as_ref().len(), Vec::new);
                     columns.iter_mut().zip(row.as_ref()).for_each(|(column, value)| column.push(value.to_static()));
@@ -255,14 +255,14 @@ impl View {
         Ok((row.get(0)?, one_of(&State::ALL, State::as_str, &state).map_err(|error| error.at(&self.path))?))
     }
 
-    pub(crate) fn entries(&self, condition: &str, values: &[Value<'_>]) -> Result<Vec<Entry>> {
+    pub(crate) fn entries(&self, condition: &str, values: &[SqlValue<'_>]) -> Result<Vec<Entry>> {
         let rows = self.query(&format!("{SELECT} {condition}"), values)?;
         rows.iter().map(|row| entry(row).map_err(|error| error.at(&self.path))).collect()
     }
 }
 
 /// The rows of a list, in pages.
-pub struct Entries<'a> {
+pub struct EntryPages<'a> {
     view: &'a View,
     filter: Filter,
     last: Option<Key>,
@@ -270,12 +270,12 @@ pub struct Entries<'a> {
     done: bool,
 }
 
-impl Entries<'_> {
+impl EntryPages<'_> {
     const PAGE: i64 = 1000;
 
     fn next_page(&mut self) -> Result<Option<Entry>> {
         let (condition, mut values) = self.filter.condition(self.last.as_ref());
-        values.push(Value::Int(Self::PAGE));
+        values.push(SqlValue::Int(Self::PAGE));
         let sql = format!("WHERE {condition} ORDER BY kind, name, generation LIMIT ?{}", values.len());
         let page = self.view.entries(&sql, &values)?;
         drop(values);
@@ -285,7 +285,7 @@ impl Entries<'_> {
     }
 }
 
-impl Iterator for Entries<'_> {
+impl Iterator for EntryPages<'_> {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -301,12 +301,12 @@ impl Iterator for Entries<'_> {
     }
 }
 
-fn owned(values: &[Value<'_>]) -> Vec<Value<'static>> {
-    values.iter().map(Value::to_static).collect()
+fn owned(values: &[SqlValue<'_>]) -> Vec<SqlValue<'static>> {
+    values.iter().map(SqlValue::to_static).collect()
 }
 
 /// A row of [`SELECT`].
-fn entry(row: &Row) -> Result<Entry> {
+fn entry(row: &SqlRow) -> Result<Entry> {
     let mut times = [None; State::ALL.len()];
     for (index, time) in times.iter_mut().enumerate() {
         *time = row.get::<Option<i64>>(13 + index)?.map(at).transpose()?;
@@ -320,7 +320,7 @@ fn entry(row: &Row) -> Result<Entry> {
             name: row.get(1)?,
             generation: Generation(row.get(2)?),
         },
-        serial: Serial::new(&row.get::<Vec<u8>>(3)?)?,
+        serial: SerialNumber::new(&row.get::<Vec<u8>>(3)?)?,
         profile: row.get(4)?,
         algorithm: row.get(5)?,
         parameters: Parameters::stored(row.get(6)?),

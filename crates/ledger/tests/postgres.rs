@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use base::{Code, Secret};
-use ledger::{Earlier, Filter, JobId, Kind, Ledger, Phase, Server, StagedName, State};
+use ledger::{EarlierUse, Filter, JobId, Kind, Ledger, Phase, PostgresServer, StagedName, State};
 use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 
 mod behaviour;
@@ -71,13 +71,13 @@ impl Station for Postgres {
 behaviour!(Postgres);
 
 /// Without TLS, as on this machine.
-fn plain(url: &str) -> Server {
-    Server::new(url, Some(&Secret::from(PASSWORD)), false, || panic!("no roots are needed")).unwrap()
+fn plain(url: &str) -> PostgresServer {
+    PostgresServer::new(url, Some(&Secret::from(PASSWORD)), false, || panic!("no roots are needed")).unwrap()
 }
 
 /// Over TLS, with a certificate that leads to `root`.
-fn secured(url: &str, root: &[u8]) -> Server {
-    Server::new(url, Some(&Secret::from(PASSWORD)), true, || Ok(vec![root.to_vec()])).unwrap()
+fn secured(url: &str, root: &[u8]) -> PostgresServer {
+    PostgresServer::new(url, Some(&Secret::from(PASSWORD)), true, || Ok(vec![root.to_vec()])).unwrap()
 }
 
 fn refusal<T>(result: base::Result<T>) -> base::Error {
@@ -90,7 +90,7 @@ fn refusal<T>(result: base::Result<T>) -> base::Error {
 fn a_unix_socket_needs_no_password() {
     let station = Postgres::new();
     issue(&mut station.open(), "a");
-    let server = Server::new(&SHARED.1.socket_url(&station.0), None, false, || panic!("no roots")).unwrap();
+    let server = PostgresServer::new(&SHARED.1.socket_url(&station.0), None, false, || panic!("no roots")).unwrap();
     let ledger = Ledger::connect_read_only(&server).unwrap();
     assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
 }
@@ -145,12 +145,12 @@ fn many_stations_make_one_ledger() {
 fn a_wrong_password_a_missing_one_and_a_missing_database_are_told() {
     let station = Postgres::new();
     let url = SHARED.1.url(&station.0);
-    let wrong = Server::new(&url, Some(&Secret::from("hunter2")), false, || panic!("no roots")).unwrap();
+    let wrong = PostgresServer::new(&url, Some(&Secret::from("hunter2")), false, || panic!("no roots")).unwrap();
     let error = refusal(Ledger::connect(&wrong));
     assert_eq!(error.code(), Code::LedgerRefused);
     assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
     assert!(error.finding().fix.is_some());
-    let none = Server::new(&url, None, false, || panic!("no roots")).unwrap();
+    let none = PostgresServer::new(&url, None, false, || panic!("no roots")).unwrap();
     assert_eq!(refusal(Ledger::connect(&none)).code(), Code::LedgerRefused);
     let missing = plain(&SHARED.1.url("nowhere"));
     assert_eq!(refusal(Ledger::connect(&missing)).code(), Code::LedgerRefused);
@@ -319,7 +319,7 @@ fn what_another_station_gave_up_staging_is_in_nobodys_way() {
         .add(&StagedName { line: 5, name: "n7".to_owned(), label: Some("x".to_owned()), ..StagedName::default() })
         .unwrap();
     let found = second.duplicates(10).unwrap();
-    assert_eq!((found.total, &found.first[0].earlier), (1, &Earlier::Job(job.id, 2)));
+    assert_eq!((found.total, &found.first[0].earlier), (1, &EarlierUse::Job(job.id, 2)));
 }
 
 /// This test program again, as a process of its own that issues a job's shards until there are none.

@@ -7,7 +7,7 @@ use super::packet::Malformed;
 
 /// The properties that clients show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Properties {
+pub(super) struct PacketProperties {
     /// The reason string (section 3.2.2.3.9 and others).
     pub(super) reason: Option<String>,
 }
@@ -58,10 +58,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// A list of properties, which begins with its length.
-    pub(super) fn properties(&mut self) -> Result<Properties, Malformed> {
+    pub(super) fn properties(&mut self) -> Result<PacketProperties, Malformed> {
         let length = usize::try_from(self.varint()?).map_err(|_| Malformed::Length)?;
         let mut list = Cursor(self.take(length)?);
-        let mut properties = Properties::default();
+        let mut properties = PacketProperties::default();
         while !list.is_empty() {
             let identifier = list.varint()?;
             if identifier == REASON_STRING {

@@ -4,91 +4,91 @@ use base::{Code, Error};
 
 /// A kind of file, and what to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Foreign {
+pub(crate) struct ForeignFormat {
     what: &'static str,
     fix: &'static str,
 }
 
-impl Foreign {
+impl ForeignFormat {
     /// The error that names the kind.
     pub(crate) fn error(self) -> Error {
         Code::ForeignFormat.error(self.what).fix(self.fix)
     }
 }
 
-const fn foreign(what: &'static str, fix: &'static str) -> Foreign {
-    Foreign { what, fix }
+const fn foreign(what: &'static str, fix: &'static str) -> ForeignFormat {
+    ForeignFormat { what, fix }
 }
 
-const UTF16: Foreign = foreign(
+const UTF16: ForeignFormat = foreign(
     "the file is UTF-16 text, as PowerShell writes it with `>`; no reader of PEM takes it",
     "save it as UTF-8 or ASCII: in PowerShell `Get-Content OLD | Set-Content -Encoding ascii NEW`",
 );
-const OPENSSH: Foreign = foreign(
+const OPENSSH: ForeignFormat = foreign(
     "the private key is in OpenSSH's own format",
     "convert a copy of it in place: `ssh-keygen -p -m PKCS8 -f COPY`",
 );
-const OPENSSH_PUBLIC: Foreign =
+const OPENSSH_PUBLIC: ForeignFormat =
     foreign("the file holds a public key of OpenSSH", "name the file with the certificate or with the private key");
-const PUTTY: Foreign = foreign(
+const PUTTY: ForeignFormat = foreign(
     "the private key is in PuTTY's format (.ppk)",
     "convert it: `puttygen KEY.ppk -O private-openssh -o KEY`, then `ssh-keygen -p -m PKCS8 -f KEY`",
 );
-const PGP: Foreign = foreign(
+const PGP: ForeignFormat = foreign(
     "the file is of PGP, whose keys and messages are not those of X.509",
     "decrypt it first if the key is inside (`gpg --decrypt`), or name the file of the CA",
 );
-const AGE: Foreign = foreign("the file is encrypted with age", "decrypt it first: `age --decrypt`");
-const JCEKS: Foreign = foreign(
+const AGE: ForeignFormat = foreign("the file is encrypted with age", "decrypt it first: `age --decrypt`");
+const JCEKS: ForeignFormat = foreign(
     "the file is a JCEKS keystore",
     "convert it: `keytool -importkeystore -srckeystore OLD -srcstoretype JCEKS -destkeystore NEW.p12 -deststoretype PKCS12`",
 );
-const JKS: Foreign = foreign(
+const JKS: ForeignFormat = foreign(
     "the file is a JKS keystore, and certificates or keys in PEM or DER are read here",
     "convert it: `keytool -importkeystore -srckeystore OLD -destkeystore NEW.p12 -deststoretype PKCS12`, then `openssl pkcs12 -in NEW.p12 -nodes -out NEW.pem`",
 );
-pub(crate) const PKCS12: Foreign = foreign(
+pub(crate) const PKCS12: ForeignFormat = foreign(
     "the file is a PKCS#12 keystore, and certificates or keys in PEM or DER are read here",
     "write it as PEM: `openssl pkcs12 -in FILE -nodes -out FILE.pem`, and guard that file: the key in it is plain",
 );
-const BKS: Foreign = foreign(
+const BKS: ForeignFormat = foreign(
     "the file is a keystore of BouncyCastle (BKS)",
     "convert it with keytool and BouncyCastle's provider: `-srcstoretype BKS -deststoretype PKCS12`",
 );
-const ZIP: Foreign = foreign("the file is a ZIP archive", "unpack it, and name the files that were in it");
-const GZIP: Foreign = foreign("the file is compressed", "unpack it, and name the files that were in it");
-const HTML: Foreign = foreign("the file is a web page", "download the file itself: this is the page around it");
-const JWK: Foreign = foreign(
+const ZIP: ForeignFormat = foreign("the file is a ZIP archive", "unpack it, and name the files that were in it");
+const GZIP: ForeignFormat = foreign("the file is compressed", "unpack it, and name the files that were in it");
+const HTML: ForeignFormat = foreign("the file is a web page", "download the file itself: this is the page around it");
+const JWK: ForeignFormat = foreign(
     "the file is JSON",
     "write the key and the certificates as PEM; a JWK can be converted with `step crypto jwk` or a library",
 );
-const NSS: Foreign = foreign(
+const NSS: ForeignFormat = foreign(
     "the file is a database of NSS or another one in SQLite",
     "export the certificate with its key: `pk12util -o FILE.p12 -n NAME -d DIRECTORY`",
 );
-const QUOTED: Foreign = foreign(
+const QUOTED: ForeignFormat = foreign(
     "the PEM text is inside quotation marks, as in source code",
     "write each line as it is, without quotation marks and without \\n, into a file",
 );
-const ESCAPED: Foreign = foreign(
+const ESCAPED: ForeignFormat = foreign(
     "the PEM text has \\n in place of line ends, as in JSON or a variable",
     "write it with real line ends: `printf '%b' \"$TEXT\" > FILE`",
 );
-const IN_LINE: Foreign = foreign(
+const IN_LINE: ForeignFormat = foreign(
     "the PEM text does not begin at the start of a line",
     "remove what is before -----BEGIN, in this and in the other lines",
 );
-const DASHES: Foreign = foreign(
+const DASHES: ForeignFormat = foreign(
     "the PEM text has a BEGIN line without the five dashes on both sides",
     "write the line as `-----BEGIN CERTIFICATE-----`, and the END line in the same way",
 );
-const BARE_BASE64: Foreign = foreign(
+const BARE_BASE64: ForeignFormat = foreign(
     "the file is base64 without the lines BEGIN and END",
     "decode it: `base64 -d OLD > NEW.der`, or put the lines `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----` around it",
 );
 
 /// Octets with which files of a kind begin.
-const STARTS: &[(&[u8], Foreign)] = &[
+const STARTS: &[(&[u8], ForeignFormat)] = &[
     (b"\xff\xfe", UTF16),
     (b"\xfe\xff", UTF16),
     (b"-\0-\0", UTF16),
@@ -118,7 +118,7 @@ const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
 
 /// The kind of a file that is not read, whatever is asked of it. None for files that are read and for those that are not
 /// known.
-pub(crate) fn recognize(bytes: &[u8]) -> Option<Foreign> {
+pub(crate) fn recognize(bytes: &[u8]) -> Option<ForeignFormat> {
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
         return Some(*kind);
     }
@@ -133,7 +133,7 @@ pub(crate) fn recognize(bytes: &[u8]) -> Option<Foreign> {
 }
 
 /// The kind of a text in which no PEM block was found.
-pub(crate) fn without_blocks(text: &[u8]) -> Option<Foreign> {
+pub(crate) fn without_blocks(text: &[u8]) -> Option<ForeignFormat> {
     if text.starts_with(b"\xfe\xed\xfe\xed") {
         return Some(JKS);
     }
@@ -153,7 +153,7 @@ pub(crate) fn without_blocks(text: &[u8]) -> Option<Foreign> {
 }
 
 /// The kind of a PEM block that is not read, by its label.
-pub(crate) fn of_label(label: &str) -> Option<Foreign> {
+pub(crate) fn of_label(label: &str) -> Option<ForeignFormat> {
     match label {
         "OPENSSH PRIVATE KEY" => Some(OPENSSH),
         "SSH2 PUBLIC KEY" => Some(OPENSSH_PUBLIC),
@@ -164,7 +164,7 @@ pub(crate) fn of_label(label: &str) -> Option<Foreign> {
 }
 
 /// The kind of a PEM block whose content is not base64.
-pub(crate) fn of_damaged_block(body: &[u8]) -> Option<Foreign> {
+pub(crate) fn of_damaged_block(body: &[u8]) -> Option<ForeignFormat> {
     if find(body, b"\"") {
         return Some(QUOTED);
     }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::asn1::blocks::{Block, blocks, looks_like_pem};
 use crate::keystore::find_keystore;
 use crate::read::crl::Crl;
-use crate::read::kind::Kind;
+use crate::read::kind::StructureKind;
 use crate::read::pem_bundle::{KeyBlock, first_element, is_pkcs7};
 use crate::read::pkcs7::Pkcs7;
 
@@ -24,8 +24,8 @@ mod revocation_list;
 mod token_key;
 mod view;
 
-pub use item::{Content, Item};
-pub use passwords::Passwords;
+pub use item::{Content, InspectedItem};
+pub use passwords::InspectPasswords;
 pub use view::{
     CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, RevokedView, TokenKeyView,
 };
@@ -39,7 +39,7 @@ pub use view::{
 /// [`Code::CertificateUnreadable`] for what is none of these, [`Code::ForeignFormat`] for kinds of files that are not read,
 /// [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list) for keystores, those
 /// of damaged PEM blocks.
-pub fn inspect(bytes: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
+pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
     let mut items = if let Some(keystore) = find_keystore(bytes) {
         keystore::items(&keystore, passwords, now)?
     } else if bytes.first() == Some(&0x30) {
@@ -64,24 +64,26 @@ fn unknown(bytes: &[u8]) -> base::Error {
     if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error }
 }
 
-fn of_der(der: &[u8], passwords: &Passwords, now: OffsetDateTime) -> Result<Vec<Item>> {
-    Ok(vec![match Kind::of(der) {
-        Kind::Certificate => certificate::der_item(der, now)?,
-        Kind::RevocationList => revocation_list::item(&Crl::from_der(der)?, now),
-        Kind::Request => request::item(der)?,
-        Kind::PublicKey => key::public_item(der).ok_or_else(|| unknown(der))?,
-        Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 | Kind::DsaKey | Kind::EncryptedKey => {
-            key::item(&KeyBlock::of_der(der), passwords)
-        }
-        Kind::Pkcs7 => return of_pkcs7(der, now),
-        Kind::Pkcs12 | Kind::Other => return Err(unknown(der)),
+fn of_der(der: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
+    Ok(vec![match StructureKind::of(der) {
+        StructureKind::Certificate => certificate::der_item(der, now)?,
+        StructureKind::RevocationList => revocation_list::item(&Crl::from_der(der)?, now),
+        StructureKind::Request => request::item(der)?,
+        StructureKind::PublicKey => key::public_item(der).ok_or_else(|| unknown(der))?,
+        StructureKind::Pkcs8
+        | StructureKind::Sec1
+        | StructureKind::Pkcs1
+        | StructureKind::DsaKey
+        | StructureKind::EncryptedKey => key::item(&KeyBlock::of_der(der), passwords),
+        StructureKind::Pkcs7 => return of_pkcs7(der, now),
+        StructureKind::Pkcs12 | StructureKind::Other => return Err(unknown(der)),
     }])
 }
 
 /// The certificates and revocation lists of PKCS#7, with a note of where they were.
-fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<Item>> {
+fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
     let Pkcs7 { certificates, crls } = Pkcs7::from_ber(bytes)?;
-    let mut items: Vec<Item> = certificates.iter().map(|one| certificate::item(one, now)).collect();
+    let mut items: Vec<InspectedItem> = certificates.iter().map(|one| certificate::item(one, now)).collect();
     for der in crls {
         items.push(revocation_list::item(&Crl::from_der(&der)?, now));
     }
@@ -95,8 +97,8 @@ fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Vec<Item> {
-    let one = |item: Item| vec![item];
+fn of_block(block: &Block, passwords: &InspectPasswords, now: OffsetDateTime) -> Vec<InspectedItem> {
+    let one = |item: InspectedItem| vec![item];
     let items = match block.label.as_str() {
         "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now).map(one),
         "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now).map(one),
@@ -106,11 +108,11 @@ fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Vec<It
         "PKCS12" => keystore::items(&block.der, passwords, now),
         label if is_pkcs7(label) => of_pkcs7(&block.der, now),
         label if label.ends_with("PRIVATE KEY") => Ok(one(key::item(&KeyBlock::from(block.clone()), passwords))),
-        _ => Ok(one(Item::new(Content::Other { label: block.label.clone() }))),
+        _ => Ok(one(InspectedItem::new(Content::Other { label: block.label.clone() }))),
     };
-    let unreadable = |finding: Finding| Item {
+    let unreadable = |finding: Finding| InspectedItem {
         findings: vec![finding],
-        ..Item::new(Content::Unreadable { label: block.label.clone() })
+        ..InspectedItem::new(Content::Unreadable { label: block.label.clone() })
     };
     let mut items = items.unwrap_or_else(|error| vec![unreadable(error.into_finding())]);
     items.iter_mut().for_each(|item| item.line = Some(block.line));
@@ -118,7 +120,7 @@ fn of_block(block: &Block, passwords: &Passwords, now: OffsetDateTime) -> Vec<It
 }
 
 /// Tells each key and request to which certificate of the same file it belongs.
-fn match_keys(items: &mut [Item]) {
+fn match_keys(items: &mut [InspectedItem]) {
     let certificates: Vec<(String, String)> = items
         .iter()
         .filter_map(|item| match &item.content {

@@ -24,19 +24,19 @@ mod listing;
 pub mod password;
 mod pkcs12;
 
-use contents::{Body, Contents};
+use contents::{Body, KeystoreContents};
 pub use listing::{EntryKind, KeyState, ListedEntry, Listing, list};
 
 /// The file formats of keystores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum KeystoreFormat {
     /// PKCS#12 (RFC 7292), `.p12` and `.pfx`; what keytool of Java 9 and later writes whatever the name says.
     Pkcs12,
     /// The format of Sun's JKS provider, which `KeyStore.getInstance("JKS")` opens. Weak: see [`jks_weak`].
     Jks,
 }
 
-impl Format {
+impl KeystoreFormat {
     /// Tells the format by the first bytes, whatever the file is called. `None` is neither; a format is no promise that
     /// the rest can be read.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
@@ -63,7 +63,7 @@ impl Format {
 /// The octets of a keystore, if the file is one: PKCS#12 or JKS, or PKCS#12 in a PEM block, as `certtool --to-p12` writes
 /// it without `--outder`.
 pub fn find_keystore(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    if Format::detect(bytes).is_some() {
+    if KeystoreFormat::detect(bytes).is_some() {
         return Some(bytes.to_vec().into());
     }
     match looks_like_pem(bytes).then(|| blocks(bytes).ok()).flatten()?.as_slice() {
@@ -72,7 +72,7 @@ pub fn find_keystore(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for KeystoreFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pkcs12 => "PKCS#12",
@@ -143,15 +143,20 @@ impl Keystore {
     /// [`Code::NameEmpty`], [`Code::NameTooLong`] and [`Code::NameAlphabet`] for aliases that a format cannot hold,
     /// [`Code::AliasTaken`] for two that fold to one, [`Code::KeyUnreadable`] and [`Code::CertificateUnreadable`] for
     /// bytes that are not what they should be.
-    pub fn write(&self, format: Format, passwords: &Passwords, created: OffsetDateTime) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn write(
+        &self,
+        format: KeystoreFormat,
+        passwords: &Passwords,
+        created: OffsetDateTime,
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let (passwords, _) = effective_passwords(format, passwords);
         password::check(&passwords.store, "store password")?;
         password::check(&passwords.key, "key password")?;
         let folded = alias::fold_all(self)?;
         folded.check_bytes()?;
         match format {
-            Format::Pkcs12 => pkcs12::write(&folded, &passwords.key, created),
-            Format::Jks => jks::write(&folded, &passwords, created),
+            KeystoreFormat::Pkcs12 => pkcs12::write(&folded, &passwords.key, created),
+            KeystoreFormat::Jks => jks::write(&folded, &passwords, created),
         }
     }
 
@@ -232,8 +237,8 @@ impl Keystore {
 
 /// The passwords that a keystore of this format really gets, and a warning if they are not the given ones: PKCS#12 gets
 /// the key password for both, since Java tries one password on all of it.
-pub fn effective_passwords(format: Format, passwords: &Passwords) -> (Passwords, Option<Finding>) {
-    if format == Format::Jks || passwords.store == passwords.key {
+pub fn effective_passwords(format: KeystoreFormat, passwords: &Passwords) -> (Passwords, Option<Finding>) {
+    if format == KeystoreFormat::Jks || passwords.store == passwords.key {
         return (passwords.clone(), None);
     }
     let finding = Code::KeyPasswordDiffers
@@ -261,11 +266,11 @@ pub fn jks_weak() -> Finding {
 }
 
 /// Opens either format, with whatever the passwords open. `None` looks at what needs no password.
-fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<(Format, Contents)> {
-    let format = Format::recognise(bytes)?;
+fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<(KeystoreFormat, KeystoreContents)> {
+    let format = KeystoreFormat::recognise(bytes)?;
     let contents = match format {
-        Format::Pkcs12 => pkcs12::open(bytes, passwords)?,
-        Format::Jks => jks::open(bytes, passwords)?,
+        KeystoreFormat::Pkcs12 => pkcs12::open(bytes, passwords)?,
+        KeystoreFormat::Jks => jks::open(bytes, passwords)?,
     };
     Ok((format, contents))
 }

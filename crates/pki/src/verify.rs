@@ -51,7 +51,7 @@ pub enum Host {
 
 /// What is to be verified, against what.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub struct VerifyRequest<'a> {
     /// The certificates in the order in which the peer sends them: the leaf first.
     pub chain: &'a [Certificate],
     /// Certificates that may stand between chain and anchors although the peer does not send them.
@@ -72,7 +72,7 @@ pub struct Request<'a> {
 
 /// The outcome of [`verify`].
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Report {
+pub struct Verification {
     /// The path from the leaf upwards, as far as it goes.
     pub links: Vec<Link>,
     /// Whether the path ends at a trust anchor.
@@ -98,7 +98,7 @@ pub struct Link {
     /// The SHA-256 of the certificate.
     pub fingerprint: String,
     /// Where it comes from.
-    pub source: Source,
+    pub source: CertificateSource,
     /// Whether no fault was found with it or with its signature.
     pub ok: bool,
     /// The codes of what was found.
@@ -108,7 +108,7 @@ pub struct Link {
 /// Where a certificate of the path comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum CertificateSource {
     /// The peer sends it; its place in the chain, counted from 1, is known.
     Sent(usize),
     /// It was given beside the chain.
@@ -117,7 +117,7 @@ pub enum Source {
     Anchor,
 }
 
-impl Report {
+impl Verification {
     /// Whether nothing was found that does not work.
     pub fn is_ok(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity < Severity::Fault)
@@ -125,10 +125,10 @@ impl Report {
 }
 
 /// Verifies a chain.
-pub fn verify(request: &Request<'_>) -> Report {
+pub fn verify(request: &VerifyRequest<'_>) -> Verification {
     let Some(leaf) = choose_leaf(request) else {
         let finding = Code::CertificateUnreadable.fault("there is no certificate to verify");
-        return Report { links: Vec::new(), trusted: false, findings: vec![finding] };
+        return Verification { links: Vec::new(), trusted: false, findings: vec![finding] };
     };
     let mut path = path::find(request, leaf);
     if let Some(of_leaf) = path.findings.first_mut() {
@@ -147,12 +147,12 @@ pub fn verify(request: &Request<'_>) -> Report {
             findings.insert(0, error.into_finding());
         }
     }
-    Report { links, trusted: path.end == PathEnd::Anchor, findings }
+    Verification { links, trusted: path.end == PathEnd::Anchor, findings }
 }
 
 /// The certificate that is in question: the key's, else the first that is sent, unless that issued others which are
 /// sent and one of them issued none.
-fn choose_leaf<'a>(request: &Request<'a>) -> Option<&'a Certificate> {
+fn choose_leaf<'a>(request: &VerifyRequest<'a>) -> Option<&'a Certificate> {
     let first = request.chain.first()?;
     if let Some(key) = request.key
         && let Some(owned) = request.chain.iter().find(|one| is_same_key(one.spki_der(), key.spki_der()))
@@ -164,7 +164,7 @@ fn choose_leaf<'a>(request: &Request<'a>) -> Option<&'a Certificate> {
 }
 
 /// What can be said about the leaf without looking at its issuers.
-fn leaf_findings(request: &Request<'_>, leaf: &Certificate) -> Vec<Finding> {
+fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(key) = request.key
         && let Err(error) = key.check_belongs_to(leaf.spki_der())
@@ -232,12 +232,12 @@ fn about(finding: Finding, certificate: &Certificate) -> Finding {
     if finding.location.item.is_some() { finding } else { finding.item(certificate.label()) }
 }
 
-fn link(request: &Request<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {
+fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {
     let sent = request.chain.iter().position(|one| one == certificate);
     let source = match sent {
-        _ if request.anchors.contains(certificate) => Source::Anchor,
-        Some(place) => Source::Sent(place + 1),
-        None => Source::Extra,
+        _ if request.anchors.contains(certificate) => CertificateSource::Anchor,
+        Some(place) => CertificateSource::Sent(place + 1),
+        None => CertificateSource::Extra,
     };
     Link {
         name: certificate.label(),

@@ -27,7 +27,7 @@ use time::OffsetDateTime;
 
 pub use device::check_device;
 pub use layer::{Layer, LayerReport, Verdict};
-pub use packets::{PacketReader, ReadError};
+pub use packets::{PacketReadError, PacketReader};
 pub use report::{CheckReport, SentCertificate, TlsReport};
 pub use server_files::check_server;
 
@@ -57,7 +57,7 @@ impl BrokerKind {
 
 /// The credential of a check.
 #[derive(Debug, Clone)]
-pub enum Auth {
+pub enum CheckedCredential {
     /// A certificate.
     Certificate {
         /// The files of key and certificates.
@@ -71,7 +71,7 @@ pub enum Auth {
 
 /// The trust anchors of the device.
 #[derive(Debug, Clone)]
-pub enum Trust {
+pub enum AnchorSource {
     /// The certificates in this file.
     File(PathBuf),
     /// The roots of the system.
@@ -80,7 +80,7 @@ pub enum Trust {
 
 /// The extent of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
+pub enum CheckDepth {
     /// Files only.
     Files,
     /// Files and TLS handshake.
@@ -93,13 +93,13 @@ pub enum Depth {
 
 /// The broker to check.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct CheckedServer {
     /// The address.
     pub target: Target,
     /// The kind of broker.
     pub kind: BrokerKind,
     /// The trust anchors.
-    pub trust: Trust,
+    pub trust: AnchorSource,
     /// The URL of the platform's REST API, whose time is compared with the local clock.
     pub platform_url: Option<String>,
     /// The time limit of each connection.
@@ -112,9 +112,9 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct DeviceCheck {
     /// The broker.
-    pub server: Server,
+    pub server: CheckedServer,
     /// The credential.
-    pub auth: Auth,
+    pub auth: CheckedCredential,
     /// The version of MQTT.
     pub version: Version,
     /// The client id; `None` for a random one.
@@ -126,7 +126,7 @@ pub struct DeviceCheck {
     /// The certificates of the device that are revoked according to the ledger.
     pub revoked: Vec<RevokedLeaf>,
     /// The extent of the check.
-    pub depth: Depth,
+    pub depth: CheckDepth,
 }
 
 /// A registration according to the ledger.
@@ -155,7 +155,7 @@ pub struct ServerCheck {
     /// The directory with the server's files and settings.
     pub dir: PathBuf,
     /// The server; `None` checks the files only.
-    pub server: Option<Server>,
+    pub server: Option<CheckedServer>,
     /// The CAs of the devices, if known. The last one issues their leaves.
     pub devices_ca: Vec<Certificate>,
     /// The time of the verification.

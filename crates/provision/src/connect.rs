@@ -17,14 +17,14 @@ const MAX_ADDRESSES: usize = 16;
 const REMEMBERED: usize = 16;
 
 /// A connection with one deadline for all reads and writes, so that a slow peer cannot extend it.
-pub(crate) struct Bounded {
+pub(crate) struct DeadlineStream {
     stream: TcpStream,
     deadline: Instant,
     first: Vec<u8>,
 }
 
 /// Resolves a host and connects to it.
-pub(crate) fn connect(target: &Target, deadline: Instant) -> Result<(Bounded, SocketAddr)> {
+pub(crate) fn connect(target: &Target, deadline: Instant) -> Result<(DeadlineStream, SocketAddr)> {
     open(target, &look_up(target, deadline)?, deadline)
 }
 
@@ -46,7 +46,11 @@ pub(crate) fn look_up(target: &Target, deadline: Instant) -> Result<Vec<SocketAd
 ///
 /// # Errors
 /// [`Code::Unreachable`] with the error of each address.
-pub(crate) fn open(target: &Target, addresses: &[SocketAddr], deadline: Instant) -> Result<(Bounded, SocketAddr)> {
+pub(crate) fn open(
+    target: &Target,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<(DeadlineStream, SocketAddr)> {
     let mut refusals = Vec::new();
     for (tried, address) in addresses.iter().enumerate() {
         let shares = u32::try_from(addresses.len() - tried).unwrap_or(1).max(1);
@@ -54,7 +58,7 @@ pub(crate) fn open(target: &Target, addresses: &[SocketAddr], deadline: Instant)
             .and_then(|time| TcpStream::connect_timeout(address, (time / shares).max(Duration::from_millis(1))))
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
         match attempt {
-            Ok(stream) => return Ok((Bounded { stream, deadline, first: Vec::new() }, *address)),
+            Ok(stream) => return Ok((DeadlineStream { stream, deadline, first: Vec::new() }, *address)),
             Err(error) => refusals.push(format!("{address}: {error}")),
         }
     }
@@ -91,7 +95,7 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
     }
 }
 
-impl Bounded {
+impl DeadlineStream {
     /// The first bytes that were received, which identify the peer's protocol.
     pub(crate) fn first(&self) -> &[u8] {
         &self.first
@@ -103,7 +107,7 @@ impl Bounded {
     }
 }
 
-impl Read for Bounded {
+impl Read for DeadlineStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(remaining(self.deadline)?))?;
         let read = self.stream.read(bytes).map_err(timed_out)?;
@@ -113,7 +117,7 @@ impl Read for Bounded {
     }
 }
 
-impl Write for Bounded {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.set_write_timeout(Some(remaining(self.deadline)?))?;
         self.stream.write(bytes).map_err(timed_out)

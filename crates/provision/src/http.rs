@@ -27,8 +27,8 @@ pub(crate) use response::{ApiResponse, shown};
 
 use crate::pace::{Feedback, Limits, Pace};
 use fault::SendError;
-use origin::Origin;
-use retry::RetryPolicy;
+use origin::HttpOrigin;
+use retry::HttpRetryPolicy;
 
 /// The configuration of a platform's API client.
 #[derive(Debug, Clone)]
@@ -68,10 +68,10 @@ impl ApiClientConfig {
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     client: reqwest::Client,
-    origin: Arc<Origin>,
+    origin: Arc<HttpOrigin>,
     permits: Arc<Semaphore>,
     pace: Pace,
-    retry: RetryPolicy,
+    retry: HttpRetryPolicy,
     /// Whether the platform has ever answered. Before that, a refused connection means a wrong address and is not retried.
     reached: Arc<AtomicBool>,
 }
@@ -82,7 +82,7 @@ impl HttpClient {
     /// # Errors
     /// [`Code::BadValue`], [`Code::PlainHttp`], and [`Code::FileUnreadable`] if the system has no trusted roots.
     pub(crate) fn new(reach: &ApiClientConfig) -> Result<Self> {
-        let origin = Origin::parse(&reach.url, reach.allow_plain_http)?;
+        let origin = HttpOrigin::parse(&reach.url, reach.allow_plain_http)?;
         let mut builder = reqwest::Client::builder()
             .redirect(Policy::none())
             .referer(false)
@@ -107,7 +107,7 @@ impl HttpClient {
             origin: Arc::new(origin),
             permits: Arc::new(Semaphore::new(reach.concurrency.max(1))),
             pace: Pace::new(Limits { connections: reach.concurrency, rate: reach.rate }),
-            retry: RetryPolicy { first: reach.pause },
+            retry: HttpRetryPolicy { first: reach.pause },
             reached: Arc::new(AtomicBool::new(false)),
         })
     }

@@ -20,7 +20,7 @@ mod tls;
 
 pub use actorcloud::ActorCloud;
 pub use anchor::Anchor;
-pub use check::{PacketReader, ReadError};
+pub use check::{PacketReadError, PacketReader};
 pub use fingerprint::Fingerprint;
 pub use http::ApiClientConfig;
 pub use mqtt;

@@ -14,7 +14,7 @@ use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::{CipherSuite, ProtocolVersion};
 
-use crate::connect::{self, Bounded};
+use crate::connect::{self, DeadlineStream};
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier};
 
@@ -100,7 +100,12 @@ pub fn server(target: &Target, options: &ProbeOptions) -> Result<Probe> {
 }
 
 /// Probes a server over an existing connection.
-pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, options: &ProbeOptions) -> Result<Probe> {
+pub(crate) fn over(
+    mut stream: DeadlineStream,
+    address: SocketAddr,
+    target: &Target,
+    options: &ProbeOptions,
+) -> Result<Probe> {
     let (verifier, client) = (Arc::new(ServerVerifier::observing()), Arc::new(ClientKey::none()));
     let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
     let mut connection = tls::client_config(verifier.clone(), client.clone())
@@ -127,7 +132,7 @@ pub(crate) fn over(mut stream: Bounded, address: SocketAddr, target: &Target, op
     })
 }
 
-fn shake_hands(connection: &mut ClientConnection, stream: &mut Bounded) -> io::Result<()> {
+fn shake_hands(connection: &mut ClientConnection, stream: &mut DeadlineStream) -> io::Result<()> {
     while connection.is_handshaking() {
         connection.complete_io(stream)?;
     }

@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 
 pub use attributes::stored_otherwise;
 pub use profiles::{ChainProfile, ProfileState};
-pub use session::Login;
+pub use session::ApiLogin;
 
 use crate::http::{ApiClientConfig, HttpClient};
 use crate::pace::Pace;
@@ -47,7 +47,7 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::BadValue`](base::Code::BadValue), [`Code::PlainHttp`](base::Code::PlainHttp), and
     /// [`Code::FileUnreadable`](base::Code::FileUnreadable) if this system has no trusted roots.
-    pub fn new(reach: &ApiClientConfig, login: Login) -> Result<Self> {
+    pub fn new(reach: &ApiClientConfig, login: ApiLogin) -> Result<Self> {
         let http = HttpClient::new(reach)?;
         Ok(Self { http, session: Arc::new(LoginSession::new(login)), profiles: Arc::default(), pause: reach.pause })
     }

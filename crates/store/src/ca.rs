@@ -21,7 +21,7 @@ pub mod key;
 mod signing;
 
 use key::KEY_FILE;
-pub use key::KeyPlace;
+pub use key::KeyLocation;
 pub use signing::{SigningCa, place_of};
 
 /// A CA that is ready to issue, wherever its key is.
@@ -128,8 +128,8 @@ impl CaName {
     ///
     /// # Errors
     /// The files in the store contradict each other or are damaged.
-    pub fn key_place(self, store: &Path) -> Result<KeyPlace> {
-        KeyPlace::of(&self.dir(store))
+    pub fn key_place(self, store: &Path) -> Result<KeyLocation> {
+        KeyLocation::of(&self.dir(store))
     }
 
     /// Its certificate, and behind it those between it and the root.
@@ -177,14 +177,14 @@ pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
 
 /// The CA with this chain and the key that `dir` holds or names.
 pub fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-    let key = KeyPlace::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
+    let key = KeyLocation::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
     LocalCa::new(chain, key).map_err(|error| error.at(dir.join("cert.pem")))
 }
 
 /// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
 /// key is not opened.
 pub fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
-    if KeyPlace::of(dir)? == KeyPlace::Elsewhere {
+    if KeyLocation::of(dir)? == KeyLocation::Elsewhere {
         return Err(unavailable(&dir.join(KEY_FILE), title));
     }
     let certificates = certificates_in(&dir.join("cert.pem"))?;
@@ -199,7 +199,7 @@ pub fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<V
 pub fn unavailable(key: &Path, title: &str) -> Error {
     Code::CaUnavailable.error(format!("the key of the {title} is not in the store")).at(key).fix(
         match title == CaName::ServerIssuing.title() {
-            true => "make servers where the CAs were made: a station's kit (`tbpki ca export`) issues devices alone",
+            true => "make servers where the CAs were made: a station bundle (`tbpki ca export`) issues devices alone",
             false => "bring the key back from where it is kept, to this path",
         },
     )

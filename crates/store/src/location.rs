@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Result};
 use config::{Config, FilePath};
-use ledger::{Ledger, Server};
+use ledger::{Ledger, PostgresServer};
 
 use crate::roots::roots;
 use crate::secrets::Secrets;
@@ -13,7 +13,7 @@ use crate::secrets::Secrets;
 #[derive(Debug, Clone)]
 pub struct StoreLocation {
     dir: PathBuf,
-    server: Option<Server>,
+    server: Option<PostgresServer>,
 }
 
 impl StoreLocation {
@@ -45,7 +45,7 @@ impl StoreLocation {
             None => system_roots(),
         };
         // A configured root is checked on this machine as well, because the user asked for it.
-        let server = Server::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
+        let server = PostgresServer::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
         Ok(Self { dir, server: Some(server) })
     }
 

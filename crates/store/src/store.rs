@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::file::{self, Lock};
 use base::{Code, Result};
-use ledger::{Entry, Filter, Issued, Key, Kind, Ledger, NewIdentity, Parameters, Serial, Transaction};
+use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, Transaction};
 use pki::profile::Profile;
 
 use crate::ca::CaName;
@@ -100,7 +100,7 @@ fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()>
     let generation = transaction.intend(&NewIdentity {
         kind: Kind::Ca,
         name: name.name().to_owned(),
-        serial: Serial::new(certificate.serial())?,
+        serial: SerialNumber::new(certificate.serial())?,
         profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
         algorithm: certificate.algorithm_name(),
         parameters: Parameters::of(&certificate.subject())?,
@@ -109,7 +109,7 @@ fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()>
         not_after: certificate.not_after(),
     })?;
     let key = Key { kind: Kind::Ca, name: name.name().to_owned(), generation };
-    transaction.issued(&key, &Issued { fingerprint: certificate.fingerprint(), credentials_id: None })
+    transaction.issued(&key, &IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None })
 }
 
 /// The ledger of a store, to be looked at only.

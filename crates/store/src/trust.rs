@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::file::{self, Trust};
+use base::file::{self, OwnerTrust};
 use base::{Finding, Result};
 
 use crate::ca::key::{KEY_FILE, URI_FILE};
@@ -18,7 +18,7 @@ const PARTS: [&str; 6] = ["ca", "ledger.db", "devices", "servers", "secrets", "p
 ///
 /// [`Code::OtherOwner`]: base::Code::OtherOwner
 /// [`Code::WritableByOthers`]: base::Code::WritableByOthers
-pub fn check_trust(dir: &Path, trust: &Trust) -> Result<Vec<Finding>> {
+pub fn check_trust(dir: &Path, trust: &OwnerTrust) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = trust.check(dir)?.into_iter().collect();
     for part in PARTS {
         findings.extend(trust.check(&dir.join(part))?);
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn keys_that_others_may_change_are_refused_and_those_they_may_read_are_told() {
-        let trust = Trust { any_owner: false, sudo_user: None };
+        let trust = OwnerTrust { any_owner: false, sudo_user: None };
         let store = tempfile::tempdir().unwrap();
         let dir = store.path().join("ca/devices-issuing");
         fs::create_dir_all(&dir).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::Trust;
+use base::file::OwnerTrust;
 use base::{Result, Secret};
 use config::{Config, Environment, KeyName, Override, key};
 use store::StoreLocation;
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) prompter: Prompter,
     pub(crate) environment: Environment,
-    trust: Trust,
+    trust: OwnerTrust,
     config_path: Option<PathBuf>,
 }
 

@@ -1,11 +1,11 @@
 //! The environment variables that tbpki reads. The documentation is generated from this list.
 
-use base::file::Trust;
+use base::file::OwnerTrust;
 use config::KEYS;
 
 /// An environment variable.
 #[derive(Debug, Clone)]
-pub struct Variable {
+pub struct EnvironmentVariable {
     /// The name, for example `TBPKI_SERVER_DAYS`.
     pub name: String,
     /// The effect, in one sentence.
@@ -30,23 +30,25 @@ const OWN: &[(&str, &str)] = &[
 ];
 
 /// All variables: first those without a key, then those of the keys of the configuration.
-pub fn variables() -> Vec<Variable> {
-    let own = OWN.iter().map(|(name, meaning)| Variable { name: (*name).to_owned(), meaning: (*meaning).to_owned() });
+pub fn variables() -> Vec<EnvironmentVariable> {
+    let own = OWN
+        .iter()
+        .map(|(name, meaning)| EnvironmentVariable { name: (*name).to_owned(), meaning: (*meaning).to_owned() });
     let keys = KEYS.iter().flat_map(|key| {
         let meaning = format!("{} in keygen.toml: {}", key.path, key.why.trim());
-        let file = key.is_secret.then(|| Variable {
+        let file = key.is_secret.then(|| EnvironmentVariable {
             name: format!("{}_FILE", key.variable()),
             meaning: format!("The file that contains {}.", key.path),
         });
-        [Some(Variable { name: key.variable(), meaning }), file].into_iter().flatten()
+        [Some(EnvironmentVariable { name: key.variable(), meaning }), file].into_iter().flatten()
     });
     own.chain(keys).collect()
 }
 
 /// Who is trusted. sudo sets its variable itself, so that only root could have set another value.
-pub(crate) fn trust(any_owner: bool) -> Trust {
+pub(crate) fn trust(any_owner: bool) -> OwnerTrust {
     let sudo_user = std::env::var("SUDO_UID").ok().and_then(|user| user.parse().ok());
-    Trust { any_owner, sudo_user }
+    OwnerTrust { any_owner, sudo_user }
 }
 
 #[cfg(test)]

@@ -2,17 +2,17 @@
 
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
-use fleet::life::renew::RenewReport;
-use fleet::life::revoke::RevokeReport;
+use fleet::lifecycle::renew::RenewReport;
+use fleet::lifecycle::revoke::RevokeReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::register::DeviceRegistration;
 use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
-use identity::kit::KitReport;
-use identity::life::revocation_lists::ListsReport;
+use identity::lifecycle::revocation_lists::RevocationListsReport;
 use identity::report::IdentityReport;
+use identity::station_bundle::StationBundleReport;
 use provision::check::CheckReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -20,10 +20,10 @@ use schemars::{JsonSchema, Schema};
 use crate::output::Envelope;
 use crate::verb::config::ConfigReport;
 use crate::verb::explain::ExplainReport;
-use crate::verb::life::needs_renewal::NeedsRenewalReport;
+use crate::verb::lifecycle::needs_renewal::NeedsRenewalReport;
 use crate::verb::look::inspect::InspectReport;
-use crate::verb::look::list::ListReport;
-use crate::verb::look::report::FleetReport as PageReport;
+use crate::verb::look::list::IdentitiesReport;
+use crate::verb::look::report::PageReport;
 use crate::verb::look::trust::TrustReport;
 use crate::verb::look::verify::VerifyReport;
 use crate::verb::platform::profile::ProfilesReport;
@@ -40,11 +40,11 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("renew", of::<RenewReport>()),
         ("needs-renewal", of::<NeedsRenewalReport>()),
         ("revoke", of::<RevokeReport>()),
-        ("crl", of::<ListsReport>()),
+        ("crl", of::<RevocationListsReport>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
-        ("ca-export", of::<KitReport>()),
+        ("ca-export", of::<StationBundleReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),
         ("actorcloud-cert-list", of::<CertsReport>()),
         ("actorcloud-cert-enable", of::<CertsReport>()),
@@ -65,7 +65,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),
         ("check", of::<CheckReport>()),
-        ("list", of::<ListReport>()),
+        ("list", of::<IdentitiesReport>()),
         ("report", of::<PageReport>()),
         ("config-show", of::<ConfigReport>()),
         ("explain", of::<ExplainReport>()),

@@ -10,7 +10,7 @@ pub(crate) mod flash;
 pub(crate) mod fleet;
 mod identity_report;
 pub(crate) mod init;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 pub(crate) mod look;
 mod passphrase;
 pub(crate) mod platform;

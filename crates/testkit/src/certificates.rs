@@ -7,7 +7,7 @@ use rcgen::{
 use time::macros::datetime;
 
 /// A certificate with its key, able to issue others.
-pub struct Made {
+pub struct TestCertificate {
     /// The certificate in DER.
     pub der: Vec<u8>,
     /// The private key.
@@ -15,17 +15,17 @@ pub struct Made {
     params: CertificateParams,
 }
 
-impl Made {
+impl TestCertificate {
     /// Signs a certificate for a new P-256 key.
-    pub fn issue(&self, params: &CertificateParams) -> Made {
+    pub fn issue(&self, params: &CertificateParams) -> TestCertificate {
         self.issue_for(params, KeyPair::generate().unwrap())
     }
 
     /// Signs a certificate for this key.
-    pub fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> Made {
+    pub fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> TestCertificate {
         let issuer = Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(&key, &issuer).unwrap();
-        Made { der: certificate.der().to_vec(), key, params: params.clone() }
+        TestCertificate { der: certificate.der().to_vec(), key, params: params.clone() }
     }
 
     /// The private key as PKCS#8 in PEM.
@@ -35,14 +35,14 @@ impl Made {
 }
 
 /// A self-signed certificate of these parameters.
-pub fn self_signed(params: &CertificateParams) -> Made {
+pub fn self_signed(params: &CertificateParams) -> TestCertificate {
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
-    Made { der: certificate.der().to_vec(), key, params: params.clone() }
+    TestCertificate { der: certificate.der().to_vec(), key, params: params.clone() }
 }
 
 /// A root CA.
-pub fn root(name: &str) -> Made {
+pub fn root(name: &str) -> TestCertificate {
     self_signed(&ca(name, None))
 }
 
@@ -84,7 +84,7 @@ fn named(name: &str) -> CertificateParams {
 }
 
 /// A revocation list of `issuer` in DER with these serial numbers, all of them for a compromised key.
-pub fn crl(issuer: &Made, serials: &[&[u8]]) -> Vec<u8> {
+pub fn crl(issuer: &TestCertificate, serials: &[&[u8]]) -> Vec<u8> {
     let entry = |serial: &&[u8]| RevokedCertParams {
         serial_number: SerialNumber::from_slice(serial),
         revocation_time: datetime!(2025-06-01 0:00 UTC),

@@ -29,7 +29,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["recover", dir] => file::recover(dir).map(drop),
         ["hold", dir] => {
             let _lock = Lock::acquire(dir, "hold", Duration::ZERO)?;
-            file::Output::new("-", Mode::Public).write(b"held\n")?;
+            file::OutputTarget::new("-", Mode::Public).write(b"held\n")?;
             std::thread::sleep(Duration::from_secs(600));
             Ok(())
         }

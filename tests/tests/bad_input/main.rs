@@ -1,10 +1,10 @@
 //! Whatever is wrong is refused: with its own code, in words that help, and with nothing written.
 
-mod brought_ca;
 mod command_line;
 mod configuration;
 mod csr;
 mod disk;
+mod imported_ca;
 mod init;
 mod issuing;
 mod keystores;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use device::Record;
 use device::mbedtls::{Clock, MbedTls};
 use device::session::platform::{Datagrams, Log, Network, Random, Sensor, Time};
-use device::session::{Machine, NetworkFailure, Reading, Settings, run};
+use device::session::{Machine, NetworkFailure, Reading, SessionSettings, run};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -40,7 +40,7 @@ pub(crate) struct Device {
 
 /// What a test changes of a device.
 pub(crate) struct Options {
-    pub(crate) settings: Settings,
+    pub(crate) settings: SessionSettings,
     /// How many readings there are to take.
     pub(crate) readings: i32,
     pub(crate) at_most_tls_1_2: bool,
@@ -48,14 +48,14 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let settings = Settings {
+        let settings = SessionSettings {
             interval: 20,
             answer: 5_000,
             first_pause: 50,
             longest_pause: 200,
             date: 300,
             date_answer: 200,
-            ..Settings::for_build(today())
+            ..SessionSettings::for_build(today())
         };
         Self { settings, readings: 3, at_most_tls_1_2: false }
     }

@@ -5,18 +5,18 @@ use std::fs;
 
 use tbpki_tests::{Sandbox, Tool};
 
-use crate::{Held, assert_agree, ledger_of};
+use crate::{IdentityView, assert_agree, ledger_of};
 
 /// Unpacks an archive by other people's programs, and reads the devices in it.
 #[track_caller]
-fn unpacked(sandbox: &Sandbox, archive: &str, into: &str) -> BTreeMap<String, Held> {
+fn unpacked(sandbox: &Sandbox, archive: &str, into: &str) -> BTreeMap<String, IdentityView> {
     fs::create_dir_all(sandbox.join(into)).unwrap();
     Tool::new("tar").args(["-xf", archive, "-C", into]).directory(sandbox.path()).run().ok();
     let files = fs::read_dir(sandbox.join(into)).unwrap().map(|file| file.unwrap().path());
     files
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".pem").unwrap().to_owned();
-            (name, Held::of_pem(&fs::read(path).unwrap()))
+            (name, IdentityView::of_pem(&fs::read(path).unwrap()))
         })
         .collect()
 }
@@ -40,7 +40,7 @@ fn an_archive_is_one_tar_with_an_index() {
                 let fields: Vec<&str> = line.split(',').collect();
                 let number = |field: usize| fields[field].parse::<usize>().unwrap();
                 let start = number(6) + number(4);
-                let held = Held::of_pem(&bytes[start..start + number(5)]);
+                let held = IdentityView::of_pem(&bytes[start..start + number(5)]);
                 assert_eq!(held.leaf.common_name().as_deref(), Some(fields[0]));
                 assert_eq!(held.leaf.fingerprint_hex(), fields[2]);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::{Sandbox, Snapshot};
 
-use crate::{Held, assert_agree, in_shards, ledger_of};
+use crate::{IdentityView, assert_agree, in_shards, ledger_of};
 
 const CSV: &str =
     "name,label,san,attr.note\npump-1,Pump,,\npump-2,,dns:pump-2.example,\n\"pump, 3\",,,\"two\nlines\"\n";
@@ -55,7 +55,7 @@ fn directories_are_those_of_client() {
     for number in 1..=5 {
         let dir = format!("pki/devices/pump-{number}");
         let text = [sandbox.text(format!("{dir}/key.pem")), sandbox.text(format!("{dir}/chain.pem"))].concat();
-        found.insert(format!("pump-{number}"), Held::of_pem(text.as_bytes()));
+        found.insert(format!("pump-{number}"), IdentityView::of_pem(text.as_bytes()));
         assert!(sandbox.text(format!("{dir}/chain.pem")).starts_with(&sandbox.text(format!("{dir}/cert.pem"))));
     }
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));

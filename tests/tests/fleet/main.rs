@@ -19,13 +19,13 @@ use tbpki_tests::Sandbox;
 use tbpki_tests::leftovers::assert_private;
 
 /// What a device holds, as somebody reads it who knows nothing of the ledger.
-struct Held {
+struct IdentityView {
     leaf: Certificate,
     above: Vec<Certificate>,
     key: PrivateKey,
 }
 
-impl Held {
+impl IdentityView {
     /// Key, leaf and the CAs above it in one text.
     #[track_caller]
     fn of_pem(text: &[u8]) -> Self {
@@ -59,7 +59,7 @@ fn ledger_of(sandbox: &Sandbox, job: u64) -> BTreeMap<String, Value> {
 /// Stops the test unless the ledger and what was found of the devices agree, each key fits its leaf, and each leaf is
 /// signed by the CA that stands above it.
 #[track_caller]
-fn assert_agree(ledger: &BTreeMap<String, Value>, found: &BTreeMap<String, Held>, store: &Path) {
+fn assert_agree(ledger: &BTreeMap<String, Value>, found: &BTreeMap<String, IdentityView>, store: &Path) {
     let [root, issuing] = devices_cas(store);
     assert!(issuing.verify_signed_by(&root).is_ok());
     assert!(ledger.keys().eq(found.keys()), "{:?} and {:?}", ledger.len(), found.len());
@@ -77,7 +77,7 @@ fn assert_agree(ledger: &BTreeMap<String, Value>, found: &BTreeMap<String, Held>
 
 /// The devices in the shards of a directory. Whatever else is in there is a leftover, of which there must be none.
 #[track_caller]
-fn in_shards(out: &Path) -> BTreeMap<String, Held> {
+fn in_shards(out: &Path) -> BTreeMap<String, IdentityView> {
     let mut found = BTreeMap::new();
     for shard in std::fs::read_dir(out).unwrap() {
         let shard = shard.unwrap();
@@ -89,7 +89,7 @@ fn in_shards(out: &Path) -> BTreeMap<String, Held> {
         for file in std::fs::read_dir(shard.path()).unwrap() {
             let file = file.unwrap();
             let device = file.file_name().into_string().unwrap().strip_suffix(".pem").unwrap().to_owned();
-            let twice = found.insert(device, Held::of_pem(&std::fs::read(file.path()).unwrap()));
+            let twice = found.insert(device, IdentityView::of_pem(&std::fs::read(file.path()).unwrap()));
             assert!(twice.is_none(), "{} has two identities", file.path().display());
         }
     }

@@ -2,7 +2,7 @@
 
 use tbpki_tests::Sandbox;
 
-use crate::{Seen, State, Walk};
+use crate::{Issuance, Seen, State};
 
 const CLIENT: &[&str] = &["client", "--device", "pump-1"];
 const DEVICE: [&str; 3] =
@@ -27,7 +27,7 @@ fn assert_both_were_seen(seen: &Seen, places: &[&str]) {
 fn a_new_device() {
     let start = Sandbox::in_memory().make_store();
     let places = &["pki/devices/pump-1"];
-    let walk = Walk { start: &start, args: CLIENT, places, again: &[CLIENT], result: DEVICE, password: None };
+    let walk = Issuance { start: &start, args: CLIENT, places, again: &[CLIENT], result: DEVICE, password: None };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -39,7 +39,7 @@ fn a_device_that_replaces_an_earlier_one() {
     let places = &["pki/devices/pump-1"];
     // Neither who wants the device as it is now nor who wants a new one is held up.
     let again = &[CLIENT, &force];
-    let seen = Walk { start: &start, args: &force, places, again, result: DEVICE, password: None }.run();
+    let seen = Issuance { start: &start, args: &force, places, again, result: DEVICE, password: None }.run();
     assert_both_were_seen(&seen, places);
     assert!(seen.count(0, State::Journal) > 0, "{seen}");
 }
@@ -47,7 +47,7 @@ fn a_device_that_replaces_an_earlier_one() {
 #[test]
 fn a_new_server() {
     let start = Sandbox::in_memory().make_store();
-    let walk = Walk {
+    let walk = Issuance {
         start: &start,
         args: SERVER,
         places: SERVER_PLACES,
@@ -71,7 +71,7 @@ fn server_in_use() -> Sandbox {
 fn a_server_that_replaces_one_in_use() {
     let start = server_in_use();
     let force = [SERVER, &["--force"]].concat();
-    let walk = Walk {
+    let walk = Issuance {
         start: &start,
         args: &force,
         places: SERVER_PLACES,
@@ -93,7 +93,7 @@ fn a_device_with_every_format_and_copies() {
     let args = [CLIENT, &["--out", "out", "--format", "p12,jks,nopass,pub,cer"]].concat();
     let places = &["pki/devices/pump-1", "out"];
     let again = &[args.as_slice()];
-    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
+    let walk = Issuance { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -106,7 +106,7 @@ fn a_device_with_every_format_that_replaces_an_earlier_one() {
     let force = [args.as_slice(), &["--force"]].concat();
     let places = &["pki/devices/pump-1", "out"];
     let walk =
-        Walk { start: &start, args: &force, places, again: &[&force], result: DEVICE, password: DEVICE_PASSWORD };
+        Issuance { start: &start, args: &force, places, again: &[&force], result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }
 
@@ -118,6 +118,6 @@ fn formats_that_are_added_to_a_device() {
     let args = [CLIENT, &["--format", "p12,jks,nopass"]].concat();
     let places = &["pki/devices/pump-1"];
     let again = &[args.as_slice()];
-    let walk = Walk { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
+    let walk = Issuance { start: &start, args: &args, places, again, result: DEVICE, password: DEVICE_PASSWORD };
     assert_both_were_seen(&walk.run(), places);
 }

@@ -4,7 +4,7 @@
 mod failing;
 mod identities;
 mod init;
-mod life;
+mod lifecycle;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,7 +25,7 @@ const STAGED: &str = ".tbpki-staged-";
 const SAMPLE: usize = 10;
 
 /// A command that is killed, and what it changes.
-struct Walk<'a> {
+struct Issuance<'a> {
     /// What stands before.
     start: &'a Sandbox,
     args: &'a [&'a str],
@@ -72,7 +72,7 @@ impl fmt::Display for Seen {
     }
 }
 
-impl Walk<'_> {
+impl Issuance<'_> {
     /// Kills the command at each of its writes.
     fn run(&self) -> Seen {
         let undisturbed = self.start.copy();

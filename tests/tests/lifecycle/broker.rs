@@ -1,6 +1,6 @@
 //! A broker that reads the revocation lists.
 
-use tbpki_tests::clients::{Files, Login, mosquitto_pub};
+use tbpki_tests::clients::{ApiLogin, Files, mosquitto_pub};
 use tbpki_tests::{Listener, Mosquitto, Sandbox};
 
 #[test]
@@ -15,7 +15,7 @@ fn mosquitto_refuses_a_revoked_device_once_it_has_read_the_lists_again() {
     let listener = Listener::new(&conf("mqttserver.pem"), &conf("mqttserver_key.pem"));
     let listener = listener.requiring_clients_of(&conf("clients-ca.pem"));
     let broker = Mosquitto::start(&listener.with_revocation_lists(&conf("devices-crl.pem")));
-    let publishes = |device: &str| -> Login {
+    let publishes = |device: &str| -> ApiLogin {
         let file = |file: &str| sandbox.join("pki/devices").join(device).join(file);
         let (anchors, certificate, key) = (file("tb-server-chain.pem"), file("chain.pem"), file("key.pem"));
         mosquitto_pub(broker.port(), &Files { anchors: &anchors, certificate: &certificate, key: Some(&key) })

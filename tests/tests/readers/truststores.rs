@@ -3,7 +3,7 @@
 use std::fs;
 
 use base::Secret;
-use pki::keystore::{Format, Keystore, Passwords, TrustedEntry};
+use pki::keystore::{Keystore, KeystoreFormat, Passwords, TrustedEntry};
 use pki::pem_bundle::PemBundle;
 use tbpki_tests::Sandbox;
 use tbpki_tests::oracle::{certtool, java, openssl, python};
@@ -19,7 +19,7 @@ fn a_truststore_of_either_format_is_one_for_java_and_others() {
         TrustedEntry { alias: ca.to_owned(), certificate: bundle.certificates[0].der().to_vec() }
     });
     let store = Keystore { keys: Vec::new(), trusted: trusted.to_vec() };
-    for (format, kind) in [(Format::Pkcs12, "PKCS12"), (Format::Jks, "JKS")] {
+    for (format, kind) in [(KeystoreFormat::Pkcs12, "PKCS12"), (KeystoreFormat::Jks, "JKS")] {
         let bytes = store.write(format, &Passwords::same(Secret::from(PASSWORD)), OffsetDateTime::now_utc()).unwrap();
         let file = sandbox.join(kind);
         fs::write(&file, &*bytes).unwrap();
@@ -37,7 +37,7 @@ fn a_truststore_of_either_format_is_one_for_java_and_others() {
         let expected = [("devices-root", "CN=tbpki devices root CA"), ("server-root", "CN=tbpki server root CA")];
         assert_eq!(subjects, expected, "{kind}");
 
-        if format == Format::Jks {
+        if format == KeystoreFormat::Jks {
             let read = python("read_with_pyjks.py").arg(&file).env("STORE_PASSWORD", PASSWORD).env("KEY_PASSWORD", "");
             assert_eq!(read.run().ok().json()["trusted"], serde_json::json!(["devices-root", "server-root"]));
             continue;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use tb_sim::{Actorcloud, ActorcloudSettings, Fault, FaultKind};
-use tbpki_tests::clients::{Files, Login, mosquitto_pub_as};
+use tbpki_tests::clients::{ApiLogin, Files, mosquitto_pub_as};
 use tbpki_tests::wire::Wire;
 use tbpki_tests::{Outcome, Sandbox};
 
@@ -81,7 +81,7 @@ impl Cloud {
     }
 
     #[track_caller]
-    fn connects(&self, device: &Value, cert: &str) -> Login {
+    fn connects(&self, device: &Value, cert: &str) -> ApiLogin {
         let file = |name: &str| self.sandbox.join(format!("out/{name}"));
         let (anchors, certificate, key) =
             (self.sandbox.join("ca.pem"), file(&format!("{cert}.crt")), file(&format!("{cert}.key")));

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tb_sim::{ServerKeys, Settings};
-use tbpki_tests::clients::{Files, Login, mosquitto_pub_at, mosquitto_pub_with_token};
+use tbpki_tests::clients::{ApiLogin, Files, mosquitto_pub_at, mosquitto_pub_with_token};
 use tbpki_tests::platform::Platform;
 use tbpki_tests::{Outcome, Sandbox, Tool};
 
@@ -99,7 +99,7 @@ impl Scene {
 
     /// The device of this name publishes with its certificate; `shows` is the file that it sends.
     #[track_caller]
-    fn publishes(&self, device: &str, shows: &str) -> Login {
+    fn publishes(&self, device: &str, shows: &str) -> ApiLogin {
         let (anchors, certificate, key) =
             (self.anchors(device), self.file(device, shows), self.file(device, "key.pem"));
         let (host, port) = self.platform.mqtts();
@@ -108,7 +108,7 @@ impl Scene {
 
     /// The device of this name publishes with its token.
     #[track_caller]
-    fn publishes_with_token(&self, device: &str) -> Login {
+    fn publishes_with_token(&self, device: &str) -> ApiLogin {
         let token = self.sandbox.text(format!("pki/devices/{device}/token"));
         let (host, port) = self.platform.mqtts();
         mosquitto_pub_with_token(host, port, &self.anchors(device), token.trim())

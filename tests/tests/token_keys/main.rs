@@ -1,9 +1,9 @@
 //! Keys that a token keeps: made there, never outside, and used by every verb that signs. SoftHSM plays the token.
 
 mod fleet;
-mod kit;
 mod making;
 mod signing;
+mod station_bundle;
 mod taking;
 
 use tbpki_tests::softhsm::MODULE;

@@ -10,7 +10,7 @@ use crate::error::{Error, Finding, Severity};
 
 mod advice;
 mod registry;
-pub use registry::{Class, Code, Reach};
+pub use registry::{Class, Code, FailureScope};
 
 impl Code {
     /// An error of this code. `what` is the fault, in one sentence without a full stop.

@@ -13,7 +13,7 @@ pub enum Class {
 
 /// What a failure with a code means for the other requests to the same platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum FailureScope {
     /// Nothing: it concerns one object.
     One,
     /// It may be gone when the request is repeated.
@@ -51,7 +51,7 @@ macro_rules! codes {
             }
 
             /// What it means for the other requests to a platform.
-            pub const fn reach(self) -> Reach {
+            pub const fn reach(self) -> FailureScope {
                 match self { $(Code::$variant => reach!($($reach)?),)* }
             }
 
@@ -65,10 +65,10 @@ macro_rules! codes {
 
 macro_rules! reach {
     () => {
-        Reach::One
+        FailureScope::One
     };
     ($reach:ident) => {
-        Reach::$reach
+        FailureScope::$reach
     };
 }
 
@@ -617,8 +617,8 @@ mod tests {
 
     #[test]
     fn a_failure_of_one_object_a_passing_one_and_one_of_all_are_told_apart() {
-        let with = |reach: Reach| Code::ALL.iter().copied().filter(move |code| code.reach() == reach);
-        let passing: Vec<Code> = with(Reach::Passing).collect();
+        let with = |reach: FailureScope| Code::ALL.iter().copied().filter(move |code| code.reach() == reach);
+        let passing: Vec<Code> = with(FailureScope::Passing).collect();
         let expected = [
             Code::NotThePlatform,
             Code::AnswerLost,
@@ -629,10 +629,10 @@ mod tests {
         ];
         assert_eq!(passing, expected);
         for code in [Code::Unreachable, Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
-            assert_eq!(code.reach(), Reach::All, "{code}");
+            assert_eq!(code.reach(), FailureScope::All, "{code}");
         }
         for code in [Code::OtherCredential, Code::CertificateTaken, Code::PlatformNotFound, Code::ConfigSyntax] {
-            assert_eq!(code.reach(), Reach::One, "{code}");
+            assert_eq!(code.reach(), FailureScope::One, "{code}");
         }
     }
 }

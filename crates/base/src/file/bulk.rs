@@ -1,8 +1,8 @@
 //! Thousands of files at once: written without waiting for the disk one by one, made durable together.
 //!
 //! A [`FileSet`](super::FileSet) waits for each of its files, which is right for one identity and 15 times too slow
-//! for a fleet. Here the caller writes a batch under names that nothing looks for yet, waits once ([`Bulk::sync_all`]),
-//! and then gives it the name that counts ([`Bulk::publish`]).
+//! for a fleet. Here the caller writes a batch under names that nothing looks for yet, waits once ([`BulkDir::sync_all`]),
+//! and then gives it the name that counts ([`BulkDir::publish`]).
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::base::{Base, DIRECTORY};
-use super::owner::Owner;
+use super::owner::FileOwner;
 use super::{Mode, Ownership, fault, remove, staging};
 use crate::code::Code;
 use crate::error::Result;
@@ -24,13 +24,13 @@ const PIECE: usize = 128 << 10;
 
 /// An open directory that batches of files are written to.
 #[derive(Debug)]
-pub struct Bulk {
+pub struct BulkDir {
     fd: OwnedFd,
     path: PathBuf,
-    owner: Owner,
+    owner: FileOwner,
 }
 
-impl Bulk {
+impl BulkDir {
     /// Opens a directory that is there. Like those of every other writer, its new files belong to whom it belongs to.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl Bulk {
     ///
     /// # Errors
     /// [`Code::TargetExists`], [`Code::FileUnwritable`].
-    pub fn publish(&self, from: &str, target: &Bulk, to: &str) -> Result<()> {
+    pub fn publish(&self, from: &str, target: &BulkDir, to: &str) -> Result<()> {
         let path = target.path_of(to)?;
         let moved = sys::renameat_with(&self.fd, from, &target.fd, to, RenameFlags::NOREPLACE);
         match moved {
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_batch_appears_under_its_name_with_all_its_files_and_modes() {
         let dir = tempfile::tempdir().unwrap();
-        let out = Bulk::open(dir.path()).unwrap();
+        let out = BulkDir::open(dir.path()).unwrap();
         let batch = out.create_dir(".batch").unwrap();
         batch.write("key.pem", b"key", Mode::Private).unwrap();
         batch.write("cert.pem", b"certificate", Mode::Public).unwrap();
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn nothing_that_is_there_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let out = Bulk::open(dir.path()).unwrap();
+        let out = BulkDir::open(dir.path()).unwrap();
         out.write("one", b"1", Mode::Private).unwrap();
         out.write("two", b"2", Mode::Private).unwrap();
         let codes = [
@@ -331,7 +331,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         symlink(elsewhere.path(), dir.path().join("link")).unwrap();
-        let out = Bulk::open(dir.path()).unwrap();
+        let out = BulkDir::open(dir.path()).unwrap();
         for name in ["", ".", "..", "a/b", "/tmp/x", "a\0"] {
             assert_eq!(out.write(name, b"", Mode::Private).unwrap_err().code(), Code::BadValue, "{name:?}");
         }

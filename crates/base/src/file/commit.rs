@@ -11,10 +11,10 @@ use super::base::Base;
 use super::journal::{JOURNAL, Journal};
 use super::moves::{self, Moves};
 use super::name::Name;
-use super::owner::Owner;
-use super::plan::{Plan, Planned};
-use super::set::{FileSet, Written};
-use super::staging::{self, Staging};
+use super::owner::FileOwner;
+use super::plan::{MovePlan, PlannedFile};
+use super::set::{FileSet, WrittenFile};
+use super::staging::{self, StagingDir};
 use super::{Mode, fault, recover};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -27,38 +27,38 @@ const OPEN: usize = 64;
 /// Dropped, it takes them away again. Several sets are staged before the first of them is committed, so that a full
 /// disk or a read-only file system under one of them is found while nothing has changed anywhere.
 #[must_use = "the files are taken away again when this is dropped"]
-pub struct Staged<'a> {
+pub struct StagedFiles<'a> {
     set: &'a FileSet,
     base: Rc<Base>,
     /// The name of the set's directory in `base`, where it was missing.
     outer: Option<String>,
-    plan: Plan<'a>,
+    plan: MovePlan<'a>,
     /// None where there is nothing to move.
-    staging: Option<Staging>,
+    staging: Option<StagingDir>,
 }
 
 /// The room that a set takes, and the proof that it can be written. The room is free again when this is dropped.
 #[must_use = "the room is free again when this is dropped"]
 pub struct Rehearsal<'a> {
-    _staged: Staged<'a>,
+    _staged: StagedFiles<'a>,
 }
 
 /// Writes stand-ins for all files, without waiting for the disk: file systems find out when they take the bytes whether
 /// they have room for them.
 pub(super) fn rehearse(set: &FileSet) -> Result<Rehearsal<'_>> {
-    Ok(Rehearsal { _staged: Staged::new(set, false)? })
+    Ok(Rehearsal { _staged: StagedFiles::new(set, false)? })
 }
 
-pub(super) fn stage(set: &FileSet) -> Result<Staged<'_>> {
-    Staged::new(set, true)
+pub(super) fn stage(set: &FileSet) -> Result<StagedFiles<'_>> {
+    StagedFiles::new(set, true)
 }
 
-impl<'a> Staged<'a> {
+impl<'a> StagedFiles<'a> {
     fn new(set: &'a FileSet, is_durable: bool) -> Result<Self> {
         let (base, outer) = set.base()?;
         let base = Rc::new(base);
         recover::settle(&base)?;
-        let plan = Plan::new(&base, set, outer.as_deref())?;
+        let plan = MovePlan::new(&base, set, outer.as_deref())?;
         if !is_durable {
             // Staging shows nothing about directories that files only move into.
             plan.writable(&base)?;
@@ -71,7 +71,7 @@ impl<'a> Staged<'a> {
     ///
     /// # Errors
     /// Those of [`FileSet::commit`].
-    pub fn commit(mut self) -> Result<Vec<Written>> {
+    pub fn commit(mut self) -> Result<Vec<WrittenFile>> {
         if self.outer.is_some() && Base::open(self.set.dir())?.is_some() {
             // Somebody has made the directory meanwhile.
             drop(self.staging);
@@ -81,7 +81,7 @@ impl<'a> Staged<'a> {
             self.base.lock()?;
             // Somebody may have been at work until now.
             recover::settle(&self.base)?;
-            let plan = Plan::new(&self.base, self.set, self.outer.as_deref())?;
+            let plan = MovePlan::new(&self.base, self.set, self.outer.as_deref())?;
             if plan.moves != self.plan.moves {
                 self.staging = None;
                 self.staging = stage_plan(&self.base, &plan, true)?;
@@ -100,7 +100,7 @@ impl<'a> Staged<'a> {
 }
 
 /// Makes the only move there is.
-fn move_at_once(base: &Base, staging: &Staging, journal: &Journal) -> Result<()> {
+fn move_at_once(base: &Base, staging: &StagingDir, journal: &Journal) -> Result<()> {
     let mut done = Vec::new();
     let moves = Moves::new(base, staging.fd(), journal);
     let Err(error) = moves.forward(&mut done) else { return Ok(()) };
@@ -111,11 +111,11 @@ fn move_at_once(base: &Base, staging: &Staging, journal: &Journal) -> Result<()>
 }
 
 /// Makes the moves such that whoever comes next can finish them, and undoes them if one fails.
-fn move_journaled(base: &Base, mut staging: Staging, journal: &Journal) -> Result<()> {
+fn move_journaled(base: &Base, mut staging: StagingDir, journal: &Journal) -> Result<()> {
     let bytes = journal.to_bytes()?;
     let fd = staging.fd();
     let modes = moves::hold_replaced(base, fd, journal)?;
-    staging::write(fd, JOURNAL, &bytes, Mode::Private, Owner::default(), &base.path)?.sync()?;
+    staging::write(fd, JOURNAL, &bytes, Mode::Private, FileOwner::default(), &base.path)?.sync()?;
     sys::fsync(fd).map_err(|errno| fault::writing(&base.path, errno))?;
     staging.commit()?;
 
@@ -138,17 +138,23 @@ fn neither_way(error: Error, second: &Error) -> Error {
 }
 
 /// Stages what a plan has to write, if it has.
-fn stage_plan(base: &Rc<Base>, plan: &Plan<'_>, is_durable: bool) -> Result<Option<Staging>> {
+fn stage_plan(base: &Rc<Base>, plan: &MovePlan<'_>, is_durable: bool) -> Result<Option<StagingDir>> {
     if plan.moves.is_empty() {
         return Ok(None);
     }
-    let staging = Staging::create(base)?;
+    let staging = StagingDir::create(base)?;
     stage_files(base, &staging, &plan.files, plan.owner, is_durable)?;
     Ok(Some(staging))
 }
 
 /// Writes every file into the staging directory, and if they are to be durable waits until all are on the disk.
-fn stage_files(base: &Base, staging: &Staging, files: &[Planned<'_>], owner: Owner, is_durable: bool) -> Result<()> {
+fn stage_files(
+    base: &Base,
+    staging: &StagingDir,
+    files: &[PlannedFile<'_>],
+    owner: FileOwner,
+    is_durable: bool,
+) -> Result<()> {
     let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
     for file in files {
         for dir in file.staged.ancestors() {
@@ -182,7 +188,7 @@ fn stage_files(base: &Base, staging: &Staging, files: &[Planned<'_>], owner: Own
     Ok(())
 }
 
-fn hashes(files: &[Planned<'_>]) -> BTreeMap<Name, String> {
+fn hashes(files: &[PlannedFile<'_>]) -> BTreeMap<Name, String> {
     files.iter().map(|file| (file.staged.clone(), digest::hex(&digest::sha256(&file.new.bytes)))).collect()
 }
 
@@ -194,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::code::Code;
-    use crate::file::Outcome;
+    use crate::file::WriteOutcome;
 
     fn set(dir: &Path, text: &str) -> FileSet {
         let mut set = FileSet::new(dir);
@@ -245,15 +251,15 @@ mod tests {
         let (first, same, other) = (set(&dir, "1"), set(&dir, "1"), set(&dir, "2"));
         let (first, same, other) = (first.stage().unwrap(), same.stage().unwrap(), other.stage().unwrap());
         first.commit().unwrap();
-        assert!(same.commit().unwrap().iter().all(|file| file.outcome == Outcome::Unchanged));
+        assert!(same.commit().unwrap().iter().all(|file| file.outcome == WriteOutcome::Unchanged));
         assert_eq!(other.commit().unwrap_err().code(), Code::TargetExists);
         assert_eq!(fs::read_to_string(dir.join("key.pem")).unwrap(), "1");
         // Not only in a new directory.
         let renewed = set(&dir, "2").replacing("old");
         let renewed = renewed.stage().unwrap();
         fs::remove_file(dir.join("key.pem")).unwrap();
-        let outcomes: Vec<Outcome> = renewed.commit().unwrap().into_iter().map(|file| file.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Written, Outcome::Replaced(dir.join("cert.pem.old"))]);
+        let outcomes: Vec<WriteOutcome> = renewed.commit().unwrap().into_iter().map(|file| file.outcome).collect();
+        assert_eq!(outcomes, [WriteOutcome::Written, WriteOutcome::Replaced(dir.join("cert.pem.old"))]);
         assert_eq!(count(&dir), 3);
     }
 
@@ -269,8 +275,8 @@ mod tests {
         };
         assert_eq!(renewed("2").commit().unwrap_err().code(), Code::TargetExists);
         let written = renewed("1").commit().unwrap();
-        assert_eq!(written[0].outcome, Outcome::Unchanged);
-        assert_eq!(written[1].outcome, Outcome::Replaced(dir.path().join("cert.pem.0A")));
+        assert_eq!(written[0].outcome, WriteOutcome::Unchanged);
+        assert_eq!(written[1].outcome, WriteOutcome::Replaced(dir.path().join("cert.pem.0A")));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::base::Base;
 use super::owner::trust;
-use super::staging::Staging;
+use super::staging::StagingDir;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::{Error, Result};
@@ -96,7 +96,7 @@ fn open(base: &Base, path: &Path) -> Result<OwnedFd> {
 /// another process is faster.
 fn make(base: &Base, path: &Path) -> Result<()> {
     let staging =
-        Staging::create(&Rc::new(Base::open(&base.path)?.ok_or_else(|| fault::writing(path, Errno::NOENT))?))?;
+        StagingDir::create(&Rc::new(Base::open(&base.path)?.ok_or_else(|| fault::writing(path, Errno::NOENT))?))?;
     let owner = Ownership::default().resolve(base)?;
     drop(staging::write(staging.fd(), NAME, b"", Mode::Private, owner, path)?);
     match sys::renameat_with(staging.fd(), NAME, &base.fd, NAME, RenameFlags::NOREPLACE) {

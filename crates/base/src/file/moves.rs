@@ -9,7 +9,7 @@ use rustix::process;
 
 use super::base::Base;
 use super::journal::{Journal, Move};
-use super::owner::Owner;
+use super::owner::FileOwner;
 use super::staging;
 use super::{Mode, fault};
 use crate::code::Code;
@@ -24,7 +24,7 @@ pub(super) struct Moves<'a> {
 
 /// A move that has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Done {
+pub(super) enum CompletedMove {
     /// The new file is in its place.
     Placed(usize),
     /// What it replaced is where it is to be kept.
@@ -37,7 +37,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Makes every move that has not been made, and notes it in `done`.
-    pub(super) fn forward(&self, done: &mut Vec<Done>) -> Result<()> {
+    pub(super) fn forward(&self, done: &mut Vec<CompletedMove>) -> Result<()> {
         let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
         for step in &self.journal.moves {
             let dir = step.to.dir();
@@ -49,7 +49,7 @@ impl<'a> Moves<'a> {
         for (index, step) in self.journal.moves.iter().enumerate() {
             let flags = if step.replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
             if self.rename(&Journal::staged(index), dir_of(step), step.to.last(), flags, step.to.as_str())? {
-                done.push(Done::Placed(index));
+                done.push(CompletedMove::Placed(index));
             }
         }
         for (index, step) in self.journal.moves.iter().enumerate() {
@@ -57,7 +57,7 @@ impl<'a> Moves<'a> {
                 let held = Journal::replaced(index);
                 self.make_private(&held).map_err(|errno| fault::writing(&self.base.path_of(keep.as_str()), errno))?;
                 if self.rename(&held, dir_of(step), keep.last(), RenameFlags::NOREPLACE, keep.as_str())? {
-                    done.push(Done::Kept(index));
+                    done.push(CompletedMove::Kept(index));
                 }
             }
         }
@@ -68,14 +68,14 @@ impl<'a> Moves<'a> {
 
     /// Undoes the moves in `done`, the last one first. At every moment each file is there, and what going
     /// forward would need is still staged.
-    pub(super) fn back(&self, done: &[Done], modes: &BTreeMap<usize, sys::Mode>) -> Result<()> {
+    pub(super) fn back(&self, done: &[CompletedMove], modes: &BTreeMap<usize, sys::Mode>) -> Result<()> {
         let mut touched = BTreeSet::new();
         for step in done.iter().rev() {
-            let (Done::Placed(index) | Done::Kept(index)) = *step;
+            let (CompletedMove::Placed(index) | CompletedMove::Kept(index)) = *step;
             let Some(entry) = self.journal.moves.get(index) else { continue };
             let undone = match step {
-                Done::Kept(_) => self.unkeep(index, entry),
-                Done::Placed(_) => self.unplace(index, entry, modes.get(&index).copied()),
+                CompletedMove::Kept(_) => self.unkeep(index, entry),
+                CompletedMove::Placed(_) => self.unplace(index, entry, modes.get(&index).copied()),
             };
             undone.map_err(|errno| fault::writing(&self.base.path_of(entry.to.as_str()), errno))?;
             touched.insert(entry.to.dir());
@@ -180,7 +180,7 @@ pub(super) fn hold_replaced(
                 let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
                 let old = open_plain(dir.as_fd(), step.to.last()).and_then(|file| staging::contents(file, size));
                 let old = old.and_then(|old| old.ok_or(Errno::AGAIN)).map_err(|errno| fault::reading(&path, errno))?;
-                staging::write(staging, &held, &old, Mode::Private, Owner::default(), &path)?.sync()?;
+                staging::write(staging, &held, &old, Mode::Private, FileOwner::default(), &path)?.sync()?;
             }
             other => other.map_err(failed)?,
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::owner::trust;
-use super::{FileSet, Mode, Outcome};
+use super::{FileSet, Mode, WriteOutcome};
 use crate::code::Code;
 use crate::error::Result;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 ///
 /// Nothing is opened before there is something to write, so a verb that fails leaves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputTarget {
     to: To,
     mode: Mode,
     old_suffix: Option<String>,
@@ -26,7 +26,7 @@ enum To {
     File(PathBuf),
 }
 
-impl Output {
+impl OutputTarget {
     /// An output to a path, or with `-` to standard output.
     pub fn new(path: impl Into<PathBuf>, mode: Mode) -> Self {
         let path = path.into();
@@ -49,10 +49,10 @@ impl Output {
     ///
     /// # Errors
     /// Those of [`FileSet::check`].
-    pub fn check(&self, bytes: &[u8]) -> Result<Outcome> {
+    pub fn check(&self, bytes: &[u8]) -> Result<WriteOutcome> {
         match &self.to {
             To::File(path) if trust::open_stream(path)?.is_none() => outcome(self.set(path, bytes)?.check()?),
-            _ => Ok(Outcome::Written),
+            _ => Ok(WriteOutcome::Written),
         }
     }
 
@@ -60,19 +60,19 @@ impl Output {
     ///
     /// # Errors
     /// Those of [`FileSet::commit`].
-    pub fn write(&self, bytes: &[u8]) -> Result<Outcome> {
+    pub fn write(&self, bytes: &[u8]) -> Result<WriteOutcome> {
         let failed = |error: io::Error| Code::FileUnwritable.error("this cannot be written").because(error);
         match &self.to {
             To::Stdout => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| failed(error).at("-"))?;
-                Ok(Outcome::Written)
+                Ok(WriteOutcome::Written)
             }
             // A pipe, a terminal, /dev/null: written to, never replaced.
             To::File(path) => match trust::open_stream(path)? {
                 Some(mut stream) => {
                     stream.write_all(bytes).map_err(|error| failed(error).at(path))?;
-                    Ok(Outcome::Written)
+                    Ok(WriteOutcome::Written)
                 }
                 None => outcome(self.set(path, bytes)?.commit()?),
             },
@@ -91,7 +91,7 @@ impl Output {
     }
 }
 
-fn outcome(written: Vec<super::Written>) -> Result<Outcome> {
+fn outcome(written: Vec<super::WrittenFile>) -> Result<WriteOutcome> {
     let first = written.into_iter().next().map(|written| written.outcome);
     first.ok_or_else(|| Code::Internal.error("a file was written and not reported"))
 }
@@ -108,27 +108,27 @@ mod tests {
     fn a_file_is_not_overwritten_unasked_and_kept_when_asked() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("anchor.pem");
-        let output = Output::new(&path, Mode::Public);
-        assert_eq!(output.check(b"1").unwrap(), Outcome::Written);
+        let output = OutputTarget::new(&path, Mode::Public);
+        assert_eq!(output.check(b"1").unwrap(), WriteOutcome::Written);
         assert!(!path.exists());
-        assert_eq!(output.write(b"1").unwrap(), Outcome::Written);
-        assert_eq!(output.write(b"1").unwrap(), Outcome::Unchanged);
+        assert_eq!(output.write(b"1").unwrap(), WriteOutcome::Written);
+        assert_eq!(output.write(b"1").unwrap(), WriteOutcome::Unchanged);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
 
         assert_eq!(output.check(b"2").unwrap_err().code(), Code::TargetExists);
         assert_eq!(output.write(b"2").unwrap_err().code(), Code::TargetExists);
         let kept = dir.path().join("anchor.pem.0A");
-        assert_eq!(output.replacing("0A").write(b"2").unwrap(), Outcome::Replaced(kept.clone()));
+        assert_eq!(output.replacing("0A").write(b"2").unwrap(), WriteOutcome::Replaced(kept.clone()));
         assert_eq!((fs::read(&path).unwrap(), fs::read(&kept).unwrap()), (b"2".to_vec(), b"1".to_vec()));
     }
 
     #[test]
     fn a_device_is_written_to_and_never_replaced() {
-        let output = Output::new("/dev/null", Mode::Public).replacing("old");
-        assert_eq!(output.check(b"1").unwrap(), Outcome::Written);
-        assert_eq!(output.write(b"1").unwrap(), Outcome::Written);
+        let output = OutputTarget::new("/dev/null", Mode::Public).replacing("old");
+        assert_eq!(output.check(b"1").unwrap(), WriteOutcome::Written);
+        assert_eq!(output.write(b"1").unwrap(), WriteOutcome::Written);
         assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
-        assert!(!Output::new("/dev/null", Mode::Public).is_stdout());
-        assert!(Output::new("-", Mode::Public).is_stdout());
+        assert!(!OutputTarget::new("/dev/null", Mode::Public).is_stdout());
+        assert!(OutputTarget::new("-", Mode::Public).is_stdout());
     }
 }

@@ -33,8 +33,8 @@ impl Ownership {
     }
 
     /// The numbers for files in `base`; none where nothing has to be changed.
-    pub(super) fn resolve(&self, base: &Base) -> Result<Owner> {
-        let mut owner = Owner {
+    pub(super) fn resolve(&self, base: &Base) -> Result<FileOwner> {
+        let mut owner = FileOwner {
             uid: self.user.as_deref().map(user_id).transpose()?,
             gid: self.group.as_deref().map(group_id).transpose()?,
             is_asked_for: self.of_server,
@@ -54,14 +54,14 @@ impl Ownership {
 
 /// A user and a group to give files to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(super) struct FileOwner {
     pub(super) uid: Option<Uid>,
     pub(super) gid: Option<Gid>,
     /// Whether it is an error when the file system does not take it.
     pub(super) is_asked_for: bool,
 }
 
-impl Owner {
+impl FileOwner {
     /// Whether there is nothing to change.
     pub(super) fn is_ours(self) -> bool {
         self.uid.is_none() && self.gid.is_none()

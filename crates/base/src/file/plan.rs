@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use super::base::Base;
 use super::journal::{Journal, Move};
 use super::name::Name;
-use super::owner::Owner;
-use super::set::{FileSet, New, Outcome, Written};
+use super::owner::FileOwner;
+use super::set::{FileSet, NewFile, WriteOutcome, WrittenFile};
 use super::{fault, staging};
 use crate::code::Code;
 use crate::error::Result;
@@ -16,16 +16,16 @@ use crate::error::Result;
 const KEPT: usize = 99;
 
 /// The moves that a set takes, and what it will report.
-pub(super) struct Plan<'a> {
+pub(super) struct MovePlan<'a> {
     pub(super) moves: Vec<Move>,
-    pub(super) files: Vec<Planned<'a>>,
-    pub(super) owner: Owner,
-    pub(super) report: Vec<Written>,
+    pub(super) files: Vec<PlannedFile<'a>>,
+    pub(super) owner: FileOwner,
+    pub(super) report: Vec<WrittenFile>,
 }
 
 /// A file that has to be written.
-pub(super) struct Planned<'a> {
-    pub(super) new: &'a New,
+pub(super) struct PlannedFile<'a> {
+    pub(super) new: &'a NewFile,
     /// Its place, seen from the base.
     pub(super) target: Name,
     /// The path at which it is staged: that of its move, or below that where a whole directory moves.
@@ -39,7 +39,7 @@ enum Found {
     Other,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> MovePlan<'a> {
     /// Plans for `base`; the names of the set are relative to the directory `outer` in it, if given, which is
     /// missing.
     pub(super) fn new(base: &Base, set: &'a FileSet, outer: Option<&str>) -> Result<Self> {
@@ -49,22 +49,22 @@ impl<'a> Plan<'a> {
         for new in &set.files {
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
             let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
-                (Found::Same, _) => Outcome::Unchanged,
+                (Found::Same, _) => WriteOutcome::Unchanged,
                 (Found::Nothing, _) => {
                     plan.put(base, new, &target, None)?;
-                    Outcome::Written
+                    WriteOutcome::Written
                 }
                 (Found::Other, Some(suffix)) => {
                     let keep = free_name(base, &target, suffix)?;
                     plan.put(base, new, &target, Some(keep.clone()))?;
-                    Outcome::Replaced(base.path_of(keep.as_str()))
+                    WriteOutcome::Replaced(base.path_of(keep.as_str()))
                 }
                 (Found::Other, None) => {
                     in_the_way.push(target.last().to_owned());
                     continue;
                 }
             };
-            plan.report.push(Written { path: base.path_of(target.as_str()), outcome });
+            plan.report.push(WrittenFile { path: base.path_of(target.as_str()), outcome });
         }
         if in_the_way.is_empty() {
             return Ok(plan);
@@ -95,7 +95,7 @@ impl<'a> Plan<'a> {
 
     /// Adds a file to the move that brings its place into being: its own, or that of the outermost directory
     /// that is missing.
-    fn put(&mut self, base: &Base, new: &'a New, target: &Name, keep: Option<Name>) -> Result<()> {
+    fn put(&mut self, base: &Base, new: &'a NewFile, target: &Name, keep: Option<Name>) -> Result<()> {
         let mut place = target.clone();
         for dir in target.ancestors() {
             if base.dir(dir)?.is_none() {
@@ -109,13 +109,13 @@ impl<'a> Plan<'a> {
         });
         let inner = target.as_str().get(place.as_str().len()..).unwrap_or_default();
         let staged = Name::new(format!("{}{inner}", Journal::staged(index)))?;
-        self.files.push(Planned { new, target: target.clone(), staged });
+        self.files.push(PlannedFile { new, target: target.clone(), staged });
         Ok(())
     }
 }
 
 /// Looks at what stands in a file's place. A symbolic link is never the same: what it leads to is not ours.
-fn find(base: &Base, target: &Name, new: &New) -> Result<Found> {
+fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
     let path = base.path_of(target.as_str());
     let Some(dir) = base.dir(target.dir())? else { return Ok(Found::Nothing) };
     let kind = match sys::statat(&dir, target.last(), AtFlags::SYMLINK_NOFOLLOW) {

@@ -12,7 +12,7 @@ use super::base::{Base, DIRECTORY};
 use super::journal::{JOURNAL, Journal, LIMIT};
 use super::moves::Moves;
 use super::name::{COMMITTED, STAGED};
-use super::staging::{self, Staging};
+use super::staging::{self, StagingDir};
 use super::{fault, remove};
 use crate::code::Code;
 use crate::digest;
@@ -62,7 +62,7 @@ pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
             }
             Claim::Ours(fd) => {
                 base.lock()?;
-                let staging = Staging::adopt(base, name, fd);
+                let staging = StagingDir::adopt(base, name, fd);
                 recovery.completed.append(&mut complete(base, staging)?);
             }
         }
@@ -100,7 +100,7 @@ fn claim(base: &Base, name: &str) -> Result<Claim, Errno> {
 }
 
 /// Makes the moves of a committed journal that have not been made.
-fn complete(base: &Base, staging: Staging) -> Result<Vec<PathBuf>> {
+fn complete(base: &Base, staging: StagingDir) -> Result<Vec<PathBuf>> {
     let journal = match read_journal(base, &staging) {
         Ok(Some(journal)) => journal,
         // A staging directory is emptied only after all moves.
@@ -120,7 +120,7 @@ fn complete(base: &Base, staging: Staging) -> Result<Vec<PathBuf>> {
     }
 }
 
-fn read_journal(base: &Base, staging: &Staging) -> Result<Option<Journal>> {
+fn read_journal(base: &Base, staging: &StagingDir) -> Result<Option<Journal>> {
     let unreadable = |errno| fault::reading(&base.path_of(JOURNAL), errno);
     let Some(fd) = Journal::open(staging.fd()).map_err(unreadable)? else { return Ok(None) };
     let stat = sys::fstat(&fd).map_err(unreadable)?;
@@ -133,7 +133,7 @@ fn read_journal(base: &Base, staging: &Staging) -> Result<Option<Journal>> {
 }
 
 /// Compares what still waits with what the journal says about it.
-fn verify(base: &Base, staging: &Staging, journal: &Journal) -> Result<()> {
+fn verify(base: &Base, staging: &StagingDir, journal: &Journal) -> Result<()> {
     for (name, sha256) in &journal.files {
         let failed = |errno| fault::reading(&base.path_of(name.as_str()), errno);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -205,7 +205,7 @@ mod tests {
     fn what_a_living_process_stages_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let base = Rc::new(Base::open(dir.path()).unwrap().unwrap());
-        let staging = Staging::create(&base).unwrap();
+        let staging = StagingDir::create(&base).unwrap();
         assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         drop(staging);

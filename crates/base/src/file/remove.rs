@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::base::Base;
 use super::name::Name;
-use super::staging::{self, Staging};
+use super::staging::{self, StagingDir};
 use super::{fault, recover};
 use crate::error::Result;
 
@@ -34,7 +34,7 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
         other => other.map_err(|errno| fault::writing(&base.path_of(name.as_str()), errno))?,
     };
     let failed = |errno| fault::writing(&base.path_of(name.as_str()), errno);
-    let staging = Staging::create(&base)?;
+    let staging = StagingDir::create(&base)?;
     sys::renameat(&parent, name.last(), staging.fd(), "removed").map_err(failed)?;
     if let Err(errno) = sys::fsync(&parent) {
         sys::renameat(staging.fd(), "removed", &parent, name.last()).map_err(failed)?;

@@ -8,9 +8,9 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::base::Base;
-use super::commit::{Rehearsal, Staged};
+use super::commit::{Rehearsal, StagedFiles};
 use super::name::Name;
-use super::plan::Plan;
+use super::plan::MovePlan;
 use super::{Mode, Ownership, commit, fault, recover, staging};
 use crate::code::Code;
 use crate::error::Result;
@@ -22,13 +22,13 @@ use crate::error::Result;
 /// counts as done, and its mode and owner are left to whoever set them.
 pub struct FileSet {
     dir: PathBuf,
-    pub(super) files: Vec<New>,
+    pub(super) files: Vec<NewFile>,
     pub(super) old_suffix: Option<String>,
     pub(super) ownership: Ownership,
 }
 
 /// A file to be written.
-pub(super) struct New {
+pub(super) struct NewFile {
     pub(super) name: Name,
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) mode: Mode,
@@ -38,16 +38,16 @@ pub(super) struct New {
 
 /// What became of one file of a set, or would become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenFile {
     /// The file.
     pub path: PathBuf,
     /// What was done about it.
-    pub outcome: Outcome,
+    pub outcome: WriteOutcome,
 }
 
 /// What was done about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// It was not there and is now.
     Written,
     /// It was there with the same contents.
@@ -113,7 +113,7 @@ impl FileSet {
         if self.files.iter().any(|file| file.name == name) {
             return Err(Code::BadValue.error(format!("two files would be called {:?}", name.as_str())).at(&self.dir));
         }
-        self.files.push(New { name, bytes, mode, old_suffix });
+        self.files.push(NewFile { name, bytes, mode, old_suffix });
         Ok(self)
     }
 
@@ -143,11 +143,11 @@ impl FileSet {
     /// # Errors
     /// [`Code::TargetExists`] naming all files in the way, [`Code::NotADirectory`],
     /// [`Code::FileUnwritable`], [`Code::Ownership`].
-    pub fn check(&self) -> Result<Vec<Written>> {
+    pub fn check(&self) -> Result<Vec<WrittenFile>> {
         let (base, outer) = self.base()?;
         let base = Rc::new(base);
         recover::settle(&base)?;
-        let plan = Plan::new(&base, self, outer.as_deref())?;
+        let plan = MovePlan::new(&base, self, outer.as_deref())?;
         plan.writable(&base)?;
         Ok(plan.report)
     }
@@ -166,7 +166,7 @@ impl FileSet {
     ///
     /// # Errors
     /// Those of [`commit`](Self::commit).
-    pub fn stage(&self) -> Result<Staged<'_>> {
+    pub fn stage(&self) -> Result<StagedFiles<'_>> {
         commit::stage(self)
     }
 
@@ -175,7 +175,7 @@ impl FileSet {
     /// # Errors
     /// Those of [`check`](Self::check), [`Code::DiskFull`], [`Code::ReadBack`], and [`Code::StoreLocked`]
     /// when another process does not finish moving its files in the same directory.
-    pub fn commit(&self) -> Result<Vec<Written>> {
+    pub fn commit(&self) -> Result<Vec<WrittenFile>> {
         self.stage()?.commit()
     }
 
@@ -283,7 +283,7 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let dir = store.path().join("pump");
         let written = identity(&dir, "1").commit().unwrap();
-        assert!(written.iter().all(|file| file.outcome == Outcome::Written));
+        assert!(written.iter().all(|file| file.outcome == WriteOutcome::Written));
         assert_eq!(written[0].path, dir.join("key.pem"));
         assert_eq!(
             tree(store.path()),
@@ -323,9 +323,9 @@ mod tests {
         fs::remove_file(dir.join("cert.pem")).unwrap();
         fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o640)).unwrap();
 
-        let outcomes: Vec<Outcome> =
+        let outcomes: Vec<WriteOutcome> =
             identity(&dir, "1").commit().unwrap().into_iter().map(|file| file.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Unchanged, Outcome::Written, Outcome::Unchanged]);
+        assert_eq!(outcomes, [WriteOutcome::Unchanged, WriteOutcome::Written, WriteOutcome::Unchanged]);
         // Somebody lets a group read the key; that is theirs to decide.
         assert_eq!(fs::metadata(dir.join("key.pem")).unwrap().mode() & 0o777, 0o640);
     }
@@ -348,7 +348,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         identity(dir.path(), "1").commit().unwrap();
         let written = identity(dir.path(), "2").replacing("0A1B").commit().unwrap();
-        assert_eq!(written[1].outcome, Outcome::Replaced(dir.path().join("cert.pem.0A1B")));
+        assert_eq!(written[1].outcome, WriteOutcome::Replaced(dir.path().join("cert.pem.0A1B")));
         identity(dir.path(), "3").replacing("0A1B").commit().unwrap();
         assert_eq!(
             tree(dir.path()),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::base::{Base, DIRECTORY};
 use super::name::{COMMITTED, STAGED};
-use super::owner::Owner;
+use super::owner::FileOwner;
 use super::{Mode, fault, remove};
 use crate::code::Code;
 use crate::digest;
@@ -24,14 +24,14 @@ use crate::error::Result;
 const ATTEMPTS: usize = 16;
 
 /// A staging directory, locked as long as this value lives and removed with all that is left in it.
-pub(super) struct Staging {
+pub(super) struct StagingDir {
     base: Rc<Base>,
     fd: OwnedFd,
     name: String,
     abandoned: bool,
 }
 
-impl Staging {
+impl StagingDir {
     /// Makes a staging directory (0700) and locks it.
     pub(super) fn create(base: &Rc<Base>) -> Result<Self> {
         for _ in 0..ATTEMPTS {
@@ -88,7 +88,7 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         if !mem::take(&mut self.abandoned) {
             // What cannot be removed now is swept away by the next process to write here.
@@ -149,7 +149,7 @@ pub(super) fn write<'a>(
     name: &str,
     bytes: &'a [u8],
     mode: Mode,
-    owner: Owner,
+    owner: FileOwner,
     target: &'a Path,
 ) -> Result<Unsynced<'a>> {
     let failed = |errno| fault::writing(target, errno);
@@ -163,7 +163,7 @@ pub(super) fn write<'a>(
 }
 
 /// Gives a file or directory of ours to its owner.
-pub(super) fn give(fd: impl AsFd, owner: Owner, target: &Path) -> Result<()> {
+pub(super) fn give(fd: impl AsFd, owner: FileOwner, target: &Path) -> Result<()> {
     if owner.is_ours() {
         return Ok(());
     }

@@ -13,12 +13,12 @@ pub(super) struct Assignment<'a> {
     /// The variable.
     pub(super) name: &'a str,
     /// What it is set to.
-    pub(super) value: Value,
+    pub(super) value: LegacyValue,
 }
 
 /// A value, before the host name is put in. It may be a password, so `Debug` does not show it.
 #[derive(Clone, Default)]
-pub(super) struct Value {
+pub(super) struct LegacyValue {
     pieces: Vec<Piece>,
 }
 
@@ -28,7 +28,7 @@ enum Piece {
     HostName,
 }
 
-impl Value {
+impl LegacyValue {
     /// The text on a host of this name; nothing when the value needs the name and there is none.
     pub(super) fn expand(&self, host_name: Option<&str>) -> Option<Zeroizing<String>> {
         let mut text = Zeroizing::new(String::new());
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-impl fmt::Debug for Value {
+impl fmt::Debug for LegacyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Value(..)")
     }
@@ -58,7 +58,7 @@ impl fmt::Debug for Value {
 
 /// Why a line cannot be taken.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct LineError {
     /// Where in the line, in bytes.
     pub(super) offset: usize,
     /// The code for it.
@@ -71,7 +71,7 @@ pub(super) struct Trouble {
     pub(super) name: Option<String>,
 }
 
-impl Trouble {
+impl LineError {
     fn syntax(offset: usize, what: impl Into<String>) -> Self {
         Self { offset, code: Code::PropertiesSyntax, what: what.into(), fix: None, name: None }
     }
@@ -83,7 +83,7 @@ impl Trouble {
 }
 
 /// Reads a line; nothing when it sets nothing.
-pub(super) fn read(line: &str) -> Result<Option<Assignment<'_>>, Trouble> {
+pub(super) fn read(line: &str) -> Result<Option<Assignment<'_>>, LineError> {
     let mut rest = line.trim_start();
     if rest.is_empty() || rest.starts_with('#') {
         return Ok(None);
@@ -114,39 +114,39 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(is_name_char)
 }
 
-fn no_assignment(rest: &str, name: &str, after: &str, start: usize) -> Trouble {
+fn no_assignment(rest: &str, name: &str, after: &str, start: usize) -> LineError {
     if is_name(name) && after.trim_start().starts_with('=') {
-        return Trouble {
+        return LineError {
             fix: Some("remove the space"),
-            ..Trouble::syntax(start, format!("there is a space between {} and its =", quote(name)))
+            ..LineError::syntax(start, format!("there is a space between {} and its =", quote(name)))
         };
     }
     let word = rest.split_whitespace().next().unwrap_or_default();
     if word.contains('=') {
-        return Trouble::syntax(start, "the name in front of the = is not the name of a variable");
+        return LineError::syntax(start, "the name in front of the = is not the name of a variable");
     }
     let fix = Some("remove it, or write the variables that it would set");
-    Trouble { fix, ..Trouble::shell(start, format!("the line runs the command {}", quote(word))) }
+    LineError { fix, ..LineError::shell(start, format!("the line runs the command {}", quote(word))) }
 }
 
 /// A reader of the value that begins at `start` of the line.
 struct Reader<'a> {
     line: &'a str,
     chars: Peekable<CharIndices<'a>>,
-    value: Value,
+    value: LegacyValue,
     /// Whether expressions may be shown in messages.
     show: bool,
 }
 
-fn read_value(line: &str, start: usize, name: &str) -> Result<Value, Trouble> {
+fn read_value(line: &str, start: usize, name: &str) -> Result<LegacyValue, LineError> {
     let text = line.get(start..).unwrap_or_default();
     // Offsets stay those of the whole line.
     let mut chars = line.char_indices().peekable();
     while chars.next_if(|(offset, _)| *offset < start).is_some() {}
     let show = !name.to_ascii_uppercase().contains("PASS");
-    let mut reader = Reader { line, chars, value: Value::default(), show };
+    let mut reader = Reader { line, chars, value: LegacyValue::default(), show };
     if text.trim_start().starts_with('~') {
-        return Err(Trouble::shell(start, "the value begins with ~, a user's directory"));
+        return Err(LineError::shell(start, "the value begins with ~, a user's directory"));
     }
     reader.unquoted()?;
     Ok(reader.value)
@@ -154,7 +154,7 @@ fn read_value(line: &str, start: usize, name: &str) -> Result<Value, Trouble> {
 
 impl Reader<'_> {
     /// Everything, with the quoted parts on the way.
-    fn unquoted(&mut self) -> Result<(), Trouble> {
+    fn unquoted(&mut self) -> Result<(), LineError> {
         let mut quotes_seen = false;
         while let Some((offset, c)) = self.chars.next() {
             match c {
@@ -170,11 +170,11 @@ impl Reader<'_> {
                 '`' => return Err(self.command(offset)),
                 '\\' => match self.chars.next() {
                     Some((_, escaped)) => self.value.push(escaped),
-                    None => return Err(Trouble::shell(offset, "the line continues on the next one")),
+                    None => return Err(LineError::shell(offset, "the line continues on the next one")),
                 },
                 ';' | '&' | '|' | '<' | '>' | '(' | ')' => {
                     let fix = Some("put quotes around the value if the character belongs to it");
-                    return Err(Trouble { fix, ..Trouble::shell(offset, format!("a {c} is outside quotes")) });
+                    return Err(LineError { fix, ..LineError::shell(offset, format!("a {c} is outside quotes")) });
                 }
                 c if c.is_whitespace() => {
                     let rest = self.line.get(offset..).unwrap_or_default();
@@ -183,11 +183,11 @@ impl Reader<'_> {
                         return Ok(());
                     }
                     if quotes_seen {
-                        return Err(Trouble::syntax(offset, "there is text behind the closing quote"));
+                        return Err(LineError::syntax(offset, "there is text behind the closing quote"));
                     }
                     let word = behind.find(|c: char| !is_name_char(c)).and_then(|end| behind.split_at_checked(end));
                     if word.is_some_and(|(name, after)| is_name(name) && after.starts_with('=')) {
-                        return Err(Trouble::syntax(offset, "the line sets two variables"));
+                        return Err(LineError::syntax(offset, "the line sets two variables"));
                     }
                     // White space in front of the value does not belong to it.
                     if !self.value.pieces.is_empty() {
@@ -200,17 +200,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn single_quoted(&mut self, start: usize) -> Result<(), Trouble> {
+    fn single_quoted(&mut self, start: usize) -> Result<(), LineError> {
         loop {
             match self.chars.next() {
                 Some((_, '\'')) => return Ok(()),
                 Some((_, c)) => self.value.push(c),
-                None => return Err(Trouble::syntax(start, "the quote is not closed on this line")),
+                None => return Err(LineError::syntax(start, "the quote is not closed on this line")),
             }
         }
     }
 
-    fn double_quoted(&mut self, start: usize) -> Result<(), Trouble> {
+    fn double_quoted(&mut self, start: usize) -> Result<(), LineError> {
         while let Some((offset, c)) = self.chars.next() {
             match c {
                 '"' => return Ok(()),
@@ -219,18 +219,18 @@ impl Reader<'_> {
                 '\\' => match self.chars.next_if(|(_, escaped)| matches!(escaped, '"' | '\\' | '$' | '`')) {
                     Some((_, escaped)) => self.value.push(escaped),
                     None if self.chars.peek().is_none() => {
-                        return Err(Trouble::shell(offset, "the line continues on the next one"));
+                        return Err(LineError::shell(offset, "the line continues on the next one"));
                     }
                     None => self.value.push('\\'),
                 },
                 c => self.value.push(c),
             }
         }
-        Err(Trouble::syntax(start, "the quote is not closed on this line"))
+        Err(LineError::syntax(start, "the quote is not closed on this line"))
     }
 
     /// The text after a `$`.
-    fn dollar(&mut self, offset: usize, in_quotes: bool) -> Result<(), Trouble> {
+    fn dollar(&mut self, offset: usize, in_quotes: bool) -> Result<(), LineError> {
         let rest = self.line.get(offset + 1..).unwrap_or_default();
         let next = rest.chars().next();
         match next {
@@ -246,7 +246,7 @@ impl Reader<'_> {
                     _ => Err(self.command(offset)),
                 }
             }
-            Some('\'' | '"') if !in_quotes => Err(Trouble::shell(offset, "a $ is in front of a quote")),
+            Some('\'' | '"') if !in_quotes => Err(LineError::shell(offset, "a $ is in front of a quote")),
             Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "a variable")),
             Some(c) if is_name_char(c) => Err(self.expression(offset, "a variable")),
             _ => {
@@ -256,12 +256,12 @@ impl Reader<'_> {
         }
     }
 
-    fn command(&self, offset: usize) -> Trouble {
+    fn command(&self, offset: usize) -> LineError {
         self.expression(offset, "the output of a command")
     }
 
     /// The error for something that only a shell can work out.
-    fn expression(&self, offset: usize, kind: &str) -> Trouble {
+    fn expression(&self, offset: usize, kind: &str) -> LineError {
         let rest = self.line.get(offset..).unwrap_or_default();
         let end = match rest.chars().nth(1) {
             Some('(') => rest.find(')').map(|end| end + 1),
@@ -275,7 +275,7 @@ impl Reader<'_> {
             false => format!("a part of the value is {kind}"),
         };
         let fix = Some("write the resulting value, or put single quotes around the value if it is literal");
-        Trouble { fix, ..Trouble::shell(offset, what) }
+        LineError { fix, ..LineError::shell(offset, what) }
     }
 }
 

@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::kind::{Kind, wrong_type};
+use super::kind::{ValueKind, wrong_type};
 use crate::document::Document;
 
 /// The unit in which flash is erased, in bytes.
@@ -30,7 +30,7 @@ impl FromStr for FlashOffset {
 
     /// Parses a decimal number, or a hexadecimal one with the prefix 0x.
     fn from_str(text: &str) -> Result<Self> {
-        parse(text).map_err(|error| error.because(format!("it takes {}", <Self as Kind>::takes())))
+        parse(text).map_err(|error| error.because(format!("it takes {}", <Self as ValueKind>::takes())))
     }
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for FlashOffset {
     }
 }
 
-impl Kind for FlashOffset {
+impl ValueKind for FlashOffset {
     fn takes() -> String {
         "a multiple of 0x1000, such as 0xD000".to_owned()
     }

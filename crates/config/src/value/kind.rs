@@ -14,7 +14,7 @@ use crate::document::Document;
 use crate::quoting::quoted;
 
 /// A kind of value.
-pub(crate) trait Kind: Sized {
+pub(crate) trait ValueKind: Sized {
     /// Whether the value must not be shown, and variables and flags say where it is.
     const IS_SECRET: bool = false;
 
@@ -47,26 +47,26 @@ pub(crate) trait Kind: Sized {
 }
 
 /// A kind that is one word of text.
-pub(crate) trait Word: FromStr<Err = Error> + Display {
-    /// As [`Kind::takes`].
+pub(crate) trait WordValue: FromStr<Err = Error> + Display {
+    /// As [`ValueKind::takes`].
     fn takes() -> String;
 }
 
-impl Word for Algorithm {
+impl WordValue for Algorithm {
     fn takes() -> String {
         list(Algorithm::ALL.iter().map(|algorithm| algorithm.name()))
     }
 }
 
-impl Word for San {
+impl WordValue for San {
     fn takes() -> String {
         "a host name, an IP address, a URI or an e-mail address".to_owned()
     }
 }
 
-impl<T: Word> Kind for T {
+impl<T: WordValue> ValueKind for T {
     fn takes() -> String {
-        <T as Word>::takes()
+        <T as WordValue>::takes()
     }
 
     fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
@@ -85,7 +85,7 @@ impl<T: Word> Kind for T {
     }
 }
 
-impl<K: Kind> Kind for Option<K> {
+impl<K: ValueKind> ValueKind for Option<K> {
     const IS_SECRET: bool = K::IS_SECRET;
 
     fn takes() -> String {
@@ -117,9 +117,9 @@ impl<K: Kind> Kind for Option<K> {
     }
 }
 
-impl<T: Word + PartialEq> Kind for Vec<T> {
+impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
     fn takes() -> String {
-        format!("a list, each entry {}", <T as Word>::takes())
+        format!("a list, each entry {}", <T as WordValue>::takes())
     }
 
     fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
@@ -158,7 +158,7 @@ fn push_new<T: PartialEq>(entries: &mut Vec<T>, entry: T) {
     }
 }
 
-impl Kind for bool {
+impl ValueKind for bool {
     fn takes() -> String {
         "true or false".to_owned()
     }
@@ -201,7 +201,7 @@ macro_rules! numbers {
             type Err = Error;
 
             fn from_str(text: &str) -> Result<Self> {
-                Self::from_texts(&[text]).map_err(|error| error.because(format!("it takes {}", <Self as Kind>::takes())))
+                Self::from_texts(&[text]).map_err(|error| error.because(format!("it takes {}", <Self as ValueKind>::takes())))
             }
         }
 
@@ -211,7 +211,7 @@ macro_rules! numbers {
             }
         }
 
-        impl Kind for $name {
+        impl ValueKind for $name {
             fn takes() -> String {
                 format!("{} from {} to {}", $takes, $min, $max)
             }

@@ -6,7 +6,7 @@ use base::{Code, Result};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::kind::{Kind, wrong_type};
+use super::kind::{ValueKind, wrong_type};
 use crate::document::Document;
 use crate::quoting::quoted;
 
@@ -52,7 +52,7 @@ impl AsRef<Path> for FilePath {
     }
 }
 
-impl Kind for FilePath {
+impl ValueKind for FilePath {
     fn takes() -> String {
         "a path, from the directory of keygen.toml unless it is absolute".to_owned()
     }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
 
-use super::kind::{Kind, one_entry};
+use super::kind::{ValueKind, one_entry};
 use super::path::FilePath;
 use crate::document::Document;
 use crate::environment::Environment;
@@ -97,7 +97,7 @@ impl fmt::Debug for SecretRef {
     }
 }
 
-impl Kind for SecretRef {
+impl ValueKind for SecretRef {
     fn takes() -> String {
         "a table that names the place of the secret: { file = \"path\" }, { env = \"NAME\" } or { prompt = true }"
             .to_owned()

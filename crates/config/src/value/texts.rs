@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 use pki::san::San;
 use pki::subject::AttributeKind;
 
-use super::kind::Word;
+use super::kind::WordValue;
 
 /// Declares text types by the function that checks and normalizes their text.
 macro_rules! texts {
@@ -45,7 +45,7 @@ macro_rules! texts {
             }
         }
 
-        impl Word for $name {
+        impl WordValue for $name {
             fn takes() -> String {
                 $takes.to_owned()
             }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::kind::{Kind, Word, list, one_entry, wrong_type};
+use super::kind::{ValueKind, WordValue, list, one_entry, wrong_type};
 use super::path::FilePath;
 use crate::document::Document;
 use crate::quoting::quoted;
@@ -57,7 +57,7 @@ macro_rules! words {
             }
         }
 
-        impl Word for $name {
+        impl WordValue for $name {
             fn takes() -> String {
                 list([$($word,)*].into_iter())
             }
@@ -132,7 +132,7 @@ pub enum Anchors {
     File(FilePath),
 }
 
-impl Kind for Anchors {
+impl ValueKind for Anchors {
     fn takes() -> String {
         "\"ours\", \"system\" or { file = \"path\" }".to_owned()
     }

@@ -8,7 +8,7 @@ use super::{MAX_PARTITION, PAGE};
 /// An error of reading a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum NvsError {
     /// The flash could not be read.
     Flash(FlashError),
     /// The partition size in bytes is not a multiple of a page, zero, or above [`MAX_PARTITION`].
@@ -63,7 +63,7 @@ pub struct Damage {
     pub what: &'static str,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for NvsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => error.fmt(f),
@@ -107,9 +107,9 @@ impl fmt::Display for Damage {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for NvsError {}
 
-impl From<FlashError> for Error {
+impl From<FlashError> for NvsError {
     fn from(error: FlashError) -> Self {
         Self::Flash(error)
     }

@@ -22,7 +22,7 @@ pub(super) mod kind {
 
 /// An entry with a valid header CRC.
 #[derive(Clone, Copy)]
-pub(super) struct Item {
+pub(super) struct NvsEntry {
     /// The offset of its data in the partition. The data are not verified yet.
     pub(super) data_at: u32,
     pub(super) namespace: u8,
@@ -34,7 +34,7 @@ pub(super) struct Item {
     pub(super) data: [u8; 8],
 }
 
-impl Item {
+impl NvsEntry {
     /// Parses the entry with this index in its page and this offset in the partition.
     ///
     /// # Errors

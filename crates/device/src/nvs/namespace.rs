@@ -4,9 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::crc::crc;
-use super::error::Error;
+use super::error::NvsError;
 use super::flash::Flash;
-use super::item::{Item, kind};
+use super::item::{NvsEntry, kind};
 use super::page::Pages;
 
 /// The possible numbers of a blob's first chunk. Writers alternate between them, so that old and new chunks differ.
@@ -16,15 +16,15 @@ const FIRST_CHUNKS: [u8; 2] = [0x00, 0x80];
 pub struct Namespace<F> {
     pages: Pages<F>,
     /// The entries of the namespace, oldest first.
-    items: Vec<Item>,
+    items: Vec<NvsEntry>,
 }
 
 impl<F: Flash> Namespace<F> {
     /// Opens a namespace by name.
     ///
     /// # Errors
-    /// [`Error`] if the partition cannot be read, is not NVS, or does not contain the namespace.
-    pub fn open(flash: F, name: &str) -> Result<Self, Error> {
+    /// [`NvsError`] if the partition cannot be read, is not NVS, or does not contain the namespace.
+    pub fn open(flash: F, name: &str) -> Result<Self, NvsError> {
         let mut pages = Pages::open(flash)?;
         // The names of namespaces are entries of namespace 0.
         let mut number = None;
@@ -33,7 +33,7 @@ impl<F: Flash> Namespace<F> {
                 number = Some(first(&item.data));
             }
         })?;
-        let Some(number @ 1..=254) = number else { return Err(Error::NoNamespace { damage: pages.damage() }) };
+        let Some(number @ 1..=254) = number else { return Err(NvsError::NoNamespace { damage: pages.damage() }) };
         let mut items = Vec::new();
         pages.for_each(|item| {
             if item.namespace == number {
@@ -46,16 +46,16 @@ impl<F: Flash> Namespace<F> {
     /// The value of a `u8` key.
     ///
     /// # Errors
-    /// [`Error`] if the key is missing or has another type.
-    pub fn u8(&mut self, key: &'static str) -> Result<u8, Error> {
+    /// [`NvsError`] if the key is missing or has another type.
+    pub fn u8(&mut self, key: &'static str) -> Result<u8, NvsError> {
         Ok(first(&self.find(key, &[kind::U8])?.data))
     }
 
     /// The value of a `u16` key.
     ///
     /// # Errors
-    /// [`Error`] if the key is missing or has another type.
-    pub fn u16(&mut self, key: &'static str) -> Result<u16, Error> {
+    /// [`NvsError`] if the key is missing or has another type.
+    pub fn u16(&mut self, key: &'static str) -> Result<u16, NvsError> {
         let [low, high, ..] = self.find(key, &[kind::U16])?.data;
         Ok(u16::from_le_bytes([low, high]))
     }
@@ -63,15 +63,15 @@ impl<F: Flash> Namespace<F> {
     /// The value of a string key, without its final NUL. It lies in one page and has at most 3,999 bytes.
     ///
     /// # Errors
-    /// [`Error`] if the key is missing, has another type, or is damaged.
-    pub fn text(&mut self, key: &'static str) -> Result<String, Error> {
+    /// [`NvsError`] if the key is missing, has another type, or is damaged.
+    pub fn text(&mut self, key: &'static str) -> Result<String, NvsError> {
         let item = self.find(key, &[kind::STR])?;
         let mut bytes = Vec::new();
         self.data(key, &item, &mut bytes)?;
-        let text = String::from_utf8(bytes).map_err(|_| Error::Value { key, what: "it is not UTF-8" })?;
+        let text = String::from_utf8(bytes).map_err(|_| NvsError::Value { key, what: "it is not UTF-8" })?;
         match text.split_once('\0') {
             Some((text, "")) => Ok(text.into()),
-            _ => Err(Error::Value { key, what: "its final NUL is missing" }),
+            _ => Err(NvsError::Value { key, what: "its final NUL is missing" }),
         }
     }
 
@@ -79,7 +79,7 @@ impl<F: Flash> Namespace<F> {
     ///
     /// # Errors
     /// Where it is missing, of another type, damaged, or longer than the limit.
-    pub fn blob(&mut self, key: &'static str, limit: usize) -> Result<Vec<u8>, Error> {
+    pub fn blob(&mut self, key: &'static str, limit: usize) -> Result<Vec<u8>, NvsError> {
         let item = self.find(key, &[kind::BLOB_INDEX, kind::BLOB_V1])?;
         if item.kind == kind::BLOB_V1 {
             let mut bytes = room(key, item.length_and_crc().0, limit)?;
@@ -89,13 +89,13 @@ impl<F: Flash> Namespace<F> {
         let (length, count, start) = item.blob();
         let mut bytes = room(key, length, limit)?;
         if !FIRST_CHUNKS.contains(&start) || count > 0x80 {
-            return Err(Error::Value { key, what: "its chunk numbers are invalid" });
+            return Err(NvsError::Value { key, what: "its chunk numbers are invalid" });
         }
         for chunk in 0..count {
             let chunk_item = self.newest(|item| {
                 item.kind == kind::BLOB_DATA && Some(item.chunk) == start.checked_add(chunk) && item.is_named(key)
             });
-            let chunk_item = chunk_item.ok_or(Error::Value { key, what: "one of its chunks is missing" })?;
+            let chunk_item = chunk_item.ok_or(NvsError::Value { key, what: "one of its chunks is missing" })?;
             self.data(key, &chunk_item, &mut bytes)?;
             if bytes.len() > limit {
                 break;
@@ -104,26 +104,26 @@ impl<F: Flash> Namespace<F> {
         if usize::try_from(length) == Ok(bytes.len()) {
             Ok(bytes)
         } else {
-            Err(Error::Value { key, what: "its chunks do not add up to its length" })
+            Err(NvsError::Value { key, what: "its chunks do not add up to its length" })
         }
     }
 
     /// The newest entry of a key, which must have one of these types.
-    fn find(&self, key: &'static str, kinds: &[u8]) -> Result<Item, Error> {
+    fn find(&self, key: &'static str, kinds: &[u8]) -> Result<NvsEntry, NvsError> {
         let item = self.newest(|item| item.kind != kind::BLOB_DATA && item.is_named(key));
-        let item = item.ok_or(Error::Missing { key, damage: self.pages.damage() })?;
-        if kinds.contains(&item.kind) { Ok(item) } else { Err(Error::WrongType { key, found: item.kind }) }
+        let item = item.ok_or(NvsError::Missing { key, damage: self.pages.damage() })?;
+        if kinds.contains(&item.kind) { Ok(item) } else { Err(NvsError::WrongType { key, found: item.kind }) }
     }
 
-    fn newest(&self, is: impl Fn(&Item) -> bool) -> Option<Item> {
+    fn newest(&self, is: impl Fn(&NvsEntry) -> bool) -> Option<NvsEntry> {
         self.items.iter().rev().find(|item| is(item)).copied()
     }
 
     /// Appends the data of an entry and verifies their CRC.
-    fn data(&mut self, key: &'static str, item: &Item, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    fn data(&mut self, key: &'static str, item: &NvsEntry, bytes: &mut Vec<u8>) -> Result<(), NvsError> {
         let (length, sum) = item.length_and_crc();
         if length > item.room() {
-            return Err(Error::Value { key, what: "it is longer than its entries" });
+            return Err(NvsError::Value { key, what: "it is longer than its entries" });
         }
         let before = bytes.len();
         // Flash is read in whole words. The capacity check above limits the length to a page.
@@ -135,16 +135,16 @@ impl<F: Flash> Namespace<F> {
         if crc(bytes.get(before..).unwrap_or_default()) == sum {
             Ok(())
         } else {
-            Err(Error::Value { key, what: "its checksum does not match" })
+            Err(NvsError::Value { key, what: "its checksum does not match" })
         }
     }
 }
 
 /// A buffer for a value within its limit. It is allocated once: a buffer that grows would leave copies of a private key.
-fn room(key: &'static str, length: u32, limit: usize) -> Result<Vec<u8>, Error> {
+fn room(key: &'static str, length: u32, limit: usize) -> Result<Vec<u8>, NvsError> {
     match usize::try_from(length) {
         Ok(room) if room <= limit => Ok(Vec::with_capacity(room.next_multiple_of(4))),
-        _ => Err(Error::TooLong { key, length, limit }),
+        _ => Err(NvsError::TooLong { key, length, limit }),
     }
 }
 

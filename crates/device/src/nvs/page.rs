@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::crc::Crc;
-use super::error::{Damage, Error};
+use super::error::{Damage, NvsError};
 use super::flash::Flash;
-use super::item::Item;
+use super::item::NvsEntry;
 use super::{ENTRIES, MAX_PARTITION, PAGE, SLOT};
 
 /// The states of a page. Each step clears a further bit, because flash can clear bits without erasing.
@@ -33,10 +33,10 @@ pub(super) struct Pages<F> {
 }
 
 impl<F: Flash> Pages<F> {
-    pub(super) fn open(mut flash: F) -> Result<Self, Error> {
+    pub(super) fn open(mut flash: F) -> Result<Self, NvsError> {
         let size = flash.size();
         if size == 0 || !size.is_multiple_of(PAGE) || size > MAX_PARTITION {
-            return Err(Error::Size(size));
+            return Err(NvsError::Size(size));
         }
         let (mut pages, mut damage) = (Vec::new(), None);
         for number in 0..size / PAGE {
@@ -47,7 +47,7 @@ impl<F: Flash> Pages<F> {
             }
         }
         if pages.is_empty() && damage.is_none() {
-            return Err(Error::Blank);
+            return Err(NvsError::Blank);
         }
         pages.sort_by_key(|page| page.sequence);
         Ok(Self { flash, pages, damage })
@@ -64,7 +64,7 @@ impl<F: Flash> Pages<F> {
     }
 
     /// Calls `visit` with every valid entry, oldest first.
-    pub(super) fn for_each(&mut self, mut visit: impl FnMut(Item)) -> Result<(), Error> {
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(NvsEntry)) -> Result<(), NvsError> {
         for page in &self.pages {
             let base = page.number * PAGE;
             let states = slot(&mut self.flash, base + SLOT)?;
@@ -90,17 +90,17 @@ impl<F: Flash> Pages<F> {
 
 enum Found {
     Nothing,
-    Item(Item),
+    Item(NvsEntry),
     Damaged(&'static str),
 }
 
-fn entry(flash: &mut impl Flash, states: &[u8; 32], index: u8, offset: u32) -> Result<Found, Error> {
+fn entry(flash: &mut impl Flash, states: &[u8; 32], index: u8, offset: u32) -> Result<Found, NvsError> {
     match state_of(states, index) {
         State::Empty | State::Erased => return Ok(Found::Nothing),
         State::Illegal => return Ok(Found::Damaged("its state is invalid")),
         State::Written => (),
     }
-    let item = match Item::parse(&slot(flash, offset)?, index, offset) {
+    let item = match NvsEntry::parse(&slot(flash, offset)?, index, offset) {
         Ok(item) => item,
         Err(what) => return Ok(Found::Damaged(what)),
     };
@@ -157,7 +157,7 @@ fn header(header: &[u8; 32]) -> Result<Option<u32>, &'static str> {
     }
 }
 
-fn slot(flash: &mut impl Flash, offset: u32) -> Result<[u8; SLOT as usize], Error> {
+fn slot(flash: &mut impl Flash, offset: u32) -> Result<[u8; SLOT as usize], NvsError> {
     let mut bytes = [0; SLOT as usize];
     flash.read(offset, &mut bytes)?;
     Ok(bytes)

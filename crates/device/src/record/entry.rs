@@ -83,14 +83,14 @@ pub struct RecordEntry<'a> {
 }
 
 /// All entries of a record in their order, the hash last.
-pub struct Entries<'a> {
+pub struct RecordEntries<'a> {
     entries: [RecordEntry<'a>; 12],
     hash: [u8; 32],
 }
 
 impl Record {
     /// The record as NVS entries.
-    pub fn entries(&self) -> Entries<'_> {
+    pub fn entries(&self) -> RecordEntries<'_> {
         let (chain, private_key, token) = match self.login() {
             Login::Certificate { chain, key } => (chain.as_str(), key.expose(), ""),
             Login::Token(token) => ("\0", "\0", token.expose()),
@@ -110,7 +110,7 @@ impl Record {
             RecordEntry { key: key::FLAGS, value: RecordValue::U8(flags) },
             RecordEntry { key: key::NTP_SERVER, value: RecordValue::Str(self.ntp_server()) },
         ];
-        Entries { entries, hash: hash(&entries) }
+        RecordEntries { entries, hash: hash(&entries) }
     }
 
     /// The SHA-256 over the entries.
@@ -119,7 +119,7 @@ impl Record {
     }
 }
 
-impl Entries<'_> {
+impl RecordEntries<'_> {
     /// The entries in their order, the hash last.
     pub fn iter(&self) -> impl Iterator<Item = RecordEntry<'_>> {
         let hash = RecordEntry { key: key::HASH, value: RecordValue::Blob(&self.hash) };

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 #[non_exhaustive]
 pub enum ReadError {
     /// The partition or one of its entries cannot be read.
-    Nvs(nvs::Error),
+    Nvs(nvs::NvsError),
     /// The version of the record is unknown.
     Schema(u8),
     /// The entries are readable, but the hash does not match them.
@@ -38,8 +38,8 @@ impl fmt::Display for ReadError {
 
 impl core::error::Error for ReadError {}
 
-impl From<nvs::Error> for ReadError {
-    fn from(error: nvs::Error) -> Self {
+impl From<nvs::NvsError> for ReadError {
+    fn from(error: nvs::NvsError) -> Self {
         Self::Nvs(error)
     }
 }

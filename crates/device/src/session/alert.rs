@@ -51,12 +51,12 @@ const ALERT: u8 = 21;
 const FATAL: u8 = 2;
 
 /// A connection whose incoming records are watched for alerts.
-pub(super) struct Watched<S> {
+pub(super) struct AlertWatcher<S> {
     stream: S,
     records: Records,
 }
 
-impl<S> Watched<S> {
+impl<S> AlertWatcher<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, records: Records::default() }
     }
@@ -67,11 +67,11 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: ErrorType> ErrorType for Watched<S> {
+impl<S: ErrorType> ErrorType for AlertWatcher<S> {
     type Error = S::Error;
 }
 
-impl<S: Read> Read for Watched<S> {
+impl<S: Read> Read for AlertWatcher<S> {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, S::Error> {
         let length = self.stream.read(bytes).await?;
         bytes.iter().take(length).for_each(|byte| self.records.byte(*byte));
@@ -79,7 +79,7 @@ impl<S: Read> Read for Watched<S> {
     }
 }
 
-impl<S: Write> Write for Watched<S> {
+impl<S: Write> Write for AlertWatcher<S> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, S::Error> {
         self.stream.write(bytes).await
     }

@@ -3,7 +3,7 @@
 use super::date::Date;
 use super::failure::{Failure, NetworkFailure, TlsFailure};
 use super::platform::{Datagrams, Log, Random, Time};
-use super::settings::Settings;
+use super::settings::SessionSettings;
 use super::sntp;
 use super::timeout::with_timeout;
 
@@ -12,7 +12,7 @@ use super::timeout::with_timeout;
 pub(super) struct DateKeeper<'a, D, C, L> {
     /// The SNTP server of the record; empty for none.
     server: &'a str,
-    settings: &'a Settings,
+    settings: &'a SessionSettings,
     datagrams: D,
     time: &'a C,
     log: &'a L,
@@ -27,7 +27,7 @@ pub(super) struct DateKeeper<'a, D, C, L> {
 }
 
 impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
-    pub(super) fn new(server: &'a str, settings: &'a Settings, datagrams: D, time: &'a C, log: &'a L) -> Self {
+    pub(super) fn new(server: &'a str, settings: &'a SessionSettings, datagrams: D, time: &'a C, log: &'a L) -> Self {
         Self { server, settings, datagrams, time, log, epoch: None, next: 0, missed: false, logged: None }
     }
 

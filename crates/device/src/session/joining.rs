@@ -1,22 +1,22 @@
 //! Joining a Wi-Fi network: when the next attempt is made, and which events are worth a line.
 
 use super::backoff::Backoff;
-use super::settings::Settings;
+use super::settings::SessionSettings;
 
 /// The scans without the network, one after the other, after which its absence is logged. Access points are missed in a
 /// single scan now and then.
 const MISSES: u8 = 2;
 
 /// The attempts to join a network.
-pub struct Joining {
+pub struct JoinAttempts {
     backoff: Backoff,
     missed: u8,
     longest_pause: u64,
 }
 
-impl Joining {
+impl JoinAttempts {
     /// Attempts with the pauses of a session.
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &SessionSettings) -> Self {
         let backoff = Backoff::new(settings.first_pause, settings.longest_pause);
         Self { backoff, missed: 0, longest_pause: settings.longest_pause }
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_single_missed_scan_is_not_logged_and_a_missing_network_is_logged_once() {
-        let mut joining = Joining::new(&Settings::for_build(0));
+        let mut joining = JoinAttempts::new(&SessionSettings::for_build(0));
         assert!(!joining.is_missing());
         joining.found();
         let logged: [bool; 5] = core::array::from_fn(|_| joining.is_missing());
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_until_the_network_held_for_a_while() {
-        let mut joining = Joining::new(&Settings::for_build(0));
+        let mut joining = JoinAttempts::new(&SessionSettings::for_build(0));
         let pauses: [u64; 8] = core::array::from_fn(|_| joining.pause(0));
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
         joining.left_after(59_999);

@@ -9,7 +9,7 @@ use super::date_keeper::DateKeeper;
 use super::platform::{Datagrams, Log, Network, Random, Sensor, Time, Tls};
 use super::queue::{NewReading, Queue};
 use super::sender::Sender;
-use super::settings::Settings;
+use super::settings::SessionSettings;
 use crate::record::Record;
 
 /// The machine that a session runs on.
@@ -33,7 +33,7 @@ pub struct Machine<N, D, T, C, R, L, S> {
 /// Takes readings and sends them. Never returns.
 pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S: Sensor>(
     record: &Record,
-    settings: &Settings,
+    settings: &SessionSettings,
     machine: Machine<N, D, T, C, R, L, S>,
 ) -> Infallible {
     let Machine { network, datagrams, tls, time, random, log, sensor } = machine;
@@ -58,7 +58,7 @@ pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S
 }
 
 struct Sampler<'a, C, L, S> {
-    settings: &'a Settings,
+    settings: &'a SessionSettings,
     time: &'a C,
     log: &'a L,
     queue: &'a RefCell<Queue>,

@@ -9,20 +9,20 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 
 use super::TELEMETRY_TOPIC;
-use super::alert::Watched;
+use super::alert::AlertWatcher;
 use super::backoff::Backoff;
 use super::client::{Client, MqttFailure};
 use super::date_keeper::DateKeeper;
 use super::failure::{Failure, LoginFailure, NetworkFailure, TlsFailure};
 use super::platform::{Datagrams, Log, Network, Random, Time, Tls};
 use super::queue::{NewReading, Queue};
-use super::settings::Settings;
+use super::settings::SessionSettings;
 use super::timeout::with_timeout;
 use crate::record::{Login, Record};
 
 pub(super) struct Sender<'a, N, D, T, C, R, L> {
     pub(super) record: &'a Record,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a SessionSettings,
     pub(super) time: &'a C,
     pub(super) log: &'a L,
     pub(super) queue: &'a RefCell<Queue>,
@@ -62,7 +62,7 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
             Some(Err(failure)) => return failure.into(),
             None => return NetworkFailure::NoAnswer.into(),
         };
-        let mut stream = Watched::new(stream);
+        let mut stream = AlertWatcher::new(stream);
         let link = Link { record, settings, time: *time, log: *log, queue, new_reading };
         let failure = link.run(&*tls, &mut stream, random, date, backoff).await;
         // The alert of a rejected broker is in the buffer of the connection, and closing would discard it.
@@ -77,7 +77,7 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
 /// A connection to the broker.
 struct Link<'a, C, L> {
     record: &'a Record,
-    settings: &'a Settings,
+    settings: &'a SessionSettings,
     time: &'a C,
     log: &'a L,
     queue: &'a RefCell<Queue>,
@@ -125,7 +125,7 @@ impl<C: Time, L: Log> Link<'_, C, L> {
 
     /// The result of a handshake, or `None` if it takes too long. The log names a silence before that.
     async fn patiently<O>(&self, handshake: impl Future<Output = O>) -> Option<O> {
-        let Settings { handshake: limit, handshake_notice: notice, .. } = *self.settings;
+        let SessionSettings { handshake: limit, handshake_notice: notice, .. } = *self.settings;
         let mut handshake = pin!(handshake);
         let first = notice.min(limit);
         match select(&mut handshake, self.time.sleep(first)).await {

@@ -4,7 +4,7 @@ use super::sntp;
 
 /// Intervals and time limits, in milliseconds unless the name states another unit.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SessionSettings {
     /// The interval between readings.
     pub interval: u64,
     /// The MQTT keep-alive time. The broker disconnects a device that is silent for one and a half times as long.
@@ -33,7 +33,7 @@ pub struct Settings {
     pub build: u64,
 }
 
-impl Settings {
+impl SessionSettings {
     /// The settings of the firmware.
     pub const fn for_build(build: u64) -> Self {
         Self {

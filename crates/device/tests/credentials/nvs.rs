@@ -1,11 +1,11 @@
 //! The reader, before images that a chip's own library leaves behind.
 
-use device::nvs::{Error, Flash, FlashError, Namespace};
+use device::nvs::{Flash, FlashError, Namespace, NvsError};
 use device::record::{NAMESPACE, RecordEntry, RecordValue};
 
 use crate::image::{ACTIVE, FREEING, FULL, Page, partition};
 
-fn open(image: &[u8]) -> Result<Namespace<&[u8]>, Error> {
+fn open(image: &[u8]) -> Result<Namespace<&[u8]>, NvsError> {
     Namespace::open(image, NAMESPACE)
 }
 
@@ -26,7 +26,7 @@ fn a_blob_over_several_pages_is_put_together() {
     let image = partition(&[third.bytes(), first.bytes(), second.bytes()]);
     assert_eq!(open(&image).unwrap().blob("chain", 9_000), Ok(blob));
     let error = open(&image).unwrap().blob("chain", 8_999).unwrap_err();
-    assert_eq!(error, Error::TooLong { key: "chain", length: 9_000, limit: 8_999 });
+    assert_eq!(error, NvsError::TooLong { key: "chain", length: 9_000, limit: 8_999 });
 }
 
 /// Power went away between the new value and the erasing of the old one.
@@ -107,7 +107,7 @@ fn damage_is_named_where_something_is_missing() {
 
 #[test]
 fn damaged_values_are_told_apart() {
-    let value = |what| Error::Value { key: "v", what };
+    let value = |what| NvsError::Value { key: "v", what };
     let read = |page: &mut Page| open(&partition(&[page.bytes()])).unwrap().blob("v", 100).unwrap_err();
     let new = || Page::with_namespace(ACTIVE, 0);
 
@@ -138,10 +138,10 @@ fn damaged_values_are_told_apart() {
 #[test]
 fn lengths_of_partitions_are_bounded() {
     for size in [0, 1, 4095, 4097, 257 * 4096] {
-        assert_eq!(open(&vec![0xff; size]).err(), Some(Error::Size(size as u32)));
+        assert_eq!(open(&vec![0xff; size]).err(), Some(NvsError::Size(size as u32)));
     }
-    assert_eq!(open(&[0xff; 3 * 4096]).err(), Some(Error::Blank));
-    assert!(matches!(open(&[0; 3 * 4096]).err(), Some(Error::NoNamespace { damage: Some(_) })));
+    assert_eq!(open(&[0xff; 3 * 4096]).err(), Some(NvsError::Blank));
+    assert!(matches!(open(&[0; 3 * 4096]).err(), Some(NvsError::NoNamespace { damage: Some(_) })));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn flash_that_does_not_answer_is_an_error() {
             Err(FlashError)
         }
     }
-    assert_eq!(Namespace::open(Broken, NAMESPACE).err(), Some(Error::Flash(FlashError)));
+    assert_eq!(Namespace::open(Broken, NAMESPACE).err(), Some(NvsError::Flash(FlashError)));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn entries_of_other_namespaces_are_not_ours() {
     let mut page = Page::with_namespace(ACTIVE, 0);
     page.item(0, 0x01, 0xff, "phy", &[2], &[]).item(2, 0x01, 0xff, "flags", &[9], &[]);
     let image = partition(&[page.bytes()]);
-    assert_eq!(open(&image).unwrap().u8("flags"), Err(Error::Missing { key: "flags", damage: None }));
+    assert_eq!(open(&image).unwrap().u8("flags"), Err(NvsError::Missing { key: "flags", damage: None }));
     assert_eq!(Namespace::open(&image[..], "phy").unwrap().u8("flags"), Ok(9));
-    assert!(matches!(Namespace::open(&image[..], "absent").err(), Some(Error::NoNamespace { damage: None })));
+    assert!(matches!(Namespace::open(&image[..], "absent").err(), Some(NvsError::NoNamespace { damage: None })));
 }

@@ -1,7 +1,7 @@
 //! The record out of an image: whole, damaged at every bit, and out of its limits.
 
 use device::Record;
-use device::nvs::Error;
+use device::nvs::NvsError;
 use device::record::{Invalid, Login, NvsType, Parts, ReadError, RecordEntry, RecordValue, key};
 use proptest::prelude::*;
 
@@ -98,7 +98,7 @@ fn a_vanished_entry_is_missing_and_not_empty() {
         page.entry(&entry);
     }
     let error = Record::read(&partition(&[page.bytes()])[..]).unwrap_err();
-    assert_eq!(error, ReadError::Nvs(Error::Missing { key: key::WIFI_PASSWORD, damage: None }));
+    assert_eq!(error, ReadError::Nvs(NvsError::Missing { key: key::WIFI_PASSWORD, damage: None }));
     assert_eq!(error.to_string(), "the entry wifi_password is missing");
 }
 
@@ -137,11 +137,11 @@ fn what_a_careless_writer_wrote_is_refused() {
     assert_eq!(with(key::CA_CHAIN, RecordValue::Blob(b"")), Invalid::NotPem { key: key::CA_CHAIN }.into());
     assert_eq!(with(key::CA_CHAIN, RecordValue::Blob(b"no nul")), Invalid::NotPem { key: key::CA_CHAIN }.into());
     assert_eq!(with(key::PORT, RecordValue::U16(0)), Invalid::Port.into());
-    assert_eq!(with(key::PORT, RecordValue::U8(1)), Error::WrongType { key: key::PORT, found: 1 }.into());
+    assert_eq!(with(key::PORT, RecordValue::U8(1)), NvsError::WrongType { key: key::PORT, found: 1 }.into());
     assert_eq!(with(key::HASH, RecordValue::Blob(b"short")), ReadError::Hash);
     assert_eq!(
         with(key::HASH, RecordValue::Blob(&[0; 33])),
-        Error::TooLong { key: key::HASH, length: 33, limit: 32 }.into()
+        NvsError::TooLong { key: key::HASH, length: 33, limit: 32 }.into()
     );
 }
 

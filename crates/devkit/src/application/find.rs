@@ -10,7 +10,7 @@ use crate::chip::Chip;
 
 /// The places where applications are searched.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct ApplicationSearch {
     /// The file that the user named.
     pub named: Option<PathBuf>,
     /// The value of TBPKI_FIRMWARE: a directory with `CHIP.elf`, or such a file.
@@ -23,7 +23,7 @@ pub struct Places {
 
 /// The origin of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ApplicationSource {
     /// A file that the user named.
     Named(PathBuf),
     /// A file that was shipped with tbpki and matches its hash.
@@ -32,7 +32,7 @@ pub enum Source {
     Built(PathBuf),
 }
 
-impl Source {
+impl ApplicationSource {
     /// The file.
     pub fn path(&self) -> &Path {
         match self {
@@ -46,10 +46,14 @@ impl Source {
 /// # Errors
 /// [`Code::ApplicationMissing`] if there is none, [`Code::ApplicationHash`] if a shipped one does not match its hash, and
 /// those of [`Application::read`] and [`Checkout::build`].
-pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(Application, Source)> {
+pub fn find(
+    chip: Chip,
+    places: &ApplicationSearch,
+    say: &mut dyn FnMut(&str),
+) -> Result<(Application, ApplicationSource)> {
     if let Some(path) = &places.named {
         let bytes = file::read(path, FILE_LIMIT)?;
-        return Ok((read(bytes, chip, path)?, Source::Named(path.clone())));
+        return Ok((read(bytes, chip, path)?, ApplicationSource::Named(path.clone())));
     }
     // Our firmware needs Wi-Fi, so that there is none for this chip.
     if !chip.facts().has_wifi {
@@ -60,21 +64,21 @@ pub fn find(chip: Chip, places: &Places, say: &mut dyn FnMut(&str)) -> Result<(A
     if let Some(path) = shipped(chip, places) {
         let bytes = file::read(&path, FILE_LIMIT)?;
         check_hash(&bytes, &path)?;
-        return Ok((read(bytes, chip, &path)?, Source::Shipped(path)));
+        return Ok((read(bytes, chip, &path)?, ApplicationSource::Shipped(path)));
     }
     match Checkout::containing(&places.working_dir) {
         Some(checkout) => {
             say(&format!("building the application for the {chip} in {}", checkout.root().display()));
             let path = checkout.build(chip)?;
             let bytes = file::read(&path, FILE_LIMIT)?;
-            Ok((read(bytes, chip, &path)?, Source::Built(path)))
+            Ok((read(bytes, chip, &path)?, ApplicationSource::Built(path)))
         }
         None => Err(missing(chip)),
     }
 }
 
 /// Whether [`find`] has a place to take an application from, for this chip or, without one, for any.
-pub fn is_available(chip: Option<Chip>, places: &Places) -> bool {
+pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> bool {
     let chips = chip.map_or(Chip::ALL.to_vec(), |chip| vec![chip]);
     places.named.is_some()
         || places.variable.is_some()
@@ -83,7 +87,7 @@ pub fn is_available(chip: Option<Chip>, places: &Places) -> bool {
 }
 
 /// The shipped file: at the place of the variable, or below the program's directory or its parent.
-fn shipped(chip: Chip, places: &Places) -> Option<PathBuf> {
+fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
     let name = format!("{}.elf", chip.name());
     if let Some(place) = &places.variable {
         return Some(if place.is_dir() { place.join(name) } else { place.clone() });
@@ -135,11 +139,15 @@ mod tests {
 
     const CHIP: Chip = Chip::Esp32C3;
 
-    fn places(dir: &Path) -> Places {
-        Places { program_dir: Some(dir.join("bin")), working_dir: dir.to_owned(), ..Places::default() }
+    fn places(dir: &Path) -> ApplicationSearch {
+        ApplicationSearch {
+            program_dir: Some(dir.join("bin")),
+            working_dir: dir.to_owned(),
+            ..ApplicationSearch::default()
+        }
     }
 
-    fn find_in(places: &Places) -> Result<Source> {
+    fn find_in(places: &ApplicationSearch) -> Result<ApplicationSource> {
         find(CHIP, places, &mut |_| ()).map(|(_, source)| source)
     }
 
@@ -158,17 +166,17 @@ mod tests {
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", "0".repeat(64))).unwrap();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
-        assert_eq!(find_in(&places(dir.path())).unwrap(), Source::Shipped(shipped.clone()));
+        assert_eq!(find_in(&places(dir.path())).unwrap(), ApplicationSource::Shipped(shipped.clone()));
         assert!(is_available(None, &places(dir.path())) && is_available(Some(CHIP), &places(dir.path())));
         assert!(!is_available(Some(Chip::Esp32S3), &places(dir.path())));
 
-        let elsewhere = Places { variable: Some(share.clone()), program_dir: None, ..places(dir.path()) };
-        assert_eq!(find_in(&elsewhere).unwrap(), Source::Shipped(shipped.clone()));
+        let elsewhere = ApplicationSearch { variable: Some(share.clone()), program_dir: None, ..places(dir.path()) };
+        assert_eq!(find_in(&elsewhere).unwrap(), ApplicationSource::Shipped(shipped.clone()));
         let named = dir.path().join("mine.elf");
         fs::write(&named, &elf).unwrap();
-        let with_name = Places { named: Some(named.clone()), ..elsewhere };
-        assert_eq!(find_in(&with_name).unwrap(), Source::Named(named));
-        let gone = Places { variable: Some(dir.path().join("nowhere.elf")), ..places(dir.path()) };
+        let with_name = ApplicationSearch { named: Some(named.clone()), ..elsewhere };
+        assert_eq!(find_in(&with_name).unwrap(), ApplicationSource::Named(named));
+        let gone = ApplicationSearch { variable: Some(dir.path().join("nowhere.elf")), ..places(dir.path()) };
         assert_eq!(find_in(&gone).unwrap_err().code(), Code::FileUnreadable);
     }
 
@@ -179,7 +187,7 @@ mod tests {
         assert_eq!(error.code(), Code::ChipWithoutWifi);
         let named = dir.path().join("mine.elf");
         fs::write(&named, Sample::new(Chip::Esp32H2.name()).elf()).unwrap();
-        let with_name = Places { named: Some(named), ..places(dir.path()) };
+        let with_name = ApplicationSearch { named: Some(named), ..places(dir.path()) };
         find(Chip::Esp32H2, &with_name, &mut |_| ()).unwrap();
     }
 }

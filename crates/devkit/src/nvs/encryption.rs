@@ -148,7 +148,7 @@ fn unusable(_: Unspecified) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Namespace, NvsValue, partition};
+    use super::super::{NvsNamespace, NvsValue, partition};
     use super::*;
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let chain = [0x41; 9000];
         let entries =
             [("name", NvsValue::Text("pump-1")), ("chain", NvsValue::Blob(&chain)), ("port", NvsValue::U16(8883))];
-        let namespaces = [Namespace { name: "tbpki", entries: &entries }];
+        let namespaces = [NvsNamespace { name: "tbpki", entries: &entries }];
         let plain = partition(&namespaces, 0x6000, None).unwrap();
         let mut encrypted = partition(&namespaces, 0x6000, Some(&keys)).unwrap();
         assert!(!encrypted.windows(4).any(|bytes| bytes == b"AAAA" || bytes == b"pump"));

@@ -3,7 +3,7 @@
 use base::{Code, Result};
 use md5::{Digest, Md5};
 
-use super::{Flags, FlashStart, Partition, PartitionType, Subtype, TABLE_SIZE, Table};
+use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, Subtype, TABLE_SIZE};
 
 const MAGIC: [u8; 2] = [0xAA, 0x50];
 
@@ -14,7 +14,7 @@ const ENTRY: usize = 32;
 /// The length of a binary table in bytes.
 const LENGTH: usize = 0xC00;
 
-impl Table {
+impl PartitionTable {
     /// Whether the bytes begin with the magic number of binary tables.
     pub fn is_binary(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
@@ -47,7 +47,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Code::PartitionTable`] if it is damaged, or if it is signed and its entries cannot be written as they are; and
-    /// those of [`Table::new`].
+    /// those of [`PartitionTable::new`].
     pub fn from_binary(bytes: &[u8], start: FlashStart) -> Result<Self> {
         let bytes = bytes.get(..TABLE_SIZE as usize).unwrap_or(bytes);
         let (entries, rest) = bytes.split_at_checked(LENGTH).unwrap_or((bytes, &[]));
@@ -102,7 +102,7 @@ fn partition(entry: &[u8]) -> Option<Partition> {
 mod tests {
     use super::*;
     use crate::chip::Chip;
-    use crate::partition::Extras;
+    use crate::partition::OptionalPartitions;
 
     fn start() -> FlashStart {
         FlashStart::of(Chip::Esp32C3)
@@ -116,10 +116,10 @@ mod tests {
     fn binary_tables_are_those_of_the_field() {
         // esp-idf-part is what espflash writes tables with, and is held to ESP-IDF's own generator.
         let theirs = esp_idf_part::PartitionTable::try_from_str(CSV).unwrap();
-        let ours = Table::from_csv(CSV, start()).unwrap();
+        let ours = PartitionTable::from_csv(CSV, start()).unwrap();
         assert_eq!(ours.to_binary(), theirs.to_bin().unwrap());
-        for extras in [Extras::default(), Extras { secure_cert: true, nvs_keys: true }] {
-            let ours = Table::standard(4 << 20, extras, start()).unwrap().to_binary();
+        for extras in [OptionalPartitions::default(), OptionalPartitions { secure_cert: true, nvs_keys: true }] {
+            let ours = PartitionTable::standard(4 << 20, extras, start()).unwrap().to_binary();
             let theirs = esp_idf_part::PartitionTable::try_from_bytes(ours.clone()).unwrap();
             assert_eq!(theirs.to_bin().unwrap(), ours);
         }
@@ -127,14 +127,14 @@ mod tests {
 
     #[test]
     fn a_binary_table_reads_back_unless_it_is_damaged() {
-        let table = Table::from_csv(CSV, start()).unwrap();
+        let table = PartitionTable::from_csv(CSV, start()).unwrap();
         let binary = table.to_binary();
-        assert!(Table::is_binary(&binary) && !Table::is_binary(CSV.as_bytes()));
-        assert_eq!(Table::from_binary(&binary, start()).unwrap(), table);
+        assert!(PartitionTable::is_binary(&binary) && !PartitionTable::is_binary(CSV.as_bytes()));
+        assert_eq!(PartitionTable::from_binary(&binary, start()).unwrap(), table);
         for bit in 0..8 * ENTRY * 9 {
             let mut damaged = binary.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            match Table::from_binary(&damaged, start()) {
+            match PartitionTable::from_binary(&damaged, start()) {
                 Err(error) => assert!(!error.to_string().is_empty()),
                 // The filling before the MD5 is not looked at.
                 Ok(read) => {
@@ -142,8 +142,8 @@ mod tests {
                 }
             }
         }
-        assert!(Table::from_binary(&binary[..ENTRY * 3], start()).is_err());
-        assert!(Table::from_binary(&[0xAA, 0x50], start()).is_err());
+        assert!(PartitionTable::from_binary(&binary[..ENTRY * 3], start()).is_err());
+        assert!(PartitionTable::from_binary(&[0xAA, 0x50], start()).is_err());
     }
     /// A table of this many partitions, in gen_esp32part's binary format.
     fn of(count: usize) -> Vec<u8> {
@@ -164,32 +164,32 @@ mod tests {
 
     #[test]
     fn ninety_four_entries_are_the_most() {
-        let most = Table::from_binary(&of(94), start()).unwrap();
+        let most = PartitionTable::from_binary(&of(94), start()).unwrap();
         assert_eq!(most.to_binary().len(), LENGTH);
-        assert_eq!(Table::from_binary(&most.to_binary(), start()).unwrap(), most);
-        let error = Table::from_binary(&of(95), start()).unwrap_err();
+        assert_eq!(PartitionTable::from_binary(&most.to_binary(), start()).unwrap(), most);
+        let error = PartitionTable::from_binary(&of(95), start()).unwrap_err();
         assert_eq!(error.code(), Code::PartitionTable);
         assert!(error.to_string().contains("95 partitions"), "{error}");
     }
 
     #[test]
     fn a_signed_table_keeps_its_signature_or_is_refused() {
-        let mut signed = Table::from_csv(CSV, start()).unwrap().to_binary();
+        let mut signed = PartitionTable::from_csv(CSV, start()).unwrap().to_binary();
         signed.extend([0, 0, 0, 0]);
         signed.extend([7; 64]);
-        let table = Table::from_binary(&signed, start()).unwrap();
+        let table = PartitionTable::from_binary(&signed, start()).unwrap();
         assert!(table.is_signed());
         assert_eq!(table.to_binary(), signed);
         // In a flash, erased bytes and the first partition follow.
         let mut flash = signed.clone();
         flash.resize(TABLE_SIZE as usize, 0xFF);
         flash.extend([1; 100]);
-        assert_eq!(Table::from_binary(&flash, start()).unwrap(), table);
+        assert_eq!(PartitionTable::from_binary(&flash, start()).unwrap(), table);
         // Without an MD5.
         let mut other = of(3);
         other.truncate(LENGTH);
         other.extend([7; 68]);
-        let error = Table::from_binary(&other, start()).unwrap_err();
+        let error = PartitionTable::from_binary(&other, start()).unwrap_err();
         assert!(error.to_string().contains("is signed"), "{error}");
     }
 
@@ -198,9 +198,9 @@ mod tests {
     fn a_table_that_contains_itself_is_not_taken_for_another_offset() {
         let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
         let csv = "table,partition_table,primary,,\nboot,bootloader,primary,,\nnvs,data,nvs,,24K\n";
-        let binary = Table::from_csv(csv, moved).unwrap().to_binary();
-        assert_eq!(Table::from_binary(&binary, moved).unwrap().to_binary(), binary);
-        let error = Table::from_binary(&binary, start()).unwrap_err();
+        let binary = PartitionTable::from_csv(csv, moved).unwrap().to_binary();
+        assert_eq!(PartitionTable::from_binary(&binary, moved).unwrap().to_binary(), binary);
+        let error = PartitionTable::from_binary(&binary, start()).unwrap_err();
         assert_eq!(error.code(), Code::PartitionTable);
         assert!(error.finding().fix.as_ref().unwrap().contains("--partition-table-offset 0xd000"), "{error:?}");
     }

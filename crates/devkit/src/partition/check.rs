@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 
-use super::{Flags, FlashStart, Partition, PartitionType, SECTOR, Subtype, Table};
+use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, SECTOR, Subtype};
 use crate::nvs;
 
 /// The limit of partitions: 94 entries of 32 bytes, the checksum and the end mark have 3,072 bytes. The bootloader
@@ -125,7 +125,7 @@ fn ota_data(partitions: &[Partition], subtype: Subtype, word: &str) -> Result<()
     }
 }
 
-impl Table {
+impl PartitionTable {
     /// Checks that all partitions lie within `flash_size` bytes.
     ///
     /// # Errors
@@ -154,8 +154,8 @@ mod tests {
     use super::*;
     use crate::chip::Chip;
 
-    fn parse(csv: &str) -> Result<Table> {
-        Table::from_csv(csv, FlashStart::of(Chip::Esp32C3))
+    fn parse(csv: &str) -> Result<PartitionTable> {
+        PartitionTable::from_csv(csv, FlashStart::of(Chip::Esp32C3))
     }
 
     fn refused(csv: &str, code: Code, words: &[&str]) {
@@ -207,13 +207,13 @@ mod tests {
             flags: Flags::NONE,
         };
         let both = vec![partition("high", 0xD000, 0x2000), partition("low", 0x9000, 0x6000)];
-        let error = Table::new(both, FlashStart::of(Chip::Esp32C3)).unwrap_err();
+        let error = PartitionTable::new(both, FlashStart::of(Chip::Esp32C3)).unwrap_err();
         assert_eq!(error.code(), Code::PartitionsOverlap);
         for word in ["low (0x9000 to 0xefff)", "high (0xd000 to 0xefff)", "begin high at 0xf000"] {
             assert!(format!("{error:?}").contains(word), "{word}: {error:?}");
         }
         let free = vec![partition("high", 0xF000, 0x1000), partition("low", 0x9000, 0x6000)];
-        Table::new(free, FlashStart::of(Chip::Esp32C3)).unwrap();
+        PartitionTable::new(free, FlashStart::of(Chip::Esp32C3)).unwrap();
     }
 
     #[test]

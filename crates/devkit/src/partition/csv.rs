@@ -4,14 +4,14 @@
 
 use base::{Code, Error, Result};
 
-use super::{Flags, FlashStart, Partition, PartitionType, Subtype, TABLE_SIZE, Table};
+use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, Subtype, TABLE_SIZE};
 
-impl Table {
+impl PartitionTable {
     /// Parses a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next aligned
     /// one, sizes may end in K or M, a negative size is the offset of the partition's end, and `#` begins a comment.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] with the line, and those of [`Table::new`].
+    /// [`Code::PartitionTable`] with the line, and those of [`PartitionTable::new`].
     pub fn from_csv(text: &str, start: FlashStart) -> Result<Self> {
         let mut partitions = Vec::new();
         let mut end = u64::from(start.first());
@@ -163,11 +163,11 @@ mod tests {
     use super::*;
     use crate::chip::Chip;
 
-    fn parse(csv: &str, start: FlashStart) -> Result<Table> {
-        Table::from_csv(csv, start)
+    fn parse(csv: &str, start: FlashStart) -> Result<PartitionTable> {
+        PartitionTable::from_csv(csv, start)
     }
 
-    fn seen(table: &Table) -> Vec<(u32, u32, u8, u8, u32)> {
+    fn seen(table: &PartitionTable) -> Vec<(u32, u32, u8, u8, u32)> {
         table.partitions().iter().map(|p| (p.offset, p.size, p.kind.0, p.subtype.0, p.flags.0)).collect()
     }
 

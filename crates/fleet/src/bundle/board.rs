@@ -4,7 +4,7 @@ use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
 use devkit::chip::Chip;
 use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, OwnBootloader};
-use devkit::partition::{Extras, FlashStart, TABLE_SIZE, Table};
+use devkit::partition::{FlashStart, OptionalPartitions, PartitionTable, TABLE_SIZE};
 
 use super::request::BundleRequest;
 
@@ -36,8 +36,8 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
     let start = start(config, chip)?;
     let table = match &request.partitions {
         None => {
-            let extras = Extras { secure_cert: request.secure_cert, nvs_keys: request.nvs_encryption };
-            Table::standard(flash_size.bytes(), extras, start)?
+            let extras = OptionalPartitions { secure_cert: request.secure_cert, nvs_keys: request.nvs_encryption };
+            PartitionTable::standard(flash_size.bytes(), extras, start)?
         }
         Some(path) => read_table(&file::read(path, TABLE_LIMIT)?, start)
             .and_then(|table| table.check_fits(flash_size.bytes()).map(|()| table))
@@ -69,13 +69,13 @@ fn bootloader(config: &Config, chip: Chip) -> Result<Option<OwnBootloader>> {
     OwnBootloader::read(bytes, chip).map(Some).map_err(|error| error.at(path))
 }
 
-fn read_table(bytes: &[u8], start: FlashStart) -> Result<Table> {
-    if Table::is_binary(bytes) {
-        return Table::from_binary(bytes, start);
+fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
+    if PartitionTable::is_binary(bytes) {
+        return PartitionTable::from_binary(bytes, start);
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Code::PartitionTable.error("the partition table is neither CSV in UTF-8 nor a binary table"))?;
-    Table::from_csv(text, start)
+    PartitionTable::from_csv(text, start)
 }
 
 /// The doubts about the layout of the flash, which are no errors.

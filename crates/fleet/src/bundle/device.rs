@@ -17,22 +17,22 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::request::{Auth, BundleRequest, Target};
+use super::request::{BundleRequest, BundleTarget, DeviceLogin};
 use identity::broker::broker;
 use identity::files::output::pem_of;
 use store::Workspace;
 use store::ca::Hierarchy;
 use store::file_names::{ANCHORS, CHAIN, KEY};
-use store::shard::Located;
+use store::shard::StoredIdentity;
 use store::{FILE_LIMIT, identity_dir};
 
 /// The file that a device's access token is in.
 const TOKEN: &str = "token";
 
 /// What all devices get alike.
-pub(crate) struct Wanted {
+pub(crate) struct BundleSettings {
     store: PathBuf,
-    auth: Auth,
+    auth: DeviceLogin,
     wifi: Option<(String, Option<Secret>)>,
     pub(crate) broker: String,
     pub(crate) port: u16,
@@ -42,7 +42,7 @@ pub(crate) struct Wanted {
     anchors: Vec<Certificate>,
 }
 
-impl Wanted {
+impl BundleSettings {
     /// Takes it from the configuration and the request.
     pub(super) fn new(
         workspace: &mut Workspace<'_>,
@@ -50,7 +50,7 @@ impl Wanted {
         chip: Chip,
         application_is_ours: bool,
     ) -> Result<Self> {
-        if request.secure_cert && request.auth == Auth::Token {
+        if request.secure_cert && request.auth == DeviceLogin::Token {
             return Err(Code::Usage
                 .error("an access token has no place in esp_secure_cert")
                 .argument("--esp-secure-cert")
@@ -96,20 +96,20 @@ impl Wanted {
     }
 
     /// The credentials of a device.
-    pub(super) fn credentials(&self, view: &View, target: &Target) -> Result<Credentials> {
+    pub(super) fn credentials(&self, view: &View, target: &BundleTarget) -> Result<DeviceCredentials> {
         let dir = identity_dir(&self.store, Kind::Device, &target.name);
         let anchors = self.anchors(&dir)?;
         let (login, identity) = match self.auth {
-            Auth::Certificate => {
+            DeviceLogin::Certificate => {
                 let identity = Identity::of(&store::shard::locate(&self.store, view, &entry(view, target)?)?, &dir)?;
                 let chain = pem_of(&identity.chain);
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))
             }
-            Auth::Token => (Login::Token(token(&dir)?.reveal().into()), None),
+            DeviceLogin::Token => (Login::Token(token(&dir)?.reveal().into()), None),
         };
         let record = self.record(&target.name, pem_of(&anchors), login)?;
-        Ok(Credentials { record, identity, anchors })
+        Ok(DeviceCredentials { record, identity, anchors })
     }
 
     /// The record of a device that trusts these anchors and logs in so.
@@ -174,7 +174,7 @@ struct Identity {
 
 impl Identity {
     /// What was found of a device, where messages say that it is in `dir`.
-    fn of(located: &Located, dir: &Path) -> Result<Self> {
+    fn of(located: &StoredIdentity, dir: &Path) -> Result<Self> {
         let chain: Vec<Certificate> = located.chain().cloned().collect();
         chain.iter().try_for_each(|certificate| check_can(certificate, &dir.join(CHAIN)))?;
         let key = located.key().map_err(|error| error.at(dir.join(KEY)))?.ok_or_else(|| {
@@ -193,13 +193,13 @@ impl Identity {
 }
 
 /// What one device gets.
-pub(crate) struct Credentials {
+pub(crate) struct DeviceCredentials {
     pub(super) record: Record,
     identity: Option<Identity>,
     anchors: Vec<Certificate>,
 }
 
-impl Credentials {
+impl DeviceCredentials {
     /// Fails where something does not fit into its partition. Nothing is kept.
     pub(super) fn check_fits(&self, firmware: &Firmware, request: &BundleRequest) -> Result<()> {
         self.partition(firmware, None)?;
@@ -238,7 +238,7 @@ impl Credentials {
     }
 }
 
-fn entry(view: &View, target: &Target) -> Result<Entry> {
+fn entry(view: &View, target: &BundleTarget) -> Result<Entry> {
     let entry = target.key.as_ref().map(|key| view.entry(key)).transpose()?.flatten();
     entry.ok_or_else(|| Code::Internal.error("a device without a row was to be bundled").item(&target.name))
 }

@@ -1,7 +1,7 @@
 //! The values that images need and that were not given, all at once.
 
 use base::{Code, Result};
-use devkit::application::{self, Places};
+use devkit::application::{self, ApplicationSearch};
 use devkit::chip::Chip;
 use identity::broker::broker;
 use store::Workspace;
@@ -13,7 +13,12 @@ type Missing = (&'static str, &'static str, Option<&'static str>);
 ///
 /// # Errors
 /// [`Code::BundleIncomplete`] with everything that is missing.
-pub(super) fn check(workspace: &Workspace<'_>, chip: Option<Chip>, places: &Places, needs_device: bool) -> Result<()> {
+pub(super) fn check(
+    workspace: &Workspace<'_>,
+    chip: Option<Chip>,
+    places: &ApplicationSearch,
+    needs_device: bool,
+) -> Result<()> {
     let mut missing: Vec<Missing> = Vec::new();
     if needs_device {
         missing.push(("a device", "--device", None));

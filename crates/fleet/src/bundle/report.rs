@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use base::Finding;
-use devkit::application::{Application, Dates, Source};
+use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::chip::revision_text;
 use devkit::image::{self, Firmware};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::device::Wanted;
+use super::device::BundleSettings;
 use super::request::BundleRequest;
 
 /// What was bundled.
@@ -95,7 +95,7 @@ pub struct BundledDevice {
     /// Its name.
     pub name: String,
     /// What was done.
-    pub done: BundleDone,
+    pub done: BundleOutcome,
     /// Where its files are.
     pub directory: PathBuf,
 }
@@ -103,7 +103,7 @@ pub struct BundledDevice {
 /// What was done about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum BundleDone {
+pub enum BundleOutcome {
     /// Files were written.
     Written,
     /// The very same files were there.
@@ -114,11 +114,11 @@ pub enum BundleDone {
 
 impl BundledDevice {
     pub(super) fn planned(name: &str, directory: PathBuf) -> Self {
-        Self { name: name.to_owned(), done: BundleDone::Planned, directory }
+        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory }
     }
 
     pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool) -> Self {
-        let done = if unchanged { BundleDone::Unchanged } else { BundleDone::Written };
+        let done = if unchanged { BundleOutcome::Unchanged } else { BundleOutcome::Written };
         Self { name: name.to_owned(), done, directory }
     }
 }
@@ -127,8 +127,8 @@ impl BundleReport {
     pub(super) fn new(
         firmware: &Firmware,
         application: &Application,
-        source: &Source,
-        wanted: &Wanted,
+        source: &ApplicationSource,
+        wanted: &BundleSettings,
         request: &BundleRequest,
         devices: Vec<BundledDevice>,
         findings: Vec<Finding>,
@@ -142,9 +142,9 @@ impl BundleReport {
             application: ApplicationReport {
                 path: source.path().to_owned(),
                 source: match source {
-                    Source::Named(_) => SourceReport::Named,
-                    Source::Shipped(_) => SourceReport::Shipped,
-                    Source::Built(_) => SourceReport::Built,
+                    ApplicationSource::Named(_) => SourceReport::Named,
+                    ApplicationSource::Shipped(_) => SourceReport::Shipped,
+                    ApplicationSource::Built(_) => SourceReport::Built,
                 },
                 bytes: firmware.application().len(),
                 dates: match application.dates() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use devkit::application::Places;
+use devkit::application::ApplicationSearch;
 use devkit::chip::Crystal;
 use ledger::Key;
 use pki::device_name::DeviceName;
@@ -16,13 +16,13 @@ pub struct BundleRequest {
     /// Whose.
     pub devices: Devices,
     /// How the devices log in.
-    pub auth: Auth,
+    pub auth: DeviceLogin,
     /// Any name in the broker's certificate will do.
     pub skip_host_name_check: bool,
     /// The crystal of the board, where it is not the usual one.
     pub crystal: Option<Crystal>,
     /// Where the application may be.
-    pub places: Places,
+    pub places: ApplicationSearch,
     /// A partition table, in CSV or binary.
     pub partitions: Option<PathBuf>,
     /// Where the files go, in place of the store.
@@ -58,7 +58,7 @@ pub enum Devices {
 
 /// How a device logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub enum DeviceLogin {
     /// With its certificate.
     Certificate,
     /// With its access token.
@@ -67,7 +67,7 @@ pub enum Auth {
 
 /// A device that gets an image.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct BundleTarget {
     pub(crate) name: String,
     /// Its row, where the ledger knows it: devices with a token alone have none.
     pub(crate) key: Option<Key>,

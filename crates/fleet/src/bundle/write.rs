@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{FileSet, Mode, Outcome};
+use base::file::{FileSet, Mode, WriteOutcome};
 use base::{Code, Result, file};
 use devkit::chip::Chip;
 use devkit::credentials;
 use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
-use devkit::partition::{Partition, Table};
+use devkit::partition::{Partition, PartitionTable};
 use ledger::Kind;
 use pki::PrivateKey;
 use pki::pem_bundle::PemBundle;
 use zeroize::Zeroizing;
 
-use super::device::{Credentials, Wanted};
+use super::device::{BundleSettings, DeviceCredentials};
 use super::report::BundledDevice;
-use super::request::{BundleRequest, Target, VERB};
+use super::request::{BundleRequest, BundleTarget, VERB};
 use store::Workspace;
 use store::identity_dir;
 
@@ -24,7 +24,7 @@ use store::identity_dir;
 const STEP: usize = 100;
 
 /// Where the files of a device go.
-pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip, target: &Target) -> PathBuf {
+pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip, target: &BundleTarget) -> PathBuf {
     match &request.out {
         Some(out) => out.join(&target.name),
         None => identity_dir(workspace.store_dir(), Kind::Device, &target.name).join(chip.name()),
@@ -36,8 +36,8 @@ pub(super) fn all(
     workspace: &mut Workspace<'_>,
     request: &BundleRequest,
     firmware: &Firmware,
-    wanted: &Wanted,
-    targets: &[Target],
+    wanted: &BundleSettings,
+    targets: &[BundleTarget],
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<BundledDevice>> {
     let mut store = workspace.open_store(VERB)?;
@@ -61,7 +61,7 @@ pub(super) fn all(
 fn one(
     request: &BundleRequest,
     firmware: &Firmware,
-    credentials: &Credentials,
+    credentials: &DeviceCredentials,
     name: &str,
     dir: PathBuf,
 ) -> Result<BundledDevice> {
@@ -99,7 +99,7 @@ fn one(
     }
     let written = set.commit()?;
     read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
-    let unchanged = written.iter().all(|file| file.outcome == Outcome::Unchanged);
+    let unchanged = written.iter().all(|file| file.outcome == WriteOutcome::Unchanged);
     Ok(BundledDevice::written(name, dir, unchanged))
 }
 
@@ -114,7 +114,7 @@ fn keys_in(dir: &Path) -> Result<Keys> {
 
 /// Takes the merged image apart again: table, application, credentials as the device reads them, and the key against
 /// the certificate.
-fn read_back(dir: &Path, image: &Image<'_>, credentials: &Credentials, keys: Option<&Keys>) -> Result<()> {
+fn read_back(dir: &Path, image: &Image<'_>, credentials: &DeviceCredentials, keys: Option<&Keys>) -> Result<()> {
     let board = image.firmware().board();
     let flash = file::read_secret(dir.join(FLASH), board.flash_size.bytes() as usize)?;
     let differs = |what: &str| Code::ReadBack.error(format!("{what} in the image is not what was put there"));
@@ -126,7 +126,7 @@ fn read_back(dir: &Path, image: &Image<'_>, credentials: &Credentials, keys: Opt
     }
     let start = board.table.start();
     let table = flash.get(start.table() as usize..).unwrap_or_default();
-    if Table::from_binary(table, start)? != board.table {
+    if PartitionTable::from_binary(table, start)? != board.table {
         return Err(differs("the partition table"));
     }
     let mut partition = Zeroizing::new(slice(&flash, board.credentials()?).to_vec());

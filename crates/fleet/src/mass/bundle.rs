@@ -6,30 +6,30 @@ pub(crate) mod output;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use base::file::Bulk;
+use base::file::BulkDir;
 use base::{Code, Error, Finding, Result};
 use ledger::{Job, Key, Ledger, Phase};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::control::Control;
-use super::job::Which;
+use super::control::RunControl;
+use super::job::JobSelector;
 use super::phase;
-use super::progress::Progress;
+use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
-use super::runner::{PhaseRunner, RunEnd, ShardLease, Worked};
+use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::bundle::{BundleRequest, check_can, prepare};
 use crate::job_order::{Destination, JobOrder};
 use crate::stop::Stop;
 use bundler::Bundler;
 use identity::files::output::pem_of;
-use output::{BundleOutput, Writing};
+use output::{BundleOutput, ShardBundles};
 use store::Workspace;
 use store::shard::Packer;
-use store::shard::Place;
 use store::shard::Shard;
+use store::shard::ShardStore;
 use store::shard::{Attempt, Layout};
 use store::{Store, identity_dir};
 
@@ -44,7 +44,7 @@ const LISTED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct FleetBundleRequest {
     /// Of which job.
-    pub which: Which,
+    pub which: JobSelector,
     /// Where its shards are, where they have been moved.
     pub destination: Destination,
     /// Chip, application and the like, as for one device. Whose images are wanted, and what a single one has beside the
@@ -104,7 +104,7 @@ impl BundlesReport {
 pub fn bundle(
     workspace: &mut Workspace<'_>,
     request: &FleetBundleRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
     let job = phase::find(&store, request.which, Phase::Bundle)?;
@@ -118,7 +118,7 @@ pub(crate) fn bundle_job(
     job: &Job,
     request: &FleetBundleRequest,
     ready: Option<(Bundler, Vec<Finding>)>,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let begun = Instant::now();
     let order = JobOrder::kept(&job.parameters)?;
@@ -147,7 +147,7 @@ pub(crate) fn bundle_job(
         directories: (order.layout == Layout::Directories).then(|| store.dir().to_owned()),
         anchors: bundler.anchors()?,
         stop: &Stop::on(control.stop),
-        progress: Progress::new("bundling", job.size.saturating_sub(left), job.size, control.tell),
+        progress: ProgressCounter::new("bundling", job.size.saturating_sub(left), job.size, control.tell),
         whole: request.again || order.layout != Layout::Directories,
         now: 0,
         failed: 0,
@@ -190,7 +190,7 @@ pub(crate) fn bundler(
     workspace: &mut Workspace<'_>,
     order: &JobOrder,
     request: &FleetBundleRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<(Bundler, Vec<Finding>)> {
     if request.merged && order.layout == Layout::Archive {
         return Err(Code::FleetFormat
@@ -206,7 +206,7 @@ pub(crate) fn bundler(
 }
 
 /// Tells how much room whole images take, and fails where there is not so much.
-fn check_room(bundler: &Bundler, dir: &Bulk, devices: u64, control: &mut Control<'_>) -> Result<()> {
+fn check_room(bundler: &Bundler, dir: &BulkDir, devices: u64, control: &mut RunControl<'_>) -> Result<()> {
     let (room, _) = dir.room()?;
     let (text, fits) = room_for(devices, bundler.length() as u64, room);
     (control.say)(&text);
@@ -250,7 +250,7 @@ struct Run<'a> {
     /// What all others trust, in PEM.
     anchors: String,
     stop: &'a Stop<'a>,
-    progress: Progress<'a>,
+    progress: ProgressCounter<'a>,
     /// Whether devices that have a bundle get another one, with the others of their shard.
     whole: bool,
     /// Devices that this run has bundled.
@@ -266,7 +266,7 @@ impl Run<'_> {
         &mut self,
         store: &mut Store,
         job: &Job,
-        place: &Place,
+        place: &ShardStore,
         output: &BundleOutput,
         again: bool,
     ) -> Result<RunEnd> {
@@ -292,13 +292,13 @@ impl Run<'_> {
         lease: &mut ShardLease,
         runner: &mut PhaseRunner<'_>,
         output: &BundleOutput,
-    ) -> Result<Worked> {
+    ) -> Result<ShardEnd> {
         let mut writing = output.begin(attempt, lease.claim.fence)?;
         let keys = match self.fill(shard, &mut writing, lease, runner) {
             Ok(Some(keys)) => keys,
             other => {
                 writing.discard();
-                return other.map(|_| Worked::Stopped);
+                return other.map(|_| ShardEnd::Stopped);
             }
         };
         let written = writing.finish()?;
@@ -311,14 +311,14 @@ impl Run<'_> {
         keys.into_iter().for_each(|key| lease.done(key));
         self.now += count;
         self.progress.advance(count);
-        Ok(Worked::Done)
+        Ok(ShardEnd::Done)
     }
 
     /// Writes bundles of all devices of a shard, and returns those that have one; none where a stop was asked for.
     fn fill(
         &mut self,
         shard: &Shard,
-        writing: &mut Writing<'_>,
+        writing: &mut ShardBundles<'_>,
         lease: &mut ShardLease,
         runner: &mut PhaseRunner<'_>,
     ) -> Result<Option<Vec<Key>>> {

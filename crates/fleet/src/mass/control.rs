@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::progress::Status;
 
 /// The connection of a run with the verb that started it: messages, progress and stop.
-pub struct Control<'a> {
+pub struct RunControl<'a> {
     /// Becomes true when it is to stop.
     pub stop: &'a AtomicBool,
     /// Hears how far it is.

@@ -8,31 +8,31 @@ use base::{Code, Result};
 use ledger::{Entry, Job, Key, Phase};
 use pki::key::KeyFormat;
 
-use super::progress::Progress;
-use super::runner::{PhaseRunner, RunEnd, Worked};
+use super::progress::ProgressCounter;
+use super::runner::{PhaseRunner, RunEnd, ShardEnd};
 use crate::mass::bundle::bundler::Bundler;
 use crate::mass::bundle::output::{BundleOutput, WrittenBundles};
-use crate::mass::issue::made::Made;
+use crate::mass::issue::issued_leaf::IssuedLeaf;
 use crate::stop::Stop;
 use identity::files::output::pem_of;
 use store::Store;
 use store::shard::Attempt;
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// Makes and seals the bundles of shards that are being issued.
-pub(crate) struct InPass {
+pub(crate) struct InPassBundler {
     pub(crate) bundler: Bundler,
     pub(crate) output: BundleOutput,
     /// What devices trust, in PEM.
     pub(crate) anchors: String,
 }
 
-impl InPass {
+impl InPassBundler {
     /// Writes the bundles of a shard beside their names. Nothing is waited for.
     ///
     /// # Errors
     /// What a device's record and the disk can refuse.
-    pub(crate) fn write(&self, attempt: Attempt, made: &[Made]) -> Result<WrittenBundles> {
+    pub(crate) fn write(&self, attempt: Attempt, made: &[IssuedLeaf]) -> Result<WrittenBundles> {
         let mut writing = self.output.begin(attempt, attempt.fence)?;
         for device in made {
             let bundle = || {
@@ -53,7 +53,7 @@ impl InPass {
     ///
     /// # Errors
     /// Those of the ledger and of the disk.
-    pub(crate) fn remove_leftovers(&self, store: &Store, job: &Job, place: &Place) -> Result<()> {
+    pub(crate) fn remove_leftovers(&self, store: &Store, job: &Job, place: &ShardStore) -> Result<()> {
         self.output.remove_leftovers()?;
         self.output.keep_only(|attempt| Ok(place.attempt(&store.ledger, job.id, attempt.shard)? == Some(attempt)))
     }
@@ -66,9 +66,9 @@ impl InPass {
         &self,
         store: &mut Store,
         job: &Job,
-        place: &Place,
+        place: &ShardStore,
         stop: &Stop<'_>,
-        progress: &mut Progress<'_>,
+        progress: &mut ProgressCounter<'_>,
     ) -> Result<RunEnd> {
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Bundle, place, stop)?;
         runner.run(|runner, lease| {
@@ -88,7 +88,7 @@ impl InPass {
                 }
             }
             progress.advance(count);
-            Ok(Worked::Done)
+            Ok(ShardEnd::Done)
         });
         Ok(runner.into_end())
     }

@@ -2,9 +2,9 @@
 
 pub(crate) mod archive_index;
 pub(crate) mod engine;
+pub(crate) mod issued_leaf;
 pub(crate) mod issuing;
 pub(crate) mod leftovers;
-pub(crate) mod made;
 pub(crate) mod output;
 pub(crate) mod space;
 pub(crate) mod stage;
@@ -17,32 +17,32 @@ use std::time::Instant;
 
 use base::{Code, Finding, Result};
 use config::ClientFormat;
-use ledger::{Job, NewJob, Phase, Staged};
+use ledger::{Job, NewJob, Phase, StagingOutcome};
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 
-use super::control::Control;
-use super::in_pass::InPass;
-use super::job::{self, Which};
-use super::progress::Progress;
+use super::control::RunControl;
+use super::in_pass::InPassBundler;
+use super::job::{self, JobSelector};
+use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseReport};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd};
 use crate::job_order::{Destination, JobOrder, check_subject};
-use crate::names::{self, Faults, Lookalikes, NamesSource, Spooled};
+use crate::names::{self, Faults, Lookalikes, NamesSource, StagingResult};
 use crate::stop::Stop;
 use engine::Engine;
 use identity::files::keystore::KeystorePlan;
 use issuing::{Signer, Signers, ca_of, check_issuer};
-use output::{Extras, Output};
+use output::{ExtraFiles, ShardOutput};
 use store::Store;
 use store::Workspace;
 use store::ca::OpenCa;
 use store::secrets::NewSecret;
 use store::shard::Packer;
-use store::shard::Place;
+use store::shard::ShardStore;
 use store::shard::{Attempt, Layout};
-use worker::Worker;
+use worker::ShardWorker;
 
 /// What is asked of a fleet.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub enum JobSource {
     /// That of these names, new or known.
     Names(NamesSource),
     /// One that was staged before.
-    Staged(Which),
+    Staged(JobSelector),
 }
 
 /// What has become of a fleet, or what is wrong with its names.
@@ -86,12 +86,16 @@ pub enum FleetOutcome {
 /// # Errors
 /// What the configuration, the CAs and the places can be wrong about, before anything is issued. What goes wrong later
 /// stands in the report, if something was issued by then.
-pub fn issue(workspace: &mut Workspace<'_>, request: &FleetRequest, control: &mut Control<'_>) -> Result<FleetOutcome> {
+pub fn issue(
+    workspace: &mut Workspace<'_>,
+    request: &FleetRequest,
+    control: &mut RunControl<'_>,
+) -> Result<FleetOutcome> {
     let mut store = workspace.open_store("fleet issue")?;
     let opened = match open(workspace, &mut store, request, &[Phase::Issue], |_, _| Ok(()))? {
-        Opened::Job(opened) => *opened,
-        Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
-        Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
+        OpenOutcome::Job(opened) => *opened,
+        OpenOutcome::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
+        OpenOutcome::Could(report) => return Ok(FleetOutcome::Report(report)),
     };
     let report = issue_job(workspace, &mut store, opened, request, control, None)?;
     Ok(FleetOutcome::Report(Box::new(report)))
@@ -116,7 +120,7 @@ pub(crate) struct Preparation<'a> {
 }
 
 /// What has become of a request.
-pub(crate) enum Opened {
+pub(crate) enum OpenOutcome {
     Job(Box<OpenJob>),
     /// Names that cannot be used.
     Refused(Faults),
@@ -135,7 +139,7 @@ pub(crate) fn open(
     request: &FleetRequest,
     phases: &[Phase],
     mut prepare: impl FnMut(&mut Workspace<'_>, &Preparation<'_>) -> Result<()>,
-) -> Result<Opened> {
+) -> Result<OpenOutcome> {
     let source = match &request.source {
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
@@ -143,7 +147,7 @@ pub(crate) fn open(
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
             prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), new_place: None })?;
-            return Ok(Opened::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
+            return Ok(OpenOutcome::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
         }
     };
     let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
@@ -172,20 +176,22 @@ pub(crate) fn open(
     })?;
     findings.extend(lookalikes.findings().into_iter().map(|finding| source.locate(finding)));
     Ok(match spooled {
-        Spooled::Refused(faults) => match source.refusal(&faults) {
+        StagingResult::Refused(faults) => match source.refusal(&faults) {
             Some(error) => return Err(error),
-            None => Opened::Refused(faults),
+            None => OpenOutcome::Refused(faults),
         },
-        Spooled::Rehearsed(count) => Opened::Could(Box::new(FleetReport {
+        StagingResult::Rehearsed(count) => OpenOutcome::Could(Box::new(FleetReport {
             dry_run: true,
             archive: request.destination.archive.clone(),
             findings,
             ..FleetReport::of_names(count, order.layout, place)
         })),
-        Spooled::Kept(Staged::New(job)) => Opened::Job(Box::new(OpenJob { job, order, findings, ca: opened })),
-        Spooled::Kept(Staged::Known(job)) => {
+        StagingResult::Kept(StagingOutcome::New(job)) => {
+            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
+        }
+        StagingResult::Kept(StagingOutcome::Known(job)) => {
             job::check_can_issue(store, &job)?;
-            Opened::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
+            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
         }
     })
 }
@@ -196,8 +202,8 @@ pub(crate) fn issue_job(
     store: &mut Store,
     opened: OpenJob,
     request: &FleetRequest,
-    control: &mut Control<'_>,
-    in_pass: Option<&InPass>,
+    control: &mut RunControl<'_>,
+    in_pass: Option<&InPassBundler>,
 ) -> Result<FleetReport> {
     let OpenJob { job, order, mut findings, ca } = opened;
     let begun = Instant::now();
@@ -254,8 +260,8 @@ pub(crate) fn issue_job(
 struct Work<'a> {
     job: &'a Job,
     order: &'a JobOrder,
-    output: &'a Output,
-    in_pass: Option<&'a InPass>,
+    output: &'a ShardOutput,
+    in_pass: Option<&'a InPassBundler>,
     threads: usize,
     stop: &'a Stop<'a>,
     /// Devices that are issued by now.
@@ -267,7 +273,7 @@ fn run(
     store: &mut Store,
     work: &Work<'_>,
     ca: Option<OpenCa>,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<(u64, RunEnd)> {
     let Work { job, order, output, in_pass, threads, stop, done } = *work;
@@ -276,9 +282,9 @@ fn run(
     let profiles = store.ledger.profiles(job.id)?;
     let signers = signers(workspace, order, ca, &profiles, findings)?;
     check_issuer(order, &signers.own.fingerprint)?;
-    let mut progress = Progress::new("issuing", done, job.size, control.tell);
+    let mut progress = ProgressCounter::new("issuing", done, job.size, control.tell);
     let worker =
-        Worker { job: job.uid, order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
+        ShardWorker { job: job.uid, order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
     let runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Issue, output.place(), stop)?;
     Engine { runner, threads, progress: &mut progress }.run(&worker)
 }
@@ -309,7 +315,13 @@ fn signers(
 }
 
 /// Where a job's shards are written to, and what devices get besides key and chain.
-fn output(workspace: &mut Workspace<'_>, store: &Store, job: &Job, order: &JobOrder, place: Place) -> Result<Output> {
+fn output(
+    workspace: &mut Workspace<'_>,
+    store: &Store,
+    job: &Job,
+    order: &JobOrder,
+    place: ShardStore,
+) -> Result<ShardOutput> {
     let anchors = workspace.client_anchors()?;
     let formats = order.formats()?;
     let mut keystore = None;
@@ -327,9 +339,9 @@ fn output(workspace: &mut Workspace<'_>, store: &Store, job: &Job, order: &JobOr
             created: workspace.now,
         });
     }
-    let extras = Extras { anchors, formats, keystore, prefix: order.prefix.clone() };
+    let extras = ExtraFiles { anchors, formats, keystore, prefix: order.prefix.clone() };
     let packer = Packer::new(order.packing, order.recipients()?);
-    Output::new(place, packer, extras, workspace.now.unix_timestamp())
+    ShardOutput::new(place, packer, extras, workspace.now.unix_timestamp())
 }
 
 fn cores() -> usize {
@@ -337,7 +349,7 @@ fn cores() -> usize {
 }
 
 /// Joins the archive of a job that is done, where all of its parts are here.
-fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &Place) -> Result<()> {
+fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &ShardStore) -> Result<()> {
     if report.layout != Layout::Archive || !job.done {
         return Ok(());
     }

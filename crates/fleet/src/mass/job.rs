@@ -11,7 +11,7 @@ use identity::files::output::pem_of;
 use store::Store;
 use store::Workspace;
 use store::shard::Layout;
-use store::shard::{Owner, Place};
+use store::shard::{OwningJob, ShardStore};
 
 /// What a device trusts, beside its shards.
 const ANCHORS: &str = store::file_names::ANCHORS;
@@ -21,7 +21,7 @@ const IN_USE_LISTED: usize = 10;
 
 /// Which job is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum JobSelector {
     /// This one.
     Number(u64),
     /// The only one with something left to do.
@@ -32,9 +32,9 @@ pub enum Which {
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: Which, phases: &[Phase]) -> Result<Job> {
+pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase]) -> Result<Job> {
     let none = |what: String| Code::NothingToResume.error(what);
-    if let Which::Number(number) = which {
+    if let JobSelector::Number(number) = which {
         let job = store.ledger.job(JobId::new(number))?;
         return job.ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet issue` makes one"));
     }
@@ -80,28 +80,33 @@ pub(crate) fn check_can_issue(store: &Store, job: &Job) -> Result<()> {
 ///
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::PlaceTaken`].
-pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: Option<&Destination>) -> Result<Place> {
+pub(crate) fn place(
+    store: &Store,
+    job: &Job,
+    order: &JobOrder,
+    destination: Option<&Destination>,
+) -> Result<ShardStore> {
     let dir = store.dir();
-    let owner = Owner { job, view: &store.ledger };
+    let owner = OwningJob { job, view: &store.ledger };
     let named = destination.filter(|destination| destination.out.is_some() || destination.archive.is_some());
     if let Some(destination) = named {
-        return Place::make(dir, &destination.directory(dir)?, order.layout, order.packing, &owner);
+        return ShardStore::make(dir, &destination.directory(dir)?, order.layout, order.packing, &owner);
     }
     if order.layout == Layout::Directories {
-        return Place::make(dir, dir, order.layout, order.packing, &owner);
+        return ShardStore::make(dir, dir, order.layout, order.packing, &owner);
     }
-    let wished = Place::wished(dir, job.id.number())?.ok_or_else(|| {
+    let wished = ShardStore::wished(dir, job.id.number())?.ok_or_else(|| {
         Code::PlaceMissing
             .error(format!("where the shards of job {} go is not known here", job.id))
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
     // Made anew, what has been moved away would seem to be there.
-    match Place::open(&wished)? {
+    match ShardStore::open(&wished)? {
         None if job_has_shards(store, job)? => Err(Code::PlaceMissing
             .error(format!("the shards of job {} are not where they were written", job.id))
             .at(wished)
             .fix("name where they are with `--out DIR` or `--archive FILE`")),
-        _ => Place::make(dir, &wished, order.layout, order.packing, &owner),
+        _ => ShardStore::make(dir, &wished, order.layout, order.packing, &owner),
     }
 }
 
@@ -111,15 +116,15 @@ pub(crate) fn place_if_known(
     job: &Job,
     order: &JobOrder,
     destination: &Destination,
-) -> Result<Option<Place>> {
+) -> Result<Option<ShardStore>> {
     let dir = store.dir();
     if order.layout == Layout::Directories {
-        return Place::open(dir);
+        return ShardStore::open(dir);
     }
     if destination.out.is_some() || destination.archive.is_some() {
-        return Place::open(&destination.directory(dir)?);
+        return ShardStore::open(&destination.directory(dir)?);
     }
-    Place::wished(dir, job.id.number())?.map_or(Ok(None), |dir| Place::open(&dir))
+    ShardStore::wished(dir, job.id.number())?.map_or(Ok(None), |dir| ShardStore::open(&dir))
 }
 
 fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
@@ -127,7 +132,7 @@ fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
 }
 
 /// Keeps others from the place, and puts beside the shards what devices trust.
-pub(crate) fn prepare(place: &Place, workspace: &Workspace<'_>, verb: &str) -> Result<Option<Lock>> {
+pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str) -> Result<Option<Lock>> {
     let lock = place.lock(verb)?;
     if place.layout() != Layout::Directories {
         let anchors = workspace.client_anchors()?;

@@ -3,14 +3,14 @@
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, Job, JobId, Kind, Phase, State, View};
 
-use super::job::{self, Which};
+use super::job::{self, JobSelector};
 use crate::job_order::{Destination, JobOrder};
 use store::Store;
-use store::shard::{Owner, Place};
+use store::shard::{OwningJob, ShardStore};
 
 /// How far a phase of a job is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Count {
+pub(crate) struct PhaseCount {
     /// Devices that have taken the step.
     pub(crate) done: u64,
     /// Devices whose last try failed.
@@ -29,9 +29,9 @@ pub(crate) struct Count {
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
+pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase) -> Result<Job> {
     match job::find(store, which, &[phase]) {
-        Err(error) if error.code() == Code::NothingToResume && which == Which::Unfinished => {
+        Err(error) if error.code() == Code::NothingToResume && which == JobSelector::Unfinished => {
             let jobs = store.ledger.jobs()?;
             let mut open = 0;
             for job in &jobs {
@@ -47,7 +47,7 @@ pub(crate) fn find(store: &Store, which: Which, phase: Phase) -> Result<Job> {
 ///
 /// # Errors
 /// [`Code::PlaceMissing`].
-pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<Place> {
+pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<ShardStore> {
     let place = job::place_if_known(store, job, order, destination)?;
     let place = place.filter(|place| place.job().is_none_or(|of| of == job.id.number())).ok_or_else(|| {
         Code::PlaceMissing
@@ -55,8 +55,8 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
     // It is there, so that this only writes down where.
-    let owner = Owner { job, view: &store.ledger };
-    Place::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
+    let owner = OwningJob { job, view: &store.ledger };
+    ShardStore::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
 }
 
 /// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
@@ -67,7 +67,7 @@ pub(crate) fn go_on(error: Error) -> Error {
 }
 
 /// How far a phase is.
-pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<Count> {
+pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<PhaseCount> {
     let step = step(phase)?;
     let in_use = Filter { kind: Some(Kind::Device), job: Some(job), current_only: true, ..Filter::default() };
     let all = Filter { skip_unregistered: true, ..in_use.clone() };
@@ -80,7 +80,7 @@ pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<Count> {
     let revoked = ledger.count(&Filter { states: vec![State::Revoked], ..of_job.clone() })?;
     let skipped = in_use.saturating_sub(taken);
     let replaced = ledger.count(&of_job)?.saturating_sub(in_use).saturating_sub(revoked);
-    Ok(Count { done: taken.saturating_sub(left), failed, left, skipped, revoked, replaced })
+    Ok(PhaseCount { done: taken.saturating_sub(left), failed, left, skipped, revoked, replaced })
 }
 
 /// Whether a device has yet to take the step.

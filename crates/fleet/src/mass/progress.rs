@@ -35,7 +35,7 @@ impl Status {
 }
 
 /// Counts, and tells.
-pub(crate) struct Progress<'a> {
+pub(crate) struct ProgressCounter<'a> {
     what: &'static str,
     done: u64,
     total: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Progress<'a> {
     tell: &'a mut dyn FnMut(&Status),
 }
 
-impl<'a> Progress<'a> {
+impl<'a> ProgressCounter<'a> {
     pub(crate) fn new(what: &'static str, done: u64, total: u64, tell: &'a mut dyn FnMut(&Status)) -> Self {
         Self { what, done, total, now: 0, begun: Instant::now(), tell }
     }

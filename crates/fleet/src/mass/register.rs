@@ -11,24 +11,25 @@ use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::control::Control;
-use super::job::Which;
+use super::control::RunControl;
+use super::job::JobSelector;
 use super::phase;
-use super::progress::Progress;
+use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
-use super::runner::{PhaseRunner, RunEnd, ShardLease, Worked};
+use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
 use crate::names::attributes;
 use crate::platform::Connection;
 use crate::register::{
-    Candidate, DeviceRegistration, MaybeCandidate, PlatformDone, Recorder, RegisterEngine, RegisterOptions, settings_of,
+    Candidate, DeviceRegistration, MaybeCandidate, PlatformOutcome, Recorder, RegisterEngine, RegisterOptions,
+    settings_of,
 };
 use crate::stop::Stop;
 use store::Store;
 use store::Workspace;
-use store::shard::Place;
 use store::shard::Shard;
+use store::shard::ShardStore;
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet register";
@@ -38,7 +39,7 @@ const LISTED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct FleetRegisterRequest {
     /// Which job.
-    pub which: Which,
+    pub which: JobSelector,
     /// Where its shards are, where they have been moved.
     pub destination: Destination,
     /// Replace the credential of a device that has another one.
@@ -87,7 +88,7 @@ pub struct RegistrationReport {
 pub fn register(
     workspace: &mut Workspace<'_>,
     request: &FleetRegisterRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
     let job = phase::find(&store, request.which, Phase::Register)?;
@@ -104,7 +105,7 @@ pub(crate) fn register_job(
     store: &mut Store,
     job: &Job,
     request: &FleetRegisterRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let order = JobOrder::kept(&job.parameters)?;
     if let Some(dir) = &request.results {
@@ -135,7 +136,7 @@ pub(crate) fn register_job(
         create,
         stop: &stop,
         tally: Tally {
-            progress: Progress::new("registering", before.done, job.size, control.tell),
+            progress: ProgressCounter::new("registering", before.done, job.size, control.tell),
             report: RegistrationReport { platform: connection.board.url().to_owned(), ..RegistrationReport::default() },
             findings: Vec::new(),
             failed: 0,
@@ -176,7 +177,7 @@ struct Run<'a> {
 
 /// The outcomes of a run.
 struct Tally<'a> {
-    progress: Progress<'a>,
+    progress: ProgressCounter<'a>,
     report: RegistrationReport,
     findings: Vec<Finding>,
     failed: u64,
@@ -184,7 +185,7 @@ struct Tally<'a> {
 
 impl Run<'_> {
     /// Registers shard after shard until there are none.
-    fn all(&mut self, store: &mut Store, job: &Job, place: &Place) -> Result<RunEnd> {
+    fn all(&mut self, store: &mut Store, job: &Job, place: &ShardStore) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Register, place, self.stop)?;
         runner.run(|runner, lease| {
@@ -193,7 +194,7 @@ impl Run<'_> {
             let records = Records::Lease { ledger: runner.ledger, lease };
             self.shard(&shard, &names, records)?;
             // Devices in progress are finished after a stop, and the rest of the shard is left.
-            Ok(if self.stop.is_asked() { Worked::Stopped } else { Worked::Done })
+            Ok(if self.stop.is_asked() { ShardEnd::Stopped } else { ShardEnd::Done })
         });
         Ok(runner.into_end())
     }
@@ -270,8 +271,8 @@ impl Recorder for JobRecorder<'_, '_> {
     fn registered(&mut self, key: Key, registration: DeviceRegistration, findings: Vec<Finding>) -> Result<()> {
         let Tally { progress, report, findings: listed, .. } = self.tally;
         match registration.done {
-            PlatformDone::Created => report.created += 1,
-            PlatformDone::Replaced => report.replaced += 1,
+            PlatformOutcome::Created => report.created += 1,
+            PlatformOutcome::Replaced => report.replaced += 1,
             _ => report.unchanged += 1,
         }
         if listed.len() < LISTED {

@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bundle::BundlesReport;
-use super::phase::Count;
+use super::phase::PhaseCount;
 use super::register::RegistrationReport;
 use super::results;
 use crate::job_order::JobOrder;
 use store::shard::Layout;
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// What was done with a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -82,7 +82,7 @@ impl PhaseReport {
     }
 
     /// The report of a phase that uses identities, as `count` has it; `now` devices were done since `begun`.
-    pub(crate) fn new(phase: PhaseName, names: u64, count: Count, now: u64, failed: u64, begun: Instant) -> Self {
+    pub(crate) fn new(phase: PhaseName, names: u64, count: PhaseCount, now: u64, failed: u64, begun: Instant) -> Self {
         let aside = count.done + count.skipped + count.revoked + count.replaced;
         let left = names.saturating_sub(aside);
         Self::of_phase(phase, left, [count.done, count.skipped, count.revoked], now, failed, begun)
@@ -115,7 +115,7 @@ pub enum PhaseName {
 
 impl FleetReport {
     /// That of a job before anything was done; `place` is where it goes, as far as that is known.
-    pub(crate) fn of(job: &Job, order: &JobOrder, place: Option<&Place>) -> Self {
+    pub(crate) fn of(job: &Job, order: &JobOrder, place: Option<&ShardStore>) -> Self {
         let out = place.map_or_else(PathBuf::new, |place| place.dir.clone());
         Self { job: Some(job.id.number()), ..Self::of_names(job.size, order.layout, out) }
     }

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use base::file::{self, Bulk};
+use base::file::{self, BulkDir};
 use base::{Code, Result, digest};
 use ledger::{Entry, Filter, Job, JobId, Kind, View};
 use serde::Serialize;
@@ -103,7 +103,7 @@ fn names(job: JobId) -> [String; 2] {
 pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> {
     check_is_free(view, job, dir)?;
     file::create_dir(dir)?;
-    let out = Bulk::open(dir)?;
+    let out = BulkDir::open(dir)?;
     let names = names(job.id);
     let uid = job.uid.to_string();
     let partial = names.clone().map(|name| format!(".partial-{name}"));

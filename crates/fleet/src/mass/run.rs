@@ -6,12 +6,12 @@ use base::{Code, Error, Result};
 use ledger::{Job, JobId, Phase};
 
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
-use super::control::Control;
-use super::in_pass::InPass;
-use super::issue::{FleetOutcome, FleetRequest, JobSource, OpenJob, Opened, Preparation, issue_job, open};
+use super::control::RunControl;
+use super::in_pass::InPassBundler;
+use super::issue::{FleetOutcome, FleetRequest, JobSource, OpenJob, OpenOutcome, Preparation, issue_job, open};
 use super::job;
 use super::phase::{self, go_on};
-use super::progress::Progress;
+use super::progress::ProgressCounter;
 use super::register::{FleetRegisterRequest, register_job};
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use crate::job_order::JobOrder;
@@ -24,7 +24,7 @@ use store::Store;
 use store::Workspace;
 use store::shard::Attempt;
 use store::shard::Packer;
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet run";
@@ -48,7 +48,7 @@ pub struct FleetRunRequest {
 pub fn run(
     workspace: &mut Workspace<'_>,
     request: &FleetRunRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetOutcome> {
     let mut store = workspace.open_store(VERB)?;
     let phases: Vec<Phase> = [
@@ -62,7 +62,7 @@ pub fn run(
     let (mut connection, mut ready) = (None, None);
     let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
         if let Some(place) = preparation.new_place {
-            Place::check_new(place, preparation.order.layout)?;
+            ShardStore::check_new(place, preparation.order.layout)?;
         }
         connection = request.register.as_ref().map(|register| connect(workspace, register, preparation)).transpose()?;
         let bundle = request.bundle.as_ref();
@@ -70,9 +70,9 @@ pub fn run(
         Ok(())
     };
     let opened = match open(workspace, &mut store, &request.issue, &phases, prepare)? {
-        Opened::Job(opened) => *opened,
-        Opened::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
-        Opened::Could(report) => return Ok(FleetOutcome::Report(report)),
+        OpenOutcome::Job(opened) => *opened,
+        OpenOutcome::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
+        OpenOutcome::Could(report) => return Ok(FleetOutcome::Report(report)),
     };
     let dry_run = request.issue.dry_run;
     let register = request.register.as_ref().filter(|_| !dry_run);
@@ -129,29 +129,29 @@ fn in_pass(
     opened: &OpenJob,
     request: &FleetRunRequest,
     bundler: Bundler,
-) -> Result<InPass> {
+) -> Result<InPassBundler> {
     let place = job::place(store, &opened.job, &opened.order, Some(&request.issue.destination))?;
     let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
     let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
     output.check_common(&bundler)?;
     output.write_common(&bundler)?;
-    Ok(InPass { anchors: bundler.anchors()?, bundler, output })
+    Ok(InPassBundler { anchors: bundler.anchors()?, bundler, output })
 }
 
 /// Records the bundles that were made in the pass.
 fn record(
-    in_pass: &InPass,
+    in_pass: &InPassBundler,
     store: &mut Store,
     job: &Job,
     order: &JobOrder,
     request: &FleetRunRequest,
-    control: &mut Control<'_>,
+    control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let begun = Instant::now();
     let place = job::place(store, job, order, Some(&request.issue.destination))?;
     let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let stop = Stop::on(control.stop);
-    let mut progress = Progress::new("bundling", before.done, job.size, control.tell);
+    let mut progress = ProgressCounter::new("bundling", before.done, job.size, control.tell);
     let mut end = in_pass.record(store, job, &place, &stop, &mut progress)?;
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let mut bundles = BundlesReport::of(&in_pass.bundler, &in_pass.output)?;
@@ -167,7 +167,7 @@ fn record(
     Ok(report)
 }
 
-fn attempts(store: &Store, job: &Job, place: &Place) -> impl Iterator<Item = Result<Attempt>> {
+fn attempts(store: &Store, job: &Job, place: &ShardStore) -> impl Iterator<Item = Result<Attempt>> {
     (0..job.shards).map(|shard| {
         let attempt = place.attempt(&store.ledger, job.id, shard)?;
         attempt.ok_or_else(|| Code::PlaceMissing.error("a shard lies at another station"))

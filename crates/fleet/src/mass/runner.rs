@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Finding, Result};
-use ledger::{Claim, ClaimWish, JobId, Key, Ledger, Phase};
+use ledger::{Claim, ClaimRequest, JobId, Key, Ledger, Phase};
 
 use super::job;
 use super::phase::go_on;
 use crate::stop::{Stop, TICK};
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// How long a shard belongs to this station without a renewal. It is renewed three times in that time.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ pub(crate) struct ShardLease {
 }
 
 /// The end of the work on a shard.
-pub(crate) enum Worked {
+pub(crate) enum ShardEnd {
     /// All of its devices have an outcome.
     Done,
     /// A stop was requested.
@@ -73,7 +73,7 @@ impl<'a> PhaseRunner<'a> {
         ledger: &'a mut Ledger,
         job: JobId,
         phase: Phase,
-        place: &Place,
+        place: &ShardStore,
         stop: &'a Stop<'a>,
     ) -> Result<Self> {
         let (place, station) = (place.id().to_owned(), job::station_name()?);
@@ -82,7 +82,7 @@ impl<'a> PhaseRunner<'a> {
 
     /// Works on shard after shard until there are none, a stop is requested, or an error ends the run. Frees the shards
     /// of dead stations first, and opens those again in which devices failed.
-    pub(crate) fn run(&mut self, mut work: impl FnMut(&mut Self, &mut ShardLease) -> Result<Worked>) {
+    pub(crate) fn run(&mut self, mut work: impl FnMut(&mut Self, &mut ShardLease) -> Result<ShardEnd>) {
         let begun = self.ledger.break_leases(self.job).and_then(|()| self.ledger.reopen(self.job, self.phase));
         if let Err(error) = begun {
             self.error = Some(error);
@@ -120,7 +120,7 @@ impl<'a> PhaseRunner<'a> {
 
     /// Claims a shard; none if no shard is free.
     pub(crate) fn claim(&mut self) -> Result<Option<Claim>> {
-        self.ledger.claim(&ClaimWish {
+        self.ledger.claim(&ClaimRequest {
             job: self.job,
             phase: self.phase,
             station: &self.station,
@@ -147,10 +147,10 @@ impl<'a> PhaseRunner<'a> {
     }
 
     /// Finishes a shard or gives it back.
-    fn end(&mut self, mut lease: ShardLease, worked: Result<Worked>) {
+    fn end(&mut self, mut lease: ShardLease, worked: Result<ShardEnd>) {
         let ended = match worked {
-            Ok(Worked::Done) => lease.flush(self.ledger).and_then(|()| self.ledger.finish(&lease.claim)),
-            Ok(Worked::Stopped) => {
+            Ok(ShardEnd::Done) => lease.flush(self.ledger).and_then(|()| self.ledger.finish(&lease.claim)),
+            Ok(ShardEnd::Stopped) => {
                 lease.flush(self.ledger).and_then(|()| self.ledger.give_back(&lease.claim, "the run was ended"))
             }
             Err(error) => Err(error),
@@ -276,7 +276,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    use ledger::{Common, FleetIdentity, Job, NewJob, Parameters, Staged, StagedName, serial_of};
+    use ledger::{FleetIdentity, Job, NewJob, Parameters, ShardParameters, StagedName, StagingOutcome, serial_of};
     use time::macros::datetime;
 
     use super::*;
@@ -292,11 +292,12 @@ mod tests {
             let name = format!("pump-{line}");
             staging.add(&StagedName { line, name, ..StagedName::default() }).unwrap();
         }
-        let Staged::New(job) = staging.keep().unwrap() else { panic!("a new job") };
+        let StagingOutcome::New(job) = staging.keep().unwrap() else { panic!("a new job") };
         let text = |text: &str| text.to_owned();
-        let common = Common { profile: text("client"), algorithm: text("ec-p256"), issuer: text("ca"), parameters };
+        let common =
+            ShardParameters { profile: text("client"), algorithm: text("ec-p256"), issuer: text("ca"), parameters };
         let common = Arc::new(common);
-        let wish = ClaimWish { job: job.id, phase: Phase::Issue, station: "maker", place: Some(HERE), lease: LEASE };
+        let wish = ClaimRequest { job: job.id, phase: Phase::Issue, station: "maker", place: Some(HERE), lease: LEASE };
         while let Some(claim) = ledger.claim(&wish).unwrap() {
             let identity = FleetIdentity {
                 number: claim.first,
@@ -326,7 +327,7 @@ mod tests {
     /// Another station takes over the shard that is worked on.
     fn take_over(ledger: &mut Ledger, job: &Job, phase: Phase) {
         ledger.break_leases(job.id).unwrap();
-        let wish = ClaimWish { job: job.id, phase, station: "another", place: Some(HERE), lease: LEASE };
+        let wish = ClaimRequest { job: job.id, phase, station: "another", place: Some(HERE), lease: LEASE };
         ledger.claim(&wish).unwrap().unwrap();
     }
 
@@ -345,7 +346,7 @@ mod tests {
                 if lease.claim.shard == 0 {
                     take_over(runner.ledger, &job, phase);
                 }
-                Ok(Worked::Done)
+                Ok(ShardEnd::Done)
             });
             let end = runner.into_end();
             assert_eq!(shards, [0, 1, 2], "{phase}");
@@ -367,7 +368,7 @@ mod tests {
         let mut runner = runner(&mut ledger, &job, Phase::Register, &stop);
         runner.run(|runner, lease| {
             registered(runner.ledger, lease);
-            if lease.claim.shard == 1 { Err(Code::LoginRefused.error("no")) } else { Ok(Worked::Done) }
+            if lease.claim.shard == 1 { Err(Code::LoginRefused.error("no")) } else { Ok(ShardEnd::Done) }
         });
         let end = runner.into_end();
         assert_eq!(end.error.as_ref().map(Error::code), Some(Code::LoginRefused));
@@ -389,7 +390,7 @@ mod tests {
         let mut runner = runner(&mut ledger, &job, Phase::Bundle, &stop);
         runner.run(|_, _| {
             signal.store(true, std::sync::atomic::Ordering::Relaxed);
-            Ok(Worked::Stopped)
+            Ok(ShardEnd::Stopped)
         });
         let end = runner.into_end();
         assert!(end.error.is_none() && end.findings.is_empty());

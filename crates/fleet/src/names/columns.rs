@@ -10,7 +10,7 @@ use super::row::check_key;
 
 /// What is wanted of the columns of a CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnWish {
+pub struct ColumnSelection {
     /// The column that holds the names, where it is not called `name`.
     pub name: Option<String>,
     /// Columns that become attributes of the same name.
@@ -45,7 +45,7 @@ const VALUES_ID: &str = "id";
 ///
 /// # Errors
 /// [`Code::NamesHeader`], [`Code::UnknownColumn`].
-pub(super) fn columns(header: &[&str], wish: &ColumnWish) -> Result<Vec<Column>> {
+pub(super) fn columns(header: &[&str], wish: &ColumnSelection) -> Result<Vec<Column>> {
     check_separator(header)?;
     check_wanted(header, wish)?;
     let is_espressif = is_espressif(header);
@@ -80,7 +80,7 @@ fn is_espressif(header: &[&str]) -> bool {
     header.first().is_some_and(|first| first.eq_ignore_ascii_case(VALUES_ID)) && !header.iter().any(is_name)
 }
 
-fn meaning(title: &str, wish: &ColumnWish) -> Result<Option<Column>> {
+fn meaning(title: &str, wish: &ColumnSelection) -> Result<Option<Column>> {
     if wish.name.as_deref() == Some(title) {
         return Ok(Some(Column::Name));
     }
@@ -115,7 +115,7 @@ fn check_separator(header: &[&str]) -> Result<()> {
 }
 
 /// Every column that was named on the command line has to be there.
-fn check_wanted(header: &[&str], wish: &ColumnWish) -> Result<()> {
+fn check_wanted(header: &[&str], wish: &ColumnSelection) -> Result<()> {
     match wish.name.iter().chain(&wish.attributes).find(|wanted| !header.contains(&wanted.as_str())) {
         None => Ok(()),
         Some(missing) => Err(header_error(format!("there is no column {}", quote(missing)))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::text::quote;
 use base::{Code, Error, Finding, Severity};
-use ledger::{Duplicate, Duplicates, Earlier};
+use ledger::{Duplicate, Duplicates, EarlierUse};
 
 /// One thing that is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +26,9 @@ impl NameFault {
     fn of_duplicate(duplicate: &Duplicate) -> Self {
         let name = quote(&duplicate.name);
         let text = match &duplicate.earlier {
-            Earlier::Line(line) => format!("duplicate name {name} (first on line {line})"),
-            Earlier::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
-            Earlier::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
+            EarlierUse::Line(line) => format!("duplicate name {name} (first on line {line})"),
+            EarlierUse::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
+            EarlierUse::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
         };
         Self { line: duplicate.line, code: Code::DuplicateNames, text }
     }

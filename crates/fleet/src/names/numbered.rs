@@ -111,14 +111,14 @@ fn bad(text: &str, why: &str) -> Error {
 }
 
 /// The names of a range of numbers.
-pub(super) struct Numbered {
+pub(super) struct NumberedNames {
     pattern: NumberPattern,
     start: u64,
     count: u64,
     given: u64,
 }
 
-impl Numbered {
+impl NumberedNames {
     /// # Errors
     /// [`Code::NoNames`] where there are none, [`Code::NumberPattern`] where one of them is no device name.
     pub(super) fn new(pattern: &NumberPattern, start: u64, count: u64) -> Result<Self> {
@@ -143,7 +143,7 @@ impl Numbered {
     }
 }
 
-impl Iterator for Numbered {
+impl Iterator for NumberedNames {
     type Item = StagedName;
 
     fn next(&mut self) -> Option<StagedName> {
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn names(pattern: &str, start: u64, count: u64) -> Vec<String> {
-        Numbered::new(&pattern.parse().unwrap(), start, count).unwrap().map(|name| name.name).collect()
+        NumberedNames::new(&pattern.parse().unwrap(), start, count).unwrap().map(|name| name.name).collect()
     }
 
     #[test]
@@ -192,7 +192,8 @@ mod tests {
         assert_eq!(names("{{{}}}", 7, 1), ["{7}"]);
         assert_eq!(names("{{}}{}", 7, 1), ["{}7"]);
         assert_eq!(names("温度-{:02}", u64::MAX, 1), ["温度-18446744073709551615"]);
-        let lines: Vec<u64> = Numbered::new(&"p{}".parse().unwrap(), 50, 3).unwrap().map(|name| name.line).collect();
+        let lines: Vec<u64> =
+            NumberedNames::new(&"p{}".parse().unwrap(), 50, 3).unwrap().map(|name| name.line).collect();
         assert_eq!(lines, [1, 2, 3]);
     }
 
@@ -235,8 +236,9 @@ mod tests {
 
     #[test]
     fn a_range_that_makes_no_names_is_refused() {
-        let code =
-            |pattern: &str, start, count| Numbered::new(&pattern.parse().unwrap(), start, count).err().unwrap().code();
+        let code = |pattern: &str, start, count| {
+            NumberedNames::new(&pattern.parse().unwrap(), start, count).err().unwrap().code()
+        };
         assert_eq!(code("p{}", 1, 0), Code::NoNames);
         assert_eq!(code("p{}", u64::MAX, 2), Code::NumberPattern);
         assert_eq!(code("a/{}", 1, 1), Code::NumberPattern);

@@ -5,7 +5,7 @@
 
 /// What a list may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct ListLimits {
     /// Octets of a row. A quote that is not closed would otherwise take the rest of the file into memory.
     pub(super) row: u64,
     /// Rows, with the first line.
@@ -14,14 +14,14 @@ pub(super) struct Limits {
     pub(super) bytes: u64,
 }
 
-impl Limits {
+impl ListLimits {
     /// Ten times the largest fleet that is measured, with 200 octets for each device.
     pub(super) const DEFAULT: Self = Self { row: 256 << 10, rows: 10_000_000, bytes: 2 << 30 };
 }
 
 /// The reason to read no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum StopReason {
     /// UTF-16 of either order.
     Utf16,
     /// A ZIP archive, as spreadsheets are.
@@ -38,7 +38,7 @@ pub(super) enum Stop {
 
 /// A quote where RFC 4180 allows none: the first of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stray {
+pub(super) struct StrayQuote {
     /// How many octets precede it.
     pub(super) offset: u64,
     /// The line that it is on, from 1.
@@ -62,7 +62,7 @@ enum State {
 /// The state of the scanner.
 pub(super) struct Scan {
     delimiter: u8,
-    limits: Limits,
+    limits: ListLimits,
     state: State,
     offset: u64,
     line: u64,
@@ -73,7 +73,7 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(delimiter: u8, limits: Limits) -> Self {
+    pub(super) fn new(delimiter: u8, limits: ListLimits) -> Self {
         Self {
             delimiter,
             limits,
@@ -96,7 +96,7 @@ impl Scan {
     ///
     /// # Errors
     /// The reason to stop. The octet then does not count.
-    pub(super) fn step(&mut self, byte: u8) -> Result<Option<Stray>, Stop> {
+    pub(super) fn step(&mut self, byte: u8) -> Result<Option<StrayQuote>, StopReason> {
         if self.state == State::Row {
             self.row_line = self.line;
         }
@@ -109,19 +109,19 @@ impl Scan {
         Ok(stray)
     }
 
-    fn check(&self, byte: u8) -> Result<(), Stop> {
+    fn check(&self, byte: u8) -> Result<(), StopReason> {
         let begins = self.state == State::Row && byte != b'\n';
         match byte {
-            0 => Err(Stop::Binary),
-            _ if self.offset >= self.limits.bytes => Err(Stop::TooLong),
-            _ if begins && self.rows >= self.limits.rows => Err(Stop::TooManyRows),
+            0 => Err(StopReason::Binary),
+            _ if self.offset >= self.limits.bytes => Err(StopReason::TooLong),
+            _ if begins && self.rows >= self.limits.rows => Err(StopReason::TooManyRows),
             b'\n' if self.state != State::Quoted => Ok(()),
-            _ if self.row_length >= self.limits.row => Err(Stop::RowTooLong),
+            _ if self.row_length >= self.limits.row => Err(StopReason::RowTooLong),
             _ => Ok(()),
         }
     }
 
-    fn advance(&mut self, byte: u8) -> Option<Stray> {
+    fn advance(&mut self, byte: u8) -> Option<StrayQuote> {
         let before = self.state;
         if before == State::Row && byte != b'\n' {
             self.rows += 1;
@@ -142,13 +142,13 @@ impl Scan {
             return None;
         }
         self.has_stray = true;
-        Some(Stray { offset: self.offset, line: self.line, is_after_quotes })
+        Some(StrayQuote { offset: self.offset, line: self.line, is_after_quotes })
     }
 }
 
 /// Whether a CSV with commas has a quote where RFC 4180 allows none: what the csv crate reads of it is a guess.
 pub(crate) fn has_misplaced_quotes(csv: &[u8]) -> bool {
-    let mut scan = Scan::new(b',', Limits::DEFAULT);
+    let mut scan = Scan::new(b',', ListLimits::DEFAULT);
     csv.iter().any(|byte| matches!(scan.step(*byte), Ok(Some(_))))
 }
 
@@ -156,12 +156,12 @@ pub(crate) fn has_misplaced_quotes(csv: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { row: 8, rows: 3, bytes: 20 };
+    const LIMITS: ListLimits = ListLimits { row: 8, rows: 3, bytes: 20 };
 
-    type Found = (Vec<(u64, bool)>, Option<(u64, Stop)>);
+    type Found = (Vec<(u64, bool)>, Option<(u64, StopReason)>);
 
     /// The stray quotes of a text, and where and why it was stopped.
-    fn scan(text: &str, limits: Limits) -> Found {
+    fn scan(text: &str, limits: ListLimits) -> Found {
         let mut scan = Scan::new(b',', limits);
         let mut strays = Vec::new();
         for byte in text.bytes() {
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn quotes_are_allowed_around_fields_and_doubled_in_them() {
         for text in ["a,\"b\"\n", "\"\"\n", "\"a\"\"b\",\"\"\"\"\n", "\"a\nb\",c\n", "\n\n\"a,b\"\n", "a\n\"b"] {
-            assert_eq!(scan(text, Limits::DEFAULT), (vec![], None), "{text:?}");
+            assert_eq!(scan(text, ListLimits::DEFAULT), (vec![], None), "{text:?}");
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
             ("x,\"{\"a\":1}\"\n", vec![(1, true)]),
             ("5\"\n6\"\n", vec![(1, false), (2, false)]),
         ] {
-            assert_eq!(scan(text, Limits::DEFAULT), (strays, None), "{text:?}");
+            assert_eq!(scan(text, ListLimits::DEFAULT), (strays, None), "{text:?}");
         }
     }
 
@@ -199,13 +199,13 @@ mod tests {
     fn what_is_too_long_is_stopped_at_the_octet() {
         for (text, stop) in [
             ("12345678\n1\n", None),
-            ("1\n123456789\n", Some((2, Stop::RowTooLong))),
-            ("\"345\n678\n", Some((1, Stop::RowTooLong))),
+            ("1\n123456789\n", Some((2, StopReason::RowTooLong))),
+            ("\"345\n678\n", Some((1, StopReason::RowTooLong))),
             ("1\n2\n\n3\n\n", None),
-            ("1\n2\n3\n4\n", Some((4, Stop::TooManyRows))),
+            ("1\n2\n3\n4\n", Some((4, StopReason::TooManyRows))),
             ("1\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", None),
-            ("1\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", Some((20, Stop::TooLong))),
-            ("1\n2\0\n", Some((2, Stop::Binary))),
+            ("1\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", Some((20, StopReason::TooLong))),
+            ("1\n2\0\n", Some((2, StopReason::Binary))),
         ] {
             assert_eq!(scan(text, LIMITS), (vec![], stop), "{text:?}");
         }

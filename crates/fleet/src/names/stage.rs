@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use base::Result;
-use ledger::{Job, Ledger, NewJob, Staged, StagedName};
+use ledger::{Job, Ledger, NewJob, StagedName, StagingOutcome};
 
 use super::{Faults, NameFault};
 
 /// What has become of a list of names.
 #[derive(Debug)]
-pub enum Spooled {
+pub enum StagingResult {
     /// They are a job.
-    Kept(Staged),
+    Kept(StagingOutcome),
     /// They could be one, of so many names; nothing was written.
     Rehearsed(u64),
     /// They cannot be one; nothing was written.
@@ -21,13 +21,13 @@ pub enum Spooled {
 /// Reads all names and makes them a job. Memory does not grow with their number.
 ///
 /// # Errors
-/// Those of the ledger. What is wrong with the names is no error here: see [`Spooled::Refused`].
+/// Those of the ledger. What is wrong with the names is no error here: see [`StagingResult::Refused`].
 pub fn stage(
     ledger: &mut Ledger,
     job: &NewJob,
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
-) -> Result<Spooled> {
+) -> Result<StagingResult> {
     stage_prepared(ledger, job, names, dry_run, |_, _| Ok(()))
 }
 
@@ -42,7 +42,7 @@ pub fn stage_prepared(
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
     prepare: impl FnOnce(&BTreeSet<String>, Option<&Job>) -> Result<()>,
-) -> Result<Spooled> {
+) -> Result<StagingResult> {
     let mut staging = ledger.stage(job)?;
     let mut faults = Faults::default();
     let mut profiles = BTreeSet::new();
@@ -63,11 +63,12 @@ pub fn stage_prepared(
     }
     faults.add_duplicates(&staging.duplicates(Faults::LIMIT)?);
     if !faults.is_empty() {
-        return Ok(Spooled::Refused(faults));
+        return Ok(StagingResult::Refused(faults));
     }
     if dry_run {
         let known = staging.known_job()?;
-        return Ok(known.map_or(Spooled::Rehearsed(staging.size()), |job| Spooled::Kept(Staged::Known(job))));
+        return Ok(known
+            .map_or(StagingResult::Rehearsed(staging.size()), |job| StagingResult::Kept(StagingOutcome::Known(job))));
     }
-    staging.keep().map(Spooled::Kept)
+    staging.keep().map(StagingResult::Kept)
 }

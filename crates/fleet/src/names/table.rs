@@ -8,15 +8,15 @@ use base::{Code, Error, Finding, Result};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use ledger::StagedName;
 
-use super::columns::{Column, ColumnWish, columns, list, title};
+use super::columns::{Column, ColumnSelection, columns, list, title};
 use super::faults::NameFault;
 use super::row::{invisible_in, put};
-use super::scan::{Limits, Stop, Stray};
-use super::text::Text;
+use super::scan::{ListLimits, StopReason, StrayQuote};
+use super::text::NormalizedText;
 
 /// The rows of a CSV (RFC 4180) behind its header.
-pub(super) struct Table<R> {
-    reader: Reader<Text<R>>,
+pub(super) struct CsvTable<R> {
+    reader: Reader<NormalizedText<R>>,
     row: ByteRecord,
     titles: Vec<String>,
     columns: Vec<Column>,
@@ -24,16 +24,16 @@ pub(super) struct Table<R> {
     faults: VecDeque<NameFault>,
     has_names: bool,
     is_over: bool,
-    limits: Limits,
+    limits: ListLimits,
 }
 
 /// How much is read at once.
 const BUFFER: usize = 64 << 10;
 
-impl<R: Read> Table<R> {
+impl<R: Read> CsvTable<R> {
     /// Reads the header.
-    pub(super) fn new(input: R, wish: &ColumnWish, limits: Limits) -> Result<Self> {
-        let text = Text::new(input, limits);
+    pub(super) fn new(input: R, wish: &ColumnSelection, limits: ListLimits) -> Result<Self> {
+        let text = NormalizedText::new(input, limits);
         let reader = ReaderBuilder::new()
             .delimiter(text.delimiter())
             .has_headers(false)
@@ -60,7 +60,7 @@ impl<R: Read> Table<R> {
         Ok(table)
     }
 
-    fn header(&mut self, wish: &ColumnWish) -> Result<Vec<Column>> {
+    fn header(&mut self, wish: &ColumnSelection) -> Result<Vec<Column>> {
         let mut titles = Vec::with_capacity(self.row.len());
         for field in &self.row {
             let title = text(field)
@@ -203,21 +203,21 @@ struct Row {
     /// The line that it begins on.
     line: u64,
     /// A quote that makes its fields uncertain.
-    stray: Option<Stray>,
+    stray: Option<StrayQuote>,
 }
 
-fn failure(stop: Option<Stop>, limits: Limits, error: &csv::Error) -> Error {
+fn failure(stop: Option<StopReason>, limits: ListLimits, error: &csv::Error) -> Error {
     let save = "save the list as \"CSV UTF-8\"";
     match stop {
-        Some(Stop::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
-        Some(Stop::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
-        Some(Stop::Binary) => unreadable("this is not text").because("it holds a NUL").fix(save),
-        Some(Stop::RowTooLong) => {
+        Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
+        Some(StopReason::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
+        Some(StopReason::Binary) => unreadable("this is not text").because("it holds a NUL").fix(save),
+        Some(StopReason::RowTooLong) => {
             let why = "a quote is opened here, or further down, and not closed for a long time";
             unreadable(format!("a row takes more than {} KiB", limits.row >> 10)).because(why)
         }
-        Some(Stop::TooManyRows) => too_long(format!("the list has more than {} rows", limits.rows)),
-        Some(Stop::TooLong) => too_long(format!("the list takes more than {} MiB", limits.bytes >> 20)),
+        Some(StopReason::TooManyRows) => too_long(format!("the list has more than {} rows", limits.rows)),
+        Some(StopReason::TooLong) => too_long(format!("the list takes more than {} MiB", limits.bytes >> 20)),
         None => Code::FileUnreadable.error("the list of names cannot be read any further").because(error),
     }
 }
@@ -226,7 +226,7 @@ fn too_long(what: String) -> Error {
     Code::NamesTooMany.error(what).fix("split the list, and make each part a job of its own")
 }
 
-fn misplaced(stray: Stray) -> Error {
+fn misplaced(stray: StrayQuote) -> Error {
     let (what, why) = if stray.is_after_quotes {
         ("text follows a quote that ends a field", "a quote inside a field in quotes must be doubled")
     } else {

@@ -1,19 +1,19 @@
 //! What lists of names look like in practice, and what is said about them.
 
 use base::Code;
-use ledger::{Ledger, NewJob, Parameters, Staged};
+use ledger::{Ledger, NewJob, Parameters, StagingOutcome};
 
 use super::*;
 
-fn wish(name: Option<&str>, attributes: &[&str]) -> ColumnWish {
-    ColumnWish {
+fn wish(name: Option<&str>, attributes: &[&str]) -> ColumnSelection {
+    ColumnSelection {
         name: name.map(str::to_owned),
         attributes: attributes.iter().map(|attribute| (*attribute).to_owned()).collect(),
     }
 }
 
 fn reader(csv: impl AsRef<[u8]>) -> NamesReader {
-    read(io::Cursor::new(csv.as_ref().to_vec()), &ColumnWish::default()).unwrap()
+    read(io::Cursor::new(csv.as_ref().to_vec()), &ColumnSelection::default()).unwrap()
 }
 
 /// Every name with its line, or every fault with its line.
@@ -33,7 +33,7 @@ fn bad(faults: &[(u64, Code)]) -> Vec<(u64, Result<String, Code>)> {
     faults.iter().map(|(line, code)| (*line, Err(*code))).collect()
 }
 
-fn refusal(csv: impl AsRef<[u8]>, wish: &ColumnWish) -> (Code, String) {
+fn refusal(csv: impl AsRef<[u8]>, wish: &ColumnSelection) -> (Code, String) {
     let error = read(io::Cursor::new(csv.as_ref().to_vec()), wish).unwrap_err();
     let fix = error.finding().fix.clone().unwrap_or_default();
     (error.code(), format!("{error} [{fix}]"))
@@ -151,10 +151,10 @@ fn misplaced_quotes_are_told_on_their_lines_and_the_next_rows_are_read() {
     let text = |csv: &str| reader(csv).next().unwrap().unwrap_err().text;
     assert!(text("name\n=\"12\"\n").contains("inside a field that does not begin with one"));
     assert!(text("name\n\"ab\"cd\n").contains("text follows a quote that ends a field"));
-    let (code, said) = refusal("\n\"name\" ,label\na,b\n", &ColumnWish::default());
+    let (code, said) = refusal("\n\"name\" ,label\na,b\n", &ColumnSelection::default());
     assert_eq!(code, Code::NamesQuotes);
     assert!(said.contains("must be doubled"), "{said}");
-    let error = read(io::Cursor::new(b"\n=\"name\"\na\n"), &ColumnWish::default()).unwrap_err();
+    let error = read(io::Cursor::new(b"\n=\"name\"\na\n"), &ColumnSelection::default()).unwrap_err();
     assert_eq!(error.finding().location.line, Some(2));
 }
 
@@ -184,7 +184,7 @@ fn what_comes_out_does_not_depend_on_the_pieces_of_the_input() {
             self.0.read(&mut buffer[..length])
         }
     }
-    let limits = Limits { row: 64, rows: 6, bytes: 800 };
+    let limits = ListLimits { row: 64, rows: 6, bytes: 800 };
     let long = format!("name\na\n{}\nb\n", "x".repeat(65));
     let late_nul = format!("name\na\n{}b\0\nc\n", "\n".repeat(600));
     for csv in [
@@ -200,7 +200,7 @@ fn what_comes_out_does_not_depend_on_the_pieces_of_the_input() {
         b"sep=;\r\nname;label\r\na;b\r\n",
     ] {
         let names = |input: Box<dyn Read + Send>| {
-            read_within(input, &ColumnWish::default(), limits)
+            read_within(input, &ColumnSelection::default(), limits)
                 .map(Iterator::collect::<Vec<_>>)
                 .map_err(|e| e.to_string())
         };
@@ -213,23 +213,23 @@ fn what_comes_out_does_not_depend_on_the_pieces_of_the_input() {
 #[test]
 fn a_list_is_not_read_without_end() {
     let faults = |csv: &str, limits| {
-        let names = read_within(io::Cursor::new(csv.as_bytes().to_vec()), &ColumnWish::default(), limits).unwrap();
+        let names = read_within(io::Cursor::new(csv.as_bytes().to_vec()), &ColumnSelection::default(), limits).unwrap();
         names.filter_map(Result::err).map(|fault| (fault.line, fault.code, fault.text)).collect::<Vec<_>>()
     };
-    let limits = Limits { row: 10, rows: 4, bytes: 40 };
+    let limits = ListLimits { row: 10, rows: 4, bytes: 40 };
     let [(line, code, text)] = &faults("name\na\n\nb\nc\nd\ne\n", limits)[..] else { panic!() };
     assert_eq!((*line, *code, text.as_str()), (6, Code::NamesTooMany, "the list has more than 4 rows"));
-    let limits = Limits { row: 10, rows: 100, bytes: 40 };
+    let limits = ListLimits { row: 10, rows: 100, bytes: 40 };
     let [(line, code, _)] = &faults(&format!("name\na{}", "\n".repeat(100)), limits)[..] else { panic!() };
     assert_eq!((*line, *code), (36, Code::NamesTooMany));
-    let limits = Limits { row: 4, rows: 100, bytes: 400 };
+    let limits = ListLimits { row: 4, rows: 100, bytes: 400 };
     let [(line, code, _)] = &faults("name\nabcd\nabcde\nb\n", limits)[..] else { panic!() };
     assert_eq!((*line, *code), (3, Code::NamesUnreadable));
 }
 
 #[test]
 fn what_is_no_csv_is_refused_at_once() {
-    let wish = ColumnWish::default();
+    let wish = ColumnSelection::default();
     for (junk, what) in [
         (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-16"),
         (b"PK\x03\x04\x14\0\x06\0", "spreadsheet"),
@@ -253,7 +253,7 @@ fn what_is_no_csv_is_refused_at_once() {
 
 #[test]
 fn columns_are_held_to_what_was_asked_for() {
-    let none = ColumnWish::default();
+    let none = ColumnSelection::default();
     for (header, wish, code, what) in [
         ("name,lable", &none, Code::UnknownColumn, "did you mean label?"),
         ("name,lable", &none, Code::UnknownColumn, "--attribute lable"),
@@ -290,7 +290,7 @@ fn columns_are_held_to_what_was_asked_for() {
 #[test]
 fn the_values_of_mfg_gen_are_read_once_it_is_said_which_column_names_the_devices() {
     let csv = "id,serial,u8key,label\n\n1,A0:B0,127,\n\n2,A0:B1,126,x\n";
-    let (code, said) = refusal(csv, &ColumnWish::default());
+    let (code, said) = refusal(csv, &ColumnSelection::default());
     assert_eq!(code, Code::NamesHeader);
     assert!(said.contains("--name-column id"), "{said}");
 
@@ -329,7 +329,7 @@ fn store() -> (tempfile::TempDir, Ledger, NewJob) {
 fn names_become_a_job_or_every_fault_is_told() {
     let (_store, mut ledger, job) = store();
     let faulty = "name\na\nb\n.c\na\nd\nb\n";
-    let Spooled::Refused(faults) = stage(&mut ledger, &job, reader(faulty), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(faulty), false).unwrap() else { panic!() };
     let found: Vec<_> = faults.first().iter().map(|fault| (fault.line, fault.code)).collect();
     assert_eq!(found, [(4, Code::DeviceName), (5, Code::DuplicateNames), (7, Code::DuplicateNames)]);
     assert!(faults.first()[2].text.contains("line 3"), "{:?}", faults.first());
@@ -338,10 +338,15 @@ fn names_become_a_job_or_every_fault_is_told() {
     assert!(finding.to_string().starts_with("names.csv:4: "), "{finding}");
 
     let good = "name\na\nb\n";
-    assert!(matches!(stage(&mut ledger, &job, reader(good), true).unwrap(), Spooled::Rehearsed(2)));
-    let Spooled::Kept(Staged::New(kept)) = stage(&mut ledger, &job, reader(good), false).unwrap() else { panic!() };
+    assert!(matches!(stage(&mut ledger, &job, reader(good), true).unwrap(), StagingResult::Rehearsed(2)));
+    let StagingResult::Kept(StagingOutcome::New(kept)) = stage(&mut ledger, &job, reader(good), false).unwrap() else {
+        panic!()
+    };
     assert_eq!(kept.size, 2);
-    assert!(matches!(stage(&mut ledger, &job, reader(good), false).unwrap(), Spooled::Kept(Staged::Known(_))));
+    assert!(matches!(
+        stage(&mut ledger, &job, reader(good), false).unwrap(),
+        StagingResult::Kept(StagingOutcome::Known(_))
+    ));
 }
 
 #[test]
@@ -351,7 +356,7 @@ fn a_million_lines_with_one_duplicate_are_refused_for_it() {
     for number in 0..1_000_000 {
         csv.push_str(&format!("sensor-{:06}\r\n", if number == 765_432 { 123_456 } else { number }));
     }
-    let Spooled::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
     assert_eq!((faults.total(), faults.first().len()), (1, 1));
     assert_eq!(faults.first()[0].line, 765_434);
     assert!(faults.first()[0].text.contains("first on line 123458"), "{}", faults.first()[0].text);
@@ -362,7 +367,7 @@ fn a_pattern_whose_names_exist_is_refused_in_one_line_with_a_way_out() {
     let (_store, mut ledger, job) = store();
     let numbered = |start, count| NamesSource::Numbered { pattern: "p-{}".parse().unwrap(), start, count };
     let mut stage_it = |source: &NamesSource| stage(&mut ledger, &job, open(source).unwrap(), false).unwrap();
-    assert!(matches!(stage_it(&numbered(1, 1200)), Spooled::Kept(Staged::New(_))));
+    assert!(matches!(stage_it(&numbered(1, 1200)), StagingResult::Kept(StagingOutcome::New(_))));
     for (start, count, what, fix) in [
         (1, 1500, "1200 of the 1500 names", "use `--start 1201`; `--start 1201 --count 300` issues"),
         (1, 200, "200 of the 200 names", "use `--start 201`"),
@@ -370,7 +375,7 @@ fn a_pattern_whose_names_exist_is_refused_in_one_line_with_a_way_out() {
         (0, 11, "10 of the 11 names", "use `--start 11`"),
     ] {
         let source = numbered(start, count);
-        let Spooled::Refused(faults) = stage_it(&source) else { panic!() };
+        let StagingResult::Refused(faults) = stage_it(&source) else { panic!() };
         let error = source.refusal(&faults).unwrap();
         assert_eq!(error.code(), Code::DuplicateNames);
         assert!(error.finding().what.starts_with(what), "{error}");
@@ -384,7 +389,7 @@ fn a_pattern_whose_names_exist_is_refused_in_one_line_with_a_way_out() {
 fn the_first_thousand_faults_are_told_and_the_others_counted() {
     let (_store, mut ledger, job) = store();
     let csv = format!("name\n{}", "a/b\n".repeat(1234));
-    let Spooled::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
     assert_eq!((faults.first().len(), faults.total()), (1000, 1234));
     assert_eq!(faults.first()[999].line, 1001);
 }

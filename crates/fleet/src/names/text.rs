@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use super::scan::{Limits, Scan, Stop, Stray};
+use super::scan::{ListLimits, Scan, StopReason, StrayQuote};
 use super::separator;
 
 /// A reader that gives every end of line as LF, whether it was CR LF, LF or CR, drops byte order marks at the beginning,
 /// and ends with two ends of line, so that every row is over before the input is.
 ///
 /// What it gives does not depend on the pieces in which the input comes.
-pub(super) struct Text<R> {
+pub(super) struct NormalizedText<R> {
     input: R,
     /// What was read to look at the beginning, and not given yet.
     head: VecDeque<u8>,
@@ -19,13 +19,13 @@ pub(super) struct Text<R> {
     is_over: bool,
     after_cr: bool,
     scan: Scan,
-    strays: VecDeque<Stray>,
+    strays: VecDeque<StrayQuote>,
     delimiter: u8,
     /// How many bytes were given.
     given: u64,
     /// The bytes of [`END`] that were given.
     ending: usize,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
 }
 
 const END: &[u8] = b"\n\n";
@@ -38,8 +38,8 @@ const BEGINNING: usize = 512;
 /// How many bytes of a first line are looked at for its separator.
 const FIRST_LINE: usize = 64 << 10;
 
-impl<R: Read> Text<R> {
-    pub(super) fn new(input: R, limits: Limits) -> Self {
+impl<R: Read> NormalizedText<R> {
+    pub(super) fn new(input: R, limits: ListLimits) -> Self {
         let mut text = Self {
             input,
             head: VecDeque::new(),
@@ -63,7 +63,7 @@ impl<R: Read> Text<R> {
     }
 
     /// The reason why it was read no further. Then reading has failed.
-    pub(super) fn stop(&self) -> Option<Stop> {
+    pub(super) fn stop(&self) -> Option<StopReason> {
         self.stop
     }
 
@@ -73,7 +73,7 @@ impl<R: Read> Text<R> {
     }
 
     /// The misplaced quote in front of `end`, counted in bytes that were given. It is told once.
-    pub(super) fn take_stray(&mut self, end: u64) -> Option<Stray> {
+    pub(super) fn take_stray(&mut self, end: u64) -> Option<StrayQuote> {
         self.strays.pop_front_if(|stray| stray.offset < end)
     }
 
@@ -83,7 +83,7 @@ impl<R: Read> Text<R> {
     }
 
     /// Looks at the beginning: drops marks, knows other formats, and finds the separator.
-    fn begin(&mut self, limits: Limits) {
+    fn begin(&mut self, limits: ListLimits) {
         self.fill_head(|head| head.len() >= BEGINNING);
         // Only these: how much more there is depends on the pieces of the input.
         self.stop = format_of(first(self.head.make_contiguous(), BEGINNING));
@@ -92,7 +92,7 @@ impl<R: Read> Text<R> {
             self.head.drain(..BOM.len());
             marks += BOM.len() as u64;
             if marks >= limits.bytes {
-                self.stop = Some(Stop::TooLong);
+                self.stop = Some(StopReason::TooLong);
             }
             self.fill_head(|head| head.len() >= BOM.len());
         }
@@ -167,17 +167,17 @@ fn first(bytes: &[u8], most: usize) -> &[u8] {
 }
 
 /// What only other formats begin with.
-fn format_of(bytes: &[u8]) -> Option<Stop> {
+fn format_of(bytes: &[u8]) -> Option<StopReason> {
     match bytes {
-        [0, 0, ..] => Some(Stop::Binary),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(Stop::Utf16),
-        [b'P', b'K', 3, 4, ..] => Some(Stop::Zip),
-        _ if bytes.contains(&0) => Some(Stop::Binary),
+        [0, 0, ..] => Some(StopReason::Binary),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(StopReason::Utf16),
+        [b'P', b'K', 3, 4, ..] => Some(StopReason::Zip),
+        _ if bytes.contains(&0) => Some(StopReason::Binary),
         _ => None,
     }
 }
 
-impl<R: Read> Read for Text<R> {
+impl<R: Read> Read for NormalizedText<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.stop.is_some() {
@@ -220,12 +220,12 @@ mod tests {
         }
     }
 
-    fn text<R: Read>(input: R) -> Text<R> {
-        Text::new(input, Limits::DEFAULT)
+    fn text<R: Read>(input: R) -> NormalizedText<R> {
+        NormalizedText::new(input, ListLimits::DEFAULT)
     }
 
     /// What is given before the end or an error, and the reason to stop.
-    fn given(mut reader: Text<impl Read>) -> (Vec<u8>, Option<Stop>) {
+    fn given(mut reader: NormalizedText<impl Read>) -> (Vec<u8>, Option<StopReason>) {
         let mut bytes = Vec::new();
         let result = reader.read_to_end(&mut bytes);
         assert_eq!(result.is_err(), reader.stop().is_some());
@@ -259,13 +259,13 @@ mod tests {
     fn other_formats_are_told_apart_wherever_the_pieces_end() {
         let late = ["name\n", &"pump\n".repeat(20_000), "p\0\n"].concat();
         for (bytes, stop, before) in [
-            (&b"\xff\xfen\0"[..], Stop::Utf16, 0),
-            (b"\xfe\xff\0n", Stop::Utf16, 0),
-            (b"n\0a\0m\0e\0", Stop::Utf16, 0),
-            (b"PK\x03\x04....", Stop::Zip, 0),
-            (b"\x7fELF\x02\x01\x01\0\0", Stop::Binary, 0),
-            (b"name\npump\0\n", Stop::Binary, 0),
-            (late.as_bytes(), Stop::Binary, late.len() - 2),
+            (&b"\xff\xfen\0"[..], StopReason::Utf16, 0),
+            (b"\xfe\xff\0n", StopReason::Utf16, 0),
+            (b"n\0a\0m\0e\0", StopReason::Utf16, 0),
+            (b"PK\x03\x04....", StopReason::Zip, 0),
+            (b"\x7fELF\x02\x01\x01\0\0", StopReason::Binary, 0),
+            (b"name\npump\0\n", StopReason::Binary, 0),
+            (late.as_bytes(), StopReason::Binary, late.len() - 2),
         ] {
             let whole = given(text(bytes));
             assert_eq!((whole.0.len(), whole.1), (before, Some(stop)), "{bytes:?}");
@@ -275,15 +275,15 @@ mod tests {
 
     #[test]
     fn nothing_is_read_without_end() {
-        let small = Limits { row: 100, rows: 1000, bytes: 10_000 };
+        let small = ListLimits { row: 100, rows: 1000, bytes: 10_000 };
         for (piece, limits, stop) in [
-            (&b"x"[..], Limits::DEFAULT, Stop::RowTooLong),
-            (b"\n", small, Stop::TooLong),
-            (BOM, small, Stop::TooLong),
-            (b"x\n", small, Stop::TooManyRows),
-            (b",\r\n", small, Stop::TooManyRows),
+            (&b"x"[..], ListLimits::DEFAULT, StopReason::RowTooLong),
+            (b"\n", small, StopReason::TooLong),
+            (BOM, small, StopReason::TooLong),
+            (b"x\n", small, StopReason::TooManyRows),
+            (b",\r\n", small, StopReason::TooManyRows),
         ] {
-            let (bytes, stopped) = given(Text::new(Endless { piece, at: 0 }, limits));
+            let (bytes, stopped) = given(NormalizedText::new(Endless { piece, at: 0 }, limits));
             assert_eq!(stopped, Some(stop), "{piece:?}");
             assert!(bytes.len() as u64 <= limits.row + limits.bytes.min(10_000), "{piece:?}");
         }

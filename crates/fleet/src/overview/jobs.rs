@@ -1,7 +1,7 @@
 //! The jobs, and how far each of them is.
 
 use base::Result;
-use ledger::{Job, Progress, View};
+use ledger::{Job, JobProgress, View};
 
 /// How many jobs are shown: the latest.
 const SHOWN: usize = 100;
@@ -19,7 +19,7 @@ pub(super) struct Jobs {
 #[derive(Debug)]
 pub(super) struct JobAndProgress {
     pub(super) job: Job,
-    pub(super) progress: Progress,
+    pub(super) progress: JobProgress,
 }
 
 impl Jobs {

@@ -11,15 +11,15 @@ use crate::selection::has_failed;
 
 /// The first so many devices in the order of attention.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct TopRows {
     limit: usize,
     /// The last of them on top, which is the next to go.
-    kept: BinaryHeap<Row>,
+    kept: BinaryHeap<DeviceRow>,
 }
 
 /// One device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
+pub(super) struct DeviceRow {
     attention: Attention,
     /// Its name.
     pub(super) name: String,
@@ -65,14 +65,14 @@ impl Attention {
     }
 }
 
-impl Row {
+impl DeviceRow {
     /// How soon its certificate ends; nothing where there is none in use.
     pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
         self.is_current.then(|| Urgency::of(self.not_after, now))
     }
 }
 
-impl Rows {
+impl TopRows {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, kept: BinaryHeap::new() }
     }
@@ -81,14 +81,14 @@ impl Rows {
     pub(super) fn offer(&mut self, entry: &Entry, cause: Option<CauseId>, now: OffsetDateTime) {
         let attention = Attention::of(entry, now);
         let is_full = self.kept.len() >= self.limit;
-        let before = |last: &Row| (attention, entry.key.name.as_str()) < (last.attention, last.name.as_str());
+        let before = |last: &DeviceRow| (attention, entry.key.name.as_str()) < (last.attention, last.name.as_str());
         if is_full && !self.kept.peek().is_some_and(before) {
             return;
         }
         if is_full {
             self.kept.pop();
         }
-        self.kept.push(Row {
+        self.kept.push(DeviceRow {
             attention,
             name: entry.key.name.clone(),
             generation: entry.generation().number(),
@@ -110,8 +110,8 @@ impl Rows {
     }
 
     /// The devices, the one that needs attention most first.
-    pub(super) fn sorted(&self) -> Vec<&Row> {
-        let mut rows: Vec<&Row> = self.kept.iter().collect();
+    pub(super) fn sorted(&self) -> Vec<&DeviceRow> {
+        let mut rows: Vec<&DeviceRow> = self.kept.iter().collect();
         rows.sort();
         rows
     }

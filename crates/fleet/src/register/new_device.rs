@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use base::{Code, Error, Finding, Result};
-use identity::device::{MadeDevice, make_device, make_device_in};
-use identity::report::{Done, IdentityReport};
-use identity::request::Request;
+use identity::device::{IssuedDevice, make_device, make_device_in};
+use identity::report::{IdentityOutcome, IdentityReport};
+use identity::request::IdentityRequest;
 use ledger::{Entry, Kind, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
@@ -21,7 +21,7 @@ use super::source::{Lines, check_not_unregistered, issued_entry};
 use crate::platform::Connection;
 use crate::stop::Stop;
 use store::Workspace;
-use store::shard::Finder;
+use store::shard::IdentityFinder;
 
 /// The registration of a device whose identity is made.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl From<IdentityReport> for DeviceReport {
 pub fn make_and_register(
     workspace: &mut Workspace<'_>,
     name: &DeviceName,
-    request: &Request,
+    request: &IdentityRequest,
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
     let connection = Connection::of(workspace)?;
@@ -72,7 +72,7 @@ pub fn make_and_register(
     if request.force && !registration.replace {
         check_would_be_taken(workspace, &connection, &store.ledger, name, registration)?;
     }
-    let MadeDevice { report, entry, leaf } = make_device_in(workspace, &mut store, name, request)?;
+    let IssuedDevice { report, entry, leaf } = make_device_in(workspace, &mut store, name, request)?;
     let candidate = candidate(&store.ledger, entry, leaf, registration);
     Ok(register_one(&connection, Records::Ledger(&mut store.ledger), candidate, report, registration))
 }
@@ -88,7 +88,7 @@ fn check_would_be_taken(
     let Some(entry) = view.current(Kind::Device, name.as_str())? else {
         return Ok(());
     };
-    let leaf = Finder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
+    let leaf = IdentityFinder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
     let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone() };
     let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });
     match connection.runtime.wait(connection.board.examine(&wanted))?.done {
@@ -106,17 +106,17 @@ fn plan(
     workspace: &mut Workspace<'_>,
     connection: &Connection,
     name: &DeviceName,
-    request: &Request,
+    request: &IdentityRequest,
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
     let report = make_device(workspace, name, request)?;
-    if report.done == Done::Planned {
+    if report.done == IdentityOutcome::Planned {
         let registration = Some(DeviceRegistration::planned(name.as_str()));
         return Ok(DeviceReport { identity: report, registration });
     }
     let view = workspace.view()?;
     let existing = issued_entry(&view, name.as_str())
-        .and_then(|entry| Ok((Finder::new(workspace.store_dir()).locate(&view, &entry)?.leaf, entry)));
+        .and_then(|entry| Ok((IdentityFinder::new(workspace.store_dir()).locate(&view, &entry)?.leaf, entry)));
     let candidate = existing.and_then(|(leaf, entry)| candidate(&view, entry, leaf, registration));
     Ok(register_one(connection, Records::DryRun(&view), candidate, report, registration))
 }

@@ -34,7 +34,7 @@ pub struct DeviceRegistration {
     /// Its name.
     pub name: String,
     /// What was done.
-    pub done: PlatformDone,
+    pub done: PlatformOutcome,
     /// Whether that is only what would be done.
     pub dry_run: bool,
     /// The platform's number of it.
@@ -51,7 +51,7 @@ pub struct DeviceRegistration {
 /// What was done in the platform, or in a dry run would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum PlatformDone {
+pub enum PlatformOutcome {
     /// The device was not there and is now.
     Created,
     /// The device was there with another credential.
@@ -68,14 +68,14 @@ pub enum PlatformDone {
     Failed,
 }
 
-impl From<PlatformChange> for PlatformDone {
+impl From<PlatformChange> for PlatformOutcome {
     fn from(done: PlatformChange) -> Self {
         match done {
-            PlatformChange::Created => PlatformDone::Created,
-            PlatformChange::Replaced => PlatformDone::Replaced,
-            PlatformChange::Unchanged => PlatformDone::Unchanged,
-            PlatformChange::Deleted => PlatformDone::Deleted,
-            PlatformChange::Absent => PlatformDone::Absent,
+            PlatformChange::Created => PlatformOutcome::Created,
+            PlatformChange::Replaced => PlatformOutcome::Replaced,
+            PlatformChange::Unchanged => PlatformOutcome::Unchanged,
+            PlatformChange::Deleted => PlatformOutcome::Deleted,
+            PlatformChange::Absent => PlatformOutcome::Absent,
         }
     }
 }
@@ -84,12 +84,12 @@ impl DeviceRegistration {
     /// What a dry run says of a device whose identity is not issued yet.
     pub(crate) fn planned(name: &str) -> Self {
         let name = name.to_owned();
-        Self { name, done: PlatformDone::Planned, dry_run: true, device_id: None, credentials_id: None, error: None }
+        Self { name, done: PlatformOutcome::Planned, dry_run: true, device_id: None, credentials_id: None, error: None }
     }
 
     pub(crate) fn failed(name: String, error: Error) -> Self {
         // Which of many it is says more than where the platform is.
         let error = Some(error.into_finding().item(&name));
-        Self { name, done: PlatformDone::Failed, dry_run: false, device_id: None, credentials_id: None, error }
+        Self { name, done: PlatformOutcome::Failed, dry_run: false, device_id: None, credentials_id: None, error }
     }
 }

@@ -10,7 +10,7 @@ use super::report::DeviceRegistration;
 #[derive(Debug, Clone)]
 pub struct RegisterRequest {
     /// Which devices.
-    pub names: Names,
+    pub names: DeviceSelection,
     /// Replace the credential of a device that has another one.
     pub replace: bool,
     /// Also register devices that were unregistered.
@@ -23,7 +23,7 @@ pub struct RegisterRequest {
 
 /// Which devices are meant.
 #[derive(Debug, Clone)]
-pub enum Names {
+pub enum DeviceSelection {
     /// Every device of the store.
     All,
     /// These.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use base::code::Reach;
+use base::code::FailureScope;
 use base::{Code, Error};
 
 /// How often a device is tried whose failure may pass, each time after the others of its batch.
@@ -63,14 +63,14 @@ impl RetryPolicy {
     pub(crate) fn failed(&mut self, error: &Error, may_repeat: bool) -> Consequence {
         // A platform that answered before may be starting again. Another address or port never answers.
         let reach = error.code().reach();
-        let may_pass = reach == Reach::Passing || (self.is_reached && error.code() == Code::Unreachable);
+        let may_pass = reach == FailureScope::Passing || (self.is_reached && error.code() == Code::Unreachable);
         if may_pass {
             self.in_a_row += 1;
         } else {
             (self.in_a_row, self.well) = (0, Instant::now());
         }
         match may_pass {
-            false if reach == Reach::All => Consequence::End,
+            false if reach == FailureScope::All => Consequence::End,
             true if is_broken(self.in_a_row, self.well.elapsed(), self.wait.unwrap_or(PATIENCE)) => Consequence::End,
             true if self.wait.is_some() && is_down(error) => Consequence::Later,
             true if may_repeat => {

@@ -10,17 +10,17 @@ use provision::platform::NewDevice;
 use super::candidate::{Candidate, settings_of};
 use super::engine::Recorder as _;
 use super::recorder::StoreRecorder;
-use super::request::{Names, RegisterRequest};
+use super::request::{DeviceSelection, RegisterRequest};
 use crate::job_order::JobOrder;
-use store::shard::Finder;
+use store::shard::IdentityFinder;
 
 /// Devices whose certificates are in memory at once: those of a fleet do not fit.
 const BATCH: usize = 1000;
 
 /// The devices of a request, batch by batch.
-pub(crate) struct Source<'a> {
+pub(crate) struct DeviceSource<'a> {
     request: &'a RegisterRequest,
-    finder: Finder,
+    finder: IdentityFinder,
     lines: Lines,
     /// Names that are left, if devices were named.
     named: IntoIter<String>,
@@ -32,10 +32,10 @@ pub(crate) struct Source<'a> {
     revoked: u64,
 }
 
-impl<'a> Source<'a> {
+impl<'a> DeviceSource<'a> {
     pub(crate) fn new(store: &Path, request: &'a RegisterRequest) -> Self {
         let mut named: Vec<String> = Vec::new();
-        if let Names::These(names) = &request.names {
+        if let DeviceSelection::These(names) = &request.names {
             for name in names {
                 if !named.iter().any(|known| known == name.as_str()) {
                     named.push(name.as_str().to_owned());
@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
         }
         Self {
             request,
-            finder: Finder::new(store),
+            finder: IdentityFinder::new(store),
             lines: Lines::default(),
             named: named.into_iter(),
             last: None,
@@ -57,7 +57,7 @@ impl<'a> Source<'a> {
 
     /// Whether one device was named.
     pub(crate) fn is_single(&self) -> bool {
-        matches!(&self.request.names, Names::These(_)) && self.named.len() == 1
+        matches!(&self.request.names, DeviceSelection::These(_)) && self.named.len() == 1
     }
 
     /// The devices that the batches had, and those that [`count_rest`](Self::count_rest) has counted.
@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
         }
         let mut batch = Vec::new();
         match &self.request.names {
-            Names::These(_) => {
+            DeviceSelection::These(_) => {
                 for name in self.named.by_ref().take(BATCH).collect::<Vec<_>>() {
                     self.found += 1;
                     match named(recorder.view(), &name, self.request.again) {
@@ -92,7 +92,7 @@ impl<'a> Source<'a> {
                 }
                 self.is_at_end = self.named.len() == 0;
             }
-            Names::All => {
+            DeviceSelection::All => {
                 for entry in self.page(recorder.view())? {
                     self.found += 1;
                     self.add(entry, &mut batch, recorder)?;
@@ -105,7 +105,7 @@ impl<'a> Source<'a> {
     /// Counts what the batches did not have.
     pub(crate) fn count_rest(&mut self, view: &View) -> Result<()> {
         self.found += self.named.len() as u64;
-        while matches!(self.request.names, Names::All) && !self.is_at_end {
+        while matches!(self.request.names, DeviceSelection::All) && !self.is_at_end {
             self.found += self.page(view)?.len() as u64;
         }
         Ok(())

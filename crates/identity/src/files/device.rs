@@ -6,11 +6,11 @@ use base::Result;
 use config::ClientFormat;
 use pki::Certificate;
 use pki::key::KeyFormat;
-use pki::keystore::Format;
+use pki::keystore::KeystoreFormat;
 
 use store::file_names::{ANCHORS, CERT, CHAIN, KEY};
 
-use crate::files::identity::{Held, IdentityFiles};
+use crate::files::identity::{IdentityFiles, IdentityView};
 use crate::files::keystore::KeystorePlan;
 use crate::files::output::{OutputFile, into_bytes, key_and_chain, pem_of};
 
@@ -77,7 +77,7 @@ impl IdentityFiles for DeviceFiles<'_> {
         format!("{}{suffix}", self.prefix)
     }
 
-    fn write(&self, file: DeviceFile, held: &Held<'_>) -> Result<OutputFile> {
+    fn write(&self, file: DeviceFile, held: &IdentityView<'_>) -> Result<OutputFile> {
         let name = self.name(file);
         Ok(match file {
             DeviceFile::Key => OutputFile::private(name, into_bytes(held.key()?.to_pem(KeyFormat::Pkcs8)?)),
@@ -88,8 +88,8 @@ impl IdentityFiles for DeviceFiles<'_> {
             DeviceFile::Format(ClientFormat::Nopass) => {
                 OutputFile::private(name, key_and_chain(held.key()?, KeyFormat::Traditional, held.chain())?)
             }
-            DeviceFile::Format(ClientFormat::P12) => self.write_keystore(name, Format::Pkcs12, held)?,
-            DeviceFile::Format(ClientFormat::Jks) => self.write_keystore(name, Format::Jks, held)?,
+            DeviceFile::Format(ClientFormat::P12) => self.write_keystore(name, KeystoreFormat::Pkcs12, held)?,
+            DeviceFile::Format(ClientFormat::Jks) => self.write_keystore(name, KeystoreFormat::Jks, held)?,
         })
     }
 
@@ -121,10 +121,10 @@ impl IdentityFiles for DeviceFiles<'_> {
         DeviceFile::Chain
     }
 
-    fn keystore_format(&self, file: DeviceFile) -> Option<Format> {
+    fn keystore_format(&self, file: DeviceFile) -> Option<KeystoreFormat> {
         match file {
-            DeviceFile::Format(ClientFormat::P12) => Some(Format::Pkcs12),
-            DeviceFile::Format(ClientFormat::Jks) => Some(Format::Jks),
+            DeviceFile::Format(ClientFormat::P12) => Some(KeystoreFormat::Pkcs12),
+            DeviceFile::Format(ClientFormat::Jks) => Some(KeystoreFormat::Jks),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use base::file::Mode;
 use base::{Code, Result};
 use pki::identity::Identity;
-use pki::keystore::Format;
+use pki::keystore::KeystoreFormat;
 use pki::{Certificate, PrivateKey};
 
 use crate::files::keystore::KeystorePlan;
@@ -24,7 +24,7 @@ pub trait IdentityFiles {
     fn name(&self, file: Self::File) -> String;
 
     /// Writes a file of an identity.
-    fn write(&self, file: Self::File, held: &Held<'_>) -> Result<OutputFile>;
+    fn write(&self, file: Self::File, held: &IdentityView<'_>) -> Result<OutputFile>;
 
     /// The contents of a file that does not depend on the leaf, for an identity that trusts `anchors`.
     fn independent(&self, file: Self::File, anchors: Option<&[Certificate]>) -> Option<String>;
@@ -45,7 +45,7 @@ pub trait IdentityFiles {
     fn chain_file(&self) -> Self::File;
 
     /// The format of a file that is a keystore.
-    fn keystore_format(&self, file: Self::File) -> Option<Format>;
+    fn keystore_format(&self, file: Self::File) -> Option<KeystoreFormat>;
 
     /// What keystores hold, once that is known.
     fn keystore(&self) -> Option<&KeystorePlan>;
@@ -54,7 +54,7 @@ pub trait IdentityFiles {
     fn set_keystore(&mut self, plan: KeystorePlan);
 
     /// Writes a keystore.
-    fn write_keystore(&self, name: String, format: Format, held: &Held<'_>) -> Result<OutputFile> {
+    fn write_keystore(&self, name: String, format: KeystoreFormat, held: &IdentityView<'_>) -> Result<OutputFile> {
         let plan = self.keystore().ok_or_else(|| Code::Internal.error("a keystore was not planned"))?;
         plan.file(name, format, held)
     }
@@ -83,7 +83,7 @@ pub trait IdentityFiles {
 
 /// An identity with a certificate, taken apart for those who write its files.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct IdentityView<'a> {
     key: Option<&'a PrivateKey>,
     /// The certificate.
     pub leaf: &'a Certificate,
@@ -93,7 +93,7 @@ pub struct Held<'a> {
     pub anchors: &'a [Certificate],
 }
 
-impl<'a> Held<'a> {
+impl<'a> IdentityView<'a> {
     /// A view of an identity.
     pub fn of(identity: &'a Identity) -> Self {
         let x509 = &identity.x509;

@@ -2,10 +2,10 @@
 
 use base::Result;
 use pki::Certificate;
-use pki::keystore::{Format, KeyEntry, Keystore, Passwords, TrustedEntry, effective_passwords};
+use pki::keystore::{KeyEntry, Keystore, KeystoreFormat, Passwords, TrustedEntry, effective_passwords};
 use time::OffsetDateTime;
 
-use crate::files::identity::Held;
+use crate::files::identity::IdentityView;
 use crate::files::output::OutputFile;
 
 /// What a keystore holds besides the key and its chain, and how it is closed.
@@ -23,7 +23,7 @@ pub struct KeystorePlan {
 
 impl KeystorePlan {
     /// The keystore with the identity's key and chain.
-    pub fn file(&self, name: String, format: Format, held: &Held<'_>) -> Result<OutputFile> {
+    pub fn file(&self, name: String, format: KeystoreFormat, held: &IdentityView<'_>) -> Result<OutputFile> {
         let keystore = self.keystore(held)?;
         let bytes = keystore.write(format, &self.passwords, self.created).map_err(|error| error.item(&name))?;
         Ok(OutputFile::private(name, bytes))
@@ -31,8 +31,8 @@ impl KeystorePlan {
 
     /// Whether this is such a keystore: it opens with these passwords and holds these entries. Keystores are salted, so
     /// that two of the same contents have different bytes.
-    pub fn is_kept_in(&self, bytes: &[u8], format: Format, held: &Held<'_>) -> Result<bool> {
-        if Format::detect(bytes) != Some(format) {
+    pub fn is_kept_in(&self, bytes: &[u8], format: KeystoreFormat, held: &IdentityView<'_>) -> Result<bool> {
+        if KeystoreFormat::detect(bytes) != Some(format) {
             return Ok(false);
         }
         let (passwords, _) = effective_passwords(format, &self.passwords);
@@ -40,7 +40,7 @@ impl KeystorePlan {
         Ok(Keystore::read(bytes, &passwords).is_ok_and(|found| sorted(found) == wanted))
     }
 
-    fn keystore(&self, held: &Held<'_>) -> Result<Keystore> {
+    fn keystore(&self, held: &IdentityView<'_>) -> Result<Keystore> {
         Ok(Keystore {
             keys: vec![KeyEntry {
                 alias: self.alias.clone(),

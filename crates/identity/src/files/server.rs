@@ -6,11 +6,11 @@ use base::Result;
 use config::ServerFormat;
 use pki::Certificate;
 use pki::key::KeyFormat;
-use pki::keystore::Format;
+use pki::keystore::KeystoreFormat;
 
 use store::file_names::CA_FILE;
 
-use crate::files::identity::{Held, IdentityFiles};
+use crate::files::identity::{IdentityFiles, IdentityView};
 use crate::files::keystore::KeystorePlan;
 use crate::files::output::{OutputFile, into_bytes, key_and_chain, pem_of};
 
@@ -79,7 +79,7 @@ impl IdentityFiles for ServerFiles<'_> {
         format!("{}{suffix}", self.prefix)
     }
 
-    fn write(&self, file: ServerFile, held: &Held<'_>) -> Result<OutputFile> {
+    fn write(&self, file: ServerFile, held: &IdentityView<'_>) -> Result<OutputFile> {
         let name = self.name(file);
         let roots = || held.anchors.iter().filter(|anchor| *anchor != held.leaf);
         Ok(match file {
@@ -97,8 +97,8 @@ impl IdentityFiles for ServerFiles<'_> {
             // A file to trust, not a public key: it has to lead to a self-signed certificate.
             ServerFile::Format(ServerFormat::Pub) => OutputFile::public(name, pem_of(held.chain().chain(roots()))),
             ServerFile::Format(ServerFormat::Cer) => OutputFile::public(name, held.leaf.der()),
-            ServerFile::Format(ServerFormat::P12) => self.write_keystore(name, Format::Pkcs12, held)?,
-            ServerFile::Format(ServerFormat::Jks) => self.write_keystore(name, Format::Jks, held)?,
+            ServerFile::Format(ServerFormat::P12) => self.write_keystore(name, KeystoreFormat::Pkcs12, held)?,
+            ServerFile::Format(ServerFormat::Jks) => self.write_keystore(name, KeystoreFormat::Jks, held)?,
         })
     }
 
@@ -137,10 +137,10 @@ impl IdentityFiles for ServerFiles<'_> {
         ServerFile::Chain
     }
 
-    fn keystore_format(&self, file: ServerFile) -> Option<Format> {
+    fn keystore_format(&self, file: ServerFile) -> Option<KeystoreFormat> {
         match file {
-            ServerFile::Format(ServerFormat::P12) => Some(Format::Pkcs12),
-            ServerFile::Format(ServerFormat::Jks) => Some(Format::Jks),
+            ServerFile::Format(ServerFormat::P12) => Some(KeystoreFormat::Pkcs12),
+            ServerFile::Format(ServerFormat::Jks) => Some(KeystoreFormat::Jks),
             _ => None,
         }
     }

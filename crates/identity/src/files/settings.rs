@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use base::text::is_deceptive;
 use base::{Code, Error, Result, digest, file};
 use config::Credentials;
-use pki::keystore::{Format, effective_passwords};
+use pki::keystore::{KeystoreFormat, effective_passwords};
 use zeroize::Zeroizing;
 
 use crate::files::keystore::KeystorePlan;
 use crate::files::output::{OutputFile, into_bytes};
 use crate::files::server::CLIENTS_CA;
 use crate::thingsboard::{
-    ActiveCredentials, KeystoreSettings, Service, Settings, SettingsForm, compose, env_file, kubernetes, variables,
+    ActiveCredentials, KeystoreSettings, Service, SettingsForm, ThingsBoardSettings, compose, env_file, kubernetes,
+    variables,
 };
 use store::FILE_LIMIT;
 use store::file_names::CA_FILE;
@@ -34,7 +35,7 @@ pub(crate) struct ServerSettings<'a> {
     /// What stands before `.pem` and the like.
     pub(crate) prefix: &'a str,
     /// The format of the keystore that the lines name, where there is one.
-    pub(crate) keystore: Option<Format>,
+    pub(crate) keystore: Option<KeystoreFormat>,
     /// Whether key and chain stand in one PEM file.
     pub(crate) single_file: bool,
 }
@@ -77,9 +78,9 @@ impl ServerSettings<'_> {
         self.forms.iter().map(write).collect()
     }
 
-    fn settings(&self, dir: &Path, keystore: Option<&KeystorePlan>) -> Result<Settings> {
+    fn settings(&self, dir: &Path, keystore: Option<&KeystorePlan>) -> Result<ThingsBoardSettings> {
         let prefix = self.prefix;
-        Ok(Settings {
+        Ok(ThingsBoardSettings {
             services: self.services.to_vec(),
             active: match self.credentials {
                 Credentials::Keystore => ActiveCredentials::Keystore,
@@ -90,10 +91,10 @@ impl ServerSettings<'_> {
                 let (passwords, _) = effective_passwords(format, &plan.passwords);
                 KeystoreSettings {
                     kind: match format {
-                        Format::Pkcs12 => "PKCS12",
-                        Format::Jks => "JKS",
+                        KeystoreFormat::Pkcs12 => "PKCS12",
+                        KeystoreFormat::Jks => "JKS",
                     },
-                    file: format!("{prefix}.{}", if format == Format::Jks { "jks" } else { "p12" }),
+                    file: format!("{prefix}.{}", if format == KeystoreFormat::Jks { "jks" } else { "p12" }),
                     alias: plan.alias.to_ascii_lowercase(),
                     password: passwords.store,
                     key_password: passwords.key,
@@ -112,7 +113,7 @@ impl ServerSettings<'_> {
 }
 
 /// Fails if a value would end its line: a shell runs what follows, and YAML reads it as another entry.
-fn check_values(settings: &Settings) -> Result<()> {
+fn check_values(settings: &ThingsBoardSettings) -> Result<()> {
     match variables(settings).iter().find(|variable| variable.value.reveal().chars().any(is_deceptive)) {
         // The value is not printed: it may be a password.
         Some(variable) => Err(refused(&format!("the value of {}", variable.name))),
@@ -150,7 +151,7 @@ fn absolute(dir: &Path) -> Result<PathBuf> {
 }
 
 /// The files that a Kubernetes Secret carries.
-fn mounted(files: &[&OutputFile], settings: &Settings) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+fn mounted(files: &[&OutputFile], settings: &ThingsBoardSettings) -> Vec<(String, Zeroizing<Vec<u8>>)> {
     let names =
         [Some(&settings.pem_cert), settings.pem_key.as_ref(), settings.keystore.as_ref().map(|store| &store.file)];
     let fixed = [&settings.ca_file, &settings.clients_ca];

@@ -17,7 +17,7 @@ pub enum DevicesKey {
 
 /// The key as `init` works with it.
 #[derive(Debug)]
-pub(crate) enum InToken {
+pub(crate) enum TokenKeyPlan {
     /// A new one, which goes again if nothing comes of it.
     Made(TokenKey),
     /// One that was there.
@@ -42,46 +42,46 @@ impl DevicesKey {
         label: &str,
         dry_run: bool,
         pin: &mut dyn FnMut() -> Result<Secret>,
-    ) -> Result<InToken> {
+    ) -> Result<TokenKeyPlan> {
         match self {
-            DevicesKey::Existing(key) => Ok(InToken::Taken(*key)),
+            DevicesKey::Existing(key) => Ok(TokenKeyPlan::Taken(*key)),
             DevicesKey::New(uri) if dry_run => {
                 TokenKey::rehearse(&uri, algorithm, label, pin)?;
-                Ok(InToken::Planned(uri))
+                Ok(TokenKeyPlan::Planned(uri))
             }
-            DevicesKey::New(uri) => TokenKey::generate(&uri, algorithm, label, pin).map(InToken::Made),
+            DevicesKey::New(uri) => TokenKey::generate(&uri, algorithm, label, pin).map(TokenKeyPlan::Made),
         }
     }
 }
 
-impl InToken {
+impl TokenKeyPlan {
     /// What the certificate is issued for. In a dry run there is no key yet, and any other does as well.
     pub(crate) fn source(&self, algorithm: Algorithm) -> KeySource {
         match self {
-            InToken::Made(key) | InToken::Taken(key) => KeySource::Public(key.public().clone()),
-            InToken::Planned(_) => KeySource::Generate(algorithm),
+            TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => KeySource::Public(key.public().clone()),
+            TokenKeyPlan::Planned(_) => KeySource::Generate(algorithm),
         }
     }
 
     /// What names the key from now on.
     pub(crate) fn uri(&self) -> Result<TokenUri> {
         match self {
-            InToken::Made(key) | InToken::Taken(key) => key.lasting_uri(),
-            InToken::Planned(uri) => Ok(uri.clone()),
+            TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => key.lasting_uri(),
+            TokenKeyPlan::Planned(uri) => Ok(uri.clone()),
         }
     }
 
     /// What there is to say against it.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         match self {
-            InToken::Made(key) | InToken::Taken(key) => key.findings(),
-            InToken::Planned(_) => Vec::new(),
+            TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => key.findings(),
+            TokenKeyPlan::Planned(_) => Vec::new(),
         }
     }
 
     /// Removes a key that was made for a store that did not come to be. The error says so where that fails.
     pub(crate) fn undo(self, error: Error) -> Error {
-        let InToken::Made(key) = self else { return error };
+        let TokenKeyPlan::Made(key) = self else { return error };
         let uri = key.uri().clone();
         // Its own sessions are logged in still.
         let mut nobody = || Err(Code::Pkcs11Pin.error("the token wants its PIN again"));

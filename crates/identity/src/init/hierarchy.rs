@@ -1,4 +1,4 @@
-//! A hierarchy of CAs as `init` makes it: a root and an issuing CA, made or brought, the key of the latter here or in a
+//! A hierarchy of CAs as `init` makes it: a root and an issuing CA, made or imported, the key of the latter here or in a
 //! token.
 
 use base::{Code, Finding, Result};
@@ -15,20 +15,20 @@ use pki::verify::Purpose;
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
-use crate::init::brought_ca::BroughtCa;
-use crate::init::devices_key::InToken;
+use crate::init::devices_key::TokenKeyPlan;
+use crate::init::imported_ca::ImportedCa;
 use store::ca::{CaName, Hierarchy};
 
 /// A CA before it is written down.
-pub(crate) struct MadeCa {
+pub(crate) struct NewCa {
     pub(crate) name: CaName,
     /// Its certificate, and behind it those between it and the root.
     pub(crate) certificates: Vec<Certificate>,
-    pub(crate) key: MadeKey,
+    pub(crate) key: NewCaKey,
 }
 
 /// Where the key of such a CA is.
-pub(crate) enum MadeKey {
+pub(crate) enum NewCaKey {
     /// In a file of the store, or of whoever keeps the roots.
     Here(PrivateKey),
     /// In a token.
@@ -37,18 +37,18 @@ pub(crate) enum MadeKey {
     Elsewhere,
 }
 
-/// A root and an issuing CA: made, or as far as they were brought. A key `in_token` is the issuing CA's.
+/// A root and an issuing CA: made, or as far as they were imported. A key `in_token` is the issuing CA's.
 pub(crate) fn make_hierarchy(
     config: &Config,
     hierarchy: Hierarchy,
-    brought: Option<BroughtCa>,
-    in_token: Option<&InToken>,
+    imported: Option<ImportedCa>,
+    in_token: Option<&TokenKeyPlan>,
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
-) -> Result<[MadeCa; 2]> {
+) -> Result<[NewCa; 2]> {
     let (root_name, issuing_name) = (hierarchy.root(), hierarchy.issuing());
-    let is_brought = brought.is_some();
-    let root = match brought {
+    let is_imported = imported.is_some();
+    let root = match imported {
         None => {
             let contents = ca_contents(config, root_name, config.ca.root_days.value.number(), None, now, findings)?;
             let order = Order { contents, key: KeySource::Generate(config.ca.alg.value) };
@@ -56,7 +56,7 @@ pub(crate) fn make_hierarchy(
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
             LocalCa::new(issued.chain, key)?
         }
-        Some(BroughtCa { mut chains, key: Some(key) }) if chains.first().is_some_and(|chain| chain.len() == 1) => {
+        Some(ImportedCa { mut chains, key: Some(key) }) if chains.first().is_some_and(|chain| chain.len() == 1) => {
             LocalCa::new(chains.swap_remove(0), key)?
         }
         Some(ca) => return taken_over(config, hierarchy, ca, in_token, now, findings),
@@ -69,21 +69,21 @@ pub(crate) fn make_hierarchy(
     let issued = root.issue(Order { contents, key: source })?;
     let (certificate, key) = root.into_parts();
     let issuing_key = match (in_token, issued.key) {
-        (Some(key), _) => MadeKey::InToken(key.uri()?),
-        (None, Some(key)) => MadeKey::Here(key),
+        (Some(key), _) => NewCaKey::InToken(key.uri()?),
+        (None, Some(key)) => NewCaKey::Here(key),
         (None, None) => return Err(Code::Internal.error("an issuing CA without a key")),
     };
-    if is_brought {
+    if is_imported {
         let chain: Vec<Certificate> = issued.chain.iter().chain([&certificate]).cloned().collect();
         findings.extend(match &issuing_key {
-            MadeKey::Here(key) => tried(config, hierarchy, &[chain], key, now)?.1,
+            NewCaKey::Here(key) => tried(config, hierarchy, &[chain], key, now)?.1,
             // The key in the token is new, and so is its certificate: whatever could be wrong is wrong with the root.
             _ => Vec::new(),
         });
     }
     Ok([
-        MadeCa { name: root_name, certificates: vec![certificate], key: MadeKey::Here(key) },
-        MadeCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
+        NewCa { name: root_name, certificates: vec![certificate], key: NewCaKey::Here(key) },
+        NewCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
     ])
 }
 
@@ -118,7 +118,7 @@ fn tried<K: SigningKey>(
 
 /// A warning where the two hierarchies are one: they are told apart by their keys, since a CA may have several
 /// certificates.
-pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
+pub(crate) fn shared_ca(cas: &[NewCa]) -> Option<Finding> {
     let of = |hierarchy: Hierarchy| {
         cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
     };
@@ -131,38 +131,40 @@ pub(crate) fn shared_ca(cas: &[MadeCa]) -> Option<Finding> {
     Some(finding)
 }
 
-/// An issuing CA that was brought, with its root, whose key stays where it is.
+/// An issuing CA that was imported, with its root, whose key stays where it is.
 fn taken_over(
     config: &Config,
     hierarchy: Hierarchy,
-    ca: BroughtCa,
-    in_token: Option<&InToken>,
+    ca: ImportedCa,
+    in_token: Option<&TokenKeyPlan>,
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
-) -> Result<[MadeCa; 2]> {
+) -> Result<[NewCa; 2]> {
     if ca.is_root() {
         return Err(Code::Usage
             .error("the key in the token is that of a root, and devices are issued by a CA below it")
             .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key"));
     }
     let (chain, key) = match (ca.key, in_token) {
-        (Some(key), None) => (tried(config, hierarchy, &ca.chains, &key, now)?, MadeKey::Here(key)),
-        (None, Some(InToken::Made(key) | InToken::Taken(key))) => {
-            (tried(config, hierarchy, &ca.chains, key, now)?, MadeKey::InToken(key.lasting_uri()?))
+        (Some(key), None) => (tried(config, hierarchy, &ca.chains, &key, now)?, NewCaKey::Here(key)),
+        (None, Some(TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key))) => {
+            (tried(config, hierarchy, &ca.chains, key, now)?, NewCaKey::InToken(key.lasting_uri()?))
         }
         (Some(_), Some(_)) => {
             return Err(Code::Usage
-                .error("the issuing CA that was brought has a key, and --devices-key names another")
+                .error("the issuing CA that was imported has a key, and --devices-key names another")
                 .fix("leave one of the two out; certificates of a CA whose key is in the token come without a key"));
         }
-        (None, Some(InToken::Planned(_)) | None) => return Err(Code::Internal.error("a brought CA without a key")),
+        (None, Some(TokenKeyPlan::Planned(_)) | None) => {
+            return Err(Code::Internal.error("a imported CA without a key"));
+        }
     };
     let (mut certificates, warnings) = chain;
     findings.extend(warnings);
     let root = certificates.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
     Ok([
-        MadeCa { name: hierarchy.root(), certificates: vec![root], key: MadeKey::Elsewhere },
-        MadeCa { name: hierarchy.issuing(), certificates, key },
+        NewCa { name: hierarchy.root(), certificates: vec![root], key: NewCaKey::Elsewhere },
+        NewCa { name: hierarchy.issuing(), certificates, key },
     ])
 }
 

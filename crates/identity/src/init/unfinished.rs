@@ -9,7 +9,7 @@ use crate::init::{CaReport, InitReport, key_location, move_roots_out};
 use crate::report::{CertificateReport, FileReport};
 use store::StoreLocation;
 use store::ca::CaName;
-use store::ca::key::KeyPlace;
+use store::ca::key::KeyLocation;
 use store::{FILE_LIMIT, Store};
 
 /// Whether a store lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
@@ -46,8 +46,8 @@ pub fn finish(config: &Path, location: &StoreLocation, root_out: Option<&Path>) 
         let certificates = name.certificates(dir)?;
         let key = Some(key_location(dir, name, root_out)).filter(|path| path.exists());
         let (uri_path, key_uri) = match name.key_place(dir)? {
-            KeyPlace::Token { path, uri } => (Some(path), Some(uri.to_string())),
-            KeyPlace::File(_) | KeyPlace::Elsewhere => (None, None),
+            KeyLocation::Token { path, uri } => (Some(path), Some(uri.to_string())),
+            KeyLocation::File(_) | KeyLocation::Elsewhere => (None, None),
         };
         let here = [Some(name.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir)), uri_path];
         files.extend(here.into_iter().flatten().map(FileReport::unchanged));

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{Settings, variables};
+use super::{ThingsBoardSettings, variables};
 
 /// Where the files stand inside the container.
 const MOUNT: &str = "/tls/";
 
 /// The text of an override file that mounts `files` into ThingsBoard's container and sets the variables. It holds
 /// passwords and is guarded like a key.
-pub fn compose(settings: &Settings, files: &Path) -> Zeroizing<String> {
-    let inside = Settings { directory: MOUNT.to_owned(), ..settings.clone() };
+pub fn compose(settings: &ThingsBoardSettings, files: &Path) -> Zeroizing<String> {
+    let inside = ThingsBoardSettings { directory: MOUNT.to_owned(), ..settings.clone() };
     let mut text = Zeroizing::new(String::from(
         "# An override for Docker Compose, written by tbpki. Holds passwords: keep its mode at 0600.\n\
          # Use it with `docker compose -f docker-compose.yml -f docker-compose.tls.yml up -d`; rename the service\n\

@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::{Settings, Variable, variables};
+use super::{ThingsBoardSettings, Variable, variables};
 
 /// The text of `thingsboard.env`. It holds passwords and is guarded like a key.
-pub fn env_file(settings: &Settings) -> Zeroizing<String> {
+pub fn env_file(settings: &ThingsBoardSettings) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::from(
         "# Settings for ThingsBoard, written by tbpki. Holds passwords: keep its mode at 0600.\n\
          # Append them to thingsboard.conf, or source this file from there, and restart ThingsBoard.\n#\n",

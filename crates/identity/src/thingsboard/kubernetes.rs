@@ -4,15 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Settings, variables};
+use super::{ThingsBoardSettings, variables};
 
 /// Where the deployment is to mount the files.
 const MOUNT: &str = "/tls/";
 
 /// Two Secrets in YAML: one with the files, to be mounted, and one with the variables, for `envFrom`. The text
 /// holds keys and passwords and is guarded like a key.
-pub fn kubernetes(settings: &Settings, files: &[(String, Zeroizing<Vec<u8>>)]) -> Zeroizing<String> {
-    let inside = Settings { directory: MOUNT.to_owned(), ..settings.clone() };
+pub fn kubernetes(settings: &ThingsBoardSettings, files: &[(String, Zeroizing<Vec<u8>>)]) -> Zeroizing<String> {
+    let inside = ThingsBoardSettings { directory: MOUNT.to_owned(), ..settings.clone() };
     let mut text = Zeroizing::new(String::from(
         "# Secrets for Kubernetes, written by tbpki. Holds keys and passwords: keep its mode at 0600.\n\
          # Mount thingsboard-tls-files at /tls and add thingsboard-tls-env to the container's envFrom.\n",

@@ -2,7 +2,7 @@
 
 use base::Secret;
 
-use super::{ActiveCredentials, KeystoreSettings, Service, Settings};
+use super::{ActiveCredentials, KeystoreSettings, Service, ThingsBoardSettings};
 
 /// One environment variable.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Variable {
 }
 
 /// The variables for `settings`, active ones and alternatives, in the order in which people read them.
-pub fn variables(settings: &Settings) -> Vec<Variable> {
+pub fn variables(settings: &ThingsBoardSettings) -> Vec<Variable> {
     let mut list = List { settings, variables: Vec::new() };
     for service in &settings.services {
         match service {
@@ -60,7 +60,7 @@ pub fn variables(settings: &Settings) -> Vec<Variable> {
 }
 
 struct List<'a> {
-    settings: &'a Settings,
+    settings: &'a ThingsBoardSettings,
     variables: Vec<Variable>,
 }
 
@@ -116,8 +116,8 @@ impl List<'_> {
 mod tests {
     use super::*;
 
-    pub(crate) fn settings(active: ActiveCredentials) -> Settings {
-        Settings {
+    pub(crate) fn settings(active: ActiveCredentials) -> ThingsBoardSettings {
+        ThingsBoardSettings {
             services: vec![Service::Mqtt],
             active,
             host: "tb.example.org".to_owned(),
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    fn active(settings: &Settings) -> Vec<String> {
+    fn active(settings: &ThingsBoardSettings) -> Vec<String> {
         variables(settings).into_iter().filter(|variable| variable.active).map(|variable| variable.name).collect()
     }
 

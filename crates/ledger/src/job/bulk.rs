@@ -12,11 +12,11 @@ use crate::job::staging::StagedRow;
 use crate::key::{Generation, Key};
 use crate::state::State;
 use crate::transaction::Transaction;
-use crate::value::{Many, Value, values};
+use crate::value::{BatchStatement, SqlValue, values};
 
 impl Transaction<'_> {
     pub(crate) fn insert_staged<'a>(&self, job: JobId, rows: &'a [StagedRow]) -> Result<()> {
-        const SQL: Many<'_> = Many {
+        const SQL: BatchStatement<'_> = BatchStatement {
             one_by_one: "INSERT INTO staged (job, number, line, name, label, profile, sans, attributes) \
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             by_columns: "INSERT INTO staged (job, number, line, name, label, profile, sans, attributes) \
@@ -35,7 +35,7 @@ impl Transaction<'_> {
                 row.attributes.as_ref().into(),
             ]
         };
-        self.execute_many::<[Value<'a>; 8]>(&SQL, rows.iter().map(values))?;
+        self.execute_many::<[SqlValue<'a>; 8]>(&SQL, rows.iter().map(values))?;
         Ok(())
     }
 
@@ -44,7 +44,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
-        const SQL: Many<'_> = Many {
+        const SQL: BatchStatement<'_> = BatchStatement {
             one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
                 number, role, issuer_generation) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
@@ -96,7 +96,7 @@ impl Transaction<'_> {
                 issuers.get(common.issuer.as_str()).copied().flatten().into(),
             ]
         };
-        let inserted = self.execute_many::<[Value<'a>; 15]>(&SQL, identities.iter().map(values))?;
+        let inserted = self.execute_many::<[SqlValue<'a>; 15]>(&SQL, identities.iter().map(values))?;
         if u64::try_from(identities.len()) == Ok(inserted) {
             return Ok(());
         }
@@ -122,7 +122,7 @@ impl Transaction<'_> {
             let [kind, name, generation, job, first, end] = place(claim, key);
             [kind, name, generation, job, first, end, step.as_str().into(), self.now().into()]
         };
-        let sql = Many { one_by_one: &one_by_one, by_columns: &by_columns };
+        let sql = BatchStatement { one_by_one: &one_by_one, by_columns: &by_columns };
         self.execute_many(&sql, keys.iter().map(values))
     }
 
@@ -133,7 +133,7 @@ impl Transaction<'_> {
              ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[]) \
              AS given (kind, name, generation, job, first, past, error) WHERE {OF_SHARD}"
         );
-        let sql = Many {
+        let sql = BatchStatement {
             one_by_one: "UPDATE identity SET last_error = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 \
                          AND job = ?4 AND number >= ?5 AND number < ?6 \
                          AND role = 'current'",
@@ -143,7 +143,7 @@ impl Transaction<'_> {
             let [kind, name, generation, job, first, end] = place(claim, key);
             [kind, name, generation, job, first, end, error.into()]
         };
-        self.execute_many::<[Value<'a>; 7]>(&sql, failed.iter().map(values))
+        self.execute_many::<[SqlValue<'a>; 7]>(&sql, failed.iter().map(values))
     }
 
     /// When the attempt at a shard began.
@@ -162,7 +162,7 @@ const OF_SHARD: &str = "identity.kind = given.kind AND identity.name = given.nam
     AND identity.number < given.past AND identity.role = 'current'";
 
 /// The values for the places ?1 to ?6 of a statement on a device of a shard.
-fn place<'a>(claim: &Claim, key: &'a Key) -> [Value<'a>; 6] {
+fn place<'a>(claim: &Claim, key: &'a Key) -> [SqlValue<'a>; 6] {
     [
         key.kind.as_str().into(),
         (&key.name).into(),

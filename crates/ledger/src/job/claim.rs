@@ -8,12 +8,12 @@ use base::{Code, Result};
 use time::OffsetDateTime;
 
 use crate::job::{JobId, Phase};
-use crate::key::Serial;
+use crate::key::SerialNumber;
 use crate::parameters::Parameters;
 
 /// What a station asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimWish<'a> {
+pub struct ClaimRequest<'a> {
     /// Of this job.
     pub job: JobId,
     /// A shard for this phase.
@@ -55,7 +55,7 @@ pub struct FleetIdentity {
     /// The device's name.
     pub name: String,
     /// The serial number of the leaf.
-    pub serial: Serial,
+    pub serial: SerialNumber,
     /// SHA-256 over the DER of the leaf.
     pub fingerprint: [u8; 32],
     /// By what the platform knows the credential.
@@ -65,12 +65,12 @@ pub struct FleetIdentity {
     /// The end of its validity.
     pub not_after: OffsetDateTime,
     /// What is the same for many.
-    pub common: Arc<Common>,
+    pub common: Arc<ShardParameters>,
 }
 
 /// What the identities of a shard have in common, mostly.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Common {
+pub struct ShardParameters {
     /// The profile that decided the extensions.
     pub profile: String,
     /// The algorithm of the keys.
@@ -90,7 +90,7 @@ pub struct Common {
 ///
 /// # Errors
 /// None that can be provoked: the octets are a serial number by construction.
-pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<Serial> {
+pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<SerialNumber> {
     let hash = |last: &[u8]| {
         let mut context = Context::new(&SHA256);
         for part in [b"tbpki serial", &seed[..], &fence.to_be_bytes(), last] {
@@ -105,7 +105,7 @@ pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<Serial> {
     tail.iter_mut().zip(own.as_ref()).for_each(|(octet, from)| *octet = *from);
     let [first, ..] = &mut octets;
     *first = *first & 0x7f | 0x40;
-    Serial::new(&octets)
+    SerialNumber::new(&octets)
 }
 
 /// A random seed for an attempt.
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn serials_of_an_attempt_differ_and_stand_together() {
-        let serials: BTreeSet<Serial> = (0..1000).map(|index| serial_of(&[7; 32], 1, index).unwrap()).collect();
+        let serials: BTreeSet<SerialNumber> = (0..1000).map(|index| serial_of(&[7; 32], 1, index).unwrap()).collect();
         assert_eq!(serials.len(), 1000);
         let heads: BTreeSet<&[u8]> = serials.iter().map(|serial| &serial.octets()[..4]).collect();
         assert_eq!(heads.len(), 1);

@@ -4,16 +4,16 @@ use base::{Code, Result};
 use std::time::Duration;
 
 use crate::entry::Entry;
-use crate::job::progress::Progress;
+use crate::job::progress::JobProgress;
 use crate::job::{Job, JobId, JobUid, Phase, StagedName};
 use crate::parameters::Parameters;
 use crate::state::State;
-use crate::value::{Row, one_of, values};
+use crate::value::{SqlRow, one_of, values};
 use crate::view::{View, at};
 
 /// Where a shard lies that is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommittedShard {
     /// The fencing number of the attempt that counts. What others have left counts for nothing.
     pub fence: u32,
     /// The place of the station that issued it.
@@ -68,8 +68,8 @@ impl View {
     }
 
     /// How far a job is. Reads a row for each of its devices.
-    pub fn job_progress(&self, job: JobId) -> Result<Progress> {
-        let mut progress = Progress::default();
+    pub fn job_progress(&self, job: JobId) -> Result<JobProgress> {
+        let mut progress = JobProgress::default();
         let sql = "SELECT phase, state, count(*) FROM work WHERE job = ?1 GROUP BY phase, state";
         for row in self.query(sql, values![job.0])? {
             let (phase, state): (String, String) = (row.get(0)?, row.get(1)?);
@@ -98,12 +98,12 @@ impl View {
     }
 
     /// Where a shard lies; `None` before it is issued.
-    pub fn committed(&self, job: JobId, shard: u32) -> Result<Option<Committed>> {
+    pub fn committed(&self, job: JobId, shard: u32) -> Result<Option<CommittedShard>> {
         let row = self.one(
             "SELECT fence, place FROM work WHERE job = ?1 AND phase = 'issue' AND shard = ?2 AND state = 'done'",
             values![job.0, shard],
         )?;
-        row.map(|row| Ok(Committed { fence: row.get(0)?, place: row.get(1)? })).transpose()
+        row.map(|row| Ok(CommittedShard { fence: row.get(0)?, place: row.get(1)? })).transpose()
     }
 
     /// Whether a claim of a shard of this job had this fencing number: each is recorded before its first file is written.
@@ -123,7 +123,7 @@ impl View {
     }
 
     /// The job and the shard that an identity was issued in, and where that lies; `None` for what was issued by itself.
-    pub fn shard_of(&self, entry: &Entry) -> Result<Option<(JobId, u32, Committed)>> {
+    pub fn shard_of(&self, entry: &Entry) -> Result<Option<(JobId, u32, CommittedShard)>> {
         let Some((id, number)) = entry.job else { return Ok(None) };
         let job = self.job(id)?.ok_or_else(|| {
             Code::LedgerUnreadable.error(format!("{} is of job {id}, which there is not", entry.key)).at(self.path())
@@ -147,7 +147,7 @@ impl View {
     }
 }
 
-fn job(row: &Row) -> Result<Job> {
+fn job(row: &SqlRow) -> Result<Job> {
     let (size, shard_size): (u64, u32) = (row.get(2)?, row.get(3)?);
     let shards = u32::try_from(size.div_ceil(u64::from(shard_size.max(1))));
     let state: String = row.get(4)?;
@@ -169,7 +169,7 @@ fn uid(octets: Vec<u8>) -> Result<JobUid> {
     Ok(JobUid(octets))
 }
 
-fn name(row: &Row) -> Result<StagedName> {
+fn name(row: &SqlRow) -> Result<StagedName> {
     let unreadable = |error| Code::LedgerUnreadable.error("a staged name is damaged").because(error);
     let json: (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
     let sans = json.0.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;

@@ -7,7 +7,7 @@ use crate::state::State;
 
 /// How far a job is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct JobProgress {
     /// The shards, by phase in the order of [`Phase::ALL`].
     pub phases: [PhaseProgress; Phase::ALL.len()],
     /// How many of its identities are in each state. States of none are missing.
@@ -29,7 +29,7 @@ pub struct PhaseProgress {
     pub done: u64,
 }
 
-impl Progress {
+impl JobProgress {
     /// How many identities the job has issued, including those that were voided or revoked later.
     pub fn issued(&self) -> u64 {
         self.states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum()

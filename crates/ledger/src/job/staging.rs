@@ -7,10 +7,10 @@ use crate::entry::Entry;
 use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
-use crate::life::role::TAKES_NAME;
-use crate::postgres::Lock;
+use crate::lifecycle::role::TAKES_NAME;
+use crate::postgres::TableLock;
 use crate::transaction::Transaction;
-use crate::value::{Value, values};
+use crate::value::{SqlValue, values};
 
 /// Names that are being staged. Dropped, it is as if there had been none.
 ///
@@ -28,7 +28,7 @@ pub struct Staging<'a> {
 
 /// What has become of the names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Staged {
+pub enum StagingOutcome {
     /// They are a job now.
     New(Job),
     /// They were one already, with the same parameters and in the same order. Nothing was written.
@@ -54,12 +54,12 @@ pub struct Duplicate {
     /// Its line in what is being staged.
     pub line: u64,
     /// Where it was before.
-    pub earlier: Earlier,
+    pub earlier: EarlierUse,
 }
 
 /// Where a name was before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Earlier {
+pub enum EarlierUse {
     /// On this line of the same source: the first with the name.
     Line(u64),
     /// In the store: its identity that counts.
@@ -96,7 +96,7 @@ impl Ledger {
             // Another station that is to be made the same need not wait until all names of this one have come.
             self.shared_transaction(|transaction| transaction.parameters(&job.parameters))?;
         }
-        let transaction = Transaction::begin(self.view(), Lock::None)?;
+        let transaction = Transaction::begin(self.view(), TableLock::None)?;
         let parameters = transaction.parameters(&job.parameters)?;
         // The digest is known at the end. Until then something stands there that no digest equals.
         let unknown = crate::job::claim::seed()?;
@@ -180,7 +180,7 @@ impl Staging<'_> {
     /// # Errors
     /// [`Code::DuplicateNames`] while there are [`Staging::duplicates`]; [`Code::Internal`] when there are no names at
     /// all; those of the database.
-    pub fn keep(mut self) -> Result<Staged> {
+    pub fn keep(mut self) -> Result<StagingOutcome> {
         let duplicates = self.duplicates(1)?;
         if let Some(duplicate) = duplicates.first.first() {
             return Err(Code::DuplicateNames
@@ -190,7 +190,7 @@ impl Staging<'_> {
         }
         if let Some(id) = self.known()? {
             let job = self.transaction.job(id)?;
-            return job.map(Staged::Known).ok_or_else(|| Code::Internal.error(format!("there is no job {id}")));
+            return job.map(StagingOutcome::Known).ok_or_else(|| Code::Internal.error(format!("there is no job {id}")));
         }
         let shards = self.size.div_ceil(self.shard_size.into());
         if shards == 0 || u32::try_from(shards).is_err() {
@@ -209,7 +209,7 @@ impl Staging<'_> {
         }
         let new = transaction.job(*job)?.ok_or_else(|| Code::Internal.error("a new job is not there"))?;
         self.transaction.commit()?;
-        Ok(Staged::New(new))
+        Ok(StagingOutcome::New(new))
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -246,7 +246,7 @@ impl Staging<'_> {
              WINDOW names AS (PARTITION BY name ORDER BY number)) AS ordered \
             WHERE number > first_number ORDER BY number LIMIT ?2";
         for row in self.transaction.query(sql, values![self.job.0, limit_of(limit)])? {
-            let earlier = Earlier::Line(row.get(2)?);
+            let earlier = EarlierUse::Line(row.get(2)?);
             found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
         }
         Ok(())
@@ -264,7 +264,7 @@ impl Staging<'_> {
         for row in self.transaction.query(&sql, values![self.job.0, limit_of(limit)])? {
             let name: String = row.get(0)?;
             let Some(entry) = self.transaction.holder(Kind::Device, &name)? else { continue };
-            found.first.push(Duplicate { name, line: row.get(1)?, earlier: Earlier::Store(Box::new(entry)) });
+            found.first.push(Duplicate { name, line: row.get(1)?, earlier: EarlierUse::Store(Box::new(entry)) });
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl Staging<'_> {
         }
         let sql = format!("{NAMES} ORDER BY 2 LIMIT ?2");
         for row in self.transaction.query(&sql, values![self.job.0, limit_of(limit)])? {
-            let earlier = Earlier::Job(JobId(row.get(2)?), row.get(3)?);
+            let earlier = EarlierUse::Job(JobId(row.get(2)?), row.get(3)?);
             found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
         }
         Ok(())
@@ -305,8 +305,8 @@ impl Staging<'_> {
     }
 }
 
-fn limit_of(limit: usize) -> Value<'static> {
-    Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))
+fn limit_of(limit: usize) -> SqlValue<'static> {
+    SqlValue::Int(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 /// With its length before it, so that no two lists of texts run together alike.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::{Code, Error, Result};
 
-use crate::job::claim::{Claim, ClaimWish, FleetIdentity, seed};
+use crate::job::claim::{Claim, ClaimRequest, FleetIdentity, seed};
 use crate::job::{JobId, Phase};
 use crate::key::Key;
 use crate::ledger::Ledger;
@@ -22,7 +22,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn claim(&mut self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+    pub fn claim(&mut self, wish: &ClaimRequest<'_>) -> Result<Option<Claim>> {
         self.for_fleets()?;
         self.shared_transaction(|transaction| transaction.claim(wish))
     }
@@ -200,7 +200,7 @@ impl Ledger {
 }
 
 impl Transaction<'_> {
-    fn claim(&self, wish: &ClaimWish<'_>) -> Result<Option<Claim>> {
+    fn claim(&self, wish: &ClaimRequest<'_>) -> Result<Option<Claim>> {
         let issued = match (wish.phase, wish.place) {
             (Phase::Issue, _) => "CAST(?4 AS TEXT) IS NULL OR TRUE",
             (_, None) => {

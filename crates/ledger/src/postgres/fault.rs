@@ -7,10 +7,10 @@ use std::io;
 use base::{Code, Error};
 use tokio_postgres::error::SqlState;
 
-use super::Server;
+use super::PostgresServer;
 
 /// The error for a failure of `server` once it was talked to.
-pub(crate) fn fault(server: &Server, error: &tokio_postgres::Error) -> Error {
+pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> Error {
     let Some(said) = error.as_db_error() else {
         if is_lost(error) {
             return server.error(Code::LedgerLost, "the connection to the ledger was lost").because(words(error)).fix(
@@ -40,7 +40,7 @@ pub(crate) fn fault(server: &Server, error: &tokio_postgres::Error) -> Error {
 }
 
 /// The error for a failure to connect to `server`.
-pub(crate) fn connect_fault(server: &Server, error: &tokio_postgres::Error) -> Error {
+pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Error) -> Error {
     if let Some(said) = error.as_db_error() {
         let error = if is_shutdown(said.code()) || *said.code() == SqlState::TOO_MANY_CONNECTIONS {
             unreachable(server)
@@ -70,7 +70,7 @@ pub(crate) fn connect_fault(server: &Server, error: &tokio_postgres::Error) -> E
     server.error(Code::LedgerRefused, "the ledger's server cannot be used").because(words)
 }
 
-pub(crate) fn unreachable(server: &Server) -> Error {
+pub(crate) fn unreachable(server: &PostgresServer) -> Error {
     server
         .error(Code::LedgerUnreachable, "the ledger's server cannot be reached")
         .fix("start it, or mend the way to it, and run the same command again: it does what is left")

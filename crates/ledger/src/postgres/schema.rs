@@ -2,8 +2,8 @@
 
 use base::{Code, Error, Result};
 
-use super::session::{Lock, Session};
-use super::{Server, Worker};
+use super::session::{Session, TableLock};
+use super::{PostgresServer, PostgresWorker};
 use crate::value::values;
 
 /// Step n leads from layout n to n + 1. Steps are only ever added.
@@ -154,8 +154,8 @@ CREATE TABLE revocation_list (
 ];
 
 /// Connects to a ledger; makes one where `writes` says that it may, and brings an older one up to date.
-pub(crate) fn open(server: &Server, writes: bool) -> Result<Worker> {
-    let worker = Worker::start(server.clone())?;
+pub(crate) fn open(server: &PostgresServer, writes: bool) -> Result<PostgresWorker> {
+    let worker = PostgresWorker::start(server.clone())?;
     worker.call(move |session| if writes { make(session) } else { look(session) })?;
     Ok(worker)
 }
@@ -164,7 +164,7 @@ fn make(session: &mut Session) -> Result<()> {
     if version(session)? == Some(STEPS.len()) {
         return Ok(());
     }
-    session.begin(Lock::Exclusive, false)?;
+    session.begin(TableLock::Exclusive, false)?;
     let made = migrate(session).and_then(|()| session.commit());
     session.roll_back();
     made
@@ -226,7 +226,7 @@ fn too_new(version: usize) -> Error {
 }
 
 /// The error where a connection, and with it a transaction, is gone.
-pub(super) fn lost(server: &Server) -> Error {
+pub(super) fn lost(server: &PostgresServer) -> Error {
     server
         .error(Code::LedgerLost, "the connection to the ledger was lost")
         .fix("run the same command again when the server is back: what was done is kept, and the rest is done then")

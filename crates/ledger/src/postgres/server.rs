@@ -9,7 +9,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 /// A PostgreSQL server that keeps a ledger.
 #[derive(Clone)]
-pub struct Server {
+pub struct PostgresServer {
     config: tokio_postgres::Config,
     /// What its certificate has to lead to, in DER; `None` where nothing is encrypted.
     roots: Option<Vec<Vec<u8>>>,
@@ -20,7 +20,7 @@ pub struct Server {
 /// take less, and so does the longest transaction, the comparison of a million new names.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-impl Server {
+impl PostgresServer {
     /// The server at `url` (`postgres://user@host:port/database`). `roots` is asked for the trust anchors of its
     /// certificate, in DER, if it is going to be talked to over TLS: always where it is on another machine, and on
     /// this one where the URL says `sslmode=require` or `tls` does.
@@ -114,7 +114,7 @@ impl Server {
     }
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for PostgresServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.name().display())
     }
@@ -135,8 +135,8 @@ fn is_local(config: &tokio_postgres::Config) -> bool {
 mod tests {
     use super::*;
 
-    fn server(url: &str, tls: bool) -> Result<Server> {
-        Server::new(url, None, tls, || Ok(vec![vec![1]]))
+    fn server(url: &str, tls: bool) -> Result<PostgresServer> {
+        PostgresServer::new(url, None, tls, || Ok(vec![vec![1]]))
     }
 
     #[test]
@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn its_name_and_its_debug_form_hold_no_user_and_no_password() {
         let password = Secret::from("hunter2");
-        let server = Server::new("postgres://admin@localhost:5433/fleet", Some(&password), false, || Ok(vec![]));
+        let server =
+            PostgresServer::new("postgres://admin@localhost:5433/fleet", Some(&password), false, || Ok(vec![]));
         let server = server.unwrap();
         assert_eq!(server.name(), PathBuf::from("postgres://localhost:5433/fleet"));
         assert_eq!(format!("{server:?}"), "Server(postgres://localhost:5433/fleet)");

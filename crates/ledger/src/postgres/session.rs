@@ -11,14 +11,14 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket, Statement};
 
 use super::fault::{connect_fault, fault, may_pass, unreachable};
-use super::tls::Tls;
-use super::values::{Column, row};
-use super::{Server, schema};
-use crate::value::{Row, Value};
+use super::tls::ServerTls;
+use super::values::{ColumnValues, row};
+use super::{PostgresServer, schema};
+use crate::value::{SqlRow, SqlValue};
 
 /// A session with the server.
 pub(crate) struct Session {
-    server: Server,
+    server: PostgresServer,
     runtime: Runtime,
     client: Option<Client>,
     statements: HashMap<String, Statement>,
@@ -27,7 +27,7 @@ pub(crate) struct Session {
 
 /// What a transaction keeps out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lock {
+pub(crate) enum TableLock {
     /// Nobody, for the time being.
     None,
     /// Those that keep everybody out.
@@ -49,7 +49,7 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_iso
     SET plan_cache_mode = force_custom_plan; SET jit = off; SET search_path = tbpki";
 
 impl Session {
-    pub(super) fn new(server: Server) -> Result<Self> {
+    pub(super) fn new(server: PostgresServer) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,7 +66,7 @@ impl Session {
         self.in_transaction = false;
         self.client = None;
         let client = match self.server.roots() {
-            Some(roots) => self.connect_over(Tls::new(roots)?)?,
+            Some(roots) => self.connect_over(ServerTls::new(roots)?)?,
             None => self.connect_over(NoTls)?,
         };
         let settings = format!("{SETTINGS}; SET lock_timeout = {}", self.server.patience().as_millis().max(1));
@@ -113,11 +113,11 @@ impl Session {
     }
 
     /// Begins a transaction, and tells what time it is there, in milliseconds since 1970.
-    pub(crate) fn begin(&mut self, lock: Lock, read_only: bool) -> Result<i64> {
+    pub(crate) fn begin(&mut self, lock: TableLock, read_only: bool) -> Result<i64> {
         let lock = match lock {
-            Lock::None => String::new(),
-            Lock::Shared => format!("SELECT pg_advisory_xact_lock_shared({LOCK});"),
-            Lock::Exclusive => format!("SELECT pg_advisory_xact_lock({LOCK});"),
+            TableLock::None => String::new(),
+            TableLock::Shared => format!("SELECT pg_advisory_xact_lock_shared({LOCK});"),
+            TableLock::Exclusive => format!("SELECT pg_advisory_xact_lock({LOCK});"),
         };
         let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
         self.again_if_lost(|session| {
@@ -154,7 +154,7 @@ impl Session {
         })
     }
 
-    pub(crate) fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub(crate) fn query(&mut self, sql: &str, values: &[SqlValue<'_>]) -> Result<Vec<SqlRow>> {
         self.again_if_lost(|session| {
             let statement = session.statement(sql)?;
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
@@ -163,7 +163,7 @@ impl Session {
         })
     }
 
-    pub(crate) fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+    pub(crate) fn execute(&mut self, sql: &str, values: &[SqlValue<'_>]) -> Result<u64> {
         self.again_if_lost(|session| {
             let statement = session.statement(sql)?;
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
@@ -172,9 +172,9 @@ impl Session {
     }
 
     /// One statement for many rows, which it has as arrays, a column each.
-    pub(crate) fn execute_columns(&mut self, sql: &str, columns: Vec<Vec<Value<'static>>>) -> Result<u64> {
+    pub(crate) fn execute_columns(&mut self, sql: &str, columns: Vec<Vec<SqlValue<'static>>>) -> Result<u64> {
         let statement = self.statement(sql)?;
-        let columns: Vec<Column> = columns.into_iter().map(Column).collect();
+        let columns: Vec<ColumnValues> = columns.into_iter().map(ColumnValues).collect();
         let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         self.wait(|client| async move { client.execute(&statement, &values).await })
     }
@@ -221,7 +221,7 @@ impl Session {
 
 const CLOCK: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 
-fn milliseconds(server: &Server, answer: &[SimpleQueryMessage]) -> Result<i64> {
+fn milliseconds(server: &PostgresServer, answer: &[SimpleQueryMessage]) -> Result<i64> {
     let last = answer.iter().rev().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,

@@ -16,9 +16,9 @@ use tokio_rustls::{TlsConnector, client};
 
 /// Connections whose server has to have a certificate that leads to one of some roots.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub(super) struct ServerTls(TlsConnector);
 
-impl Tls {
+impl ServerTls {
     /// That of those roots which are roots; none of them is an error.
     pub(super) fn new(roots: &[Vec<u8>]) -> Result<Self> {
         let mut store = RootCertStore::empty();
@@ -37,23 +37,23 @@ impl Tls {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for ServerTls {
     type Stream = Stream<S>;
-    type TlsConnect = Connect;
+    type TlsConnect = TlsHandshake;
     type Error = InvalidDnsNameError;
 
-    fn make_tls_connect(&mut self, host: &str) -> std::result::Result<Connect, InvalidDnsNameError> {
-        Ok(Connect { connector: self.0.clone(), host: ServerName::try_from(host.to_owned())? })
+    fn make_tls_connect(&mut self, host: &str) -> std::result::Result<TlsHandshake, InvalidDnsNameError> {
+        Ok(TlsHandshake { connector: self.0.clone(), host: ServerName::try_from(host.to_owned())? })
     }
 }
 
 /// A connection that is about to be encrypted.
-pub(super) struct Connect {
+pub(super) struct TlsHandshake {
     connector: TlsConnector,
     host: ServerName<'static>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Connect {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for TlsHandshake {
     type Stream = Stream<S>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;

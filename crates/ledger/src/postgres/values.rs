@@ -6,11 +6,11 @@ use std::error::Error;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::value::{Row, Value};
+use crate::value::{SqlRow, SqlValue};
 
 type Converted = std::result::Result<IsNull, Box<dyn Error + Sync + Send>>;
 
-impl ToSql for Value<'_> {
+impl ToSql for SqlValue<'_> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Converted {
         match self {
             Self::Null => Ok(IsNull::Yes),
@@ -29,9 +29,9 @@ impl ToSql for Value<'_> {
 
 /// A column of many rows at once.
 #[derive(Debug)]
-pub(super) struct Column(pub(super) Vec<Value<'static>>);
+pub(super) struct ColumnValues(pub(super) Vec<SqlValue<'static>>);
 
-impl ToSql for Column {
+impl ToSql for ColumnValues {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Converted {
         self.0.to_sql(ty, out)
     }
@@ -49,18 +49,18 @@ fn without_nul(text: &str) -> Cow<'_, str> {
 }
 
 /// A row, whatever its columns hold.
-pub(super) fn row(row: &tokio_postgres::Row) -> std::result::Result<Row, tokio_postgres::Error> {
+pub(super) fn row(row: &tokio_postgres::Row) -> std::result::Result<SqlRow, tokio_postgres::Error> {
     let value = |column: usize| {
         Ok(match row.columns().get(column).map(tokio_postgres::Column::type_) {
             Some(&Type::INT8) => row.try_get::<_, Option<i64>>(column)?.into(),
             Some(&Type::INT4) => row.try_get::<_, Option<i32>>(column)?.map(i64::from).into(),
             Some(&Type::BYTEA) => match row.try_get::<_, Option<Vec<u8>>>(column)? {
-                Some(bytes) => Value::Bytes(bytes.into()),
-                None => Value::Null,
+                Some(bytes) => SqlValue::Bytes(bytes.into()),
+                None => SqlValue::Null,
             },
             // Anything else that is no text is refused here.
             _ => row.try_get::<_, Option<String>>(column)?.into(),
         })
     };
-    (0..row.len()).map(value).collect::<std::result::Result<_, _>>().map(Row)
+    (0..row.len()).map(value).collect::<std::result::Result<_, _>>().map(SqlRow)
 }

@@ -8,19 +8,19 @@ use std::thread;
 
 use base::{Code, Result};
 
-use super::{Server, Session};
+use super::{PostgresServer, Session};
 
 type Call = Box<dyn FnOnce(&mut Session) + Send>;
 
 /// A session with the server, from whatever thread. Dropped, the connection is closed.
-pub(crate) struct Worker {
+pub(crate) struct PostgresWorker {
     calls: Sender<Call>,
-    pub(crate) server: Server,
+    pub(crate) server: PostgresServer,
 }
 
-impl Worker {
+impl PostgresWorker {
     /// Connects, without waiting for a server that is not there.
-    pub(crate) fn start(server: Server) -> Result<Self> {
+    pub(crate) fn start(server: PostgresServer) -> Result<Self> {
         let (calls, waiting) = mpsc::channel::<Call>();
         let mut session = Session::new(server.clone())?;
         thread::Builder::new()

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::File;
 use super::fault::fault;
-use super::schema::{self, Layout};
+use super::schema::{self, FileKind};
 use crate::ledger::too_new;
 
 /// How long to wait for another process that is writing. Its transactions take milliseconds.
@@ -37,7 +37,7 @@ const FLEET_CACHE: i64 = 4 << 10;
 pub(crate) fn open(path: &Path) -> Result<File> {
     create(path)?;
     let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let layout = file.run(Layout::of)?;
+    let layout = file.run(FileKind::of)?;
     let version = known_version(path, &layout)?;
     file.run(durable_and_quick)?;
     if version < schema::STEPS.len() {
@@ -56,8 +56,8 @@ pub(crate) fn open_read_only(path: &Path) -> Result<File> {
         return Err(code.error("there is no ledger").at(path).because(error));
     }
     let file = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let layout = file.run(Layout::of)?;
-    if matches!(layout, Layout::Empty) {
+    let layout = file.run(FileKind::of)?;
+    if matches!(layout, FileKind::Empty) {
         return Err(Code::StoreMissing.error("there is nothing in the ledger").at(path));
     }
     if known_version(path, &layout)? < schema::STEPS.len() {
@@ -87,7 +87,7 @@ impl File {
 
 fn update(file: &File) -> Result<()> {
     // Another process may have been quicker: what counts is the layout now that nobody else can write.
-    let layout = file.run(Layout::of)?;
+    let layout = file.run(FileKind::of)?;
     let version = known_version(&file.path, &layout)?;
     file.run(|connection| schema::migrate(connection, version, schema::STEPS))
 }
@@ -148,13 +148,13 @@ fn durable_and_quick(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// The layout of the ledger, 0 if nothing is in it yet.
-fn known_version(path: &Path, layout: &Layout) -> Result<usize> {
+fn known_version(path: &Path, layout: &FileKind) -> Result<usize> {
     let newest = schema::STEPS.len();
     match *layout {
-        Layout::Empty => Ok(0),
-        Layout::Ledger(version) if version <= newest => Ok(version),
-        Layout::Ledger(version) => Err(too_new(version, newest).at(path)),
-        Layout::Foreign => Err(Code::LedgerUnreadable
+        FileKind::Empty => Ok(0),
+        FileKind::Ledger(version) if version <= newest => Ok(version),
+        FileKind::Ledger(version) => Err(too_new(version, newest).at(path)),
+        FileKind::Foreign => Err(Code::LedgerUnreadable
             .error("this is not a ledger")
             .at(path)
             .because("it is an SQLite database of some other program")

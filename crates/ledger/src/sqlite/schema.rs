@@ -151,7 +151,7 @@ CREATE TABLE revocation_list (
 ];
 
 /// What a file is, judged by its header.
-pub(crate) enum Layout {
+pub(crate) enum FileKind {
     /// An SQLite database without content.
     Empty,
     /// A ledger of this layout, known or not.
@@ -160,7 +160,7 @@ pub(crate) enum Layout {
     Foreign,
 }
 
-impl Layout {
+impl FileKind {
     pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -201,7 +201,7 @@ mod tests {
         let row: (String, String) =
             connection.query_row("SELECT text, note FROM parameters", (), |row| row.try_into()).unwrap();
         assert_eq!(row, ("{}".to_owned(), "none".to_owned()));
-        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Ledger(version) if version == steps.len()));
+        assert!(matches!(FileKind::of(&connection).unwrap(), FileKind::Ledger(version) if version == steps.len()));
     }
 
     #[test]
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn a_database_of_something_else_is_told_apart_from_an_empty_one() {
         let connection = Connection::open_in_memory().unwrap();
-        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Empty));
+        assert!(matches!(FileKind::of(&connection).unwrap(), FileKind::Empty));
         connection.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
-        assert!(matches!(Layout::of(&connection).unwrap(), Layout::Foreign));
+        assert!(matches!(FileKind::of(&connection).unwrap(), FileKind::Foreign));
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use base::Code;
 use ledger::{
-    Claim, ClaimWish, Common, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob, Parameters, Phase, Serial,
-    Staged, StagedName, State, serial_of,
+    Claim, ClaimRequest, Filter, FleetIdentity, Job, JobId, Key, Kind, Ledger, NewJob, Parameters, Phase, SerialNumber,
+    ShardParameters, StagedName, StagingOutcome, State, serial_of,
 };
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub(crate) fn named(line: u64, name: &str) -> StagedName {
     StagedName { line, name: name.to_owned(), ..StagedName::default() }
 }
 
-pub(crate) fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> base::Result<Staged> {
+pub(crate) fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> base::Result<StagingOutcome> {
     let mut staging = ledger.stage(&new_job(shard_size))?;
     // As in a file with a line of headings.
     for (line, name) in (2..).zip(names) {
@@ -37,13 +37,13 @@ pub(crate) fn try_stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) ->
 
 pub(crate) fn stage(ledger: &mut Ledger, shard_size: u32, names: &[&str]) -> Job {
     match try_stage(ledger, shard_size, names).unwrap() {
-        Staged::New(job) => job,
-        Staged::Known(job) => panic!("{job:?} is not new"),
+        StagingOutcome::New(job) => job,
+        StagingOutcome::Known(job) => panic!("{job:?} is not new"),
     }
 }
 
-pub(crate) fn wish(job: JobId, phase: Phase, station: &str, lease: Duration) -> ClaimWish<'_> {
-    ClaimWish { job, phase, station, place: Some("here"), lease }
+pub(crate) fn wish(job: JobId, phase: Phase, station: &str, lease: Duration) -> ClaimRequest<'_> {
+    ClaimRequest { job, phase, station, place: Some("here"), lease }
 }
 
 pub(crate) fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Claim> {
@@ -52,7 +52,7 @@ pub(crate) fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Clai
 
 /// What a station would have signed for its claim.
 pub(crate) fn signed(ledger: &Ledger, claim: &Claim) -> Vec<FleetIdentity> {
-    let common = Arc::new(Common {
+    let common = Arc::new(ShardParameters {
         profile: "client".to_owned(),
         algorithm: "ec-p256".to_owned(),
         issuer: "devices-issuing".to_owned(),
@@ -230,7 +230,7 @@ pub(crate) fn an_issuer_uses_a_serial_once_in_a_job_too<S: Station>() {
     let mut identities = signed(&ledger, &claim);
     identities[0].serial = serial("single");
     assert_eq!(code(ledger.commit_issued(&claim, "here", &identities)), Code::Internal);
-    identities[0].serial = Serial::new(&[9; 16]).unwrap();
+    identities[0].serial = SerialNumber::new(&[9; 16]).unwrap();
     ledger.commit_issued(&claim, "here", &identities).unwrap();
 }
 
@@ -240,9 +240,9 @@ pub(crate) fn registering_waits_for_issuing_and_asks_where_the_shard_lies<S: Sta
     let job = stage(&mut ledger, 1, &["a", "b"]);
     assert_eq!(claim(&mut ledger, &job, Phase::Register), None);
     issue_shard(&mut ledger, &job);
-    let elsewhere = ClaimWish { place: Some("elsewhere"), ..wish(job.id, Phase::Register, "other", LONG) };
+    let elsewhere = ClaimRequest { place: Some("elsewhere"), ..wish(job.id, Phase::Register, "other", LONG) };
     assert_eq!(ledger.claim(&elsewhere).unwrap(), None);
-    let anywhere = ClaimWish { place: None, ..elsewhere };
+    let anywhere = ClaimRequest { place: None, ..elsewhere };
     let registering = ledger.claim(&anywhere).unwrap().unwrap();
     assert_eq!((registering.shard, registering.place.as_deref(), registering.seed), (0, Some("here"), [0; 32]));
     let bundling = claim(&mut ledger, &job, Phase::Bundle).unwrap();

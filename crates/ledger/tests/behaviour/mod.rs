@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use base::{Code, Result};
 use ledger::{
-    Entry, Filter, Generation, Issued, Key, Kind, Ledger, NameFilter, NewIdentity, Parameters, Serial, State,
+    Entry, Filter, Generation, IssuedRecord, Key, Kind, Ledger, NameFilter, NewIdentity, Parameters, SerialNumber,
+    State,
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) mod jobs;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 pub(crate) mod reservation;
 pub(crate) mod staging;
 
@@ -44,17 +45,17 @@ pub(crate) fn device(name: &str) -> NewIdentity {
     }
 }
 
-pub(crate) fn serial(text: &str) -> Serial {
+pub(crate) fn serial(text: &str) -> SerialNumber {
     let mut octets = [0xA5; 16];
     octets.iter_mut().zip(text.bytes()).for_each(|(octet, byte)| *octet = byte);
-    Serial::new(&octets).unwrap()
+    SerialNumber::new(&octets).unwrap()
 }
 
 /// Of what is issued, everything follows from the name.
-pub(crate) fn leaf(name: &str) -> Issued {
+pub(crate) fn leaf(name: &str) -> IssuedRecord {
     let mut fingerprint = [0; 32];
     fingerprint.iter_mut().zip(name.bytes()).for_each(|(octet, byte)| *octet = byte);
-    Issued { fingerprint, credentials_id: Some(format!("id of {name}")) }
+    IssuedRecord { fingerprint, credentials_id: Some(format!("id of {name}")) }
 }
 
 pub(crate) fn intend(ledger: &mut Ledger, name: &str) -> Key {
@@ -416,7 +417,7 @@ macro_rules! behaviour {
         })*
         $(#[test]
         fn $of_life() {
-            $crate::behaviour::life::$of_life::<$station>();
+            $crate::behaviour::lifecycle::$of_life::<$station>();
         })*
     };
 }

@@ -1,7 +1,7 @@
 //! What every ledger does so that a name belongs to one identity in use.
 
 use base::Code;
-use ledger::{Filter, Kind, Phase, Staged, State};
+use ledger::{Filter, Kind, Phase, StagingOutcome, State};
 
 use super::jobs::{claim, code, issue_shard, signed, stage, try_stage};
 use super::{Station, device, intend_as, issue};
@@ -78,7 +78,7 @@ pub(crate) fn a_canceled_job_frees_its_names_and_keeps_what_it_issued<S: Station
     assert_eq!(claim(&mut ledger, &job, Phase::Register), None, "the other shards were never issued");
     // The names are free: for a device, and for a job with the rest of the list.
     issue(&mut ledger, "c");
-    assert!(matches!(try_stage(&mut ledger, 2, &["d", "e"]).unwrap(), Staged::New(_)));
+    assert!(matches!(try_stage(&mut ledger, 2, &["d", "e"]).unwrap(), StagingOutcome::New(_)));
     assert_eq!(code(try_stage(&mut ledger, 2, &["a", "b", "c", "d", "e"])), Code::DuplicateNames);
 }
 

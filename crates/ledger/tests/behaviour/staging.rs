@@ -1,7 +1,7 @@
 //! What every ledger does with names on their way in.
 
 use base::Code;
-use ledger::{Duplicate, Earlier, Kind, Ledger, Staged, StagedName};
+use ledger::{Duplicate, EarlierUse, Kind, Ledger, StagedName, StagingOutcome};
 
 use super::jobs::{code, issue_shard, named, new_job, stage, try_stage};
 use super::{Station, issue};
@@ -21,7 +21,7 @@ pub(crate) fn a_job_keeps_its_names_and_what_was_said_of_them<S: Station>() {
     let mut staging = ledger.stage(&new_job(1000)).unwrap();
     staging.add(&full).unwrap();
     staging.add(&plain).unwrap();
-    let Staged::New(job) = staging.keep().unwrap() else { panic!("it is new") };
+    let StagingOutcome::New(job) = staging.keep().unwrap() else { panic!("it is new") };
     assert_eq!((job.size, job.shards, job.shard_size, job.done), (2, 1, 1000, false));
     assert_eq!(job.parameters, new_job(1).parameters);
     assert_eq!(ledger.names(job.id, 0).unwrap(), [full, plain]);
@@ -51,7 +51,7 @@ pub(crate) fn the_same_names_again_are_the_same_job<S: Station>() {
     issue_shard(&mut ledger, &job);
     let job = ledger.job(job.id).unwrap().unwrap();
     let again = try_stage(&mut ledger, 2, &["a", "b", "c"]).unwrap();
-    assert_eq!(again, Staged::Known(job), "its own names, issued or not, are no duplicates");
+    assert_eq!(again, StagingOutcome::Known(job), "its own names, issued or not, are no duplicates");
     assert_eq!(duplicates(&mut ledger, &["a", "b", "c"], 10), (vec![], 0));
     assert_eq!(ledger.jobs().unwrap().len(), 1);
     for others in [&["a", "b"][..], &["b", "a", "c"], &["a", "b", "c", "d"]] {
@@ -86,7 +86,7 @@ pub(crate) fn duplicates_are_told_with_both_lines<S: Station>() {
     let mut ledger = station.open();
     let of = |name: &str, line, earlier| Duplicate { name: name.to_owned(), line, earlier };
     let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 10);
-    let expected = [of("b", 4, Earlier::Line(2)), of("a", 6, Earlier::Line(3)), of("b", 7, Earlier::Line(2))];
+    let expected = [of("b", 4, EarlierUse::Line(2)), of("a", 6, EarlierUse::Line(3)), of("b", 7, EarlierUse::Line(2))];
     assert_eq!((first.as_slice(), total), (&expected[..], 3));
     let (first, total) = duplicates(&mut ledger, &["b", "a", "b", "c", "a", "b"], 2);
     assert_eq!((first.as_slice(), total), (&expected[..2], 3), "no more are told than are asked for, all are counted");
@@ -104,14 +104,14 @@ pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
 
     let names = ["new", "void", "j4", "single", "j1", "new", "single"];
     let (first, total) = duplicates(&mut ledger, &names, 10);
-    let entry = |name: &str| Earlier::Store(Box::new(ledger.current(Kind::Device, name).unwrap().unwrap()));
+    let entry = |name: &str| EarlierUse::Store(Box::new(ledger.current(Kind::Device, name).unwrap().unwrap()));
     let told: Vec<_> = first.iter().map(|duplicate| (&*duplicate.name, duplicate.line, &duplicate.earlier)).collect();
     let expected = [
-        ("j4", 4, &Earlier::Job(job.id, 5)),
+        ("j4", 4, &EarlierUse::Job(job.id, 5)),
         ("single", 5, &entry("single")),
         ("j1", 6, &entry("j1")),
-        ("new", 7, &Earlier::Line(2)),
-        ("single", 8, &Earlier::Line(5)),
+        ("new", 7, &EarlierUse::Line(2)),
+        ("single", 8, &EarlierUse::Line(5)),
     ];
     assert_eq!((told.as_slice(), total), (&expected[..], 5));
     stage(&mut ledger, 2, &["new", "void"]);

@@ -2,14 +2,14 @@
 //!
 //! OpenSSL reads much that is only BER. Go, Java and rustls do not.
 
-use super::reader::{Element, Reader};
+use super::reader::{DerReader, Element};
 
 /// The deepest nesting that is read; certificates need about ten levels.
 const MAX_DEPTH: usize = 40;
 
 /// The first rule of DER that the encoding breaks, in a few words. `der` is exactly one element.
 pub(crate) fn fault(der: &[u8]) -> Option<String> {
-    let mut reader = Reader::new(der);
+    let mut reader = DerReader::new(der);
     let element = match reader.next() {
         Ok(element) => element,
         Err(fault) => return Some(fault.to_owned()),
@@ -28,7 +28,7 @@ fn element_fault(element: &Element<'_>, depth: usize) -> Option<String> {
         if element.is_universal() && !matches!(element.number(), 16 | 17) {
             return Some(format!("a {} is written in pieces", type_name(element.number())));
         }
-        let mut reader = Reader::new(element.content);
+        let mut reader = DerReader::new(element.content);
         while !reader.is_empty() {
             match reader.next() {
                 Ok(inner) => {

@@ -12,7 +12,7 @@ pub(crate) struct Element<'a> {
 
 /// The elements in a stretch of octets.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct DerReader<'a> {
     rest: &'a [u8],
 }
 
@@ -31,7 +31,7 @@ impl Element<'_> {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     pub(crate) fn new(octets: &'a [u8]) -> Self {
         Self { rest: octets }
     }

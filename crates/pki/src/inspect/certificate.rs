@@ -4,13 +4,13 @@ use base::{Code, Finding, Result, hex};
 use sha1::{Digest as _, Sha1};
 use time::OffsetDateTime;
 
-use super::item::{Content, Item};
+use super::item::{Content, InspectedItem};
 use super::view::CertificateView;
 use crate::read::certificate::{Certificate, ExtendedKeyUsage, GeneralName, SelfSignature};
 
-pub(super) fn item(certificate: &Certificate, now: OffsetDateTime) -> Item {
+pub(super) fn item(certificate: &Certificate, now: OffsetDateTime) -> InspectedItem {
     let view = CertificateView::new(certificate, now);
-    Item { findings: findings(certificate, now), ..Item::new(Content::Certificate(Box::new(view))) }
+    InspectedItem { findings: findings(certificate, now), ..InspectedItem::new(Content::Certificate(Box::new(view))) }
 }
 
 impl CertificateView {
@@ -89,6 +89,6 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
 }
 
 /// A certificate in DER.
-pub(super) fn der_item(der: &[u8], now: OffsetDateTime) -> Result<Item> {
+pub(super) fn der_item(der: &[u8], now: OffsetDateTime) -> Result<InspectedItem> {
     Certificate::from_der(der).map(|certificate| item(&certificate, now))
 }

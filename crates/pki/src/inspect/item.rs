@@ -10,7 +10,7 @@ use super::view::{
 
 /// One thing in a file, with what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Item {
+pub struct InspectedItem {
     /// The line at which it begins in a PEM file, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
@@ -24,7 +24,7 @@ pub struct Item {
     pub findings: Vec<Finding>,
 }
 
-/// What an [`Item`] is.
+/// What an [`InspectedItem`] is.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -57,7 +57,7 @@ pub enum Content {
     },
 }
 
-impl Item {
+impl InspectedItem {
     pub(super) fn new(content: Content) -> Self {
         Self { line: None, alias: None, content, findings: Vec::new() }
     }

@@ -2,15 +2,15 @@
 
 use base::{Code, Result, hex};
 
-use super::item::{Content, Item};
-use super::passwords::Passwords;
+use super::item::{Content, InspectedItem};
+use super::passwords::InspectPasswords;
 use super::view::{KeyView, PublicKeyView};
 use crate::key::PrivateKey;
 use crate::read::certificate::{PublicKeyKind, sha256};
 use crate::read::pem_bundle::KeyBlock;
 
 /// A key in a PEM file, or one in DER.
-pub(super) fn item(block: &KeyBlock, passwords: &Passwords) -> Item {
+pub(super) fn item(block: &KeyBlock, passwords: &InspectPasswords) -> InspectedItem {
     let form = match block.label() {
         "PRIVATE KEY" => "PKCS#8",
         "ENCRYPTED PRIVATE KEY" => "encrypted PKCS#8",
@@ -27,7 +27,7 @@ pub(super) fn item(block: &KeyBlock, passwords: &Passwords) -> Item {
 }
 
 /// A key that was opened, or why it was not.
-pub(super) fn view(form: &str, encrypted: bool, opened: Result<PrivateKey>) -> Item {
+pub(super) fn view(form: &str, encrypted: bool, opened: Result<PrivateKey>) -> InspectedItem {
     let mut view =
         KeyView { form: form.to_owned(), encrypted, algorithm: None, public_key_sha256: None, belongs_to: None };
     let findings = match opened {
@@ -43,14 +43,14 @@ pub(super) fn view(form: &str, encrypted: bool, opened: Result<PrivateKey>) -> I
         }
         Err(error) => vec![error.into_finding()],
     };
-    Item { findings, ..Item::new(Content::PrivateKey(view)) }
+    InspectedItem { findings, ..InspectedItem::new(Content::PrivateKey(view)) }
 }
 
 /// A SubjectPublicKeyInfo; nothing, when it is something else.
-pub(super) fn public_item(der: &[u8]) -> Option<Item> {
+pub(super) fn public_item(der: &[u8]) -> Option<InspectedItem> {
     use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
     match SubjectPublicKeyInfo::from_der(der) {
-        Ok(([], _)) => Some(Item::new(Content::PublicKey(PublicKeyView {
+        Ok(([], _)) => Some(InspectedItem::new(Content::PublicKey(PublicKeyView {
             algorithm: PublicKeyKind::of_spki(der).name(),
             public_key_sha256: hex::lower(&sha256(der)),
         }))),

@@ -7,7 +7,7 @@ use base::text::printable;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::item::{Content, Item};
+use super::item::{Content, InspectedItem};
 use super::view::{CertificateView, KeyView, RequestView, RevocationListView};
 
 /// The width of the column with the names of the fields.
@@ -16,7 +16,7 @@ const COLUMN: usize = 17;
 /// How many entries of a revocation list are shown; `--json` has them all.
 const REVOKED_SHOWN: usize = 20;
 
-impl fmt::Display for Item {
+impl fmt::Display for InspectedItem {
     /// Several lines, the first of which says what it is. Nothing in them moves a cursor or changes a colour.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.content.title())?;

@@ -5,13 +5,13 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
-use super::item::{Content, Item};
+use super::item::{Content, InspectedItem};
 use super::view::RequestView;
 use crate::read::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
 use crate::read::csr::Csr;
 
 /// A request in DER. What `tbpki client --csr` would refuse it for is a finding.
-pub(super) fn item(der: &[u8]) -> Result<Item> {
+pub(super) fn item(der: &[u8]) -> Result<InspectedItem> {
     let unreadable = |why: String| Code::CsrUnreadable.error("this is not a request").because(why);
     let (rest, parsed) = X509CertificationRequest::from_der(der).map_err(|error| unreadable(parser_text(error)))?;
     if !rest.is_empty() {
@@ -38,5 +38,5 @@ pub(super) fn item(der: &[u8]) -> Result<Item> {
         }
     }
     let findings = Csr::from_der(der).err().map(Error::into_finding);
-    Ok(Item { findings: findings.into_iter().collect(), ..Item::new(Content::Request(view)) })
+    Ok(InspectedItem { findings: findings.into_iter().collect(), ..InspectedItem::new(Content::Request(view)) })
 }

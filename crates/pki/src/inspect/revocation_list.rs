@@ -3,12 +3,12 @@
 use base::Code;
 use time::OffsetDateTime;
 
-use super::item::{Content, Item};
+use super::item::{Content, InspectedItem};
 use super::view::{RevocationListView, RevokedView};
 use crate::read::certificate::serial_text;
 use crate::read::crl::{Crl, Revoked};
 
-pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> Item {
+pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> InspectedItem {
     let mut findings = Vec::new();
     if crl.this_update() > now {
         findings.push(Code::NotYetValid.fault("the list was made later than now"));
@@ -28,7 +28,7 @@ pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> Item {
         signature_algorithm: crl.signature_algorithm().to_string(),
         revoked: crl.revoked().iter().map(RevokedView::new).collect(),
     };
-    Item { findings, ..Item::new(Content::RevocationList(view)) }
+    InspectedItem { findings, ..InspectedItem::new(Content::RevocationList(view)) }
 }
 
 impl RevokedView {

@@ -2,24 +2,24 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::keystore::{Format, KeyEntry, Keystore, TrustedEntry};
-use crate::read::certificate::testing::{self, Made};
+use crate::keystore::{KeyEntry, Keystore, KeystoreFormat, TrustedEntry};
+use crate::read::certificate::testing::{self, TestCa};
 
 const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
 
-fn look(bytes: &[u8]) -> Vec<Item> {
-    inspect(bytes, &Passwords::default(), NOW).unwrap()
+fn look(bytes: &[u8]) -> Vec<InspectedItem> {
+    inspect(bytes, &InspectPasswords::default(), NOW).unwrap()
 }
 
-fn look_with(bytes: &[u8], password: &str) -> Vec<Item> {
-    inspect(bytes, &Passwords { store: Some(password.into()), key: None }, NOW).unwrap()
+fn look_with(bytes: &[u8], password: &str) -> Vec<InspectedItem> {
+    inspect(bytes, &InspectPasswords { store: Some(password.into()), key: None }, NOW).unwrap()
 }
 
-fn kinds(items: &[Item]) -> Vec<&str> {
+fn kinds(items: &[InspectedItem]) -> Vec<&str> {
     items.iter().map(|item| item.content.title()).collect()
 }
 
-fn made() -> (Made, Made) {
+fn made() -> (TestCa, TestCa) {
     let root = testing::root("Root");
     let leaf = root.issue(&testing::leaf("device-1"));
     (root, leaf)
@@ -39,7 +39,7 @@ fn a_key_in_a_token_is_shown_by_its_name() {
     {
         assert!(shown.contains(line), "{shown}");
     }
-    let refused = inspect(b"pkcs11:token=fleet;pin=1", &Passwords::default(), NOW).unwrap_err();
+    let refused = inspect(b"pkcs11:token=fleet;pin=1", &InspectPasswords::default(), NOW).unwrap_err();
     assert_eq!(refused.code(), Code::Pkcs11Uri);
 }
 
@@ -111,7 +111,7 @@ fn every_kind_is_recognised_in_pem_and_der() {
     }
     assert_eq!(kinds(&look(pem("DH PARAMETERS", b"\x30\x00").as_bytes())), ["something else"]);
     for bytes in [&b""[..], b"hello", b"\x30\x03\x02\x01\x00"] {
-        assert_eq!(inspect(bytes, &Passwords::default(), NOW).unwrap_err().code(), Code::CertificateUnreadable);
+        assert_eq!(inspect(bytes, &InspectPasswords::default(), NOW).unwrap_err().code(), Code::CertificateUnreadable);
     }
 }
 
@@ -142,7 +142,7 @@ fn keystores_show_their_entries() {
         trusted: vec![TrustedEntry { alias: "ca".to_owned(), certificate: root.certificate.der().to_vec() }],
     };
     let passwords = crate::keystore::Passwords::same("password".into());
-    for format in [Format::Pkcs12, Format::Jks] {
+    for format in [KeystoreFormat::Pkcs12, KeystoreFormat::Jks] {
         let bytes = keystore.write(format, &passwords, NOW).unwrap();
         let items = look_with(&bytes, "password");
         let mut found = kinds(&items);
@@ -153,11 +153,11 @@ fn keystores_show_their_entries() {
         let Content::PrivateKey(view) = &key.content else { panic!() };
         assert_eq!(view.belongs_to.as_deref(), Some("CN=device-1"), "{format}");
         assert_eq!(
-            inspect(&bytes, &Passwords { store: Some("wrong1".into()), key: None }, NOW).unwrap_err().code(),
+            inspect(&bytes, &InspectPasswords { store: Some("wrong1".into()), key: None }, NOW).unwrap_err().code(),
             Code::KeystorePassword
         );
         let jks_weak = items[0].findings.iter().any(|finding| finding.code == Code::JksWeak);
-        assert_eq!(jks_weak, format == Format::Jks);
+        assert_eq!(jks_weak, format == KeystoreFormat::Jks);
     }
 }
 
@@ -169,7 +169,7 @@ fn a_key_that_does_not_fit_its_leaf_is_said_loudly() {
         KeyEntry { alias: "x".to_owned(), key: other.to_pkcs8_der(), chain: vec![leaf.certificate.der().to_vec()] };
     let passwords = crate::keystore::Passwords::same("password".into());
     let keystore = Keystore { keys: vec![entry], trusted: Vec::new() };
-    let bytes = keystore.write(Format::Jks, &passwords, NOW).unwrap();
+    let bytes = keystore.write(KeystoreFormat::Jks, &passwords, NOW).unwrap();
     let items = look_with(&bytes, "password");
     assert_eq!(items[1].findings[0].code, Code::KeyMismatch);
 }
@@ -223,7 +223,7 @@ proptest! {
         if cut {
             bytes.truncate(at + 1);
         }
-        if let Ok(items) = inspect(&bytes, &Passwords::default(), NOW) {
+        if let Ok(items) = inspect(&bytes, &InspectPasswords::default(), NOW) {
             let shown = items.iter().map(ToString::to_string).collect::<String>();
             prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()));
             prop_assert!(serde_json::to_string(&items).is_ok());

@@ -2,15 +2,15 @@
 
 use base::{Result, hex};
 
-use super::item::{Content, Item};
+use super::item::{Content, InspectedItem};
 use super::view::TokenKeyView;
 use crate::pkcs11::TokenUri;
 
 /// The URI that a file consists of; nothing, when it is something else.
-pub(super) fn item(bytes: &[u8]) -> Option<Result<Item>> {
+pub(super) fn item(bytes: &[u8]) -> Option<Result<InspectedItem>> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| TokenUri::is_meant_by(text))?;
     Some(text.parse::<TokenUri>().map(|uri| {
-        Item::new(Content::TokenKey(TokenKeyView {
+        InspectedItem::new(Content::TokenKey(TokenKeyView {
             uri: uri.to_string(),
             module: uri.module_name(),
             token: uri.token().map(str::to_owned),

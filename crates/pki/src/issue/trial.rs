@@ -13,7 +13,7 @@ use crate::key::SigningKey;
 use crate::names::san::San;
 use crate::names::subject::Subject;
 use crate::read::certificate::{Certificate, GeneralName};
-use crate::verify::{Purpose, Request, verify};
+use crate::verify::{Purpose, VerifyRequest, verify};
 
 /// A CA to be tried.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<K: SigningKey> Trial<'_, K> {
             permitted_dns: Vec::new(),
         };
         let issued = ca.issue(Order { contents, key: KeySource::Generate(Algorithm::EcP256) })?;
-        let report = verify(&Request {
+        let report = verify(&VerifyRequest {
             chain: &issued.chain,
             extra: &[],
             anchors: std::slice::from_ref(root),

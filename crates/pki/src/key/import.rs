@@ -19,7 +19,7 @@ use crate::asn1::blocks::{blocks, looks_like_pem};
 use crate::encryption::traditional::{self, Traditional};
 use crate::encryption::{Cost, Password, Scheme, encrypted_key};
 use crate::foreign;
-use crate::read::kind::Kind;
+use crate::read::kind::StructureKind;
 
 /// More rounds than any honest file demands. Fuzzers have less patience.
 const MAX_ROUNDS: u64 = if cfg!(fuzzing) { 20_000 } else { 10_000_000 };
@@ -61,7 +61,9 @@ impl PrivateKey {
         let passphrase = passphrase.ok_or_else(|| {
             encrypted("the private key is encrypted in OpenSSL's traditional way, which protects it badly")
         })?;
-        let plain = scheme.decrypt(passphrase.reveal(), content).filter(|plain| Kind::of(plain) != Kind::Other);
+        let plain = scheme
+            .decrypt(passphrase.reveal(), content)
+            .filter(|plain| StructureKind::of(plain) != StructureKind::Other);
         Self::from_der(&plain.ok_or_else(wrong_passphrase)?, None)
     }
 
@@ -190,14 +192,14 @@ fn no_key(bytes: &[u8], blocks: &[crate::asn1::blocks::Block]) -> Error {
 
 /// The error for DER that is no private key of ours.
 fn not_a_key(der: &[u8]) -> Error {
-    match Kind::of(der) {
-        Kind::Sec1 if has_explicit_curve(der) => explicit_curve(),
-        Kind::DsaKey => Code::UnknownAlgorithm
+    match StructureKind::of(der) {
+        StructureKind::Sec1 if has_explicit_curve(der) => explicit_curve(),
+        StructureKind::DsaKey => Code::UnknownAlgorithm
             .error("the private key is a DSA key, which no TLS library uses any more")
             .fix("use ec-p256, ec-p384, ed25519 or RSA"),
-        Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 => unreadable("the private key is damaged"),
-        Kind::Other => unreadable("the bytes are no private key"),
-        Kind::Pkcs12 => foreign::PKCS12.error(),
+        StructureKind::Pkcs8 | StructureKind::Sec1 | StructureKind::Pkcs1 => unreadable("the private key is damaged"),
+        StructureKind::Other => unreadable("the bytes are no private key"),
+        StructureKind::Pkcs12 => foreign::PKCS12.error(),
         other => unreadable(format!("the file holds {}, and no private key", other.name())),
     }
 }

@@ -5,13 +5,13 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 /// Everything that was found in a file.
-pub(super) struct Contents {
+pub(super) struct KeystoreContents {
     /// Whether the file's own check of its integrity was done, and passed.
     pub(super) intact: bool,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<KeystoreEntry>,
 }
 
-pub(super) struct Entry {
+pub(super) struct KeystoreEntry {
     pub(super) alias: String,
     pub(super) created: Option<OffsetDateTime>,
     pub(super) body: Body,

@@ -33,14 +33,14 @@ use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::contents::{Body, Contents, Entry, from_milliseconds, to_milliseconds};
+use super::contents::{Body, KeystoreContents, KeystoreEntry, from_milliseconds, to_milliseconds};
 use super::fault::{unreadable, wrong_password};
 use super::{Keystore, Passwords};
 
 mod data;
 mod protector;
 
-use data::{Reader, Writer};
+use data::{JksReader, JksWriter};
 
 /// The first bytes of the format.
 pub(super) const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
@@ -86,7 +86,7 @@ pub(super) fn write(keystore: &Keystore, passwords: &Passwords, created: OffsetD
 }
 
 /// Reads version 1 and 2. Without passwords the integrity is not checked and no key is opened.
-pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Contents> {
+pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<KeystoreContents> {
     let (records, content) = decode(bytes)?;
     if let Some(passwords) = passwords
         && bytes.get(content.len()..) != Some(integrity(content, &passwords.store).as_slice())
@@ -102,10 +102,10 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Conten
                 }
                 RecordBody::Trusted(certificate) => Body::Trusted(certificate),
             };
-            Entry { alias: record.alias, created: from_milliseconds(record.created), body }
+            KeystoreEntry { alias: record.alias, created: from_milliseconds(record.created), body }
         })
         .collect();
-    Ok(Contents { intact: passwords.is_some(), entries })
+    Ok(KeystoreContents { intact: passwords.is_some(), entries })
 }
 
 /// Opens a key with the key password, else with the store password: keytool makes them one unless told otherwise.
@@ -119,7 +119,7 @@ fn open_key(protected: &[u8], passwords: &Passwords) -> Result<Zeroizing<Vec<u8>
 }
 
 fn encode(records: &[Record], password: &Secret) -> Result<Vec<u8>> {
-    let mut writer = Writer::default();
+    let mut writer = JksWriter::default();
     writer.bytes(&MAGIC);
     writer.number(2);
     writer.count(records.len())?;
@@ -156,7 +156,7 @@ fn encode(records: &[Record], password: &Secret) -> Result<Vec<u8>> {
 ///
 /// The structure is read before any password is tried, so that a torn file is not taken for a wrong password.
 fn decode(bytes: &[u8]) -> Result<(Vec<Record>, &[u8])> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = JksReader::new(bytes);
     if reader.bytes(MAGIC.len())? != MAGIC {
         return Err(unreadable("this is not a JKS keystore"));
     }
@@ -194,7 +194,7 @@ fn decode(bytes: &[u8]) -> Result<(Vec<Record>, &[u8])> {
     Ok((records, content))
 }
 
-fn certificate(reader: &mut Reader<'_>, typed: bool) -> Result<Vec<u8>> {
+fn certificate(reader: &mut JksReader<'_>, typed: bool) -> Result<Vec<u8>> {
     if typed {
         let kind = reader.text()?;
         if kind != CERTIFICATE_TYPE {

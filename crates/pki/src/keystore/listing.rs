@@ -4,13 +4,13 @@ use base::{Finding, Result};
 use time::OffsetDateTime;
 
 use super::contents::Body;
-use super::{Format, Passwords, open};
+use super::{KeystoreFormat, Passwords, open};
 
 /// What stands in a keystore, without the keys themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// What the content says it is, which the file's name need not.
-    pub format: Format,
+    pub format: KeystoreFormat,
     /// Whether the file's own integrity check was done. It is not done without a password, and some PKCS#12 have none.
     pub intact: bool,
     /// The entries, in the order of the file.

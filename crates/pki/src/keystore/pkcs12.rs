@@ -16,7 +16,7 @@ use p12_keystore::{PrivateKey, PrivateKeyChain};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::contents::{Contents, to_milliseconds};
+use super::contents::{KeystoreContents, to_milliseconds};
 use super::fault::{unreadable, unsupported, wrong_password};
 use super::{Keystore, Passwords};
 use crate::encryption::{Cost, Password, Scheme};
@@ -27,9 +27,9 @@ mod envelope;
 mod open_key;
 
 use bags::{Bag, BagContent};
-use chains::{CertificateBag, KeyBag, Opened};
+use chains::{CertificateBag, KeyBag, OpenedBags};
 pub(super) use envelope::looks_like;
-use envelope::{Envelope, Safe, algorithm_of, damaged};
+use envelope::{Pkcs12Envelope, Safe, algorithm_of, damaged};
 
 /// What Java's `java.security` asks for by default, and enough for passwords that are not guessable. A fuzzer writes
 /// thousands of files a minute, and nobody keeps them.
@@ -78,8 +78,8 @@ fn cannot_write(_: CrateError) -> Error {
 
 /// Opens a file with either password: our own writer uses the key password, keytool the store password for all of it.
 /// Without passwords only what is not encrypted, or encrypted under the empty password, opens.
-pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Contents> {
-    let envelope = Envelope::parse(bytes)?;
+pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<KeystoreContents> {
+    let envelope = Pkcs12Envelope::parse(bytes)?;
     let mut budget = Budget::default();
     if let Some(mac) = &envelope.mac {
         budget.spend(Cost::of_rounds(mac.rounds.into()))?;
@@ -165,9 +165,9 @@ struct File<'a> {
 
 impl File<'_> {
     /// Opens what opens: safes with `password`, keys with any. `intact`: the MAC has been verified.
-    fn open(&self, password: Password<'_>, intact: bool) -> Result<Contents> {
+    fn open(&self, password: Password<'_>, intact: bool) -> Result<KeystoreContents> {
         let mut budget = self.budget.clone();
-        let mut opened = Opened::default();
+        let mut opened = OpenedBags::default();
         let texts = self.passwords.map(|both| [both.key.reveal(), both.store.reveal()]).into_iter().flatten();
         let keys = std::iter::once(password).chain(texts.flat_map(Password::forms)).collect::<Vec<_>>();
         for part in &self.parts {
@@ -184,7 +184,7 @@ impl File<'_> {
         chains::link(opened, intact)
     }
 
-    fn take(&self, bag: &Bag, passwords: &[Password<'_>], opened: &mut Opened) {
+    fn take(&self, bag: &Bag, passwords: &[Password<'_>], opened: &mut OpenedBags) {
         let name = bag.name.clone();
         let key = match &bag.content {
             BagContent::Key(key) => Some(open_key::plain(key)),

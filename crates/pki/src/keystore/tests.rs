@@ -5,9 +5,9 @@ use super::fixtures::{self, DEVICES, ISSUING, LEAF, ROOT, passwords};
 use super::*;
 
 const CREATED: OffsetDateTime = datetime!(2026-11-23 10:00:00.123 UTC);
-const FORMATS: [Format; 2] = [Format::Pkcs12, Format::Jks];
+const FORMATS: [KeystoreFormat; 2] = [KeystoreFormat::Pkcs12, KeystoreFormat::Jks];
 
-fn write(keystore: &Keystore, format: Format) -> Zeroizing<Vec<u8>> {
+fn write(keystore: &Keystore, format: KeystoreFormat) -> Zeroizing<Vec<u8>> {
     keystore.write(format, &passwords(), CREATED).unwrap()
 }
 
@@ -15,7 +15,7 @@ fn write(keystore: &Keystore, format: Format) -> Zeroizing<Vec<u8>> {
 fn both_formats_read_back_with_the_passwords_they_were_written_with() {
     for format in FORMATS {
         let bytes = write(&fixtures::server(), format);
-        assert_eq!(Format::detect(&bytes), Some(format));
+        assert_eq!(KeystoreFormat::detect(&bytes), Some(format));
         assert_eq!(Keystore::read(&bytes, &passwords()).unwrap(), fixtures::server());
     }
 }
@@ -63,14 +63,14 @@ fn a_key_is_chosen_by_its_alias_or_by_being_the_only_one() {
 
 #[test]
 fn pkcs12_is_written_with_the_key_password_alone_and_says_so() {
-    let (effective, finding) = effective_passwords(Format::Pkcs12, &passwords());
+    let (effective, finding) = effective_passwords(KeystoreFormat::Pkcs12, &passwords());
     assert_eq!(effective, Passwords::same(Secret::from("key-pw")));
     assert_eq!(finding.unwrap().code, Code::KeyPasswordDiffers);
-    let bytes = write(&fixtures::server(), Format::Pkcs12);
+    let bytes = write(&fixtures::server(), KeystoreFormat::Pkcs12);
     assert_eq!(Keystore::read(&bytes, &effective).unwrap(), fixtures::server());
 
-    assert_eq!(effective_passwords(Format::Jks, &passwords()), (passwords(), None));
-    assert_eq!(effective_passwords(Format::Pkcs12, &effective), (effective.clone(), None));
+    assert_eq!(effective_passwords(KeystoreFormat::Jks, &passwords()), (passwords(), None));
+    assert_eq!(effective_passwords(KeystoreFormat::Pkcs12, &effective), (effective.clone(), None));
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn a_password_that_some_reader_refuses_is_not_written_with() {
         let passwords = Passwords { store: Secret::from(store), key: Secret::from(key) };
         fixtures::server().write(format, &passwords, CREATED).map(|_| ()).map_err(|error| error.code())
     };
-    assert_eq!(write(Format::Jks, "five5", "secret"), Err(Code::PasswordTooShort));
-    assert_eq!(write(Format::Jks, "secret", "pässword"), Err(Code::PasswordAlphabet));
-    assert_eq!(write(Format::Pkcs12, "secret", "five5"), Err(Code::PasswordTooShort));
+    assert_eq!(write(KeystoreFormat::Jks, "five5", "secret"), Err(Code::PasswordTooShort));
+    assert_eq!(write(KeystoreFormat::Jks, "secret", "pässword"), Err(Code::PasswordAlphabet));
+    assert_eq!(write(KeystoreFormat::Pkcs12, "secret", "five5"), Err(Code::PasswordTooShort));
     // The store password of a PKCS#12 is not used where the key password differs.
-    assert_eq!(write(Format::Pkcs12, "five5", "secret"), Ok(()));
+    assert_eq!(write(KeystoreFormat::Pkcs12, "five5", "secret"), Ok(()));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn wrong_passwords_are_told_from_damage() {
 #[test]
 fn what_is_no_keystore_is_told_for_what_it_is() {
     let error = |bytes: &[u8], code| {
-        assert_eq!(Format::detect(bytes), None);
+        assert_eq!(KeystoreFormat::detect(bytes), None);
         let error = Keystore::read(bytes, &passwords()).unwrap_err();
         assert_eq!(error.code(), code);
         error.to_string()
@@ -129,7 +129,9 @@ fn what_is_no_keystore_is_told_for_what_it_is() {
 #[test]
 fn a_listing_needs_the_store_password_only() {
     let passwords = Passwords { key: Secret::from("another"), ..passwords() };
-    for (bytes, format) in [(fixtures::KEYTOOL_JKS, Format::Jks), (fixtures::TWO_PASSWORDS_P12, Format::Pkcs12)] {
+    for (bytes, format) in
+        [(fixtures::KEYTOOL_JKS, KeystoreFormat::Jks), (fixtures::TWO_PASSWORDS_P12, KeystoreFormat::Pkcs12)]
+    {
         let listing = list(bytes, Some(&passwords)).unwrap();
         assert_eq!((listing.format, listing.intact), (format, true));
         let entry = |alias| listing.entries.iter().find(|entry| entry.alias.eq_ignore_ascii_case(alias)).unwrap();
@@ -254,7 +256,7 @@ proptest! {
         let bytes = keystore.write(format, &passwords, created).unwrap();
         prop_assert_eq!(sorted(Keystore::read(&bytes, &passwords).unwrap()), sorted(keystore));
         let listing = list(&bytes, Some(&passwords)).unwrap();
-        prop_assert!(format == Format::Pkcs12 || listing.entries.iter().all(|entry| entry.created == Some(created)));
+        prop_assert!(format == KeystoreFormat::Pkcs12 || listing.entries.iter().all(|entry| entry.created == Some(created)));
     }
 
     #[test]

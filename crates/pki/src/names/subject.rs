@@ -14,7 +14,7 @@ mod attribute;
 mod comparison;
 mod requested;
 pub use attribute::AttributeKind;
-use attribute::{Attribute, Value};
+use attribute::{Attribute, AttributeValue};
 pub(crate) use comparison::comparison_key;
 
 /// A distinguished name (RFC 5280, section 4.1.2.4): of our making, or read from somewhere and kept byte
@@ -90,7 +90,7 @@ impl Subject {
     /// All attributes of the kinds that we make, in their order.
     pub fn attributes(&self) -> impl Iterator<Item = (AttributeKind, &str)> {
         self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| match (attribute.kind, &attribute.value) {
-            (Some(kind), Value::Text(text)) => Some((kind, text.as_str())),
+            (Some(kind), AttributeValue::Text(text)) => Some((kind, text.as_str())),
             _ => None,
         })
     }
@@ -173,8 +173,8 @@ impl Serialize for Subject {
 fn write_attribute(f: &mut dyn fmt::Write, attribute: &Attribute) -> fmt::Result {
     write!(f, "{}=", attribute.name)?;
     match &attribute.value {
-        Value::Text(text) => write_escaped(f, text),
-        Value::Der(bytes) => {
+        AttributeValue::Text(text) => write_escaped(f, text),
+        AttributeValue::Der(bytes) => {
             f.write_char('#')?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use base::{Code, Error, Finding, Result, Secret};
 
 use super::mechanism::{Method, verifies};
-use super::object::{self, Traits};
+use super::object::{self, KeyCapabilities};
 use super::pool::Pool;
 use super::token::Token;
 use super::uri::TokenUri;
@@ -116,11 +116,11 @@ impl TokenKey {
     }
 }
 
-fn check(traits: Traits) -> Result<()> {
+fn check(traits: KeyCapabilities) -> Result<()> {
     let what = match traits {
-        Traits { signs: false, .. } => "the key in the token is not allowed to sign",
-        Traits { asks_each_time: true, .. } => "the key in the token wants the PIN for every signature",
-        Traits { .. } => return Ok(()),
+        KeyCapabilities { signs: false, .. } => "the key in the token is not allowed to sign",
+        KeyCapabilities { asks_each_time: true, .. } => "the key in the token wants the PIN for every signature",
+        KeyCapabilities { .. } => return Ok(()),
     };
     Err(unfit(what).fix("make a key for the CA with `tbpki init --devices-key`"))
 }
@@ -152,11 +152,11 @@ mod tests {
 
     #[test]
     fn a_key_of_a_ca_signs_without_a_person() {
-        let good = Traits { signs: true, stays: true, asks_each_time: false };
+        let good = KeyCapabilities { signs: true, stays: true, asks_each_time: false };
         assert!(check(good).is_ok());
         // One that could leave is warned of by whoever takes it.
-        assert!(check(Traits { stays: false, ..good }).is_ok());
-        for unfit in [Traits { signs: false, ..good }, Traits { asks_each_time: true, ..good }] {
+        assert!(check(KeyCapabilities { stays: false, ..good }).is_ok());
+        for unfit in [KeyCapabilities { signs: false, ..good }, KeyCapabilities { asks_each_time: true, ..good }] {
             assert_eq!(check(unfit).unwrap_err().code(), Code::Pkcs11KeyUnfit);
         }
     }

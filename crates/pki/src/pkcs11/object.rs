@@ -11,14 +11,14 @@ use crate::key::PublicKey;
 
 /// The names of a key in its token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Names {
+pub(super) struct KeyLabels {
     pub(super) label: Option<String>,
     pub(super) id: Option<Vec<u8>>,
 }
 
 /// What a private key may do, and whether it can leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Traits {
+pub(super) struct KeyCapabilities {
     pub(super) signs: bool,
     pub(super) stays: bool,
     pub(super) asks_each_time: bool,
@@ -50,8 +50,8 @@ pub(super) fn find(session: &Session, uri: &TokenUri, class: ObjectClass) -> Res
 }
 
 /// The label and the id of an object.
-pub(super) fn names(session: &Session, object: ObjectHandle) -> Result<Names> {
-    let mut names = Names::default();
+pub(super) fn names(session: &Session, object: ObjectHandle) -> Result<KeyLabels> {
+    let mut names = KeyLabels::default();
     for attribute in read(session, object, &[AttributeType::Label, AttributeType::Id])? {
         match attribute {
             Attribute::Label(label) if !label.is_empty() => names.label = String::from_utf8(label).ok(),
@@ -63,7 +63,7 @@ pub(super) fn names(session: &Session, object: ObjectHandle) -> Result<Names> {
 }
 
 /// What a private key may do.
-pub(super) fn traits(session: &Session, key: ObjectHandle) -> Result<Traits> {
+pub(super) fn traits(session: &Session, key: ObjectHandle) -> Result<KeyCapabilities> {
     let asked = [
         AttributeType::Sign,
         AttributeType::Sensitive,
@@ -73,7 +73,7 @@ pub(super) fn traits(session: &Session, key: ObjectHandle) -> Result<Traits> {
         AttributeType::AlwaysAuthenticate,
     ];
     // What a token does not say of a key is taken for the worse.
-    let mut traits = Traits { signs: false, stays: true, asks_each_time: false };
+    let mut traits = KeyCapabilities { signs: false, stays: true, asks_each_time: false };
     let mut said = 0;
     for attribute in read(session, key, &asked)? {
         match attribute {

@@ -7,7 +7,7 @@ use crate::asn1::{ber, element};
 
 /// A kind of structure. That the shape is right says nothing about the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum StructureKind {
     /// RFC 5280, section 4.1.
     Certificate,
     /// RFC 2986, section 4.
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl StructureKind {
     /// The kind of the one element in `bytes`.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         ber::to_der(bytes).and_then(|der| of_der(&der)).unwrap_or(Self::Other)
@@ -57,20 +57,22 @@ impl Kind {
     }
 }
 
-fn of_der(der: &[u8]) -> Option<Kind> {
+fn of_der(der: &[u8]) -> Option<StructureKind> {
     let parts = element::elements(element::only(der, Tag::Sequence).ok()?).ok()?;
     let tags: Vec<Tag> = parts.iter().map(Tagged::tag).collect();
     match (tags.as_slice(), parts.as_slice()) {
-        ([Tag::ObjectIdentifier, Tag::ContextSpecific { .. }], _) => Some(Kind::Pkcs7),
-        ([Tag::Sequence, Tag::OctetString], _) => Some(Kind::EncryptedKey),
-        ([Tag::Sequence, Tag::BitString], _) => Some(Kind::PublicKey),
+        ([Tag::ObjectIdentifier, Tag::ContextSpecific { .. }], _) => Some(StructureKind::Pkcs7),
+        ([Tag::Sequence, Tag::OctetString], _) => Some(StructureKind::EncryptedKey),
+        ([Tag::Sequence, Tag::BitString], _) => Some(StructureKind::PublicKey),
         ([Tag::Sequence, Tag::Sequence, Tag::BitString], [signed, ..]) => of_signed(*signed),
-        ([Tag::Integer, Tag::OctetString, ..], _) => Some(Kind::Sec1),
-        ([Tag::Integer, Tag::Sequence, Tag::OctetString, ..], _) => Some(Kind::Pkcs8),
-        ([Tag::Integer, Tag::Sequence, ..], [_, second, ..]) => is_content_info(*second).then_some(Kind::Pkcs12),
+        ([Tag::Integer, Tag::OctetString, ..], _) => Some(StructureKind::Sec1),
+        ([Tag::Integer, Tag::Sequence, Tag::OctetString, ..], _) => Some(StructureKind::Pkcs8),
+        ([Tag::Integer, Tag::Sequence, ..], [_, second, ..]) => {
+            is_content_info(*second).then_some(StructureKind::Pkcs12)
+        }
         (tags, _) if tags.iter().all(|tag| *tag == Tag::Integer) => match tags.len() {
-            6 => Some(Kind::DsaKey),
-            9 => Some(Kind::Pkcs1),
+            6 => Some(StructureKind::DsaKey),
+            9 => Some(StructureKind::Pkcs1),
             _ => None,
         },
         _ => None,
@@ -78,20 +80,20 @@ fn of_der(der: &[u8]) -> Option<Kind> {
 }
 
 /// A certificate, a request or a revocation list, by what is signed.
-fn of_signed(signed: AnyRef<'_>) -> Option<Kind> {
+fn of_signed(signed: AnyRef<'_>) -> Option<StructureKind> {
     let parts = element::elements(element::content(signed, Tag::Sequence).ok()?).ok()?;
     let tags: Vec<Tag> = parts.iter().map(Tagged::tag).collect();
     let times = |tag: &Tag| matches!(tag, Tag::UtcTime | Tag::GeneralizedTime);
     // A version 1 certificate and some revocation lists have no version in front.
     match tags.as_slice() {
         [Tag::Integer, Tag::Sequence, Tag::Sequence, rest @ ..] => match rest {
-            [Tag::ContextSpecific { .. }] => Some(Kind::Request),
-            [time, ..] if times(time) => Some(Kind::RevocationList),
-            [Tag::Sequence, ..] => Some(Kind::Certificate),
+            [Tag::ContextSpecific { .. }] => Some(StructureKind::Request),
+            [time, ..] if times(time) => Some(StructureKind::RevocationList),
+            [Tag::Sequence, ..] => Some(StructureKind::Certificate),
             _ => None,
         },
-        [Tag::Sequence, Tag::Sequence, time, ..] if times(time) => Some(Kind::RevocationList),
-        [Tag::ContextSpecific { .. }, Tag::Integer, ..] => Some(Kind::Certificate),
+        [Tag::Sequence, Tag::Sequence, time, ..] if times(time) => Some(StructureKind::RevocationList),
+        [Tag::ContextSpecific { .. }, Tag::Integer, ..] => Some(StructureKind::Certificate),
         _ => None,
     }
 }
@@ -113,15 +115,18 @@ mod tests {
     fn each_kind_has_its_shape() {
         let root = testing::root("Root");
         let leaf = root.issue(&testing::leaf("device-1"));
-        assert_eq!(Kind::of(root.certificate.der()), Kind::Certificate);
-        assert_eq!(Kind::of(&testing::greedy_request(&leaf.key, &[])), Kind::Request);
-        assert_eq!(Kind::of(testing::crl(&root, &[&leaf.certificate]).der()), Kind::RevocationList);
-        assert_eq!(Kind::of(&leaf.key.serialize_der()), Kind::Pkcs8);
-        assert_eq!(Kind::of(leaf.certificate.spki_der()), Kind::PublicKey);
-        assert_eq!(Kind::of(&[0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 1, 0x2a, 0, 0, 0, 0]), Kind::Pkcs12);
-        assert_eq!(Kind::of(&[0x30, 0x80, 6, 1, 0x2a, 0xa0, 0x80, 0, 0, 0, 0]), Kind::Pkcs7);
+        assert_eq!(StructureKind::of(root.certificate.der()), StructureKind::Certificate);
+        assert_eq!(StructureKind::of(&testing::greedy_request(&leaf.key, &[])), StructureKind::Request);
+        assert_eq!(StructureKind::of(testing::crl(&root, &[&leaf.certificate]).der()), StructureKind::RevocationList);
+        assert_eq!(StructureKind::of(&leaf.key.serialize_der()), StructureKind::Pkcs8);
+        assert_eq!(StructureKind::of(leaf.certificate.spki_der()), StructureKind::PublicKey);
+        assert_eq!(
+            StructureKind::of(&[0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 1, 0x2a, 0, 0, 0, 0]),
+            StructureKind::Pkcs12
+        );
+        assert_eq!(StructureKind::of(&[0x30, 0x80, 6, 1, 0x2a, 0xa0, 0x80, 0, 0, 0, 0]), StructureKind::Pkcs7);
         for bytes in [&b""[..], b"hello", &[0x30, 0], &[0x30, 3, 2, 1, 0]] {
-            assert_eq!(Kind::of(bytes), Kind::Other);
+            assert_eq!(StructureKind::of(bytes), StructureKind::Other);
         }
     }
 }

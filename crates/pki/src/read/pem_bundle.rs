@@ -12,7 +12,7 @@ use crate::encryption::{Scheme, encrypted_key, traditional};
 use crate::foreign;
 use crate::key::PrivateKey;
 use crate::read::certificate::Certificate;
-use crate::read::kind::Kind;
+use crate::read::kind::StructureKind;
 use crate::read::pkcs7::Pkcs7;
 
 /// What stands in a PEM file, by kind and each kind in the order of the file.
@@ -65,16 +65,20 @@ impl PemBundle {
 
     fn of_der(der: &[u8]) -> Result<Self> {
         let mut bundle = Self::default();
-        match Kind::of(der) {
-            Kind::Request => bundle.csrs.push(der.to_vec()),
-            Kind::RevocationList => bundle.crls.push(der.to_vec()),
-            Kind::Pkcs8 | Kind::Sec1 | Kind::Pkcs1 | Kind::DsaKey | Kind::EncryptedKey => {
+        match StructureKind::of(der) {
+            StructureKind::Request => bundle.csrs.push(der.to_vec()),
+            StructureKind::RevocationList => bundle.crls.push(der.to_vec()),
+            StructureKind::Pkcs8
+            | StructureKind::Sec1
+            | StructureKind::Pkcs1
+            | StructureKind::DsaKey
+            | StructureKind::EncryptedKey => {
                 bundle.keys.push(KeyBlock::of_der(der));
             }
-            Kind::Pkcs7 => bundle.take_pkcs7(der)?,
-            Kind::Pkcs12 => return Err(foreign::PKCS12.error()),
-            Kind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
-            Kind::Certificate | Kind::Other => bundle.certificates.push(Certificate::from_der(der)?),
+            StructureKind::Pkcs7 => bundle.take_pkcs7(der)?,
+            StructureKind::Pkcs12 => return Err(foreign::PKCS12.error()),
+            StructureKind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
+            StructureKind::Certificate | StructureKind::Other => bundle.certificates.push(Certificate::from_der(der)?),
         }
         Ok(bundle)
     }
@@ -115,11 +119,11 @@ impl PemBundle {
 impl KeyBlock {
     /// A key that stood in DER, without a label.
     pub fn of_der(der: &[u8]) -> Self {
-        let label = match Kind::of(der) {
-            Kind::EncryptedKey => "ENCRYPTED PRIVATE KEY",
-            Kind::Sec1 => "EC PRIVATE KEY",
-            Kind::Pkcs1 => "RSA PRIVATE KEY",
-            Kind::DsaKey => "DSA PRIVATE KEY",
+        let label = match StructureKind::of(der) {
+            StructureKind::EncryptedKey => "ENCRYPTED PRIVATE KEY",
+            StructureKind::Sec1 => "EC PRIVATE KEY",
+            StructureKind::Pkcs1 => "RSA PRIVATE KEY",
+            StructureKind::DsaKey => "DSA PRIVATE KEY",
             _ => "PRIVATE KEY",
         };
         Self { label: label.to_owned(), headers: Vec::new(), der: Zeroizing::new(der.to_vec()) }

@@ -4,7 +4,7 @@ use base::{Code, Finding, Severity};
 
 use crate::read::certificate::{Certificate, SignatureFailure, signature_error};
 
-use super::{Request, about, walk};
+use super::{VerifyRequest, about, walk};
 
 /// The most signatures that are checked for one report, so that a file of many CAs of one name costs seconds and not
 /// hours. Real chains need three.
@@ -66,19 +66,19 @@ impl Path<'_> {
 }
 
 /// The best path for `leaf`: the first without faults, else the one that explains most.
-pub(super) fn find<'a>(request: &Request<'a>, leaf: &'a Certificate) -> Path<'a> {
+pub(super) fn find<'a>(request: &VerifyRequest<'a>, leaf: &'a Certificate) -> Path<'a> {
     find_at_depth(request, leaf, 0)
 }
 
 /// The same for a certificate that signed a revocation list, which itself may have been revoked.
-pub(super) fn find_at_depth<'a>(request: &Request<'a>, leaf: &'a Certificate, depth: usize) -> Path<'a> {
+pub(super) fn find_at_depth<'a>(request: &VerifyRequest<'a>, leaf: &'a Certificate, depth: usize) -> Path<'a> {
     let mut search = Search { request, depth, signatures: MAX_SIGNATURES, paths: MAX_PATHS, best: None };
     search.extend(&mut vec![leaf]);
     search.best.unwrap_or_else(|| Path { certificates: vec![leaf], end: PathEnd::IssuerMissing, findings: Vec::new() })
 }
 
 struct Search<'r, 'a> {
-    request: &'r Request<'a>,
+    request: &'r VerifyRequest<'a>,
     depth: usize,
     signatures: usize,
     paths: usize,
@@ -161,7 +161,7 @@ pub(super) fn may_go_deeper(depth: usize) -> bool {
     depth < MAX_DEPTH
 }
 
-fn end_finding(request: &Request<'_>, length: usize, last: &Certificate, end: &PathEnd) -> Option<Finding> {
+fn end_finding(request: &VerifyRequest<'_>, length: usize, last: &Certificate, end: &PathEnd) -> Option<Finding> {
     let label = last.label();
     let finding = match end {
         PathEnd::Anchor => return None,

@@ -2,14 +2,14 @@
 
 use base::{Code, Finding};
 
-use super::{Request, path};
+use super::{VerifyRequest, path};
 use crate::read::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
 use crate::read::certificate::{Certificate, GeneralName, KeyUsage, name};
 use crate::read::crl::Crl;
 
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
 /// is not there.
-pub(super) fn check(request: &Request<'_>, path: &[&Certificate], place: usize, depth: usize) -> Option<Finding> {
+pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: usize, depth: usize) -> Option<Finding> {
     if request.crls.is_empty() {
         return None;
     }
@@ -80,7 +80,7 @@ fn same(one: &GeneralName, other: &GeneralName) -> bool {
 }
 
 /// Whether the list can be relied upon, and if not, why.
-fn usable(request: &Request<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
+fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
     let list = format!("the list of {}", crl.issuer());
     if let Some(extension) = crl.unknown_critical_extensions().first() {
         return Err(format!("{list} has a critical extension {extension} that tbpki does not know"));

@@ -10,11 +10,11 @@ use webpki::{
     anchor_from_trusted_cert,
 };
 
-use super::{Host, Purpose, Request, about};
+use super::{Host, Purpose, VerifyRequest, about};
 use crate::read::certificate::Certificate;
 
 /// The fault that webpki sees in the path, the leaf first and the anchor last.
-pub(super) fn ask(request: &Request<'_>, path: &[&Certificate]) -> Option<Finding> {
+pub(super) fn ask(request: &VerifyRequest<'_>, path: &[&Certificate]) -> Option<Finding> {
     let (leaf, above) = path.split_first()?;
     // webpki knows neither leaves of version 1 nor leaves that are CAs. Both are warned of already, and its word on the
     // rest of the chain cannot be had.
@@ -46,7 +46,7 @@ fn spelled_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
     })
 }
 
-fn consult(request: &Request<'_>, leaf: &Certificate, above: &[&Certificate]) -> Result<(), Error> {
+fn consult(request: &VerifyRequest<'_>, leaf: &Certificate, above: &[&Certificate]) -> Result<(), Error> {
     let anchor_der = CertificateDer::from(above.last().copied().unwrap_or(leaf).der());
     let anchors: [TrustAnchor<'_>; 1] = [anchor_from_trusted_cert(&anchor_der)?];
     let intermediates: Vec<CertificateDer<'_>> =

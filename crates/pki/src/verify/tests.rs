@@ -5,15 +5,15 @@ use time::macros::datetime;
 
 use super::*;
 use crate::PrivateKey;
-use crate::read::certificate::testing::{self, Made};
+use crate::read::certificate::testing::{self, TestCa};
 
 const NOW: OffsetDateTime = datetime!(2027-06-01 0:00 UTC);
 
 /// Root, issuing CA and a leaf of these parameters.
 struct Three {
-    root: Made,
-    issuing: Made,
-    leaf: Made,
+    root: TestCa,
+    issuing: TestCa,
+    leaf: TestCa,
 }
 
 fn three(leaf: &CertificateParams) -> Three {
@@ -33,16 +33,16 @@ impl Three {
     }
 }
 
-fn request<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> Request<'a> {
-    Request { chain, extra: &[], anchors, key: None, host: None, purpose: None, time: NOW, crls: &[] }
+fn request<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> VerifyRequest<'a> {
+    VerifyRequest { chain, extra: &[], anchors, key: None, host: None, purpose: None, time: NOW, crls: &[] }
 }
 
-fn device<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> Request<'a> {
-    Request { purpose: Some(Purpose::Device), ..request(chain, anchors) }
+fn device<'a>(chain: &'a [Certificate], anchors: &'a [Certificate]) -> VerifyRequest<'a> {
+    VerifyRequest { purpose: Some(Purpose::Device), ..request(chain, anchors) }
 }
 
 /// Each code that was found, with the certificate that it is about.
-fn found(report: &Report) -> Vec<(Code, &str)> {
+fn found(report: &Verification) -> Vec<(Code, &str)> {
     report.findings.iter().map(|finding| (finding.code, finding.location.item.as_deref().unwrap_or(""))).collect()
 }
 
@@ -55,11 +55,19 @@ fn a_device_chain_is_accepted() {
     let made = three(&testing::leaf("device-1"));
     let key = PrivateKey::from_pem_or_der(made.leaf.key_pem().as_bytes(), None).unwrap();
     let (chain, anchors) = (made.chain(), made.anchors());
-    let report = verify(&Request { key: Some(key.public()), ..device(&chain, &anchors) });
+    let report = verify(&VerifyRequest { key: Some(key.public()), ..device(&chain, &anchors) });
     assert!(report.is_ok() && report.trusted, "{:?}", report.findings);
     assert_eq!(report.findings, []);
-    let names: Vec<(&str, Source)> = report.links.iter().map(|link| (link.name.as_str(), link.source)).collect();
-    assert_eq!(names, [("CN=device-1", Source::Sent(1)), ("CN=Issuing", Source::Sent(2)), ("CN=Root", Source::Anchor)]);
+    let names: Vec<(&str, CertificateSource)> =
+        report.links.iter().map(|link| (link.name.as_str(), link.source)).collect();
+    assert_eq!(
+        names,
+        [
+            ("CN=device-1", CertificateSource::Sent(1)),
+            ("CN=Issuing", CertificateSource::Sent(2)),
+            ("CN=Root", CertificateSource::Anchor)
+        ]
+    );
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn a_server_is_accepted_under_its_names_only() {
     ] {
         let host: Host = host.parse().unwrap();
         let purpose = Some(Purpose::Server);
-        let report = verify(&Request { host: Some(&host), purpose, ..request(&chain, &anchors) });
+        let report = verify(&VerifyRequest { host: Some(&host), purpose, ..request(&chain, &anchors) });
         assert_eq!(found(&report).first().map(|(code, _)| *code), code, "{host}");
     }
 }
@@ -87,19 +95,19 @@ fn a_server_without_alternative_names_is_legacy() {
     params.distinguished_name.push(DnType::CommonName, "broker.example");
     let made = three(&params);
     let (chain, anchors) = (made.chain(), made.anchors());
-    let server = Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) };
+    let server = VerifyRequest { purpose: Some(Purpose::Server), ..request(&chain, &anchors) };
     let report = verify(&server);
     assert_eq!(found(&report), [(Code::LegacyName, "CN=broker.example")]);
     assert!(report.is_ok(), "a warning, as long as nobody asks for a host");
     let host = "broker.example".parse().unwrap();
-    assert!(!verify(&Request { host: Some(&host), ..server }).is_ok());
+    assert!(!verify(&VerifyRequest { host: Some(&host), ..server }).is_ok());
 }
 
 #[test]
 fn purposes_do_not_stand_in_for_each_other() {
     let made = three(&testing::leaf("device-1"));
     let (chain, anchors) = (made.chain(), made.anchors());
-    let report = verify(&Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
+    let report = verify(&VerifyRequest { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
     assert_eq!(found(&report)[0], (Code::WrongPurpose, "CN=device-1"));
 
     let mut params = testing::leaf("signer");
@@ -126,7 +134,7 @@ fn another_key_is_noticed() {
     let made = three(&testing::leaf("device-1"));
     let other = PrivateKey::generate(crate::Algorithm::EcP256).unwrap();
     let (chain, anchors) = (made.chain(), made.anchors());
-    let report = verify(&Request { key: Some(other.public()), ..device(&chain, &anchors) });
+    let report = verify(&VerifyRequest { key: Some(other.public()), ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::KeyMismatch, "CN=device-1")]);
 }
 
@@ -164,9 +172,9 @@ fn certificates_beside_the_chain_close_a_gap() {
     let made = three(&testing::leaf("device-1"));
     let ([leaf, issuing], anchors) = (made.chain(), made.anchors());
     let (chain, extra) = ([leaf], [issuing]);
-    let report = verify(&Request { extra: &extra, ..device(&chain, &anchors) });
+    let report = verify(&VerifyRequest { extra: &extra, ..device(&chain, &anchors) });
     assert_eq!(report.findings, []);
-    assert_eq!(report.links[1].source, Source::Extra);
+    assert_eq!(report.links[1].source, CertificateSource::Extra);
 }
 
 #[test]
@@ -209,7 +217,7 @@ fn name_constraints_bind_what_is_below() {
     let anchors = [root.certificate.clone()];
     for (name, accepted) in [("a.plant.example", true), ("other.example", false), ("x.secret.plant.example", false)] {
         let chain = [root.issue(&testing::server(&[name])).certificate];
-        let report = verify(&Request { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
+        let report = verify(&VerifyRequest { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
         let codes: Vec<Code> = found(&report).iter().map(|(code, _)| *code).collect();
         let expected: &[Code] =
             if accepted { &[Code::FirmwareLimit] } else { &[Code::NameConstraint, Code::FirmwareLimit] };
@@ -260,14 +268,14 @@ fn revoked_certificates_are_refused_and_so_are_unknown_ones() {
     let (chain, anchors) = (made.chain(), made.anchors());
     let root_list = testing::crl(&made.root, &[]);
     let good = [testing::crl(&made.issuing, &[]), root_list.clone()];
-    assert_eq!(verify(&Request { crls: &good, ..device(&chain, &anchors) }).findings, []);
+    assert_eq!(verify(&VerifyRequest { crls: &good, ..device(&chain, &anchors) }).findings, []);
     let revoking = [testing::crl(&made.issuing, &[&made.leaf.certificate]), root_list.clone()];
-    let report = verify(&Request { crls: &revoking, ..device(&chain, &anchors) });
+    let report = verify(&VerifyRequest { crls: &revoking, ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::Revoked, "CN=device-1")]);
     let unrelated = [root_list];
-    let report = verify(&Request { crls: &unrelated, ..device(&chain, &anchors) });
+    let report = verify(&VerifyRequest { crls: &unrelated, ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::RevocationUnknown, "CN=device-1")]);
-    let late = Request { crls: &good, time: datetime!(2025-03-01 0:00 UTC), ..device(&chain, &anchors) };
+    let late = VerifyRequest { crls: &good, time: datetime!(2025-03-01 0:00 UTC), ..device(&chain, &anchors) };
     assert_eq!(found(&verify(&late))[0], (Code::RevocationUnknown, "CN=device-1"));
 }
 
@@ -279,7 +287,7 @@ fn among_namesakes_the_right_issuer_is_found() {
         (0..5).map(|_| made.root.issue(&testing::ca("Issuing", Some(0))).certificate).collect();
     let extra = [&namesakes[..], &[issuing]].concat();
     let (chain, anchors) = ([leaf], made.anchors());
-    assert_eq!(verify(&Request { extra: &extra, ..device(&chain, &anchors) }).findings, []);
+    assert_eq!(verify(&VerifyRequest { extra: &extra, ..device(&chain, &anchors) }).findings, []);
 }
 
 #[test]

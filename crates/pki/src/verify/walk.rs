@@ -4,7 +4,7 @@ use base::{Code, Finding};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Purpose, Request, about, allows, constraints, firmware_finding, revocation};
+use super::{Purpose, VerifyRequest, about, allows, constraints, firmware_finding, revocation};
 use crate::read::certificate::{Certificate, NameConstraints, SelfSignature};
 
 /// What the certificates above have laid down for those below.
@@ -17,7 +17,12 @@ struct State<'a> {
 
 /// Checks a path, the leaf first; `anchored` says that its last certificate is a trust anchor. What is found comes in
 /// the order of the path, one list for each certificate.
-pub(super) fn check(request: &Request<'_>, path: &[&Certificate], anchored: bool, depth: usize) -> Vec<Vec<Finding>> {
+pub(super) fn check(
+    request: &VerifyRequest<'_>,
+    path: &[&Certificate],
+    anchored: bool,
+    depth: usize,
+) -> Vec<Vec<Finding>> {
     let mut state = State::default();
     let mut found: Vec<Vec<Finding>> = Vec::new();
     for (place, certificate) in path.iter().enumerate().rev() {
@@ -129,7 +134,7 @@ fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {
 }
 
 /// What a certificate lacks to be an issuer.
-fn ca(request: &Request<'_>, certificate: &Certificate, is_anchor: bool) -> Vec<Finding> {
+fn ca(request: &VerifyRequest<'_>, certificate: &Certificate, is_anchor: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !(certificate.is_ca() || is_anchor && certificate.version() < 3) {
         findings.push(

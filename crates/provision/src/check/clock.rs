@@ -9,7 +9,7 @@ use pki::Certificate;
 use rustls::ClientConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::Server;
+use super::CheckedServer;
 use super::layer::{Layer, LayerReport, Verdict};
 use super::report::CheckReport;
 use super::wire::host_of;
@@ -27,7 +27,7 @@ const TOLERABLE: Duration = Duration::minutes(5);
 const BACKDATED: Duration = Duration::HOUR;
 
 /// Adds the layer to the report if a platform URL is given, and returns its verdict.
-pub(super) fn look(server: &Server, anchors: &[Certificate], report: &mut CheckReport) -> Option<Verdict> {
+pub(super) fn look(server: &CheckedServer, anchors: &[Certificate], report: &mut CheckReport) -> Option<Verdict> {
     let url = server.platform_url.as_deref()?;
     let layer = match ask(url, server, anchors) {
         Ok(date) => {
@@ -58,7 +58,7 @@ fn finding(off: Duration) -> Option<Finding> {
     Some(finding.fix("set both clocks by NTP; certificates are judged by them"))
 }
 
-fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDateTime> {
+fn ask(url: &str, server: &CheckedServer, anchors: &[Certificate]) -> Result<OffsetDateTime> {
     let bad = |why: &str| -> Error {
         Code::BadValue
             .error(format!("{url:?} is not the address of a platform"))
@@ -97,10 +97,14 @@ fn ask(url: &str, server: &Server, anchors: &[Certificate]) -> Result<OffsetDate
 }
 
 /// A TLS connection that verifies the issuer and the name, but not the validity period: the clock is in question.
-fn verified(target: &Target, server: &Server, anchors: &[Certificate]) -> Result<ClientConnection, rustls::Error> {
+fn verified(
+    target: &Target,
+    server: &CheckedServer,
+    anchors: &[Certificate],
+) -> Result<ClientConnection, rustls::Error> {
     let mut anchors = anchors.to_vec();
     anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
-    let host = host_of(&Server { target: target.clone(), ..server.clone() });
+    let host = host_of(&CheckedServer { target: target.clone(), ..server.clone() });
     let policy = TrustPolicy { anchors, host, time: None };
     let verifier = Arc::new(ServerVerifier::enforcing(Arc::new(policy)));
     let config = tls::client_config(verifier, Arc::new(ClientKey::none()))?;

@@ -13,8 +13,8 @@ use super::rejection::LoginContext;
 use super::report::CheckReport;
 use super::tls_session::TlsSession;
 use super::wire::{self, ServerView};
-use super::{Announce, Auth, BrokerKind, Depth, DeviceCheck, issuers, token_of};
-use crate::files::login::{Aspect, LoginFiles, Looked};
+use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, issuers, token_of};
+use crate::files::login::{Aspect, LoginFiles, LoginFindings};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
 
 /// The credential that was read from the files.
@@ -28,7 +28,7 @@ enum LoadedLogin {
 pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport {
     let mut report = CheckReport::default();
     let held = hold(check, &mut report);
-    if check.depth == Depth::Files {
+    if check.depth == CheckDepth::Files {
         wire::anchors(&check.server, &mut report);
     } else if let Some(seen) = wire::look(&check.server, &mut report) {
         let asked = client_certificate(check, &held, &seen);
@@ -53,17 +53,17 @@ pub fn check_device(check: &DeviceCheck, announce: Announce<'_>) -> CheckReport 
 /// Reads the files and adds their layers to the report.
 fn hold(check: &DeviceCheck, report: &mut CheckReport) -> LoadedLogin {
     match &check.auth {
-        Auth::Certificate { files, token } => {
+        CheckedCredential::Certificate { files, token } => {
             let looked = files.look(check.server.now);
             file_layers(check, files, &looked, token.is_some(), report);
             match (looked.is_usable(), looked) {
-                (true, Looked { key: Some(key), chain, leaf: Some(leaf), .. }) => {
+                (true, LoginFindings { key: Some(key), chain, leaf: Some(leaf), .. }) => {
                     LoadedLogin::Certificate { key, chain, leaf }
                 }
                 _ => LoadedLogin::Nothing,
             }
         }
-        Auth::Token(path) => {
+        CheckedCredential::Token(path) => {
             let shown = path.display().to_string();
             let token = token_of(path);
             let faults = token.as_ref().err().map(|error| error.finding().clone()).into_iter().collect();
@@ -75,7 +75,7 @@ fn hold(check: &DeviceCheck, report: &mut CheckReport) -> LoadedLogin {
     }
 }
 
-fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &Looked, token: bool, report: &mut CheckReport) {
+fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, token: bool, report: &mut CheckReport) {
     let names = [&files.key, &files.cert, &files.chain].into_iter().flatten();
     let names = names.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let leaf = looked.leaf.as_ref();
@@ -139,8 +139,8 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
         Some(count) => issuers::asked(count),
     };
     match (&check.auth, asked) {
-        (Auth::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),
-        (Auth::Certificate { .. }, None) => {
+        (CheckedCredential::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),
+        (CheckedCredential::Certificate { .. }, None) => {
             let fault = Code::CertificateNotAsked
                 .fault("the server does not request a client certificate")
                 .because(match check.server.kind {
@@ -157,7 +157,7 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
                 });
             LayerReport::new(layer, says, vec![fault])
         }
-        (Auth::Certificate { .. }, Some(asked)) => {
+        (CheckedCredential::Certificate { .. }, Some(asked)) => {
             let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
             let chain = if let LoadedLogin::Certificate { chain, .. } = held { chain.as_slice() } else { &[] };
             let own: Vec<&[u8]> = chain.iter().map(Certificate::issuer_der).collect();
@@ -174,7 +174,7 @@ fn why_no_login(
     seen: &ServerView,
 ) -> Option<&'static str> {
     match held {
-        _ if check.depth < Depth::Login => Some("not asked for (--no-connect)"),
+        _ if check.depth < CheckDepth::Login => Some("not asked for (--no-connect)"),
         _ if seen.trusted.is_none() => None,
         LoadedLogin::Nothing => Some("the files must be repaired first"),
         _ if asked.verdict == Verdict::Fault => Some("the certificate would not be shown"),
@@ -240,7 +240,7 @@ impl LoginAttempt<'_> {
         let says = format!("{} as {:?}", words.version, words.client_id);
         report.push(LayerReport::new(Layer::Login, says, findings));
         if let LoginOutcome::In(mut reader) = outcome {
-            if self.check.depth == Depth::Telemetry {
+            if self.check.depth == CheckDepth::Telemetry {
                 let published = login::publish(&mut session, &mut reader, &words, server.timeout)?;
                 report.push(published);
             }

@@ -8,7 +8,7 @@ use base::{Code, Error, Finding, Result, Secret};
 use mqtt::{BrokerPacket, Connect, Version};
 
 use super::layer::{Layer, LayerReport};
-use super::packets::{PacketReader, ReadError};
+use super::packets::{PacketReadError, PacketReader};
 use super::{BrokerKind, rejection};
 use crate::tls::CloseReason;
 
@@ -52,9 +52,9 @@ pub(super) fn log_in(session: &mut super::tls_session::TlsSession, said: &LoginR
             LoginOutcome::Refused { version: Version::V5, code: answer.code, reason: answer.reason }
         }
         Ok(other) => LoginOutcome::Strange(format!("it answers CONNECT with {other:?}")),
-        Err(ReadError::Closed) => LoginOutcome::Ended(CloseReason::Closed),
-        Err(ReadError::Io(error)) => LoginOutcome::Ended(CloseReason::of(&error)),
-        Err(ReadError::Malformed(why, first)) => {
+        Err(PacketReadError::Closed) => LoginOutcome::Ended(CloseReason::Closed),
+        Err(PacketReadError::Io(error)) => LoginOutcome::Ended(CloseReason::of(&error)),
+        Err(PacketReadError::Malformed(why, first)) => {
             let text: String = first.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
             LoginOutcome::Strange(format!("{why} ({})", if text.len() > 3 { text } else { hex(&first) }))
         }
@@ -102,7 +102,7 @@ pub(super) fn publish(
     let payload = format!("{{\"{KEY}\":1}}");
     let bytes = mqtt::publish(said.version, IDENTIFIER, topic, payload.as_bytes()).map_err(too_long)?;
     let sent = session.write_all(&bytes).and_then(|()| session.flush());
-    let outcome = sent.map_err(ReadError::Io).and_then(|()| wait(session, reader));
+    let outcome = sent.map_err(PacketReadError::Io).and_then(|()| wait(session, reader));
     let refused = |why: String| {
         let fault = Code::TelemetryRefused.fault("the telemetry message was not acknowledged").because(why);
         vec![fault.fix("look at the device profile, or at the broker's rules on who may publish where")]
@@ -110,9 +110,9 @@ pub(super) fn publish(
     let findings = match outcome {
         Ok(None) => Vec::new(),
         Ok(Some((code, reason))) => refused(coded(said.version, code, reason.as_deref())),
-        Err(ReadError::Closed) => refused("the broker closed the connection".to_owned()),
-        Err(ReadError::Malformed(why, _)) => refused(format!("what the broker sends is not MQTT: {why}")),
-        Err(ReadError::Io(error)) => refused(CloseReason::of(&error).text(timeout)),
+        Err(PacketReadError::Closed) => refused("the broker closed the connection".to_owned()),
+        Err(PacketReadError::Malformed(why, _)) => refused(format!("what the broker sends is not MQTT: {why}")),
+        Err(PacketReadError::Io(error)) => refused(CloseReason::of(&error).text(timeout)),
     };
     Ok(LayerReport::new(Layer::Telemetry, format!("{payload} to {topic}"), findings))
 }
@@ -127,7 +127,7 @@ pub(super) fn leave(session: &mut super::tls_session::TlsSession) {
 fn wait(
     session: &mut super::tls_session::TlsSession,
     reader: &mut PacketReader,
-) -> Result<Option<(u8, Option<String>)>, ReadError> {
+) -> Result<Option<(u8, Option<String>)>, PacketReadError> {
     for _ in 0..MAX_PACKETS {
         match reader.next(session)? {
             BrokerPacket::PubAck(answer) if answer.identifier == IDENTIFIER.get() => {
@@ -137,7 +137,7 @@ fn wait(
             _ => {}
         }
     }
-    Err(ReadError::Closed)
+    Err(PacketReadError::Closed)
 }
 
 /// The text for a code with the broker's reason string.

@@ -13,7 +13,7 @@ pub struct PacketReader {
 
 /// The reason why no further packet can be read.
 #[derive(Debug)]
-pub enum ReadError {
+pub enum PacketReadError {
     /// The peer closed the connection between two packets or within one.
     Closed,
     /// The bytes are not an MQTT packet. The first bytes are kept, so that a message can show which protocol answered.
@@ -22,7 +22,7 @@ pub enum ReadError {
     Io(io::Error),
 }
 
-/// The number of bytes that [`ReadError::Malformed`] keeps.
+/// The number of bytes that [`PacketReadError::Malformed`] keeps.
 const SHOWN: usize = 16;
 
 impl PacketReader {
@@ -34,8 +34,8 @@ impl PacketReader {
     /// The next packet.
     ///
     /// # Errors
-    /// [`ReadError`], after which no packet can be read.
-    pub fn next(&mut self, stream: &mut impl Read) -> Result<BrokerPacket, ReadError> {
+    /// [`PacketReadError`], after which no packet can be read.
+    pub fn next(&mut self, stream: &mut impl Read) -> Result<BrokerPacket, PacketReadError> {
         loop {
             match BrokerPacket::decode(self.version, &self.buffer) {
                 Ok(Some((packet, used))) => {
@@ -45,7 +45,7 @@ impl PacketReader {
                 Ok(None) => {}
                 Err(malformed) => {
                     let shown = self.buffer.iter().take(SHOWN).copied().collect();
-                    return Err(ReadError::Malformed(malformed, shown));
+                    return Err(PacketReadError::Malformed(malformed, shown));
                 }
             }
             // `decode` rejects packets above the limit, so that an incomplete one always leaves room here.
@@ -53,11 +53,11 @@ impl PacketReader {
             let room = (MAX_PACKET + 5).saturating_sub(self.buffer.len()).min(chunk.len());
             let chunk = chunk.get_mut(..room).unwrap_or_default();
             match stream.read(chunk) {
-                Ok(0) => return Err(ReadError::Closed),
+                Ok(0) => return Err(PacketReadError::Closed),
                 Ok(read) => self.buffer.extend_from_slice(chunk.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(ReadError::Closed),
-                Err(error) => return Err(ReadError::Io(error)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(PacketReadError::Closed),
+                Err(error) => return Err(PacketReadError::Io(error)),
             }
         }
     }
@@ -87,17 +87,17 @@ mod tests {
             assert!(matches!(reader.next(&mut stream), Ok(BrokerPacket::ConnAck(_))));
             assert!(matches!(reader.next(&mut stream), Ok(BrokerPacket::Other(3))));
             assert!(matches!(reader.next(&mut stream), Ok(BrokerPacket::PubAck(_))));
-            assert!(matches!(reader.next(&mut stream), Err(ReadError::Closed)));
+            assert!(matches!(reader.next(&mut stream), Err(PacketReadError::Closed)));
         }
     }
 
     #[test]
     fn a_torn_packet_is_an_end_and_junk_is_shown() {
         let mut reader = PacketReader::new(Version::V311);
-        assert!(matches!(reader.next(&mut &[0x20, 2, 0][..]), Err(ReadError::Closed)));
+        assert!(matches!(reader.next(&mut &[0x20, 2, 0][..]), Err(PacketReadError::Closed)));
         let mut reader = PacketReader::new(Version::V311);
         match reader.next(&mut &b"HTTP/1.1 400 Bad Request\r\n"[..]) {
-            Err(ReadError::Malformed(Malformed::Header(b'H'), shown)) => assert_eq!(shown, b"HTTP/1.1 400 Bad"),
+            Err(PacketReadError::Malformed(Malformed::Header(b'H'), shown)) => assert_eq!(shown, b"HTTP/1.1 400 Bad"),
             other => panic!("{other:?}"),
         }
     }
@@ -112,7 +112,7 @@ mod tests {
         let mut endless = [0x30, 0x81, 0x80, 0x08].chain(io::repeat(0));
         assert!(matches!(
             PacketReader::new(Version::V311).next(&mut endless),
-            Err(ReadError::Malformed(Malformed::TooLong(_), _))
+            Err(PacketReadError::Malformed(Malformed::TooLong(_), _))
         ));
     }
 }

@@ -11,7 +11,7 @@ use super::report::CheckReport;
 use super::trust::{concerns_leaf, judge};
 use super::wire::{self, ServerView};
 use super::{ServerCheck, issuers};
-use crate::files::thingsboard::{Loaded, MqttSettings, Settings, Source, load};
+use crate::files::thingsboard::{FoundSettings, LoadedCredentials, MqttSettings, Source, load};
 use crate::tls::TrustPolicy;
 
 /// The file with the devices' CAs that `tbpki server` writes.
@@ -36,9 +36,9 @@ pub fn check_server(check: &ServerCheck) -> CheckReport {
     report.close()
 }
 
-fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Option<Loaded> {
+fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Option<LoadedCredentials> {
     let shown = check.dir.display();
-    let (settings, mut found) = match Settings::read(&check.dir) {
+    let (settings, mut found) = match FoundSettings::read(&check.dir) {
         Ok((Some(settings), found)) => (settings, found),
         Ok((None, _)) => {
             let fault = Code::FileUnreadable
@@ -95,7 +95,7 @@ fn anchors(mqtt: &MqttSettings, dir: &Path, found: &mut Vec<Finding>) -> Vec<Cer
 fn chain_findings(
     check: &ServerCheck,
     mqtt: &MqttSettings,
-    loaded: &Loaded,
+    loaded: &LoadedCredentials,
     anchors: &[Certificate],
     found: &mut Vec<(Layer, Finding)>,
 ) {
@@ -143,7 +143,7 @@ fn layer_of(code: Code) -> Layer {
     }
 }
 
-fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report: &mut CheckReport) {
+fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Finding)], report: &mut CheckReport) {
     let leaf = loaded.and_then(|loaded| loaded.chain.first());
     let source = loaded.map(|loaded| {
         let files = loaded.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -173,7 +173,7 @@ fn enter(file: &str, loaded: Option<&Loaded>, found: &[(Layer, Finding)], report
 }
 
 /// The layer for Java and Go clients, which choose their certificate by issuer.
-fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
+fn issuers_layer(loaded: Option<&LoadedCredentials>, issuing: &[&[u8]]) -> LayerReport {
     let Some(loaded) = loaded else { return LayerReport::skipped(Layer::Issuers, "nothing was loaded") };
     if issuing.is_empty() {
         return LayerReport::skipped(Layer::Issuers, "the devices' CAs are not known: there is no clients-ca.pem");
@@ -185,7 +185,7 @@ fn issuers_layer(loaded: Option<&Loaded>, issuing: &[&[u8]]) -> LayerReport {
 }
 
 /// The layer that compares the server's certificate with its files.
-fn served(seen: &ServerView, loaded: Option<&Loaded>) -> LayerReport {
+fn served(seen: &ServerView, loaded: Option<&LoadedCredentials>) -> LayerReport {
     let Some(expected) = loaded.and_then(|loaded| loaded.chain.first()) else {
         return LayerReport::skipped(Layer::Served, "there is nothing to compare it with");
     };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, ProtocolVersion};
 
-use crate::connect::{self, Bounded};
+use crate::connect::{self, DeadlineStream};
 use crate::target::Target;
 use crate::tls::{self, ClientKey, CloseReason, ServerVerifier, TrustPolicy};
 
@@ -18,7 +18,7 @@ const REJECTION_WAIT: Duration = Duration::from_millis(800);
 /// A verified connection.
 pub(crate) struct TlsSession {
     connection: ClientConnection,
-    stream: Bounded,
+    stream: DeadlineStream,
 }
 
 impl TlsSession {

@@ -14,7 +14,7 @@ use super::clock;
 use super::layer::{Layer, LayerReport, Verdict};
 use super::report::{CheckReport, TlsReport};
 use super::trust::judge;
-use super::{Server, Trust};
+use super::{AnchorSource, CheckedServer};
 use crate::connect;
 use crate::probe::{self, Probe};
 use crate::roots::Roots;
@@ -32,7 +32,7 @@ pub(super) struct ServerView {
 }
 
 /// Checks the layers from the trust anchors to the name. `None` if the server could not be probed.
-pub(super) fn look(server: &Server, report: &mut CheckReport) -> Option<ServerView> {
+pub(super) fn look(server: &CheckedServer, report: &mut CheckReport) -> Option<ServerView> {
     report.server = Some(server.target.to_string());
     let anchors = anchors(server, report);
     let clock = clock::look(server, anchors.as_deref().unwrap_or_default(), report);
@@ -122,10 +122,12 @@ fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &
 }
 
 /// The trust anchors; `None` if they cannot be read.
-pub(super) fn anchors(server: &Server, report: &mut CheckReport) -> Option<Vec<Certificate>> {
+pub(super) fn anchors(server: &CheckedServer, report: &mut CheckReport) -> Option<Vec<Certificate>> {
     let (says, result) = match &server.trust {
-        Trust::File(path) => (path.display().to_string(), of_file(path)),
-        Trust::System => ("the roots of this system".to_owned(), Roots::system().map(|roots| roots.certificates())),
+        AnchorSource::File(path) => (path.display().to_string(), of_file(path)),
+        AnchorSource::System => {
+            ("the roots of this system".to_owned(), Roots::system().map(|roots| roots.certificates()))
+        }
     };
     match result {
         Ok(anchors) => {
@@ -147,7 +149,7 @@ pub(super) fn of_file(path: &std::path::Path) -> Result<Vec<Certificate>> {
     Ok(bundle.certificates)
 }
 
-pub(super) fn host_of(server: &Server) -> Host {
+pub(super) fn host_of(server: &CheckedServer) -> Host {
     match server.target.server_name() {
         ServerName::DnsName(name) => Host::Dns(name.as_ref().to_ascii_lowercase()),
         // All other server names are IP addresses.

@@ -44,7 +44,7 @@ pub enum Aspect {
 
 /// What the files hold and what was found.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct LoginFindings {
     /// The key, where it can be used.
     pub key: Option<PrivateKey>,
     /// What would be sent, in the order of the file.
@@ -55,7 +55,7 @@ pub struct Looked {
     pub findings: Vec<(Aspect, Finding)>,
 }
 
-impl Looked {
+impl LoginFindings {
     /// Whether the key and a chain are there and nothing speaks against showing them.
     pub fn is_usable(&self) -> bool {
         let spoils = |(aspect, finding): &(Aspect, Finding)| {
@@ -75,8 +75,8 @@ impl Looked {
 
 impl LoginFiles {
     /// Reads the files and looks at what is in them, for a login at `time`.
-    pub fn look(&self, time: OffsetDateTime) -> Looked {
-        let mut looked = Looked::default();
+    pub fn look(&self, time: OffsetDateTime) -> LoginFindings {
+        let mut looked = LoginFindings::default();
         let cert = self.cert.as_deref().and_then(|path| looked.ok(Aspect::Files, read(path)));
         let chain = self.chain.as_deref().and_then(|path| looked.ok(Aspect::Files, read(path)));
         let key_file = self.key.as_deref().and_then(|path| looked.ok(Aspect::Files, read(path)));
@@ -103,7 +103,7 @@ impl LoginFiles {
         looked
     }
 
-    fn open_key(&self, key: Option<&KeyBlock>, path: Option<&Path>, looked: &mut Looked) {
+    fn open_key(&self, key: Option<&KeyBlock>, path: Option<&Path>, looked: &mut LoginFindings) {
         let (Some(key), Some(path)) = (key, path) else {
             // A key file that cannot be read is reported already.
             if !looked.findings.iter().any(|(_, finding)| finding.location.file == self.key) || self.key.is_none() {
@@ -143,7 +143,7 @@ fn own<'a>(chain: &'a [Certificate], key: Option<&PrivateKey>) -> Option<&'a Cer
     owned.or(chain.first())
 }
 
-fn check_chain(looked: &mut Looked, registered: Option<&Certificate>, file: &Path) {
+fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, file: &Path) {
     if let Some(key) = &looked.key
         && let Some(leaf) = &looked.leaf
         && let Err(error) = key.check_belongs_to(leaf.spki_der())
@@ -177,7 +177,7 @@ fn check_chain(looked: &mut Looked, registered: Option<&Certificate>, file: &Pat
     }
 }
 
-fn check_leaf(looked: &mut Looked, time: OffsetDateTime) {
+fn check_leaf(looked: &mut LoginFindings, time: OffsetDateTime) {
     let Some(leaf) = looked.leaf.clone() else { return };
     for finding in verify::leaf_alone(&leaf, Purpose::Device, time) {
         let aspect = match finding.code {
@@ -198,17 +198,17 @@ mod tests {
 
     use super::*;
     use pki::Algorithm;
-    use testkit::certificates::{self, Made};
+    use testkit::certificates::{self, TestCertificate};
 
-    fn certificate(made: &Made) -> Certificate {
+    fn certificate(made: &TestCertificate) -> Certificate {
         Certificate::from_der(&made.der).unwrap()
     }
 
     struct Scene {
         dir: tempfile::TempDir,
-        root: Made,
-        issuing: Made,
-        leaf: Made,
+        root: TestCertificate,
+        issuing: TestCertificate,
+        leaf: TestCertificate,
     }
 
     impl Scene {
@@ -233,14 +233,14 @@ mod tests {
             LoginFiles { key: path("key.pem"), cert: path("cert.pem"), chain: path("chain.pem"), passphrase: None }
         }
 
-        fn look(&self, files: &LoginFiles) -> (Looked, Vec<(Aspect, Code)>) {
+        fn look(&self, files: &LoginFiles) -> (LoginFindings, Vec<(Aspect, Code)>) {
             let looked = files.look(certificate(&self.leaf).not_before());
             let found = looked.findings.iter().map(|(aspect, finding)| (*aspect, finding.code)).collect();
             (looked, found)
         }
     }
 
-    fn pem(chain: &[&Made]) -> String {
+    fn pem(chain: &[&TestCertificate]) -> String {
         chain.iter().map(|made| certificate(made).to_pem()).collect()
     }
 

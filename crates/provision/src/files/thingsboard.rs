@@ -6,5 +6,5 @@
 mod load;
 mod settings;
 
-pub use load::{Loaded, Source, load};
-pub use settings::{Credentials, MqttSettings, Settings};
+pub use load::{LoadedCredentials, Source, load};
+pub use settings::{CredentialsType, FoundSettings, MqttSettings};

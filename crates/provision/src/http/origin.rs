@@ -8,7 +8,7 @@ use reqwest::Url;
 
 /// Scheme, host, port, and the path of the API.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct HttpOrigin {
     base: Url,
     /// The URL without a final slash.
     text: String,
@@ -16,7 +16,7 @@ pub(super) struct Origin {
     local: Vec<SocketAddr>,
 }
 
-impl Origin {
+impl HttpOrigin {
     /// Parses a URL.
     ///
     /// # Errors
@@ -109,22 +109,22 @@ mod tests {
     #[test]
     fn plain_http_to_other_machines_must_be_allowed() {
         for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9"] {
-            assert!(Origin::parse(url, false).unwrap().is_loopback(), "{url}");
+            assert!(HttpOrigin::parse(url, false).unwrap().is_loopback(), "{url}");
         }
         for url in
             ["http://tb.example", "http://192.168.1.4:8080", "http://localhost.example", "http://127.0.0.1.nip.io"]
         {
-            assert_eq!(Origin::parse(url, false).unwrap_err().code(), Code::PlainHttp, "{url}");
-            assert!(Origin::parse(url, true).is_ok());
+            assert_eq!(HttpOrigin::parse(url, false).unwrap_err().code(), Code::PlainHttp, "{url}");
+            assert!(HttpOrigin::parse(url, true).is_ok());
         }
-        assert!(!Origin::parse("https://tb.example", false).unwrap().is_loopback());
+        assert!(!HttpOrigin::parse("https://tb.example", false).unwrap().is_loopback());
     }
 
     #[test]
     fn a_name_below_localhost_is_this_machine_only_if_it_resolves_so() {
         let parse = |addresses: &[&str]| {
             let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-            Origin::parse_with("http://tb.localhost:8080", false, |host, port| {
+            HttpOrigin::parse_with("http://tb.localhost:8080", false, |host, port| {
                 assert_eq!((host, port), ("tb.localhost", 8080));
                 Ok(addresses)
             })
@@ -135,13 +135,13 @@ mod tests {
         for elsewhere in [&["192.0.2.7:8080"][..], &["127.0.0.1:8080", "192.0.2.7:8080"], &[]] {
             assert_eq!(parse(elsewhere).unwrap_err().code(), Code::PlainHttp, "{elsewhere:?}");
         }
-        let failed = Origin::parse_with("http://tb.localhost", false, |_, _| Err(io::Error::other("no resolver")));
+        let failed = HttpOrigin::parse_with("http://tb.localhost", false, |_, _| Err(io::Error::other("no resolver")));
         assert_eq!(failed.unwrap_err().code(), Code::PlainHttp);
     }
 
     #[test]
     fn the_path_of_the_api_is_kept_and_other_origins_are_rejected() {
-        let origin = Origin::parse("https://tb.example:8443/iot/", false).unwrap();
+        let origin = HttpOrigin::parse("https://tb.example:8443/iot/", false).unwrap();
         assert_eq!(origin.join("/api/device/1", &[]).unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
         for path in ["api", "@evil.example/api", ".evil.example/api", ":1/api"] {
             assert_eq!(origin.join(path, &[]).unwrap_err().code(), Code::Internal, "{path}");
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn query_parameters_are_encoded() {
-        let origin = Origin::parse("https://tb.example", false).unwrap();
+        let origin = HttpOrigin::parse("https://tb.example", false).unwrap();
         for (name, encoded) in [
             ("pump-1", "pump-1"),
             ("a&b=c", "a%26b%3Dc"),
@@ -174,7 +174,7 @@ mod tests {
     fn urls_with_other_parts_are_rejected() {
         for url in ["", "tb.example", "ftp://tb.example", "https://u:hunter2@tb.example", "https://tb.example?token=x"]
         {
-            let error = Origin::parse(url, true).unwrap_err();
+            let error = HttpOrigin::parse(url, true).unwrap_err();
             assert!(error.code() == Code::BadValue && !error.to_string().contains("hunter2"), "{url}: {error}");
         }
     }

@@ -20,12 +20,12 @@ const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// The retry policy.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RetryPolicy {
+pub(super) struct HttpRetryPolicy {
     /// The approximate length of the first pause.
     pub(super) first: Duration,
 }
 
-impl RetryPolicy {
+impl HttpRetryPolicy {
     /// The pause before the next attempt; `None` if the result is final.
     pub(super) fn pause(
         self,
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_limit_and_vary() {
-        let retry = RetryPolicy { first: Duration::from_millis(100) };
+        let retry = HttpRetryPolicy { first: Duration::from_millis(100) };
         for (sent, least, most) in
             [(1, 50, 100), (2, 100, 200), (3, 200, 400), (12, 5_000, 10_000), (200, 5_000, 10_000)]
         {

@@ -8,14 +8,14 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::origin::Origin;
+use super::origin::HttpOrigin;
 use crate::roots::Roots;
 
 /// A configuration that trusts `roots`, or the roots of the system.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`] if the system has no roots, [`Code::CertificateUnreadable`] for an invalid root.
-pub(super) fn config(origin: &Origin, roots: Option<&[Certificate]>) -> Result<ClientConfig> {
+pub(super) fn config(origin: &HttpOrigin, roots: Option<&[Certificate]>) -> Result<ClientConfig> {
     let mut store = RootCertStore::empty();
     match roots {
         Some(roots) => {

@@ -19,7 +19,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-authorization");
 
 /// The credential of the API user.
 #[derive(Clone)]
-pub enum Login {
+pub enum ApiLogin {
     /// A user's name and password.
     Password {
         /// The user name, an e-mail address.
@@ -31,25 +31,25 @@ pub enum Login {
     ApiKey(Secret),
 }
 
-/// The kind of a [`Login`].
+/// The kind of a [`ApiLogin`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoginKind {
     Password,
     ApiKey,
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for ApiLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Login::Password { user, .. } => write!(f, "Password({user})"),
-            Login::ApiKey(_) => f.write_str("ApiKey(..)"),
+            ApiLogin::Password { user, .. } => write!(f, "Password({user})"),
+            ApiLogin::ApiKey(_) => f.write_str("ApiKey(..)"),
         }
     }
 }
 
 /// A login with its tokens.
 pub(super) struct LoginSession {
-    login: Login,
+    login: ApiLogin,
     tokens: Mutex<Option<Tokens>>,
 }
 
@@ -91,20 +91,20 @@ impl From<String> for JsonSecret {
 }
 
 impl LoginSession {
-    pub(super) fn new(login: Login) -> Self {
+    pub(super) fn new(login: ApiLogin) -> Self {
         Self { login, tokens: Mutex::new(None) }
     }
 
     pub(super) fn kind(&self) -> LoginKind {
         match self.login {
-            Login::Password { .. } => LoginKind::Password,
-            Login::ApiKey(_) => LoginKind::ApiKey,
+            ApiLogin::Password { .. } => LoginKind::Password,
+            ApiLogin::ApiKey(_) => LoginKind::ApiKey,
         }
     }
 
     /// The header for a request. Logs in or renews the token if needed, while other requests wait.
     pub(super) async fn authorization(&self, http: &HttpClient) -> Result<Authorization> {
-        let Login::Password { user, password } = &self.login else { return self.api_key() };
+        let ApiLogin::Password { user, password } = &self.login else { return self.api_key() };
         let mut tokens = self.tokens.lock().await;
         let fresh = match tokens.take() {
             Some(held) if held.renew_at.is_none_or(|at| Instant::now() < at) => held,
@@ -119,7 +119,7 @@ impl LoginSession {
     /// Renews the token with this number, unless another request has done so. Returns `false` for an API key, which cannot
     /// be renewed.
     pub(super) async fn renew(&self, http: &HttpClient, number: u64) -> Result<bool> {
-        let Login::Password { user, password } = &self.login else { return Ok(false) };
+        let ApiLogin::Password { user, password } = &self.login else { return Ok(false) };
         let mut tokens = self.tokens.lock().await;
         if let Some(old) = tokens.take_if(|held| held.number == number) {
             *tokens = Some(renew(http, old, user, password).await?);
@@ -128,7 +128,7 @@ impl LoginSession {
     }
 
     fn api_key(&self) -> Result<Authorization> {
-        let Login::ApiKey(key) = &self.login else { return Err(Code::Internal.error("there is no API key")) };
+        let ApiLogin::ApiKey(key) = &self.login else { return Err(Code::Internal.error("there is no API key")) };
         Ok(Authorization { name: HEADER, value: header("ApiKey", key)?, number: 0 })
     }
 }

@@ -28,7 +28,7 @@ impl TrustPolicy {
         }
         // The validity periods overlap, if at all, when the last of them begins.
         let begin = chain.iter().map(Certificate::not_before).max().unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let report = verify::verify(&verify::Request {
+        let report = verify::verify(&verify::VerifyRequest {
             chain: &chain,
             extra: &[],
             anchors: &self.anchors,

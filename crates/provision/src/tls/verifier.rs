@@ -16,12 +16,12 @@ use super::policy::TrustPolicy;
 pub(crate) struct ServerVerifier {
     provider: Arc<CryptoProvider>,
     policy: Option<Arc<TrustPolicy>>,
-    shown: Mutex<Shown>,
+    shown: Mutex<ServerHandshake>,
 }
 
 /// The server's part of a handshake.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shown {
+pub(crate) struct ServerHandshake {
     /// The certificates in DER as the server sent them; `None` if the handshake ended before.
     pub(crate) chain: Option<Vec<Vec<u8>>>,
     /// The result of verifying the handshake's signature with the leaf's key; `None` if the handshake ended before.
@@ -44,11 +44,11 @@ impl ServerVerifier {
     }
 
     /// The certificates and the signature that the server has shown so far.
-    pub(crate) fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> ServerHandshake {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shown> {
+    fn lock(&self) -> MutexGuard<'_, ServerHandshake> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,7 +5,7 @@ use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Replace};
 use serde_json::{Value, json as value};
 
-use crate::server::{Reply, Server, json};
+use crate::server::{CheckedServer, Reply, json};
 use crate::{certificate, fault, logged_in, runtime, thingsboard, wanted};
 
 const ID: &str = "784f394c-42b6-435a-983c-b7beff2784f9";
@@ -39,14 +39,14 @@ fn has_token(token: &str) -> Reply {
 }
 
 /// The requests behind the login.
-fn lines(server: &Server) -> Vec<String> {
+fn lines(server: &CheckedServer) -> Vec<String> {
     server.lines().split_off(1)
 }
 
 #[test]
 fn a_new_device_is_made_in_one_request_and_read_back() {
     let certificate = certificate("pump");
-    let server = Server::script(vec![logged_in(), device(), has(&certificate)]);
+    let server = CheckedServer::script(vec![logged_in(), device(), has(&certificate)]);
     let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
     assert_eq!((registration.done, registration.device_id.as_deref()), (PlatformChange::Created, Some(ID)));
     assert_eq!(lines(&server), [CREATE, CREDENTIALS]);
@@ -74,7 +74,7 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
     let wanted = DesiredDevice { create: Some(create), ..wanted("pump", &certificate) };
     let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
     let [first, second] = pages();
-    let server = Server::script(vec![logged_in(), first, second, device(), has(&certificate)]);
+    let server = CheckedServer::script(vec![logged_in(), first, second, device(), has(&certificate)]);
     runtime().wait(thingsboard(&server).register(&wanted)).unwrap();
     assert_eq!(
         server.seen()[3].json()["device"],
@@ -84,7 +84,7 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
         })
     );
 
-    let server = Server::script(vec![logged_in(), page(&["pumps"], false), missing()]);
+    let server = CheckedServer::script(vec![logged_in(), page(&["pumps"], false), missing()]);
     let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
     assert!(error.code() == Code::PlatformNotFound && error.to_string().contains("Pumps"), "{error:?}");
 }
@@ -95,12 +95,12 @@ fn attributes_are_set_behind_the_credential_and_again_where_that_is_there_and_ar
     let wanted = with_attributes(&certificate, &[("site", "cellar"), ("serial", "00012345")]);
     let done = || json(200, &Value::Null);
     let stored = || attributes(&[("active", value!(false)), ("site", value!("cellar")), ("serial", value!(12345))]);
-    let server = Server::script(vec![logged_in(), device(), has(&certificate), done(), stored()]);
+    let server = CheckedServer::script(vec![logged_in(), device(), has(&certificate), done(), stored()]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
     assert_eq!(lines(&server), [CREATE, CREDENTIALS, &set_attributes(), &get_attributes()]);
     assert_eq!(server.seen()[3].json(), value!({"site": "cellar", "serial": "00012345"}));
 
-    let server = Server::script(vec![logged_in(), exists(), device(), has(&certificate), done(), stored()]);
+    let server = CheckedServer::script(vec![logged_in(), exists(), device(), has(&certificate), done(), stored()]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Unchanged);
     assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, &set_attributes(), &get_attributes()]);
 }
@@ -110,7 +110,7 @@ fn an_attribute_that_would_become_another_number_is_refused_before_anything_is_s
     let certificate = certificate("pump");
     let mut wanted = with_attributes(&certificate, &[("site", "cellar"), ("serial", "00012345")]);
     wanted.create.as_mut().unwrap().accept_number_attributes = false;
-    let server = Server::script(Vec::new());
+    let server = CheckedServer::script(Vec::new());
     let board = thingsboard(&server);
     for error in
         [runtime().wait(board.register(&wanted)).unwrap_err(), runtime().wait(board.examine(&wanted)).unwrap_err()]
@@ -132,7 +132,7 @@ fn an_attribute_that_is_stored_otherwise_is_reported() {
         let wanted = with_attributes(&certificate, &[("site", "cellar")]);
         let read = || attributes(&stored);
         let replies = vec![logged_in(), device(), has(&certificate), json(200, &Value::Null), read(), read(), read()];
-        let server = Server::script(replies);
+        let server = CheckedServer::script(replies);
         let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
         assert_eq!(error.code(), Code::AttributeDiffers, "{error:?}");
         assert!(error.to_string().contains("site") && error.to_string().contains(what), "{error}");
@@ -140,7 +140,8 @@ fn an_attribute_that_is_stored_otherwise_is_reported() {
     // An answer from before the change is not believed.
     let wanted = with_attributes(&certificate, &[("site", "cellar")]);
     let (old, new) = (attributes(&[]), attributes(&[("site", value!("cellar"))]));
-    let server = Server::script(vec![logged_in(), device(), has(&certificate), json(200, &Value::Null), old, new]);
+    let server =
+        CheckedServer::script(vec![logged_in(), device(), has(&certificate), json(200, &Value::Null), old, new]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
 }
 
@@ -169,7 +170,7 @@ fn get_attributes() -> String {
 #[test]
 fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     let (old, new) = (certificate("pump"), certificate("pump"));
-    let server = Server::script(vec![logged_in(), exists(), device(), has(&old)]);
+    let server = CheckedServer::script(vec![logged_in(), exists(), device(), has(&old)]);
     assert_eq!(
         runtime().wait(thingsboard(&server).register(&wanted("pump", &old))).unwrap().done,
         PlatformChange::Unchanged
@@ -177,13 +178,13 @@ fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS]);
 
     for there in [has(&old), has_token("secret-token")] {
-        let server = Server::script(vec![logged_in(), exists(), device(), there]);
+        let server = CheckedServer::script(vec![logged_in(), exists(), device(), there]);
         let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &new))).unwrap_err();
         assert_eq!((error.code(), lines(&server).len()), (Code::OtherCredential, 3), "{error:?}");
         assert!(!format!("{error:?}").contains("secret-token"));
     }
 
-    let server = Server::script(vec![logged_in(), exists(), device(), has(&old), has(&new), has(&new)]);
+    let server = CheckedServer::script(vec![logged_in(), exists(), device(), has(&old), has(&new), has(&new)]);
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
     assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
@@ -202,7 +203,7 @@ fn a_refusal_that_concerns_new_devices_is_none_for_a_device_that_exists() {
         ]
     };
     for (refusal, _) in refusals() {
-        let server = Server::script(vec![logged_in(), refusal, device(), has(&certificate)]);
+        let server = CheckedServer::script(vec![logged_in(), refusal, device(), has(&certificate)]);
         let done = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap().done;
         assert_eq!(
             (done, lines(&server)),
@@ -210,7 +211,7 @@ fn a_refusal_that_concerns_new_devices_is_none_for_a_device_that_exists() {
         );
     }
     for (refusal, code) in refusals() {
-        let server = Server::script(vec![logged_in(), refusal, missing()]);
+        let server = CheckedServer::script(vec![logged_in(), refusal, missing()]);
         let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();
         assert_eq!((error.code(), lines(&server).len()), (code, 2), "{error:?}");
     }
@@ -224,19 +225,24 @@ fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
         replace,
         create: None,
     };
-    let server =
-        Server::script(vec![logged_in(), device(), has_token("old"), has_token("new-token"), has_token("new-token")]);
+    let server = CheckedServer::script(vec![
+        logged_in(),
+        device(),
+        has_token("old"),
+        has_token("new-token"),
+        has_token("new-token"),
+    ]);
     let done = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap().done;
     assert_eq!(
         (done, server.seen()[3].json()["credentialsId"].as_str()),
         (PlatformChange::Replaced, Some("new-token"))
     );
 
-    let server = Server::script(vec![logged_in(), device(), has(&certificate("pump"))]);
+    let server = CheckedServer::script(vec![logged_in(), device(), has(&certificate("pump"))]);
     let error = runtime().wait(thingsboard(&server).register(&token(Replace::SameKind))).unwrap_err();
     assert_eq!(error.code(), Code::OtherCredential);
 
-    let server = Server::script(vec![logged_in(), missing()]);
+    let server = CheckedServer::script(vec![logged_in(), missing()]);
     let error = runtime().wait(thingsboard(&server).register(&token(Replace::Anything))).unwrap_err();
     assert_eq!(error.code(), Code::PlatformNotFound);
 }
@@ -247,7 +253,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
     let lost = || [Reply::Cut, Reply::Half, fault(500, 2, "x"), json(200, &value!("garbage"))];
     // It was done all the same.
     for reply in lost() {
-        let server = Server::script(vec![logged_in(), reply, device(), has(&certificate)]);
+        let server = CheckedServer::script(vec![logged_in(), reply, device(), has(&certificate)]);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
         assert_eq!(registration.done, PlatformChange::Created);
         assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS]);
@@ -255,14 +261,14 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
     // It was not.
     for reply in lost() {
         let replies = vec![logged_in(), reply, missing(), device(), has(&certificate)];
-        let server = Server::script(replies);
+        let server = CheckedServer::script(replies);
         let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
         assert_eq!(registration.done, PlatformChange::Created);
         assert_eq!(lines(&server), [CREATE, FIND, CREATE, CREDENTIALS]);
     }
     // It was done after the look: the name is taken, by this device.
     let replies = vec![logged_in(), Reply::Cut, missing(), exists(), device(), has(&certificate)];
-    let server = Server::script(replies);
+    let server = CheckedServer::script(replies);
     let registration = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap();
     assert_eq!(registration.done, PlatformChange::Created);
     assert_eq!(lines(&server), [CREATE, FIND, CREATE, FIND, CREDENTIALS]);
@@ -273,7 +279,7 @@ fn somebody_elses_change_in_between_is_seen() {
     let (old, new) = (certificate("pump"), certificate("pump"));
     let conflict = fault(409, 35, "Entity was already changed by someone else");
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
-    let server = Server::script(vec![
+    let server = CheckedServer::script(vec![
         logged_in(),
         exists(),
         device(),
@@ -292,7 +298,7 @@ fn somebody_elses_change_in_between_is_seen() {
 fn what_is_stored_otherwise_than_sent_is_told() {
     let certificate = certificate("pump");
     let other = json(200, &credentials("X509_CERTIFICATE", &"0".repeat(64), 1));
-    let server = Server::script(vec![logged_in(), device(), other]);
+    let server = CheckedServer::script(vec![logged_in(), device(), other]);
     let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();
     assert_eq!(error.code(), Code::CredentialDiffers, "{error:?}");
 }
@@ -304,7 +310,7 @@ fn a_dry_run_only_looks() {
         (vec![logged_in(), missing()], PlatformChange::Created),
         (vec![logged_in(), device(), has(&certificate)], PlatformChange::Unchanged),
     ] {
-        let server = Server::script(replies);
+        let server = CheckedServer::script(replies);
         assert_eq!(runtime().wait(thingsboard(&server).examine(&wanted("pump", &certificate))).unwrap().done, done);
         assert!(lines(&server).iter().all(|line| line.starts_with("GET ")));
     }

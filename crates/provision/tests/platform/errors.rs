@@ -2,10 +2,10 @@
 
 use base::{Code, Secret};
 use provision::ThingsBoard;
-use provision::thingsboard::Login;
+use provision::thingsboard::ApiLogin;
 use serde_json::json as value;
 
-use crate::server::{Server, json, raw};
+use crate::server::{CheckedServer, json, raw};
 use crate::{fault, logged_in, reach, runtime, thingsboard};
 
 #[test]
@@ -18,7 +18,7 @@ fn refusals_of_a_login() {
         (10, "User account is locked due to security policy", Code::UserLocked),
         (15, "User password expired!", Code::PasswordExpired),
     ] {
-        let server = Server::script(vec![fault(401, code, message)]);
+        let server = CheckedServer::script(vec![fault(401, code, message)]);
         let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
         assert!(error.code() == expected && error.to_string().contains(message), "{error:?}");
         assert!(!format!("{error:?}").contains("hunter2"));
@@ -34,8 +34,8 @@ fn refusals_of_an_api_key() {
         (10, "API key is expired", Code::ApiKeyRefused),
         (10, "User account is not active", Code::UserDisabled),
     ] {
-        let server = Server::script(vec![fault(401, code, message)]);
-        let board = ThingsBoard::new(&reach(&server), Login::ApiKey(Secret::from("tb_hunter2"))).unwrap();
+        let server = CheckedServer::script(vec![fault(401, code, message)]);
+        let board = ThingsBoard::new(&reach(&server), ApiLogin::ApiKey(Secret::from("tb_hunter2"))).unwrap();
         let error = runtime().wait(board.token("pump")).unwrap_err();
         assert!(error.code() == expected && error.to_string().contains(message), "{error:?}");
         assert!(!format!("{error:?}").contains("hunter2"));
@@ -69,7 +69,7 @@ fn refusals_of_a_request() {
         (raw(413, &[("Connection", "close")], too_long), Code::PayloadTooLarge, "16777216"),
         (fault(401, 15, "User password expired!"), Code::PasswordExpired, "expired"),
     ] {
-        let server = Server::script(vec![logged_in(), reply]);
+        let server = CheckedServer::script(vec![logged_in(), reply]);
         let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
         assert!(error.code() == expected && error.to_string().contains(words), "{expected:?}, {words}: {error:?}");
         assert!(error.finding().location.item.is_some(), "{error:?}");

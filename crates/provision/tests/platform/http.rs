@@ -6,21 +6,21 @@ use std::process::Command;
 use std::time::Duration;
 
 use base::{Code, Secret};
-use provision::thingsboard::Login;
+use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, ThingsBoard};
 
-use crate::server::{Reply, Server, json, raw};
+use crate::server::{CheckedServer, Reply, json, raw};
 use crate::{TOKEN, fault, logged_in, reach, runtime, thingsboard};
 
 /// The error of looking for a token when the second request, behind the login, is answered so.
 fn error_of(reply: Reply) -> base::Error {
-    let server = Server::script(vec![logged_in(), reply]);
+    let server = CheckedServer::script(vec![logged_in(), reply]);
     runtime().wait(thingsboard(&server).token("pump")).unwrap_err()
 }
 
 #[test]
 fn a_redirect_is_told_and_not_followed() {
-    let elsewhere = Server::new(|_, _| raw(200, &[], b"{}"));
+    let elsewhere = CheckedServer::new(|_, _| raw(200, &[], b"{}"));
     let there = format!("{}/login?token=secret-in-query", elsewhere.url());
     for status in [301, 302, 303, 307, 308] {
         let error = error_of(raw(status, &[("Location", &there)], b""));
@@ -65,7 +65,7 @@ fn reading_is_repeated_after_every_kind_of_fault() {
     let token = || json(200, &serde_json::json!({"credentialsType": "ACCESS_TOKEN", "credentialsId": "t0"}));
     let html = || raw(502, &[("Content-Type", "text/html")], b"<html>");
     for broken in [Reply::Cut, Reply::Half, fault(500, 2, "x"), fault(429, 33, "Too many requests"), html()] {
-        let server = Server::script(vec![logged_in(), broken, device(), token()]);
+        let server = CheckedServer::script(vec![logged_in(), broken, device(), token()]);
         assert_eq!(runtime().wait(thingsboard(&server).token("pump")).unwrap().reveal(), "t0");
         assert_eq!(server.seen().len(), 4);
     }
@@ -76,11 +76,12 @@ fn a_fault_that_stays_is_told_after_a_few_times() {
     for (reply, code, times) in
         [(500, Code::PlatformFault, 4), (503, Code::PlatformUnavailable, 4), (429, Code::RateLimited, 8)]
     {
-        let server = Server::new(
-            move |seen, _| {
-                if seen.path == "/api/auth/login" { logged_in() } else { fault(reply, 2, "no") }
-            },
-        );
+        let server =
+            CheckedServer::new(
+                move |seen, _| {
+                    if seen.path == "/api/auth/login" { logged_in() } else { fault(reply, 2, "no") }
+                },
+            );
         let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
         assert_eq!((error.code(), server.seen().len()), (code, times + 1), "{error:?}");
     }
@@ -89,7 +90,7 @@ fn a_fault_that_stays_is_told_after_a_few_times() {
 #[test]
 fn the_pause_that_the_platform_asks_for_is_kept() {
     let limited = raw(429, &[("Retry-After", "1")], b"{}");
-    let server = Server::script(vec![logged_in(), limited, fault(404, 32, "Requested item wasn't found!")]);
+    let server = CheckedServer::script(vec![logged_in(), limited, fault(404, 32, "Requested item wasn't found!")]);
     let started = std::time::Instant::now();
     let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::PlatformNotFound);
@@ -98,9 +99,9 @@ fn the_pause_that_the_platform_asks_for_is_kept() {
 
 #[test]
 fn silence_ends_in_time() {
-    let server = Server::new(|_, _| Reply::Silence);
+    let server = CheckedServer::new(|_, _| Reply::Silence);
     let reach = ApiClientConfig { timeout: Duration::from_millis(200), ..reach(&server) };
-    let board = ThingsBoard::new(&reach, Login::ApiKey(Secret::from("tb_key"))).unwrap();
+    let board = ThingsBoard::new(&reach, ApiLogin::ApiKey(Secret::from("tb_key"))).unwrap();
     let error = runtime().wait(board.token("pump")).unwrap_err();
     assert_eq!((error.code(), server.seen().len()), (Code::AnswerLost, 4), "{error:?}");
 }
@@ -108,7 +109,7 @@ fn silence_ends_in_time() {
 #[test]
 fn where_nothing_listens_is_told_at_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let login = Login::ApiKey(Secret::from("tb_key"));
+    let login = ApiLogin::ApiKey(Secret::from("tb_key"));
     let board = ThingsBoard::new(&ApiClientConfig::to(format!("http://127.0.0.1:{port}")), login).unwrap();
     let error = runtime().wait(board.token("pump")).unwrap_err();
     assert!(error.code() == Code::Unreachable && error.to_string().contains("refused"), "{error:?}");
@@ -116,13 +117,13 @@ fn where_nothing_listens_is_told_at_once() {
 
 #[test]
 fn tls_to_a_server_that_speaks_none_says_so_before_anything_secret() {
-    let server = Server::new(|_, _| raw(400, &[], b""));
+    let server = CheckedServer::new(|_, _| raw(400, &[], b""));
     let root = crate::certificate("root");
     let reach = ApiClientConfig {
         roots: Some(vec![root]),
         ..ApiClientConfig::to(format!("https://127.0.0.1:{}", server.port()))
     };
-    let login = Login::ApiKey(Secret::from("tb_key"));
+    let login = ApiLogin::ApiKey(Secret::from("tb_key"));
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::TlsFailed, "{error:?}");
     assert!(server.seen().is_empty());
@@ -130,7 +131,7 @@ fn tls_to_a_server_that_speaks_none_says_so_before_anything_secret() {
 
 #[test]
 fn headers_are_as_they_should_be_and_names_encoded() {
-    let server = Server::script(vec![logged_in(), fault(404, 32, "Requested item wasn't found!")]);
+    let server = CheckedServer::script(vec![logged_in(), fault(404, 32, "Requested item wasn't found!")]);
     drop(runtime().wait(thingsboard(&server).token("a b&c=ü")));
     let seen = server.seen();
     assert_eq!(seen[1].line(), "GET /api/tenant/devices?deviceName=a+b%26c%3D%C3%BC");
@@ -155,14 +156,14 @@ fn in_a_process_with(name: &str, variables: &[(&str, &str)]) {
 
 #[test]
 fn a_proxy_of_the_environment_is_used_and_never_for_this_machine() {
-    let proxy = Server::new(|seen, _| match seen.path.as_str() {
+    let proxy = CheckedServer::new(|seen, _| match seen.path.as_str() {
         "http://tb.example/api/auth/login" => logged_in(),
         _ => fault(404, 32, "Requested item wasn't found!"),
     });
     in_a_process_with("http::through_a_proxy", &[("http_proxy", &proxy.url())]);
     assert_eq!(proxy.lines()[1], "GET http://tb.example/api/tenant/devices?deviceName=pump");
 
-    let (proxy, server) = (Server::new(|_, _| raw(500, &[], b"")), Server::script(vec![logged_in()]));
+    let (proxy, server) = (CheckedServer::new(|_, _| raw(500, &[], b"")), CheckedServer::script(vec![logged_in()]));
     in_a_process_with("http::without_a_proxy", &[("http_proxy", &proxy.url()), ("TB_URL", &server.url())]);
     assert!(proxy.seen().is_empty() && server.seen().len() == 2);
 }
@@ -171,7 +172,7 @@ fn a_proxy_of_the_environment_is_used_and_never_for_this_machine() {
 #[ignore = "a_proxy_of_the_environment_is_used_and_never_for_this_machine runs it"]
 fn through_a_proxy() {
     let reach = ApiClientConfig { allow_plain_http: true, ..ApiClientConfig::to("http://tb.example") };
-    let login = Login::Password { user: "u".to_owned(), password: "p".into() };
+    let login = ApiLogin::Password { user: "u".to_owned(), password: "p".into() };
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::PlatformNotFound, "{error:?}");
 }
@@ -180,7 +181,7 @@ fn through_a_proxy() {
 #[ignore = "a_proxy_of_the_environment_is_used_and_never_for_this_machine runs it"]
 fn without_a_proxy() {
     let reach = ApiClientConfig::to(std::env::var("TB_URL").unwrap());
-    let login = Login::Password { user: "u".to_owned(), password: "p".into() };
+    let login = ApiLogin::Password { user: "u".to_owned(), password: "p".into() };
     let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::NotThePlatform, "{error:?}");
 }
@@ -218,7 +219,7 @@ fn a_certificate_of_an_unknown_ca_is_refused_before_anything_is_sent() {
     let own = pki::Certificate::from_der(certificate.der()).unwrap();
     for (host, roots) in [("localhost", vec![other]), ("127.0.0.1", vec![own])] {
         let reach = ApiClientConfig { roots: Some(roots), ..ApiClientConfig::to(format!("https://{host}:{port}")) };
-        let login = Login::ApiKey(Secret::from("tb_key"));
+        let login = ApiLogin::ApiKey(Secret::from("tb_key"));
         let error = runtime().wait(ThingsBoard::new(&reach, login).unwrap().token("pump")).unwrap_err();
         assert_eq!(error.code(), Code::PlatformUnverified, "{error:?}");
     }

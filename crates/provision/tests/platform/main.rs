@@ -23,13 +23,13 @@ use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use pki::{Algorithm, Certificate, Subject};
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
-use provision::thingsboard::Login;
+use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
-use server::{Server, json};
+use server::{CheckedServer, json};
 
 /// A way that does not wait for long.
-fn reach(server: &Server) -> ApiClientConfig {
+fn reach(server: &CheckedServer) -> ApiClientConfig {
     ApiClientConfig {
         timeout: Duration::from_secs(20),
         pause: Duration::from_millis(2),
@@ -37,8 +37,8 @@ fn reach(server: &Server) -> ApiClientConfig {
     }
 }
 
-fn thingsboard(server: &Server) -> ThingsBoard {
-    let login = Login::Password { user: "tenant@thingsboard.org".to_owned(), password: Secret::from("hunter2") };
+fn thingsboard(server: &CheckedServer) -> ThingsBoard {
+    let login = ApiLogin::Password { user: "tenant@thingsboard.org".to_owned(), password: Secret::from("hunter2") };
     ThingsBoard::new(&reach(server), login).unwrap()
 }
 

@@ -65,14 +65,14 @@ pub(crate) fn raw(status: u16, headers: &[(&'static str, &str)], body: &[u8]) ->
 type Answer = dyn Fn(&Seen, usize) -> Reply + Send + Sync;
 
 /// A running server. It ends when this is dropped.
-pub(crate) struct Server {
+pub(crate) struct CheckedServer {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Server {
+impl CheckedServer {
     /// A server that answers by this function, which is also given how many requests came before.
     pub(crate) fn new(answer: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -120,7 +120,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for CheckedServer {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address));

@@ -1,11 +1,11 @@
 //! Logging in, staying logged in, and being told why not.
 
 use base::{Code, Secret};
-use provision::thingsboard::Login;
+use provision::thingsboard::ApiLogin;
 use provision::{Runtime, ThingsBoard};
 use serde_json::json as value;
 
-use crate::server::{Server, json};
+use crate::server::{CheckedServer, json};
 use crate::{TOKEN, fault, logged_in, reach, runtime, thingsboard};
 
 const MISSING: &str = "Requested item wasn't found!";
@@ -15,7 +15,7 @@ fn a_token_that_has_ended_is_renewed_once_and_the_request_sent_again() {
     let new = format!("{TOKEN}0");
     let renewed = json(200, &value!({"token": new, "refreshToken": "next"}));
     let server =
-        Server::script(vec![logged_in(), fault(401, 11, "Token has expired"), renewed, fault(404, 32, MISSING)]);
+        CheckedServer::script(vec![logged_in(), fault(401, 11, "Token has expired"), renewed, fault(404, 32, MISSING)]);
     let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
     assert_eq!(error.code(), Code::PlatformNotFound);
     let seen = server.seen();
@@ -25,7 +25,7 @@ fn a_token_that_has_ended_is_renewed_once_and_the_request_sent_again() {
 
 #[test]
 fn where_renewing_fails_the_password_is_used_again() {
-    let server = Server::script(vec![
+    let server = CheckedServer::script(vec![
         logged_in(),
         fault(401, 11, "Token has expired"),
         fault(401, 10, "Invalid username or password"),
@@ -40,7 +40,7 @@ fn where_renewing_fails_the_password_is_used_again() {
 fn a_token_that_is_about_to_end_is_renewed_unasked() {
     // iat and exp are the same second.
     let ended = "e30.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDAwMH0.x";
-    let server = Server::script(vec![
+    let server = CheckedServer::script(vec![
         json(200, &value!({"token": ended, "refreshToken": "refresh-me"})),
         fault(404, 32, MISSING),
         logged_in(),
@@ -55,7 +55,7 @@ fn a_token_that_is_about_to_end_is_renewed_unasked() {
 
 #[test]
 fn a_session_that_ends_again_and_again_is_told() {
-    let server = Server::new(|seen, _| match seen.path.as_str() {
+    let server = CheckedServer::new(|seen, _| match seen.path.as_str() {
         "/api/auth/login" | "/api/auth/token" => logged_in(),
         _ => fault(401, 11, "Token has expired"),
     });
@@ -65,7 +65,7 @@ fn a_session_that_ends_again_and_again_is_told() {
 
 #[test]
 fn many_at_once_log_in_once_and_renew_once() {
-    let server = Server::new(|seen, _| match (seen.path.as_str(), seen.header("x-authorization")) {
+    let server = CheckedServer::new(|seen, _| match (seen.path.as_str(), seen.header("x-authorization")) {
         ("/api/auth/login", _) => logged_in(),
         ("/api/auth/token", _) => json(200, &value!({"token": "new-token"})),
         (_, Some("Bearer new-token")) => fault(404, 32, MISSING),
@@ -96,7 +96,7 @@ fn many_at_once_log_in_once_and_renew_once() {
 #[test]
 fn a_second_factor_is_told_for_what_it_is() {
     for scope in ["PRE_VERIFICATION_TOKEN", "MFA_CONFIGURATION_TOKEN"] {
-        let server = Server::script(vec![json(200, &value!({"token": TOKEN, "scope": scope}))]);
+        let server = CheckedServer::script(vec![json(200, &value!({"token": TOKEN, "scope": scope}))]);
         let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
         assert!(error.code() == Code::SecondFactor && error.to_string().contains(scope), "{error:?}");
     }
@@ -104,8 +104,8 @@ fn a_second_factor_is_told_for_what_it_is() {
 
 #[test]
 fn an_api_key_goes_along_with_every_request_and_is_never_renewed() {
-    let server = Server::script(vec![fault(401, 11, "Token has expired")]);
-    let board = ThingsBoard::new(&reach(&server), Login::ApiKey(Secret::from("tb_key"))).unwrap();
+    let server = CheckedServer::script(vec![fault(401, 11, "Token has expired")]);
+    let board = ThingsBoard::new(&reach(&server), ApiLogin::ApiKey(Secret::from("tb_key"))).unwrap();
     let error = runtime().wait(board.token("pump")).unwrap_err();
     assert_eq!((error.code(), server.seen().len()), (Code::SessionExpired, 1));
     assert_eq!(server.seen()[0].header("x-authorization"), Some("ApiKey tb_key"));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use base::Code;
 use provision::Target;
 use provision::check::{
-    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, Server, Trust, Verdict, check_device,
+    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, Layer,
+    Registered, Verdict, check_device,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -58,20 +59,20 @@ impl Scene {
             LoginFiles { key: Some(self.path("key.pem")), cert: Some(self.path("cert.pem")), ..LoginFiles::default() };
         DeviceCheck {
             revoked: Vec::new(),
-            server: Server {
+            server: CheckedServer {
                 target: target.clone(),
                 kind: BrokerKind::ThingsBoard,
-                trust: Trust::File(self.path("anchors.pem")),
+                trust: AnchorSource::File(self.path("anchors.pem")),
                 platform_url: None,
                 timeout: Duration::from_secs(15),
                 now: OffsetDateTime::now_utc(),
             },
-            auth: Auth::Certificate { files, token: None },
+            auth: CheckedCredential::Certificate { files, token: None },
             version: Version::V311,
             client_id: None,
             user_name: None,
             registered: None,
-            depth: Depth::Login,
+            depth: CheckDepth::Login,
         }
     }
 }
@@ -149,7 +150,7 @@ fn telemetry_is_sent_only_when_asked_for_and_its_answer_is_read() {
         let scene = Scene::new();
         let answers = answers.map(<[u8]>::to_vec).to_vec();
         let (target, server) = tls_for(2, Show { answers: answers.clone(), ..scene.show() });
-        let report = run(&DeviceCheck { version, depth: Depth::Telemetry, ..scene.check(&target) });
+        let report = run(&DeviceCheck { version, depth: CheckDepth::Telemetry, ..scene.check(&target) });
         let expected: Vec<_> = expected.map(|code| (Layer::Telemetry, code)).into_iter().collect();
         assert_eq!(faults(&report), expected, "{answers:02x?}");
         let data = &server.join().unwrap()[1].data;
@@ -168,7 +169,7 @@ fn a_certificate_goes_without_a_token_and_a_token_without_a_certificate() {
         let yes = || Show { versions, answers: vec![vec![0x20, 2, 0, 0]], ..scene.show() };
         let (target, server) = tls_for(2, yes());
         let mut check = scene.check(&target);
-        if let Auth::Certificate { token, .. } = &mut check.auth {
+        if let CheckedCredential::Certificate { token, .. } = &mut check.auth {
             *token = Some(scene.path("token"));
         }
         let report = run(&check);
@@ -180,7 +181,7 @@ fn a_certificate_goes_without_a_token_and_a_token_without_a_certificate() {
         assert!(login.certificates.len() == 1 && !contains(&login.data, b"A1_TEST_TOKEN"));
 
         let (target, server) = tls_for(2, yes());
-        let report = run(&DeviceCheck { auth: Auth::Token(scene.path("token")), ..scene.check(&target) });
+        let report = run(&DeviceCheck { auth: CheckedCredential::Token(scene.path("token")), ..scene.check(&target) });
         assert!(report.ok, "{report:?}");
         let login = &server.join().unwrap()[1];
         assert!(login.certificates.is_empty() && contains(&login.data, b"\x00\x0dA1_TEST_TOKEN"));
@@ -198,7 +199,7 @@ fn the_token_is_the_password_where_it_belongs_there() {
         let scene = Scene::new();
         let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 0]], ..scene.show() });
         let mut check = DeviceCheck {
-            auth: Auth::Token(scene.path("token")),
+            auth: CheckedCredential::Token(scene.path("token")),
             client_id: Some("c".to_owned()),
             user_name: user_name.map(str::to_owned),
             ..scene.check(&target)
@@ -234,7 +235,7 @@ fn alerts_about_the_certificate_are_heard_under_both_versions() {
         assert!(named.iter().any(|finding| finding.code == Code::IssuersNotNamed), "{named:?}");
 
         let (target, server) = tls_for(2, Show { versions, clients: strangers(), ..scene.show() });
-        let report = run(&DeviceCheck { auth: Auth::Token(scene.path("token")), ..scene.check(&target) });
+        let report = run(&DeviceCheck { auth: CheckedCredential::Token(scene.path("token")), ..scene.check(&target) });
         server.join().unwrap();
         assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::CertificateRequired)], "{report:?}");
     }
@@ -292,9 +293,9 @@ fn nothing_is_sent_to_a_server_that_cannot_be_trusted() {
             let key = KeyPair::from_pem(&key.serialize_pem()).unwrap();
             let clients = Clients::Asked(Ca::again(&scene.devices));
             let (target, server) = tls_for(1, Show { clients, ..Show::new([leaf.der().to_vec()], key) });
-            let mut check = DeviceCheck { depth: Depth::Telemetry, ..scene.check(&target) };
+            let mut check = DeviceCheck { depth: CheckDepth::Telemetry, ..scene.check(&target) };
             if token {
-                check.auth = Auth::Token(scene.path("token"));
+                check.auth = CheckedCredential::Token(scene.path("token"));
             }
             let report = run(&check);
             assert!(faults(&report).contains(&fault), "{report:?}");
@@ -323,10 +324,10 @@ fn a_server_that_changes_behind_the_look_is_not_trusted_again() {
 fn no_connect_means_no_login() {
     let scene = Scene::new();
     let (target, server) = tls_for(1, scene.show());
-    let report = run(&DeviceCheck { depth: Depth::Server, ..scene.check(&target) });
+    let report = run(&DeviceCheck { depth: CheckDepth::Server, ..scene.check(&target) });
     assert!(report.ok && report.layer(Layer::Login).unwrap().verdict == Verdict::Skipped);
     assert!(server.join().unwrap()[0].data.is_empty());
-    let report = run(&DeviceCheck { depth: Depth::Files, ..scene.check(&target) });
+    let report = run(&DeviceCheck { depth: CheckDepth::Files, ..scene.check(&target) });
     assert!(report.ok && report.server.is_none() && report.layer(Layer::Lookup).is_none());
 }
 
@@ -349,14 +350,17 @@ fn a_token_file_has_to_hold_one() {
     {
         scene.write("token", text);
         let check = DeviceCheck {
-            auth: Auth::Token(scene.path("token")),
-            depth: Depth::Files,
+            auth: CheckedCredential::Token(scene.path("token")),
+            depth: CheckDepth::Files,
             ..scene.check(&Target::new("host.invalid", 8883).unwrap())
         };
         assert_eq!(faults(&run(&check)), [(Layer::Files, code)]);
     }
-    let check =
-        DeviceCheck { auth: Auth::Token(Path::new("/nonexistent").into()), depth: Depth::Files, ..check_of(&scene) };
+    let check = DeviceCheck {
+        auth: CheckedCredential::Token(Path::new("/nonexistent").into()),
+        depth: CheckDepth::Files,
+        ..check_of(&scene)
+    };
     assert_eq!(faults(&run(&check)), [(Layer::Files, Code::FileUnreadable)]);
 }
 

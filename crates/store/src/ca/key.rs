@@ -17,7 +17,7 @@ pub const URI_FILE: &str = "key.uri";
 
 /// Where the key of a CA is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyPlace {
+pub enum KeyLocation {
     /// In this file.
     File(PathBuf),
     /// In a token.
@@ -31,7 +31,7 @@ pub enum KeyPlace {
     Elsewhere,
 }
 
-impl KeyPlace {
+impl KeyLocation {
     /// Where the key of the CA in `dir` is.
     ///
     /// # Errors
@@ -43,39 +43,39 @@ impl KeyPlace {
                 .error("the CA has a key in a file and another in a token")
                 .at(dir)
                 .fix("move the one away that does not belong to the certificate")),
-            (true, None) => Ok(KeyPlace::File(key)),
+            (true, None) => Ok(KeyLocation::File(key)),
             (false, Some(bytes)) => match read_uri(&bytes) {
-                Ok(parsed) => Ok(KeyPlace::Token { path: uri, uri: parsed }),
+                Ok(parsed) => Ok(KeyLocation::Token { path: uri, uri: parsed }),
                 Err(error) => Err(error.at(&uri)),
             },
-            (false, None) => Ok(KeyPlace::Elsewhere),
+            (false, None) => Ok(KeyLocation::Elsewhere),
         }
     }
 
     /// Where it is, in a word.
     pub const fn word(&self) -> &'static str {
         match self {
-            KeyPlace::File(_) => "file",
-            KeyPlace::Token { .. } => "token",
-            KeyPlace::Elsewhere => "elsewhere",
+            KeyLocation::File(_) => "file",
+            KeyLocation::Token { .. } => "token",
+            KeyLocation::Elsewhere => "elsewhere",
         }
     }
 
     /// The key, ready to sign. `ask` is asked only for what opens it.
     pub fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
         match self {
-            KeyPlace::File(path) => {
+            KeyLocation::File(path) => {
                 let bytes = file::read(path, FILE_LIMIT)?;
                 let mut passphrase = |again| ask(if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase });
                 let key = open_key(&bytes, &mut passphrase).map_err(|error| error.at(path))?;
                 Ok(Some(Box::new(key)))
             }
-            KeyPlace::Token { path, uri } => {
+            KeyLocation::Token { path, uri } => {
                 let mut pin = || ask(CaSecret::Pin)?.ok_or_else(|| Code::SecretUnavailable.error("there is no PIN"));
                 let key = TokenKey::open(uri, &mut pin).map_err(|error| error.at(path))?;
                 Ok(Some(Box::new(key)))
             }
-            KeyPlace::Elsewhere => Ok(None),
+            KeyLocation::Elsewhere => Ok(None),
         }
     }
 }

@@ -8,7 +8,7 @@ use pki::device_name::DeviceName;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
-use super::key::KeyPlace;
+use super::key::KeyLocation;
 use super::{self as ca, CaName, OpenCa};
 use crate::secrets::AskForCa;
 
@@ -79,6 +79,6 @@ impl SigningCa {
 /// Where the key of the CA of this name in the ledger is, in a word: `file`, `token` or `elsewhere`, and `unclear` where the
 /// store is inconsistent.
 pub fn place_of(store: &Path, ca: &str) -> &'static str {
-    let place = SigningCa::named(ca).map(|ca| KeyPlace::of(&ca.dir(store)));
+    let place = SigningCa::named(ca).map(|ca| KeyLocation::of(&ca.dir(store)));
     place.and_then(Result::ok).map_or("unclear", |place| place.word())
 }

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use base::{Code, Result};
 use ledger::{Entry, JobId, View};
 
-use super::read::{Located, Shard, locate};
+use super::read::{Shard, StoredIdentity, locate};
 
 /// Shards that stay open: names come in the order of the alphabet, and jobs mostly name their devices so.
 const OPEN: usize = 4;
 
 /// Finds identities of one store.
-pub struct Finder {
+pub struct IdentityFinder {
     store: PathBuf,
     /// The one that was used last comes last.
     open: Vec<((JobId, u32), Shard)>,
 }
 
-impl Finder {
+impl IdentityFinder {
     /// A finder in the store in this directory.
     pub fn new(store: &Path) -> Self {
         Self { store: store.to_owned(), open: Vec::new() }
@@ -27,7 +27,7 @@ impl Finder {
     ///
     /// # Errors
     /// Those of [`locate`].
-    pub fn locate(&mut self, view: &View, entry: &Entry) -> Result<Located> {
+    pub fn locate(&mut self, view: &View, entry: &Entry) -> Result<StoredIdentity> {
         let Some((job, shard, _)) = view.shard_of(entry)? else { return locate(&self.store, view, entry) };
         let shard = self.shard(view, job, shard)?;
         match shard.entries.iter().position(|row| row.key == entry.key) {

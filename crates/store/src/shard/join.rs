@@ -9,13 +9,13 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use base::file::{self, Bulk, FileSet, Mode};
+use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Sidecar};
 use super::pack;
-use super::place::Place;
+use super::shard_store::ShardStore;
 use crate::paths::FILE_LIMIT;
 
 /// What files begin with that say how far the joining is. Each is written under a name of its own before the last one
@@ -37,7 +37,7 @@ const STATE_LIMIT: usize = 64 * FILE_LIMIT;
 
 /// How far the parts of an archive are joined.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Joined {
+pub(crate) struct JoinProgress {
     /// Where each part begins that has been appended, and behind them where the next one will.
     starts: Vec<u64>,
     /// How long the index is by now, in bytes.
@@ -46,9 +46,9 @@ pub(crate) struct Joined {
     done: bool,
 }
 
-impl Joined {
-    fn read(place: &Place) -> Result<Self> {
-        let Some(name) = states(&Bulk::open(&place.dir)?)?.pop() else { return Ok(Self::default()) };
+impl JoinProgress {
+    fn read(place: &ShardStore) -> Result<Self> {
+        let Some(name) = states(&BulkDir::open(&place.dir)?)?.pop() else { return Ok(Self::default()) };
         let path = place.dir.join(name);
         serde_json::from_slice(&file::read(&path, STATE_LIMIT)?).map_err(|error| {
             Code::FileUnreadable
@@ -59,12 +59,12 @@ impl Joined {
         })
     }
 
-    fn write(&self, place: &Place) -> Result<()> {
+    fn write(&self, place: &ShardStore) -> Result<()> {
         let text = serde_json::to_vec(self)
             .map_err(|error| Code::Internal.error("how far an archive is cannot be written as JSON").because(error))?;
         let step = if self.done { "done".to_owned() } else { format!("{:08}", self.starts.len()) };
         let name = format!("{STATE}{step}.json");
-        let dir = Bulk::open(&place.dir)?;
+        let dir = BulkDir::open(&place.dir)?;
         let mut earlier = states(&dir)?;
         earlier.retain(|other| *other != name);
         let mut set = FileSet::new(&place.dir);
@@ -74,7 +74,7 @@ impl Joined {
     }
 
     /// Where a part is that has been appended: in which file, and from where to where.
-    pub(crate) fn find(place: &Place, shard: u32) -> Result<Option<(PathBuf, Range<u64>)>> {
+    pub(crate) fn find(place: &ShardStore, shard: u32) -> Result<Option<(PathBuf, Range<u64>)>> {
         let joined = Self::read(place)?;
         let at = |index: usize| joined.starts.get(index).copied();
         let index = usize::try_from(shard).unwrap_or(usize::MAX);
@@ -86,7 +86,7 @@ impl Joined {
 }
 
 /// The names of the files that say how far the joining is, the last one last.
-fn states(dir: &Bulk) -> Result<Vec<String>> {
+fn states(dir: &BulkDir) -> Result<Vec<String>> {
     let mut names = dir.names()?;
     names.retain(|name| name.starts_with(STATE));
     names.sort();
@@ -95,7 +95,7 @@ fn states(dir: &Bulk) -> Result<Vec<String>> {
 
 /// What became of the parts.
 #[derive(Debug)]
-pub struct Whole {
+pub struct JoinResult {
     /// The archive; none where the parts stay by themselves.
     pub archive: Option<PathBuf>,
     /// Which device is where.
@@ -106,8 +106,8 @@ pub struct Whole {
 ///
 /// # Errors
 /// [`Code::FileUnreadable`].
-pub fn shards_in(place: &Place) -> Result<u32> {
-    let count = Joined::read(place)?.starts.len().saturating_sub(1);
+pub fn shards_in(place: &ShardStore) -> Result<u32> {
+    let count = JoinProgress::read(place)?.starts.len().saturating_sub(1);
     u32::try_from(count).map_err(|_| Code::Internal.error("an archive has too many shards"))
 }
 
@@ -122,11 +122,11 @@ pub(crate) fn index_of(archive: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
-pub fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
+pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
     let sealed = place.packing().sealed;
-    let whole = Whole { index: index_of(&archive), archive: (!sealed).then_some(archive) };
-    let mut joining = Joining::open(place)?;
+    let whole = JoinResult { index: index_of(&archive), archive: (!sealed).then_some(archive) };
+    let mut joining = JoinAttempts::open(place)?;
     if joining.state.done {
         joining.sweep()?;
         return Ok(whole);
@@ -147,19 +147,19 @@ pub fn join(place: &Place, attempts: &[Attempt]) -> Result<Whole> {
 }
 
 /// An archive that grows.
-struct Joining<'a> {
-    place: &'a Place,
-    dir: Bulk,
-    state: Joined,
+struct JoinAttempts<'a> {
+    place: &'a ShardStore,
+    dir: BulkDir,
+    state: JoinProgress,
     archive: Option<File>,
     index: Option<File>,
     end: u64,
 }
 
-impl<'a> Joining<'a> {
-    fn open(place: &'a Place) -> Result<Self> {
-        let dir = Bulk::open(&place.dir)?;
-        let mut state = Joined::read(place)?;
+impl<'a> JoinAttempts<'a> {
+    fn open(place: &'a ShardStore) -> Result<Self> {
+        let dir = BulkDir::open(&place.dir)?;
+        let mut state = JoinProgress::read(place)?;
         if state.starts.is_empty() {
             state.starts.push(0);
         }
@@ -273,7 +273,7 @@ impl<'a> Joining<'a> {
         parts.try_for_each(|name| self.dir.remove(&name))
     }
 
-    fn finish(&mut self, whole: &Whole, shards: usize) -> Result<()> {
+    fn finish(&mut self, whole: &JoinResult, shards: usize) -> Result<()> {
         if self.index.is_some() && self.state.starts.len() != shards.saturating_add(1) {
             return Err(Code::Internal.error("an archive ends before its last shard"));
         }
@@ -287,7 +287,7 @@ impl<'a> Joining<'a> {
         if let Some(index) = &self.index {
             index.sync_all().map_err(|error| self.unwritable(&error))?;
         }
-        let out = whole.index.parent().map(Bulk::open).transpose()?;
+        let out = whole.index.parent().map(BulkDir::open).transpose()?;
         let out = out.ok_or_else(|| Code::Internal.error("an archive without a directory"))?;
         // The index first: where the archive has its name, all that is left is to say so.
         let moves = [(GROWING_INDEX, Some(&whole.index)), (GROWING, whole.archive.as_ref())];
@@ -313,7 +313,7 @@ impl<'a> Joining<'a> {
     }
 }
 
-fn unwritable(place: &Place, error: &std::io::Error) -> Error {
+fn unwritable(place: &ShardStore, error: &std::io::Error) -> Error {
     let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
     let code = if full { Code::DiskFull } else { Code::FileUnwritable };
     let error = code.error("the archive cannot be written").at(&place.dir).because(error.to_string());

@@ -34,7 +34,7 @@ impl Packer {
     }
 
     /// The part for the files of a tar without its end.
-    pub fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<Part<'a>> {
+    pub fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<PackedPart<'a>> {
         let end = end(self.packing)?;
         let compressed = if self.packing.zstd {
             let mut packed = Zeroizing::new(Vec::with_capacity(files.len() / 2));
@@ -47,14 +47,14 @@ impl Packer {
         };
         let plain = compressed.as_ref().unwrap_or(files);
         if self.packing.sealed {
-            return age::seal(&self.recipients, plain).map(Part::Sealed);
+            return age::seal(&self.recipients, plain).map(PackedPart::Sealed);
         }
-        Ok(compressed.map_or(Part::Plain(files), Part::Compressed))
+        Ok(compressed.map_or(PackedPart::Plain(files), PackedPart::Compressed))
     }
 }
 
 /// The bytes of a part.
-pub enum Part<'a> {
+pub enum PackedPart<'a> {
     /// Those of the tar, with its end.
     Plain(&'a [u8]),
     /// Compressed.
@@ -63,12 +63,12 @@ pub enum Part<'a> {
     Sealed(Vec<u8>),
 }
 
-impl Part<'_> {
+impl PackedPart<'_> {
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Part::Plain(bytes) => bytes,
-            Part::Compressed(bytes) => bytes,
-            Part::Sealed(bytes) => bytes,
+            PackedPart::Plain(bytes) => bytes,
+            PackedPart::Compressed(bytes) => bytes,
+            PackedPart::Sealed(bytes) => bytes,
         }
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     fn parts_read_back_alone_and_joined() {
         for packing in [Packing::default(), Packing { zstd: true, sealed: false }] {
             let packer = Packer::new(packing, Vec::new());
-            let writer = tar::Writer::new(0);
+            let writer = tar::TarWriter::new(0);
             let parts: Vec<Zeroizing<Vec<u8>>> = ["a", "b"]
                 .iter()
                 .map(|name| {
@@ -128,7 +128,7 @@ mod tests {
                 })
                 .collect();
             let names = |tar: &[u8]| -> Vec<String> {
-                tar::Reader::new(tar).map(|entry| entry.unwrap().name.to_owned()).collect()
+                tar::TarReader::new(tar).map(|entry| entry.unwrap().name.to_owned()).collect()
             };
             assert_eq!(names(&unpack(packing, parts[0].clone()).unwrap()), ["a"]);
             let end = end(packing).unwrap();

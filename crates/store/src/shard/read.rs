@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use base::file::{self, Bulk};
+use base::file::{self, BulkDir};
 use base::text::quote;
 use base::{Code, Error, Result};
 use ledger::{Entry, JobId, Kind, View};
@@ -13,9 +13,9 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::join::Joined;
+use super::join::JoinProgress;
 use super::layout::{Attempt, Layout, Sidecar, file_of};
-use super::place::Place;
+use super::shard_store::ShardStore;
 use super::{pack, tar};
 use crate::ca::SigningCa;
 use crate::file_names::{CHAIN, KEY};
@@ -26,7 +26,7 @@ const PART_LIMIT: usize = 1 << 30;
 
 /// An identity as its layout holds it.
 #[derive(Debug)]
-pub struct Located {
+pub struct StoredIdentity {
     /// Its certificate: the one that the ledger knows.
     pub leaf: Certificate,
     /// The CAs above it, without the root.
@@ -54,7 +54,7 @@ impl std::fmt::Debug for HeldKey {
     }
 }
 
-impl Located {
+impl StoredIdentity {
     /// The leaf and the CAs above it: what is sent.
     pub fn chain(&self) -> impl Iterator<Item = &Certificate> {
         std::iter::once(&self.leaf).chain(&self.above)
@@ -83,7 +83,7 @@ impl Located {
 ///
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
-pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
+pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity> {
     check_name(&entry.key.name)?;
     let shard = match entry.key.kind {
         Kind::Device => view.shard_of(entry)?,
@@ -92,7 +92,7 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<Located> {
     let source = match shard {
         None => Source::Directories(store.to_owned()),
         Some((job, shard, committed)) => {
-            let place = Place::find(store, &committed.place)?;
+            let place = ShardStore::find(store, &committed.place)?;
             // A part without names identifies a device by its position.
             let first = view.job(job)?.map_or(0, |job| job.range(shard).0);
             let number = entry.job.map_or(0, |(_, number)| number.saturating_sub(first));
@@ -129,7 +129,7 @@ impl Shard {
         let committed = view
             .committed(job, shard)?
             .ok_or_else(|| Code::Internal.error(format!("shard {shard} of job {job} is read and was never issued")))?;
-        let place = Place::find(store, &committed.place)?;
+        let place = ShardStore::find(store, &committed.place)?;
         let entries = view.shard(job, shard)?;
         let source = Source::open(store, &place, Attempt { shard, fence: committed.fence })?;
         Ok(Self { entries, store: store.to_owned(), source })
@@ -139,7 +139,7 @@ impl Shard {
     ///
     /// # Errors
     /// [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
-    pub fn read(&self, index: usize) -> Result<Located> {
+    pub fn read(&self, index: usize) -> Result<StoredIdentity> {
         let entry = self.entries.get(index).ok_or_else(|| Code::Internal.error("a shard has no such row"))?;
         self.source.read(&self.store, entry, index)
     }
@@ -150,7 +150,7 @@ enum Source {
     /// In directories of the store.
     Directories(PathBuf),
     /// One file a device.
-    Files(Bulk),
+    Files(BulkDir),
     /// In a tar, each at its place.
     Tar { tar: Zeroizing<Vec<u8>>, at: HashMap<String, Range<usize>>, path: PathBuf },
     /// The certificates alone, in the order of the rows.
@@ -158,11 +158,11 @@ enum Source {
 }
 
 impl Source {
-    fn open(store: &Path, place: &Place, attempt: Attempt) -> Result<Self> {
+    fn open(store: &Path, place: &ShardStore, attempt: Attempt) -> Result<Self> {
         match place.layout() {
             Layout::Directories => Ok(Self::Directories(store.to_owned())),
             Layout::Shards => {
-                let (name, all) = (attempt.directory(), Bulk::open(&place.dir)?);
+                let (name, all) = (attempt.directory(), BulkDir::open(&place.dir)?);
                 let dir = published_or_not(&name, |name| all.dir(name))?;
                 dir.map(Self::Files).ok_or_else(|| gone(&place.dir.join(name)))
             }
@@ -179,7 +179,7 @@ impl Source {
                 let tar = pack::unpack(place.packing(), part).map_err(|error| error.at(&path))?;
                 let mut at = HashMap::new();
                 let start = tar.as_ptr() as usize;
-                for entry in tar::Reader::new(&tar) {
+                for entry in tar::TarReader::new(&tar) {
                     let entry = entry.map_err(|error| error.at(&path))?;
                     // What the reader hands out is a piece of what it was given.
                     let offset = (entry.contents.as_ptr() as usize).saturating_sub(start);
@@ -190,7 +190,7 @@ impl Source {
         }
     }
 
-    fn read(&self, store: &Path, entry: &Entry, index: usize) -> Result<Located> {
+    fn read(&self, store: &Path, entry: &Entry, index: usize) -> Result<StoredIdentity> {
         let name = entry.key.name.as_str();
         check_name(name)?;
         match self {
@@ -208,14 +208,14 @@ impl Source {
             Self::Certificates { all, path } => {
                 let leaf = all.get(index).ok_or_else(|| gone(path).item(name))?.clone();
                 let above = above_of(store, entry)?;
-                let located = Located { leaf, above, key: HeldKey::Sealed };
+                let located = StoredIdentity { leaf, above, key: HeldKey::Sealed };
                 located.checked(entry).map_err(|error| error.at(path).item(name))
             }
         }
     }
 }
 
-impl Located {
+impl StoredIdentity {
     fn checked(self, entry: &Entry) -> Result<Self> {
         if entry.fingerprint == Some(self.leaf.fingerprint()) {
             return Ok(self);
@@ -256,7 +256,7 @@ pub fn waits_for(view: &View, job: JobId, shard: u32, devices: &Path, waiting: &
 ///
 /// # Errors
 /// Those of the ledger and of the disk, but for a certificate that is missing or another one.
-pub(crate) fn holds_shard(store: &Path, view: &View, place: &Place, job: JobId, attempt: Attempt) -> Result<bool> {
+pub(crate) fn holds_shard(store: &Path, view: &View, place: &ShardStore, job: JobId, attempt: Attempt) -> Result<bool> {
     let first = view.shard(job, attempt.shard)?;
     let Some(entry) = first.first() else { return Ok(false) };
     match Source::open(store, place, attempt).and_then(|source| source.read(store, entry, 0)) {
@@ -267,20 +267,20 @@ pub(crate) fn holds_shard(store: &Path, view: &View, place: &Place, job: JobId, 
 }
 
 /// The part of an archive: by itself while the job is not done, in the whole afterwards.
-fn part_of(place: &Place, attempt: Attempt) -> Result<(PathBuf, Zeroizing<Vec<u8>>)> {
+fn part_of(place: &ShardStore, attempt: Attempt) -> Result<(PathBuf, Zeroizing<Vec<u8>>)> {
     let name = attempt.part(place.packing());
     let path = place.dir.join(&name);
     if let Some(bytes) = published_or_not(&name, |name| file::read_optional(place.dir.join(name), PART_LIMIT))? {
         return Ok((path, bytes));
     }
-    let (joined, range) = Joined::find(place, attempt.shard)?.ok_or_else(|| gone(&path))?;
+    let (joined, range) = JoinProgress::find(place, attempt.shard)?.ok_or_else(|| gone(&path))?;
     let damaged = |error: std::io::Error| {
         Code::ShardDamaged.error("a part of the archive cannot be read").at(&joined).because(error)
     };
     let (Some(dir), Some(name)) = (joined.parent(), joined.file_name().and_then(|name| name.to_str())) else {
         return Err(gone(&joined));
     };
-    let mut file = Bulk::open(dir)?.open_file(name)?;
+    let mut file = BulkDir::open(dir)?.open_file(name)?;
     let length = usize::try_from(range.end.saturating_sub(range.start)).ok().filter(|length| *length <= PART_LIMIT);
     let mut part = Zeroizing::new(vec![0; length.ok_or_else(|| gone(&joined))?]);
     file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut part)).map_err(damaged)?;
@@ -288,7 +288,7 @@ fn part_of(place: &Place, attempt: Attempt) -> Result<(PathBuf, Zeroizing<Vec<u8
 }
 
 /// An identity in a directory of its own, as `client` writes it.
-fn from_directory(store: &Path, entry: &Entry) -> Result<Located> {
+fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
     let dir = identity_dir(store, entry.key.kind, &entry.key.name);
     let path = dir.join(CHAIN);
     let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone(&path))?;
@@ -299,15 +299,15 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<Located> {
         None => HeldKey::Elsewhere,
     };
     let above = certificates.filter(|ca| !ca.is_self_issued()).collect();
-    Located { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
+    StoredIdentity { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
 }
 
 /// An identity in one PEM text.
-fn from_pem(entry: &Entry, pem: &[u8]) -> Result<Located> {
+fn from_pem(entry: &Entry, pem: &[u8]) -> Result<StoredIdentity> {
     let mut certificates = PemBundle::parse(pem)?.certificates.into_iter();
     let leaf = certificates.next().ok_or_else(empty)?;
     let key = HeldKey::Here(Zeroizing::new(pem.to_vec()));
-    Located { leaf, above: certificates.collect(), key }.checked(entry)
+    StoredIdentity { leaf, above: certificates.collect(), key }.checked(entry)
 }
 
 /// The CAs above what a CA of the store has issued.

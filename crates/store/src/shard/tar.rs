@@ -12,7 +12,7 @@ const NAME: usize = 100;
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// Appends files to an archive that is being made in memory.
-pub struct Writer {
+pub struct TarWriter {
     /// A header that lacks name, size, kind and checksum.
     header: [u8; BLOCK],
 }
@@ -32,7 +32,7 @@ mod field {
     pub(super) const MAGIC: Range<usize> = 257..265;
 }
 
-impl Writer {
+impl TarWriter {
     /// Files that carry this time, in seconds since 1970.
     pub fn new(modified: i64) -> Self {
         let mut header = [0; BLOCK];
@@ -102,7 +102,7 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 
 /// A file in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct ArchiveFile<'a> {
     /// Its name.
     pub name: &'a str,
     /// What is in it.
@@ -110,19 +110,19 @@ pub struct Entry<'a> {
 }
 
 /// The files of an archive that is in memory, in order.
-pub struct Reader<'a> {
+pub struct TarReader<'a> {
     rest: &'a [u8],
     done: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TarReader<'a> {
     /// A reader of the octets of an archive.
     pub fn new(archive: &'a [u8]) -> Self {
         Self { rest: archive, done: false }
     }
 
     /// The next header and contents, whatever they are; none at the end.
-    fn raw(&mut self) -> Result<Option<(u8, Entry<'a>)>> {
+    fn raw(&mut self) -> Result<Option<(u8, ArchiveFile<'a>)>> {
         let Some((header, rest)) = self.rest.split_first_chunk::<BLOCK>() else {
             // A part of a joined archive has no end of its own.
             return if self.rest.is_empty() { Ok(None) } else { Err(damaged("it ends within a header")) };
@@ -144,17 +144,17 @@ impl<'a> Reader<'a> {
         // What a header can say of a name in UTF-8 may be cut within a character.
         let name = std::str::from_utf8(name.get(..end).unwrap_or_default()).unwrap_or_default();
         let kind = header.get(field::KIND).copied().unwrap_or_default();
-        Ok(Some((kind, Entry { name, contents: contents.get(..size).unwrap_or_default() })))
+        Ok(Some((kind, ArchiveFile { name, contents: contents.get(..size).unwrap_or_default() })))
     }
 
-    fn file(&mut self) -> Result<Option<Entry<'a>>> {
+    fn file(&mut self) -> Result<Option<ArchiveFile<'a>>> {
         let mut path = None;
         while let Some((kind, entry)) = self.raw()? {
             match kind {
                 b'x' => path = pax_path(entry.contents),
                 b'0' | 0 => {
                     let name = path.take().unwrap_or(entry.name);
-                    return Ok(Some(Entry { name, ..entry }));
+                    return Ok(Some(ArchiveFile { name, ..entry }));
                 }
                 _ => return Err(damaged("it holds something that is not a file")),
             }
@@ -163,8 +163,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Iterator for Reader<'a> {
-    type Item = Result<Entry<'a>>;
+impl<'a> Iterator for TarReader<'a> {
+    type Item = Result<ArchiveFile<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     fn archive(files: &[(&str, &[u8])]) -> (Vec<u8>, Vec<usize>) {
-        let writer = Writer::new(1_764_000_000);
+        let writer = TarWriter::new(1_764_000_000);
         let mut out = Vec::new();
         let offsets = files.iter().map(|(name, contents)| writer.append(name, contents, &mut out)).collect();
         out.extend_from_slice(&END);
@@ -227,8 +227,9 @@ mod tests {
             vec![("a.pem", b"one"), (&long, b""), ("pümpe.pem", &[7; 512]), ("b.pem", &[8; 513])];
         let (bytes, offsets) = archive(&files);
         assert_eq!(bytes.len() % BLOCK, 0);
-        let read: Vec<Entry<'_>> = Reader::new(&bytes).collect::<Result<_>>().unwrap();
-        let expected: Vec<Entry<'_>> = files.iter().map(|(name, contents)| Entry { name, contents }).collect();
+        let read: Vec<ArchiveFile<'_>> = TarReader::new(&bytes).collect::<Result<_>>().unwrap();
+        let expected: Vec<ArchiveFile<'_>> =
+            files.iter().map(|(name, contents)| ArchiveFile { name, contents }).collect();
         assert_eq!(read, expected);
         for ((_, contents), offset) in files.iter().zip(offsets) {
             assert_eq!(&bytes[offset..offset + contents.len()], *contents);
@@ -258,11 +259,11 @@ mod tests {
     fn damage_is_noticed() {
         let (bytes, _) = archive(&[("a.pem", &[1; 700])]);
         for cut in [1, 511, 600, 1500] {
-            assert!(Reader::new(&bytes[..cut]).any(|entry| entry.is_err()), "{cut}");
+            assert!(TarReader::new(&bytes[..cut]).any(|entry| entry.is_err()), "{cut}");
         }
         let mut flipped = bytes.clone();
         flipped[0] ^= 1;
-        assert_eq!(Reader::new(&flipped).next().unwrap().unwrap_err().code(), Code::ShardDamaged);
-        assert_eq!(Reader::new(&[]).count(), 0);
+        assert_eq!(TarReader::new(&flipped).next().unwrap().unwrap_err().code(), Code::ShardDamaged);
+        assert_eq!(TarReader::new(&[]).count(), 0);
     }
 }

@@ -31,52 +31,52 @@ where
 }
 
 /// A key algorithm. Other names for it, such as `prime256v1`, are accepted and not listed.
-pub(super) fn algorithm() -> Word<Algorithm> {
-    Word::new(Algorithm::ALL.iter().map(|algorithm| algorithm.name()), |text| text.parse().ok())
+pub(super) fn algorithm() -> WordParser<Algorithm> {
+    WordParser::new(Algorithm::ALL.iter().map(|algorithm| algorithm.name()), |text| text.parse().ok())
 }
 
 /// A file that `tbpki server` can write.
-pub(super) fn server_format() -> Word<ServerFormat> {
-    Word::new(ServerFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
+pub(super) fn server_format() -> WordParser<ServerFormat> {
+    WordParser::new(ServerFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
 }
 
 /// A file that `tbpki client` can write.
-pub(super) fn client_format() -> Word<ClientFormat> {
-    Word::new(ClientFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
+pub(super) fn client_format() -> WordParser<ClientFormat> {
+    WordParser::new(ClientFormat::ALL.iter().map(|format| format.name()), |text| text.parse().ok())
 }
 
 /// The credentials that ThingsBoard reads.
-pub(super) fn credentials() -> Word<Credentials> {
-    Word::new(Credentials::ALL.iter().map(|credentials| credentials.name()), |text| text.parse().ok())
+pub(super) fn credentials() -> WordParser<Credentials> {
+    WordParser::new(Credentials::ALL.iter().map(|credentials| credentials.name()), |text| text.parse().ok())
 }
 
 /// A chip. Its label and other names for it are accepted and not listed.
-pub(super) fn chip() -> Word<Chip> {
-    Word::new(Chip::ALL.into_iter().map(Chip::name), |text| text.parse().ok())
+pub(super) fn chip() -> WordParser<Chip> {
+    WordParser::new(Chip::ALL.into_iter().map(Chip::name), |text| text.parse().ok())
 }
 
 /// The crystal of a board, in MHz.
-pub(super) fn crystal() -> Word<Crystal> {
-    Word::new(["26", "40"].into_iter(), |text| text.parse().ok())
+pub(super) fn crystal() -> WordParser<Crystal> {
+    WordParser::new(["26", "40"].into_iter(), |text| text.parse().ok())
 }
 
 /// A kind of identity.
-pub(super) fn kind() -> Word<Kind> {
-    Word::new(Kind::ALL.into_iter().map(Kind::as_str), |text| {
+pub(super) fn kind() -> WordParser<Kind> {
+    WordParser::new(Kind::ALL.into_iter().map(Kind::as_str), |text| {
         Kind::ALL.into_iter().find(|kind| kind.as_str() == text.trim())
     })
 }
 
 /// A state of an identity.
-pub(super) fn state() -> Word<State> {
-    Word::new(State::ALL.into_iter().map(State::as_str), |text| {
+pub(super) fn state() -> WordParser<State> {
+    WordParser::new(State::ALL.into_iter().map(State::as_str), |text| {
         State::ALL.into_iter().find(|state| state.as_str() == text.trim())
     })
 }
 
 /// A layout of a fleet's files.
-pub(super) fn layout() -> Word<Layout> {
-    Word::new(Layout::ALL.into_iter().map(Layout::as_str), |text| text.parse().ok())
+pub(super) fn layout() -> WordParser<Layout> {
+    WordParser::new(Layout::ALL.into_iter().map(Layout::as_str), |text| text.parse().ok())
 }
 
 /// A time to wait for a connection, in seconds.
@@ -125,18 +125,18 @@ pub(super) fn flash_sizes() -> ArgValueCandidates {
 
 /// Parses one of a few words.
 #[derive(Debug, Clone)]
-pub(super) struct Word<T> {
+pub(super) struct WordParser<T> {
     words: Vec<&'static str>,
     read: fn(&str) -> Option<T>,
 }
 
-impl<T> Word<T> {
+impl<T> WordParser<T> {
     fn new(words: impl Iterator<Item = &'static str>, read: fn(&str) -> Option<T>) -> Self {
         Self { words: words.collect(), read }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> TypedValueParser for Word<T> {
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for WordParser<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
@@ -158,12 +158,12 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Word<T> {
 mod tests {
     use super::*;
 
-    fn parse<T: Clone + Send + Sync + 'static>(word: &Word<T>, text: &str) -> Result<T, String> {
+    fn parse<T: Clone + Send + Sync + 'static>(word: &WordParser<T>, text: &str) -> Result<T, String> {
         word.parse_ref(&Command::new("tbpki"), None, OsStr::new(text)).map_err(|error| error.to_string())
     }
 
     /// Every listed word must be read, because help and completion offer it.
-    fn reads_its_words<T: Clone + Send + Sync + 'static>(word: &Word<T>) {
+    fn reads_its_words<T: Clone + Send + Sync + 'static>(word: &WordParser<T>) {
         assert!(!word.words.is_empty());
         for text in &word.words {
             assert!(parse(word, text).is_ok(), "{text}");

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use base::text::printable;
 use base::{Code, Result};
 use config::key;
-use devkit::application::Places;
+use devkit::application::ApplicationSearch;
 use devkit::chip::Chip;
-use fleet::bundle::{Auth, BundleDone, BundleReport, BundleRequest, DatesReport, Devices, SourceReport, bundle};
+use fleet::bundle::{
+    BundleOutcome, BundleReport, BundleRequest, DatesReport, DeviceLogin, Devices, SourceReport, bundle,
+};
 
 use crate::args::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 use crate::context::{Context, Overrides};
@@ -55,8 +57,8 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
     };
     Ok(BundleRequest {
         auth: match args.auth {
-            AuthKind::Certificate => Auth::Certificate,
-            AuthKind::Token => Auth::Token,
+            AuthKind::Certificate => DeviceLogin::Certificate,
+            AuthKind::Token => DeviceLogin::Token,
         },
         out: args.out.clone(),
         secure_cert: args.esp_secure_cert,
@@ -74,7 +76,7 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
 pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleRequest> {
     Ok(BundleRequest {
         devices,
-        auth: Auth::Certificate,
+        auth: DeviceLogin::Certificate,
         skip_host_name_check: args.skip_host_name_check,
         crystal: args.crystal,
         places: places(args.app.clone())?,
@@ -92,9 +94,9 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
 }
 
 /// The places to look for the application.
-fn places(named: Option<PathBuf>) -> Result<Places> {
+fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
     let unknown = |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").because(error);
-    Ok(Places {
+    Ok(ApplicationSearch {
         named,
         variable: std::env::var_os(FIRMWARE).filter(|value| !value.is_empty()).map(PathBuf::from),
         program_dir: std::env::current_exe().ok().and_then(|program| program.parent().map(PathBuf::from)),
@@ -127,9 +129,9 @@ impl Report for BundleReport {
         }
         for device in &self.devices {
             let done = match device.done {
-                BundleDone::Written => "written",
-                BundleDone::Unchanged => "unchanged",
-                BundleDone::Planned => "planned",
+                BundleOutcome::Written => "written",
+                BundleOutcome::Unchanged => "unchanged",
+                BundleOutcome::Planned => "planned",
             };
             let directory = printable(&device.directory.to_string_lossy()).to_string();
             writeln!(out, "device {}\n  {done:<15} {directory}", printable(&device.name))?;

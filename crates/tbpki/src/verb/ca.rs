@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base::text::printable;
 use base::{Code, Result, Secret};
-use identity::kit::{KitKey, KitReport, KitRequest, export_devices};
+use identity::station_bundle::{StationBundleReport, StationBundleRequest, StationKey, export_devices};
 
 use super::identity_report::write_files;
 use super::passphrase;
@@ -42,11 +42,11 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
                 .fix("use --passphrase-file FILE")),
         }
     };
-    let request = KitRequest { out: args.out.clone(), force: args.force, dry_run: args.dry_run };
+    let request = StationBundleRequest { out: args.out.clone(), force: args.force, dry_run: args.dry_run };
     let mut report = context.in_workspace(&config, |workspace| match args.ca {
         ExportedCa::Devices => export_devices(workspace, &request, &mut passphrase),
     })?;
-    if given.is_some() && report.key == KitKey::Token {
+    if given.is_some() && report.key == StationKey::Token {
         context.output.say("the passphrase was not used: the key is in its token");
     }
     context.output.findings(std::mem::take(&mut report.findings));
@@ -54,15 +54,15 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
     Ok(Exit::Done)
 }
 
-impl Report for KitReport {
+impl Report for StationBundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "station bundle: {}", printable(&self.kit.to_string_lossy()))?;
         writeln!(out, "  issuing CA      {}", printable(&self.certificate.subject))?;
         writeln!(out, "  fingerprint     {}", self.certificate.fingerprint)?;
         match (self.key, &self.key_uri) {
-            (KitKey::Token, Some(uri)) => writeln!(out, "  key             {uri}")?,
-            (KitKey::Token, None) => writeln!(out, "  key             in a token")?,
-            (KitKey::Encrypted, _) => {
+            (StationKey::Token, Some(uri)) => writeln!(out, "  key             {uri}")?,
+            (StationKey::Token, None) => writeln!(out, "  key             in a token")?,
+            (StationKey::Encrypted, _) => {
                 writeln!(out, "  key             encrypted with the passphrase of the station bundle")?;
             }
         }

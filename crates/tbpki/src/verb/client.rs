@@ -6,7 +6,7 @@ use config::key;
 use fleet::profile::has_ca;
 use fleet::register::new_device::{DeviceReport, NewRegistration, make_and_register};
 use identity::device::make_device;
-use identity::request::Request;
+use identity::request::IdentityRequest;
 use pki::device_name::DeviceName;
 use store::Workspace;
 
@@ -55,8 +55,8 @@ fn issuing_profile(args: &ClientArgs, workspace: &Workspace<'_>) -> Result<Optio
 }
 
 /// The request of the flags that have no key in the configuration, for servers and devices.
-pub(super) fn request(args: &IdentityArgs, out: Option<&std::path::PathBuf>, owner: &OwnerArgs) -> Request {
-    Request {
+pub(super) fn request(args: &IdentityArgs, out: Option<&std::path::PathBuf>, owner: &OwnerArgs) -> IdentityRequest {
+    IdentityRequest {
         self_signed: args.self_signed,
         profile: None,
         csr: args.csr.clone(),

@@ -6,8 +6,10 @@ use std::path::Path;
 use base::text::printable;
 use base::{Code, Result, file};
 use config::key;
-use fleet::mass::{Control, Destination, FleetOutcome, FleetReport, FleetRequest, JobSource, PhaseName, Which};
-use fleet::names::{ColumnWish, NamesSource};
+use fleet::mass::{
+    Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, PhaseName, RunControl,
+};
+use fleet::names::{ColumnSelection, NamesSource};
 use pki::age;
 use store::Workspace;
 
@@ -43,10 +45,10 @@ pub(super) fn request(args: &FleetIssueArgs) -> Result<FleetRequest> {
 
 fn source(names: &NamesArgs) -> Result<JobSource> {
     if let Some(job) = names.resume {
-        return Ok(JobSource::Staged(job.map_or(Which::Unfinished, Which::Number)));
+        return Ok(JobSource::Staged(job.map_or(JobSelector::Unfinished, JobSelector::Number)));
     }
     if let Some(path) = &names.from {
-        let columns = ColumnWish { name: names.name_column.clone(), attributes: names.attribute.clone() };
+        let columns = ColumnSelection { name: names.name_column.clone(), attributes: names.attribute.clone() };
         let file = (path != Path::new("-")).then(|| path.clone());
         return Ok(JobSource::Names(NamesSource::Table { file, columns }));
     }
@@ -94,7 +96,7 @@ pub(super) fn run(
     context: &mut Context,
     overrides: &Overrides,
     names: &NamesArgs,
-    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut RunControl<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
     let source = names.from.as_deref().unwrap_or(Path::new("--name-pattern"));
     run_from(context, overrides, source, work)
@@ -104,7 +106,7 @@ pub(super) fn run(
 pub(super) fn run_job(
     context: &mut Context,
     overrides: &Overrides,
-    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetReport>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut RunControl<'_>) -> Result<FleetReport>,
 ) -> Result<Exit> {
     run_from(context, overrides, Path::new("the ledger"), |workspace, control| {
         work(workspace, control).map(|report| FleetOutcome::Report(Box::new(report)))
@@ -115,7 +117,7 @@ fn run_from(
     context: &mut Context,
     overrides: &Overrides,
     source: &Path,
-    work: impl FnOnce(&mut Workspace<'_>, &mut Control<'_>) -> Result<FleetOutcome>,
+    work: impl FnOnce(&mut Workspace<'_>, &mut RunControl<'_>) -> Result<FleetOutcome>,
 ) -> Result<Exit> {
     let config = context.config(overrides)?;
     let messages = context.output.messages();
@@ -123,7 +125,7 @@ fn run_from(
     let mut progress = Progress::new(messages);
     let outcome = context.in_workspace(&config, |workspace| {
         let mut control =
-            Control { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| messages.say(line) };
+            RunControl { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| messages.say(line) };
         work(workspace, &mut control)
     });
     progress.finish();

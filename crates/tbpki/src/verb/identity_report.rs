@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base::text::printable;
 use fleet::register::new_device::DeviceReport;
-use identity::report::{Done, FileDone, IdentityReport};
+use identity::report::{FileOutcome, IdentityOutcome, IdentityReport};
 
 use super::platform;
 use crate::output::Report;
@@ -12,11 +12,11 @@ use crate::output::Report;
 impl Report for IdentityReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let done = match self.done {
-            Done::Issued => "issued",
-            Done::Completed => "exists; missing files were added",
-            Done::Refreshed => "exists; outdated files were replaced",
-            Done::Unchanged => "is up to date",
-            Done::Planned => "would be issued",
+            IdentityOutcome::Issued => "issued",
+            IdentityOutcome::Completed => "exists; missing files were added",
+            IdentityOutcome::Refreshed => "exists; outdated files were replaced",
+            IdentityOutcome::Unchanged => "is up to date",
+            IdentityOutcome::Planned => "would be issued",
         };
         writeln!(out, "{} {} {done}", self.kind, printable(&self.name))?;
         if let Some(certificate) = &self.certificate {
@@ -50,10 +50,10 @@ impl Report for DeviceReport {
 pub(crate) fn write_files(out: &mut dyn Write, files: &[identity::report::FileReport]) -> io::Result<()> {
     for file in files {
         let done = match file.done {
-            FileDone::Written => "written",
-            FileDone::Unchanged => "unchanged",
-            FileDone::Replaced => "replaced",
-            FileDone::Planned => "planned",
+            FileOutcome::Written => "written",
+            FileOutcome::Unchanged => "unchanged",
+            FileOutcome::Replaced => "replaced",
+            FileOutcome::Planned => "planned",
         };
         write!(out, "  {done:<15} {}", printable(&file.path.to_string_lossy()))?;
         match &file.kept {

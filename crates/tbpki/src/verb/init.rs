@@ -7,8 +7,8 @@ use base::text::printable;
 use base::{Code, Error, Finding, Result, Secret, file};
 use config::legacy::{self, SecretFile};
 use config::{Answers, Config, KeyName, SecretRef, key};
-use identity::init::brought_ca::BroughtCa;
 use identity::init::devices_key::DevicesKey;
+use identity::init::imported_ca::ImportedCa;
 use identity::init::imported_keystore::ImportedSecret;
 use identity::init::unfinished;
 use identity::init::{InitReport, InitRequest, check_absent, init};
@@ -57,21 +57,21 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         Some(uri) => Some(DevicesKey::New(uri)),
     };
     let mut imported = ImportedSecrets::new(args);
-    let mut brought = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<BroughtCa>> {
+    let mut imported = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<ImportedCa>> {
         if paths.is_empty() {
             return Ok(None);
         }
         let mut ask = |which, again| imported.fetch(which, again, context);
-        BroughtCa::read(paths, &mut ask, now, in_token).map(Some)
+        ImportedCa::read(paths, &mut ask, now, in_token).map(Some)
     };
     let in_token = devices_key.as_ref().and_then(DevicesKey::existing);
-    let brought = vec![
-        (Hierarchy::Server, brought(&args.server_ca, None)?),
-        (Hierarchy::Devices, brought(&args.devices_ca, in_token)?),
+    let imported = vec![
+        (Hierarchy::Server, imported(&args.server_ca, None)?),
+        (Hierarchy::Devices, imported(&args.devices_ca, in_token)?),
     ];
     let request = InitRequest {
         location,
-        brought,
+        imported,
         devices_key,
         config: setup.config,
         config_text: setup.answers.map(|answers| config::render(&answers)),

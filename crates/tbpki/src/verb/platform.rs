@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use base::text::printable;
 use base::{Code, Error};
 use config::Config;
-use fleet::register::{DeviceRegistration, PlatformDone};
+use fleet::register::{DeviceRegistration, PlatformOutcome};
 use provision::platform::NewDevice;
 
 use crate::args::CreateArgs;
@@ -28,17 +28,17 @@ pub(super) fn create(args: &CreateArgs, config: &Config) -> NewDevice {
 }
 
 /// The words for what was done, or what would happen in a dry run.
-pub(super) fn done(done: PlatformDone, dry_run: bool) -> &'static str {
+pub(super) fn done(done: PlatformOutcome, dry_run: bool) -> &'static str {
     match (done, dry_run) {
-        (PlatformDone::Created, false) => "created",
-        (PlatformDone::Created, true) => "would be created",
-        (PlatformDone::Replaced, false) => "credential replaced",
-        (PlatformDone::Replaced, true) => "credential would be replaced",
-        (PlatformDone::Unchanged, _) => "unchanged",
-        (PlatformDone::Deleted, _) => "deleted",
-        (PlatformDone::Absent, _) => "does not exist",
-        (PlatformDone::Planned, _) => "planned",
-        (PlatformDone::Failed, _) => "failed",
+        (PlatformOutcome::Created, false) => "created",
+        (PlatformOutcome::Created, true) => "would be created",
+        (PlatformOutcome::Replaced, false) => "credential replaced",
+        (PlatformOutcome::Replaced, true) => "credential would be replaced",
+        (PlatformOutcome::Unchanged, _) => "unchanged",
+        (PlatformOutcome::Deleted, _) => "deleted",
+        (PlatformOutcome::Absent, _) => "does not exist",
+        (PlatformOutcome::Planned, _) => "planned",
+        (PlatformOutcome::Failed, _) => "failed",
     }
 }
 

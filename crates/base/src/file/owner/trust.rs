@@ -16,14 +16,14 @@ use crate::file::fault;
 /// another user, that user decides what this one does. Git refuses repositories of other users for the same reason
 /// (CVE-2022-24765).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trust {
+pub struct OwnerTrust {
     /// All owners are trusted.
     pub any_owner: bool,
     /// The user who runs this as root with sudo.
     pub sudo_user: Option<u32>,
 }
 
-impl Trust {
+impl OwnerTrust {
     /// Fails if `path` or its directory belongs to another user, or if every user may write to them. A warning if a
     /// group may. A path that does not exist is no fault.
     ///
@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    const ONLY_US: Trust = Trust { any_owner: false, sudo_user: None };
+    const ONLY_US: OwnerTrust = OwnerTrust { any_owner: false, sudo_user: None };
 
     #[test]
     fn what_others_may_write_to_is_refused_and_a_group_is_told() {
@@ -200,11 +200,11 @@ mod tests {
         fs::write(&file, "").unwrap();
         symlink(&file, &link).unwrap();
         chown(&file, Some(65_534), None).unwrap();
-        let of_sudo = Trust { sudo_user: Some(65_534), ..ONLY_US };
+        let of_sudo = OwnerTrust { sudo_user: Some(65_534), ..ONLY_US };
         for path in [&file, &link] {
             assert_eq!(ONLY_US.check(path).unwrap_err().code(), Code::OtherOwner);
             assert!(of_sudo.check(path).unwrap().is_none());
-            assert!(Trust { any_owner: true, ..ONLY_US }.check(path).unwrap().is_none());
+            assert!(OwnerTrust { any_owner: true, ..ONLY_US }.check(path).unwrap().is_none());
         }
         chown(&file, Some(0), None).unwrap();
         chown(dir.path(), Some(65_534), None).unwrap();

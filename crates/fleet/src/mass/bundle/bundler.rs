@@ -8,13 +8,13 @@ use pki::{Certificate, PrivateKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::bundle::{Prepared, Wanted};
+use crate::bundle::{BundleSettings, PreparedImages};
 use identity::files::output::pem_of;
 
 /// Makes bundles of devices that differ in their credentials only.
 pub(crate) struct Bundler {
     firmware: Firmware,
-    wanted: Wanted,
+    wanted: BundleSettings,
     /// Where the credentials go in the flash, and how long their partition is.
     offset: usize,
     size: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Bundler {
 
 /// What bundles of a job have in common, kept beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Common {
+pub(crate) struct BundleDescription {
     version: u32,
     /// The chip, as Espressif's tools name it.
     pub(crate) chip: String,
@@ -46,7 +46,7 @@ pub(crate) struct Common {
     boot_sha256: Option<String>,
 }
 
-impl Common {
+impl BundleDescription {
     /// Whether bundles with these parameters belong together.
     pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
         let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
@@ -67,7 +67,7 @@ impl Bundler {
     ///
     /// # Errors
     /// [`Code::PartitionTable`] where there is no place for the credentials, [`Code::ImageTooLarge`].
-    pub(crate) fn new(firmware: Firmware, wanted: Wanted, merged: bool, whole_flash: bool) -> Result<Self> {
+    pub(crate) fn new(firmware: Firmware, wanted: BundleSettings, merged: bool, whole_flash: bool) -> Result<Self> {
         let place = firmware.board().credentials()?;
         let (offset, size) = (place.offset as usize, place.size as usize);
         let image = match merged {
@@ -82,7 +82,7 @@ impl Bundler {
     }
 
     /// The same from what was found and checked for one device or many.
-    pub(crate) fn of(prepared: Prepared, merged: bool, whole_flash: bool) -> Result<Self> {
+    pub(crate) fn of(prepared: PreparedImages, merged: bool, whole_flash: bool) -> Result<Self> {
         Self::new(prepared.firmware, prepared.wanted, merged, whole_flash)
     }
 
@@ -90,7 +90,7 @@ impl Bundler {
         &self.firmware
     }
 
-    pub(crate) fn wanted(&self) -> &Wanted {
+    pub(crate) fn wanted(&self) -> &BundleSettings {
         &self.wanted
     }
 
@@ -153,9 +153,9 @@ impl Bundler {
     }
 
     /// What is kept beside the bundles.
-    pub(crate) fn common(&self) -> Result<Common> {
+    pub(crate) fn common(&self) -> Result<BundleDescription> {
         let board = self.firmware.board();
-        Ok(Common {
+        Ok(BundleDescription {
             version: 1,
             chip: board.chip.name().to_owned(),
             flash_size: board.flash_size.to_string(),

@@ -4,16 +4,16 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use base::file::{self, Bulk, FileSet, Mode};
+use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
 use devkit::image::{self, CREDENTIALS, FLASH, Image};
 use zeroize::Zeroizing;
 
-use super::bundler::{Bundler, Common};
+use super::bundler::{BundleDescription, Bundler};
 use crate::csv;
 use store::FILE_LIMIT;
 use store::shard::Packer;
-use store::shard::Place;
+use store::shard::ShardStore;
 use store::shard::tar;
 use store::shard::{Attempt, Layout};
 
@@ -36,11 +36,11 @@ const PARTIAL: &str = ".partial-";
 pub(crate) struct BundleOutput {
     layout: Layout,
     /// The directory with the bundles; that of all devices for [`Layout::Directories`].
-    dir: Bulk,
+    dir: BulkDir,
     /// The directory with what all have alike.
     firmware: PathBuf,
     packer: Packer,
-    tar: tar::Writer,
+    tar: tar::TarWriter,
     chip: String,
     merged: bool,
 }
@@ -64,7 +64,7 @@ impl BundleOutput {
     ///
     /// # Errors
     /// What the disk can refuse.
-    pub(crate) fn new(store: &Path, place: &Place, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
+    pub(crate) fn new(store: &Path, place: &ShardStore, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
         let chip = bundler.firmware().board().chip.name().to_owned();
         let (dir, firmware) = match place.layout() {
             Layout::Directories => (store.join("devices"), store.join(FIRMWARE).join(&chip)),
@@ -76,8 +76,8 @@ impl BundleOutput {
             }
         };
         let merged = bundler.is_merged();
-        let (layout, dir) = (place.layout(), Bulk::open(dir)?);
-        Ok(Self { layout, dir, firmware, packer, tar: tar::Writer::new(now), chip, merged })
+        let (layout, dir) = (place.layout(), BulkDir::open(dir)?);
+        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
     }
 
     /// The directory with what all devices have alike.
@@ -86,7 +86,7 @@ impl BundleOutput {
     }
 
     /// The directory with the bundles.
-    pub(crate) fn dir(&self) -> &Bulk {
+    pub(crate) fn dir(&self) -> &BulkDir {
         &self.dir
     }
 
@@ -118,8 +118,8 @@ impl BundleOutput {
         set.commit().map(drop)
     }
 
-    fn check_same(&self, bytes: &[u8], wanted: &Common) -> Result<()> {
-        let there: Result<Common, _> = serde_json::from_slice(bytes);
+    fn check_same(&self, bytes: &[u8], wanted: &BundleDescription) -> Result<()> {
+        let there: Result<BundleDescription, _> = serde_json::from_slice(bytes);
         if there.as_ref().is_ok_and(|there| there.goes_with(wanted)) {
             return Ok(());
         }
@@ -145,8 +145,8 @@ impl BundleOutput {
 
     /// Begins the bundles of a shard, beside their names. Nothing is waited for. `turn` tells apart who writes those of
     /// the same attempt.
-    pub(crate) fn begin(&self, attempt: Attempt, turn: u32) -> Result<Writing<'_>> {
-        let mut writing = Writing {
+    pub(crate) fn begin(&self, attempt: Attempt, turn: u32) -> Result<ShardBundles<'_>> {
+        let mut writing = ShardBundles {
             output: self,
             attempt,
             turn,
@@ -245,20 +245,20 @@ impl BundleOutput {
 }
 
 /// Bundles of a shard on their way.
-pub(crate) struct Writing<'a> {
+pub(crate) struct ShardBundles<'a> {
     output: &'a BundleOutput,
     attempt: Attempt,
     turn: u32,
     written: WrittenBundles,
     /// The directory of the shard, where it has one.
-    shard: Option<Bulk>,
+    shard: Option<BulkDir>,
     /// The files of an archive's part, and which is where.
     files: Zeroizing<Vec<u8>>,
     index: String,
     scratch: Zeroizing<Vec<u8>>,
 }
 
-impl Writing<'_> {
+impl ShardBundles<'_> {
     /// Writes the bundle of a device. What stands in the way of this one alone is returned.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Error>> {
         match self.output.layout {
@@ -331,7 +331,7 @@ impl Writing<'_> {
 }
 
 /// The directory with the bundles of an archive.
-fn bundles_of(place: &Place) -> Result<PathBuf> {
+fn bundles_of(place: &ShardStore) -> Result<PathBuf> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?;
     let mut name = archive.into_os_string();
     name.push(BUNDLES);

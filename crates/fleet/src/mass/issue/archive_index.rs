@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use base::digest;
 
-use super::made::Made;
+use super::issued_leaf::IssuedLeaf;
 use crate::csv;
 
 /// Appends the line of a device to the index of its part, which knows all columns but the last.
-pub(crate) fn line(device: &Made, offset: usize, length: usize, to: &mut String) {
+pub(crate) fn line(device: &IssuedLeaf, offset: usize, length: usize, to: &mut String) {
     // Writing to a String cannot fail.
     let _ = writeln!(
         to,

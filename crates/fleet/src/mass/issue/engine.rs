@@ -20,8 +20,8 @@ use base::{Code, Error, Result};
 use ledger::Claim;
 use pki::key::SigningKey;
 
-use super::worker::{Desks, Issued, Task, Worker};
-use crate::mass::progress::Progress;
+use super::worker::{IssuedShard, LeafIssuers, ShardWorker, Task};
+use crate::mass::progress::ProgressCounter;
 use crate::mass::runner::{LEASE, PhaseRunner, RunEnd};
 use crate::stop::TICK;
 
@@ -29,9 +29,9 @@ use crate::stop::TICK;
 const BATCH: usize = 16;
 
 /// What comes back from the threads.
-enum Done {
+enum IdentityOutcome {
     /// On the disk, under a name that nothing looks for.
-    Settled(Box<Issued>),
+    Settled(Box<IssuedShard>),
     /// Nothing of it is left.
     Failed(Box<(Claim, Error)>),
 }
@@ -40,25 +40,25 @@ enum Done {
 pub(crate) struct Engine<'a> {
     pub(crate) runner: PhaseRunner<'a>,
     pub(crate) threads: usize,
-    pub(crate) progress: &'a mut Progress<'a>,
+    pub(crate) progress: &'a mut ProgressCounter<'a>,
 }
 
 impl Engine<'_> {
     /// Issues shards until there are none, a stop is requested, or an error ends the run. Returns the number of devices
     /// that were issued.
-    pub(crate) fn run<K: SigningKey>(mut self, worker: &Worker<'_, K>) -> Result<(u64, RunEnd)> {
-        let desks = Desks::new(worker.signers, worker.order, worker.sans)?;
+    pub(crate) fn run<K: SigningKey>(mut self, worker: &ShardWorker<'_, K>) -> Result<(u64, RunEnd)> {
+        let issuers = LeafIssuers::new(worker.signers, worker.order, worker.sans)?;
         let (give, take) = sync_channel::<Task>(self.threads);
         let (write, written) = channel();
         let (settle, settled) = channel();
         let take = Mutex::new(take);
         thread::scope(|scope| {
             for _ in 0..self.threads {
-                let (write, take, desks) = (write.clone(), &take, &desks);
+                let (write, take, issuers) = (write.clone(), &take, &issuers);
                 scope.spawn(move || {
                     // Locked only while a shard is handed over: a panic elsewhere does not poison it.
                     while let Ok(task) = { take.lock().unwrap_or_else(PoisonError::into_inner).recv() } {
-                        if write.send(worker.issue(desks, task)).is_err() {
+                        if write.send(worker.issue(issuers, task)).is_err() {
                             break;
                         }
                     }
@@ -66,18 +66,18 @@ impl Engine<'_> {
             }
             drop(write);
             scope.spawn(move || settler(worker, &written, &settle));
-            let issued = self.walk(worker, &give, &settled);
+            let issued = self.issue_all(worker, &give, &settled);
             // Threads end when there is nothing more to take.
             drop(give);
             Ok((issued?, self.runner.into_end()))
         })
     }
 
-    fn walk<K: SigningKey>(
+    fn issue_all<K: SigningKey>(
         &mut self,
-        worker: &Worker<'_, K>,
+        worker: &ShardWorker<'_, K>,
         give: &SyncSender<Task>,
-        settled: &Receiver<Done>,
+        settled: &Receiver<IdentityOutcome>,
     ) -> Result<u64> {
         let window = 2 * self.threads + 2;
         let mut issued = 0;
@@ -129,9 +129,14 @@ impl Engine<'_> {
     }
 
     /// Takes a shard from the threads, and returns the number of devices that count as issued.
-    fn take<K: SigningKey>(&mut self, worker: &Worker<'_, K>, done: Done, claims: &mut Vec<Claim>) -> u64 {
+    fn take<K: SigningKey>(
+        &mut self,
+        worker: &ShardWorker<'_, K>,
+        done: IdentityOutcome,
+        claims: &mut Vec<Claim>,
+    ) -> u64 {
         let (claim, error) = match done {
-            Done::Settled(issued) => {
+            IdentityOutcome::Settled(issued) => {
                 let issued = *issued;
                 claims.retain(|claim| claim.shard != issued.claim.shard);
                 match self.commit(worker, issued) {
@@ -142,7 +147,7 @@ impl Engine<'_> {
                     Err(failed) => failed,
                 }
             }
-            Done::Failed(failed) => {
+            IdentityOutcome::Failed(failed) => {
                 let (claim, error) = *failed;
                 claims.retain(|other| other.shard != claim.shard);
                 (claim, error)
@@ -153,8 +158,12 @@ impl Engine<'_> {
     }
 
     /// Records a shard that is on the disk; then it counts.
-    fn commit<K: SigningKey>(&mut self, worker: &Worker<'_, K>, issued: Issued) -> Result<u64, (Claim, Error)> {
-        let Issued { claim, rows, written, .. } = issued;
+    fn commit<K: SigningKey>(
+        &mut self,
+        worker: &ShardWorker<'_, K>,
+        issued: IssuedShard,
+    ) -> Result<u64, (Claim, Error)> {
+        let IssuedShard { claim, rows, written, .. } = issued;
         if let Err(error) = self.runner.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
             if matches!(error.code(), Code::LeaseLost | Code::DuplicateNames) {
@@ -172,9 +181,9 @@ impl Engine<'_> {
 
 /// Waits for the disk, once for all shards that have come meanwhile.
 fn settler<K: SigningKey>(
-    worker: &Worker<'_, K>,
-    written: &Receiver<Result<Issued, (Claim, Error)>>,
-    settled: &Sender<Done>,
+    worker: &ShardWorker<'_, K>,
+    written: &Receiver<Result<IssuedShard, (Claim, Error)>>,
+    settled: &Sender<IdentityOutcome>,
 ) {
     while let Ok(first) = written.recv() {
         let more = std::iter::from_fn(|| written.try_recv().ok()).take(BATCH - 1);
@@ -182,7 +191,7 @@ fn settler<K: SigningKey>(
         for one in std::iter::once(first).chain(more) {
             match one {
                 Ok(issued) => batch.push(issued),
-                Err(failed) => results.push(Done::Failed(Box::new(failed))),
+                Err(failed) => results.push(IdentityOutcome::Failed(Box::new(failed))),
             }
         }
         let result = match batch.is_empty() {
@@ -190,7 +199,7 @@ fn settler<K: SigningKey>(
             false => settle(worker, &batch),
         };
         match result {
-            Ok(()) => results.extend(batch.into_iter().map(|issued| Done::Settled(Box::new(issued)))),
+            Ok(()) => results.extend(batch.into_iter().map(|issued| IdentityOutcome::Settled(Box::new(issued)))),
             Err(error) => {
                 // Nobody knows which of them reached the disk. They count for nothing.
                 for issued in batch {
@@ -199,7 +208,7 @@ fn settler<K: SigningKey>(
                         in_pass.output.discard(bundles);
                     }
                     let error = Error::new(error.finding().clone());
-                    results.push(Done::Failed(Box::new((issued.claim, error))));
+                    results.push(IdentityOutcome::Failed(Box::new((issued.claim, error))));
                 }
             }
         }
@@ -210,7 +219,7 @@ fn settler<K: SigningKey>(
 }
 
 /// Bundles first: a shard is not to be there without them.
-fn settle<K: SigningKey>(worker: &Worker<'_, K>, batch: &[Issued]) -> Result<()> {
+fn settle<K: SigningKey>(worker: &ShardWorker<'_, K>, batch: &[IssuedShard]) -> Result<()> {
     for bundles in batch.iter().filter_map(|issued| issued.bundles.as_ref()) {
         worker.in_pass.map_or(Ok(()), |in_pass| in_pass.output.settle(bundles))?;
     }

@@ -15,7 +15,7 @@ use pki::validity::{Lifetime, Validity};
 use pki::{Certificate, Subject};
 use time::OffsetDateTime;
 
-use super::made::Chain;
+use super::issued_leaf::IssuerChain;
 use crate::job_order::JobOrder;
 use identity::profile_ca;
 use store::ca::CaName;
@@ -37,7 +37,7 @@ pub(crate) struct Signer<K> {
     /// The SHA-256 of its certificate, in hexadecimal.
     pub(crate) fingerprint: String,
     /// What is sent behind a leaf.
-    pub(crate) chain: Arc<Chain>,
+    pub(crate) chain: Arc<IssuerChain>,
     contents: Contents,
 }
 
@@ -73,7 +73,7 @@ impl<K: SigningKey> Signer<K> {
             permitted_dns: Vec::new(),
         };
         let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_self_issued());
-        let chain = Arc::new(Chain::new(above.cloned().collect::<Vec<Certificate>>()));
+        let chain = Arc::new(IssuerChain::new(above.cloned().collect::<Vec<Certificate>>()));
         let signer =
             Self { name: signing.name(), fingerprint: ca.certificate().fingerprint_hex(), chain, contents, ca };
         Ok((signer, note))

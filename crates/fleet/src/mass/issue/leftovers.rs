@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use base::{Code, Error, Result};
 use ledger::{Job, JobId, View};
 
-use super::output::Output;
+use super::output::ShardOutput;
 use store::shard::{Attempt, Layout};
 
 /// Settles what is in the place of a job. The caller holds the lock of the place, so that nothing in it is in progress.
@@ -17,7 +17,7 @@ use store::shard::{Attempt, Layout};
 /// # Errors
 /// [`Code::LedgerOlder`] if the place holds a shard that this ledger does not know; then nothing was changed. Those of
 /// the ledger and of the disk.
-pub(crate) fn settle(view: &View, job: &Job, output: &Output) -> Result<()> {
+pub(crate) fn settle(view: &View, job: &Job, output: &ShardOutput) -> Result<()> {
     if output.place().layout() == Layout::Archive {
         check_knows_joined(view, job, output)?;
     }
@@ -43,7 +43,7 @@ pub(crate) fn settle(view: &View, job: &Job, output: &Output) -> Result<()> {
 }
 
 /// Fails where the archive holds parts of shards that the ledger does not have in this place.
-fn check_knows_joined(view: &View, job: &Job, output: &Output) -> Result<()> {
+fn check_knows_joined(view: &View, job: &Job, output: &ShardOutput) -> Result<()> {
     let place = output.place();
     for shard in 0..store::shard::shards_in(place)?.min(job.shards) {
         if place.attempt(view, job.id, shard)?.is_none() {
@@ -60,7 +60,7 @@ enum Step {
     Remove,
 }
 
-fn step_for(view: &View, job: &Job, output: &Output, name: &str) -> Result<Option<Step>> {
+fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<Option<Step>> {
     let place = output.place();
     let counts = |attempt: Attempt| Ok(place.attempt(view, job.id, attempt.shard)? == Some(attempt));
     if place.layout() == Layout::Directories {
@@ -87,7 +87,7 @@ fn step_for(view: &View, job: &Job, output: &Output, name: &str) -> Result<Optio
 }
 
 /// The ledger records each attempt before its first file is written.
-fn given_up(view: &View, job: &Job, output: &Output, name: &str, attempt: Attempt) -> Result<Option<Step>> {
+fn given_up(view: &View, job: &Job, output: &ShardOutput, name: &str, attempt: Attempt) -> Result<Option<Step>> {
     if view.knows_attempt(job.id, attempt.shard, attempt.fence)? {
         Ok(Some(Step::Remove))
     } else {

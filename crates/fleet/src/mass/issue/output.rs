@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use base::file::{Bulk, Mode};
+use base::file::{BulkDir, Mode};
 use base::{Code, Result};
 use config::ClientFormat;
 use ledger::JobUid;
@@ -12,22 +12,22 @@ use pki::identity::{Identity, X509};
 use zeroize::Zeroizing;
 
 use super::archive_index;
-use super::made::Made;
+use super::issued_leaf::IssuedLeaf;
 use identity::files::device::{DeviceFile, DeviceFiles};
-use identity::files::identity::{Held, IdentityFiles};
+use identity::files::identity::{IdentityFiles, IdentityView};
 use identity::files::keystore::KeystorePlan;
 use store::shard::Packer;
 use store::shard::tar;
 use store::shard::{Attempt, Layout, Sidecar};
-use store::shard::{Place, file_of};
+use store::shard::{ShardStore, file_of};
 
 /// Where the shards of a job are written to.
-pub(crate) struct Output {
-    place: Place,
-    dir: Bulk,
+pub(crate) struct ShardOutput {
+    place: ShardStore,
+    dir: BulkDir,
     packer: Packer,
-    tar: tar::Writer,
-    extras: Extras,
+    tar: tar::TarWriter,
+    extras: ExtraFiles,
     /// Memory that parts were made in and that others can be made in: wiping it each time would take longer than
     /// filling it.
     spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
@@ -35,7 +35,7 @@ pub(crate) struct Output {
 
 /// What devices get besides key and chain.
 #[derive(Debug, Default)]
-pub(crate) struct Extras {
+pub(crate) struct ExtraFiles {
     /// What they trust.
     pub(crate) anchors: Vec<Certificate>,
     /// Formats that were asked for.
@@ -48,19 +48,19 @@ pub(crate) struct Extras {
 
 /// A shard that has been written and that nothing looks for yet.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenShard {
     /// The names that it will have in the place; for directories of devices the one in which they wait.
     names: Vec<String>,
 }
 
-impl Output {
+impl ShardOutput {
     /// Shards of the job that `place` belongs to. Files in an archive carry the time `now`.
-    pub(crate) fn new(place: Place, packer: Packer, extras: Extras, now: i64) -> Result<Self> {
+    pub(crate) fn new(place: ShardStore, packer: Packer, extras: ExtraFiles, now: i64) -> Result<Self> {
         let dir = place.bulk()?;
-        Ok(Self { place, dir, packer, tar: tar::Writer::new(now), extras, spare: Mutex::default() })
+        Ok(Self { place, dir, packer, tar: tar::TarWriter::new(now), extras, spare: Mutex::default() })
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &ShardStore {
         &self.place
     }
 
@@ -76,7 +76,7 @@ impl Output {
     }
 
     /// Writes a shard under names that nothing looks for. Does not wait for the disk; what fails leaves nothing.
-    pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[Made]) -> Result<Written> {
+    pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[IssuedLeaf]) -> Result<WrittenShard> {
         let written = match self.place.layout() {
             Layout::Directories => {
                 let name = attempt.waiting(job);
@@ -91,13 +91,13 @@ impl Output {
                 .part(attempt, made)
                 .map_err(|(error, names)| (error, names.iter().map(|name| Attempt::partial(name)).collect())),
         };
-        written.map(|names| Written { names }).map_err(|(error, left)| {
+        written.map(|names| WrittenShard { names }).map_err(|(error, left)| {
             self.discard_names(&left);
             error
         })
     }
 
-    fn directories(&self, waiting: &str, made: &[Made]) -> Result<()> {
+    fn directories(&self, waiting: &str, made: &[IssuedLeaf]) -> Result<()> {
         let dir = self.dir.create_dir(waiting)?;
         let mut scratch = Zeroizing::new(Vec::new());
         for device in made {
@@ -116,7 +116,7 @@ impl Output {
         Ok(())
     }
 
-    fn shard(&self, partial: &str, made: &[Made]) -> Result<()> {
+    fn shard(&self, partial: &str, made: &[IssuedLeaf]) -> Result<()> {
         let dir = self.dir.create_dir(partial)?;
         let mut scratch = Zeroizing::new(Vec::new());
         let mut combined = Zeroizing::new(Vec::new());
@@ -146,8 +146,8 @@ impl Output {
     /// Some of the files that `client` would write.
     fn files_of(
         &self,
-        dir: &Bulk,
-        device: &Made,
+        dir: &BulkDir,
+        device: &IssuedLeaf,
         files: &DeviceFiles<'_>,
         wanted: &[DeviceFile],
         scratch: &mut Zeroizing<Vec<u8>>,
@@ -159,7 +159,7 @@ impl Output {
             intermediates: device.issuer.certificates.clone(),
         };
         let identity = Identity { name: device.name.clone(), anchors: self.extras.anchors.clone(), x509 };
-        let held = Held::of(&identity);
+        let held = IdentityView::of(&identity);
         for file in wanted {
             let file = files.write(*file, &held)?;
             dir.write(&file.name, &file.contents, file.mode)?;
@@ -169,7 +169,7 @@ impl Output {
     }
 
     /// A part of the archive, complete by itself, its index, and its certificates where they cannot be read from it.
-    fn part(&self, attempt: Attempt, made: &[Made]) -> Result<Vec<String>, (base::Error, Vec<String>)> {
+    fn part(&self, attempt: Attempt, made: &[IssuedLeaf]) -> Result<Vec<String>, (base::Error, Vec<String>)> {
         let packing = self.packer.packing();
         let mut names = vec![attempt.part(packing), attempt.sidecar(Sidecar::Index)];
         if packing.sealed {
@@ -177,7 +177,7 @@ impl Output {
         }
         let fill = || -> Result<()> {
             let room =
-                made.iter().map(|device| tar::Writer::room(&file_of(&device.name), device.combined_length())).sum();
+                made.iter().map(|device| tar::TarWriter::room(&file_of(&device.name), device.combined_length())).sum();
             let mut files = self.spare(room);
             let mut index = String::with_capacity(made.len() * 256);
             let mut combined = Zeroizing::new(Vec::new());
@@ -234,7 +234,7 @@ impl Output {
     }
 
     /// Gives a shard the names by which it is found, once the ledger has it.
-    pub(crate) fn publish(&self, written: &Written) -> Result<()> {
+    pub(crate) fn publish(&self, written: &WrittenShard) -> Result<()> {
         match self.place.layout() {
             Layout::Directories => written.names.iter().try_for_each(|name| self.deliver(name)),
             Layout::Shards | Layout::Archive => {
@@ -259,7 +259,7 @@ impl Output {
     }
 
     /// Removes what was written of a shard that the ledger does not have.
-    pub(crate) fn discard(&self, written: &Written) {
+    pub(crate) fn discard(&self, written: &WrittenShard) {
         match self.place.layout() {
             Layout::Directories => self.discard_names(&written.names),
             Layout::Shards | Layout::Archive => {

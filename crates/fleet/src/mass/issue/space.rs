@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::file::Bulk;
+use base::file::BulkDir;
 use base::{Code, Finding, Result};
 use config::ClientFormat;
 use pki::Algorithm;
@@ -37,7 +37,7 @@ pub(crate) fn needed(order: &JobOrder, devices: u64) -> (u64, u64) {
 }
 
 /// A warning where that is more than there is.
-pub(crate) fn check(dir: &Bulk, order: &JobOrder, devices: u64) -> Result<Option<Finding>> {
+pub(crate) fn check(dir: &BulkDir, order: &JobOrder, devices: u64) -> Result<Option<Finding>> {
     let (bytes, files) = needed(order, devices);
     let (room, inodes) = dir.room()?;
     let short_of_files = inodes.is_some_and(|inodes| inodes < files);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Code, Result, digest};
-use ledger::{Claim, Common, FleetIdentity, JobUid, StagedName, serial_of};
+use ledger::{Claim, FleetIdentity, JobUid, ShardParameters, StagedName, serial_of};
 use pki::issuer::{LeafOrder, LeafTemplate};
 use pki::key::SigningKey;
 use pki::profile::Profile;
@@ -12,12 +12,12 @@ use pki::serial::Serial;
 use pki::validity::Validity;
 use pki::{San, Subject, credentials_id};
 
+use super::issued_leaf::IssuedLeaf;
 use super::issuing::{Signer, Signers};
-use super::made::Made;
-use super::output::{Output, Written};
+use super::output::{ShardOutput, WrittenShard};
 use crate::job_order::JobOrder;
 use crate::mass::bundle::output::WrittenBundles;
-use crate::mass::in_pass::InPass;
+use crate::mass::in_pass::InPassBundler;
 use crate::stop::Stop;
 use store::shard::Attempt;
 
@@ -28,43 +28,43 @@ pub(crate) struct Task {
 }
 
 /// A shard whose files are written.
-pub(crate) struct Issued {
+pub(crate) struct IssuedShard {
     pub(crate) claim: Claim,
     pub(crate) rows: Vec<FleetIdentity>,
-    pub(crate) written: Written,
+    pub(crate) written: WrittenShard,
     /// Its bundles, where they are made in the same pass.
     pub(crate) bundles: Option<WrittenBundles>,
 }
 
 /// What every thread works with.
-pub(crate) struct Worker<'a, K> {
+pub(crate) struct ShardWorker<'a, K> {
     pub(crate) job: JobUid,
     pub(crate) order: &'a JobOrder,
     pub(crate) subject: &'a Subject,
     pub(crate) sans: &'a [San],
     pub(crate) signers: &'a Signers<K>,
-    pub(crate) output: &'a Output,
-    pub(crate) in_pass: Option<&'a InPass>,
+    pub(crate) output: &'a ShardOutput,
+    pub(crate) in_pass: Option<&'a InPassBundler>,
     pub(crate) stop: &'a Stop<'a>,
 }
 
 /// A CA with what its leaves have in common.
-struct Desk<'a, K> {
+struct LeafIssuer<'a, K> {
     signer: &'a Signer<K>,
     template: LeafTemplate<'a, K>,
-    common: Arc<Common>,
+    common: Arc<ShardParameters>,
 }
 
-impl<'a, K: SigningKey> Worker<'a, K> {
+impl<'a, K: SigningKey> ShardWorker<'a, K> {
     /// Issues a shard, and writes its files.
     ///
     /// # Errors
     /// What a name, the CA or the disk can be wrong about; [`Code::StoppedEarly`].
-    pub(crate) fn issue(&self, desks: &Desks<'a, K>, task: Task) -> Result<Issued, (Claim, base::Error)> {
+    pub(crate) fn issue(&self, issuers: &LeafIssuers<'a, K>, task: Task) -> Result<IssuedShard, (Claim, base::Error)> {
         let Task { claim, names } = task;
         let attempt = Attempt { shard: claim.shard, fence: claim.fence };
         let work = || -> Result<_> {
-            let (made, rows) = self.make(desks, &claim, &names)?;
+            let (made, rows) = self.make(issuers, &claim, &names)?;
             let bundles = self.in_pass.map(|in_pass| in_pass.write(attempt, &made)).transpose()?;
             match self.output.write(self.job, attempt, &made) {
                 Ok(written) => Ok((rows, written, bundles)),
@@ -77,17 +77,17 @@ impl<'a, K: SigningKey> Worker<'a, K> {
             }
         };
         match work() {
-            Ok((rows, written, bundles)) => Ok(Issued { claim, rows, written, bundles }),
+            Ok((rows, written, bundles)) => Ok(IssuedShard { claim, rows, written, bundles }),
             Err(error) => Err((claim, error)),
         }
     }
 
     fn make(
         &self,
-        desks: &Desks<'a, K>,
+        issuers: &LeafIssuers<'a, K>,
         claim: &Claim,
         names: &[StagedName],
-    ) -> Result<(Vec<Made>, Vec<FleetIdentity>)> {
+    ) -> Result<(Vec<IssuedLeaf>, Vec<FleetIdentity>)> {
         let mut made = Vec::with_capacity(names.len());
         let mut rows = Vec::with_capacity(names.len());
         let last = names.len().saturating_sub(1);
@@ -98,7 +98,7 @@ impl<'a, K: SigningKey> Worker<'a, K> {
             let index = u32::try_from(index).map_err(|_| Code::Internal.error("a shard is too large"))?;
             let serial = serial_of(&claim.seed, claim.fence, index)?;
             let sample = index == 0 || usize::try_from(index) == Ok(last);
-            let device = self.device(desks, name, serial, sample).map_err(|error| error.item(&name.name))?;
+            let device = self.device(issuers, name, serial, sample).map_err(|error| error.item(&name.name))?;
             let (device, common, validity) = device;
             rows.push(FleetIdentity {
                 number,
@@ -118,70 +118,70 @@ impl<'a, K: SigningKey> Worker<'a, K> {
     /// One device, with what the ledger keeps of it besides. Those of a sample are read back whole.
     fn device(
         &self,
-        desks: &Desks<'a, K>,
+        issuers: &LeafIssuers<'a, K>,
         name: &StagedName,
-        serial: ledger::Serial,
+        serial: ledger::SerialNumber,
         sample: bool,
-    ) -> Result<(Made, Arc<Common>, Validity)> {
+    ) -> Result<(IssuedLeaf, Arc<ShardParameters>, Validity)> {
         self.output.check_free(&name.name)?;
         let profile = name.profile.as_deref().or(self.order.profile.as_deref());
-        let desk = desks.of(profile);
+        let issuer = issuers.of(profile);
         let subject = self.subject.with_common_name(&name.name)?;
         let own;
         let (sans, common) = if name.sans.is_empty() {
-            (self.sans, desk.common.clone())
+            (self.sans, issuer.common.clone())
         } else {
             let named = name.sans.iter().map(|text| text.parse());
             own = self.sans.iter().cloned().map(Ok).chain(named).collect::<Result<Vec<San>>>()?;
-            let parameters = self.order.wanted(&own, &desk.signer.fingerprint)?;
-            (own.as_slice(), Arc::new(Common { parameters, ..desk.common.as_ref().clone() }))
+            let parameters = self.order.wanted(&own, &issuer.signer.fingerprint)?;
+            (own.as_slice(), Arc::new(ShardParameters { parameters, ..issuer.common.as_ref().clone() }))
         };
         let octets = <[u8; 16]>::try_from(serial.octets())
             .map_err(|_| Code::Internal.error("the ledger gave a serial number of another length"))?;
         let order = LeafOrder { subject: &subject, sans, serial: &Serial::from_octets(octets) };
-        let (key, leaf) = desk.template.issue(&order)?;
+        let (key, leaf) = issuer.template.issue(&order)?;
         if sample {
-            desk.template.check(&leaf, &order, key.public())?;
+            issuer.template.check(&leaf, &order, key.public())?;
         }
-        let made = Made {
+        let made = IssuedLeaf {
             name: name.name.clone(),
             fingerprint: digest::sha256(&leaf),
             credentials_id: credentials_id::of_certificate_der(&leaf),
             key,
             leaf,
             serial,
-            issuer: desk.signer.chain.clone(),
+            issuer: issuer.signer.chain.clone(),
         };
-        Ok((made, common, desk.signer.validity()))
+        Ok((made, common, issuer.signer.validity()))
     }
 }
 
-/// The desks of one job, one a CA.
-pub(crate) struct Desks<'a, K> {
-    own: Desk<'a, K>,
-    profiles: HashMap<&'a str, Desk<'a, K>>,
+/// The issuers of one job, one a CA.
+pub(crate) struct LeafIssuers<'a, K> {
+    own: LeafIssuer<'a, K>,
+    profiles: HashMap<&'a str, LeafIssuer<'a, K>>,
 }
 
-impl<'a, K: SigningKey> Desks<'a, K> {
+impl<'a, K: SigningKey> LeafIssuers<'a, K> {
     /// The templates of all CAs, with what the ledger keeps of their leaves.
     ///
     /// # Errors
     /// Those of [`LeafTemplate::new`].
     pub(crate) fn new(signers: &'a Signers<K>, order: &JobOrder, sans: &[San]) -> Result<Self> {
-        let desk = |signer: &'a Signer<K>| -> Result<Desk<'a, K>> {
-            let common = Arc::new(Common {
+        let issuer = |signer: &'a Signer<K>| -> Result<LeafIssuer<'a, K>> {
+            let common = Arc::new(ShardParameters {
                 profile: Profile::Device.name().to_owned(),
                 algorithm: order.alg.name().to_owned(),
                 issuer: signer.name.clone(),
                 parameters: order.wanted(sans, &signer.fingerprint)?,
             });
-            Ok(Desk { signer, template: signer.template(order)?, common })
+            Ok(LeafIssuer { signer, template: signer.template(order)?, common })
         };
-        let profiles = signers.profiles.iter().map(|(name, signer)| Ok((name.as_str(), desk(signer)?)));
-        Ok(Self { own: desk(&signers.own)?, profiles: profiles.collect::<Result<_>>()? })
+        let profiles = signers.profiles.iter().map(|(name, signer)| Ok((name.as_str(), issuer(signer)?)));
+        Ok(Self { own: issuer(&signers.own)?, profiles: profiles.collect::<Result<_>>()? })
     }
 
-    fn of(&self, profile: Option<&str>) -> &Desk<'a, K> {
+    fn of(&self, profile: Option<&str>) -> &LeafIssuer<'a, K> {
         profile.and_then(|profile| self.profiles.get(profile)).unwrap_or(&self.own)
     }
 }

@@ -11,7 +11,7 @@ use crate::job_order::JobOrder;
 use identity::report::rfc3339;
 use store::Workspace;
 use store::shard::Layout;
-use store::shard::Place;
+use store::shard::ShardStore;
 
 /// The jobs of a store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -88,7 +88,7 @@ pub fn jobs(workspace: &Workspace<'_>) -> Result<JobsReport> {
             issued,
             waiting: if job.done { 0 } else { job.size.saturating_sub(issued) },
             layout: order.layout,
-            out: Place::wished(workspace.store_dir(), job.id.number())?,
+            out: ShardStore::wished(workspace.store_dir(), job.id.number())?,
             staged_at: rfc3339(job.made_at),
         })
     });

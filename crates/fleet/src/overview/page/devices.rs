@@ -6,7 +6,7 @@ use base::text::printable;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::super::rows::Row;
+use super::super::rows::DeviceRow;
 use super::super::{Overview, SOON, Urgency};
 use super::text::{date, embedded, grouped, text};
 
@@ -95,7 +95,7 @@ fn head(out: &mut String) {
 }
 
 /// A row as markup, in the form that the script makes too.
-fn line(row: &Row, now: OffsetDateTime, out: &mut String) -> Result {
+fn line(row: &DeviceRow, now: OffsetDateTime, out: &mut String) -> Result {
     let when = |at: Option<OffsetDateTime>| at.map_or_else(|| "–".to_owned(), date);
     let urgency = match row.urgency(now) {
         Some(Urgency::Expired) => " class=\"bad\"",
@@ -125,7 +125,7 @@ fn line(row: &Row, now: OffsetDateTime, out: &mut String) -> Result {
 
 /// A row as data: name, state, serial, end, registered, bundled, error, cause, issue, algorithm. Times are seconds
 /// since 1970, causes the numbers of the table of failures, -1 for those that stand together.
-fn data(row: &Row) -> Value {
+fn data(row: &DeviceRow) -> Value {
     let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
     let cause = row.cause.map(|cause| cause.map_or(json!(-1), |number| json!(number)));
     json!([

@@ -8,15 +8,15 @@ use time::macros::format_description;
 
 /// Text from anywhere as content or attribute of an element: markup is escaped, and so is what cannot be seen or turns
 /// the direction of writing.
-pub(super) fn text(text: &str) -> Text<'_> {
-    Text(text)
+pub(super) fn text(text: &str) -> PageText<'_> {
+    PageText(text)
 }
 
 /// See [`text`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text<'a>(&'a str);
+pub(super) struct PageText<'a>(&'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for PageText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         printable(self.0).to_string().chars().try_for_each(|c| match c {
             '&' => f.write_str("&amp;"),

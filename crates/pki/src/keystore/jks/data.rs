@@ -5,12 +5,12 @@ use base::{Code, Error, Result};
 use super::super::fault::unreadable;
 
 /// Reads from a file that may lie about every length.
-pub(super) struct Reader<'a> {
+pub(super) struct JksReader<'a> {
     all: &'a [u8],
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JksReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { all: bytes, rest: bytes }
     }
@@ -65,11 +65,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes what [`Reader`] reads.
+/// Writes what [`JksReader`] reads.
 #[derive(Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(super) struct JksWriter(Vec<u8>);
 
-impl Writer {
+impl JksWriter {
     pub(super) fn finish(self) -> Vec<u8> {
         self.0
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_length_beyond_the_file_is_an_error_and_no_allocation() {
-        let error = Reader::new(&[0xff; 100]).block().unwrap_err();
+        let error = JksReader::new(&[0xff; 100]).block().unwrap_err();
         assert_eq!(error.code(), Code::KeystoreUnreadable);
     }
 }

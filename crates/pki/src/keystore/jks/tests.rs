@@ -1,5 +1,5 @@
 use super::super::fixtures::{self, DEVICES, ISSUING, KEY, KEYTOOL_JKS, LEAF, ROOT, passwords};
-use super::super::{EntryKind, Format, KeyState, Keystore, list};
+use super::super::{EntryKind, KeyState, Keystore, KeystoreFormat, list};
 use super::*;
 
 #[test]
@@ -56,7 +56,7 @@ fn the_store_password_opens_keys_that_have_none_of_their_own() {
 #[test]
 fn without_a_password_everything_but_the_keys_can_be_listed() {
     let listing = list(KEYTOOL_JKS, None).unwrap();
-    assert_eq!((listing.format, listing.intact), (Format::Jks, false));
+    assert_eq!((listing.format, listing.intact), (KeystoreFormat::Jks, false));
     let kinds: Vec<_> = listing.entries.iter().map(|entry| (&*entry.alias, &entry.kind)).collect();
     assert_eq!(kinds, [("devicesroot", &EntryKind::Trusted), ("serveralias", &EntryKind::Key(KeyState::NotTried))]);
     assert_eq!(listing.entries[0].certificates, [DEVICES]);
@@ -68,7 +68,7 @@ fn without_a_password_everything_but_the_keys_can_be_listed() {
 fn version_1_is_read() {
     let password = passwords().store;
     let protected = protector::protect(KEY, &passwords().key, [7; protector::SALT_LENGTH]).unwrap();
-    let mut writer = Writer::default();
+    let mut writer = JksWriter::default();
     writer.bytes(&MAGIC);
     for number in [1, 2, KEY_KIND] {
         writer.number(number);

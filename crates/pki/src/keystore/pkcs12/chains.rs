@@ -11,7 +11,7 @@ use base::Result;
 use x509_parser::extensions::ParsedExtension;
 use zeroize::Zeroizing;
 
-use super::super::contents::{Body, Contents, Entry, from_milliseconds};
+use super::super::contents::{Body, KeystoreContents, KeystoreEntry, from_milliseconds};
 use super::super::fault::unreadable;
 use crate::names::subject::comparison_key;
 
@@ -23,7 +23,7 @@ const MAX_COPIED: usize = 64 << 20;
 
 /// The bags of a file, opened.
 #[derive(Default)]
-pub(super) struct Opened {
+pub(super) struct OpenedBags {
     pub(super) keys: Vec<KeyBag>,
     pub(super) certificates: Vec<CertificateBag>,
     /// The names of symmetric keys and texts.
@@ -48,9 +48,9 @@ pub(super) struct CertificateBag {
 }
 
 /// Makes entries of what was found. A file without any key is a truststore, whether Java wrote it or not.
-pub(super) fn link(opened: Opened, intact: bool) -> Result<Contents> {
+pub(super) fn link(opened: OpenedBags, intact: bool) -> Result<KeystoreContents> {
     let mut names = Names::new(&opened);
-    let Opened { keys, certificates, secrets } = opened;
+    let OpenedBags { keys, certificates, secrets } = opened;
     let certificates = Certificates::parse(&certificates)?;
     let mut in_chains = HashSet::new();
     let mut copied = 0_usize;
@@ -68,7 +68,7 @@ pub(super) fn link(opened: Opened, intact: bool) -> Result<Contents> {
         let leaf_name = leaf.and_then(|leaf| leaf.bag.name.clone());
         let created = id.as_deref().and_then(milliseconds).and_then(from_milliseconds);
         let chain = chain.iter().map(|certificate| certificate.der().to_vec()).collect();
-        entries.push(Entry { alias: names.of(name.or(leaf_name)), created, body: Body::Key { key, chain } });
+        entries.push(KeystoreEntry { alias: names.of(name.or(leaf_name)), created, body: Body::Key { key, chain } });
     }
     for certificate in &certificates.all {
         let der = certificate.der();
@@ -78,12 +78,12 @@ pub(super) fn link(opened: Opened, intact: bool) -> Result<Contents> {
             false if in_chains.contains(der) => continue,
             false => Body::Certificate(der.to_vec()),
         };
-        entries.push(Entry { alias: names.of(certificate.bag.name.clone()), created: None, body });
+        entries.push(KeystoreEntry { alias: names.of(certificate.bag.name.clone()), created: None, body });
     }
     for secret in secrets {
-        entries.push(Entry { alias: names.of(secret), created: None, body: Body::Secret });
+        entries.push(KeystoreEntry { alias: names.of(secret), created: None, body: Body::Secret });
     }
-    Ok(Contents { intact, entries })
+    Ok(KeystoreContents { intact, entries })
 }
 
 /// The time in a localKeyId as Java and we write it.
@@ -98,7 +98,7 @@ struct Names {
 }
 
 impl Names {
-    fn new(opened: &Opened) -> Self {
+    fn new(opened: &OpenedBags) -> Self {
         let names = opened.keys.iter().map(|bag| &bag.name).chain(opened.certificates.iter().map(|bag| &bag.name));
         Self { taken: names.chain(&opened.secrets).flatten().cloned().collect(), last: 0 }
     }
@@ -287,7 +287,7 @@ mod tests {
         let (stray, _) = ca("stray");
         let keys = vec![KeyBag { name: Some("key".to_owned()), id: None, key: None }];
         let certificates = vec![bag(super::super::super::fixtures::LEAF), bag(&stray)];
-        let contents = link(Opened { keys, certificates, secrets: Vec::new() }, true).unwrap();
+        let contents = link(OpenedBags { keys, certificates, secrets: Vec::new() }, true).unwrap();
         assert!(matches!(contents.entries[0].body, Body::Key { key: None, .. }));
         assert!(matches!(&contents.entries[1].body, Body::Certificate(der) if *der == stray));
     }
@@ -297,7 +297,7 @@ mod tests {
         let (one, _) = ca("one");
         let (two, _) = ca("two");
         let named = CertificateBag { name: Some("1".to_owned()), ..bag(&one) };
-        let contents = link(Opened { certificates: vec![bag(&two), named], ..Opened::default() }, true);
+        let contents = link(OpenedBags { certificates: vec![bag(&two), named], ..OpenedBags::default() }, true);
         let aliases: Vec<_> = contents.unwrap().entries.into_iter().map(|entry| entry.alias).collect();
         assert_eq!(aliases, ["2", "1"]);
     }
@@ -308,6 +308,6 @@ mod tests {
         let keys = (0..MAX_COPIED / 400 + 1).map(key).collect();
         let leaf = bag(super::super::super::fixtures::LEAF);
         let certificates = vec![CertificateBag { key_id: Some(vec![1]), ..leaf }];
-        assert!(link(Opened { keys, certificates, secrets: Vec::new() }, true).is_err());
+        assert!(link(OpenedBags { keys, certificates, secrets: Vec::new() }, true).is_err());
     }
 }

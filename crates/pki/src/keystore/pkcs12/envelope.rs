@@ -33,7 +33,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 /// A file taken apart.
-pub(super) struct Envelope {
+pub(super) struct Pkcs12Envelope {
     /// What guards the integrity, if anything does.
     pub(super) mac: Option<Mac>,
     /// What the MAC is made of: an AuthenticatedSafe as the file has it.
@@ -62,7 +62,7 @@ pub(super) enum Safe {
     },
 }
 
-impl Envelope {
+impl Pkcs12Envelope {
     /// Takes a file apart.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use der::asn1::ObjectIdentifier;
 use der::{Encode, Tag};
 
 use super::super::fixtures::{self, ISSUING, KEY, LEAF, ROOT, passwords};
-use super::super::{EntryKind, Format, KeyState, Keystore, list};
+use super::super::{EntryKind, KeyState, Keystore, KeystoreFormat, list};
 use super::*;
 use crate::asn1::element::{self as tlv, CONTEXT_0};
 
@@ -33,7 +33,7 @@ fn a_file_without_keys_is_a_truststore_and_nameless_entries_are_numbered() {
 #[test]
 fn a_file_without_protection_opens_with_no_password_and_with_any() {
     let listing = list(fixtures::OPEN_P12, None).unwrap();
-    assert_eq!((listing.format, listing.intact), (Format::Pkcs12, false));
+    assert_eq!((listing.format, listing.intact), (KeystoreFormat::Pkcs12, false));
     assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::Opens));
     let read = Keystore::read(fixtures::OPEN_P12, &store_password()).unwrap();
     assert_eq!(read.keys, [fixtures::key("1", &[LEAF])]);
@@ -192,7 +192,7 @@ fn ber_is_read_as_der_is() {
         let expected = Keystore::read(der, &passwords()).unwrap();
         for (levels, piece) in [(1, 127), (3, 127), (20, 127), (20, 1)] {
             let ber = testkit::ber::indefinite(der, levels, piece);
-            assert_eq!(Format::detect(&ber), Some(Format::Pkcs12));
+            assert_eq!(KeystoreFormat::detect(&ber), Some(KeystoreFormat::Pkcs12));
             assert_eq!(Keystore::read(&ber, &passwords()).unwrap(), expected);
         }
     }
@@ -232,7 +232,7 @@ fn pkcs12_in_pem_is_found() {
 #[test]
 fn a_torn_file_in_ber_is_damaged() {
     let bytes = [0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 9];
-    assert_eq!(Format::detect(&bytes), Some(Format::Pkcs12));
+    assert_eq!(KeystoreFormat::detect(&bytes), Some(KeystoreFormat::Pkcs12));
     let error = Keystore::read(&bytes, &passwords()).unwrap_err();
     assert_eq!(error.code(), Code::KeystoreUnreadable);
     assert!(error.to_string().contains("damaged"), "{error}");

@@ -125,12 +125,12 @@ pub(super) struct Attribute {
     /// What it is, where it is of a kind that we write.
     pub(super) kind: Option<AttributeKind>,
     /// Its value.
-    pub(super) value: Value,
+    pub(super) value: AttributeValue,
 }
 
 /// What an attribute says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Value {
+pub(super) enum AttributeValue {
     Text(String),
     /// The value's whole encoding, where it is no string or its type has no short name.
     Der(Vec<u8>),
@@ -151,7 +151,7 @@ impl Attribute {
             der: tlv(SEQUENCE, &body),
             name: kind.short_name().into(),
             kind: Some(kind),
-            value: Value::Text(text),
+            value: AttributeValue::Text(text),
         })
     }
 
@@ -171,8 +171,8 @@ impl Attribute {
         let short = kind.map(AttributeKind::short_name).or_else(|| other_short_name(&dotted));
         let value = match (short, string(any)) {
             // RFC 4514, section 2.4: a dotted type goes with the encoded value.
-            (Some(_), Some(text)) => Value::Text(text),
-            _ => Value::Der(value_der.clone()),
+            (Some(_), Some(text)) => AttributeValue::Text(text),
+            _ => AttributeValue::Der(value_der.clone()),
         };
         let mut body = tlv(OBJECT_IDENTIFIER, oid.as_bytes());
         body.extend(value_der);

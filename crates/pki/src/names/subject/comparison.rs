@@ -1,6 +1,6 @@
 //! Names compared as RFC 5280, section 7.1, says: case, runs of white space and the string type do not count.
 
-use super::attribute::{Attribute, Value};
+use super::attribute::{Attribute, AttributeValue};
 use super::{Rdn, Subject};
 
 impl Subject {
@@ -19,7 +19,7 @@ impl Subject {
     pub(crate) fn email_addresses(&self) -> impl Iterator<Item = &str> {
         self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| {
             match (attribute.name.as_ref(), &attribute.value) {
-                ("emailAddress", Value::Text(text)) => Some(text.as_str()),
+                ("emailAddress", AttributeValue::Text(text)) => Some(text.as_str()),
                 _ => None,
             }
         })
@@ -54,8 +54,10 @@ fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
 
 fn folded(attribute: &Attribute) -> Vec<u8> {
     match &attribute.value {
-        Value::Text(text) => text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ").into_bytes(),
-        Value::Der(der) => der.clone(),
+        AttributeValue::Text(text) => {
+            text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ").into_bytes()
+        }
+        AttributeValue::Der(der) => der.clone(),
     }
 }
 

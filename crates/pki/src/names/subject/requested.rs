@@ -3,7 +3,7 @@
 //! ThingsBoard takes the first attribute of the first set that has a common name, other programs take the last common name.
 //! So the certificate of a device has exactly one, in a set of its own, and nothing that the configuration does not have.
 
-use super::attribute::{Attribute, AttributeKind, Value};
+use super::attribute::{Attribute, AttributeKind, AttributeValue};
 use super::{Rdn, Subject, write_attribute};
 
 impl Subject {
@@ -21,7 +21,7 @@ impl Subject {
             return Some(format!("its subject has {} in one set of attributes", attributes.join(" and ")));
         }
         if let Some(common_name) = common_names.first()
-            && !matches!(&common_name.value, Value::Text(text) if text == name)
+            && !matches!(&common_name.value, AttributeValue::Text(text) if text == name)
         {
             return Some(format!("it is for {} and not for the device {name:?}", shown(common_name)));
         }

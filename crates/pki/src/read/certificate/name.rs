@@ -1,7 +1,7 @@
 //! Distinguished names of foreign certificates, which may be anything that the parser let through.
 
 use crate::asn1::canonical::type_name;
-use crate::asn1::reader::Reader;
+use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET};
 use crate::names::subject::Subject;
 
@@ -22,18 +22,18 @@ pub(crate) fn equal(one: &[u8], other: &[u8]) -> bool {
 /// What keeps strict readers from taking a Name (RFC 5280, section 4.1.2.4), to be read behind "its subject".
 pub(crate) fn fault(der: &[u8]) -> Option<String> {
     const OTHER: &str = "is not a list of sets of attributes";
-    let mut whole = Reader::new(der);
+    let mut whole = DerReader::new(der);
     let Some(name) = whole.optional(SEQUENCE).filter(|_| whole.is_empty()) else { return Some(OTHER.to_owned()) };
-    let mut rdns = Reader::new(name.content);
+    let mut rdns = DerReader::new(name.content);
     while !rdns.is_empty() {
         let Some(rdn) = rdns.optional(SET) else { return Some(OTHER.to_owned()) };
         if rdn.content.is_empty() {
             return Some("has an empty set of attributes".to_owned());
         }
-        let mut attributes = Reader::new(rdn.content);
+        let mut attributes = DerReader::new(rdn.content);
         while !attributes.is_empty() {
             let Some(attribute) = attributes.optional(SEQUENCE) else { return Some(OTHER.to_owned()) };
-            let mut parts = Reader::new(attribute.content);
+            let mut parts = DerReader::new(attribute.content);
             let (kind, value) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
             match (kind, value) {
                 (Some(_), Ok(value)) if parts.is_empty() => {

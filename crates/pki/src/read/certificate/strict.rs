@@ -7,7 +7,7 @@
 use super::{name, public_key};
 use crate::asn1::canonical;
 use crate::asn1::oid;
-use crate::asn1::reader::{Element, Reader};
+use crate::asn1::reader::{DerReader, Element};
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
 
 mod extensions;
@@ -127,7 +127,7 @@ impl Strict {
     }
 
     fn validity(&mut self, validity: &Element<'_>) {
-        let mut reader = Reader::new(validity.content);
+        let mut reader = DerReader::new(validity.content);
         for _ in 0..2 {
             match reader.next() {
                 Ok(time) if time.tag == UTC_TIME => {}
@@ -158,12 +158,12 @@ impl Strict {
 
 /// True for a SubjectPublicKeyInfo (RFC 5280, section 4.1) whose elliptic curve, if it has one, is named.
 fn is_spki(spki: &Element<'_>) -> bool {
-    let mut parts = Reader::new(spki.content);
+    let mut parts = DerReader::new(spki.content);
     let (Some(algorithm), Some(_), true) = (parts.optional(SEQUENCE), parts.optional(BIT_STRING), parts.is_empty())
     else {
         return false;
     };
-    let mut parts = Reader::new(algorithm.content);
+    let mut parts = DerReader::new(algorithm.content);
     let Some(kind) = parts.optional(OBJECT_IDENTIFIER) else { return false };
     if oid::text(kind.content) == EC_PUBLIC_KEY {
         parts.optional(OBJECT_IDENTIFIER).is_some() && parts.is_empty()
@@ -175,9 +175,9 @@ fn is_spki(spki: &Element<'_>) -> bool {
 
 /// The fields of the TBSCertificate, and the signature algorithm behind it.
 fn split(der: &[u8]) -> Option<(Fields<'_>, Element<'_>)> {
-    let mut file = Reader::new(der);
-    let mut certificate = Reader::new(file.optional(SEQUENCE)?.content);
-    let mut tbs = Reader::new(certificate.optional(SEQUENCE)?.content);
+    let mut file = DerReader::new(der);
+    let mut certificate = DerReader::new(file.optional(SEQUENCE)?.content);
+    let mut tbs = DerReader::new(certificate.optional(SEQUENCE)?.content);
     let outer = certificate.optional(SEQUENCE)?;
     certificate.optional(BIT_STRING)?;
     let fields = Fields {

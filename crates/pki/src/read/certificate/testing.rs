@@ -3,19 +3,19 @@
 use std::ops::Deref;
 
 use rcgen::{CertificateParams, KeyPair};
-use testkit::certificates::{self as kit, Made as Unparsed};
+use testkit::certificates::{self as kit, TestCertificate as Unparsed};
 pub(crate) use testkit::certificates::{ca, greedy_request, leaf, server};
 
 use super::Certificate;
 use crate::read::crl::Crl;
 
 /// A certificate with its key, able to issue others.
-pub(crate) struct Made {
+pub(crate) struct TestCa {
     pub(crate) certificate: Certificate,
     made: Unparsed,
 }
 
-impl Made {
+impl TestCa {
     fn parse(made: Unparsed) -> Self {
         Self { certificate: Certificate::from_der(&made.der).unwrap(), made }
     }
@@ -31,7 +31,7 @@ impl Made {
     }
 }
 
-impl Deref for Made {
+impl Deref for TestCa {
     type Target = Unparsed;
 
     fn deref(&self) -> &Unparsed {
@@ -40,17 +40,17 @@ impl Deref for Made {
 }
 
 /// A self-signed certificate of these parameters.
-pub(crate) fn self_signed(params: &CertificateParams) -> Made {
-    Made::parse(kit::self_signed(params))
+pub(crate) fn self_signed(params: &CertificateParams) -> TestCa {
+    TestCa::parse(kit::self_signed(params))
 }
 
 /// A root CA.
-pub(crate) fn root(name: &str) -> Made {
-    Made::parse(kit::root(name))
+pub(crate) fn root(name: &str) -> TestCa {
+    TestCa::parse(kit::root(name))
 }
 
 /// A revocation list of `issuer` with these certificates, all of them for a compromised key.
-pub(crate) fn crl(issuer: &Made, revoked: &[&Certificate]) -> Crl {
+pub(crate) fn crl(issuer: &TestCa, revoked: &[&Certificate]) -> Crl {
     let serials: Vec<&[u8]> = revoked.iter().map(|certificate| certificate.serial()).collect();
     Crl::from_der(&kit::crl(issuer, &serials)).unwrap()
 }

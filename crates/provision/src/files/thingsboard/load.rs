@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Finding, Result, file};
 use pki::chain::Chain;
-use pki::keystore::{EntryKind, Format, KeyState, Keystore, ListedEntry, Listing, Passwords, list};
+use pki::keystore::{EntryKind, KeyState, Keystore, KeystoreFormat, ListedEntry, Listing, Passwords, list};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 
-use super::settings::{Credentials, MqttSettings, Settings};
+use super::settings::{CredentialsType, FoundSettings, MqttSettings};
 
 /// Larger files of this kind do not exist.
 const LIMIT: usize = 4 << 20;
 
 /// What ThingsBoard would have in its hands.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCredentials {
     /// Where it comes from.
     pub source: Source,
     /// The files that it comes from.
@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 /// Loads what `settings` name. Names without a directory are looked up in `dir`.
-pub fn load(settings: &Settings, dir: &Path) -> (Option<Loaded>, Vec<Finding>) {
+pub fn load(settings: &FoundSettings, dir: &Path) -> (Option<LoadedCredentials>, Vec<Finding>) {
     let mqtt = settings.mqtt();
     let mut loader = Loader { settings, mqtt: &mqtt, dir, findings: Vec::new() };
     let loaded = loader.choose();
@@ -44,7 +44,7 @@ pub fn load(settings: &Settings, dir: &Path) -> (Option<Loaded>, Vec<Finding>) {
 }
 
 struct Loader<'a> {
-    settings: &'a Settings,
+    settings: &'a FoundSettings,
     mqtt: &'a MqttSettings,
     dir: &'a Path,
     findings: Vec<Finding>,
@@ -52,9 +52,9 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     /// SslCredentialsConfig: PEM where it is asked for and there, else the keystore, else nothing.
-    fn choose(&mut self) -> Option<Loaded> {
+    fn choose(&mut self) -> Option<LoadedCredentials> {
         let (pem, keystore) = (self.dir.join(&self.mqtt.pem_cert), self.dir.join(&self.mqtt.key_store));
-        let wants_pem = self.mqtt.credentials == Credentials::Pem;
+        let wants_pem = self.mqtt.credentials == CredentialsType::Pem;
         if wants_pem && pem.exists() {
             self.check_watched("MQTT_SSL_PEM_CERT", &self.mqtt.pem_cert);
             return self.pem(&pem);
@@ -97,7 +97,7 @@ impl Loader<'_> {
     }
 
     /// PemSslCredentials: certificates in the order of the file; a key from it, else from the key file.
-    fn pem(&mut self, path: &Path) -> Option<Loaded> {
+    fn pem(&mut self, path: &Path) -> Option<LoadedCredentials> {
         let bundle = self.bundle(path)?;
         let mut files = vec![path.to_owned()];
         if bundle.certificates.is_empty() {
@@ -139,7 +139,7 @@ impl Loader<'_> {
         }
         self.check_chain(&bundle.certificates, path);
         let named = bundle.certificates.iter().take(1).cloned().collect();
-        Some(Loaded { source: Source::Pem, files, chain: bundle.certificates, named })
+        Some(LoadedCredentials { source: Source::Pem, files, chain: bundle.certificates, named })
     }
 
     fn bundle(&mut self, path: &Path) -> Option<PemBundle> {
@@ -179,7 +179,7 @@ impl Loader<'_> {
     }
 
     /// KeystoreSslCredentials, and the key manager behind it: one key password opens every key.
-    fn keystore(&mut self, path: &Path) -> Option<Loaded> {
+    fn keystore(&mut self, path: &Path) -> Option<LoadedCredentials> {
         let bytes = self.bytes(path)?;
         self.findings.extend(file::loose_permissions(path));
         let (store, key) = (self.mqtt.key_store_password.clone(), self.mqtt.key_password.clone());
@@ -202,11 +202,11 @@ impl Loader<'_> {
         let passwords = Passwords { store, key };
         if !key_password_opens(&bytes, &listing, &passwords) {
             let (what, fix) = match listing.format {
-                Format::Pkcs12 => (
+                KeystoreFormat::Pkcs12 => (
                     "ThingsBoard would not start: the key password is not the keystore's",
                     "set both passwords to one value: PKCS#12 knows one password only",
                 ),
-                Format::Jks => (
+                KeystoreFormat::Jks => (
                     "ThingsBoard would not start: the key password does not open the key",
                     "set MQTT_SSL_KEY_PASSWORD to the key's own password, which may be the store's",
                 ),
@@ -231,7 +231,7 @@ impl Loader<'_> {
         let trusted = listing.entries.iter().filter(|entry| entry.kind == EntryKind::Trusted);
         let trusted = trusted.flat_map(|entry| &entry.certificates).filter_map(|der| Certificate::from_der(der).ok());
         let named = chain.iter().take(1).cloned().chain(trusted).collect();
-        Some(Loaded { source: Source::Keystore, files: vec![path.to_owned()], chain, named })
+        Some(LoadedCredentials { source: Source::Keystore, files: vec![path.to_owned()], chain, named })
     }
 
     /// The chain of the key that ThingsBoard would take.
@@ -259,7 +259,7 @@ fn key_password_opens(bytes: &[u8], listing: &Listing, passwords: &Passwords) ->
     if passwords.store == passwords.key {
         return listing.entries.iter().filter_map(opens).all(|opens| opens);
     }
-    if listing.format == Format::Pkcs12 {
+    if listing.format == KeystoreFormat::Pkcs12 {
         return false;
     }
     // A key that opens with the store password does not open with another one.
@@ -294,16 +294,16 @@ mod tests {
     use pki::Algorithm;
     use pki::key::KeyFormat;
     use pki::keystore::{KeyEntry, TrustedEntry};
-    use testkit::certificates::{self, Made};
+    use testkit::certificates::{self, TestCertificate};
 
-    fn certificate(made: &Made) -> Certificate {
+    fn certificate(made: &TestCertificate) -> Certificate {
         Certificate::from_der(&made.der).unwrap()
     }
 
     struct Scene {
         dir: tempfile::TempDir,
-        root: Made,
-        leaf: Made,
+        root: TestCertificate,
+        leaf: TestCertificate,
     }
 
     impl Scene {
@@ -316,7 +316,7 @@ mod tests {
             scene
         }
 
-        fn pem(&self, chain: &[&Made]) -> String {
+        fn pem(&self, chain: &[&TestCertificate]) -> String {
             chain.iter().map(|made| certificate(made).to_pem()).collect()
         }
 
@@ -326,7 +326,7 @@ mod tests {
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         }
 
-        fn keystore(&self, format: Format, store: &str, key: &str) {
+        fn keystore(&self, format: KeystoreFormat, store: &str, key: &str) {
             let keystore = Keystore {
                 keys: vec![KeyEntry {
                     alias: "serveralias".to_owned(),
@@ -343,14 +343,14 @@ mod tests {
         }
 
         /// Loads with these lines; the codes of what was found.
-        fn load(&self, lines: &str) -> (Option<Loaded>, Vec<Code>) {
+        fn load(&self, lines: &str) -> (Option<LoadedCredentials>, Vec<Code>) {
             self.write("thingsboard.env", lines);
-            let settings = Settings::read(self.dir.path()).unwrap().0.unwrap();
+            let settings = FoundSettings::read(self.dir.path()).unwrap().0.unwrap();
             let (loaded, findings) = load(&settings, self.dir.path());
             (loaded, findings.into_iter().map(|finding| finding.code).collect())
         }
 
-        fn load_keystore(&self, store: &str, key: &str, alias: &str) -> (Option<Loaded>, Vec<Code>) {
+        fn load_keystore(&self, store: &str, key: &str, alias: &str) -> (Option<LoadedCredentials>, Vec<Code>) {
             let file = self.dir.path().join("ks");
             self.load(&format!(
                 "MQTT_SSL_CREDENTIALS_TYPE=KEYSTORE\nMQTT_SSL_KEY_STORE={}\nMQTT_SSL_KEY_STORE_PASSWORD={store}\n\
@@ -360,7 +360,7 @@ mod tests {
         }
     }
 
-    fn names(loaded: &Loaded) -> Vec<String> {
+    fn names(loaded: &LoadedCredentials) -> Vec<String> {
         loaded.named.iter().map(Certificate::label).collect()
     }
 
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn a_mistyped_pem_path_is_hidden_by_a_keystore() {
         let scene = Scene::new();
-        scene.keystore(Format::Pkcs12, "secret", "secret");
+        scene.keystore(KeystoreFormat::Pkcs12, "secret", "secret");
         let lines = "MQTT_SSL_PEM_CERT=typo.pem\nMQTT_SSL_KEY_STORE=ks\nMQTT_SSL_KEY_STORE_PASSWORD=secret\n\
                      MQTT_SSL_KEY_PASSWORD=secret\n";
         let (loaded, codes) = scene.load(lines);
@@ -421,16 +421,21 @@ mod tests {
     fn keystores_open_as_in_java_or_not_at_all() {
         let scene = Scene::new();
         for (format, passwords, given, expected) in [
-            (Format::Pkcs12, ("secret", "secret"), ("secret", "secret", "SERVERALIAS"), &[][..]),
-            (Format::Pkcs12, ("secret", "secret"), ("secret", "secret", ""), &[]),
-            (Format::Pkcs12, ("secret", "secret"), ("secret", "server_key_password", ""), &[Code::KeyPasswordDiffers]),
-            (Format::Pkcs12, ("secret", "secret"), ("wrong1", "secret", ""), &[Code::KeystorePassword]),
-            (Format::Pkcs12, ("secret", "secret"), ("secret", "secret", "other"), &[Code::EntryMissing]),
-            (Format::Jks, ("secret", "secret"), ("secret", "secret", ""), &[]),
-            (Format::Jks, ("secret", "keysecret"), ("secret", "keysecret", ""), &[]),
-            (Format::Jks, ("secret", "keysecret"), ("secret", "secret", ""), &[Code::KeyPasswordDiffers]),
-            (Format::Jks, ("secret", "secret"), ("secret", "keysecret", ""), &[Code::KeyPasswordDiffers]),
-            (Format::Jks, ("secret", "keysecret"), ("wrong1", "keysecret", ""), &[Code::KeystorePassword]),
+            (KeystoreFormat::Pkcs12, ("secret", "secret"), ("secret", "secret", "SERVERALIAS"), &[][..]),
+            (KeystoreFormat::Pkcs12, ("secret", "secret"), ("secret", "secret", ""), &[]),
+            (
+                KeystoreFormat::Pkcs12,
+                ("secret", "secret"),
+                ("secret", "server_key_password", ""),
+                &[Code::KeyPasswordDiffers],
+            ),
+            (KeystoreFormat::Pkcs12, ("secret", "secret"), ("wrong1", "secret", ""), &[Code::KeystorePassword]),
+            (KeystoreFormat::Pkcs12, ("secret", "secret"), ("secret", "secret", "other"), &[Code::EntryMissing]),
+            (KeystoreFormat::Jks, ("secret", "secret"), ("secret", "secret", ""), &[]),
+            (KeystoreFormat::Jks, ("secret", "keysecret"), ("secret", "keysecret", ""), &[]),
+            (KeystoreFormat::Jks, ("secret", "keysecret"), ("secret", "secret", ""), &[Code::KeyPasswordDiffers]),
+            (KeystoreFormat::Jks, ("secret", "secret"), ("secret", "keysecret", ""), &[Code::KeyPasswordDiffers]),
+            (KeystoreFormat::Jks, ("secret", "keysecret"), ("wrong1", "keysecret", ""), &[Code::KeystorePassword]),
         ] {
             scene.keystore(format, passwords.0, passwords.1);
             let (loaded, codes) = scene.load_keystore(given.0, given.1, given.2);

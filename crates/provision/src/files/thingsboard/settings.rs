@@ -18,7 +18,7 @@ const PREFIXES: [&str; 2] = ["MQTT_SSL_", "DEVICE_CONNECTIVITY_MQTTS_"];
 
 /// The settings that were found in a directory.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub struct FoundSettings {
     /// The file that ThingsBoard reads, or would read once its lines are in thingsboard.conf.
     pub file: Option<PathBuf>,
     values: BTreeMap<String, Value>,
@@ -32,7 +32,7 @@ struct Value {
 
 /// Which kind of credentials is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credentials {
+pub enum CredentialsType {
     /// `PEM`
     Pem,
     /// `KEYSTORE`
@@ -45,7 +45,7 @@ pub struct MqttSettings {
     /// `MQTT_SSL_ENABLED`
     pub enabled: bool,
     /// `MQTT_SSL_CREDENTIALS_TYPE`
-    pub credentials: Credentials,
+    pub credentials: CredentialsType,
     /// `MQTT_SSL_PEM_CERT`
     pub pem_cert: PathBuf,
     /// `MQTT_SSL_PEM_KEY`
@@ -64,7 +64,7 @@ pub struct MqttSettings {
     pub ca_root_cert: Option<PathBuf>,
 }
 
-impl Settings {
+impl FoundSettings {
     /// Reads what `dir` holds: thingsboard.conf with the files that it sources, else thingsboard.env; nothing where
     /// there is neither. With both, it says where they differ.
     ///
@@ -188,8 +188,8 @@ impl Settings {
         MqttSettings {
             enabled: text("MQTT_SSL_ENABLED", "false").eq_ignore_ascii_case("true"),
             credentials: match self.text("MQTT_SSL_CREDENTIALS_TYPE") {
-                Some(kind) if kind.eq_ignore_ascii_case("KEYSTORE") => Credentials::Keystore,
-                _ => Credentials::Pem,
+                Some(kind) if kind.eq_ignore_ascii_case("KEYSTORE") => CredentialsType::Keystore,
+                _ => CredentialsType::Pem,
             },
             pem_cert: text("MQTT_SSL_PEM_CERT", "mqttserver.pem").into(),
             pem_key: text("MQTT_SSL_PEM_KEY", "mqttserver_key.pem").into(),
@@ -210,14 +210,14 @@ mod tests {
 
     use super::*;
 
-    fn read(files: &[(&str, &str)]) -> (Option<Settings>, Vec<Code>) {
+    fn read(files: &[(&str, &str)]) -> (Option<FoundSettings>, Vec<Code>) {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
             fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let (settings, findings) = Settings::read(dir.path()).unwrap();
+        let (settings, findings) = FoundSettings::read(dir.path()).unwrap();
         (settings, findings.iter().map(|finding| finding.code).collect())
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let mqtt = settings.unwrap().mqtt();
         assert_eq!(findings, []);
         assert!(!mqtt.enabled);
-        assert_eq!((mqtt.credentials, mqtt.pem_cert.to_str()), (Credentials::Pem, Some("mqttserver.pem")));
+        assert_eq!((mqtt.credentials, mqtt.pem_cert.to_str()), (CredentialsType::Pem, Some("mqttserver.pem")));
         assert_eq!(mqtt.key_store_password, Secret::from("server_ks_password"));
         assert!(read(&[]).0.is_none());
     }
@@ -239,7 +239,7 @@ mod tests {
         let (settings, findings) = read(&[(CONF, conf), (ENV, env)]);
         let mqtt = settings.unwrap().mqtt();
         assert_eq!(findings, []);
-        assert_eq!((mqtt.enabled, mqtt.credentials), (true, Credentials::Keystore));
+        assert_eq!((mqtt.enabled, mqtt.credentials), (true, CredentialsType::Keystore));
         assert_eq!(mqtt.key_store.to_str(), Some("a.p12"));
     }
 

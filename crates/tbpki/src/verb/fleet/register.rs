@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use base::Result;
 use config::key;
-use fleet::mass::{Destination, FleetRegisterRequest, Which, register};
+use fleet::mass::{Destination, FleetRegisterRequest, JobSelector, register};
 
 use super::super::platform::create;
 use crate::args::{FleetRegisterArgs, JobArgs, PaceArgs};
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exi
 }
 
 /// The job of `--job`, or the only unfinished one.
-pub(crate) fn which(args: &JobArgs) -> Which {
-    args.job.map_or(Which::Unfinished, Which::Number)
+pub(crate) fn which(args: &JobArgs) -> JobSelector {
+    args.job.map_or(JobSelector::Unfinished, JobSelector::Number)
 }
 
 /// The place of the shards, if `--out` or `--archive` is given.

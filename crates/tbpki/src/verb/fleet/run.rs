@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 
 use base::Result;
 use fleet::bundle::Devices;
-use fleet::mass::{Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, Which, run as run_fleet};
+use fleet::mass::{
+    Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, JobSelector, run as run_fleet,
+};
 use provision::platform::NewDevice;
 
 use super::super::bundle_firmware::{firmware, plain};
@@ -22,7 +24,7 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&overrides)?;
     let register = FleetRegisterRequest {
         // The names determine the job and the place of its shards.
-        which: Which::Unfinished,
+        which: JobSelector::Unfinished,
         destination: Destination::default(),
         replace: args.replace,
         create: NewDevice {
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         dry_run: args.issue.work.dry_run,
     };
     let bundle = FleetBundleRequest {
-        which: Which::Unfinished,
+        which: JobSelector::Unfinished,
         destination: Destination::default(),
         firmware: plain(Devices::All, &args.bundle.firmware)?,
         merged: args.bundle.merged,

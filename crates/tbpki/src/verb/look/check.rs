@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use base::text::printable;
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
-use fleet::look;
+use fleet::identity_files;
 use provision::Target;
 use provision::check::{
-    Auth, BrokerKind, CheckReport, Depth, DeviceCheck, Layer, Registered, RevokedLeaf, Server, ServerCheck, TlsReport,
-    Trust, Verdict, check_device, check_server,
+    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, Layer,
+    Registered, RevokedLeaf, ServerCheck, TlsReport, Verdict, check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -66,23 +66,23 @@ impl Inputs<'_> {
             None => has_certificate,
         };
         let auth = match (with_certificate, files.token) {
-            (true, token) if has_certificate => Auth::Certificate {
+            (true, token) if has_certificate => CheckedCredential::Certificate {
                 files: files.login,
                 // A token from the store, or an explicit --auth, is not a mistake that the check should report.
                 token: token.filter(|_| args.token_file.is_some() && args.auth.is_none()),
             },
             (true, _) => return Err(missing("a certificate", "--cert and --key, or --device")),
-            (false, Some(token)) => Auth::Token(token),
+            (false, Some(token)) => CheckedCredential::Token(token),
             (false, None) => return Err(missing("a token", "--token-file")),
         };
         let kind = self.kind();
         let depth = match args {
-            _ if args.offline => Depth::Files,
-            _ if args.no_connect => Depth::Server,
-            _ if args.telemetry => Depth::Telemetry,
-            _ => Depth::Login,
+            _ if args.offline => CheckDepth::Files,
+            _ if args.no_connect => CheckDepth::Server,
+            _ if args.telemetry => CheckDepth::Telemetry,
+            _ => CheckDepth::Login,
         };
-        if kind == BrokerKind::ActorCloud && depth >= Depth::Login {
+        if kind == BrokerKind::ActorCloud && depth >= CheckDepth::Login {
             for (given, flag) in [(&args.client_id, "--client-id"), (&args.username, "--username")] {
                 if given.is_none() {
                     return Err(missing("the device's id and user name for ActorCloud", flag));
@@ -109,8 +109,10 @@ impl Inputs<'_> {
         // The directory that keygen.toml names can be on another machine.
         let dir = dir.or(configured.filter(|dir| dir.exists()));
         let places = match (self.config, dir) {
-            (Some(config), dir) => look::server_places(config.general.store.resolved(), &server_name(config), dir),
-            (None, Some(dir)) => look::server_places(Path::new(""), "", Some(dir)),
+            (Some(config), dir) => {
+                identity_files::server_places(config.general.store.resolved(), &server_name(config), dir)
+            }
+            (None, Some(dir)) => identity_files::server_places(Path::new(""), "", Some(dir)),
             (None, None) => return Err(missing("the directory of the server's files", "--server DIR")),
         };
         let anchors = places.anchors.exists().then_some(places.anchors);
@@ -120,7 +122,7 @@ impl Inputs<'_> {
             Some(self.server(self.kind(), true, anchors)?)
         };
         // Without a store, the CAs come from the server's files.
-        let devices_ca = self.config.map(|config| look::devices_ca(config.general.store.resolved()));
+        let devices_ca = self.config.map(|config| identity_files::devices_ca(config.general.store.resolved()));
         Ok(ServerCheck {
             dir: places.dir,
             server,
@@ -156,11 +158,11 @@ impl Inputs<'_> {
         let location = context.store_location(config)?;
         let name = match &args.device {
             Some(name) => name.clone(),
-            None => look::only_device(&location)?,
+            None => identity_files::only_device(&location)?,
         };
-        let places = look::device_places(store, &name);
-        let registered = look::registration(&location, &name)?;
-        let revoked = look::revocations(&location, &name)?;
+        let places = identity_files::device_places(store, &name);
+        let registered = identity_files::registration(&location, &name)?;
+        let revoked = identity_files::revocations(&location, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with a token has no key; a device with a certificate must have one.
@@ -184,7 +186,7 @@ impl Inputs<'_> {
     }
 
     /// The server to connect to. `anchors` are those of the device's or the server's files.
-    fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<Server> {
+    fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<CheckedServer> {
         let args = self.args;
         let port = kind.default_port(with_certificate);
         let target = match (&args.server, self.config) {
@@ -200,15 +202,17 @@ impl Inputs<'_> {
             (None, None) => return Err(missing("a broker", "HOST")),
         };
         let trust = match (args.cafile.clone().or(anchors), self.config) {
-            (Some(file), _) => Trust::File(file),
+            (Some(file), _) => AnchorSource::File(file),
             (None, Some(config)) => match &config.server.anchors.value {
-                Anchors::Ours => Trust::File(Hierarchy::Server.root().cert_path(config.general.store.resolved())),
-                Anchors::System => Trust::System,
-                Anchors::File(path) => Trust::File(path.resolved().to_owned()),
+                Anchors::Ours => {
+                    AnchorSource::File(Hierarchy::Server.root().cert_path(config.general.store.resolved()))
+                }
+                Anchors::System => AnchorSource::System,
+                Anchors::File(path) => AnchorSource::File(path.resolved().to_owned()),
             },
-            (None, None) => Trust::System,
+            (None, None) => AnchorSource::System,
         };
-        Ok(Server {
+        Ok(CheckedServer {
             target,
             kind,
             trust,

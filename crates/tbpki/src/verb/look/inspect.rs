@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base::text::printable;
 use base::{Result, Secret, file};
 use pki::inspect;
-use pki::inspect::{Item, Passwords};
+use pki::inspect::{InspectPasswords, InspectedItem};
 use pki::keystore::find_keystore;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(crate) struct InspectedFile {
     /// The path; `-` is standard input.
     pub(crate) path: PathBuf,
     /// The contents, in the order of the file.
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<InspectedItem>,
 }
 
 pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
     for path in &args.files {
         let bytes = if path == Path::new("-") { file::read_stdin(LIMIT)? } else { file::read_secret(path, LIMIT)? };
         let mut look = |store: Option<&Secret>| {
-            inspect::inspect(&bytes, &Passwords { store: store.cloned(), key: key.clone() }, now)
+            inspect::inspect(&bytes, &InspectPasswords { store: store.cloned(), key: key.clone() }, now)
         };
         let items = match find_keystore(&bytes) {
             Some(_) => keystore_password::open(path, store.as_ref(), context, &mut look),

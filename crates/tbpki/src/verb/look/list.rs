@@ -9,7 +9,7 @@ use std::io;
 use base::Result;
 use fleet::csv;
 use fleet::selection::{NameGlob, Selection, job};
-use identity::life::renew::Due;
+use identity::lifecycle::renew::RenewalRule;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -18,12 +18,12 @@ use crate::args::{ListArgs, SelectionArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use row::{CSV_HEAD, ListedIdentity};
-use table::Table;
+use table::ListTable;
 
 /// The identities of the store. The list is printed row by row, and is never in memory as a whole.
 #[derive(Debug, Serialize, JsonSchema)]
 #[allow(dead_code, reason = "only the schema is generated from it")]
-pub(crate) struct ListReport {
+pub(crate) struct IdentitiesReport {
     /// The identities, CAs first.
     identities: Vec<ListedIdentity>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let store = location.dir();
     let view = store::view(&location)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
-    let rule = Due::of(&config);
+    let rule = RenewalRule::of(&config);
     let count = Cell::new(0_u64);
     let mut rows = selection.entries(&view).map(|entry| {
         count.set(count.get() + 1);
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
             })
         })?;
     } else {
-        context.output.stream(|out| Table::print(rows, out))?;
+        context.output.stream(|out| ListTable::print(rows, out))?;
     }
     Ok(if args.exit_status && count.get() > 0 { Exit::FaultFound } else { Exit::Done })
 }

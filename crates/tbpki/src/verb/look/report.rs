@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use base::file::{Mode, Outcome, Output};
+use base::file::{Mode, OutputTarget, WriteOutcome};
 use base::text::printable;
 use base::{Code, Result};
 use fleet::overview::{Overview, OverviewSummary};
@@ -18,7 +18,7 @@ use crate::output::Report;
 
 /// The written page and its figures.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct FleetReport {
+pub(crate) struct PageReport {
     /// The file with the page.
     file: String,
     /// The file with the replaced page.
@@ -32,7 +32,7 @@ pub(crate) struct FleetReport {
 
 pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
     // The page lists devices with their failures, which other users must not read.
-    let mut output = Output::new(&args.out, Mode::Private);
+    let mut output = OutputTarget::new(&args.out, Mode::Private);
     if args.force {
         output = output.replacing("old");
     }
@@ -48,15 +48,15 @@ pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let kept = match output.write(page.as_bytes())? {
-        Outcome::Replaced(kept) => Some(kept),
-        Outcome::Written | Outcome::Unchanged => None,
+        WriteOutcome::Replaced(kept) => Some(kept),
+        WriteOutcome::Written | WriteOutcome::Unchanged => None,
     };
     let file = args.out.display().to_string();
-    context.output.result(&FleetReport { file, kept, size: page.len(), fleet: overview.summary() })?;
+    context.output.result(&PageReport { file, kept, size: page.len(), fleet: overview.summary() })?;
     Ok(Exit::Done)
 }
 
-impl Report for FleetReport {
+impl Report for PageReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let fleet = &self.fleet;
         writeln!(out, "written to {}", printable(&self.file))?;

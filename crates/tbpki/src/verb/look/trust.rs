@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::file::{Mode, Output as FileOutput};
+use base::file::{Mode, OutputTarget};
 use base::text::printable;
 use pki::Certificate;
 use provision::anchor::{ChainRole, TrustBasis};
@@ -29,11 +29,11 @@ pub(crate) struct TrustReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<String>,
     /// The certificates that the server sent, leaf first.
-    pub(crate) sent: Vec<SentCertificate>,
+    pub(crate) sent: Vec<PresentedCertificate>,
     /// Whether the server asks clients for a certificate.
     pub(crate) asks_for_client_certificate: bool,
     /// The trust anchor.
-    pub(crate) anchor: SentCertificate,
+    pub(crate) anchor: PresentedCertificate,
     /// The reason to trust the anchor.
     pub(crate) vouched_by: &'static str,
     /// The file with the anchor.
@@ -43,7 +43,7 @@ pub(crate) struct TrustReport {
 
 /// A certificate of a server.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct SentCertificate {
+pub(crate) struct PresentedCertificate {
     /// The subject (RFC 4514).
     pub(crate) subject: String,
     /// The issuer (RFC 4514).
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
     };
     match &args.out {
         Some(path) => {
-            let mut output = FileOutput::new(path, Mode::Public);
+            let mut output = OutputTarget::new(path, Mode::Public);
             if args.force {
                 output = output.replacing("old");
             }
@@ -88,8 +88,8 @@ pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn described(certificate: &Certificate) -> SentCertificate {
-    SentCertificate {
+fn described(certificate: &Certificate) -> PresentedCertificate {
+    PresentedCertificate {
         subject: certificate.subject(),
         issuer: certificate.issuer(),
         fingerprint: certificate.fingerprint_hex(),
@@ -127,7 +127,7 @@ impl Report for TrustReport {
     }
 }
 
-fn write_certificate(out: &mut dyn Write, certificate: &SentCertificate) -> io::Result<()> {
+fn write_certificate(out: &mut dyn Write, certificate: &PresentedCertificate) -> io::Result<()> {
     writeln!(out, "  {}", printable(&certificate.subject))?;
     writeln!(out, "    issued by  {}", printable(&certificate.issuer))?;
     writeln!(out, "    SHA-256    {}", certificate.fingerprint)

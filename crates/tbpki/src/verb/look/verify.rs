@@ -12,7 +12,7 @@ use pki::key::PublicKey;
 use pki::keystore::{self, EntryKind, ListedEntry, Passwords, find_keystore};
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::verify::{self, Link, Source};
+use pki::verify::{self, CertificateSource, Link};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
         Some(path) => Some(public_half(path, secret.as_ref(), context)?),
     };
     let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
-    let report = verify::verify(&verify::Request {
+    let report = verify::verify(&verify::VerifyRequest {
         chain: &chain,
         extra,
         anchors: &anchors,
@@ -208,7 +208,7 @@ fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
 /// A finding for a path that is not in the file as a whole. A device's leaf alone is a usual file (`cert.pem`), so that
 /// this is a note; clients reject a server that sends only its leaf, so that this is a warning.
 fn from_store(links: &[Link], purpose: Option<Purpose>) -> Option<Finding> {
-    let link = links.iter().find(|link| link.source == Source::Extra)?;
+    let link = links.iter().find(|link| link.source == CertificateSource::Extra)?;
     let what = format!("{} is not in the file and was taken from the store", link.name);
     let finding = match purpose {
         Some(Purpose::Server) => Code::ChainGap.warning(what),
@@ -247,9 +247,9 @@ fn link(link: &Link) -> LinkReport {
         not_after: identity::report::rfc3339(link.not_after),
         fingerprint: link.fingerprint.clone(),
         source: match link.source {
-            Source::Sent(_) => "sent",
-            Source::Extra => "store",
-            Source::Anchor => "anchor",
+            CertificateSource::Sent(_) => "sent",
+            CertificateSource::Extra => "store",
+            CertificateSource::Anchor => "anchor",
         },
         ok: link.ok,
         codes: link.codes.clone(),

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::profile::{PatternWish, ProfileReport, ProfileRequest, create_profile, show_profiles};
-use fleet::register::PlatformDone;
+use fleet::profile::{NamePatternRequest, ProfileReport, ProfileRequest, create_profile, show_profiles};
+use fleet::register::PlatformOutcome;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,8 +25,8 @@ pub(crate) struct ProfilesReport {
 
 pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<Exit> {
     let pattern = match (&args.name_prefix, &args.pattern) {
-        (Some(prefix), _) => Some(PatternWish::Prefix(prefix.clone())),
-        (None, Some(pattern)) => Some(PatternWish::Expression(pattern.clone())),
+        (Some(prefix), _) => Some(NamePatternRequest::Prefix(prefix.clone())),
+        (None, Some(pattern)) => Some(NamePatternRequest::Expression(pattern.clone())),
         (None, None) => None,
     };
     let request = ProfileRequest {
@@ -75,10 +75,10 @@ impl Report for ProfilesReport {
 impl Report for ProfileReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.done {
-            Some(PlatformDone::Replaced) if !self.dry_run => {
+            Some(PlatformOutcome::Replaced) if !self.dry_run => {
                 writeln!(out, "profile {} changed", printable(&self.name))?;
             }
-            Some(PlatformDone::Replaced) => writeln!(out, "profile {} would be changed", printable(&self.name))?,
+            Some(PlatformOutcome::Replaced) => writeln!(out, "profile {} would be changed", printable(&self.name))?,
             Some(word) => writeln!(out, "profile {} {}", printable(&self.name), done(word, self.dry_run))?,
             None => writeln!(out, "profile {}", printable(&self.name))?,
         }

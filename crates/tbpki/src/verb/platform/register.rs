@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 use config::Config;
-use fleet::register::{DeviceRegistration, Names, RegisterReport, RegisterRequest, register};
+use fleet::register::{DeviceRegistration, DeviceSelection, RegisterReport, RegisterRequest, register};
 use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,8 +29,8 @@ pub(crate) struct RegisteredDevices {
 
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     let names = match args.all {
-        true => Names::All,
-        false => Names::These(args.device.clone()),
+        true => DeviceSelection::All,
+        false => DeviceSelection::These(args.device.clone()),
     };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);

@@ -1,7 +1,7 @@
 //! `tbpki unregister`.
 
 use base::Result;
-use fleet::life::unregister::{UnregisterRequest, unregister};
+use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
 
 use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};

@@ -5,7 +5,7 @@ use super::super::name;
 use super::Strict;
 use crate::asn1::canonical;
 use crate::asn1::oid;
-use crate::asn1::reader::{Element, Reader};
+use crate::asn1::reader::{DerReader, Element};
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use crate::names::san::San;
 
@@ -17,26 +17,26 @@ const POLICIES: &str = "2.5.29.32";
 
 /// What the fields of the certificate are compared with.
 #[derive(Default)]
-pub(super) struct Summary {
+pub(super) struct ExtensionSummary {
     pub(super) has_critical_names: bool,
 }
 
 /// Checks the content of the field `[3]`.
-pub(super) fn check(content: &[u8], found: &mut Strict) -> Summary {
-    let mut summary = Summary::default();
-    let mut wrapper = Reader::new(content);
+pub(super) fn check(content: &[u8], found: &mut Strict) -> ExtensionSummary {
+    let mut summary = ExtensionSummary::default();
+    let mut wrapper = DerReader::new(content);
     let list = wrapper.optional(SEQUENCE).filter(|list| wrapper.is_empty() && !list.content.is_empty());
     let Some(list) = list else {
         found.fault("its extensions are not one list, or an empty one".to_owned());
         return summary;
     };
-    let mut extensions = Reader::new(list.content);
+    let mut extensions = DerReader::new(list.content);
     while !extensions.is_empty() {
         let Some(extension) = extensions.optional(SEQUENCE) else {
             found.fault("its list of extensions has something else in it".to_owned());
             return summary;
         };
-        let mut parts = Reader::new(extension.content);
+        let mut parts = DerReader::new(extension.content);
         let kind = parts.optional(OBJECT_IDENTIFIER);
         let critical = parts.optional(BOOLEAN);
         let value = parts.optional(OCTET_STRING);
@@ -77,7 +77,7 @@ fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
             return found.fault(format!("extension {} is not DER: {fault}", label(kind)));
         }
     }
-    let Ok(element) = Reader::new(value).next() else { return };
+    let Ok(element) = DerReader::new(value).next() else { return };
     if let Some(fault) = check(&element, found) {
         found.fault(format!("extension {} {fault}", label(kind)));
     }
@@ -97,7 +97,7 @@ fn basic_constraints(element: &Element<'_>, found: &mut Strict) -> Option<&'stat
     if element.tag != SEQUENCE {
         return Some(OTHER);
     }
-    let mut parts = Reader::new(element.content);
+    let mut parts = DerReader::new(element.content);
     let is_ca = match parts.optional(BOOLEAN).map(|mark| mark.content) {
         Some([0]) => {
             found.oddity("its basicConstraints spell out CA:FALSE, which DER leaves out");
@@ -118,7 +118,7 @@ fn basic_constraints(element: &Element<'_>, found: &mut Strict) -> Option<&'stat
 }
 
 fn authority_key_id(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
-    let mut parts = Reader::new(element.content);
+    let mut parts = DerReader::new(element.content);
     for tag in [0x80, 0xa1, 0x82] {
         parts.optional(tag);
     }
@@ -132,10 +132,10 @@ fn purposes(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
 /// RFC 5280, section 4.2.1.13.
 fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     is_list_of(element, SEQUENCE, |point| {
-        let mut parts = Reader::new(point.content);
+        let mut parts = DerReader::new(point.content);
         let (name, _reasons, issuer) = (parts.optional(0xa0), parts.optional(0x81), parts.optional(0xa2));
         let is_name = |name: Element<'_>| {
-            let mut choice = Reader::new(name.content);
+            let mut choice = DerReader::new(name.content);
             let is_legal = match choice.next() {
                 Ok(full) if full.tag == 0xa0 => are_general_names(full.content, Place::Locator),
                 Ok(relative) => relative.tag == 0xa1,
@@ -155,9 +155,9 @@ fn policies(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     let mut seen: Vec<&[u8]> = Vec::new();
     let mut is_twice = false;
     if element.tag == SEQUENCE {
-        let mut items = Reader::new(element.content);
+        let mut items = DerReader::new(element.content);
         while let Some(policy) = items.optional(SEQUENCE) {
-            let mut parts = Reader::new(policy.content);
+            let mut parts = DerReader::new(policy.content);
             let Some(kind) = parts.optional(OBJECT_IDENTIFIER) else { break };
             is_twice |= seen.contains(&kind.content);
             seen.push(kind.content);
@@ -166,12 +166,12 @@ fn policies(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     if is_twice {
         return Some("has a policy twice");
     }
-    is_list_of(element, SEQUENCE, |policy| Reader::new(policy.content).optional(OBJECT_IDENTIFIER).is_some()).err()
+    is_list_of(element, SEQUENCE, |policy| DerReader::new(policy.content).optional(OBJECT_IDENTIFIER).is_some()).err()
 }
 
 fn information_access(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     is_list_of(element, SEQUENCE, |access| {
-        let mut parts = Reader::new(access.content);
+        let mut parts = DerReader::new(access.content);
         let (method, place) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
         method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, Place::Locator))
     })
@@ -191,7 +191,7 @@ fn general_names(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> 
 
 /// GeneralNames (RFC 5280, section 4.2.1.6), of which there is at least one.
 fn are_general_names(content: &[u8], place: Place) -> bool {
-    let mut names = Reader::new(content);
+    let mut names = DerReader::new(content);
     while !names.is_empty() {
         if !names.next().is_ok_and(|name| is_general_name(&name, place)) {
             return false;
@@ -202,19 +202,19 @@ fn are_general_names(content: &[u8], place: Place) -> bool {
 
 fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     const OTHER: &str = "is not two lists of names";
-    let mut parts = Reader::new(element.content);
+    let mut parts = DerReader::new(element.content);
     let lists = [parts.optional(0xa0), parts.optional(0xa1)];
     if element.tag != SEQUENCE || !parts.is_empty() || lists.iter().all(Option::is_none) {
         return Some(OTHER);
     }
     for list in lists.into_iter().flatten() {
-        let mut subtrees = Reader::new(list.content);
+        let mut subtrees = DerReader::new(list.content);
         if subtrees.is_empty() {
             return Some(OTHER);
         }
         while !subtrees.is_empty() {
             let Some(subtree) = subtrees.optional(SEQUENCE) else { return Some(OTHER) };
-            let mut parts = Reader::new(subtree.content);
+            let mut parts = DerReader::new(subtree.content);
             if !parts.next().is_ok_and(|base| is_general_name(&base, Place::Constraint)) {
                 return Some("has a name that its kind does not allow");
             }
@@ -249,11 +249,11 @@ fn is_general_name(element: &Element<'_>, place: Place) -> bool {
         0x87 => matches!(element.content.len(), 4 | 16),
         // directoryName is a choice and therefore explicit.
         0xa4 => {
-            let mut inner = Reader::new(element.content);
+            let mut inner = DerReader::new(element.content);
             inner.optional(SEQUENCE).is_some_and(|name| name::fault(name.whole).is_none()) && inner.is_empty()
         }
         0xa0 => {
-            let mut parts = Reader::new(element.content);
+            let mut parts = DerReader::new(element.content);
             parts.optional(OBJECT_IDENTIFIER).is_some() && parts.optional(0xa0).is_some() && parts.is_empty()
         }
         0x88 => !element.content.is_empty(),
@@ -277,7 +277,7 @@ fn is_list_of(element: &Element<'_>, tag: u8, check: impl Fn(&Element<'_>) -> bo
     if element.content.is_empty() {
         return Err("is empty");
     }
-    let mut items = Reader::new(element.content);
+    let mut items = DerReader::new(element.content);
     while let Ok(item) = items.next() {
         if item.tag != tag || !check(&item) {
             return Err("has something in it that does not belong there");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::digest;
 use fleet::csv::Cell;
-use identity::life::renew::Due;
+use identity::lifecycle::renew::RenewalRule;
 use identity::report::rfc3339;
 use ledger::{Entry, Kind, State};
 use schemars::JsonSchema;
@@ -62,7 +62,7 @@ pub(crate) struct ListedIdentity {
     role: &'static str,
     /// `expired`, or `due` if `tbpki renew --due` takes it; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) renewal: Option<Urgent>,
+    pub(super) renewal: Option<Urgency>,
     /// The reason of its revocation, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_reason: Option<String>,
@@ -99,15 +99,15 @@ pub(super) const CSV_HEAD: [&str; 21] = [
 /// How urgent a renewal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Urgent {
+pub(super) enum Urgency {
     /// The certificate has expired.
     Expired,
     /// It must be renewed.
     Due,
 }
 
-impl Urgent {
-    fn of(entry: &Entry, rule: Due, now: OffsetDateTime) -> Option<Self> {
+impl Urgency {
+    fn of(entry: &Entry, rule: RenewalRule, now: OffsetDateTime) -> Option<Self> {
         if !entry.is_current() {
             None
         } else if entry.not_after < now {
@@ -127,7 +127,7 @@ impl Urgent {
 }
 
 impl ListedIdentity {
-    pub(super) fn of(entry: &Entry, store: &Path, rule: Due, now: OffsetDateTime) -> Self {
+    pub(super) fn of(entry: &Entry, store: &Path, rule: RenewalRule, now: OffsetDateTime) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
         Self {
             kind: entry.key.kind.as_str(),
@@ -148,7 +148,7 @@ impl ListedIdentity {
             job: entry.job.map(|(job, _)| job.number()),
             last_error: entry.last_error.clone(),
             role: entry.role.as_str(),
-            renewal: Urgent::of(entry, rule, now),
+            renewal: Urgency::of(entry, rule, now),
             revocation_reason: entry.revocation.as_ref().and_then(|revocation| revocation.reason.clone()),
             unregistered_at: entry.unregistered_at.map(rfc3339),
         }
@@ -176,7 +176,7 @@ impl ListedIdentity {
             self.last_error.as_deref().into(),
             self.unregistered_at.as_deref().into(),
             self.role.into(),
-            self.renewal.map(Urgent::as_str).into(),
+            self.renewal.map(Urgency::as_str).into(),
             self.revocation_reason.as_deref().into(),
         ]
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 
-use super::row::{ListedIdentity, Urgent};
+use super::row::{ListedIdentity, Urgency};
 use crate::output::StreamResult;
 
 const COLUMNS: usize = 8;
@@ -14,11 +14,11 @@ const COLUMNS: usize = 8;
 const MEASURED: usize = 1000;
 
 /// A table with the width of its columns in characters.
-pub(super) struct Table {
+pub(super) struct ListTable {
     widths: [usize; COLUMNS],
 }
 
-impl Table {
+impl ListTable {
     /// Prints all rows below a heading.
     pub(super) fn print(mut rows: impl Iterator<Item = Result<ListedIdentity>>, out: &mut dyn Write) -> StreamResult {
         let head = ["KIND", "NAME", "ISSUE", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
@@ -71,8 +71,8 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
         },
         identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
         match identity.renewal {
-            Some(Urgent::Expired) => "EXPIRED".to_owned(),
-            Some(Urgent::Due) => format!("{} renew now", identity.days_left),
+            Some(Urgency::Expired) => "EXPIRED".to_owned(),
+            Some(Urgency::Due) => format!("{} renew now", identity.days_left),
             None => identity.days_left.to_string(),
         },
         identity.issuer.clone(),

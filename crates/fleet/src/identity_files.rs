@@ -1,0 +1,105 @@
+//! What the store holds for a look at a login: paths, and what the ledger knows. Nothing is opened but the ledger.
+
+use std::path::{Path, PathBuf};
+
+use base::{Code, Result};
+use ledger::{Filter, Kind, State};
+use pki::Certificate;
+use pki::device_name::DeviceName;
+use time::OffsetDateTime;
+
+use store::StoreLocation;
+use store::ca::CaName;
+use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY};
+use store::identity_dir;
+
+/// The access token of a device that logs in without a certificate.
+const TOKEN: &str = "token";
+
+/// Where the files of a device are, whether they are there or not.
+#[derive(Debug, Clone)]
+pub struct DeviceFilePaths {
+    /// The private key.
+    pub key: PathBuf,
+    /// The leaf.
+    pub cert: PathBuf,
+    /// What is sent.
+    pub chain: PathBuf,
+    /// What is trusted.
+    pub anchors: PathBuf,
+    /// The access token.
+    pub token: PathBuf,
+}
+
+/// Where the files of a server are.
+#[derive(Debug, Clone)]
+pub struct ServerFilePaths {
+    /// All of them.
+    pub dir: PathBuf,
+    /// What its clients trust.
+    pub anchors: PathBuf,
+}
+
+/// Where the files of this device are.
+pub fn device_places(store: &Path, name: &DeviceName) -> DeviceFilePaths {
+    let dir = identity_dir(store, Kind::Device, name.as_str());
+    DeviceFilePaths {
+        key: dir.join(KEY),
+        cert: dir.join(CERT),
+        chain: dir.join(CHAIN),
+        anchors: dir.join(ANCHORS),
+        token: dir.join(TOKEN),
+    }
+}
+
+/// The files of a server in `dir`, else those of the server of this name in the store.
+pub fn server_places(store: &Path, name: &str, dir: Option<&Path>) -> ServerFilePaths {
+    let dir = dir.map_or_else(|| identity_dir(store, Kind::Server, name), Path::to_owned);
+    ServerFilePaths { anchors: dir.join(CA_FILE), dir }
+}
+
+/// The store's only device.
+///
+/// # Errors
+/// [`Code::UnknownIdentity`] when there is none, [`Code::Usage`] when there are several.
+pub fn only_device(location: &StoreLocation) -> Result<DeviceName> {
+    let view = store::view(location)?;
+    let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    let mut names = view.list(&filter).take(2).map(|entry| entry.map(|entry| entry.key.name));
+    match (names.next().transpose()?, names.next().transpose()?) {
+        (Some(name), None) => name.parse(),
+        (None, _) => Err(Code::UnknownIdentity
+            .error("the store holds no device")
+            .at(location.dir())
+            .fix("make one with `tbpki client --device NAME`, or name files with --cert and --key")),
+        _ => Err(Code::Usage.error("the store holds more than one device").fix("name one with --device NAME")),
+    }
+}
+
+/// When the platform was told of the device's current certificate, and that certificate's credentials id; nothing where
+/// the ledger knows of no registration.
+pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, OffsetDateTime)>> {
+    let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
+    Ok(entry.and_then(|entry| Some((entry.credentials_id.clone()?, entry.reached(State::Registered)?))))
+}
+
+/// The device's revoked certificates: the credentials id, the time and the reason of each.
+pub fn revocations(
+    location: &StoreLocation,
+    name: &DeviceName,
+) -> Result<Vec<(String, OffsetDateTime, Option<String>)>> {
+    let history = store::view(location)?.history(Kind::Device, name.as_str())?.into_iter();
+    Ok(history
+        .filter_map(|entry| {
+            let revocation = entry.revocation?;
+            Some((entry.credentials_id?, revocation.at, revocation.reason))
+        })
+        .collect())
+}
+
+/// The CAs that issue devices, the issuing CA first.
+pub fn devices_ca(store: &Path) -> Result<Vec<Certificate>> {
+    let mut all = CaName::DevicesIssuing.certificates(store)?;
+    all.extend(CaName::DevicesRoot.certificates(store)?);
+    Ok(all)
+}

@@ -1,0 +1,121 @@
+//! The steps that make a revocation known to others.
+
+use std::collections::BTreeMap;
+
+use base::Result;
+use identity::lifecycle::revocation_lists;
+use ledger::{Key, Kind, OpenRevocation, OpenStep};
+use pki::keystore::password;
+use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
+use store::{Store, Workspace};
+
+use crate::lifecycle::revoke::report::RevokeReport;
+use crate::platform::Connection;
+
+/// The name of the CA of a device profile begins with this in the ledger.
+pub(super) const PROFILE_CA: &str = "profile-";
+
+/// Takes the certificates from the platform. What fails is recorded and stays open.
+pub(super) fn platform(workspace: &mut Workspace<'_>, store: &mut Store, open: &[OpenRevocation]) -> Result<()> {
+    let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
+    for open in open.iter().filter(|open| open.step == OpenStep::Platform) {
+        devices.entry(&open.key.name).or_default().push(&open.key);
+    }
+    if devices.is_empty() {
+        return Ok(());
+    }
+    let connection = match Connection::of(workspace) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let keys: Vec<&Key> = devices.into_values().flatten().collect();
+            return failed(store, &keys, OpenStep::Platform, &error.to_string());
+        }
+    };
+    for (name, keys) in devices {
+        match withdraw(&connection, store, name) {
+            Ok(()) => store.ledger.transaction(|transaction| {
+                keys.iter().try_for_each(|key| {
+                    transaction.unregistered(key)?;
+                    transaction.step_done(key, OpenStep::Platform)
+                })
+            })?,
+            Err(error) => failed(store, &keys, OpenStep::Platform, &error.to_string())?,
+        }
+    }
+    Ok(())
+}
+
+/// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
+fn withdraw(connection: &Connection, store: &Store, name: &str) -> Result<()> {
+    let mut ours = IssuedCertificates::default();
+    let mut profile = None;
+    for entry in store.ledger.history(Kind::Device, name)? {
+        let Some(id) = entry.credentials_id else { continue };
+        let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
+        ids.push(id);
+        profile = entry.issuer.strip_prefix(PROFILE_CA).map(str::to_owned).or(profile);
+    }
+    let change = connection.runtime.wait(connection.board.unregister(name, &ours))?;
+    // In chain mode the next connection would create the device with the revoked certificate. A device with a token is
+    // left alone.
+    if change == PlatformChange::Absent && profile.is_some() && ours.still_valid.is_empty() {
+        let wanted = DesiredDevice {
+            name: name.to_owned(),
+            credential: DeviceCredential::AccessToken(password::generate()?),
+            replace: Replace::Nothing,
+            create: Some(NewDevice { profile, ..NewDevice::default() }),
+        };
+        connection.runtime.wait(connection.board.register(&wanted))?;
+    }
+    Ok(())
+}
+
+/// Writes the revocation lists. The ledger then has no open step for a certificate that is on one; the others stay open.
+pub(super) fn lists(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    open: &[OpenRevocation],
+    report: &mut RevokeReport,
+) -> Result<()> {
+    let keys: Vec<&Key> = open.iter().filter(|open| open.step == OpenStep::List).map(|open| &open.key).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    match revocation_lists::write(workspace, store, false) {
+        Ok(mut lists) => {
+            report.findings.append(&mut lists.findings);
+            report.lists = Some(lists);
+            // A step that is done has no row any more, so this changes only those that are left.
+            failed(store, &keys, OpenStep::List, "the key of the CA is not in this store")
+        }
+        Err(error) => {
+            let text = error.to_string();
+            report.findings.push(error.into_finding());
+            failed(store, &keys, OpenStep::List, &text)
+        }
+    }
+}
+
+/// The CA of a profile counts as replaced once the ledger has a later generation of it that signs.
+pub(super) fn profile_cas(store: &mut Store, open: &[OpenRevocation]) -> Result<()> {
+    for open in open.iter().filter(|open| open.step == OpenStep::ProfileCa) {
+        let entry = store.ledger.entry(&open.key)?;
+        let Some(entry) = entry else { continue };
+        let now = store.ledger.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
+        if now.is_some() && entry.issuer_generation.is_some() && now != entry.issuer_generation {
+            store.ledger.step_done(&open.key, OpenStep::ProfileCa)?;
+        } else {
+            let why = "a device of this profile that has such a key can log in under other names, because the platform \
+                accepts what it signs: replace the CA of the profile";
+            failed(store, &[&open.key], OpenStep::ProfileCa, why)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(store: &mut Store, keys: &[&Key], step: OpenStep, why: &str) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    store.ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.step_failed(key, step, why)))
+}

@@ -1,0 +1,147 @@
+//! Which identities are revoked.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use base::{Code, Error, Result, file};
+use ledger::{Entry, Kind, Role, SerialNumber, View};
+use pki::device_name::DeviceName;
+use time::OffsetDateTime;
+
+/// The largest list of names that is read, in bytes.
+const LIMIT: usize = 64 << 20;
+
+/// Which identities are revoked.
+#[derive(Debug, Clone)]
+pub enum Targets {
+    /// Every generation of these devices that has not expired.
+    Devices(Vec<DeviceName>),
+    /// The same for servers.
+    Servers(Vec<String>),
+    /// The devices that a file names, one on each line. Empty lines and lines that begin with `#` are skipped.
+    File(PathBuf),
+    /// The certificate of this serial number.
+    Serial {
+        /// The serial number.
+        serial: SerialNumber,
+        /// The CA that issued it, by its name in the ledger; needed if several CAs have used the number.
+        issuer: Option<String>,
+    },
+    /// Nothing more: what is open is finished.
+    Open,
+}
+
+impl Targets {
+    /// Whether only open steps are done.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    /// The generations, by name. What was revoked before and what has expired is among them.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`], [`Code::DeviceName`] with the line of a list, [`Code::Usage`].
+    pub(super) fn entries(&self, view: &View, now: OffsetDateTime) -> Result<Vec<Entry>> {
+        match self {
+            Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now),
+            Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now),
+            Self::File(path) => of_names(view, Kind::Device, names(path)?.iter().map(DeviceName::as_str), now),
+            Self::Serial { serial, issuer } => by_serial(view, serial, issuer.as_deref()),
+            Self::Open => Ok(Vec::new()),
+        }
+    }
+}
+
+fn of_names<'a>(
+    view: &View,
+    kind: Kind,
+    names: impl Iterator<Item = &'a str>,
+    now: OffsetDateTime,
+) -> Result<Vec<Entry>> {
+    let names: BTreeSet<&str> = names.collect();
+    let (mut entries, mut missing) = (Vec::new(), Vec::new());
+    for name in names {
+        let issued = view.history(kind, name)?.into_iter().filter(|entry| entry.fingerprint.is_some());
+        let issued: Vec<Entry> = issued.filter(|entry| entry.role != Role::Void).collect();
+        let Some(last) = issued.last().cloned() else {
+            missing.push(name.to_owned());
+            continue;
+        };
+        let valid: Vec<Entry> = issued.into_iter().filter(|entry| can_be_revoked(entry, now)).collect();
+        if valid.is_empty() {
+            entries.push(last);
+        }
+        entries.extend(valid);
+    }
+    if missing.is_empty() { Ok(entries) } else { Err(unknown(kind, &missing)) }
+}
+
+fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result<Vec<Entry>> {
+    let found = view.by_serial(serial)?.into_iter();
+    let mut found = found.filter(|entry| issuer.is_none_or(|issuer| issuer == entry.issuer));
+    let none = || {
+        Code::UnknownIdentity
+            .error(format!("the ledger has no certificate with the serial number {serial}"))
+            .fix("`tbpki list --all --json` shows all serial numbers, and the name of each issuer")
+    };
+    let entry = found.next().ok_or_else(none)?;
+    if let Some(other) = found.next() {
+        return Err(Code::Usage
+            .error(format!(
+                "{} and {} have each issued a certificate with this serial number",
+                entry.issuer, other.issuer
+            ))
+            .argument("--serial")
+            .fix("name the CA with --issuer"));
+    }
+    if entry.key.kind == Kind::Ca {
+        return Err(Code::Usage.error(format!("{} is a CA", entry.key.name)).argument("--serial").fix(
+            "only devices and servers are revoked by serial number: a CA is taken out of the broker's trust file instead",
+        ));
+    }
+    if entry.fingerprint.is_none() || entry.role == Role::Void {
+        return Err(none().because("it was never issued"));
+    }
+    Ok(vec![entry])
+}
+
+/// Whether there is something to revoke: it is not revoked and has not expired.
+pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
+    entry.role.can_be_revoked() && entry.not_after > now
+}
+
+/// The names in a file.
+fn names(path: &Path) -> Result<Vec<DeviceName>> {
+    let text = file::read_text(path, LIMIT)?;
+    let mut names = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        names.push(line.parse::<DeviceName>().map_err(|error| error.at(path).position(index + 1, 1))?);
+    }
+    if names.is_empty() {
+        return Err(Code::NoNames.error("the list has no names").at(path).fix("write one name on each line"));
+    }
+    Ok(names)
+}
+
+/// The error for names that the ledger does not have.
+fn unknown(kind: Kind, names: &[String]) -> Error {
+    let first: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
+    let count = names.len();
+    let what = if count == 1 {
+        format!("the store holds no {kind} {}", first.concat())
+    } else {
+        format!(
+            "the store does not hold {count} of the {kind}s: {}{}",
+            first.join(", "),
+            if count > 10 { ", .." } else { "" }
+        )
+    };
+    Code::UnknownIdentity
+        .error(what)
+        .because("nothing was revoked")
+        .fix("`tbpki list` shows the identities of the store")
+}

@@ -1,0 +1,78 @@
+//! Making the platform forget a device's certificate, or the device.
+
+use base::{Code, Result};
+use ledger::{Kind, View};
+use pki::device_name::DeviceName;
+use provision::platform::{IssuedCertificates, PlatformChange};
+
+use crate::platform::Connection;
+use crate::register::{DeviceRegistration, PlatformOutcome};
+use store::Workspace;
+
+/// What is to be taken away.
+#[derive(Debug, Clone)]
+pub struct UnregisterRequest {
+    /// The device.
+    pub device: DeviceName,
+    /// Delete the device with its history instead of its credential alone.
+    pub delete_device: bool,
+    /// Also take away a certificate that this store has never issued.
+    pub replace: bool,
+    /// Say what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+/// Takes a device's certificate away in the platform, or the whole device. The files in the store stay.
+///
+/// # Errors
+/// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
+pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) -> Result<DeviceRegistration> {
+    store::check_exists(workspace.store_dir())?;
+    let connection = Connection::of(workspace)?;
+    let name = request.device.as_str();
+    if request.dry_run {
+        return Ok(report(name, PlatformOutcome::Planned));
+    }
+    let mut store = workspace.open_store("unregister")?;
+    let outcome = connection.runtime.wait(async {
+        if request.delete_device {
+            connection.board.delete(name).await
+        } else {
+            let ours = IssuedCertificates {
+                credentials_ids: credentials_ids(&store.ledger, name)?,
+                still_valid: Vec::new(),
+                others_too: request.replace,
+            };
+            connection.board.unregister(name, &ours).await
+        }
+    });
+    let entry = store.ledger.latest(Kind::Device, name)?;
+    match outcome {
+        Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
+            .error(format!("neither the platform nor the store knows a device {name:?}"))
+            .item(name)
+            .fix("compare the name, capitals included")),
+        Ok(done) => {
+            if let Some(entry) = entry {
+                store.ledger.unregistered(&entry.key)?;
+            }
+            Ok(report(name, done.into()))
+        }
+        Err(error) => {
+            if let Some(entry) = entry {
+                store.ledger.failed(&entry.key, &error.to_string())?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The certificates that were ever issued to a device.
+fn credentials_ids(view: &View, name: &str) -> Result<Vec<String>> {
+    Ok(view.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id).collect())
+}
+
+fn report(name: &str, done: PlatformOutcome) -> DeviceRegistration {
+    let dry_run = done == PlatformOutcome::Planned;
+    DeviceRegistration { name: name.to_owned(), done, dry_run, device_id: None, credentials_id: None, error: None }
+}

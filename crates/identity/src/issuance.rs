@@ -1,0 +1,251 @@
+//! From an order to files in their places, the same for servers and for devices.
+//!
+//! What will be signed is recorded before it is signed, and recorded as issued once it is in the store. What
+//! was recorded and never delivered is voided and issued anew under a new serial number.
+
+use std::path::Path;
+
+use base::{Code, Error, Result, file};
+use ledger::{Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, View};
+use pki::identity::{Identity, X509};
+use pki::issuer::{Issuer, Order};
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, PrivateKey};
+
+use crate::files::identity::{IdentityFiles, IdentityView};
+use store::ca::SigningCa;
+use store::{FILE_LIMIT, Store, identity_dir};
+
+/// One identity on its way into the store.
+#[derive(Debug)]
+pub(crate) struct Issuance<'a, F> {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'a str,
+    pub(crate) files: F,
+    /// What its holder trusts; none for a self-signed server, which is its own anchor.
+    pub(crate) anchors: Option<Vec<Certificate>>,
+    /// What was asked for, as the ledger keeps it.
+    pub(crate) parameters: Parameters,
+    /// The same as the ledger keeps it of a device that was issued with a fleet; none for servers.
+    pub(crate) of_fleet: Option<Parameters>,
+    /// The same as earlier versions kept it of a request with a subject of its own.
+    pub(crate) of_earlier_version: Option<Parameters>,
+    /// The name of the CA that issues it, as the ledger keeps it.
+    pub(crate) issuer_name: &'a str,
+    /// Whether an identity that is there already is replaced.
+    pub(crate) force: bool,
+}
+
+/// What the store holds of an identity before issuance.
+#[derive(Debug)]
+pub(crate) enum CurrentState {
+    /// Nothing, or an earlier generation that is to be replaced.
+    Wanted {
+        /// The generation that goes.
+        replaces: Option<Box<Entry>>,
+    },
+    /// The very same.
+    Present(Box<Entry>),
+}
+
+impl<F: IdentityFiles> Issuance<'_, F> {
+    /// What there is to do. Nothing is written.
+    ///
+    /// # Errors
+    /// [`Code::OtherParameters`] where the identity exists with other parameters, unless it is to be replaced.
+    /// [`Code::NameReserved`] where the name waits in a job.
+    pub(crate) fn standing(&self, store: &Path, ledger: &View) -> Result<CurrentState> {
+        let entry = match ledger.unfinished_of(self.kind, self.name)? {
+            Some(entry) if self.is_delivered(store, &entry)? => Some(entry),
+            _ => ledger.current(self.kind, self.name)?,
+        };
+        let Some(entry) = entry else {
+            ledger.check_not_reserved(self.kind, self.name)?;
+            // A revoked generation has left its files behind.
+            let earlier = ledger.latest(self.kind, self.name)?.filter(|earlier| earlier.fingerprint.is_some());
+            return Ok(CurrentState::Wanted { replaces: earlier.map(Box::new) });
+        };
+        if self.force {
+            ledger.check_not_reserved(self.kind, self.name)?;
+            return Ok(CurrentState::Wanted { replaces: Some(Box::new(entry)) });
+        }
+        let wanted = match &self.of_fleet {
+            Some(shared) if entry.job.is_some() => shared,
+            _ => &self.parameters,
+        };
+        let differences = entry.parameters.differences(wanted);
+        let is_same_before =
+            || self.of_earlier_version.as_ref().is_some_and(|own| entry.parameters.differences(own).is_empty());
+        if differences.is_empty() || is_same_before() {
+            return Ok(CurrentState::Present(Box::new(entry)));
+        }
+        let texts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        Err(Code::OtherParameters
+            .error(format!("the {} {} exists with other parameters", self.kind, self.name))
+            .because(texts.join("; "))
+            .fix("use another name, or --force to issue a new generation"))
+    }
+
+    /// Settles what an interrupted issuance has left: what reached the store counts as issued, the rest is void.
+    pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
+        settle(store, self.kind, self.name, &self.files.name(self.files.chain_file())).map(drop)
+    }
+
+    /// Records what is about to be signed.
+    pub(crate) fn record(&self, store: &mut Store, order: &Order) -> Result<Key> {
+        let contents = &order.contents;
+        let generation = store.ledger.intend(&NewIdentity {
+            kind: self.kind,
+            name: self.name.to_owned(),
+            serial: ledger::SerialNumber::new(contents.serial.octets())?,
+            profile: contents.profile.name().to_owned(),
+            algorithm: order.key.algorithm().name().to_owned(),
+            parameters: self.parameters.clone(),
+            issuer: self.issuer_name.to_owned(),
+            not_before: contents.validity.not_before(),
+            not_after: contents.validity.not_after(),
+        })?;
+        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %contents.serial, "recorded");
+        Ok(Key { kind: self.kind, name: self.name.to_owned(), generation })
+    }
+
+    /// Records what became of it.
+    pub(crate) fn conclude<T>(
+        &self,
+        store: &mut Store,
+        key: &Key,
+        delivered: Result<(Identity, T)>,
+    ) -> Result<(Identity, T)> {
+        match delivered {
+            Ok((identity, more)) => {
+                store.ledger.issued(key, &issued(IdentityView::of(&identity).leaf))?;
+                tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, "issued and stored");
+                Ok((identity, more))
+            }
+            Err(error) => {
+                // What stopped the delivery may stop this as well. Then the next issuance voids it.
+                if let Err(second) = store.ledger.void(key, &error.to_string()) {
+                    tracing::warn!(name = self.name, error = %second, "not voided yet");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Has it signed.
+    pub(crate) fn sign(&self, issuer: &dyn Issuer, order: Order) -> Result<Identity> {
+        let issued = issuer.issue(order)?;
+        tracing::debug!(name = self.name, "signed");
+        self.identity(issued.key, issued.chain)
+    }
+
+    /// The identity as it is in the store.
+    ///
+    /// # Errors
+    /// [`Code::IdentityChanged`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
+    pub(crate) fn load(&self, store: &Path, ledger: &View, entry: &Entry) -> Result<Identity> {
+        let dir = identity_dir(store, self.kind, self.name);
+        let chain_path = dir.join(self.files.name(self.files.chain_file()));
+        if entry.job.is_some() && !dir.exists() {
+            // It was issued with a fleet, and nobody has taken it out of its shard yet.
+            let located = store::shard::locate(store, ledger, entry)?;
+            return self.identity(located.key()?, located.chain().cloned().collect());
+        }
+        let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {
+            Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
+            None => self.chain_from_elsewhere(store, entry)?,
+        };
+        let key = match self.files.key_file() {
+            Some(file) => {
+                let path = dir.join(self.files.name(file));
+                let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| lost(&path))?;
+                Some(PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(path))?)
+            }
+            None => None,
+        };
+        let identity = self.identity(key, chain).map_err(|error| error.at(&chain_path))?;
+        let held = IdentityView::of(&identity);
+        if entry.fingerprint != Some(held.leaf.fingerprint()) {
+            return Err(Code::IdentityChanged
+                .error("the certificate in the store is not the one that the ledger knows")
+                .at(chain_path)
+                .fix("restore the file from a backup, or use --force to issue a new generation"));
+        }
+        if let Ok(key) = held.key() {
+            key.check_belongs_to(held.leaf.spki_der()).map_err(|error| error.at(dir))?;
+        }
+        Ok(identity)
+    }
+
+    /// The chain of an identity that has lost the file with it: the leaf, as other files still hold it, and its CA.
+    fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
+        let dir = identity_dir(store, self.kind, self.name);
+        let mut leaf = None;
+        for file in self.files.list().into_iter().filter(|file| self.files.keystore_format(*file).is_none()) {
+            // A file that is damaged as well is no help, and shows up when it is wanted itself.
+            let Some(bytes) = file::read_optional(dir.join(self.files.name(file)), FILE_LIMIT)? else { continue };
+            let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
+            leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
+        }
+        let mut chain = vec![leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?];
+        if let Some(ca) = SigningCa::named(self.issuer_name) {
+            chain.extend(ca.certificates(store)?);
+        }
+        Ok(chain)
+    }
+
+    fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
+        let mut chain = chain.into_iter();
+        let leaf = chain.next().ok_or_else(|| Code::CertificateUnreadable.error("the chain holds no certificate"))?;
+        // A root behind the chain is there for those who are sent it; it belongs to the anchors.
+        let intermediates = chain.filter(|ca| !ca.is_self_issued()).collect();
+        let anchors = self.anchors.clone().unwrap_or_else(|| vec![leaf.clone()]);
+        Ok(Identity { name: self.name.to_owned(), anchors, x509: X509 { key, leaf, intermediates } })
+    }
+
+    fn is_delivered(&self, store: &Path, entry: &Entry) -> Result<bool> {
+        let dir = identity_dir(store, self.kind, self.name);
+        Ok(self.leaf_in(&dir)?.is_some_and(|leaf| is_of(&leaf, entry)))
+    }
+
+    /// The leaf of the identity in the store or of a copy of it.
+    pub(crate) fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
+        first_in(&dir.join(self.files.name(self.files.chain_file())))
+    }
+}
+
+/// Settles an interrupted generation of a name: it counts as issued if its leaf is in `chain_file` of the store, and is
+/// void otherwise. Returns the generation that counts as issued by this.
+pub(crate) fn settle(store: &mut Store, kind: Kind, name: &str, chain_file: &str) -> Result<Option<Key>> {
+    // A file set that was cut off is moved into place before its files are read.
+    let dir = identity_dir(store.dir(), kind, name);
+    file::recover(&dir)?;
+    let Some(entry) = store.ledger.unfinished_of(kind, name)? else { return Ok(None) };
+    match first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)) {
+        Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
+        None => store.ledger.void(&entry.key, "interrupted before it was delivered").map(|()| None),
+    }
+}
+
+/// The first certificate of a file; none if there is no file.
+fn first_in(path: &Path) -> Result<Option<Certificate>> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
+    let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
+    Ok(bundle.certificates.into_iter().next())
+}
+
+/// A file is gone and nothing else holds what was in it.
+fn lost(path: &Path) -> Error {
+    Code::FileUnreadable
+        .error("this file of the identity is gone")
+        .at(path)
+        .fix("restore it from a backup, or use --force to issue a new generation")
+}
+
+fn is_of(leaf: &Certificate, entry: &Entry) -> bool {
+    ledger::SerialNumber::new(leaf.serial()).is_ok_and(|serial| serial == entry.serial)
+}
+
+fn issued(leaf: &Certificate) -> IssuedRecord {
+    IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id: Some(leaf.credentials_id()) }
+}

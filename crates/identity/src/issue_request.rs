@@ -1,0 +1,372 @@
+//! From a plan to an identity in its places: what servers and devices have in common.
+
+use std::path::Path;
+
+use base::file::{self, WriteOutcome, WrittenFile};
+use base::{Code, Finding, Result};
+use config::{Days, Keystore, Setting};
+use ledger::{Entry, Key, View};
+use pki::identity::Identity;
+use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
+use pki::key::PublicKey;
+use pki::keystore;
+use pki::pem_bundle::PemBundle;
+use pki::profile::Profile;
+use pki::tbs::Contents;
+use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
+
+use crate::delivery::{CopyDestination, StagedCopies};
+use crate::files::identity::{IdentityFiles, IdentityView};
+use crate::files::keystore::KeystorePlan;
+use crate::files::settings::ServerSettings;
+use crate::issuance::{CurrentState, Issuance};
+use crate::lifecycle::renew::checks;
+use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
+use crate::request::{IdentityRequest, contents};
+use store::ca::SigningCa;
+use store::secrets::NewSecret;
+use store::{FILE_LIMIT, Store};
+use store::{Workspace, firmware_warning};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+mod key_in_use;
+
+/// One identity to be made.
+pub(crate) struct IssueRequest<'a, F> {
+    pub(crate) issuance: Issuance<'a, F>,
+    /// The verb that holds the store's lock.
+    pub(crate) verb: &'static str,
+    pub(crate) profile: Profile,
+    pub(crate) subject: Subject,
+    pub(crate) sans: Vec<San>,
+    pub(crate) days: &'a Setting<Days>,
+    pub(crate) key: KeySource,
+    /// The CA that issues it; none for a self-signed leaf.
+    pub(crate) ca: Option<SigningCa>,
+    pub(crate) keystore: KeystoreRequest<'a>,
+    pub(crate) out: Option<CopyDestination>,
+    /// The settings beside the files, for a server.
+    pub(crate) settings: Option<ServerSettings<'a>>,
+    pub(crate) dry_run: bool,
+    /// The end of the certificate that this one renews; none for what is not a renewal.
+    pub(crate) renews: Option<OffsetDateTime>,
+}
+
+/// How keystores are to be made, if any of the files is one.
+pub(crate) struct KeystoreRequest<'a> {
+    pub(crate) settings: &'a Keystore,
+    /// The section of keygen.toml.
+    pub(crate) section: &'static str,
+    /// The trusted entries, each with its alias.
+    pub(crate) trusted: Vec<(String, Certificate)>,
+}
+
+/// What was done, before it is reported.
+struct Made {
+    done: IdentityOutcome,
+    identity: Identity,
+    files: Vec<FileReport>,
+    note: Option<Finding>,
+}
+
+impl<F: IdentityFiles> IssueRequest<'_, F> {
+    /// Makes the identity, or reports what would be made.
+    pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+        if self.dry_run {
+            return self.dry_run(workspace);
+        }
+        let mut store = workspace.open_store(self.verb)?;
+        Ok(self.carry_out_in(workspace, &mut store)?.0)
+    }
+
+    /// Makes the identity in an open store, and returns it with its row in the ledger.
+    pub(crate) fn carry_out_in(
+        mut self,
+        workspace: &mut Workspace<'_>,
+        store: &mut Store,
+    ) -> Result<(IdentityReport, Identity, Option<Entry>)> {
+        self.issuance.settle(store)?;
+        let standing = self.issuance.standing(store.dir(), &store.ledger)?;
+        self.check_key(store.dir())?;
+        let made = match standing {
+            CurrentState::Present(entry) => {
+                let mut made = self.bring_up_to_date(workspace, store, &entry)?;
+                made.note = checks::due_warning(workspace, &entry);
+                made
+            }
+            CurrentState::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
+        };
+        let mut findings: Vec<Finding> = made.note.into_iter().collect();
+        findings.extend(self.findings(&made.identity, workspace)?);
+        let entry = store.ledger.current(self.issuance.kind, self.issuance.name)?;
+        let leaf = IdentityView::of(&made.identity).leaf;
+        let report = IdentityReport {
+            kind: self.issuance.kind.as_str().to_owned(),
+            name: self.issuance.name.to_owned(),
+            done: made.done,
+            generation: entry.as_ref().map(|entry| entry.generation().number()),
+            certificate: Some(CertificateReport::of(leaf)),
+            names: leaf.sans().iter().map(ToString::to_string).collect(),
+            files: made.files,
+            findings,
+        };
+        Ok((report, made.identity, entry))
+    }
+
+    /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
+    fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
+        let identity = self.issuance.load(store.dir(), &store.ledger, entry)?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
+        let delivery = self.delivery_of(store.dir(), &identity, entry)?;
+        let staged = delivery.stage()?;
+        let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
+        let done = if written.iter().any(|file| matches!(file.outcome, WriteOutcome::Replaced(_))) {
+            IdentityOutcome::Refreshed
+        } else if written.iter().any(|file| file.outcome == WriteOutcome::Written) {
+            IdentityOutcome::Completed
+        } else {
+            IdentityOutcome::Unchanged
+        };
+        let files = reports(written, copies)?;
+        self.record_copies(store, &entry.key)?;
+        Ok(Made { done, identity, files, note: None })
+    }
+
+    /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
+    fn issue(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
+        // What is in the way is found before anybody is asked for a passphrase.
+        let expected = self.expected_delivery(store.dir(), replaces)?;
+        expected.check()?;
+        let issuer = self.open_issuer(workspace)?;
+        let new = self.prepare_keystore(workspace, store.dir())?;
+        let (order, note) = self.order(workspace, issuer.as_ref())?;
+        let dir = store.dir().to_owned();
+        new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
+        drop(expected.rehearse()?);
+
+        let mut delivery = None;
+        let slot = &mut delivery;
+        let key = self.issuance.record(store, &order)?;
+        // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
+        let delivered = NewSecret::kept_for(new, &dir, || {
+            let identity = self.issuance.sign(issuer.as_ref(), order)?;
+            if self.renews.is_some() {
+                checks::prove(&identity, self.issuance.kind, workspace.now)?;
+            }
+            let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
+            Ok((identity, delivery.stage()?.into_store()?))
+        });
+        let (identity, (written, copies)) = self.issuance.conclude(store, &key, delivered)?;
+        let files = reports(written, copies)?;
+        self.record_copies(store, &key)?;
+        Ok(Made { done: IdentityOutcome::Issued, identity, files, note })
+    }
+
+    /// Records where the copies went, for a renewal.
+    fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
+        match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
+            Some(Ok(dir)) => match dir.to_str() {
+                Some(dir) => store.ledger.copied(key, dir),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// What would happen. The store is only looked at.
+    fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+        let dir = workspace.store_dir().to_owned();
+        let view = workspace.view()?;
+        let standing = self.issuance.standing(&dir, &view)?;
+        self.check_key(&dir)?;
+        let (done, entry, files, findings) = match standing {
+            CurrentState::Present(entry) => {
+                let files = self.expected_update(workspace, &dir, &view, &entry)?;
+                let is_complete = files.iter().all(|file| file.done == FileOutcome::Unchanged);
+                let done = if is_complete { IdentityOutcome::Unchanged } else { IdentityOutcome::Planned };
+                let mut findings = workspace.secrets.take_findings();
+                findings.extend(checks::due_warning(workspace, &entry));
+                (done, Some(*entry), files, findings)
+            }
+            CurrentState::Wanted { replaces } => {
+                self.expected_delivery(&dir, replaces.as_deref())?.check()?;
+                let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
+                let (subject, sans) = (self.subject.clone(), self.sans.clone());
+                let (contents, note) = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?;
+                self.check_lasts(&contents)?;
+                let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
+                (IdentityOutcome::Planned, None, files, note.into_iter().collect())
+            }
+        };
+        Ok(IdentityReport {
+            kind: self.issuance.kind.as_str().to_owned(),
+            name: self.issuance.name.to_owned(),
+            done,
+            generation: entry.as_ref().map(|entry| entry.generation().number()),
+            certificate: None,
+            names: self.sans.iter().map(ToString::to_string).collect(),
+            files,
+            findings,
+        })
+    }
+
+    /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
+    fn expected_update(
+        &mut self,
+        workspace: &mut Workspace<'_>,
+        store: &Path,
+        view: &View,
+        entry: &Entry,
+    ) -> Result<Vec<FileReport>> {
+        let identity = self.issuance.load(store, view, entry)?;
+        self.prepare_keystore(workspace, store)?;
+        self.delivery_of(store, &identity, entry)?.outlook()
+    }
+
+    /// Fails for the key of a request if a file needs the private key, if another identity has the same key, or if an earlier
+    /// generation has left files with a key of ours that nothing would renew.
+    fn check_key(&self, store: &Path) -> Result<()> {
+        let KeySource::Public(key) = &self.key else { return Ok(()) };
+        let files = &self.issuance.files;
+        files.check_key(false)?;
+        key_in_use::check(store, self.issuance.kind, self.issuance.name, key)?;
+        let dir = self.dir_in(store);
+        let mut same = Vec::new();
+        let mut other = Vec::new();
+        for file in files.present_in(&dir, files.of_our_key()) {
+            let name = files.name(file);
+            match key_of(&dir.join(&name), key)? {
+                KeyOfFile::Same => {}
+                KeyOfFile::SameWithCertificate => same.push(name),
+                KeyOfFile::Other => other.push(name),
+            }
+        }
+        if !other.is_empty() {
+            return Err(Code::TargetExists
+                .error(format!("{} of the earlier generation would not fit the key of the request", other.join(", ")))
+                .at(dir)
+                .fix("move them away first"));
+        }
+        if same.is_empty() {
+            return Ok(());
+        }
+        Err(Code::TargetExists
+            .error(format!("{} would keep the earlier certificate", same.join(", ")))
+            .because(
+                "tbpki has the key of the request in these files, and writes no file with a private key for a request",
+            )
+            .at(dir)
+            .fix("move them away first, or leave --csr out: tbpki then makes a new key and renews all files"))
+    }
+
+    fn open_issuer(&self, workspace: &mut Workspace<'_>) -> Result<Box<dyn Issuer>> {
+        Ok(match &self.ca {
+            Some(ca) => Box::new(workspace.open_ca(ca)?),
+            None => Box::new(SelfSigned),
+        })
+    }
+
+    fn order(&mut self, workspace: &Workspace<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
+        let (contents, note) = contents(
+            self.profile,
+            self.subject.clone(),
+            self.sans.clone(),
+            self.days,
+            issuer.validity(),
+            workspace.now,
+        )?;
+        self.check_lasts(&contents)?;
+        let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));
+        Ok((Order { contents, key }, note))
+    }
+
+    /// Fails for a renewal that would hardly live longer than the present certificate.
+    fn check_lasts(&self, contents: &Contents) -> Result<()> {
+        match self.renews {
+            Some(end) => checks::check_lasts(self.days.value.number(), end, contents.validity.not_after()),
+            None => Ok(()),
+        }
+    }
+
+    /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
+    fn prepare_keystore(&mut self, workspace: &mut Workspace<'_>, store: &Path) -> Result<Option<NewSecret>> {
+        let files = &mut self.issuance.files;
+        if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
+            return Ok(None);
+        }
+        let wish = &self.keystore;
+        let name = format!("{}-{}.keystore-password", self.issuance.kind, self.issuance.name);
+        let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
+        files.set_keystore(KeystorePlan {
+            alias: wish.settings.alias.value.as_str().to_owned(),
+            trusted: wish.trusted.clone(),
+            passwords,
+            created: workspace.now,
+        });
+        Ok(new)
+    }
+
+    fn findings(&self, identity: &Identity, workspace: &mut Workspace<'_>) -> Result<Vec<Finding>> {
+        let mut findings = workspace.secrets.take_findings();
+        let held = IdentityView::of(identity);
+        let files = &self.issuance.files;
+        let formats: Vec<_> = files.list().into_iter().filter_map(|file| files.keystore_format(file)).collect();
+        if let Some(plan) = files.keystore().filter(|_| !formats.is_empty()) {
+            for format in &formats {
+                findings.extend(keystore::effective_passwords(*format, &plan.passwords).1);
+            }
+            if formats.contains(&keystore::KeystoreFormat::Jks) {
+                findings.push(keystore::jks_weak());
+            }
+            findings.extend(held.key().ok().and_then(|key| keystore::algorithm_warning(key.algorithm())));
+        }
+        findings.extend(held.chain().find_map(firmware_warning));
+        Ok(findings)
+    }
+}
+
+/// What a file with a private key means for the key of a request.
+enum KeyOfFile {
+    /// It has the same key and nothing else, so that it stays right.
+    Same,
+    /// It also has a certificate.
+    SameWithCertificate,
+    /// It has another key, or cannot be read without a password.
+    Other,
+}
+
+fn key_of(path: &Path, key: &PublicKey) -> Result<KeyOfFile> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)?.map(Zeroizing::new) else { return Ok(KeyOfFile::Other) };
+    let held = PrivateKey::from_pem_or_der(&bytes, None).ok();
+    if held.is_none_or(|held| held.check_belongs_to(key.spki_der()).is_err()) {
+        return Ok(KeyOfFile::Other);
+    }
+    let has_certificate = PemBundle::parse(&bytes).is_ok_and(|bundle| !bundle.certificates.is_empty());
+    Ok(if has_certificate { KeyOfFile::SameWithCertificate } else { KeyOfFile::Same })
+}
+
+/// The files in the store, and the copies of them once those are in their places as well.
+fn reports(mut written: Vec<WrittenFile>, copies: StagedCopies<'_>) -> Result<Vec<FileReport>> {
+    let copied = copies.commit().map_err(|error| {
+        error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
+    })?;
+    written.extend(copied);
+    Ok(written.into_iter().map(FileReport::from).collect())
+}
+
+/// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
+pub(crate) fn issuer_of(
+    workspace: &Workspace<'_>,
+    request: &IdentityRequest,
+    ca: SigningCa,
+) -> Result<(Option<SigningCa>, String)> {
+    if request.self_signed {
+        return Ok((None, store::SELF.to_owned()));
+    }
+    let certificates = ca.certificates(workspace.store_dir())?;
+    let certificate =
+        certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    let fingerprint = certificate.fingerprint_hex();
+    Ok((Some(ca), fingerprint))
+}

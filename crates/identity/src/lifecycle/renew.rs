@@ -1,0 +1,312 @@
+//! Renewing an identity: the next generation, with the names, the profile, the CA, the algorithm and the files of the one
+//! before. What it is comes from its certificate and from the ledger, not from the configuration of the day.
+
+pub(crate) mod checks;
+mod prune;
+mod rule;
+
+use base::file::{self, Ownership};
+use base::{Code, Error, Result};
+use config::{ClientFormat, Days, Origin, ServerFormat, Setting};
+use ledger::{Entry, Key, Kind, Parameters};
+use pki::issuer::KeySource;
+use pki::key::PublicKey;
+use pki::pem_bundle::PemBundle;
+use pki::profile::Profile;
+use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use store::ca::{CaName, Hierarchy, SigningCa};
+use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
+
+use crate::delivery::CopyDestination;
+use crate::device::trusted;
+use crate::files::device::DeviceFiles;
+use crate::files::identity::IdentityFiles;
+use crate::files::server::ServerFiles;
+use crate::issuance::{Issuance, settle};
+use crate::issue_request::{IssueRequest, KeystoreRequest};
+use crate::report::IdentityReport;
+
+pub use rule::{RenewalRule, due_from};
+
+/// How an identity is renewed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RenewRequest {
+    /// Keep the key. Without it the identity gets a new one.
+    pub same_key: bool,
+    /// Say what would happen, and write nothing.
+    pub dry_run: bool,
+}
+
+/// The parameters that the ledger has of an identity, as far as a renewal needs them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    days: u32,
+    csr: Option<String>,
+    prefix: String,
+    single_file: bool,
+    include_root: bool,
+}
+
+/// What stays the same.
+struct Same {
+    asked: Asked,
+    leaf: Certificate,
+    subject: Subject,
+    sans: Vec<San>,
+    days: Setting<Days>,
+    ca: Option<SigningCa>,
+    parameters: Parameters,
+}
+
+/// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
+/// kept as `FILE.SERIAL`.
+///
+/// # Errors
+/// [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;
+/// [`Code::RenewalTooShort`] if the renewal would hardly live longer than the present certificate; those of
+/// [`make_device`](crate::device::make_device). Nothing is replaced then.
+pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest) -> Result<IdentityReport> {
+    let same = same(workspace, entry)?;
+    let mut report = match entry.key.kind {
+        Kind::Device => device(workspace, entry, &same, request),
+        Kind::Server => server(workspace, entry, &same, request),
+        Kind::Ca => Err(Code::NotRenewable.error(format!("{} is a CA", entry.key.name))),
+    }?;
+    if same.ca.is_none() && entry.key.kind == Kind::Server {
+        report.findings.push(
+            Code::NotSelfSigned
+                .warning(format!("clients must trust the new certificate of {}", entry.key.name))
+                .because("the server is self-signed, so clients trust its certificate itself")
+                .fix("copy the new cafile.pem to the clients"),
+        );
+    }
+    if !request.dry_run {
+        prune::prune(workspace, entry)?;
+    }
+    Ok(report)
+}
+
+/// Settles an unfinished generation of a server or device, so that the current one is known before a renewal. Returns
+/// the generation if it is complete by this: it needs no renewal.
+///
+/// # Errors
+/// Those of the store, its ledger and its files.
+pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Option<Key>> {
+    let (kind, name) = (unfinished.key.kind, unfinished.key.name.as_str());
+    // Without a directory, the name belongs to another station of the ledger, and only that one can tell.
+    if !identity_dir(store.dir(), kind, name).is_dir() {
+        return Ok(None);
+    }
+    settle(store, kind, name, &chain_file(kind, &recorded(unfinished)?))
+}
+
+/// The parameters that the ledger has of an identity.
+fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
+    serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
+        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
+    })
+}
+
+/// The file with the chain, leaf first.
+fn chain_file(kind: Kind, asked: &Asked) -> String {
+    match kind {
+        Kind::Server => format!("{}.pem", asked.prefix),
+        _ => store::file_names::CHAIN.to_owned(),
+    }
+}
+
+fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
+    let name = &entry.key.name;
+    let asked: Asked = recorded(entry)?;
+    let leaf = leaf(workspace, entry, &asked)?;
+    let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
+    let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
+    let ca = if entry.issuer == SELF {
+        None
+    } else {
+        Some(
+            SigningCa::named(&entry.issuer)
+                .ok_or_else(|| not_renewable(name).because("its CA is not in this store"))?,
+        )
+    };
+    Ok(Same {
+        parameters: parameters(workspace, entry, &leaf, ca.as_ref())?,
+        sans: leaf.sans(),
+        subject,
+        leaf,
+        asked,
+        days: Setting { value: days, origin: Origin::Default },
+        ca,
+    })
+}
+
+/// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets
+/// those that it would have by itself, because its files are no longer in its shard.
+fn parameters(
+    workspace: &Workspace<'_>,
+    entry: &Entry,
+    leaf: &Certificate,
+    ca: Option<&SigningCa>,
+) -> Result<Parameters> {
+    let mut asked: serde_json::Map<String, serde_json::Value> = recorded(entry)?;
+    if let Some(ca) = ca {
+        let certificates = ca.certificates(workspace.store_dir())?;
+        let fingerprint = certificates.first().map(Certificate::fingerprint_hex).unwrap_or_default();
+        asked.insert("issuer".to_owned(), fingerprint.into());
+    }
+    if entry.job.is_some() {
+        asked.insert("subject".to_owned(), leaf.subject().into());
+        if asked.get("prefix").is_none_or(|prefix| prefix == "") {
+            asked.insert("prefix".to_owned(), entry.key.name.clone().into());
+        }
+    }
+    Parameters::of(&asked)
+}
+
+/// The present leaf, from the store.
+fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &Asked) -> Result<Certificate> {
+    let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
+    let file = dir.join(chain_file(entry.key.kind, asked));
+    let missing = || {
+        not_renewable(&entry.key.name)
+            .because(format!("{} is not there", file.display()))
+            .fix("only identities with files in the store are renewed; for others, use `--force` with the verb that issued them")
+    };
+    let bytes = file::read_optional(&file, FILE_LIMIT)?.ok_or_else(missing)?;
+    let leaf = PemBundle::parse(&bytes).map_err(|error| error.at(&file))?.certificates.into_iter().next();
+    let leaf = leaf.ok_or_else(|| Code::CertificateUnreadable.error("the file has no certificate").at(&file))?;
+    if entry.fingerprint != Some(leaf.fingerprint()) {
+        return Err(Code::IdentityChanged
+            .error("the certificate in the store is not the one that the ledger knows")
+            .at(&file)
+            .fix("restore the file from a backup, or use --force to issue a new generation"));
+    }
+    Ok(leaf)
+}
+
+/// The key of the next generation.
+fn key(dir_key: Option<PrivateKey>, same: &Same, entry: &Entry, request: RenewRequest) -> Result<KeySource> {
+    let holds_key = same.asked.csr.is_none();
+    match (request.same_key, holds_key, dir_key) {
+        (false, true, _) => Ok(KeySource::Generate(entry.algorithm.parse::<Algorithm>()?)),
+        (true, true, Some(key)) => Ok(KeySource::Held(key)),
+        (true, false, _) => Ok(KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?)),
+        (false, false, _) => Err(not_renewable(&entry.key.name)
+            .because("its key is elsewhere: it was issued for a signing request")
+            .fix("keep the key with --same-key, or issue for a new request with --csr and --force")),
+        (true, true, None) => Err(not_renewable(&entry.key.name).because("its key is not in the store")),
+    }
+}
+
+fn not_renewable(name: &str) -> Error {
+    Code::NotRenewable.error(format!("{name:?} cannot be renewed")).item(name)
+}
+
+fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: RenewRequest) -> Result<IdentityReport> {
+    let name = entry.key.name.as_str();
+    let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
+    let anchors = workspace.client_anchors()?;
+    let prefix = if same.asked.prefix.is_empty() { name } else { same.asked.prefix.as_str() };
+    let holds_key = same.asked.csr.is_none();
+    let files = DeviceFiles {
+        prefix,
+        formats: Vec::<ClientFormat>::new(),
+        holds_key,
+        has_anchors: !anchors.is_empty(),
+        keystore: None,
+    };
+    let files = files.with_those_in(&dir);
+    let keystore = KeystoreRequest {
+        settings: &workspace.config.client_keystore,
+        section: "client.keystore",
+        trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
+    };
+    carry_out(workspace, entry, same, request, files, Some(anchors), keystore)
+}
+
+fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: RenewRequest) -> Result<IdentityReport> {
+    let name = entry.key.name.as_str();
+    let dir = identity_dir(workspace.store_dir(), Kind::Server, name);
+    let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
+    let files = ServerFiles {
+        prefix: &same.asked.prefix,
+        formats: Vec::<ServerFormat>::new(),
+        holds_key: same.asked.csr.is_none(),
+        single_file: same.asked.single_file,
+        include_root: same.asked.include_root,
+        clients_ca: &clients_ca,
+        keystore: None,
+    }
+    .with_those_in(&dir);
+    let names = Hierarchy::Devices.names().map(CaName::name).into_iter().map(str::to_owned);
+    let anchors = match &same.ca {
+        Some(_) => Some(Hierarchy::Server.root().certificates(workspace.store_dir())?),
+        None => None,
+    };
+    let keystore = KeystoreRequest {
+        settings: &workspace.config.server_keystore,
+        section: "server.keystore",
+        trusted: names.zip(clients_ca.iter().cloned()).collect(),
+    };
+    carry_out(workspace, entry, same, request, files, anchors, keystore)
+}
+
+/// Makes the next generation with these files, trust anchors and keystore.
+fn carry_out<F: IdentityFiles>(
+    workspace: &mut Workspace<'_>,
+    entry: &Entry,
+    same: &Same,
+    request: RenewRequest,
+    files: F,
+    anchors: Option<Vec<Certificate>>,
+    keystore: KeystoreRequest<'_>,
+) -> Result<IdentityReport> {
+    let Key { kind, name, .. } = &entry.key;
+    let dir = identity_dir(workspace.store_dir(), *kind, name);
+    let key_path = files.key_file().map(|file| dir.join(files.name(file)));
+    let plan = IssueRequest {
+        verb: "renew",
+        profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
+        subject: same.subject.clone(),
+        sans: same.sans.clone(),
+        days: &same.days,
+        key: key(read_key(key_path.as_deref())?, same, entry, request)?,
+        ca: same.ca.clone(),
+        keystore,
+        out: copies(entry),
+        settings: None,
+        dry_run: request.dry_run,
+        renews: Some(entry.not_after),
+        issuance: Issuance {
+            kind: *kind,
+            name,
+            files,
+            anchors,
+            parameters: same.parameters.clone(),
+            of_fleet: None,
+            of_earlier_version: None,
+            issuer_name: &entry.issuer,
+            force: true,
+        },
+    };
+    plan.carry_out(workspace)
+}
+
+/// The directory that got copies of the present generation, if it is a directory of this machine.
+fn copies(entry: &Entry) -> Option<CopyDestination> {
+    let dir = entry.copies.as_ref().map(std::path::PathBuf::from).filter(|dir| dir.is_dir())?;
+    let ownership = match entry.key.kind {
+        Kind::Server => Ownership::of_server(None, None),
+        _ => Ownership::default(),
+    };
+    Some(CopyDestination { dir, ownership })
+}
+
+fn read_key(path: Option<&std::path::Path>) -> Result<Option<PrivateKey>> {
+    let Some(path) = path else { return Ok(None) };
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
+    PrivateKey::from_pem_or_der(&bytes, None).map(Some).map_err(|error| error.at(path))
+}

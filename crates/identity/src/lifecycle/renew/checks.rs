@@ -1,0 +1,65 @@
+//! What is checked before a renewal takes the place of the present certificate, and the warning that one is due.
+
+use base::{Code, Error, Finding, Result, Severity};
+use ledger::{Entry, Kind};
+use pki::identity::Identity;
+use pki::verify::{self, Purpose};
+use pki::{Certificate, PrivateKey};
+use store::Workspace;
+use time::OffsetDateTime;
+
+use crate::lifecycle::renew::rule::RenewalRule;
+
+/// A warning if the certificate of an identity has expired or must be renewed.
+pub(crate) fn due_warning(workspace: &Workspace<'_>, entry: &Entry) -> Option<Finding> {
+    if !RenewalRule::of(workspace.config).includes(entry, workspace.now) {
+        return None;
+    }
+    let (kind, name) = (entry.key.kind, &entry.key.name);
+    let days = (entry.not_after - workspace.now).whole_days();
+    let what = if entry.not_after < workspace.now {
+        format!("the certificate of the {kind} {name:?} has expired on {}", entry.not_after.date())
+    } else {
+        format!("the certificate of the {kind} {name:?} expires in {days} days, on {}", entry.not_after.date())
+    };
+    let finding = Code::RenewalDue.warning(what).item(name);
+    Some(finding.fix(format!("run `tbpki renew --{kind} {name}`")))
+}
+
+/// Fails unless the next generation lives at least a quarter of its lifetime longer than the present one.
+pub(crate) fn check_lasts(days: u32, present_end: OffsetDateTime, next_end: OffsetDateTime) -> Result<()> {
+    let gained = next_end - present_end;
+    if gained * 4 >= time::Duration::days(i64::from(days)) {
+        return Ok(());
+    }
+    Err(Code::RenewalTooShort
+        .error(format!(
+            "a renewal would end on {}, and the present certificate ends on {}",
+            next_end.date(),
+            present_end.date()
+        ))
+        .because(format!("that is less than a quarter of its lifetime of {days} days longer"))
+        .fix("renew later; if the issuing CA expires, replace the CA first"))
+}
+
+/// Fails unless the new identity would be accepted by its peers: checked before it takes the place of the present one.
+pub(crate) fn prove(identity: &Identity, kind: Kind, now: OffsetDateTime) -> Result<()> {
+    let x509 = &identity.x509;
+    let chain: Vec<Certificate> = std::iter::once(&x509.leaf).chain(&x509.intermediates).cloned().collect();
+    let report = verify::verify(&verify::VerifyRequest {
+        chain: &chain,
+        extra: &[],
+        anchors: &identity.anchors,
+        key: x509.key.as_ref().map(PrivateKey::public),
+        host: None,
+        purpose: Some(if kind == Kind::Server { Purpose::Server } else { Purpose::Device }),
+        time: now,
+        crls: &[],
+    });
+    let fault = report.findings.into_iter().find(|finding: &Finding| finding.severity >= Severity::Fault);
+    match fault {
+        // A device's anchors are those of the server that it connects to, not its own.
+        Some(finding) if kind == Kind::Server || finding.code != Code::Untrusted => Err(Error::new(finding)),
+        _ => Ok(()),
+    }
+}

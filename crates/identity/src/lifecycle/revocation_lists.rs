@@ -1,0 +1,296 @@
+//! The files with the revocation lists: one for the devices' CAs, and one for the servers' CA once it has revoked.
+//!
+//! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
+//! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use base::file::{self, FileSet, Mode, WriteOutcome};
+use base::{Code, Finding, Result, digest};
+use ledger::NewList;
+use pki::Certificate;
+use pki::armour;
+use pki::crl::Crl;
+use pki::device_name::DeviceName;
+use pki::pem_bundle::PemBundle;
+use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ca::{CaName, Hierarchy, KeyLocation, SigningCa};
+use store::{Store, Workspace};
+use time::{Duration, OffsetDateTime};
+
+use crate::profile_ca;
+use crate::report::{FileOutcome, FileReport, rfc3339};
+
+/// The file in the store if the configuration names none.
+pub const DEVICES_FILE: &str = "devices-crl.pem";
+/// The file of the servers' CA in the store.
+pub const SERVERS_FILE: &str = "servers-crl.pem";
+
+/// The largest file that is read, in bytes.
+const LIMIT: usize = 64 << 20;
+
+/// The suffix of a file that is replaced, until it is removed.
+const REPLACED: &str = "tbpki-replaced";
+
+/// Days until the next list of a root at the latest. A root revokes CAs alone, and its key may be kept elsewhere.
+const ROOT_DAYS: i64 = 365;
+
+/// What was written.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RevocationListsReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The files.
+    pub files: Vec<FileReport>,
+    /// One for each CA key.
+    pub lists: Vec<RevocationListReport>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// The revocation list of one CA key.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RevocationListReport {
+    /// The CA: its name in the ledger.
+    pub ca: String,
+    /// The CRL number; `null` in a dry run.
+    pub number: Option<String>,
+    /// When it was made (RFC 3339, UTC).
+    pub this_update: Option<String>,
+    /// The latest time at which the next one is made (RFC 3339, UTC).
+    pub next_update: Option<String>,
+    /// How many certificates it revokes.
+    pub revoked: usize,
+    /// Whether it is the list of an earlier run, because the key of the CA is not in this store.
+    pub kept: bool,
+}
+
+/// The path of the file with the lists of the devices' CAs.
+pub fn devices_file(workspace: &Workspace<'_>) -> PathBuf {
+    let named = workspace.config.crl.out.value.as_ref().map(|path| path.resolved().to_owned());
+    named.unwrap_or_else(|| workspace.store_dir().join(DEVICES_FILE))
+}
+
+/// Makes and writes the lists of all CAs whose keys are in the store.
+///
+/// # Errors
+/// [`Code::TargetExists`] if a file holds something else, [`Code::SharedCaName`] if two CA keys have one name,
+/// [`Code::ClockBehind`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
+pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
+    let mut report = RevocationListsReport { dry_run, files: Vec::new(), lists: Vec::new(), findings: Vec::new() };
+    let mut devices = vec![SigningCa::Own(CaName::DevicesIssuing)];
+    devices.extend(profile_ca::names(&store.ledger)?.into_iter().map(|name: DeviceName| SigningCa::Profile(name)));
+    devices.push(SigningCa::Own(CaName::DevicesRoot));
+    let path = devices_file(workspace);
+    Writer { workspace, store, path, dry_run, report: &mut report }.write(&devices)?;
+
+    let path = workspace.store_dir().join(SERVERS_FILE);
+    let issuing = CaName::ServerIssuing;
+    let is_wanted = path.exists() || !store.ledger.revoked_by(issuing.name(), None, None)?.is_empty();
+    if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
+        let servers = [SigningCa::Own(issuing), SigningCa::Own(Hierarchy::Server.root())];
+        Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;
+    }
+    Ok(report)
+}
+
+/// One file on its way.
+struct Writer<'a, 'w> {
+    workspace: &'a mut Workspace<'w>,
+    store: &'a mut Store,
+    path: PathBuf,
+    dry_run: bool,
+    report: &'a mut RevocationListsReport,
+}
+
+impl Writer<'_, '_> {
+    fn write(mut self, cas: &[SigningCa]) -> Result<()> {
+        let dir = self.workspace.store_dir().to_owned();
+        let certificates: Vec<Certificate> =
+            cas.iter().map(|ca| first(ca.certificates(&dir)?)).collect::<Result<_>>()?;
+        check_names(&certificates)?;
+        let earlier = self.earlier(&certificates)?;
+        let mut pem = Vec::new();
+        let mut made = Vec::new();
+        for (ca, certificate) in cas.iter().zip(&certificates) {
+            let list = match KeyLocation::of(&ca.dir(&dir))? {
+                KeyLocation::Elsewhere => self.keep(ca, certificate, &earlier),
+                _ if self.dry_run => {
+                    self.expect(ca)?;
+                    continue;
+                }
+                _ => {
+                    let (crl, record) = self.make(ca, certificate, &earlier)?;
+                    made.push(record);
+                    Some(crl)
+                }
+            };
+            if let Some(list) = list {
+                armour::append("X509 CRL", list.der(), &mut pem);
+            }
+        }
+        if self.dry_run {
+            self.report.files.push(FileReport::planned(self.path));
+            return Ok(());
+        }
+        let report = replace(&self.path, pem)?;
+        self.report.files.push(report);
+        made.iter().try_for_each(|record| self.store.ledger.published_list(record))
+    }
+
+    /// The lists that the file has now. All of them must be of these CAs.
+    fn earlier(&self, cas: &[Certificate]) -> Result<Vec<Crl>> {
+        let Some(bytes) = file::read_optional(&self.path, LIMIT)? else { return Ok(Vec::new()) };
+        let foreign = || {
+            Code::TargetExists
+                .error("the file is not one with revocation lists of this store")
+                .at(&self.path)
+                .fix("name another file with --out or `[crl] out`, or move this one away")
+        };
+        let lists = PemBundle::parse(&bytes).map_err(|error| foreign().because(error))?.crls;
+        let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
+        let is_ours = |list: &Crl| cas.iter().any(|ca| list.verify_signed_by(ca).is_ok());
+        if lists.is_empty() || !lists.iter().all(is_ours) { Err(foreign()) } else { Ok(lists) }
+    }
+
+    /// The list of an earlier run, for a CA whose key is kept elsewhere.
+    fn keep(&mut self, ca: &SigningCa, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
+        let list = earlier.iter().find(|list| list.verify_signed_by(certificate).is_ok());
+        let now = self.workspace.now;
+        let what = match list {
+            None => format!("the file has no revocation list of {}", ca.name()),
+            Some(list) if list.next_update().is_some_and(|next| next < now) => {
+                format!("the revocation list of {} has expired", ca.name())
+            }
+            Some(_) => String::new(),
+        };
+        if !what.is_empty() {
+            let why = "the key of this CA is not in the store";
+            let fix = "run `tbpki crl` with the key in the store: programs that check the whole chain want this list";
+            self.report.findings.push(Code::RevocationUnknown.warning(what).because(why).fix(fix));
+        }
+        let list = list?;
+        self.report.lists.push(RevocationListReport {
+            ca: ca.name(),
+            number: list.number().map(str::to_owned),
+            this_update: Some(rfc3339(list.this_update())),
+            next_update: list.next_update().map(rfc3339),
+            revoked: list.revoked().len(),
+            kept: true,
+        });
+        Some(list.clone())
+    }
+
+    fn expect(&mut self, ca: &SigningCa) -> Result<()> {
+        let revoked = self.store.ledger.revoked_by(&ca.name(), None, None)?.len();
+        self.report.lists.push(RevocationListReport {
+            ca: ca.name(),
+            number: None,
+            this_update: None,
+            next_update: None,
+            revoked,
+            kept: false,
+        });
+        Ok(())
+    }
+
+    /// Signs the next list of a CA. Its number is recorded before.
+    fn make(
+        &mut self,
+        ca: &SigningCa,
+        certificate: &Certificate,
+        earlier: &[Crl],
+    ) -> Result<(Crl, ledger::RevocationList)> {
+        let open = self.workspace.open_ca(ca)?;
+        let is_root = matches!(ca, SigningCa::Own(name) if name.is_root());
+        let days = i64::from(self.workspace.config.crl.days.value.number());
+        let days = if is_root { days.max(ROOT_DAYS) } else { days };
+        let name = ca.name();
+        let published = earlier.iter().filter(|list| list.verify_signed_by(certificate).is_ok());
+        let (record, entries) = self.store.ledger.begin_list(&NewList {
+            key: digest::sha256(certificate.spki_der()),
+            issuer: &name,
+            generation: self.store.ledger.current(ledger::Kind::Ca, &name)?.map(|ca| ca.generation()),
+            now: self.workspace.now,
+            lifetime: Duration::days(days),
+            published: published.map(Crl::this_update).max(),
+        })?;
+        let revoked = entries.len();
+        let entries = entries.into_iter().map(|entry| {
+            let reason = entry.revocation.reason.as_deref().map_or(Some(Reason::Unspecified), Reason::named);
+            Ok(RevokedSerial {
+                serial: entry.serial.octets().to_vec(),
+                at: entry.revocation.at,
+                reason: reason.ok_or_else(|| Code::LedgerUnreadable.error("the ledger has an unknown reason"))?,
+            })
+        });
+        let header =
+            ListHeader { number: record.number, this_update: record.this_update, next_update: record.next_update };
+        let crl = sign(&open, &header, entries)?;
+        // Two lists in one second: the second is dated one second later, and not published before.
+        let ahead = record.this_update - OffsetDateTime::now_utc();
+        if ahead.is_positive() && record.this_update > self.workspace.now {
+            thread::sleep(ahead.unsigned_abs());
+        }
+        self.report.lists.push(RevocationListReport {
+            ca: name,
+            number: crl.number().map(str::to_owned),
+            this_update: Some(rfc3339(record.this_update)),
+            next_update: Some(rfc3339(record.next_update)),
+            revoked,
+            kept: false,
+        });
+        Ok((crl, record))
+    }
+}
+
+fn first(certificates: Vec<Certificate>) -> Result<Certificate> {
+    let first = certificates.into_iter().next();
+    first.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
+}
+
+/// Fails if two keys have one name: verifiers choose lists by the name of their issuer, and take the wrong one.
+fn check_names(cas: &[Certificate]) -> Result<()> {
+    for (index, ca) in cas.iter().enumerate() {
+        let rest = cas.iter().skip(index + 1);
+        let is_shared =
+            |other: &&Certificate| other.subject_der() == ca.subject_der() && other.spki_der() != ca.spki_der();
+        if rest.clone().any(|other| is_shared(&other)) {
+            return Err(Code::SharedCaName
+                .error(format!("two CAs with different keys are called {}", ca.subject()))
+                .fix("give one of them another name: import it again under a subject of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// Puts the file in its place. The one before it is not kept: it can be made again.
+fn replace(path: &Path, pem: Vec<u8>) -> Result<FileReport> {
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+        Code::FileUnwritable.error("this is not the name of a file").at(path).fix("name a file with --out")
+    })?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A killed run may have left the file before.
+    file::remove(parent, &format!("{name}.{REPLACED}"))?;
+    let mut set = FileSet::new(parent).replacing(REPLACED);
+    set.add(name, pem, Mode::Public)?;
+    let written = set.commit()?;
+    let mut done = FileOutcome::Unchanged;
+    for one in written {
+        done = match one.outcome {
+            WriteOutcome::Written => FileOutcome::Written,
+            WriteOutcome::Unchanged => FileOutcome::Unchanged,
+            WriteOutcome::Replaced(kept) => {
+                if let Some(kept) = kept.file_name().and_then(|kept| kept.to_str()) {
+                    file::remove(parent, kept)?;
+                }
+                FileOutcome::Replaced
+            }
+        };
+    }
+    Ok(FileReport { path: path.to_owned(), done, kept: None })
+}

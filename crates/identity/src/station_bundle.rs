@@ -1,0 +1,277 @@
+//! A station bundle: what another machine needs to issue devices, and nothing that would let it do more.
+
+use std::path::{Path, PathBuf};
+
+use base::file::{self, FileSet, Mode};
+use base::{Code, Finding, Result, Secret};
+use config::{Anchors, Answers, Config, SecretRef, key};
+use pki::key::PBKDF2_ROUNDS;
+use pki::pkcs11::TokenUri;
+use pki::{Certificate, PrivateKey};
+use schemars::JsonSchema;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::broker::broker;
+use crate::files::output::{into_bytes, pem_of};
+use crate::init::root_out::check_outside;
+use crate::report::{CertificateReport, FileReport};
+use store::Workspace;
+use store::ca::key::{KEY_FILE, KeyLocation, URI_FILE, open_key, uri_file};
+use store::ca::{CaName, unavailable};
+use store::secrets::CaSecret;
+use store::{FILE_LIMIT, Store};
+
+/// Where the store goes, beside the bundle's keygen.toml: what `store` is by default.
+const STORE: &str = "pki";
+/// What clients trust, where that is not our root alone.
+const ANCHORS: &str = "server-anchors.pem";
+/// The roots of the platform's REST API, where they were named.
+const PLATFORM_CA: &str = "platform-ca.pem";
+/// What the ledger's server is verified against.
+const LEDGER_CA: &str = "ledger-ca.pem";
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct StationBundleRequest {
+    /// The directory of the bundle.
+    pub out: PathBuf,
+    /// Replace the files of an earlier bundle of the same CA.
+    pub force: bool,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+}
+
+/// What was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StationBundleReport {
+    /// The directory of the bundle.
+    pub kit: PathBuf,
+    /// The CA that the station issues with.
+    pub certificate: CertificateReport,
+    /// Where its key is.
+    pub key: StationKey,
+    /// The PKCS#11 URI of the key, where a token keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_uri: Option<String>,
+    /// Every file.
+    pub files: Vec<FileReport>,
+    /// The keys of keygen.toml whose secrets are not in the bundle: the station has to bring them.
+    pub secrets_to_bring: Vec<String>,
+    /// What was noticed on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Where the key of a bundle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StationKey {
+    /// In the kit, encrypted with the passphrase that was given.
+    Encrypted,
+    /// In a token, which the station needs.
+    Token,
+}
+
+/// The key on its way into the bundle.
+enum Carried {
+    Encrypted { pem: Zeroizing<String>, passphrase: Secret },
+    Planned,
+    Token(TokenUri),
+}
+
+/// Writes the bundle of a station that issues devices. `passphrase` is asked for the one that the key gets there.
+///
+/// # Errors
+/// [`Code::CaUnavailable`] where the key is not here, [`Code::TargetExists`] for what is in the way,
+/// [`Code::StoreExists`] where the bundle would go over the store of another CA, and what the key, its passphrase and the
+/// disk can be wrong about.
+pub fn export_devices(
+    workspace: &mut Workspace<'_>,
+    request: &StationBundleRequest,
+    passphrase: &mut dyn FnMut() -> Result<Secret>,
+) -> Result<StationBundleReport> {
+    let store = workspace.store_dir().to_owned();
+    store::check_exists(&store)?;
+    check_outside(&store, &request.out, "--out")?;
+    let ca = CaName::DevicesIssuing;
+    let chain = ca.certificates(&store)?;
+    let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    check_same_ca(&request.out, certificate)?;
+    let (mut answers, mut secrets_to_bring, mut findings) = settings(workspace.config)?;
+    let place = ca.key_place(&store)?;
+    // What is in the way is found before anybody is asked for a passphrase.
+    if let KeyLocation::File(_) = place {
+        answers.set(key::ca::passphrase, SecretRef::Prompt)?;
+    }
+    name_broker(workspace, &mut answers)?;
+    let public = public_files(workspace, &mut answers)?;
+    let planned = match &place {
+        KeyLocation::File(_) => Carried::Planned,
+        KeyLocation::Token { uri, .. } => Carried::Token(uri.clone()),
+        KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), ca.title())),
+    };
+    let expected = file_set(request, certificate, &planned, &public, &answers)?;
+    let mut report = StationBundleReport {
+        kit: request.out.clone(),
+        certificate: CertificateReport::of(certificate),
+        key: StationKey::Token,
+        key_uri: None,
+        files: expected.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect(),
+        secrets_to_bring: Vec::new(),
+        findings: Vec::new(),
+    };
+    match &planned {
+        Carried::Token(uri) => report.key_uri = Some(uri.to_string()),
+        Carried::Planned | Carried::Encrypted { .. } => report.key = StationKey::Encrypted,
+    }
+    report.secrets_to_bring.append(&mut secrets_to_bring);
+    report.findings.append(&mut findings);
+    if request.dry_run {
+        return Ok(report);
+    }
+    let carried = match place {
+        KeyLocation::File(path) => carried_file(workspace, &path, certificate, passphrase)?,
+        KeyLocation::Token { .. } | KeyLocation::Elsewhere => planned,
+    };
+    let set = file_set(request, certificate, &carried, &public, &answers)?;
+    report.files = set.commit()?.into_iter().map(FileReport::from).collect();
+    read_back(&request.out.join(STORE), &carried, certificate)?;
+    // Opening records the CAs in the bundle's ledger, as after `init`.
+    drop(Store::open(&workspace.location.moved_to(request.out.join(STORE)), "ca export")?);
+    Ok(report)
+}
+
+/// The key of a file, encrypted anew for the station.
+fn carried_file(
+    workspace: &mut Workspace<'_>,
+    path: &Path,
+    certificate: &Certificate,
+    passphrase: &mut dyn FnMut() -> Result<Secret>,
+) -> Result<Carried> {
+    let bytes = file::read(path, FILE_LIMIT)?;
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
+    let mut ask = |again| secrets.of_ca(settings, if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase });
+    let key = open_key(&bytes, &mut ask).map_err(|error| error.at(path))?;
+    key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(path))?;
+    let passphrase = passphrase()?;
+    Ok(Carried::Encrypted { pem: key.to_encrypted_pem(&passphrase, PBKDF2_ROUNDS)?, passphrase })
+}
+
+/// Opens the key in the bundle as the station will.
+fn read_back(store: &Path, carried: &Carried, certificate: &Certificate) -> Result<()> {
+    let Carried::Encrypted { passphrase, .. } = carried else { return Ok(()) };
+    let path = CaName::DevicesIssuing.key_path(store);
+    let bytes = file::read_secret(&path, FILE_LIMIT)?;
+    let key = PrivateKey::from_pem_or_der(&bytes, Some(passphrase));
+    key.and_then(|key| key.check_belongs_to(certificate.spki_der())).map_err(|error| error.at(&path))
+}
+
+/// The files that everybody may read: certificates, and what clients and the platform's callers trust.
+fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<(String, Vec<u8>)>> {
+    let store = workspace.store_dir();
+    let mut files = Vec::new();
+    for name in CaName::ALL {
+        let certificates = name.certificates(store)?;
+        files.push((format!("{STORE}/ca/{name}/cert.pem"), pem_of(&certificates).into_bytes()));
+    }
+    let anchors = workspace.client_anchors()?;
+    let ours = matches!(workspace.config.server.anchors.value, Anchors::Ours);
+    let is_our_root = ours && anchors == CaName::ServerRoot.certificates(store)?;
+    if !anchors.is_empty() && !is_our_root {
+        answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
+        files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
+    }
+    let config = workspace.config;
+    let carried =
+        [(key::platform::ca, &config.platform.ca, PLATFORM_CA), (key::ledger::ca, &config.ledger.ca, LEDGER_CA)];
+    for (key, setting, name) in carried {
+        if let Some(path) = &setting.value {
+            answers.set(key, name)?;
+            files.push((name.to_owned(), file::read(path.resolved(), FILE_LIMIT)?.to_vec()));
+        }
+    }
+    Ok(files)
+}
+
+/// The broker of the devices, where only this store knows it: the station has no server to take the name from.
+fn name_broker(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<()> {
+    let config = workspace.config;
+    if config.firmware.mqtt_host.is_explicit() || config.server.name.is_explicit() {
+        return Ok(());
+    }
+    match broker(workspace) {
+        Ok(host) => answers.set(key::firmware::mqtt_host, host.as_str()),
+        Err(error) if error.code() == Code::BrokerMissing => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The settings that are in force here, as far as a station has a use for them; the keys whose secrets are not in the bundle;
+/// and what there is to say about that.
+fn settings(config: &Config) -> Result<(Answers, Vec<String>, Vec<Finding>)> {
+    /// The store is where the bundle has it; the passphrase is the bundle's own; a station makes no servers.
+    const LEFT_OUT: [&str; 5] =
+        ["store", "ca.passphrase", "server.out", "server.keystore.password", "server.keystore.key_password"];
+    let (answers, mut hidden) = config.answers(&LEFT_OUT)?;
+    let mut to_bring: Vec<String> = answers.secrets_elsewhere().map(str::to_owned).collect();
+    to_bring.append(&mut hidden);
+    let finding = |keys: &[String]| {
+        Code::SecretUnavailable
+            .note(format!("secrets that are not in the bundle: {}", keys.join(", ")))
+            .fix("bring them to the station, each where the bundle's keygen.toml says it is")
+    };
+    let findings = if to_bring.is_empty() { Vec::new() } else { vec![finding(&to_bring)] };
+    Ok((answers, to_bring, findings))
+}
+
+/// Everything that the bundle holds, so that it appears together. The key comes before its certificate.
+fn file_set(
+    request: &StationBundleRequest,
+    certificate: &Certificate,
+    key: &Carried,
+    public: &[(String, Vec<u8>)],
+    answers: &Answers,
+) -> Result<FileSet> {
+    let mut set = FileSet::new(&request.out);
+    if request.force {
+        set = set.replacing(certificate.serial_hex());
+    }
+    let dir = format!("{STORE}/ca/{}", CaName::DevicesIssuing);
+    match key {
+        Carried::Encrypted { pem, .. } => {
+            set.add(format!("{dir}/{KEY_FILE}"), into_bytes(pem.clone()), Mode::Private)?;
+        }
+        Carried::Planned => {
+            set.add_unknown(format!("{dir}/{KEY_FILE}"), KEY_ROOM, Mode::Private)?;
+        }
+        Carried::Token(uri) => {
+            set.add(format!("{dir}/{URI_FILE}"), uri_file(uri), Mode::Public)?;
+        }
+    }
+    for (name, contents) in public {
+        set.add(name, contents.clone(), Mode::Public)?;
+    }
+    set.add("keygen.toml", config::render_kit(answers).into_bytes(), Mode::Public)?;
+    Ok(set)
+}
+
+/// More than an encrypted key takes.
+const KEY_ROOM: usize = 8 << 10;
+
+/// Fails where the directory holds the store of another CA: its ledger would not fit.
+fn check_same_ca(out: &Path, certificate: &Certificate) -> Result<()> {
+    let path = CaName::DevicesIssuing.cert_path(&out.join(STORE));
+    if !path.exists() {
+        return Ok(());
+    }
+    let there = CaName::DevicesIssuing.certificates(&out.join(STORE))?;
+    if there.first().is_some_and(|there| there.der() == certificate.der()) {
+        return Ok(());
+    }
+    Err(Code::StoreExists
+        .error("the store of another CA is there already")
+        .at(path)
+        .fix("write the bundle to another directory"))
+}

@@ -1,0 +1,105 @@
+//! Which generation of a name counts, and how another one takes its place.
+
+use base::Result;
+
+use crate::entry::Entry;
+use crate::key::{Key, Kind};
+use crate::ledger::Ledger;
+use crate::lifecycle::role::{Role, TAKES_NAME};
+use crate::transaction::Transaction;
+use crate::value::{one_of, values};
+use crate::view::View;
+
+impl View {
+    /// The generation of a name that is in use now; `None` if the name has none, for example because it was revoked.
+    ///
+    /// # Errors
+    /// [`Code::LedgerUnreadable`](base::Code::LedgerUnreadable) if the file is damaged or the disk refuses, here and in
+    /// every other method.
+    pub fn current(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
+        let sql = "WHERE kind = ?1 AND name = ?2 AND role = 'current'";
+        Ok(self.entries(sql, values![kind.as_str(), name])?.pop())
+    }
+
+    /// The renewal of a name that waits for its use; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn pending(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
+        let sql = "WHERE kind = ?1 AND name = ?2 AND role = 'pending'";
+        Ok(self.entries(sql, values![kind.as_str(), name])?.pop())
+    }
+
+    /// The generation of a name that lists show: the current one, or the latest one that is not void if none is current.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn latest(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
+        let sql = "WHERE kind = ?1 AND name = ?2 AND role <> 'void' \
+            ORDER BY CASE role WHEN 'current' THEN 0 ELSE 1 END, generation DESC LIMIT 1";
+        Ok(self.entries(sql, values![kind.as_str(), name])?.pop())
+    }
+
+    /// The generation that takes a name: the current or pending one, or one that is about to be signed.
+    pub(crate) fn holder(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
+        let sql = format!(
+            "WHERE kind = ?1 AND name = ?2 AND {TAKES_NAME} \
+             ORDER BY CASE role WHEN 'current' THEN 0 ELSE 1 END, generation DESC LIMIT 1"
+        );
+        Ok(self.entries(&sql, values![kind.as_str(), name])?.pop())
+    }
+
+    /// The generation of a name that was intended and neither issued nor voided, as an interrupted run leaves it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn unfinished_of(&self, kind: Kind, name: &str) -> Result<Option<Entry>> {
+        let sql = "WHERE kind = ?1 AND name = ?2 AND state = 'intended'";
+        Ok(self.entries(sql, values![kind.as_str(), name])?.pop())
+    }
+}
+
+impl Ledger {
+    /// [`Transaction::promote`] by itself.
+    pub fn promote(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| transaction.promote(key))
+    }
+}
+
+impl Transaction<'_> {
+    /// Makes a pending generation the current one, and the current one superseded. May be repeated.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row,
+    /// [`Code::Internal`](base::Code::Internal) if it is neither pending nor current.
+    pub fn promote(&self, key: &Key) -> Result<()> {
+        let (row, role) = self.role_of(key)?;
+        match role {
+            Role::Current => Ok(()),
+            Role::Pending => {
+                self.supersede(key, Role::Current)?;
+                self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
+                Ok(())
+            }
+            role => Err(self.bug(format!("{key} is {role} and cannot become current"))),
+        }
+    }
+
+    /// Gives the role superseded to the generation of the name that has the role current, or pending: another one is to
+    /// have it.
+    pub(crate) fn supersede(&self, key: &Key, role: Role) -> Result<()> {
+        self.execute(
+            "UPDATE identity SET role = 'superseded' WHERE kind = ?1 AND name = ?2 AND role = ?3",
+            values![key.kind.as_str(), &key.name, role.as_str()],
+        )?;
+        Ok(())
+    }
+
+    /// The row number and the role of a key.
+    pub(crate) fn role_of(&self, key: &Key) -> Result<(i64, Role)> {
+        let (row, _) = self.locate(key)?;
+        let found = self.one("SELECT role FROM identity WHERE id = ?1", values![row])?;
+        let role: String = found.map_or(Ok(String::new()), |found| found.get(0))?;
+        Ok((row, one_of(&Role::ALL, Role::as_str, &role).map_err(|error| error.at(self.path()))?))
+    }
+}

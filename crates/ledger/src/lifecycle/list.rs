@@ -1,0 +1,136 @@
+//! The revocation lists of the CAs: the number and the dates of the last one of each key.
+
+use base::{Code, Result};
+use time::{Duration, OffsetDateTime};
+
+use crate::key::Generation;
+use crate::ledger::Ledger;
+use crate::lifecycle::revocation::RevokedCertificate;
+use crate::transaction::Transaction;
+use crate::value::values;
+use crate::view::{View, at};
+
+/// The last revocation list of a CA key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationList {
+    /// The CA: its name in the ledger.
+    pub issuer: String,
+    /// The CRL number.
+    pub number: u64,
+    /// The time at which it was made, in whole seconds.
+    pub this_update: OffsetDateTime,
+    /// The latest time at which the next one is made.
+    pub next_update: OffsetDateTime,
+}
+
+/// A revocation list that is about to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewList<'a> {
+    /// SHA-256 over the public key of the CA (SubjectPublicKeyInfo in DER).
+    pub key: [u8; 32],
+    /// The CA: its name in the ledger.
+    pub issuer: &'a str,
+    /// The generation of the CA with this key; `None` if the ledger has none.
+    pub generation: Option<Generation>,
+    /// The time of this machine.
+    pub now: OffsetDateTime,
+    /// The time until the next list.
+    pub lifetime: Duration,
+    /// The time of the list that is published now; it can be later than what the ledger knows if a backup of the ledger
+    /// was restored.
+    pub published: Option<OffsetDateTime>,
+}
+
+/// How far a list may be dated ahead of the clock because the one before it has the same second.
+const AHEAD: Duration = Duration::seconds(5);
+
+impl View {
+    /// The last list of the CA key whose public half has this SHA-256; `None` before the first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn last_list(&self, key: &[u8; 32]) -> Result<Option<RevocationList>> {
+        let sql = "SELECT issuer, number, this_update, next_update FROM revocation_list WHERE key = ?1";
+        self.one(sql, values![key])?
+            .map(|row| {
+                Ok(RevocationList {
+                    issuer: row.get(0)?,
+                    number: row.get(1)?,
+                    this_update: at(row.get(2)?)?,
+                    next_update: at(row.get(3)?)?,
+                })
+            })
+            .transpose()
+    }
+}
+
+impl Ledger {
+    /// Records the list that is about to be signed, and returns it with its entries.
+    ///
+    /// Numbers and times only grow, even if a list is never signed: the number is the time in seconds since 1970 or one
+    /// more than the last number, whichever is larger, so that it also grows after a backup was restored. Verifiers
+    /// prefer the list with the later time.
+    ///
+    /// # Errors
+    /// [`Code::ClockBehind`] if the last list of this key is later than the clock by more than five seconds.
+    pub fn begin_list(&mut self, new: &NewList<'_>) -> Result<(RevocationList, Vec<RevokedCertificate>)> {
+        self.transaction(|transaction| transaction.begin_list(new))
+    }
+
+    /// Records that a list is published: the step [`OpenStep::List`](crate::OpenStep::List) of the revocations on it is
+    /// done.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn published_list(&mut self, list: &RevocationList) -> Result<()> {
+        self.transaction(|transaction| {
+            transaction.execute(
+                "DELETE FROM open_step WHERE step = 'list' AND list <= ?2 AND identity IN \
+                 (SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked')",
+                values![&list.issuer, list.number],
+            )?;
+            Ok(())
+        })
+    }
+}
+
+impl Transaction<'_> {
+    fn begin_list(&self, new: &NewList<'_>) -> Result<(RevocationList, Vec<RevokedCertificate>)> {
+        let last = self.last_list(&new.key)?;
+        let now = new.now.unix_timestamp();
+        let (mut number, mut this_update) = (u64::try_from(now).unwrap_or(0), now);
+        if let Some(last) = &last {
+            number = number.max(last.number.saturating_add(1));
+        }
+        let last_update = last.as_ref().map(|last| last.this_update);
+        if let Some(before) = last_update.max(new.published) {
+            this_update = this_update.max(before.unix_timestamp().saturating_add(1));
+            if this_update > now.saturating_add(AHEAD.whole_seconds()) {
+                return Err(Code::ClockBehind
+                    .error(format!("the last revocation list of {} is from the future", new.issuer))
+                    .because(format!("it was made at {before}, and now it is {}", new.now))
+                    .fix("check the clock of this machine: a list must be later than the one before it"));
+            }
+        }
+        let list = RevocationList {
+            issuer: new.issuer.to_owned(),
+            number,
+            this_update: at(this_update)?,
+            next_update: at(this_update.saturating_add(new.lifetime.whole_seconds()))?,
+        };
+        let entries = self.revoked_by(new.issuer, new.generation, last_update)?;
+        self.execute(
+            "INSERT INTO revocation_list (key, issuer, number, this_update, next_update) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (key) DO UPDATE SET issuer = excluded.issuer, number = excluded.number, \
+             this_update = excluded.this_update, next_update = excluded.next_update",
+            values![&new.key, new.issuer, number, this_update, list.next_update.unix_timestamp()],
+        )?;
+        // Later revocations must wait for another list.
+        self.execute(
+            "UPDATE open_step SET list = ?2 WHERE step = 'list' AND identity IN \
+             (SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked')",
+            values![new.issuer, number],
+        )?;
+        Ok((list, entries))
+    }
+}

@@ -1,0 +1,67 @@
+//! A revocation, and the steps that make it known to others.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+use crate::key::{Key, SerialNumber};
+
+/// A revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The time of the revocation.
+    pub at: OffsetDateTime,
+    /// The reason by its name in RFC 5280, section 5.3.1; `None` if none was given.
+    pub reason: Option<String>,
+}
+
+/// A certificate that is revoked, for the list of its CA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// When and why.
+    pub revocation: Revocation,
+}
+
+/// A step that makes a revocation known to others. The steps do not wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OpenStep {
+    /// The certificate is taken from the platform.
+    Platform,
+    /// The certificate is on a revocation list of its CA.
+    List,
+    /// The CA of the device's profile is replaced: in chain mode the platform accepts what a device's key signs.
+    ProfileCa,
+}
+
+impl OpenStep {
+    /// Every step, in the order in which they are taken.
+    pub const ALL: [Self; 3] = [Self::Platform, Self::List, Self::ProfileCa];
+
+    /// The word that is stored and printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::List => "list",
+            Self::ProfileCa => "profile-ca",
+        }
+    }
+}
+
+impl fmt::Display for OpenStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A step of a revocation that is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRevocation {
+    /// The revoked identity.
+    pub key: Key,
+    /// The step.
+    pub step: OpenStep,
+    /// Why it failed last; `None` if it was not tried.
+    pub error: Option<String>,
+}

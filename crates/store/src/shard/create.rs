@@ -1,0 +1,300 @@
+//! Making the place of a job, and refusing one that belongs to another job or another ledger.
+
+use std::path::Path;
+
+use base::file::{self, BulkDir, FileSet, Mode};
+use base::{Code, Result};
+use ledger::{Job, View};
+use pki::serial::Serial;
+
+use super::layout::{Attempt, Layout, Packing};
+use super::shard_store::{MARK, ShardStore, ShardStoreFile, VERSION, absolute, archive_of, remember};
+use super::{join, read};
+
+/// The job that a place is asked for, and the ledger that has it.
+#[derive(Clone, Copy)]
+pub struct OwningJob<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its ledger.
+    pub view: &'a View,
+}
+
+impl ShardStore {
+    /// The place for `job` in `dir`, made if it is not there yet, and remembered in the store.
+    ///
+    /// # Errors
+    /// [`Code::PlaceTaken`] where it belongs to another job or holds something else, and what the disk can refuse.
+    pub fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, owner: &OwningJob<'_>) -> Result<Self> {
+        let of_job = (layout != Layout::Directories).then_some(owner);
+        let known = Self::open(dir)?;
+        match &known {
+            Some(place) => place.check_is_for(store, of_job, layout, packing)?,
+            None => check_archive_is_new(dir, layout)?,
+        }
+        file::create_dir(dir)?;
+        let dir = absolute(dir)?;
+        if known.is_none() && of_job.is_some() {
+            check_is_empty(&dir)?;
+        }
+        // Before the mark is there: a run that is killed in between finds the directory again.
+        if let Some(owner) = of_job {
+            remember(store, &format!("job-{}", owner.job.id), &dir)?;
+        }
+        let mark = |place| ShardStoreFile {
+            version: VERSION,
+            place,
+            layout,
+            packing,
+            job: of_job.map(|owner| owner.job.id.number()),
+            job_uid: of_job.map(|owner| owner.job.uid.to_string()),
+        };
+        let place = match known {
+            Some(Self { mark: there, .. }) if there.version == VERSION => Self { dir, mark: there },
+            Some(Self { mark: there, .. }) => {
+                let place = Self { dir, mark: mark(there.place) };
+                place.write_mark(FileSet::new(&place.dir).replacing("v1"))?;
+                place
+            }
+            None => {
+                // Random octets in hexadecimal, whatever they are the number of.
+                let place = Self { dir, mark: mark(Serial::random()?.to_string()) };
+                place.write_mark(FileSet::new(&place.dir))?;
+                place
+            }
+        };
+        place.remember(store)?;
+        Ok(place)
+    }
+
+    /// Fails if a new job cannot have its place in `dir`. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Code::PlaceTaken`], [`Code::TargetExists`] for an archive, and those of the disk.
+    pub fn check_new(dir: &Path, layout: Layout) -> Result<()> {
+        if layout == Layout::Directories {
+            return Ok(());
+        }
+        if let Some(place) = Self::open(dir)? {
+            let what = match place.mark.job {
+                Some(job) => format!("this belongs to job {job}"),
+                None => "this is a store".to_owned(),
+            };
+            let taken = Code::PlaceTaken.error(what).at(&place.dir);
+            return Err(taken.fix("name another directory, or go on with the job that is there"));
+        }
+        check_archive_is_new(dir, layout)?;
+        if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
+    }
+
+    fn write_mark(&self, mut set: FileSet) -> Result<()> {
+        let text = serde_json::to_vec_pretty(&self.mark).map_err(|error| unwritable(&error))?;
+        set.add(MARK, text, Mode::Private)?;
+        set.commit().map(drop)
+    }
+
+    fn check_is_for(
+        &self,
+        store: &Path,
+        owner: Option<&OwningJob<'_>>,
+        layout: Layout,
+        packing: Packing,
+    ) -> Result<()> {
+        let taken = |what: String| {
+            Err(Code::PlaceTaken
+                .error(what)
+                .at(&self.dir)
+                .fix("name another directory, or go on with the job that is there"))
+        };
+        match (self.mark.job, owner) {
+            (Some(there), None) => taken(format!("this belongs to job {there}")),
+            (None, Some(_)) => taken("this is a store".to_owned()),
+            (Some(there), Some(owner)) if there != owner.job.id.number() => {
+                taken(format!("this belongs to job {there}, not to job {}", owner.job.id))
+            }
+            (Some(there), Some(owner)) if !self.is_of(store, owner)? => {
+                taken(format!("this belongs to job {there} of another store"))
+            }
+            _ if (self.mark.layout, self.mark.packing) != (layout, packing) => {
+                taken(format!("the job is written here as {}, and in another way", self.mark.layout))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the place was made for this very job, and not for one of the same number in another ledger. A mark of
+    /// version 1 names no ledger: there the ledger must have a shard in this place, and the shard must be in it.
+    fn is_of(&self, store: &Path, owner: &OwningJob<'_>) -> Result<bool> {
+        if let Some(uid) = &self.mark.job_uid {
+            return Ok(*uid == owner.job.uid.to_string());
+        }
+        let Some((shard, fence)) = owner.view.shard_in(owner.job.id, self.id())? else { return Ok(false) };
+        read::holds_shard(store, owner.view, self, owner.job.id, Attempt { shard, fence })
+    }
+}
+
+/// Fails if an archive is there that no parts belong to: it would be in the way when parts are joined.
+fn check_archive_is_new(dir: &Path, layout: Layout) -> Result<()> {
+    let Some(archive) = archive_of(dir, layout) else { return Ok(()) };
+    for path in [join::index_of(&archive), archive] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Code::TargetExists
+                .error("this archive was not made by this job")
+                .at(path)
+                .fix("name another file, or move this one away"));
+        }
+    }
+    Ok(())
+}
+
+/// Fails where a directory holds something: what is removed later as a leftover has to be ours.
+fn check_is_empty(dir: &Path) -> Result<()> {
+    let names = BulkDir::open(dir)?.names()?;
+    match names.iter().find(|name| !name.starts_with(".tbpki-") && *name != ".lock") {
+        None => Ok(()),
+        Some(name) => Err(Code::PlaceTaken
+            .error("the directory is not empty, and no job of a fleet has made it")
+            .at(dir)
+            .because(format!("it holds {name:?}"))
+            .fix("name a directory that is empty or not there yet")),
+    }
+}
+
+fn unwritable(error: &serde_json::Error) -> base::Error {
+    Code::Internal.error("what marks a directory cannot be written as JSON").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Ledger, NewJob, Parameters, StagedName, StagingOutcome};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A store whose ledger has jobs of one name each.
+    struct Scene {
+        store: TempDir,
+        out: TempDir,
+        ledger: Ledger,
+        jobs: Vec<Job>,
+    }
+
+    impl Scene {
+        fn with_jobs(count: u64) -> Self {
+            let store = tempfile::tempdir().unwrap();
+            let mut ledger = Ledger::open(store.path().join("ledger.db")).unwrap();
+            let new = NewJob { parameters: Parameters::of(&[("days", 1)]).unwrap(), shard_size: 1000 };
+            let stage = |line| {
+                let mut staging = ledger.stage(&new).unwrap();
+                staging.add(&StagedName { line, name: format!("n{line}"), ..StagedName::default() }).unwrap();
+                match staging.keep().unwrap() {
+                    StagingOutcome::New(job) | StagingOutcome::Known(job) => job,
+                }
+            };
+            let jobs = (1..=count).map(stage).collect();
+            Self { store, out: tempfile::tempdir().unwrap(), ledger, jobs }
+        }
+
+        fn make(&self, dir: &Path, layout: Layout, job: usize) -> Result<ShardStore> {
+            let packing = Packing::of_name(&dir.file_stem().unwrap_or_default().to_string_lossy());
+            let owner = OwningJob { job: &self.jobs[job - 1], view: &self.ledger };
+            ShardStore::make(self.store.path(), dir, layout, packing, &owner)
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_again_and_belongs_to_one_job() {
+        let scene = Scene::with_jobs(4);
+        let dir = scene.out.path().join("fleet");
+        let made = scene.make(&dir, Layout::Shards, 3).unwrap();
+        assert_eq!(scene.make(&dir, Layout::Shards, 3).unwrap(), made);
+        assert_eq!(ShardStore::find(scene.store.path(), made.id()).unwrap(), made);
+        for (layout, job) in [(Layout::Shards, 4), (Layout::Archive, 3), (Layout::Directories, 3)] {
+            let error = scene.make(&dir, layout, job).unwrap_err();
+            assert_eq!(error.code(), Code::PlaceTaken, "{layout} {job}");
+        }
+    }
+
+    #[test]
+    fn a_place_of_another_store_is_taken_although_its_job_has_the_same_number() {
+        let (one, two) = (Scene::with_jobs(1), Scene::with_jobs(1));
+        let dir = one.out.path().join("fleet");
+        let made = one.make(&dir, Layout::Shards, 1).unwrap();
+        let error = two.make(&dir, Layout::Shards, 1).unwrap_err();
+        assert_eq!(error.code(), Code::PlaceTaken);
+        assert!(error.to_string().contains("another store"), "{error}");
+        assert!(ShardStore::wished(two.store.path(), 1).unwrap().is_none(), "nothing was remembered");
+        assert_eq!(one.make(&dir, Layout::Shards, 1).unwrap(), made);
+    }
+
+    #[test]
+    fn a_mark_of_version_1_belongs_to_no_ledger_that_has_no_shard_there() {
+        let scene = Scene::with_jobs(1);
+        let dir = scene.out.path().join("fleet");
+        let mut mark = scene.make(&dir, Layout::Shards, 1).unwrap().mark;
+        (mark.version, mark.job_uid) = (1, None);
+        BulkDir::open(&dir).unwrap().remove(MARK).unwrap();
+        BulkDir::open(&dir).unwrap().write(MARK, &serde_json::to_vec(&mark).unwrap(), Mode::Private).unwrap();
+        assert_eq!(scene.make(&dir, Layout::Shards, 1).unwrap_err().code(), Code::PlaceTaken);
+        mark.version = 3;
+        BulkDir::open(&dir).unwrap().remove(MARK).unwrap();
+        BulkDir::open(&dir).unwrap().write(MARK, &serde_json::to_vec(&mark).unwrap(), Mode::Private).unwrap();
+        assert_eq!(ShardStore::open(&dir).unwrap_err().code(), Code::FileUnreadable, "of a version to come");
+    }
+
+    #[test]
+    fn an_archive_of_another_store_is_noticed_before_anything_is_made() {
+        let scene = Scene::with_jobs(1);
+        let archive = scene.out.path().join("f.tar");
+        for name in ["f.tar", "f.tar.index.csv"] {
+            let dir = BulkDir::open(scene.out.path()).unwrap();
+            dir.write(name, b"keys", Mode::Private).unwrap();
+            let error = scene.make(&ShardStore::parts_of(&archive), Layout::Archive, 1).unwrap_err();
+            assert_eq!(error.code(), Code::TargetExists, "{name}");
+            dir.remove(name).unwrap();
+        }
+        scene.make(&ShardStore::parts_of(&archive), Layout::Archive, 1).unwrap();
+    }
+
+    #[test]
+    fn a_place_that_has_moved_is_missing_until_it_is_named() {
+        let scene = Scene::with_jobs(1);
+        let made = scene.make(&scene.out.path().join("a"), Layout::Shards, 1).unwrap();
+        let Scene { store, out, .. } = scene;
+        #[allow(clippy::disallowed_methods, reason = "the test moves it behind our back")]
+        std::fs::rename(out.path().join("a"), out.path().join("b")).unwrap();
+        assert_eq!(ShardStore::find(store.path(), made.id()).unwrap_err().code(), Code::PlaceMissing);
+        let moved = ShardStore::open(&out.path().join("b")).unwrap().unwrap();
+        moved.remember(store.path()).unwrap();
+        assert_eq!(ShardStore::find(store.path(), made.id()).unwrap().dir, moved.dir);
+        for id in ["", "../ledger.db", "00"] {
+            assert_eq!(ShardStore::find(store.path(), id).unwrap_err().code(), Code::PlaceMissing, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_with_other_things_in_it_is_left_alone() {
+        let scene = Scene::with_jobs(1);
+        BulkDir::open(scene.out.path()).unwrap().write("shard-000000", b"holiday pictures", Mode::Private).unwrap();
+        let error = scene.make(scene.out.path(), Layout::Shards, 1).unwrap_err();
+        assert_eq!(error.code(), Code::PlaceTaken);
+    }
+
+    #[test]
+    fn the_store_is_a_place_for_every_job_and_may_move() {
+        let scene = Scene::with_jobs(2);
+        let store = scene.store.path();
+        let one = scene.make(store, Layout::Directories, 1).unwrap();
+        let two = scene.make(store, Layout::Directories, 2).unwrap();
+        assert_eq!((one.id(), one.job()), (two.id(), None));
+        assert_eq!(ShardStore::find(store, one.id()).unwrap().id(), one.id());
+    }
+
+    #[test]
+    fn parts_are_in_the_directory_of_their_archive() {
+        let scene = Scene::with_jobs(1);
+        let archive = scene.store.path().canonicalize().unwrap().join("factory.tar.zst");
+        let place = scene.make(&ShardStore::parts_of(&archive), Layout::Archive, 1).unwrap();
+        assert_eq!(place.archive().unwrap(), archive);
+    }
+}

@@ -1,0 +1,237 @@
+//! The directory of the shards of a job. A file in it identifies the job.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::file::{self, BulkDir, FileSet, Lock, Mode};
+use base::text::quote;
+use base::{Code, Result};
+use ledger::{JobId, View};
+use serde::{Deserialize, Serialize};
+
+use super::layout::{Attempt, Layout, Packing};
+use crate::paths::FILE_LIMIT;
+
+/// The file that identifies the job of a directory.
+pub(super) const MARK: &str = "fleet.json";
+/// The version of that file. Version 1, of tbpki 0.1.0, knew the job by its number alone.
+pub(super) const VERSION: u32 = 2;
+/// Where a store keeps the ways to its places.
+const PLACES: &str = "places";
+/// What the directory with the parts of an archive ends with.
+const PARTS: &str = ".parts";
+/// How long to wait for another process that works in the same place.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A directory with shards of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardStore {
+    /// The directory: the store for [`Layout::Directories`], the one with the parts for an archive.
+    pub dir: PathBuf,
+    pub(super) mark: ShardStoreFile,
+}
+
+/// What `fleet.json` holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShardStoreFile {
+    pub(super) version: u32,
+    /// By what the ledger knows it.
+    pub(super) place: String,
+    pub(super) layout: Layout,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub(super) packing: Packing,
+    /// The number of the job that it belongs to; none for the store itself, which takes all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job: Option<u64>,
+    /// The random identifier of that job, in hexadecimal; none in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job_uid: Option<String>,
+}
+
+impl ShardStoreFile {
+    /// Fails if a name in it is not one that tbpki makes: it becomes the name of a file in the store.
+    fn check(&self) -> Result<()> {
+        let ids = [Some(&self.place), self.job_uid.as_ref()];
+        match ids.into_iter().flatten().find(|id| !is_id(id)) {
+            None => Ok(()),
+            Some(id) => Err(Code::FileUnreadable
+                .error(format!("{} is not the identifier of a place or job", quote(id)))
+                .fix("restore the file from a backup")),
+        }
+    }
+}
+
+/// Whether a text is an identifier as tbpki makes them: hexadecimal digits.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_plain(packing: &Packing) -> bool {
+    *packing == Packing::default()
+}
+
+impl ShardStore {
+    /// The place in `dir`; none where it is none.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`].
+    pub fn open(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(MARK);
+        let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
+        Self::parse(dir, &bytes).map(Some)
+    }
+
+    /// The place in `dir` that this `fleet.json` describes.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`], also if an identifier in it could lead to another file.
+    pub fn parse(dir: &Path, bytes: &[u8]) -> Result<Self> {
+        let path = dir.join(MARK);
+        let mark: ShardStoreFile = serde_json::from_slice(bytes).map_err(|error| {
+            Code::FileUnreadable
+                .error("this does not say to which job the directory belongs")
+                .at(&path)
+                .because(error)
+                .fix("restore the file from a backup")
+        })?;
+        if mark.version > VERSION {
+            return Err(Code::FileUnreadable
+                .error(format!("the file has version {}, and this tbpki knows versions up to {VERSION}", mark.version))
+                .at(&path)
+                .fix("use the version of tbpki that wrote it, or a later one"));
+        }
+        mark.check().map_err(|error| error.at(&path))?;
+        Ok(Self { dir: dir.to_owned(), mark })
+    }
+
+    /// The place that the ledger knows as `id`, where the store last saw it.
+    ///
+    /// # Errors
+    /// [`Code::PlaceMissing`].
+    pub fn find(store: &Path, id: &str) -> Result<Self> {
+        let missing = || {
+            Code::PlaceMissing
+                .error("the directory or archive with these identities is not known here")
+                .fix("name where it is with `--out DIR` or `--archive FILE`")
+        };
+        // An id from a ledger names a file: nothing but our own form will do.
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let way = file::read_optional(store.join(PLACES).join(id), FILE_LIMIT)?.ok_or_else(missing)?;
+        let dir =
+            std::str::from_utf8(&way).map(|text| store.join(text.trim_end_matches('\n'))).map_err(|_| missing())?;
+        match Self::open(&dir)?.filter(|place| place.mark.place == id) {
+            Some(place) => Ok(place),
+            None => Err(missing().at(dir)),
+        }
+    }
+
+    /// Lets the store know where this place is now.
+    pub fn remember(&self, store: &Path) -> Result<()> {
+        remember(store, &self.mark.place, &self.dir)
+    }
+
+    /// The place that the user last gave for the shards of a job. The shards need not exist yet.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`].
+    pub fn wished(store: &Path, job: u64) -> Result<Option<PathBuf>> {
+        let way = file::read_optional(store.join(PLACES).join(format!("job-{job}")), FILE_LIMIT)?;
+        Ok(way.and_then(|way| std::str::from_utf8(&way).ok().map(|text| store.join(text.trim_end_matches('\n')))))
+    }
+
+    /// By what the ledger knows it.
+    pub fn id(&self) -> &str {
+        &self.mark.place
+    }
+
+    /// How its shards are laid out.
+    pub fn layout(&self) -> Layout {
+        self.mark.layout
+    }
+
+    /// What became of the bytes of its archive.
+    pub fn packing(&self) -> Packing {
+        self.mark.packing
+    }
+
+    /// The job that it belongs to; none for the store itself.
+    pub fn job(&self) -> Option<u64> {
+        self.mark.job
+    }
+
+    /// The archive that its parts become; none for other layouts.
+    pub fn archive(&self) -> Option<PathBuf> {
+        archive_of(&self.dir, self.mark.layout)
+    }
+
+    /// The directory in which the parts of an archive are made.
+    pub fn parts_of(archive: &Path) -> PathBuf {
+        let mut name = archive.as_os_str().to_owned();
+        name.push(PARTS);
+        name.into()
+    }
+
+    /// The attempt that counts for a shard; none where it is not issued, or lies in another place.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub fn attempt(&self, view: &View, job: JobId, shard: u32) -> Result<Option<Attempt>> {
+        let committed = view.committed(job, shard)?.filter(|committed| committed.place == self.id());
+        Ok(committed.map(|committed| Attempt { shard, fence: committed.fence }))
+    }
+
+    /// The directory, open.
+    pub fn bulk(&self) -> Result<BulkDir> {
+        match self.mark.layout {
+            Layout::Directories => BulkDir::open(self.dir_of_devices()),
+            Layout::Shards | Layout::Archive => BulkDir::open(&self.dir),
+        }
+    }
+
+    /// Keeps other processes from working here. The store has its lock already.
+    pub fn lock(&self, verb: &str) -> Result<Option<Lock>> {
+        match self.mark.layout {
+            Layout::Directories => Ok(None),
+            Layout::Shards | Layout::Archive => Lock::acquire(&self.dir, verb, PATIENCE).map(Some),
+        }
+    }
+}
+
+impl ShardStore {
+    /// The directory with the directories of devices, for [`Layout::Directories`].
+    pub fn dir_of_devices(&self) -> PathBuf {
+        self.dir.join("devices")
+    }
+}
+
+/// The archive that the parts in `dir` become; none for other layouts.
+pub(super) fn archive_of(dir: &Path, layout: Layout) -> Option<PathBuf> {
+    let dir = dir.to_str().filter(|_| layout == Layout::Archive)?;
+    dir.strip_suffix(PARTS).map(PathBuf::from)
+}
+
+/// Writes down a way in the store.
+pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
+    let text = dir
+        .to_str()
+        .filter(|text| !text.contains('\n'))
+        .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(dir))?;
+    // The store may move as a whole.
+    let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
+    let bytes = format!("{text}\n").into_bytes();
+    let name = format!("{PLACES}/{name}");
+    if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
+        return Ok(());
+    }
+    file::remove(store, &name)?;
+    let mut set = FileSet::new(store);
+    set.add(name, bytes, Mode::Private)?;
+    set.commit().map(drop)
+}
+
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .map_err(|error| Code::FileUnreadable.error("this directory cannot be found").at(path).because(error))
+}

@@ -1,0 +1,126 @@
+//! Arguments of the verbs that renew and revoke.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use config::Days;
+use fleet::selection::Horizon;
+use ledger::SerialNumber;
+use pki::device_name::DeviceName;
+use pki::revocation_list::Reason;
+
+use super::value::{parsed, text};
+use super::{CaPassphrase, PlatformArgs};
+use crate::completion;
+
+/// The arguments of `tbpki renew`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all"]))]
+pub struct RenewArgs {
+    /// The devices (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
+    pub device: Vec<DeviceName>,
+    /// The server; without NAME, the only one of the store
+    #[arg(long, value_name = "NAME", value_parser = text(), num_args = 0..=1, add = completion::servers())]
+    #[allow(clippy::option_option, reason = "the flag with and without a value differs from no flag")]
+    pub server: Option<Option<String>>,
+    /// All servers and devices
+    #[arg(long)]
+    pub all: bool,
+    /// Only those whose renewal is due: a third of the lifetime is left, or `[renewal] before`
+    #[arg(long)]
+    pub due: bool,
+    /// Only those that expire within TIME, for example 30d, 12w or 6m
+    #[arg(long, value_name = "TIME", value_parser = parsed::<Horizon>(), conflicts_with = "due")]
+    pub within: Option<Horizon>,
+    /// Keep the key
+    #[arg(long)]
+    pub same_key: bool,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The passphrase of the CA keys.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+}
+
+/// The arguments of `tbpki needs-renewal`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["file", "device", "server"]))]
+pub struct NeedsRenewalArgs {
+    /// A certificate (PEM or DER)
+    pub file: Option<PathBuf>,
+    /// The device
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    pub device: Option<DeviceName>,
+    /// The server; without NAME, the only one of the store
+    #[arg(long, value_name = "NAME", value_parser = text(), num_args = 0..=1, add = completion::servers())]
+    #[allow(clippy::option_option, reason = "the flag with and without a value differs from no flag")]
+    pub server: Option<Option<String>>,
+    /// Due if it expires within TIME, for example 30d, instead of in the last third of its lifetime
+    #[arg(long, value_name = "TIME", value_parser = parsed::<Horizon>())]
+    pub within: Option<Horizon>,
+}
+
+/// The arguments of `tbpki revoke`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("targets").required(true).args(["device", "server", "serial", "file", "open"]))]
+pub struct RevokeArgs {
+    /// The devices (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
+    pub device: Vec<DeviceName>,
+    /// The servers (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = text(), value_delimiter = ',', add = completion::servers())]
+    pub server: Vec<String>,
+    /// The certificate with this serial number, in hexadecimal
+    #[arg(long, value_name = "N", value_parser = parsed::<SerialNumber>())]
+    pub serial: Option<SerialNumber>,
+    /// The devices that FILE names, one on each line
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Finish the steps of earlier revocations that are open
+    #[arg(long, conflicts_with = "reason")]
+    pub open: bool,
+    /// The CA that issued the certificate, by its name in `tbpki list`
+    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial")]
+    pub issuer: Option<String>,
+    /// The reason: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
+    /// privilegeWithdrawn
+    #[arg(long, value_name = "REASON", value_parser = parsed::<Reason>(), default_value = "unspecified")]
+    pub reason: Reason,
+    /// Print what would happen, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The lists.
+    #[command(flatten)]
+    pub lists: CrlListArgs,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// The arguments of `tbpki crl`.
+#[derive(Debug, Clone, Args)]
+pub struct CrlArgs {
+    /// The lists.
+    #[command(flatten)]
+    pub lists: CrlListArgs,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The revocation lists.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Revocation lists")]
+pub struct CrlListArgs {
+    /// Write the lists of the devices' CAs to FILE [default: devices-crl.pem in the store]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Days until the next list at the latest
+    #[arg(long, value_parser = parsed::<Days>(), value_name = "N")]
+    pub days: Option<Days>,
+    /// The passphrase of the CA keys.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+}

@@ -1,0 +1,44 @@
+//! `tbpki crl`.
+
+use std::io::{self, Write};
+
+use base::Result;
+use base::text::printable;
+use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
+
+use super::super::identity_report::write_files;
+use crate::args::CrlArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.lists(&args.lists);
+    let config = context.config(&overrides)?;
+    let mut report = context.in_workspace(&config, |workspace| {
+        store::check_exists(workspace.store_dir())?;
+        let mut store = workspace.open_store("crl")?;
+        revocation_lists::write(workspace, &mut store, args.dry_run)
+    })?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+impl Report for RevocationListsReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for list in &self.lists {
+            write!(out, "{:<24}  {} revoked", printable(&list.ca).to_string(), list.revoked)?;
+            if let Some(next) = &list.next_update {
+                write!(out, ", next list by {next}")?;
+            }
+            writeln!(out, "{}", if list.kept { " (kept: the key is elsewhere)" } else { "" })?;
+        }
+        write_files(out, &self.files)?;
+        if self.dry_run {
+            return Ok(());
+        }
+        writeln!(out, "next: make the broker read the file, for example `systemctl reload mosquitto`")
+    }
+}

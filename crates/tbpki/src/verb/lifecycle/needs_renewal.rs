@@ -1,0 +1,102 @@
+//! `tbpki needs-renewal`, for timers: the exit status is the answer.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use base::{Code, Result, file};
+use fleet::lifecycle::renew::{named, only_server};
+use identity::lifecycle::renew::{RenewalRule, due_from};
+use identity::report::rfc3339;
+use ledger::Kind;
+use pki::Certificate;
+use pki::pem_bundle::PemBundle;
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::args::NeedsRenewalArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The largest file that is read, in bytes.
+const LIMIT: usize = 1 << 20;
+
+/// Whether a certificate needs a renewal.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct NeedsRenewalReport {
+    /// True if it does.
+    needed: bool,
+    /// The time from which it does (RFC 3339, UTC).
+    due_from: String,
+    /// The last second of its validity (RFC 3339, UTC).
+    not_after: String,
+    /// Days until it expires; negative if it has expired.
+    days_left: i64,
+}
+
+pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit> {
+    let now = OffsetDateTime::now_utc();
+    let dates = match dates(args, context) {
+        Err(error) if matches!(error.code(), Code::UnknownIdentity | Code::Revoked) => {
+            context.output.error(error);
+            return Ok(Exit::NoSuchCertificate);
+        }
+        other => other?,
+    };
+    let Dates { not_before, not_after, configured } = dates;
+    let rule = args
+        .within
+        .map(|horizon| RenewalRule::Within(horizon.after(now) - now))
+        .or(configured)
+        .unwrap_or(RenewalRule::LastThird);
+    let needed = rule.is_due(not_before, not_after, now);
+    context.output.result(&NeedsRenewalReport {
+        needed,
+        due_from: rfc3339(due_from(rule, not_before, not_after)),
+        not_after: rfc3339(not_after),
+        days_left: (not_after - now).whole_days(),
+    })?;
+    Ok(if needed { Exit::Done } else { Exit::NotNeeded })
+}
+
+struct Dates {
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+    /// The rule of the configuration, if one was read.
+    configured: Option<RenewalRule>,
+}
+
+fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
+    if let Some(path) = &args.file {
+        let leaf = leaf(path)?;
+        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), configured: None });
+    }
+    let config = context.config(&Overrides::default())?;
+    let entry = context.in_workspace(&config, |workspace| {
+        let view = workspace.view()?;
+        match (&args.device, &args.server) {
+            (Some(device), _) => named(&view, Kind::Device, device.as_str()),
+            (None, Some(Some(server))) => named(&view, Kind::Server, server),
+            _ => only_server(&view),
+        }
+    })?;
+    let configured = Some(RenewalRule::of(&config));
+    Ok(Dates { not_before: entry.not_before, not_after: entry.not_after, configured })
+}
+
+/// The first certificate of a file.
+fn leaf(path: &Path) -> Result<Certificate> {
+    let missing = || Code::UnknownIdentity.error("there is no such file").at(path);
+    let bytes = file::read_optional(path, LIMIT)?.ok_or_else(missing)?;
+    let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
+    let none = || Code::CertificateUnreadable.error("the file has no certificate").at(path);
+    bundle.certificates.into_iter().next().ok_or_else(none)
+}
+
+impl Report for NeedsRenewalReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let needed = if self.needed { "renewal is needed" } else { "no renewal is needed" };
+        writeln!(out, "{needed}: {} days left, due from {}", self.days_left, self.due_from)
+    }
+}

@@ -1,0 +1,70 @@
+//! `tbpki revoke`.
+
+use std::io::{self, Write};
+
+use base::Result;
+use base::text::printable;
+use fleet::lifecycle::revoke::{RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
+
+use crate::args::RevokeArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.lists(&args.lists);
+    overrides.platform(&args.platform);
+    let config = context.config(&overrides)?;
+    let request = RevokeRequest { targets: targets(args), reason: args.reason, dry_run: args.dry_run };
+    let mut report = context.in_workspace(&config, |workspace| revoke(workspace, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(if report.open.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+fn targets(args: &RevokeArgs) -> Targets {
+    if let Some(path) = &args.file {
+        return Targets::File(path.clone());
+    }
+    if let Some(serial) = &args.serial {
+        return Targets::Serial { serial: serial.clone(), issuer: args.issuer.clone() };
+    }
+    if args.open {
+        Targets::Open
+    } else if args.server.is_empty() {
+        Targets::Devices(args.device.clone())
+    } else {
+        Targets::Servers(args.server.clone())
+    }
+}
+
+impl Report for RevokeReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for one in &self.revoked {
+            let done = match one.done {
+                RevokeOutcome::Revoked => "revoked",
+                RevokeOutcome::Unchanged => "was revoked before",
+                RevokeOutcome::Expired => "has expired: nothing to revoke",
+                RevokeOutcome::Planned => "would be revoked",
+            };
+            let (kind, name) = (&one.kind, printable(&one.name));
+            writeln!(out, "{kind} {name}, generation {}, serial {}: {done}", one.generation, one.serial)?;
+        }
+        if let Some(lists) = &self.lists {
+            lists.render(out)?;
+        }
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "open:")?;
+        for open in &self.open {
+            write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
+            match &open.error {
+                Some(error) => writeln!(out, ": {}", printable(error))?,
+                None => writeln!(out)?,
+            }
+        }
+        writeln!(out, "run `tbpki revoke --open` to finish")
+    }
+}
