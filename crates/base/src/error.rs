@@ -1,4 +1,4 @@
-//! What is wrong, where, why, and what to do about it.
+//! Errors and findings: what is wrong, where, why, and what to do about it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::code::{Class, Code};
 /// The result of everything in this workspace that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How much a [`Finding`] weighs.
+/// The weight of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -24,7 +24,7 @@ pub enum Severity {
     Fault,
 }
 
-/// Where a [`Finding`] was made: any of a file, a position in it, and a thing by name.
+/// The place of a [`Finding`]: a file, a position in it, a thing by name, or several of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Location {
     /// The file, as the user named it.
@@ -42,7 +42,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Whether nothing is known about the location.
+    /// True if nothing is known about the location.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -77,11 +77,11 @@ impl fmt::Display for Location {
 /// One thing that was noticed about a file, a chain, a configuration or a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Its stable number.
+    /// The stable number.
     pub code: Code,
-    /// How much it weighs.
+    /// The weight.
     pub severity: Severity,
-    /// What is the case, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub what: String,
     /// Where.
     #[serde(rename = "place", skip_serializing_if = "Location::is_empty")]
@@ -89,7 +89,7 @@ pub struct Finding {
     /// The reason, if the sentence does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// What to do.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -163,12 +163,13 @@ impl Error {
         Self(Box::new(finding), class)
     }
 
-    /// Its stable number.
+    /// The stable number of the error.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What the exit status follows from: the class of its code, or [`Class::Usage`] after [`argument`](Self::argument).
+    /// The class that decides the exit status: that of its code, or [`Class::Usage`] after
+    /// [`argument`](Self::argument).
     pub fn class(&self) -> Class {
         self.1
     }

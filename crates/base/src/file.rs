@@ -1,14 +1,14 @@
 //! Files on disk: the one place of the workspace that reads and writes them.
 //!
-//! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe that nobody
-//! writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
-//! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out
-//! of the store. [`BulkDir`] is for fleets: thousands of files that are waited for together.
+//! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe
+//! without a writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
+//! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out of the store.
+//! [`BulkDir`] is for fleets: thousands of files that are waited for together.
 //!
 //! # How a set is written
 //!
 //! Everything is first written into a hidden directory `.tbpki-staged-XXXXXXXX` (0700) of the directory that
-//! the set is for, synchronised and read back. What follows is moves by `rename`, each atomic by itself:
+//! the set is for, synchronized and read back. What follows is moves by `rename`, each atomic by itself:
 //!
 //! - a directory that is not there yet moves into place as a whole, and so does a single file: nothing more
 //!   is needed;
@@ -18,8 +18,8 @@
 //!   the process is killed, the next one to use the directory ([`recover()`]) finishes them.
 //!
 //! Staging directories of dead processes are told by their locks, which the kernel releases, and are removed.
-//! Journals are believed only if they are ours: owned by the effective user, in a directory that nobody else
-//! may enter. Nothing that is written goes through a symbolic link: a link that stands where a file is to be
+//! Journals are believed only if they are ours: owned by the effective user, in a directory that no other user
+//! may enter. Nothing that is written goes through a symbolic link: a link in a place where a file is to be
 //! replaced is itself replaced, and what it points to is left alone.
 
 mod base;
@@ -53,7 +53,7 @@ pub use set::{FileSet, WriteOutcome, WrittenFile, create_dir, create_empty};
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Its owner alone (0600): keys, keystores, passwords and what holds them.
+    /// Readable by the owner alone (0600): keys, keystores, passwords and files that contain them.
     Private,
     /// Everybody (0644).
     Public,

@@ -46,7 +46,7 @@ pub fn quote(text: &str) -> Quoted<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct Quoted<'a>(&'a str);
 
-/// How many characters of a text a message shows.
+/// The number of characters of a text that a message shows.
 const SHOWN: usize = 80;
 
 impl fmt::Display for Quoted<'_> {

@@ -1,6 +1,6 @@
 //! The table of codes. A new code takes the next free number of its group; a number is never reused.
 
-/// What the caller of a command line has to make of a code: its exit status.
+/// The class of a code, which decides the exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The command line itself is wrong (exit status 2).
@@ -11,7 +11,7 @@ pub enum Class {
     Bug,
 }
 
-/// What a failure with a code means for the other requests to the same platform.
+/// The consequence of a failure for the other requests to the same platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureScope {
     /// Nothing: it concerns one object.
@@ -45,12 +45,12 @@ macro_rules! codes {
                 match self { $(Code::$variant => $title,)* }
             }
 
-            /// What it means, why it matters and what to do, as `tbpki explain` prints it.
+            /// The meaning, the importance and the remedy, as `tbpki explain` prints them.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Code::$variant => $text,)* }
             }
 
-            /// What it means for the other requests to a platform.
+            /// The consequence for the other requests to a platform.
             pub const fn reach(self) -> FailureScope {
                 match self { $(Code::$variant => reach!($($reach)?),)* }
             }

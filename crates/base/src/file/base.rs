@@ -1,4 +1,4 @@
-//! A directory that files are written to, opened once so that nobody can swap it for another meanwhile.
+//! A directory that files are written to, opened once so that no other process can replace it meanwhile.
 
 mod walk;
 
@@ -15,10 +15,10 @@ use super::fault;
 use crate::code::Code;
 use crate::error::Result;
 
-/// How long to wait for another process that moves files in the same directory: such moves take milliseconds.
+/// The longest wait for another process that moves files in the same directory: such moves take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What every directory is opened with.
+/// The flags with which every directory is opened.
 pub(super) const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// An open directory.
@@ -31,6 +31,7 @@ pub(super) struct Base {
 impl Base {
     /// Opens the directory, `None` where there is nothing of that name.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        // An empty path comes from `parent()` of a bare name, and means the working directory.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let opened = walk::open_dir(path)?;
         Ok(opened.map(|fd| Self { fd, path: path.to_path_buf(), locked: Cell::new(false) }))
@@ -39,9 +40,11 @@ impl Base {
     /// Keeps other processes from moving files in this directory until the value is dropped.
     pub(super) fn lock(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
+        // Polling instead of a blocking lock, because only this way can the wait end with an error.
         while !self.locked.get() {
             match sys::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => self.locked.set(true),
+                // A signal such as SIGWINCH interrupts the call. It is no reason to give up.
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
                 Err(Errno::WOULDBLOCK) => {
@@ -71,6 +74,8 @@ impl Base {
         let mut at =
             sys::openat(&self.fd, ".", DIRECTORY, Mode::empty()).map_err(|errno| fault::writing(&self.path, errno))?;
         for part in name.split('/').filter(|part| !part.is_empty()) {
+            // Each part on its own and without following links: a link in the middle of the path would lead out of the
+            // base.
             at = match sys::openat(&at, part, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => return Ok(None),
@@ -85,9 +90,10 @@ impl Base {
         self.dir(name)?.ok_or_else(|| fault::writing(&self.path_of(name), Errno::NOENT))
     }
 
-    /// Whether we may make files in the directory `name`, as far as can be told without trying.
+    /// Checks that we may create files in the directory `name`, as far as possible without trying.
     pub(super) fn writable(&self, name: &str) -> Result<()> {
         let dir = self.existing_dir(name)?;
+        // EACCESS asks for the effective user, which the later writes use.
         let access = sys::Access::WRITE_OK | sys::Access::EXEC_OK;
         sys::accessat(&dir, ".", access, AtFlags::EACCESS).map_err(|errno| fault::writing(&self.path_of(name), errno))
     }

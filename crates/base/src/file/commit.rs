@@ -19,10 +19,10 @@ use super::{Mode, fault, recover};
 use crate::digest;
 use crate::error::{Error, Result};
 
-/// How many files are open at a time.
+/// The number of files open at a time.
 const OPEN: usize = 64;
 
-/// A set whose files are written beside their places, on the disk and read back: what is left to do is moves.
+/// A set whose files are written next to their places, on the disk and read back: what is left to do is moves.
 ///
 /// Dropped, it takes them away again. Several sets are staged before the first of them is committed, so that a full
 /// disk or a read-only file system under one of them is found while nothing has changed anywhere.
@@ -57,6 +57,7 @@ impl<'a> StagedFiles<'a> {
     fn new(set: &'a FileSet, is_durable: bool) -> Result<Self> {
         let (base, outer) = set.base()?;
         let base = Rc::new(base);
+        // Leftovers of a killed process are settled first: they may hold the very files that this set plans to write.
         recover::settle(&base)?;
         let plan = MovePlan::new(&base, set, outer.as_deref())?;
         if !is_durable {
@@ -72,16 +73,20 @@ impl<'a> StagedFiles<'a> {
     /// # Errors
     /// Those of [`FileSet::commit`].
     pub fn commit(mut self) -> Result<Vec<WrittenFile>> {
+        // A directory that does not exist when the set is staged moves into place as a whole. If it exists by now, the
+        // files must move one by one.
         if self.outer.is_some() && Base::open(self.set.dir())?.is_some() {
-            // Somebody has made the directory meanwhile.
+            // Another process has created the directory meanwhile.
             drop(self.staging);
             return stage(self.set)?.commit();
         }
+        // A single new directory needs no lock: its one rename either succeeds or does not.
         if !self.plan.moves.is_empty() && !self.plan.is_one_new_directory() {
             self.base.lock()?;
-            // Somebody may have been at work until now.
+            // Another process may have changed the directory until now.
             recover::settle(&self.base)?;
             let plan = MovePlan::new(&self.base, self.set, self.outer.as_deref())?;
+            // The plan was made without the lock. If nothing has changed, the staged files still fit.
             if plan.moves != self.plan.moves {
                 self.staging = None;
                 self.staging = stage_plan(&self.base, &plan, true)?;
@@ -110,17 +115,19 @@ fn move_at_once(base: &Base, staging: &StagingDir, journal: &Journal) -> Result<
     }
 }
 
-/// Makes the moves such that whoever comes next can finish them, and undoes them if one fails.
+/// Makes the moves such that the next process can finish them, and undoes them if one fails.
 fn move_journaled(base: &Base, mut staging: StagingDir, journal: &Journal) -> Result<()> {
     let bytes = journal.to_bytes()?;
     let fd = staging.fd();
     let modes = moves::hold_replaced(base, fd, journal)?;
+    // The journal is synchronized before the directory gets its committed name: a committed directory always has one.
     staging::write(fd, JOURNAL, &bytes, Mode::Private, FileOwner::default(), &base.path)?.sync()?;
     sys::fsync(fd).map_err(|errno| fault::writing(&base.path, errno))?;
     staging.commit()?;
 
     let mut done = Vec::new();
     let moves = Moves::new(base, staging.fd(), journal);
+    // An error of a move is undone at once, while the old files are still held.
     let Err(error) = moves.forward(&mut done) else { return Ok(()) };
     match moves.back(&done, &modes).and_then(|()| staging.uncommit()) {
         Ok(()) => Err(error),
@@ -157,6 +164,7 @@ fn stage_files(
 ) -> Result<()> {
     let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
     for file in files {
+        // Directories are created from the outside in, and each is entered through its open handle.
         for dir in file.staged.ancestors() {
             if !dirs.contains_key(dir) {
                 let (outer, name) = dir.rsplit_once('/').unwrap_or(("", dir));
@@ -166,6 +174,7 @@ fn stage_files(
             }
         }
     }
+    // In chunks, because each open file needs a descriptor, and 1,024 is a usual limit.
     for files in files.chunks(OPEN) {
         let paths: Vec<PathBuf> = files.iter().map(|file| base.path_of(file.target.as_str())).collect();
         let mut unsynced = Vec::with_capacity(files.len());
@@ -173,6 +182,7 @@ fn stage_files(
             let dir = dirs.get(file.staged.dir()).map_or(staging.fd(), AsFd::as_fd);
             let written = staging::write(dir, file.staged.last(), &file.new.bytes, file.new.mode, owner, path)?;
             if is_durable {
+                // The disk begins to write the first file while the next one is prepared.
                 written.start();
                 unsynced.push(written);
             }
@@ -180,6 +190,7 @@ fn stage_files(
         unsynced.into_iter().try_for_each(staging::Unsynced::sync)?;
     }
     for dir in dirs.values() {
+        // The owner of a directory last: afterwards this process may not be allowed to write into it.
         staging::give(dir, owner, &base.path)?;
         if is_durable {
             sys::fsync(dir).map_err(|errno| fault::writing(&base.path, errno))?;

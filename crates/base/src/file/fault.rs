@@ -1,4 +1,4 @@
-//! What the system's error numbers mean to whoever waits for a file.
+//! The meaning of the system's error numbers for an operation on files.
 
 use std::io;
 use std::path::Path;

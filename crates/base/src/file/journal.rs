@@ -1,4 +1,4 @@
-//! The list of moves that, once committed, will be finished by whoever comes next.
+//! The list of moves that, once committed, will be finished by the next process.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,7 +11,7 @@ use super::name::Name;
 use crate::code::Code;
 use crate::error::Result;
 
-/// What the journal is called inside its staging directory.
+/// The name of the journal inside its staging directory.
 pub(super) const JOURNAL: &str = "journal";
 /// No journal is larger: 16 MiB are some 100,000 files.
 pub(super) const LIMIT: usize = 16 << 20;
@@ -19,6 +19,7 @@ const VERSION: u32 = 1;
 
 /// Everything that a commit moves, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// An unknown field could change the meaning of a move, and a wrong move destroys files.
 #[serde(deny_unknown_fields)]
 pub(super) struct Journal {
     version: u32,
@@ -31,11 +32,11 @@ pub(super) struct Journal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Move {
-    /// Its place.
+    /// The place of the file.
     pub(super) to: Name,
-    /// Whether something is there that it replaces.
+    /// True if there is a file that it replaces.
     pub(super) replaces: bool,
-    /// Where what it replaces is kept.
+    /// The name under which the replaced file is kept.
     pub(super) keep: Option<Name>,
 }
 
@@ -44,13 +45,15 @@ impl Journal {
         Self { version: VERSION, moves, files }
     }
 
-    /// Whether one rename is all it takes.
+    /// True if one rename is enough.
     pub(super) fn is_one_step(&self) -> bool {
+        // A move that replaces nothing is undone by its own failure, so it needs no journal.
         matches!(self.moves.as_slice(), [step] if !step.replaces)
     }
 
     /// The staged name of the move at `index`.
     pub(super) fn staged(index: usize) -> String {
+        // Numbers instead of names: two files of one set may have the same last component.
         format!("n{index}")
     }
 
@@ -75,6 +78,7 @@ impl Journal {
 
     /// Opens the journal of a staging directory, `None` where it has been removed because all was done.
     pub(super) fn open(staging: impl AsFd) -> Result<Option<OwnedFd>, Errno> {
+        // The staging directory may be an attacker's: no links are followed, and a pipe does not block.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match sys::openat(staging, JOURNAL, flags, Mode::empty()) {
             Ok(fd) => Ok(Some(fd)),

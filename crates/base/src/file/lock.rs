@@ -21,7 +21,7 @@ use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::{Error, Result};
 
-/// What the lock file is called.
+/// The name of the lock file.
 const NAME: &str = ".lock";
 /// A holder's description is never longer.
 const LIMIT: usize = 4096;
@@ -29,7 +29,7 @@ const LIMIT: usize = 4096;
 /// A lock on a directory, held as long as this value lives.
 ///
 /// It is the kernel's lock on the file `.lock` in there, so it ends with its process however that ends: what
-/// stands in the file only tells others who holds it. The file itself stays.
+/// is in the file only tells other processes who holds it. The file itself stays.
 #[derive(Debug)]
 pub struct Lock {
     file: OwnedFd,
@@ -58,6 +58,7 @@ impl Lock {
             .ok_or_else(|| Code::StoreMissing.error("there is no such directory").at(dir.as_ref()))?;
         let file = open(&base, &path)?;
         loop {
+            // `flock` belongs to the open file, so the kernel releases it when the process dies in any way.
             match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
@@ -67,7 +68,7 @@ impl Lock {
             }
         }
         let text = Holder::this(verb).to_text()?;
-        // Shortened last, so that nobody finds the file empty.
+        // Shortened last, so that no process finds the file empty.
         io::pwrite(&file, text.as_bytes(), 0).map_err(failed)?;
         sys::ftruncate(&file, text.len() as u64).map_err(failed)?;
         Ok(Self { file })
@@ -79,6 +80,8 @@ impl Lock {
 fn open(base: &Base, path: &Path) -> Result<OwnedFd> {
     let failed = |errno| fault::writing(path, errno);
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // The file is created under another name and moved, so that no process ever sees a lock file of a wrong mode or
+    // owner.
     let existing = || sys::openat(&base.fd, NAME, flags, sys::Mode::empty());
     let file = match existing() {
         Err(Errno::NOENT) => {
@@ -88,6 +91,7 @@ fn open(base: &Base, path: &Path) -> Result<OwnedFd> {
         other => other.map_err(failed)?,
     };
     let (stat, dir) = (sys::fstat(&file).map_err(failed)?, sys::fstat(&base.fd).map_err(failed)?);
+    // Another user could hold a lock file of their own forever, and block every verb.
     trust::check_stat(path, &stat, dir.st_uid)?;
     Ok(file)
 }
@@ -100,6 +104,7 @@ fn make(base: &Base, path: &Path) -> Result<()> {
     let owner = Ownership::default().resolve(base)?;
     drop(staging::write(staging.fd(), NAME, b"", Mode::Private, owner, path)?);
     match sys::renameat_with(staging.fd(), NAME, &base.fd, NAME, RenameFlags::NOREPLACE) {
+        // Another process was quicker, and its file serves as well.
         Err(Errno::EXIST) | Ok(()) => Ok(()),
         // Some network file systems know no such flag. An empty lock file can be replaced by another.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
@@ -137,6 +142,7 @@ impl Holder {
 }
 
 fn held(file: &OwnedFd, path: &Path) -> Error {
+    // Only for the message: a file without text means that the holder has just begun or ended.
     let size = sys::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok()).unwrap_or(0);
     let text = staging::contents(file, size.min(LIMIT)).ok().flatten().unwrap_or_default();
     let error = match serde_json::from_slice::<Holder>(&text) {

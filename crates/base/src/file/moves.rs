@@ -27,7 +27,7 @@ pub(super) struct Moves<'a> {
 pub(super) enum CompletedMove {
     /// The new file is in its place.
     Placed(usize),
-    /// What it replaced is where it is to be kept.
+    /// The replaced file has been moved to its backup name.
     Kept(usize),
 }
 
@@ -39,6 +39,7 @@ impl<'a> Moves<'a> {
     /// Makes every move that has not been made, and notes it in `done`.
     pub(super) fn forward(&self, done: &mut Vec<CompletedMove>) -> Result<()> {
         let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
+        // All directories are opened before the first move, because a missing one must not stop the moves halfway.
         for step in &self.journal.moves {
             let dir = step.to.dir();
             if !dirs.contains_key(dir) {
@@ -46,6 +47,8 @@ impl<'a> Moves<'a> {
             }
         }
         let dir_of = |step: &Move| dirs.get(step.to.dir()).map_or(self.base.fd.as_fd(), AsFd::as_fd);
+        // New files first, in the order of the set. Backups follow, so that a crash in between loses no old file: the
+        // staging directory holds it.
         for (index, step) in self.journal.moves.iter().enumerate() {
             let flags = if step.replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
             if self.rename(&Journal::staged(index), dir_of(step), step.to.last(), flags, step.to.as_str())? {
@@ -55,12 +58,14 @@ impl<'a> Moves<'a> {
         for (index, step) in self.journal.moves.iter().enumerate() {
             if let Some(keep) = &step.keep {
                 let held = Journal::replaced(index);
+                // The backup may contain a key, and its old mode may have allowed others to read it.
                 self.make_private(&held).map_err(|errno| fault::writing(&self.base.path_of(keep.as_str()), errno))?;
                 if self.rename(&held, dir_of(step), keep.last(), RenameFlags::NOREPLACE, keep.as_str())? {
                     done.push(CompletedMove::Kept(index));
                 }
             }
         }
+        // Names are durable only when their directories are synchronized.
         dirs.iter().try_for_each(|(name, dir)| {
             sys::fsync(dir).map_err(|errno| fault::writing(&self.base.path_of(name), errno))
         })
@@ -70,6 +75,7 @@ impl<'a> Moves<'a> {
     /// forward would need is still staged.
     pub(super) fn back(&self, done: &[CompletedMove], modes: &BTreeMap<usize, sys::Mode>) -> Result<()> {
         let mut touched = BTreeSet::new();
+        // In reverse order, as each move was made on top of the ones before.
         for step in done.iter().rev() {
             let (CompletedMove::Placed(index) | CompletedMove::Kept(index)) = *step;
             let Some(entry) = self.journal.moves.get(index) else { continue };
@@ -94,14 +100,17 @@ impl<'a> Moves<'a> {
         if !step.replaces {
             return sys::renameat(&dir, step.to.last(), self.staging, &new);
         }
+        // The mode was narrowed by `make_private`; the file gets its former one back.
         if let Some(mode) = mode {
             sys::fchmod(open_plain(self.staging, &old)?, mode)?;
         }
         let back = format!("b{index}");
+        // Hard links let the old file return by one rename, so that its name never disappears.
         let linked = sys::linkat(&dir, step.to.last(), self.staging, &new, AtFlags::empty())
             .and_then(|()| sys::linkat(self.staging, &old, self.staging, &back, AtFlags::empty()));
         match linked {
             Ok(()) => sys::renameat(self.staging, &back, &dir, step.to.last()),
+            // File systems without hard links need two renames, with a short moment without the file.
             Err(_) => {
                 sys::renameat(&dir, step.to.last(), self.staging, &new)?;
                 sys::renameat(self.staging, &old, &dir, step.to.last())
@@ -129,6 +138,7 @@ impl<'a> Moves<'a> {
         };
         match renamed {
             Ok(()) => Ok(true),
+            // An earlier attempt at the same journal has made this move already.
             Err(Errno::NOENT) => Ok(false),
             Err(Errno::EXIST | Errno::NOTEMPTY) => Err(Code::TargetExists
                 .error("something of this name has appeared meanwhile")
@@ -166,7 +176,8 @@ pub(super) fn hold_replaced(
         if !is_link {
             modes.insert(index, sys::Mode::from_raw_mode(stat.st_mode & 0o777));
         }
-        // A second name of somebody else's file could not be made private later.
+        // The old file is kept by a second name in the staging directory. If that is not possible, it is copied.
+        // A second name of another user's file could not be made private later.
         let user = process::geteuid();
         let ours = user.is_root() || user.as_raw() == stat.st_uid;
         let held = Journal::replaced(index);
@@ -179,6 +190,7 @@ pub(super) fn hold_replaced(
             Err(Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) if !is_link => {
                 let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
                 let old = open_plain(dir.as_fd(), step.to.last()).and_then(|file| staging::contents(file, size));
+                // A file that changed its size while it was read is being written by another process.
                 let old = old.and_then(|old| old.ok_or(Errno::AGAIN)).map_err(|errno| fault::reading(&path, errno))?;
                 staging::write(staging, &held, &old, Mode::Private, FileOwner::default(), &path)?.sync()?;
             }

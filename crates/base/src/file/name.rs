@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::code::Code;
 use crate::error::{Error, Result};
 
-/// What names of staging directories begin with.
+/// The prefix of staging directories.
 pub(super) const STAGED: &str = ".tbpki-staged-";
-/// What names of staging directories with a journal begin with.
+/// The prefix of staging directories with a journal.
 pub(super) const COMMITTED: &str = ".tbpki-commit-";
 
 /// A relative path that leads to a file below a directory and nowhere else: plain names between slashes.

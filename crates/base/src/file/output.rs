@@ -40,7 +40,7 @@ impl OutputTarget {
         self
     }
 
-    /// Whether this is standard output.
+    /// True if this is standard output.
     pub fn is_stdout(&self) -> bool {
         self.to == To::Stdout
     }

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 
 /// Whose the files of a set become.
 ///
-/// Unless somebody says otherwise, what root makes belongs to whom the directory belongs to that it is made in: a store
-/// stays that of its user, whoever runs tbpki. What an ordinary user makes is that user's.
+/// Without a request, files that root creates belong to the owner of their directory: a store
+/// stays that of its user, no matter who runs tbpki. Files that an ordinary user creates belong to that user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ownership {
     user: Option<String>,
@@ -25,7 +25,7 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    /// The files are for a server that runs as somebody else: `user` and `group` are names or numbers. What
+    /// The files are for a server that runs as another user: `user` and `group` are names or numbers. What
     /// is not named is, when root runs this, that of `thingsboard.conf` in the directory, else that of the
     /// directory.
     pub fn of_server(user: Option<&str>, group: Option<&str>) -> Self {
@@ -39,6 +39,7 @@ impl Ownership {
             gid: self.group.as_deref().map(group_id).transpose()?,
             is_asked_for: self.of_server,
         };
+        // Only root can choose the owner of files.
         if process::geteuid().is_root() {
             let dir = sys::fstat(&base.fd).map_err(|errno| super::fault::reading(&base.path, errno))?;
             let server = if self.of_server { server_of(base)? } else { None };
@@ -57,12 +58,12 @@ impl Ownership {
 pub(super) struct FileOwner {
     pub(super) uid: Option<Uid>,
     pub(super) gid: Option<Gid>,
-    /// Whether it is an error when the file system does not take it.
+    /// True if a refusal by the file system is an error.
     pub(super) is_asked_for: bool,
 }
 
 impl FileOwner {
-    /// Whether there is nothing to change.
+    /// True if there is nothing to change.
     pub(super) fn is_ours(self) -> bool {
         self.uid.is_none() && self.gid.is_none()
     }
@@ -91,8 +92,10 @@ impl FileOwner {
 }
 
 /// Whose the configuration of ThingsBoard in the directory is, if there is one.
+// The owner of `thingsboard.conf` is the user that the server runs as.
 fn server_of(base: &Base) -> Result<Option<sys::Stat>> {
     match sys::statat(&base.fd, "thingsboard.conf", AtFlags::SYMLINK_NOFOLLOW) {
+        // A symbolic link could name any file, so its owner proves nothing.
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(stat)),
         Ok(_) | Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(super::fault::reading(&base.path, errno)),
@@ -100,6 +103,7 @@ fn server_of(base: &Base) -> Result<Option<sys::Stat>> {
 }
 
 fn user_id(name: &str) -> Result<Uid> {
+    // Numbers first: a container may have no entry in /etc/passwd for its user.
     if let Some(number) = number(name) {
         return Ok(Uid::from_raw(number));
     }
@@ -121,7 +125,7 @@ fn group_id(name: &str) -> Result<Gid> {
     }
 }
 
-/// A number of a user or group. The highest one means "unchanged" to the system and is nobody's.
+/// A number of a user or group. The highest one means "unchanged" to the system and belongs to no user.
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number| *number != u32::MAX)
 }

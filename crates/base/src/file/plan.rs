@@ -1,4 +1,4 @@
-//! What a set of files means for the directory as it is now.
+//! The effect of a set of files on the directory in its present state.
 
 use rustix::fs::{self as sys, AtFlags, FileType, OFlags};
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use super::{fault, staging};
 use crate::code::Code;
 use crate::error::Result;
 
-/// How many kept versions of one file with the same suffix there may be.
+/// The highest number of kept versions of one file with the same suffix.
 const KEPT: usize = 99;
 
 /// The moves that a set takes, and what it will report.
@@ -26,13 +26,13 @@ pub(super) struct MovePlan<'a> {
 /// A file that has to be written.
 pub(super) struct PlannedFile<'a> {
     pub(super) new: &'a NewFile,
-    /// Its place, seen from the base.
+    /// The place of the file, relative to the base.
     pub(super) target: Name,
     /// The path at which it is staged: that of its move, or below that where a whole directory moves.
     pub(super) staged: Name,
 }
 
-/// What stands where a file is to go.
+/// The present content of a file's place.
 enum Found {
     Nothing,
     Same,
@@ -45,8 +45,10 @@ impl<'a> MovePlan<'a> {
     pub(super) fn new(base: &Base, set: &'a FileSet, outer: Option<&str>) -> Result<Self> {
         let mut plan =
             Self { moves: Vec::new(), files: Vec::new(), owner: set.ownership.resolve(base)?, report: Vec::new() };
+        // All obstacles are collected, so that the user can move all files away at once.
         let mut in_the_way = Vec::new();
         for new in &set.files {
+            // `outer` is the new directory itself, when the base is its parent.
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
             let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
                 (Found::Same, _) => WriteOutcome::Unchanged,
@@ -55,6 +57,7 @@ impl<'a> MovePlan<'a> {
                     WriteOutcome::Written
                 }
                 (Found::Other, Some(suffix)) => {
+                    // The old file keeps its content under a free name: nothing is deleted.
                     let keep = free_name(base, &target, suffix)?;
                     plan.put(base, new, &target, Some(keep.clone()))?;
                     WriteOutcome::Replaced(base.path_of(keep.as_str()))
@@ -79,13 +82,14 @@ impl<'a> MovePlan<'a> {
             .fix(format!("{fix} and run the same command once more")))
     }
 
-    /// Whether nobody could see anything but all of it or nothing, without a journal and without a lock.
+    /// True if no reader could see a part of it only, without a journal and without a lock.
     pub(super) fn is_one_new_directory(&self) -> bool {
+        // Files inside of one new directory: its place differs from the targets of the files.
         matches!((self.moves.as_slice(), self.files.first()),
             ([step], Some(first)) if !step.replaces && first.target != step.to)
     }
 
-    /// Whether we may make files where they will be made.
+    /// Checks that we may create files in all their places.
     pub(super) fn writable(&self, base: &Base) -> Result<()> {
         if !self.moves.is_empty() {
             base.writable("")?;
@@ -98,11 +102,13 @@ impl<'a> MovePlan<'a> {
     fn put(&mut self, base: &Base, new: &'a NewFile, target: &Name, keep: Option<Name>) -> Result<()> {
         let mut place = target.clone();
         for dir in target.ancestors() {
+            // The outermost missing directory is moved as a whole, with everything inside.
             if base.dir(dir)?.is_none() {
                 place = Name::new(dir)?;
                 break;
             }
         }
+        // Files of one new directory share its move.
         let index = self.moves.iter().position(|step| step.to == place).unwrap_or_else(|| {
             self.moves.push(Move { to: place.clone(), replaces: keep.is_some(), keep });
             self.moves.len() - 1
@@ -114,9 +120,10 @@ impl<'a> MovePlan<'a> {
     }
 }
 
-/// Looks at what stands in a file's place. A symbolic link is never the same: what it leads to is not ours.
+/// Compares a file's place with its new content. A symbolic link is never the same: its target is not ours.
 fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
     let path = base.path_of(target.as_str());
+    // A missing directory contains nothing.
     let Some(dir) = base.dir(target.dir())? else { return Ok(Found::Nothing) };
     let kind = match sys::statat(&dir, target.last(), AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => FileType::from_raw_mode(stat.st_mode),
@@ -125,6 +132,7 @@ fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
     };
     match kind {
         FileType::RegularFile => {}
+        // Never equal: the link's target belongs to another place, and replacing it would change that place.
         FileType::Symlink => return Ok(Found::Other),
         FileType::Directory => return Err(Code::FileUnwritable.error("there is a directory of this name").at(path)),
         _ => return Err(Code::FileUnwritable.error("this is a device or a pipe, not a file").at(path)),
@@ -136,13 +144,15 @@ fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
         Err(Errno::ACCESS) => return Ok(Found::Other),
         Err(errno) => return Err(fault::reading(&path, errno)),
     };
+    // Compared by size first: most files that differ have another size.
     let found = staging::contents(&fd, new.bytes.len()).map_err(|errno| fault::reading(&path, errno))?;
     Ok(if found.is_some_and(|found| *found == *new.bytes) { Found::Same } else { Found::Other })
 }
 
-/// A name beside `target` for what is replaced there.
+/// A name next to `target` for the file that is replaced there.
 fn free_name(base: &Base, target: &Name, suffix: &str) -> Result<Name> {
     let dir = base.existing_dir(target.dir())?;
+    // Bounded, because a mistake in a script could otherwise fill the directory with backups.
     for count in 1..=KEPT {
         let name = match count {
             1 => target.with_suffix(suffix)?,

@@ -14,13 +14,14 @@ use crate::error::{Error, Finding, Result};
 
 /// Reads a file of at most `limit` bytes.
 ///
-/// Files and pipes that somebody writes to (`<(command)` of a shell) are read; directories, devices, and
+/// Files and pipes with a writer (`<(command)` of a shell) are read; directories, devices, and
 /// pipes without a writer are refused rather than waited for.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`].
 pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>> {
     // Only secrets have to be wiped; these bytes are handed over as they are.
+    // `take` leaves an empty vector behind, which is what gets wiped.
     read_secret(path, limit).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
@@ -32,6 +33,7 @@ pub fn read_secret(path: impl AsRef<Path>, limit: usize) -> Result<Zeroizing<Vec
     let path = path.as_ref();
     let Opened { file, first, size } = open(path)?;
     let expected = match size {
+        // The size is known in advance for files, so that a huge one is refused without reading it.
         Some(size) if size > limit => return Err(too_large(limit).at(path)),
         Some(size) => size,
         None => limit.min(PIECE),
@@ -57,6 +59,7 @@ pub fn read_text(path: impl AsRef<Path>, limit: usize) -> Result<String> {
     let path = path.as_ref();
     String::from_utf8(read(path, limit)?).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
+        // The line helps more than the offset that the standard library reports.
         let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
         unfit("this is not UTF-8 text")
             .at(path)
@@ -72,12 +75,13 @@ pub fn read_text(path: impl AsRef<Path>, limit: usize) -> Result<String> {
 pub fn read_optional(path: impl AsRef<Path>, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let path = path.as_ref();
     match sys::stat(path) {
+        // Other errors than a missing file are reported by the read itself.
         Err(Errno::NOENT) => Ok(None),
         _ => read_secret(path, limit).map(Some),
     }
 }
 
-/// Reads at most `limit` bytes of standard input, for arguments in which `-` stands for it.
+/// Reads at most `limit` bytes of standard input, for arguments in which `-` means it.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`].
@@ -85,12 +89,13 @@ pub fn read_stdin(limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     take(io::stdin().lock(), 4096, limit).map_err(|error| error.at("-"))
 }
 
-/// A warning where others than the owner may read a file that should be private. Says nothing about a file
+/// A warning where others than the owner may read a file that should be private. Returns nothing for a file
 /// that is not there.
 pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
     let path = path.as_ref();
     let stat = sys::stat(path).ok()?;
     let mode = stat.st_mode & 0o777;
+    // Only the bits for reading: whether others can write is a question of trust, checked elsewhere.
     (mode & 0o044 != 0).then(|| {
         Code::LoosePermissions
             .warning(format!("others may read this private file (mode {mode:04o})"))
@@ -102,17 +107,18 @@ pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
 /// A file that can be read.
 struct Opened {
     file: File,
-    /// What was read of a pipe to see that somebody writes to it.
+    /// The first bytes of a pipe, read to make sure that it has a writer.
     first: Zeroizing<Vec<u8>>,
     /// The size of a regular file.
     size: Option<usize>,
 }
 
-/// How much of a pipe is read first.
+/// The number of bytes read first from a pipe.
 const PIECE: usize = 4096;
 
 /// Opens without waiting: neither for the writer of a pipe nor for a terminal to become ours.
 fn open(path: &Path) -> Result<Opened> {
+    // NONBLOCK opens a pipe without a writer at once; NOCTTY keeps a terminal from becoming ours.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file =
         sys::open(path, flags, sys::Mode::empty()).map(File::from).map_err(|errno| fault::reading(path, errno))?;
@@ -124,12 +130,14 @@ fn open(path: &Path) -> Result<Opened> {
         }
         FileType::Fifo => {
             let mut first = Zeroizing::new(vec![0; PIECE]);
+            // One read decides: end of file means no writer, and WouldBlock means a writer that has sent nothing yet.
             let got = match (&file).read(&mut first) {
-                Ok(0) => return Err(unfit("nobody writes to this pipe").at(path)),
+                Ok(0) => return Err(unfit("this pipe has no writer").at(path)),
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(error) => return Err(unfit("this cannot be read").because(error).at(path)),
             };
+            // With a writer, the following reads may wait for it.
             sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
             first.truncate(got);
             Ok(Opened { file, first, size: None })
@@ -142,10 +150,12 @@ fn open(path: &Path) -> Result<Opened> {
 /// Everything that `source` gives. A buffer that becomes too small is copied and wiped, which a growing
 /// vector would not do.
 fn take(mut source: impl Read, expected: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    // One byte more than expected shows whether the file has grown.
     let mut bytes = Zeroizing::new(vec![0; expected.saturating_add(1)]);
     let mut filled = 0;
     loop {
         if filled == bytes.len() {
+            // A new buffer instead of a growing one: a growing vector leaves its old, unwiped memory behind.
             let mut larger = Zeroizing::new(vec![0; bytes.len().saturating_mul(2).min(limit.saturating_add(1))]);
             if larger.len() <= filled {
                 return Err(too_large(limit));
@@ -218,11 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_when_somebody_writes_and_not_waited_for_otherwise() {
+    fn a_pipe_with_a_writer_is_read_and_one_without_is_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(read(&path, 100_000).unwrap_err().to_string().contains("nobody writes"));
+        assert!(read(&path, 100_000).unwrap_err().to_string().contains("no writer"));
 
         let long = "x".repeat(70_000);
         let writer = {
@@ -232,7 +242,7 @@ mod tests {
                 io::Write::write_all(&mut pipe, long.as_bytes()).unwrap();
             })
         };
-        // The writer's open waits for a reader, and a reader that comes first is told that nobody writes.
+        // The writer's open waits for a reader, and a reader that comes first is told that there is no writer.
         let text = loop {
             match read(&path, 100_000) {
                 Ok(text) => break text,

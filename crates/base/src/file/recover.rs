@@ -18,14 +18,14 @@ use crate::code::Code;
 use crate::digest;
 use crate::error::{Finding, Result};
 
-/// What was found of earlier processes.
+/// The leftovers of earlier processes, and what was done with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// Files and directories of operations that were past their point of no return, and are complete now.
     pub completed: Vec<PathBuf>,
-    /// How many operations were thrown away because they were not.
+    /// The number of operations discarded because they were not committed.
     pub discarded: usize,
-    /// What was left alone because it belongs to somebody else.
+    /// The leftovers that belong to other users and stay untouched.
     pub foreign: Vec<Finding>,
 }
 
@@ -33,7 +33,7 @@ pub struct Recovery {
 /// does so first; what processes that still live are doing is not touched.
 ///
 /// # Errors
-/// [`Code::FileUnwritable`] and its kin when the rest of an operation cannot be done. It stays to be done.
+/// [`Code::FileUnwritable`] and related codes when the rest of an operation cannot be done. It stays to be done.
 pub fn recover(dir: impl AsRef<Path>) -> Result<Recovery> {
     match Base::open(dir.as_ref())? {
         Some(base) => settle(&Rc::new(base)),
@@ -49,6 +49,7 @@ pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
             continue;
         }
         match claim(base, &name).map_err(|errno| fault::writing(&base.path_of(&name), errno))? {
+            // A running process uses its staging directory right now.
             Claim::Live => {}
             Claim::Foreign(uid) => recovery.foreign.push(
                 Code::FileUnwritable
@@ -56,10 +57,12 @@ pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
                     .at(base.path_of(&name))
                     .fix("run the same command as that user, or remove the directory"),
             ),
+            // Never committed, so none of its files was moved: all of it can go.
             Claim::Ours(_) if name.starts_with(STAGED) => {
                 remove::tree(base.fd.as_fd(), &name).map_err(|errno| fault::writing(&base.path_of(&name), errno))?;
                 recovery.discarded += 1;
             }
+            // Committed: the process was killed between the first and the last move, and the rest must follow.
             Claim::Ours(fd) => {
                 base.lock()?;
                 let staging = StagingDir::adopt(base, name, fd);
@@ -71,7 +74,7 @@ pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
 }
 
 enum Claim {
-    /// Its process lives, or it has just gone.
+    /// The process is running, or has just ended.
     Live,
     /// It belongs to this user, or others may have touched what is in it.
     Foreign(u32),
@@ -82,6 +85,7 @@ enum Claim {
 fn claim(base: &Base, name: &str) -> Result<Claim, Errno> {
     let fd = match sys::openat(&base.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
         Ok(fd) => fd,
+        // It ended between the listing and now.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Claim::Live),
         Err(Errno::ACCESS) => {
             let stat = sys::statat(&base.fd, name, sys::AtFlags::SYMLINK_NOFOLLOW)?;
@@ -93,6 +97,7 @@ fn claim(base: &Base, name: &str) -> Result<Claim, Errno> {
         Err(errno) => return Err(errno),
     };
     let stat = sys::fstat(&fd)?;
+    // An operation of another user, or one that others could have changed, is not completed with this user's rights.
     if stat.st_uid != process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
         return Ok(Claim::Foreign(stat.st_uid));
     }
@@ -100,6 +105,7 @@ fn claim(base: &Base, name: &str) -> Result<Claim, Errno> {
 }
 
 /// Makes the moves of a committed journal that have not been made.
+// Only under the lock of the base, which the caller holds.
 fn complete(base: &Base, staging: StagingDir) -> Result<Vec<PathBuf>> {
     let journal = match read_journal(base, &staging) {
         Ok(Some(journal)) => journal,
@@ -125,6 +131,7 @@ fn read_journal(base: &Base, staging: &StagingDir) -> Result<Option<Journal>> {
     let Some(fd) = Journal::open(staging.fd()).map_err(unreadable)? else { return Ok(None) };
     let stat = sys::fstat(&fd).map_err(unreadable)?;
     let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    // The journal decides where files go, so its owner and mode are checked like those of a key.
     if stat.st_uid != process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 || size > LIMIT {
         return Err(Code::FileUnreadable.error("this journal is not one that tbpki wrote"));
     }
@@ -132,13 +139,15 @@ fn read_journal(base: &Base, staging: &StagingDir) -> Result<Option<Journal>> {
     bytes.map(|bytes| Journal::from_bytes(&bytes)).transpose()
 }
 
-/// Compares what still waits with what the journal says about it.
+/// Compares what still waits with its entry in the journal.
 fn verify(base: &Base, staging: &StagingDir, journal: &Journal) -> Result<()> {
+    // Before the first move: a damaged file must not replace a good one.
     for (name, sha256) in &journal.files {
         let failed = |errno| fault::reading(&base.path_of(name.as_str()), errno);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = match sys::openat(staging.fd(), name.as_str(), flags, Mode::empty()) {
             Ok(fd) => fd,
+            // A file that is not there any more has been moved already.
             Err(Errno::NOENT) => continue,
             Err(errno) => return Err(failed(errno)),
         };
@@ -263,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_somebody_has_put_in_the_place_meanwhile_is_not_overwritten() {
+    fn a_file_that_appeared_in_the_place_meanwhile_is_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         plant(dir.path(), PLANTED, &journal("key.pem"));
         fs::write(dir.path().join("key.pem"), "mine").unwrap();

@@ -27,6 +27,7 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
     let name = Name::new(name)?;
     let Some(base) = Base::open(dir.as_ref())?.map(Rc::new) else { return Ok(false) };
     base.lock()?;
+    // An interrupted operation could otherwise bring the removed file back.
     recover::settle(&base)?;
     let Some(parent) = base.dir(name.dir())? else { return Ok(false) };
     match sys::statat(&parent, name.last(), AtFlags::SYMLINK_NOFOLLOW) {
@@ -35,7 +36,9 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
     };
     let failed = |errno| fault::writing(&base.path_of(name.as_str()), errno);
     let staging = StagingDir::create(&base)?;
+    // One rename takes a whole tree away at once: no reader sees half of it.
     sys::renameat(&parent, name.last(), staging.fd(), "removed").map_err(failed)?;
+    // If the removal is not durable, a crash could bring the file back while the caller counts on its absence.
     if let Err(errno) = sys::fsync(&parent) {
         sys::renameat(staging.fd(), "removed", &parent, name.last()).map_err(failed)?;
         return Err(failed(errno));
@@ -46,8 +49,9 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
 
 /// Removes a directory with all that is in it, or a file.
 pub(super) fn tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    // Most entries are files, so the attempt costs less than a question before.
     match sys::unlinkat(parent, name, AtFlags::empty()) {
-        // Linux says ISDIR, POSIX says PERM.
+        // Linux returns EISDIR, POSIX specifies EPERM.
         Err(Errno::ISDIR | Errno::PERM) => {}
         other => return other,
     }
@@ -66,6 +70,7 @@ fn empty(dir: BorrowedFd<'_>, depth: usize) -> Result<(), Errno> {
         let name: &CStr = &name;
         match sys::unlinkat(dir, name, AtFlags::empty()) {
             Err(Errno::ISDIR | Errno::PERM) => {
+                // A depth that our own directories never reach.
                 let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
                 let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
                 if let Ok(inner) = staging::open_dir(dir, text) {
@@ -84,6 +89,7 @@ pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
+        // Both refer to directories outside of the tree.
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             names.push(entry.file_name().to_owned());
         }

@@ -19,7 +19,7 @@ use crate::error::Result;
 ///
 /// The directory may be missing as long as its parent exists; it is made with mode 0700, and so are
 /// directories inside it that the files' names mention. A file that is there already with the same contents
-/// counts as done, and its mode and owner are left to whoever set them.
+/// counts as done, and its mode and owner are left to the user who set them.
 pub struct FileSet {
     dir: PathBuf,
     pub(super) files: Vec<NewFile>,
@@ -36,16 +36,16 @@ pub(super) struct NewFile {
     pub(super) old_suffix: Option<String>,
 }
 
-/// What became of one file of a set, or would become of it.
+/// The result for one file of a set, or the expected result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFile {
     /// The file.
     pub path: PathBuf,
-    /// What was done about it.
+    /// The action taken.
     pub outcome: WriteOutcome,
 }
 
-/// What was done about a file.
+/// An action on a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// It was not there and is now.
@@ -77,7 +77,7 @@ impl FileSet {
         self.push(name.into(), contents.into(), mode, None)
     }
 
-    /// Adds a file that may replace one with other contents, which is kept as [`replacing`](Self::replacing) says.
+    /// Adds a file that may replace one with other contents, which is kept as set by [`replacing`](Self::replacing).
     ///
     /// # Errors
     /// Those of [`add`](Self::add).
@@ -98,6 +98,7 @@ impl FileSet {
     /// Those of [`add`](Self::add).
     pub fn add_unknown(&mut self, name: impl Into<String>, size: usize, mode: Mode) -> Result<&mut Self> {
         let mut bytes = vec![0; size];
+        // Random bytes, because a file system that compresses would store zeros in no room.
         aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Code::Internal.error("the random generator does not work"))?;
         self.push(name.into(), Zeroizing::new(bytes), mode, None)
     }
@@ -110,6 +111,7 @@ impl FileSet {
         old_suffix: Option<String>,
     ) -> Result<&mut Self> {
         let name = Name::new(name)?;
+        // Two files of one name would make the second replace the first.
         if self.files.iter().any(|file| file.name == name) {
             return Err(Code::BadValue.error(format!("two files would be called {:?}", name.as_str())).at(&self.dir));
         }
@@ -130,14 +132,14 @@ impl FileSet {
         self
     }
 
-    /// Gives the files to somebody.
+    /// Gives the files to another owner.
     #[must_use]
     pub fn owned_by(mut self, ownership: Ownership) -> Self {
         self.ownership = ownership;
         self
     }
 
-    /// Says what [`commit`](Self::commit) would do, and finds what would stop it, as far as that can be told
+    /// Predicts the result of [`commit`](Self::commit), and finds what would stop it, as far as that is possible
     /// without writing. What a killed process has left in the directory is settled first.
     ///
     /// # Errors
@@ -146,6 +148,7 @@ impl FileSet {
     pub fn check(&self) -> Result<Vec<WrittenFile>> {
         let (base, outer) = self.base()?;
         let base = Rc::new(base);
+        // A pending operation may change the result of this check.
         recover::settle(&base)?;
         let plan = MovePlan::new(&base, self, outer.as_deref())?;
         plan.writable(&base)?;
@@ -162,7 +165,7 @@ impl FileSet {
         commit::rehearse(self)
     }
 
-    /// Writes the files beside their places, durably, and reads them back.
+    /// Writes the files next to their places, durably, and reads them back.
     ///
     /// # Errors
     /// Those of [`commit`](Self::commit).
@@ -182,6 +185,7 @@ impl FileSet {
     /// The directory to work in: that of the set, or while it is missing its parent, and then the name that
     /// it will have in there.
     pub(super) fn base(&self) -> Result<(Base, Option<String>)> {
+        // An existing directory is the base itself; otherwise its parent is, and the directory is made by the move.
         if let Some(base) = Base::open(&self.dir)? {
             return Ok((base, None));
         }
@@ -205,6 +209,7 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(fault::writing(path, Errno::NOENT));
     };
+    // From the outside in. Each call finds an existing parent or makes it.
     create_dir(parent)?;
     let failed = |errno| fault::writing(path, errno);
     let Some(base) = Base::open(parent)? else { return Err(failed(Errno::NOENT)) };
@@ -213,6 +218,7 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
             staging::give(&made, Ownership::default().resolve(&base)?, path)?;
             sys::fsync(&base.fd).map_err(failed)
         }
+        // Another process has made it in between.
         Err(Errno::EXIST) => Base::open(path).map(|_| ()),
         Err(errno) => Err(failed(errno)),
     }
@@ -229,6 +235,7 @@ pub fn create_empty(path: impl AsRef<Path>) -> Result<bool> {
         return Err(failed(Errno::NOENT));
     };
     let Some(base) = Base::open(parent)? else { return Err(failed(Errno::NOENT)) };
+    // A link counts as an existing file.
     match sys::statat(&base.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(_) => return Ok(false),
         Err(Errno::NOENT) => {}
@@ -236,6 +243,7 @@ pub fn create_empty(path: impl AsRef<Path>) -> Result<bool> {
     }
     let owner = Ownership::default().resolve(&base)?;
     staging::write(&base.fd, name, &[], Mode::Private, owner, path)?.sync()?;
+    // The name must be durable before a ledger is written into the file.
     sys::fsync(&base.fd).map_err(failed)?;
     Ok(true)
 }
@@ -326,7 +334,7 @@ mod tests {
         let outcomes: Vec<WriteOutcome> =
             identity(&dir, "1").commit().unwrap().into_iter().map(|file| file.outcome).collect();
         assert_eq!(outcomes, [WriteOutcome::Unchanged, WriteOutcome::Written, WriteOutcome::Unchanged]);
-        // Somebody lets a group read the key; that is theirs to decide.
+        // The user has let a group read the key; tbpki does not override that decision.
         assert_eq!(fs::metadata(dir.join("key.pem")).unwrap().mode() & 0o777, 0o640);
     }
 

@@ -20,7 +20,7 @@ use crate::code::Code;
 use crate::digest;
 use crate::error::Result;
 
-/// How many names are tried before the directory is given up as hostile.
+/// The number of names tried before the directory is given up as hostile.
 const ATTEMPTS: usize = 16;
 
 /// A staging directory, locked as long as this value lives and removed with all that is left in it.
@@ -35,6 +35,7 @@ impl StagingDir {
     /// Makes a staging directory (0700) and locks it.
     pub(super) fn create(base: &Rc<Base>) -> Result<Self> {
         for _ in 0..ATTEMPTS {
+            // Eight hexadecimal digits: a collision is possible, and then the next name is tried.
             let name = format!("{STAGED}{}", random_suffix()?);
             let made = make_dir(&base.fd, &name).and_then(|fd| Ok((lock(base, &name, &fd)?, fd)));
             match made {
@@ -42,7 +43,7 @@ impl StagingDir {
                 // Another process took it for a leftover before it was locked, and removes it.
                 Ok((false, _)) | Err(Errno::NOENT | Errno::EXIST) => {}
                 Err(errno) => {
-                    // It is empty, if it is there at all, and says nothing if it stays.
+                    // The journal is empty, if it exists at all, so a journal that stays does no harm.
                     let _ = sys::unlinkat(&base.fd, &name, AtFlags::REMOVEDIR);
                     return Err(fault::writing(&base.path, errno));
                 }
@@ -65,6 +66,7 @@ impl StagingDir {
     }
 
     /// Makes the journal in it count: from here on the moves will be made, by us or by the next process.
+    // A rename is atomic, so the name tells in one look whether the moves may begin.
     pub(super) fn commit(&mut self) -> Result<()> {
         self.rename(STAGED, COMMITTED)
     }
@@ -90,6 +92,7 @@ impl StagingDir {
 
 impl Drop for StagingDir {
     fn drop(&mut self) {
+        // After `abandon` the directory stays for the next process, which completes it.
         if !mem::take(&mut self.abandoned) {
             // What cannot be removed now is swept away by the next process to write here.
             let _ = remove::tree(self.base.fd.as_fd(), &self.name);
@@ -99,9 +102,11 @@ impl Drop for StagingDir {
 
 /// Makes a directory that only we may enter and opens it, whatever the umask is.
 pub(super) fn make_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    // Mode 0700 from the start. A strict umask may remove bits of the owner, so the mode is set again.
     sys::mkdirat(&parent, name, sys::Mode::RWXU)?;
     let fd = open_dir(&parent, name)?;
     let stat = sys::fstat(&fd)?;
+    // On some network file systems the server maps users to others.
     if stat.st_uid != process::geteuid().as_raw() {
         return Err(Errno::PERM);
     }
@@ -114,6 +119,7 @@ pub(super) fn make_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> 
 /// Opens a directory of ours, even one from which a umask has taken our own permissions.
 pub(super) fn open_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
     match sys::openat(&parent, name, DIRECTORY | OFlags::NOFOLLOW, sys::Mode::empty()) {
+        // A umask of 0777 creates directories that even their owner cannot open.
         Err(Errno::ACCESS) => {
             sys::chmodat(&parent, name, sys::Mode::RWXU, AtFlags::empty())?;
             sys::openat(&parent, name, DIRECTORY | OFlags::NOFOLLOW, sys::Mode::empty())
@@ -122,13 +128,15 @@ pub(super) fn open_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> 
     }
 }
 
-/// Locks a staging directory; `false` where somebody else has it or it is no longer there under its name.
+/// Locks a staging directory; `false` if another process holds the lock or the name is gone.
 pub(super) fn lock(base: &Base, name: &str, fd: &OwnedFd) -> Result<bool, Errno> {
     match sys::flock(fd, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => return Ok(false),
         other => other?,
     }
     let ours = sys::fstat(fd)?;
+    // The directory may have been removed and made again between opening and locking. Then the lock is on a directory
+    // without a name.
     match sys::statat(&base.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok((named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)),
         Err(Errno::NOENT) => Ok(false),
@@ -157,6 +165,7 @@ pub(super) fn write<'a>(
     let fd = sys::openat(dir, name, flags, Mode::Private.bits()).map_err(failed)?;
     let mut file = File::from(fd);
     file.write_all(bytes).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    // The owner before the mode: changing the owner clears some bits of the mode.
     give(&file, owner, target)?;
     sys::fchmod(&file, mode.bits()).map_err(failed)?;
     Ok(Unsynced { fd: file.into(), bytes, target })
@@ -168,8 +177,8 @@ pub(super) fn give(fd: impl AsFd, owner: FileOwner, target: &Path) -> Result<()>
         return Ok(());
     }
     match sys::fchown(fd, owner.uid, owner.gid) {
-        // Not every file system knows owners, and some let not even root give files away. Where nobody asked for an
-        // owner, the files stay with whoever makes them.
+        // Not every file system knows owners, and some let not even root give files away. If no caller asked for an
+        // owner, the files keep the owner who creates them.
         Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) if !owner.is_asked_for => Ok(()),
         other => other.map_err(|errno| {
             let error = Code::Ownership.error("the owner or group of this file cannot be set");
@@ -179,7 +188,7 @@ pub(super) fn give(fd: impl AsFd, owner: FileOwner, target: &Path) -> Result<()>
 }
 
 impl Unsynced<'_> {
-    /// Starts writing to the disk: by the time the files are synchronised one by one, most of it is done.
+    /// Starts writing to the disk: by the time the files are synchronized one by one, most of it is done.
     pub(super) fn start(&self) {
         // Advice may be ignored, so its failure means nothing.
         let _ = sys::fadvise(&self.fd, 0, None, Advice::DontNeed);
@@ -187,6 +196,7 @@ impl Unsynced<'_> {
 
     /// Waits until the file is on the disk, and reads it back.
     pub(super) fn sync(self) -> Result<()> {
+        // Read back after the synchronization: a disk that lost the data shows it now, and not when the key is needed.
         sys::fsync(&self.fd).map_err(|errno| fault::writing(self.target, errno))?;
         let found = contents(&self.fd, self.bytes.len()).map_err(|errno| fault::reading(self.target, errno))?;
         if found.as_deref().map(Vec::as_slice) == Some(self.bytes) {
@@ -197,7 +207,7 @@ impl Unsynced<'_> {
     }
 }
 
-/// What stands in a file from its beginning, `None` where that is not `size` bytes.
+/// The content of a file from its beginning; `None` if it does not have `size` bytes.
 pub(super) fn contents(fd: impl AsFd, size: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Errno> {
     if usize::try_from(sys::fstat(&fd)?.st_size) != Ok(size) {
         return Ok(None);
