@@ -28,7 +28,7 @@ pub enum Answer {
     Number(u32),
     /// Yes or no.
     Flag(bool),
-    /// Where a secret is; a literal is refused, since it would stand in the file.
+    /// The place of a secret; a literal is refused, because it would be readable in the file.
     Secret(SecretRef),
 }
 

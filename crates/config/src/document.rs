@@ -31,7 +31,7 @@ impl<'a> Document<'a> {
         self.file
     }
 
-    /// What a path in the file means: paths there begin at the file's own directory.
+    /// The meaning of a path in the file: paths there are relative to the file's own directory.
     pub(super) fn resolve(&self, written: &Path) -> PathBuf {
         match self.file.and_then(Path::parent) {
             Some(directory) => directory.join(written),

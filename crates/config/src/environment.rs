@@ -1,4 +1,4 @@
-//! What the process knows besides its arguments: its variables and the name of its host.
+//! The environment of the process: its variables and the name of its host.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -40,7 +40,7 @@ impl Environment {
         self.variables.keys().filter_map(|name| name.to_str())
     }
 
-    /// What `hostname` prints.
+    /// The host name, as `hostname` prints it.
     pub fn host_name(&self) -> Option<&str> {
         self.host_name.as_deref()
     }

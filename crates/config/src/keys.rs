@@ -104,11 +104,11 @@ macro_rules! sections {
 }
 
 sections! {
-    /// What holds for the whole file.
+    /// Settings for the whole file.
     define general: General at "" {
         /// The layout of this file; later versions of tbpki may change what a key means.
         version: Version = default "1";
-        /// Where CAs, identities, secrets and the ledger are kept. Move it to where your backups look.
+        /// The directory of CAs, identities, secrets and the ledger. Move it to where your backups look.
         store: FilePath = default "\"pki\"";
     }
 
@@ -116,13 +116,13 @@ sections! {
     define ledger: LedgerSettings at "ledger." {
         /// The PostgreSQL server that keeps the ledger. Outside of this machine it has to speak TLS.
         url: Option<LedgerUrl> = unset "\"postgres://tbpki@db.example/fleet\"";
-        /// Where the password of the user in the address is.
+        /// The place of the password of the user in the address.
         password: Option<SecretRef> = unset "{ env = \"LEDGER_PASSWORD\" }";
         /// A PEM file with the roots that the server's certificate leads to. Unset, the system's are used.
         ca: Option<FilePath> = unset "\"ledger-ca.pem\"";
     }
 
-    /// What every name in your certificates begins with. Verifiers do not look at it; people do.
+    /// The first part of every name in your certificates. Verifiers do not look at it; people do.
     define subject: SubjectSettings at "subject." {
         /// The country, as the two letters of ISO 3166-1.
         country: Option<Country> = unset "\"US\"";
@@ -132,7 +132,7 @@ sections! {
         locality: Option<Locality> = unset "\"San Francisco\"";
         /// The organization, the one attribute worth setting: it distinguishes your CAs from those of others.
         organization: Option<Organization> = unset "\"ThingsBoard\"";
-        /// The organisational unit, or a list of several.
+        /// The organizational unit, or a list of several.
         organizational_units: Vec<OrganizationalUnit> = default "[]";
     }
 
@@ -140,15 +140,15 @@ sections! {
     define ca: Ca at "ca." {
         /// The keys of the CAs. RSA where something old has to verify the chain.
         alg: Algorithm = default "\"ec-p256\"";
-        /// How long the roots live. Replacing a root means touching every device.
+        /// The lifetime of the roots. Replacing a root means touching every device.
         root_days: Days = default "10950";
-        /// How long the issuing CAs live; nothing that they sign lives longer.
+        /// The lifetime of the issuing CAs; no certificate that they sign lives longer.
         issuing_days: Days = default "7300";
-        /// Where the passphrase of the CA keys is. Unset, the keys are not encrypted, or you are asked.
+        /// The place of the passphrase of the CA keys. Unset, the keys are not encrypted, or you are asked.
         passphrase: Option<SecretRef> = unset "{ prompt = true }";
-        /// Where the PIN of the token is that keeps a CA's key (PKCS#11). Unset, you are asked.
+        /// The place of the PIN of the token that keeps a CA's key (PKCS#11). Unset, you are asked.
         pin: Option<SecretRef> = unset "{ env = \"TOKEN_PIN\" }";
-        /// What the common names of the CAs begin with. Change it when you run more than one fleet.
+        /// The first word of the common names of the CAs. Change it when you run more than one fleet.
         name: CaName = default "\"tbpki\"";
     }
 
@@ -156,17 +156,17 @@ sections! {
     define crl: CrlSettings at "crl." {
         /// The PEM file with the lists, for the broker to read. Unset, it is devices-crl.pem in the store.
         out: Option<FilePath> = unset "\"/etc/mosquitto/certs/devices-crl.pem\"";
-        /// How many days a list is valid. Brokers refuse every device once it has expired, so make the next one earlier.
+        /// The validity of a list in days. Brokers refuse every device once it has expired: make the next one earlier.
         days: Days = default "30";
     }
 
     /// Renewing certificates, which `tbpki renew` does.
     define renewal: Renewal at "renewal." {
-        /// How many days before its end a certificate is due for renewal. Unset, when a third of its lifetime is left.
+        /// The number of days before its end at which a certificate is due for renewal. Unset, a third of its lifetime.
         before: Option<Days> = unset "30";
     }
 
-    /// What the CAs for servers may vouch for.
+    /// The names that the CAs for servers may certify.
     define name_constraints: NameConstraints at "ca.name_constraints." {
         /// The only domains that servers may be named in. The Mbed TLS in our firmware refuses chains with such constraints.
         permitted_dns: Vec<Domain> = default "[]";
@@ -180,9 +180,9 @@ sections! {
         san: Vec<San> = default "[]";
         /// The server's key. RSA where clients are older than about 2014.
         alg: Algorithm = default "\"ec-p256\"";
-        /// How long the certificate lives. Apple's clients refuse more than 825 days.
+        /// The lifetime of the certificate. Apple's clients refuse more than 825 days.
         days: Days = default "825";
-        /// What the names of the server's files begin with.
+        /// The prefix of the server's file names.
         prefix: FilePrefix = default "\"mqttserver\"";
         /// Which files are written. Add jks for software that reads nothing else.
         formats: Vec<ServerFormat> = default "[\"pem\", \"pub\", \"cer\", \"p12\"]";
@@ -190,9 +190,9 @@ sections! {
         credentials: Credentials = default "\"keystore\"";
         /// The directory that the server's files are copied to, as with --out.
         out: Option<FilePath> = unset "\"/etc/thingsboard/conf/\"";
-        /// What clients trust. Name a file or the system when your devices talk to a server that is not yours.
+        /// The trust anchors of clients. Name a file or the system when devices talk to a server of others.
         anchors: Anchors = default "\"ours\"";
-        /// Whether key and chain stand in one PEM file, so that one rename replaces both.
+        /// Puts key and chain into one PEM file, so that one rename replaces both.
         single_file: bool = default "false";
     }
 
@@ -200,9 +200,9 @@ sections! {
     define server_keystore: Keystore at "server.keystore." {
         /// The name of the entry with the server's key.
         alias: Alias = default "\"serveralias\"";
-        /// Where the keystore's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// The place of the keystore's password. Unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-keystore\" }";
-        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the keystore's.
+        /// The place of the key's own password, which only JKS keeps apart. Unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-key\" }";
     }
 
@@ -210,9 +210,9 @@ sections! {
     define client: Client at "client." {
         /// The devices' keys. RSA costs a microcontroller seconds in every handshake.
         alg: Algorithm = default "\"ec-p256\"";
-        /// How long the certificates live. Shorten it when your devices can fetch new ones.
+        /// The lifetime of the certificates. Shorten it when your devices can fetch new ones.
         days: Days = default "3650";
-        /// What the names of further files begin with. Unset, it is the device's name.
+        /// The prefix of the names of further files. Unset, it is the device's name.
         prefix: Option<FilePrefix> = unset "\"mqttclient\"";
         /// Which files are written: add nopass, pub or jks for the clients of the old scripts.
         formats: Vec<ClientFormat> = default "[\"pem\"]";
@@ -224,9 +224,9 @@ sections! {
     reuse client_keystore: Keystore at "client.keystore." {
         /// The name of the entry with the device's key.
         alias: Alias = default "\"clientalias\"";
-        /// Where the keystore's password is. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// The place of the keystore's password. Unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-keystore\" }";
-        /// Where the key's own password is, which only JKS keeps apart. Unset, it is the keystore's.
+        /// The place of the key's own password, which only JKS keeps apart. Unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-key\" }";
     }
 
@@ -234,23 +234,23 @@ sections! {
     define platform: Platform at "platform." {
         /// Which software it is.
         kind: PlatformKind = default "\"thingsboard\"";
-        /// Where its REST API is.
+        /// The address of its REST API.
         url: Option<Url> = unset "\"https://thingsboard.example:8080\"";
         /// The user to log in as, a tenant administrator.
         user: Option<UserName> = unset "\"tenant@thingsboard.example\"";
-        /// Where that user's password is.
+        /// The place of that user's password.
         password: Option<SecretRef> = unset "{ env = \"TB_PASSWORD\" }";
-        /// Where an API key is, instead of user and password (ThingsBoard 4.3 or later).
+        /// The place of an API key, instead of user and password (ThingsBoard 4.3 or later).
         api_key: Option<SecretRef> = unset "{ env = \"TB_API_KEY\" }";
         /// A PEM file with the roots that the REST API's own certificate leads to. Unset, the system's are used.
         ca: Option<FilePath> = unset "\"tb-ca.pem\"";
-        /// Whether passwords may go over http:// to another machine, as inside of a tunnel.
+        /// Allows passwords over http:// to another machine, for example inside a tunnel.
         allow_plain_http: bool = default "false";
         /// The device profile that devices are created in. Unset, it is the tenant's default.
         profile: Option<ProfileName> = unset "\"pumps\"";
-        /// How many seconds one answer may take.
+        /// The longest time for one answer, in seconds.
         timeout: Seconds = default "30";
-        /// How many requests are under way at once. Lower it where the platform limits rates.
+        /// The number of simultaneous requests. Lower it if the platform limits rates.
         concurrency: Concurrency = default "8";
     }
 
@@ -258,17 +258,17 @@ sections! {
     define firmware: Firmware at "firmware." {
         /// The wireless network.
         wifi_ssid: Option<Ssid> = unset "\"workshop\"";
-        /// Where its password is.
+        /// The place of the password of this network.
         wifi_password: Option<SecretRef> = unset "{ prompt = true }";
         /// The broker that devices connect to. Unset, it is server.name.
         mqtt_host: Option<HostName> = unset "\"broker.example\"";
-        /// Its port for MQTT over TLS.
+        /// The broker's port for MQTT over TLS.
         mqtt_port: Port = default "8883";
         /// The chip.
         chip: Option<Chip> = unset "\"esp32-c3\"";
         /// The size of its flash.
         flash_size: FlashSize = default "\"4MB\"";
-        /// Where devices ask for the time, without which they cannot check certificates. Name your own in closed networks, or an empty text for none.
+        /// The server that gives devices the time, which they need to check certificates. Name your own in closed networks, or an empty text for none.
         ntp_server: TimeServer = default "\"pool.ntp.org\"";
         /// The offset of the partition table, CONFIG_PARTITION_TABLE_OFFSET of an ESP-IDF project. Unset, it is 0x8000.
         partition_table_offset: Option<FlashOffset> = unset "0xD000";

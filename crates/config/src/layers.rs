@@ -35,7 +35,7 @@ impl<'a> Layers<'a> {
         Ok(Self { overrides, environment, document, found, findings: mistyped_variables(environment) })
     }
 
-    /// What was noticed on the way.
+    /// The warnings that reading the layers caused.
     pub(super) fn into_findings(self) -> Vec<Finding> {
         self.findings
     }

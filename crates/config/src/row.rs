@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// What is known about a key before any file is read.
+/// The properties of a key that are known before any file is read.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRow {
     /// The key with its section: `server.days`.
     pub path: &'static str,
     /// The default.
     pub preset: Preset,
-    /// What it is for and why one would change it, in one sentence or two.
+    /// The purpose of the key and a reason to change it, in one or two sentences.
     pub why: &'static str,
-    /// Whether its value is a secret, so that variables and flags say where it is.
+    /// True if the value is a secret, so that variables and flags name its place.
     pub is_secret: bool,
     pub(super) takes: fn() -> String,
 }
@@ -59,7 +59,7 @@ impl KeyRow {
         format!("TBPKI_{}", self.path.to_ascii_uppercase().replace('.', "_"))
     }
 
-    /// What it takes, to be read behind "it takes".
+    /// The values of the key, as the end of a sentence that begins with "it takes".
     pub fn takes(&self) -> String {
         (self.takes)()
     }

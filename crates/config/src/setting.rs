@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::row::KeyName;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// No layer sets the key.
@@ -65,7 +65,7 @@ impl Serialize for Origin {
 pub struct Setting<T> {
     /// The value.
     pub value: T,
-    /// Where it came from.
+    /// The source of the value.
     pub origin: Origin,
 }
 
@@ -91,7 +91,7 @@ pub struct ShownSetting {
     pub key: &'static str,
     /// The value as keygen.toml would have it; nothing when it is not set. Of a secret, where it is.
     pub value: Option<String>,
-    /// Where it came from.
+    /// The source of the value.
     pub origin: Origin,
 }
 

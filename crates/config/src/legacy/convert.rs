@@ -11,11 +11,11 @@ use crate::{Answer, Answers, Environment, FilePath, KeyName, SecretRef, key};
 /// A keygen.properties in the terms of tbpki.
 #[derive(Debug, Clone)]
 pub struct Converted {
-    /// What keygen.toml will say.
+    /// The values for keygen.toml.
     pub answers: Answers,
     /// The passwords, which keygen.toml names by their files.
     pub secrets: Vec<SecretFile>,
-    /// What means something else now, in the order in which one would tell it.
+    /// The settings whose meaning has changed, in the order in which a user should read them.
     pub findings: Vec<Finding>,
 }
 
@@ -24,7 +24,7 @@ pub struct Converted {
 pub struct SecretFile {
     /// The file's name in the directory `secrets` of the store.
     pub name: &'static str,
-    /// What is written into it.
+    /// The content of the file.
     pub secret: Secret,
 }
 

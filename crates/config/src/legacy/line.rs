@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 pub(super) struct Assignment<'a> {
     /// The variable.
     pub(super) name: &'a str,
-    /// What it is set to.
     pub(super) value: LegacyValue,
 }
 
@@ -59,13 +58,13 @@ impl fmt::Debug for LegacyValue {
 /// Why a line cannot be taken.
 #[derive(Debug)]
 pub(super) struct LineError {
-    /// Where in the line, in bytes.
+    /// The position in the line, in bytes.
     pub(super) offset: usize,
     /// The code for it.
     pub(super) code: Code,
-    /// What it is, without any part of a password.
+    /// The problem, without any part of a password.
     pub(super) what: String,
-    /// What to do.
+    /// The remedy.
     pub(super) fix: Option<&'static str>,
     /// The variable that the line sets.
     pub(super) name: Option<String>,
@@ -134,7 +133,7 @@ struct Reader<'a> {
     line: &'a str,
     chars: Peekable<CharIndices<'a>>,
     value: LegacyValue,
-    /// Whether expressions may be shown in messages.
+    /// True if messages may show expressions.
     show: bool,
 }
 

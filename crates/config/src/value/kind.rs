@@ -1,4 +1,4 @@
-//! What kinds of values keys take, and how each is read and shown.
+//! The kinds of values that keys take, and how each is read and shown.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -15,10 +15,10 @@ use crate::quoting::quoted;
 
 /// A kind of value.
 pub(crate) trait ValueKind: Sized {
-    /// Whether the value must not be shown, and variables and flags say where it is.
+    /// True if the value must not be shown, and variables and flags name its place.
     const IS_SECRET: bool = false;
 
-    /// What it takes, to be read behind "it takes".
+    /// The accepted values, as the end of a sentence that begins with "it takes".
     fn takes() -> String;
 
     /// Reads it from keygen.toml.
@@ -40,7 +40,7 @@ pub(crate) trait ValueKind: Sized {
     /// The value in TOML, unless there is none.
     fn shown(&self) -> Option<String>;
 
-    /// What there is to say against a value that is accepted all the same.
+    /// A warning about a value that is accepted all the same.
     fn warning(&self) -> Option<Finding> {
         None
     }

@@ -1,4 +1,4 @@
-//! Where a secret is, and fetching it from there.
+//! References to secrets, and fetching a secret from the place that its reference names.
 
 use std::fmt;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::quoting::quoted;
 
-/// Where a secret is.
+/// The place of a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// In an environment variable.
@@ -77,7 +77,7 @@ impl SecretRef {
         Ok((secret, finding.map(|finding| finding.item(what))))
     }
 
-    /// Where it is, in words.
+    /// The place in words.
     fn place(&self) -> String {
         match self {
             SecretRef::Variable(name) => format!("the variable {name}"),
@@ -149,7 +149,7 @@ impl ValueKind for SecretRef {
     }
 }
 
-/// Whether a shell could set such a variable.
+/// True if a shell could set such a variable.
 fn is_variable_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -62,15 +62,15 @@ texts! {
     Locality, "up to 128 characters", |text| AttributeKind::Locality.check(text);
     /// An organization.
     Organization, "up to 64 characters", |text| AttributeKind::Organization.check(text);
-    /// An organisational unit.
+    /// An organizational unit.
     OrganizationalUnit, "up to 64 characters", |text| AttributeKind::OrganizationalUnit.check(text);
-    /// What the common names of the CAs begin with.
+    /// The prefix of the common names of the CAs.
     CaName, "up to 40 characters", ca_name;
     /// A domain for name constraints (RFC 5280, section 4.2.1.10): it includes itself and all names below it.
     Domain, "a domain without a wildcard, such as fleet.example", domain;
     /// The name of a host, or its IP address; short enough to be a common name.
     HostName, "a host name or an IP address of at most 64 characters", host_name;
-    /// What file names begin with.
+    /// The prefix of file names.
     FilePrefix, "letters, digits and any of . _ - + @, not beginning with a dot or a hyphen", file_prefix;
     /// The name of an entry of a keystore. Java folds it to lower case when it looks for it.
     Alias, "up to 64 letters, digits and any of . _ - + @", alias;

@@ -121,7 +121,7 @@ fn unknown(text: &str, folded: &str, words: &[&str]) -> Error {
     }
 }
 
-/// What clients trust.
+/// The trust anchors of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Anchors {
     /// The root of our own servers.
