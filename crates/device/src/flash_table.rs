@@ -27,7 +27,7 @@ pub struct NvsPartition {
     pub size: u32,
 }
 
-/// Whether a partition table begins with these bytes.
+/// True if a partition table begins with these bytes.
 pub fn is_table(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }

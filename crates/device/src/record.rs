@@ -45,7 +45,7 @@ pub struct Parts {
     pub ca_chain: String,
     /// The credential.
     pub login: Login,
-    /// Whether the broker's name is not compared with its certificate.
+    /// True if the broker's name is not compared with its certificate.
     pub skip_host_name_check: bool,
     /// The SNTP server's host name or IP address; empty for none.
     pub ntp_server: String,
@@ -122,7 +122,7 @@ impl Record {
         &self.parts.login
     }
 
-    /// Whether the broker's name is not compared with its certificate.
+    /// True if the broker's name is not compared with its certificate.
     pub fn skips_host_name_check(&self) -> bool {
         self.parts.skip_host_name_check
     }

@@ -55,7 +55,7 @@ impl NvsEntry {
         Ok(Self { data_at: offset + SLOT, namespace, kind, span, chunk, key, data })
     }
 
-    /// Whether the key is `name`.
+    /// True if the key is `name`.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let mut padded = [0; 16];
         // The key must end in a NUL, so that it has at most 15 bytes.

@@ -20,7 +20,7 @@ pub(super) struct DateKeeper<'a, D, C, L> {
     epoch: Option<u64>,
     /// The uptime of the next request in milliseconds.
     next: u64,
-    /// Whether the first connection was made without a date. Later requests make a single attempt.
+    /// True if the first connection was made without a date. Later requests make a single attempt.
     missed: bool,
     /// The last reason without a date that was logged. Repetitions are not.
     logged: Option<DateFailure>,
@@ -64,7 +64,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
         }
     }
 
-    /// Whether a request is due during a connection.
+    /// True if a request is due during a connection.
     pub(super) fn is_due(&self) -> bool {
         !self.server.is_empty() && self.time.uptime() >= self.next
     }
@@ -128,7 +128,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
     }
 }
 
-/// How much earlier the next request is due after a failed one.
+/// The advance of the next request after a failed one.
 const DUE_EARLIER: u64 = 24;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -78,12 +78,12 @@ pub enum LoginFailure {
     Code {
         /// The return code.
         code: u8,
-        /// Whether the device logs in with a certificate.
+        /// True if the device logs in with a certificate.
         certificate: bool,
     },
     /// The broker closed the connection without an answer.
     Closed {
-        /// Whether the device logs in with a certificate.
+        /// True if the device logs in with a certificate.
         certificate: bool,
     },
     /// The broker did not answer in time.

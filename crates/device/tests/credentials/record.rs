@@ -34,7 +34,7 @@ fn pem_ends_in_a_nul_and_what_is_not_there_is_a_nul_alone() {
     assert_eq!(blobs, [(key::CA_CHAIN, anchors), (key::CLIENT_CHAIN, vec![0]), (key::CLIENT_KEY, vec![0])]);
 }
 
-/// What C firmware and writers of images rely on. A change of any of this is another schema.
+/// The layout that C firmware and writers of images rely on. Any change of it is another schema.
 #[test]
 fn names_types_and_order_are_those_of_schema_1() {
     let record = record(parts());
