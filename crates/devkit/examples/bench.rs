@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What an EC device with its chain has, in texts of the usual length.
+/// The record of an EC device with its chain, in texts of the usual length.
 fn record() -> Result<Record, Box<dyn Error>> {
     let pem = |label: &str, lines: usize| {
         let line = "MIIBszCCAVmgAwIBAgIQbMl7kqUjOid3E5YuDXFm/DAKBggqhkjOPQQDAjBCMRMw";

@@ -40,7 +40,7 @@ pub enum ApplicationFormat {
     Image,
 }
 
-/// Whether an application checks the validity dates of certificates.
+/// The behavior of an application towards the validity dates of certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dates {
     /// It checks them.
@@ -81,7 +81,7 @@ impl Application {
         self.format
     }
 
-    /// Whether it has a signature of secure boot.
+    /// True if it has a signature of secure boot.
     pub fn is_signed(&self, chip: Chip) -> bool {
         self.format == ApplicationFormat::Image && app_image::is_signed(&self.bytes, chip)
     }
@@ -95,7 +95,7 @@ impl Application {
         }
     }
 
-    /// Whether it is the firmware of this project.
+    /// True if it is the firmware of this project.
     pub fn is_ours(&self) -> bool {
         self.dates() != Dates::Unknown
     }

@@ -72,7 +72,7 @@ pub struct ChipFacts {
     pub crystals: &'static [Crystal],
     /// The flash sizes of the available modules, in MiB.
     pub flash_sizes_mib: &'static [u32],
-    /// Whether the chip has Wi-Fi.
+    /// True if the chip has Wi-Fi.
     pub has_wifi: bool,
     /// The number in image headers (`esp_chip_id_t`).
     pub image_id: u16,

@@ -104,7 +104,7 @@ impl PartitionTable {
         self.start
     }
 
-    /// Whether the table has a signature of secure boot.
+    /// True if the table has a signature of secure boot.
     pub fn is_signed(&self) -> bool {
         !self.signature.is_empty()
     }
@@ -184,7 +184,7 @@ impl Partition {
         u64::from(self.offset) + u64::from(self.size)
     }
 
-    /// Whether it is the bootloader that the ROM starts, or the table itself, which lie before all other partitions.
+    /// True if it is the bootloader that the ROM starts, or the table itself, which lie before all other partitions.
     pub fn is_primary(&self) -> bool {
         self.subtype == Subtype::PRIMARY
             && (self.kind == PartitionType::BOOTLOADER || self.kind == PartitionType::PARTITION_TABLE)

@@ -23,13 +23,14 @@ pub fn check(image: &[u8], chip: Chip) -> Result<()> {
     parsed(image, chip).map(|_| ())
 }
 
-/// Whether the application has a signature of secure boot after it.
+/// True if the application has a signature of secure boot after it.
 pub(super) fn is_signed(image: &[u8], chip: Chip) -> bool {
     parsed(image, chip).is_ok_and(|image| image.trailer == Trailer::Signature)
 }
 
-/// Whether a file that does not begin as an image is the merged image of a flash, which is erased up to its bootloader.
+/// True if a file that does not begin as an image is the merged image of a flash, which is erased up to its bootloader.
 pub(super) fn is_merged(bytes: &[u8]) -> bool {
+    // The merged image of a chip whose bootloader is at 0 is told by its trailing bytes, not here.
     BOOTLOADERS.iter().any(|at| {
         let (erased, rest) = bytes.split_at_checked(*at).unwrap_or((bytes, &[]));
         *at > 0 && erased.iter().all(|byte| *byte == 0xFF) && rest.first() == Some(&super::esp_image::MAGIC)
@@ -39,6 +40,7 @@ pub(super) fn is_merged(bytes: &[u8]) -> bool {
 fn parsed(bytes: &[u8], chip: Chip) -> Result<EspImage<'_>> {
     let image = EspImage::parse(bytes, chip)?;
     match (describes(&image, chip), image.trailer) {
+        // The bootloader and the application have the same format, and only the description tells them apart.
         (true, Trailer::Nothing | Trailer::Signature) => Ok(image),
         (false, Trailer::Nothing | Trailer::Signature) => Err(no_application(
             "this image is not an application",
@@ -54,8 +56,10 @@ fn parsed(bytes: &[u8], chip: Chip) -> Result<EspImage<'_>> {
     }
 }
 
-/// Whether the first segment begins with a description and is loaded from the flash.
+/// True if the first segment begins with a description and is loaded from the flash.
 fn describes(image: &EspImage<'_>, chip: Chip) -> bool {
+    // The description must be in the first segment, which is mapped from the flash: tools look for it at a fixed
+    // offset.
     image.segments.first().is_some_and(|(address, data)| {
         let end = address.checked_add(DESCRIPTION as u32);
         data.len() >= DESCRIPTION

@@ -40,7 +40,9 @@ impl Checkout {
         self.check_toolchain(chip)?;
         let mut cargo = self.command("cargo", ["xtask", "firmware", "--chip", chip.name()]);
         let status = cargo
+            // stdin is closed, because cargo must not wait for input in the middle of a verb.
             .stdin(Stdio::null())
+            // The build's own output goes to standard error: standard output is for the result.
             .stdout(standard_error()?)
             .status()
             .map_err(|error| missing(chip, "cargo cannot be started", INSTALL_RUST).because(error))?;
@@ -57,6 +59,7 @@ impl Checkout {
         let target = chip.facts().target;
         match chip.facts().toolchain {
             Toolchain::Stable => {
+                // rustup installs targets one by one, and `rustc` knows where this one would be.
                 let libraries = self
                     .answer("rustc", ["--print", "target-libdir", "--target", target])
                     .ok_or_else(|| missing(chip, "there is no Rust compiler", INSTALL_RUST))?;
@@ -67,6 +70,7 @@ impl Checkout {
                 Err(missing(chip, &what, &format!("rustup target add {target}")))
             }
             Toolchain::Esp => {
+                // Either Espressif's toolchain, or the substitute that `cargo xtask setup-xtensa` has made.
                 let has_espressifs = self.answer("cargo", ["+esp", "--version"]).is_some();
                 if has_espressifs || self.root.join("target/xtensa").is_dir() {
                     return Ok(());
@@ -96,6 +100,7 @@ impl Checkout {
 const INSTALL_RUST: &str = "rustup toolchain install stable` (from https://rustup.rs), then `rustup target add TARGET";
 
 fn is_checkout(root: &Path) -> bool {
+    // The name in the manifest distinguishes a checkout from another directory called `crates/firmware`.
     let manifest = file::read_text(root.join(FIRMWARE).join("Cargo.toml"), 1 << 20);
     manifest.is_ok_and(|text| text.contains(MARK))
 }

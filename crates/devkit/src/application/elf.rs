@@ -94,7 +94,7 @@ fn loaded(elf: &ElfFile32<'_, LittleEndian>) -> Result<Vec<(String, u64, u64)>> 
         let name = section.name().unwrap_or("without a name").to_owned();
         let data = section.data().map_err(|error| unreadable("a section cannot be read").because(error))?;
         if section.size() > LARGEST_SECTION || data.len() as u64 != section.size() {
-            return Err(unreadable(format!("the section {name} has not the {} bytes that it says", section.size())));
+            return Err(unreadable(format!("the section {name} does not have its {} bytes", section.size())));
         }
         loaded.push((name, section.address(), section.address() + section.size()));
     }

@@ -31,11 +31,11 @@ pub(super) type Segment<'a> = (u32, &'a [u8]);
 pub(super) struct EspImage<'a> {
     /// The segments in their order.
     pub(super) segments: Vec<Segment<'a>>,
-    /// What comes after the image.
+    /// The bytes after the image.
     pub(super) trailer: Trailer,
 }
 
-/// What comes after an image in its file.
+/// The kinds of bytes after an image in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trailer {
     /// Nothing but the filling of erased flash.
@@ -124,7 +124,7 @@ fn check_hash(bytes: &[u8], end: usize) -> Result<usize> {
     Ok(end + 32)
 }
 
-/// What follows the image that ends at `end`.
+/// The bytes that follow the image that ends at `end`.
 fn trailer(bytes: &[u8], end: usize) -> Trailer {
     let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xFF);
     let rest = bytes.get(end..).unwrap_or_default();

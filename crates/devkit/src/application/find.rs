@@ -77,7 +77,7 @@ pub fn find(
     }
 }
 
-/// Whether [`find`] has a place to take an application from, for this chip or, without one, for any.
+/// True if [`find`] has a place to take an application from, for this chip or, without one, for any.
 pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> bool {
     let chips = chip.map_or(Chip::ALL.to_vec(), |chip| vec![chip]);
     places.named.is_some()
@@ -123,7 +123,7 @@ fn missing(chip: Chip) -> Error {
     Code::ApplicationMissing
         .error(format!("there is no application for the {chip} here"))
         .because(format!(
-            "none was named, share/tbpki/firmware/{}.elf is not beside tbpki, and this is no checkout of it",
+            "none was named, share/tbpki/firmware/{}.elf is not in the directory of tbpki, and this is no checkout of it",
             chip.name()
         ))
         .fix("name one with --app FILE, or say with TBPKI_FIRMWARE where those are that came with tbpki")

@@ -6,7 +6,7 @@ use memchr::memmem;
 /// The characters of base64 after which a text is taken for a key and not for a label that a program compares with.
 const ENOUGH: usize = 40;
 
-/// What was found in the bytes of a program.
+/// A secret that was found in the bytes of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FoundSecret {
     /// An unencrypted private key in PEM (RFC 7468, section 10).
@@ -30,7 +30,7 @@ pub(crate) fn find(bytes: &[u8]) -> Option<FoundSecret> {
     memmem::find_iter(bytes, &key).any(is_namespace).then_some(FoundSecret::Credentials)
 }
 
-/// Whether the end of a label at `at` belongs to the beginning of an unencrypted key.
+/// True if the end of a label at `at` belongs to the beginning of an unencrypted key.
 fn is_private_key(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(at.saturating_sub(32)..at).unwrap_or_default();
     let is_start = memmem::rfind(before, b"-----BEGIN ").is_some_and(|start| {

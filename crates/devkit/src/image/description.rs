@@ -11,7 +11,7 @@ use super::{APPLICATION, BOOTLOADER, Board, Image, PARTITION_TABLE};
 pub struct Manifest<'a> {
     /// The name that the web page shows.
     pub name: &'a str,
-    /// Whether private parts are listed as well. A web server makes them public.
+    /// True if private parts are listed as well. A web server makes them public.
     pub with_credentials: bool,
 }
 

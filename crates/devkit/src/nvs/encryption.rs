@@ -44,6 +44,7 @@ impl Keys {
         let mut bytes = Zeroizing::new([0; 64]);
         let (keys, sum) = partition.split_at_checked(64).ok_or_else(damaged)?;
         bytes.copy_from_slice(keys);
+        // The CRC detects a partition of another kind, not an attack.
         if sum.get(..4) != Some(&crc(&[keys]).to_le_bytes()) {
             return Err(damaged());
         }
@@ -52,6 +53,7 @@ impl Keys {
 
     /// The partition of type `nvs_keys` with these keys.
     pub fn to_partition(&self) -> Zeroizing<Vec<u8>> {
+        // Erased flash after the keys, as ESP-IDF's own generator writes it.
         let mut partition = Zeroizing::new(vec![0xFF; KEYS_PARTITION_SIZE]);
         let sum = crc(&[&*self.bytes]).to_le_bytes();
         for (to, from) in partition.iter_mut().zip(self.bytes.iter().chain(&sum)) {
@@ -63,6 +65,7 @@ impl Keys {
     /// Encrypts whole entries at `offset` bytes from the start of the partition.
     pub(super) fn encrypt(&self, entries: &mut [u8], offset: usize) -> Result<()> {
         let (data_key, _) = self.halves();
+        // XTS is built from ECB here, because aws-lc-rs offers no XTS with tweaks of this form.
         let key = EncryptingKey::ecb(cipher_key(data_key)?).map_err(unusable)?;
         self.through_tweaks(entries, offset, |bytes| key.encrypt(bytes).map(drop).map_err(unusable))
     }
@@ -82,7 +85,9 @@ impl Keys {
     /// [`Code::Internal`] if the cipher rejects the keys.
     pub fn decrypt_partition(&self, partition: &mut [u8]) -> Result<()> {
         for (number, page) in partition.chunks_mut(PAGE_SIZE).enumerate() {
+            // The first two entries are the header and the states of a page, which stay in plain text.
             for (entry, bytes) in page.chunks_mut(ENTRY_SIZE).enumerate().skip(2) {
+                // An erased entry was never written, and decrypting it would produce noise.
                 if bytes.iter().any(|byte| *byte != 0xFF) {
                     self.decrypt(bytes, number * PAGE_SIZE + entry * ENTRY_SIZE)?;
                 }
@@ -105,6 +110,8 @@ impl Keys {
         let (_, tweak_key) = self.halves();
         let mut units = Zeroizing::new(vec![0; entries.len() / ENTRY_SIZE * BLOCK]);
         for (index, unit) in units.chunks_exact_mut(BLOCK).enumerate() {
+            // ESP-IDF uses the byte offset of the entry as the number of the data unit, which IEEE 1619 would count in
+            // units.
             let number = (offset + index * ENTRY_SIZE) as u64;
             unit.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
         }
@@ -113,6 +120,7 @@ impl Keys {
         for unit in units.chunks_exact(BLOCK) {
             let tweak = u128::from_le_bytes(unit.try_into().map_err(|_| unusable(Unspecified))?);
             tweaks.extend(tweak.to_le_bytes());
+            // An entry has two blocks of the cipher. The tweak of the second one is the first times alpha.
             tweaks.extend(doubled(tweak).to_le_bytes());
         }
         let apply = |bytes: &mut [u8]| bytes.iter_mut().zip(tweaks.iter()).for_each(|(byte, tweak)| *byte ^= tweak);

@@ -50,6 +50,7 @@ pub(super) mod kind {
 
 /// The checksum of the format: CRC-32 as in zlib, with the initial value 0xFFFFFFFF.
 pub(super) fn crc(parts: &[&[u8]]) -> u32 {
+    // A second inversion at the start: ESP-IDF passes 0xFFFFFFFF to a function that inverts on its own.
     let mut hasher = crc32fast::Hasher::new_with_initial(u32::MAX);
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()

@@ -38,6 +38,7 @@ impl<'a> Writer<'a> {
                 .error(format!("invalid NVS partition size: {} bytes", bytes.len()))
                 .because("the size must be a multiple of 4096 bytes, at least 12288"));
         }
+        // Erased flash has all bits set, and writing clears them.
         bytes.fill(0xFF);
         let mut writer = Self { bytes, keys, page: 0, entry: 0, namespace: 0 };
         writer.begin_page()?;
@@ -55,6 +56,7 @@ impl<'a> Writer<'a> {
             return Err(Code::NvsValue.error("an NVS partition has at most 254 namespaces"));
         }
         let number = self.namespace + 1;
+        // A namespace is an entry in namespace 0 whose value is its number.
         self.number(0, &name, kind::U8, u64::from(number))?;
         self.namespace = number;
         Ok(())
@@ -107,10 +109,12 @@ impl<'a> Writer<'a> {
         for (to, from) in data.iter_mut().zip(number.to_le_bytes()).take(size) {
             *to = from;
         }
+        // A number needs one entry only, so its data is in the header.
         self.put(&header(namespace, kind, 1, NO_CHUNK, key, data), &[&[]])
     }
 
     fn text(&mut self, namespace: u8, key: &[u8; 16], text: &str) -> Result<()> {
+        // The NUL at the end is part of the value.
         let size = text.len() + 1;
         if size > MAX_TEXT || text.contains('\0') {
             return Err(Code::NvsValue.error(format!(
@@ -120,6 +124,8 @@ impl<'a> Writer<'a> {
             )));
         }
         let span = 1 + size.div_ceil(ENTRY_SIZE);
+        // `>=` and not `>`: Espressif's generator leaves the last entry of a page free here, and our images must equal
+        // its images.
         if self.entry + span >= ENTRIES {
             self.next_page()?;
         }
@@ -137,11 +143,13 @@ impl<'a> Writer<'a> {
             if usize::from(chunks) >= MAX_CHUNKS {
                 return Err(Code::NvsValue.error(format!("NVS cannot hold a blob of {} bytes", bytes.len())));
             }
+            // A chunk fills the rest of the page.
             let room = (ENTRIES - self.entry - 1) * ENTRY_SIZE;
             let (chunk, after) = rest.split_at(room.min(rest.len()));
             let span = 1 + chunk.len().div_ceil(ENTRY_SIZE);
             self.put(&data_header(namespace, kind::BLOB_DATA, span, chunks, key, &[chunk]), &[chunk])?;
             chunks += 1;
+            // The index needs an entry of its own, so the page is changed if none is left.
             if !after.is_empty() || room - chunk.len() < ENTRY_SIZE {
                 self.next_page()?;
             }
@@ -152,6 +160,7 @@ impl<'a> Writer<'a> {
         }
         let mut data = [0xFF; 8];
         let size = u32::try_from(bytes.len()).map_err(|_| Code::NvsValue.error("a blob is too large for NVS"))?;
+        // The total size, the number of chunks, and the version from which chunks are numbered.
         let [a, b, c, d, count, first, ..] = &mut data;
         [*a, *b, *c, *d] = size.to_le_bytes();
         (*count, *first) = (chunks, 0);
@@ -178,6 +187,7 @@ impl<'a> Writer<'a> {
         let states = self.bytes.get_mut(start..start + STATES).ok_or_else(overflow)?;
         for entry in self.entry..self.entry + entries {
             let byte = states.get_mut(entry / 4).ok_or_else(overflow)?;
+            // Two bits for each entry, 11 for empty and 10 for written: clearing the low bit marks it.
             *byte &= !(1 << (entry % 4 * 2));
         }
         self.entry += entries;
@@ -193,6 +203,7 @@ impl<'a> Writer<'a> {
         if let Some(version) = header.get_mut(8) {
             *version = VERSION_2;
         }
+        // The first word is the state of the page, which changes later, so the sum does not cover it.
         let sum = crc(&[header.get(4..28).unwrap_or_default()]);
         set_word(&mut header, 28, sum);
         let at = self.page * PAGE_SIZE;
@@ -202,6 +213,7 @@ impl<'a> Writer<'a> {
 
     /// Closes the page and begins the next one. The last page of the partition stays free.
     fn next_page(&mut self) -> Result<()> {
+        // One page must stay free, because the chip needs it for garbage collection.
         if (self.page + 2) * PAGE_SIZE >= self.bytes.len() {
             return Err(Code::RecordTooLarge.error("the data does not fit into the NVS partition"));
         }
@@ -214,6 +226,7 @@ impl<'a> Writer<'a> {
 
     fn encrypt_page(&mut self) -> Result<()> {
         let Some(keys) = self.keys else { return Ok(()) };
+        // The header of the page stays readable, because the chip needs it before it has the keys.
         let at = self.page * PAGE_SIZE + FIRST_ENTRY;
         let written = self.bytes.get_mut(at..at + self.entry * ENTRY_SIZE).ok_or_else(overflow)?;
         keys.encrypt(written, at)

@@ -15,7 +15,7 @@ const ENTRY: usize = 32;
 const LENGTH: usize = 0xC00;
 
 impl PartitionTable {
-    /// Whether the bytes begin with the magic number of binary tables.
+    /// True if the bytes begin with the magic number of binary tables.
     pub fn is_binary(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
     }
@@ -34,10 +34,12 @@ impl PartitionTable {
             bytes.extend(partition.flags.0.to_le_bytes());
         }
         // The bootloader detects bit errors with this MD5. It is not a protection against attackers.
+        // The sum covers the entries before it, and not their padding.
         let sum = Md5::digest(&bytes);
         bytes.extend(MD5_MAGIC);
         bytes.extend([0xFF; 14]);
         bytes.extend(sum);
+        // Erased flash reads as 0xFF.
         bytes.resize(LENGTH, 0xFF);
         bytes.extend(&self.signature);
         bytes
@@ -49,11 +51,14 @@ impl PartitionTable {
     /// [`Code::PartitionTable`] if it is damaged, or if it is signed and its entries cannot be written as they are; and
     /// those of [`PartitionTable::new`].
     pub fn from_binary(bytes: &[u8], start: FlashStart) -> Result<Self> {
+        // The flash dump of a whole device may be given: the table is its first sector.
         let bytes = bytes.get(..TABLE_SIZE as usize).unwrap_or(bytes);
         let (entries, rest) = bytes.split_at_checked(LENGTH).unwrap_or((bytes, &[]));
+        // A signature of secure boot follows the table; its end is where the erased flash begins.
         let length = rest.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
         let signature = rest.get(..length).unwrap_or_default().to_vec();
         let table = Self { signature, ..Self::entries(entries, start)? };
+        // A signed table must be written byte by byte as it was signed, or the chip refuses it.
         if table.is_signed() && !table.to_binary().starts_with(entries) {
             return Err(Code::PartitionTable
                 .error("the partition table is signed, and tbpki would write other bytes than those that were signed")
@@ -68,6 +73,7 @@ impl PartitionTable {
         let mut partitions = Vec::new();
         let mut sum = Md5::new();
         for entry in bytes.chunks(ENTRY) {
+            // The MD5 entry is optional: tables of old ESP-IDF versions have none.
             if entry.starts_with(&MD5_MAGIC) {
                 if entry.get(16..) == Some(&sum.clone().finalize()) {
                     continue;
@@ -80,12 +86,14 @@ impl PartitionTable {
             sum.update(entry);
             partitions.push(partition(entry).ok_or_else(|| damaged("an entry is none"))?);
         }
+        // Without an erased entry the chip would read whatever follows as entries.
         Err(damaged("its end is missing"))
     }
 }
 
 fn partition(entry: &[u8]) -> Option<Partition> {
     let word = |at: usize| entry.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    // Lengths are checked by `get`, because the last chunk may be short.
     let [kind, subtype] = *entry.strip_prefix(&MAGIC)?.first_chunk::<2>()?;
     let name: Vec<u8> = entry.get(12..28)?.iter().copied().take_while(|byte| *byte != 0).collect();
     Some(Partition {

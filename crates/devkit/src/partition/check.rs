@@ -14,12 +14,14 @@ const OTA_DATA_SIZE: u32 = 2 * SECTOR;
 
 /// Checks each partition, then all together.
 pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<()> {
+    // A sector of 4 KiB has 96 entries of 32 bytes in 0xC00 bytes; the MD5 and the end take two.
     if partitions.len() > MOST {
         return Err(wrong(format!("a table of {} partitions does not fit", partitions.len()))
             .because(format!("a partition table has at most {MOST} entries"))
             .fix("join or remove partitions"));
     }
     partitions.iter().try_for_each(|partition| self::partition(partition, start))?;
+    // Quadratic, but bounded by 94 partitions.
     for (index, partition) in partitions.iter().enumerate() {
         if partitions.iter().take(index).any(|earlier| earlier.name == partition.name) {
             return Err(wrong(format!("two partitions are called {:?}", partition.name))
@@ -29,6 +31,7 @@ pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<
     }
     let mut sorted: Vec<&Partition> = partitions.iter().collect();
     sorted.sort_by_key(|partition| partition.offset);
+    // After sorting only neighbors can overlap.
     for (low, high) in sorted.iter().zip(sorted.iter().skip(1)) {
         if u64::from(high.offset) < low.end() {
             return Err(Code::PartitionsOverlap
@@ -36,6 +39,7 @@ pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<
                 .fix(format!("begin {} at {:#x}, or shorten {}", high.name, low.end(), low.name)));
         }
     }
+    // Chips with a trusted execution environment have a second OTA record of their own.
     ota_data(partitions, Subtype::OTA_DATA, "ota")?;
     ota_data(partitions, Subtype::TEE_OTA_DATA, "tee_ota")
 }
@@ -50,6 +54,7 @@ fn partition(partition: &Partition, start: FlashStart) -> Result<()> {
     if size == 0 {
         return Err(wrong(format!("the partition {name} has 0 bytes")));
     }
+    // The flash is mapped by pages for execution, and the bootloader verifies whole sectors.
     if is_app && !size.is_multiple_of(SECTOR) {
         return Err(wrong(format!("the partition {name} has {size:#x} bytes"))
             .because(format!("sizes of application partitions are multiples of {SECTOR:#x}")));
@@ -60,6 +65,7 @@ fn partition(partition: &Partition, start: FlashStart) -> Result<()> {
 /// Checks the offset of a partition.
 fn place(partition: &Partition, start: FlashStart) -> Result<()> {
     let Partition { name, kind, offset, .. } = partition;
+    // These two are not placed by the table, which only repeats where they are.
     if partition.is_primary() {
         let is_table = *kind == PartitionType::PARTITION_TABLE;
         let expected = if is_table { start.table() } else { start.bootloader() };
@@ -77,6 +83,7 @@ fn place(partition: &Partition, start: FlashStart) -> Result<()> {
     if *offset < start.first() {
         return Err(before_first(name, *offset, start));
     }
+    // Applications begin at multiples of 64 KiB, because the chip's cache maps the flash in pages of that size.
     if !offset.is_multiple_of(kind.alignment()) {
         return Err(wrong(format!("the partition {name} begins at {offset:#x}"))
             .because(format!("partitions of type {kind} begin at multiples of {:#x}", kind.alignment())));
@@ -100,6 +107,7 @@ fn data(partition: &Partition) -> Result<()> {
         return Err(wrong(format!("the partition {name} cannot be read-only"))
             .because("the chip writes to partitions with the subtypes ota and coredump"));
     }
+    // A read-only NVS partition never needs the free page that garbage collection requires.
     if partition.subtype == Subtype::NVS && (partition.size as usize) < nvs::MIN_SIZE && !is_read_only {
         return Err(wrong(format!("the NVS partition {name} has {:#x} bytes", partition.size))
             .because(format!("it needs at least {:#x}, unless it is readonly", nvs::MIN_SIZE)));

@@ -15,7 +15,9 @@ impl PartitionTable {
     pub fn from_csv(text: &str, start: FlashStart) -> Result<Self> {
         let mut partitions = Vec::new();
         let mut end = u64::from(start.first());
+        // Editors on Windows add the mark at the beginning.
         for (index, line) in text.strip_prefix('\u{FEFF}').unwrap_or(text).lines().enumerate() {
+            // gen_esp32part cuts comments anywhere in a line, so that a name cannot contain `#`.
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
@@ -39,6 +41,7 @@ fn row(line: &str, end: u64, start: FlashStart) -> Result<Partition> {
     let mut fields = line.split(',').map(str::trim);
     let mut field = || fields.next().unwrap_or_default();
     let (name, kind, subtype, offset, size, flags) = (field(), field(), field(), field(), field(), field());
+    // A trailing comma is usual in ESP-IDF's own examples.
     if fields.any(|field| !field.is_empty()) {
         return Err(wrong("the line has more than six fields".to_owned()));
     }
@@ -62,6 +65,7 @@ fn kind(word: &str) -> Result<PartitionType> {
 fn subtype(kind: PartitionType, word: &str) -> Result<Subtype> {
     let folded = word.to_ascii_lowercase();
     match folded.as_str() {
+        // ESP-IDF leaves the subtype of data partitions open, and never that of applications.
         "" if kind != PartitionType::APP => Ok(Subtype::UNDEFINED),
         folded => Subtype::with_word(kind, folded).or_else(|| byte(folded).map(Subtype)).ok_or_else(|| {
             wrong(format!("there is no subtype {word:?} of {kind}")).fix(format!("use {}", Subtype::words(kind)))
@@ -71,6 +75,7 @@ fn subtype(kind: PartitionType, word: &str) -> Result<Subtype> {
 
 /// The offset of a partition. The text of primary bootloaders and tables is ignored, because nothing can move them.
 fn offset(name: &str, kind: PartitionType, subtype: Subtype, text: &str, end: u64, start: FlashStart) -> Result<u32> {
+    // The table cannot choose these offsets: the ROM and the bootloader have them built in.
     match (kind, subtype) {
         (PartitionType::BOOTLOADER, Subtype::PRIMARY) => return Ok(start.bootloader()),
         (PartitionType::PARTITION_TABLE, Subtype::PRIMARY) => return Ok(start.table()),
@@ -81,11 +86,13 @@ fn offset(name: &str, kind: PartitionType, subtype: Subtype, text: &str, end: u6
         _ => {}
     }
     if text.is_empty() {
+        // The next free offset, rounded up to the alignment of the type.
         return u32::try_from(end.next_multiple_of(kind.alignment().into()))
             .map_err(|_| wrong("the partition would begin behind 4 GiB".to_owned()));
     }
     let offset = number(text)
         .ok_or_else(|| wrong(format!("{text:?} is no offset")).fix("write bytes, such as 0x9000, or nothing"))?;
+    // gen_esp32part requires ascending offsets as well.
     if u64::from(offset) < end {
         let error = if end == u64::from(start.first()) {
             super::check::before_first(name, offset, start)
@@ -111,6 +118,7 @@ fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Resu
     match text.strip_prefix('-') {
         _ if text.is_empty() => Err(wrong("the size is missing".to_owned())),
         None => number(text).ok_or_else(is_no_size),
+        // A negative size is an extension of gen_esp32part: the offset of the end.
         Some(end) => {
             let end = number(end).ok_or_else(is_no_size)?;
             end.checked_sub(offset).ok_or_else(|| {

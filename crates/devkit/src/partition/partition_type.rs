@@ -96,6 +96,7 @@ impl Subtype {
     /// The subtype with this name for partitions of this type.
     pub(super) fn with_word(kind: PartitionType, word: &str) -> Option<Self> {
         let listed = Self::named(kind).iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
+        // Sixteen slots, as the subtype has four bits for them.
         let slot = || {
             let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == PartitionType::APP)?.parse().ok()?;
             (slot < 16).then_some(0x10 + slot)
@@ -133,7 +134,7 @@ impl Flags {
         }
     }
 
-    /// Whether all flags of `other` are set.
+    /// True if all flags of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

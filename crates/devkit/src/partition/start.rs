@@ -43,9 +43,11 @@ impl FlashStart {
         if !table.is_multiple_of(SECTOR) {
             return Err(refused(format!("partition tables begin at multiples of {SECTOR:#x}")));
         }
+        // On some chips the bootloader begins at 0, on others the ROM leaves a gap before it.
         if table <= bootloader {
             return Err(refused(format!("the bootloader of the {chip} begins at {bootloader:#x}")));
         }
+        // An offset near the end of 32 bits would overflow later additions.
         if table.checked_add(TABLE_SIZE).is_none() {
             return Err(refused("no flash is so large".to_owned()));
         }
