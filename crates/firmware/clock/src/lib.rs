@@ -5,7 +5,7 @@
 
 #![no_std]
 
-/// Whether Mbed TLS was built to check validity dates.
+/// True if Mbed TLS was built to check validity dates.
 pub const CHECKS_DATES: bool = cfg!(feature = "dates");
 
 /// A calendar date and time in UTC.
