@@ -17,16 +17,16 @@ use crate::platform::{reach, user};
 use identity::report::{FileReport, rfc3339};
 use store::Workspace;
 
-/// What is to be done with a certificate.
+/// A request about a certificate.
 #[derive(Debug, Clone)]
 pub enum CertRequest {
     /// Have one made.
     Create {
-        /// Its name.
+        /// The name of the certificate.
         name: String,
-        /// Whether devices may log in with it at once.
+        /// True if devices may log in with it at once.
         enabled: bool,
-        /// Where its files go.
+        /// The directory for its files.
         out: Option<PathBuf>,
     },
     /// Show all of them.
@@ -39,7 +39,7 @@ pub enum CertRequest {
     Unbind(String, Vec<String>),
     /// Write the files of one.
     Save {
-        /// Its name or number.
+        /// The name or number.
         name: String,
         /// The directory.
         out: PathBuf,
@@ -53,7 +53,7 @@ pub enum CertRequest {
 pub struct CertsReport {
     /// The address of the platform.
     pub platform: String,
-    /// What was done: `created`, `enabled`, `disabled`, `bound`, `unbound`, `saved`, `removed`, `unchanged`, or `listed`.
+    /// The change: `created`, `enabled`, `disabled`, `bound`, `unbound`, `saved`, `removed`, `unchanged`, or `listed`.
     pub done: &'static str,
     /// The certificates.
     pub certificates: Vec<CertReport>,
@@ -61,7 +61,7 @@ pub struct CertsReport {
     pub devices: BTreeSet<u64>,
     /// The files.
     pub files: Vec<FileReport>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -71,9 +71,9 @@ pub struct CertsReport {
 pub struct CertReport {
     /// ActorCloud's number of it.
     pub id: u64,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Whether devices may log in with it.
+    /// True if devices may log in with it.
     pub enabled: bool,
     /// When it was made, in the server's form.
     pub created: String,
@@ -166,7 +166,7 @@ async fn numbers(cloud: &ActorCloud, devices: &[String]) -> Result<BTreeSet<u64>
 }
 
 impl CertsReport {
-    /// Takes a certificate in, writes its files where they are wanted, and says what there is to say against it.
+    /// Takes a certificate in, writes its files where they are wanted, and returns what is wrong with it.
     fn take(
         &mut self,
         cert: ActorCloudCertificate,
@@ -204,7 +204,7 @@ fn check_name(name: &str) -> Result<()> {
     })
 }
 
-/// What its users should know of such a certificate.
+/// The warnings for users of such a certificate.
 fn findings(name: &str, certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
     let mut findings = Vec::new();
     if certificate.version() < 3 {

@@ -28,7 +28,7 @@ use crate::register;
 use request::BundleTarget;
 use store::Workspace;
 
-/// How many devices a warning names.
+/// The number of devices that a warning names.
 const NAMED: usize = 5;
 
 /// Makes images. `say` is told what takes long.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// What stands in a cell.
+/// The value of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// A text, from wherever it comes.
@@ -60,7 +60,7 @@ pub fn write_line<'a>(out: &mut dyn Write, cells: impl IntoIterator<Item = Cell<
     out.write_all(b"\r\n")
 }
 
-/// A text as it stands in its cell: quoted where it has to be, and no formula.
+/// A text as the value of a cell: quoted where it has to be, and no formula.
 pub(crate) fn quoted(text: &str) -> Cow<'_, str> {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let apostrophe = if is_formula { "'" } else { "" };

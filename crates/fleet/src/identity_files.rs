@@ -1,4 +1,5 @@
-//! What the store holds for a look at a login: paths, and what the ledger knows. Nothing is opened but the ledger.
+//! The files and records of the store for a test login: paths, and the entries of the ledger. Only the ledger is
+//! opened.
 
 use std::path::{Path, PathBuf};
 
@@ -16,31 +17,31 @@ use store::identity_dir;
 /// The access token of a device that logs in without a certificate.
 const TOKEN: &str = "token";
 
-/// Where the files of a device are, whether they are there or not.
+/// The paths of a device's files, whether the files exist or not.
 #[derive(Debug, Clone)]
 pub struct DeviceFilePaths {
     /// The private key.
     pub key: PathBuf,
     /// The leaf.
     pub cert: PathBuf,
-    /// What is sent.
+    /// The chain that is sent.
     pub chain: PathBuf,
-    /// What is trusted.
+    /// The trust anchors.
     pub anchors: PathBuf,
     /// The access token.
     pub token: PathBuf,
 }
 
-/// Where the files of a server are.
+/// The paths of a server's files.
 #[derive(Debug, Clone)]
 pub struct ServerFilePaths {
     /// All of them.
     pub dir: PathBuf,
-    /// What its clients trust.
+    /// The trust anchors of its clients.
     pub anchors: PathBuf,
 }
 
-/// Where the files of this device are.
+/// The paths of this device's files.
 pub fn device_places(store: &Path, name: &DeviceName) -> DeviceFilePaths {
     let dir = identity_dir(store, Kind::Device, name.as_str());
     DeviceFilePaths {

@@ -1,4 +1,4 @@
-//! What is asked for a whole job: kept in the ledger, so that whoever goes on with it does it alike.
+//! The order for a whole job, kept in the ledger so that every station that works on the job issues alike identities.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use identity::request::is_named_now;
 use store::shard::ShardStore;
 use store::shard::{Layout, Packing};
 
-/// How identities are made and laid out, the same for all names of a job.
+/// The form of identities and their layout, the same for all names of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobOrder {
     /// The subject, but for the common name, which is the device's.
@@ -25,9 +25,9 @@ pub struct JobOrder {
     pub san: Vec<String>,
     /// The algorithm of the keys.
     pub alg: Algorithm,
-    /// How long the certificates live, in days.
+    /// The lifetime of the certificates, in days.
     pub days: u32,
-    /// Whether a person named that number, which is then not shortened.
+    /// True if a person named that number, which is then not shortened.
     #[serde(default, skip_serializing_if = "is_false")]
     pub exact_days: bool,
     /// The fingerprint of the CA that issues those without a profile of their own.
@@ -35,9 +35,9 @@ pub struct JobOrder {
     /// The profile of those whose line names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// How they are laid out.
+    /// The layout of the files.
     pub layout: Layout,
-    /// Whether an archive is compressed and sealed.
+    /// The compression and encryption of an archive.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub packing: Packing,
     /// For whom it is sealed.
@@ -46,7 +46,7 @@ pub struct JobOrder {
     /// Files besides PEM.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub formats: Vec<String>,
-    /// What the names of such files begin with, in place of the device's name.
+    /// The prefix of such files, in place of the device's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
 }
@@ -60,7 +60,7 @@ fn is_plain(packing: &Packing) -> bool {
     *packing == Packing::default()
 }
 
-/// Where the files go, as it was asked for.
+/// The destination of the files, as requested.
 #[derive(Debug, Clone, Default)]
 pub struct Destination {
     /// The layout; unset, it follows from the rest.
@@ -120,7 +120,7 @@ impl Destination {
         if promised.sealed && !sealed {
             return usage(
                 "the name of the archive ends with .age, but no recipient is given",
-                "name somebody with --recipient",
+                "name a recipient with --recipient",
             );
         }
         Ok((layout, Packing { zstd: self.zstd || promised.zstd, sealed }))

@@ -32,23 +32,23 @@ use numbered::NumberedNames;
 use scan::ListLimits;
 use table::CsvTable;
 
-/// Where names come from.
+/// The source of names.
 #[derive(Debug, Clone)]
 pub enum NamesSource {
     /// A CSV with a line that names its columns.
     Table {
         /// The file, or standard input.
         file: Option<PathBuf>,
-        /// What is wanted of its columns.
+        /// The requested use of its columns.
         columns: ColumnSelection,
     },
     /// A pattern and numbers.
     Numbered {
-        /// What the names look like.
+        /// The form of the names.
         pattern: NumberPattern,
         /// The first number.
         start: u64,
-        /// How many there are.
+        /// The number of names.
         count: u64,
     },
 }
@@ -130,7 +130,7 @@ fn read_within(
 }
 
 impl NamesReader {
-    /// What is to be said of columns that were left alone: those of a values CSV of Espressif's mfg_gen that are the
+    /// The warning about ignored columns: those of a values CSV of Espressif's mfg_gen that are the
     /// other tool's.
     pub fn note(&self) -> Option<Finding> {
         match &self.0 {

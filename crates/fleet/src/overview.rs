@@ -24,13 +24,13 @@ use rows::TopRows;
 
 pub use summary::{CauseSummary, JobSummary, OverviewSummary, PhaseSummary};
 
-/// How many devices the page shows at most.
+/// The highest number of devices on the page.
 pub const ROWS: usize = 10_000;
 
-/// How many CAs and servers the page shows at most.
+/// The highest number of CAs and servers on the page.
 const OTHERS: usize = 200;
 
-/// What expires so soon needs attention.
+/// The time before its end in which a certificate needs attention.
 const SOON: Duration = Duration::days(90);
 
 /// The fleet at a moment.
@@ -44,7 +44,7 @@ pub struct Overview {
     jobs: Jobs,
     /// CAs and servers, as many as are shown.
     others: Vec<Entry>,
-    /// How many of them there are.
+    /// The number of CAs and servers.
     others_total: u64,
 }
 
@@ -139,7 +139,7 @@ impl Overview {
     }
 }
 
-/// How soon a certificate ends.
+/// The urgency of a certificate's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Urgency {
     Expired,

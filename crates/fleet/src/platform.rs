@@ -10,14 +10,14 @@ use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
 use store::{Workspace, roots};
 
-/// Requests at once for a fleet, where nobody said how many. A real server on two cores gained nothing by more.
+/// Requests at once for a fleet, unless the user sets a number. A real server on two cores gained nothing by more.
 const FLEET_CONCURRENCY: usize = 32;
 
 /// A client of the station's ThingsBoard, and what waits for its answers.
 pub struct Connection {
     pub(crate) board: ThingsBoard,
     pub(crate) runtime: Runtime,
-    /// How many requests are under way at once.
+    /// The number of simultaneous requests.
     pub(crate) concurrency: usize,
 }
 
@@ -31,7 +31,7 @@ impl Connection {
         Self::reaching(workspace, |_| {})
     }
 
-    /// The same for a whole fleet: with more requests at once, unless somebody has said how many, and no more than
+    /// The same for a whole fleet: with more requests at once, unless the user has set a number, and no more than
     /// `rate` devices a second.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ pub(crate) fn user(settings: &Settings) -> Result<String> {
     })
 }
 
-/// How the platform is reached.
+/// The configuration of the connection to the platform.
 pub(crate) fn reach(settings: &Settings) -> Result<ApiClientConfig> {
     let url = settings.url.value.as_ref().ok_or_else(|| {
         Code::PlatformUnset

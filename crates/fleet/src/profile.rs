@@ -21,13 +21,14 @@ use store::ca::SigningCa;
 /// The profile that is wanted.
 #[derive(Debug, Clone)]
 pub struct ProfileRequest {
-    /// Its name in the platform and in the store.
+    /// The name in the platform and in the store.
     pub name: DeviceName,
-    /// How the names of its devices are found; none for what was kept, else for the whole common name.
+    /// The expression that finds the names of its devices; `None` keeps the present one, at first the whole common
+    /// name.
     pub pattern: Option<NamePatternRequest>,
     /// Names that the expression has to find, besides those of devices issued below the CA.
     pub examples: Vec<DeviceName>,
-    /// Whether devices are made that are not there.
+    /// True if devices are made that are not there.
     pub creates_devices: bool,
     /// Change a profile of this name that is another one.
     pub replace: bool,
@@ -35,7 +36,7 @@ pub struct ProfileRequest {
     pub dry_run: bool,
 }
 
-/// How the names of devices are found.
+/// The way to find the names of devices.
 #[derive(Debug, Clone)]
 pub enum NamePatternRequest {
     /// They begin so.
@@ -47,27 +48,27 @@ pub enum NamePatternRequest {
 /// A profile, as the store and the platform have it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProfileReport {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What was done in the platform.
+    /// The change in the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub done: Option<PlatformOutcome>,
-    /// Whether that is only what would be done.
+    /// True if that is only what would be done.
     pub dry_run: bool,
-    /// Its issuing CA in the store; absent where there is none, and in a dry run that would make one.
+    /// The issuing CA in the store; absent where there is none, and in a dry run that would make one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateReport>,
     /// The expression with which the names of devices are found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// Whether devices are made that are not there.
+    /// True if devices are made that are not there.
     pub creates_devices: bool,
-    /// What the platform has; absent where it has no profile of this name, and where it was not asked.
+    /// The profile in the platform; absent if it has none of this name, and if it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformProfile>,
     /// The files of the CA.
     pub files: Vec<FileReport>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -75,7 +76,7 @@ pub struct ProfileReport {
 /// A profile as the platform has it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlatformProfile {
-    /// How devices are provisioned, in ThingsBoard's word.
+    /// The way in which devices are provisioned, in ThingsBoard's word.
     pub provision_type: String,
     /// The credentials id of the issuing CA.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,13 +84,13 @@ pub struct PlatformProfile {
     /// The expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// Whether devices are made that are not there.
+    /// True if devices are made that are not there.
     pub creates_devices: bool,
-    /// Whether all of it is as the store has it.
+    /// True if all of it is as the store has it.
     pub as_in_store: bool,
 }
 
-/// Whether the store holds an issuing CA for a profile.
+/// True if the store holds an issuing CA for a profile.
 pub fn has_ca(workspace: &Workspace<'_>, profile: &DeviceName) -> Result<bool> {
     Ok(profile_ca::kept(workspace.store_dir(), profile)?.is_some())
 }

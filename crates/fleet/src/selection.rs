@@ -42,7 +42,7 @@ impl Selection {
         rows.filter(|row| row.as_ref().map_or(true, |entry| self.holds(entry)))
     }
 
-    /// What the ledger can leave out by itself, a filter for each kind.
+    /// The conditions that the ledger can evaluate, a filter for each kind.
     fn filters(&self) -> Vec<Filter> {
         let of_kind = |kind| Filter {
             kind,
@@ -67,7 +67,7 @@ impl Selection {
         }
     }
 
-    /// What the ledger cannot look at.
+    /// The conditions that the ledger cannot evaluate.
     fn holds(&self, entry: &Entry) -> bool {
         let lacks = |step| {
             let usable = entry.is_current();
@@ -91,7 +91,7 @@ pub fn job(view: &View, number: u64) -> Result<JobId> {
     Ok(view.job(JobId::new(number))?.ok_or_else(unknown)?.id)
 }
 
-/// Whether the last thing that was tried with an identity failed. What is void or revoked has a reason instead.
+/// True if the last thing that was tried with an identity failed. What is void or revoked has a reason instead.
 pub(crate) fn has_failed(entry: &Entry) -> bool {
     entry.last_error.is_some() && !matches!(entry.state, State::Void | State::Revoked)
 }

@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often progress is shown, and signals are checked.
+/// The interval for showing progress and checking for signals.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
-/// How long a shard that was begun may take once a stop was asked for: ordinary ones take milliseconds.
+/// The longest time for a shard that was begun before a stop was requested: ordinary ones take milliseconds.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Whether to stop.
+/// The conditions for stopping a run.
 #[derive(Debug)]
 pub struct Stop<'a> {
     signal: &'a AtomicBool,
@@ -28,21 +28,21 @@ impl<'a> Stop<'a> {
         self.failed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a person asked.
-    pub fn is_signalled(&self) -> bool {
+    /// True if a person asked.
+    pub fn is_signaled(&self) -> bool {
         self.signal.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing new is to be begun.
+    /// True if nothing new is to be begun.
     pub fn is_asked(&self) -> bool {
-        let asked = self.is_signalled() || self.failed.load(Ordering::Relaxed);
+        let asked = self.is_signaled() || self.failed.load(Ordering::Relaxed);
         if asked {
             self.since.get_or_init(Instant::now);
         }
         asked
     }
 
-    /// Whether even what was begun is to be given up.
+    /// True if even what was begun is to be given up.
     pub fn is_overdue(&self) -> bool {
         self.is_asked() && self.since.get().is_some_and(|since| since.elapsed() > GRACE)
     }

@@ -32,30 +32,30 @@ pub struct TokenRequest {
     pub set: Option<Secret>,
     /// Also replace a credential of another kind.
     pub replace: bool,
-    /// What the device is made with, if it may be made.
+    /// The properties of the device, if it may be created.
     pub create: Option<NewDevice>,
     /// Say what would happen and change nothing.
     pub dry_run: bool,
 }
 
-/// What was fetched.
+/// The fetched token and its device.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TokenReport {
     /// The device.
     pub name: String,
-    /// What was done in the platform.
+    /// The change in the platform.
     pub done: PlatformOutcome,
     /// The files: the token, and what the device trusts.
     pub files: Vec<FileReport>,
     /// The token itself, where it was asked for with `--show`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// The token, for whoever is asked to show it.
+    /// The token, for the caller who shows it.
     #[serde(skip)]
     pub secret: Option<Secret>,
 }
 
-/// Fetches or sets the access token of a device, and writes it beside what the device trusts.
+/// Fetches or sets the access token of a device, and writes it next to the trust anchors of the device.
 ///
 /// # Errors
 /// [`Code::NotAToken`] and [`Code::OtherCredential`] for a device that logs in otherwise,

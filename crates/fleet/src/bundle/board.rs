@@ -1,4 +1,4 @@
-//! What the images are for: chip, flash and partitions, from the configuration and the request.
+//! The target of images: chip, flash and partitions, from the configuration and the request.
 
 use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
@@ -106,7 +106,7 @@ pub(super) fn findings(config: &Config, board: &Board) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Where the value that is wrong was given.
+/// Adds the source of a wrong value to its error.
 fn placed(origin: &Origin, error: Error) -> Error {
     let finding = origin.place(error.into_finding());
     match origin {

@@ -1,4 +1,4 @@
-//! What one device gets: its credentials, from its directory in the store, checked as the device will check them.
+//! The credentials of one device, from its directory in the store, checked as the device will check them.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ use store::{FILE_LIMIT, identity_dir};
 /// The file that a device's access token is in.
 const TOKEN: &str = "token";
 
-/// What all devices get alike.
+/// The parts that all devices share.
 pub(crate) struct BundleSettings {
     store: PathBuf,
     auth: DeviceLogin,
@@ -38,7 +38,7 @@ pub(crate) struct BundleSettings {
     pub(crate) port: u16,
     pub(crate) skip_host_name_check: bool,
     pub(crate) ntp_server: String,
-    /// What devices without a file of their own trust.
+    /// The trust anchors of devices without a file of their own.
     anchors: Vec<Certificate>,
 }
 
@@ -74,7 +74,7 @@ impl BundleSettings {
         })
     }
 
-    /// What is worth telling about it.
+    /// Warnings about the device.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.skip_host_name_check {
@@ -131,7 +131,7 @@ impl BundleSettings {
         })
     }
 
-    /// What a device trusts: what stands in its directory, else what all devices of the store do.
+    /// The trust anchors of a device: those in its directory, else those of all devices of the store.
     pub(crate) fn anchors(&self, dir: &Path) -> Result<Vec<Certificate>> {
         let path = dir.join(ANCHORS);
         let anchors = match file::read_optional(&path, FILE_LIMIT)? {
@@ -142,7 +142,7 @@ impl BundleSettings {
         Ok(anchors)
     }
 
-    /// What all devices of the store trust.
+    /// The trust anchors of all devices of the store.
     pub(crate) fn common_anchors(&self) -> Result<&[Certificate]> {
         check_anchors(&self.anchors, &self.store)?;
         Ok(&self.anchors)
@@ -173,7 +173,7 @@ struct Identity {
 }
 
 impl Identity {
-    /// What was found of a device, where messages say that it is in `dir`.
+    /// The files found for a device; messages name `dir` as their place.
     fn of(located: &StoredIdentity, dir: &Path) -> Result<Self> {
         let chain: Vec<Certificate> = located.chain().cloned().collect();
         chain.iter().try_for_each(|certificate| check_can(certificate, &dir.join(CHAIN)))?;
@@ -192,7 +192,7 @@ impl Identity {
     }
 }
 
-/// What one device gets.
+/// The credentials of one device.
 pub(crate) struct DeviceCredentials {
     pub(super) record: Record,
     identity: Option<Identity>,

@@ -16,13 +16,13 @@ use super::board;
 use store::Workspace;
 use store::identity_dir;
 
-/// The file that says what goes where.
+/// The file that lists which part is written to which offset.
 const DESCRIPTION: &str = "flasher_args.json";
 
 /// The most bytes of a part: larger than any flash that we know.
 const PART_LIMIT: usize = 32 << 20;
 
-/// What is to be written where.
+/// A request to write a device's image.
 #[derive(Debug, Clone)]
 pub struct FlashRequest {
     /// Whose image; none for that of the only device.
@@ -31,13 +31,13 @@ pub struct FlashRequest {
     pub from: Option<PathBuf>,
     /// The serial port; none for the only board on USB.
     pub port: Option<String>,
-    /// How fast to write, in baud.
+    /// The speed in baud.
     pub baud: u32,
     /// Write the credentials alone.
     pub credentials_only: bool,
 }
 
-/// What was written.
+/// The result of flashing.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FlashReport {
     /// The chip.
@@ -46,7 +46,7 @@ pub struct FlashReport {
     pub port: String,
     /// The directory that the image was in.
     pub directory: PathBuf,
-    /// What was written.
+    /// The parts that were written.
     pub parts: Vec<FlashedPart>,
 }
 
@@ -55,9 +55,9 @@ pub struct FlashReport {
 pub struct FlashedPart {
     /// The file that it was in.
     pub file: String,
-    /// Where it begins, in bytes from the beginning of the flash.
+    /// The beginning, in bytes from the beginning of the flash.
     pub offset: u32,
-    /// How long it is, in bytes.
+    /// The length in bytes.
     pub bytes: usize,
 }
 

@@ -53,7 +53,7 @@ pub(super) fn check(
     Err(Code::BundleIncomplete.error(format!("the images need {}", list(&names))).fix(fix))
 }
 
-/// Whether our application runs on a chip. A chip without Wi-Fi has an error of its own.
+/// True if our application runs on a chip. A chip without Wi-Fi has an error of its own.
 fn needs_our_application(chip: Chip) -> bool {
     chip.facts().has_wifi
 }

@@ -1,4 +1,4 @@
-//! What was bundled, for people and for programs.
+//! The report about bundles, for people and for programs.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::device::BundleSettings;
 use super::request::BundleRequest;
 
-/// What was bundled.
+/// The report about bundles.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct BundleReport {
     /// The chip, as Espressif's tools name it.
@@ -28,13 +28,13 @@ pub struct BundleReport {
     pub application: ApplicationReport,
     /// The broker that the devices connect to.
     pub broker: String,
-    /// Its port.
+    /// The port of the broker.
     pub port: u16,
-    /// What lies where in the flash, the same for every device.
+    /// The parts of the flash and their offsets, the same for every device.
     pub parts: Vec<PartReport>,
     /// The devices, each with the directory of its files.
     pub devices: Vec<BundledDevice>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -44,15 +44,15 @@ pub struct BundleReport {
 pub struct ApplicationReport {
     /// The file that it was read from.
     pub path: PathBuf,
-    /// Where that came from.
+    /// The source of the application.
     pub source: SourceReport,
-    /// How many bytes it has in the flash.
+    /// The number of bytes in the flash.
     pub bytes: usize,
-    /// Whether it checks the dates of certificates.
+    /// The behavior of the application towards the dates of certificates.
     pub dates: DatesReport,
 }
 
-/// Where an application came from.
+/// The source of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceReport {
@@ -64,7 +64,7 @@ pub enum SourceReport {
     Built,
 }
 
-/// Whether an application checks the dates of certificates.
+/// The behavior of an application towards the dates of certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DatesReport {
@@ -81,26 +81,26 @@ pub enum DatesReport {
 pub struct PartReport {
     /// The file that it is in.
     pub file: String,
-    /// Where it begins, in bytes from the beginning of the flash.
+    /// The beginning, in bytes from the beginning of the flash.
     pub offset: u32,
-    /// How long it is, in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Whether it holds secrets.
+    /// True if it holds secrets.
     pub secret: bool,
 }
 
 /// A device that has an image.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct BundledDevice {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What was done.
+    /// The change.
     pub done: BundleOutcome,
-    /// Where its files are.
+    /// The directory of its files.
     pub directory: PathBuf,
 }
 
-/// What was done about an image.
+/// A change to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BundleOutcome {

@@ -1,4 +1,4 @@
-//! What images are requested, and for which devices.
+//! Requests for images, and the devices that they are for.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use pki::device_name::DeviceName;
 /// The verb, as the lock of the store names it.
 pub(crate) const VERB: &str = "bundle-firmware";
 
-/// What images are asked for, beyond the configuration.
+/// A request for images, beyond the configuration.
 #[derive(Debug, Clone)]
 pub struct BundleRequest {
     /// Whose.
     pub devices: Devices,
-    /// How the devices log in.
+    /// The login of the devices.
     pub auth: DeviceLogin,
     /// Any name in the broker's certificate will do.
     pub skip_host_name_check: bool,
     /// The crystal of the board, where it is not the usual one.
     pub crystal: Option<Crystal>,
-    /// Where the application may be.
+    /// The possible places of the application.
     pub places: ApplicationSearch,
     /// A partition table, in CSV or binary.
     pub partitions: Option<PathBuf>,
-    /// Where the files go, in place of the store.
+    /// The directory for the files, in place of the store.
     pub out: Option<PathBuf>,
     /// Fill the merged image up to the end of the flash.
     pub whole_flash: bool,
@@ -56,7 +56,7 @@ pub enum Devices {
     Only,
 }
 
-/// How a device logs in.
+/// The login of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceLogin {
     /// With its certificate.
@@ -69,7 +69,7 @@ pub enum DeviceLogin {
 #[derive(Debug, Clone)]
 pub(crate) struct BundleTarget {
     pub(crate) name: String,
-    /// Its row, where the ledger knows it: devices with a token alone have none.
+    /// The row, where the ledger knows it: devices with a token alone have none.
     pub(crate) key: Option<Key>,
     pub(crate) is_registered: bool,
 }

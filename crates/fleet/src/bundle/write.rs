@@ -20,10 +20,10 @@ use super::request::{BundleRequest, BundleTarget, VERB};
 use store::Workspace;
 use store::identity_dir;
 
-/// After how many devices a line says how far it is.
+/// The number of devices after which a line reports the progress.
 const STEP: usize = 100;
 
-/// Where the files of a device go.
+/// The directory for the files of a device.
 pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip, target: &BundleTarget) -> PathBuf {
     match &request.out {
         Some(out) => out.join(&target.name),

@@ -18,7 +18,7 @@ pub struct RenewManyRequest {
     pub which: RenewSelection,
     /// Only those whose renewal is due by this rule.
     pub due: Option<RenewalRule>,
-    /// How each is renewed.
+    /// The way in which each is renewed.
     pub how: RenewRequest,
 }
 
@@ -33,16 +33,16 @@ pub enum RenewSelection {
     All,
 }
 
-/// What became of the identities.
+/// The result of a renewal.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RenewReport {
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
     /// The renewed identities.
     pub renewed: Vec<IdentityReport>,
-    /// How many need no renewal yet.
+    /// The number of identities that need no renewal yet.
     pub not_due: usize,
-    /// How many were skipped, because they were revoked.
+    /// The number of identities that were skipped because they are revoked.
     pub revoked: usize,
     /// The identities that must be renewed in another way.
     pub left: Vec<NotRenewed>,

@@ -20,7 +20,7 @@ use steps::PROFILE_CA;
 pub use target::Targets;
 use target::can_be_revoked;
 
-/// What is to be revoked, and why.
+/// A request to revoke identities, and the reason.
 #[derive(Debug, Clone)]
 pub struct RevokeRequest {
     /// The identities.
@@ -85,7 +85,7 @@ fn record(
     Ok(())
 }
 
-/// What is left to do once the ledger has a revocation.
+/// The open steps of a revocation that the ledger has recorded.
 fn steps_of(entry: &Entry) -> Vec<OpenStep> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && entry.issuer.starts_with(PROFILE_CA);

@@ -9,7 +9,7 @@ use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformOutcome};
 use store::Workspace;
 
-/// What is to be taken away.
+/// A request to unregister devices.
 #[derive(Debug, Clone)]
 pub struct UnregisterRequest {
     /// The device.

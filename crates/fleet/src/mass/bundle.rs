@@ -40,27 +40,27 @@ const STEP: usize = 64;
 /// Devices that failed and are told. The files with a line for each device have all of them.
 const LISTED: usize = 20;
 
-/// What bundles are asked for.
+/// A request for the bundles of a job.
 #[derive(Debug, Clone)]
 pub struct FleetBundleRequest {
     /// Of which job.
     pub which: JobSelector,
-    /// Where its shards are, where they have been moved.
+    /// The directory of its shards, if they have been moved.
     pub destination: Destination,
-    /// Chip, application and the like, as for one device. Whose images are wanted, and what a single one has beside the
-    /// credentials, counts for nothing here.
+    /// Chip, application and the like, as for one device. The devices and the options of a single one are not used.
     pub firmware: BundleRequest,
     /// Whole images in place of credentials partitions.
     pub merged: bool,
-    /// Make those anew that are there.
+    /// Make existing bundles again.
     pub again: bool,
-    /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
+    /// The directory for the files with a line for each device; unset, they are written into the job's place when some
+    /// failed.
     pub results: Option<PathBuf>,
     /// Say what would happen and write nothing.
     pub dry_run: bool,
 }
 
-/// Where the bundles of a job are, and what they are for.
+/// The place of the bundles of a job, and their target.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BundlesReport {
     /// The chip, as Espressif's tools name it.
@@ -72,11 +72,11 @@ pub struct BundlesReport {
     /// Which device is where, for those in an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<PathBuf>,
-    /// Where a device's credentials go in the flash.
+    /// The offset of a device's credentials in the flash.
     pub offset: String,
-    /// How many bytes each device's file has.
+    /// The number of bytes in each device's file.
     pub bytes: usize,
-    /// Whether these files are whole images, to be written from the beginning of the flash on.
+    /// True if these files are whole images, to be written from the beginning of the flash on.
     pub merged: bool,
 }
 
@@ -99,7 +99,7 @@ impl BundlesReport {
 ///
 /// # Errors
 /// What chip, application, partitions, network and the job's place can be wrong about, before anything is written;
-/// [`Code::Sealed`] where the keys are out of reach. What goes wrong later stands in the report, if something was
+/// [`Code::Sealed`] where the keys are out of reach. A later failure is part of the report, if something was
 /// bundled by then.
 pub fn bundle(
     workspace: &mut Workspace<'_>,
@@ -132,11 +132,13 @@ pub(crate) fn bundle_job(
             .at(place.archive().unwrap_or_else(|| place.dir.clone()))
             .fix("make bundles in the same pass that issues the keys: `tbpki fleet run`"));
     }
+    // `fleet run` has prepared the bundler before it staged the job, with one question for each setting.
     let (bundler, findings) = match ready {
         Some(ready) => ready,
         None => bundler(workspace, &order, request, control)?,
     };
     let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
+    // With `--again`, devices that have a bundle are done once more.
     let left = if request.again { before.left + before.done } else { before.left };
     if request.merged {
         check_room(&bundler, &place.bulk()?, left, control)?;
@@ -156,8 +158,10 @@ pub(crate) fn bundle_job(
     let mut end = RunEnd::default();
     if !request.dry_run {
         let _lock = place.lock(VERB)?;
+        // An archive of bundles is never sealed here: the keys come from an unsealed archive.
         let packer = Packer::new(order.packing, Vec::new());
         let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
+        // New settings would give one job two kinds of images. `--again` allows it, because it makes all of them.
         if !request.again {
             output.check_common(&bundler)?;
         }
@@ -168,6 +172,7 @@ pub(crate) fn bundle_job(
         }
         whole.bundles = Some(BundlesReport::of(&bundler, &output)?);
         if let Some(report) = &mut whole.bundles
+            // The index names the bundles of all shards, so it is written when the last shard has its bundles.
             && is_whole(&store.ledger, job)?
         {
             report.index = output.write_index(attempts(&store.ledger, job))?;
@@ -177,6 +182,8 @@ pub(crate) fn bundle_job(
     let Run { now, failed, stop, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
+    // The ledger does not know the failures of devices that keep an earlier bundle, so the count of this run may be
+    // higher.
     // Those that have an earlier bundle do not lack one.
     let failed = counts.failed.max(failed);
     whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
@@ -185,7 +192,7 @@ pub(crate) fn bundle_job(
     Ok(whole)
 }
 
-/// What makes the bundles of a job, checked as far as that can be before the first device.
+/// The bundler of a job, checked as far as possible before the first device.
 pub(crate) fn bundler(
     workspace: &mut Workspace<'_>,
     order: &JobOrder,
@@ -194,6 +201,7 @@ pub(crate) fn bundler(
 ) -> Result<(Bundler, Vec<Finding>)> {
     if request.merged && order.layout == Layout::Archive {
         return Err(Code::FleetFormat
+            // An archive is read as a stream, and images of several megabytes would make its index useless.
             .error("an archive holds no whole images")
             .argument("--merged")
             .fix("leave --merged out, or use the layouts shards or directories"));
@@ -213,8 +221,9 @@ fn check_room(bundler: &Bundler, dir: &BulkDir, devices: u64, control: &mut RunC
     if fits { Ok(()) } else { Err(no_room(text).at(dir.path())) }
 }
 
-/// How much room so many files of this size take, in words, and whether there is so much.
+/// The room for so many files of this size in words, and true if there is so much.
 fn room_for(devices: u64, each: u64, room: u64) -> (String, bool) {
+    // File systems allocate whole blocks.
     let needed = devices.saturating_mul(each.next_multiple_of(4096));
     let [takes, left] = [needed.div_ceil(1_000_000), room / 1_000_000];
     (format!("{devices} whole images take {takes} MB, and there are {left} MB left"), needed <= room)
@@ -224,7 +233,7 @@ fn no_room(text: String) -> Error {
     Code::NoRoomForImages.error(text).fix("leave --merged out: a device needs no more than its credentials partition")
 }
 
-/// Whether every shard of a job has its bundles, of some devices at least.
+/// True if every shard of a job has its bundles, of some devices at least.
 fn is_whole(ledger: &Ledger, job: &Job) -> Result<bool> {
     let shards = ledger.job_progress(job.id)?.phase(Phase::Bundle);
     Ok(shards.done + shards.partly == u64::from(job.shards))
@@ -247,11 +256,11 @@ struct Run<'a> {
     bundler: &'a Bundler,
     /// The store, where devices have directories of their own and in them what they trust.
     directories: Option<PathBuf>,
-    /// What all others trust, in PEM.
+    /// The trust anchors of all other devices, in PEM.
     anchors: String,
     stop: &'a Stop<'a>,
     progress: ProgressCounter<'a>,
-    /// Whether devices that have a bundle get another one, with the others of their shard.
+    /// True if devices that have a bundle get another one, with the others of their shard.
     whole: bool,
     /// Devices that this run has bundled.
     now: u64,
@@ -271,6 +280,7 @@ impl Run<'_> {
         again: bool,
     ) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
+        // Opens all shards again in the ledger. The files of the last run stay until each shard replaces them.
         if again {
             store.ledger.redo(job.id, Phase::Bundle)?;
         }
@@ -294,6 +304,7 @@ impl Run<'_> {
         output: &BundleOutput,
     ) -> Result<ShardEnd> {
         let mut writing = output.begin(attempt, lease.claim.fence)?;
+        // A bundle of a part of the shard is worth nothing, because its directory is published as a whole.
         let keys = match self.fill(shard, &mut writing, lease, runner) {
             Ok(Some(keys)) => keys,
             other => {
@@ -303,6 +314,7 @@ impl Run<'_> {
         };
         let written = writing.finish()?;
         // What took long has to be still ours: only now do others see it.
+        // Another station may have taken over the shard, and its files must not be replaced by these.
         if let Err(error) = lease.keep(runner.ledger).and_then(|()| output.settle(&written)) {
             output.discard(&written);
             return Err(error);
@@ -327,6 +339,7 @@ impl Run<'_> {
             if !entry.is_for_bulk() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
+            // Every 64 devices: a check for each one would ask the ledger too often.
             if index.is_multiple_of(STEP) {
                 if self.stop.is_asked() {
                     return Ok(None);
@@ -340,6 +353,7 @@ impl Run<'_> {
                 Err(error) => Some(error),
             };
             match refused {
+                // A single device that fails is reported, and its shard goes on.
                 Some(error) => {
                     self.failed += 1;
                     self.findings.extend((self.findings.len() < LISTED).then(|| told(&error, &key.name)));
@@ -354,6 +368,7 @@ impl Run<'_> {
     fn device(&self, shard: &Shard, index: usize, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         let located = shard.read(index)?;
         let chain: Vec<_> = located.chain().collect();
+        // In directories of the store each device may have trust anchors of its own, from `client --anchors`.
         let own = match &self.directories {
             Some(store) => {
                 let dir = identity_dir(store, ledger::Kind::Device, name);
@@ -375,7 +390,7 @@ impl Run<'_> {
     }
 }
 
-/// What a person hears of a device that failed.
+/// The finding about a device that failed, as a person reads it.
 fn told(error: &Error, name: &str) -> Finding {
     error.finding().clone().item(name)
 }

@@ -1,5 +1,5 @@
-//! Bundles of devices whose keys nobody here will ever read again: made in the pass that makes the keys, and sealed for
-//! the same recipients before they reach the disk.
+//! Bundles of devices whose keys this station will never read again: made in the pass that makes the keys, and sealed
+//! for the same recipients before they reach the disk.
 //!
 //! They are on the disk before the ledger counts their shard as issued. So there is no moment in which a device is
 //! issued and its bundle could not be made any more.
@@ -23,16 +23,17 @@ use store::shard::ShardStore;
 pub(crate) struct InPassBundler {
     pub(crate) bundler: Bundler,
     pub(crate) output: BundleOutput,
-    /// What devices trust, in PEM.
+    /// The trust anchors of devices, in PEM.
     pub(crate) anchors: String,
 }
 
 impl InPassBundler {
-    /// Writes the bundles of a shard beside their names. Nothing is waited for.
+    /// Writes the bundles of a shard next to their names, without waiting for the disk.
     ///
     /// # Errors
     /// What a device's record and the disk can refuse.
     pub(crate) fn write(&self, attempt: Attempt, made: &[IssuedLeaf]) -> Result<WrittenBundles> {
+        // The fence of the claim, so that a second attempt at the shard never meets the files of the first.
         let mut writing = self.output.begin(attempt, attempt.fence)?;
         for device in made {
             let bundle = || {
@@ -41,6 +42,7 @@ impl InPassBundler {
                 self.bundler.bundle(&device.name, &self.anchors, chain, &key)
             };
             let added = bundle().and_then(|bytes| writing.add(&device.name, &bytes)?.map_or(Ok(()), Err));
+            // The shard is issued with all of its bundles or not at all: without a key no bundle could follow.
             if let Err(error) = added {
                 writing.discard();
                 return Err(error.item(&device.name));
@@ -55,6 +57,7 @@ impl InPassBundler {
     /// Those of the ledger and of the disk.
     pub(crate) fn remove_leftovers(&self, store: &Store, job: &Job, place: &ShardStore) -> Result<()> {
         self.output.remove_leftovers()?;
+        // Bundles of an attempt that the ledger gave up belong to keys that no device has.
         self.output.keep_only(|attempt| Ok(place.attempt(&store.ledger, job.id, attempt.shard)? == Some(attempt)))
     }
 
@@ -75,6 +78,7 @@ impl InPassBundler {
             let number = lease.claim.shard;
             let committed = runner.ledger.committed(job.id, number)?;
             let fence = committed.map(|committed| committed.fence);
+            // The file decides, because a run may have been killed after the ledger had the shard.
             let there = fence.map_or(Ok(false), |fence| self.output.holds(Attempt { shard: number, fence }))?;
             let mut count = 0;
             for entry in runner.ledger.shard(job.id, number)?.into_iter().filter(Entry::is_for_bulk) {

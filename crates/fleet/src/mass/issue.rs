@@ -44,18 +44,19 @@ use store::shard::ShardStore;
 use store::shard::{Attempt, Layout};
 use worker::ShardWorker;
 
-/// What is asked of a fleet.
+/// A request to issue the identities of a fleet.
 #[derive(Debug, Clone)]
 pub struct FleetRequest {
     /// Which job.
     pub source: JobSource,
-    /// Where its files go.
+    /// The destination of its files.
     pub destination: Destination,
     /// The profile of names that have none of their own.
     pub profile: Option<DeviceName>,
-    /// How many threads make keys; unset, one for each core.
+    /// The number of threads that make keys; unset, one for each core.
     pub threads: Option<usize>,
-    /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
+    /// The directory for the files with a line for each device; unset, they are written into the job's place when some
+    /// failed.
     pub results: Option<PathBuf>,
     /// Stage names whose attributes the platform would store as other numbers than they are written.
     pub accept_number_attributes: bool,
@@ -72,7 +73,7 @@ pub enum JobSource {
     Staged(JobSelector),
 }
 
-/// What has become of a fleet, or what is wrong with its names.
+/// The result for a fleet, or the faults of its names.
 #[derive(Debug)]
 pub enum FleetOutcome {
     /// It was worked on.
@@ -81,11 +82,11 @@ pub enum FleetOutcome {
     Refused(Faults),
 }
 
-/// Issues the identities of a fleet, as far as nobody has yet.
+/// Issues the identities of a fleet, that are not issued yet.
 ///
 /// # Errors
 /// What the configuration, the CAs and the places can be wrong about, before anything is issued. What goes wrong later
-/// stands in the report, if something was issued by then.
+/// is in the report, if something was issued by then.
 pub fn issue(
     workspace: &mut Workspace<'_>,
     request: &FleetRequest,
@@ -110,7 +111,7 @@ pub(crate) struct OpenJob {
     ca: Option<OpenCa>,
 }
 
-/// What is known of a job before it is staged or continued.
+/// The properties of a job before it is staged or continued.
 pub(crate) struct Preparation<'a> {
     pub(crate) order: &'a JobOrder,
     /// The profiles in the lines of a new job.
@@ -119,7 +120,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) new_place: Option<&'a Path>,
 }
 
-/// What has become of a request.
+/// The result of opening a request.
 pub(crate) enum OpenOutcome {
     Job(Box<OpenJob>),
     /// Names that cannot be used.
@@ -144,18 +145,22 @@ pub(crate) fn open(
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
             let job = job::find(store, *which, phases)?;
+            // A canceled job has freed its names, so that issuing the rest could give a name to two devices.
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
+            // The order in the ledger counts, not the present configuration: all shards of a job must be alike.
             prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), new_place: None })?;
             return Ok(OpenOutcome::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
         }
     };
     let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
+    // The CA is checked before names are read, because a list of a million names takes minutes.
     let validity = ca.check_usable(store.dir(), workspace.now)?;
     let certificates = ca.certificates(store.dir())?;
     let issuer = certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let profile = request.profile.as_ref();
     let (order, note) = JobOrder::new(workspace.config, &request.destination, profile, issuer.fingerprint_hex())?;
+    // The lifetime is tried here. Otherwise a job could be staged that no CA may sign.
     let lifetime = pki::validity::Lifetime { days: order.days, explicit: order.exact_days };
     pki::validity::Validity::starting(workspace.now, lifetime, Some(&validity))?;
     let mut findings: Vec<Finding> = note.into_iter().collect();
@@ -167,7 +172,9 @@ pub(crate) fn open(
     let place = request.destination.directory(&dir)?;
     let names = stage::checked(&dir, &order, request.accept_number_attributes, lookalikes.watch(reader));
     let mut opened = None;
+    // The closure runs after all names are checked and before the job is staged. A passphrase is asked for only then.
     let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, |profiles, known| {
+        // A job that is done needs no CA: the run only reports it.
         if known.is_none_or(|job| !job.done) {
             opened = Some(workspace.open_ca(&ca)?);
         }
@@ -208,20 +215,24 @@ pub(crate) fn issue_job(
     let OpenJob { job, order, mut findings, ca } = opened;
     let begun = Instant::now();
     let before = store.ledger.job_progress(job.id)?.issued();
+    // Below this line files are written.
     if request.dry_run {
         let place = job::place_if_known(store, &job, &order, &request.destination)?;
         let phases = vec![PhaseReport::of_issuing(job.size, before, 0, begun)];
         return Ok(FleetReport { dry_run: true, phases, findings, ..FleetReport::of(&job, &order, place.as_ref()) });
     }
+    // Checked now, because the report is written at the end of a run that may take hours.
     if let Some(dir) = &request.results {
         results::check_is_free(&store.ledger, &job, dir)?;
     }
     let place = job::place(store, &job, &order, Some(&request.destination))?;
     let _lock = job::prepare(&place, workspace, "fleet issue")?;
     let output = output(workspace, store, &job, &order, place.clone())?;
+    // With a shared ledger, another station may be alive and hold its lease rightly.
     if !store.ledger.is_shared() {
         store.ledger.break_leases(job.id)?;
     }
+    // Under the lock of the place, so a partial file cannot belong to a process that is running.
     leftovers::settle(&store.ledger, &job, &output)?;
     if let Some(in_pass) = in_pass {
         in_pass.remove_leftovers(store, &job, &place)?;
@@ -238,12 +249,14 @@ pub(crate) fn issue_job(
         }
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
         (now, end) = run(workspace, store, &work, ca, control, &mut findings)?;
+        // The last renames may still be in the cache of the file system.
         output.sync_names()?;
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();
     }
     findings.append(&mut end.findings);
     let stopped = end.stopped(&stop, done == 0, "the job")?;
+    // Read again: other stations may have finished the job meanwhile.
     let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
     let mut report = FleetReport {
         phases: vec![PhaseReport::of_issuing(job.size, done, now, begun)],
@@ -256,7 +269,7 @@ pub(crate) fn issue_job(
     Ok(report)
 }
 
-/// What a run works at, and how.
+/// The inputs of a run.
 struct Work<'a> {
     job: &'a Job,
     order: &'a JobOrder,
@@ -277,6 +290,7 @@ fn run(
     findings: &mut Vec<Finding>,
 ) -> Result<(u64, RunEnd)> {
     let Work { job, order, output, in_pass, threads, stop, done } = *work;
+    // Values of keygen.toml that go into every certificate. A change after staging would make two kinds of devices.
     let subject = check_subject(order, workspace.config)?;
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
@@ -305,6 +319,7 @@ fn signers(
         findings.extend(note);
         Ok(signer)
     };
+    // The job's own CA first: its error is the one that a user can act on.
     let own = open(order.profile.as_deref(), opened)?;
     let mut others = BTreeMap::new();
     for profile in profiles {
@@ -314,7 +329,7 @@ fn signers(
     Ok(Signers { own, profiles: others })
 }
 
-/// Where a job's shards are written to, and what devices get besides key and chain.
+/// The destination of a job's shards, and the parts of devices besides key and chain.
 fn output(
     workspace: &mut Workspace<'_>,
     store: &Store,
@@ -329,6 +344,7 @@ fn output(
         let settings = &workspace.config.client_keystore;
         let name = format!("fleet-{}.keystore-password", job.id);
         let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
+        // Written before the first keystore. A lost password would make all keystores of the job useless.
         // Kept before anything is closed with it, and for good: shards are.
         NewSecret::kept_for(new, store.dir(), || Ok(()))?;
         let alias = workspace.config.server_keystore.alias.value.as_str();
@@ -353,6 +369,7 @@ fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &ShardSto
     if report.layout != Layout::Archive || !job.done {
         return Ok(());
     }
+    // All attempts or none: a station without all parts leaves them as they are.
     let attempts = (0..job.shards).map(|shard| place.attempt(&store.ledger, job.id, shard));
     match attempts.collect::<Result<Option<Vec<Attempt>>>>()? {
         Some(attempts) => {

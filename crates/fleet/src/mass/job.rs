@@ -13,7 +13,7 @@ use store::Workspace;
 use store::shard::Layout;
 use store::shard::{OwningJob, ShardStore};
 
-/// What a device trusts, beside its shards.
+/// The name of the file with the trust anchors of devices, next to its shards.
 const ANCHORS: &str = store::file_names::ANCHORS;
 
 /// Names that an error lists.
@@ -39,6 +39,7 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase]) -> Resul
         return job.ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet issue` makes one"));
     }
     let mut left = Vec::new();
+    // All jobs are read, because the newest need not be the unfinished one.
     for job in store.ledger.jobs()? {
         let progress = store.ledger.job_progress(job.id)?;
         let is_left = phases.iter().any(|phase| {
@@ -50,6 +51,7 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase]) -> Resul
         }
     }
     let numbers: Vec<String> = left.iter().map(|job| job.id.to_string()).collect();
+    // Several unfinished jobs are ambiguous, and continuing the wrong one would register devices too early.
     match (left.pop(), left.is_empty()) {
         (Some(job), true) => Ok(job),
         (None, _) => Err(none("every job is done".to_owned()).fix("begin one with --from FILE or --count N")),
@@ -69,6 +71,7 @@ pub(crate) fn check_can_issue(store: &Store, job: &Job) -> Result<()> {
             .error(format!("job {} was canceled", job.id))
             .fix("begin a new job with --from FILE or --count N; what this one issued can be registered and bundled"));
     }
+    // A job that is done issues nothing more, so names that were used since do no harm.
     if job.done {
         return Ok(());
     }
@@ -76,7 +79,7 @@ pub(crate) fn check_can_issue(store: &Store, job: &Job) -> Result<()> {
     if in_use.total == 0 { Ok(()) } else { Err(in_use.refusal(job.id)) }
 }
 
-/// Where the shards of a job lie: where a person says, or where the store last saw them.
+/// The place of a job's shards: as requested, or where the store last saw them.
 ///
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::PlaceTaken`].
@@ -100,7 +103,7 @@ pub(crate) fn place(
             .error(format!("where the shards of job {} go is not known here", job.id))
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
-    // Made anew, what has been moved away would seem to be there.
+    // A new ledger would hide that the old one was moved away.
     match ShardStore::open(&wished)? {
         None if job_has_shards(store, job)? => Err(Code::PlaceMissing
             .error(format!("the shards of job {} are not where they were written", job.id))
@@ -131,12 +134,14 @@ fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
     Ok(store.ledger.job_progress(job.id)?.phase(Phase::Issue).done > 0)
 }
 
-/// Keeps others from the place, and puts beside the shards what devices trust.
+/// Keeps others from the place, and writes the trust anchors of devices next to the shards.
 pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str) -> Result<Option<Lock>> {
+    // Under the lock, because two stations could write different anchors.
     let lock = place.lock(verb)?;
     if place.layout() != Layout::Directories {
         let anchors = workspace.client_anchors()?;
         if !anchors.is_empty() {
+            // The old file is kept: devices of earlier shards may trust it.
             let mut set = FileSet::new(&place.dir).replacing("old");
             set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;
             set.commit()?;
@@ -145,9 +150,10 @@ pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str)
     Ok(lock)
 }
 
-/// What this process is called among all that work on the ledger.
+/// The name of this process among all that work on the ledger.
 pub(crate) fn station_name() -> Result<String> {
     let random = pki::serial::Serial::random()?.to_string();
+    // Eight hexadecimal digits tell two runs of one host apart, even if the process number is used again.
     let random = random.get(..8).unwrap_or(&random);
     Ok(format!("{}-{}-{random}", identity::host::host_name(), std::process::id()))
 }

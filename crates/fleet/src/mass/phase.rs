@@ -8,7 +8,7 @@ use crate::job_order::{Destination, JobOrder};
 use store::Store;
 use store::shard::{OwningJob, ShardStore};
 
-/// How far a phase of a job is.
+/// The progress of a phase of a job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PhaseCount {
     /// Devices that have taken the step.
@@ -25,12 +25,13 @@ pub(crate) struct PhaseCount {
     pub(crate) replaced: u64,
 }
 
-/// The job that is meant. Where none was named and nothing is left to do of any, the last one: that says so.
+/// The job that is meant. If none is named and none has work left, the last one, whose report shows that it is done.
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
 pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase) -> Result<Job> {
     match job::find(store, which, &[phase]) {
+        // A second call of a finished command is no error: it reports what was done.
         Err(error) if error.code() == Code::NothingToResume && which == JobSelector::Unfinished => {
             let jobs = store.ledger.jobs()?;
             let mut open = 0;
@@ -43,12 +44,13 @@ pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase) -> Result<Jo
     }
 }
 
-/// Where the shards of a job are: where a person says, or where the store last saw them.
+/// The place of a job's shards: as requested, or where the store last saw them.
 ///
 /// # Errors
 /// [`Code::PlaceMissing`].
 pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<ShardStore> {
     let place = job::place_if_known(store, job, order, destination)?;
+    // A directory of another job would let this one look finished.
     let place = place.filter(|place| place.job().is_none_or(|of| of == job.id.number())).ok_or_else(|| {
         Code::PlaceMissing
             .error(format!("where the shards of job {} are is not known here", job.id))
@@ -59,16 +61,17 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
     ShardStore::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
 }
 
-/// What is to be done about an error that ended a run: what its own advice is, and then the rest of the job.
+/// Adds the advice to an error that ended a run: first its own remedy, then the rest of the job.
 pub(crate) fn go_on(error: Error) -> Error {
     let rest = "run the same command again for the rest: what is done by now is in the ledger";
     let fix = error.finding().fix.as_ref().map_or_else(|| rest.to_owned(), |fix| format!("{fix}; then {rest}"));
     error.fix(fix)
 }
 
-/// How far a phase is.
+/// The progress of a phase.
 pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<PhaseCount> {
     let step = step(phase)?;
+    // Revoked and replaced certificates are not registered or bundled: only the one in use is.
     let in_use = Filter { kind: Some(Kind::Device), job: Some(job), current_only: true, ..Filter::default() };
     let all = Filter { skip_unregistered: true, ..in_use.clone() };
     let lacking = Filter { never: Some(step), ..all.clone() };
@@ -79,11 +82,12 @@ pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<PhaseCoun
     let in_use = ledger.count(&in_use)?;
     let revoked = ledger.count(&Filter { states: vec![State::Revoked], ..of_job.clone() })?;
     let skipped = in_use.saturating_sub(taken);
+    // The three groups overlap: a revoked certificate is not in use either, so it is subtracted once.
     let replaced = ledger.count(&of_job)?.saturating_sub(in_use).saturating_sub(revoked);
     Ok(PhaseCount { done: taken.saturating_sub(left), failed, left, skipped, revoked, replaced })
 }
 
-/// Whether a device has yet to take the step.
+/// True if a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
     Ok(entry.is_for_bulk() && entry.reached(step(phase)?).is_none())
 }

@@ -1,11 +1,11 @@
-//! How far a run is, for whoever waits for it.
+//! The progress of a run, for the user who waits for it.
 
 use std::time::{Duration, Instant};
 
-/// What is told of a run.
+/// The state of a run for its progress line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
-    /// What is being done: `issuing`, `registering`, `bundling`.
+    /// The step: `issuing`, `registering`, `bundling`.
     pub what: &'static str,
     /// Devices that are done, those of earlier runs included.
     pub done: u64,
@@ -13,7 +13,7 @@ pub struct Status {
     pub total: u64,
     /// Devices that were done in this run.
     pub now: u64,
-    /// How long that took.
+    /// The time since the beginning.
     pub elapsed: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Status {
         (self.now > 0 && seconds > 0.0).then(|| self.now as f64 / seconds)
     }
 
-    /// How long the rest will take at this rate.
+    /// The expected time for the rest at this rate.
     pub fn left(&self) -> Option<Duration> {
         #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
         let left = self.total.saturating_sub(self.done) as f64;

@@ -1,4 +1,4 @@
-//! Registering a fleet, shard by shard, as fast as the platform bears.
+//! Registering a fleet, shard by shard, as fast as the platform allows.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -35,20 +35,21 @@ use store::shard::ShardStore;
 const VERB: &str = "fleet register";
 /// Failures that a report lists. The files with a line for each device have all of them.
 const LISTED: usize = 20;
-/// What is to be registered, and how.
+/// A request to register the devices of a job.
 #[derive(Debug, Clone)]
 pub struct FleetRegisterRequest {
     /// Which job.
     pub which: JobSelector,
-    /// Where its shards are, where they have been moved.
+    /// The directory of its shards, if they have been moved.
     pub destination: Destination,
     /// Replace the credential of a device that has another one.
     pub replace: bool,
-    /// What devices are made with whose line says nothing else.
+    /// The properties of new devices whose line does not name others.
     pub create: NewDevice,
-    /// Devices that are begun with in any second at most; unset, as many as the platform bears.
+    /// The highest number of devices begun in one second; unset, as many as the platform allows.
     pub rate: Option<NonZeroU32>,
-    /// Where the files with a line for each device go; unset, they are written into the job's place when some failed.
+    /// The directory for the files with a line for each device; unset, they are written into the job's place when some
+    /// failed.
     pub results: Option<PathBuf>,
     /// The time after which a platform that does not work is given up.
     pub wait: Duration,
@@ -58,7 +59,7 @@ pub struct FleetRegisterRequest {
     pub dry_run: bool,
 }
 
-/// What was done in the platform.
+/// The changes in the platform.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct RegistrationReport {
     /// The address of the platform.
@@ -74,7 +75,7 @@ pub struct RegistrationReport {
     /// To how few the platform has pushed that down; absent where it never has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_down_to: Option<usize>,
-    /// How many requests the platform has pushed back.
+    /// The number of requests that the platform has pushed back.
     pub pushed_back: u64,
     /// The first devices that failed.
     pub failures: Vec<DeviceRegistration>,
@@ -84,7 +85,7 @@ pub struct RegistrationReport {
 ///
 /// # Errors
 /// What the configuration and the job's place can be wrong about; what concerns the whole platform, where nothing was
-/// registered by then. What goes wrong later stands in the report.
+/// registered by then. A later failure is part of the report.
 pub fn register(
     workspace: &mut Workspace<'_>,
     request: &FleetRegisterRequest,
@@ -115,13 +116,16 @@ pub(crate) fn register_job(
     let begun = Instant::now();
     let before = phase::count(&store.ledger, job.id, Phase::Register)?;
     let stop = Stop::on(control.stop);
+    // The profile in the order of the job has priority, because its devices have names that fit its expression.
     let create = NewDevice {
         profile: order.profile.clone().or_else(|| request.create.profile.clone()),
         accept_number_attributes: request.accept_number_attributes,
         ..request.create.clone()
     };
+    // A login for nothing would make a finished job fail while the platform is down.
     if before.left > 0 {
         let ready = async {
+            // Before the first shard is claimed: a wrong password must not end as a failure of each device.
             connection.board.log_in().await?;
             match &create.profile {
                 Some(profile) => connection.board.check_profile(profile).await,
@@ -143,6 +147,7 @@ pub(crate) fn register_job(
         },
     };
     let mut end = match (request.dry_run, before.left > 0) {
+        // A dry run claims no shards, because a claim would keep other stations away.
         (true, _) => RunEnd { error: run.examine(store, job)?, ..RunEnd::default() },
         (false, true) => run.all(store, job, &place)?,
         (false, false) => RunEnd::default(),
@@ -152,6 +157,7 @@ pub(crate) fn register_job(
     (report.at_once, report.pushed_down_to, report.pushed_back) = (pace.most, pace.least, pace.pushed_back);
     let counts = phase::count(&store.ledger, job.id, Phase::Register)?;
     let now = counts.done.saturating_sub(before.done);
+    // In a dry run nothing is recorded, so the counts come from the answers.
     let worked = report.created + report.replaced + report.unchanged;
     findings.append(&mut end.findings);
     let failed = if request.dry_run { failed } else { counts.failed };
@@ -189,6 +195,7 @@ impl Run<'_> {
         let dir = store.dir().to_owned();
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Register, place, self.stop)?;
         runner.run(|runner, lease| {
+            // The names with their attributes are read by shard, because a list of a whole job may have millions.
             let shard = Shard::open(&dir, runner.ledger, job.id, lease.claim.shard)?;
             let names = runner.ledger.names(job.id, lease.claim.shard)?;
             let records = Records::Lease { ledger: runner.ledger, lease };
@@ -219,6 +226,7 @@ impl Run<'_> {
     /// Registers the devices of a shard that are not registered.
     fn shard(&mut self, shard: &Shard, names: &[StagedName], records: Records<'_>) -> Result<()> {
         let mut open = Vec::new();
+        // Only devices that lack the step: a resumed run must not ask the platform about the others.
         for (index, entry) in shard.entries.iter().enumerate() {
             if phase::lacks(entry, Phase::Register)? {
                 open.push((index, entry));
@@ -273,6 +281,7 @@ impl Recorder for JobRecorder<'_, '_> {
         match registration.done {
             PlatformOutcome::Created => report.created += 1,
             PlatformOutcome::Replaced => report.replaced += 1,
+            // Unchanged devices count as registered in this run too: the platform has confirmed them.
             _ => report.unchanged += 1,
         }
         if listed.len() < LISTED {

@@ -1,4 +1,4 @@
-//! What was done with a fleet, for people and for programs.
+//! The report about a fleet, for people and for programs.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,17 +16,17 @@ use crate::job_order::JobOrder;
 use store::shard::Layout;
 use store::shard::ShardStore;
 
-/// What was done with a job.
+/// The report about a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FleetReport {
     /// The number of the job; absent in a dry run of names that are no job yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<u64>,
-    /// How many names it has.
+    /// The number of its names.
     pub names: u64,
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
-    /// How its identities are laid out.
+    /// The layout of its identities.
     pub layout: Layout,
     /// The directory that they are in.
     pub out: PathBuf,
@@ -36,25 +36,25 @@ pub struct FleetReport {
     /// The index of the archive, once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<PathBuf>,
-    /// How far its phases are, those that this run had to do with.
+    /// The progress of the phases that this run has worked on.
     pub phases: Vec<PhaseReport>,
-    /// What was done in the platform, where this run registered.
+    /// The changes in the platform, if this run registered devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration: Option<RegistrationReport>,
-    /// Where bundles are, where this run made them.
+    /// The places of bundles, if this run made them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundles: Option<BundlesReport>,
     /// The files with a line for each device.
     pub results: Vec<PathBuf>,
-    /// What ended the run before it was done.
+    /// The error that ended the run early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Finding>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
 
-/// How far a phase of a job is.
+/// The progress of a phase of a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PhaseReport {
     /// Which one.
@@ -71,7 +71,7 @@ pub struct PhaseReport {
     pub skipped: u64,
     /// Devices that are skipped, because they were revoked.
     pub revoked: u64,
-    /// How long this run took for it, in milliseconds.
+    /// The time that this run took for it, in milliseconds.
     pub milliseconds: u64,
 }
 
@@ -139,12 +139,13 @@ impl FleetReport {
         }
     }
 
-    /// Writes the files with a line for each device of a job: where somebody asked for them, else beside the shards
+    /// Writes the files with a line for each device of a job: in the requested directory, else next to the shards
     /// when some failed.
     ///
     /// # Errors
     /// Those of the ledger and of the disk.
     pub(crate) fn write_results(&mut self, view: &View, job: &Job, wished: Option<&Path>, failed: u64) -> Result<()> {
+        // Without failures the ledger has the same information, and nothing is written without a request.
         let dir = wished.or((failed > 0).then_some(self.out.as_path()));
         if let Some(dir) = dir.filter(|_| !self.dry_run) {
             self.results = results::write(view, job, dir)?;
@@ -152,7 +153,7 @@ impl FleetReport {
         Ok(())
     }
 
-    /// Whether everything is done that was asked for.
+    /// True if everything is done that was asked for.
     pub fn is_complete(&self) -> bool {
         self.stopped.is_none() && self.phases.iter().all(|phase| phase.left == 0 && phase.failed == 0)
     }

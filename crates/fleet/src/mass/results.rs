@@ -44,6 +44,7 @@ pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
     }
     let mut head = Vec::new();
     file::stream(&path)?
+        // Bounded: any large file may have this name.
         .take(HEAD)
         .read_to_end(&mut head)
         .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(&path).because(error))?;
@@ -59,8 +60,9 @@ pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
 /// Bytes of a file of results that are read to tell whose it is: its first two lines are shorter.
 const HEAD: u64 = 64 << 10;
 
-/// Whether a file of results is of this job, judged by its first device. A file without devices holds nothing to lose.
+/// True if a file of results is of this job, judged by its first device. A file without devices holds nothing to lose.
 fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
+    // The csv crate would read a malformed file without an error and might find the columns in it.
     if has_misplaced_quotes(head) {
         return Ok(false);
     }
@@ -80,6 +82,7 @@ fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
     let (Some(name), Some(serial), true) = (first.get(0), first.get(2), columns == COLUMNS_0_1_0) else {
         return Ok(false);
     };
+    // `fields` writes it, through `csv::quoted`.
     // A cell that a spreadsheet could take for a formula has an apostrophe in front.
     let names = [Some(name), name.strip_prefix('\'')];
     for name in names.into_iter().flatten() {
@@ -93,6 +96,7 @@ fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
 }
 
 fn names(job: JobId) -> [String; 2] {
+    // The number of the job keeps the results of several jobs in one directory apart.
     ["csv", "ndjson"].map(|extension| format!("job-{job}.{extension}"))
 }
 
@@ -107,6 +111,7 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
     let names = names(job.id);
     let uid = job.uid.to_string();
     let partial = names.clone().map(|name| format!(".partial-{name}"));
+    // Leftovers of a killed run.
     partial.iter().try_for_each(|name| out.remove(name))?;
     let failed =
         |error: std::io::Error| Code::FileUnwritable.error("the results cannot be written").at(dir).because(error);
@@ -114,6 +119,7 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
     let mut table = BufWriter::new(out.create(csv_name)?);
     let mut lines = BufWriter::new(out.create(json_name)?);
     writeln!(table, "{COLUMNS}").map_err(failed)?;
+    // The latest generation of each name: older ones are history.
     let filter = Filter { kind: Some(Kind::Device), job: Some(job.id), latest_only: true, ..Filter::default() };
     let mut row = String::new();
     for entry in view.list(&filter) {
@@ -125,6 +131,7 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
         serde_json::to_writer(&mut lines, &line).map_err(|error| failed(error.into()))?;
         lines.write_all(b"\n").map_err(failed)?;
     }
+    // Data before names: a name must never lead to an incomplete file.
     for mut file in [table, lines] {
         file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
     }

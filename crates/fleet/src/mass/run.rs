@@ -29,14 +29,14 @@ use store::shard::ShardStore;
 /// The verb, as locks name it.
 const VERB: &str = "fleet run";
 
-/// What is asked of a run.
+/// A request for a run.
 #[derive(Debug, Clone)]
 pub struct FleetRunRequest {
     /// Names, layout, and how the work is done.
     pub issue: FleetRequest,
-    /// How devices are registered; none where they are not. Which job and where it is follow from the rest.
+    /// The registration of devices; `None` without one. The job and its place follow from the rest.
     pub register: Option<FleetRegisterRequest>,
-    /// How bundles are made; none where there are to be none. So here.
+    /// The request for bundles; `None` without bundles. The job and its place follow from the rest.
     pub bundle: Option<FleetBundleRequest>,
 }
 
@@ -61,6 +61,7 @@ pub fn run(
     .collect();
     let (mut connection, mut ready) = (None, None);
     let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
+        // The order of these checks is that of cost: a directory, then the network, then an application to be read.
         if let Some(place) = preparation.new_place {
             ShardStore::check_new(place, preparation.order.layout)?;
         }
@@ -75,6 +76,7 @@ pub fn run(
         OpenOutcome::Could(report) => return Ok(FleetOutcome::Report(report)),
     };
     let dry_run = request.issue.dry_run;
+    // A dry run has done the work of `prepare`, and must neither register nor bundle.
     let register = request.register.as_ref().filter(|_| !dry_run);
     let bundle = request.bundle.as_ref().filter(|_| !dry_run);
     if let (Some(FleetRegisterRequest { accept_number_attributes: false, .. }), JobSource::Staged(_)) =
@@ -84,6 +86,7 @@ pub fn run(
         attributes::check_job(&store.ledger, &opened.job)?;
     }
     let sealed = opened.order.packing.sealed && !dry_run;
+    // A sealed archive cannot be read back, so its bundles are made while the keys are in memory.
     let in_pass = match ready.take_if(|_| sealed) {
         Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),
         None => None,
@@ -92,6 +95,7 @@ pub fn run(
     let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
     let job = again(&store, id)?;
     if let (Some(connection), Some(register)) = (&connection, register)
+        // A stopped phase ends the run: registering would continue although the user pressed Ctrl-C.
         && report.stopped.is_none()
     {
         report.add(register_job(connection, &mut store, &job, register, control));
@@ -116,13 +120,14 @@ fn connect(
     let connection = Connection::of_fleet(workspace, request.rate)?;
     connection.runtime.wait(connection.board.log_in())?;
     let common = preparation.order.profile.as_ref().or(request.create.profile.as_ref());
+    // A job that is continued may have lost a profile since. Its devices then fail one by one, with the reason.
     for profile in preparation.profiles.iter().chain(common).filter(|_| preparation.new_place.is_some()) {
         connection.runtime.wait(connection.board.check_profile(profile))?;
     }
     Ok(connection)
 }
 
-/// What seals bundles while keys are in memory.
+/// The bundler that seals bundles while keys are in memory.
 fn in_pass(
     workspace: &Workspace<'_>,
     store: &Store,
@@ -134,6 +139,7 @@ fn in_pass(
     let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
     let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
     output.check_common(&bundler)?;
+    // The common parts first: bundles of shards name them.
     output.write_common(&bundler)?;
     Ok(InPassBundler { anchors: bundler.anchors()?, bundler, output })
 }
@@ -155,6 +161,7 @@ fn record(
     let mut end = in_pass.record(store, job, &place, &stop, &mut progress)?;
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let mut bundles = BundlesReport::of(&in_pass.bundler, &in_pass.output)?;
+    // With devices left, the index would name bundles that do not exist.
     if counts.left == 0 {
         bundles.index = in_pass.output.write_index(attempts(store, job, &place))?;
     }

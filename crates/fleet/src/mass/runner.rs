@@ -15,7 +15,7 @@ use super::phase::go_on;
 use crate::stop::{Stop, TICK};
 use store::shard::ShardStore;
 
-/// How long a shard belongs to this station without a renewal. It is renewed three times in that time.
+/// The time for which a shard belongs to this station without a renewal. It is renewed three times in that time.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// Outcomes that are committed together: a commit waits for the disk. What a killed run did not commit is found done by
 /// the next one.
@@ -83,6 +83,8 @@ impl<'a> PhaseRunner<'a> {
     /// Works on shard after shard until there are none, a stop is requested, or an error ends the run. Frees the shards
     /// of dead stations first, and opens those again in which devices failed.
     pub(crate) fn run(&mut self, mut work: impl FnMut(&mut Self, &mut ShardLease) -> Result<ShardEnd>) {
+        // A dead station's shards would otherwise wait for the end of their lease, although this store's lock proves
+        // that it is dead.
         let begun = self.ledger.break_leases(self.job).and_then(|()| self.ledger.reopen(self.job, self.phase));
         if let Err(error) = begun {
             self.error = Some(error);
@@ -90,6 +92,7 @@ impl<'a> PhaseRunner<'a> {
         while self.error.is_none()
             && let Some(mut lease) = self.next()
         {
+            // The work gets the runner as well, because a registration commits outcomes while it runs.
             let worked = work(self, &mut lease);
             self.end(lease, worked);
         }
@@ -106,6 +109,7 @@ impl<'a> PhaseRunner<'a> {
                     return None;
                 }
             }
+            // Without a shared ledger no other process can hold a shard, so there is nothing to wait for.
             match self.others_have_some() {
                 Ok(true) => thread::sleep(TICK),
                 Ok(false) => return None,
@@ -129,7 +133,7 @@ impl<'a> PhaseRunner<'a> {
         })
     }
 
-    /// Whether other stations have shards that may become free.
+    /// True if other stations have shards that may become free.
     pub(crate) fn others_have_some(&self) -> Result<bool> {
         Ok(self.ledger.is_shared() && self.ledger.next_lease_end(self.job, self.phase)?.is_some())
     }
@@ -138,6 +142,7 @@ impl<'a> PhaseRunner<'a> {
     pub(crate) fn renew(&mut self, claims: &[Claim]) -> Result<()> {
         for claim in claims {
             match self.ledger.renew(claim, LEASE) {
+                // A lost lease concerns one shard. The others of this list must still be extended.
                 // The work on the shard finds out when it commits.
                 Err(error) if error.code() == Code::LeaseLost => {}
                 other => other?,
@@ -149,6 +154,7 @@ impl<'a> PhaseRunner<'a> {
     /// Finishes a shard or gives it back.
     fn end(&mut self, mut lease: ShardLease, worked: Result<ShardEnd>) {
         let ended = match worked {
+            // Outcomes first: once the shard is finished, the ledger takes no more of its outcomes.
             Ok(ShardEnd::Done) => lease.flush(self.ledger).and_then(|()| self.ledger.finish(&lease.claim)),
             Ok(ShardEnd::Stopped) => {
                 lease.flush(self.ledger).and_then(|()| self.ledger.give_back(&lease.claim, "the run was ended"))
@@ -156,6 +162,7 @@ impl<'a> PhaseRunner<'a> {
             Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
+        // With a lost lease the outcomes belong to the other station, and the ledger would refuse them.
         if error.code() != Code::LeaseLost
             && let Err(second) = lease.flush(self.ledger)
         {
@@ -172,6 +179,7 @@ impl<'a> PhaseRunner<'a> {
             self.lost += 1;
             return;
         }
+        // Stops the threads that work on other shards: they would meet the same error.
         self.stop.now();
         if let Err(second) = self.ledger.give_back(claim, &error.to_string()) {
             // The cause of the error may prevent this as well. Then the shard is free when its lease ends.
@@ -179,6 +187,7 @@ impl<'a> PhaseRunner<'a> {
         }
         // A shard that was given up because of a stop is no error of its own.
         if error.code() != Code::StoppedEarly {
+            // The first error is the cause; later ones are mostly its consequences.
             self.error.get_or_insert(error);
         }
     }
@@ -210,11 +219,13 @@ impl RunEnd {
     /// # Errors
     /// The error that ended the run, if it has done nothing.
     pub(crate) fn stopped(self, stop: &Stop<'_>, nothing_done: bool, what: &str) -> Result<Option<Finding>> {
+        // An error before anything was done is the error of the command. Later ones are a part of the report, so that
+        // it is not lost.
         match self.error {
             Some(error) if nothing_done => Err(error),
             Some(error) => Ok(Some(error.into_finding())),
             None => Ok(stop
-                .is_signalled()
+                .is_signaled()
                 .then(|| Code::StoppedEarly.warning(format!("{what} was stopped before it was done")))),
         }
     }
@@ -250,9 +261,11 @@ impl ShardLease {
     /// # Errors
     /// [`Code::LeaseLost`] if another station has taken over the shard, and those of the ledger.
     pub(crate) fn keep(&mut self, ledger: &mut Ledger) -> Result<()> {
+        // Whichever comes first: many outcomes, or old ones. A slow platform must not delay the progress of the ledger.
         if self.done.len() + self.failed.len() >= BATCH || self.since.elapsed() > AGE {
             self.flush(ledger)?;
         }
+        // A third of the lease leaves room for two failed attempts to extend it.
         if self.renewed.elapsed() > LEASE / 3 {
             ledger.renew(&self.claim, LEASE)?;
             self.renewed = Instant::now();
@@ -261,6 +274,7 @@ impl ShardLease {
     }
 
     fn flush(&mut self, ledger: &mut Ledger) -> Result<()> {
+        // Reset before the commit: a failing ledger is asked again after a second, not at each device.
         self.since = Instant::now();
         if !self.done.is_empty() || !self.failed.is_empty() {
             ledger.commit_step(&self.claim, &self.done, &self.failed)?;

@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 
 use super::row::check_key;
 
-/// What is wanted of the columns of a CSV.
+/// The requested use of the columns of a CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnSelection {
     /// The column that holds the names, where it is not called `name`.
@@ -17,7 +17,7 @@ pub struct ColumnSelection {
     pub attributes: Vec<String>,
 }
 
-/// What a column means.
+/// The meaning of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Column {
     Name,
@@ -35,10 +35,10 @@ pub(super) enum Column {
 const KNOWN: [(&str, Column); 4] =
     [("name", Column::Name), ("label", Column::Label), ("profile", Column::Profile), ("san", Column::San)];
 
-/// What a column's name begins with that is an attribute without being asked for.
+/// The prefix of columns that are attributes without a request.
 const ATTRIBUTE: &str = "attr.";
 
-/// What the first column of Espressif's values CSV is called.
+/// The name of the first column of Espressif's values CSV.
 const VALUES_ID: &str = "id";
 
 /// The meaning of each column.
@@ -91,7 +91,7 @@ fn meaning(title: &str, wish: &ColumnSelection) -> Result<Option<Column>> {
         return attribute_of(title).map(Some);
     }
     let known = KNOWN.iter().find(|(name, _)| title.eq_ignore_ascii_case(name)).map(|(_, column)| column.clone());
-    // Where another column is said to hold the names, this one holds something else.
+    // If the user names another column for the names, this one is no longer special.
     Ok(known.filter(|column| *column != Column::Name || wish.name.is_none()))
 }
 
@@ -103,7 +103,7 @@ fn attribute_of(name: &str) -> Result<Column> {
     Ok(Column::Attribute(name.to_owned()))
 }
 
-/// Where there is but one column, its name shows whether another character was meant to separate.
+/// Rejects a single column whose name shows that another character was meant as the separator.
 fn check_separator(header: &[&str]) -> Result<()> {
     let [only] = header else { return Ok(()) };
     match only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')) {
@@ -133,12 +133,12 @@ fn check_once(columns: &[Column]) -> Result<()> {
         .find(|title| !seen.insert(title.clone()));
     match twice {
         None => Ok(()),
-        Some(title) => Err(header_error(format!("the column {} stands there twice", quote(&title)))
+        Some(title) => Err(header_error(format!("the column {} appears twice", quote(&title)))
             .fix("leave one of them out, or give it another name")),
     }
 }
 
-/// How a column is called.
+/// The title of a column.
 pub(super) fn title(column: &Column) -> String {
     match column {
         Column::Attribute(name) => format!("{ATTRIBUTE}{name}"),
@@ -185,7 +185,7 @@ fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
     Code::UnknownColumn.error(what).fix(fix)
 }
 
-/// What the import of ThingsBoard's web page and other tools call our columns.
+/// The names of our columns in the import of ThingsBoard's web page and in other tools.
 const FOREIGN: [(&str, &str); 5] = [
     ("type", "profile"),
     ("device type", "profile"),

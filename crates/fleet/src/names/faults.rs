@@ -1,4 +1,4 @@
-//! What is wrong with names: every fault with its line.
+//! The faults of names, each with its line.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ pub struct NameFault {
     pub line: u64,
     /// The stable number of what is wrong.
     pub code: Code,
-    /// What is wrong, in one sentence without a full stop, and why.
+    /// The problem, in one sentence without a full stop, and the reason.
     pub text: String,
 }
 
 impl NameFault {
-    /// What `error` says about a line.
+    /// The fault of a line, from its error.
     pub(super) fn of(line: u64, error: &Error) -> Self {
         Self { line, code: error.code(), text: error.to_string() }
     }
@@ -46,12 +46,12 @@ impl NameFault {
 pub struct Faults {
     first: Vec<NameFault>,
     total: u64,
-    /// How many of them are duplicates, and the last line with one.
+    /// The number of duplicates, and the last line with one.
     duplicates: (u64, u64),
 }
 
 impl Faults {
-    /// How many are kept.
+    /// The number of faults that are kept.
     pub const LIMIT: usize = 1000;
 
     /// Adds one. They come by their lines.
@@ -76,12 +76,12 @@ impl Faults {
         &self.first
     }
 
-    /// How many there are.
+    /// The number of faults.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether there is none.
+    /// True without any fault.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }

@@ -14,13 +14,13 @@ use unicode_security::{MixedScript, skeleton};
 
 use super::NameFault;
 
-/// How many names are remembered to be compared: a bound on memory.
+/// The number of names that are remembered for comparison: a bound on memory.
 const REMEMBERED: usize = 50_000;
 
-/// How many findings are kept.
+/// The number of findings that are kept.
 const SHOWN: usize = 10;
 
-/// What was noticed of the names that passed (Unicode Technical Standard 39, sections 4 and 5).
+/// The look-alikes among accepted names (Unicode Technical Standard 39, sections 4 and 5).
 #[derive(Debug, Default)]
 pub struct Lookalikes {
     /// The first name of each look, and its line.

@@ -69,7 +69,7 @@ impl FromStr for NumberPattern {
     }
 }
 
-/// What stands in front of the next closing brace, which is taken as well.
+/// The text before the next closing brace, which is taken as well.
 fn up_to_brace(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     let mut inside = String::new();
     loop {
@@ -80,7 +80,7 @@ fn up_to_brace(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     }
 }
 
-/// Base and least number of digits of what stands between the braces.
+/// Base and least number of digits of the text between the braces.
 fn format_of(place: &str) -> Result<(Base, usize), &'static str> {
     let Some(format) = place.strip_prefix(':') else {
         return if place.is_empty() {

@@ -37,7 +37,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
         }
         Column::Nameless => {
             return Err(Code::NamesRow
-                .error(format!("{} stands in a column without a name", quote(field)))
+                .error(format!("{} is in a column without a name", quote(field)))
                 .fix("name the column in the first line, or delete it"));
         }
         Column::Ignored => {}

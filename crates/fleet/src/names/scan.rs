@@ -3,7 +3,7 @@
 //! The csv crate reads every input and reports no misplaced quotes. This scanner sees the same octets first. It agrees
 //! with the crate about where fields and rows end, also after a misplaced quote.
 
-/// What a list may take.
+/// The limits of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ListLimits {
     /// Octets of a row. A quote that is not closed would otherwise take the rest of the file into memory.
@@ -39,11 +39,11 @@ pub(super) enum StopReason {
 /// A quote where RFC 4180 allows none: the first of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StrayQuote {
-    /// How many octets precede it.
+    /// The number of octets before it.
     pub(super) offset: u64,
     /// The line that it is on, from 1.
     pub(super) line: u64,
-    /// Whether a text in quotes ended before it, as in `"ab"cd`. Otherwise it is inside a field, as in `="12"`.
+    /// True if a text in quotes ended before it, as in `"ab"cd`. Otherwise it is inside a field, as in `="12"`.
     pub(super) is_after_quotes: bool,
 }
 
@@ -146,7 +146,7 @@ impl Scan {
     }
 }
 
-/// Whether a CSV with commas has a quote where RFC 4180 allows none: what the csv crate reads of it is a guess.
+/// True for a CSV with commas and a quote where RFC 4180 allows none: the csv crate can only guess its meaning.
 pub(crate) fn has_misplaced_quotes(csv: &[u8]) -> bool {
     let mut scan = Scan::new(b',', ListLimits::DEFAULT);
     csv.iter().any(|byte| matches!(scan.step(*byte), Ok(Some(_))))

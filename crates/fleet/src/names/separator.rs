@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What the first lines tell.
+/// The separator that the first lines name or show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Separator {
     pub(super) delimiter: u8,
@@ -10,10 +10,10 @@ pub(super) struct Separator {
     pub(super) directive: Range<usize>,
 }
 
-/// What the line begins with that names a separator.
+/// The prefix of the line that names a separator.
 const DIRECTIVE: &[u8] = b"sep=";
 
-/// Whether `head` holds the whole first line with columns: the separator can be found.
+/// True if `head` holds the whole first line with columns: the separator can be found.
 pub(super) fn has_first_line(head: &[u8]) -> bool {
     let is_end = |byte: u8| matches!(byte, b'\n' | b'\r');
     let mut lines = head.split_inclusive(|byte| is_end(*byte)).filter(|line| !line.iter().all(|byte| is_end(*byte)));

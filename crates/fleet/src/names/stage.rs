@@ -7,7 +7,7 @@ use ledger::{Job, Ledger, NewJob, StagedName, StagingOutcome};
 
 use super::{Faults, NameFault};
 
-/// What has become of a list of names.
+/// The result for a list of names.
 #[derive(Debug)]
 pub enum StagingResult {
     /// They are a job.

@@ -27,7 +27,7 @@ pub(super) struct CsvTable<R> {
     limits: ListLimits,
 }
 
-/// How much is read at once.
+/// The number of bytes read at once.
 const BUFFER: usize = 64 << 10;
 
 impl<R: Read> CsvTable<R> {
@@ -164,7 +164,7 @@ impl<R: Read> CsvTable<R> {
         })
     }
 
-    /// What is wrong with the number of fields. Commas at the end do no harm.
+    /// The fault of a wrong number of fields. Commas at the end do no harm.
     fn row_fault(&self) -> Option<Error> {
         let (fields, columns) = (self.row.len(), self.columns.len());
         let empty_ones_alone = || self.row.iter().skip(columns).all(|field| field.trim_ascii().is_empty());

@@ -1,4 +1,4 @@
-//! What lists of names look like in practice, and what is said about them.
+//! Lists of names as they occur in practice, and their errors and warnings.
 
 use base::Code;
 use ledger::{Ledger, NewJob, Parameters, StagingOutcome};
@@ -288,7 +288,7 @@ fn columns_are_held_to_what_was_asked_for() {
 }
 
 #[test]
-fn the_values_of_mfg_gen_are_read_once_it_is_said_which_column_names_the_devices() {
+fn the_values_of_mfg_gen_are_read_if_a_column_for_names_is_given() {
     let csv = "id,serial,u8key,label\n\n1,A0:B0,127,\n\n2,A0:B1,126,x\n";
     let (code, said) = refusal(csv, &ColumnSelection::default());
     assert_eq!(code, Code::NamesHeader);

@@ -12,7 +12,7 @@ use super::separator;
 /// What it gives does not depend on the pieces in which the input comes.
 pub(super) struct NormalizedText<R> {
     input: R,
-    /// What was read to look at the beginning, and not given yet.
+    /// The beginning that was read ahead, and not given yet.
     head: VecDeque<u8>,
     /// An error of reading the beginning, which is given behind it.
     failure: Option<io::Error>,
@@ -21,7 +21,7 @@ pub(super) struct NormalizedText<R> {
     scan: Scan,
     strays: VecDeque<StrayQuote>,
     delimiter: u8,
-    /// How many bytes were given.
+    /// The number of bytes that were given.
     given: u64,
     /// The bytes of [`END`] that were given.
     ending: usize,
@@ -32,10 +32,10 @@ const END: &[u8] = b"\n\n";
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// How many bytes tell what a file is.
+/// The number of bytes that identify a file format.
 const BEGINNING: usize = 512;
 
-/// How many bytes of a first line are looked at for its separator.
+/// The number of bytes of a first line that are searched for a separator.
 const FIRST_LINE: usize = 64 << 10;
 
 impl<R: Read> NormalizedText<R> {
@@ -77,7 +77,7 @@ impl<R: Read> NormalizedText<R> {
         self.strays.pop_front_if(|stray| stray.offset < end)
     }
 
-    /// How many bytes there were in all, once the end is known.
+    /// The number of bytes in all, once the end is known.
     pub(super) fn length(&self) -> Option<u64> {
         (self.ending == END.len()).then_some(self.given)
     }
@@ -166,7 +166,7 @@ fn first(bytes: &[u8], most: usize) -> &[u8] {
     bytes.get(..most).unwrap_or(bytes)
 }
 
-/// What only other formats begin with.
+/// The reason to stop for files that begin as other formats do.
 fn format_of(bytes: &[u8]) -> Option<StopReason> {
     match bytes {
         [0, 0, ..] => Some(StopReason::Binary),
@@ -224,7 +224,7 @@ mod tests {
         NormalizedText::new(input, ListLimits::DEFAULT)
     }
 
-    /// What is given before the end or an error, and the reason to stop.
+    /// The bytes before the end or an error, and the reason to stop.
     fn given(mut reader: NormalizedText<impl Read>) -> (Vec<u8>, Option<StopReason>) {
         let mut bytes = Vec::new();
         let result = reader.read_to_end(&mut bytes);

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 /// So many causes are told apart; what comes behind them is counted together. A fleet that fails in more ways than
-/// these has a first one to be mended.
+/// these has one cause to be fixed first.
 const KINDS: usize = 100;
 
 /// Longer texts are cut: the same beginning is the same cause.
 const LONGEST: usize = 400;
 
-/// How often each cause was met.
+/// The number of failures by cause.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
     known: HashMap<String, CauseId>,
@@ -26,7 +26,7 @@ pub(super) type CauseId = Option<usize>;
 pub(super) struct Cause {
     /// The message, without what is different from device to device.
     pub(super) text: String,
-    /// How many devices failed so.
+    /// The number of devices that failed so.
     pub(super) devices: u64,
     /// The first of them.
     pub(super) example: String,
@@ -61,7 +61,7 @@ impl Causes {
     }
 }
 
-/// A message about a device without its name in front, where it is shown beside its name anyway.
+/// A message about a device without its name in front, because the page shows the name next to it.
 pub(super) fn without_name<'a>(device: &str, error: &'a str) -> &'a str {
     error.strip_prefix(device).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(error)
 }
@@ -98,7 +98,7 @@ fn quoted(text: &str) -> Option<usize> {
     inner.find('"').map(|end| end + 2)
 }
 
-/// The length of the device's name, where it stands at the beginning as a word.
+/// The length of the device's name, if the message begins with it as a word.
 fn named(device: &str, text: &str, before: &str) -> Option<usize> {
     let rest = text.strip_prefix(device)?;
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');

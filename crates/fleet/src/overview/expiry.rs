@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use time::{Month, OffsetDateTime};
 
-/// How many months are told apart, the current one included.
+/// The number of separate months, the current one included.
 const MONTHS: i32 = 12;
 
-/// How many years are told apart, the current one included.
+/// The number of separate years, the current one included.
 const YEARS: i32 = 20;
 
-/// How many certificates end when.
+/// The numbers of certificates by the time of their end.
 #[derive(Debug)]
 pub(super) struct Expiry {
     now: OffsetDateTime,
-    /// How many have ended.
+    /// The number of expired certificates.
     past: u64,
     /// By the month's number since the year 0, for the months that are told apart.
     months: BTreeMap<i32, u64>,
-    /// By year; the last stands for all that follow.
+    /// By year; the last one includes all later years.
     years: BTreeMap<i32, u64>,
     /// The first that will end.
     pub(super) next: Option<OffsetDateTime>,
@@ -27,13 +27,13 @@ pub(super) struct Expiry {
 /// A bar of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bar {
-    /// What stands below it.
+    /// The label below the bar.
     pub(super) short: String,
-    /// What it is called in a table.
+    /// The label in a table.
     pub(super) label: String,
-    /// How many certificates end then.
+    /// The number of certificates that end then.
     pub(super) count: u64,
-    /// Whether they have ended.
+    /// True if they have ended.
     pub(super) is_past: bool,
 }
 
@@ -56,7 +56,7 @@ impl Expiry {
         *self.years.entry(end.year().min(self.last_year())).or_default() += 1;
     }
 
-    /// What has ended, then this month and the next ones.
+    /// The expired ones, then this month and the next ones.
     pub(super) fn months(&self) -> Vec<Bar> {
         let first = month_number(self.now);
         let past = Bar { short: "past".to_owned(), label: "Expired".to_owned(), count: self.past, is_past: true };

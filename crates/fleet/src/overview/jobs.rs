@@ -3,7 +3,7 @@
 use base::Result;
 use ledger::{Job, JobProgress, View};
 
-/// How many jobs are shown: the latest.
+/// The number of jobs on the page: the latest.
 const SHOWN: usize = 100;
 
 /// The latest jobs, and how many there are.

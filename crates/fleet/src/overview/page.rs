@@ -1,6 +1,6 @@
 //! The overview as one HTML page that needs nothing else: no server, no network, no other file.
 //!
-//! Whatever stands in the ledger is data here. It reaches the page through [`text()`] alone, or through the JSON of
+//! Every value of the ledger is data here. It reaches the page through [`text()`] alone, or through the JSON of
 //! [`devices`], and the content security policy lets run nothing but the script that comes with it, known by its hash.
 
 mod chart;
@@ -17,10 +17,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::Overview;
 use text::{date_and_time, text};
 
-/// How the page looks.
+/// The style sheet of the page.
 const STYLE: &str = include_str!("page/style.css");
 
-/// What makes the table searchable.
+/// The script that makes the table searchable.
 const SCRIPT: &str = include_str!("page/script.js");
 
 impl Overview {

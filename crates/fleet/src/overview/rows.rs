@@ -21,13 +21,13 @@ pub(super) struct TopRows {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeviceRow {
     attention: Attention,
-    /// Its name.
+    /// The name.
     pub(super) name: String,
     /// Which issue of it.
     pub(super) generation: u32,
     /// The last step that was taken.
     pub(super) state: State,
-    /// Whether it is the generation that the device uses.
+    /// True if it is the generation that the device uses.
     is_current: bool,
     /// The algorithm of its key.
     pub(super) algorithm: String,
@@ -39,9 +39,9 @@ pub(super) struct DeviceRow {
     pub(super) registered: Option<OffsetDateTime>,
     /// When it came into a flash image.
     pub(super) bundled: Option<OffsetDateTime>,
-    /// What went wrong last, or why it was withdrawn.
+    /// The last failure, or the reason of the withdrawal.
     pub(super) error: Option<String>,
-    /// What it failed for; the outer `None` when it did not.
+    /// The cause of the failure; the outer `None` without a failure.
     pub(super) cause: Option<CauseId>,
 }
 
@@ -66,7 +66,7 @@ impl Attention {
 }
 
 impl DeviceRow {
-    /// How soon its certificate ends; nothing where there is none in use.
+    /// The urgency of the certificate's end; nothing without a certificate in use.
     pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
         self.is_current.then(|| Urgency::of(self.not_after, now))
     }
@@ -104,7 +104,7 @@ impl TopRows {
         });
     }
 
-    /// How many there are.
+    /// The number of rows.
     pub(super) fn len(&self) -> usize {
         self.kept.len()
     }

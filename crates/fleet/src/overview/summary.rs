@@ -1,4 +1,4 @@
-//! What the page says, in numbers.
+//! The numbers on the page.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,29 @@ use identity::report::rfc3339;
 pub struct OverviewSummary {
     /// When the ledger was looked through (RFC 3339, UTC).
     pub made_at: String,
-    /// How many devices there are.
+    /// The number of devices.
     pub devices: u64,
-    /// How many of them are in each state; states of none are missing.
+    /// The number of devices in each state; states of none are missing.
     pub states: BTreeMap<String, u64>,
-    /// How many have a certificate that is in use or can be: `issued`, `registered` or `bundled`.
+    /// The number with a certificate that is in use or can be: `issued`, `registered` or `bundled`.
     pub usable: u64,
-    /// How many of those the platform knows.
+    /// The number of those that the platform knows.
     pub registered: u64,
-    /// How many of those are in a flash image.
+    /// The number of those that are in a flash image.
     pub bundled: u64,
-    /// How many devices have a failure as their last event.
+    /// The number of devices with a failure as their last event.
     pub failed: u64,
-    /// How many of the usable certificates have expired, those of servers and CAs included.
+    /// The number of usable certificates that have expired, those of servers and CAs included.
     pub expired: u64,
-    /// How many more expire within 90 days.
+    /// The number of further ones that expire within 90 days.
     pub expiring_within_90_days: u64,
     /// Why devices failed, the most frequent cause first.
     pub causes: Vec<CauseSummary>,
-    /// How many failed for causes that are not among these.
+    /// The number that failed for other causes.
     pub other_causes: u64,
     /// The jobs, the latest first, at most 100 of them.
     pub jobs: Vec<JobSummary>,
-    /// How many devices the page shows one by one.
+    /// The number of devices that the page lists.
     pub rows: u64,
 }
 
@@ -46,32 +46,32 @@ pub struct OverviewSummary {
 pub struct CauseSummary {
     /// The message, without what differs from device to device.
     pub cause: String,
-    /// How many failed so.
+    /// The number that failed so.
     pub devices: u64,
     /// One of them.
     pub example: String,
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JobSummary {
-    /// Its number.
+    /// The number.
     pub job: u64,
     /// When its names were staged.
     pub made_at: String,
-    /// How many names it has.
+    /// The number of its names.
     pub names: u64,
-    /// How many shards it has.
+    /// The number of its shards.
     pub shards: u32,
-    /// Whether every one of its names is issued.
+    /// True if every one of its names is issued.
     pub done: bool,
-    /// How many of its devices have a failure as their last event.
+    /// The number of its devices with a failure as their last event.
     pub failed: u64,
-    /// How far its shards are: `issue`, `register`, `bundle`.
+    /// The progress of its shards: `issue`, `register`, `bundle`.
     pub phases: BTreeMap<String, PhaseSummary>,
 }
 
-/// How far the shards of a job are in one phase.
+/// The progress of a job's shards in one phase.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PhaseSummary {
     /// Done.
@@ -80,7 +80,7 @@ pub struct PhaseSummary {
     pub partly: u64,
     /// A station has them.
     pub claimed: u64,
-    /// Nobody has them.
+    /// Shards without a station that works on them.
     pub open: u64,
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct Attempted {
 pub(crate) type MaybeCandidate = Result<Candidate, (Key, Error)>;
 
 impl Connection {
-    /// Registers devices, as many at once as the platform bears, and passes on the outcome of each as it comes; nothing
-    /// whenever none has come for `watch`. The first error of `take` ends it.
+    /// Registers devices, as many at once as the platform allows, and passes on the outcome of each as it comes;
+    /// nothing whenever none has come for `watch`. The first error of `take` ends it.
     pub(crate) fn register_each(
         &self,
         options: RegisterOptions,
@@ -56,6 +56,8 @@ impl Connection {
             async move {
                 match candidate {
                     Ok(candidate) => {
+                        // The limit adapts to the answers of the platform, so that the number of tasks is an upper
+                        // bound only.
                         let _turn = board.pace().permit().await;
                         let credentials_id = Some(candidate.certificate.credentials_id());
                         let (key, wanted) = candidate.wanted(options);
@@ -78,6 +80,8 @@ impl Candidate {
         let wanted = DesiredDevice {
             name: self.key.name.clone(),
             credential: DeviceCredential::X509(Box::new(self.certificate)),
+            // Without `--replace` a device that logs in with another certificate keeps it: replacing it would lock the
+            // device out.
             replace: if options.replace { Replace::Anything } else { Replace::Nothing },
             create: Some(self.create),
         };
@@ -91,6 +95,7 @@ pub(crate) fn settings_of(name: Option<&StagedName>, create: &NewDevice) -> NewD
     if let Some(name) = name {
         create.profile = name.profile.clone().or(create.profile);
         create.label = name.label.clone().or(create.label);
+        // Attributes of the line are added to those of the command line, and take their place where both have one.
         create.attributes.extend(name.attributes.clone());
     }
     create

@@ -77,6 +77,7 @@ impl<'a> RegisterEngine<'a> {
                     if stop.is_overdue() { Err(Code::StoppedEarly.error("a stop was requested")) } else { Ok(()) }
                 }
             });
+            // An error that ends the run has priority over `StoppedEarly`, which only ended the requests.
             if let Some(error) = self.ended.take() {
                 return Err(error);
             }
@@ -91,6 +92,7 @@ impl<'a> RegisterEngine<'a> {
             if !self.retry.was_down() {
                 left = left.saturating_sub(1);
             }
+            // In the order of the batch, so that a list that is sorted by name stays readable in the log.
             again.sort_unstable();
             open = again;
         }
@@ -115,6 +117,7 @@ impl<'a> RegisterEngine<'a> {
                     DeviceRegistration { name, done: done.into(), dry_run, device_id, credentials_id, error: None };
                 return recorder.registered(key, done, findings);
             }
+            // `CertificateTaken` names no device on ThingsBoard; the ledger may know it.
             Err(error) => explain(error, recorder.view(), credentials_id.as_deref().unwrap_or_default(), &key),
         };
         match self.retry.failed(&error, may_repeat) {

@@ -26,7 +26,7 @@ use store::shard::IdentityFinder;
 /// The registration of a device whose identity is made.
 #[derive(Debug, Clone)]
 pub struct NewRegistration {
-    /// What it is made with in the platform.
+    /// The properties of the new device in the platform.
     pub create: NewDevice,
     /// Replace the credential that it has there.
     pub replace: bool,
@@ -62,6 +62,7 @@ pub fn make_and_register(
     request: &IdentityRequest,
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
+    // The platform's settings are checked before a key is made.
     let connection = Connection::of(workspace)?;
     if request.dry_run {
         return plan(workspace, &connection, name, request, registration);
@@ -69,6 +70,7 @@ pub fn make_and_register(
     store::check_exists(workspace.store_dir())?;
     // One lock for both steps, so that no other verb comes between them.
     let mut store = workspace.open_store("client")?;
+    // Only with `--force`: otherwise the certificate that is registered stays the same.
     if request.force && !registration.replace {
         check_would_be_taken(workspace, &connection, &store.ledger, name, registration)?;
     }
@@ -90,7 +92,9 @@ fn check_would_be_taken(
     };
     let leaf = IdentityFinder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
     let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone() };
+    // The present certificate is examined, because the platform would refuse the new one for the same reason.
     let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });
+    // A device that the platform does not have yet is created with whatever certificate comes first.
     match connection.runtime.wait(connection.board.examine(&wanted))?.done {
         PlatformChange::Created => Ok(()),
         _ => Err(Code::OtherCredential
@@ -110,6 +114,7 @@ fn plan(
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
     let report = make_device(workspace, name, request)?;
+    // The identity does not exist yet, so there is no certificate that the platform could be asked about.
     if report.done == IdentityOutcome::Planned {
         let registration = Some(DeviceRegistration::planned(name.as_str()));
         return Ok(DeviceReport { identity: report, registration });
@@ -144,12 +149,14 @@ fn register_one(
     };
     let options =
         RegisterOptions { replace: registration.replace, dry_run: matches!(records, Records::DryRun(_)), wait: None };
+    // One device takes seconds, and the verb ends itself on a signal.
     let never = AtomicBool::new(false);
     let stop = Stop::on(&never);
     let mut engine = RegisterEngine::new(connection, options, &stop, false);
     let registered = candidate.and_then(|candidate| {
         let mut recorder = StoreRecorder::new(records, true, &mut tell);
         let registered = engine.register(1, |_| Some(Ok(candidate.clone())), &mut recorder);
+        // The commit of the success comes before its report.
         registered.and(recorder.flush())?;
         recorder.only_failure.map_or(Ok(()), |failure| Err(Error::new(failure)))
     });

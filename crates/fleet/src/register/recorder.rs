@@ -28,14 +28,14 @@ pub(crate) struct StoreRecorder<'a> {
     records: Records<'a>,
     pending: Vec<Key>,
     since: Instant,
-    /// Whether one device was named: its failure is the error of the run.
+    /// True if one device was named: its failure is the error of the run.
     is_single: bool,
     tell: TellDevice<'a>,
     pub(crate) registered: u64,
     pub(crate) failed: u64,
     /// The failure of the only device.
     pub(crate) only_failure: Option<Finding>,
-    /// Whether an error that is not a device's has ended the run.
+    /// True if an error that is not a device's has ended the run.
     pub(crate) is_ended: bool,
 }
 
@@ -74,12 +74,14 @@ impl<'a> StoreRecorder<'a> {
     fn record_failure(&mut self, key: &Key, error: &Error) -> Result<()> {
         match &mut self.records {
             Records::DryRun(_) => Ok(()),
+            // Failures are committed one by one, because each has a text of its own, and they are few.
             Records::Ledger(ledger) => ledger.failed(key, &error.to_string()),
         }
     }
 
     fn tell_failure(&mut self, failed: DeviceRegistration) -> Result<()> {
         self.failed += 1;
+        // The error of a single device becomes the error of the command, with its exit status.
         if self.is_single {
             self.only_failure = failed.error;
             return Ok(());
@@ -102,6 +104,7 @@ impl Recorder for StoreRecorder<'_> {
         if self.pending.len() >= BATCH || self.since.elapsed() > AGE {
             self.flush()?;
         }
+        // Told after the commit, mostly: a name that is printed as registered should be in the ledger.
         (self.tell)(registration, findings)
     }
 
@@ -123,6 +126,7 @@ impl Recorder for StoreRecorder<'_> {
     }
 
     fn tick(&mut self) -> Result<()> {
+        // A slow platform fills no batch, so the age decides.
         if self.since.elapsed() > AGE { self.flush() } else { Ok(()) }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct RegisterReport {
     /// The address of the platform.
     pub platform: String,
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
     /// The number of devices that are registered, or would be in a dry run.
     pub registered: u64,
@@ -28,14 +28,14 @@ pub struct RegisterReport {
     pub stopped: Option<Finding>,
 }
 
-/// What became of one device in the platform.
+/// The result for one device in the platform.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DeviceRegistration {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What was done.
+    /// The change.
     pub done: PlatformOutcome,
-    /// Whether that is only what would be done.
+    /// True if that is only what would be done.
     pub dry_run: bool,
     /// The platform's number of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct DeviceRegistration {
     pub error: Option<Finding>,
 }
 
-/// What was done in the platform, or in a dry run would be.
+/// A change in the platform, or in a dry run the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PlatformOutcome {
@@ -81,14 +81,14 @@ impl From<PlatformChange> for PlatformOutcome {
 }
 
 impl DeviceRegistration {
-    /// What a dry run says of a device whose identity is not issued yet.
+    /// The result of a dry run for a device whose identity is not issued yet.
     pub(crate) fn planned(name: &str) -> Self {
         let name = name.to_owned();
         Self { name, done: PlatformOutcome::Planned, dry_run: true, device_id: None, credentials_id: None, error: None }
     }
 
     pub(crate) fn failed(name: String, error: Error) -> Self {
-        // Which of many it is says more than where the platform is.
+        // The position of the device in the list is more useful than the platform's address.
         let error = Some(error.into_finding().item(&name));
         Self { name, done: PlatformOutcome::Failed, dry_run: false, device_id: None, credentials_id: None, error }
     }

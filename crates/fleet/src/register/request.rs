@@ -1,4 +1,4 @@
-//! What is to be registered, and who receives the outcomes.
+//! Requests for registration, and the receivers of the outcomes.
 
 use base::{Finding, Result};
 use pki::device_name::DeviceName;
@@ -6,7 +6,7 @@ use provision::platform::NewDevice;
 
 use super::report::DeviceRegistration;
 
-/// What is to be registered, and how.
+/// A request to register devices.
 #[derive(Debug, Clone)]
 pub struct RegisterRequest {
     /// Which devices.
@@ -15,7 +15,7 @@ pub struct RegisterRequest {
     pub replace: bool,
     /// Also register devices that were unregistered.
     pub again: bool,
-    /// What devices are made with that are not there yet.
+    /// The properties of new devices.
     pub create: NewDevice,
     /// Say what would happen and change nothing.
     pub dry_run: bool,

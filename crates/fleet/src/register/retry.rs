@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use base::code::FailureScope;
 use base::{Code, Error};
 
-/// How often a device is tried whose failure may pass, each time after the others of its batch.
+/// The number of attempts at a device whose failure may pass, each after the others of its batch.
 pub(crate) const TRIES: u8 = 3;
 /// After so many failures in a row, over the time to wait, the platform is taken for broken.
 const IN_A_ROW: usize = 8;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The policy, and what it knows of the platform.
 #[derive(Debug)]
 pub(crate) struct RetryPolicy {
-    /// Whether the platform has answered in this run.
+    /// True if the platform has answered in this run.
     is_reached: bool,
     /// Failures in a row.
     in_a_row: usize,
@@ -23,7 +23,7 @@ pub(crate) struct RetryPolicy {
     well: Instant,
     /// The time to wait for a platform that is down. `None` does not wait longer than for other failures.
     wait: Option<Duration>,
-    /// Whether all devices of this pass that are tried again met a platform that is down.
+    /// True if all devices of this pass that are tried again met a platform that is down.
     was_down: bool,
 }
 
@@ -41,6 +41,7 @@ pub(crate) enum Consequence {
 impl RetryPolicy {
     /// The policy at the begin of a run; `is_reached` if the platform has answered already.
     pub(crate) fn new(is_reached: bool, wait: Option<Duration>) -> Self {
+        // True until a device of the pass meets another failure.
         Self { is_reached, in_a_row: 0, well: Instant::now(), wait, was_down: true }
     }
 
@@ -49,7 +50,7 @@ impl RetryPolicy {
         self.was_down = true;
     }
 
-    /// Whether the platform was down for all devices of this pass that are tried again.
+    /// True if the platform was down for all devices of this pass that are tried again.
     pub(crate) fn was_down(&self) -> bool {
         self.was_down
     }
@@ -63,15 +64,18 @@ impl RetryPolicy {
     pub(crate) fn failed(&mut self, error: &Error, may_repeat: bool) -> Consequence {
         // A platform that answered before may be starting again. Another address or port never answers.
         let reach = error.code().reach();
+        // Before the first answer, `Unreachable` may be a mistyped address, which no waiting repairs.
         let may_pass = reach == FailureScope::Passing || (self.is_reached && error.code() == Code::Unreachable);
         if may_pass {
             self.in_a_row += 1;
         } else {
+            // A failure of the device proves that the platform works.
             (self.in_a_row, self.well) = (0, Instant::now());
         }
         match may_pass {
             false if reach == FailureScope::All => Consequence::End,
             true if is_broken(self.in_a_row, self.well.elapsed(), self.wait.unwrap_or(PATIENCE)) => Consequence::End,
+            // Does not count as an attempt: a platform that restarts may take longer than three of them.
             true if self.wait.is_some() && is_down(error) => Consequence::Later,
             true if may_repeat => {
                 self.was_down = false;
@@ -82,12 +86,13 @@ impl RetryPolicy {
     }
 }
 
-/// Whether a platform that has failed at so many devices in a row, and done nothing well for so long, is broken.
+/// True if a platform that has failed at so many devices in a row, and done nothing well for so long, is broken.
 fn is_broken(in_a_row: usize, since: Duration, patience: Duration) -> bool {
+    // Both conditions: a few slow failures are not an outage, and many fast ones may be a short restart.
     in_a_row >= IN_A_ROW && since >= patience
 }
 
-/// Whether an error means that the platform does not run at the moment, for example because it starts again.
+/// True if an error means that the platform does not run at the moment, for example because it starts again.
 fn is_down(error: &Error) -> bool {
     matches!(error.code(), Code::Unreachable | Code::PlatformUnavailable)
 }

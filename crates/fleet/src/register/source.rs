@@ -37,6 +37,7 @@ impl<'a> DeviceSource<'a> {
         let mut named: Vec<String> = Vec::new();
         if let DeviceSelection::These(names) = &request.names {
             for name in names {
+                // A name that is given twice is registered once.
                 if !named.iter().any(|known| known == name.as_str()) {
                     named.push(name.as_str().to_owned());
                 }
@@ -55,8 +56,9 @@ impl<'a> DeviceSource<'a> {
         }
     }
 
-    /// Whether one device was named.
+    /// True if one device was named.
     pub(crate) fn is_single(&self) -> bool {
+        // Before the first batch is taken; later the number of names is smaller.
         matches!(&self.request.names, DeviceSelection::These(_)) && self.named.len() == 1
     }
 
@@ -115,9 +117,11 @@ impl<'a> DeviceSource<'a> {
     fn page(&mut self, view: &View) -> Result<Vec<Entry>> {
         let devices = Filter { kind: Some(Kind::Device), latest_only: true, ..Filter::default() };
         let mut page = Vec::new();
+        // By the last key instead of an offset: other processes may add devices meanwhile.
         for entry in view.list_after(&devices, self.last.clone()) {
             let entry = entry?;
             self.last = Some(entry.key.clone());
+            // `--again` includes unregistered devices, and never revoked ones.
             if entry.is_for_bulk() || (self.request.again && entry.is_current()) {
                 page.push(entry);
             } else if entry.is_current() {
@@ -159,6 +163,7 @@ impl Lines {
     /// Those of the ledger.
     pub(crate) fn settings(&mut self, view: &View, entry: &Entry, create: &NewDevice) -> Result<NewDevice> {
         let Some((job, shard, _)) = view.shard_of(entry)? else { return Ok(create.clone()) };
+        // Devices come in the order of names, and mostly several of one shard follow each other.
         if self.shard != Some((job, shard)) {
             let of = view.job(job)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
             self.profile = JobOrder::kept(&of.parameters)?.profile;

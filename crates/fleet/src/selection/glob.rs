@@ -1,6 +1,6 @@
 //! Names with `*` and `?` in them.
 
-/// A pattern for whole names: `*` stands for any text, `?` for one character, everything else for itself.
+/// A pattern for whole names: `*` matches any text, `?` one character, everything else itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameGlob(Vec<char>);
 
@@ -10,11 +10,11 @@ impl NameGlob {
         Self(text.chars().collect())
     }
 
-    /// Whether the whole name fits.
+    /// True if the whole name fits.
     pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut at, mut done) = (0, 0);
-        // Where the latest star stands, and how much of the name it has swallowed up to now.
+        // The position of the latest star, and the length of the name that it matches so far.
         let mut star: Option<(usize, usize)> = None;
         while done < name.len() {
             match self.0.get(at) {
@@ -46,7 +46,7 @@ impl NameGlob {
         self.0.iter().take_while(|c| !is_wild(**c)).collect()
     }
 
-    /// Whether one name alone fits.
+    /// True if one name alone fits.
     pub(super) fn is_literal(&self) -> bool {
         !self.0.iter().any(|c| is_wild(*c))
     }

@@ -1,4 +1,4 @@
-//! How far ahead to look: `90d`, `12w`, `6 months`, `2y`.
+//! A span of time from now: `90d`, `12w`, `6 months`, `2y`.
 
 use std::str::FromStr;
 

@@ -7,10 +7,10 @@ use ledger::{Entry, OpenRevocation};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What was revoked, and what is still open.
+/// The revoked identities, and the open steps.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RevokeReport {
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
     /// One for each generation.
     pub revoked: Vec<RevokedReport>,
@@ -18,7 +18,7 @@ pub struct RevokeReport {
     pub lists: Option<RevocationListsReport>,
     /// Steps that are not done.
     pub open: Vec<OpenReport>,
-    /// What was noticed.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -38,11 +38,11 @@ pub struct RevokedReport {
     pub issuer: String,
     /// The last second of its validity (RFC 3339, UTC).
     pub not_after: String,
-    /// What was done.
+    /// The change.
     pub done: RevokeOutcome,
 }
 
-/// What was done with a generation.
+/// A change to a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RevokeOutcome {

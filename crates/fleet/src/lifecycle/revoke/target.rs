@@ -32,7 +32,7 @@ pub enum Targets {
 }
 
 impl Targets {
-    /// Whether only open steps are done.
+    /// True if only open steps are done.
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
@@ -105,7 +105,7 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
     Ok(vec![entry])
 }
 
-/// Whether there is something to revoke: it is not revoked and has not expired.
+/// True if there is something to revoke: it is not revoked and has not expired.
 pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
     entry.role.can_be_revoked() && entry.not_after > now
 }

@@ -1,4 +1,4 @@
-//! What goes into the flash of each device of a fleet: its credentials alone, or a whole image.
+//! The bytes for the flash of each device of a fleet: its credentials alone, or a whole image.
 
 use base::{Code, Result, digest};
 use device::record::Login;
@@ -15,23 +15,23 @@ use identity::files::output::pem_of;
 pub(crate) struct Bundler {
     firmware: Firmware,
     wanted: BundleSettings,
-    /// Where the credentials go in the flash, and how long their partition is.
+    /// The offset of the credentials in the flash, and the length of their partition.
     offset: usize,
     size: usize,
     /// A whole image that lacks nothing but the credentials, where whole images are wanted.
     image: Option<Vec<u8>>,
 }
 
-/// What bundles of a job have in common, kept beside them.
+/// The common parts of the bundles of a job, kept with the bundles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BundleDescription {
     version: u32,
     /// The chip, as Espressif's tools name it.
     pub(crate) chip: String,
     flash_size: String,
-    /// Where a device's credentials go in the flash.
+    /// The region of a device's credentials in the flash.
     pub(crate) credentials: Region,
-    /// Whether the files of devices are whole images.
+    /// True if the files of devices are whole images.
     merged: bool,
     broker: String,
     port: u16,
@@ -47,7 +47,7 @@ pub(crate) struct BundleDescription {
 }
 
 impl BundleDescription {
-    /// Whether bundles with these parameters belong together.
+    /// True if bundles with these parameters belong together.
     pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
         let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
         Self { boot_sha256, ..self.clone() } == *wanted
@@ -94,17 +94,17 @@ impl Bundler {
         &self.wanted
     }
 
-    /// Whether it makes whole images.
+    /// True if it makes whole images.
     pub(crate) fn is_merged(&self) -> bool {
         self.image.is_some()
     }
 
-    /// How many bytes the bundle of each device has.
+    /// The number of bytes in the bundle of each device.
     pub(crate) fn length(&self) -> usize {
         self.image.as_ref().map_or(self.size, Vec::len)
     }
 
-    /// What all devices trust that have no file of their own.
+    /// The trust anchors of all devices that have no file of their own.
     pub(crate) fn anchors(&self) -> Result<String> {
         self.wanted.common_anchors().map(pem_of)
     }
@@ -152,7 +152,7 @@ impl Bundler {
         digest::hex(&digest::sha256(&[bootloader, table].concat()))
     }
 
-    /// What is kept beside the bundles.
+    /// The description that is kept with the bundles.
     pub(crate) fn common(&self) -> Result<BundleDescription> {
         let board = self.firmware.board();
         Ok(BundleDescription {

@@ -1,4 +1,4 @@
-//! Where the bundles of a fleet go: beside its shards, its archive, or in its devices' directories. Written beside
+//! The bundles of a fleet: next to its shards, its archive, or in its devices' directories. They are written next to
 //! their names, made durable together, and only then given them, as shards are.
 
 use std::io::{BufWriter, Write};
@@ -17,22 +17,22 @@ use store::shard::ShardStore;
 use store::shard::tar;
 use store::shard::{Attempt, Layout};
 
-/// What the directory with the bundles of an archive ends with.
+/// The suffix of the directory with the bundles of an archive.
 const BUNDLES: &str = ".bundles";
-/// What all devices have alike is in a directory of this name.
+/// The name of the directory with the parts that all devices share.
 const FIRMWARE: &str = "firmware";
-/// What says what that is.
+/// The name of the file that describes these parts.
 const COMMON: &str = "bundle.json";
-/// What the index of a part ends with.
+/// The suffix of the index of a part.
 const PART_INDEX: &str = ".index.csv";
 /// The index of all parts.
 const INDEX: &str = "index.csv";
-/// What the name of a whole image ends with.
+/// The suffix of a whole image.
 const FLASHED: &str = ".flash.bin";
-/// What names of incomplete files begin with.
+/// The prefix of incomplete files.
 const PARTIAL: &str = ".partial-";
 
-/// Where the bundles of a job are written to.
+/// The destination of the bundles of a job.
 pub(crate) struct BundleOutput {
     layout: Layout,
     /// The directory with the bundles; that of all devices for [`Layout::Directories`].
@@ -48,7 +48,7 @@ pub(crate) struct BundleOutput {
 /// Bundles of a shard that are written and that nothing looks for yet.
 #[derive(Default)]
 pub(crate) struct WrittenBundles {
-    /// What is called so for now, in which directory, and what it will be called.
+    /// The present names, their directory, and the final names.
     moves: Vec<Move>,
 }
 
@@ -98,8 +98,8 @@ impl BundleOutput {
         }
     }
 
-    /// Writes what all devices have alike, once: bootloader, partition table, application, and what says where they and
-    /// the credentials go.
+    /// Writes what all devices have alike, once: bootloader, partition table, application, and the description of where
+    /// they and the credentials go.
     pub(crate) fn write_common(&self, bundler: &Bundler) -> Result<()> {
         let common = bundler.common()?;
         if let Some(parent) = self.firmware.parent() {
@@ -143,8 +143,8 @@ impl BundleOutput {
         Ok(())
     }
 
-    /// Begins the bundles of a shard, beside their names. Nothing is waited for. `turn` tells apart who writes those of
-    /// the same attempt.
+    /// Begins the bundles of a shard, next to their names. Nothing is waited for. `turn` tells apart who writes those
+    /// of the same attempt.
     pub(crate) fn begin(&self, attempt: Attempt, turn: u32) -> Result<ShardBundles<'_>> {
         let mut writing = ShardBundles {
             output: self,
@@ -259,7 +259,7 @@ pub(crate) struct ShardBundles<'a> {
 }
 
 impl ShardBundles<'_> {
-    /// Writes the bundle of a device. What stands in the way of this one alone is returned.
+    /// Writes the bundle of a device. An error of this device alone is returned.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Error>> {
         match self.output.layout {
             Layout::Directories => self.add_to_directory(name, bytes),
@@ -298,7 +298,7 @@ impl ShardBundles<'_> {
         inner.check(file, bytes, &mut self.scratch).map(|()| None)
     }
 
-    /// Ends the bundles of a shard, which still lie beside their names.
+    /// Ends the bundles of a shard, which are still next to their names.
     pub(crate) fn finish(mut self) -> Result<WrittenBundles> {
         if self.output.layout == Layout::Archive
             && let Err(error) = self.pack()
@@ -338,7 +338,7 @@ fn bundles_of(place: &ShardStore) -> Result<PathBuf> {
     Ok(name.into())
 }
 
-/// Whether an incomplete file is one of bundles: those of shards are somebody else's.
+/// True if an incomplete file is a bundle: incomplete files of shards belong to the issuing run.
 fn is_ours(layout: Layout, name: &str) -> bool {
     layout == Layout::Archive || name.starts_with("bundle-")
 }

@@ -28,7 +28,7 @@ use crate::stop::TICK;
 /// Shards that one wait for the disk serves at most.
 const BATCH: usize = 16;
 
-/// What comes back from the threads.
+/// A message from the threads.
 enum IdentityOutcome {
     /// On the disk, under a name that nothing looks for.
     Settled(Box<IssuedShard>),
@@ -36,7 +36,7 @@ enum IdentityOutcome {
     Failed(Box<(Claim, Error)>),
 }
 
-/// A run over the shards of a job that nobody has issued yet.
+/// A run over the shards of a job that are not issued yet.
 pub(crate) struct Engine<'a> {
     pub(crate) runner: PhaseRunner<'a>,
     pub(crate) threads: usize,
@@ -48,9 +48,11 @@ impl Engine<'_> {
     /// that were issued.
     pub(crate) fn run<K: SigningKey>(mut self, worker: &ShardWorker<'_, K>) -> Result<(u64, RunEnd)> {
         let issuers = LeafIssuers::new(worker.signers, worker.order, worker.sans)?;
+        // Bounded by the number of threads, so that at most one shard waits for each thread.
         let (give, take) = sync_channel::<Task>(self.threads);
         let (write, written) = channel();
         let (settle, settled) = channel();
+        // The receiver of a channel has one owner; the mutex lets all threads take from it.
         let take = Mutex::new(take);
         thread::scope(|scope| {
             for _ in 0..self.threads {
@@ -64,6 +66,7 @@ impl Engine<'_> {
                     }
                 });
             }
+            // Without this sender the channel closes when the last thread ends, and the settler ends as well.
             drop(write);
             scope.spawn(move || settler(worker, &written, &settle));
             let issued = self.issue_all(worker, &give, &settled);
@@ -79,11 +82,14 @@ impl Engine<'_> {
         give: &SyncSender<Task>,
         settled: &Receiver<IdentityOutcome>,
     ) -> Result<u64> {
+        // Two shards for each thread and two for the settler: enough that no thread waits for a claim, and a bound on
+        // memory.
         let window = 2 * self.threads + 2;
         let mut issued = 0;
         let mut claims: Vec<Claim> = Vec::with_capacity(window);
         let mut renewed = Instant::now();
         loop {
+            // New claims first, so that threads have work while this one waits for the disk.
             let mut exhausted = false;
             while claims.len() < window && !exhausted && !worker.stop.is_asked() {
                 match self.claim() {
@@ -94,6 +100,8 @@ impl Engine<'_> {
                         }
                     }
                     Ok(None) => exhausted = true,
+                    // The error does not end the loop: shards in progress must still be taken, or their files would
+                    // stay.
                     Err(error) => self.runner.fail_all(error),
                 }
             }
@@ -138,6 +146,7 @@ impl Engine<'_> {
         let (claim, error) = match done {
             IdentityOutcome::Settled(issued) => {
                 let issued = *issued;
+                // Removed from the list before the commit, because a shard that fails to commit is no longer extended.
                 claims.retain(|claim| claim.shard != issued.claim.shard);
                 match self.commit(worker, issued) {
                     Ok(count) => {
@@ -165,6 +174,7 @@ impl Engine<'_> {
     ) -> Result<u64, (Claim, Error)> {
         let IssuedShard { claim, rows, written, .. } = issued;
         if let Err(error) = self.runner.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
+            // After any other error the ledger may have committed without the answer reaching us.
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
             if matches!(error.code(), Code::LeaseLost | Code::DuplicateNames) {
                 worker.output.discard(&written);
@@ -186,6 +196,7 @@ fn settler<K: SigningKey>(
     settled: &Sender<IdentityOutcome>,
 ) {
     while let Ok(first) = written.recv() {
+        // `try_recv` does not wait: a single shard is settled at once if no others have come.
         let more = std::iter::from_fn(|| written.try_recv().ok()).take(BATCH - 1);
         let (mut batch, mut results) = (Vec::new(), Vec::new());
         for one in std::iter::once(first).chain(more) {
@@ -201,13 +212,14 @@ fn settler<K: SigningKey>(
         match result {
             Ok(()) => results.extend(batch.into_iter().map(|issued| IdentityOutcome::Settled(Box::new(issued)))),
             Err(error) => {
-                // Nobody knows which of them reached the disk. They count for nothing.
+                // It is unknown which of them reached the disk, so none of them counts.
                 for issued in batch {
                     worker.output.discard(&issued.written);
                     if let (Some(in_pass), Some(bundles)) = (worker.in_pass, &issued.bundles) {
                         in_pass.output.discard(bundles);
                     }
                     let error = Error::new(error.finding().clone());
+                    // Errors cannot be cloned, but each shard needs one to be given back.
                     results.push(IdentityOutcome::Failed(Box::new((issued.claim, error))));
                 }
             }

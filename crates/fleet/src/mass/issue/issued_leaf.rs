@@ -13,11 +13,11 @@ const CERTIFICATE: &str = "CERTIFICATE";
 /// A device of a shard, just made.
 #[derive(Debug)]
 pub struct IssuedLeaf {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its private key.
+    /// The private key.
     pub key: PrivateKey,
-    /// Its leaf, in DER.
+    /// The leaf, in DER.
     pub leaf: Vec<u8>,
     /// The serial number of the leaf.
     pub serial: ledger::SerialNumber,
@@ -46,7 +46,7 @@ impl IssuerChain {
 }
 
 impl IssuedLeaf {
-    /// How many bytes [`combined`](Self::combined) appends.
+    /// The number of bytes that [`combined`](Self::combined) appends.
     pub(crate) fn combined_length(&self) -> usize {
         let key = armour::length(KEY, &self.key.to_pkcs8_der());
         key + armour::length(CERTIFICATE, &self.leaf) + self.issuer.pem.len()

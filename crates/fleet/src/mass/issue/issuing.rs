@@ -32,11 +32,11 @@ pub(crate) struct Signers<K> {
 /// One CA of the store, open.
 pub(crate) struct Signer<K> {
     ca: LocalCa<K>,
-    /// Its name in the ledger.
+    /// The name in the ledger.
     pub(crate) name: String,
     /// The SHA-256 of its certificate, in hexadecimal.
     pub(crate) fingerprint: String,
-    /// What is sent behind a leaf.
+    /// The chain that is sent after a leaf.
     pub(crate) chain: Arc<IssuerChain>,
     contents: Contents,
 }
@@ -64,14 +64,17 @@ impl<K: SigningKey> Signer<K> {
     ) -> Result<(Self, Option<Finding>)> {
         let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
         let (validity, note) = Validity::starting(now, lifetime, ca.validity().as_ref())?;
+        // The validity is fixed for the whole run, so that devices of one job expire together.
         let contents = Contents {
             profile: Profile::Device,
+            // A placeholder: each leaf gets its own serial number and subject from the template.
             serial: Serial::random()?,
             validity,
             subject: Subject::default().with_common_name("device")?,
             sans: Vec::new(),
             permitted_dns: Vec::new(),
         };
+        // The root is not sent: a verifier must have it already, and TLS messages stay small.
         let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_self_issued());
         let chain = Arc::new(IssuerChain::new(above.cloned().collect::<Vec<Certificate>>()));
         let signer =
@@ -79,7 +82,7 @@ impl<K: SigningKey> Signer<K> {
         Ok((signer, note))
     }
 
-    /// What all its leaves have in common.
+    /// The template with the common part of all leaves.
     pub(crate) fn template(&self, order: &JobOrder) -> Result<LeafTemplate<'_, K>> {
         LeafTemplate::new(&self.ca, &self.contents, order.alg)
     }

@@ -21,6 +21,7 @@ pub(crate) fn settle(view: &View, job: &Job, output: &ShardOutput) -> Result<()>
     if output.place().layout() == Layout::Archive {
         check_knows_joined(view, job, output)?;
     }
+    // All steps are decided before the first one is done: an error must leave the place untouched.
     let names = output.names()?;
     let mut steps = Vec::new();
     for name in &names {
@@ -45,6 +46,7 @@ pub(crate) fn settle(view: &View, job: &Job, output: &ShardOutput) -> Result<()>
 /// Fails where the archive holds parts of shards that the ledger does not have in this place.
 fn check_knows_joined(view: &View, job: &Job, output: &ShardOutput) -> Result<()> {
     let place = output.place();
+    // The archive may contain more shards than the ledger has, if the ledger is a restored backup.
     for shard in 0..store::shard::shards_in(place)?.min(job.shards) {
         if place.attempt(view, job.id, shard)?.is_none() {
             return Err(older(job.id, &format!("shard {shard}"), place.archive().unwrap_or_else(|| place.dir.clone())));
@@ -66,6 +68,7 @@ fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<
     if place.layout() == Layout::Directories {
         if let Some(attempt) = Attempt::of_waiting_by_number(name, job.id) {
             // Another store numbers its jobs alike: what is in it decides.
+            // Version 0.1.0 did not record the random identifier, so the first certificate is compared with the ledger.
             let ours = counts(attempt)?
                 && store::shard::waits_for(view, job.id, attempt.shard, &place.dir_of_devices(), name)?;
             return Ok(ours.then_some(Step::Publish(attempt)));
@@ -78,10 +81,12 @@ fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<
         };
     }
     let Some(attempt) = Attempt::of_file(name) else { return Ok(None) };
+    // Four cases: recorded or not, complete or not. Only one of them proves that the ledger is older than the files.
     match (counts(attempt)?, Attempt::is_partial(name)) {
         (true, true) => Ok(Some(Step::Publish(attempt))),
         (true, false) => Ok(None),
         (false, true) => given_up(view, job, output, name, attempt),
+        // A complete name without a record cannot come from a crash, because the record is written first.
         (false, false) => Err(older(job.id, name, output.path_of(name))),
     }
 }

@@ -21,7 +21,7 @@ use store::shard::tar;
 use store::shard::{Attempt, Layout, Sidecar};
 use store::shard::{ShardStore, file_of};
 
-/// Where the shards of a job are written to.
+/// The destination of a job's shards.
 pub(crate) struct ShardOutput {
     place: ShardStore,
     dir: BulkDir,
@@ -33,16 +33,16 @@ pub(crate) struct ShardOutput {
     spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
 }
 
-/// What devices get besides key and chain.
+/// The files of devices besides key and chain.
 #[derive(Debug, Default)]
 pub(crate) struct ExtraFiles {
-    /// What they trust.
+    /// The trust anchors of the devices.
     pub(crate) anchors: Vec<Certificate>,
     /// Formats that were asked for.
     pub(crate) formats: Vec<ClientFormat>,
-    /// What keystores hold and how they are closed, where one is asked for.
+    /// The content and encryption of keystores, if one is requested.
     pub(crate) keystore: Option<KeystorePlan>,
-    /// What the names of such files begin with, in place of the device's name.
+    /// The prefix of such files, in place of the device's name.
     pub(crate) prefix: Option<String>,
 }
 
@@ -64,8 +64,9 @@ impl ShardOutput {
         &self.place
     }
 
-    /// Fails where something stands in the way of a device, before a key is made for it.
+    /// Fails if a file is in the way of a device, before a key is made for it.
     pub(crate) fn check_free(&self, name: &str) -> Result<()> {
+        // The other layouts write into a directory of the job alone, where nothing can be in the way.
         if self.place.layout() == Layout::Directories && self.dir.holds(name)? {
             return Err(Code::TargetExists
                 .error(format!("the ledger knows no identity of the device {name:?}, and its directory is there"))
@@ -77,6 +78,7 @@ impl ShardOutput {
 
     /// Writes a shard under names that nothing looks for. Does not wait for the disk; what fails leaves nothing.
     pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[IssuedLeaf]) -> Result<WrittenShard> {
+        // The names are returned with the error, because a part that was begun must be removed.
         let written = match self.place.layout() {
             Layout::Directories => {
                 let name = attempt.waiting(job);
@@ -118,6 +120,7 @@ impl ShardOutput {
 
     fn shard(&self, partial: &str, made: &[IssuedLeaf]) -> Result<()> {
         let dir = self.dir.create_dir(partial)?;
+        // Buffers for the whole shard: allocating and wiping them for each device would cost as much as signing.
         let mut scratch = Zeroizing::new(Vec::new());
         let mut combined = Zeroizing::new(Vec::new());
         for device in made {
@@ -126,6 +129,7 @@ impl ShardOutput {
             device.combined(&mut combined);
             let name = file_of(&device.name);
             dir.write(&name, &combined, Mode::Private)?;
+            // Read back at once, from the cache: a wrong write is detected before the shard counts.
             dir.check(&name, &combined, &mut scratch)?;
             if !self.extras.formats.is_empty() {
                 // Every file of a shard is named by its device, or they would meet.
@@ -152,6 +156,8 @@ impl ShardOutput {
         wanted: &[DeviceFile],
         scratch: &mut Zeroizing<Vec<u8>>,
     ) -> Result<()> {
+        // Parsed again from DER, because the code of `client` takes another type. It costs little compared with a
+        // keystore.
         let key = pki::PrivateKey::from_pem_or_der(&device.key.to_pkcs8_der(), None)?;
         let x509 = X509 {
             key: Some(key),
@@ -179,6 +185,7 @@ impl ShardOutput {
             let room =
                 made.iter().map(|device| tar::TarWriter::room(&file_of(&device.name), device.combined_length())).sum();
             let mut files = self.spare(room);
+            // Reserved in full: a buffer that grows leaves copies of keys in freed memory.
             let mut index = String::with_capacity(made.len() * 256);
             let mut combined = Zeroizing::new(Vec::new());
             for device in made {
@@ -190,9 +197,11 @@ impl ShardOutput {
             }
             let part = self.packer.pack(&mut files)?;
             self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
+            // `part` borrows the buffer that goes back to the pool.
             drop(part);
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
             self.partial(&attempt.sidecar(Sidecar::Index), index.as_bytes(), Mode::Private)?;
+            // A sealed part cannot be read here any more. `bundle` and `check` need the certificates.
             if packing.sealed {
                 let mut certificates = Vec::with_capacity(made.len() * 1024);
                 made.iter().for_each(|device| device.leaf_pem(&mut certificates));
@@ -211,6 +220,7 @@ impl ShardOutput {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut memory = spare.unwrap_or_default();
         memory.clear();
+        // Some room more, because shards differ a little in size.
         if memory.capacity() < room {
             memory = Zeroizing::new(Vec::with_capacity(room + room / 8));
         }
@@ -219,6 +229,7 @@ impl ShardOutput {
 
     fn partial(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
         let partial = Attempt::partial(name);
+        // One large write: parts have megabytes, and the others are small files in great numbers.
         self.dir.write_large(&partial, bytes, mode)?;
         self.dir.check(&partial, bytes, &mut Zeroizing::new(Vec::new()))
     }
@@ -252,6 +263,7 @@ impl ShardOutput {
     /// Moves the devices that wait in a directory to where `client` would have made them.
     pub(crate) fn deliver(&self, waiting: &str) -> Result<()> {
         let Some(dir) = self.dir.dir(waiting)? else { return Ok(()) };
+        // Each device is moved by itself, since other devices of the store are in the same directory.
         for name in dir.names()? {
             dir.publish(&name, &self.dir, &name)?;
         }
@@ -273,7 +285,7 @@ impl ShardOutput {
         self.dir.path().join(name)
     }
 
-    /// What is in the place.
+    /// The names in the place.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         self.dir.names()
     }
@@ -285,7 +297,7 @@ impl ShardOutput {
 
     fn discard_names(&self, names: &[String]) {
         for name in names {
-            // What stays is a leftover for the next run, and is said no more about.
+            // A file that stays is a leftover, which the next run removes: no error is needed.
             if let Err(error) = self.dir.remove(name) {
                 tracing::warn!(name, %error, "a leftover stays");
             }

@@ -1,4 +1,4 @@
-//! What a job will take, before it begins: room on the disk, and time for keystores.
+//! The needs of a job before it begins: room on the disk, and time for keystores.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use store::shard::Layout;
 
 /// The unit in which file systems give away room, mostly.
 const BLOCK: u64 = 4096;
-/// What closing a PKCS#12 keystore takes a core: nearly all of it is the derivation of its keys from a password.
+/// The time that closing a PKCS#12 keystore takes a core, mostly for the derivation of its keys from a password.
 const PKCS12: Duration = Duration::from_micros(3000);
 
 /// About how many bytes and files so many devices take.
@@ -27,6 +27,7 @@ pub(crate) fn needed(order: &JobOrder, devices: u64) -> (u64, u64) {
     };
     let file = |bytes: u64| bytes.next_multiple_of(BLOCK);
     let extra = order.formats.len() as u64;
+    // Tar pads contents to 512 bytes; small files take a whole block of the file system.
     let (bytes, files) = match order.layout {
         Layout::Archive => (combined + 512, 0),
         Layout::Shards => ((1 + extra) * file(combined), 1 + extra),
@@ -44,6 +45,7 @@ pub(crate) fn check(dir: &BulkDir, order: &JobOrder, devices: u64) -> Result<Opt
     if room >= bytes && !short_of_files {
         return Ok(None);
     }
+    // The number of inodes is reported first: a disk with free space and no inodes is the surprising case.
     let what = match short_of_files {
         true => {
             format!("about {files} files are to come, and the file system has room for {}", inodes.unwrap_or_default())
@@ -61,6 +63,7 @@ pub(crate) fn check(dir: &BulkDir, order: &JobOrder, devices: u64) -> Result<Opt
 /// About how long the keystores of so many devices will take; none where there are none worth telling.
 pub(crate) fn keystores(order: &JobOrder, devices: u64, threads: usize) -> Result<Option<Duration>> {
     let count = order.formats()?.iter().filter(|format| **format == ClientFormat::P12).count() as u64;
+    // JKS has no key derivation worth counting, so PKCS#12 alone is slow.
     let micros = PKCS12.as_micros() as u64 * count * devices / (threads.max(1) as u64);
     Ok((count > 0).then(|| Duration::from_micros(micros)))
 }

@@ -1,4 +1,4 @@
-//! What is asked of names beyond being names: that a CA may sign for them, and that the platform will find them.
+//! The checks of names beyond their form: a CA may sign for them, and the platform will find them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,7 +18,7 @@ use identity::profile_ca::name_pattern::NamePattern;
 use store::ca::CaName;
 use store::ca::SigningCa;
 
-/// How many names make a shard. One takes a core some 25 ms, and is what an interruption costs at most.
+/// The number of names in a shard. One takes a core some 25 ms, and is the most that an interruption can cost.
 pub(crate) const SHARD: u32 = 1000;
 
 /// Lets through the names that can be issued, and the faults of the others.
@@ -41,13 +41,13 @@ pub(crate) fn checked<'a>(
 struct Check<'a> {
     store: &'a Path,
     order: &'a JobOrder,
-    /// Whether attributes may be stored as numbers.
+    /// True if attributes may be stored as numbers.
     accept_numbers: bool,
     /// By profile, none being that of names without one.
     rules: BTreeMap<Option<String>, Rules>,
 }
 
-/// What names have to be below one CA.
+/// The rules for names below one CA.
 struct Rules {
     pattern: Option<NamePattern>,
     /// The CA and those above it.
@@ -56,6 +56,7 @@ struct Rules {
 
 impl Check<'_> {
     fn name(&mut self, name: &StagedName) -> Result<()> {
+        // The profile of the line has priority over that of the job, as at registration.
         let profile = name.profile.as_ref().or(self.order.profile.as_ref()).cloned();
         let rules = match self.rules.entry(profile) {
             Entry::Occupied(known) => known.into_mut(),
@@ -77,12 +78,14 @@ impl Rules {
             SigningCa::Own(_) => None,
         };
         let mut above = ca.certificates(store)?;
+        // A root may limit names as well, although tbpki's own limits are in the issuing CA.
         above.extend(CaName::DevicesRoot.certificates(store)?);
         Ok(Self { pattern, above })
     }
 
     fn check(&self, name: &StagedName) -> Result<()> {
         if let Some(pattern) = &self.pattern {
+            // The platform finds the device by this expression: a name that it does not match would create no device.
             pattern.check_name(&name.name)?;
         }
         for text in &name.sans {

@@ -1,4 +1,4 @@
-//! What a thread does: keys and certificates of a whole shard, and its files.
+//! The work of a thread: keys and certificates of a whole shard, and its files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ pub(crate) struct IssuedShard {
     pub(crate) claim: Claim,
     pub(crate) rows: Vec<FleetIdentity>,
     pub(crate) written: WrittenShard,
-    /// Its bundles, where they are made in the same pass.
+    /// The bundles of the shard, if they are made in the same pass.
     pub(crate) bundles: Option<WrittenBundles>,
 }
 
-/// What every thread works with.
+/// The shared inputs of all threads.
 pub(crate) struct ShardWorker<'a, K> {
     pub(crate) job: JobUid,
     pub(crate) order: &'a JobOrder,
@@ -65,6 +65,7 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         let attempt = Attempt { shard: claim.shard, fence: claim.fence };
         let work = || -> Result<_> {
             let (made, rows) = self.make(issuers, &claim, &names)?;
+            // Bundles first: they need the keys, which only exist in memory when an archive is sealed.
             let bundles = self.in_pass.map(|in_pass| in_pass.write(attempt, &made)).transpose()?;
             match self.output.write(self.job, attempt, &made) {
                 Ok(written) => Ok((rows, written, bundles)),
@@ -92,11 +93,16 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         let mut rows = Vec::with_capacity(names.len());
         let last = names.len().saturating_sub(1);
         for (index, (name, number)) in names.iter().zip(claim.first..).enumerate() {
+            // Checked for each device, because a shard of RSA keys takes minutes.
             if self.stop.is_overdue() {
                 return Err(Code::StoppedEarly.error("the shard was given up, since a stop was asked for"));
             }
             let index = u32::try_from(index).map_err(|_| Code::Internal.error("a shard is too large"))?;
+            // Serial numbers follow from the seed in the ledger, so that every signed certificate can be named even
+            // after a crash.
             let serial = serial_of(&claim.seed, claim.fence, index)?;
+            // The first and the last device of each shard are read back whole. All others differ from them only in
+            // varying fields.
             let sample = index == 0 || usize::try_from(index) == Ok(last);
             let device = self.device(issuers, name, serial, sample).map_err(|error| error.item(&name.name))?;
             let (device, common, validity) = device;
@@ -138,6 +144,7 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         };
         let octets = <[u8; 16]>::try_from(serial.octets())
             .map_err(|_| Code::Internal.error("the ledger gave a serial number of another length"))?;
+        // The ledger's type allows other lengths, for certificates of imported CAs.
         let order = LeafOrder { subject: &subject, sans, serial: &Serial::from_octets(octets) };
         let (key, leaf) = issuer.template.issue(&order)?;
         if sample {

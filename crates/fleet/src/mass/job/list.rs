@@ -25,15 +25,15 @@ pub struct JobsReport {
 pub struct JobReport {
     /// The number of the job.
     pub job: u64,
-    /// Whether names of it wait to be issued.
+    /// The state of its names.
     pub state: JobState,
-    /// How many names it was staged with.
+    /// The number of names with which it was staged.
     pub names: u64,
-    /// How many of them are issued.
+    /// The number of issued names.
     pub issued: u64,
-    /// How many of them wait to be issued: no other identity can take these names.
+    /// The number of names that wait to be issued: no other identity can take them.
     pub waiting: u64,
-    /// How its identities are laid out.
+    /// The layout of its identities.
     pub layout: Layout,
     /// The directory that they go to, as far as this store knows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct JobReport {
     pub staged_at: String,
 }
 
-/// Whether names of a job wait to be issued.
+/// The state of the names of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
@@ -54,16 +54,16 @@ pub enum JobState {
     Canceled,
 }
 
-/// What became of a job that was to be canceled.
+/// The result of canceling a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CancelReport {
     /// The number of the job.
     pub job: u64,
-    /// How many of its names are issued: these identities stay.
+    /// The number of issued names: these identities stay.
     pub issued: u64,
-    /// How many names are free again, or would be.
+    /// The number of names that are free again, or would be.
     pub freed: u64,
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Bars, drawn as SVG inside the page. Beside each chart stands a table with the same numbers, which is what people who
+//! Bars, drawn as SVG inside the page. Each chart has a table with the same numbers, for people who
 //! do not see the chart read.
 
 use std::fmt::{Result, Write};
@@ -14,7 +14,7 @@ const HEIGHT: f64 = 200.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 24.0;
 
-/// Writes a chart of upright bars, and the table beside it.
+/// Writes a chart of upright bars, and its table.
 pub(super) fn bars(out: &mut String, id: &str, name: &str, head: &str, bars: &[Bar]) -> Result {
     write!(out, "<div class=\"chart\">\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}\">")?;
     writeln!(out, "<title id=\"{id}\">{}; the numbers are in the table</title>", text(name))?;
@@ -90,7 +90,7 @@ pub(super) fn stack(out: &mut String, id: &str, name: &str, parts: &[(&str, u64)
     Ok(())
 }
 
-/// A thin bar that shows how much of a whole is done. What stands beside it says the same in words.
+/// A thin bar that shows how much of a whole is done. The text next to it has the same value in words.
 pub(super) fn meter(out: &mut String, parts: &[(&str, u64)], whole: u64) -> Result {
     out.push_str(
         "<svg class=\"meter\" viewBox=\"0 0 100 6\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\

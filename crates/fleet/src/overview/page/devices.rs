@@ -36,7 +36,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     writeln!(out, "<script type=\"application/json\" id=\"data\">{}</script>", embedded(&data.to_string()))
 }
 
-/// Says which devices these are.
+/// The title of these devices.
 fn scope(overview: &Overview, out: &mut String) -> Result {
     let (shown, all) = (u64::try_from(overview.rows.len()).unwrap_or(u64::MAX), overview.totals.devices);
     if shown == all {
@@ -57,7 +57,7 @@ fn scope(overview: &Overview, out: &mut String) -> Result {
     )
 }
 
-/// What only works with the script, which shows it.
+/// The controls that need the script, which shows them.
 fn controls(out: &mut String) {
     out.push_str(
         "<p id=\"blocked\" class=\"scripted\">Searching and sorting need this page's own script, which something here \

@@ -118,7 +118,7 @@
     const { key, compare, down } = orders[order.value];
     found = rows.filter((row) => test(row) && words.every((word) => row.text.includes(word)));
     if (compare) {
-      // What has no time stands behind what has one, whichever way round.
+      // Rows without a time come after rows with one, in both orders.
       const lacks = (row) => row[key] === null;
       found.sort((a, b) => lacks(a) - lacks(b) || (down ? compare(b, a) : compare(a, b)));
     }

@@ -10,7 +10,7 @@ use super::super::{Overview, Urgency};
 use super::chart;
 use super::text::{date, date_and_time, grouped, percent, text};
 
-/// What a state means, and the class of its colour.
+/// The meaning of a state, and the class of its color.
 const STATES: [(State, &str); 6] = [
     (State::Bundled, "a flash image was made last"),
     (State::Registered, "the platform was told last"),
@@ -180,7 +180,7 @@ fn jobs(overview: &Overview, out: &mut String) -> Result {
     Ok(())
 }
 
-/// How many shards of a job are how far in one phase.
+/// The numbers of a job's shards by their progress in one phase.
 fn shards(progress: PhaseProgress, all: u64, out: &mut String) -> Result {
     chart::meter(out, &[("done", progress.done), ("partly", progress.partly)], all)?;
     write!(out, "<span>{} of {}</span>", grouped(progress.done), shards_named(all))?;
