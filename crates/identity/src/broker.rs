@@ -11,7 +11,7 @@ use store::Workspace;
 /// [`Code::BrokerMissing`] if no broker is configured and the store does not have exactly one server.
 pub fn broker(workspace: &Workspace<'_>) -> Result<HostName> {
     let config = workspace.config;
-    // What is derived for both is the station's own name, which says nothing about the broker.
+    // For both, the default is the station's own name, which is not necessarily the broker's.
     for setting in [&config.firmware.mqtt_host, &config.server.name] {
         if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
             return Ok(host.clone());

@@ -1,6 +1,6 @@
 //! The files of an identity on their way: into the store, and into the directory that gets copies.
 //!
-//! Both sets are on the disk, beside their places, before the first file moves into its place.
+//! Both sets are on the disk, next to their places, before the first file moves into its place.
 
 use std::path::{Path, PathBuf};
 
@@ -32,12 +32,12 @@ pub(crate) struct CopyDestination {
     pub(crate) ownership: Ownership,
 }
 
-/// Where copies go, from a request.
+/// The destination of copies, from a request.
 pub(crate) fn destination(out: Option<PathBuf>, ownership: &Ownership) -> Option<CopyDestination> {
     out.map(|dir| CopyDestination { dir, ownership: ownership.clone() })
 }
 
-/// What goes where.
+/// The files of an identity and their directories.
 pub(crate) struct Delivery {
     store: FileSet,
     out: Option<FileSet>,
@@ -55,9 +55,9 @@ pub(crate) struct StagedCopies<'a>(Option<StagedFiles<'a>>);
 /// A file to be delivered.
 struct PendingFile {
     file: OutputFile,
-    /// Whether it takes the place of an older version of itself.
+    /// True if it takes the place of an older version of itself.
     is_refreshed: bool,
-    /// Whether copies of it may take the place of older versions.
+    /// True if copies of it may take the place of older versions.
     follows_anchors: bool,
 }
 
@@ -67,7 +67,7 @@ impl Delivery {
         self.sets().try_for_each(|set| set.check().map(drop))
     }
 
-    /// What would become of each file, and what is in the way, without writing.
+    /// The expected result for each file, and the obstacles, without writing.
     pub(crate) fn outlook(&self) -> Result<Vec<FileReport>> {
         let sets: Vec<Vec<WrittenFile>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
         Ok(sets.into_iter().flatten().map(FileReport::expected).collect())
@@ -79,11 +79,11 @@ impl Delivery {
         self.sets().map(FileSet::rehearse).collect()
     }
 
-    /// Writes everything beside its place.
+    /// Writes every file next to its place.
     pub(crate) fn stage(&self) -> Result<StagedDelivery<'_>> {
         let store = self.store.stage()?;
         if let Some(out) = &self.out {
-            sweep_beside(out.dir());
+            sweep_parent(out.dir());
         }
         Ok(StagedDelivery { store, copies: StagedCopies(self.out.as_ref().map(FileSet::stage).transpose()?) })
     }
@@ -152,8 +152,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         self.filled(delivery, pending, &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()))
     }
 
-    /// The delivery of an identity that is in the store: what is there, what is missing, and anew what has fallen behind
-    /// of what it follows from.
+    /// The delivery of an identity that is in the store: existing files, missing ones, and again those that are out of
+    /// date of what it follows from.
     pub(crate) fn delivery_of(&self, store: &Path, identity: &Identity, entry: &Entry) -> Result<Delivery> {
         let dir = self.dir_in(store);
         let held = IdentityView::of(identity);
@@ -171,7 +171,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         };
         let is_current = match (files.keystore_format(file), files.keystore()) {
             (Some(format), Some(plan)) => plan.is_kept_in(&found, format, held)?,
-            _ => says_the_same(&files.write(file, held)?.contents, &found, files.needs_key(file)),
+            _ => hold_the_same(&files.write(file, held)?.contents, &found, files.needs_key(file)),
         };
         if is_current {
             let file = OutputFile { name, contents: found, mode: files.mode(file) };
@@ -199,7 +199,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 
     fn filled(&self, mut delivery: Delivery, pending: Vec<PendingFile>, old_suffix: &str) -> Result<Delivery> {
-        let settings = self.settings_beside(&delivery, &pending)?;
+        let settings = self.settings_with(&delivery, &pending)?;
         if let Some(out) = &mut delivery.out {
             let holds_this = self.holds_this(out.dir(), &pending)?;
             for due in &pending {
@@ -217,14 +217,14 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         Ok(delivery)
     }
 
-    fn settings_beside(&self, delivery: &Delivery, pending: &[PendingFile]) -> Result<Vec<OutputFile>> {
+    fn settings_with(&self, delivery: &Delivery, pending: &[PendingFile]) -> Result<Vec<OutputFile>> {
         let Some(settings) = &self.settings else { return Ok(Vec::new()) };
         let dir = delivery.out.as_ref().unwrap_or(&delivery.store).dir();
         let files: Vec<&OutputFile> = pending.iter().map(|due| &due.file).collect();
         settings.write(dir, &files, self.issuance.files.keystore())
     }
 
-    /// Whether a directory holds copies of this very leaf. Only then are files there older versions of ours.
+    /// True if a directory holds copies of this very leaf. Only then are files there older versions of ours.
     fn holds_this(&self, dir: &Path, pending: &[PendingFile]) -> Result<bool> {
         let name = self.issuance.files.name(self.issuance.files.chain_file());
         let Some(chain) = pending.iter().find(|due| due.file.name == name) else { return Ok(false) };
@@ -246,10 +246,10 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         }
     }
 
-    /// The serial number under which replaced files are kept: that of the leaf that stands there, since copies may be
+    /// The serial number under which replaced files are kept: that of the leaf in that directory, because copies may be
     /// of an earlier generation than what the store replaces.
     fn old_suffix(&self, dir: &Path, replaces: Option<&Entry>) -> String {
-        // What cannot be read says nothing of its origin.
+        // An unreadable file does not tell where it comes from.
         let leaf = self.issuance.leaf_in(dir).ok().flatten();
         let serial = leaf.and_then(|leaf| ledger::SerialNumber::new(leaf.serial()).ok());
         let serial = serial.or_else(|| replaces.map(|entry| entry.serial.clone()));
@@ -273,9 +273,9 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 }
 
-/// Removes what a killed process has left beside a directory that it had just made. Nothing hangs on it: what was left
-/// is empty, and whoever may not look into the directory above has left nothing there.
-fn sweep_beside(dir: &Path) {
+/// Removes what a killed process has left next to a directory that it had just made. Failures do no harm: the leftover
+/// is empty, and a user who cannot read the parent directory has left nothing there.
+fn sweep_parent(dir: &Path) {
     if let Some(Err(error)) = dir.parent().filter(|_| dir.exists()).map(file::recover) {
         tracing::debug!(%error, "not swept");
     }
@@ -292,7 +292,7 @@ fn put(set: &mut FileSet, file: OutputFile, may_replace: bool, old_suffix: &str)
 
 /// Whether two files hold the same certificates and the same key. Their bytes may differ: a text around the blocks, or
 /// another form of the key, makes no other identity.
-fn says_the_same(ours: &[u8], found: &[u8], has_key: bool) -> bool {
+fn hold_the_same(ours: &[u8], found: &[u8], has_key: bool) -> bool {
     if ours == found {
         return true;
     }

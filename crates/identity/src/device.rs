@@ -44,9 +44,9 @@ pub fn make_device(
 pub struct IssuedDevice {
     /// The report of the identity.
     pub report: IdentityReport,
-    /// Its row in the ledger.
+    /// The row in the ledger.
     pub entry: Entry,
-    /// Its certificate.
+    /// The certificate.
     pub leaf: Certificate,
 }
 

@@ -31,32 +31,32 @@ use store::ca::key::{KEY_FILE, URI_FILE, uri_file};
 use store::ca::{CaName, Hierarchy};
 use store::{FILE_LIMIT, Store};
 
-/// What a station is made from.
+/// A request to make a store and its CAs.
 #[derive(Debug)]
 pub struct InitRequest {
-    /// Where keygen.toml is, or goes.
+    /// The place of keygen.toml, which may not exist yet.
     pub config_path: PathBuf,
-    /// What it says, with flags and variables on top.
+    /// The configuration, with flags and variables on top.
     pub config: Config,
-    /// Where the store goes, and where its ledger is.
+    /// The places of the store and of its ledger.
     pub location: StoreLocation,
-    /// Its text, where it is to be written; none where somebody has written it before.
+    /// The text to be written; none if the user has written the file before.
     pub config_text: Option<String>,
     /// Passwords that a converted configuration names, for the store.
     pub secrets: Vec<SecretFile>,
-    /// What encrypts the CA keys; none leaves them open to whoever copies the store.
+    /// What encrypts the CA keys; none leaves them open to everyone who copies the store.
     pub passphrase: Option<Secret>,
-    /// CAs for servers and for devices that somebody brings.
+    /// CAs for servers and for devices that the user imports.
     pub imported: Vec<(Hierarchy, Option<ImportedCa>)>,
     /// The key in a token with which devices are issued, in place of one in the store.
     pub devices_key: Option<DevicesKey>,
-    /// Where the keys of the roots go instead of the store.
+    /// The directory for the keys of the roots instead of the store.
     pub root_out: Option<PathBuf>,
     /// Say what would happen and write nothing.
     pub dry_run: bool,
 }
 
-/// What was made.
+/// The result of `init`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct InitReport {
     /// The configuration.
@@ -67,9 +67,9 @@ pub struct InitReport {
     pub cas: Vec<CaReport>,
     /// Every file.
     pub files: Vec<FileReport>,
-    /// Whether the CA keys are encrypted.
+    /// True if the CA keys are encrypted.
     pub encrypted: bool,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -77,11 +77,11 @@ pub struct InitReport {
 /// One CA.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CaReport {
-    /// Its name in the store.
+    /// The name in the store.
     pub name: String,
-    /// Its certificate.
+    /// The certificate.
     pub certificate: CertificateReport,
-    /// Where its private key is, if it was imported or made.
+    /// The file of the private key, if it was imported or made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// The PKCS#11 URI of its private key, where a token keeps it.
@@ -89,7 +89,7 @@ pub struct CaReport {
     pub key_uri: Option<String>,
 }
 
-/// What a new ledger takes, with the CAs in it and its two files beside it, rounded up.
+/// The size of a new ledger with the CAs in it and the two files of SQLite, rounded up.
 const NEW_LEDGER_ROOM: usize = 256 << 10;
 
 /// Makes configuration, store and CAs, all at once or not at all.
@@ -142,7 +142,7 @@ pub fn init(
     Ok(report)
 }
 
-/// Makes the CAs and writes them down, or says in a dry run what would be written.
+/// Makes the CAs and writes them, or lists in a dry run what would be written.
 fn write_store(
     request: &mut InitRequest,
     store: &Path,
@@ -233,7 +233,7 @@ pub fn check_absent(config_path: &Path, writes_config: bool, store: &Path) -> Re
         taken.extend([config_path, store]);
     } else if store.exists() {
         file::recover(store)?;
-        // A directory that somebody has prepared is not a store yet.
+        // A directory that the user has prepared is not a store yet.
         let contents = ["ca", "ledger.db", "secrets"].map(|name| store.join(name));
         taken.extend(contents.iter().any(|path| path.exists()).then_some(store));
     }
@@ -250,7 +250,9 @@ pub fn check_absent(config_path: &Path, writes_config: bool, store: &Path) -> Re
 fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSet> {
     let config_path = request.config_path.as_path();
     let (mut set, prefix) = match &request.config_text {
-        Some(_) => (FileSet::new(directory_of(config_path)), format!("{}/", beside(config_path, store)?.display())),
+        Some(_) => {
+            (FileSet::new(directory_of(config_path)), format!("{}/", relative_to_config(config_path, store)?.display()))
+        }
         None => (FileSet::new(store), String::new()),
     };
     for ca in cas {
@@ -279,7 +281,7 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSe
 }
 
 /// The path of a new store from the directory of keygen.toml: only there can both appear together.
-fn beside<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
+fn relative_to_config<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
     let from = config.parent().unwrap_or(Path::new(""));
     let inside = |path: &&Path| path.components().all(|part| matches!(part, Component::Normal(_)));
     store.strip_prefix(from).ok().filter(inside).ok_or_else(|| {

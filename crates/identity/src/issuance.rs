@@ -1,7 +1,7 @@
 //! From an order to files in their places, the same for servers and for devices.
 //!
 //! What will be signed is recorded before it is signed, and recorded as issued once it is in the store. What
-//! was recorded and never delivered is voided and issued anew under a new serial number.
+//! was recorded and never delivered is voided and issued again under a new serial number.
 
 use std::path::Path;
 
@@ -22,9 +22,9 @@ pub(crate) struct Issuance<'a, F> {
     pub(crate) kind: Kind,
     pub(crate) name: &'a str,
     pub(crate) files: F,
-    /// What its holder trusts; none for a self-signed server, which is its own anchor.
+    /// The trust anchors of the holder; none for a self-signed server, which is its own anchor.
     pub(crate) anchors: Option<Vec<Certificate>>,
-    /// What was asked for, as the ledger keeps it.
+    /// The request, as the ledger keeps it.
     pub(crate) parameters: Parameters,
     /// The same as the ledger keeps it of a device that was issued with a fleet; none for servers.
     pub(crate) of_fleet: Option<Parameters>,
@@ -32,11 +32,11 @@ pub(crate) struct Issuance<'a, F> {
     pub(crate) of_earlier_version: Option<Parameters>,
     /// The name of the CA that issues it, as the ledger keeps it.
     pub(crate) issuer_name: &'a str,
-    /// Whether an identity that is there already is replaced.
+    /// True if an identity that is there already is replaced.
     pub(crate) force: bool,
 }
 
-/// What the store holds of an identity before issuance.
+/// The state of an identity in the store before it is issued.
 #[derive(Debug)]
 pub(crate) enum CurrentState {
     /// Nothing, or an earlier generation that is to be replaced.
@@ -147,7 +147,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
         if entry.job.is_some() && !dir.exists() {
-            // It was issued with a fleet, and nobody has taken it out of its shard yet.
+            // It was issued with a fleet, and is still only in its shard.
             let located = store::shard::locate(store, ledger, entry)?;
             return self.identity(located.key()?, located.chain().cloned().collect());
         }

@@ -46,14 +46,14 @@ pub(crate) struct IssueRequest<'a, F> {
     pub(crate) ca: Option<SigningCa>,
     pub(crate) keystore: KeystoreRequest<'a>,
     pub(crate) out: Option<CopyDestination>,
-    /// The settings beside the files, for a server.
+    /// The settings that go with the files, for a server.
     pub(crate) settings: Option<ServerSettings<'a>>,
     pub(crate) dry_run: bool,
     /// The end of the certificate that this one renews; none for what is not a renewal.
     pub(crate) renews: Option<OffsetDateTime>,
 }
 
-/// How keystores are to be made, if any of the files is one.
+/// The requested properties of keystores, if any of the files is one.
 pub(crate) struct KeystoreRequest<'a> {
     pub(crate) settings: &'a Keystore,
     /// The section of keygen.toml.
@@ -62,7 +62,7 @@ pub(crate) struct KeystoreRequest<'a> {
     pub(crate) trusted: Vec<(String, Certificate)>,
 }
 
-/// What was done, before it is reported.
+/// The result, before it is reported.
 struct Made {
     done: IdentityOutcome,
     identity: Identity,
@@ -114,7 +114,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         Ok((report, made.identity, entry))
     }
 
-    /// Adds what is missing to an identity that is there, and writes anew what follows from anchors and settings.
+    /// Adds missing files to an existing identity, and updates those that follow from anchors and settings.
     fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
         let identity = self.issuance.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(workspace, store.dir())?;
@@ -174,7 +174,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         }
     }
 
-    /// What would happen. The store is only looked at.
+    /// The expected result. The store is only read.
     fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         let dir = workspace.store_dir().to_owned();
         let view = workspace.view()?;
@@ -211,7 +211,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         })
     }
 
-    /// What would become of the files of an identity that is there. A password that would be made is forgotten again.
+    /// The expected result for the files of an existing identity. A password that would be made is forgotten again.
     fn expected_update(
         &mut self,
         workspace: &mut Workspace<'_>,
@@ -326,7 +326,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 }
 
-/// What a file with a private key means for the key of a request.
+/// The consequence of a file with a private key for the key of a request.
 enum KeyOfFile {
     /// It has the same key and nothing else, so that it stays right.
     Same,

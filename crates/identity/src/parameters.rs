@@ -5,7 +5,7 @@ use ledger::Parameters;
 use pki::{Algorithm, San};
 use serde::Serialize;
 
-/// What an identity was asked to be, as the ledger keeps it: asked again, it has to be the same.
+/// The properties requested for an identity, as the ledger keeps them: a repeated request must have the same.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct RequestedParameters<'a> {
     pub(crate) subject: String,
@@ -29,7 +29,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What a device of a fleet was asked to be, without what is its own: its name, which stands in the ledger beside it.
+/// The requested properties of a device of a fleet, without its name, which the ledger keeps in a column of its own.
 /// A million devices share one such text.
 ///
 /// # Errors

@@ -29,15 +29,15 @@ use store::ca::{CaName, OpenCa};
 use store::secrets::CaSecret;
 use store::{FILE_LIMIT, Store};
 
-/// What is kept beside the CA: how its devices are found.
+/// The file with the expression that finds its devices, kept with the CA.
 const SETTINGS: &str = "profile.json";
 
-/// How a profile finds its devices.
+/// The way in which a profile finds its devices.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProvisioningRule {
     /// The expression for their names.
     pub pattern: String,
-    /// Whether it makes devices that are not there.
+    /// True if it makes devices that are not there.
     pub creates_devices: bool,
 }
 

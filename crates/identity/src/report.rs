@@ -10,14 +10,14 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// What became of one identity.
+/// The result for one identity.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct IdentityReport {
     /// `server` or `device`.
     pub kind: String,
     /// The name in the store.
     pub name: String,
-    /// What was done.
+    /// The change.
     pub done: IdentityOutcome,
     /// Which issue of this name it is, from 1; absent in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,12 +29,12 @@ pub struct IdentityReport {
     pub names: Vec<String>,
     /// The files, in the store and in the directory that was named.
     pub files: Vec<FileReport>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
 
-/// What was done about an identity.
+/// A change to an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IdentityOutcome {
@@ -42,7 +42,7 @@ pub enum IdentityOutcome {
     Issued,
     /// It was there; files that were missing were added.
     Completed,
-    /// It was there; files that follow from what is trusted, or from settings, were written anew for the same leaf.
+    /// It was there; files that follow from what is trusted, or from settings, were written again for the same leaf.
     Refreshed,
     /// It was there, and so was every file.
     Unchanged,
@@ -71,19 +71,19 @@ pub struct CertificateReport {
     pub credentials_id: String,
 }
 
-/// What became of one file.
+/// The result for one file.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FileReport {
     /// The file.
     pub path: PathBuf,
-    /// What was done about it.
+    /// The change.
     pub done: FileOutcome,
-    /// Where the file that stood there before is kept.
+    /// The backup of the file that was there before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<PathBuf>,
 }
 
-/// What was done about a file.
+/// A change to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FileOutcome {
@@ -119,7 +119,7 @@ impl FileReport {
         Self { path, done: FileOutcome::Unchanged, kept: None }
     }
 
-    /// What a dry run says of a file.
+    /// The result of a dry run for a file.
     pub fn expected(would_be: WrittenFile) -> Self {
         match Self::from(would_be) {
             unchanged if unchanged.done == FileOutcome::Unchanged => unchanged,

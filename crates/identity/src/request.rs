@@ -1,4 +1,4 @@
-//! What the makers of servers and devices are asked for, beyond the configuration.
+//! Requests for servers and devices, beyond the configuration.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use store::FILE_LIMIT;
 
-/// What both kinds of identities can be asked for.
+/// The options of both kinds of identities.
 #[derive(Debug, Clone, Default)]
 pub struct IdentityRequest {
     /// Sign with the leaf's own key.
@@ -30,7 +30,7 @@ pub struct IdentityRequest {
     pub force: bool,
     /// Say what would happen and write nothing.
     pub dry_run: bool,
-    /// Where copies go.
+    /// The directory for copies.
     pub out: Option<PathBuf>,
     /// Whose the copies become.
     pub ownership: Ownership,
@@ -60,7 +60,7 @@ pub(crate) fn contents(
     Ok((contents, note))
 }
 
-/// Whether a person asked for this value now. What stands in keygen.toml holds for every identity: a lifetime there
+/// Whether a person asked for this value now. A value in keygen.toml applies to every identity: a lifetime there
 /// may be shortened like a default, and a format there may be left out where it cannot be written.
 pub fn is_named_now<T>(setting: &Setting<T>) -> bool {
     matches!(setting.origin, Origin::Flag(_) | Origin::Variable(_))

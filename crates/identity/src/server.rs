@@ -24,10 +24,10 @@ use store::ca::{CaName, Hierarchy};
 use store::identity_dir;
 use store::{SELF, Workspace};
 
-/// What a server can be asked for beyond [`IdentityRequest`].
+/// The options of a server beyond [`IdentityRequest`].
 #[derive(Debug, Clone)]
 pub struct ServerRequest {
-    /// What both kinds of identities can be asked for.
+    /// The options of both kinds of identities.
     pub request: IdentityRequest,
     /// Do not add the names of this host.
     pub only_given_names: bool,
@@ -184,8 +184,8 @@ fn merged(first: &[San], then: &[San]) -> Vec<San> {
     all
 }
 
-/// The formats asked for. A keystore that the active settings name is written even if nobody listed it; one that
-/// nobody named on the command line is left out where its key is not ours.
+/// The formats asked for. A keystore that the active settings name is written even if it is not listed; one that
+/// is not named on the command line is left out if its key is not ours.
 fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_key: bool) -> Vec<ServerFormat> {
     let mut formats = asked.value.clone();
     if !holds_key {
@@ -224,7 +224,7 @@ fn place_of_copies(config: &Config, request: &IdentityRequest) -> Result<(Option
     Ok((None, Some(note)))
 }
 
-/// Says so when this host has names that an earlier certificate lacks.
+/// Warns if this host has names that an earlier certificate lacks.
 fn changed_names(report: &IdentityReport, wanted: &[San]) -> Option<Finding> {
     let lacking: Vec<String> =
         wanted.iter().map(ToString::to_string).filter(|name| !report.names.contains(name)).collect();

@@ -22,16 +22,16 @@ use store::ca::{CaName, unavailable};
 use store::secrets::CaSecret;
 use store::{FILE_LIMIT, Store};
 
-/// Where the store goes, beside the bundle's keygen.toml: what `store` is by default.
+/// The directory of the store, next to the bundle's keygen.toml: the default of `store`.
 const STORE: &str = "pki";
-/// What clients trust, where that is not our root alone.
+/// The file with the trust anchors of clients, if they are not our root alone.
 const ANCHORS: &str = "server-anchors.pem";
 /// The roots of the platform's REST API, where they were named.
 const PLATFORM_CA: &str = "platform-ca.pem";
-/// What the ledger's server is verified against.
+/// The file with the roots that verify the ledger's server.
 const LEDGER_CA: &str = "ledger-ca.pem";
 
-/// What is asked for.
+/// A request for a kit.
 #[derive(Debug)]
 pub struct StationBundleRequest {
     /// The directory of the bundle.
@@ -42,14 +42,14 @@ pub struct StationBundleRequest {
     pub dry_run: bool,
 }
 
-/// What was written.
+/// The written kit.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct StationBundleReport {
     /// The directory of the bundle.
     pub kit: PathBuf,
     /// The CA that the station issues with.
     pub certificate: CertificateReport,
-    /// Where its key is.
+    /// The place of its key.
     pub key: StationKey,
     /// The PKCS#11 URI of the key, where a token keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,12 +58,12 @@ pub struct StationBundleReport {
     pub files: Vec<FileReport>,
     /// The keys of keygen.toml whose secrets are not in the bundle: the station has to bring them.
     pub secrets_to_bring: Vec<String>,
-    /// What was noticed on the way.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
 
-/// Where the key of a bundle is.
+/// The place of the key of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StationKey {
@@ -142,7 +142,7 @@ pub fn export_devices(
     Ok(report)
 }
 
-/// The key of a file, encrypted anew for the station.
+/// The key of a file, encrypted again for the station.
 fn carried_file(
     workspace: &mut Workspace<'_>,
     path: &Path,
@@ -220,7 +220,7 @@ fn settings(config: &Config) -> Result<(Answers, Vec<String>, Vec<Finding>)> {
     let finding = |keys: &[String]| {
         Code::SecretUnavailable
             .note(format!("secrets that are not in the bundle: {}", keys.join(", ")))
-            .fix("bring them to the station, each where the bundle's keygen.toml says it is")
+            .fix("bring them to the station, each to the place that the bundle's keygen.toml names")
     };
     let findings = if to_bring.is_empty() { Vec::new() } else { vec![finding(&to_bring)] };
     Ok((answers, to_bring, findings))

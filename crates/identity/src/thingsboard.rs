@@ -52,7 +52,7 @@ pub enum SettingsForm {
 }
 
 impl SettingsForm {
-    /// What the file is called.
+    /// The name of the file.
     pub const fn file_name(self) -> &'static str {
         match self {
             SettingsForm::EnvFile => "thingsboard.env",
@@ -72,14 +72,14 @@ pub enum ActiveCredentials {
     Pem,
 }
 
-/// What was written, as far as the settings need to know.
+/// The written files, as far as the settings need them.
 #[derive(Debug, Clone)]
 pub struct ThingsBoardSettings {
     /// The endpoints to configure.
     pub services: Vec<Service>,
     /// Which lines are active.
     pub active: ActiveCredentials,
-    /// What clients connect to, for the web interface's "check connectivity".
+    /// The host that clients connect to, for the web interface's "check connectivity".
     pub host: String,
     /// The port that devices connect to.
     pub mqtt_port: u16,
@@ -87,18 +87,18 @@ pub struct ThingsBoardSettings {
     pub keystore: Option<KeystoreSettings>,
     /// The file with key and chain, or with the chain alone.
     pub pem_cert: String,
-    /// The file with the key, unless it stands in `pem_cert`.
+    /// The file with the key, unless it is in `pem_cert`.
     pub pem_key: Option<String>,
     /// The file with the anchor that clients trust.
     pub ca_file: String,
     /// The file with the CAs of the devices.
     pub clients_ca: String,
-    /// What stands before each file name: nothing where ThingsBoard looks by itself, else a directory with its
+    /// The text before each file name: nothing for the directory that ThingsBoard searches, else a directory with its
     /// final slash.
     pub directory: String,
 }
 
-/// How to open the keystore.
+/// The way to open the keystore.
 #[derive(Debug, Clone)]
 pub struct KeystoreSettings {
     /// `PKCS12` or `JKS`, as Java's `KeyStore.getInstance` wants it.

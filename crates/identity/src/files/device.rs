@@ -17,15 +17,15 @@ use crate::files::output::{OutputFile, into_bytes, key_and_chain, pem_of};
 /// Which files of a device are written, and how those with a choice are named.
 #[derive(Debug)]
 pub struct DeviceFiles<'a> {
-    /// What stands before `.p12` and the like.
+    /// The name before `.p12` and other suffixes.
     pub prefix: &'a str,
     /// The formats asked for.
     pub formats: Vec<ClientFormat>,
-    /// Whether the private key is ours to write.
+    /// True if the private key is ours to write.
     pub holds_key: bool,
-    /// Whether there are anchors of our own, or the client trusts its system.
+    /// True if there are anchors of our own, or the client trusts its system.
     pub has_anchors: bool,
-    /// What keystores hold, where one is asked for.
+    /// The content and encryption of keystores, if one is requested.
     pub keystore: Option<KeystorePlan>,
 }
 

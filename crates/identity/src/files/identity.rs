@@ -1,4 +1,4 @@
-//! What the files of servers and of devices have in common.
+//! The common part of the files of servers and of devices.
 
 use std::path::Path;
 
@@ -29,10 +29,10 @@ pub trait IdentityFiles {
     /// The contents of a file that does not depend on the leaf, for an identity that trusts `anchors`.
     fn independent(&self, file: Self::File, anchors: Option<&[Certificate]>) -> Option<String>;
 
-    /// Whether a file holds what its holder trusts. When that changes the file is written anew, for the same leaf.
+    /// True if a file holds trust anchors. When these change, the file is written again, for the same leaf.
     fn follows_anchors(&self, file: Self::File) -> bool;
 
-    /// Whether a file holds the private key.
+    /// True if a file holds the private key.
     fn needs_key(&self, file: Self::File) -> bool;
 
     /// Every file that holds the private key of an identity whose key is ours.
@@ -47,10 +47,10 @@ pub trait IdentityFiles {
     /// The format of a file that is a keystore.
     fn keystore_format(&self, file: Self::File) -> Option<KeystoreFormat>;
 
-    /// What keystores hold, once that is known.
+    /// The content of keystores, once it is known.
     fn keystore(&self) -> Option<&KeystorePlan>;
 
-    /// Says what keystores hold.
+    /// Sets the content of keystores.
     fn set_keystore(&mut self, plan: KeystorePlan);
 
     /// Writes a keystore.
@@ -70,7 +70,7 @@ pub trait IdentityFiles {
         if self.needs_key(file) { Mode::Private } else { Mode::Public }
     }
 
-    /// Fails with [`Code::Usage`] where a file needs the private key and somebody else keeps it.
+    /// Fails with [`Code::Usage`] if a file needs the private key and another party keeps it.
     fn check_key(&self, holds_key: bool) -> Result<()> {
         match self.list().into_iter().find(|file| !holds_key && self.needs_key(*file)) {
             None => Ok(()),
@@ -89,7 +89,7 @@ pub struct IdentityView<'a> {
     pub leaf: &'a Certificate,
     /// The CAs between the leaf and its root.
     pub intermediates: &'a [Certificate],
-    /// What its holder trusts.
+    /// The trust anchors of the holder.
     pub anchors: &'a [Certificate],
 }
 

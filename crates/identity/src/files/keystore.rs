@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::files::identity::IdentityView;
 use crate::files::output::OutputFile;
 
-/// What a keystore holds besides the key and its chain, and how it is closed.
+/// The content of a keystore besides the key and its chain, and its encryption.
 #[derive(Debug, Clone)]
 pub struct KeystorePlan {
     /// The alias of the key.

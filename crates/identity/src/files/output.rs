@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 /// A file of an identity: its name, what is in it, and who may read it.
 #[derive(Clone)]
 pub struct OutputFile {
-    /// Its name in whatever directory it goes to.
+    /// The name, in every directory that the file goes to.
     pub name: String,
-    /// Its bytes.
+    /// The bytes.
     pub contents: Zeroizing<Vec<u8>>,
     /// Who may read it.
     pub mode: Mode,

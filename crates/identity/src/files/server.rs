@@ -20,19 +20,19 @@ pub(crate) const CLIENTS_CA: &str = "clients-ca.pem";
 /// Which files of a server are written, and how they are named.
 #[derive(Debug)]
 pub(crate) struct ServerFiles<'a> {
-    /// What stands before `.pem` and the like.
+    /// The name before `.pem` and other suffixes.
     pub(crate) prefix: &'a str,
     /// The formats asked for.
     pub(crate) formats: Vec<ServerFormat>,
-    /// Whether the private key is ours to write.
+    /// True if the private key is ours to write.
     pub(crate) holds_key: bool,
-    /// Whether key and chain stand in one PEM file.
+    /// True if key and chain stand in one PEM file.
     pub(crate) single_file: bool,
-    /// Whether the root stands behind the issuing CA in the chain that is sent.
+    /// True if the root follows the issuing CA in the chain that is sent.
     pub(crate) include_root: bool,
     /// The devices' root and issuing CA.
     pub(crate) clients_ca: &'a [Certificate],
-    /// What keystores hold, where one is asked for.
+    /// The content and encryption of keystores, if one is requested.
     pub(crate) keystore: Option<KeystorePlan>,
 }
 

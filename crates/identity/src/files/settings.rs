@@ -1,4 +1,4 @@
-//! The settings that make ThingsBoard use the files of a server, as files beside them.
+//! The settings that make ThingsBoard use the files of a server, as files in the same directory.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use crate::thingsboard::{
 use store::FILE_LIMIT;
 use store::file_names::CA_FILE;
 
-/// What stands before the digest in the last line.
+/// The text before the digest in the last line.
 const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";
 
 /// Which settings are written, and for what.
@@ -26,22 +26,22 @@ const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";
 pub(crate) struct ServerSettings<'a> {
     pub(crate) services: &'a [Service],
     pub(crate) forms: &'a [SettingsForm],
-    /// What the active lines name.
+    /// The credentials that the active lines name.
     pub(crate) credentials: Credentials,
-    /// What clients connect to.
+    /// The host that clients connect to.
     pub(crate) host: &'a str,
     /// The port that devices connect to.
     pub(crate) mqtt_port: u16,
-    /// What stands before `.pem` and the like.
+    /// The name before `.pem` and other suffixes.
     pub(crate) prefix: &'a str,
     /// The format of the keystore that the lines name, where there is one.
     pub(crate) keystore: Option<KeystoreFormat>,
-    /// Whether key and chain stand in one PEM file.
+    /// True if key and chain stand in one PEM file.
     pub(crate) single_file: bool,
 }
 
 impl ServerSettings<'_> {
-    /// What the files are called.
+    /// The names of the files.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.forms.iter().map(|form| form.file_name())
     }
@@ -127,7 +127,7 @@ fn refused(what: &str) -> Error {
         .fix("use a path and values without such characters")
 }
 
-/// Adds the line by which [`is_untouched`] tells whether somebody has edited the file.
+/// Adds the line by which [`is_untouched`] detects that a user has edited the file.
 fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
     let seal = digest::hex(&digest::sha256(text.as_bytes()));
     text.push_str(SEAL);
@@ -136,8 +136,8 @@ fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
     text
 }
 
-/// Whether the file is there and is as tbpki wrote it: then it follows from flags and can be written anew. What
-/// somebody has edited is theirs.
+/// Whether the file is there and is as tbpki wrote it: then it follows from flags and can be written again. A file that
+/// a user has edited belongs to that user.
 pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(false) };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(false) };
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_somebody_has_edited_is_told_from_one_that_nobody_has() {
+    fn a_file_that_a_user_has_edited_is_told_from_an_untouched_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("thingsboard.env");
         assert!(!is_untouched(&path).unwrap());

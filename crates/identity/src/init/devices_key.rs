@@ -55,7 +55,7 @@ impl DevicesKey {
 }
 
 impl TokenKeyPlan {
-    /// What the certificate is issued for. In a dry run there is no key yet, and any other does as well.
+    /// The key that the certificate is issued for. In a dry run there is no key yet, and any other one serves as well.
     pub(crate) fn source(&self, algorithm: Algorithm) -> KeySource {
         match self {
             TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => KeySource::Public(key.public().clone()),
@@ -63,7 +63,7 @@ impl TokenKeyPlan {
         }
     }
 
-    /// What names the key from now on.
+    /// The URI of the key from now on.
     pub(crate) fn uri(&self) -> Result<TokenUri> {
         match self {
             TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => key.lasting_uri(),
@@ -71,7 +71,7 @@ impl TokenKeyPlan {
         }
     }
 
-    /// What there is to say against it.
+    /// Warnings about the key.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         match self {
             TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key) => key.findings(),
@@ -79,7 +79,7 @@ impl TokenKeyPlan {
         }
     }
 
-    /// Removes a key that was made for a store that did not come to be. The error says so where that fails.
+    /// Removes a key that was made for a store that did not come to be. If that fails, the error contains it.
     pub(crate) fn undo(self, error: Error) -> Error {
         let TokenKeyPlan::Made(key) = self else { return error };
         let uri = key.uri().clone();

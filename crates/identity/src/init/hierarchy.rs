@@ -22,18 +22,18 @@ use store::ca::{CaName, Hierarchy};
 /// A CA before it is written down.
 pub(crate) struct NewCa {
     pub(crate) name: CaName,
-    /// Its certificate, and behind it those between it and the root.
+    /// The certificate, followed by those between it and the root.
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) key: NewCaKey,
 }
 
-/// Where the key of such a CA is.
+/// The place of the key of such a CA.
 pub(crate) enum NewCaKey {
-    /// In a file of the store, or of whoever keeps the roots.
+    /// In a file of the store, or of the person who keeps the roots.
     Here(PrivateKey),
     /// In a token.
     InToken(TokenUri),
-    /// Where it was before.
+    /// In its earlier place.
     Elsewhere,
 }
 
@@ -156,7 +156,7 @@ fn taken_over(
                 .fix("leave one of the two out; certificates of a CA whose key is in the token come without a key"));
         }
         (None, Some(TokenKeyPlan::Planned(_)) | None) => {
-            return Err(Code::Internal.error("a imported CA without a key"));
+            return Err(Code::Internal.error("an imported CA without a key"));
         }
     };
     let (mut certificates, warnings) = chain;

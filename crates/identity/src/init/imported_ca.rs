@@ -26,7 +26,7 @@ pub struct ImportedCa {
     pub(crate) key: Option<PrivateKey>,
 }
 
-/// What the files hold between them.
+/// The content of all files together.
 #[derive(Default)]
 struct Found {
     certificates: Vec<Certificate>,

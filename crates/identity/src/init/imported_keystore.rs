@@ -4,7 +4,7 @@ use base::{Code, Error, Result, Secret};
 use pki::keystore::{Keystore, Passwords, list};
 use store::secrets::open_with;
 
-/// What is asked for when the files of an imported CA are opened.
+/// The secrets that are requested when the files of an imported CA are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportedSecret {
     /// The password of a keystore, or the passphrase of a key.

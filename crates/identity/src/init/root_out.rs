@@ -1,4 +1,4 @@
-//! Whether the keys of the roots can be put where they are to be kept, before there is a store.
+//! The directory for the keys of the roots: checks that it can take them, before there is a store.
 
 use std::path::{Component, Path, PathBuf};
 

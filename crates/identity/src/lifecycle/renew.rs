@@ -30,7 +30,7 @@ use crate::report::IdentityReport;
 
 pub use rule::{RenewalRule, due_from};
 
-/// How an identity is renewed.
+/// The way in which an identity is renewed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RenewRequest {
     /// Keep the key. Without it the identity gets a new one.
@@ -50,7 +50,7 @@ struct Asked {
     include_root: bool,
 }
 
-/// What stays the same.
+/// The properties that stay the same.
 struct Same {
     asked: Asked,
     leaf: Certificate,

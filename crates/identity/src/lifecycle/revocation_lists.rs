@@ -38,16 +38,16 @@ const REPLACED: &str = "tbpki-replaced";
 /// Days until the next list of a root at the latest. A root revokes CAs alone, and its key may be kept elsewhere.
 const ROOT_DAYS: i64 = 365;
 
-/// What was written.
+/// The written lists.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RevocationListsReport {
-    /// Whether nothing was written.
+    /// True if nothing was written.
     pub dry_run: bool,
     /// The files.
     pub files: Vec<FileReport>,
     /// One for each CA key.
     pub lists: Vec<RevocationListReport>,
-    /// What was noticed.
+    /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -63,9 +63,9 @@ pub struct RevocationListReport {
     pub this_update: Option<String>,
     /// The latest time at which the next one is made (RFC 3339, UTC).
     pub next_update: Option<String>,
-    /// How many certificates it revokes.
+    /// The number of revoked certificates in the list.
     pub revoked: usize,
-    /// Whether it is the list of an earlier run, because the key of the CA is not in this store.
+    /// True if it is the list of an earlier run, because the key of the CA is not in this store.
     pub kept: bool,
 }
 

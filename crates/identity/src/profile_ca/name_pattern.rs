@@ -1,7 +1,7 @@
 //! The regular expression with which ThingsBoard finds a device's name in its certificate.
 //!
 //! The server stores whatever it is given and applies it with `java.util.regex` when a device connects. Here only that
-//! part of the language is taken which Java and our own engine understand alike, so that trying it says something.
+//! part of the language is accepted which Java and our own engine understand alike, so that a trial is meaningful.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use regex_lite::Regex;
 /// Characters that ThingsBoard escapes in the common name before it looks, so that the name it finds is another one.
 const ESCAPED: &[char] = &[',', '+', '=', '"', '\\', '<', '>', ';', '#'];
 
-/// Longer expressions are nobody's intention.
+/// Longer expressions are probably mistakes.
 const LONGEST: usize = 255;
 
 /// An expression that was tried.
@@ -57,7 +57,7 @@ impl NamePattern {
         }
     }
 
-    /// What the first group holds, as `find()` and `group(1)` say in Java.
+    /// The content of the first group, as `find()` and `group(1)` return it in Java.
     fn find<'a>(&self, common_name: &'a str) -> Option<&'a str> {
         self.regex.captures(common_name).and_then(|found| found.get(1)).map(|group| group.as_str())
     }

@@ -41,7 +41,7 @@ pub fn names_of(host: &str) -> Vec<San> {
     san.into_iter().collect()
 }
 
-/// The fully qualified name: the host name itself if it has a dot, else what /etc/hosts says.
+/// The fully qualified name: the host name itself if it has a dot, else the name in /etc/hosts.
 fn qualified(host: &str) -> Option<String> {
     if host.contains('.') {
         return None;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{ThingsBoardSettings, variables};
 
-/// Where the files stand inside the container.
+/// The directory of the files inside the container.
 const MOUNT: &str = "/tls/";
 
 /// The text of an override file that mounts `files` into ThingsBoard's container and sets the variables. It holds

@@ -16,7 +16,7 @@ pub fn env_file(settings: &ThingsBoardSettings) -> Zeroizing<String> {
              # names what its own keystore holds: use the KEYSTORE lines unless all clients are OpenSSL or Mbed TLS.\n"
         }
         None => {
-            "# The private key is where the certificate was requested: put it beside the chain under the name below.\n\
+            "# The private key is where the certificate was requested: put it next to the chain under the name below.\n\
              # Java and Go clients find their certificate only with a keystore; make one there from key and chain.\n"
         }
     });

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{ThingsBoardSettings, variables};
 
-/// Where the deployment is to mount the files.
+/// The directory at which the deployment must mount the files.
 const MOUNT: &str = "/tls/";
 
 /// Two Secrets in YAML: one with the files, to be mounted, and one with the variables, for `envFrom`. The text

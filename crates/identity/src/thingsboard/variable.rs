@@ -7,11 +7,11 @@ use super::{ActiveCredentials, KeystoreSettings, Service, ThingsBoardSettings};
 /// One environment variable.
 #[derive(Debug, Clone)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value; a secret because some are passwords.
+    /// The value; a secret because some are passwords.
     pub value: Secret,
-    /// Whether it is set, or only shown as the other way to do it.
+    /// True if it is set, or only shown as the other way to do it.
     pub active: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is checked before a renewal takes the place of the present certificate, and the warning that one is due.
+//! Checks before a renewal replaces the present certificate, and the warning that a renewal is due.
 
 use base::{Code, Error, Finding, Result, Severity};
 use ledger::{Entry, Kind};

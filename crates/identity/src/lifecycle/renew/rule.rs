@@ -20,7 +20,7 @@ impl RenewalRule {
         days.map_or(Self::LastThird, |days| Self::Within(Duration::days(i64::from(days.number()))))
     }
 
-    /// Whether a certificate with these dates must be renewed at `now`. One that has expired must.
+    /// True if a certificate with these dates must be renewed at `now`. One that has expired must.
     pub fn is_due(self, not_before: OffsetDateTime, not_after: OffsetDateTime, now: OffsetDateTime) -> bool {
         now >= due_from(self, not_before, not_after)
     }
