@@ -9,12 +9,12 @@ use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
 use crate::state::State;
 
-/// What is about to be signed.
+/// A certificate that is about to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewIdentity {
-    /// What sort of identity.
+    /// The kind of the identity.
     pub kind: Kind,
-    /// Its name, unique within its kind.
+    /// The name, unique within its kind.
     pub name: String,
     /// The serial number that the certificate will have; unique among those of its issuer.
     pub serial: SerialNumber,
@@ -22,7 +22,7 @@ pub struct NewIdentity {
     pub profile: String,
     /// The algorithm of its key.
     pub algorithm: String,
-    /// What was asked for.
+    /// The requested properties.
     pub parameters: Parameters,
     /// The CA that signs: its name in the ledger, a root's own name for a root.
     pub issuer: String,
@@ -32,7 +32,7 @@ pub struct NewIdentity {
     pub not_after: OffsetDateTime,
 }
 
-/// What is known once an identity is signed and delivered.
+/// The properties of an identity that is signed and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedRecord {
     /// SHA-256 over the DER of the leaf.
@@ -54,7 +54,7 @@ pub struct Entry {
     pub profile: String,
     /// The algorithm of its key.
     pub algorithm: String,
-    /// What was asked for.
+    /// The requested properties.
     pub parameters: Parameters,
     /// The CA that signed.
     pub issuer: String,
@@ -91,12 +91,12 @@ impl Entry {
         self.key.generation
     }
 
-    /// Whether it is the certificate that its device or server uses: [`Role::Current`].
+    /// True if it is the certificate that its device or server uses: [`Role::Current`].
     pub fn is_current(&self) -> bool {
         self.role == Role::Current
     }
 
-    /// Whether bulk operations take it: it is the current generation of its name, and was not unregistered.
+    /// True if bulk operations take it: it is the current generation of its name, and was not unregistered.
     pub fn is_for_bulk(&self) -> bool {
         self.is_current() && self.unregistered_at.is_none()
     }

@@ -66,48 +66,48 @@ impl fmt::Display for JobUid {
     }
 }
 
-/// What a job is to be made with.
+/// The properties of a new job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// What is asked for, the same for every name.
+    /// The order, the same for every name.
     pub parameters: Parameters,
-    /// How many names make a shard; the last one may have fewer.
+    /// The number of names in a shard; the last one may have fewer.
     pub shard_size: u32,
 }
 
-/// A name of a job, with what its line said about it.
+/// A name of a job, with the values of its line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StagedName {
     /// The line that it came from, from 1.
     pub line: u64,
     /// The device's name.
     pub name: String,
-    /// Its label on the platform.
+    /// The label of the device on the platform.
     pub label: Option<String>,
-    /// Its profile on the platform.
+    /// The profile of the device on the platform.
     pub profile: Option<String>,
     /// Further names of its certificate, as they were written.
     pub sans: Vec<String>,
-    /// Its attributes on the platform.
+    /// The attributes of the device on the platform.
     pub attributes: BTreeMap<String, String>,
 }
 
 /// A job: names that were staged together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its number.
+    /// The number of the job.
     pub id: JobId,
-    /// What was asked for, the same for every name.
+    /// The order, the same for every name.
     pub parameters: Parameters,
-    /// How many names it has.
+    /// The number of its names.
     pub size: u64,
-    /// How many names make a shard.
+    /// The number of names in a shard.
     pub shard_size: u32,
-    /// How many shards it has.
+    /// The number of its shards.
     pub shards: u32,
     /// The random identifier by which the job is known outside of this ledger: numbers repeat from store to store.
     pub uid: JobUid,
-    /// Whether nothing is left to issue: every name is issued, or the job was canceled.
+    /// True if nothing is left to issue: every name is issued, or the job was canceled.
     pub done: bool,
     /// The time at which it was canceled; `None` if it was not.
     pub canceled_at: Option<OffsetDateTime>,
@@ -128,7 +128,7 @@ pub(crate) fn range(size: u64, shard_size: u32, shard: u32) -> (u64, u32) {
     (first, u32::try_from(count).unwrap_or(shard_size))
 }
 
-/// What is done with each shard of a job.
+/// A step that is done with each shard of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {

@@ -1,4 +1,4 @@
-//! What an identity is called: its kind, its name and its generation.
+//! The key of an identity: its kind, its name and its generation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base::{Code, Error, Result};
 use serde::Serialize;
 
-/// What sort of identity a row is about.
+/// The kind of an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -63,9 +63,9 @@ impl fmt::Display for Generation {
 /// Ordered by kind (as the stored words sort), then by name (by code point), then by generation: the order of lists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// What sort of identity.
+    /// The kind of the identity.
     pub kind: Kind,
-    /// Its name, unique within its kind.
+    /// The name, unique within its kind.
     pub name: String,
     /// Which issue of it.
     pub generation: Generation,

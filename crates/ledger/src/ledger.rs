@@ -21,7 +21,7 @@ pub struct Ledger {
     for_fleets: bool,
 }
 
-/// How often a transaction is begun again whose connection was lost. Each time the server is waited for.
+/// The number of times that a transaction begins again after a lost connection. Each time it waits for the server.
 const RETRIES: u32 = 3;
 
 impl Ledger {
@@ -36,7 +36,7 @@ impl Ledger {
         Ok(Self::of(View::of_file(sqlite::open(path.as_ref())?)))
     }
 
-    /// Opens the ledger at `path` for reading, beside a process that may be writing to it.
+    /// Opens the ledger at `path` for reading, while another process may be writing to it.
     ///
     /// # Errors
     /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none, or one that was never filled.
@@ -82,7 +82,7 @@ impl Ledger {
         Ok(done)
     }
 
-    /// A transaction beside which others of its kind may go on, where the database can do that: what it relies on it
+    /// A transaction during which others of its kind may go on, where the database can do that: what it relies on it
     /// has to hold by itself. If the connection is lost it is done again, so that it has to be one that finds out by
     /// itself that it was done already.
     pub(crate) fn shared_transaction<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T>) -> Result<T> {

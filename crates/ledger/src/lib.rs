@@ -2,7 +2,7 @@
 //!
 //! A [`Ledger`] keeps a row for every identity that was ever to be signed, under its kind, name and generation. It is
 //! written before a key signs and after the result is delivered, so that whatever interrupts the walk, the next run
-//! knows what to void and issue anew.
+//! knows what to void and issue again.
 //!
 //! ```
 //! use ledger::{IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, State};
@@ -35,7 +35,7 @@
 //!
 //! # The file
 //!
-//! `ledger.db` is an SQLite database with the application id "tbpk", made with mode 0600. `ledger.db-wal` beside it
+//! `ledger.db` is an SQLite database with the application id "tbpk", made with mode 0600. `ledger.db-wal` next to it
 //! holds the latest commits and stays there when no process runs: **the two are copied, restored and moved together**
 //! (or `sqlite3 ledger.db "VACUUM INTO 'backup.db'"` makes one file of them). `ledger.db-shm` holds nothing that
 //! counts.

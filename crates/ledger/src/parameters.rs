@@ -1,4 +1,4 @@
-//! What was asked for, in a form that can be compared.
+//! Requested properties, in a form that can be compared.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Parameters(String);
 
 impl Parameters {
-    /// The parameters that `request` serialises to. Absent and `null` are two things: skip what was not asked for.
+    /// The parameters that `request` serializes to. Absent and `null` are two things: skip what was not asked for.
     ///
     /// # Errors
     /// [`Code::Internal`] when the request cannot be written as JSON, which is a matter of its type.
@@ -36,7 +36,7 @@ impl Parameters {
         &self.0
     }
 
-    /// What differs from `wanted`, key by key; empty if nothing does.
+    /// The differences from `wanted`, key by key.
     pub fn differences(&self, wanted: &Self) -> Vec<Difference> {
         // Both texts are JSON; should one from the disk not be, it differs as a whole.
         let parse = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
@@ -53,9 +53,9 @@ impl Parameters {
 pub struct Difference {
     /// The key, with a dot before each nested one.
     pub key: String,
-    /// What the ledger has, as JSON; `None` if it was not asked for.
+    /// The value in the ledger, as JSON; `None` if it was not requested.
     pub recorded: Option<String>,
-    /// What is asked for now, as JSON; `None` if it is not.
+    /// The value requested now, as JSON; `None` if it is not requested.
     pub wanted: Option<String>,
 }
 

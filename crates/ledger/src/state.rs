@@ -1,4 +1,4 @@
-//! How far an identity has come.
+//! The state of an identity.
 
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl State {
         }
     }
 
-    /// Whether `next` may follow.
+    /// True if `next` may follow.
     pub const fn may_become(self, next: Self) -> bool {
         use State::{Bundled, Intended, Issued, Registered, Revoked, Void};
         match (self, next) {

@@ -36,6 +36,8 @@ impl<'a> Transaction<'a> {
 
     /// The time of this transaction, in seconds since 1970 (UTC).
     pub(crate) fn now(&self) -> i64 {
+        // Rounded towards the past, also for times before 1970, so that a certificate is never recorded as issued in
+        // the future.
         self.now_ms.div_euclid(1000)
     }
 
@@ -50,6 +52,7 @@ impl<'a> Transaction<'a> {
     /// [`Code::NameReserved`] when the device waits in a job; [`Code::Internal`] when the name has an unfinished
     /// generation, which must be voided first, and when the issuer has used the serial before.
     pub fn intend(&self, identity: &NewIdentity) -> Result<Generation> {
+        // Inside the transaction: a job could have been staged after the caller's own check.
         self.check_not_reserved(identity.kind, &identity.name)?;
         let last = self.one(
             "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC LIMIT 1",
@@ -59,6 +62,7 @@ impl<'a> Transaction<'a> {
         let what = || format!("{} {}", identity.kind, identity.name);
         let generation = match last {
             None => 1,
+            // Two processes could reach this line only without the store's lock.
             Some((_, state)) if state == State::Intended.as_str() => {
                 return Err(self.bug(format!("{} is intended twice", what())));
             }
@@ -109,6 +113,7 @@ impl<'a> Transaction<'a> {
 
     fn signed(&self, key: &Key, issued: &IssuedRecord, role: Role) -> Result<()> {
         let row = self.row_for(key, State::Issued)?;
+        // The old generation gives up its role first, because the index allows one current generation for each name.
         self.supersede(key, role)?;
         self.execute(
             "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
@@ -135,6 +140,7 @@ impl<'a> Transaction<'a> {
     pub fn unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
         self.execute(
+            // `bundled_at` is kept: the image in the flash exists whether or not the platform knows the device.
             "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
              CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
              registered_at = NULL, unregistered_at = ?2, last_error = NULL WHERE id = ?1",
@@ -148,7 +154,7 @@ impl<'a> Transaction<'a> {
         self.step(key, State::Bundled, None)
     }
 
-    /// Gives up what was never used, and says why.
+    /// Gives up a key that was never used, and records the reason.
     pub fn void(&self, key: &Key, reason: &str) -> Result<()> {
         self.step(key, State::Void, Some(reason))
     }
@@ -162,6 +168,7 @@ impl<'a> Transaction<'a> {
 
     fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
         let row = self.row_for(key, next)?;
+        // The time of a state stays in its own column, so that a device can be both registered and bundled.
         let also = match next {
             // A row that is registered again is no longer unregistered.
             State::Registered => ", unregistered_at = NULL",
@@ -215,6 +222,7 @@ impl Deref for Transaction<'_> {
 }
 
 impl Drop for Transaction<'_> {
+    // A transaction that is dropped by an error or a panic must not leave the connection inside of it.
     fn drop(&mut self) {
         if self.open {
             self.view.roll_back();

@@ -1,4 +1,4 @@
-//! What goes into a database and comes out of it.
+//! Values that go into a database and come out of it.
 
 use std::borrow::Cow;
 
@@ -109,7 +109,7 @@ impl SqlRow {
     }
 }
 
-/// What a value of the database may be read as.
+/// A type as which a value of the database may be read.
 pub(crate) trait FromValue: Sized {
     fn from_value(value: &SqlValue<'static>) -> Option<Self>;
 }

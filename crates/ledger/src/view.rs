@@ -24,7 +24,7 @@ pub struct View {
     read_only: bool,
 }
 
-/// What keeps the rows.
+/// The database that keeps the rows.
 enum Database {
     Sqlite(File),
     Postgres(Box<PostgresWorker>),
@@ -49,7 +49,7 @@ impl View {
         &self.path
     }
 
-    /// Whether several stations may write to it at once. Then nobody is alone with it, whatever locks he holds.
+    /// True if several stations may write to it at once. Then no process has it alone, not even with the store's lock.
     pub fn is_shared(&self) -> bool {
         matches!(self.database, Database::Postgres(_))
     }
@@ -59,6 +59,7 @@ impl View {
     /// # Errors
     /// [`Code::LedgerUnreadable`] when the file is damaged or the disk refuses, here and in every other method.
     pub fn history(&self, kind: Kind, name: &str) -> Result<Vec<Entry>> {
+        // Every generation, including void ones: history must show what was never delivered.
         self.entries("WHERE kind = ?1 AND name = ?2 ORDER BY generation", values![kind.as_str(), name])
     }
 
@@ -68,7 +69,7 @@ impl View {
         Ok(self.entries("WHERE kind = ?1 AND name = ?2 AND generation = ?3", values)?.pop())
     }
 
-    /// What was intended and neither issued nor voided: what an interrupted run left behind.
+    /// The identities that were intended and neither issued nor voided: the leftovers of an interrupted run.
     pub fn unfinished(&self) -> Result<Vec<Entry>> {
         self.entries("WHERE state = 'intended' ORDER BY kind, name", &[])
     }
@@ -83,6 +84,7 @@ impl View {
     /// Reads every row, a third of a second for a million: an index over what is spread at random would have every shard
     /// of a fleet write a thousand pages, for a question that comes up when a platform refuses a device.
     pub fn by_credentials_id(&self, credentials_id: &str) -> Result<Option<Entry>> {
+        // The highest id is the latest record: one certificate can have been recorded by two jobs of an older version.
         let sql = "WHERE credentials_id = ?1 ORDER BY identity.id DESC LIMIT 1";
         Ok(self.entries(sql, values![credentials_id])?.pop())
     }
@@ -101,7 +103,7 @@ impl View {
         EntryPages { view: self, filter: filter.clone(), last: after, page: Vec::new().into_iter(), done: false }
     }
 
-    /// How many rows pass `filter`.
+    /// The number of rows that pass `filter`.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
         let (condition, values) = filter.condition(None);
         let row = self.one(&format!("SELECT count(*) FROM identity WHERE {condition}"), &values)?;
@@ -125,6 +127,7 @@ impl View {
         match &self.database {
             Database::Sqlite(_) => {
                 let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+                // The server's clock, because the clocks of stations differ and leases are compared across them.
                 Ok(i64::try_from(now).unwrap_or(i64::MAX))
             }
             Database::Postgres(worker) => worker.call(Session::clock),
@@ -140,10 +143,12 @@ impl View {
     }
 
     /// Begins a transaction and tells its time, in milliseconds since 1970 (UTC). A file has one writer at a time,
-    /// whatever `lock` says: it takes the writer's place at once, so that what is read inside stays true until the end.
+    /// whatever `lock` is: it takes the writer's place at once, so that what is read inside stays true until the end.
     pub(crate) fn begin(&self, lock: TableLock) -> Result<i64> {
         match &self.database {
             Database::Sqlite(file) => {
+                // IMMEDIATE takes the write lock at once. A deferred transaction could fail with BUSY when it first
+                // writes.
                 file.batch("BEGIN IMMEDIATE")?;
                 self.clock()
             }
@@ -187,6 +192,7 @@ impl View {
         match &self.database {
             Database::Sqlite(file) => file.query(sql, values),
             Database::Postgres(worker) => {
+                // The worker runs on its own thread, so what it gets must not borrow.
                 let (sql, values) = (sql.to_owned(), owned(values));
                 worker.call(move |session| session.query(&sql, &values))
             }
@@ -198,7 +204,7 @@ impl View {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
-    /// Does what a statement says, and tells how many rows it changed.
+    /// Runs a statement, and returns the number of rows that it changed.
     pub(crate) fn execute(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<u64> {
         match &self.database {
             Database::Sqlite(file) => file.execute_many(sql, [values]),
@@ -217,10 +223,13 @@ impl View {
     ) -> Result<u64> {
         match &self.database {
             Database::Sqlite(file) => file.execute_many(sql.one_by_one, values),
+            // One statement with an array for each column: a thousand single statements would wait a thousand times for
+            // the network.
             Database::Postgres(worker) => {
                 let mut columns: Vec<Vec<SqlValue<'static>>> = Vec::new();
                 for row in values {
                     columns.resize_with(row.as_ref().len(), Vec::new);
+                    // Columns are made by the first row, since no type knows the number of values.
                     columns.iter_mut().zip(row.as_ref()).for_each(|(column, value)| column.push(value.to_static()));
                 }
                 if columns.is_empty() {
@@ -232,12 +241,13 @@ impl View {
         }
     }
 
-    /// What a statement ends with that takes the first row which nobody else is about to change.
+    /// The end of a statement that takes the first row which no other station is about to change.
     pub(crate) fn skip_locked(&self) -> &'static str {
+        // Two stations that claim at once must get different shards, without waiting for each other.
         if self.is_shared() { " FOR NO KEY UPDATE OF work SKIP LOCKED" } else { "" }
     }
 
-    /// What a statement ends with whose row nobody else may change until the transaction ends. Others may refer to it:
+    /// The end of a statement whose row no other station may change until the transaction ends. Others may refer to it:
     /// each identity refers to its job, and two stations that both wanted to change that would wait for each other.
     pub(crate) fn for_update(&self) -> &'static str {
         if self.is_shared() { " FOR NO KEY UPDATE" } else { "" }
@@ -308,6 +318,7 @@ fn owned(values: &[SqlValue<'_>]) -> Vec<SqlValue<'static>> {
 /// A row of [`SELECT`].
 fn entry(row: &SqlRow) -> Result<Entry> {
     let mut times = [None; State::ALL.len()];
+    // The order of the time columns is that of `State::ALL`.
     for (index, time) in times.iter_mut().enumerate() {
         *time = row.get::<Option<i64>>(13 + index)?.map(at).transpose()?;
     }

@@ -365,7 +365,7 @@ fn stations_of_which_one_is_killed_issue_each_name_once() {
     let job = stage(&mut ledger, 5, &names);
 
     let mut doomed = child(&station, job.id, "doomed");
-    // It is killed, and does not end because nobody listens any more.
+    // It is killed, and does not end by itself when no one listens any more.
     let mut lines = BufReader::new(doomed.stdout.take().unwrap()).lines().map(|line| line.unwrap());
     assert!(lines.by_ref().filter(|line| line.starts_with("claimed")).nth(3).is_some());
     let others: Vec<Child> = ["one", "two"].into_iter().map(|name| child(&station, job.id, name)).collect();

@@ -191,7 +191,7 @@ fn killed_at_any_moment_it_keeps_what_was_reported() {
                 Some(entry) => entry,
                 None => panic!("{line}, and the ledger does not know it"),
             };
-            assert!(state != "issued" || entry.state == State::Issued, "{line}, and the ledger says {}", entry.state);
+            assert!(state != "issued" || entry.state == State::Issued, "{line}, and the ledger has {}", entry.state);
         }
     }
     let issued = Filter { states: vec![State::Issued], ..Filter::default() };
@@ -288,7 +288,7 @@ fn damage_is_found() {
         intend(&mut ledger, &format!("n{number:06}"));
     }
     drop(ledger);
-    // Folds the -wal file in, so that all of it stands in the file that is about to lose its end.
+    // Folds the -wal file in, so that the file that is about to lose its end contains everything.
     Connection::open(station.path()).unwrap().pragma_update(None, "wal_checkpoint", "truncate").unwrap();
     let file = fs::OpenOptions::new().write(true).open(station.path()).unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();

@@ -45,6 +45,8 @@ impl Transaction<'_> {
     /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
         const SQL: BatchStatement<'_> = BatchStatement {
+            // One statement for each database: SQLite has no arrays, and PostgreSQL pays for each round trip. The
+            // condition at the end makes a name that is in use insert no row, which the count below detects.
             one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
                 number, role, issuer_generation) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
@@ -65,6 +67,8 @@ impl Transaction<'_> {
                 AND used.role IN ('intended', 'current', 'pending'))",
         };
         let (begun, now) = (self.begun(claim)?, self.now());
+        // A shard has few different parameters and issuers. Their pointers tell them apart without a comparison of
+        // texts.
         let mut parameters = HashMap::new();
         let mut issuers = HashMap::new();
         for identity in identities {
@@ -97,6 +101,8 @@ impl Transaction<'_> {
             ]
         };
         let inserted = self.execute_many::<[SqlValue<'a>; 15]>(&SQL, identities.iter().map(values))?;
+        // A missing row means that a name was taken since the job was staged. The transaction is rolled back as a
+        // whole.
         if u64::try_from(identities.len()) == Ok(inserted) {
             return Ok(());
         }
@@ -148,6 +154,7 @@ impl Transaction<'_> {
 
     /// When the attempt at a shard began.
     fn begun(&self, claim: &Claim) -> Result<i64> {
+        // Without an attempt, for example of an old version, the time of the commit is the best one known.
         let row = self.one(
             "SELECT begun_at FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",
             values![claim.job.0, claim.shard, claim.fence],

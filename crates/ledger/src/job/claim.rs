@@ -11,7 +11,7 @@ use crate::job::{JobId, Phase};
 use crate::key::SerialNumber;
 use crate::parameters::Parameters;
 
-/// What a station asks for.
+/// A station's request for a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRequest<'a> {
     /// Of this job.
@@ -31,19 +31,19 @@ pub struct ClaimRequest<'a> {
 pub struct Claim {
     /// The job.
     pub job: JobId,
-    /// What is to be done with the shard.
+    /// The step to do with the shard.
     pub phase: Phase,
     /// The shard, from 0.
     pub shard: u32,
     /// The fencing number: larger with each claim of this shard for this phase.
     pub fence: u32,
-    /// What the serial numbers of this attempt come from ([`serial_of`]); zeros for phases that sign nothing.
+    /// The seed of the serial numbers of this attempt ([`serial_of`]); zeros for phases that sign nothing.
     pub seed: [u8; 32],
     /// The number of its first name in the job, from 0.
     pub first: u64,
-    /// How many names it has.
+    /// The number of its names.
     pub count: u32,
-    /// Where the shard lies: for registering and bundling, the place of the station that issued it.
+    /// The place of the shard: for registering and bundling, the place of the station that issued it.
     pub place: Option<String>,
 }
 
@@ -64,11 +64,11 @@ pub struct FleetIdentity {
     pub not_before: OffsetDateTime,
     /// The end of its validity.
     pub not_after: OffsetDateTime,
-    /// What is the same for many.
+    /// The properties that many identities share.
     pub common: Arc<ShardParameters>,
 }
 
-/// What the identities of a shard have in common, mostly.
+/// The properties that most identities of a shard share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardParameters {
     /// The profile that decided the extensions.
@@ -77,14 +77,14 @@ pub struct ShardParameters {
     pub algorithm: String,
     /// The CA that signed: its name in the ledger.
     pub issuer: String,
-    /// What was asked for, as for a device by itself.
+    /// The requested properties, as for a single device.
     pub parameters: Parameters,
 }
 
 /// The serial number of a name in an attempt: 16 octets, positive, the same length for all (RFC 5280, section 4.1.2.2).
 ///
 /// `index` counts from 0 in the shard. The first four octets are common to the attempt and the other twelve, 96 bits,
-/// are the name's own, all of them from SHA-256 over the random seed, so that nobody can foretell them. What is common
+/// are the name's own, all of them from SHA-256 over the random seed, so that they cannot be predicted. What is common
 /// keeps the rows of a shard together in the ledger's index of serial numbers: spread at random over a million, each
 /// would cost a page to write.
 ///
@@ -93,6 +93,7 @@ pub struct ShardParameters {
 pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<SerialNumber> {
     let hash = |last: &[u8]| {
         let mut context = Context::new(&SHA256);
+        // The text separates these hashes from any other use of the seed.
         for part in [b"tbpki serial", &seed[..], &fence.to_be_bytes(), last] {
             context.update(part);
         }
@@ -100,10 +101,12 @@ pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<SerialNumber
     };
     let (common, own) = (hash(&[]), hash(&index.to_be_bytes()));
     let mut octets = [0; 16];
+    // Four common octets keep the index on serial numbers local: a shard's rows lie next to each other.
     let (head, tail) = octets.split_at_mut(4);
     head.iter_mut().zip(common.as_ref()).for_each(|(octet, from)| *octet = *from);
     tail.iter_mut().zip(own.as_ref()).for_each(|(octet, from)| *octet = *from);
     let [first, ..] = &mut octets;
+    // A positive number without a leading zero octet: 16 octets in DER, always.
     *first = *first & 0x7f | 0x40;
     SerialNumber::new(&octets)
 }
@@ -116,8 +119,9 @@ pub(crate) fn seed() -> Result<[u8; 32]> {
 }
 
 impl std::fmt::Debug for Claim {
-    /// Without the seed: whoever has it can tell the serial numbers to come.
+    /// Without the seed: a reader of the seed could predict the next serial numbers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The seed is left out: it goes to no log.
         let Self { job, phase, shard, fence, .. } = self;
         write!(f, "Claim({phase} shard {shard} of job {job}, fence {fence})")
     }

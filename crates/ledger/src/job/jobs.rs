@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::value::{SqlRow, one_of, values};
 use crate::view::{View, at};
 
-/// Where a shard lies that is issued.
+/// The place of an issued shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedShard {
     /// The fencing number of the attempt that counts. What others have left counts for nothing.
@@ -40,6 +40,7 @@ impl View {
     }
 
     /// The names of a shard, in their order.
+    // Pages by number: `staged` has its primary key on it.
     pub fn names(&self, job: JobId, shard: u32) -> Result<Vec<StagedName>> {
         let Some(job) = self.job(job)? else { return Ok(Vec::new()) };
         let (first, count) = job.range(shard);
@@ -67,7 +68,7 @@ impl View {
         )
     }
 
-    /// How far a job is. Reads a row for each of its devices.
+    /// The progress of a job. Reads a row for each of its devices.
     pub fn job_progress(&self, job: JobId) -> Result<JobProgress> {
         let mut progress = JobProgress::default();
         let sql = "SELECT phase, state, count(*) FROM work WHERE job = ?1 GROUP BY phase, state";
@@ -90,6 +91,7 @@ impl View {
             let state: String = row.get(0)?;
             let state = one_of(&State::ALL, State::as_str, &state)?;
             progress.states.insert(state, row.get(1)?);
+            // A voided or revoked identity keeps its last error as a reason, which is no failure.
             if !matches!(state, State::Void | State::Revoked) {
                 progress.failed += row.get::<u64>(2)?;
             }
@@ -97,16 +99,17 @@ impl View {
         Ok(progress)
     }
 
-    /// Where a shard lies; `None` before it is issued.
+    /// The place of a shard; `None` before it is issued.
     pub fn committed(&self, job: JobId, shard: u32) -> Result<Option<CommittedShard>> {
         let row = self.one(
             "SELECT fence, place FROM work WHERE job = ?1 AND phase = 'issue' AND shard = ?2 AND state = 'done'",
             values![job.0, shard],
+            // Only the shard that is done counts: an earlier attempt may have left its place in the row.
         )?;
         row.map(|row| Ok(CommittedShard { fence: row.get(0)?, place: row.get(1)? })).transpose()
     }
 
-    /// Whether a claim of a shard of this job had this fencing number: each is recorded before its first file is written.
+    /// True if a claim of a shard of this job had this fencing number: each is recorded before its first file is written.
     pub fn knows_attempt(&self, job: JobId, shard: u32, fence: u32) -> Result<bool> {
         let sql = "SELECT 1 FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3";
         Ok(self.one(sql, values![job.0, shard, fence])?.is_some())
@@ -128,13 +131,14 @@ impl View {
         let job = self.job(id)?.ok_or_else(|| {
             Code::LedgerUnreadable.error(format!("{} is of job {id}, which there is not", entry.key)).at(self.path())
         })?;
+        // The number of the name decides the shard, so that rows need no column for it.
         let shard = number / u64::from(job.shard_size.max(1));
         let shard = u32::try_from(shard)
             .map_err(|error| Code::LedgerUnreadable.error("a shard is out of range").because(error).at(self.path()))?;
         Ok(self.committed(id, shard)?.map(|committed| (id, shard, committed)))
     }
 
-    /// How long until the first of the leases ends that stations have on shards of a job; `None` if there are none.
+    /// The time until the first lease of a station on shards of a job ends; `None` without leases.
     pub fn next_lease_end(&self, job: JobId, phase: Phase) -> Result<Option<Duration>> {
         let row = self.one(
             "SELECT min(until) FROM work WHERE job = ?1 AND phase = ?2 AND state = 'claimed'",
@@ -142,6 +146,7 @@ impl View {
         )?;
         let until: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
         let Some(until) = until else { return Ok(None) };
+        // The lease ends by the same clock that set it.
         let left = until.saturating_sub(self.clock()?);
         Ok(Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))))
     }
@@ -149,6 +154,7 @@ impl View {
 
 fn job(row: &SqlRow) -> Result<Job> {
     let (size, shard_size): (u64, u32) = (row.get(2)?, row.get(3)?);
+    // A damaged row must not divide by zero.
     let shards = u32::try_from(size.div_ceil(u64::from(shard_size.max(1))));
     let state: String = row.get(4)?;
     Ok(Job {

@@ -1,25 +1,25 @@
-//! How far a job is.
+//! The progress of a job.
 
 use std::collections::BTreeMap;
 
 use crate::job::Phase;
 use crate::state::State;
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobProgress {
     /// The shards, by phase in the order of [`Phase::ALL`].
     pub phases: [PhaseProgress; Phase::ALL.len()],
-    /// How many of its identities are in each state. States of none are missing.
+    /// The number of its identities in each state. States of none are missing.
     pub states: BTreeMap<State, u64>,
-    /// How many of its identities have a failure as their last event.
+    /// The number of its identities with a failure as their last event.
     pub failed: u64,
 }
 
-/// How many shards are how far in one phase.
+/// The progress of a job's shards in one phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PhaseProgress {
-    /// Nobody has them.
+    /// Shards without a station that works on them.
     pub open: u64,
     /// A station has them, or had them and died.
     pub claimed: u64,
@@ -30,7 +30,7 @@ pub struct PhaseProgress {
 }
 
 impl JobProgress {
-    /// How many identities the job has issued, including those that were voided or revoked later.
+    /// The number of identities that the job has issued, including those that were voided or revoked later.
     pub fn issued(&self) -> u64 {
         self.states.iter().filter(|(state, _)| **state != State::Intended).map(|(_, count)| count).sum()
     }

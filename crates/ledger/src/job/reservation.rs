@@ -48,6 +48,7 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn reserved_by(&self, kind: Kind, name: &str) -> Result<Option<(JobId, u64)>> {
+        // Only devices are issued by jobs.
         if kind != Kind::Device {
             return Ok(None);
         }
@@ -90,6 +91,7 @@ impl View {
             AND identity.role IN ('intended', 'current', 'pending') WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
             AND NOT EXISTS (SELECT 1 FROM identity AS own WHERE own.job = staged.job AND own.number = staged.number)";
         let values = values![job.0, numbers.start, numbers.end];
+        // Counted first: a list of a million conflicts must not be read into memory.
         let row = self.one(&format!("SELECT count(DISTINCT staged.number) {USED}"), values)?;
         let total = row.map_or(Ok(0), |row| row.get(0))?;
         let mut first = Vec::new();
@@ -121,6 +123,7 @@ impl Ledger {
 impl Transaction<'_> {
     fn cancel(&self, id: JobId) -> Result<u64> {
         let job = self.job(id)?.ok_or_else(|| Code::UnknownJob.error(format!("the ledger holds no job {id}")))?;
+        // A job that is done has no reserved names, so canceling it changes nothing.
         if job.done {
             return Ok(0);
         }
@@ -129,6 +132,7 @@ impl Transaction<'_> {
             "UPDATE attempt SET outcome = 'void', ended_at = ?2 WHERE job = ?1 AND outcome IS NULL",
             values![id.0, self.now()],
         )?;
+        // Names that are issued stay, because `register` reads the values of their lines.
         let freed = self.execute(
             "DELETE FROM staged WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.job = ?1 \
              AND identity.number = staged.number)",

@@ -26,7 +26,7 @@ pub struct Staging<'a> {
     rows: Vec<StagedRow>,
 }
 
-/// What has become of the names.
+/// The result of staging names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StagingOutcome {
     /// They are a job now.
@@ -40,7 +40,7 @@ pub enum StagingOutcome {
 pub struct Duplicates {
     /// The first of them, by line.
     pub first: Vec<Duplicate>,
-    /// How many there are.
+    /// The number of conflicts.
     pub total: u64,
     /// The line of the last of them; 0 if there is none.
     pub last_line: u64,
@@ -51,13 +51,13 @@ pub struct Duplicates {
 pub struct Duplicate {
     /// The name.
     pub name: String,
-    /// Its line in what is being staged.
+    /// The line in the new list.
     pub line: u64,
-    /// Where it was before.
+    /// The earlier place of the name.
     pub earlier: EarlierUse,
 }
 
-/// Where a name was before.
+/// The earlier place of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EarlierUse {
     /// On this line of the same source: the first with the name.
@@ -91,14 +91,16 @@ impl Ledger {
         if job.shard_size == 0 {
             return Err(Code::Internal.error("a shard of no names"));
         }
+        // Larger caches and a larger -wal file, for this process only.
         self.for_fleets()?;
         if self.is_shared() {
             // Another station that is to be made the same need not wait until all names of this one have come.
             self.shared_transaction(|transaction| transaction.parameters(&job.parameters))?;
         }
+        // No lock yet: reading a list takes minutes, and other stations continue meanwhile.
         let transaction = Transaction::begin(self.view(), TableLock::None)?;
         let parameters = transaction.parameters(&job.parameters)?;
-        // The digest is known at the end. Until then something stands there that no digest equals.
+        // The digest is known at the end. Until then the column has a value that no digest equals.
         let unknown = crate::job::claim::seed()?;
         let row = transaction.one(
             "INSERT INTO job (digest, parameters, size, shard_size, state, made_at, uid) \
@@ -119,6 +121,7 @@ impl Staging<'_> {
     ///
     /// # Errors
     /// Those of the database.
+    // Names are hashed with their lengths, so that moving a letter from one field to the next makes another job.
     pub fn add(&mut self, name: &StagedName) -> Result<()> {
         let row = StagedRow {
             number: self.size,
@@ -137,10 +140,11 @@ impl Staging<'_> {
         }
         self.rows.push(row);
         self.size += 1;
+        // Rows are written in batches, so that a list of any length needs the same memory.
         if self.rows.len() == BATCH { self.flush() } else { Ok(()) }
     }
 
-    /// How many names there are.
+    /// The number of names.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -153,7 +157,9 @@ impl Staging<'_> {
     /// Those of the database.
     pub fn duplicates(&mut self, limit: usize) -> Result<Duplicates> {
         self.flush()?;
+        // From here on other stations wait, so nothing can be taken between this check and the end of the transaction.
         self.transaction.exclude_others()?;
+        // The same list with the same parameters is the same job: repeating a command continues it.
         if self.known()?.is_some() {
             return Ok(Duplicates::default());
         }
@@ -161,6 +167,7 @@ impl Staging<'_> {
         self.in_the_source(limit, &mut found)?;
         self.in_the_store(limit, &mut found)?;
         self.in_other_jobs(limit, &mut found)?;
+        // The three searches each have a limit of their own, and the lines of all are sorted together.
         found.first.sort_by_key(|duplicate| duplicate.line);
         found.first.truncate(limit);
         Ok(found)
@@ -181,6 +188,7 @@ impl Staging<'_> {
     /// [`Code::DuplicateNames`] while there are [`Staging::duplicates`]; [`Code::Internal`] when there are no names at
     /// all; those of the database.
     pub fn keep(mut self) -> Result<StagingOutcome> {
+        // Checked again, although the caller has checked: this is the last moment before the names are reserved.
         let duplicates = self.duplicates(1)?;
         if let Some(duplicate) = duplicates.first.first() {
             return Err(Code::DuplicateNames
@@ -199,6 +207,7 @@ impl Staging<'_> {
         let Self { transaction, job, size, .. } = &self;
         transaction
             .execute("UPDATE job SET digest = ?2, size = ?3 WHERE id = ?1", values![job.0, &self.digest(), *size])?;
+        // All phases at once, so that `register` finds its shards even if it runs on another station.
         for phase in Phase::ALL {
             for shard in 0..shards {
                 transaction.execute(
@@ -232,6 +241,7 @@ impl Staging<'_> {
     /// Sorting finds equal names at a cost that hardly depends on their order; an index that grows name by name would
     /// have to write a page for each of a million unsorted ones.
     fn in_the_source(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
+        // Counted by the database, so that the answer has one row for any number of duplicates.
         let any = self.count_into(
             found,
             "SELECT CAST(coalesce(sum(times - 1), 0) AS BIGINT), max(line) FROM (SELECT count(*) AS times, \
@@ -240,6 +250,7 @@ impl Staging<'_> {
         if !any {
             return Ok(());
         }
+        // The window functions name the first line of each name, which the message shows.
         let sql = "SELECT name, line, first_line FROM \
             (SELECT name, line, number, first_value(line) OVER names AS first_line, \
              first_value(number) OVER names AS first_number FROM staged WHERE job = ?1 \
@@ -271,6 +282,7 @@ impl Staging<'_> {
 
     /// Jobs are few, open ones fewer: with none, nothing is compared.
     fn in_other_jobs(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
+        // Most stores have no other open job, and the join below would read all of its names.
         if self.count("SELECT count(*) FROM job WHERE state = 'open' AND id <> ?1")? == 0 {
             return Ok(());
         }
@@ -299,12 +311,13 @@ impl Staging<'_> {
         Ok(total > 0)
     }
 
-    /// What `sql`, which knows the job as ?1, counts.
+    /// The number of rows that `sql` counts, in which ?1 is the job.
     fn count(&self, sql: &str) -> Result<u64> {
         self.transaction.one(sql, values![self.job.0])?.map_or(Ok(0), |row| row.get(0))
     }
 }
 
+// An empty text differs from an absent one in the digest, so it must differ in the table.
 fn limit_of(limit: usize) -> SqlValue<'static> {
     SqlValue::Int(i64::try_from(limit).unwrap_or(i64::MAX))
 }

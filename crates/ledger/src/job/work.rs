@@ -1,4 +1,4 @@
-//! Claiming shards, doing them, and what becomes of those that nobody finishes.
+//! Claiming shards, doing them, and taking over unfinished ones.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::transaction::Transaction;
 use crate::value::{one_of, values};
 
 impl Ledger {
-    /// Takes a shard that nobody has, or whose lease has ended; `None` while there is none.
+    /// Takes a shard without a lease or with one that has ended; `None` while there is none.
     ///
     /// If a server's answer is lost, the shard of that answer stays claimed until its lease ends.
     ///
@@ -30,9 +30,10 @@ impl Ledger {
     /// Holds on to a shard: its lease ends `lease` from now.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`] when it is somebody else's by now, or done.
+    /// [`Code::LeaseLost`] if another station has it by now, or it is done.
     pub fn renew(&mut self, claim: &Claim, lease: Duration) -> Result<()> {
         self.shared_transaction(|transaction| {
+            // A lease that has ended can be extended as long as no other station has claimed the shard.
             transaction.hold(claim)?;
             let until = transaction.now_ms().saturating_add(millis(lease));
             transaction.execute(
@@ -48,10 +49,11 @@ impl Ledger {
     /// May be repeated, as after a connection that was lost before the answer came.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`] when it is somebody else's by now: then what was signed counts for nothing.
+    /// [`Code::LeaseLost`] if another station has it by now: then the signed identities do not count.
     /// [`Code::DuplicateNames`] when a name has an identity in use already. [`Code::Internal`] when these are not the
     /// names of the shard, each once.
     pub fn commit_issued(&mut self, claim: &Claim, place: &str, identities: &[FleetIdentity]) -> Result<()> {
+        // A program error here would leave a hole in the job that no later run could find.
         is_of_phase(claim, Phase::Issue)?;
         let mut numbers: Vec<u64> = identities.iter().map(|identity| identity.number).collect();
         numbers.sort_unstable();
@@ -59,6 +61,7 @@ impl Ledger {
             return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
         }
         self.shared_transaction(|transaction| {
+            // The answer to an earlier commit was lost: the shard is issued, and the same call must succeed again.
             if transaction.outcome(claim)?.as_deref() == Some("issued") {
                 return Ok(());
             }
@@ -87,14 +90,16 @@ impl Ledger {
     /// Devices that were voided, revoked or unregistered meanwhile stay what they are.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`] when the shard is somebody else's by now; [`Code::Internal`] for a device that is not of it.
+    /// [`Code::LeaseLost`] if another station has the shard by now; [`Code::Internal`] for a device that is not of it.
     pub fn commit_step(&mut self, claim: &Claim, keys: &[Key], failed: &[(Key, String)]) -> Result<()> {
         let step = step_of(claim.phase)?;
+        // The outcomes of a shard are recorded together, and only while the shard belongs to this station.
         self.shared_transaction(|transaction| {
             transaction.hold(claim)?;
             let rows = transaction.step_devices(claim, step, keys)?;
             let failures = transaction.fail_devices(claim, failed)?;
             let wanted = [(keys.len(), rows), (failed.len(), failures)];
+            // Fewer rows are no error if the missing devices were unregistered or replaced meanwhile.
             if wanted.iter().all(|(wanted, rows)| u64::try_from(*wanted) == Ok(*rows)) {
                 return Ok(());
             }
@@ -105,10 +110,11 @@ impl Ledger {
     /// Ends the work on a shard: it is done when none of its devices lacks the step, else partly done.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`] when the shard is somebody else's by now.
+    /// [`Code::LeaseLost`] if another station has the shard by now.
     pub fn finish(&mut self, claim: &Claim) -> Result<()> {
         let step = step_of(claim.phase)?;
         self.shared_transaction(|transaction| {
+            // A repeated call after a lost answer.
             if transaction.is_in(claim, &["done", "partly"])? {
                 return Ok(());
             }
@@ -121,14 +127,15 @@ impl Ledger {
             let end = claim.first + u64::from(claim.count);
             let row = transaction.one(&sql, values![claim.job.0, claim.first, end])?;
             let lacking: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+            // Partly: some devices failed. The next run opens the shard again, and a finished one is never touched.
             transaction.leave(claim, if lacking == 0 { "done" } else { "partly" })
         })
     }
 
-    /// Gives a shard back, so that whoever asks next has it at once. `why` stands in the log.
+    /// Gives a shard back, so that the next station to ask has it at once. `why` is kept in the log.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`] when it is somebody else's by now.
+    /// [`Code::LeaseLost`] if another station has it by now.
     pub fn give_back(&mut self, claim: &Claim, why: &str) -> Result<()> {
         tracing::debug!(?claim, why, "gave a shard back");
         self.shared_transaction(|transaction| {
@@ -136,6 +143,7 @@ impl Ledger {
                 return Ok(());
             }
             transaction.hold(claim)?;
+            // The serial numbers of the attempt are void, so that no later attempt can use them again.
             if claim.phase == Phase::Issue {
                 transaction.end_attempt(claim.job, claim.shard, "void")?;
             }
@@ -143,7 +151,7 @@ impl Ledger {
         })
     }
 
-    /// Frees the shards of stations that have died. Where one station works at a time, whoever holds the store's lock
+    /// Frees the shards of stations that have died. Where one station works at a time, the holder of the store's lock
     /// is alone and need not wait for leases to end. In a ledger of several stations ([`View::is_shared`]) nothing
     /// happens: there time alone tells the dead from the slow.
     ///
@@ -152,6 +160,7 @@ impl Ledger {
     ///
     /// [`View::is_shared`]: crate::View::is_shared
     pub fn break_leases(&mut self, job: JobId) -> Result<()> {
+        // A shared ledger has other stations, whose leases this one must not end.
         if self.is_shared() {
             return Ok(());
         }
@@ -201,12 +210,14 @@ impl Ledger {
 
 impl Transaction<'_> {
     fn claim(&self, wish: &ClaimRequest<'_>) -> Result<Option<Claim>> {
+        // The parameter ?4 must appear in each variant with a known type, or PostgreSQL cannot prepare the statement.
         let issued = match (wish.phase, wish.place) {
             (Phase::Issue, _) => "CAST(?4 AS TEXT) IS NULL OR TRUE",
             (_, None) => {
                 "EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = work.job AND issue.phase = 'issue' \
                           AND issue.shard = work.shard AND issue.state = 'done' AND CAST(?4 AS TEXT) IS NULL)"
             }
+            // A station registers and bundles only shards that are in its own place.
             (_, Some(_)) => {
                 "EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = work.job AND issue.phase = 'issue' \
                              AND issue.shard = work.shard AND issue.state = 'done' AND issue.place = ?4)"
@@ -220,6 +231,7 @@ impl Transaction<'_> {
         let values = values![wish.job.0, wish.phase.as_str(), self.now_ms(), wish.place];
         let Some(row) = self.one(&sql, values)? else { return Ok(None) };
         let (shard, fence): (u32, u32) = (row.get(0)?, row.get(1)?);
+        // The fence grows with each claim, so that a station that lost its lease can be told from its successor.
         let fence = fence.checked_add(1).ok_or_else(|| Code::Internal.error("a shard has used up its fences"))?;
         let job = self.job(wish.job)?.ok_or_else(|| Code::Internal.error(format!("there is no job {}", wish.job)))?;
         let (first, count) = job.range(shard);
@@ -235,12 +247,14 @@ impl Transaction<'_> {
         };
         if wish.phase == Phase::Issue {
             claim.seed = seed()?;
+            // An unfinished attempt of another station ends here: its files will be removed as leftovers.
             self.end_attempt(wish.job, shard, "void")?;
             self.execute(
                 "INSERT INTO attempt (job, shard, fence, seed, station, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 values![wish.job.0, shard, fence, &claim.seed, wish.station, self.now()],
             )?;
         } else {
+            // The place of the issuing station, not the one that was requested.
             claim.place = self.committed(wish.job, shard)?.map(|committed| committed.place);
         }
         self.execute(
@@ -261,8 +275,9 @@ impl Transaction<'_> {
 
     /// Fails with [`Code::LeaseLost`] unless the shard is the claimant's. It stays so until the transaction ends.
     ///
-    /// An ended lease alone loses nothing: the fence tells whether somebody else has come.
+    /// An ended lease alone loses nothing: the fence tells whether another station has taken the shard.
     fn hold(&self, claim: &Claim) -> Result<()> {
+        // Locked until the end of the transaction, so that no other station can claim the shard in between.
         let sql =
             format!("SELECT state, fence FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3{}", self.for_update());
         let row = self.one(&sql, values![claim.job.0, claim.phase.as_str(), claim.shard])?;
@@ -274,7 +289,7 @@ impl Transaction<'_> {
         if state == "claimed" && fence == claim.fence { Ok(()) } else { Err(lost(claim, &state, fence)) }
     }
 
-    /// Whether the shard is in one of these states since this claim: then what was to lead there was done already.
+    /// True if the shard is in one of these states since this claim: then what was to lead there was done already.
     fn is_in(&self, claim: &Claim, states: &[&str]) -> Result<bool> {
         let row = self.one(
             "SELECT state FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4",
@@ -292,7 +307,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// What became of the attempt; `None` while it goes on.
+    /// The outcome of the attempt; `None` while it goes on.
     fn outcome(&self, claim: &Claim) -> Result<Option<String>> {
         let row = self.one(
             "SELECT outcome FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",

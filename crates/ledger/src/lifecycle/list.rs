@@ -41,7 +41,7 @@ pub struct NewList<'a> {
     pub published: Option<OffsetDateTime>,
 }
 
-/// How far a list may be dated ahead of the clock because the one before it has the same second.
+/// The longest time by which a list may be dated ahead of the clock because the one before it has the same second.
 const AHEAD: Duration = Duration::seconds(5);
 
 impl View {

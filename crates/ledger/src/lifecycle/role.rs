@@ -57,7 +57,7 @@ impl Role {
         matches!(self, Self::Current | Self::Pending)
     }
 
-    /// Whether others may still hold a certificate of this role and use it, until it expires or is revoked.
+    /// True if others may still hold a certificate of this role and use it, until it expires or is revoked.
     pub const fn can_be_revoked(self) -> bool {
         matches!(self, Self::Current | Self::Pending | Self::Superseded | Self::Retired)
     }

@@ -1,5 +1,5 @@
-//! What PostgreSQL says, in this workspace's words. Nothing of it repeats a password: the server is never sent one that
-//! it could repeat, and what it says about a row is left out.
+//! Errors of PostgreSQL, in this workspace's words. None of them repeats a password: the server is never sent one that
+//! it could repeat, and details about rows are left out.
 
 use std::error::Error as _;
 use std::io;
@@ -11,6 +11,7 @@ use super::PostgresServer;
 
 /// The error for a failure of `server` once it was talked to.
 pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> Error {
+    // Without an error of the database the connection itself failed.
     let Some(said) = error.as_db_error() else {
         if is_lost(error) {
             return server.error(Code::LedgerLost, "the connection to the ledger was lost").because(words(error)).fix(
@@ -23,12 +24,14 @@ pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> E
     let (code, what, fix) = if is_shutdown(state) {
         (Code::LedgerLost, "the ledger's server is going down", "run the same command again when it is back")
     } else if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+        // A deadlock is temporary by nature, so it is reported like a lock.
         (Code::StoreLocked, "another station is writing to the ledger", "try again when it is done")
     } else if *state == SqlState::INSUFFICIENT_PRIVILEGE || *state == SqlState::READ_ONLY_SQL_TRANSACTION {
         (Code::LedgerRefused, "the ledger may not be changed", "give the user the rights that the guide names")
     } else if *state == SqlState::DISK_FULL {
         (Code::DiskFull, "the ledger cannot grow", "make room on its server and run the same command again")
     } else if state.code().starts_with("23") {
+        // Class 23: integrity constraint violations.
         // The server's detail holds the row, and our rows hold nothing that it may not show.
         return server
             .error(Code::Internal, "the ledger refuses a row that breaks its rules")
@@ -42,6 +45,7 @@ pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> E
 /// The error for a failure to connect to `server`.
 pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Error) -> Error {
     if let Some(said) = error.as_db_error() {
+        // A server at its limit of connections looks like one that is down: waiting helps in both cases.
         let error = if is_shutdown(said.code()) || *said.code() == SqlState::TOO_MANY_CONNECTIONS {
             unreachable(server)
         } else {
@@ -58,6 +62,7 @@ pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Err
             .because(words)
             .fix("name the root of its certificate as ledger.ca, and the host in ledger.url as the certificate does");
     }
+    // The driver has no kinds for timeouts, so the text decides.
     if is_lost(error) || words.contains("timed out") || words.contains("timeout") {
         return unreachable(server).because(words);
     }
@@ -73,15 +78,16 @@ pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Err
 pub(crate) fn unreachable(server: &PostgresServer) -> Error {
     server
         .error(Code::LedgerUnreachable, "the ledger's server cannot be reached")
-        .fix("start it, or mend the way to it, and run the same command again: it does what is left")
+        .fix("start it, or repair the connection, and run the same command again: it does what is left")
 }
 
-/// Whether to wait for the server makes sense.
+/// True if to wait for the server makes sense.
 pub(crate) fn may_pass(error: &Error) -> bool {
     matches!(error.code(), Code::LedgerUnreachable | Code::LedgerLost)
 }
 
 fn is_shutdown(state: &SqlState) -> bool {
+    // Class 08: connection exceptions.
     [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(state)
         || state.code().starts_with("08")
 }
@@ -104,6 +110,7 @@ fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
 fn words(error: &tokio_postgres::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
+    // Sources often repeat the text of the error above them.
     while let Some(inner) = source {
         let inner_words = inner.to_string();
         if !words.contains(&inner_words) {

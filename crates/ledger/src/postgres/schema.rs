@@ -153,7 +153,7 @@ CREATE TABLE revocation_list (
 "#,
 ];
 
-/// Connects to a ledger; makes one where `writes` says that it may, and brings an older one up to date.
+/// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.
 pub(crate) fn open(server: &PostgresServer, writes: bool) -> Result<PostgresWorker> {
     let worker = PostgresWorker::start(server.clone())?;
     worker.call(move |session| if writes { make(session) } else { look(session) })?;
@@ -164,14 +164,16 @@ fn make(session: &mut Session) -> Result<()> {
     if version(session)? == Some(STEPS.len()) {
         return Ok(());
     }
+    // The exclusive lock keeps all other stations out while tables change.
     session.begin(TableLock::Exclusive, false)?;
     let made = migrate(session).and_then(|()| session.commit());
+    // After a successful commit this does nothing.
     session.roll_back();
     made
 }
 
 fn migrate(session: &mut Session) -> Result<()> {
-    // Another station may have been quicker: what counts is the layout now that nobody else can write.
+    // Another station may have been quicker. The layout counts that is there now, under the lock.
     let from = match version(session)? {
         Some(version) if version > STEPS.len() => return Err(too_new(version)),
         Some(version) => version,
@@ -203,6 +205,7 @@ fn look(session: &mut Session) -> Result<()> {
 
 /// The layout of the ledger; `None` where there is none. Fails where texts could not be kept as they are.
 fn version(session: &mut Session) -> Result<Option<usize>> {
+    // `to_regclass` returns NULL for a missing table, where a query of it would end the transaction.
     let sql = "SELECT CAST(to_regclass('tbpki.layout') IS NOT NULL AS INTEGER), current_setting('server_encoding')";
     let rows = session.query(sql, &[])?;
     let Some(row) = rows.first() else { return Ok(None) };

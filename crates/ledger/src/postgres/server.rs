@@ -1,4 +1,4 @@
-//! Where the server is, and what has to hold before anything is said to it.
+//! The address of the server, and the conditions for sending anything to it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use tokio_postgres::config::{Host, SslMode};
 #[derive(Clone)]
 pub struct PostgresServer {
     config: tokio_postgres::Config,
-    /// What its certificate has to lead to, in DER; `None` where nothing is encrypted.
+    /// The roots that its certificate must lead to, in DER; `None` if nothing is encrypted.
     roots: Option<Vec<Vec<u8>>>,
     patience: Duration,
 }
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl PostgresServer {
     /// The server at `url` (`postgres://user@host:port/database`). `roots` is asked for the trust anchors of its
     /// certificate, in DER, if it is going to be talked to over TLS: always where it is on another machine, and on
-    /// this one where the URL says `sslmode=require` or `tls` does.
+    /// this one if the URL has `sslmode=require` or `tls` is set.
     ///
     /// Nothing is sent yet.
     ///
@@ -41,6 +41,7 @@ impl PostgresServer {
             let error = Code::BadValue.error("the address of the ledger cannot be understood");
             error.fix("write postgres://USER@HOST:PORT/DATABASE, and where the password is as ledger.password")
         })?;
+        // A password in the URL would be in keygen.toml, in backups of it, and in error messages of other programs.
         if config.get_password().is_some() {
             return Err(Code::BadValue
                 .error("the address of the ledger holds a password")
@@ -54,8 +55,10 @@ impl PostgresServer {
         if let Some(password) = password {
             config.password(password.reveal());
         }
+        // TLS is required for every host but this one, whatever the URL prefers.
         let wants_tls = tls || config.get_ssl_mode() == SslMode::Require;
         let is_local = is_local(&config);
+        // `sslmode=prefer` would fall back to plain text if an attacker drops the request for TLS.
         if !is_local && config.get_ssl_mode() == SslMode::Disable {
             return Err(Code::LedgerInsecure.error("the ledger would be talked to over the network without TLS").fix(
                 "take sslmode=disable out of ledger.url, and name the root of the server's certificate as ledger.ca",
@@ -84,13 +87,14 @@ impl PostgresServer {
         self
     }
 
-    /// How messages call it: without a user or any other part that need not be said.
+    /// The name of the server in messages, without a user and other parts that are not needed.
     pub(crate) fn name(&self) -> PathBuf {
         let host = match self.config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
             Some(Host::Unix(path)) => path.display().to_string(),
             None => self.config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
         };
+        // The default port of PostgreSQL.
         let port = self.config.get_ports().first().copied().unwrap_or(5432);
         let database = self.config.get_dbname().unwrap_or_default();
         format!("postgres://{host}:{port}/{database}").into()
@@ -120,7 +124,7 @@ impl fmt::Debug for PostgresServer {
     }
 }
 
-/// Whether what is sent stays on this machine.
+/// True if what is sent stays on this machine.
 fn is_local(config: &tokio_postgres::Config) -> bool {
     let host = |host: &Host| match host {
         Host::Unix(_) => true,
@@ -128,6 +132,7 @@ fn is_local(config: &tokio_postgres::Config) -> bool {
             name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
         }
     };
+    // All hosts must be local: the driver tries them in turn.
     config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback) && config.get_hosts().iter().all(host)
 }
 

@@ -25,10 +25,10 @@ pub(crate) struct Session {
     in_transaction: bool,
 }
 
-/// What a transaction keeps out.
+/// The locks that a transaction takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TableLock {
-    /// Nobody, for the time being.
+    /// No one, for the time being.
     None,
     /// Those that keep everybody out.
     Shared,
@@ -50,6 +50,7 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_iso
 
 impl Session {
     pub(super) fn new(server: PostgresServer) -> Result<Self> {
+        // A runtime of its own on this thread: the crates above contain no async code.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -57,11 +58,12 @@ impl Session {
         Ok(Self { server, runtime, client: None, statements: HashMap::new(), in_transaction: false })
     }
 
-    /// Connects anew.
+    /// Connects again.
     ///
     /// # Errors
     /// [`Code::LedgerUnreachable`], [`Code::LedgerRefused`], [`Code::LedgerInsecure`].
     pub(crate) fn connect(&mut self) -> Result<()> {
+        // Prepared statements belong to a connection.
         self.statements.clear();
         self.in_transaction = false;
         self.client = None;
@@ -69,6 +71,7 @@ impl Session {
             Some(roots) => self.connect_over(ServerTls::new(roots)?)?,
             None => self.connect_over(NoTls)?,
         };
+        // Without a limit a station that was killed with a lock would make all others wait forever.
         let settings = format!("{SETTINGS}; SET lock_timeout = {}", self.server.patience().as_millis().max(1));
         let settings = self.runtime.block_on(client.batch_execute(&settings));
         settings.map_err(|error| fault(&self.server, &error))?;
@@ -85,7 +88,7 @@ impl Session {
     {
         let connected = self.runtime.block_on(self.server.config().connect(tls));
         let (client, connection) = connected.map_err(|error| connect_fault(&self.server, &error))?;
-        // What it has to say about its end is said by the next question as well.
+        // The reason of its end appears in the answer to the next question as well.
         self.runtime.spawn(async move { connection.await.unwrap_or_else(|error| tracing::debug!(%error, "ledger")) });
         Ok(client)
     }
@@ -103,6 +106,7 @@ impl Session {
         loop {
             match self.connect() {
                 Ok(()) => return Ok(()),
+                // Only errors that may pass: a wrong password stays wrong.
                 Err(error) if may_pass(&error) && Instant::now() < deadline => {
                     tracing::debug!(%error, "waiting for the ledger's server");
                     std::thread::sleep(PAUSE);
@@ -135,6 +139,7 @@ impl Session {
 
     pub(crate) fn commit(&mut self) -> Result<()> {
         let answer = self.ask("COMMIT");
+        // Even after an error: whether it was committed is unknown, and `commit_issued` finds out by asking again.
         self.in_transaction = false;
         answer.map(drop)
     }
@@ -142,6 +147,7 @@ impl Session {
     /// Whatever comes of it, nothing of the transaction is kept.
     pub(crate) fn roll_back(&mut self) {
         if self.in_transaction && self.ask("ROLLBACK").is_err() {
+            // A connection that cannot roll back is closed, which rolls back on the server.
             self.client = None;
         }
         self.in_transaction = false;
@@ -173,6 +179,7 @@ impl Session {
 
     /// One statement for many rows, which it has as arrays, a column each.
     pub(crate) fn execute_columns(&mut self, sql: &str, columns: Vec<Vec<SqlValue<'static>>>) -> Result<u64> {
+        // Not repeated after a lost connection, because these statements are always inside a transaction.
         let statement = self.statement(sql)?;
         let columns: Vec<ColumnValues> = columns.into_iter().map(ColumnValues).collect();
         let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
@@ -187,6 +194,7 @@ impl Session {
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {
         self.connected()?;
+        // Preparing a statement is a round trip of its own.
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
@@ -209,6 +217,7 @@ impl Session {
     fn again_if_lost<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let was_in_transaction = self.in_transaction;
         match work(self) {
+            // Inside a transaction a repetition would run the second half without the first.
             Err(error) if error.code() == Code::LedgerLost && !was_in_transaction => {
                 self.client = None;
                 self.in_transaction = false;

@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for TlsHa
 pub(super) struct Stream<S>(client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
-    /// None: whoever has a certificate of the roots that were named is the server, so that nobody stands between.
+    /// None: a peer with a certificate of the named roots is the server, so that no other party is between.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

@@ -1,4 +1,4 @@
-//! What PostgreSQL is given, and what it gives back.
+//! Values that PostgreSQL receives and returns.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -43,7 +43,7 @@ impl ToSql for ColumnValues {
     to_sql_checked!();
 }
 
-/// PostgreSQL's texts hold no NUL. No name does; what somebody else's program said may.
+/// PostgreSQL's texts hold no NUL. No name has one; the text of another program may.
 fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}").into() } else { text.into() }
 }

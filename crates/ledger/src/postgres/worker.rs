@@ -43,7 +43,7 @@ impl PostgresWorker {
     ) -> Result<T> {
         let (answer, answered) = mpsc::sync_channel(1);
         let call: Call = Box::new(move |session| {
-            // Nobody waits for the answer where the asker has panicked.
+            // If the asker has panicked, no one waits for the answer.
             let _ = answer.send(work(session));
         });
         let gone = || Code::Internal.error("the thread that talks to the ledger has ended");

@@ -1,4 +1,4 @@
-//! What SQLite says, in this workspace's words.
+//! Errors of SQLite, in this workspace's words.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
     found.at(path).because(error)
 }
 
-/// What was to be written did not reach the disk; what was there before is as it was.
+/// Errors after which nothing new reached the disk, and the old content is as it was.
 const UNWRITTEN: &[i32] =
     &[ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE];
 
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_user_can_mend_is_told_from_damage() {
+    fn faults_that_the_user_can_repair_are_told_from_damage() {
         for (sqlite, code) in [
             (ffi::SQLITE_BUSY, Code::StoreLocked),
             (ffi::SQLITE_FULL, Code::DiskFull),

@@ -15,7 +15,7 @@ use super::fault::fault;
 use super::schema::{self, FileKind};
 use crate::ledger::too_new;
 
-/// How long to wait for another process that is writing. Its transactions take milliseconds.
+/// The longest wait for another process that is writing. Its transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Pages in `ledger.db-wal` from which on a commit also folds them into `ledger.db`.
@@ -41,16 +41,19 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     let version = known_version(path, &layout)?;
     file.run(durable_and_quick)?;
     if version < schema::STEPS.len() {
+        // Under the write lock, because two processes may open an old ledger at the same moment.
         file.batch("BEGIN IMMEDIATE")?;
         let updated = update(&file).and_then(|()| file.batch("COMMIT"));
+        // After a successful COMMIT this does nothing.
         file.roll_back();
         updated?;
     }
     Ok(file)
 }
 
-/// For reading, beside a process that may be writing to it.
+/// For reading, while another process may be writing to it.
 pub(crate) fn open_read_only(path: &Path) -> Result<File> {
+    // SQLite would report a missing file and an unreadable one with the same code.
     if let Err(error) = fs::metadata(path) {
         let code = if error.kind() == ErrorKind::NotFound { Code::StoreMissing } else { Code::FileUnreadable };
         return Err(code.error("there is no ledger").at(path).because(error));
@@ -73,6 +76,7 @@ impl File {
     /// Sets it up for many rows a commit.
     pub(crate) fn for_fleets(&self) -> Result<()> {
         self.run(|connection| {
+            // A negative number is a size in KiB instead of a number of pages.
             connection.pragma_update(None, "cache_size", -FLEET_CACHE)?;
             connection.pragma_update(None, "wal_autocheckpoint", FLEET_WAL_PAGES)?;
             connection.pragma_update(None, "journal_size_limit", FLEET_WAL_BYTES)
@@ -86,18 +90,19 @@ impl File {
 }
 
 fn update(file: &File) -> Result<()> {
-    // Another process may have been quicker: what counts is the layout now that nobody else can write.
+    // Another process may have been quicker. The layout counts that is there now, under the lock.
     let layout = file.run(FileKind::of)?;
     let version = known_version(&file.path, &layout)?;
     file.run(|connection| schema::migrate(connection, version, schema::STEPS))
 }
 
-/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to the files beside it.
+/// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to its other files.
 fn create(path: &Path) -> Result<()> {
     if base::file::create_empty(path)? {
         return Ok(());
     }
     // An empty file may be one whose making was cut short before it had its mode.
+    // The mode is set only for an empty file: a user may have given a group access to a ledger in use.
     let private = |file: fs::Metadata| match file.len() {
         0 => fs::set_permissions(path, Permissions::from_mode(0o600)),
         _ => Ok(()),
@@ -109,6 +114,7 @@ fn create(path: &Path) -> Result<()> {
 
 /// SQLite opens these by their names, empties `-shm`, and as root gives the files to the owner of the database.
 fn check_files(path: &Path) -> Result<()> {
+    // SQLite opens these files by name, and would follow a link that another user put there.
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -123,12 +129,13 @@ fn connect(path: &Path, access: OpenFlags) -> Result<File> {
     // No URIs: a path that begins with "file:" is a path.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(to_error)?;
     connection.busy_timeout(PATIENCE).map_err(to_error)?;
+    // The default of 16 is too small for the statements of one shard, which would be prepared again each time.
     connection.set_prepared_statement_cache_capacity(32);
-    // The file may have been changed by whoever can write to it: its schema gets no functions with side effects, and
+    // The file may have been changed by anyone who can write to it: its schema gets no functions with side effects, and
     // its cells are not trusted to be well formed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(to_error)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(to_error)?;
-    // A statement is planned once, whatever it is given: SQLite would plan anew each time where an index holds some
+    // A statement is planned once, whatever it is given: SQLite would plan again each time if an index holds some
     // rows only, and that takes longer than most statements.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(to_error)?;
     connection.pragma_update(None, "cell_size_check", true).map_err(to_error)?;
@@ -137,12 +144,14 @@ fn connect(path: &Path, access: OpenFlags) -> Result<File> {
 }
 
 /// See the crate's documentation for what was measured.
+// In WAL mode readers do not wait for the writer, so that `list` works during a long run.
 fn durable_and_quick(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // With a -wal file this is FULL; where the file system cannot have one, it is what makes a commit durable.
     connection.pragma_update(None, "synchronous", "extra")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
+    // Folding the -wal file at each exit would make every short verb wait for the disk.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }

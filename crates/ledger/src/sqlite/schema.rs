@@ -8,7 +8,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x7462_706b;
 /// Step n leads from layout n to n + 1. Steps are only ever added.
 ///
 /// Times are whole seconds since 1970 (UTC). What was asked for is the same text for most of a fleet, so that it
-/// stands in a table of its own. A name has at most one unfinished identity: the partial index holds that rule and
+/// is in a table of its own. A name has at most one unfinished identity: the partial index holds that rule and
 /// finds the few unfinished among a million.
 pub(crate) const STEPS: &[&str] = &[
     "
@@ -150,7 +150,7 @@ CREATE TABLE revocation_list (
 ",
 ];
 
-/// What a file is, judged by its header.
+/// The kind of a file, judged by its header.
 pub(crate) enum FileKind {
     /// An SQLite database without content.
     Empty,
@@ -166,6 +166,7 @@ impl FileKind {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
         Ok(match (application, version, objects) {
+            // The number of tables decides as well: another program's new database has no application id either.
             (0, 0, 0) => Self::Empty,
             // A negative number can only be foreign; as a layout it is beyond all that are known.
             (APPLICATION_ID, version, _) => Self::Ledger(usize::try_from(version).unwrap_or(usize::MAX)),
@@ -179,6 +180,7 @@ pub(crate) fn migrate(connection: &Connection, from: usize, steps: &[&str]) -> r
     for step in steps.iter().skip(from) {
         connection.execute_batch(step)?;
     }
+    // Last, so that an interrupted migration is rolled back with the version that it began with.
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", i64::try_from(steps.len()).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! What every ledger does with jobs.
+//! Jobs, in every kind of ledger.
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -50,7 +50,7 @@ pub(crate) fn claim(ledger: &mut Ledger, job: &Job, phase: Phase) -> Option<Clai
     ledger.claim(&wish(job.id, phase, "station", LONG)).unwrap()
 }
 
-/// What a station would have signed for its claim.
+/// The identities that a station would have signed for its claim.
 pub(crate) fn signed(ledger: &Ledger, claim: &Claim) -> Vec<FleetIdentity> {
     let common = Arc::new(ShardParameters {
         profile: "client".to_owned(),
@@ -116,7 +116,7 @@ pub(crate) fn a_shard_is_never_handed_out_twice<S: Station>() {
     assert_eq!(handed.into_iter().collect::<BTreeSet<_>>().len(), 40);
 }
 
-pub(crate) fn an_ended_lease_hands_the_shard_to_another_who_signs_anew<S: Station>() {
+pub(crate) fn an_ended_lease_hands_the_shard_to_another_that_signs_again<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let job = stage(&mut ledger, 2, &["a", "b"]);
@@ -355,7 +355,7 @@ pub(crate) fn shards_of_the_dead_are_free_for_who_is_alone<S: Station>() {
     ledger.break_leases(job.id).unwrap();
     let next = claim(&mut ledger, &job, Phase::Issue).unwrap();
     if ledger.is_shared() {
-        assert_eq!(next.shard, 1, "nobody is alone here");
+        assert_eq!(next.shard, 1, "no station is alone here");
     } else {
         assert_eq!((next.shard, next.fence), (dead.shard, dead.fence + 1));
         assert_eq!(code(ledger.renew(&dead, LONG)), Code::LeaseLost);

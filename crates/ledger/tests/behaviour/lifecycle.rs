@@ -1,4 +1,4 @@
-//! What every ledger does with the generations of a name.
+//! The generations of a name, in every kind of ledger.
 
 use base::Code;
 use ledger::{Filter, Generation, Kind, NewIdentity, NewList, OpenStep, Phase, Role, State};

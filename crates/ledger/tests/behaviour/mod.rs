@@ -1,4 +1,4 @@
-//! What every ledger does, whatever keeps its rows. A backend runs all of it with `behaviour!(Station)`.
+//! The behavior that every kind of ledger shares. A backend runs all of it with `behaviour!(Station)`.
 
 use std::collections::BTreeSet;
 
@@ -145,7 +145,7 @@ pub(crate) fn what_the_platform_has_forgotten_may_be_registered_again<S: Station
     assert_eq!(current(&ledger, "a").unwrap().state, State::Revoked);
 }
 
-pub(crate) fn what_was_voided_is_issued_anew_under_another_serial<S: Station>() {
+pub(crate) fn a_voided_identity_is_issued_again_under_another_serial<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let first = intend(&mut ledger, "a");
@@ -163,7 +163,7 @@ pub(crate) fn what_was_voided_is_issued_anew_under_another_serial<S: Station>() 
     assert_eq!(told, [(State::Void, Some("interrupted")), (State::Issued, None)]);
 }
 
-pub(crate) fn a_new_generation_stands_beside_the_old_one<S: Station>() {
+pub(crate) fn a_new_generation_is_kept_with_the_old_one<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let old = issue(&mut ledger, "a");
@@ -241,9 +241,9 @@ pub(crate) fn the_last_failure_is_kept_until_something_succeeds<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let key = issue(&mut ledger, "a");
-    ledger.failed(&key, "the platform says 503").unwrap();
+    ledger.failed(&key, "the platform answers 503").unwrap();
     let entry = current(&ledger, "a").unwrap();
-    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Issued, Some("the platform says 503")));
+    assert_eq!((entry.state, entry.last_error.as_deref()), (State::Issued, Some("the platform answers 503")));
     ledger.registered(&key).unwrap();
     assert_eq!(current(&ledger, "a").unwrap().last_error, None);
 }
@@ -344,8 +344,8 @@ macro_rules! behaviour {
             an_identity_is_intended_then_issued_then_used
             registering_and_bundling_come_in_any_order_and_again
             what_the_platform_has_forgotten_may_be_registered_again
-            what_was_voided_is_issued_anew_under_another_serial
-            a_new_generation_stands_beside_the_old_one
+            a_voided_identity_is_issued_again_under_another_serial
+            a_new_generation_is_kept_with_the_old_one
             a_name_is_intended_once_at_a_time
             an_issuer_uses_a_serial_once
             kinds_have_names_of_their_own
@@ -357,15 +357,15 @@ macro_rules! behaviour {
             a_long_list_is_whole_and_in_order
             names_are_data
             another_handle_sees_what_was_kept;
-            a_job_keeps_its_names_and_what_was_said_of_them
+            a_job_keeps_its_names_and_the_values_of_their_lines
             a_job_that_is_not_kept_never_was
             the_same_names_again_are_the_same_job
-            what_is_said_of_a_name_makes_another_job
+            other_values_of_a_name_make_another_job
             duplicates_are_told_with_both_lines
             duplicates_of_the_store_and_of_other_jobs_are_told
             names_of_a_job_are_data;
             a_shard_is_never_handed_out_twice
-            an_ended_lease_hands_the_shard_to_another_who_signs_anew
+            an_ended_lease_hands_the_shard_to_another_that_signs_again
             a_lease_that_ended_unnoticed_is_still_good
             a_lease_tells_how_long_it_goes_on
             what_is_given_back_is_open_at_once

@@ -1,4 +1,4 @@
-//! What every ledger does so that a name belongs to one identity in use.
+//! Reservations, which keep a name for one identity in use, in every kind of ledger.
 
 use base::Code;
 use ledger::{Filter, Kind, Phase, StagingOutcome, State};

@@ -1,4 +1,4 @@
-//! What every ledger does with names on their way in.
+//! Staging of names, in every kind of ledger.
 
 use base::Code;
 use ledger::{Duplicate, EarlierUse, Kind, Ledger, StagedName, StagingOutcome};
@@ -6,7 +6,7 @@ use ledger::{Duplicate, EarlierUse, Kind, Ledger, StagedName, StagingOutcome};
 use super::jobs::{code, issue_shard, named, new_job, stage, try_stage};
 use super::{Station, issue};
 
-pub(crate) fn a_job_keeps_its_names_and_what_was_said_of_them<S: Station>() {
+pub(crate) fn a_job_keeps_its_names_and_the_values_of_their_lines<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let full = StagedName {
@@ -60,7 +60,7 @@ pub(crate) fn the_same_names_again_are_the_same_job<S: Station>() {
     stage(&mut ledger, 2, &["d"]);
 }
 
-pub(crate) fn what_is_said_of_a_name_makes_another_job<S: Station>() {
+pub(crate) fn other_values_of_a_name_make_another_job<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let digest_of = |ledger: &mut Ledger, name: &StagedName| {
