@@ -27,7 +27,7 @@ pub enum BrokerPacket {
 pub struct ConnAck {
     /// The version of this packet. Brokers without MQTT 5.0 reject it in the format of 3.1.1.
     pub version: Version,
-    /// Whether the broker has a stored session of this client.
+    /// True if the broker has a stored session of this client.
     pub session_present: bool,
     /// The return code of 3.1.1 or the reason code of 5.0; 0 means accepted.
     pub code: u8,
