@@ -1,4 +1,4 @@
-//! What `cargo xtask bench fleet` measures of ours in memory: identities by template and by the ordinary path, beside
+//! What `cargo xtask bench fleet` measures of ours in memory: identities by template and by the ordinary path, next to
 //! the limit, which is key generation and one signature by the same library and nothing else.
 //!
 //! All take turns, some hundreds at a time, so that whatever else the machine does slows them alike.
@@ -24,7 +24,7 @@ use time::OffsetDateTime;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How many of each a turn makes.
+/// The number of identities of each kind that a turn makes.
 const TURN: u32 = 500;
 
 fn main() -> Outcome<()> {
@@ -75,14 +75,14 @@ fn at_once(threads: u32, work: &Work<'_>) -> Outcome<Duration> {
     })
 }
 
-/// How long this thread has had a processor.
+/// The time for which this thread has had a processor.
 fn on_processor() -> Outcome<Duration> {
     let said = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = said.split(' ').next().ok_or("the kernel keeps no times of threads")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// What both paths sign with, and what they write.
+/// The inputs of both paths, and their output.
 struct Bench {
     bare: EcdsaKeyPair,
     ca: &'static LocalCa,

@@ -25,10 +25,10 @@ mod bech32;
 const CHUNK: usize = 64 << 10;
 /// Octets of a Poly1305 tag.
 const TAG: usize = 16;
-/// What recipients are written with.
+/// The human-readable part of recipients.
 const PREFIX: &str = "age";
 
-/// Somebody who can open what is sealed for them: the public half of an age key, `age1..`.
+/// A party that can open archives that are sealed for it: the public half of an age key, `age1..`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Recipient([u8; 32]);
 
@@ -54,7 +54,7 @@ impl FromStr for Recipient {
     }
 }
 
-/// Text of a refused recipient. A secret key that stands where a public one belongs is not repeated.
+/// Text of a refused recipient. A secret key in the place of a public one is not repeated.
 fn shown(text: &str) -> String {
     if text.to_ascii_uppercase().contains("SECRET") { "what was named".to_owned() } else { quote(text).to_string() }
 }

@@ -50,7 +50,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether this is RSA of any size: such keys can also decrypt, which `keyUsage` says.
+    /// True for RSA of any size: such keys can also decrypt, which `keyUsage` states.
     pub const fn is_rsa(self) -> bool {
         matches!(self, Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096)
     }

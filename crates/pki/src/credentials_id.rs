@@ -1,6 +1,6 @@
 //! The id under which ThingsBoard stores X.509 credentials.
 //!
-//! ThingsBoard looks a device up by the SHA3-256 (FIPS 202) of its certificate's text: the base64 that stands
+//! ThingsBoard looks a device up by the SHA3-256 (FIPS 202) of its certificate's text: the base64
 //! between the PEM lines, in one line, as UTF-8. It hashes what was pasted, so that two spellings of one
 //! certificate would be two credentials; this module always uses the one spelling that the TLS side uses.
 

@@ -53,7 +53,7 @@ impl<'a> Scheme<'a> {
         Err(Unsupported::algorithm(&id))
     }
 
-    /// What the key derivation costs, which has to be judged before [`decrypt`](Self::decrypt).
+    /// The cost of the key derivation, which must be judged before [`decrypt`](Self::decrypt).
     pub(crate) fn cost(&self) -> Cost {
         match self {
             Self::Pbes2(scheme) => scheme.cost(),

@@ -33,7 +33,7 @@ pub use view::{
 /// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#7, PKCS#12
 /// or JKS, or the PKCS#11 URI of a key in a token. `now` is the moment for which dates are judged.
 ///
-/// What cannot be read inside of a file that can is an item of its own, with the finding that says why.
+/// An unreadable part of a readable file is an item of its own, with a finding that contains the reason.
 ///
 /// # Errors
 /// [`Code::CertificateUnreadable`] for what is none of these, [`Code::ForeignFormat`] for kinds of files that are not read,
@@ -49,7 +49,7 @@ pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) 
     } else if let Some(item) = token_key::item(bytes) {
         vec![item?]
     } else {
-        // Says which kind it is, if it is one that people have.
+        // Names the kind of file, if it is a common one.
         blocks(bytes)?;
         return Err(unknown(bytes));
     };

@@ -86,7 +86,7 @@ impl PrivateKey {
         Ok(Self { pkcs8, public: PublicKey::new(algorithm, bits), signer })
     }
 
-    /// What kind of key this is.
+    /// The kind of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.public.algorithm()
     }
@@ -106,7 +106,7 @@ impl PrivateKey {
         self.pkcs8.clone()
     }
 
-    /// Signs `message` with the hash that belongs to the algorithm; the result is what stands in an X.509
+    /// Signs `message` with the hash that belongs to the algorithm; the result is the content of an X.509
     /// signature field.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_says_what_it_lacks() {
+    fn the_error_of_an_encrypted_key_names_the_missing_passphrase() {
         let key = PrivateKey::generate(Algorithm::EcP256).unwrap();
         let pem = key.to_encrypted_pem(&Secret::from("right"), 1000).unwrap();
         assert_eq!(PrivateKey::from_pem_or_der(pem.as_bytes(), None).unwrap_err().code(), Code::KeyEncrypted);

@@ -30,7 +30,7 @@ pub use listing::{EntryKind, KeyState, ListedEntry, Listing, list};
 /// The file formats of keystores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeystoreFormat {
-    /// PKCS#12 (RFC 7292), `.p12` and `.pfx`; what keytool of Java 9 and later writes whatever the name says.
+    /// PKCS#12 (RFC 7292), `.p12` and `.pfx`; what keytool of Java 9 and later writes under any name.
     Pkcs12,
     /// The format of Sun's JKS provider, which `KeyStore.getInstance("JKS")` opens. Weak: see [`jks_weak`].
     Jks,
@@ -49,7 +49,7 @@ impl KeystoreFormat {
         }
     }
 
-    fn recognise(bytes: &[u8]) -> Result<Self> {
+    fn recognize(bytes: &[u8]) -> Result<Self> {
         Self::detect(bytes).ok_or_else(|| match foreign::recognize(bytes) {
             Some(kind) => kind.error(),
             None => {
@@ -123,7 +123,7 @@ pub struct TrustedEntry {
     pub certificate: Vec<u8>,
 }
 
-/// What a keystore holds.
+/// The content of a keystore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keystore {
     /// Private keys with their chains.
@@ -267,7 +267,7 @@ pub fn jks_weak() -> Finding {
 
 /// Opens either format, with whatever the passwords open. `None` looks at what needs no password.
 fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<(KeystoreFormat, KeystoreContents)> {
-    let format = KeystoreFormat::recognise(bytes)?;
+    let format = KeystoreFormat::recognize(bytes)?;
     let contents = match format {
         KeystoreFormat::Pkcs12 => pkcs12::open(bytes, passwords)?,
         KeystoreFormat::Jks => jks::open(bytes, passwords)?,

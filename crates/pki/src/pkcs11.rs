@@ -1,6 +1,6 @@
 //! Keys that a token keeps to itself, reached through PKCS#11 (version 2.40 and later).
 //!
-//! A [`TokenUri`] (RFC 7512) says through which module, in which token and under which name. From it a key is made
+//! A [`TokenUri`] (RFC 7512) names the module, the token and the key. From it a key is made
 //! ([`TokenKey::generate`]) or opened ([`TokenKey::open`]), and signs like any other [`SigningKey`](crate::key::SigningKey).
 //! The private half never leaves the token, and the PIN goes nowhere but into `C_Login`.
 //!

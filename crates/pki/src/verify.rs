@@ -4,7 +4,7 @@
 //! report names every link that fails and why. rustls-webpki, which decides for many TLS clients and servers, is the
 //! second opinion: what it refuses although the walk found no fault is reported as [`Code::SecondOpinion`].
 //!
-//! Certificate policies are not processed: whoever asks for none accepts each.
+//! Certificate policies are not processed: a user who asks for none accepts each.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ mod walk;
 
 use path::PathEnd;
 
-/// What a chain is to be used for.
+/// The purpose of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
@@ -49,20 +49,20 @@ pub enum Host {
     Ip(IpAddr),
 }
 
-/// What is to be verified, against what.
+/// A chain to be verified, and the conditions.
 #[derive(Debug)]
 pub struct VerifyRequest<'a> {
     /// The certificates in the order in which the peer sends them: the leaf first.
     pub chain: &'a [Certificate],
     /// Certificates that may stand between chain and anchors although the peer does not send them.
     pub extra: &'a [Certificate],
-    /// What is trusted.
+    /// The trust anchors.
     pub anchors: &'a [Certificate],
     /// The leaf's private key, where it is at hand.
     pub key: Option<&'a PublicKey>,
     /// The name under which a server is reached.
     pub host: Option<&'a Host>,
-    /// What the leaf is to be used for; any use, when nothing is said.
+    /// The purpose of the leaf; `None` allows any.
     pub purpose: Option<Purpose>,
     /// The moment for which to verify.
     pub time: OffsetDateTime,
@@ -75,7 +75,7 @@ pub struct VerifyRequest<'a> {
 pub struct Verification {
     /// The path from the leaf upwards, as far as it goes.
     pub links: Vec<Link>,
-    /// Whether the path ends at a trust anchor.
+    /// True if the path ends at a trust anchor.
     pub trusted: bool,
     /// All that was found: about the order of the chain, then about each link, the leaf's first. `place.item` names the
     /// certificate.
@@ -97,28 +97,28 @@ pub struct Link {
     pub not_after: OffsetDateTime,
     /// The SHA-256 of the certificate.
     pub fingerprint: String,
-    /// Where it comes from.
+    /// The source of the certificate.
     pub source: CertificateSource,
-    /// Whether no fault was found with it or with its signature.
+    /// True if no fault was found with it or with its signature.
     pub ok: bool,
     /// The codes of what was found.
     pub codes: Vec<Code>,
 }
 
-/// Where a certificate of the path comes from.
+/// The source of a certificate of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CertificateSource {
     /// The peer sends it; its place in the chain, counted from 1, is known.
     Sent(usize),
-    /// It was given beside the chain.
+    /// It was given in addition to the chain.
     Extra,
     /// It is a trust anchor.
     Anchor,
 }
 
 impl Verification {
-    /// Whether nothing was found that does not work.
+    /// True if no finding is a fault.
     pub fn is_ok(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity < Severity::Fault)
     }
@@ -141,7 +141,7 @@ pub fn verify(request: &VerifyRequest<'_>) -> Verification {
     let links = links.map(|(certificate, findings)| link(request, certificate, findings)).collect();
     let mut findings: Vec<Finding> = path.findings.into_iter().flatten().chain(opinion).collect();
     if let Err(error) = sent {
-        // A gap or a false signature is found by both; the walk says more about it.
+        // A gap or a false signature is found by both; the walk explains it better.
         let known = |finding: &Finding| finding.code == error.code() && error.code() != Code::ChainOrder;
         if !findings.iter().any(known) {
             findings.insert(0, error.into_finding());
@@ -163,7 +163,7 @@ fn choose_leaf<'a>(request: &VerifyRequest<'a>) -> Option<&'a Certificate> {
     if issued_any(first) { request.chain.iter().find(|one| !issued_any(one)).or(Some(first)) } else { Some(first) }
 }
 
-/// What can be said about the leaf without looking at its issuers.
+/// The findings about the leaf that do not depend on its issuers.
 fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(key) = request.key
@@ -176,7 +176,7 @@ fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding
         if leaf.is_ca() {
             findings.push(
                 Code::CaAsLeaf
-                    .warning("the certificate says that it is a CA's")
+                    .warning("the certificate is marked as a CA's")
                     .because("rustls and everything built on it refuse such a leaf"),
             );
         }
@@ -187,7 +187,7 @@ fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding
     findings.into_iter().map(|finding| about(finding, leaf)).collect()
 }
 
-/// What is wrong with a leaf by itself, whoever issued it: dates, strength, form, and whether it is for this.
+/// The faults of a leaf by itself, independent of its issuer: dates, strength, form, and purpose.
 pub fn leaf_alone(leaf: &Certificate, purpose: Purpose, time: OffsetDateTime) -> Vec<Finding> {
     let mut findings = walk::alone(leaf, time, true, false);
     findings.extend(purpose_finding(leaf, purpose));
@@ -251,7 +251,7 @@ fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Find
     }
 }
 
-/// What speaks against using the certificate for devices with our firmware.
+/// The reason against using the certificate for devices with our firmware.
 fn firmware_finding(certificate: &Certificate) -> Option<Finding> {
     let why = match certificate.public_key() {
         PublicKeyKind::Ed25519 => "its Mbed TLS has no Ed25519",
@@ -275,7 +275,7 @@ impl fmt::Display for Purpose {
 impl FromStr for Host {
     type Err = Error;
 
-    /// Reads an IP address or a host name; internationalised names become punycode.
+    /// Reads an IP address or a host name; internationalized names become punycode.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
         if let Ok(San::Ip(ip)) = San::ip(text) {

@@ -24,7 +24,7 @@ pub fn append(label: &str, der: &[u8], to: &mut Vec<u8>) {
     boundary(b"-----END ", label, to);
 }
 
-/// How many bytes [`append`] adds.
+/// The number of bytes that [`append`] adds.
 pub fn length(label: &str, der: &[u8]) -> usize {
     let base64 = der.len().div_ceil(3) * 4;
     base64 + der.len().div_ceil(LINE) + 2 * label.len() + "-----BEGIN -----\n-----END -----\n".len()
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_length_reads_back_and_is_foretold() {
+    fn every_length_reads_back_and_is_predicted() {
         for size in (0..=200).chain([4095, 4096]) {
             let der: Vec<u8> = (0..size).map(|index: usize| (index * 7 % 256) as u8).collect();
             let mut text = Vec::new();

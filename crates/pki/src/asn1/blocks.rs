@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::foreign;
 
-/// One block: what stands between a BEGIN and an END line. Wiped on drop, since it may hold a key.
+/// One block: the lines between a BEGIN and an END line. Wiped on drop, since it may hold a key.
 #[derive(Clone)]
 pub(crate) struct Block {
     /// The words between `BEGIN` and the dashes.
@@ -26,7 +26,7 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Every block of the text. What stands outside of blocks, such as OpenSSL's bag attributes and text dumps, is passed
+/// Every block of the text. Text outside of blocks, such as OpenSSL's bag attributes and text dumps, is passed
 /// over, and so are blocks behind a comment sign.
 ///
 /// # Errors
@@ -60,12 +60,12 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>> {
     }
 }
 
-/// Whether the text has a line that begins a block.
+/// True if the text has a line that begins a block.
 pub(crate) fn looks_like_pem(text: &[u8]) -> bool {
     find(text, BEGIN).is_some()
 }
 
-/// Reads a block from behind `-----BEGIN `, and says how many octets it took.
+/// Reads a block from behind `-----BEGIN `, and returns the number of its octets.
 fn read_block(text: &[u8], line: usize) -> Result<(Block, usize)> {
     let damaged = |label: &str, what: &str| damaged(label, what).position(line, 1);
     let (label_end, end) = match (find(text, DASHES), find(text, END)) {

@@ -21,10 +21,13 @@ pub(crate) fn fault(der: &[u8]) -> Option<String> {
 }
 
 fn element_fault(element: &Element<'_>, depth: usize) -> Option<String> {
+    // The recursion follows the input, so a hostile file could otherwise exhaust the stack.
     if depth > MAX_DEPTH {
         return Some("its elements are nested too deeply".to_owned());
     }
     if element.is_constructed() {
+        // Only SEQUENCE and SET are constructed in DER (X.690, section 10.2). BER allows a string in pieces, which Go
+        // and Java refuse.
         if element.is_universal() && !matches!(element.number(), 16 | 17) {
             return Some(format!("a {} is written in pieces", type_name(element.number())));
         }
@@ -44,9 +47,10 @@ fn element_fault(element: &Element<'_>, depth: usize) -> Option<String> {
     if element.is_universal() { primitive_fault(element.number(), element.content) } else { None }
 }
 
-/// What is wrong with the content of a primitive universal type.
+/// The fault of the content of a primitive universal type.
 fn primitive_fault(number: u8, content: &[u8]) -> Option<String> {
     let is_legal = match number {
+        // Encodings of true other than 0xff are BER only (X.690, section 11.1).
         1 => matches!(content, [0x00 | 0xff]),
         2 | 10 => is_integer(content),
         3 => is_bit_string(content),
@@ -54,6 +58,7 @@ fn primitive_fault(number: u8, content: &[u8]) -> Option<String> {
         6 => is_identifier(content),
         12 => str::from_utf8(content).is_ok(),
         16 | 17 => false,
+        // NumericString has digits and spaces alone (X.680, section 41.2).
         18 => content.iter().all(|octet| octet.is_ascii_digit() || *octet == b' '),
         19 => content.iter().copied().all(is_printable),
         22 | 26 => content.is_ascii(),
@@ -61,6 +66,7 @@ fn primitive_fault(number: u8, content: &[u8]) -> Option<String> {
         24 => is_time(content, 14),
         28 => is_universal_string(content),
         30 => is_bmp_string(content),
+        // The end-of-contents octets of BER's indefinite length, which DER does not have.
         0 => return Some("it has an element of the reserved type 0".to_owned()),
         _ => true,
     };
@@ -72,6 +78,7 @@ fn is_integer(content: &[u8]) -> bool {
     match content {
         [] => false,
         [_] => true,
+        // The first nine bits must differ: otherwise a shorter encoding of the same number exists.
         [first, second, ..] => !matches!((first, second & 0x80), (0x00, 0x00) | (0xff, 0x80)),
     }
 }
@@ -91,6 +98,7 @@ fn is_identifier(content: &[u8]) -> bool {
     let mut is_start = true;
     for octet in content {
         if is_start && *octet == 0x80 {
+            // An arc that begins with 0x80 has a redundant leading zero.
             return false;
         }
         is_start = octet & 0x80 == 0;
@@ -100,16 +108,20 @@ fn is_identifier(content: &[u8]) -> bool {
 
 /// The alphabet of PrintableString (X.680, section 41.4), and the two characters beyond it that readers let pass.
 fn is_printable(octet: u8) -> bool {
+    // The asterisk and the ampersand are not in the alphabet. Wildcard names and company names use them, and Go allows
+    // both.
     octet.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(&octet)
 }
 
 /// So many digits and a Z (RFC 5280, section 4.1.2.5).
 fn is_time(content: &[u8], digits: usize) -> bool {
+    // Seconds are mandatory and offsets are forbidden in certificates, unlike in plain ASN.1.
     matches!(content.split_last(), Some((b'Z', rest)) if rest.len() == digits && rest.iter().all(u8::is_ascii_digit))
 }
 
 fn is_universal_string(content: &[u8]) -> bool {
     let mut units = content.chunks(4).map(<[u8; 4]>::try_from);
+    // Surrogates are code units of UTF-16 and no characters, so UniversalString (UCS-4) must not contain them.
     units.all(|unit| unit.is_ok_and(|unit| char::from_u32(u32::from_be_bytes(unit)).is_some()))
 }
 

@@ -37,13 +37,13 @@ pub(crate) fn push_header(bytes: &mut Vec<u8>, tag: u8, length: usize) {
     bytes.extend_from_slice(digits);
 }
 
-/// How many bytes an element takes whose content takes so many.
+/// The number of bytes of an element with content of this length.
 pub(crate) fn length_of(content: usize) -> usize {
     let header = if content < 0x80 { 2 } else { 2 + digits(content) };
     header + content
 }
 
-/// How many bytes the number takes, at least one.
+/// The number of bytes of the number, at least one.
 fn digits(number: usize) -> usize {
     let bits = usize::BITS - number.leading_zeros();
     bits.div_ceil(8).max(1) as usize

@@ -58,6 +58,7 @@ impl Cipher {
 }
 
 fn cbc<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // Decrypted in place: the buffer is wiped, and no second copy of the key exists.
     let mut plain = Zeroizing::new(data.to_vec());
     let length = Decryptor::<C>::new_from_slices(key, iv).ok()?.decrypt_padded::<Pkcs7>(&mut plain).ok()?.len();
     plain.truncate(length);

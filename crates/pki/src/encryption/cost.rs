@@ -1,8 +1,8 @@
 //! The cost of key derivations, known before the first round is done.
 //!
-//! The file says how often to hash and how much memory to take; a hostile one says more than any machine has.
+//! The file states how often to hash and how much memory to take; a hostile one demands more than any machine has.
 
-/// What one key derivation demands.
+/// The cost of one key derivation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     /// Rounds of hashing, or what takes about as long.

@@ -7,7 +7,7 @@ use der::asn1::ObjectIdentifier;
 pub(crate) struct Unsupported {
     /// The name of the algorithm, or its object identifier.
     pub(crate) name: String,
-    /// Whether OpenSSL 3 needs `-legacy` to read it.
+    /// True if OpenSSL 3 needs `-legacy` to read it.
     pub(crate) legacy: bool,
 }
 

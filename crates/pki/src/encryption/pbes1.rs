@@ -53,6 +53,7 @@ impl<'a> Pbes1<'a> {
 
 /// RFC 8018, section 5.1.
 fn pbkdf1<D: Digest>(password: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<Vec<u8>> {
+    // The first hash counts as one round.
     let mut hash = Zeroizing::new(D::new().chain_update(password).chain_update(salt).finalize().to_vec());
     for _ in 1..rounds {
         *hash = D::digest(hash.as_slice()).to_vec();

@@ -53,6 +53,7 @@ impl<'a> Pbes2<'a> {
         let [kdf, encryption] = parts.as_slice() else { return Err(Unsupported::malformed()) };
         let encryption = Encryption::read(*encryption)?;
         let (kdf, key_length) = Kdf::read(*kdf)?;
+        // A wrong key length would decrypt to noise, which looks like a wrong password.
         if key_length.is_some_and(|length| length != encryption.key_length()) {
             return Err(Unsupported::malformed());
         }
@@ -114,6 +115,7 @@ impl<'a> Kdf<'a> {
             ));
         }
         let prf = match rest.iter().find(|part| part.tag() == Tag::Sequence) {
+            // HMAC-SHA-1 is the default of the standard, and is then left out of the encoding.
             Some(prf) => Prf::read(*prf)?,
             None => Prf::Sha1,
         };
@@ -126,6 +128,7 @@ impl<'a> Kdf<'a> {
         match *self {
             Self::Pbkdf2 { salt, rounds, prf } => prf.derive(password, salt, rounds, key),
             Self::Scrypt { salt, cost, block_size, parallelization } => {
+                // The logarithm is safe: `cost` has refused numbers that are no power of two.
                 let log = u8::try_from(cost.checked_ilog2()?).ok()?;
                 let parameters = scrypt::Params::new(log, block_size.into(), parallelization.into()).ok()?;
                 scrypt::scrypt(password, salt, &parameters, key).ok()?;
@@ -197,6 +200,7 @@ impl<'a> Encryption<'a> {
     ) -> Result<Self, Unsupported> {
         let parts = sequence(parameters.ok_or_else(Unsupported::malformed)?)?;
         match parts.as_slice() {
+            // aws-lc has tags of 16 octets only. RFC 5084 has 12 as the default, which no known program writes.
             [nonce, tag] if element::unsigned(*tag).ok() == Some(16) && nonce.value().len() == aead::NONCE_LEN => {
                 Ok(Self::Gcm { algorithm, nonce: nonce.value() })
             }

@@ -43,6 +43,7 @@ impl<'a> Password<'a> {
         let Self::Text(text) = self else { return Zeroizing::default() };
         // UTF-16 never has more units than UTF-8 has bytes; the room is there from the start, so that nothing is moved.
         let mut octets = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
+        // The end mark is part of the password: RFC 7292, appendix B.1.
         for unit in text.encode_utf16().chain([0]) {
             octets.extend_from_slice(&unit.to_be_bytes());
         }
@@ -76,6 +77,7 @@ impl<'a> Pkcs12Pbe<'a> {
 
     pub(super) fn decrypt(&self, password: Password<'_>, data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let password = password.utf16();
+        // The crate counts in i32. Larger numbers were refused by their cost.
         let rounds = i32::try_from(self.rounds).ok()?;
         let derived = |kind, length| Zeroizing::new(derive_key::<Sha1>(&password, self.salt, kind, rounds, length));
         let key = derived(Pkcs12KeyType::EncryptionKey, self.cipher.key_length());
@@ -114,7 +116,7 @@ impl MacDigest {
         })
     }
 
-    /// Whether `value` is the MAC of `data` under the password.
+    /// True if `value` is the MAC of `data` under the password.
     pub(crate) fn fits(self, password: Password<'_>, salt: &[u8], rounds: u32, data: &[u8], value: &[u8]) -> bool {
         let check = match self {
             Self::Sha1 => fits::<Sha1>,
@@ -138,6 +140,7 @@ where
     let key = Zeroizing::new(derive_key::<D>(password, salt, Pkcs12KeyType::Mac, rounds, length));
     let mut mac = Hmac::<D>::new_from_slice(&key).ok()?;
     mac.update(data);
+    // `verify_slice` compares in constant time.
     Some(mac.verify_slice(value).is_ok())
 }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::cipher::Cipher;
 use super::known::Unsupported;
 
-/// Whether the headers of a PEM block announce the encryption.
+/// True if the headers of a PEM block announce the encryption.
 pub(crate) fn is_announced(headers: &[String]) -> bool {
     header(headers, "Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"))
 }
@@ -26,6 +26,7 @@ impl Traditional {
     /// A cipher that is not read, or no such header.
     pub(crate) fn read(headers: &[String]) -> Result<Self, Unsupported> {
         let info = header(headers, "DEK-Info").ok_or_else(Unsupported::malformed)?;
+        // The vector follows the name after a comma.
         let (name, iv) = info.split_once(',').unwrap_or((info, ""));
         let cipher = match name.trim().to_ascii_uppercase().as_str() {
             "AES-128-CBC" => Cipher::Aes128,
@@ -48,6 +49,7 @@ impl Traditional {
         let length = self.cipher.key_length();
         let mut key = Zeroizing::new(Vec::with_capacity(length + 16));
         let mut last = Zeroizing::new(Vec::new());
+        // Hashes are chained until the key is long enough.
         while key.len() < length {
             let hash = Md5::new().chain_update(last.as_slice()).chain_update(passphrase).chain_update(salt).finalize();
             last = Zeroizing::new(hash.to_vec());
@@ -63,6 +65,7 @@ fn header<'a>(headers: &'a [String], name: &str) -> Option<&'a str> {
 
 /// The octets of hexadecimal digits.
 fn octets(text: &str) -> Option<Vec<u8>> {
+    // OpenSSL writes capitals, and other programs small letters.
     let digits = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<u32>>>()?;
     let pairs = digits.chunks(2).map(|pair| match pair {
         [high, low] => u8::try_from(high * 16 + low).ok(),

@@ -59,7 +59,7 @@ impl CertificateView {
     }
 }
 
-/// What is wrong with a certificate as such, whatever it is used for.
+/// The faults of a certificate as such, whatever its use.
 fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut tell = |finding: Finding| findings.push(finding);

@@ -17,14 +17,14 @@ pub struct InspectedItem {
     /// The alias of the entry of a keystore that it belongs to, as the file has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// What it is.
+    /// The content.
     #[serde(flatten)]
     pub content: Content,
-    /// What was found about it.
+    /// The findings about it.
     pub findings: Vec<Finding>,
 }
 
-/// What an [`InspectedItem`] is.
+/// The content of an [`InspectedItem`].
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -47,12 +47,12 @@ pub enum Content {
     Secret,
     /// A PEM block of some other kind.
     Other {
-        /// Its label.
+        /// The label of the block.
         label: String,
     },
-    /// A PEM block that does not hold what its label says.
+    /// A PEM block whose content does not match its label.
     Unreadable {
-        /// Its label.
+        /// The label of the block.
         label: String,
     },
 }

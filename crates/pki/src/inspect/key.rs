@@ -36,7 +36,7 @@ pub(super) fn view(form: &str, encrypted: bool, opened: Result<PrivateKey>) -> I
             view.public_key_sha256 = Some(hex::lower(&sha256(key.spki_der())));
             Vec::new()
         }
-        // That a key is locked is as it should be, as long as nobody said how to open it.
+        // A locked key is in order, as long as no password is given.
         Err(error) if error.code() == Code::KeyEncrypted => {
             let finding = error.into_finding();
             vec![Code::KeyEncrypted.note(finding.what)]

@@ -17,7 +17,7 @@ pub(super) fn items(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateT
         key: passwords.key.as_ref().unwrap_or(store).clone(),
     });
     let listing = keystore::list(bytes, both.as_ref())?;
-    // Reading fails as a whole when one of the keys does not open; the listing has said which.
+    // Reading fails as a whole when one of the keys does not open; the listing has named it.
     let empty = keystore::Passwords::same(base::Secret::from(""));
     let opened = Keystore::read(bytes, both.as_ref().unwrap_or(&empty)).unwrap_or_default();
     let mut whole = InspectedItem::new(Content::Keystore(KeystoreView {
@@ -57,7 +57,7 @@ fn entry_items(entry: ListedEntry, opened: &Keystore, now: OffsetDateTime) -> Ve
 }
 
 fn key_item(state: KeyState, opened: Option<Result<PrivateKey>>, chain: &[Vec<u8>]) -> InspectedItem {
-    // A key that fits its leaf is told by `match_keys`; one that does not must be said loudly.
+    // A key that fits its leaf is shown by `match_keys`; one that does not needs an error of its own.
     let mismatch = match (&opened, chain.first().map(|leaf| crate::Certificate::from_der(leaf))) {
         (Some(Ok(key)), Some(Ok(leaf))) => key.check_belongs_to(leaf.spki_der()).err(),
         _ => None,

@@ -1,8 +1,8 @@
-//! What opens an encrypted file.
+//! Passwords that open an encrypted file.
 
 use base::Secret;
 
-/// What may be needed to open the file. Without them everything is shown that is not encrypted.
+/// The passwords of the file. Without them every unencrypted part is shown.
 #[derive(Debug, Clone, Default)]
 pub struct InspectPasswords {
     /// The password of a keystore, or the passphrase of a key.

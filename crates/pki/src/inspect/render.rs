@@ -13,11 +13,11 @@ use super::view::{CertificateView, KeyView, RequestView, RevocationListView};
 /// The width of the column with the names of the fields.
 const COLUMN: usize = 17;
 
-/// How many entries of a revocation list are shown; `--json` has them all.
+/// The number of entries of a revocation list that are shown; `--json` has them all.
 const REVOKED_SHOWN: usize = 20;
 
 impl fmt::Display for InspectedItem {
-    /// Several lines, the first of which says what it is. Nothing in them moves a cursor or changes a colour.
+    /// Several lines, the first of which is the kind of the item. Nothing in them moves a cursor or changes a color.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.content.title())?;
         if let Some(alias) = &self.alias {
@@ -71,7 +71,7 @@ impl fmt::Display for InspectedItem {
 }
 
 impl Content {
-    /// What it is, in one or two words.
+    /// The kind of the item, in one or two words.
     pub fn title(&self) -> &'static str {
         match self {
             Content::Certificate(_) => "certificate",

@@ -91,7 +91,7 @@ fn a_file_shows_which_key_belongs_to_which_certificate() {
 }
 
 #[test]
-fn every_kind_is_recognised_in_pem_and_der() {
+fn every_kind_is_recognized_in_pem_and_der() {
     let (root, leaf) = made();
     let request = testing::greedy_request(&leaf.key, &[]);
     let crl = testing::crl(&root, &[&leaf.certificate]);
@@ -162,7 +162,7 @@ fn keystores_show_their_entries() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_its_leaf_is_said_loudly() {
+fn a_key_that_does_not_fit_its_leaf_is_an_error() {
     let (_, leaf) = made();
     let other = crate::PrivateKey::generate(crate::Algorithm::EcP256).unwrap();
     let entry =

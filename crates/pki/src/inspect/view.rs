@@ -1,10 +1,10 @@
-//! What is shown of each kind of thing in a file.
+//! The views of each kind of thing in a file.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-/// What a certificate says, and what it is known by elsewhere. All texts are safe to print.
+/// The content of a certificate, and its fingerprints and identifiers. All texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CertificateView {
     /// The subject, as RFC 4514 writes it.
@@ -32,22 +32,22 @@ pub struct CertificateView {
     /// True if its own key signed it. Absent if the signature is of a kind that tbpki cannot check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub self_signed: Option<bool>,
-    /// Whether it is a CA's.
+    /// True if it is a CA's.
     pub ca: bool,
-    /// How many CAs may stand between it and a leaf, where that is limited.
+    /// The number of CAs that may be between it and a leaf, if that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_len: Option<u32>,
     /// The subject alternative names, each with its kind: `dns:broker.example`.
     pub names: Vec<String>,
-    /// What the key may do, as RFC 5280 calls it. Empty when that is not limited.
+    /// The allowed uses of the key, in the words of RFC 5280. Empty if they are not limited.
     pub key_usage: Vec<String>,
-    /// What the certificate is for, as RFC 5280 calls it. Empty when that is not limited.
+    /// The purposes of the certificate, in the words of RFC 5280. Empty if they are not limited.
     pub extended_key_usage: Vec<String>,
     /// The names that those below may have, each with its kind. Empty when that is not limited.
     pub permitted_names: Vec<String>,
     /// The names that those below must not have.
     pub excluded_names: Vec<String>,
-    /// Where revocation lists are published.
+    /// The places of published revocation lists.
     pub revocation_lists: Vec<String>,
     /// The subject key identifier, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,14 +65,14 @@ pub struct CertificateView {
     pub credentials_id: String,
 }
 
-/// What may be seen of a private key.
+/// The visible properties of a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct KeyView {
     /// The form in which it is written, such as `PKCS#8`.
     pub form: String,
-    /// Whether it is encrypted.
+    /// True if it is encrypted.
     pub encrypted: bool,
-    /// Its algorithm, such as `ec-p256`, where it could be opened.
+    /// The algorithm, such as `ec-p256`, where it could be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
     /// The SHA-256 of its public half (SubjectPublicKeyInfo): the same for the certificate that it belongs to.
@@ -86,7 +86,7 @@ pub struct KeyView {
 /// A public key by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PublicKeyView {
-    /// Its algorithm, such as `ec-p256`.
+    /// The algorithm, such as `ec-p256`.
     pub algorithm: String,
     /// The SHA-256 of it (SubjectPublicKeyInfo).
     pub public_key_sha256: String,
@@ -97,13 +97,13 @@ pub struct PublicKeyView {
 pub struct KeystoreView {
     /// `PKCS#12` or `JKS`, by its content.
     pub format: String,
-    /// Whether its own integrity check was done, which needs the password.
+    /// True if its own integrity check was done, which needs the password.
     pub integrity_checked: bool,
-    /// How many entries it has.
+    /// The number of its entries.
     pub entries: usize,
 }
 
-/// What a request asks for. All texts are safe to print.
+/// The content of a request. All texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequestView {
     /// The subject, as RFC 4514 writes it.
@@ -114,7 +114,7 @@ pub struct RequestView {
     pub signature_algorithm: String,
     /// The subject alternative names that it asks for, each with its kind.
     pub names: Vec<String>,
-    /// Whether it asks for a CA's certificate. tbpki does not believe requests in this.
+    /// True if it asks for a CA's certificate. tbpki does not believe requests in this.
     pub asks_for_ca: bool,
     /// The SHA-256 of its public key (SubjectPublicKeyInfo): the same for the private key that belongs to it.
     pub public_key_sha256: String,
@@ -123,12 +123,12 @@ pub struct RequestView {
     pub belongs_to: Option<String>,
 }
 
-/// What a revocation list says. All texts are safe to print.
+/// The content of a revocation list. All texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RevocationListView {
     /// The issuer, as RFC 4514 writes it.
     pub issuer: String,
-    /// Its number, in upper-case hexadecimal.
+    /// The number, in upper-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     /// When it was made.
@@ -141,14 +141,14 @@ pub struct RevocationListView {
     pub next_update: Option<OffsetDateTime>,
     /// The algorithm that the issuer signed with, as OpenSSL calls it.
     pub signature_algorithm: String,
-    /// What is revoked, in the order of the list.
+    /// The revoked certificates, in the order of the list.
     pub revoked: Vec<RevokedView>,
 }
 
 /// One certificate that has been revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RevokedView {
-    /// Its serial number, in upper-case hexadecimal.
+    /// The serial number, in upper-case hexadecimal.
     pub serial: String,
     /// Since when.
     #[serde(with = "time::serde::rfc3339")]
@@ -169,7 +169,7 @@ pub struct TokenKeyView {
     /// The label of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
     /// The label of the key.

@@ -32,10 +32,10 @@ pub trait Issuer {
     fn issue(&self, order: Order) -> Result<Issued>;
 }
 
-/// What is wanted of an issuer.
+/// An order to an issuer.
 #[derive(Debug)]
 pub struct Order {
-    /// What the certificate is to say.
+    /// The contents of the certificate.
     pub contents: Contents,
     /// For which key.
     pub key: KeySource,
@@ -48,21 +48,21 @@ pub enum KeySource {
     Generate(Algorithm),
     /// One that is at hand.
     Held(PrivateKey),
-    /// One that somebody else holds, as with a certificate signing request.
+    /// A key that another party holds, as with a certificate signing request.
     Public(PublicKey),
 }
 
-/// What an issuer made.
+/// An issued certificate.
 #[derive(Debug)]
 pub struct Issued {
-    /// The private key, unless somebody else holds it.
+    /// The private key, unless another party holds it.
     pub key: Option<PrivateKey>,
     /// The leaf and the CAs above it, without the root.
     pub chain: Vec<Certificate>,
 }
 
 impl KeySource {
-    /// What kind of key it is.
+    /// The kind of the key.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             KeySource::Generate(algorithm) => *algorithm,

@@ -33,7 +33,7 @@ pub fn check(tbs: &[u8], profile: Profile) -> Result<()> {
 /// [`Code::LintFailed`], naming the rule.
 pub(crate) fn check_varying(profile: Profile, serial: &Serial, subject: &Subject, sans: &[San]) -> Result<()> {
     let octets = serial.octets();
-    // An integer has no octet in front that says nothing (X.690, section 8.3.2), and all of ours have 16.
+    // An integer has no redundant octet in front (X.690, section 8.3.2), and all of ours have 16.
     rule(!matches!(octets, [0, 0..=0x7f, ..]), "the serial number has 16 octets")?;
     check_serial(octets)?;
     rule(!subject.is_empty(), "the subject has a name (section 4.1.2.6)")?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Algorithm;
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
@@ -33,7 +33,7 @@ impl Profile {
         }
     }
 
-    /// Whether certificates of this profile sign others.
+    /// True if certificates of this profile sign others.
     pub const fn is_ca(self) -> bool {
         matches!(self, Profile::Root | Profile::IssuingCa)
     }
@@ -48,7 +48,7 @@ impl Profile {
         match self {
             Profile::Root => IsCa::Ca(BasicConstraints::Constrained(1)),
             Profile::IssuingCa => IsCa::Ca(BasicConstraints::Constrained(0)),
-            // "Not a CA" said outright: without the extension nothing stops a careless verifier.
+            // "Not a CA" is explicit: without the extension nothing stops a careless verifier.
             Profile::Server | Profile::Device => IsCa::ExplicitNoCa,
         }
     }

@@ -24,12 +24,12 @@ use crate::names::subject::Subject;
 
 pub(crate) use pieces::Pieces;
 
-/// Everything that a certificate says, but for its key and its issuer.
+/// The content of a certificate, without its key and its issuer.
 #[derive(Debug, Clone)]
 pub struct Contents {
-    /// What it is for.
+    /// The profile.
     pub profile: Profile,
-    /// Its serial number.
+    /// The serial number.
     pub serial: Serial,
     /// From when until when it holds.
     pub validity: Validity,
@@ -42,7 +42,7 @@ pub struct Contents {
     pub permitted_dns: Vec<String>,
 }
 
-/// What a certificate takes over from its issuer.
+/// The values that a certificate takes over from its issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct IssuedBy<'a> {
     /// The issuer's subject, byte for byte.
@@ -65,9 +65,12 @@ pub(crate) fn write(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>)
     params.key_usages = contents.profile.key_usages(key.algorithm());
     params.extended_key_usages = contents.profile.extended_key_usages();
     params.name_constraints = name_constraints(&contents.permitted_dns);
+    // Without it rcgen leaves the authorityKeyIdentifier out, and a verifier cannot tell two CAs of one name apart, for
+    // example after a rollover.
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.key_id());
 
+    // The issuer's own parameters do not reach the certificate; rcgen takes only its name and its key id from them.
     let mut issuer_params = CertificateParams::default();
     issuer_params.distinguished_name = placeholder();
     issuer_params.key_identifier_method = KeyIdMethod::PreSpecified(issuer.key_id.clone());
@@ -76,11 +79,14 @@ pub(crate) fn write(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>)
         .signed_by(key, &rcgen::Issuer::new(issuer_params, &recorder))
         .map_err(|error| Code::LintFailed.error("the certificate cannot be encoded").because(error))?;
     let tbs = recorder.message.into_inner().map_err(|_| Code::Internal.error("a lock is poisoned"))?;
+    // rcgen knows no repeated attributes (several OUs), and would encode a foreign CA's name again in its own string
+    // types. Many verifiers compare names octet by octet, so the issuer's bytes are copied.
     with_names(&tbs, issuer.name_der, contents.subject.to_der()).map_err(malformed)
 }
 
 /// Puts a signature behind a TBSCertificate.
 pub(crate) fn seal(tbs: &[u8], signature: &[u8]) -> Result<Vec<u8>> {
+    // The outer signatureAlgorithm must equal the inner field (RFC 5280, section 4.1.1.2). It is copied, not built.
     let [_, _, algorithm, ..] = fields(tbs).map_err(malformed)?;
     let bits = der::asn1::BitStringRef::from_bytes(signature).and_then(|bits| bits.to_der()).map_err(malformed)?;
     sequence(&[tbs, algorithm, &bits]).map_err(malformed)
@@ -104,7 +110,9 @@ impl PublicKeyData for &Recorder<'_> {
 
 impl rcgen::SigningKey for &Recorder<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        // The lint reads these bytes before a key signs them: a certificate that fails it is never signed.
         *self.message.lock().map_err(|_| rcgen::Error::RemoteKeyError)? = message.to_vec();
+        // An empty signature is enough: rcgen appends it after the TBSCertificate, and only that part is kept.
         Ok(Vec::new())
     }
 }
@@ -117,6 +125,7 @@ fn placeholder() -> DistinguishedName {
 }
 
 fn name_constraints(permitted_dns: &[String]) -> Option<NameConstraints> {
+    // An empty extension would be invalid (RFC 5280, section 4.2.1.10), so that no domain means no extension.
     let permitted_subtrees: Vec<_> = permitted_dns.iter().cloned().map(GeneralSubtree::DnsName).collect();
     (!permitted_subtrees.is_empty()).then_some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() })
 }
@@ -142,6 +151,8 @@ fn san_type(san: &San) -> Result<SanType> {
 /// The eight fields of a version 3 TBSCertificate, each with its tag and length: version, serialNumber,
 /// signature, issuer, validity, subject, subjectPublicKeyInfo, extensions.
 fn fields(tbs: &[u8]) -> der::Result<[&[u8]; 8]> {
+    // Version 3 without unique ids has exactly eight fields. rcgen writes no others, so this need not handle optional
+    // ones.
     let content = AnyRef::from_der(tbs)?.value();
     let mut reader = SliceReader::new(content)?;
     let mut fields: [&[u8]; 8] = [&[]; 8];

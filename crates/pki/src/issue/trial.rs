@@ -18,11 +18,11 @@ use crate::verify::{Purpose, VerifyRequest, verify};
 /// A CA to be tried.
 #[derive(Debug)]
 pub struct Trial<'a, K> {
-    /// Its certificate first, each followed by its issuer, the root last.
+    /// The chain: its certificate first, each followed by its issuer, the root last.
     pub chain: &'a [Certificate],
-    /// Its private key.
+    /// The private key.
     pub key: &'a K,
-    /// What its certificates are for.
+    /// The purpose of its certificates.
     pub purpose: Purpose,
     /// The subject of its certificates, to which a common name is added.
     pub subject: &'a Subject,

@@ -6,7 +6,7 @@ use time::{Date, Duration, Month, OffsetDateTime, Time};
 /// The longest lifetime in days that is not taken for a typing error: 100 years.
 pub const MAX_DAYS: u32 = 36_525;
 
-/// How far notBefore lies in the past, so that a peer whose clock is a little behind accepts the certificate.
+/// The time by which notBefore lies in the past, so that a peer whose clock is a little behind accepts the certificate.
 const BACKDATED: Duration = Duration::HOUR;
 
 /// A period whose beginning lies before its end, in whole seconds (RFC 5280, section 4.1.2.5).
@@ -16,12 +16,12 @@ pub struct Validity {
     not_after: OffsetDateTime,
 }
 
-/// How long a certificate is to live, in days, and who said so.
+/// The lifetime of a certificate in days, and whether the user chose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
     /// Days from now.
     pub days: u32,
-    /// Whether a person named this number. One that is only a default may be shortened to fit the issuer.
+    /// True if a person named this number. One that is only a default may be shortened to fit the issuer.
     pub explicit: bool,
 }
 
@@ -43,7 +43,7 @@ impl Validity {
     }
 
     /// A lifetime that begins now (an hour ago, to be exact) and ends no later than `issuer` does. The finding
-    /// says by how much a default lifetime was shortened.
+    /// contains the number of days by which a default lifetime was shortened.
     ///
     /// # Errors
     /// [`Code::BadValidity`] for 0 days and for more than [`MAX_DAYS`], [`Code::IssuerExpired`] where the issuer

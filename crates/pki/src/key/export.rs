@@ -1,4 +1,4 @@
-//! How a private key is written down.
+//! Writing private keys.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base::{Code, Result, Secret};
@@ -30,11 +30,11 @@ impl PrivateKey {
     pub fn to_pem(&self, format: KeyFormat) -> Result<Zeroizing<String>> {
         match (format, self.algorithm()) {
             (KeyFormat::Pkcs8, _) | (KeyFormat::Traditional, Algorithm::Ed25519) => {
-                Ok(armour("PRIVATE KEY", &self.pkcs8))
+                Ok(armor("PRIVATE KEY", &self.pkcs8))
             }
             (KeyFormat::Traditional, Algorithm::EcP256) => self.sec1_pem(SECP256R1),
             (KeyFormat::Traditional, Algorithm::EcP384) => self.sec1_pem(SECP384R1),
-            (KeyFormat::Traditional, _) => Ok(armour("RSA PRIVATE KEY", self.inner()?)),
+            (KeyFormat::Traditional, _) => Ok(armor("RSA PRIVATE KEY", self.inner()?)),
         }
     }
 
@@ -52,7 +52,7 @@ impl PrivateKey {
             .map_err(|_| failed())?
             .encrypt_with_params(parameters, passphrase.reveal())
             .map_err(|_| failed())?;
-        Ok(armour("ENCRYPTED PRIVATE KEY", document.as_bytes()))
+        Ok(armor("ENCRYPTED PRIVATE KEY", document.as_bytes()))
     }
 
     /// SEC 1 with the curve named: inside PKCS#8 it may be left out, alone it must not.
@@ -60,7 +60,7 @@ impl PrivateKey {
         let malformed = |_: der::Error| Code::Internal.error("an elliptic curve key cannot be encoded as SEC 1");
         let mut key = sec1::EcPrivateKey::from_der(self.inner()?).map_err(malformed)?;
         key.parameters = Some(EcParameters::NamedCurve(curve));
-        Ok(armour("EC PRIVATE KEY", &Zeroizing::new(key.to_der().map_err(malformed)?)))
+        Ok(armor("EC PRIVATE KEY", &Zeroizing::new(key.to_der().map_err(malformed)?)))
     }
 
     /// The algorithm's own structure inside PKCS#8.
@@ -70,7 +70,7 @@ impl PrivateKey {
     }
 }
 
-fn armour(label: &str, der: &[u8]) -> Zeroizing<String> {
+fn armor(label: &str, der: &[u8]) -> Zeroizing<String> {
     let block = pem::Pem::new(label, der);
     let text = pem::encode_config(&block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
     let mut contents = block.into_contents();

@@ -15,7 +15,7 @@ use crate::algorithm::Algorithm;
 pub(crate) const WAY_OUT: &str = "write an EC key in its uncompressed form with `openssl ec -conv_form uncompressed -in OLD -out NEW`, or make a new \
      key; then make the request or the certificate again";
 
-/// What is wrong with the content of a subjectPublicKey field of one of our algorithms.
+/// The fault of the content of a subjectPublicKey field of one of our algorithms.
 pub(crate) fn fault(algorithm: Algorithm, bits: &[u8]) -> Option<String> {
     match algorithm {
         Algorithm::EcP256 => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
@@ -25,7 +25,7 @@ pub(crate) fn fault(algorithm: Algorithm, bits: &[u8]) -> Option<String> {
     }
 }
 
-/// What is wrong with a point of one of NIST's curves that TLS uses; none for other curves.
+/// The fault of a point of one of NIST's curves that TLS uses; none for other curves.
 pub(crate) fn nist_point_fault(curve: &str, bits: &[u8]) -> Option<String> {
     match curve {
         "p256" => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
@@ -35,12 +35,12 @@ pub(crate) fn nist_point_fault(curve: &str, bits: &[u8]) -> Option<String> {
     }
 }
 
-/// What is wrong with an Ed25519 key (RFC 8410, section 4).
+/// The fault of an Ed25519 key (RFC 8410, section 4).
 pub(crate) fn ed25519_fault(bits: &[u8]) -> Option<String> {
     (bits.len() != 32).then(|| format!("the Ed25519 key has {} octets and not 32", bits.len()))
 }
 
-/// What is wrong with an RSAPublicKey (RFC 8017, appendix A.1.1).
+/// The fault of an RSAPublicKey (RFC 8017, appendix A.1.1).
 pub(crate) fn rsa_fault(bits: &[u8]) -> Option<String> {
     let Ok(key) = <pkcs1::RsaPublicKeyRef<'_> as der::Decode>::from_der(bits) else {
         return Some("the RSA key cannot be read".to_owned());

@@ -1,4 +1,4 @@
-//! Reading private keys that somebody else wrote.
+//! Reading private keys of any origin.
 
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
 use aws_lc_rs::error::KeyRejected;
@@ -123,7 +123,7 @@ impl PrivateKey {
         Self::from_ecdsa(&pair, algorithm)
     }
 
-    /// Takes over a parsed pair. It is built anew, because a pair read without its public half is also written
+    /// Takes over a parsed pair. It is built again, because a pair read without its public half is also written
     /// without it.
     fn from_ecdsa(pair: &EcdsaKeyPair, algorithm: Algorithm) -> Result<Self> {
         let private: EcPrivateKeyBin<'_> =
@@ -204,7 +204,7 @@ fn not_a_key(der: &[u8]) -> Error {
     }
 }
 
-/// Whether this is SEC 1 (RFC 5915, section 3) with the parameters of a curve in place of its name.
+/// True if this is SEC 1 (RFC 5915, section 3) with the parameters of a curve in place of its name.
 fn has_explicit_curve(der: &[u8]) -> bool {
     use crate::asn1::element::{CONTEXT_0, elements, only};
     use der::{Tag, Tagged as _};

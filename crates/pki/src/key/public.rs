@@ -57,7 +57,7 @@ impl PublicKey {
         Ok(key)
     }
 
-    /// What kind of key this is.
+    /// The kind of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -114,7 +114,7 @@ pub(super) const fn identifier(algorithm: Algorithm) -> &'static [u8] {
     }
 }
 
-/// Which of our algorithms an AlgorithmIdentifier with its key bits stands for.
+/// The algorithm of ours that an AlgorithmIdentifier with its key bits names.
 fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<Algorithm> {
     if identifier.oid == EC_PUBLIC_KEY {
         return curve_of(identifier);

@@ -8,10 +8,10 @@ use super::{PrivateKey, PublicKey};
 
 /// The private key of a CA, wherever it is kept. Several threads may sign with it at once.
 pub trait SigningKey: Debug + Send + Sync {
-    /// Its public half.
+    /// The public half.
     fn public(&self) -> &PublicKey;
 
-    /// Signs `message` with the hash that belongs to the algorithm; the result is what stands in an X.509
+    /// Signs `message` with the hash that belongs to the algorithm; the result is the content of an X.509
     /// signature field.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What a keystore of any format turned out to hold, keys that stay shut included.
+//! The content of a keystore of any format, including keys that stay locked.
 
 use base::Result;
 use time::OffsetDateTime;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 /// Everything that was found in a file.
 pub(super) struct KeystoreContents {
-    /// Whether the file's own check of its integrity was done, and passed.
+    /// True if the file's own check of its integrity was done, and passed.
     pub(super) intact: bool,
     pub(super) entries: Vec<KeystoreEntry>,
 }

@@ -1,4 +1,4 @@
-//! Keystores that others made (`tests/data/keystores/README.md`), and what stands in them.
+//! Keystores that others made (`tests/data/keystores/README.md`), and their content.
 
 use base::Secret;
 
@@ -41,12 +41,12 @@ pub(super) fn trusted(alias: &str, certificate: &[u8]) -> TrustedEntry {
     TrustedEntry { alias: alias.to_owned(), certificate: certificate.to_vec() }
 }
 
-/// What Java's PKCS#12 hold: there the name of a trusted entry stays as it was typed.
+/// The content of Java's PKCS#12: there the name of a trusted entry stays as it was typed.
 pub(super) fn java_pkcs12() -> Keystore {
     Keystore { trusted: vec![trusted("DevicesRoot", DEVICES)], ..server() }
 }
 
-/// What keytool's JKS holds.
+/// The content of keytool's JKS.
 pub(super) fn server() -> Keystore {
     Keystore { keys: vec![key("serveralias", &[LEAF, ISSUING, ROOT])], trusted: vec![trusted("devicesroot", DEVICES)] }
 }

@@ -1,10 +1,10 @@
 //! The Java KeyStore format, as `KeyStore.getInstance("JKS")` of every Java reads and writes it.
 //!
 //! **It protects its keys badly.** A private key is XORed with a stream of chained SHA-1 values ([`protector`]), and the
-//! file's integrity is one SHA-1 over the password and the content. There is no work factor: whoever has the file tries
-//! passwords as fast as SHA-1 goes, billions a second on one graphics card, so only a long random password holds.
-//! Certificates, aliases and dates are not hidden at all. Write it for software that reads nothing else, keep the file
-//! as private as a plain key, and prefer PKCS#12.
+//! file's integrity is one SHA-1 over the password and the content. There is no work factor: anyone who has the file
+//! can try passwords as fast as SHA-1 goes, billions a second on one graphics card, so only a long random password
+//! holds. Certificates, aliases and dates are not hidden at all. Write it for software that reads nothing else, keep
+//! the file as private as a plain key, and prefer PKCS#12.
 //!
 //! Written by hand because the format is small, and a reader of outside files must limit every length and wipe every key.
 //!
@@ -73,6 +73,7 @@ pub(super) fn write(keystore: &Keystore, passwords: &Passwords, created: OffsetD
     let mut records = Vec::with_capacity(keystore.keys.len() + keystore.trusted.len());
     for entry in &keystore.keys {
         let mut salt = [0; protector::SALT_LENGTH];
+        // A new salt for each key: the XOR of two keys under the same stream would reveal both.
         random.fill(&mut salt).map_err(|_| Code::Internal.error("the system's random generator failed"))?;
         let protected = protector::protect(&entry.key, &passwords.key, salt)?;
         let body = RecordBody::Key { protected, chain: entry.chain.clone() };
@@ -88,6 +89,8 @@ pub(super) fn write(keystore: &Keystore, passwords: &Passwords, created: OffsetD
 /// Reads version 1 and 2. Without passwords the integrity is not checked and no key is opened.
 pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<KeystoreContents> {
     let (records, content) = decode(bytes)?;
+    // The digest is checked before keys are opened: a wrong store password then has its own error, and does not appear
+    // as a damaged key.
     if let Some(passwords) = passwords
         && bytes.get(content.len()..) != Some(integrity(content, &passwords.store).as_slice())
     {
@@ -98,6 +101,7 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
         .map(|record| {
             let body = match record.body {
                 RecordBody::Key { protected, chain } => {
+                    // A key that does not open keeps its error, so that `inspect` can still show the others.
                     Body::Key { key: passwords.map(|passwords| open_key(&protected, passwords)), chain }
                 }
                 RecordBody::Trusted(certificate) => Body::Trusted(certificate),
@@ -121,6 +125,7 @@ fn open_key(protected: &[u8], passwords: &Passwords) -> Result<Zeroizing<Vec<u8>
 fn encode(records: &[Record], password: &Secret) -> Result<Vec<u8>> {
     let mut writer = JksWriter::default();
     writer.bytes(&MAGIC);
+    // Version 1 cannot name the type of a certificate, and no current Java writes it.
     writer.number(2);
     writer.count(records.len())?;
     for record in records {
@@ -166,6 +171,7 @@ fn decode(bytes: &[u8]) -> Result<(Vec<Record>, &[u8])> {
     }
     let typed = version == 2;
     // The counts are not believed: nothing is allocated by them, and the loops end with the bytes.
+    // A file of a few bytes may claim billions of entries.
     let count = reader.number()?;
     let mut records = Vec::new();
     for _ in 0..count {
@@ -188,6 +194,7 @@ fn decode(bytes: &[u8]) -> Result<(Vec<Record>, &[u8])> {
         records.push(Record { alias, created, body });
     }
     let content = reader.consumed();
+    // The digest would not cover trailing bytes.
     if reader.rest().len() != DIGEST_LENGTH {
         return Err(unreadable("the JKS keystore does not end where its entries do"));
     }
@@ -197,6 +204,7 @@ fn decode(bytes: &[u8]) -> Result<(Vec<Record>, &[u8])> {
 fn certificate(reader: &mut JksReader<'_>, typed: bool) -> Result<Vec<u8>> {
     if typed {
         let kind = reader.text()?;
+        // Java's format allows other types of certificates; tbpki reads X.509 alone.
         if kind != CERTIFICATE_TYPE {
             return Err(unreadable(format!("the JKS keystore holds a certificate of the unknown type {kind:?}")));
         }
@@ -207,6 +215,7 @@ fn certificate(reader: &mut JksReader<'_>, typed: bool) -> Result<Vec<u8>> {
 fn integrity(content: &[u8], password: &Secret) -> [u8; DIGEST_LENGTH] {
     let mut digest = Sha1::new();
     digest.update(utf16(password).as_slice());
+    // The words are part of the format: Sun's code contains them as a whitener, and every implementation must add them.
     digest.update(b"Mighty Aphrodite");
     digest.update(content);
     digest.finalize().into()

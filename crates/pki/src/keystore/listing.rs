@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 use super::contents::Body;
 use super::{KeystoreFormat, Passwords, open};
 
-/// What stands in a keystore, without the keys themselves.
+/// The entries of a keystore, without the keys themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// What the content says it is, which the file's name need not.
+    /// The format of the content, which the file's name need not match.
     pub format: KeystoreFormat,
-    /// Whether the file's own integrity check was done. It is not done without a password, and some PKCS#12 have none.
+    /// True if the file's own integrity check was done. It is not done without a password, and some PKCS#12 have none.
     pub intact: bool,
     /// The entries, in the order of the file.
     pub entries: Vec<ListedEntry>,
@@ -20,17 +20,17 @@ pub struct Listing {
 /// One entry of a [`Listing`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedEntry {
-    /// Its name as the file has it, control characters included; a running number where a PKCS#12 names none, as in Java.
+    /// The name as the file has it, control characters included; a running number where a PKCS#12 names none, as in Java.
     pub alias: String,
-    /// When it was made, where the file says: JKS does, Java's PKCS#12 does for keys.
+    /// The time of its creation, if the file has it: JKS does, Java's PKCS#12 does for keys.
     pub created: Option<OffsetDateTime>,
-    /// What it is.
+    /// The kind of the entry.
     pub kind: EntryKind,
     /// A key's chain, leaf first, or the one certificate. DER.
     pub certificates: Vec<Vec<u8>>,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
     /// A private key with its chain.
@@ -43,7 +43,7 @@ pub enum EntryKind {
     Secret,
 }
 
-/// Whether a private key opens.
+/// The state of a private key: open, locked or absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyState {
     /// It does, with one of the passwords.

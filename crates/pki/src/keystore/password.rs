@@ -1,4 +1,4 @@
-//! What a keystore password may be, and one that suits every reader.
+//! Rules for keystore passwords, and making one that suits every reader.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base::{Code, Result, Secret};

@@ -32,7 +32,7 @@ pub(super) use envelope::looks_like;
 use envelope::{Pkcs12Envelope, Safe, algorithm_of, damaged};
 
 /// What Java's `java.security` asks for by default, and enough for passwords that are not guessable. A fuzzer writes
-/// thousands of files a minute, and nobody keeps them.
+/// thousands of files a minute, and no one keeps them.
 const ITERATIONS: u32 = if cfg!(fuzzing) { 1 } else { 10_000 };
 
 /// The rounds of key derivation that one step may demand, far beyond what programs write.
@@ -47,6 +47,8 @@ const MAX_SCRYPT_MEMORY: u64 = 64 << 20;
 pub(super) fn write(keystore: &Keystore, password: &Secret, created: OffsetDateTime) -> Result<Zeroizing<Vec<u8>>> {
     let mut store = KeyStore::new();
     for (entry, milliseconds) in keystore.keys.iter().zip(to_milliseconds(created)..) {
+        // Java falls back to the time of reading if the id has another form. The counter keeps ids apart within one
+        // keystore.
         // Java takes an entry's date from a key id of this form. Ids tie keys to leaves, so each needs its own.
         let id = format!("Time {milliseconds}");
         let key = PrivateKey::from_der(&entry.key).map_err(cannot_write)?;
@@ -57,6 +59,7 @@ pub(super) fn write(keystore: &Keystore, password: &Secret, created: OffsetDateT
         let certificate = Certificate::from_der(&entry.certificate).map_err(cannot_write)?;
         store.add_entry(&entry.alias, KeyStoreEntry::Certificate(certificate));
     }
+    // PBES2 with AES-256 and HMAC-SHA-256: the default of Java since 8u301 and of OpenSSL 3.
     store
         .writer(password.reveal())
         .encryption_algorithm(EncryptionAlgorithm::PbeWithHmacSha256AndAes256)
@@ -82,23 +85,28 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
     let envelope = Pkcs12Envelope::parse(bytes)?;
     let mut budget = Budget::default();
     if let Some(mac) = &envelope.mac {
+        // The MAC is computed first, so its rounds count first. All costs are added before any password is tried.
         budget.spend(Cost::of_rounds(mac.rounds.into()))?;
     }
     let parts = envelope.safes.iter().map(|safe| Part::read(safe, &mut budget)).collect::<Result<Vec<_>>>()?;
     let file = File { parts, passwords, budget };
+    // An absent password and an empty one are different for PKCS#12 key derivation; `Password::forms` returns both.
     let texts = match passwords {
         None => vec![""],
         Some(both) if both.store == both.key => vec![both.store.reveal()],
+        // keytool warns and then uses the store password for keys. Files of other programs use either one.
         Some(both) => vec![both.store.reveal(), both.key.reveal()],
     };
     let forms: Vec<Password<'_>> = texts.iter().flat_map(|text| Password::forms(text)).collect();
     if let Some(password) = forms.iter().find(|password| envelope.fits(**password)) {
+        // The MAC has proved the password. A safe that still does not open is damaged or has another password.
         return file.open(*password, true);
     }
     // A MAC under no password guards nothing.
     if envelope.mac.is_some() && texts.iter().any(|text| !text.is_empty()) {
         return Err(wrong_password().because("its integrity check fails: another password, or a changed file"));
     }
+    // Without a MAC the only proof of a password is that a safe decrypts to DER.
     let opened = first_success(forms.iter().map(|password| file.open(*password, false)));
     opened.unwrap_or_else(|| Err(wrong_password())).map_err(|error| match passwords {
         None if error.code() == Code::KeystorePassword => {
@@ -118,6 +126,7 @@ impl Budget {
     /// Refuses files that demand more work or memory than any honest one.
     fn spend(&mut self, cost: Cost) -> Result<()> {
         self.rounds = self.rounds.saturating_add(cost.rounds);
+        // Saturating: the sum of hostile counts must not wrap to a small number.
         if cost.rounds > MAX_ROUNDS || self.rounds > MAX_TOTAL_ROUNDS || cost.memory > MAX_SCRYPT_MEMORY {
             return Err(unreadable("the PKCS#12 keystore demands an absurd amount of work")
                 .because(format!("{} rounds of key derivation", self.rounds))
@@ -131,7 +140,7 @@ impl Budget {
     }
 }
 
-/// What one password opens, or none.
+/// A part of the file that one password opens, or none.
 enum Part<'a> {
     Plain(Vec<Bag>),
     Encrypted { scheme: Scheme<'a>, data: &'a [u8] },
@@ -146,7 +155,7 @@ impl<'a> Part<'a> {
                 Ok(Self::Plain(bags))
             }
             Safe::Encrypted { algorithm, data } => {
-                // No password opens it, so that this is said before one is asked for.
+                // No password opens it, so this error comes before a password is requested.
                 let scheme = Scheme::read(algorithm_of(algorithm)?)
                     .map_err(|algorithm| unsupported("the PKCS#12 keystore is encrypted with", &algorithm))?;
                 budget.spend(scheme.cost())?;
@@ -166,15 +175,18 @@ struct File<'a> {
 impl File<'_> {
     /// Opens what opens: safes with `password`, keys with any. `intact`: the MAC has been verified.
     fn open(&self, password: Password<'_>, intact: bool) -> Result<KeystoreContents> {
+        // A copy, so that the work for the first password does not count for the second one.
         let mut budget = self.budget.clone();
         let mut opened = OpenedBags::default();
         let texts = self.passwords.map(|both| [both.key.reveal(), both.store.reveal()]).into_iter().flatten();
+        // The password of the file first, because nearly all programs use one for everything.
         let keys = std::iter::once(password).chain(texts.flat_map(Password::forms)).collect::<Vec<_>>();
         for part in &self.parts {
             match part {
                 Part::Plain(bags) => bags.iter().for_each(|bag| self.take(bag, &keys, &mut opened)),
                 Part::Encrypted { scheme, data } => {
                     let plain = scheme.decrypt(password, data).and_then(|plain| crate::asn1::ber::to_der(&plain));
+                    // CBC padding is right by chance in one of 256 cases, so success means that the result is also DER.
                     let bags = plain.and_then(|plain| bags::read(&plain).ok()).ok_or_else(|| shut_safe(intact))?;
                     budget.spend_on(&bags)?;
                     bags.iter().for_each(|bag| self.take(bag, &keys, &mut opened));
@@ -189,6 +201,7 @@ impl File<'_> {
         let key = match &bag.content {
             BagContent::Key(key) => Some(open_key::plain(key)),
             BagContent::ShroudedKey(info) => match open_key::shrouded(info, passwords) {
+                // `inspect` without a password must show a locked key as locked, not as one with a wrong password.
                 // Without a password it was not really tried.
                 Err(_) if self.passwords.is_none() => None,
                 key => Some(key),

@@ -62,7 +62,7 @@ fn a_key_is_chosen_by_its_alias_or_by_being_the_only_one() {
 }
 
 #[test]
-fn pkcs12_is_written_with_the_key_password_alone_and_says_so() {
+fn pkcs12_is_written_with_the_key_password_alone_and_warns() {
     let (effective, finding) = effective_passwords(KeystoreFormat::Pkcs12, &passwords());
     assert_eq!(effective, Passwords::same(Secret::from("key-pw")));
     assert_eq!(finding.unwrap().code, Code::KeyPasswordDiffers);
@@ -152,7 +152,7 @@ fn a_listing_needs_the_store_password_only() {
 }
 
 #[test]
-fn a_listing_says_which_keys_open_and_when_entries_were_made() {
+fn a_listing_has_the_states_of_keys_and_the_times_of_entries() {
     for format in FORMATS {
         let listing = list(&write(&fixtures::server(), format), Some(&passwords())).unwrap();
         let key = listing.entries.iter().find(|entry| entry.alias == "serveralias").unwrap();

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// A subject alternative name (RFC 5280, section 4.2.1.6), of the four kinds that matter for TLS.
 ///
-/// Made from text it is what a verifier compares: DNS names in lower case, internationalised ones in
-/// punycode, without the dot at the end. Read from a certificate it is what stands there.
+/// Made from text it is what a verifier compares: DNS names in lower case, internationalized ones in
+/// punycode, without the dot at the end. Read from a certificate it is as the certificate has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum San {
@@ -176,7 +176,7 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
     };
     // idna folds case and maps other scripts; which ASCII characters a host name has is checked below.
     let ascii = idna::domain_to_ascii_cow(base.as_bytes(), idna::AsciiDenyList::EMPTY)
-        .map_err(|_| "is not a host name, not even an internationalised one")?;
+        .map_err(|_| "is not a host name, not even an internationalized one")?;
     if ascii.is_empty() {
         return Err("is empty");
     }
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_is_said_or_guessed() {
+    fn the_kind_is_given_or_guessed() {
         assert_eq!(san("broker.example"), "dns:broker.example");
         assert_eq!(san("DNS:broker.example"), "dns:broker.example");
         assert_eq!(san("192.0.2.1"), "ip:192.0.2.1");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_could_verify_is_refused() {
+    fn names_that_no_client_could_verify_are_refused() {
         let long_label = format!("{}.example", "a".repeat(64));
         let long_name = format!("{}example", "abcdefg.".repeat(32));
         for text in [

@@ -36,10 +36,10 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// What [`AttributeKind::check`] says, and `BadValue` when anything but the organisational unit is
+    /// The errors of [`AttributeKind::check`], and `BadValue` when anything but the organizational unit is
     /// given twice.
     pub fn new(mut attributes: Vec<(AttributeKind, String)>) -> Result<Self> {
-        // A stable sort: several organisational units keep their order.
+        // A stable sort: several organizational units keep their order.
         attributes.sort_by_key(|(kind, _)| *kind);
         let mut rdns: Vec<Rdn> = Vec::with_capacity(attributes.len());
         let mut previous = None;
@@ -95,7 +95,7 @@ impl Subject {
         })
     }
 
-    /// Whether there is no attribute at all.
+    /// True if there is no attribute at all.
     pub fn is_empty(&self) -> bool {
         self.rdns.is_empty()
     }
@@ -105,7 +105,7 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// What [`AttributeKind::check`] says about the text.
+    /// The errors of [`AttributeKind::check`] about the text.
     pub fn with_common_name(&self, text: &str) -> Result<Self> {
         let common_name = Attribute::new(AttributeKind::CommonName, text)?;
         let is_other = |attribute: &&Attribute| attribute.kind != Some(AttributeKind::CommonName);
@@ -120,8 +120,8 @@ impl Subject {
         Ok(Self::from_rdns(rdns))
     }
 
-    /// The same name with one more RDN of somebody else's: how distribution points abbreviate their names (RFC 5280,
-    /// section 4.2.1.13).
+    /// The same name with one more RDN that another program wrote: how distribution points abbreviate their names (RFC
+    /// 5280, section 4.2.1.13).
     pub(crate) fn with_foreign_rdn(&self, rdn: &RelativeDistinguishedName<'_>) -> Option<Self> {
         let mut rdns = self.rdns.clone();
         rdns.push(rdn.iter().map(Attribute::from_foreign).collect::<Option<Rdn>>()?);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn organisational_units_repeat_and_keep_their_order() {
+    fn organizational_units_repeat_and_keep_their_order() {
         let name = subject(&[(OrganizationalUnit, "a"), (CommonName, "x"), (OrganizationalUnit, "b")]).unwrap();
         assert_eq!(name.to_string(), "CN=x,OU=b,OU=a");
         assert_eq!(name.values(OrganizationalUnit).collect::<Vec<_>>(), ["a", "b"]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn special_characters_are_escaped_as_rfc_4514_says() {
+    fn special_characters_are_escaped_by_rfc_4514() {
         // The examples of its section 4.
         let name = subject(&[(Organization, "Sue, Grabbit and Runn"), (CommonName, "L. Eagle")]).unwrap();
         assert_eq!(name.to_string(), r"CN=L. Eagle,O=Sue\, Grabbit and Runn");

@@ -1,4 +1,4 @@
-//! What modules answer, as errors of ours.
+//! Errors for the answers of modules.
 
 use base::{Code, Error};
 use cryptoki::error::{Error as CryptokiError, RvError};
@@ -25,7 +25,7 @@ fn constant(name: &str) -> String {
     text
 }
 
-/// Whether the session, the login or the token itself went away, so that it may be worth beginning anew.
+/// True if the session, the login or the token itself went away, so that another attempt may succeed.
 pub(super) fn is_gone(error: &CryptokiError) -> bool {
     matches!(
         error,

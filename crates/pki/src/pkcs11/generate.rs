@@ -16,8 +16,8 @@ use crate::algorithm::Algorithm;
 const ID_LENGTH: usize = 16;
 
 impl TokenKey {
-    /// Makes a key in the token: sensitive, not extractable, for signing alone. It gets the label that the URI says, else
-    /// `label`, and the id that the URI says, else a random one; its [`uri`](Self::uri) names both.
+    /// Makes a key in the token: sensitive, not extractable, for signing alone. It gets the label of the URI, else
+    /// `label`, and the id of the URI, else a random one; its [`uri`](Self::uri) names both.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), and [`Code::Pkcs11KeyUnfit`] where a key of that label or id is there already, or where
@@ -30,11 +30,13 @@ impl TokenKey {
     ) -> Result<Self> {
         let token = Token::find(uri)?;
         let (session, mut typed) = token.log_in(true, pin)?;
+        // The names are fixed before the key exists, so that it can be found and removed after any failure.
         let wanted = named(uri, label)?;
         check_absent(&session, &wanted)?;
         let (public, private) = generate_pair(&session, &wanted, algorithm)?;
         // The session stays logged in until the key has sessions of its own.
         let opened = Self::open(&wanted, &mut || typed.take().map_or_else(&mut *pin, Ok)).and_then(|key| {
+            // A token that cannot promise this is not better than a file.
             if key.stays() {
                 return Ok(key);
             }
@@ -77,6 +79,7 @@ impl TokenKey {
         let token = Token::find(self.uri())?;
         let (session, _) = token.log_in(true, pin)?;
         for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            // By label and id: several objects belong to one key.
             for key in object::find(&session, self.uri(), class)? {
                 session.destroy_object(key).map_err(|error| fault::failed("removing the new key", &error))?;
             }

@@ -32,14 +32,16 @@ impl TokenKey {
         let pool = Pool::open(uri, pin)?;
         let (public, traits) =
             pool.with_opened(|session, key| Ok((object::public_half(session, key)?, object::traits(session, key)?)))?;
+        // Refused before the first signature: a key that asks for its PIN each time could not sign a fleet.
         check(traits)?;
         let method = Method::choose(public.algorithm(), &pool.mechanisms()?)?;
         let key = Self { uri: uri.clone(), public, method, stays: traits.stays, pool };
+        // A token may contain a private and a public key of one label that do not belong together.
         key.prove()?;
         Ok(key)
     }
 
-    /// The public half of the key that the URI means, without a PIN. Nothing where the token shows it to nobody who has
+    /// The public half of the key that the URI means, without a PIN. Nothing if the token hides it from users who have
     /// not logged in.
     ///
     /// # Errors
@@ -58,24 +60,26 @@ impl TokenKey {
         }
     }
 
-    /// What names it.
+    /// The URI of the key.
     pub fn uri(&self) -> &TokenUri {
         &self.uri
     }
 
     /// A URI that goes on meaning this key when there are more tokens and more keys: with the token's label and serial
-    /// number where the URI said neither, with label and id of the key, and without the number of a slot.
+    /// number if the URI has neither, with label and id of the key, and without the number of a slot.
     ///
     /// # Errors
     /// Those of a token that went away, and [`Code::Pkcs11Uri`] for names that no URI of ours can have.
     pub fn lasting_uri(&self) -> Result<TokenUri> {
         let names = self.pool.with_opened(object::names)?;
         let mut uri = self.uri.clone();
+        // Without a name, a second token in another slot would make the URI ambiguous later.
         if uri.token.is_none() && uri.serial.is_none() {
             let (label, serial) = self.pool.token_names();
             uri.token = label;
             uri.serial = serial;
         }
+        // Slot numbers change when tokens are plugged in another order.
         uri.slot_id = None;
         uri.object = uri.object.or(names.label);
         uri.id = names.id.or(uri.id);
@@ -86,7 +90,7 @@ impl TokenKey {
         }
     }
 
-    /// What there is to say against the key: that it could leave its token.
+    /// Warnings about the key: that it could leave its token.
     pub fn findings(&self) -> Vec<Finding> {
         let warning = || {
             Code::Pkcs11KeyUnfit
@@ -97,7 +101,7 @@ impl TokenKey {
         (!self.stays).then(warning).into_iter().collect()
     }
 
-    /// Whether it cannot leave its token and was never outside.
+    /// True if it cannot leave its token and was never outside.
     pub fn stays(&self) -> bool {
         self.stays
     }
@@ -154,7 +158,7 @@ mod tests {
     fn a_key_of_a_ca_signs_without_a_person() {
         let good = KeyCapabilities { signs: true, stays: true, asks_each_time: false };
         assert!(check(good).is_ok());
-        // One that could leave is warned of by whoever takes it.
+        // The caller who takes such a key warns if it could leave.
         assert!(check(KeyCapabilities { stays: false, ..good }).is_ok());
         for unfit in [KeyCapabilities { signs: false, ..good }, KeyCapabilities { asks_each_time: true, ..good }] {
             assert_eq!(check(unfit).unwrap_err().code(), Code::Pkcs11KeyUnfit);

@@ -1,4 +1,4 @@
-//! How a token signs: the mechanism that it has for an algorithm.
+//! The mechanism with which a token signs for each algorithm.
 
 use aws_lc_rs::digest::{self, SHA256, SHA384};
 use aws_lc_rs::signature::{
@@ -16,7 +16,7 @@ use super::encoding;
 use crate::algorithm::Algorithm;
 use crate::key::PublicKey;
 
-/// What is given to the token, and what it makes of it.
+/// The input of the token, and the use of its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     /// A hash, signed by CKM_ECDSA: what every token with elliptic curves can do.
@@ -29,7 +29,7 @@ pub(super) enum Method {
     RsaOfDigestInfo,
 }
 
-/// The DER that stands before a SHA-256 hash in PKCS#1 v1.5 (RFC 8017, section 9.2, note 1).
+/// The DER before a SHA-256 hash in PKCS#1 v1.5 (RFC 8017, section 9.2, note 1).
 const SHA256_DIGEST_INFO: [u8; 19] =
     [0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
 
@@ -40,6 +40,7 @@ impl Method {
             Algorithm::EcP256 => MechanismType::ECDSA_SHA256,
             Algorithm::EcP384 => MechanismType::ECDSA_SHA384,
             Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => MechanismType::SHA256_RSA_PKCS,
+            // PKCS#11 3.0 has Ed25519, but tokens encode its keys in different ways.
             Algorithm::Ed25519 => return Err(unsupported(algorithm)),
         };
         let ways = match algorithm.is_rsa() {
@@ -61,13 +62,14 @@ impl Method {
             Method::Ecdsa(_) => session.sign(&Mechanism::EcdsaSha256, key, message),
             Method::Rsa => session.sign(&Mechanism::Sha256RsaPkcs, key, message),
             Method::RsaOfDigestInfo => {
+                // The token signs raw blocks here, so the DigestInfo is built in software.
                 let info = [&SHA256_DIGEST_INFO, digest::digest(&SHA256, message).as_ref()].concat();
                 session.sign(&Mechanism::RsaPkcs, key, &info)
             }
         }
     }
 
-    /// What the token gave, as it stands in an X.509 signature field.
+    /// The signature as it is in an X.509 signature field.
     pub(super) fn encode(self, raw: Vec<u8>) -> Result<Vec<u8>> {
         match self {
             Method::EcdsaOfHash(algorithm) | Method::Ecdsa(algorithm) => encoding::ecdsa_signature(&raw, algorithm),
@@ -76,7 +78,7 @@ impl Method {
     }
 }
 
-/// Whether the key has signed this message.
+/// True if the key has signed this message.
 pub(super) fn verifies(public: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
     let by: &dyn VerificationAlgorithm = match public.algorithm() {
         Algorithm::EcP256 => &ECDSA_P256_SHA256_ASN1,

@@ -14,7 +14,7 @@ use super::uri::Module;
 /// The modules that were loaded, by their paths. They stay: unloading one ends every session of everybody.
 static LOADED: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
 
-/// Where modules are installed by their names: the directories of Debian, Fedora and of what is built by hand.
+/// The directories in which modules are found by name: those of Debian, Fedora and local builds.
 const DIRECTORIES: [&str; 9] = [
     "/usr/lib/x86_64-linux-gnu/pkcs11",
     "/usr/lib/aarch64-linux-gnu/pkcs11",
@@ -33,6 +33,7 @@ pub(super) fn load(module: &Module) -> Result<Pkcs11> {
         Module::Path(path) => path.clone(),
         Module::Name(name) => installed(name)?,
     };
+    // A module may be initialized only once in a process, so it stays loaded.
     let mut loaded = locked();
     if let Some(context) = loaded.get(&path) {
         return Ok(context.clone());
@@ -48,6 +49,7 @@ fn locked() -> MutexGuard<'static, BTreeMap<PathBuf, Pkcs11>> {
 }
 
 fn start(path: &Path) -> Result<Pkcs11> {
+    // The loader's own error for a missing file does not contain the path on every system.
     if !path.is_file() {
         return Err(refused("there is no PKCS#11 module here").at(path).fix(
             "install the library that came with the token, or correct module-path; SoftHSM's is in Debian's softhsm2",
@@ -57,7 +59,7 @@ fn start(path: &Path) -> Result<Pkcs11> {
         CryptokiError::LibraryLoading(why) => refused("the PKCS#11 module cannot be loaded").because(why).at(path),
         other => refused("this library is no PKCS#11 module").because(fault::words(&other)).at(path),
     })?;
-    // Several threads sign at once, and a module that cannot have that says so here.
+    // Several threads sign at once, and a module that does not allow that fails here.
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),
         Err(error) => Err(refused("the PKCS#11 module does not start")

@@ -16,7 +16,7 @@ pub(super) struct KeyLabels {
     pub(super) id: Option<Vec<u8>>,
 }
 
-/// What a private key may do, and whether it can leave.
+/// The capabilities of a private key, and whether it can leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyCapabilities {
     pub(super) signs: bool,
@@ -62,7 +62,7 @@ pub(super) fn names(session: &Session, object: ObjectHandle) -> Result<KeyLabels
     Ok(names)
 }
 
-/// What a private key may do.
+/// The capabilities of a private key.
 pub(super) fn traits(session: &Session, key: ObjectHandle) -> Result<KeyCapabilities> {
     let asked = [
         AttributeType::Sign,

@@ -1,4 +1,4 @@
-//! Sessions: one for each thread that signs at the same time, opened anew once when they have died.
+//! Sessions: one for each thread that signs at the same time, opened again once when they have died.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,12 +30,12 @@ struct Link {
 
 struct State {
     token: Token,
-    /// What logs in again after the token was away.
+    /// The PIN that logs in again after the token was away.
     pin: Option<Secret>,
-    /// Sessions that nobody uses. The login lasts as long as one is open.
+    /// Unused sessions. The login lasts as long as one is open.
     idle: Vec<Link>,
     round: u64,
-    /// Whether the token has refused the PIN: it is not offered to it again.
+    /// True if the token has refused the PIN: it is not offered to it again.
     refused: bool,
 }
 
@@ -63,6 +63,7 @@ impl Pool {
     }
 
     /// Reads something of the key.
+    // A session whose work failed is not given back: it may be in an unknown state.
     pub(super) fn with_opened<T>(&self, work: impl Fn(&Session, ObjectHandle) -> Result<T>) -> Result<T> {
         let link = self.take()?;
         let read = work(&link.session, link.key)?;
@@ -72,6 +73,7 @@ impl Pool {
 
     /// Does something with the key while `doing` it. When the session turns out to be dead, once more with a new one.
     pub(super) fn with<T>(&self, doing: &str, work: impl Fn(&Session, ObjectHandle) -> CryptokiResult<T>) -> Result<T> {
+        // The round is noted before the attempt: another thread may open the token again meanwhile.
         let round = self.state().round;
         let first = match self.take().and_then(|link| self.attempt(doing, link, &work)) {
             Ok(done) => return Ok(done),
@@ -83,13 +85,14 @@ impl Pool {
         let again = self.renew(round).and_then(|link| self.attempt(doing, link, &work));
         again.map_err(|again| match again.code() {
             Code::Pkcs11Pin | Code::Pkcs11KeyMissing | Code::Pkcs11Ambiguous => again,
-            // Why it cannot be opened anew says less than how it went away.
+            // The way in which it went away explains more than the failure to open it again.
             _ => fault::went_away(doing, first.finding().why.as_deref().unwrap_or("it does not answer")),
         })
     }
 
     /// Whether a failure may be that of a session, a login or a token that is not there any more. Modules have many words
     /// for that, so that it is the token that is looked for.
+    // A failure of the key itself would come again with any session.
     fn is_worth_another(&self, failure: &Error) -> bool {
         match failure.code() {
             Code::Pkcs11TokenMissing | Code::Pkcs11KeyMissing => true,
@@ -112,6 +115,7 @@ impl Pool {
 
     fn give_back(&self, link: Link) {
         let mut state = self.state();
+        // Sessions of an earlier round belong to a token that is gone.
         if link.round == state.round {
             state.idle.push(link);
         }
@@ -125,10 +129,11 @@ impl Pool {
         }
     }
 
-    /// A session in place of one that died in this round. The first to come finds the token anew, and all others go
+    /// A session in place of one that died in this round. The first caller finds the token again, and all others go
     /// along.
     fn renew(&self, round: u64) -> Result<Link> {
         let mut state = self.state();
+        // Only the first thread of a round searches for the token. The others take its sessions.
         if state.round == round {
             state.idle.clear();
             state.token = Token::find(&self.uri)?;
@@ -151,6 +156,7 @@ impl State {
     fn connect(&mut self, uri: &TokenUri) -> Result<Link> {
         let plain = self.token.session(false)?;
         let session =
+            // The login belongs to the whole process: a second one would be refused.
             if self.token.info.login_required() && !is_logged_in(&plain)? { self.log_in_again()? } else { plain };
         let key = object::private_key(&session, uri)?;
         Ok(Link { session, key, round: self.round })
@@ -158,6 +164,7 @@ impl State {
 
     /// With the PIN that was right before. If it is not any more, that is the end of it.
     fn log_in_again(&mut self) -> Result<Session> {
+        // Offering a refused PIN again could lock the token.
         if self.refused {
             return Err(Code::Pkcs11Pin.error("the token did not take the PIN any more, and is not asked again"));
         }

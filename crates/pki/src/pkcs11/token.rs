@@ -28,6 +28,7 @@ impl Token {
         for slot in context.get_slots_with_token().map_err(looking)? {
             // What is taken out between the two calls is not there.
             let Ok(info) = context.get_token_info(slot) else { continue };
+            // An empty reader slot or a new card: no token that could have the key.
             if !info.token_initialized() {
                 continue;
             }
@@ -36,6 +37,7 @@ impl Token {
                 false => others.push(described(slot, &info)),
             }
         }
+        // With two fitting tokens, a signature could come from the wrong CA.
         let several = found.len() > 1;
         match found.pop() {
             Some((slot, info)) if !several => Ok(Self { context, slot, info }),
@@ -64,12 +66,14 @@ impl Token {
         }
         // A reader with keys of its own asks the person itself.
         let pin = if self.info.protected_authentication_path() { None } else { Some(pin()?) };
-        // Asked anew: the PIN may have been mistyped elsewhere since the token was found.
+        // Asked again: the PIN may have been mistyped elsewhere since the token was found.
         let info =
             self.context.get_token_info(self.slot).map_err(|error| fault::failed("asking for its state", &error))?;
+        // One more wrong PIN must not lock the token: the user has to unlock it with the maker's tool.
         Attempts { locked: info.user_pin_locked(), last: info.user_pin_final_try() }.check()?;
         let typed = pin.as_ref().map(|pin| AuthPin::from(pin.reveal().to_owned()));
         match session.login(UserType::User, typed.as_ref()) {
+            // Another session of this process has logged in meanwhile.
             Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok((session, pin)),
             Err(error) => Err(self.refusal(&error)),
         }
@@ -104,11 +108,11 @@ impl Token {
             .error(what)
             .because(why)
             .item(described(self.slot, &self.info))
-            .fix("correct the PIN where --ca-pin-file or `[ca] pin` says it is; it is not tried again by itself")
+            .fix("correct the PIN in the place that --ca-pin-file or `[ca] pin` names; it is not tried again by itself")
     }
 }
 
-/// How often the PIN may still be wrong, as far as tokens say.
+/// The number of remaining attempts at the PIN, as far as tokens report it.
 struct Attempts {
     locked: bool,
     last: bool,
@@ -128,13 +132,14 @@ impl Attempts {
     }
 }
 
-/// Whether somebody has logged in to the token in this process: that holds for every session.
+/// True if the process is logged in to the token: that applies to every session.
 pub(super) fn is_logged_in(session: &Session) -> Result<bool> {
     let info = session.get_session_info().map_err(|error| fault::failed("asking for its state", &error))?;
     Ok(matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser))
 }
 
 fn fits(uri: &TokenUri, slot: Slot, info: &TokenInfo) -> bool {
+    // Labels and serial numbers are padded with blanks to a fixed length.
     let is = |wanted: &Option<String>, there: &str| wanted.as_deref().is_none_or(|wanted| wanted == there.trim_end());
     is(&uri.token, info.label())
         && is(&uri.manufacturer, info.manufacturer_id())

@@ -8,28 +8,29 @@ use base::suggest::closest;
 use base::text::{is_deceptive, quote};
 use base::{Code, Error, Result};
 
-/// Which key, in which token, through which module. What is not said may be anything, as long as only one fits.
+/// Which key, in which token, through which module. Parts that are not given match anything, as long as only one key
+/// fits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenUri {
     /// The label of the token.
     pub(super) token: Option<String>,
     /// Who made it.
     pub(super) manufacturer: Option<String>,
-    /// Its model.
+    /// The model.
     pub(super) model: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     pub(super) serial: Option<String>,
     /// The number of the slot that it is in.
     pub(super) slot_id: Option<u64>,
     /// The label of the key.
     pub(super) object: Option<String>,
-    /// Its id, any octets.
+    /// The id, any octets.
     pub(super) id: Option<Vec<u8>>,
     /// The file of the module, or the name that it is installed under.
     pub(super) module: Module,
 }
 
-/// Where the module is.
+/// The place of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Module {
     /// An absolute path.
@@ -44,7 +45,7 @@ impl Default for Module {
     }
 }
 
-/// What begins every such URI.
+/// The scheme of every such URI.
 pub(super) const SCHEME: &str = "pkcs11:";
 
 /// The longest URI that is looked at: more than all attributes at their longest take, each octet percent-encoded.
@@ -58,27 +59,27 @@ const KNOWN: [&str; 10] =
     ["token", "manufacturer", "model", "serial", "slot-id", "object", "id", "type", "module-path", "module-name"];
 
 impl TokenUri {
-    /// Whether a text is meant as such a URI. Schemes are the same in either case (RFC 3986, section 3.1).
+    /// True if a text is meant as such a URI. Schemes are the same in either case (RFC 3986, section 3.1).
     pub fn is_meant_by(text: &str) -> bool {
         text.trim_start().get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
     }
 
-    /// The label of the key, where the URI says it.
+    /// The label of the key, if the URI has it.
     pub fn object(&self) -> Option<&str> {
         self.object.as_deref()
     }
 
-    /// The id of the key, where the URI says it.
+    /// The id of the key, if the URI has it.
     pub fn id(&self) -> Option<&[u8]> {
         self.id.as_deref()
     }
 
-    /// The label of the token, where the URI says it.
+    /// The label of the token, if the URI has it.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// The serial number of the token, where the URI says it.
+    /// The serial number of the token, if the URI has it.
     pub fn serial(&self) -> Option<&str> {
         self.serial.as_deref()
     }
@@ -137,7 +138,8 @@ impl FromStr for TokenUri {
     /// [`Code::Pkcs11Uri`] for what RFC 7512 does not allow, and for what it allows and tbpki does not take.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
-        // Nothing of the text is shown: whoever mistypes a URI may have a PIN in it.
+        // Nothing of the text is shown: a mistyped URI may contain a PIN.
+        // The limit comes first, before any work on the text.
         if text.len() > MAX_BYTES {
             return Err(bad(format!("the URI has more than {MAX_BYTES} octets")));
         }
@@ -149,10 +151,12 @@ impl FromStr for TokenUri {
         let mut uri = Self::default();
         let mut seen = Vec::new();
         for (name, value) in attributes(path, ';')? {
+            // RFC 7512, section 2.3: an attribute of the path may occur only once.
             if seen.contains(&name) {
                 return Err(bad(format!("duplicate attribute {}", quote(name))));
             }
             seen.push(name);
+            // Before decoding, so that no message can contain a part of the PIN.
             refuse_pin(name)?;
             uri.set(name, &decoded(name, value, PATH_CHARACTERS)?)?;
         }
@@ -172,6 +176,7 @@ impl FromStr for TokenUri {
 /// Refuses a PIN, and what may be one mistyped, before anybody looks at how it is written.
 fn refuse_pin(name: &str) -> Result<()> {
     match name.to_ascii_lowercase() {
+        // Case is folded, because a misspelled attribute would otherwise put its value into a message.
         name if name == "pin-source" => Err(bad("tbpki does not take the place of the PIN from a URI (pin-source)")
             .because("there would be two places that say where a secret is")
             .fix("say where the PIN is with --ca-pin-file FILE, or `[ca] pin = { file = \"..\" }` in keygen.toml")),
@@ -209,12 +214,13 @@ fn attributes(text: &str, separator: char) -> Result<Vec<(&str, &str)>> {
         .collect()
 }
 
-/// What may stand unencoded beside letters and digits (RFC 7512, section 2.3: pk11-path-res-avail, unreserved).
+/// Characters that may be unencoded besides letters and digits (RFC 7512, section 2.3: pk11-path-res-avail,
+/// unreserved).
 const PATH_CHARACTERS: &str = "-._~:[]@!$'()*+,=&";
 /// The same in the query (pk11-query-res-avail).
 const QUERY_CHARACTERS: &str = "-._~:[]@!$'()*+,=/?|";
 
-/// The octets that a value stands for.
+/// The octets that a value encodes.
 fn decoded(name: &str, value: &str, allowed: &str) -> Result<Vec<u8>> {
     let mut octets = Vec::with_capacity(value.len());
     let mut rest = value.chars();
@@ -225,6 +231,7 @@ fn decoded(name: &str, value: &str, allowed: &str) -> Result<Vec<u8>> {
                 let (Some(high), Some(low)) = digits else {
                     return Err(bad(format!("in {} a % has no two hexadecimal digits behind it", quote(name))));
                 };
+                // Two hexadecimal digits never exceed 255.
                 octets.push(u8::try_from(high * 16 + low).unwrap_or_default());
             }
             c if c.is_ascii_alphanumeric() || allowed.contains(c) => octets.extend(u8::try_from(c)),
@@ -254,6 +261,7 @@ fn label(name: &str, value: &[u8], most: usize) -> Result<String> {
     if text.is_empty() || text.len() > most {
         return Err(bad(format!("the value of {name} has 1 to {most} octets")));
     }
+    // Characters that cannot be seen would make two labels look the same.
     if text.chars().any(is_deceptive) {
         return Err(bad(format!("the value of {name} holds characters that cannot be seen")));
     }
@@ -381,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_and_says_why() {
+    fn unusable_uris_are_refused_with_the_reason() {
         let m = "?module-path=/m.so";
         let faults = [
             (String::new(), "begins with pkcs11:"),

@@ -70,7 +70,7 @@ struct Parts {
     strict: OnceLock<Strict>,
 }
 
-/// Where in the DER its parts stand.
+/// The places of its parts in the DER.
 struct Places {
     tbs: Range<usize>,
     serial: Range<usize>,
@@ -228,7 +228,7 @@ impl Certificate {
         self.part(&self.0.at.spki)
     }
 
-    /// What kind of public key this is.
+    /// The kind of the public key.
     pub fn public_key(&self) -> &PublicKeyKind {
         &self.0.key
     }
@@ -243,18 +243,18 @@ impl Certificate {
         &self.0.signature_algorithm
     }
 
-    /// Whether its name constraints, if it has any, allow a certificate below it to carry `san`.
+    /// True if its name constraints, if it has any, allow a certificate below it to carry `san`.
     pub fn may_vouch_for(&self, san: &San) -> bool {
         self.name_constraints()
             .is_none_or(|constraints| constraints::forbidden(&[GeneralName::of_san(san)], constraints).is_none())
     }
 
-    /// Whether basicConstraints says CA:TRUE.
+    /// True if basicConstraints has CA:TRUE.
     pub fn is_ca(&self) -> bool {
         self.0.extensions.ca
     }
 
-    /// How many CAs may stand between this one and the leaf, where that is limited.
+    /// The number of CAs that may be between this one and the leaf, if that is limited.
     pub fn path_len(&self) -> Option<u32> {
         self.0.extensions.path_len
     }
@@ -316,7 +316,7 @@ impl Certificate {
         self.0.extensions.name_constraints.as_ref()
     }
 
-    /// Where revocation lists are published.
+    /// The places of published revocation lists.
     pub fn crl_distribution_points(&self) -> &[DistributionPoint] {
         &self.0.extensions.crl_points
     }
@@ -336,7 +336,7 @@ impl Certificate {
         parsed.iter().chain(strict).map(String::as_str)
     }
 
-    /// What breaks the rules of the format, and is read all the same by OpenSSL, Go and Java. One sentence each.
+    /// Breaches of the format's rules that OpenSSL, Go and Java all accept. One sentence each.
     pub fn format_oddities(&self) -> impl Iterator<Item = &str> {
         self.strict().oddities.iter().map(String::as_str)
     }
@@ -351,17 +351,17 @@ impl Certificate {
         self.0.strict.get_or_init(|| Strict::check(self.der()))
     }
 
-    /// Whether subject and issuer are the same name.
+    /// True if subject and issuer are the same name.
     pub fn is_self_issued(&self) -> bool {
         name::equal(self.subject_der(), self.issuer_der())
     }
 
-    /// Whether it is its own issuer: the names are the same and the signature was made by its own key.
+    /// True if it is its own issuer: the names are the same and the signature was made by its own key.
     pub fn is_self_signed(&self) -> bool {
         self.is_self_issued() && self.verify_signed_by(self).is_ok()
     }
 
-    /// Whether it names `issuer` as its issuer. Says nothing about the signature.
+    /// True if it names `issuer` as its issuer. Does not check the signature.
     pub fn names_as_issuer(&self, issuer: &Certificate) -> bool {
         name::equal(self.issuer_der(), issuer.subject_der())
     }
@@ -369,7 +369,7 @@ impl Certificate {
     /// Checks that the key in `issuer` made the signature on this certificate. Neither names nor dates are looked at.
     ///
     /// # Errors
-    /// [`Code::BadSignature`] when another key made it, [`Code::SignatureUnsupported`] when nobody here can tell.
+    /// [`Code::BadSignature`] when another key made it, [`Code::SignatureUnsupported`] if no library here can check it.
     pub fn verify_signed_by(&self, issuer: &Certificate) -> Result<()> {
         self.signed_by(issuer).map_err(|failure| signature_error(&self.label(), &issuer.label(), &failure))
     }

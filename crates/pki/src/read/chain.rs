@@ -19,8 +19,8 @@ impl Chain {
     /// Takes certificates that are in order.
     ///
     /// # Errors
-    /// [`Code::DuplicateInChain`], [`Code::ChainOrder`] when the issuer stands elsewhere, [`Code::ChainGap`] when it is not
-    /// there, [`Code::BadSignature`] when it has the name but not the key.
+    /// [`Code::DuplicateInChain`], [`Code::ChainOrder`] if the issuer is elsewhere in the list, [`Code::ChainGap`] when
+    /// it is not there, [`Code::BadSignature`] when it has the name but not the key.
     pub fn new(certificates: Vec<Certificate>) -> Result<Self> {
         check_count(&certificates)?;
         for (place, certificate) in certificates.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Chain {
         }
     }
 
-    /// The first certificate: the one that speaks for somebody.
+    /// The first certificate: the one whose key its holder uses.
     pub fn leaf(&self) -> &Certificate {
         #[allow(clippy::indexing_slicing, reason = "both constructors refuse to make an empty chain")]
         &self.0[0]

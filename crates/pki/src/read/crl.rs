@@ -39,7 +39,7 @@ pub struct Revoked {
     pub serial: Vec<u8>,
     /// Since when.
     pub since: OffsetDateTime,
-    /// Why, in the words of RFC 5280, section 5.3.1, where it says.
+    /// The reason in the words of RFC 5280, section 5.3.1, if the entry has one.
     pub reason: Option<&'static str>,
 }
 
@@ -109,7 +109,7 @@ impl Crl {
                 self.unknown_critical.push(oid::text(extension.oid.as_bytes()));
             }
         }
-        // Whoever does not understand a critical extension of any entry must not use the list (section 5.3).
+        // A reader that does not know a critical extension of an entry must not use the list (section 5.3).
         let entries = parsed.iter_revoked_certificates().flat_map(RevokedCertificate::extensions);
         let unknown =
             entries.filter(|extension| extension.critical).map(|extension| oid::text(extension.oid.as_bytes()));
@@ -141,12 +141,12 @@ impl Crl {
         self.this_update
     }
 
-    /// When the next one is made at the latest, in UTC. From then on this one says nothing any more.
+    /// When the next one is made at the latest, in UTC. From then on this one does not count any more.
     pub fn next_update(&self) -> Option<OffsetDateTime> {
         self.next_update
     }
 
-    /// Its number, as upper-case hexadecimal.
+    /// The number, as upper-case hexadecimal.
     pub fn number(&self) -> Option<&str> {
         self.number.as_deref()
     }
@@ -156,7 +156,7 @@ impl Crl {
         &self.signature_algorithm
     }
 
-    /// What is revoked, in the order of the list.
+    /// The revoked certificates, in the order of the list.
     pub fn revoked(&self) -> &[Revoked] {
         &self.revoked
     }
@@ -166,7 +166,7 @@ impl Crl {
         self.revoked.iter().find(|entry| shortest(&entry.serial) == shortest(serial))
     }
 
-    /// Critical extensions that nobody here understands: the list must not be relied upon (RFC 5280, section 5.2).
+    /// Critical extensions that tbpki does not know: the list must not be relied upon (RFC 5280, section 5.2).
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.unknown_critical
     }
@@ -184,7 +184,7 @@ impl Crl {
     /// Checks that the key in `issuer` made the signature. Neither names, dates nor usages are looked at.
     ///
     /// # Errors
-    /// [`Code::BadSignature`] when another key made it, [`Code::SignatureUnsupported`] when nobody here can tell.
+    /// [`Code::BadSignature`] when another key made it, [`Code::SignatureUnsupported`] if no library here can check it.
     pub fn verify_signed_by(&self, issuer: &Certificate) -> Result<()> {
         let label = format!("the revocation list of {}", self.issuer());
         self.signed_by(issuer).map_err(|failure| signature_error(&label, &issuer.label(), &failure))

@@ -5,7 +5,7 @@ use der::{Tag, Tagged};
 
 use crate::asn1::{ber, element};
 
-/// A kind of structure. That the shape is right says nothing about the content.
+/// A kind of structure. A right shape does not mean that the content is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StructureKind {
     /// RFC 5280, section 4.1.
@@ -40,7 +40,7 @@ impl StructureKind {
         ber::to_der(bytes).and_then(|der| of_der(&der)).unwrap_or(Self::Other)
     }
 
-    /// What a message calls it.
+    /// The name in messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Certificate => "a certificate",

@@ -15,7 +15,7 @@ use crate::read::certificate::Certificate;
 use crate::read::kind::StructureKind;
 use crate::read::pkcs7::Pkcs7;
 
-/// What stands in a PEM file, by kind and each kind in the order of the file.
+/// The content of a PEM file, by kind and each kind in the order of the file.
 #[derive(Debug, Default)]
 pub struct PemBundle {
     /// The certificates.
@@ -30,7 +30,7 @@ pub struct PemBundle {
     pub others: Vec<String>,
 }
 
-/// A private key as it stands in a file: neither decrypted nor checked. Wiped on drop.
+/// A private key as it is in a file: neither decrypted nor checked. Wiped on drop.
 #[derive(Clone)]
 pub struct KeyBlock {
     label: String,
@@ -145,7 +145,7 @@ impl KeyBlock {
         self.label == "ENCRYPTED PRIVATE KEY" || self.is_traditionally_encrypted()
     }
 
-    /// Whether it is encrypted in OpenSSL's traditional way: MD5 and one round.
+    /// True if it is encrypted in OpenSSL's traditional way: MD5 and one round.
     pub fn is_traditionally_encrypted(&self) -> bool {
         traditional::is_announced(&self.headers)
     }
@@ -180,7 +180,7 @@ impl fmt::Debug for KeyBlock {
     }
 }
 
-/// Whether a PEM block of this label is PKCS#7.
+/// True if a PEM block of this label is PKCS#7.
 pub(crate) fn is_pkcs7(label: &str) -> bool {
     matches!(label, "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" | "CERTIFICATE CHAIN")
 }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn traditional_encryption_is_recognised() {
+    fn traditional_encryption_is_recognized() {
         let text = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,000102030405060708090A0B0C0D0E0F\n\nAAEC\n-----END EC PRIVATE KEY-----\n";
         let bundle = PemBundle::parse(text.as_bytes()).unwrap();
         assert!(bundle.keys[0].is_traditionally_encrypted());
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_pem_nor_der_is_said_so() {
+    fn neither_pem_nor_der_has_an_error_of_its_own() {
         for bytes in [&b""[..], b"hello", b"\x30\x03\x02\x01\x00"] {
             assert_eq!(PemBundle::parse(bytes).unwrap_err().code(), Code::CertificateUnreadable);
         }

@@ -1,13 +1,14 @@
-//! Whether a server's certificate is for the name that a client connects to (RFC 9525).
+//! Matching of a server's certificate with the name that a client connects to (RFC 9525).
 
 use base::{Code, Finding};
 
 use super::Host;
 use crate::read::certificate::{Certificate, GeneralName};
 
-/// What is wrong with the names of a server's leaf.
+/// The fault of the names of a server's leaf.
 pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> {
     let names = leaf.general_names();
+    // RFC 9525 removed the common name as a fallback, and current clients ignore it.
     if !names.iter().any(|name| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_))) {
         let finding = match host {
             Some(_) => Code::LegacyName.fault("the certificate has no alternative name to compare with the host"),
@@ -40,9 +41,10 @@ fn matches(name: &GeneralName, host: &Host) -> bool {
     }
 }
 
-/// Case does not count; `*` stands for exactly the leftmost label, and for the whole of it.
+/// Case does not count; `*` matches exactly the leftmost label, and the whole of it.
 fn matches_dns(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
+        // A wildcard matches one label, and never the part behind the first dot.
         Some(base) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(base)),
         None => pattern.eq_ignore_ascii_case(host),
     }

@@ -16,7 +16,7 @@ const MAX_LENGTH: usize = 20;
 /// The most paths to an anchor that are judged.
 const MAX_PATHS: usize = 40;
 
-/// How many lists may be needed to believe the signer of a list.
+/// The number of lists that may be needed to believe the signer of a list.
 const MAX_DEPTH: usize = 3;
 
 /// The best path that was found.
@@ -25,11 +25,11 @@ pub(super) struct Path<'a> {
     /// The leaf first.
     pub(super) certificates: Vec<&'a Certificate>,
     pub(super) end: PathEnd,
-    /// What was found, one list for each certificate.
+    /// The findings, one list for each certificate.
     pub(super) findings: Vec<Vec<Finding>>,
 }
 
-/// How a path ends.
+/// The end of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PathEnd {
     /// At a trust anchor.
@@ -43,7 +43,7 @@ pub(super) enum PathEnd {
 }
 
 impl Path<'_> {
-    /// Whether it leads to an anchor and has no fault.
+    /// True if it leads to an anchor and has no fault.
     pub(super) fn is_good(&self) -> bool {
         self.end == PathEnd::Anchor && self.faults() == 0
     }
@@ -52,8 +52,10 @@ impl Path<'_> {
         self.findings.iter().flatten().filter(|finding| finding.severity == Severity::Fault).count()
     }
 
-    /// Whether this path explains more than the other: trusted ones with few faults first, then long ones.
+    /// True if this path explains more than the other: trusted ones with few faults first, then long ones.
     fn is_better_than(&self, other: &Path<'_>) -> bool {
+        // A path to an anchor explains more than any other, even with faults. Without an anchor the longest path tells
+        // most.
         let rank = |path: &Path<'_>| {
             let reach = match path.end {
                 PathEnd::Anchor => 1,
@@ -87,17 +89,21 @@ struct Search<'r, 'a> {
 
 impl<'a> Search<'_, 'a> {
     fn is_over(&self) -> bool {
+        // One good path is enough, as for TLS libraries.
         self.paths == 0 || self.best.as_ref().is_some_and(Path::is_good)
     }
 
     fn extend(&mut self, path: &mut Vec<&'a Certificate>) {
         let Some(last) = path.last().copied() else { return };
+        // An anchor ends the path, even if it has an issuer of its own among the certificates.
         if self.request.anchors.contains(last) {
             return self.judge(path, PathEnd::Anchor);
         }
         let mut end = if last.is_self_issued() { PathEnd::SelfIssued } else { PathEnd::IssuerMissing };
         let mut went_on = false;
         for candidate in self.candidates(last, path) {
+            // Bounds on signatures and lengths: a hostile chain of cross-signed CAs could otherwise take exponential
+            // time.
             if self.is_over() || self.signatures == 0 || path.len() == MAX_LENGTH {
                 break;
             }
@@ -109,7 +115,8 @@ impl<'a> Search<'_, 'a> {
                     self.extend(path);
                     path.pop();
                 }
-                // A self-issued certificate has itself as namesake; that another one did not sign it says nothing.
+                // A self-issued certificate has itself as namesake; a namesake that did not sign it is no evidence.
+                // A forged signature is reported only if no other certificate of that name fits.
                 Err(failure) if end == PathEnd::IssuerMissing => end = PathEnd::Forged(candidate.label(), failure),
                 Err(_) => {}
             }
@@ -136,6 +143,7 @@ impl<'a> Search<'_, 'a> {
                 candidates.push(candidate);
             }
         }
+        // Certificates with the wanted key id come first; the others still follow, because old CAs have wrong ids.
         let wanted = last.authority_key_id();
         candidates.sort_by_key(|candidate| wanted.is_some() && candidate.subject_key_id() != wanted);
         candidates
@@ -144,6 +152,7 @@ impl<'a> Search<'_, 'a> {
     fn judge(&mut self, path: &[&'a Certificate], end: PathEnd) {
         self.paths = self.paths.saturating_sub(1);
         let mut findings = walk::check(self.request, path, end == PathEnd::Anchor, self.depth);
+        // An end without an anchor concerns the last certificate of the path.
         if let Some(last) = path.last() {
             let finding = end_finding(self.request, path.len(), last, &end).map(|finding| about(finding, last));
             // In front: the other findings about this certificate matter less.
@@ -156,7 +165,7 @@ impl<'a> Search<'_, 'a> {
     }
 }
 
-/// Whether one may look for yet another signer of a list.
+/// True if another signer of a list may be searched for.
 pub(super) fn may_go_deeper(depth: usize) -> bool {
     depth < MAX_DEPTH
 }

@@ -1,4 +1,4 @@
-//! Whether a certificate has been revoked (RFC 5280, section 6.3). Delta lists and indirect lists are not used.
+//! Revocation of a certificate (RFC 5280, section 6.3). Delta lists and indirect lists are not used.
 
 use base::{Code, Finding};
 
@@ -10,11 +10,13 @@ use crate::read::crl::Crl;
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
 /// is not there.
 pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: usize, depth: usize) -> Option<Finding> {
+    // Without lists nothing was asked about revocation.
     if request.crls.is_empty() {
         return None;
     }
     let certificate = path.get(place)?;
     let issuer = path.get(place + 1)?;
+    // Several lists may each cover some of the reasons (RFC 5280, section 6.3.3).
     let mut covered = 0;
     let mut objection = None;
     for crl in request.crls.iter().filter(|crl| name::equal(crl.issuer_der(), certificate.issuer_der())) {
@@ -25,12 +27,14 @@ pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: u
         match usable(request, crl, issuer, depth) {
             Ok(()) => {}
             Err(why) => {
+                // One unusable list is no objection if another one covers the reasons.
                 objection = Some(why);
                 continue;
             }
         }
         covered |= reasons;
         if let Some(entry) = crl.entry(certificate.serial())
+            // removeFromCRL occurs in delta lists alone, and means that the certificate is on hold no longer.
             && entry.reason != Some("removeFromCRL")
         {
             let reason = entry.reason.map_or(String::new(), |reason| format!(", because of {reason}"));
@@ -40,8 +44,9 @@ pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: u
     if covered == ALL_REASONS {
         return None;
     }
-    let what = "nothing says whether it is revoked";
+    let what = "no list shows whether it is revoked";
     let why = objection.unwrap_or_else(|| format!("none of the lists is {}'s for it", certificate.issuer()));
+    // Only the leaf in question makes this a fault: many CAs publish lists for leaves and none for issuing CAs.
     let is_in_question = place == 0 && depth == 0;
     let finding =
         if is_in_question { Code::RevocationUnknown.fault(what) } else { Code::RevocationUnknown.warning(what) };
@@ -60,7 +65,7 @@ fn covered_reasons(crl: &Crl, certificate: &Certificate) -> u16 {
     }
     let points = certificate.crl_distribution_points();
     if points.is_empty() {
-        // Without a distribution point the issuer's name stands for one (section 6.3.3).
+        // Without a distribution point the issuer's name takes its place (section 6.3.3).
         let implied = GeneralName::Directory(certificate.issuer_der().to_vec());
         return if names_meet(scope, &[implied]) { scope.reasons } else { 0 };
     }
@@ -79,7 +84,7 @@ fn same(one: &GeneralName, other: &GeneralName) -> bool {
     }
 }
 
-/// Whether the list can be relied upon, and if not, why.
+/// Checks that the list can be relied upon; the error is the reason against it.
 fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
     let list = format!("the list of {}", crl.issuer());
     if let Some(extension) = crl.unknown_critical_extensions().first() {
@@ -88,6 +93,7 @@ fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: u
     if let Some(fault) = crl.format_faults().first() {
         return Err(format!("{list} is malformed: {fault}"));
     }
+    // A list from the future cannot describe the present.
     if crl.this_update() > request.time {
         return Err(format!("{list} was made later, on {}", crl.this_update().date()));
     }
@@ -109,6 +115,7 @@ fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: u
     let signs = |one: &&Certificate| {
         name::equal(one.subject_der(), crl.issuer_der()) && may_sign(one) && crl.signed_by(one).is_ok()
     };
+    // The signer of a list may itself have been revoked, by a list with another signer: the depth ends this.
     if path::may_go_deeper(depth)
         && everybody.filter(signs).any(|signer| path::find_at_depth(request, signer, depth + 1).is_good())
     {

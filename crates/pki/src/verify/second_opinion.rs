@@ -1,4 +1,4 @@
-//! What rustls-webpki makes of a path in which our own walk found no fault.
+//! The result of rustls-webpki for a path in which our own walk found no fault.
 
 use std::time::Duration;
 
@@ -50,9 +50,11 @@ fn consult(request: &VerifyRequest<'_>, leaf: &Certificate, above: &[&Certificat
     let anchor_der = CertificateDer::from(above.last().copied().unwrap_or(leaf).der());
     let anchors: [TrustAnchor<'_>; 1] = [anchor_from_trusted_cert(&anchor_der)?];
     let intermediates: Vec<CertificateDer<'_>> =
+        // webpki gets exactly this path, so that it cannot find another one.
         above.iter().rev().skip(1).map(|certificate| CertificateDer::from(certificate.der())).collect();
     let leaf_der = CertificateDer::from(leaf.der());
     let leaf = EndEntityCert::try_from(&leaf_der)?;
+    // webpki has no time before 1970.
     let seconds = u64::try_from(request.time.unix_timestamp()).unwrap_or(0);
     leaf.verify_for_usage(
         ALL_VERIFICATION_ALGS,

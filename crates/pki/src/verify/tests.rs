@@ -98,7 +98,7 @@ fn a_server_without_alternative_names_is_legacy() {
     let server = VerifyRequest { purpose: Some(Purpose::Server), ..request(&chain, &anchors) };
     let report = verify(&server);
     assert_eq!(found(&report), [(Code::LegacyName, "CN=broker.example")]);
-    assert!(report.is_ok(), "a warning, as long as nobody asks for a host");
+    assert!(report.is_ok(), "a warning, as long as no host is given");
     let host = "broker.example".parse().unwrap();
     assert!(!verify(&VerifyRequest { host: Some(&host), ..server }).is_ok());
 }
@@ -168,7 +168,7 @@ fn missing_and_wrong_issuers_are_told_apart() {
 }
 
 #[test]
-fn certificates_beside_the_chain_close_a_gap() {
+fn further_certificates_close_a_gap_of_the_chain() {
     let made = three(&testing::leaf("device-1"));
     let ([leaf, issuing], anchors) = (made.chain(), made.anchors());
     let (chain, extra) = ([leaf], [issuing]);
@@ -309,7 +309,7 @@ fn made_elsewhere() -> [Certificate; 1] {
 }
 
 #[test]
-fn weak_certificates_are_recognised() {
+fn weak_certificates_are_recognized() {
     let root = [fixture(include_str!("../../tests/data/weak/root.pem"))];
     for (pem, expected, accepted) in [
         (include_str!("../../tests/data/weak/v1.pem"), (Code::VersionOne, "CN=v1"), true),

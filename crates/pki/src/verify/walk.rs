@@ -1,4 +1,4 @@
-//! What RFC 5280, section 6.1, asks of each certificate of a path, and what TLS libraries ask beyond it.
+//! The checks of RFC 5280, section 6.1, for each certificate of a path, and those that TLS libraries add.
 
 use base::{Code, Finding};
 use time::OffsetDateTime;
@@ -7,15 +7,15 @@ use time::format_description::well_known::Rfc3339;
 use super::{Purpose, VerifyRequest, about, allows, constraints, firmware_finding, revocation};
 use crate::read::certificate::{Certificate, NameConstraints, SelfSignature};
 
-/// What the certificates above have laid down for those below.
+/// The rules that the certificates above set for those below.
 #[derive(Default)]
 struct State<'a> {
-    /// How many more CAs that are not self-issued may follow, and which CA said so.
+    /// The number of further CAs that are not self-issued, and the CA that limits it.
     cas_left: Option<(u32, &'a Certificate)>,
     constraints: Vec<(&'a NameConstraints, &'a Certificate)>,
 }
 
-/// Checks a path, the leaf first; `anchored` says that its last certificate is a trust anchor. What is found comes in
+/// Checks a path, the leaf first; `anchored` means that its last certificate is a trust anchor. What is found comes in
 /// the order of the path, one list for each certificate.
 pub(super) fn check(
     request: &VerifyRequest<'_>,
@@ -25,10 +25,12 @@ pub(super) fn check(
 ) -> Vec<Vec<Finding>> {
     let mut state = State::default();
     let mut found: Vec<Vec<Finding>> = Vec::new();
+    // From the anchor down: the constraints of a CA apply to the certificates below it.
     for (place, certificate) in path.iter().enumerate().rev() {
         let is_leaf = place == 0;
         let is_anchor = anchored && place + 1 == path.len();
         let mut findings = alone(certificate, request.time, is_leaf, is_anchor);
+        // RFC 5280, section 6.1.3: self-issued CAs in the middle of a path are exempt from name constraints.
         if is_leaf || !certificate.is_self_issued() {
             findings.extend(state.constraints.iter().filter_map(|(constraints, ca)| {
                 let violation = constraints::violation(certificate, constraints)?;
@@ -43,6 +45,7 @@ pub(super) fn check(
                 }),
             );
         }
+        // The order matters: a CA's own limit applies below it, not to itself.
         if !is_leaf {
             findings.extend(ca(request, certificate, is_anchor));
             findings.extend(state.descend(certificate));
@@ -60,6 +63,7 @@ impl<'a> State<'a> {
     /// Takes in what a CA lays down for those below it.
     fn descend(&mut self, ca: &'a Certificate) -> Option<Finding> {
         let mut finding = None;
+        // Self-issued CAs do not count for the path length (RFC 5280, section 4.2.1.9).
         if !ca.is_self_issued()
             && let Some((left, limiter)) = &mut self.cas_left
         {
@@ -74,6 +78,7 @@ impl<'a> State<'a> {
                 }
             }
         }
+        // The smaller limit wins.
         if let Some(limit) = ca.path_len()
             && self.cas_left.is_none_or(|(left, _)| limit < left)
         {
@@ -84,14 +89,14 @@ impl<'a> State<'a> {
     }
 }
 
-/// What a certificate has wrong with itself.
+/// The faults of a certificate by itself.
 pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bool, is_anchor: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = dates(certificate, time).into_iter().collect();
     findings.extend(certificate.form_findings());
     if certificate.public_key().is_weak() {
         findings.push(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
     }
-    // Nobody looks at the signature of what is trusted anyway.
+    // The signature of a trust anchor is not checked: trust does not depend on it.
     if certificate.signature_algorithm().is_weak() && !is_anchor {
         findings.push(Code::WeakSignature.fault(format!("it is signed with {}", certificate.signature_algorithm())));
     }
@@ -110,7 +115,7 @@ pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bo
     findings
 }
 
-/// What there is to say about the signature of a trust anchor on itself.
+/// The finding about the signature of a trust anchor on itself.
 fn anchor_signature(anchor: &Certificate) -> Option<Finding> {
     let what = match anchor.self_signature() {
         SelfSignature::Valid => return None,
@@ -133,9 +138,10 @@ fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {
     (time > until).then(|| Code::Expired.fault(format!("it expired on {}", text(until))))
 }
 
-/// What a certificate lacks to be an issuer.
+/// The properties that a certificate lacks to be an issuer.
 fn ca(request: &VerifyRequest<'_>, certificate: &Certificate, is_anchor: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Version 1 roots have no basicConstraints. As an anchor such a root is trusted by choice.
     if !(certificate.is_ca() || is_anchor && certificate.version() < 3) {
         findings.push(
             Code::NotACa
@@ -152,6 +158,8 @@ fn ca(request: &VerifyRequest<'_>, certificate: &Certificate, is_anchor: bool) -
                 .because(format!("its key usage is {usage}; keyCertSign is missing")),
         );
     }
+    // An extended key usage in a CA restricts its leaves in OpenSSL, Go and Windows, although RFC 5280 does not require
+    // it.
     if let (Some(purpose), Some(usages)) = (request.purpose, certificate.extended_key_usages())
         && !allows(usages, purpose)
     {

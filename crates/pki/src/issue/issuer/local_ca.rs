@@ -54,7 +54,7 @@ impl<K: SigningKey> LocalCa<K> {
         &self.above
     }
 
-    /// Its certificate and its key, to be written where they belong.
+    /// The certificate and the key, to be written to their places.
     pub fn into_parts(self) -> (Certificate, K) {
         (self.certificate, self.key)
     }
@@ -83,7 +83,7 @@ impl<K: SigningKey> LocalCa<K> {
         &self.key
     }
 
-    /// What its certificates take over from it.
+    /// The values that its certificates take over from it.
     pub(crate) fn issued_by(&self) -> IssuedBy<'_> {
         let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
         IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }

@@ -28,19 +28,19 @@ pub struct LeafTemplate<'a, K = PrivateKey> {
     pieces: Pieces,
 }
 
-/// What makes one leaf of a [`LeafTemplate`] another than the next.
+/// The differences between the leaves of a [`LeafTemplate`].
 #[derive(Debug, Clone, Copy)]
 pub struct LeafOrder<'a> {
     /// Whose it is.
     pub subject: &'a Subject,
     /// Under which names.
     pub sans: &'a [San],
-    /// Its serial number.
+    /// The serial number.
     pub serial: &'a Serial,
 }
 
 impl<'a, K: SigningKey> LeafTemplate<'a, K> {
-    /// A template for leaves with keys of the algorithm `key` that `ca` signs and that say what `contents` says, but
+    /// A template for leaves with keys of the algorithm `key` that `ca` signs and that have what `contents` has, but
     /// for serial number, subject and alternative names, which every [`LeafOrder`] brings.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
         tbs::seal(&tbs, &self.ca.key().sign(&tbs)?)
     }
 
-    /// What is signed.
+    /// The bytes to be signed.
     fn tbs(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Vec<u8> {
         self.pieces.write(leaf.serial, leaf.subject.to_der(), leaf.sans, key)
     }

@@ -1,4 +1,4 @@
-//! A TBSCertificate taken apart, so that its like can be put together without writing all of it anew.
+//! A TBSCertificate taken apart, so that similar ones can be put together without encoding all of it again.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::issue::serial::Serial;
 use crate::key::PublicKey;
 use crate::names::san::San;
 
-/// What is the same in all certificates of one profile, CA, period and key algorithm, as DER.
+/// The common part of all certificates of one profile, CA, period and key algorithm, as DER.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     /// The version.
@@ -41,11 +41,14 @@ impl Pieces {
     /// Takes a TBSCertificate apart that has an alternative name; nothing for one that is not as ours are.
     pub(crate) fn of(tbs: &[u8]) -> Option<Self> {
         let [version, _, algorithm, issuer, validity, _, _, extensions] = fields(tbs).ok()?;
+        // Two levels: the tag `[3]`, and the SEQUENCE inside it.
         let extensions = elements(content(content(extensions)?)?)?;
         let is_names = |extension: &&[u8]| content(extension).is_some_and(|content| content.starts_with(&NAMES));
         let is_key_id =
             |extension: &&[u8]| extension.starts_with(&KEY_ID) && extension.len() == KEY_ID.len() + KEY_ID_OCTETS;
         let names = extensions.iter().position(is_names)?;
+        // The order of both is fixed: the slice below fails, and with it the template, if rcgen ever writes them the
+        // other way round.
         let key_id = extensions.iter().position(is_key_id)?;
         Some(Self {
             version: version.to_vec(),
@@ -65,6 +68,8 @@ impl Pieces {
             + KEY_ID.len()
             + KEY_ID_OCTETS
             + self.after.len();
+        // Lengths are computed from the inside out, because DER writes the length of an outer element before its
+        // content.
         let list = length_of(extensions);
         let length = self.version.len()
             + length_of(serial.octets().len())
@@ -73,6 +78,7 @@ impl Pieces {
             + key.spki_der().len()
             + length_of(list);
 
+        // The exact capacity: a fleet builds millions of these, and growing the buffer costs more than filling it.
         let mut tbs = Vec::with_capacity(length_of(length));
         push_header(&mut tbs, SEQUENCE, length);
         tbs.extend_from_slice(&self.version);

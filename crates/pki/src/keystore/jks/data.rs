@@ -15,17 +15,18 @@ impl<'a> JksReader<'a> {
         Self { all: bytes, rest: bytes }
     }
 
-    /// What was not read yet.
+    /// The bytes that are not read yet.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// What was read so far.
+    /// The bytes that have been read.
     pub(super) fn consumed(&self) -> &'a [u8] {
         self.all.strip_suffix(self.rest).unwrap_or(self.all)
     }
 
     pub(super) fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
+        // A length is checked against the rest of the file before anything is allocated.
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.torn())?;
         self.rest = rest;
         Ok(taken)
@@ -87,7 +88,7 @@ impl JksWriter {
         self.bytes(&milliseconds.to_be_bytes());
     }
 
-    /// How many of something follow.
+    /// Checks the number of items that follow.
     pub(super) fn count(&mut self, count: usize) -> Result<()> {
         self.number(u32::try_from(count).map_err(|_| too_long())?);
         Ok(())
@@ -118,9 +119,12 @@ fn encode_text(text: &str) -> Vec<u8> {
     for unit in text.encode_utf16() {
         // The masks keep what each byte has room for.
         let low = (unit & 0x3f) as u8 | 0x80;
+        // Java writes surrogate pairs as two units of three bytes each, unlike UTF-8. `encode_text` and `decode_text`
+        // must agree with it.
         let middle = (unit >> 6 & 0x3f) as u8 | 0x80;
         match unit {
             0x01..=0x7f => bytes.push(unit as u8),
+            // NUL becomes two bytes, so that the text has no zero byte: Java's modified UTF-8.
             0x00 | 0x80..=0x7ff => bytes.extend([(unit >> 6) as u8 | 0xc0, low]),
             0x800.. => bytes.extend([(unit >> 12) as u8 | 0xe0, middle, low]),
         }
@@ -140,6 +144,7 @@ fn decode_text(bytes: &[u8]) -> Option<String> {
             _ => return None,
         });
     }
+    // Lone surrogates are possible in Java's strings but not in ours. They make the name unreadable.
     String::from_utf16(&units).ok()
 }
 

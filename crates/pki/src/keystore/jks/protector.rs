@@ -40,6 +40,7 @@ pub(super) fn protect(key: &[u8], password: &Secret, salt: [u8; SALT_LENGTH]) ->
 pub(super) fn recover(protected: &[u8], password: &Secret) -> Result<Zeroizing<Vec<u8>>> {
     let (algorithm, hidden) =
         decode(protected).map_err(|_| unreadable("a private key of the JKS keystore is no EncryptedPrivateKeyInfo"))?;
+    // Other algorithms belong to JCEKS, the later format of Java.
     if algorithm != ALGORITHM {
         return Err(unreadable(format!("a private key of the JKS keystore is protected by the unknown {algorithm}")));
     }
@@ -49,13 +50,14 @@ pub(super) fn recover(protected: &[u8], password: &Secret) -> Result<Zeroizing<V
     };
     let password = utf16(password);
     let key = xor(hidden, &password, *salt);
+    // The comparison need not be constant in time: the digest is in the file, and an attacker can compute it offline.
     if check(&key, &password) == *expected { Ok(key) } else { Err(wrong_key_password()) }
 }
 
 fn wrong_key_password() -> Error {
     Code::KeystorePassword
         .error("the key password does not open the private key")
-        .fix("a JKS keystore may have a password for its keys beside its own")
+        .fix("a JKS keystore may have a password for its keys besides its own")
 }
 
 /// The key from what hides it, and the other way round.
@@ -63,6 +65,7 @@ fn xor(input: &[u8], password: &[u8], salt: [u8; SALT_LENGTH]) -> Zeroizing<Vec<
     let mut output = Zeroizing::new(Vec::with_capacity(input.len()));
     let mut piece = salt;
     for chunk in input.chunks(SALT_LENGTH) {
+        // Each piece of the stream depends on the one before, so the key cannot be opened in part.
         piece = Sha1::new().chain_update(password).chain_update(piece).finalize().into();
         output.extend(chunk.iter().zip(piece).map(|(byte, mask)| byte ^ mask));
     }

@@ -23,7 +23,7 @@ const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const TRUSTED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113894.746875.1.1");
 const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
-/// How deeply bags can hold bags.
+/// The depth to which bags can hold bags.
 const MAX_DEPTH: usize = 4;
 
 /// A bag with its name. CRLs and certificates other than X.509 are left out: no reader of keystores uses them.
@@ -32,7 +32,7 @@ pub(super) struct Bag {
     pub(super) name: Option<String>,
     /// The id that a key shares with its leaf.
     pub(super) key_id: Option<Vec<u8>>,
-    /// Whether Java's mark of a trusted certificate is there.
+    /// True if Java's mark of a trusted certificate is there.
     pub(super) trusted: bool,
 }
 
@@ -66,13 +66,17 @@ fn read_into(contents: &[u8], depth: usize, bags: &mut Vec<Bag>) -> der::Result<
             SHROUDED_KEY => BagContent::ShroudedKey(value.to_vec()),
             CERTIFICATE => match read_certificate(value)? {
                 Some(der) => BagContent::Certificate(der),
+                // CRL bags and SDSI certificates: no reader of keystores uses them.
                 None => continue,
             },
             SECRET => BagContent::Secret,
             SAFE_CONTENTS if depth < MAX_DEPTH => {
+                // Nested SafeContents are legal (RFC 7292, section 4.2.6). The depth is limited because the recursion
+                // follows the input.
                 read_into(value, depth + 1, bags)?;
                 continue;
             }
+            // An unknown bag must not stop the others from being read.
             _ => continue,
         };
         let mut bag = Bag { content, name: None, key_id: None, trusted: false };
@@ -107,6 +111,8 @@ impl Bag {
         match kind {
             FRIENDLY_NAME => self.name = value.decode_as::<BmpString>().ok().map(|name| name.to_string()),
             LOCAL_KEY_ID => self.key_id = element::content(*value, Tag::OctetString).ok().map(<[u8]>::to_vec),
+            // Java's attribute can name single purposes. Only the value for every purpose makes an entry trusted in
+            // Java.
             TRUSTED_KEY_USAGE => self.trusted = value.to_der()? == ANY_PURPOSE.to_der()?,
             _ => {}
         }

@@ -42,7 +42,7 @@ pub(super) struct CertificateBag {
     pub(super) name: Option<String>,
     /// The id of the key that it belongs to.
     pub(super) key_id: Option<Vec<u8>>,
-    /// Whether Java trusts it.
+    /// True if Java trusts it.
     pub(super) trusted: bool,
     pub(super) der: Vec<u8>,
 }
@@ -58,8 +58,10 @@ pub(super) fn link(opened: OpenedBags, intact: bool) -> Result<KeystoreContents>
     let only_key = keys.len() == 1;
     let without_keys = keys.is_empty();
     for KeyBag { name, id, key } in keys {
+        // Several keys without ids cannot be matched with leaves by anything in the file.
         let leaf = certificates.leaf(id.as_deref(), only_key);
         let chain = leaf.map(|leaf| certificates.chain(leaf)).transpose()?.unwrap_or_default();
+        // A certificate of a chain is no entry of its own. This is how Java lists the file.
         in_chains.extend(chain.iter().map(|certificate| certificate.der()));
         copied = chain.iter().fold(copied, |copied, certificate| copied.saturating_add(certificate.der().len()));
         if copied > MAX_COPIED {
@@ -74,6 +76,7 @@ pub(super) fn link(opened: OpenedBags, intact: bool) -> Result<KeystoreContents>
         let der = certificate.der();
         let body = match certificate.bag.trusted {
             true => Body::Trusted(der.to_vec()),
+            // OpenSSL's truststores (`-nokeys`) lack Java's mark.
             false if without_keys => Body::Trusted(der.to_vec()),
             false if in_chains.contains(der) => continue,
             false => Body::Certificate(der.to_vec()),
@@ -104,6 +107,7 @@ impl Names {
     }
 
     fn of(&mut self, name: Option<String>) -> String {
+        // An empty name could not be typed as an alias.
         name.filter(|name| !name.is_empty()).unwrap_or_else(|| {
             loop {
                 self.last += 1;
@@ -175,6 +179,7 @@ impl<'a> Certificates<'a> {
         if by_id.is_some() || !only_key {
             return by_id;
         }
+        // A self-signed certificate issues itself, and would otherwise hide the only candidate.
         let issued = candidates().filter(|known| known.subject != known.issuer);
         let issuers: HashSet<&Vec<u8>> = issued.map(|known| &known.issuer).collect();
         candidates().find(|known| !issuers.contains(&known.subject))
@@ -186,6 +191,7 @@ impl<'a> Certificates<'a> {
         let mut last = leaf;
         while last.subject != last.issuer {
             let Some(issuer) = self.issuer(last) else { break };
+            // Two CAs that certified each other form a circle, and the file may contain both certificates.
             if chain.iter().any(|known| known.der() == issuer.der()) {
                 break;
             }
@@ -202,6 +208,7 @@ impl<'a> Certificates<'a> {
     fn issuer(&self, of: &Known<'a>) -> Option<&Known<'a>> {
         let named = self.by_subject.get(&of.issuer)?.iter().filter_map(|position| self.all.get(*position));
         let with_id = |known: &&Known<'a>| of.authority_key_id.is_some() && known.subject_key_id == of.authority_key_id;
+        // Without a matching key id any CA of the name is taken: old CAs have no subjectKeyIdentifier.
         named.clone().find(with_id).or_else(|| named.clone().next())
     }
 }
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nameless_get_numbers_that_nobody_has() {
+    fn the_nameless_get_unused_numbers() {
         let (one, _) = ca("one");
         let (two, _) = ca("two");
         let named = CertificateBag { name: Some("1".to_owned()), ..bag(&one) };

@@ -20,11 +20,13 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
 
-/// Whether this begins as PKCS#12 does: a sequence of the number 3 and another sequence.
+/// True if this begins as PKCS#12 does: a sequence of the number 3 and another sequence.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let Some((0x30, rest)) = bytes.split_first().map(|(tag, rest)| (*tag, rest)) else { return false };
     // Any length, the indefinite one of BER included.
     let skip = match rest.first() {
+        // 0x80 is BER's indefinite length, which BouncyCastle and NSS write. More than four octets of length would be
+        // no file of ours.
         Some(length @ 0x81..=0x84) => 1 + usize::from(length & 0x7f),
         Some(0x00..=0x80) => 1,
         _ => return false,
@@ -34,9 +36,9 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 /// A file taken apart.
 pub(super) struct Pkcs12Envelope {
-    /// What guards the integrity, if anything does.
+    /// The MAC that protects the integrity, if there is one.
     pub(super) mac: Option<Mac>,
-    /// What the MAC is made of: an AuthenticatedSafe as the file has it.
+    /// The input of the MAC: an AuthenticatedSafe as the file has it.
     content: Zeroizing<Vec<u8>>,
     pub(super) safes: Vec<Safe>,
 }
@@ -46,7 +48,7 @@ pub(super) struct Mac {
     digest: MacDigest,
     value: Vec<u8>,
     salt: Vec<u8>,
-    /// How often the password is hashed.
+    /// The number of times that the password is hashed.
     pub(super) rounds: u32,
 }
 
@@ -69,6 +71,7 @@ impl Pkcs12Envelope {
     /// [`Code::KeystoreUnreadable`](base::Code::KeystoreUnreadable) for damage,
     /// [`Code::UnsupportedEncryption`](base::Code::UnsupportedEncryption) for a MAC or a protection that is not read.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        // The whole file is made DER once. The MAC below is computed over the content as the file has it.
         let file = ber::to_der(bytes).ok_or_else(damaged)?;
         let (auth_safe, mac) = parts(&file).map_err(|_| damaged())?;
         let content = match read_content_info(auth_safe).map_err(|_| damaged())? {
@@ -77,13 +80,14 @@ impl Pkcs12Envelope {
             _ => return Err(damaged()),
         };
         let mac = mac.map(Mac::read).transpose()?;
+        // The octets inside may be BER again, although they are in an OCTET STRING: BouncyCastle writes them so.
         let inner = ber::to_der(content).ok_or_else(damaged)?;
         let safes = element::only(&inner, Tag::Sequence).and_then(element::elements).map_err(|_| damaged())?;
         let safes = safes.into_iter().map(Safe::read).collect::<Result<_>>()?;
         Ok(Self { mac, content: content.to_vec().into(), safes })
     }
 
-    /// Whether the MAC is one of the password. False without a MAC.
+    /// True if the MAC is one of the password. False without a MAC.
     pub(super) fn fits(&self, password: Password<'_>) -> bool {
         self.mac.as_ref().is_some_and(|mac| mac.digest.fits(password, &mac.salt, mac.rounds, &self.content, &mac.value))
     }

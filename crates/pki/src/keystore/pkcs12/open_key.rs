@@ -10,7 +10,7 @@ use super::bags::{Bag, BagContent};
 use crate::asn1::ber;
 use crate::encryption::{Cost, Password, Scheme, encrypted_key};
 
-/// What opening the bag costs; none if it is not encrypted, or in a way that is not read.
+/// The cost of opening the bag; none if it is not encrypted, or in a way that is not read.
 pub(super) fn cost(bag: &Bag) -> Option<Cost> {
     let BagContent::ShroudedKey(info) = &bag.content else { return None };
     let (algorithm, _) = encrypted_key(AnyRef::from_der(info).ok()?)?;

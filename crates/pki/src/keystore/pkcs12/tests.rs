@@ -40,7 +40,7 @@ fn a_file_without_protection_opens_with_no_password_and_with_any() {
 }
 
 #[test]
-fn a_protected_file_says_that_it_needs_a_password() {
+fn the_error_of_a_protected_file_asks_for_a_password() {
     let error = list(fixtures::KEYTOOL_P12, None).unwrap_err();
     assert_eq!(error.code(), Code::KeystorePassword);
     assert!(error.to_string().contains("needs a password"));
@@ -198,7 +198,7 @@ fn ber_is_read_as_der_is() {
     }
 }
 
-/// What is inside of the octets that the MAC guards is in BER too, as BouncyCastle writes it.
+/// The octets that the MAC protects contain BER too, as BouncyCastle writes it.
 #[test]
 fn safes_in_ber_are_read() {
     let bags = [bag(1, KEY), certificate_bag(LEAF)];

@@ -75,7 +75,7 @@ impl AttributeKind {
             AttributeKind::State => "state or province",
             AttributeKind::Locality => "city",
             AttributeKind::Organization => "organisation",
-            AttributeKind::OrganizationalUnit => "organisational unit",
+            AttributeKind::OrganizationalUnit => "organizational unit",
             AttributeKind::CommonName => "common name",
         }
     }
@@ -120,15 +120,15 @@ impl AttributeKind {
 pub(super) struct Attribute {
     /// The AttributeTypeAndValue, a SEQUENCE.
     pub(super) der: Vec<u8>,
-    /// Its short name, or the dotted OID.
+    /// The short name, or the dotted OID.
     pub(super) name: Cow<'static, str>,
-    /// What it is, where it is of a kind that we write.
+    /// The kind, if it is one that we write.
     pub(super) kind: Option<AttributeKind>,
-    /// Its value.
+    /// The value.
     pub(super) value: AttributeValue,
 }
 
-/// What an attribute says.
+/// The value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum AttributeValue {
     Text(String),
@@ -155,7 +155,7 @@ impl Attribute {
         })
     }
 
-    /// An attribute of somebody else's; nothing for bytes that have no DER encoding.
+    /// An attribute of another program; nothing for bytes that have no DER encoding.
     pub(super) fn from_foreign(foreign: &x509_parser::x509::AttributeTypeAndValue<'_>) -> Option<Self> {
         let oid = foreign.attr_type();
         let any = foreign.attr_value();

@@ -1,10 +1,10 @@
-//! Names compared as RFC 5280, section 7.1, says: case, runs of white space and the string type do not count.
+//! Names compared by RFC 5280, section 7.1: case, runs of white space and the string type do not count.
 
 use super::attribute::{Attribute, AttributeValue};
 use super::{Rdn, Subject};
 
 impl Subject {
-    /// Whether the other is the same name. Not what `==` says: that compares what was written.
+    /// True if the other is the same name. This differs from `==`, which compares the encodings.
     pub fn is_same_name(&self, other: &Subject) -> bool {
         self.der == other.der || comparable(self).eq(comparable(other))
     }

@@ -29,7 +29,7 @@ fn is_same_kind(name: &GeneralName, base: &GeneralName) -> bool {
     name.kind() == base.kind()
 }
 
-/// Whether a name lies in the subtree of a base of the same kind.
+/// True if a name is in the subtree of a base of the same kind.
 fn is_below(name: &GeneralName, base: &GeneralName) -> bool {
     match (name, base) {
         (GeneralName::Dns(name), GeneralName::Dns(base)) => is_dns_below(name, base),

@@ -17,15 +17,15 @@ pub(crate) const ALL_REASONS: u16 = 0b1_1111_1110;
 /// One distribution point of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DistributionPoint {
-    /// Its names, each of them naming the same list; mostly one URI.
+    /// The names, each for the same list; mostly one URI.
     pub names: Vec<GeneralName>,
     /// The reasons for which its list tells of revocations.
     pub(crate) reasons: u16,
-    /// Whether its list is signed by somebody else than the certificate's issuer.
+    /// True if its list is signed by another party than the certificate's issuer.
     pub(crate) indirect: bool,
 }
 
-/// What a revocation list says that it covers.
+/// The certificates that a revocation list covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     /// The names of its distribution point; none when it does not say.

@@ -1,4 +1,4 @@
-//! The extensions of a certificate that somebody decides by (RFC 5280, section 4.2).
+//! The extensions of a certificate that decide about its use (RFC 5280, section 4.2).
 
 use x509_parser::asn1_rs::Oid;
 use x509_parser::extensions::{GeneralName as Parsed, GeneralSubtree, ParsedExtension, X509Extension};
@@ -14,7 +14,7 @@ use super::usage::{ExtendedKeyUsage, KeyUsage};
 use crate::asn1::oid;
 
 /// Critical extensions that [`verify`](crate::verify) acts upon. A critical certificatePolicies is among them:
-/// whoever asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy), and what could demand one,
+/// a user who asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy), and what could demand one,
 /// policyConstraints, is not in the list.
 const UNDERSTOOD: &[Oid<'static>] = &[
     OID_X509_EXT_BASIC_CONSTRAINTS,
@@ -33,7 +33,7 @@ pub struct NameConstraints {
     pub permitted: Vec<GeneralName>,
     /// Names must not be below any of these.
     pub excluded: Vec<GeneralName>,
-    /// Whether those that do not know the extension must refuse the certificate.
+    /// True if those that do not know the extension must refuse the certificate.
     pub critical: bool,
 }
 

@@ -5,7 +5,7 @@ use base::{Code, Finding};
 use super::{Certificate, PublicKeyKind};
 
 impl Certificate {
-    /// What keeps TLS libraries from reading the certificate, and what is odd about it.
+    /// The faults that stop TLS libraries from reading the certificate, and its oddities.
     pub(crate) fn form_findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.format_faults().map(|fault| Code::BadFormat.fault(fault)).collect();
         findings.extend(self.key_form_fault().map(|fault| Code::PublicKeyForm.fault(fault)));

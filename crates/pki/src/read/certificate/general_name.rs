@@ -11,7 +11,7 @@ use super::name;
 use crate::asn1::oid;
 use crate::names::san::San;
 
-/// A GeneralName (RFC 5280, section 4.2.1.6) as it stands in a certificate, whether it makes sense or not.
+/// A GeneralName (RFC 5280, section 4.2.1.6) as it is in a certificate, whether it makes sense or not.
 ///
 /// [`San`] is the kind that tbpki writes and holds only what is legal; this one can hold, and show,
 /// everything that others write.
@@ -32,7 +32,7 @@ pub enum GeneralName {
     Other {
         /// The name of the kind, as OpenSSL calls it.
         kind: &'static str,
-        /// Its type, number or octets as text.
+        /// The type, number or octets as text.
         text: String,
     },
 }
@@ -54,7 +54,7 @@ impl GeneralName {
         }
     }
 
-    /// What kind of name it is, as it is shown: `dns`, `email`, `uri`, `ip`, `dirname`, or what OpenSSL calls the others.
+    /// The kind of name as it is shown: `dns`, `email`, `uri`, `ip`, `dirname`, or OpenSSL's word for the others.
     pub fn kind(&self) -> &'static str {
         match self {
             GeneralName::Dns(_) => "dns",

@@ -10,7 +10,7 @@ pub fn text(der: &[u8]) -> String {
     Subject::from_der(der).map_or_else(|_| "(unreadable name)".to_owned(), |name| name.to_string())
 }
 
-/// Whether two names are the same by RFC 5280, section 7.1.
+/// True if two names are the same by RFC 5280, section 7.1.
 pub(crate) fn equal(one: &[u8], other: &[u8]) -> bool {
     one == other
         || match (Subject::from_der(one), Subject::from_der(other)) {
@@ -19,7 +19,7 @@ pub(crate) fn equal(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
-/// What keeps strict readers from taking a Name (RFC 5280, section 4.1.2.4), to be read behind "its subject".
+/// The reason for which strict readers refuse a Name (RFC 5280, section 4.1.2.4), as the end of "its subject ..".
 pub(crate) fn fault(der: &[u8]) -> Option<String> {
     const OTHER: &str = "is not a list of sets of attributes";
     let mut whole = DerReader::new(der);

@@ -1,4 +1,4 @@
-//! What kind of public key a SubjectPublicKeyInfo holds.
+//! The kind of the public key in a SubjectPublicKeyInfo.
 
 use x509_parser::asn1_rs::FromDer as _;
 use x509_parser::asn1_rs::{Any, Oid, Tag};
@@ -75,7 +75,7 @@ impl PublicKeyKind {
         }
     }
 
-    /// Whether current TLS libraries refuse keys of this size: RSA below 2,048 bits, curves below 256, all DSA.
+    /// True if current TLS libraries refuse keys of this size: RSA below 2,048 bits, curves below 256, all DSA.
     pub fn is_weak(&self) -> bool {
         match self {
             PublicKeyKind::Rsa(bits) | PublicKeyKind::RsaPss(bits) => *bits < 2048,
@@ -86,7 +86,7 @@ impl PublicKeyKind {
     }
 }
 
-/// What keeps readers from taking the key of a SubjectPublicKeyInfo: its encoding, or numbers that are no key.
+/// The reason for which readers refuse the key of a SubjectPublicKeyInfo: its encoding, or numbers that are no key.
 pub(super) fn form_fault(der: &[u8]) -> Option<String> {
     let Ok((_, spki)) = SubjectPublicKeyInfo::from_der(der) else {
         return Some("the public key cannot be read".to_owned());

@@ -1,13 +1,13 @@
-//! Whether a certificate signed itself, which tbpki cannot always tell.
+//! The signature of a certificate on itself, which tbpki cannot always check.
 
 use base::{Code, Finding};
 
 use super::{Certificate, SignatureFailure};
 
-/// What is known about the signature of a certificate on itself.
+/// The state of the signature of a certificate on itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelfSignature {
-    /// Its own key made the signature.
+    /// The own key made the signature.
     Valid,
     /// It names itself as its issuer, and its key did not make the signature.
     False,

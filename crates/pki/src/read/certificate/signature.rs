@@ -42,7 +42,7 @@ enum Scheme {
     Dsa(Hash),
 }
 
-/// The algorithm that a signature says it was made with.
+/// The algorithm that a signature names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureAlgorithm {
     scheme: Option<Scheme>,
@@ -89,7 +89,7 @@ impl SignatureAlgorithm {
         Self { scheme, name: name.to_owned() }
     }
 
-    /// Whether the hash is broken: MD2, MD4, MD5 and SHA-1.
+    /// True if the hash is broken: MD2, MD4, MD5 and SHA-1.
     pub fn is_weak(&self) -> bool {
         let hash = match self.scheme {
             Some(Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) | Scheme::Dsa(hash)) => hash,
@@ -115,7 +115,7 @@ impl SignatureAlgorithm {
             .map_err(|_| SignatureFailure::Mismatch)
     }
 
-    /// What checks this kind of signature with that kind of key.
+    /// The verifier for this kind of signature with that kind of key.
     fn checked_by(&self, kind: &PublicKeyKind) -> Result<&'static dyn VerificationAlgorithm, SignatureFailure> {
         use Hash::{Sha1, Sha224, Sha256, Sha384, Sha512};
         use PublicKeyKind::{Ec, Ed25519, Rsa, RsaPss};
@@ -184,7 +184,7 @@ fn pss_hash(identifier: &AlgorithmIdentifier<'_>) -> Option<Hash> {
     usual.then_some(hash)
 }
 
-/// What to call RSASSA-PSS whose parameters are not the usual ones.
+/// The name of RSASSA-PSS whose parameters are not the usual ones.
 fn unusual_pss(identifier: &AlgorithmIdentifier<'_>) -> String {
     match identifier.parameters().map(RsaSsaPssParams::try_from) {
         Some(Ok(parameters)) => format!("rsassaPss with a salt of {} octets", parameters.salt_length()),

@@ -24,14 +24,14 @@ const SUBJECT_UNIQUE_ID: u8 = 0x82;
 /// `[3]`, in which the extensions are.
 const EXTENSIONS: u8 = 0xa3;
 
-/// What strict readers find in a certificate.
+/// The findings of strict readers in a certificate.
 #[derive(Debug, Default)]
 pub(super) struct Strict {
-    /// What at least one of OpenSSL, Go and Java refuses. One sentence each.
+    /// Faults that at least one of OpenSSL, Go and Java refuses. One sentence each.
     pub(super) faults: Vec<String>,
-    /// What breaks a rule and is read by all of them.
+    /// Breaches of a rule that all of them accept.
     pub(super) oddities: Vec<String>,
-    /// What is wrong with the form of the public key.
+    /// The fault of the form of the public key.
     pub(super) key: Option<String>,
 }
 
@@ -72,6 +72,8 @@ impl Strict {
         if !is_spki(&fields.spki) {
             found.fault("its public key is not an algorithm and bits".to_owned());
         }
+        // Java and Go reject a certificate whose two names of the algorithm differ; OpenSSL compares them only while
+        // verifying.
         found.key = public_key::form_fault(fields.spki.whole);
         let has_critical_names =
             fields.extensions.is_some_and(|wrapper| extensions::check(wrapper.content, &mut found).has_critical_names);
@@ -105,6 +107,8 @@ impl Strict {
             Some(_) => return self.fault("its version is none of 1, 2 and 3".to_owned()),
         };
         if version < 2 && fields.extensions.is_some() {
+            // Content and tag are compared together: the field is `[0] EXPLICIT INTEGER`, and only 0, 1 and 2 are
+            // defined.
             self.fault(format!("it has extensions, which version {} has not", version + 1));
         }
         if version == 0 && fields.unique_ids {
@@ -114,6 +118,7 @@ impl Strict {
 
     /// RFC 5280, section 4.1.2.2. Some old roots have the number 0, and all readers take them. Version 1 is older than
     /// the rule: ActorCloud gives the number 0 to all of its certificates.
+    // Java refuses further fields in a version 1 certificate.
     fn serial(&mut self, fields: &Fields<'_>) {
         match fields.serial.content {
             [] => self.fault("its serial number is empty".to_owned()),
@@ -130,6 +135,8 @@ impl Strict {
         let mut reader = DerReader::new(validity.content);
         for _ in 0..2 {
             match reader.next() {
+                // RFC 5280, section 4.1.2.5: dates up to 2049 are UTCTime. All three readers accept GeneralizedTime
+                // earlier as well.
                 Ok(time) if time.tag == UTC_TIME => {}
                 Ok(time) if time.tag == GENERALIZED_TIME => {
                     if time.content.get(..4).is_some_and(|year| year < b"2050") {
@@ -160,6 +167,7 @@ impl Strict {
 fn is_spki(spki: &Element<'_>) -> bool {
     let mut parts = DerReader::new(spki.content);
     let (Some(algorithm), Some(_), true) = (parts.optional(SEQUENCE), parts.optional(BIT_STRING), parts.is_empty())
+    // Explicit curve parameters are legal ASN.1, but RFC 5480, section 2.1.1, forbids them in certificates.
     else {
         return false;
     };
@@ -168,6 +176,7 @@ fn is_spki(spki: &Element<'_>) -> bool {
     if oid::text(kind.content) == EC_PUBLIC_KEY {
         parts.optional(OBJECT_IDENTIFIER).is_some() && parts.is_empty()
     } else {
+        // RSA has NULL as its parameters and Ed25519 has none; what other algorithms have does not matter to readers.
         let _parameters = parts.next();
         parts.is_empty()
     }
@@ -191,6 +200,7 @@ fn split(der: &[u8]) -> Option<(Fields<'_>, Element<'_>)> {
         unique_ids: [tbs.optional(ISSUER_UNIQUE_ID), tbs.optional(SUBJECT_UNIQUE_ID)].iter().any(Option::is_some),
         extensions: tbs.optional(EXTENSIONS),
     };
+    // Bytes that are left mean that a field is in the wrong place.
     (file.is_empty() && certificate.is_empty() && tbs.is_empty()).then_some((fields, outer))
 }
 

@@ -1,4 +1,4 @@
-//! What a key may be used for: keyUsage and extendedKeyUsage.
+//! The allowed uses of a key: keyUsage and extendedKeyUsage.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl KeyUsage {
         Self(parsed.flags)
     }
 
-    /// Whether the bit of that number is set, counted as in RFC 5280.
+    /// True if the bit of that number is set, counted as in RFC 5280.
     fn bit(self, number: u32) -> bool {
         self.0.checked_shr(number).is_some_and(|bits| bits & 1 == 1)
     }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the keystores of this directory anew, with other keys. Wants openssl 3 with its legacy provider and a JDK of 17
+# Makes the keystores of this directory again, with other keys. Wants openssl 3 with its legacy provider and a JDK of 17
 # or later. Nothing here protects anything: passwords and keys are public.
 set -eu
 cd "$(dirname "$0")"

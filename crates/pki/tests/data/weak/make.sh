@@ -1,5 +1,5 @@
 #!/bin/sh
-# Certificates as nobody should make them, which rcgen therefore does not: made once with OpenSSL 3.0 (later versions
+# Certificates that no one should make, and that rcgen therefore does not make: made once with OpenSSL 3.0 (later versions
 # make no certificates of version 1). Keys are thrown away.
 set -eu
 new() { openssl req -newkey "$1" -pkeyopt "$2" -nodes -keyout "$3.key" -subj "/CN=$3" -out "$3.csr" 2>/dev/null; }

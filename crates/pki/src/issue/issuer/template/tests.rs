@@ -1,4 +1,4 @@
-//! The template beside the ordinary path: the same bytes, and the same refusals.
+//! The template and the ordinary path: they write the same bytes and refuse the same orders.
 
 use std::sync::LazyLock;
 
@@ -75,7 +75,7 @@ fn text(kind: AttributeKind) -> BoxedStrategy<String> {
     }
 }
 
-/// Any attributes, organisational units up to four times.
+/// Any attributes, organizational units up to four times.
 fn subjects() -> impl Strategy<Value = Subject> {
     let fields = |kind: &AttributeKind| {
         let kind = *kind;

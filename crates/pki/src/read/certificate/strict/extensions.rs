@@ -15,7 +15,7 @@ const ALTERNATIVE_NAMES: &str = "2.5.29.17";
 /// certificatePolicies (RFC 5280, section 4.2.1.4).
 const POLICIES: &str = "2.5.29.32";
 
-/// What the fields of the certificate are compared with.
+/// The fields of the certificate that extensions are compared with.
 #[derive(Default)]
 pub(super) struct ExtensionSummary {
     pub(super) has_critical_names: bool,
@@ -40,6 +40,7 @@ pub(super) fn check(content: &[u8], found: &mut Strict) -> ExtensionSummary {
         let kind = parts.optional(OBJECT_IDENTIFIER);
         let critical = parts.optional(BOOLEAN);
         let value = parts.optional(OCTET_STRING);
+        // A loop that continues: each further extension may have a fault that the user must fix as well.
         let (Some(kind), Some(value), true) = (kind, value, parts.is_empty()) else {
             found.fault("one of its extensions is not a type, a mark and a value".to_owned());
             continue;
@@ -87,7 +88,7 @@ fn key_usage(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     if element.tag != BIT_STRING {
         return Some("is not a list of bits");
     }
-    // The first octet counts the unused bits.
+    // RFC 5280, section 4.2.1.3: at least one bit must be set.
     let has_bit = element.content.iter().skip(1).any(|octet| *octet != 0);
     (!has_bit).then_some("allows nothing")
 }
@@ -100,6 +101,8 @@ fn basic_constraints(element: &Element<'_>, found: &mut Strict) -> Option<&'stat
     let mut parts = DerReader::new(element.content);
     let is_ca = match parts.optional(BOOLEAN).map(|mark| mark.content) {
         Some([0]) => {
+            // The default of a BOOLEAN must be omitted in DER. Common CAs of the 2000s wrote it, and all readers accept
+            // it.
             found.oddity("its basicConstraints spell out CA:FALSE, which DER leaves out");
             false
         }
@@ -112,12 +115,14 @@ fn basic_constraints(element: &Element<'_>, found: &mut Strict) -> Option<&'stat
     }
     match length.and_then(|length| length.content.first().copied()) {
         Some(first) if first & 0x80 != 0 => Some("has a negative path length"),
+        // RFC 5280, section 4.2.1.9: pathLenConstraint has a meaning only for CAs.
         Some(_) if !is_ca => Some("has a path length and is not of a CA"),
         _ => None,
     }
 }
 
 fn authority_key_id(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
+    // keyIdentifier, authorityCertIssuer and authorityCertSerialNumber, all optional, in this order.
     let mut parts = DerReader::new(element.content);
     for tag in [0x80, 0xa1, 0x82] {
         parts.optional(tag);
@@ -133,6 +138,7 @@ fn purposes(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
 fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
     is_list_of(element, SEQUENCE, |point| {
         let mut parts = DerReader::new(point.content);
+        // distributionPoint is a CHOICE and therefore wrapped explicitly in its tag 0xa0.
         let (name, _reasons, issuer) = (parts.optional(0xa0), parts.optional(0x81), parts.optional(0xa2));
         let is_name = |name: Element<'_>| {
             let mut choice = DerReader::new(name.content);
@@ -143,6 +149,7 @@ fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static
             };
             is_legal && choice.is_empty()
         };
+        // RFC 5280, section 4.2.1.13: a point with reasons alone would name no list.
         (name.is_some() || issuer.is_some())
             && parts.is_empty()
             && name.is_none_or(is_name)
@@ -158,6 +165,7 @@ fn policies(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
         let mut items = DerReader::new(element.content);
         while let Some(policy) = items.optional(SEQUENCE) {
             let mut parts = DerReader::new(policy.content);
+            // A malformed item ends the search for duplicates; the check of the list below reports it.
             let Some(kind) = parts.optional(OBJECT_IDENTIFIER) else { break };
             is_twice |= seen.contains(&kind.content);
             seen.push(kind.content);
@@ -209,6 +217,7 @@ fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
     }
     for list in lists.into_iter().flatten() {
         let mut subtrees = DerReader::new(list.content);
+        // An empty list of subtrees is not allowed: an absent list must be left out instead.
         if subtrees.is_empty() {
             return Some(OTHER);
         }
@@ -227,12 +236,12 @@ fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
     None
 }
 
-/// Where a general name is.
+/// The place of a general name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In an alternative name, whose URIs Go parses.
     Name,
-    /// Where a list or an answer is published; the URI is a text.
+    /// The place of a published list or of an answer; the URI is a text.
     Locator,
     /// In a name constraint, where an address has a mask.
     Constraint,
@@ -245,6 +254,7 @@ fn is_general_name(element: &Element<'_>, place: Place) -> bool {
         0x81 | 0x82 => element.content.is_ascii(),
         0x86 if place == Place::Name => is_uri(element.content),
         0x86 => element.content.is_ascii(),
+        // An address and its mask: 4 + 4 octets for IPv4, 16 + 16 for IPv6.
         0x87 if place == Place::Constraint => matches!(element.content.len(), 8 | 32),
         0x87 => matches!(element.content.len(), 4 | 16),
         // directoryName is a choice and therefore explicit.
@@ -266,6 +276,7 @@ fn is_general_name(element: &Element<'_>, place: Place) -> bool {
 fn is_uri(content: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(content) else { return false };
     let is_harmless = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '%' | '[' | ']' | '\\' | '^' | '`');
+    // Go parses URIs with net/url, which accepts relative references. These characters would make it fail.
     San::uri(text).is_ok() || text.chars().all(is_harmless)
 }
 

@@ -30,7 +30,7 @@ const SUBJECT: usize = 5;
 const SPKI: usize = 6;
 const EXTENSIONS: usize = 7;
 
-/// What is found in the certificate with other octets at a place below the TBSCertificate: faults, key, oddities.
+/// The findings for the certificate with other octets at a place below the TBSCertificate: faults, key, oddities.
 fn found(below: &[usize], raw: Vec<u8>) -> (String, String) {
     let der = LEAF.with(&[&[0], below].concat(), raw);
     let certificate = match Certificate::from_der(&der) {
