@@ -36,7 +36,7 @@ pub struct ActorCloudCertificate {
     pub id: u64,
     /// The name, unique within the tenant.
     pub name: String,
-    /// Whether devices may log in with it.
+    /// True if devices may log in with it.
     pub enabled: bool,
     /// The creation time in the server's format.
     pub created: String,

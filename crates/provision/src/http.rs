@@ -37,7 +37,7 @@ pub struct ApiClientConfig {
     pub url: String,
     /// The trusted roots; `None` for those of the system.
     pub roots: Option<Vec<Certificate>>,
-    /// Whether http:// is allowed to other machines.
+    /// True if http:// is allowed to other machines.
     pub allow_plain_http: bool,
     /// The time limit of a request, from the connection to the last byte of the answer.
     pub timeout: Duration,
@@ -72,7 +72,7 @@ pub(crate) struct HttpClient {
     permits: Arc<Semaphore>,
     pace: Pace,
     retry: HttpRetryPolicy,
-    /// Whether the platform has ever answered. Before that, a refused connection means a wrong address and is not retried.
+    /// True if the platform has ever answered. Before that, a refused connection means a wrong address and is not retried.
     reached: Arc<AtomicBool>,
 }
 
@@ -84,8 +84,11 @@ impl HttpClient {
     pub(crate) fn new(reach: &ApiClientConfig) -> Result<Self> {
         let origin = HttpOrigin::parse(&reach.url, reach.allow_plain_http)?;
         let mut builder = reqwest::Client::builder()
+            // A redirect could carry the password or the token to another host.
             .redirect(Policy::none())
+            // URLs of the API contain ids of devices, which belong to no other server.
             .referer(false)
+            // ThingsBoard's Tomcat speaks HTTP/1.1 by default, and the number of connections is limited below.
             .http1_only()
             .user_agent(concat!("tbpki/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(reach.timeout.min(Duration::from_secs(10)))
@@ -95,6 +98,7 @@ impl HttpClient {
             .pool_idle_timeout(Duration::from_secs(20))
             .https_only(origin.is_https())
             .tls_backend_preconfigured(tls::config(&origin, reach.roots.as_deref())?);
+        // A proxy for the own machine would see requests that never had to leave it.
         if origin.is_loopback() {
             builder = builder.no_proxy();
         }
@@ -106,6 +110,7 @@ impl HttpClient {
             client,
             origin: Arc::new(origin),
             permits: Arc::new(Semaphore::new(reach.concurrency.max(1))),
+            // Two limits: permits bound the requests of all kinds, and the pace bounds the devices in work.
             pace: Pace::new(Limits { connections: reach.concurrency, rate: reach.rate }),
             retry: HttpRetryPolicy { first: reach.pause },
             reached: Arc::new(AtomicBool::new(false)),
@@ -139,6 +144,7 @@ impl HttpClient {
                     tracing::info!(method = %request.method, path = %request.path, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
                 }
+                // The platform's address is added here, so that no caller can forget it.
                 None => return outcome.map_err(|failure| failure.error.item(self.url())),
             }
         }
@@ -146,6 +152,7 @@ impl HttpClient {
 
     async fn once(&self, request: &ApiRequest<'_>) -> Result<ApiResponse, SendError> {
         let _permit = self.permits.acquire().await.map_err(|_| SendError::bug("the limit of requests is gone"))?;
+        // A pause that the platform demanded holds for requests that have a permit already.
         self.pace.open().await;
         let started = Instant::now();
         let outcome = self.ask(request, started).await;
@@ -156,6 +163,7 @@ impl HttpClient {
     async fn ask(&self, request: &ApiRequest<'_>, started: Instant) -> Result<ApiResponse, SendError> {
         let url = self.origin.join(&request.path, &request.parameters).map_err(SendError::not_sent)?;
         let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
+        // Any answer proves that the address is right. After it, a refused connection may be a restart.
         self.reached.store(true, Ordering::Relaxed);
         let answer = ApiResponse::read(response).await?;
         tracing::debug!(
@@ -172,8 +180,10 @@ impl HttpClient {
 /// The feedback of a result for the pace. Other server errors (500) do not mean overload.
 fn feedback_of(outcome: &Result<ApiResponse, SendError>) -> Feedback {
     match outcome {
+        // Statuses of an overloaded server or of a proxy in front of one.
         Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => Feedback::Overload(answer.retry_after),
         Ok(_) => Feedback::Success,
+        // A lost answer is counted as an overload: under load, servers close connections before they send statuses.
         Err(failure) if matches!(failure.error.code(), Code::AnswerLost | Code::Unreachable) => {
             Feedback::Overload(None)
         }

@@ -128,6 +128,8 @@ impl Pace {
 
     /// Waits until another device may begin.
     pub async fn permit(&self) -> Permit {
+        // Callers queue in the order of their arrival. Only the first one looks at the state, so no late caller
+        // overtakes it.
         let _first = self.shared.queue.lock().await;
         loop {
             let wait = match self.state().admit(Instant::now()) {
@@ -136,6 +138,8 @@ impl Pace {
             };
             match wait {
                 Wait::Until(moment) => sleep_until(moment).await,
+                // `notify_one` in `feedback` and in `drop` wakes the first of the queue, which is the only one that
+                // waits here.
                 Wait::ForRoom => self.shared.changed.notified().await,
             }
         }
@@ -159,14 +163,20 @@ impl Pace {
         match feedback {
             Feedback::Neutral => {}
             Feedback::Success => {
+                // Noted before the limit grows, or the growth would look as if there had been room.
                 state.note_whether_full(now);
+                // The limit grows only if it was the limit that kept requests waiting: an idle client must not raise it
+                // without end.
                 let was_full = state.full_at.is_some_and(|at| at >= sent);
                 state.concurrency.succeeded(kind, now.saturating_duration_since(sent), was_full);
             }
             Feedback::Overload(wait) => {
                 let own = state.concurrency.overloaded(sent, now);
+                // The platform's own demand has priority, up to a bound: a mistaken header must not stop a run for
+                // hours.
                 if let Some(pause) = wait.map(|wait| wait.min(MAX_DEMANDED_PAUSE)).or(own) {
                     let until = now + pause;
+                    // The longest pause counts, because several requests may be rejected at once.
                     state.closed_until = Some(state.closed_until.map_or(until, |known| known.max(until)));
                     tracing::info!(?pause, at_once = state.concurrency.limit(), "the platform is overloaded");
                 }
@@ -184,6 +194,7 @@ impl Pace {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        // Also for a request that was canceled: dropping the permit frees its place.
         let mut state = self.pace.state();
         state.note_whether_full(Instant::now());
         state.in_progress = state.in_progress.saturating_sub(1);
@@ -200,6 +211,7 @@ enum Wait {
 
 impl State {
     fn admit(&mut self, now: Instant) -> Result<(), Wait> {
+        // The pause first: it holds even if there is room.
         if let Some(until) = self.closed_until.filter(|until| *until > now) {
             return Err(Wait::Until(until));
         }
@@ -237,6 +249,7 @@ impl Rate {
     }
 
     /// Counts a beginning, or returns the earliest time for one.
+    // Two conditions: never more than the rate within any second, and evenly spread within it.
     fn begin(&mut self, now: Instant) -> Result<(), Instant> {
         let a_second = self.a_second.get() as usize;
         let in_a_second = self.recent.front().filter(|_| self.recent.len() >= a_second).map(|first| *first + SECOND);
@@ -248,6 +261,7 @@ impl Rate {
             self.recent.pop_front();
         }
         self.recent.push_back(now);
+        // After a wait, a few requests may follow closely, but not all that were missed.
         let due = self.due.map_or(now, |due| due.max(now.checked_sub(CATCH_UP).unwrap_or(now)));
         self.due = Some(due + SECOND / self.a_second.get());
         Ok(())

@@ -26,11 +26,11 @@ pub struct NewDevice {
     pub profile: Option<String>,
     /// The label, which the platform shows to users.
     pub label: Option<String>,
-    /// Whether the device is a gateway, which sends telemetry of other devices.
+    /// True if the device is a gateway, which sends telemetry of other devices.
     pub gateway: bool,
     /// The server-side attributes. Every registration sets them, also if the device exists.
     pub attributes: BTreeMap<String, String>,
-    /// Whether attributes may be stored as other numbers than they are written.
+    /// True if attributes may be stored as other numbers than they are written.
     pub accept_number_attributes: bool,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Debug for DeviceCredential {
 /// The result of a registration.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// What was changed.
+    /// The change.
     pub done: PlatformChange,
     /// The platform's id of the device; `None` if the device does not exist yet.
     pub device_id: Option<String>,
@@ -106,6 +106,6 @@ pub struct IssuedCertificates {
     pub credentials_ids: Vec<String>,
     /// The credentials ids of certificates that stay: if the device has one of them, nothing is removed.
     pub still_valid: Vec<String>,
-    /// Whether a certificate that is not among them may be removed as well.
+    /// True if a certificate that is not among them may be removed as well.
     pub others_too: bool,
 }

@@ -56,7 +56,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Whether the server asked for a client certificate.
+    /// True if the server asked for a client certificate.
     pub fn asked_for_client_certificate(&self) -> bool {
         self.client_certificate.is_some()
     }

@@ -32,7 +32,7 @@ pub(super) fn look(server: &CheckedServer, anchors: &[Certificate], report: &mut
     let layer = match ask(url, server, anchors) {
         Ok(date) => {
             let off = OffsetDateTime::now_utc() - date;
-            LayerReport::new(Layer::Clock, format!("{url} says {date}"), finding(off).into_iter().collect())
+            LayerReport::new(Layer::Clock, format!("{url} reports {date}"), finding(off).into_iter().collect())
         }
         // A platform without a time does not prevent a login.
         Err(error) => {

@@ -96,7 +96,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
         if aspect == Aspect::Files && token {
             found.push(
                 Code::TokenIgnored
-                    .warning("a token is named beside a certificate, and is not sent")
+                    .warning("a token is given together with a certificate, and is not sent")
                     .because("ThingsBoard looks at the certificate alone, and ignores the token")
                     .fix("choose with --auth certificate or --auth token"),
             );

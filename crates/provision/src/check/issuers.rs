@@ -1,4 +1,4 @@
-//! Whether clients find their certificate by the issuers that a server names.
+//! Selection of the client certificate by the issuers that a server names.
 
 use base::{Code, Finding};
 use pki::certificate::name_text;

@@ -39,6 +39,7 @@ impl PacketReader {
         loop {
             match BrokerPacket::decode(self.version, &self.buffer) {
                 Ok(Some((packet, used))) => {
+                    // The rest of the buffer may hold the beginning of the next packet.
                     self.buffer.drain(..used);
                     return Ok(packet);
                 }
@@ -56,6 +57,7 @@ impl PacketReader {
                 Ok(0) => return Err(PacketReadError::Closed),
                 Ok(read) => self.buffer.extend_from_slice(chunk.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // rustls reports a connection that ended without close_notify in this way.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(PacketReadError::Closed),
                 Err(error) => return Err(PacketReadError::Io(error)),
             }

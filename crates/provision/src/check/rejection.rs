@@ -31,6 +31,7 @@ enum Meaning {
 }
 
 fn meaning(version: Version, code: u8) -> Meaning {
+    // MQTT 3.1.1, section 3.2.2.3, and MQTT 5.0, section 3.2.2.2.
     match (version, code) {
         (Version::V311, 1) | (Version::V5, 0x84) => Meaning::Version,
         (Version::V311, 2) | (Version::V5, 0x85) => Meaning::ClientId,
@@ -86,6 +87,7 @@ impl LoginContext<'_> {
     /// The finding for a certificate that the broker received and rejected. Its validity can be checked locally.
     fn unknown(&self, leaf: &Certificate, said: &str) -> Finding {
         let label = leaf.label();
+        // The dates first: an expired certificate is usually unknown as well, and the date is the cause.
         if self.now > leaf.not_after() {
             return Code::Expired
                 .fault("the broker refuses the certificate, which has expired")
@@ -101,6 +103,7 @@ impl LoginContext<'_> {
                 .fix("look at the clocks of this machine and of the one that issued it");
         }
         let id = leaf.credentials_id();
+        // Only if the registered certificate is this one: another generation does not matter here.
         let known = self.registered.filter(|registered| registered.credentials_id == id);
         let finding = Code::CertificateUnknown.fault(match self.kind {
             BrokerKind::Mqtt => "the broker does not let this certificate log in",
@@ -153,6 +156,7 @@ impl LoginContext<'_> {
                 .because(said)
                 .fix("look into the broker's log, and whether something runs behind the balancer");
         };
+        // The numbers of alerts: RFC 8446, section 6.
         match (*alert, self.shown) {
             (Alert::CertificateUnknown, Some(_)) => Code::ChainRefused
                 .fault("the server refuses the chain that was shown")
@@ -170,9 +174,10 @@ impl LoginContext<'_> {
                 .because(format!("{said} (45); it ends on {}", leaf.not_after().date()))
                 .item(leaf.label())
                 .fix("issue a new one with `tbpki client --force`; if it has not ended, look at the server's clock"),
-            (Alert::CertificateRevoked, Some(leaf)) => {
-                Code::Revoked.fault("the server says that the certificate is revoked").because(said).item(leaf.label())
-            }
+            (Alert::CertificateRevoked, Some(leaf)) => Code::Revoked
+                .fault("the server reports that the certificate is revoked")
+                .because(said)
+                .item(leaf.label()),
             // OpenSSL sends the first alert in TLS 1.2 and the second in TLS 1.3 to clients without a certificate.
             (Alert::HandshakeFailure | Alert::CertificateRequired | Alert::BadCertificate, None) => {
                 Code::CertificateRequired
@@ -180,6 +185,7 @@ impl LoginContext<'_> {
                     .because(said)
                     .fix("log in with a certificate: --auth certificate")
             }
+            // Any other alert to a client with a certificate concerns that certificate.
             (alert, Some(leaf)) => Code::CertificateRefused
                 .fault("the server rejects the client's certificate")
                 .because(format!("{said} ({})", u8::from(alert)))
@@ -197,6 +203,6 @@ impl LoginContext<'_> {
 fn dropped(said: &str) -> Finding {
     Code::CertificateDropped
         .fault("the certificate does not reach ThingsBoard")
-        .because(format!("{said}, which is what it says to clients that show none"))
+        .because(format!("{said}, as for clients that show none"))
         .fix("let the balancer pass TCP through to port 8883 instead of reason TLS")
 }

@@ -13,7 +13,7 @@ use crate::probe::Probe;
 /// The report of a check.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct CheckReport {
-    /// Whether no layer has a fault.
+    /// True if no layer has a fault.
     pub ok: bool,
     /// The server and port, if one was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct TlsReport {
     pub cipher_suite: Option<String>,
     /// The certificates that the server sent, in its order.
     pub sent: Vec<SentCertificate>,
-    /// Whether the server requests a client certificate.
+    /// True if the server requests a client certificate.
     pub asks_for_client_certificate: bool,
     /// The issuers that the server accepts (RFC 4514); empty for any.
     pub acceptable_issuers: Vec<String>,

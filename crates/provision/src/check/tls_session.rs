@@ -31,6 +31,7 @@ impl TlsSession {
         client: &Arc<ClientKey>,
         deadline: Instant,
     ) -> Result<Self, CloseReason> {
+        // The probed address, and not the name again: a name can lead to several servers with different certificates.
         let (stream, _) = connect::open(target, &[address], deadline)
             .map_err(|error| CloseReason::Other(error.finding().why.clone().unwrap_or_default()))?;
         let verifier = Arc::new(ServerVerifier::enforcing(policy));
@@ -58,6 +59,7 @@ impl TlsSession {
         if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return Ok(());
         }
+        // The wait is short: a server that sends no ticket would otherwise delay every check.
         self.stream.set_deadline((Instant::now() + REJECTION_WAIT).min(deadline));
         let verdict = loop {
             if self.connection.tls13_tickets_received() > 0 {
@@ -70,12 +72,14 @@ impl TlsSession {
                         break Err(CloseReason::of_tls(&error));
                     }
                 }
+                // No rejection within the time counts as acceptance.
                 Err(error) => match CloseReason::of(&error) {
                     CloseReason::TimedOut => break Ok(()),
                     other => break Err(other),
                 },
             }
         };
+        // The deadline of the whole check holds again for the login.
         self.stream.set_deadline(deadline);
         verdict
     }
@@ -83,6 +87,7 @@ impl TlsSession {
     /// Closes the connection. Errors are ignored, because the check is finished.
     pub(crate) fn close(mut self) {
         self.connection.send_close_notify();
+        // The result of the closing alert changes nothing.
         drop(self.connection.complete_io(&mut self.stream));
     }
 }

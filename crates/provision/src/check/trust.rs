@@ -22,7 +22,7 @@ fn layer_of(code: Code) -> Layer {
     }
 }
 
-/// Whether a code is about the certificate itself, independent of its issuer and of the time.
+/// True if a code is about the certificate itself, independent of its issuer and of the time.
 pub(super) fn concerns_leaf(code: Code) -> bool {
     matches!(
         code,

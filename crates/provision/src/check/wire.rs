@@ -68,14 +68,14 @@ pub(super) fn look(server: &CheckedServer, report: &mut CheckReport) -> Option<S
             return None;
         }
     };
-    report.push(LayerReport::new(Layer::Tls, said_of(&probe), vec![]));
+    report.push(LayerReport::new(Layer::Tls, text_of(&probe), vec![]));
     report.tls = Some(TlsReport::from(&probe));
     let policy = anchors.map(|anchors| TrustPolicy { anchors, host: host_of(server), time: Some(server.now) });
     let trusted = policy.filter(|policy| judged(policy, &probe, clock, report));
     Some(ServerView { address, probe, trusted: trusted.map(Arc::new) })
 }
 
-fn said_of(probe: &Probe) -> String {
+fn text_of(probe: &Probe) -> String {
     let version = probe.version.map_or_else(|| "TLS".to_owned(), |version| version.to_string());
     let suite = probe.cipher_suite.unwrap_or("an unfinished handshake");
     let plural = if probe.chain.len() == 1 { "" } else { "s" };

@@ -19,22 +19,22 @@ pub struct LoginFiles {
     pub key: Option<PathBuf>,
     /// The leaf as it is registered.
     pub cert: Option<PathBuf>,
-    /// What is sent: the leaf, then its issuers. Without it, what `cert` holds is sent.
+    /// The chain that is sent: the leaf, then its issuers. Without it, the content of `cert` is sent.
     pub chain: Option<PathBuf>,
-    /// What opens the key.
+    /// The passphrase of the key.
     pub passphrase: Option<Secret>,
 }
 
-/// What a look at the files is about.
+/// The subject of a finding about the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aspect {
     /// They are there and can be read.
     Files,
-    /// Nobody else reads what is private.
+    /// Only the owner can read private files.
     Permissions,
     /// The key belongs to the certificate.
     Key,
-    /// What is sent is in order.
+    /// The chain that is sent is in order.
     Chain,
     /// The leaf holds now.
     Dates,
@@ -42,21 +42,21 @@ pub enum Aspect {
     Purpose,
 }
 
-/// What the files hold and what was found.
+/// The content of the files and the findings.
 #[derive(Debug, Default)]
 pub struct LoginFindings {
     /// The key, where it can be used.
     pub key: Option<PrivateKey>,
-    /// What would be sent, in the order of the file.
+    /// The certificates that would be sent, in the order of the file.
     pub chain: Vec<Certificate>,
     /// The key's own certificate, else the first of the chain.
     pub leaf: Option<Certificate>,
-    /// What was found, each with what it is about.
+    /// The findings, each with its subject.
     pub findings: Vec<(Aspect, Finding)>,
 }
 
 impl LoginFindings {
-    /// Whether the key and a chain are there and nothing speaks against showing them.
+    /// True if the key and a chain exist and no finding speaks against sending them.
     pub fn is_usable(&self) -> bool {
         let spoils = |(aspect, finding): &(Aspect, Finding)| {
             matches!(aspect, Aspect::Files | Aspect::Key) && finding.severity == Severity::Fault
@@ -124,7 +124,7 @@ impl LoginFiles {
         if looked.key.is_some() && key.is_encrypted() {
             let warning = Code::KeyEncrypted
                 .warning("the key is encrypted, and opens with the passphrase that was given")
-                .because("the device needs the passphrase beside it; mosquitto_pub asks for it, our firmware cannot")
+                .because("the device needs the passphrase as well; mosquitto_pub asks for it, our firmware cannot")
                 .at(path);
             looked.note(Aspect::Key, warning);
         }
@@ -182,7 +182,7 @@ fn check_leaf(looked: &mut LoginFindings, time: OffsetDateTime) {
     for finding in verify::leaf_alone(&leaf, Purpose::Device, time) {
         let aspect = match finding.code {
             Code::Expired | Code::NotYetValid => Aspect::Dates,
-            // Nobody's firmware verifies its own certificate.
+            // No firmware verifies its own certificate.
             Code::FirmwareLimit => continue,
             _ => Aspect::Purpose,
         };

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-/// What one line does.
+/// The effect of one line.
 #[derive(Debug)]
 pub(crate) enum Line {
     /// It sets a variable.

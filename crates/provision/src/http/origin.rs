@@ -36,6 +36,7 @@ impl HttpOrigin {
         if !matches!(base.scheme(), "https" | "http") || base.host_str().is_none() {
             return Err(bad("it does not begin with https:// or http:// and a host".to_owned()));
         }
+        // A password in the URL would appear in logs and messages.
         if !base.username().is_empty() || base.password().is_some() {
             return Err(bad("it holds a user name".to_owned()));
         }
@@ -47,10 +48,12 @@ impl HttpOrigin {
         // RFC 6761, section 6.3 asks resolvers to answer with this machine, but not all of them do.
         if host.ends_with(".localhost") {
             local = resolve(host, base.port_or_known_default().unwrap_or_default()).unwrap_or_default();
+            // A name that leads elsewhere gets no exception from encryption.
             if !local.iter().all(|address| address.ip().is_loopback()) {
                 local.clear();
             }
         }
+        // Paths begin with a slash, so the base must not end with one.
         let origin = Self { text: base.as_str().trim_end_matches('/').to_owned(), base, local };
         if !origin.is_https() && !origin.is_loopback() && !allow_plain {
             return Err(Code::PlainHttp
@@ -70,9 +73,10 @@ impl HttpOrigin {
         self.base.scheme() == "https"
     }
 
-    /// Whether the host is this machine. Such connections need no proxy and no encryption.
+    /// True if the host is this machine. Such connections need no proxy and no encryption.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.base.host_str().unwrap_or_default();
+        // Brackets surround IPv6 addresses in URLs.
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         address.map_or_else(|_| host == "localhost" || !self.local.is_empty(), |address| address.is_loopback())
     }
@@ -91,6 +95,7 @@ impl HttpOrigin {
     pub(super) fn join(&self, path: &str, parameters: &[(&'static str, String)]) -> Result<Url> {
         let stray = || -> Error { Code::Internal.error("a request would leave the platform") };
         let mut url = Url::parse(&format!("{}{path}", self.text)).map_err(|_| stray())?;
+        // Paths contain ids that the platform sent. A host in one of them would receive the token.
         if !path.starts_with('/') || url.origin() != self.base.origin() {
             return Err(stray());
         }

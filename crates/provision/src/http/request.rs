@@ -38,6 +38,7 @@ impl<'a> ApiRequest<'a> {
 
     /// DELETE, which is idempotent.
     pub(crate) fn delete(path: impl Into<Cow<'a, str>>) -> Self {
+        // A second DELETE finds nothing, which counts as done.
         Self::new(Method::DELETE, path, Repeat::Safe)
     }
 
@@ -48,6 +49,7 @@ impl<'a> ApiRequest<'a> {
 
     /// PUT with a JSON body.
     pub(crate) fn put(path: impl Into<Cow<'a, str>>, body: &impl Serialize) -> Result<Self> {
+        // PUT replaces the whole object, so that repeating it has the same result.
         Self::new(Method::PUT, path, Repeat::Safe).with_json(body)
     }
 
@@ -82,10 +84,13 @@ impl<'a> ApiRequest<'a> {
         let mut builder = client.request(self.method.clone(), url);
         if let Some((name, value)) = &self.authorization {
             let mut value = value.clone();
+            // Marked as sensitive, so that no log of the HTTP library shows it.
             value.set_sensitive(true);
             builder = builder.header(name.clone(), value);
         }
         match &self.body {
+            // The copy belongs to the HTTP library, which does not wipe it: passwords are sent in a body, and this
+            // cannot be avoided.
             Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body.to_vec()),
             None => builder,
         }

@@ -41,17 +41,19 @@ impl ApiResponse {
         let location = header(response.headers(), &LOCATION);
         let mut body = Zeroizing::new(Vec::new());
         while let Some(piece) = response.chunk().await.map_err(|error| fault::classify_lost(&error))? {
+            // Checked while reading, because Content-Length may be missing or wrong.
             if body.len() + piece.len() > LIMIT {
                 let error = Code::NotThePlatform.error(format!("the answer is longer than {LIMIT} bytes"));
                 return Err(SendError::lost(error));
             }
             body.extend_from_slice(&piece);
         }
+        // The query of a redirect can contain tokens.
         let location = location.map(|text| text.split(['?', '#']).next().unwrap_or_default().to_owned());
         Ok(Self { status, retry_after, location, body })
     }
 
-    /// Whether the status is a success.
+    /// True if the status is a success.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -60,6 +62,7 @@ impl ApiResponse {
     pub(crate) fn text(&self) -> String {
         match std::str::from_utf8(&self.body) {
             Ok(text) => text.to_owned(),
+            // Latin-1 shows every byte, where a strict reading would show nothing of a proxy's error page.
             Err(_) => self.body.iter().map(|byte| char::from(*byte)).collect(),
         }
     }
@@ -108,6 +111,8 @@ impl ApiResponse {
 
     /// The error for an answer that is not one of the API.
     pub(crate) fn foreign(&self) -> Error {
+        // A redirect mostly means http instead of https, or another port, and its target is the useful part of the
+        // message.
         if (300..400).contains(&self.status) {
             let to = self.location.as_deref().map_or("nowhere".to_owned(), shown);
             return Code::PlatformRedirect
@@ -129,6 +134,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
+    // Both dates come from the server, so a wrong clock of this machine does not matter.
     let until = date::parse(&text)? - date::parse(&header(headers, &DATE)?)?;
     // A date in the past means no pause.
     Some(until.try_into().unwrap_or(Duration::ZERO))
@@ -149,6 +155,7 @@ fn kind_of(error: &serde_json::Error) -> &'static str {
 /// The beginning of a text from outside, without control characters.
 pub(crate) fn shown(text: &str) -> String {
     let short: String = text.chars().take(SHOWN).collect();
+    // White space is joined, because pages of proxies consist mostly of line breaks.
     let more = if short.len() < text.len() { " ..." } else { "" };
     format!("{}{more}", base::text::printable(&short.split_whitespace().collect::<Vec<_>>().join(" ")))
 }

@@ -37,11 +37,15 @@ impl HttpRetryPolicy {
         let (again, tries, asked) = match outcome {
             // The platform did not process the request, so that even a request that is not idempotent may be repeated.
             Ok(answer) if answer.status == 429 => (true, TRIES_OF_LIMITED, answer.retry_after),
+            // A status of 500 and above may come after the change was made. Only repeatable requests are sent again.
             Ok(answer) if answer.status >= 500 => (repeat == Repeat::Safe, TRIES, answer.retry_after),
             Ok(_) => (false, 0, None),
+            // The request was sent, and its answer was lost.
             Err(failure) if failure.sent => (repeat == Repeat::Safe, TRIES, None),
+            // Not sent at all: repeating is safe, but useless if the address has never answered.
             Err(failure) => (reached && failure.error.code() == base::Code::Unreachable, TRIES, None),
         };
+        // `asked` replaces the own pause, within a bound.
         (again && sent < tries).then(|| asked.map_or_else(|| self.backoff(sent), |asked| asked.min(LONGEST_ASKED)))
     }
 
@@ -49,6 +53,7 @@ impl HttpRetryPolicy {
     /// together.
     pub(crate) fn backoff(self, sent: u32) -> Duration {
         let full = self.first.saturating_mul(1 << sent.saturating_sub(1).min(16)).min(LONGEST);
+        // Half fixed and half random, so that many stations do not return at the same moment.
         full / 2 + full.mul_f64(fastrand::f64() / 2.0)
     }
 }

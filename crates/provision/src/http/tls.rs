@@ -19,6 +19,7 @@ pub(super) fn config(origin: &HttpOrigin, roots: Option<&[Certificate]>) -> Resu
     let mut store = RootCertStore::empty();
     match roots {
         Some(roots) => {
+            // Only these roots: with the system's roots as well, any public CA could vouch for the platform.
             for root in roots {
                 store.add(CertificateDer::from(root.der().to_vec())).map_err(|error| {
                     Code::CertificateUnreadable.error("a root of the platform cannot be used").because(error)
@@ -26,6 +27,7 @@ pub(super) fn config(origin: &HttpOrigin, roots: Option<&[Certificate]>) -> Resu
             }
         }
         // Plain HTTP needs no roots.
+        // Some systems ship roots that rustls cannot parse. They are left out instead of failing all.
         None if origin.is_https() => drop(store.add_parsable_certificates(Roots::system()?.into_certificates())),
         None => {}
     }

@@ -21,7 +21,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct ConcurrencyLimit {
     limit: f64,
     most: usize,
-    /// Whether the limit still doubles per round trip (slow start), until the first overload or slowdown.
+    /// True if the limit still doubles per round trip (slow start), until the first overload or slowdown.
     slow_start: bool,
     /// The time of the last halving. Overloads of earlier requests have the same cause and do not halve again.
     halved_at: Option<Instant>,
@@ -73,14 +73,18 @@ impl ConcurrencyLimit {
     /// Records an answer. The limit grows only if it was reached: otherwise the answer does not prove that the platform can
     /// handle more.
     pub(super) fn succeeded(&mut self, kind: RequestKind, took: Duration, was_full: bool) {
+        // Each success forgives one failure, so that the pauses shrink again after an outage.
         self.strikes = self.strikes.saturating_sub(1);
         let times = match kind {
             RequestKind::Read => &mut self.reads,
             RequestKind::Write => &mut self.writes,
         };
+        // Rising answer times show an overload before the platform rejects anything, as in TCP Vegas.
         if times.are_slow_after(took) {
             self.slow_start = false;
         } else if was_full {
+            // Slow start adds one for each answer, which doubles the limit in a round trip. Afterwards one for each
+            // round trip.
             let more = if self.slow_start { 1.0 } else { 1.0 / self.limit };
             self.limit = (self.limit + more).min(self.most as f64);
         }
@@ -90,13 +94,16 @@ impl ConcurrencyLimit {
     /// the limit was already halved for it.
     pub(super) fn overloaded(&mut self, sent: Instant, now: Instant) -> Option<Duration> {
         self.pushed_back += 1;
+        // Requests that were sent before the last halving met the old limit. They are one overload, not several.
         if self.halved_at.is_some_and(|at| sent < at) {
             return None;
         }
         self.halved_at = Some(now);
         self.slow_start = false;
+        // Multiplicative decrease: the rule of TCP (RFC 5681), under which several stations share a platform fairly.
         self.limit = (self.limit / 2.0).max(1.0);
         self.least = Some(self.least.map_or(self.limit(), |least| least.min(self.limit())));
+        // The shift is bounded, because `strikes` could otherwise overflow the factor.
         let pause = FIRST_PAUSE.saturating_mul(1 << self.strikes.min(16)).min(MAX_PAUSE);
         self.strikes = (self.strikes + 1).min(16);
         Some(pause)
@@ -108,9 +115,11 @@ impl AnswerTimes {
     fn are_slow_after(&mut self, took: Duration) -> bool {
         let took = took.as_secs_f64();
         let Some(best) = self.best else {
+            // The first answer is the only measure there is.
             (self.best, self.usual) = (Some(took), took);
             return false;
         };
+        // A moving average over about eight answers: a single slow one changes nothing.
         self.usual += (took - self.usual) / 8.0;
         // The best time creeps up, so that a single fast answer does not limit the growth forever.
         let best = if took < best { took } else { best + (took - best) / 1024.0 };

@@ -1,4 +1,4 @@
-//! All on a clock that stands still unless everybody waits.
+//! All on a clock that advances only when all tasks wait.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ fn pace(connections: usize, rate: Option<u32>) -> Pace {
 
 const QUICK: Duration = Duration::from_millis(20);
 
-/// A platform that answers after `took`; `push` says what it answers to the so-manieth request, of so many under way.
+/// A platform that answers after `took`; `push` returns the answer to a request by its number and the number under way.
 async fn run(
     pace: &Pace,
     devices: usize,
@@ -95,7 +95,7 @@ fn a_crowd_that_is_pushed_back_halves_once() {
         pace.feedback(RequestKind::Write, Instant::now(), Feedback::Overload(None));
         assert_eq!(pace.report().least, Some(8));
         drop(turns);
-        // Nobody begins beside eight.
+        // No request begins while eight are under way.
         let eight = futures_of(&pace, 8).await;
         assert!(tokio::time::timeout(Duration::from_secs(600), pace.permit()).await.is_err());
         drop(eight);

@@ -6,7 +6,7 @@ use super::fault;
 use super::model::{Credentials, Device, Page, ProfileInfo};
 use super::session::LoginKind;
 
-/// What an answer means to each of its readers.
+/// The meaning of an answer for each of its readers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AnswerReading {
     /// Identifiers that become a part of a path.

@@ -22,6 +22,8 @@ impl ThingsBoard {
         let answer = self.http.send(&request).await?;
         // ThingsBoard checks the token first, so that the rejected request had no effect.
         let expired = answer.status == 401 && fault::error_code(&answer) == Some(11);
+        // `number` tells which token was rejected: of many requests with an expired token, only the first one renews
+        // it.
         if expired && self.session.renew(&self.http, number).await? {
             let authorization = self.session.authorization(&self.http).await?;
             request.authorize(authorization.name, authorization.value);
@@ -46,8 +48,10 @@ impl ThingsBoard {
 
     /// The device of exactly this name.
     pub(super) async fn find(&self, name: &str) -> Result<Option<Device>> {
+        // The parameter is exact and respects the case.
         // Every version has this parameter, although the API's documentation hides it. textSearch also finds other names.
         let answer = self.call(ApiRequest::get("/api/tenant/devices").query("deviceName", name)).await?;
+        // ThingsBoard answers 404 with code 32 for a missing device. Another 404 comes from a proxy or a wrong address.
         if answer.status == 404 && fault::error_code(&answer) == Some(32) {
             return Ok(None);
         }
@@ -55,6 +59,7 @@ impl ThingsBoard {
             return Err(self.refused(&answer).item(name));
         }
         let device: Device = answer.json().map_err(|error| error.item(self.http.url()))?;
+        // A cache in between may answer for another device, and its credential would then be replaced.
         if device.name == name { Ok(Some(device)) } else { Err(about_something_else("device")) }
     }
 
@@ -65,6 +70,7 @@ impl ThingsBoard {
 
     /// Saves credentials. They contain the version that was read, so that ThingsBoard rejects them after a concurrent change.
     pub(super) async fn save(&self, credentials: &Credentials) -> Result<()> {
+        // Not repeatable by itself: between two attempts another client may have saved, so the state is read first.
         let request = ApiRequest::post("/api/device/credentials", credentials, Repeat::LookFirst)?;
         self.ask::<Credentials>(request).await.map(drop)
     }
@@ -73,6 +79,7 @@ impl ThingsBoard {
     pub(super) async fn remove(&self, device: &Uuid) -> Result<bool> {
         let answer = self.call(ApiRequest::delete(format!("/api/device/{}", device.as_str()))).await?;
         match answer.status {
+            // Already gone, perhaps by an earlier attempt whose answer was lost.
             404 if fault::error_code(&answer) == Some(32) => Ok(false),
             _ if answer.is_success() => Ok(true),
             _ => Err(self.refused(&answer)),
@@ -82,6 +89,7 @@ impl ThingsBoard {
     /// The id of the device profile of exactly this name, cached. A device with the name alone would create a profile for
     /// every typing error.
     pub(super) async fn profile_id(&self, name: &str) -> Result<String> {
+        // Held during the request: many devices need the same profile at the same moment, and one request is enough.
         let mut known = self.profiles.lock().await;
         if let Some(id) = known.get(name) {
             return Ok(id.clone());
@@ -98,6 +106,7 @@ impl ThingsBoard {
 
     /// The id of the device profile of exactly this name, if there is one.
     pub(super) async fn find_profile(&self, name: &str) -> Result<Option<Uuid>> {
+        // Bounded, because a broken server could report another page forever.
         for page in 0..MAX_PAGES {
             let request =
                 ApiRequest::get("/api/deviceProfileInfos").query("pageSize", PAGE).query("page", page.to_string());

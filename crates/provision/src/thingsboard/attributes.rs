@@ -32,6 +32,7 @@ impl ThingsBoard {
     /// Other attributes are kept.
     pub(super) async fn describe_device(&self, device: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
         let path = format!("/api/plugins/telemetry/DEVICE/{device}/attributes/SERVER_SCOPE");
+        // Setting the same values again has no effect, so that a repeated run is safe.
         let answer = self.call(ApiRequest::post(path, attributes, Repeat::Safe)?).await?;
         if !answer.is_success() {
             return Err(self.refused(&answer));
@@ -41,6 +42,8 @@ impl ThingsBoard {
             let path = format!("/api/plugins/telemetry/DEVICE/{device}/values/attributes/SERVER_SCOPE");
             let stored: Vec<Attribute> = self.ask(ApiRequest::get(path)).await?;
             reads += 1;
+            // ThingsBoard stores attributes asynchronously: a read directly after the answer may still show the old
+            // value.
             match check(&stored, attributes) {
                 Err(error) if reads < MAX_READS => {
                     tracing::info!(%error, "reading the attributes again");
@@ -67,15 +70,17 @@ fn check(stored: &[Attribute], wanted: &BTreeMap<String, String>) -> Result<()> 
     Ok(())
 }
 
-/// Whether `value` is what ThingsBoard stores for `text`: the text, or the number that it parses as.
+/// True if `value` is what ThingsBoard stores for `text`: the text, or the number that it parses as.
 fn is_stored_as(text: &str, value: &Value) -> bool {
     match value {
+        // Some versions return numbers as texts.
         Value::String(stored) => stored == text || stored_otherwise(text).is_some_and(|changed| changed == *stored),
         Value::Number(number) => match text.trim().parse::<i64>() {
             Ok(whole) if number.as_i64().is_some() => number.as_i64() == Some(whole),
             // Digits of other scripts parse in Java, and not here.
             _ => is_number(text) && text.trim().parse::<f64>().map_or(true, |wanted| number.as_f64() == Some(wanted)),
         },
+        // Other JSON values are no attribute that was set from a text.
         _ => false,
     }
 }
@@ -88,6 +93,7 @@ pub fn stored_otherwise(text: &str) -> Option<String> {
         return None;
     }
     let stored = written(text.trim()).unwrap_or_else(|| "another number".to_owned());
+    // A number that ThingsBoard writes exactly as it was given is stored without a change.
     (stored != text).then_some(stored)
 }
 
@@ -99,6 +105,7 @@ fn is_number(text: &str) -> bool {
     digits.contains(char::is_numeric)
         && digits.chars().all(|c| c.is_numeric() || c == '.')
         && digits.matches('.').count() <= 1
+        // Java's check for numbers accepts ".5" and rejects "5.".
         && !digits.ends_with('.')
 }
 
@@ -110,12 +117,14 @@ fn written(text: &str) -> Option<String> {
     let Some((_, decimals)) = text.split_once('.') else {
         return Some(text.parse::<i64>().map_or_else(|_| without_zeros(text), |whole| whole.to_string()));
     };
+    // Longer decimals become BigDecimal in ThingsBoard, which keeps all digits.
     if decimals.len() > MAX_DECIMALS {
         return Some(without_zeros(text));
     }
     let value = text.parse::<f64>().ok().filter(|value| value.is_finite())?;
     // BigDecimal has no negative zero.
     let shortest = if value == 0.0 { "0".to_owned() } else { value.to_string() };
+    // Java writes a whole double with ".0".
     Some(if shortest.contains('.') { shortest } else { format!("{shortest}.0") })
 }
 

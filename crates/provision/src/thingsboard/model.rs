@@ -21,6 +21,7 @@ impl TryFrom<String> for Uuid {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
+        // The id becomes a part of paths, so that only these characters may be in it.
         let is_uuid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         if is_uuid { Ok(Self(text)) } else { Err("this is not a UUID") }
     }
@@ -46,6 +47,7 @@ pub(super) struct Device {
 }
 
 impl Device {
+    // ThingsBoard keeps the flag in the additional information, which older versions send as null.
     pub(super) fn is_gateway(&self) -> bool {
         self.additional_info.as_ref().and_then(|info| info.get("gateway")).and_then(Value::as_bool).unwrap_or(false)
     }
@@ -73,6 +75,7 @@ pub(super) struct Credentials(Map<String, Value>);
 
 impl Credentials {
     /// The type in ThingsBoard's notation.
+    // Unknown fields of the object are kept, because ThingsBoard compares the version that is among them.
     pub(super) fn kind(&self) -> &str {
         self.0.get("credentialsType").and_then(Value::as_str).unwrap_or_default()
     }
@@ -82,7 +85,7 @@ impl Credentials {
         self.0.get("credentialsId").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Whether these are the given credential.
+    /// True if these are the given credential.
     pub(super) fn are(&self, credential: &DeviceCredential) -> bool {
         self.kind() == kind(credential) && self.id() == credential.id().reveal()
     }
@@ -90,6 +93,7 @@ impl Credentials {
     /// The same object with another credential. It keeps its version, so that the server rejects it if another client
     /// has saved since.
     pub(super) fn with(mut self, credential: &DeviceCredential) -> Self {
+        // The id of the object stays, so that ThingsBoard updates it instead of creating a second one.
         self.0.extend(fields(credential));
         self
     }
@@ -108,6 +112,7 @@ impl Credentials {
 
 /// A credentials id for messages. Anything but a hash may be a token and is hidden.
 fn shown_id(id: &str) -> &str {
+    // An id that is no hash may be a token of another kind, and tokens go into no message.
     if id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { "(none)" }
 }
 

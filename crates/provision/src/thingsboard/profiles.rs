@@ -19,20 +19,20 @@ const CHAIN: &str = "X509_CERTIFICATE_CHAIN";
 /// A profile as it must be.
 #[derive(Debug, Clone)]
 pub struct ChainProfile {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The issuing CA of its devices.
     pub certificate: Certificate,
     /// The expression, in the syntax of Java, whose first group finds a device's name in a common name.
     pub pattern: String,
-    /// Whether unknown devices are created.
+    /// True if unknown devices are created.
     pub creates_devices: bool,
 }
 
 /// A profile as it is in the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileState {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The provision type in ThingsBoard's notation.
     pub provision_type: String,
@@ -40,7 +40,7 @@ pub struct ProfileState {
     pub certificate_id: Option<String>,
     /// The expression, if the profile provisions by chain.
     pub pattern: Option<String>,
-    /// Whether unknown devices are created.
+    /// True if unknown devices are created.
     pub creates_devices: bool,
 }
 
@@ -68,6 +68,7 @@ impl ThingsBoard {
     ) -> Result<PlatformChange, AttemptError> {
         let there = self.profile_object(&wanted.name).await?;
         let done = match &there {
+            // `tried` remembers a change whose answer was lost, so that it is not reported as unchanged.
             Some(object) if differences(&state(object)?, wanted).is_empty() => {
                 return Ok(tried.unwrap_or(PlatformChange::Unchanged));
             }
@@ -78,6 +79,7 @@ impl ThingsBoard {
         let done = *tried.get_or_insert(done);
         let request = ApiRequest::post("/api/deviceProfile", &object_for(wanted, there), Repeat::LookFirst)?;
         self.ask::<Value>(request).await.map_err(AttemptError::of_change)?;
+        // ThingsBoard stores the hash of the certificate as the provision key, which the comparison needs.
         let stored = self.profile_object(&wanted.name).await?.ok_or_else(|| lost(wanted))?;
         if differences(&state(&stored)?, wanted).is_empty() { Ok(done) } else { Err(lost(wanted)) }
     }
@@ -115,6 +117,7 @@ fn object_for(wanted: &ChainProfile, there: Option<Value>) -> Map<String, Value>
         Some(Value::Object(map)) => Some(map),
         _ => None,
     };
+    // Fields that this version of tbpki does not know are kept as they are.
     let mut profile = object(there).unwrap_or_else(|| {
         let common = [("name", wanted.name.as_str()), ("type", "DEFAULT"), ("transportType", "DEFAULT")];
         common.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
@@ -129,6 +132,7 @@ fn object_for(wanted: &ChainProfile, there: Option<Value>) -> Map<String, Value>
         "certificateRegExPattern": wanted.pattern,
         "allowCreateNewDevicesByX509Certificate": wanted.creates_devices,
     });
+    // Both places carry the type, and ThingsBoard reads each of them in another situation.
     data.insert("provisionConfiguration".to_owned(), provisioning);
     profile.insert("profileData".to_owned(), data.into());
     profile.insert("provisionType".to_owned(), CHAIN.into());
@@ -139,6 +143,7 @@ fn state(object: &Value) -> Result<ProfileState> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let strange = || Code::NotThePlatform.error("a device profile of the platform has no name or no number");
     let id = object.get("id").cloned().and_then(|id| serde_json::from_value::<EntityId>(id).ok());
+    // The id is read only to be sure that it is one.
     let _: Uuid = id.ok_or_else(strange)?.id;
     let provisioning = object.pointer("/profileData/provisionConfiguration");
     let of = |name: &str| provisioning.and_then(|provisioning| provisioning.get(name));

@@ -38,6 +38,7 @@ impl AttemptError {
     pub(super) fn of_change(error: Error) -> Self {
         let retryable = matches!(
             error.code(),
+            // The change may have been made. The next round reads the state and finds out.
             Code::AnswerLost
                 | Code::PlatformFault
                 | Code::PlatformUnavailable
@@ -66,6 +67,7 @@ impl Retry {
         match error {
             AttemptError::Retryable(error) if self.done < MAX_ATTEMPTS => {
                 tracing::info!(%error, "reading the state again");
+                // Longer with each attempt, because another client may be saving the same device.
                 tokio::time::sleep(self.pause * self.done).await;
                 Ok(())
             }
@@ -83,6 +85,7 @@ impl ThingsBoard {
     /// [`Code::CredentialDiffers`] and [`Code::AttributeDiffers`] if the platform stored something else,
     /// [`Code::NumberAttribute`] before anything is sent, and those of every call.
     pub async fn register(&self, wanted: &DesiredDevice) -> Result<Registration> {
+        // Before any request, so that no device is created whose attributes would then be refused.
         check_attributes(wanted)?;
         let (mut retry, mut tried) = (Retry::new(self.pause), None);
         loop {
@@ -114,10 +117,13 @@ impl ThingsBoard {
             Err(error) if may_exist(&error) => return Ok(Err(error)),
             body => body?,
         };
+        // From here on the device may exist, even if no answer comes.
         *tried = Some(PlatformChange::Created);
         match self.create_and_check(wanted, &body).await {
             Ok(registration) => Ok(Ok(registration)),
             Err(AttemptError::Final(error) | AttemptError::Retryable(error)) if may_exist(&error) => {
+                // A refusal may have another cause than an existing device, so it is kept for the case that no device
+                // is found.
                 *tried = None;
                 Ok(Err(error))
             }
@@ -127,6 +133,8 @@ impl ThingsBoard {
 
     async fn create_and_check(&self, wanted: &DesiredDevice, body: &Value) -> Result<Registration, AttemptError> {
         let id = self.create(wanted, body).await?;
+        // Read back: ThingsBoard has accepted credentials that it later could not find, for example in another
+        // spelling.
         let there = self.credentials(&id).await?;
         check(&there, &wanted.credential)?;
         Ok(Registration::new(PlatformChange::Created, Some(id.as_str()), Vec::new()))
@@ -138,6 +146,7 @@ impl ThingsBoard {
         tried: &mut Option<PlatformChange>,
     ) -> Result<Registration, AttemptError> {
         let refusal = match &wanted.create {
+            // Creating first saves a request for each device of a new fleet. Existing devices are found by the refusal.
             Some(create) if tried.is_none() => match self.create_unseen(wanted, create, tried).await? {
                 Ok(registration) => return Ok(registration),
                 Err(refusal) => Some(refusal),
@@ -152,6 +161,7 @@ impl ThingsBoard {
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
             let body = self.new_device(wanted, create).await?;
             *tried = Some(PlatformChange::Created);
+            // The result of the first round decides, so that a retry after a lost answer is not reported as unchanged.
             return self.create_and_check(wanted, &body).await;
         };
         let findings = differences(&device, wanted.create.as_ref());
@@ -161,8 +171,10 @@ impl ThingsBoard {
             return Ok(Registration::new(tried.unwrap_or(PlatformChange::Unchanged), Some(id.as_str()), findings));
         }
         check_replaceable(&there, wanted)?;
+        // Set before the request, because the change may happen without an answer.
         *tried = Some(tried.unwrap_or(PlatformChange::Replaced));
         self.save(&there.with(&wanted.credential)).await.map_err(AttemptError::of_change)?;
+        // Another client may have saved in between, and its credential would win.
         check(&self.credentials(&id).await?, &wanted.credential)?;
         Ok(Registration::new(tried.unwrap_or(PlatformChange::Replaced), Some(id.as_str()), findings))
     }
@@ -175,6 +187,7 @@ impl ThingsBoard {
         check_attributes(wanted)?;
         let Some(device) = self.find(&wanted.name).await? else {
             let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
+            // A missing profile shows up here, although nothing is created.
             self.new_device(wanted, create).await?;
             return Ok(Registration::new(PlatformChange::Created, None, Vec::new()));
         };
@@ -191,6 +204,7 @@ impl ThingsBoard {
     async fn create(&self, wanted: &DesiredDevice, body: &Value) -> Result<Uuid, AttemptError> {
         let request = ApiRequest::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
         let device: Device = self.ask(request).await.map_err(AttemptError::of_change)?;
+        // The answer can be that of another request, if a proxy mixes them up.
         if device.name == wanted.name {
             Ok(device.id.id)
         } else {
@@ -211,6 +225,7 @@ impl ThingsBoard {
         if create.gateway {
             device.insert("additionalInfo".to_owned(), json!({ "gateway": true }));
         }
+        // One request for device and credential: a device without a credential would get a random token in between.
         Ok(json!({ "device": device, "credentials": fields(&wanted.credential) }))
     }
 

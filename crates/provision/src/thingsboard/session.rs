@@ -105,8 +105,10 @@ impl LoginSession {
     /// The header for a request. Logs in or renews the token if needed, while other requests wait.
     pub(super) async fn authorization(&self, http: &HttpClient) -> Result<Authorization> {
         let ApiLogin::Password { user, password } = &self.login else { return self.api_key() };
+        // The lock is held during a login, so that many requests cause only one.
         let mut tokens = self.tokens.lock().await;
         let fresh = match tokens.take() {
+            // Renewed before its end, so that no request fails because of an expired token.
             Some(held) if held.renew_at.is_none_or(|at| Instant::now() < at) => held,
             Some(old) => renew(http, old, user, password).await?,
             None => log_in(http, user, password, 0).await?,
@@ -121,6 +123,7 @@ impl LoginSession {
     pub(super) async fn renew(&self, http: &HttpClient, number: u64) -> Result<bool> {
         let ApiLogin::Password { user, password } = &self.login else { return Ok(false) };
         let mut tokens = self.tokens.lock().await;
+        // Another request may have renewed it meanwhile: then the number differs, and nothing is left to do.
         if let Some(old) = tokens.take_if(|held| held.number == number) {
             *tokens = Some(renew(http, old, user, password).await?);
         }
@@ -141,6 +144,7 @@ async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -
         return Err(fault::refused(&answer, LoginKind::Password).item(http.url()));
     }
     let given: TokenResponse = answer.json().map_err(|error| error.item(http.url()))?;
+    // The token of such a login opens nothing but the second step.
     if let Some(scope) = &given.scope {
         return Err(Code::SecondFactor
             .error("the user needs a second factor to log in")
@@ -154,6 +158,7 @@ async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -
 
 /// Exchanges the refresh token for a new token, or logs in again if the server rejects it.
 async fn renew(http: &HttpClient, old: Tokens, user: &str, password: &Secret) -> Result<Tokens> {
+    // The refresh token avoids sending the password again, and does not end other sessions of the user.
     if let Some(refresh) = &old.refresh {
         let body = json!({ "refreshToken": refresh.reveal() });
         let answer = http.send(&ApiRequest::post("/api/auth/token", &body, Repeat::Safe)?).await?;
@@ -162,6 +167,7 @@ async fn renew(http: &HttpClient, old: Tokens, user: &str, password: &Secret) ->
             return Tokens::new(given, old.number + 1);
         }
     }
+    // A refresh token can expire or be revoked, for example by a change of the password.
     log_in(http, user, password, old.number).await
 }
 
@@ -170,6 +176,7 @@ impl Tokens {
         Ok(Self {
             header: header("Bearer", &given.token.0)?,
             refresh: given.refresh_token.map(|token| token.0),
+            // Four fifths of the lifetime, by this machine's clock alone: only the difference of the two times is used.
             renew_at: lifetime(given.token.0.reveal()).map(|lifetime| Instant::now() + lifetime.mul_f64(0.8)),
             number,
         })
@@ -194,6 +201,7 @@ fn lifetime(token: &str) -> Option<Duration> {
     }
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    // A bound, because a lifetime of centuries would overflow the clock.
     claims.exp.checked_sub(claims.iat).map(|seconds| Duration::from_secs(seconds.min(366 * 86_400)))
 }
 

@@ -23,7 +23,7 @@ impl ThingsBoard {
                 .fix("give it a token with --set-file FILE --replace, if nothing needs what it has"));
         }
         if there.id().is_empty() {
-            return Err(Code::NotThePlatform.error("the platform says that the token is empty").item(name));
+            return Err(Code::NotThePlatform.error("the platform returned an empty token").item(name));
         }
         Ok(Secret::from(there.id()))
     }
@@ -33,6 +33,7 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::OtherCredential`] if the device has a certificate that this store has not issued, and those of every call.
     pub async fn unregister(&self, name: &str, ours: &IssuedCertificates) -> Result<PlatformChange> {
+        // A random token that is known to no one: the device is locked out, and its data and settings stay.
         let token = DeviceCredential::AccessToken(password::generate()?);
         let (mut retry, mut tried) = (Retry::new(self.pause), false);
         loop {
@@ -52,9 +53,11 @@ impl ThingsBoard {
     ) -> Result<PlatformChange, AttemptError> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
         let there = self.credentials(&device.id.id).await?;
+        // Anything but a certificate was set by another party and is not ours to take away.
         if there.kind() != "X509_CERTIFICATE" {
             return Ok(if *tried { PlatformChange::Replaced } else { PlatformChange::Unchanged });
         }
+        // A certificate of ours that is still valid has taken the place of the withdrawn one.
         if ours.still_valid.iter().any(|id| id == there.id()) {
             return Ok(PlatformChange::Unchanged);
         }
@@ -77,6 +80,7 @@ impl ThingsBoard {
     /// [`Code::DeviceReturns`] if its profile creates devices, and those of every call.
     pub async fn delete(&self, name: &str) -> Result<PlatformChange> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
+        // With such a profile the device would return with its next connection, as a new one without its history.
         self.check_stays_deleted(&device).await?;
         // After a lost answer, the repeated request finds no device, which is a success.
         self.remove(&device.id.id).await.map_err(|error| error.item(name))?;

@@ -22,7 +22,7 @@ pub(crate) struct ClientKey {
 pub(crate) struct CertificateRequest {
     /// The issuers that the server accepts: Names in DER. Empty means any.
     pub(crate) issuers: Vec<Vec<u8>>,
-    /// Whether the server accepts a signature algorithm of the key. If not, rustls sends no certificate.
+    /// True if the server accepts a signature algorithm of the key. If not, rustls sends no certificate.
     pub(crate) takes_key: bool,
 }
 

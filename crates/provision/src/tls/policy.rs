@@ -50,7 +50,7 @@ impl TrustPolicy {
         Ok(findings)
     }
 
-    /// Whether the chain has no fault.
+    /// True if the chain has no fault.
     pub(crate) fn accepts<D: AsRef<[u8]>>(&self, sent: &[D]) -> bool {
         self.findings(sent).is_ok_and(|findings| findings.iter().all(|finding| finding.severity != Severity::Fault))
     }

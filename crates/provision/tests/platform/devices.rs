@@ -275,7 +275,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
 }
 
 #[test]
-fn somebody_elses_change_in_between_is_seen() {
+fn a_change_of_another_client_in_between_is_seen() {
     let (old, new) = (certificate("pump"), certificate("pump"));
     let conflict = fault(409, 35, "Entity was already changed by someone else");
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };

@@ -1,4 +1,4 @@
-//! What goes over the wire, and what never does.
+//! The bytes that go over the wire, and those that never do.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -116,7 +116,7 @@ fn where_nothing_listens_is_told_at_once() {
 }
 
 #[test]
-fn tls_to_a_server_that_speaks_none_says_so_before_anything_secret() {
+fn tls_to_a_server_without_it_fails_before_any_secret_is_sent() {
     let server = CheckedServer::new(|_, _| raw(400, &[], b""));
     let root = crate::certificate("root");
     let reach = ApiClientConfig {

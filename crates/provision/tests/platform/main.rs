@@ -71,7 +71,7 @@ fn wanted(name: &str, certificate: &Certificate) -> DesiredDevice {
     }
 }
 
-/// What ThingsBoard says when it refuses.
+/// The answer of ThingsBoard when it refuses.
 fn fault(status: u16, code: u32, message: &str) -> server::Reply {
     json(status, &serde_json::json!({"status": status, "message": message, "errorCode": code, "timestamp": 1}))
 }

@@ -33,7 +33,7 @@ impl Seen {
     }
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 pub(crate) enum Reply {
     /// A whole answer.
     Whole { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
@@ -109,7 +109,7 @@ impl CheckedServer {
         self.address.port()
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

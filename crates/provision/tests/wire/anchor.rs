@@ -1,4 +1,4 @@
-//! What to trust of what servers show.
+//! The trust anchors that servers show.
 
 use std::env;
 use std::io::Write;

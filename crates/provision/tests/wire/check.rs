@@ -140,7 +140,7 @@ fn every_answer_has_its_own_code() {
 fn telemetry_is_sent_only_when_asked_for_and_its_answer_is_read() {
     for (version, answers, expected) in [
         (Version::V311, [&[0x20, 2, 0, 0][..], &[0x40, 2, 0, 1]], None),
-        // A message that nobody asked for comes first.
+        // A message that the client did not ask for comes first.
         (Version::V311, [&[0x20, 2, 0, 0], &[0x30, 3, 0, 1, b'x', 0x40, 2, 0, 1]], None),
         (Version::V5, [&[0x20, 3, 0, 0, 0], &[0x40, 4, 0, 1, 0x99, 0]], Some(Code::TelemetryRefused)),
         (Version::V5, [&[0x20, 3, 0, 0, 0], &[0xE0, 2, 0x97, 0]], Some(Code::TelemetryRefused)),
@@ -332,7 +332,7 @@ fn no_connect_means_no_login() {
 }
 
 #[test]
-fn what_a_login_may_change_is_said_before_it() {
+fn the_possible_effects_of_a_login_are_named_before_it() {
     let scene = Scene::new();
     let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 0]], ..scene.show() });
     let mut said = Vec::new();

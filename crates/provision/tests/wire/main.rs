@@ -1,4 +1,4 @@
-//! What is said on the wire, on the loopback.
+//! Tests on the wire, on the loopback.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

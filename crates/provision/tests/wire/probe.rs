@@ -27,7 +27,7 @@ fn show(ca: &Ca) -> Show {
 }
 
 #[test]
-fn it_sees_the_chain_and_says_nothing() {
+fn it_sees_the_chain_and_sends_nothing() {
     for (versions, seen) in [(ONLY_1_2, TlsVersion::Tls12), (ONLY_1_3, TlsVersion::Tls13)] {
         let show = Show { versions, ..show(&Ca::root("Root")) };
         let chain = show.chain.clone();
@@ -78,7 +78,7 @@ fn it_tells_which_clients_are_wanted() {
 }
 
 #[test]
-fn certificates_that_nobody_can_read_are_reported_as_they_are() {
+fn unreadable_certificates_are_reported_as_they_are() {
     for versions in [ONLY_1_2, ONLY_1_3] {
         let (_, key) = Ca::root("Root").leaf("127.0.0.1");
         let (target, _server) = tls(Show { versions, ..Show::new([b"junk".to_vec(), vec![0xFF; 3000]], key) });

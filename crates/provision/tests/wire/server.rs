@@ -70,17 +70,17 @@ pub(crate) type Versions = &'static [&'static SupportedProtocolVersion];
 pub(crate) const ONLY_1_2: Versions = &[&rustls::version::TLS12];
 pub(crate) const ONLY_1_3: Versions = &[&rustls::version::TLS13];
 
-/// What a server is to show.
+/// The behavior that a server shows.
 pub(crate) struct Show {
     pub(crate) chain: Vec<Vec<u8>>,
     pub(crate) key: KeyPair,
     pub(crate) versions: Versions,
     pub(crate) clients: Clients,
-    /// What it says after each time that it has heard something.
+    /// The answers, one each time that it has received something.
     pub(crate) answers: Vec<Vec<u8>>,
 }
 
-/// What a server wants of its clients.
+/// The demands of a server on its clients.
 pub(crate) enum Clients {
     Anybody,
     Asked(Ca),
@@ -106,7 +106,7 @@ impl ResolvesServerCert for Anything {
     }
 }
 
-/// What a server noticed of its client.
+/// The properties of its client that a server noticed.
 pub(crate) struct Noticed {
     /// The name that was asked for by SNI.
     pub(crate) server_name: Option<String>,
@@ -122,7 +122,7 @@ pub(crate) fn tls(show: Show) -> (Target, JoinHandle<Noticed>) {
     plain(move |stream| serve(stream, config, &answers))
 }
 
-/// The same for so many clients, one after the other. When it ends, it says what each of them did.
+/// The same for so many clients, one after the other. When it ends, it returns what each of them did.
 pub(crate) fn tls_for(clients: usize, show: Show) -> (Target, JoinHandle<Vec<Noticed>>) {
     each(vec![configured(show); clients])
 }

@@ -13,10 +13,10 @@ use super::settings::{CredentialsType, FoundSettings, MqttSettings};
 /// Larger files of this kind do not exist.
 const LIMIT: usize = 4 << 20;
 
-/// What ThingsBoard would have in its hands.
+/// The credentials that ThingsBoard would load.
 #[derive(Debug)]
 pub struct LoadedCredentials {
-    /// Where it comes from.
+    /// The source of the credentials.
     pub source: Source,
     /// The files that it comes from.
     pub files: Vec<PathBuf>,
@@ -274,7 +274,7 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 fn encrypted() -> Finding {
     Code::KeyEncrypted
         .fault("ThingsBoard would not start: it passes over encrypted PKCS#8 keys")
-        .because("it then says \"Unable to load private key\", whatever the password is")
+        .because("it then logs \"Unable to load private key\", whatever the password is")
         .fix("write the key plain and guard it by its mode: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW")
 }
 

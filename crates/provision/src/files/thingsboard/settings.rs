@@ -13,7 +13,7 @@ const CONF: &str = "thingsboard.conf";
 const ENV: &str = "thingsboard.env";
 /// Longer files of settings do not exist.
 const LIMIT: usize = 1 << 20;
-/// What is looked at: the rest of thingsboard.conf is none of our business.
+/// The prefixes of the variables that are read: the rest of thingsboard.conf does not concern tbpki.
 const PREFIXES: [&str; 2] = ["MQTT_SSL_", "DEVICE_CONNECTIVITY_MQTTS_"];
 
 /// The settings that were found in a directory.
@@ -66,7 +66,7 @@ pub struct MqttSettings {
 
 impl FoundSettings {
     /// Reads what `dir` holds: thingsboard.conf with the files that it sources, else thingsboard.env; nothing where
-    /// there is neither. With both, it says where they differ.
+    /// there is neither. With both, a finding names their differences.
     ///
     /// # Errors
     /// [`Code::FileUnreadable`] for files that are there and cannot be read.
@@ -139,7 +139,7 @@ impl FoundSettings {
         self.values.keys().any(|name| name.ends_with("PASSWORD"))
     }
 
-    /// What thingsboard.conf lacks or says otherwise than the thingsboard.env beside it.
+    /// The variables that thingsboard.conf lacks, or sets to another value than the thingsboard.env of its directory.
     fn differences(&self, env: &Self) -> Option<Finding> {
         let differing: Vec<&str> = env
             .values
@@ -151,7 +151,7 @@ impl FoundSettings {
         let what = if self.values.is_empty() {
             "the lines of thingsboard.env are not in thingsboard.conf".to_owned()
         } else {
-            format!("thingsboard.conf says something else than thingsboard.env about {first}")
+            format!("thingsboard.conf and thingsboard.env have different values for {first}")
         };
         let finding = Code::SettingsMismatch.fault(what).because(format!("they differ in {}", differing.join(", ")));
         let finding = finding.fix("append the lines of thingsboard.env to thingsboard.conf, behind all others");
@@ -173,7 +173,7 @@ impl FoundSettings {
         }
     }
 
-    /// Whether a line sets `name`.
+    /// True if a line sets `name`.
     pub(super) fn sets(&self, name: &str) -> bool {
         self.text(name).is_some()
     }
@@ -182,7 +182,7 @@ impl FoundSettings {
         self.values.get(name).map(|value| value.value.reveal()).filter(|text| !text.is_empty())
     }
 
-    /// What the MQTT transport makes of the lines.
+    /// The variables as the MQTT transport reads them.
     pub fn mqtt(&self) -> MqttSettings {
         let text = |name: &str, default: &str| self.text(name).unwrap_or(default).to_owned();
         MqttSettings {
