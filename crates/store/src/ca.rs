@@ -30,9 +30,9 @@ pub type OpenCa = LocalCa<Box<dyn SigningKey>>;
 /// Which hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hierarchy {
-    /// What clients trust.
+    /// The CAs that clients trust.
     Server,
-    /// What brokers trust.
+    /// The CAs that brokers trust.
     Devices,
 }
 
@@ -53,12 +53,12 @@ impl Hierarchy {
     /// Both.
     pub const ALL: [Hierarchy; 2] = [Hierarchy::Server, Hierarchy::Devices];
 
-    /// Its root and its issuing CA.
+    /// The root and the issuing CA.
     pub const fn names(self) -> [CaName; 2] {
         [self.root(), self.issuing()]
     }
 
-    /// Its root.
+    /// The root.
     pub const fn root(self) -> CaName {
         match self {
             Hierarchy::Server => CaName::ServerRoot,
@@ -66,7 +66,7 @@ impl Hierarchy {
         }
     }
 
-    /// Its issuing CA.
+    /// The issuing CA.
     pub const fn issuing(self) -> CaName {
         match self {
             Hierarchy::Server => CaName::ServerIssuing,
@@ -90,7 +90,7 @@ impl CaName {
         }
     }
 
-    /// Whether it is a root.
+    /// True if it is a root.
     pub const fn is_root(self) -> bool {
         matches!(self, CaName::ServerRoot | CaName::DevicesRoot)
     }
@@ -132,7 +132,7 @@ impl CaName {
         KeyLocation::of(&self.dir(store))
     }
 
-    /// Its certificate, and behind it those between it and the root.
+    /// The certificate, followed by those between it and the root.
     pub fn certificates(self, store: &Path) -> Result<Vec<Certificate>> {
         certificates_in(&self.cert_path(store))
     }

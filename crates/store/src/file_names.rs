@@ -6,7 +6,7 @@ pub const KEY: &str = "key.pem";
 pub const CERT: &str = "cert.pem";
 /// A chain, leaf first, in PEM.
 pub const CHAIN: &str = "chain.pem";
-/// What a device trusts, in PEM.
+/// The file with the trust anchors of a device, in PEM.
 pub const ANCHORS: &str = "tb-server-chain.pem";
-/// What the clients of a server trust, in PEM.
+/// The file with the trust anchors of a server's clients, in PEM.
 pub const CA_FILE: &str = "cafile.pem";

@@ -1,4 +1,4 @@
-//! Where the store is, and where its ledger.
+//! The places of the store and of its ledger.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ impl StoreLocation {
         &self.dir
     }
 
-    /// Whether other stations use the ledger too.
+    /// True if other stations use the ledger too.
     pub fn is_shared(&self) -> bool {
         self.server.is_some()
     }
@@ -80,7 +80,7 @@ impl StoreLocation {
         }
     }
 
-    /// Where the ledger is where it is a file.
+    /// The path of the ledger, if it is a file.
     pub fn ledger_path(&self) -> PathBuf {
         self.dir.join("ledger.db")
     }

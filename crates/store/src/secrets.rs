@@ -9,7 +9,7 @@ use pki::keystore::{Passwords, password};
 
 use crate::paths::{FILE_LIMIT, secrets_dir};
 
-/// Where secrets come from: variables, files, a person.
+/// The sources of secrets: variables, files, a person.
 pub struct Secrets<'a> {
     environment: &'a Environment,
     prompt: &'a mut dyn FnMut(&str) -> Result<Secret>,
@@ -23,12 +23,12 @@ impl<'a> Secrets<'a> {
         Self { environment, prompt, findings: Vec::new() }
     }
 
-    /// What was noticed while fetching, once.
+    /// The warnings of fetching, each returned once.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
     }
 
-    /// What opens the key of a CA; none if there is no other answer after a wrong one.
+    /// The secret that opens the key of a CA; none if there is no other answer after a wrong one.
     pub fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Option<Secret>> {
         match which {
             CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase").map(Some),
@@ -84,7 +84,7 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// What opens the key of a CA, which is asked for only when it is needed.
+/// The secret that opens the key of a CA. It is requested only when it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaSecret {
     /// The passphrase of a key in a file.
@@ -101,7 +101,7 @@ pub type AskForCa<'a> = dyn FnMut(CaSecret) -> Result<Option<Secret>> + 'a;
 /// The name by which a prompt is asked for the passphrase of the CA keys after a wrong one.
 pub const PASSPHRASE_AGAIN: &str = "ca.passphrase after a wrong one";
 
-/// How often a person is asked for a secret that turns out to be wrong.
+/// The number of times that a person is asked for a secret that turns out to be wrong.
 const TRIES: usize = 3;
 
 /// Opens something with the secret that `ask` gives, and asks again after a wrong one, three times in all. `ask` is told
@@ -124,7 +124,7 @@ pub fn open_with<T>(
     Err(failure)
 }
 
-/// How many passwords of the store are tried on a keystore.
+/// The number of passwords of the store that are tried on a keystore.
 const MOST_TRIED: usize = 8;
 
 /// The passwords of keystores that tbpki made and keeps in the store, those of the identity to which `keystore` seems to

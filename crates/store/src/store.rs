@@ -12,13 +12,13 @@ use crate::ca::CaName;
 use crate::location::StoreLocation;
 use crate::paths::kind_dir;
 
-/// How long a verb waits for another one to finish with the store.
+/// The longest wait of a verb for another one that uses the store.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The store, locked for one verb that writes.
 pub struct Store {
     dir: PathBuf,
-    /// What was intended, issued, registered and bundled.
+    /// The records of everything that was intended, issued, registered and bundled.
     pub ledger: Ledger,
     _lock: Lock,
 }

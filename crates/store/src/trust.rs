@@ -1,4 +1,4 @@
-//! Whether a store may be believed: whose it is, and who may change it.
+//! Trust in a store: its owner, and the users who may change it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use base::{Finding, Result};
 
 use crate::ca::key::{KEY_FILE, URI_FILE};
 
-/// What a store has besides its CAs.
+/// The parts of a store besides its CAs.
 const PARTS: [&str; 6] = ["ca", "ledger.db", "devices", "servers", "secrets", "places"];
 
 /// Fails if the store in `dir`, its parts or the keys of its CAs belong to another user, or if every user may write to

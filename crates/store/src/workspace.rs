@@ -1,4 +1,4 @@
-//! What a verb works with: a configuration, the store that it names, and the secrets.
+//! The context of a verb: a configuration, the store that it names, and the secrets.
 
 use std::path::Path;
 
@@ -20,9 +20,9 @@ use crate::store::{self, Store};
 pub struct Workspace<'a> {
     /// The configuration of the run, with the layer of each value.
     pub config: &'a Config,
-    /// Where secrets come from.
+    /// The sources of secrets.
     pub secrets: Secrets<'a>,
-    /// Where the store is, and where its ledger.
+    /// The places of the store and of its ledger.
     pub location: StoreLocation,
     /// The moment that counts as now.
     pub now: OffsetDateTime,
@@ -105,7 +105,7 @@ impl Workspace<'_> {
     }
 }
 
-/// What the ledger keeps as the issuer of a self-signed leaf.
+/// The issuer of a self-signed leaf in the ledger.
 pub const SELF: &str = "self";
 
 /// Warns where the firmware could not verify what is about to be issued.

@@ -15,7 +15,7 @@ pub const KEY_FILE: &str = "key.pem";
 /// The file that replaces the key file if a token keeps the key. It contains the PKCS#11 URI (RFC 7512), no secret.
 pub const URI_FILE: &str = "key.uri";
 
-/// Where the key of a CA is.
+/// The place of the key of a CA.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyLocation {
     /// In this file.
@@ -52,7 +52,7 @@ impl KeyLocation {
         }
     }
 
-    /// Where it is, in a word.
+    /// The place in one word.
     pub const fn word(&self) -> &'static str {
         match self {
             KeyLocation::File(_) => "file",

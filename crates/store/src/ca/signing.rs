@@ -12,7 +12,7 @@ use super::key::KeyLocation;
 use super::{self as ca, CaName, OpenCa};
 use crate::secrets::AskForCa;
 
-/// What the names of the CAs of profiles begin with.
+/// The prefix of the names of the CAs of profiles.
 const PROFILE: &str = "profile-";
 
 /// Which CA issues.
@@ -41,12 +41,12 @@ impl SigningCa {
         }
     }
 
-    /// Where its files are.
+    /// The directory of its files.
     pub fn dir(&self, store: &Path) -> PathBuf {
         store.join("ca").join(self.name())
     }
 
-    /// Its certificate, and behind it those between it and the root.
+    /// The certificate, followed by those between it and the root.
     pub fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
         ca::certificates_in(&self.dir(store).join("cert.pem"))
     }

@@ -16,7 +16,7 @@ use super::{join, read};
 pub struct OwningJob<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Its ledger.
+    /// The ledger.
     pub view: &'a View,
 }
 
@@ -28,6 +28,7 @@ impl ShardStore {
     pub fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, owner: &OwningJob<'_>) -> Result<Self> {
         let of_job = (layout != Layout::Directories).then_some(owner);
         let known = Self::open(dir)?;
+        // Checked before anything is created, so that a refused directory stays as it was.
         match &known {
             Some(place) => place.check_is_for(store, of_job, layout, packing)?,
             None => check_archive_is_new(dir, layout)?,
@@ -50,6 +51,8 @@ impl ShardStore {
             job_uid: of_job.map(|owner| owner.job.uid.to_string()),
         };
         let place = match known {
+            // The mark of a later version was refused above. An older one is replaced, and its file is kept as
+            // `fleet.json.v1`.
             Some(Self { mark: there, .. }) if there.version == VERSION => Self { dir, mark: there },
             Some(Self { mark: there, .. }) => {
                 let place = Self { dir, mark: mark(there.place) };
@@ -72,6 +75,7 @@ impl ShardStore {
     /// # Errors
     /// [`Code::PlaceTaken`], [`Code::TargetExists`] for an archive, and those of the disk.
     pub fn check_new(dir: &Path, layout: Layout) -> Result<()> {
+        // The store has its own layout, and shards in it would be mixed with identities.
         if layout == Layout::Directories {
             return Ok(());
         }
@@ -107,6 +111,8 @@ impl ShardStore {
                 .fix("name another directory, or go on with the job that is there"))
         };
         match (self.mark.job, owner) {
+            // The order of the arms matters: the job's number is compared before its random identifier, because the
+            // message can name it.
             (Some(there), None) => taken(format!("this belongs to job {there}")),
             (None, Some(_)) => taken("this is a store".to_owned()),
             (Some(there), Some(owner)) if there != owner.job.id.number() => {
@@ -136,6 +142,7 @@ impl ShardStore {
 /// Fails if an archive is there that no parts belong to: it would be in the way when parts are joined.
 fn check_archive_is_new(dir: &Path, layout: Layout) -> Result<()> {
     let Some(archive) = archive_of(dir, layout) else { return Ok(()) };
+    // A dangling link counts as well: writing through it would create a file elsewhere.
     for path in [join::index_of(&archive), archive] {
         if path.symlink_metadata().is_ok() {
             return Err(Code::TargetExists
@@ -150,6 +157,7 @@ fn check_archive_is_new(dir: &Path, layout: Layout) -> Result<()> {
 /// Fails where a directory holds something: what is removed later as a leftover has to be ours.
 fn check_is_empty(dir: &Path) -> Result<()> {
     let names = BulkDir::open(dir)?.names()?;
+    // The lock and staging directories of tbpki itself may be there from an earlier attempt.
     match names.iter().find(|name| !name.starts_with(".tbpki-") && *name != ".lock") {
         None => Ok(()),
         Some(name) => Err(Code::PlaceTaken

@@ -32,6 +32,7 @@ impl IdentityFinder {
         let shard = self.shard(view, job, shard)?;
         match shard.entries.iter().position(|row| row.key == entry.key) {
             Some(index) => shard.read(index),
+            // The row of a shard that was issued again in a later generation is in the store's own directories.
             None => locate(&self.store, view, entry),
         }
     }
@@ -42,6 +43,7 @@ impl IdentityFinder {
             Some(index) => self.open.remove(index),
             None => ((job, shard), Shard::open(&self.store, view, job, shard)?),
         };
+        // The first element was not used for the longest time.
         if self.open.len() >= OPEN {
             self.open.remove(0);
         }

@@ -28,26 +28,28 @@ const GROWING_INDEX: &str = ".partial-index";
 /// The columns of the index of an archive. `part` is where the shard's part begins in the archive, or the file that it
 /// is if parts cannot be joined; `offset` counts within the part, unpacked. All counts are octets.
 pub const INDEX_COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
-/// What the index of an archive ends with.
+/// The suffix of an archive's index.
 const INDEX: &str = ".index.csv";
 /// Parts that are appended before they go.
 const STRIDE: usize = 64;
 /// The largest state that is read: millions of shards.
 const STATE_LIMIT: usize = 64 * FILE_LIMIT;
 
-/// How far the parts of an archive are joined.
+/// The progress of joining the parts of an archive.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct JoinProgress {
-    /// Where each part begins that has been appended, and behind them where the next one will.
+    /// The offset of each appended part, and after them the offset of the next one.
     starts: Vec<u64>,
-    /// How long the index is by now, in bytes.
+    /// The present length of the index, in bytes.
     index: u64,
-    /// Whether all is done.
+    /// True if all is done.
     done: bool,
 }
 
 impl JoinProgress {
     fn read(place: &ShardStore) -> Result<Self> {
+        // The names sort by the number of parts, and `joined-done` sorts after all of them: the last name is the newest
+        // state.
         let Some(name) = states(&BulkDir::open(&place.dir)?)?.pop() else { return Ok(Self::default()) };
         let path = place.dir.join(name);
         serde_json::from_slice(&file::read(&path, STATE_LIMIT)?).map_err(|error| {
@@ -66,19 +68,22 @@ impl JoinProgress {
         let name = format!("{STATE}{step}.json");
         let dir = BulkDir::open(&place.dir)?;
         let mut earlier = states(&dir)?;
+        // A repeated write of the same state must not remove its own file.
         earlier.retain(|other| *other != name);
         let mut set = FileSet::new(&place.dir);
         set.add(name, text, Mode::Private)?;
         set.commit()?;
+        // Only after the new state is on the disk. In between there are two, and the reader takes the later one.
         earlier.iter().try_for_each(|other| dir.remove(other))
     }
 
-    /// Where a part is that has been appended: in which file, and from where to where.
+    /// The position of an appended part: its file, and its range of bytes.
     pub(crate) fn find(place: &ShardStore, shard: u32) -> Result<Option<(PathBuf, Range<u64>)>> {
         let joined = Self::read(place)?;
         let at = |index: usize| joined.starts.get(index).copied();
         let index = usize::try_from(shard).unwrap_or(usize::MAX);
         let (Some(start), Some(end)) = (at(index), index.checked_add(1).and_then(at)) else { return Ok(None) };
+        // After the archive has its final name, the same offsets apply to it.
         let growing = place.dir.join(GROWING);
         let path = if growing.exists() { Some(growing) } else { place.archive() };
         Ok(path.map(|path| (path, start..end)))
@@ -93,7 +98,7 @@ fn states(dir: &BulkDir) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What became of the parts.
+/// The archive that the parts became.
 #[derive(Debug)]
 pub struct JoinResult {
     /// The archive; none where the parts stay by themselves.
@@ -128,11 +133,13 @@ pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let whole = JoinResult { index: index_of(&archive), archive: (!sealed).then_some(archive) };
     let mut joining = JoinAttempts::open(place)?;
     if joining.state.done {
+        // An earlier run was killed after the last state and before it removed all parts.
         joining.sweep()?;
         return Ok(whole);
     }
     let total = attempts.len();
     let mut waiting = Vec::new();
+    // Parts before this one are in the archive already, and may be gone from the directory.
     for attempt in attempts.iter().copied().skip(joining.finished()) {
         joining.append(attempt)?;
         waiting.push(attempt);
@@ -168,6 +175,7 @@ impl<'a> JoinAttempts<'a> {
         if joining.state.done || joining.is_published()? {
             return Ok(joining);
         }
+        // Bytes of a run that never wrote a state belong to no part.
         if joining.state.index == 0 {
             joining.dir.remove(GROWING)?;
             joining.dir.remove(GROWING_INDEX)?;
@@ -186,9 +194,10 @@ impl<'a> JoinAttempts<'a> {
         Ok(joining)
     }
 
-    /// Whether an earlier run got as far as giving the files their names, and no further.
+    /// True if an earlier run got as far as giving the files their names, and no further.
     fn is_published(&self) -> Result<bool> {
         let Some(archive) = self.place.archive() else { return Ok(false) };
+        // The exact length: a file of another job with this name must not be taken for ours.
         let at_least = self.state.starts.last().copied().unwrap_or_default().saturating_add(self.end);
         let there = archive.metadata().is_ok_and(|file| file.is_file() && file.len() == at_least);
         Ok(there && self.state.starts.len() > 1 && !self.dir.holds(GROWING)?)
@@ -198,6 +207,8 @@ impl<'a> JoinAttempts<'a> {
     fn grow(&self, name: &str, length: u64) -> Result<File> {
         let mut file =
             if self.dir.holds(name)? { self.dir.open_file_for_writing(name)? } else { self.dir.create(name)? };
+        // Bytes may be missing only if the file was changed from outside, because the state was written after
+        // `sync_data`.
         let there = file.metadata().map_err(|error| self.unwritable(&error))?.len();
         if there < length {
             return Err(Code::ShardDamaged
@@ -205,12 +216,14 @@ impl<'a> JoinAttempts<'a> {
                 .at(self.place.dir.join(name))
                 .fix("restore it from a backup"));
         }
+        // A killed run may have appended more than it recorded. These parts are still there and are appended again.
         file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|error| self.unwritable(&error))?;
         Ok(file)
     }
 
-    /// How many shards need not be looked at any more.
+    /// The number of finished shards.
     fn finished(&self) -> usize {
+        // Without an open index the files are published, and no part is left to append.
         if self.index.is_none() { usize::MAX } else { self.state.starts.len().saturating_sub(1) }
     }
 
@@ -219,10 +232,12 @@ impl<'a> JoinAttempts<'a> {
         let name = attempt.part(packing);
         let start = self.state.starts.last().copied().unwrap_or_default();
         let size = self.dir.size(&name)?.ok_or_else(|| self.gone(&name))?;
+        // The end marker of a part would stop every reader in the middle of the archive.
         let length = if packing.sealed { size } else { size.saturating_sub(self.end) };
         if let Some(archive) = &mut self.archive {
             let mut part = std::io::Read::take(self.dir.open_file(&name)?, length);
             let copied = std::io::copy(&mut part, archive).map_err(|error| unwritable(self.place, &error))?;
+            // `take` returns fewer bytes without an error if the part is shorter than its directory entry promised.
             if copied != length {
                 return Err(self.gone(&name));
             }
@@ -250,6 +265,7 @@ impl<'a> JoinAttempts<'a> {
         if waiting.is_empty() {
             return Ok(());
         }
+        // The order matters: data, then the state that names it, then the removal of the parts.
         for file in [&self.archive, &self.index].into_iter().flatten() {
             file.sync_data().map_err(|error| self.unwritable(&error))?;
         }
@@ -274,6 +290,7 @@ impl<'a> JoinAttempts<'a> {
     }
 
     fn finish(&mut self, whole: &JoinResult, shards: usize) -> Result<()> {
+        // A gap would make all later offsets of the index wrong.
         if self.index.is_some() && self.state.starts.len() != shards.saturating_add(1) {
             return Err(Code::Internal.error("an archive ends before its last shard"));
         }

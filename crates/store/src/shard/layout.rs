@@ -1,4 +1,4 @@
-//! Where the identities of a fleet go, and what the files of a shard are called.
+//! The layouts of a fleet's identities, and the names of the files of a shard.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use ledger::{JobId, JobUid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the identities of a job are laid out.
+/// The layout of the identities of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
@@ -54,7 +54,7 @@ impl FromStr for Layout {
     }
 }
 
-/// What becomes of the bytes of an archive.
+/// The compression and encryption of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Packing {
     /// Compressed with zstd.
@@ -64,8 +64,10 @@ pub struct Packing {
 }
 
 impl Packing {
-    /// What the name of an archive promises.
+    /// The packing that the name of an archive promises.
     pub fn of_name(name: &str) -> Self {
+        // `.age` is the outer suffix: an archive is compressed before it is sealed, because encrypted bytes do not
+        // compress.
         let (name, sealed) = match name.strip_suffix(".age") {
             Some(name) => (name, true),
             None => (name, false),
@@ -73,7 +75,7 @@ impl Packing {
         Self { zstd: name.ends_with(".zst") || name.ends_with(".tzst"), sealed }
     }
 
-    /// What the names of parts end with.
+    /// The suffix of the names of parts.
     pub const fn extension(self) -> &'static str {
         match (self.zstd, self.sealed) {
             (false, false) => ".tar",
@@ -113,7 +115,7 @@ impl Sidecar {
     }
 }
 
-/// What directories of shards begin with.
+/// The prefix of directories of shards.
 const SHARD: &str = "shard-";
 
 impl Attempt {
@@ -147,7 +149,7 @@ impl Attempt {
         partial.strip_prefix(PARTIAL).unwrap_or(partial)
     }
 
-    /// Whether something was not complete when it was left.
+    /// True if something was not complete when it was left.
     pub fn is_partial(name: &str) -> bool {
         name.starts_with(PARTIAL)
     }
@@ -176,7 +178,7 @@ impl Attempt {
                 let extensions =
                     Sidecar::ALL.map(Sidecar::extension).into_iter().chain(PACKINGS.map(Packing::extension));
                 extensions.filter_map(|extension| name.strip_suffix(extension)).find(|stem| !stem.contains('.'))?
-            }
+            } // Longer extensions come first in the list of sidecars, and a stem with a dot belongs to another extension.
         };
         let (shard, fence) = name.split_once('-').unwrap_or((name, "1"));
         let attempt = Self { shard: shard.parse().ok()?, fence: fence.parse().ok()? };
@@ -200,6 +202,7 @@ const PACKINGS: [Packing; 4] = [
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The first attempt has no number, because nearly every shard has only one.
         match self.fence {
             1 => write!(f, "{:06}", self.shard),
             fence => write!(f, "{:06}-{fence}", self.shard),
@@ -207,7 +210,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// What the file of a device is called in a shard and in an archive.
+/// The name of a device's file in a shard and in an archive.
 pub fn file_of(device: &str) -> String {
     format!("{device}.pem")
 }

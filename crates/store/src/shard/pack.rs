@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::layout::Packing;
 use super::tar;
 
-/// How hard zstd tries: its own default, which keeps up with two cores that make keys.
+/// The effort of zstd: its own default, which keeps up with two cores that make keys.
 const LEVEL: i32 = 3;
 /// The largest tar of a shard that is taken out of a part.
 const LIMIT: u64 = 1 << 30;
@@ -37,11 +37,13 @@ impl Packer {
     pub fn pack<'a>(&self, files: &'a mut Zeroizing<Vec<u8>>) -> Result<PackedPart<'a>> {
         let end = end(self.packing)?;
         let compressed = if self.packing.zstd {
+            // PEM text compresses to less than half, mostly because of the common chain.
             let mut packed = Zeroizing::new(Vec::with_capacity(files.len() / 2));
             compress_into(files, &mut packed)?;
             packed.extend_from_slice(&end);
             Some(packed)
         } else {
+            // Appending to the same buffer keeps the keys in one place, which is wiped.
             files.extend_from_slice(&end);
             None
         };
@@ -97,6 +99,7 @@ pub(crate) fn unpack(packing: Packing, part: Zeroizing<Vec<u8>>) -> Result<Zeroi
     let damaged = |error: std::io::Error| Code::ShardDamaged.error("this part cannot be decompressed").because(error);
     let mut tar = Zeroizing::new(Vec::with_capacity(part.len().saturating_mul(3)));
     let decoder = zstd::Decoder::with_buffer(part.as_slice()).map_err(damaged)?;
+    // The limit stops a small file that unpacks to terabytes.
     decoder.take(LIMIT).read_to_end(&mut tar).map_err(damaged)?;
     Ok(tar)
 }
@@ -104,6 +107,7 @@ pub(crate) fn unpack(packing: Packing, part: Zeroizing<Vec<u8>>) -> Result<Zeroi
 fn compress_into(bytes: &[u8], to: &mut Vec<u8>) -> Result<()> {
     let failed = |error: std::io::Error| Code::Internal.error("a part cannot be compressed").because(error);
     let mut encoder = zstd::Encoder::new(to, LEVEL).map_err(failed)?;
+    // The checksum lets `zstd --test` find a damaged archive, without the keys being read.
     encoder.include_checksum(true).map_err(failed)?;
     encoder.set_pledged_src_size(Some(bytes.len() as u64)).map_err(failed)?;
     std::io::Write::write_all(&mut encoder, bytes).map_err(failed)?;

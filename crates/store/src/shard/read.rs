@@ -27,14 +27,14 @@ const PART_LIMIT: usize = 1 << 30;
 /// An identity as its layout holds it.
 #[derive(Debug)]
 pub struct StoredIdentity {
-    /// Its certificate: the one that the ledger knows.
+    /// The certificate: the one that the ledger knows.
     pub leaf: Certificate,
     /// The CAs above it, without the root.
     pub above: Vec<Certificate>,
     key: HeldKey,
 }
 
-/// Where the private key is.
+/// The place of the private key.
 enum HeldKey {
     /// In this PEM text.
     Here(Zeroizing<Vec<u8>>),
@@ -67,6 +67,8 @@ impl StoredIdentity {
     pub fn key(&self) -> Result<Option<PrivateKey>> {
         match &self.key {
             HeldKey::Here(pem) => {
+                // The file may have been exchanged since it was issued: a key of another certificate must not reach a
+                // device.
                 let key = PrivateKey::from_pem_or_der(pem, None)?;
                 key.check_belongs_to(self.leaf.spki_der())?;
                 Ok(Some(key))
@@ -93,6 +95,7 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity
         None => Source::Directories(store.to_owned()),
         Some((job, shard, committed)) => {
             let place = ShardStore::find(store, &committed.place)?;
+            // Sealed parts have no names that this station can read, so the row number decides.
             // A part without names identifies a device by its position.
             let first = view.job(job)?.map_or(0, |job| job.range(shard).0);
             let number = entry.job.map_or(0, |(_, number)| number.saturating_sub(first));
@@ -105,6 +108,7 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity
 
 /// Fails if a name of the ledger would lead to another directory: a user who can write to the ledger chose it.
 fn check_name(name: &str) -> Result<()> {
+    // One plain component: `..`, an absolute path and a path of several parts would leave the directory of identities.
     let mut components = Path::new(name).components();
     match (components.next(), components.next()) {
         (Some(Component::Normal(only)), None) if only == name && !name.contains(['\\', '\0']) => Ok(()),
@@ -145,7 +149,7 @@ impl Shard {
     }
 }
 
-/// Where the files of a shard are.
+/// The place of a shard's files.
 enum Source {
     /// In directories of the store.
     Directories(PathBuf),
@@ -162,6 +166,8 @@ impl Source {
         match place.layout() {
             Layout::Directories => Ok(Self::Directories(store.to_owned())),
             Layout::Shards => {
+                // A directory handle instead of a path: the directory may be renamed from its partial name at any
+                // moment.
                 let (name, all) = (attempt.directory(), BulkDir::open(&place.dir)?);
                 let dir = published_or_not(&name, |name| all.dir(name))?;
                 dir.map(Self::Files).ok_or_else(|| gone(&place.dir.join(name)))
@@ -178,6 +184,7 @@ impl Source {
                 let (path, part) = part_of(place, attempt)?;
                 let tar = pack::unpack(place.packing(), part).map_err(|error| error.at(&path))?;
                 let mut at = HashMap::new();
+                // Offsets instead of slices, because the struct owns the buffer that slices would borrow.
                 let start = tar.as_ptr() as usize;
                 for entry in tar::TarReader::new(&tar) {
                     let entry = entry.map_err(|error| error.at(&path))?;
@@ -217,6 +224,7 @@ impl Source {
 
 impl StoredIdentity {
     fn checked(self, entry: &Entry) -> Result<Self> {
+        // The ledger's fingerprint decides, not the file name: a restored backup may contain an older generation.
         if entry.fingerprint == Some(self.leaf.fingerprint()) {
             return Ok(self);
         }
@@ -229,6 +237,7 @@ impl StoredIdentity {
 /// Looks for a file of a shard that the ledger has under its own name, and under the one that it has until it is
 /// published: a run that was killed in between leaves it there, and another one may publish it at this moment.
 fn published_or_not<T>(name: &str, look: impl Fn(&str) -> Result<Option<T>>) -> Result<Option<T>> {
+    // The own name is tried again at the end: between the first two looks, another process may have published it.
     for name in [name, &Attempt::partial(name), name] {
         if let Some(found) = look(name)? {
             return Ok(Some(found));
@@ -244,6 +253,7 @@ pub fn waits_for(view: &View, job: JobId, shard: u32, devices: &Path, waiting: &
         let path = devices.join(waiting).join(&entry.key.name).join(CHAIN);
         if let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? {
             let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?;
+            // One device is enough: the directory was written as a whole, by one attempt.
             let leaf = bundle.certificates.first();
             return Ok(leaf.is_some_and(|leaf| entry.fingerprint == Some(leaf.fingerprint())));
         }
@@ -261,6 +271,8 @@ pub(crate) fn holds_shard(store: &Path, view: &View, place: &ShardStore, job: Jo
     let Some(entry) = first.first() else { return Ok(false) };
     match Source::open(store, place, attempt).and_then(|source| source.read(store, entry, 0)) {
         Ok(_) => Ok(true),
+        // These two codes mean that the place belongs to another ledger. Other errors, for example of the disk, must
+        // not look so.
         Err(error) if matches!(error.code(), Code::ShardDamaged | Code::IdentityChanged) => Ok(false),
         Err(error) => Err(error),
     }
@@ -281,6 +293,7 @@ fn part_of(place: &ShardStore, attempt: Attempt) -> Result<(PathBuf, Zeroizing<V
         return Err(gone(&joined));
     };
     let mut file = BulkDir::open(dir)?.open_file(name)?;
+    // The range comes from a file, so its length is checked before memory is allocated.
     let length = usize::try_from(range.end.saturating_sub(range.start)).ok().filter(|length| *length <= PART_LIMIT);
     let mut part = Zeroizing::new(vec![0; length.ok_or_else(|| gone(&joined))?]);
     file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut part)).map_err(damaged)?;
@@ -298,6 +311,7 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
         Some(pem) => HeldKey::Here(pem),
         None => HeldKey::Elsewhere,
     };
+    // `client` writes the root only on request. It is not sent, so it is left out wherever it is.
     let above = certificates.filter(|ca| !ca.is_self_issued()).collect();
     StoredIdentity { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
 }

@@ -16,11 +16,11 @@ use crate::paths::FILE_LIMIT;
 pub(super) const MARK: &str = "fleet.json";
 /// The version of that file. Version 1, of tbpki 0.1.0, knew the job by its number alone.
 pub(super) const VERSION: u32 = 2;
-/// Where a store keeps the ways to its places.
+/// The directory in which a store keeps the paths of its places.
 const PLACES: &str = "places";
-/// What the directory with the parts of an archive ends with.
+/// The suffix of the directory with the parts of an archive.
 const PARTS: &str = ".parts";
-/// How long to wait for another process that works in the same place.
+/// The longest wait for another process that works in the same place.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A directory with shards of a job.
@@ -31,7 +31,7 @@ pub struct ShardStore {
     pub(super) mark: ShardStoreFile,
 }
 
-/// What `fleet.json` holds.
+/// The content of `fleet.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShardStoreFile {
     pub(super) version: u32,
@@ -61,8 +61,9 @@ impl ShardStoreFile {
     }
 }
 
-/// Whether a text is an identifier as tbpki makes them: hexadecimal digits.
+/// True if a text is an identifier as tbpki makes them: hexadecimal digits.
 fn is_id(text: &str) -> bool {
+    // The bound keeps a file name below the limit of the file system.
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -94,12 +95,14 @@ impl ShardStore {
                 .because(error)
                 .fix("restore the file from a backup")
         })?;
+        // A later version may have fields that change the meaning of this one.
         if mark.version > VERSION {
             return Err(Code::FileUnreadable
                 .error(format!("the file has version {}, and this tbpki knows versions up to {VERSION}", mark.version))
                 .at(&path)
                 .fix("use the version of tbpki that wrote it, or a later one"));
         }
+        // Identifiers become parts of paths, so nothing of them is believed that could contain a slash.
         mark.check().map_err(|error| error.at(&path))?;
         Ok(Self { dir: dir.to_owned(), mark })
     }
@@ -121,6 +124,7 @@ impl ShardStore {
         let way = file::read_optional(store.join(PLACES).join(id), FILE_LIMIT)?.ok_or_else(missing)?;
         let dir =
             std::str::from_utf8(&way).map(|text| store.join(text.trim_end_matches('\n'))).map_err(|_| missing())?;
+        // The directory may have been exchanged for that of another job since the store recorded its path.
         match Self::open(&dir)?.filter(|place| place.mark.place == id) {
             Some(place) => Ok(place),
             None => Err(missing().at(dir)),
@@ -138,6 +142,7 @@ impl ShardStore {
     /// [`Code::FileUnreadable`].
     pub fn wished(store: &Path, job: u64) -> Result<Option<PathBuf>> {
         let way = file::read_optional(store.join(PLACES).join(format!("job-{job}")), FILE_LIMIT)?;
+        // A path with a line break cannot be recorded, so the first line is all of it.
         Ok(way.and_then(|way| std::str::from_utf8(&way).ok().map(|text| store.join(text.trim_end_matches('\n')))))
     }
 
@@ -146,12 +151,12 @@ impl ShardStore {
         &self.mark.place
     }
 
-    /// How its shards are laid out.
+    /// The layout of its shards.
     pub fn layout(&self) -> Layout {
         self.mark.layout
     }
 
-    /// What became of the bytes of its archive.
+    /// The compression and encryption of its archive.
     pub fn packing(&self) -> Packing {
         self.mark.packing
     }
@@ -209,6 +214,7 @@ impl ShardStore {
 /// The archive that the parts in `dir` become; none for other layouts.
 pub(super) fn archive_of(dir: &Path, layout: Layout) -> Option<PathBuf> {
     let dir = dir.to_str().filter(|_| layout == Layout::Archive)?;
+    // Only the suffix is removed: `fleet.tar.parts` belongs to `fleet.tar`.
     dir.strip_suffix(PARTS).map(PathBuf::from)
 }
 
@@ -216,12 +222,14 @@ pub(super) fn archive_of(dir: &Path, layout: Layout) -> Option<PathBuf> {
 pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
     let text = dir
         .to_str()
+        // The record is one line, and a line break in it would read as the end.
         .filter(|text| !text.contains('\n'))
         .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(dir))?;
     // The store may move as a whole.
     let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
     let bytes = format!("{text}\n").into_bytes();
     let name = format!("{PLACES}/{name}");
+    // The file is replaced only if it changes, because `register` calls this for each run.
     if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 const BLOCK: usize = 512;
 /// The longest name that a header has room for.
 const NAME: usize = 100;
-/// What ends an archive.
+/// The end of an archive.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// Appends files to an archive that is being made in memory.
@@ -17,7 +17,7 @@ pub struct TarWriter {
     header: [u8; BLOCK],
 }
 
-/// Where fields stand in a header.
+/// The positions of the fields in a header.
 mod field {
     use std::ops::Range;
 
@@ -39,7 +39,9 @@ impl TarWriter {
         put(&mut header, field::MODE, b"0000600\0");
         put(&mut header, field::UID, b"0000000\0");
         put(&mut header, field::GID, b"0000000\0");
+        // ustar has eleven octal digits for the time. A clock outside of that range must not break the header.
         put(&mut header, field::MTIME, format!("{:011o}\0", modified.clamp(0, 0o777_7777_7777)).as_bytes());
+        // The magic and the version "00". GNU tar writes other bytes here, which have another layout behind them.
         put(&mut header, field::MAGIC, b"ustar\x0000");
         Self { header }
     }
@@ -57,22 +59,25 @@ impl TarWriter {
     }
 
     fn entry(&self, name: &[u8], kind: u8, contents: &[u8], to: &mut Vec<u8>) -> usize {
+        // Only name, size, kind and checksum differ between files, so the rest of the header is built once per archive.
         let mut header = self.header;
         put(&mut header, field::NAME, name);
         put(&mut header, field::SIZE, format!("{:011o}\0", contents.len()).as_bytes());
         if let Some(place) = header.get_mut(field::KIND) {
             *place = kind;
         }
+        // The checksum is computed while its own field counts as spaces, and must be written last.
         let sum = checksum(&header);
         put(&mut header, field::CHECKSUM, format!("{sum:06o}\0 ").as_bytes());
         to.extend_from_slice(&header);
         let start = to.len();
         to.extend_from_slice(contents);
+        // Every entry fills whole blocks; readers skip the padding by the size.
         to.resize(start + contents.len().next_multiple_of(BLOCK), 0);
         start
     }
 
-    /// How many bytes a file takes, at most.
+    /// The highest number of bytes that a file takes.
     pub fn room(name: &str, contents: usize) -> usize {
         3 * BLOCK + (name.len() + 32).next_multiple_of(BLOCK) + contents.next_multiple_of(BLOCK)
     }
@@ -94,6 +99,7 @@ fn put(header: &mut [u8; BLOCK], at: std::ops::Range<usize>, bytes: &[u8]) {
 fn pax_record(key: &str, value: &str) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut length = rest;
+    // The length includes its own digits, so that adding a digit can lengthen it again: 99 becomes 101.
     while length != rest + length.to_string().len() {
         length = rest + length.to_string().len();
     }
@@ -103,9 +109,9 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 /// A file in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArchiveFile<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a str,
-    /// What is in it.
+    /// The content.
     pub contents: &'a [u8],
 }
 
@@ -124,17 +130,21 @@ impl<'a> TarReader<'a> {
     /// The next header and contents, whatever they are; none at the end.
     fn raw(&mut self) -> Result<Option<(u8, ArchiveFile<'a>)>> {
         let Some((header, rest)) = self.rest.split_first_chunk::<BLOCK>() else {
+            // Reading stops at the last entry, so a part can be read from the middle of an archive.
             // A part of a joined archive has no end of its own.
             return if self.rest.is_empty() { Ok(None) } else { Err(damaged("it ends within a header")) };
         };
+        // The format ends with two zero blocks, but a missing second one loses no file.
         if header == &[0; BLOCK] {
             return Ok(None);
         }
         let number = |at| octal(header.get(at).unwrap_or_default()).ok_or_else(|| damaged("a number is none"));
+        // The checksum detects an offset that does not point at a header, for example after a truncated copy.
         if number(field::CHECKSUM)? != u64::from(checksum(header)) {
             return Err(damaged("a header has another checksum"));
         }
         let size = usize::try_from(number(field::SIZE)?).map_err(|_| damaged("a file is too large"))?;
+        // A size near the highest number would overflow when it is rounded up.
         let padded = size.checked_next_multiple_of(BLOCK).ok_or_else(|| damaged("a file is too large"))?;
         let (contents, after) =
             rest.split_at_checked(padded).ok_or_else(|| damaged("it ends within the contents of a file"))?;
@@ -156,6 +166,8 @@ impl<'a> TarReader<'a> {
                     let name = path.take().unwrap_or(entry.name);
                     return Ok(Some(ArchiveFile { name, ..entry }));
                 }
+                // Links and devices never occur in our archives. To unpack one of an attacker's archive would write
+                // elsewhere.
                 _ => return Err(damaged("it holds something that is not a file")),
             }
         }
