@@ -1,4 +1,4 @@
-//! What the process gives up before it reads the first secret.
+//! Hardening of the process before it reads the first secret.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 

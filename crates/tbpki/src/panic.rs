@@ -24,7 +24,7 @@ pub(crate) fn caught(work: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
     if HAPPENED.load(Ordering::SeqCst) { Exit::Bug } else { exit }
 }
 
-/// Whether a thread of this process has panicked.
+/// True if a thread of this process has panicked.
 static HAPPENED: AtomicBool = AtomicBool::new(false);
 
 fn bug(info: &PanicHookInfo<'_>) -> Error {

@@ -70,7 +70,7 @@ pub struct BundleFirmwareArgs {
     /// Create images for all devices of the store
     #[arg(long)]
     pub all: bool,
-    /// How the devices log in
+    /// The login of the devices
     #[arg(long, value_name = "HOW", default_value = "certificate")]
     pub auth: AuthKind,
     /// Write to DIR/NAME instead of the devices' directories in the store
@@ -102,7 +102,7 @@ pub struct BundleFirmwareArgs {
     pub firmware: FirmwareArgs,
 }
 
-/// How devices log in.
+/// The logins of devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuthKind {
     /// With their certificates

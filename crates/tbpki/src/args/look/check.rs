@@ -38,7 +38,7 @@ pub struct CheckArgs {
     /// Read the access token or password from FILE
     #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     pub token_file: Option<PathBuf>,
-    /// How the device logs in [default: with its certificate, if it has one]
+    /// The login of the device [default: with its certificate, if it has one]
     #[arg(long, value_name = "HOW", help_heading = "Credentials")]
     pub auth: Option<AuthArg>,
     /// The kind of broker [default: platform.kind of keygen.toml]
@@ -81,7 +81,7 @@ pub struct CheckArgs {
     pub timeout: Duration,
 }
 
-/// How a device logs in.
+/// The logins of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuthArg {
     /// Two-way TLS

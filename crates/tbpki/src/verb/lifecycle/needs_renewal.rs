@@ -22,7 +22,7 @@ use crate::output::Report;
 /// The largest file that is read, in bytes.
 const LIMIT: usize = 1 << 20;
 
-/// Whether a certificate needs a renewal.
+/// The report about the need for a renewal.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct NeedsRenewalReport {
     /// True if it does.

@@ -30,7 +30,7 @@ pub(crate) struct TrustReport {
     pub(crate) tls: Option<String>,
     /// The certificates that the server sent, leaf first.
     pub(crate) sent: Vec<PresentedCertificate>,
-    /// Whether the server asks clients for a certificate.
+    /// True if the server asks clients for a certificate.
     pub(crate) asks_for_client_certificate: bool,
     /// The trust anchor.
     pub(crate) anchor: PresentedCertificate,
@@ -48,7 +48,7 @@ pub(crate) struct PresentedCertificate {
     pub(crate) subject: String,
     /// The issuer (RFC 4514).
     pub(crate) issuer: String,
-    /// Its SHA-256 in hexadecimal.
+    /// The SHA-256 in hexadecimal.
     pub(crate) fingerprint: String,
 }
 

@@ -96,7 +96,7 @@ pub(super) const CSV_HEAD: [&str; 21] = [
     "revocation_reason",
 ];
 
-/// How urgent a renewal is.
+/// The urgency of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Urgency {
