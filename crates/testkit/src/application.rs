@@ -30,11 +30,11 @@ const fn layout(chip: &'static str, machine: u16, flash: [u32; 2], ram: [u32; 2]
 /// A program that does nothing, where a chip would load it.
 pub struct Sample {
     layout: &'static Layout,
-    /// Whether it has ESP-IDF's description.
+    /// True if it has ESP-IDF's description.
     pub has_description: bool,
-    /// Its read-only data, behind the description.
+    /// The read-only data, after the description.
     pub rodata: Vec<u8>,
-    /// How many bytes of code it has in the flash.
+    /// The number of bytes of code in the flash.
     pub code: usize,
 }
 

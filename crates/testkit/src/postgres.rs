@@ -174,7 +174,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Where Debian keeps the programs of the latest version that is installed, else the PATH's.
+/// The directory of the programs: that of Debian's latest installed version, else the PATH.
 fn programs() -> PathBuf {
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let version = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
