@@ -18,16 +18,16 @@ use crate::oracle::program;
 /// Longer than anything has ever taken on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a page is looked at.
+/// The options for looking at a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// The width of the window in CSS pixels.
     pub width: u32,
-    /// Its height.
+    /// The height.
     pub height: u32,
-    /// Whether the system is dark.
+    /// True if the system is dark.
     pub dark: bool,
-    /// Whether scripts run.
+    /// True if scripts run.
     pub scripts: bool,
 }
 
@@ -103,13 +103,13 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// What a script answers with, which runs next to the page and is not held to its policy.
+    /// The result of a script that runs next to the page and is not held to its policy.
     #[track_caller]
     pub fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// What a script answers with that asks for a text.
+    /// The result of a script that returns a text.
     #[track_caller]
     pub fn text(&self, script: &str) -> String {
         let answer = self.run(script);
@@ -157,7 +157,7 @@ impl Browser {
         entries.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Whether a dialog is open, such as that of `alert`.
+    /// True if a dialog is open, such as that of `alert`.
     #[track_caller]
     pub fn has_dialog(&self) -> bool {
         self.answer("GET", &format!("/session/{}/alert/text", self.session), &Value::Null).0 == 200

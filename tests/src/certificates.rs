@@ -16,7 +16,7 @@ pub struct Wanted {
 /// A CA.
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
-    /// Its certificate, and those above it, as DER.
+    /// The certificate, and those above it, as DER.
     pub chain: Vec<Vec<u8>>,
 }
 

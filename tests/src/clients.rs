@@ -11,9 +11,9 @@ use crate::tool::{Outcome, Tool};
 
 /// The arguments of a client other than the port.
 pub struct Files<'a> {
-    /// What it trusts.
+    /// The trust anchors of the client.
     pub anchors: &'a Path,
-    /// What it shows: its leaf, and the chain where there is one.
+    /// The certificate of the client: its leaf, and the chain if there is one.
     pub certificate: &'a Path,
     /// The key, where it is not in the same file.
     pub key: Option<&'a Path>,
@@ -31,7 +31,7 @@ pub struct JavaStore<'a> {
     pub key_password: &'a str,
 }
 
-/// What became of a client's message.
+/// The result of a client's message.
 #[derive(Debug)]
 pub struct ApiLogin {
     outcome: Outcome,
@@ -52,7 +52,7 @@ impl ApiLogin {
         assert!(said.contains(reason), "{reason:?} is not why: {}", self.outcome);
     }
 
-    /// What the client printed, where it prints JSON.
+    /// The output of the client, if it is JSON.
     #[track_caller]
     pub fn report(&self) -> Value {
         self.outcome.json()

@@ -14,15 +14,15 @@ use crate::tool::Tool;
 /// Something of a page that is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Where it begins, from 1.
+    /// The first line of the block, from 1.
     pub line: usize,
-    /// What is typed, several lines for one that is continued, and for the hidden preparations.
+    /// The typed text, several lines for one that is continued, and for the hidden preparations.
     pub script: String,
     /// The output on the page; empty if the page shows none.
     pub output: Vec<String>,
     /// The exit status that it ends with.
     pub status: i32,
-    /// Whether readers do not see it.
+    /// True for blocks that readers do not see.
     pub hidden: bool,
 }
 

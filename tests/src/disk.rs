@@ -52,13 +52,13 @@ impl Disk {
         disk
     }
 
-    /// Its path, as a test sees it.
+    /// The path, as a test sees it.
     pub fn path(&self) -> PathBuf {
         let inside = self.mounted_at.strip_prefix("/").unwrap();
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside)
     }
 
-    /// Its path, as tbpki sees it.
+    /// The path, as tbpki sees it.
     pub fn mounted_at(&self) -> &Path {
         &self.mounted_at
     }
@@ -93,7 +93,7 @@ impl Disk {
         fs::remove_file(self.path().join(FILLER)).unwrap();
     }
 
-    /// Whether a file is the one that fills the disk.
+    /// True if a file is the one that fills the disk.
     pub fn is_filler(path: &Path) -> bool {
         path.ends_with(FILLER)
     }
@@ -115,7 +115,7 @@ impl Drop for Disk {
     }
 }
 
-/// Whether the tests run as root.
+/// True if the tests run as root.
 pub fn as_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }

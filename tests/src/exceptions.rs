@@ -38,7 +38,7 @@ impl Exceptions {
         Self { file: file.to_owned(), reasons: reasons.collect(), used: RefCell::default() }
     }
 
-    /// Whether the file has a line with this key.
+    /// True if the file has a line with this key.
     pub fn allows(&self, key: &str) -> bool {
         let known = self.reasons.contains_key(key);
         if known {

@@ -16,7 +16,7 @@ pub struct ForeignCa {
 pub struct ForeignLeaf {
     /// The leaf.
     pub certificate: PathBuf,
-    /// Its private key, plain PKCS#8.
+    /// The private key, plain PKCS#8.
     pub key: PathBuf,
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::oracle::python3;
 
-/// What puts the rows in: SQLite as Python has it, so that what is read was not written by the reader.
+/// The program that inserts the rows: SQLite as Python has it, so that writer and reader differ.
 const SCRIPT: &str = r#"
 import hashlib, json, sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1])
@@ -31,7 +31,7 @@ ledger.executemany(
 ledger.commit()
 "#;
 
-/// What makes a job with its shards.
+/// The part that makes a job with its shards.
 const JOB: &str = r#"
 import hashlib, json, sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1])
@@ -99,7 +99,7 @@ impl Forged {
         Self { state: "bundled", bundled: true, registered: false, ..self }
     }
 
-    /// Its certificate ends in so many days.
+    /// The certificate ends in so many days.
     #[must_use]
     pub fn days(self, days: i64) -> Self {
         Self { days, ..self }
@@ -146,7 +146,7 @@ pub fn forge(ledger: &Path, devices: impl IntoIterator<Item = Forged>) {
     python3().args(["-c", SCRIPT]).arg(ledger).stdin(lines).run().ok();
 }
 
-/// What makes an identity older.
+/// The statement that makes an identity older.
 const AGE: &str = r#"
 import sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1])

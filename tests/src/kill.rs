@@ -18,7 +18,7 @@ const WRITES: &str = "openat,openat2,open,creat,write,pwrite64,writev,pwritev,pw
 /// A process that makes the same call more often than this is taken for one that never ends.
 const ENDLESS: usize = 20_000;
 
-/// What happens at the write.
+/// The fault at the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Injection<'a> {
     /// The process is killed (SIGKILL).

@@ -1,4 +1,4 @@
-//! What a process has left on disk: whether secrets are private, and whether files are whole and fit each other.
+//! The files that a process left on disk: secrets must be private, and files whole and consistent.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -36,7 +36,7 @@ pub fn assert_private(root: &Path, after: impl Display) {
     }
 }
 
-/// Whether a file is one that only its owner may read.
+/// True if a file is one that only its owner may read.
 pub fn holds_secret(name: &Path, bytes: &[u8]) -> bool {
     let is_called = |files: &[&str]| {
         name.file_name().is_some_and(|last| files.iter().any(|file| last.to_string_lossy().starts_with(file)))

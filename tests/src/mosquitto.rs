@@ -15,7 +15,7 @@ use crate::oracle::program;
 /// Longer than a broker has ever taken on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What a TLS listener of mosquitto's is told.
+/// The configuration of a TLS listener of mosquitto.
 pub struct Listener {
     lines: Vec<String>,
 }
@@ -126,7 +126,7 @@ impl Mosquitto {
         running.wait_until_ready().then_some(running)
     }
 
-    /// Whether it listens; false where the port had been taken.
+    /// True if it listens; false where the port had been taken.
     #[track_caller]
     fn wait_until_ready(&mut self) -> bool {
         let deadline = Instant::now() + PATIENCE;

@@ -8,7 +8,7 @@ use crate::wire::{Shown, Versions, Wire};
 pub struct Connect<'a> {
     /// 3, 4 or 5.
     pub level: u8,
-    /// Whether nothing of an earlier session is wanted.
+    /// True if nothing of an earlier session is wanted.
     pub clean: bool,
     /// The client id.
     pub client: &'a str,

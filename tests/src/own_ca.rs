@@ -79,7 +79,7 @@ impl Maker {
     }
 }
 
-/// How openssl is asked for a key.
+/// The arguments that request a key from openssl.
 fn openssl_key(algorithm: &str) -> Vec<String> {
     let words: &[&str] = match algorithm {
         "ec-p256" => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -90,7 +90,7 @@ fn openssl_key(algorithm: &str) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// How certtool is.
+/// The arguments that request a key from certtool.
 fn certtool_key(algorithm: &str) -> Vec<String> {
     let words: &[&str] = match algorithm {
         "ec-p256" => &["--key-type", "ecdsa", "--curve", "secp256r1"],

@@ -109,7 +109,7 @@ impl Platform {
         self.version == Version::V4_3
     }
 
-    /// Its URL, without a slash at the end.
+    /// The URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -139,7 +139,7 @@ impl Platform {
             .env("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true")
     }
 
-    /// What clients of the MQTT listener trust.
+    /// The trust anchors of clients of the MQTT listener.
     pub fn mqtt_ca(&self) -> &std::path::Path {
         &self.ca
     }
@@ -174,7 +174,7 @@ impl Platform {
 }
 
 impl Answer {
-    /// What a server answers to one request.
+    /// The answer of a server to one request.
     #[track_caller]
     pub fn of(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let (scheme, authority) = url.split_once("://").unwrap_or_else(|| panic!("{url} is no URL"));

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::binary::tbpki;
 use crate::tool::{Outcome, Tool};
 
-/// What starts every PEM private key, whatever its format.
+/// The end of the first line of every PEM private key, whatever its format.
 const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 
 /// A temporary directory, removed when it is dropped, in which tbpki runs with a clean environment.
@@ -75,7 +75,7 @@ impl Sandbox {
         Tool::new("cp").arg("-a").arg(saved.join(".")).arg(self.path()).run().ok();
     }
 
-    /// Its path.
+    /// The path.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -158,7 +158,7 @@ impl Sandbox {
     /// Runs tbpki and stops the test unless it fails with this status and names this code (`TBPKI-0034`).
     #[track_caller]
     pub fn fails<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, status: i32, code: &str) -> Outcome {
-        self.tbpki(args).run().ends(status).says(code)
+        self.tbpki(args).run().ends(status).prints(code)
     }
 
     fn listing(&self) -> String {

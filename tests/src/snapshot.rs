@@ -1,4 +1,4 @@
-//! What a directory holds, to be compared with what it held before.
+//! The content of a directory, to be compared with its earlier content.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,7 +81,7 @@ impl Snapshot {
         directories.map(|(name, thing)| (name.as_path(), thing.mode))
     }
 
-    /// What `later` has that this has not, lacks, or has otherwise: one line each.
+    /// The differences of `later` from this snapshot: one line each.
     pub fn differences(&self, later: &Self) -> Vec<String> {
         let mut names: Vec<&PathBuf> = self.0.keys().chain(later.0.keys()).collect();
         names.sort();

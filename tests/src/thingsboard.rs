@@ -23,7 +23,7 @@ pub enum Credentials<'a> {
         kind: &'a str,
         /// The keystore.
         file: &'a Path,
-        /// Its password.
+        /// The password.
         store_password: &'a str,
         /// The password of the key in it.
         key_password: &'a str,

@@ -118,26 +118,26 @@ impl Tool {
     }
 }
 
-/// How a program ended and what it printed.
+/// The exit status and the output of a program.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The command line.
     pub line: String,
-    /// Its exit status; minus the signal's number for one that a signal ended.
+    /// The exit status; minus the signal's number for one that a signal ended.
     pub status: i32,
-    /// Its standard output.
+    /// The standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
+    /// The standard error.
     pub stderr: Vec<u8>,
 }
 
 impl Outcome {
-    /// Its standard output as text.
+    /// The standard output as text.
     pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// Its standard error as text.
+    /// The standard error as text.
     pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
@@ -157,13 +157,19 @@ impl Outcome {
 
     /// Stops the test unless the program printed this, on either of its outputs.
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        let said = self.stdout_text().contains(text) || self.stderr_text().contains(text);
-        assert!(said, "expected {text:?} from {self}");
+    pub fn prints(self, text: &str) -> Self {
+        let printed = self.stdout_text().contains(text) || self.stderr_text().contains(text);
+        assert!(printed, "expected {text:?} from {self}");
         self
     }
 
-    /// Its standard output as JSON.
+    /// The earlier name of [`prints`](Self::prints).
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        self.prints(text)
+    }
+
+    /// The standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}) from {self}"))

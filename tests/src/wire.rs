@@ -55,7 +55,7 @@ impl Wire {
         TlsClient::new(shown, versions).connect(host, port)
     }
 
-    /// Whether the handshake was a resumption; `None` without TLS.
+    /// True if the handshake was a resumption; `None` without TLS.
     pub fn is_resumed(&self) -> Option<bool> {
         self.resumed
     }

@@ -14,12 +14,12 @@ const SERVER: &[&str] =
     &["server", "--name", "tb.example", "--only-given-names", "--format", "pub,cer,p12,jks", "--out", "out"];
 const SERVER_DIR: &str = "pki/servers/tb.example";
 
-/// What happens to a file that is lost.
+/// The fate of a file that is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     /// It comes back as it was.
     Same,
-    /// It comes back with the same contents, closed anew.
+    /// It comes back with the same contents, encrypted again.
     Closed,
     /// Nothing else holds what was in it: it is named, and nothing is changed.
     Named,
@@ -28,7 +28,7 @@ enum Fate {
 }
 use Fate::{Closed, Named, Same, Theirs};
 
-/// Everything but the ledger and the lock, which note that somebody was there.
+/// Everything but the ledger and the lock, which change with every verb.
 fn state(sandbox: &Sandbox) -> Snapshot {
     Snapshot::of(sandbox.path()).without(|name| {
         let name = name.to_string_lossy();
@@ -63,17 +63,17 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
         let after = state(sandbox);
         match fate {
             Same => {
-                let outcome = outcome.ok().says(file);
+                let outcome = outcome.ok().prints(file);
                 before.is_unchanged(&after, &outcome);
             }
             Closed => {
-                let outcome = outcome.ok().says(file);
+                let outcome = outcome.ok().prints(file);
                 let is_it = |name: &Path| name == Path::new(directory).join(file);
                 before.clone().without(is_it).is_unchanged(&after.clone().without(is_it), &outcome);
                 assert!(path.exists(), "{outcome}");
             }
             Named => {
-                let outcome = outcome.ends(1).says(file).says("TBPKI-0080");
+                let outcome = outcome.ends(1).prints(file).prints("TBPKI-0080");
                 lost.is_unchanged(&after, &outcome);
                 // The way out that the message names.
                 let outcome = sandbox.tbpki([args, &["--force"]].concat()).run();
@@ -85,7 +85,7 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
     }
 }
 
-/// A dry run says that of all files this one alone would be written.
+/// In a dry run this file alone would be written.
 #[track_caller]
 fn announced(sandbox: &Sandbox, args: &[&str], lost: &Path) {
     let outcome = sandbox.ok([args, &["--dry-run", "--json"]].concat());
@@ -201,11 +201,11 @@ fn formats_are_no_parameter_and_add_files() {
 fn a_dry_run_of_what_exists_finds_what_is_in_the_way_of_its_copies() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump-1"]);
-    sandbox.write("out/cert.pem", "somebody else's");
+    sandbox.write("out/cert.pem", "another's");
     let before = state(&sandbox);
     for extra in [&["--dry-run"][..], &[]] {
         let args = [&["client", "--device", "pump-1", "--out", "out"], extra].concat();
-        let outcome = sandbox.fails(args, 1, "TBPKI-0082").says("cert.pem is there already");
+        let outcome = sandbox.fails(args, 1, "TBPKI-0082").prints("cert.pem is there already");
         before.is_unchanged(&state(&sandbox), &outcome);
     }
 }
@@ -219,7 +219,7 @@ fn anchors_that_are_not_followed_any_more_are_named() {
     let text = sandbox.text("keygen.toml");
     assert_eq!(text.matches("#anchors = \"ours\"").count(), 1, "{text}");
     sandbox.write("keygen.toml", text.replace("#anchors = \"ours\"", "anchors = \"system\""));
-    let outcome = sandbox.ok(client).says("TBPKI-0088").says("out/tb-server-chain.pem");
+    let outcome = sandbox.ok(client).prints("TBPKI-0088").prints("out/tb-server-chain.pem");
     assert_eq!(outcome.stderr_text().matches("TBPKI-0088").count(), 2, "{outcome}");
 }
 
@@ -233,7 +233,7 @@ fn a_replaced_copy_is_kept_under_its_own_serial_number() {
     let first = serial(&["--out", "out"]);
     let key = sandbox.read("out/key.pem");
     let second = serial(&["--force"]);
-    // What stands in the directory is of the first generation, whatever the store replaces.
+    // The files in the directory are of the first generation, whatever the store replaces.
     serial(&["--force", "--out", "out"]);
     assert_eq!(sandbox.read(format!("out/key.pem.{first}")), key);
     assert!(!sandbox.join(format!("out/key.pem.{second}")).exists());
@@ -264,7 +264,7 @@ fn refused(sandbox: &Sandbox, args: &[&str], variable: Option<(&str, &str)>, wor
             None => tool.run(),
         }
     };
-    let outcome = run(&[]).ends(1).says("TBPKI-0095").says("--force");
+    let outcome = run(&[]).ends(1).prints("TBPKI-0095").prints("--force");
     for word in words {
         assert!(outcome.stderr_text().contains(word), "expected {word:?} from {outcome}");
     }
@@ -277,7 +277,7 @@ fn refused(sandbox: &Sandbox, args: &[&str], variable: Option<(&str, &str)>, wor
         None => tool.run(),
     };
     if args.contains(&"--csr") {
-        forced.ends(1).says("TBPKI-0082").says("key.pem").says("move them away");
+        forced.ends(1).prints("TBPKI-0082").prints("key.pem").prints("move them away");
     } else {
         forced.ok();
     }

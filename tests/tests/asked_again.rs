@@ -1,4 +1,4 @@
-//! Asked again, a verb makes of what is there what is wanted now, and issues nothing that nobody asked for.
+//! A repeated verb updates existing files to the present request, and issues nothing that was not requested.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helpers of tests did not expect ends the test")]
 
 use std::fs;
@@ -13,7 +13,7 @@ use tbpki_tests::{Outcome, Sandbox, Tool};
 const DEVICE: &[&str] = &["client", "--device", "pump-1"];
 const SERVER: &[&str] = &["server", "--name", "tb.example", "--only-given-names"];
 
-/// What the report says was done about the file.
+/// The change of the file, according to the report.
 #[track_caller]
 fn done<'a>(report: &'a Value, path: &str) -> &'a Value {
     let files = report["result"]["files"].as_array().unwrap();
@@ -71,7 +71,7 @@ fn a_new_self_signed_server_reaches_devices_that_are_there() {
 
     // A server that is there no more is trusted no more.
     sandbox.ok([SERVER, &["--force"]].concat());
-    sandbox.ok([DEVICE, &["--out", "out"]].concat()).says("outdated files were replaced");
+    sandbox.ok([DEVICE, &["--out", "out"]].concat()).prints("outdated files were replaced");
     assert_eq!(sandbox.read("out/tb-server-chain.pem"), old);
 }
 
@@ -87,7 +87,7 @@ fn copies_are_refreshed_where_they_are_of_this_leaf_alone() {
     sandbox.ok([DEVICE, &["--out", "out"]].concat());
     assert_eq!(sandbox.read("out/tb-server-chain.pem"), sandbox.read("pki/devices/pump-1/tb-server-chain.pem"));
     let refused = [&["client", "--device", "valve-2"][..], &["--out", "other"]].concat();
-    sandbox.fails(refused, 1, "TBPKI-0082").says("tb-server-chain.pem");
+    sandbox.fails(refused, 1, "TBPKI-0082").prints("tb-server-chain.pem");
     assert_eq!(sandbox.text("other/tb-server-chain.pem"), "somebody's");
     // Nothing was done to the store's own either.
     assert!(
@@ -103,11 +103,11 @@ fn anchors_from_a_file_are_followed() {
     sandbox.ok(DEVICE);
     sandbox.write("anchor.pem", sandbox.read("pki/ca/devices-root/cert.pem"));
     sandbox.write("keygen.toml", "version = 1\n[server]\nanchors = { file = \"anchor.pem\" }\n");
-    sandbox.ok(DEVICE).says("outdated files were replaced");
+    sandbox.ok(DEVICE).prints("outdated files were replaced");
     assert_eq!(sandbox.read("pki/devices/pump-1/tb-server-chain.pem"), sandbox.read("anchor.pem"));
-    // Who trusts the system needs no file; the old one is left to whoever uses it.
+    // Who trusts the system needs no file; the old one stays for those who use it.
     sandbox.write("keygen.toml", "version = 1\n[server]\nanchors = \"system\"\n");
-    sandbox.ok(DEVICE).says("is up to date");
+    sandbox.ok(DEVICE).prints("is up to date");
     sandbox.ok(["client", "--device", "valve-2"]);
     assert!(!sandbox.join("pki/devices/valve-2/tb-server-chain.pem").exists());
 }
@@ -123,7 +123,7 @@ fn a_keystore_gets_the_password_and_the_alias_that_are_wanted_now() {
         "keygen.toml",
         "version = 1\n[server.keystore]\nalias = \"Other\"\npassword = { file = \"password\" }\n",
     );
-    sandbox.ok([SERVER, &["--out", "conf"]].concat()).says("outdated files were replaced");
+    sandbox.ok([SERVER, &["--out", "conf"]].concat()).prints("outdated files were replaced");
     let listing = entries(&sandbox, "conf/mqttserver.p12", "another-password").ok();
     assert!(listing.stdout_text().contains("Alias name: other"), "{listing}");
     assert_eq!(sandbox.read("conf/mqttserver.pem"), leaf);
@@ -134,7 +134,7 @@ fn a_keystore_gets_the_password_and_the_alias_that_are_wanted_now() {
 }
 
 #[test]
-fn settings_follow_the_flags_while_nobody_has_edited_them() {
+fn settings_follow_the_flags_while_they_are_unedited() {
     let sandbox = Sandbox::with_store();
     let server = [SERVER, &["--out", "conf"]].concat();
     sandbox.ok(&server);
@@ -147,7 +147,7 @@ fn settings_follow_the_flags_while_nobody_has_edited_them() {
 #[test]
 fn what_root_makes_in_a_users_store_is_the_users() {
     if !as_root() {
-        // Nobody else can make files of another owner; what an ordinary user makes is that user's.
+        // Only root can make files of another owner.
         let sandbox = Sandbox::with_store();
         let own = fs::metadata(sandbox.path()).unwrap().uid();
         assert!(sandbox.files().iter().all(|file| fs::metadata(sandbox.join(file)).unwrap().uid() == own));

@@ -1,4 +1,4 @@
-//! What a shell is answered at a TAB.
+//! The answers to a shell at a TAB.
 
 use std::fs;
 
@@ -67,7 +67,7 @@ fn without_a_usable_ledger_there_are_no_candidates_and_no_errors() {
     let sandbox = Sandbox::new();
     let device = ["check", "--device", ""];
     assert!(candidates(&sandbox, &device).is_empty());
-    for config in ["", "version = 1\n[", "version = 1\n[ledger]\nurl = \"postgres://nobody@127.0.0.1:1/fleet\"\n"] {
+    for config in ["", "version = 1\n[", "version = 1\n[ledger]\nurl = \"postgres://user@127.0.0.1:1/fleet\"\n"] {
         sandbox.write("keygen.toml", config);
         let before = Snapshot::of(sandbox.path());
         assert!(candidates(&sandbox, &device).is_empty(), "{config}");

@@ -156,7 +156,7 @@ fn keystore_password_of(file: &str) -> Option<keystore::Passwords> {
     Some(keystore::Passwords::same(password.into()))
 }
 
-/// How many keys and certificates Python's cryptography finds.
+/// The number of keys and certificates that Python's cryptography finds.
 fn contents_of(file: &str) -> (usize, usize) {
     match file {
         "cert-aes256cbc-no-key.p12" => (0, 1),
@@ -262,7 +262,7 @@ fn assert_explained(name: &str, report: &Verification) {
     assert!(explanations.iter().any(|code| found.contains(code)), "{name} was refused for {}", outcome(report));
 }
 
-/// NIST's certificates. Every one of them stands beside each chain, as in the directory that PKITS comes with, so that
+/// NIST's certificates. Every one of them is given with each chain, as in the directory that PKITS comes with, so that
 /// the path has to be found among namesakes.
 struct Pkits {
     anchors: [Certificate; 1],

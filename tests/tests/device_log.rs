@@ -55,7 +55,7 @@ fn texts(file: &'static str) -> Vec<(&'static str, String)> {
     literals.map(|text| (file, text)).collect()
 }
 
-/// Whether a text has words of its own, unlike a step with its reason (`network: {failure}`) or a joint between reasons.
+/// True if a text has words of its own, unlike a step with its reason (`network: {failure}`) or a joint between reasons.
 fn has_words(text: &str) -> bool {
     let rest = text.replace("<>", "");
     rest.trim().contains(' ') && rest.trim() != ", and"

@@ -1,4 +1,4 @@
-//! The documentation says what happens: its `console` blocks are run, and every page can be found.
+//! The documentation is true: its `console` blocks are run, and every page can be found.
 
 use std::fs;
 use std::path::{Path, PathBuf};

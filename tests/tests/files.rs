@@ -40,7 +40,7 @@ fn commit_files(arguments: &[&str], dir: &Path) -> Command {
     command
 }
 
-/// What the arguments do to a copy of what is there, undisturbed.
+/// The result of the arguments on a copy of the start, undisturbed.
 fn after(start: &dyn Fn(&Path), arguments: &[&str]) -> Tree {
     let dir = tempfile::tempdir().unwrap();
     start(dir.path());
@@ -70,7 +70,7 @@ fn assert_private(dir: &Path, step: &Step) {
     }
 }
 
-/// The next run settles what a killed one has left, in the directory and beside it.
+/// The next run completes or removes the leftovers of a killed one, in the directory and next to it.
 fn settle(dir: &Path) {
     file::recover(dir).unwrap();
     file::recover(dir.join("pump")).unwrap();
@@ -159,8 +159,8 @@ fn killed_while_it_finishes_what_a_killed_one_began_the_third_finishes() {
     .unwrap();
 }
 
-/// Lets every write fail. A command that says that it failed has changed nothing, also before anybody settles
-/// what it left; one that says that it did not has done everything.
+/// Lets every write fail. A command that reports a failure has changed nothing, even before another run settles
+/// what it left; one that reports none has done everything.
 fn walk_failures(injection: Injection<'_>, code: Code, start: &dyn Fn(&Path), arguments: &[&str]) {
     let old = {
         let dir = tempfile::tempdir().unwrap();
@@ -221,8 +221,8 @@ fn when_undoing_fails_too_the_next_run_decides() {
     walk_failures(refused, Code::FileUnwritable, &first_generation, &["force", "pump", "2", "0A1B"]);
 }
 
-/// Runs a shell script as nobody when we are root, to whom permissions mean nothing.
-fn as_nobody(script: &str, dir: &Path) -> Output {
+/// Runs a shell script as an unprivileged user if we are root, for whom permissions have no effect.
+fn unprivileged(script: &str, dir: &Path) -> Output {
     let mut command = if fs::metadata("/proc/self").unwrap().uid() == 0 {
         std::os::unix::fs::chown(dir, Some(65534), Some(65534)).unwrap();
         let mut command = Command::new("setpriv");
@@ -231,10 +231,10 @@ fn as_nobody(script: &str, dir: &Path) -> Output {
     } else {
         Command::new("sh")
     };
-    // Nobody may not be let into the directory that the program was built in.
+    // The user may not be let into the directory that the program was built in.
     let program = dir.join("commit-files");
-    // Copied by another process: whoever another thread starts meanwhile would keep a file open that this one writes,
-    // and what is open for writing cannot be run.
+    // Copied by another process: a process that another thread starts meanwhile would keep a file open that this one
+    // writes, and what is open for writing cannot be run.
     assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_commit-files")).arg(&program).status().unwrap().success());
     let output = command.args(["-ec", script]).current_dir(dir).output().unwrap();
     fs::remove_file(program).unwrap();
@@ -252,7 +252,7 @@ fn the_umask_has_no_say() {
         let script = format!("umask {umask}; $PROGRAM new pump 1; $PROGRAM force pump 2 0A1B");
 
         let dir = tempfile::tempdir().unwrap();
-        assert_done(&as_nobody(&script.replace("$PROGRAM", "./commit-files"), dir.path()));
+        assert_done(&unprivileged(&script.replace("$PROGRAM", "./commit-files"), dir.path()));
         assert_eq!(tree(dir.path()), expected, "umask {umask}");
 
         let dir = tempfile::tempdir().unwrap();
@@ -275,7 +275,7 @@ fn killed_under_any_umask_nothing_is_left_that_cannot_be_settled() {
             },
             |step, dir| {
                 assert_private(dir.path(), step);
-                assert_done(&as_nobody("umask 777; ./commit-files recover .", dir.path()));
+                assert_done(&unprivileged("umask 777; ./commit-files recover .", dir.path()));
                 settle(dir.path());
                 let found = tree(dir.path());
                 assert!(found.is_empty() || found.len() == 6, "{step}\n{found:#?}");
@@ -288,7 +288,7 @@ fn killed_under_any_umask_nothing_is_left_that_cannot_be_settled() {
 #[test]
 fn a_directory_that_we_may_not_write_to_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let output = as_nobody("mkdir pump; chmod 555 pump; ./commit-files new pump 1", dir.path());
+    let output = unprivileged("mkdir pump; chmod 555 pump; ./commit-files new pump 1", dir.path());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("TBPKI-0081 pump: this cannot be written: Permission denied"), "{said}");
     assert!(tree(&dir.path().join("pump")).is_empty());
@@ -326,7 +326,7 @@ fn a_disk_that_is_full_stays_as_it_was() {
 }
 
 #[test]
-fn a_disk_that_may_only_be_read_is_said_to_be() {
+fn a_read_only_disk_has_an_error_of_its_own() {
     let said = on_a_small_disk("mkdir pump; mount -o remount,ro .; $PROGRAM new pump 1 2>&1 || true");
     assert!(said.contains("TBPKI-0081 pump: this cannot be written: Read-only file system"), "{said}");
 }
@@ -404,16 +404,16 @@ fn files_for_a_server_take_the_owner_of_its_configuration() {
     set.add("key.pem", b"key".to_vec(), Mode::Private).unwrap();
     let error = set.commit().unwrap_err();
     assert_eq!(error.code(), Code::Ownership);
-    assert!(error.to_string().contains("no user \"nobody-at-all\""), "{error}");
+    assert!(error.to_string().contains("no user \"no-such-user\""), "{error}");
     assert!(tree(dir.path()).is_empty());
 }
 
 #[test]
-fn nobody_is_told_when_he_may_not_give_files_away() {
-    // Standard permissions let nobody make files in his own directory, but not for anybody else.
+fn an_ordinary_user_cannot_give_files_away_and_gets_an_error() {
+    // Standard permissions let a user make files in a directory of that user, but not for anyone else.
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    assert_done(&as_nobody(
+    assert_done(&unprivileged(
         "./commit-files new pump 1; test \"$(stat -c %u pump/key.pem)\" = \"$(id -u)\"",
         dir.path(),
     ));

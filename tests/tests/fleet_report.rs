@@ -9,13 +9,13 @@ use tbpki_tests::Sandbox;
 use tbpki_tests::browser::{Browser, Look};
 use tbpki_tests::forge::{Forged, forge, forge_job};
 
-/// What would be seen if the page took names for markup.
+/// A name that would be visible as an image if the page took names for markup.
 const MARKUP: &str = "<img src=x onerror=alert(1)>";
 
-/// What would end the page's data and run, if data could.
+/// A name that would end the page's data and run, if data could.
 const SCRIPT: &str = "</script><script>alert(2)</script><!--\u{2028}";
 
-/// What would be shown as something else than it is.
+/// A name that would be shown in another order.
 const TURNED: &str = "لوحة\u{202e}gnp";
 
 /// A fleet with everything in it that the page shows.
@@ -46,7 +46,7 @@ fn fleet() -> Sandbox {
     sandbox
 }
 
-/// The page about a fleet, and what was said about it.
+/// The page about a fleet, and the messages of the verb.
 #[track_caller]
 fn report(sandbox: &Sandbox) -> Value {
     sandbox.ok(["report", "--out", "report.html", "--title", "Acme & Sons <pumps>", "--json"]).json()["result"].take()
@@ -165,7 +165,7 @@ fn searching_filtering_and_sorting_show_what_was_asked_for() {
     browser.type_into("#search", "no such thing");
     assert_eq!(shown(&browser), Vec::<String>::new());
     browser.until("return document.getElementById('status').innerText === 'Nothing fits.'");
-    // Whoever has a certificate at hand looks for its serial number.
+    // A user with a certificate at hand searches for its serial number.
     let listed = sandbox.ok(["list", "--name", "pump-17", "--json"]).json();
     let serial = listed["result"]["identities"][0]["serial"].as_str().unwrap().to_owned();
     browser.type_into("#search", &serial.to_lowercase());
@@ -237,7 +237,7 @@ fn the_policy_lets_nothing_else_run() {
     let sandbox = fleet();
     report(&sandbox);
     let page = sandbox.text("report.html");
-    // What somebody smuggles into the file itself is held to the policy, which stands before it.
+    // A script that is smuggled into the file is held to the policy, which comes before it.
     let smuggled = "<p id=smuggled>not run</p><script>document.getElementById('smuggled').textContent = 'run'</script>\
                     <img src=x onerror=\"document.getElementById('smuggled').textContent = 'run'\">\
                     <style>#smuggled { position: fixed }</style></main>";
@@ -349,14 +349,14 @@ fn it_can_be_used_by_keyboard_and_by_ear() {
 
 /// The contrast of all text with what is behind it, as WCAG 2.2 (success criterion 1.4.3) has it.
 const CONTRAST: &str = r"
-const rgb = (colour) => colour.match(/[\d.]+/g).map(Number);
+const rgb = (color) => color.match(/[\d.]+/g).map(Number);
 const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
   .map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
   .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
 const behind = (element) => {
   for (let at = element; at; at = at.parentElement) {
-    const colour = rgb(getComputedStyle(at).backgroundColor);
-    if (colour.length === 3 || colour[3] === 1) return colour;
+    const color = rgb(getComputedStyle(at).backgroundColor);
+    if (color.length === 3 || color[3] === 1) return color;
   }
   return [255, 255, 255];
 };
@@ -366,15 +366,15 @@ while (texts.nextNode()) {
   const element = texts.currentNode.parentElement;
   if (!texts.currentNode.data.trim() || !element.getClientRects().length || element.disabled) continue;
   const style = getComputedStyle(element);
-  const colour = rgb(element.closest('svg') ? style.fill : style.color);
-  const [a, b] = [light(colour), light(behind(element))].sort((a, b) => b - a);
+  const color = rgb(element.closest('svg') ? style.fill : style.color);
+  const [a, b] = [light(color), light(behind(element))].sort((a, b) => b - a);
   const ratio = (a + .05) / (b + .05);
   if (ratio < 4.5) faint.push(`${texts.currentNode.data.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
 }
 return faint";
 
 #[test]
-fn all_text_stands_out_in_light_and_dark() {
+fn all_text_is_legible_in_light_and_dark() {
     let sandbox = fleet();
     report(&sandbox);
     for dark in [false, true] {
@@ -384,7 +384,7 @@ fn all_text_stands_out_in_light_and_dark() {
 }
 
 #[test]
-fn an_empty_fleet_says_how_to_begin() {
+fn an_empty_fleet_explains_how_to_begin() {
     let sandbox = Sandbox::with_store();
     let said = report(&sandbox);
     assert_eq!((&said["fleet"]["devices"], &said["fleet"]["rows"]), (&json!(0), &json!(0)));

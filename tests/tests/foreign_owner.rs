@@ -44,7 +44,7 @@ impl Hostile {
     /// Fails with the code, and the victim and the directory are as they were.
     fn refused(&self, tool: Tool, code: &str) -> Outcome {
         let before = Snapshot::of(self.sandbox.path());
-        let outcome = tool.run().ends(1).says(code);
+        let outcome = tool.run().ends(1).prints(code);
         before.is_unchanged(&Snapshot::of(self.sandbox.path()), &outcome);
         self.victim_is_unchanged();
         outcome
@@ -77,16 +77,16 @@ fn a_configuration_and_a_store_of_another_user_are_refused_unless_they_are_trust
         &["fleet", "issue", "--count", "1", "--name-pattern", "p-{}", "--out", "fleet"],
     ];
     for verb in verbs {
-        hostile.refused(hostile.sandbox.tbpki(verb), "TBPKI-0014").says("--trust-owner");
+        hostile.refused(hostile.sandbox.tbpki(verb), "TBPKI-0014").prints("--trust-owner");
     }
     // A configuration of root's that names the store of another user, and the other way round.
     chown(hostile.sandbox.path(), Some(0), Some(0)).unwrap();
     chown(hostile.sandbox.join("keygen.toml"), Some(0), Some(0)).unwrap();
-    hostile.refused(hostile.sandbox.tbpki(["list"]), "TBPKI-0014").says("pki");
+    hostile.refused(hostile.sandbox.tbpki(["list"]), "TBPKI-0014").prints("pki");
     give(hostile.sandbox.path());
-    hostile.sandbox.tbpki(["list", "--trust-owner"]).run().ok().says("pump-1");
-    hostile.trusting(&["list"]).run().ok().says("pump-1");
-    hostile.sandbox.tbpki(["list"]).env("SUDO_UID", USER.to_string()).run().ok().says("pump-1");
+    hostile.sandbox.tbpki(["list", "--trust-owner"]).run().ok().prints("pump-1");
+    hostile.trusting(&["list"]).run().ok().prints("pump-1");
+    hostile.sandbox.tbpki(["list"]).env("SUDO_UID", USER.to_string()).run().ok().prints("pump-1");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("SUDO_UID", "4711"), "TBPKI-0014");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("TBPKI_TRUST_OWNER", "false"), "TBPKI-0014");
     hostile.trusting(&["client", "--device", "pump-2"]).run().ok();
@@ -115,7 +115,7 @@ fn hard_links_at_the_lock_and_the_ledger_are_neither_changed_nor_given_away() {
         let kept = fs::read(&path).ok();
         drop(fs::remove_file(&path));
         fs::hard_link(&hostile.victim, &path).unwrap();
-        hostile.refused(hostile.trusting(&["client", "--device", "pump-2"]), "TBPKI-0089").says(name);
+        hostile.refused(hostile.trusting(&["client", "--device", "pump-2"]), "TBPKI-0089").prints(name);
         fs::remove_file(&path).unwrap();
         if let Some(bytes) = kept {
             fs::write(&path, bytes).unwrap();
@@ -222,13 +222,13 @@ fn what_every_user_may_write_to_is_refused() {
     for (path, mode) in [("keygen.toml", 0o666), ("pki", 0o707), ("pki/ca/devices-issuing/key.pem", 0o602)] {
         let before = fs::metadata(sandbox.join(path)).unwrap().permissions();
         fs::set_permissions(sandbox.join(path), fs::Permissions::from_mode(mode)).unwrap();
-        sandbox.fails(["client", "--device", "pump-1"], 1, "TBPKI-0016").says(path);
+        sandbox.fails(["client", "--device", "pump-1"], 1, "TBPKI-0016").prints(path);
         fs::set_permissions(sandbox.join(path), fs::Permissions::from_mode(0o660)).unwrap();
         fs::set_permissions(sandbox.join(path), before).unwrap();
     }
     let key = sandbox.join("pki/ca/devices-issuing/key.pem");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-    sandbox.ok(["client", "--device", "pump-1"]).says("TBPKI-0085").says("devices-issuing/key.pem");
+    sandbox.ok(["client", "--device", "pump-1"]).prints("TBPKI-0085").prints("devices-issuing/key.pem");
 }
 
 #[test]

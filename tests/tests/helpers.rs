@@ -86,7 +86,7 @@ fn a_client_of_the_right_ca_publishes() {
 }
 
 #[test]
-fn each_client_says_why_it_was_refused() {
+fn each_client_prints_the_reason_of_its_rejection() {
     let scene = Scene::new();
     let other = ForeignCa::new(scene.sandbox.path(), "other");
     let (stranger, expired) = (other.client("stranger"), scene.ca.expired_client("expired"));

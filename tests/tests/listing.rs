@@ -35,7 +35,7 @@ fn names(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn every_condition_leaves_what_it_says() {
+fn every_condition_leaves_the_matching_rows() {
     let sandbox = fleet();
     for (args, expected) in [
         (&["--kind", "device"][..], &["pump-1", "pump-11", "pump-2", "pump-3", "valve-1", "valve-2", "valve-3"][..]),
@@ -170,7 +170,7 @@ fn a_long_list_takes_no_more_memory_than_there_is() {
 }
 
 #[test]
-fn a_list_that_breaks_off_is_json_that_says_so() {
+fn a_list_that_breaks_off_is_json_with_the_error() {
     let sandbox = Sandbox::with_store();
     let ledger = sandbox.join("pki/ledger.db");
     forge(&ledger, (0..1500).map(|number| Forged::new(format!("pump-{number:04}"))));

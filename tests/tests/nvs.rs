@@ -103,7 +103,7 @@ fn parts(algorithm: Algorithm, certificates: usize) -> Parts {
     }
 }
 
-/// What is wanted of Espressif's generator, and what ours made; compared in one run of it.
+/// The input of Espressif's generator, and our output; compared in one run of it.
 #[derive(Default)]
 struct Cases {
     wanted: Vec<Json>,

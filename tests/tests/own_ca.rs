@@ -1,4 +1,4 @@
-//! CAs that an organization has already take the place of tbpki's own, whoever made them and in whatever files.
+//! CAs that an organization has already take the place of tbpki's own, from any maker and in any kind of files.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ impl Form {
     }
 }
 
-/// A station below CAs that somebody else made, with a server and a device.
+/// A station below CAs of another maker, with a server and a device.
 struct Station {
     sandbox: Sandbox,
     server: OwnCa,
@@ -121,7 +121,7 @@ fn a_root_gets_an_issuing_ca_below_it() {
         let chain = openssl()
             .args(["x509", "-noout", "-issuer", "-in"])
             .arg(station.sandbox.join("pki/ca/server-issuing/cert.pem"));
-        chain.run().ok().says("servers root");
+        chain.run().ok().prints("servers root");
     }
 }
 
@@ -154,8 +154,8 @@ fn one_root_for_servers_and_devices_is_warned_of() {
         args.extend_from_slice(devices);
         sandbox
             .ok(args)
-            .says("warning[TBPKI-0113]: servers and devices are both below ")
-            .says("could impersonate the broker");
+            .prints("warning[TBPKI-0113]: servers and devices are both below ")
+            .prints("could impersonate the broker");
     }
     // CAs of one maker that share nothing are no reason to warn.
     let apart = Station::new(Maker::Openssl, "ec-p256", Form::Pem, false);

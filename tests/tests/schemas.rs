@@ -1,4 +1,4 @@
-//! Everything that `--json` prints is what the schemas in docs/schemas say, and is all that stands on stdout.
+//! All output of `--json` matches the schemas in docs/schemas, and is all that is on stdout.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,14 +26,14 @@ fn schema(verb: &str) -> Value {
     schema
 }
 
-/// Closes an object and what stands in it, up to references.
+/// Closes an object and its content, up to references.
 fn close(schema: &mut Value) {
     let Some(fields) = schema.as_object_mut().filter(|fields| fields.contains_key("properties")) else { return };
     fields["properties"].as_object_mut().unwrap().values_mut().for_each(close);
     fields.insert("unevaluatedProperties".to_owned(), json!(false));
 }
 
-/// What does not fit, a line each.
+/// The faults, a line each.
 fn faults(verb: &str, printed: &Value) -> Vec<String> {
     let validator = jsonschema::draft202012::new(&schema(verb)).unwrap();
     validator.iter_errors(printed).map(|error| format!("{}: {error}", error.instance_path())).collect()
@@ -185,7 +185,7 @@ const PASSWORD: &str = "pki/secrets/server-localhost.keystore-password";
 /// A case that asks a platform.
 struct Asking<'a> {
     sandbox: &'a Sandbox,
-    /// What tells tbpki where the platform is.
+    /// The variables that give tbpki the address of the platform.
     environment: [(&'static str, String); 4],
 }
 
@@ -210,7 +210,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// What is asked of ThingsBoard, in this order.
+/// The commands for ThingsBoard, in this order.
 const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
     (&["client", "--device", "pump-1", "--register"], 0, &["/result/registration/device_id"]),
     (&["register", "--device", "pump-2"], 0, &["/result/devices/0/credentials_id"]),
@@ -227,7 +227,7 @@ const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
     (&["profile", "show", "valves"], 1, &["/error"]),
 ];
 
-/// What is asked of ActorCloud, in this order.
+/// The commands for ActorCloud, in this order.
 const ACTORCLOUD: &[(&[&str], i32, &[&str])] = &[
     (&["actorcloud", "cert", "create", "common", "--out", "certs"], 0, &["/result/certificates/0/id"]),
     (&["actorcloud", "cert", "create", "common"], 1, &["/error"]),
@@ -279,7 +279,7 @@ fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
 }
 
 #[test]
-fn every_verb_prints_what_its_schema_says() {
+fn every_verb_prints_json_of_its_schema() {
     let sandbox = station();
     let mut succeeded = BTreeSet::new();
     let mut failed = BTreeSet::new();

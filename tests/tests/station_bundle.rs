@@ -63,7 +63,7 @@ fn a_station_issues_devices_that_verify_at_home() {
         .ok();
     // What the device trusts is our server's root.
     assert_eq!(station.read("pki/devices/pump-1/tb-server-chain.pem"), home.read("pki/ca/server-root/cert.pem"));
-    station.ok(["list"]).says("pump-1").says("devices-issuing");
+    station.ok(["list"]).prints("pump-1").prints("devices-issuing");
     let settings = station.ok(["config", "show"]).stdout_text();
     for line in ["Acme", "400", "tb.example", "client.pass", "platform-ca.pem"] {
         assert!(settings.contains(line), "{line} in {settings}");
@@ -106,7 +106,7 @@ fn a_station_makes_no_servers_and_no_cas() {
     let before = Snapshot::of(&station.join("pki/ca"));
     let server = ["server", "--name", "x.example", "--only-given-names"];
     for more in [&[][..], &["--dry-run"]] {
-        station.fails([&server[..], more].concat(), 1, "TBPKI-0097").says("make servers where the CAs were made");
+        station.fails([&server[..], more].concat(), 1, "TBPKI-0097").prints("make servers where the CAs were made");
     }
     let profile =
         ["profile", "create", "pumps", "--platform-url", "http://127.0.0.1:1", "--ca-passphrase-file", "the.pass"];
@@ -132,7 +132,7 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     refused(&["--passphrase-file", "kit.pass", "--ca-passphrase-file", "kit.pass"], 1, "TBPKI-0033");
     let inside = ["ca", "export", "devices", "--out", "pki/kit", "--passphrase-file", "kit.pass"];
     before.is_unchanged(&Snapshot::of(home.path()), home.fails(inside, 2, "TBPKI-0003"));
-    let dry = home.ok([&EXPORT[..], &["--dry-run"]].concat()).says("planned");
+    let dry = home.ok([&EXPORT[..], &["--dry-run"]].concat()).prints("planned");
     before.is_unchanged(&Snapshot::of(home.path()), &dry);
     // The key is somewhere else.
     std::fs::rename(home.join(KEY), home.join("key-of-the-ca")).unwrap();
@@ -143,7 +143,7 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     let before = Snapshot::of(&home.join("kit"));
     let outcome = home.fails([&EXPORT[..], &PASSPHRASE].concat(), 1, "TBPKI-0082");
     before.is_unchanged(&Snapshot::of(&home.join("kit")), &outcome);
-    home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).says("replaced");
+    home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).prints("replaced");
 
     // Over the bundle of another CA it is refused with --force as well.
     let other = self::home();

@@ -45,7 +45,7 @@ impl Scene {
         self.sandbox.join("pki/devices/MyDevice").join(name)
     }
 
-    /// How many messages have arrived.
+    /// The number of messages that have arrived.
     fn arrived(&self) -> usize {
         self.platform.sim().map(|sim| sim.telemetry("MyDevice").len()).unwrap_or_default()
     }

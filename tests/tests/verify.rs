@@ -15,7 +15,7 @@ fn a_lone_leaf_finds_its_issuing_ca_in_the_store() {
     ] {
         assert!(text.contains(line), "{line:?} is not in {outcome}");
     }
-    outcome.says("note[TBPKI-0050]: CN=tbpki devices issuing CA is not in the file and was taken from the store");
+    outcome.prints("note[TBPKI-0050]: CN=tbpki devices issuing CA is not in the file and was taken from the store");
 
     let report = sandbox.ok(["verify", "--json", "pki/devices/pump-1/cert.pem"]).json();
     assert_eq!(report["result"]["links"][1]["source"], "store");
@@ -31,7 +31,7 @@ fn a_server_that_would_send_its_leaf_alone_is_warned_of() {
     sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--format", "cer", "--out", "conf"]);
     sandbox
         .ok(["verify", "conf/mqttserver.cer"])
-        .says("warning[TBPKI-0050]: CN=tbpki server issuing CA is not in the file");
+        .prints("warning[TBPKI-0050]: CN=tbpki server issuing CA is not in the file");
 }
 
 #[test]

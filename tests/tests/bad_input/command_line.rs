@@ -36,7 +36,7 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         (&["trust", "tb.example", "--timeout", "0"], "1..=600"),
     ];
     for (args, word) in rows {
-        let outcome = sandbox.tbpki(*args).run().ends(2).says(word);
+        let outcome = sandbox.tbpki(*args).run().ends(2).prints(word);
         assert!(outcome.stdout.is_empty(), "{outcome}");
         before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
 
@@ -98,7 +98,7 @@ fn empty_values_are_refused_by_the_name_of_their_flag() {
     }
     // Nor is an empty entry of a list left out.
     for list in ["tb.example,", ",tb.example", "tb.example,,mqtt.example"] {
-        sandbox.tbpki([&server[..], &["--san", list]].concat()).run().ends(2).says("--san");
+        sandbox.tbpki([&server[..], &["--san", list]].concat()).run().ends(2).prints("--san");
     }
 }
 
@@ -109,7 +109,7 @@ fn names_that_are_not_text() {
     let sandbox = Sandbox::with_store();
     let before = Snapshot::of(sandbox.path());
     let name = OsStr::from_bytes(b"pump-\xff");
-    let outcome = sandbox.tbpki([OsStr::new("client"), OsStr::new("--device"), name]).run().ends(2).says("UTF-8");
+    let outcome = sandbox.tbpki([OsStr::new("client"), OsStr::new("--device"), name]).run().ends(2).prints("UTF-8");
     before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
 }
 
@@ -122,7 +122,7 @@ fn arguments_that_do_not_go_together_are_named() {
 }
 
 #[test]
-fn where_nobody_can_be_asked_the_flag_that_answers_is_named() {
+fn without_a_terminal_the_flag_that_answers_is_named() {
     let sandbox = Sandbox::new();
     for args in [&["init"][..], &["init", "--no-input"], &["init", "--organization", "Acme"]] {
         refused(&sandbox, args, usage(10, &["--ca-passphrase-file", "--insecure-no-passphrase"]));

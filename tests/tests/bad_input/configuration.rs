@@ -11,7 +11,7 @@ const MISTAKES: &[(&str, u16, &[&str])] = &[
     ("version = 1\n[server]\ndays = §\n", 1, &[]),
     ("version = 1\n[server]\nname = \"tb§\n", 1, &[]),
     ("version = 1\n[server]\ndays = 1\n[§server]\ndays = 2\n", 1, &["duplicate"]),
-    // Keys that nobody knows.
+    // Unknown keys.
     ("version = 1\n[server]\n§dayz = 3\n", 2, &["server.dayz", "did you mean days?"]),
     ("version = 1\n[client]\n  §Days = 3\n", 2, &["client.Days", "did you mean days?"]),
     ("version = 1\n[§sever]\ndays = 3\n", 2, &["sever", "did you mean server?"]),
@@ -71,14 +71,14 @@ fn mistakes_in_the_file_are_shown_with_line_and_column() {
     }
 }
 
-/// Where the marker stands, both counted from 1.
+/// The position of the marker, both counted from 1.
 fn position(marked: &str) -> (usize, usize) {
     let before = marked.split('§').next().unwrap();
     let line = before.rsplit('\n').next().unwrap();
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// The text without its marker; `x€65` stands for that many letters.
+/// The text without its marker; `x€65` becomes that many letters.
 fn filled(marked: &str) -> String {
     let text = marked.replace('§', "");
     text.replace("x€65", &"x".repeat(65)).replace("x€100", &"x".repeat(129))

@@ -124,7 +124,7 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
     assert!(names.contains("DNS:pump-1.example") && names.contains("IP Address:192.0.2.7"), "{shown}");
     assert!(!sandbox.join("pki/devices/pump-1/key.pem").exists());
     // The same request again is the same wish; without it, it is another one.
-    sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).says("is up to date");
+    sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).prints("is up to date");
     refused(&sandbox, &["client", "--device", "pump-1"], user(95, &["csr"]));
 }
 
@@ -215,7 +215,7 @@ fn a_signature_that_cannot_be_checked_is_not_called_false() {
         let words = ["cannot be checked", said, "openssl req -new -sha256"];
         refused(&sandbox, &["client", "--device", "pump-1", "--csr", &csr], user(66, &words));
         refused(&sandbox, &["server", "--name", "tb.example", "--csr", &csr], user(66, &words));
-        sandbox.ok(["inspect", &csr]).says("TBPKI-0066");
+        sandbox.ok(["inspect", &csr]).prints("TBPKI-0066");
     }
     // The salt that everyone else writes is checked.
     let usual: &[&str] = &["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];

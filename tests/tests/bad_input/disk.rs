@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tbpki_tests::{Disk, Sandbox, Snapshot};
 
-use crate::{says, user};
+use crate::{has_expected, user};
 
 const OPEN: &[&str] = &["init", "--no-input", "--insecure-no-passphrase"];
 const DEVICE: &[&str] = &["client", "--device", "pump-1", "--format", "p12"];
@@ -24,7 +24,7 @@ fn walk(disk: &Disk, directory: &Path, args: &[&str], watched: &[PathBuf]) {
         if outcome.status == 0 {
             break;
         }
-        says(&outcome, false, user(83, &["no room", "make room and run the same command once more"]));
+        has_expected(&outcome, false, user(83, &["no room", "make room and run the same command once more"]));
         for (before, after) in before.iter().zip(look()) {
             before.is_unchanged(&after, format!("{outcome} with {pages} pages"));
         }
@@ -32,7 +32,7 @@ fn walk(disk: &Disk, directory: &Path, args: &[&str], watched: &[PathBuf]) {
     }
     assert!(pages > 4, "{pages} pages were enough");
     disk.make_room();
-    // What it said it did, it did: asked again, nothing is missing.
+    // The reported changes were made: a second run has nothing to add.
     let again = disk.tbpki(directory, args).run().ok();
     assert!(again.stdout_text().contains("is up to date"), "{again}");
 }
@@ -78,7 +78,7 @@ fn a_new_store_needs_room() {
         if outcome.status == 0 {
             break;
         }
-        says(&outcome, false, user(83, &["no room"]));
+        has_expected(&outcome, false, user(83, &["no room"]));
         let after = Snapshot::of(&disk.path()).without(Disk::is_filler);
         before.is_unchanged(&after, format!("{outcome} with {pages} pages"));
         pages += 3;
@@ -98,7 +98,7 @@ fn the_keys_of_the_roots_go_to_a_full_disk() {
         for pages in [0, 1, 3] {
             disk.leave_pages(pages);
             let outcome = disk.tbpki(sandbox.path(), &args).run();
-            says(&outcome, false, user(83, &["no room"]));
+            has_expected(&outcome, false, user(83, &["no room"]));
             before[0].is_unchanged(&Snapshot::of(&disk.path()).without(Disk::is_filler), &outcome);
             before[1].is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
         }
@@ -128,7 +128,7 @@ fn disks_that_may_only_be_read() {
         (&new, [OPEN, &["--root-out", out.to_str().unwrap()]].concat()),
     ] {
         let outcome = disk.tbpki(directory, &args).run();
-        says(&outcome, false, user(81, &["Read-only file system"]));
+        has_expected(&outcome, false, user(81, &["Read-only file system"]));
         before[0].is_unchanged(&Snapshot::of(&disk.path()), &outcome);
         let after = Snapshot::of(sandbox.path()).without(|path| path == Path::new("new"));
         before[1].is_unchanged(&after, &outcome);

@@ -199,7 +199,7 @@ fn roots_whose_signature_cannot_be_checked() {
         let root = format!("{name}.pem");
         let shown = sandbox.ok(["inspect", "--json", &root]).json();
         assert!(!shown.to_string().contains("self_signed\":false"), "{shown}");
-        sandbox.ok(["inspect", &root]).says("TBPKI-0066").says("on itself cannot be checked").says(algorithm);
+        sandbox.ok(["inspect", &root]).prints("TBPKI-0066").prints("on itself cannot be checked").prints(algorithm);
         let init = ["init", OPEN, "--dry-run", "--devices-ca", "issuing.pem", "other.key", &root];
         let verify = ["verify", "issuing.pem", "--anchors", &root];
         if name == "ed448" {
@@ -207,8 +207,8 @@ fn roots_whose_signature_cannot_be_checked() {
             refused(&sandbox, &init, user(66, &["the signature on CN=issuing cannot be checked", algorithm]));
             sandbox.fails(verify, 3, "TBPKI-0066");
         } else {
-            sandbox.ok(init).says("warning[TBPKI-0066]").says(algorithm);
-            let said = sandbox.ok(verify).says("warning[TBPKI-0066]");
+            sandbox.ok(init).prints("warning[TBPKI-0066]").prints(algorithm);
+            let said = sandbox.ok(verify).prints("warning[TBPKI-0066]");
             assert!(!said.stderr_text().contains("TBPKI-0063"), "{said}");
         }
     }

@@ -1,4 +1,4 @@
-//! What `init` does not begin with.
+//! Conditions under which `init` does not begin.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn passphrases_that_are_short_or_not_there() {
     refused(&sandbox, &["init", "--ca-passphrase-file", "missing"], user(9, &["missing", "No such file"]));
 }
 
-/// What the directory of `--root-out` must not be.
+/// Directories that `--root-out` must refuse.
 #[test]
 fn directories_that_cannot_take_the_keys_of_the_roots() {
     let sandbox = Sandbox::new();
@@ -59,7 +59,7 @@ fn directories_that_cannot_take_the_keys_of_the_roots() {
             into(extra, inside, usage(3, &["inside the store", inside, "--root-out"]));
         }
     }
-    // Other files are in nobody's way.
+    // Other files are not in the way.
     sandbox.write("stick/notes.txt", "a file");
     sandbox.ok(["init", "--no-input", OPEN, "--root-out", "stick"]);
     assert!(sandbox.join("stick/devices-root.key.pem").exists());

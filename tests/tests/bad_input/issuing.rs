@@ -37,7 +37,7 @@ fn an_issuing_ca_that_does_not_hold_now() {
 }
 
 #[test]
-fn days_that_somebody_names_may_not_outlive_the_issuer_and_defaults_are_shortened() {
+fn named_days_may_not_outlive_the_issuer_and_defaults_are_shortened() {
     let sandbox = Sandbox::with_store();
     for verb in [CLIENT, SERVER] {
         for extra in [&[][..], &["--dry-run"], &["--out", "out"]] {

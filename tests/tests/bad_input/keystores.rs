@@ -1,10 +1,10 @@
-//! Passwords that would make keystores which somebody cannot open.
+//! Passwords that would make keystores which some reader cannot open.
 
 use tbpki_tests::{Sandbox, Tool};
 
 use crate::{refused, refused_with, user};
 
-/// What of a store is closed with a password, and by which key of keygen.toml.
+/// The parts of a store with passwords, and the keys of keygen.toml for them.
 const USES: &[(&[&str], &str, &str)] = &[
     (&["server", "--name", "tb.example", "--only-given-names"], "server.keystore", "password"),
     (&["server", "--name", "tb.example", "--format", "jks", "--out", "out"], "server.keystore", "key_password"),
@@ -13,7 +13,7 @@ const USES: &[(&[&str], &str, &str)] = &[
     (&["client", "--device", "pump-1", "--format", "p12", "--self-signed"], "client.keystore", "key_password"),
 ];
 
-/// Passwords that not every reader of keystores takes, each with its code and what is said about it.
+/// Passwords that not every reader of keystores takes, each with its code and a part of the message.
 const ODD: &[(&str, u16, &str)] = &[
     ("five5", 72, "fewer than 6 characters"),
     ("p\u{e4}ssword", 73, "printable ASCII"),
@@ -83,7 +83,7 @@ fn passwords_of_any_length_are_taken_by_java() {
 }
 
 #[test]
-fn passwords_that_are_not_where_the_configuration_says() {
+fn passwords_that_are_missing_in_their_configured_place() {
     let sandbox = Sandbox::with_store();
     sandbox.write("empty", "");
     for (args, section, key) in USES {

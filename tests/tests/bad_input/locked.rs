@@ -73,7 +73,7 @@ fn the_message_names_the_holder() {
         // Its pipe is no file that could be compared.
         for json in [&[][..], &["--json"]] {
             let outcome = sandbox.tbpki([&second, json].concat()).run();
-            crate::says(&outcome, !json.is_empty(), user(90, words));
+            crate::has_expected(&outcome, !json.is_empty(), user(90, words));
             assert!(!sandbox.join("pki/devices/valve-2").exists());
         }
         // Who only looks does not wait.
@@ -98,9 +98,9 @@ fn a_holder_that_dies_leaves_no_lock() {
 }
 
 #[test]
-fn a_lock_that_somebody_else_holds_is_respected_and_not_removed() {
+fn a_lock_of_another_process_is_respected_and_not_removed() {
     let sandbox = Sandbox::with_store();
-    // Somebody who backs up the store, say.
+    // For example a backup of the store.
     let backup = Command::new("flock")
         .arg(sandbox.join("pki/.lock"))
         .args(["sh", "-c", "echo held; cat"])

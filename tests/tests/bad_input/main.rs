@@ -16,12 +16,12 @@ mod tokens;
 
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 
-/// How a command has to fail.
+/// The expected failure of a command.
 #[derive(Clone, Copy)]
 struct Expected<'a> {
     status: i32,
     code: u16,
-    /// Every one of these has to be said.
+    /// Every one of these must appear in the message.
     words: &'a [&'a str],
 }
 
@@ -48,14 +48,14 @@ fn refused_with(sandbox: &Sandbox, args: &[&str], change: impl Fn(Tool) -> Tool,
     for json in [false, true] {
         let args = args.iter().copied().chain(json.then_some("--json"));
         let outcome = change(sandbox.tbpki(args)).run();
-        says(&outcome, json, expected);
+        has_expected(&outcome, json, expected);
         before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
     }
 }
 
 /// The error is complete for people, and with `--json` for programs as well.
 #[track_caller]
-fn says(outcome: &Outcome, json: bool, expected: Expected<'_>) {
+fn has_expected(outcome: &Outcome, json: bool, expected: Expected<'_>) {
     let Expected { status, code, words } = expected;
     let code = format!("TBPKI-{code:04}");
     assert!(outcome.status == status, "expected exit status {status} from {outcome}");

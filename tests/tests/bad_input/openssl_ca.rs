@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use tbpki_tests::Sandbox;
 use tbpki_tests::oracle::openssl;
 
-/// What makes a certificate one of a CA.
+/// The extensions of a CA's certificate.
 pub(crate) const CA: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
-/// What makes it one of a leaf.
+/// The extensions of a leaf.
 pub(crate) const LEAF: &str = "basicConstraints=critical,CA:FALSE\n";
 /// The best years.
 pub(crate) const NOW: [&str; 2] = ["20200101000000Z", "20991231235959Z"];

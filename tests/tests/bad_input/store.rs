@@ -66,7 +66,7 @@ fn identities_whose_files_were_swapped_or_edited() {
             refused(&sandbox, &[verb, extra].concat(), user(code, &[name]));
         }
         sandbox.write(&file, own);
-        sandbox.ok(verb).says("is up to date");
+        sandbox.ok(verb).prints("is up to date");
     }
     // One octet of the signature is enough.
     let path = format!("{one}/pump-1.cer");
@@ -76,7 +76,7 @@ fn identities_whose_files_were_swapped_or_edited() {
     refused(&sandbox, CLIENT, user(98, &["pump-1.cer", "restore it from a backup"]));
     // What is gone is written again.
     fs::remove_file(sandbox.join(&path)).unwrap();
-    sandbox.ok([CLIENT, &formats].concat()).says("missing files were added");
+    sandbox.ok([CLIENT, &formats].concat()).prints("missing files were added");
     // What it cannot be read by is no certificate of anybody.
     sandbox.write(format!("{one}/cert.pem"), "");
     refused(&sandbox, CLIENT, user(98, &["cert.pem"]));

@@ -83,7 +83,7 @@ impl Ordinary {
         let sandbox = Sandbox::with_store();
         let is_root =
             fs::metadata(sandbox.path()).map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata)).unwrap() == 0;
-        // The target directory may lie where nobody else looks. Copied by another process: whoever is started by
+        // The target directory may be unreadable for other users. Copied by another process: a process that is started by
         // another test while this one writes would keep the file open, and it could not be run.
         Tool::new("cp").arg(tbpki()).arg(sandbox.join("tbpki")).run().ok();
         let ordinary = Self { sandbox, is_root };
@@ -116,7 +116,7 @@ impl Ordinary {
     fn refused(&self, args: &[&str], expected: Expected<'_>) {
         let before = Snapshot::of(self.sandbox.path());
         let outcome = self.run(args).run();
-        crate::says(&outcome, false, expected);
+        crate::has_expected(&outcome, false, expected);
         before.is_unchanged(&Snapshot::of(self.sandbox.path()), &outcome);
     }
 }
@@ -131,7 +131,7 @@ fn directories_that_may_not_be_written_to() {
     }
     let set_mode = |path: &str, mode| fs::set_permissions(sandbox.join(path), Permissions::from_mode(mode)).unwrap();
     set_mode("closed", 0o555);
-    // Nobody but root could look whether it is unchanged.
+    // Only root could check that it is unchanged.
     set_mode("shut", if ordinary.is_root { 0o000 } else { 0o555 });
     let denied = || user(81, &["Permission denied"]);
     for verb in [CLIENT, SERVER] {
@@ -193,7 +193,7 @@ fn file_systems_that_keep_no_files() {
 }
 
 #[test]
-fn settings_that_somebody_has_written_or_edited() {
+fn settings_that_a_user_has_written_or_edited() {
     const FORMS: [&str; 3] = ["thingsboard.env", "docker-compose.tls.yml", "kubernetes-secret.yml"];
     let all = [SERVER, &["--environment", "env,compose,kubernetes"]].concat();
     for form in FORMS {

@@ -122,7 +122,7 @@ fn pins_that_are_wrong_or_not_there() {
     let missing = [&init[..], &["--ca-pin-file", "missing"]].concat();
     scene.fails(&missing, user(9, &["missing"]));
     scene.fails(&init, usage(10, &["PIN of the token", "--ca-pin-file"]));
-    // What nobody can be asked for costs no attempt: the right one still opens.
+    // A question that cannot be asked costs no attempt: the right one still opens.
     let existing = [&init[..], &["--ca-pin-file", "pin", "--devices-key-existing"]].concat();
     scene.fails(&existing, user(290, &["no private key at all"]));
 }
@@ -137,7 +137,7 @@ fn keys_that_are_not_there_or_not_fit() {
     scene.make("mine", "01");
     scene.init("object=none", taken, user(290, &["\"none\"", "mine (id 01)"]));
     scene.init("object=mine;id=%02", taken, user(290, &["\"mine\", id 02", "mine (id 01)"]));
-    // A key that is there is replaced by none, and taken by nobody who was not told to.
+    // A key that is there is not replaced, and is taken only on request.
     scene.init("object=mine", &[], user(291, &["\"mine\"", "--devices-key-existing"]));
     scene.init("id=%01", &[], user(291, &["id 01", "--devices-key-existing"]));
     scene.make("mine", "02");

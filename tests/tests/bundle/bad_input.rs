@@ -103,14 +103,14 @@ fn applications() {
     refused(&sandbox, &ours("esp32h2"), 1, 212, &["ESP32-H2 has no Wi-Fi"]);
     // A checkout, but nothing in it to build with.
     sandbox.write("crates/firmware/Cargo.toml", "[package]\nname = \"tbpki-firmware\"\n");
-    let bare = sandbox.tbpki(ours("esp32c3")).env("PATH", "/nowhere").run().ends(1).says("TBPKI-0213");
+    let bare = sandbox.tbpki(ours("esp32c3")).env("PATH", "/nowhere").run().ends(1).prints("TBPKI-0213");
     assert!(bare.stderr_text().contains("rustup target add riscv32imc-unknown-none-elf"), "{bare}");
-    let bare = sandbox.tbpki(ours("esp32s3")).env("PATH", "/nowhere").run().ends(1).says("TBPKI-0213");
+    let bare = sandbox.tbpki(ours("esp32s3")).env("PATH", "/nowhere").run().ends(1).prints("TBPKI-0213");
     assert!(bare.stderr_text().contains("espup install") && bare.stderr_text().contains("setup-xtensa"), "{bare}");
 }
 
 #[test]
-fn our_application_says_what_it_can_and_needs() {
+fn our_application_declares_its_features_and_needs() {
     let sandbox = sandbox();
     let mut ours = Sample::new(Chip::Esp32C3.name());
     ours.rodata = b"tbpki:dates not checked\0".to_vec();

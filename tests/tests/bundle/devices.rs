@@ -19,7 +19,7 @@ fn the_only_device_is_meant_and_of_several_one_has_to_be_named() {
     assert!(refused.stderr_text().contains("--device") && refused.stderr_text().contains("--all"), "{refused}");
     assert_eq!(state(&sandbox, "valve-2"), "issued");
 
-    bundled(&sandbox, &["--all", "--out", "fleet"]).says("2 devices are not registered");
+    bundled(&sandbox, &["--all", "--out", "fleet"]).prints("2 devices are not registered");
     for device in ["pump-1", "valve-2"] {
         let flash = sandbox.read(format!("fleet/{device}/flash.bin"));
         assert_eq!(Record::read(&flash[0x9000..0xF000]).unwrap().device_name(), device);
@@ -46,7 +46,7 @@ fn the_same_again_changes_nothing_and_something_else_needs_force() {
 fn a_dry_run_writes_nothing() {
     let sandbox = sandbox();
     let before = Snapshot::of(sandbox.path());
-    let outcome = bundled(&sandbox, &["--dry-run"]).says("planned");
+    let outcome = bundled(&sandbox, &["--dry-run"]).prints("planned");
     before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
 }
 
@@ -65,16 +65,16 @@ fn a_token_takes_the_place_of_the_certificate() {
 }
 
 #[test]
-fn the_broker_is_the_only_server_of_the_store_where_nobody_names_it() {
+fn the_broker_is_by_default_the_only_server_of_the_store() {
     let sandbox = sandbox();
     let without = |sandbox: &Sandbox| {
         let args = ["bundle-firmware", "--chip", "esp32c3", "--app", "esp32c3.elf", "--wifi-ssid", "open", "--json"];
         sandbox.tbpki(args).run()
     };
     sandbox.write("keygen.toml", "version = 1\n");
-    without(&sandbox).ends(1).says("TBPKI-0218");
+    without(&sandbox).ends(1).prints("TBPKI-0218");
     sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
-    let json = without(&sandbox).ok().says("TBPKI-0217").json();
+    let json = without(&sandbox).ok().prints("TBPKI-0217").json();
     assert_eq!(json["result"]["broker"], "tb.example");
 }
 

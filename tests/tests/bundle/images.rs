@@ -1,4 +1,4 @@
-//! What is in the images, as esptool and the device's own reader see it.
+//! The content of the images, as esptool and the device's own reader see it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -50,9 +50,9 @@ fn a_whole_flash_is_what_esptool_pads() {
 }
 
 #[test]
-fn the_device_reads_its_credentials_and_nobody_else_can() {
+fn only_the_device_reads_its_credentials() {
     let sandbox = sandbox();
-    let said = bundled(&sandbox, &["--skip-host-name-check"]).says("TBPKI-0221").says("TBPKI-0222");
+    let said = bundled(&sandbox, &["--skip-host-name-check"]).prints("TBPKI-0221").prints("TBPKI-0222");
     assert!(said.stdout_text().contains("unknown whether it checks dates"), "{said}");
     let dir = sandbox.join("pki/devices/pump-1/esp32c3");
     let flash = fs::read(dir.join("flash.bin")).unwrap();

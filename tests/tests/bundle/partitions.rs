@@ -51,7 +51,7 @@ fn encrypted_nvs_has_its_keys_in_a_file_of_their_own() {
 }
 
 #[test]
-fn a_table_of_ones_own_says_where_everything_goes() {
+fn a_table_of_the_user_places_all_parts() {
     let sandbox = sandbox();
     let csv = "otadata, data, ota, 0x9000, 0x2000\nota_0, app, ota_0, , 1M\nota_1, app, ota_1, , 1M\n\
                nvs, data, nvs, , 0x8000\n";
@@ -60,7 +60,7 @@ fn a_table_of_ones_own_says_where_everything_goes() {
     let flash = sandbox.read("out/pump-1/flash.bin");
     assert_eq!(flash[0x1_0000], 0xE9);
     assert_eq!(Record::read(&flash[0x21_0000..0x21_8000]).unwrap().device_name(), "pump-1");
-    // The binary table that was made of it says the same.
+    // The binary form of the table has the same places.
     let binary = "out/pump-1/partition-table.bin";
     sandbox.ok(args("esp32c3", "esp32c3.elf", &["--partitions", binary, "--out", "again"]));
     assert!(flash == sandbox.read("again/pump-1/flash.bin"));
@@ -140,7 +140,7 @@ fn another_table_offset_is_in_every_output() {
     bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "same"]);
     assert!(sandbox.read("same/pump-1/flash.bin") == flash);
     let more = ["--partitions", "partitions.csv", "--app-partition", "ota_1", "--out", "second"];
-    let said = bundled(&sandbox, &more).says("TBPKI-0230");
+    let said = bundled(&sandbox, &more).prints("TBPKI-0230");
     assert!(said.stderr_text().contains("the bootloader starts ota_0"), "{said}");
     assert_eq!(sandbox.read("second/pump-1/flash.bin")[0x12_0000], 0xE9);
 }
@@ -149,7 +149,7 @@ fn another_table_offset_is_in_every_output() {
 fn a_gap_after_the_table_is_a_warning() {
     let sandbox = sandbox();
     sandbox.write("partitions.csv", "nvs,data,nvs,0xE000,0x4000\nfactory,app,factory,,1M\n");
-    let said = bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "out"]).says("TBPKI-0230");
+    let said = bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "out"]).prints("TBPKI-0230");
     assert!(said.stderr_text().contains("--partition-table-offset 0xd000"), "{said}");
     let explicit = ["--partitions", "partitions.csv", "--out", "out", "--partition-table-offset", "0x8000"];
     let said = bundled(&sandbox, &explicit);

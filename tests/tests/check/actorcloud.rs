@@ -87,7 +87,7 @@ fn a_certificate_of_version_1_logs_in_until_it_is_disabled() {
     cloud.call("PUT", &format!("/certs/{}", made["id"]), &json!({ "certName": "x", "enable": 0 }));
     let checked = cloud.check(two_way, &files);
     assert_eq!(found(&checked), [("login".to_owned(), "TBPKI-0156".to_owned())], "{}", checked.outcome);
-    checked.outcome.ends(3).says("see that it is enabled");
+    checked.outcome.ends(3).prints("see that it is enabled");
 }
 
 #[test]

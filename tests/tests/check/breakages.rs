@@ -3,7 +3,7 @@
 use crate::scene::{Alive, Scene};
 use crate::{device_faults, network_faults, server_faults};
 
-/// What a row leaves behind: the arguments of the check, and what has to live meanwhile.
+/// The result of a row: the arguments of the check, and the objects that must live meanwhile.
 pub(crate) struct Broken {
     pub(crate) args: Vec<String>,
     pub(crate) alive: Alive,

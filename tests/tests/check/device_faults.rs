@@ -1,4 +1,4 @@
-//! What can be wrong at a device: its files, its certificate, its token.
+//! Faults at a device: its files, its certificate, its token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,14 +18,14 @@ pub(crate) const TABLE: &[Row] = &[
     ("the key is encrypted", encrypted_key, &[("key", 32)]),
     ("the passphrase is wrong", wrong_passphrase, &[("key", 33)]),
     ("the root comes first", root_first, &[("chain", 48), ("client-certificate", 162)]),
-    ("a stranger's CA stands behind the leaf", gap, &[("chain", 50), ("client-certificate", 162)]),
+    ("a stranger's CA follows the leaf", gap, &[("chain", 50), ("client-certificate", 162)]),
     ("a certificate is sent twice", twice, &[("chain", 59)]),
     ("the chain is of an earlier leaf", other_leaf, &[("chain", 171), ("login", 156)]),
     ("the leaf has expired", expired, &[("dates", 47), ("login", 47)]),
     ("the leaf is not valid yet", not_yet, &[("dates", 46), ("login", 46)]),
     ("the leaf is a server's", wrong_purpose, &[("purpose", 53)]),
     ("the leaf is not registered", unregistered, &[("login", 156)]),
-    ("a token is sent beside the certificate", token_beside, &[("files", 157)]),
+    ("a token is sent together with the certificate", token_with_certificate, &[("files", 157)]),
     ("the token is wrong", wrong_token, &[("login", 158)]),
     ("the token file is empty", empty_token, &[("files", 9)]),
 ];
@@ -139,7 +139,7 @@ fn unregistered(scene: &Scene) -> Broken {
     Broken::new([board.host(), "--device".to_owned(), "Stranger".to_owned()]).while_alive(board)
 }
 
-fn token_beside(scene: &Scene) -> Broken {
+fn token_with_certificate(scene: &Scene) -> Broken {
     let mut broken = registered(scene);
     scene.write("token", "A1_TEST_TOKEN");
     scene.sandbox.hides("A1_TEST_TOKEN");

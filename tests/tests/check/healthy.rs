@@ -1,4 +1,4 @@
-//! What is well passes without a warning.
+//! Healthy setups pass without a warning.
 
 use tbpki_tests::{Listener, Mosquitto};
 
@@ -38,7 +38,7 @@ fn a_device_with_a_token_logs_in_and_its_token_is_shown_nowhere() {
         passes(&scene, &[&board.host(), "--token-file", file, "--telemetry", "--mqtt", version]);
     }
     assert_eq!(board.sim.telemetry("WithToken").len(), 2);
-    // In the store, beside no certificate.
+    // In the store, without a certificate.
     scene.write("pki/devices/WithToken/token", token);
     passes(&scene, &[&board.host(), "--device", "WithToken"]);
 }

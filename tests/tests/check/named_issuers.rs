@@ -1,4 +1,4 @@
-//! What `check` says about Java and Go clients is what becomes of them.
+//! The prediction of `check` for Java and Go clients agrees with their behavior.
 
 use tbpki_tests::clients::{Files, JavaStore, go, paho_java};
 
@@ -42,5 +42,5 @@ fn in_pem_mode_they_do_not_and_the_reason_is_named() {
     clients(&scene, &board, false);
     let checked = scene.check(&[board.host()]);
     assert_eq!(checked.found(), [("client-certificate".to_owned(), "TBPKI-0155".to_owned())], "{}", checked.outcome);
-    checked.outcome.ends(0).says("clients built on Java or Go").says("CN=localhost");
+    checked.outcome.ends(0).prints("clients built on Java or Go").prints("CN=localhost");
 }

@@ -1,4 +1,4 @@
-//! What can be wrong between a device and its broker, and what brokers refuse.
+//! Faults between a device and its broker, and rejections by brokers.
 
 use std::net::TcpListener;
 
@@ -16,7 +16,7 @@ pub(crate) const TABLE: &[Row] = &[
     ("plain MQTT listens", plain_mqtt, &[("tls", 151)]),
     ("a web server listens, behind TLS", web_behind_tls, &[("login", 166)]),
     ("the clock is off", clock, &[("clock", 153)]),
-    ("nobody asks for the certificate", balancer, &[("client-certificate", 154)]),
+    ("the server does not ask for the certificate", balancer, &[("client-certificate", 154)]),
     ("the issuers that are named are others", pem_mode, &[("client-certificate", 155)]),
     ("the broker trusts another CA", stranger, &[("client-certificate", 163)]),
     ("the broker insists on a certificate", insisting, &[("client-certificate", 164)]),

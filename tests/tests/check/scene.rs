@@ -18,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 
 pub(crate) const DEVICE: &str = "MyDevice";
 
-/// What lives until a check is done.
+/// Objects that live until a check is done.
 pub(crate) type Alive = Vec<Box<dyn Any>>;
 
 /// A sandbox with a store, `conf` with a server's files for localhost, and a device.
@@ -108,7 +108,7 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
 
-/// What a certificate says, valid from so many days from now to so many.
+/// The content of a certificate, valid from so many days from now to so many.
 pub(crate) fn params(names: &[&str], usage: ExtendedKeyUsagePurpose, days: (i64, i64)) -> CertificateParams {
     let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "made for a test");
@@ -120,7 +120,7 @@ pub(crate) fn params(names: &[&str], usage: ExtendedKeyUsagePurpose, days: (i64,
     params
 }
 
-/// What `check --json` promises.
+/// The schema of `check --json`.
 fn schema() -> &'static jsonschema::Validator {
     static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
         let text = fs::read_to_string(workspace().join("docs/schemas/check.json")).unwrap();
@@ -129,7 +129,7 @@ fn schema() -> &'static jsonschema::Validator {
     &SCHEMA
 }
 
-/// What came of a check.
+/// The result of a check.
 pub(crate) struct Checked {
     pub(crate) outcome: Outcome,
     pub(crate) report: Value,
@@ -141,8 +141,8 @@ impl Checked {
         let faults: Vec<String> = schema().iter_errors(&report).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "against its schema: {faults:?}\n{outcome}");
         for finding in report["findings"].as_array().unwrap() {
-            let says_what_to_do = finding["severity"] == "note" || finding["fix"].is_string();
-            assert!(says_what_to_do, "nobody is told what help: {finding}\n{outcome}");
+            let has_advice = finding["severity"] == "note" || finding["fix"].is_string();
+            assert!(has_advice, "the finding has no advice: {finding}\n{outcome}");
         }
         Self { report, outcome }
     }

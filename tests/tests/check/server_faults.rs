@@ -1,4 +1,4 @@
-//! What can be wrong with the certificate that a server shows. Nobody is sent a token then, as the tests of the library
+//! Faults of the certificate that a server shows. No token is sent then, as the tests of the library
 //! prove octet by octet.
 
 use rcgen::{ExtendedKeyUsagePurpose as Usage, KeyPair};
@@ -20,7 +20,7 @@ pub(crate) const TABLE: &[Row] = &[
     ("the certificate is a device's", wrong_purpose, &[("server-certificate", 53)]),
 ];
 
-/// A check with a token, so that nothing is said about client certificates.
+/// A check with a token, so that no finding is about client certificates.
 fn check(scene: &Scene, board: Board, host: &str, cafile: &str) -> Broken {
     let token = board.with_token("WithToken");
     scene.write("token", token);

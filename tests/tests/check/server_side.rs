@@ -27,8 +27,8 @@ const TABLE: &[Row] = &[
     ("the key is encrypted", encrypted_key, &[("key", 32), ("issuers", 155)]),
     ("the key is another certificate's", other_key, &[("key", 34), ("issuers", 155)]),
     ("the root comes first", root_first, &[("chain", 48), ("issuers", 155)]),
-    ("a stranger stands behind the leaf", unrelated, &[("chain", 50), ("issuers", 155)]),
-    ("the root stands there twice", twice, &[("chain", 59), ("issuers", 155)]),
+    ("a stranger follows the leaf", unrelated, &[("chain", 50), ("issuers", 155)]),
+    ("the root is there twice", twice, &[("chain", 59), ("issuers", 155)]),
     ("the leaf has expired", expired, &[("dates", 47), ("issuers", 155)]),
     ("the leaf is for another host", other_host, &[("names", 52), ("issuers", 155)]),
     ("the anchors that devices get are others", foreign_anchors, &[("chain", 51)]),
@@ -142,7 +142,7 @@ fn every_fault_of_a_servers_files_is_named() {
 }
 
 #[test]
-fn a_server_that_has_not_taken_up_its_new_files_is_recognised() {
+fn a_server_that_has_not_loaded_its_new_files_is_recognized() {
     let scene = Scene::new();
     let board = scene.thingsboard();
     scene.sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--force"]);
@@ -174,5 +174,5 @@ fn the_lines_that_tbpki_writes_for_a_conf_fit_it() {
     assert_eq!(checked.found(), [], "{}", checked.outcome);
     // Without a keygen.toml the CAs come from the directory itself.
     let outcome = scene.sandbox.ok(["--config", "none.toml", "check", "--server", "conf", "--offline"]);
-    outcome.says("all checks passed").says("tbpki devices issuing CA");
+    outcome.prints("all checks passed").prints("tbpki devices issuing CA");
 }

@@ -18,7 +18,7 @@ fn refused(parts: &Parts, why: &str) {
 }
 
 #[test]
-fn a_certificate_for_another_name_is_refused_unless_the_record_says_otherwise() {
+fn a_certificate_for_another_name_is_refused_unless_the_record_allows_it() {
     let station = Station::with_server("ec-p256", &["--name", "tb.example"]);
     let broker = Mosquitto::start(&station.listener());
     for host in ["localhost", "127.0.0.1"] {
@@ -51,7 +51,7 @@ fn a_certificate_of_a_foreign_ca_is_refused() {
     refused(&parts, "no CA of the record issued it");
 }
 
-/// Whoever stole the station that issues devices is not the broker for all that.
+/// The thief of a station that issues devices is still not the broker.
 #[test]
 fn a_certificate_of_the_devices_ca_is_refused() {
     let station = Station::new("ec-p256");

@@ -1,4 +1,4 @@
-//! What the device makes of dates.
+//! The device and dates.
 
 use device::mbedtls::CHECKS_DATES;
 use device::record::Parts;
@@ -47,7 +47,7 @@ fn a_wrong_date_is_asked_for_again_after_the_refusal() {
     let mut device = Device::new(record(with_time_server(&station, &broker)), options);
     device.logs(&format!("{REFUSED}it has expired"));
     device.logs("date: it may be wrong: asking time.example again");
-    server.says(today());
+    server.sets(today());
     device.logs("login: pump-1 logged in");
     device.logs(r#"telemetry: {"ts":"#);
 }
@@ -81,7 +81,7 @@ fn one_missing_time_server_is_one_line() {
     assert_eq!(device.log().matches("date: no date from time.example").count(), 1, "{}", device.log());
 }
 
-/// A build from before the certificate, and no time server: the device cannot know better, and says so.
+/// A build from before the certificate, and no time server: the device cannot know better, and logs that.
 #[test]
 fn a_certificate_from_after_the_build_waits_for_the_date() {
     let station = Station::new("ec-p256");
@@ -94,7 +94,7 @@ fn a_certificate_from_after_the_build_waits_for_the_date() {
 }
 
 #[test]
-fn without_an_answer_the_device_connects_after_a_while_and_says_so() {
+fn without_an_answer_the_device_connects_after_a_while_and_logs_it() {
     let station = Station::new("ec-p256");
     let broker = Mosquitto::start(&station.listener());
     let silent = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();

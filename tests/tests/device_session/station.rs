@@ -33,7 +33,7 @@ impl Station {
         self.sandbox.join(name)
     }
 
-    /// What the server presents, to anyone.
+    /// The certificate that the server presents to every client.
     pub(crate) fn listener(&self) -> Listener {
         Listener::new(&self.file("conf/mqttserver.pem"), &self.file("conf/mqttserver_key.pem"))
     }

@@ -46,11 +46,11 @@ impl TimeServer {
     }
 
     /// Sets the date of all later answers.
-    pub(crate) fn says(&self, date: u64) {
+    pub(crate) fn sets(&self, date: u64) {
         self.date.store(date, Ordering::Relaxed);
     }
 
-    /// How many requests it has answered.
+    /// The number of requests that it has answered.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

@@ -32,16 +32,16 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A device that runs in steps of the test.
 pub(crate) struct Device {
-    // Dropped in this order: the session uses what stands below.
+    // Dropped in this order: the session uses the fields below.
     session: Pin<Box<dyn Future<Output = Infallible>>>,
     log: Lines,
     _alone: MutexGuard<'static, ()>,
 }
 
-/// What a test changes of a device.
+/// The options of a device that tests change.
 pub(crate) struct Options {
     pub(crate) settings: SessionSettings,
-    /// How many readings there are to take.
+    /// The number of readings to take.
     pub(crate) readings: i32,
     pub(crate) at_most_tls_1_2: bool,
 }
@@ -145,7 +145,7 @@ impl Time for SystemClock {
     }
 }
 
-/// Polled all the time, so nobody has to be woken.
+/// Polled all the time, so no task has to be woken.
 fn ready<T>(result: io::Result<T>) -> Poll<Result<T, ErrorKind>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,

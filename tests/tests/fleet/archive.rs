@@ -28,7 +28,7 @@ fn an_archive_is_one_tar_with_an_index() {
         let pattern = format!("j{job}-{{:05}}");
         sandbox
             .ok(["fleet", "issue", "--count", "2300", "--name-pattern", &pattern, "--archive", archive])
-            .says(&format!("{archive}.index.csv"));
+            .prints(&format!("{archive}.index.csv"));
         let found = unpacked(&sandbox, archive, &format!("out-{job}"));
         assert_eq!(found.len(), 2300);
         assert_agree(&ledger_of(&sandbox, job), &found, &sandbox.join("pki"));
@@ -49,7 +49,7 @@ fn an_archive_is_one_tar_with_an_index() {
 }
 
 #[test]
-fn a_sealed_archive_is_opened_by_its_recipients_and_by_nobody_here() {
+fn a_sealed_archive_is_opened_by_its_recipients_alone() {
     let sandbox = Sandbox::with_store();
     let keygen = Tool::new("age-keygen").args(["-o", "factory.key"]).directory(sandbox.path()).run().ok();
     let said = format!("{}{}", keygen.stdout_text(), keygen.stderr_text());
@@ -70,7 +70,7 @@ fn a_sealed_archive_is_opened_by_its_recipients_and_by_nobody_here() {
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
     assert_eq!(sandbox.text("f.tar.zst.age.index.csv").lines().count(), 1101);
 
-    // Certificates stand beside it and keys do not: nothing that is left here holds one.
+    // The certificates are kept with it and the keys are not: no file that is left here holds one.
     for path in sandbox.files() {
         let in_place = path.to_string_lossy().starts_with("f.tar");
         let bytes = sandbox.read(&path);

@@ -85,7 +85,7 @@ fn killed_at_any_moment_every_device_gets_exactly_one_identity() {
             }
         }
         assert!(kills > 0 || status == Some(0), "{layout}");
-        sandbox.ok(args.clone()).says("issued      4000 of 4000");
+        sandbox.ok(args.clone()).prints("issued      4000 of 4000");
         let ledger = ledger_of(&sandbox, 1);
         assert_eq!(ledger.len(), 4000);
         if layout == "shards" {
@@ -112,14 +112,14 @@ fn directories_that_wait_for_the_ledger_are_delivered_or_removed() {
         }
         assert_private(&sandbox.join("pki"), format!("kill {round}"));
     }
-    sandbox.ok(args).says("issued      1500 of 1500");
+    sandbox.ok(args).prints("issued      1500 of 1500");
     let devices = std::fs::read_dir(sandbox.join("pki/devices")).unwrap();
     let mut names: Vec<String> = devices.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     let expected: Vec<String> = (1..=1500).map(|number| format!("d-{number:04}")).collect();
     assert_eq!(names, expected);
     for device in ["d-0001", "d-0777", "d-1500"] {
-        sandbox.ok(["client", "--device", device]).says("is up to date");
+        sandbox.ok(["client", "--device", device]).prints("is up to date");
     }
 }
 
@@ -142,7 +142,7 @@ fn a_signal_ends_it_in_order_and_resume_does_the_rest() {
 fn resume_goes_on_with_the_job_as_it_was_staged() {
     let sandbox = Sandbox::with_store();
     killed_at_the_beginning(&sandbox, &[&ISSUE[..], &["fleet", "--days", "77"]].concat(), "fleet/fleet.json");
-    sandbox.ok(["fleet", "issue", "--resume"]).says("issued      4000 of 4000");
+    sandbox.ok(["fleet", "issue", "--resume"]).prints("issued      4000 of 4000");
     let found = in_shards(&sandbox.join("fleet"));
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
     let leaf = &found["d-03999"].leaf;
@@ -151,7 +151,7 @@ fn resume_goes_on_with_the_job_as_it_was_staged() {
 }
 
 #[test]
-fn a_full_disk_keeps_what_is_complete_and_says_how_to_go_on() {
+fn a_full_disk_keeps_complete_shards_and_the_error_tells_how_to_go_on() {
     for store_on_disk in [false, true] {
         let disk = Disk::of(48 << 20);
         let sandbox = Sandbox::with_store();
@@ -167,10 +167,10 @@ fn a_full_disk_keeps_what_is_complete_and_says_how_to_go_on() {
         let args = [&ISSUE[..], &[out]].concat();
         let full = disk.tbpki(sandbox.path(), args.clone()).run();
         assert!(full.status == 4 || full.status == 1, "{full}");
-        let full = full.says("room");
+        let full = full.prints("room");
         assert!(full.stderr_text().contains("run the same command"), "{full}");
         disk.make_room();
-        disk.tbpki(sandbox.path(), args).run().ok().says("issued      4000 of 4000");
+        disk.tbpki(sandbox.path(), args).run().ok().prints("issued      4000 of 4000");
         assert_eq!(in_shards(&disk.path().join("fleet")).len(), 4000);
     }
 }

@@ -14,7 +14,7 @@ const CSV: &str =
 fn a_list_of_names_becomes_shards_that_openssl_verifies() {
     let sandbox = Sandbox::with_store();
     sandbox.write("names.csv", CSV);
-    sandbox.ok(["fleet", "issue", "--from", "names.csv", "--out", "fleet"]).says("issued      3 of 3");
+    sandbox.ok(["fleet", "issue", "--from", "names.csv", "--out", "fleet"]).prints("issued      3 of 3");
     let found = in_shards(&sandbox.join("fleet"));
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
     let sans: Vec<String> = found["pump-2"].leaf.sans().iter().map(ToString::to_string).collect();
@@ -33,11 +33,11 @@ fn the_same_command_again_does_nothing() {
     for args in [&["--out", "fleet"][..], &["--archive", "f.tar"], &["--layout", "directories"]] {
         let pattern = format!("{}-{{:04}}", args[0].trim_matches('-'));
         let issue = [&["fleet", "issue", "--count", "1200", "--name-pattern", &pattern], args].concat();
-        sandbox.ok(issue.clone()).says("1200 now");
+        sandbox.ok(issue.clone()).prints("1200 now");
         // The ledger's file moves its pages about, and the lock's holder is another one.
         let look = || Snapshot::of(sandbox.path()).without(|path| path.starts_with("pki/ledger.db-wal"));
         let before = look();
-        let again = sandbox.ok(issue).says("issued      1200 of 1200");
+        let again = sandbox.ok(issue).prints("issued      1200 of 1200");
         assert!(!again.stdout_text().contains("now"), "{again}");
         assert_eq!(look().without(is_ledger), before.without(is_ledger), "{args:?}");
     }
@@ -60,7 +60,7 @@ fn directories_are_those_of_client() {
     }
     assert_agree(&ledger_of(&sandbox, 1), &found, &sandbox.join("pki"));
     // `client` finds it as its own, and the same files as for a device of its own making.
-    let again = sandbox.ok(["client", "--device", "pump-3"]).says("is up to date");
+    let again = sandbox.ok(["client", "--device", "pump-3"]).prints("is up to date");
     assert!(again.stdout_text().contains("unchanged"), "{again}");
     sandbox.ok(["client", "--device", "single"]);
     let names = |device: &str| -> Vec<_> {
@@ -81,7 +81,7 @@ fn a_device_comes_out_of_its_shard_when_it_is_asked_for() {
         sandbox.ok(["client", "--device", device]);
         let verify = ["verify", &format!("pki/devices/{device}/chain.pem"), "--key"].map(str::to_owned);
         sandbox.ok(verify.into_iter().chain([format!("pki/devices/{device}/key.pem")]));
-        sandbox.ok(["client", "--device", device]).says("is up to date");
+        sandbox.ok(["client", "--device", device]).prints("is up to date");
     }
 }
 
@@ -99,7 +99,7 @@ fn a_place_that_has_moved_is_found_when_it_is_named() {
 fn keystores_are_made_after_an_estimate_and_open_with_the_kept_password() {
     let sandbox = Sandbox::with_store();
     let issue = ["fleet", "issue", "--count", "4", "--name-pattern", "k-{}", "--out", "fleet", "--format", "p12,jks"];
-    sandbox.ok(issue).says("closing the keystores will take about");
+    sandbox.ok(issue).prints("closing the keystores will take about");
     let password = "pki/secrets/fleet-1.keystore-password";
     for (file, kind) in [("k-1.p12", "PKCS12"), ("k-4.jks", "JKS")] {
         let password = format!("file={}", sandbox.join(password).display());
@@ -125,7 +125,7 @@ fn a_place_belongs_to_one_job() {
     sandbox.fails(["fleet", "issue", "--count", "3", "--name-pattern", "b-{}", "--out", "fleet"], 1, "TBPKI-0261");
     sandbox.write("full/holiday.jpg", "");
     sandbox.fails(["fleet", "issue", "--resume", "2", "--out", "full"], 1, "TBPKI-0261");
-    sandbox.ok(["fleet", "issue", "--resume", "--out", "other"]).says("job 2: 3 devices");
+    sandbox.ok(["fleet", "issue", "--resume", "--out", "other"]).prints("job 2: 3 devices");
 }
 
 #[test]
@@ -145,8 +145,8 @@ fn a_dry_run_writes_nothing() {
     let look = || Snapshot::of(sandbox.path()).without(|path| is_ledger(path) || path.ends_with(".lock"));
     let before = look();
     let issue = ["fleet", "issue", "--from", "names.csv", "--out", "fleet", "--dry-run"];
-    sandbox.ok(issue).says("dry run of a new job: 3 devices");
+    sandbox.ok(issue).prints("dry run of a new job: 3 devices");
     assert_eq!(look(), before);
     sandbox.ok(&issue[..6]);
-    sandbox.ok(issue).says("issued      3 of 3");
+    sandbox.ok(issue).prints("issued      3 of 3");
 }

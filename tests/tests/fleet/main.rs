@@ -18,7 +18,7 @@ use serde_json::Value;
 use tbpki_tests::Sandbox;
 use tbpki_tests::leftovers::assert_private;
 
-/// What a device holds, as somebody reads it who knows nothing of the ledger.
+/// The credentials of a device, as a reader sees them that knows nothing of the ledger.
 struct IdentityView {
     leaf: Certificate,
     above: Vec<Certificate>,
@@ -44,7 +44,7 @@ fn devices_cas(store: &Path) -> [Certificate; 2] {
     })
 }
 
-/// What the ledger says of the devices of a job, by name: asked for as the lines of its results.
+/// The records of the devices of a job in the ledger, by name: the lines of its results.
 #[track_caller]
 fn ledger_of(sandbox: &Sandbox, job: u64) -> BTreeMap<String, Value> {
     sandbox.ok(["fleet", "issue", "--resume", &job.to_string(), "--results", "results"]);
@@ -57,7 +57,7 @@ fn ledger_of(sandbox: &Sandbox, job: u64) -> BTreeMap<String, Value> {
 }
 
 /// Stops the test unless the ledger and what was found of the devices agree, each key fits its leaf, and each leaf is
-/// signed by the CA that stands above it.
+/// signed by the CA above it.
 #[track_caller]
 fn assert_agree(ledger: &BTreeMap<String, Value>, found: &BTreeMap<String, IdentityView>, store: &Path) {
     let [root, issuing] = devices_cas(store);

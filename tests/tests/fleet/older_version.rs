@@ -25,24 +25,26 @@ fn store(fixture: &str) -> Sandbox {
 #[test]
 fn it_opens_and_goes_on() {
     let sandbox = store(STORE);
-    sandbox.ok(["client", "--device", "pump-1"]).says("is up to date");
+    sandbox.ok(["client", "--device", "pump-1"]).prints("is up to date");
     sandbox.ok(["client", "--device", "pump-3"]);
-    sandbox.ok(["list"]).says("broker.example").says("pump-3").says("s-5");
+    sandbox.ok(["list"]).prints("broker.example").prints("pump-3").prints("s-5");
     let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json();
     let states: Vec<_> = jobs["result"]["jobs"].as_array().unwrap().iter().map(|job| job["state"].clone()).collect();
     assert_eq!(states, ["done", "done", "done", "open"]);
     // The directory is recognized by what is in it, and marked as this job's.
-    sandbox.ok(["fleet", "issue", "--resume", "1", "--out", "shards"]).says("issued      5 of 5");
+    sandbox.ok(["fleet", "issue", "--resume", "1", "--out", "shards"]).prints("issued      5 of 5");
     let mark = sandbox.text("shards/fleet.json");
     assert!(mark.contains("\"version\": 2") && mark.contains("job_uid"), "{mark}");
     fs::remove_file(sandbox.join("shards/fleet.json.v1")).unwrap();
     assert_agree(&ledger_of(&sandbox, 1), &in_shards(&sandbox.join("shards")), &sandbox.join("pki"));
-    sandbox.ok(["fleet", "issue", "--resume", "2", "--archive", "a.tar"]).says("issued      4 of 4");
+    sandbox.ok(["fleet", "issue", "--resume", "2", "--archive", "a.tar"]).prints("issued      4 of 4");
     for device in ["s-1", "a-4", "x-2"] {
         sandbox.ok(["client", "--device", device]);
-        sandbox.ok(["client", "--device", device]).says("is up to date");
+        sandbox.ok(["client", "--device", device]).prints("is up to date");
     }
-    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "n-{}", "--out", "new"]).says("issued      2 of 2");
+    sandbox
+        .ok(["fleet", "issue", "--count", "2", "--name-pattern", "n-{}", "--out", "new"])
+        .prints("issued      2 of 2");
 }
 
 #[test]
@@ -51,11 +53,11 @@ fn an_open_job_does_not_double_a_name_that_was_taken_from_it() {
     let before = sandbox.text("pki/devices/d-3/chain.pem");
     sandbox
         .fails(["fleet", "issue", "--resume", "4", "--out", "d"], 1, "TBPKI-0251")
-        .says("d-3")
-        .says("fleet cancel 4");
+        .prints("d-3")
+        .prints("fleet cancel 4");
     assert!(!sandbox.join("d").exists());
-    sandbox.ok(["client", "--device", "d-3"]).says("is up to date");
-    sandbox.ok(["fleet", "cancel", "4"]).says("3 names are free");
+    sandbox.ok(["client", "--device", "d-3"]).prints("is up to date");
+    sandbox.ok(["fleet", "cancel", "4"]).prints("3 names are free");
     sandbox.ok(["client", "--device", "d-1"]);
     assert_eq!(sandbox.text("pki/devices/d-3/chain.pem"), before);
 }
@@ -66,9 +68,9 @@ fn a_directory_of_the_older_version_is_not_taken_by_another_store() {
     let shards = old.join("shards");
     let shards = shards.to_str().unwrap();
     let issue = ["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", shards];
-    other.fails(issue, 1, "TBPKI-0261").says("another store");
+    other.fails(issue, 1, "TBPKI-0261").prints("another store");
     assert!(old.text("shards/fleet.json").contains("\"version\": 1"));
-    old.ok(["fleet", "issue", "--resume", "1", "--out", "shards"]).says("issued      5 of 5");
+    old.ok(["fleet", "issue", "--resume", "1", "--out", "shards"]).prints("issued      5 of 5");
 }
 
 #[test]

@@ -24,13 +24,13 @@ fn the_directory_of_another_store_is_left_alone() {
     let issue = ["fleet", "issue", "--count", "5", "--name-pattern", "d-{}", "--out", out];
     one.ok(issue);
     untouched(&shared, || {
-        two.fails(issue, 1, "TBPKI-0261").says("another store");
+        two.fails(issue, 1, "TBPKI-0261").prints("another store");
         two.fails(["fleet", "issue", "--resume", "--out", out], 1, "TBPKI-0261");
         two.fails(["fleet", "bundle", "--job", "1", "--out", out, "--chip", "esp32c3"], 1, "TBPKI-0261");
     });
     assert_agree(&ledger_of(&one, 1), &in_shards(&shared), &one.join("pki"));
     // The job of the second store waits for a place of its own.
-    two.ok(["fleet", "issue", "--resume", "--out", "own"]).says("issued      5 of 5");
+    two.ok(["fleet", "issue", "--resume", "--out", "own"]).prints("issued      5 of 5");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
         let mark = if destination == "--out" { "fleet/fleet.json" } else { "f.tar.parts/fleet.json" };
         killed_at_the_beginning(&sandbox, &issue, mark);
         Tool::new("cp").args(["-a", "pki", "backup"]).directory(sandbox.path()).run().ok();
-        sandbox.ok(issue).says("issued      5000 of 5000");
+        sandbox.ok(issue).prints("issued      5000 of 5000");
         let in_backup =
             |sandbox: &Sandbox| sandbox.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"][0]["state"] == "done";
         fs::rename(sandbox.join("pki"), sandbox.join("newest")).unwrap();
@@ -91,12 +91,12 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
         };
         let before = state();
         for again in [&issue[..], &["fleet", "issue", "--resume"]] {
-            sandbox.fails(again, 1, "TBPKI-0258").says("older than the files");
+            sandbox.fails(again, 1, "TBPKI-0258").prints("older than the files");
         }
         assert!(state() == before, "files of {place} changed");
         // With the newest ledger all is well.
         fs::rename(sandbox.join("pki"), sandbox.join("old")).unwrap();
         fs::rename(sandbox.join("newest"), sandbox.join("pki")).unwrap();
-        sandbox.ok(["fleet", "issue", "--resume", "1"]).says("issued      5000 of 5000");
+        sandbox.ok(["fleet", "issue", "--resume", "1"]).prints("issued      5000 of 5000");
     }
 }

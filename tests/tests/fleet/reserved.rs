@@ -25,10 +25,10 @@ fn ask_for_the_last(station: &Sandbox) -> Outcome {
         return asked;
     }
     assert!(!station.join(format!("pki/devices/{LAST}")).exists());
-    asked.ends(1).says("error[TBPKI-0256]").says("job 1").says("fleet cancel 1")
+    asked.ends(1).prints("error[TBPKI-0256]").prints("job 1").prints("fleet cancel 1")
 }
 
-/// How many certificates in use each device has, in all of its generations.
+/// The number of certificates in use of each device, in all of its generations.
 #[track_caller]
 fn certificates_in_use(sandbox: &Sandbox) -> BTreeMap<String, usize> {
     let list = sandbox.ok(["list", "--kind", "device", "--all", "--json"]).json();
@@ -55,10 +55,10 @@ fn a_single_device_does_not_take_a_name_that_waits_in_a_job() {
     ask_for_the_last(&sandbox);
     ask_for_the_last(&sandbox);
     sandbox.tbpki(["client", "--device", LAST, "--dry-run"]).run();
-    sandbox.ok(["fleet", "issue", "--resume"]).says("issued      6000 of 6000");
+    sandbox.ok(["fleet", "issue", "--resume"]).prints("issued      6000 of 6000");
     each_has_one(&sandbox);
-    sandbox.ok(["client", "--device", LAST]).says("exists");
-    sandbox.ok(["client", "--device", LAST]).says("is up to date");
+    sandbox.ok(["client", "--device", LAST]).prints("exists");
+    sandbox.ok(["client", "--device", LAST]).prints("is up to date");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn stations_with_one_ledger_obey_the_same_reservation() {
     interrupted(&one);
     // The other station never saw the job, and its ledger did.
     ask_for_the_last(&two);
-    one.ok(["fleet", "issue", "--resume"]).says("issued      6000 of 6000");
+    one.ok(["fleet", "issue", "--resume"]).prints("issued      6000 of 6000");
     each_has_one(&two);
 }
 
@@ -80,14 +80,14 @@ fn a_canceled_job_gives_its_names_back() {
     // Keys that take their time: the job is not done when the signal comes.
     let args = ["fleet", "issue", "--count", "2500", "--name-pattern", "d-{}", "--alg", "rsa-3072", "--out", "fleet"];
     killed_at_the_beginning(&sandbox, &args, "fleet/fleet.json");
-    sandbox.ok(["fleet", "jobs"]).says("open").says("2500");
+    sandbox.ok(["fleet", "jobs"]).prints("open").prints("2500");
     sandbox.fails(["client", "--device", "d-2500"], 1, "TBPKI-0256");
     sandbox.fails(["client", "--device", "d-2500", "--dry-run"], 1, "TBPKI-0256");
     sandbox.write("list.csv", "name\nd-2500\nother\n");
     sandbox.fails(["fleet", "issue", "--from", "list.csv", "--out", "second"], 1, "TBPKI-0251");
 
     sandbox.fails(["fleet", "cancel", "7"], 1, "TBPKI-0293");
-    sandbox.ok(["fleet", "cancel", "1", "--dry-run"]).says("2500 names would be free");
+    sandbox.ok(["fleet", "cancel", "1", "--dry-run"]).prints("2500 names would be free");
     sandbox.fails(["client", "--device", "d-2500"], 1, "TBPKI-0256");
     let canceled = sandbox.ok(["fleet", "cancel", "1", "--json"]).json();
     assert_eq!((&canceled["result"]["freed"], &canceled["result"]["issued"]), (&2500.into(), &0.into()));
@@ -98,7 +98,7 @@ fn a_canceled_job_gives_its_names_back() {
     sandbox.fails(["fleet", "issue", "--resume"], 1, "TBPKI-0264");
 
     sandbox.ok(["client", "--device", "d-1"]);
-    sandbox.ok(["fleet", "issue", "--from", "list.csv", "--out", "second"]).says("issued      2 of 2");
+    sandbox.ok(["fleet", "issue", "--from", "list.csv", "--out", "second"]).prints("issued      2 of 2");
     assert_eq!(certificates_in_use(&sandbox), [("d-1", 1), ("d-2500", 1), ("other", 1)].map(own).into());
 }
 

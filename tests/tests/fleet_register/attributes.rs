@@ -31,7 +31,7 @@ fn a_list_with_such_attributes_is_refused_with_its_lines_before_a_job_is_staged(
     let fleet = fleet();
     for verb in [&["fleet", "issue"][..], &["fleet", "run", "--no-bundle"]] {
         let args = [verb, &["--from", "names.csv", "--out", "fleet"]].concat();
-        let outcome = fleet.tbpki(&args).run().ends(1).says("error[TBPKI-0174]");
+        let outcome = fleet.tbpki(&args).run().ends(1).prints("error[TBPKI-0174]");
         let text = outcome.stderr_text();
         for part in [
             "names.csv:2",
@@ -60,7 +60,7 @@ fn a_job_with_such_attributes_is_registered_only_with_the_option() {
     let fleet = fleet();
     fleet.issue(&["--from", "names.csv", "--out", "fleet", ACCEPT]);
     for verb in [&["fleet", "register"][..], &["fleet", "run", "--no-bundle", "--resume"]] {
-        let outcome = fleet.tbpki(verb).run().ends(1).says("error[TBPKI-0174]").says(ACCEPT);
+        let outcome = fleet.tbpki(verb).run().ends(1).prints("error[TBPKI-0174]").prints(ACCEPT);
         let text = outcome.stderr_text();
         for part in ["2 devices of job 1", "line 2", "\"00012345\" to 12345", "line 3", "\"1.50\" to 1.5"] {
             assert!(text.contains(part), "{part}: {text}");

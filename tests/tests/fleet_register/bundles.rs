@@ -16,7 +16,7 @@ use testkit::application::Sample;
 
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
-/// What every bundle needs.
+/// The arguments that every bundle needs.
 pub(crate) const FIRMWARE: &[&str] = &[
     "--chip",
     "esp32c3",
@@ -59,7 +59,7 @@ fn results_of_another_store_are_refused_before_anything_is_bundled() {
     let results = one.join("results");
     let results = ["--results", results.to_str().unwrap()];
     bundle(&one, &results).run().ok();
-    bundle(&two, &results).run().ends(1).says("error[TBPKI-0261]");
+    bundle(&two, &results).run().ends(1).prints("error[TBPKI-0261]");
     assert!(!two.join("fleet/bundle-000000").exists());
     bundle(&one, &[&results[..], &["--again"]].concat()).run().ok();
 }
@@ -118,13 +118,13 @@ fn a_shard_has_a_directory_of_partitions_and_the_firmware_is_there_once() {
     assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (1003.into(), 0.into()));
 }
 
-/// Nobody but the owner may read what holds keys.
+/// Only the owner may read files with keys.
 #[track_caller]
 fn no_bundle_can_be_read_by_others(sandbox: &Sandbox) {
     assert!(private_bundles(sandbox) > 0);
 }
 
-/// How many bundles there are, every one of them private. A partition is no PEM file, so that its name tells it.
+/// The number of bundles, every one of them private. A partition is no PEM file, so its name identifies it.
 #[track_caller]
 fn private_bundles(sandbox: &Sandbox) -> usize {
     assert_private(&sandbox.join("pki"), "bundling");
@@ -191,35 +191,35 @@ fn an_archive_has_parts_with_an_index() {
 #[test]
 fn keys_that_are_sealed_cannot_be_bundled_afterwards() {
     let sandbox = issued(2, &["--archive", "sealed.tar.age", "--recipient", RECIPIENT]);
-    bundle(&sandbox, &[]).run().ends(1).says("TBPKI-0266").says("the same pass");
+    bundle(&sandbox, &[]).run().ends(1).prints("TBPKI-0266").prints("the same pass");
 }
 
 #[test]
 fn whole_images_are_what_bundle_firmware_makes_and_their_room_is_told() {
     let sandbox = issued(3, &["--out", "fleet"]);
-    let outcome = bundle(&sandbox, &["--merged"]).run().ok().says("3 whole images take");
+    let outcome = bundle(&sandbox, &["--merged"]).run().ok().prints("3 whole images take");
     let alone = alone(&sandbox, "pump-0003");
     same(&sandbox.read("fleet/bundle-000000/pump-0003.flash.bin"), &alone, "flash.bin");
     assert_eq!(outcome.json()["result"]["bundles"]["merged"], true);
     no_bundle_can_be_read_by_others(&sandbox);
     // An archive is no place for them.
     let sandbox = issued(1, &["--archive", "fleet.tar"]);
-    bundle(&sandbox, &["--merged"]).run().ends(2).says("TBPKI-0265");
+    bundle(&sandbox, &["--merged"]).run().ends(2).prints("TBPKI-0265");
 }
 
 #[test]
-fn other_settings_need_all_to_be_made_anew() {
+fn other_settings_need_all_bundles_to_be_made_again() {
     let sandbox = issued(4, &["--out", "fleet"]);
     bundle(&sandbox, &[]).run().ok();
     let before = sandbox.read("fleet/bundle-000000/pump-0001.bin");
-    bundle(&sandbox, &["--port", "8884"]).run().ends(1).says("TBPKI-0280");
+    bundle(&sandbox, &["--port", "8884"]).run().ends(1).prints("TBPKI-0280");
     assert!(before == sandbox.read("fleet/bundle-000000/pump-0001.bin"));
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "other-{}", "--out", "others"]);
     let args = ["--job", "1", "--port", "8884", "--again"];
     assert_eq!(counts(&bundle(&sandbox, &args).run().ok()), (4.into(), 4.into()));
     assert!(before != sandbox.read("fleet/bundle-000000/pump-0001.bin"));
     fs::remove_file(sandbox.join("fleet/shard-000000/pump-0002.pem")).unwrap();
-    let outcome = bundle(&sandbox, &["--job", "1", "--again"]).run().ends(4).says("TBPKI-0263");
+    let outcome = bundle(&sandbox, &["--job", "1", "--again"]).run().ends(4).prints("TBPKI-0263");
     assert_eq!((&phase(&outcome)["now"], &phase(&outcome)["failed"]), (&3.into(), &1.into()));
     assert!(before == sandbox.read("fleet/bundle-000000/pump-0001.bin"));
 }

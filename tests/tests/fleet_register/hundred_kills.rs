@@ -19,7 +19,7 @@ use crate::run::{args, assert_all, ready};
 const DEVICES: usize = 10_000;
 const KILLS: u32 = 100;
 
-/// What the platform does wrong between two kills, each of it once.
+/// The faults of the platform between two kills, each of them once.
 const FAULTS: [FaultKind; 6] = [
     FaultKind::Status(429),
     FaultKind::DropAfter,

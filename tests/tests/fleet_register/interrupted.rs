@@ -22,7 +22,7 @@ fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_made_twice() {
     let outcome = fleet.register(&[]).ok();
     assert_eq!(phase(&outcome)["left"], 0);
     fleet.is_registered(1500);
-    // Whoever saves a device or a credential that is there makes its version grow.
+    // Saving a device or a credential increments its version.
     for name in fleet.sim().devices() {
         assert_eq!(fleet.sim().device(&name).unwrap()["version"], 1, "{name}");
         assert_eq!(fleet.sim().credentials(&name).unwrap().version, 1, "{name}");

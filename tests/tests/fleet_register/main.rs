@@ -54,7 +54,7 @@ impl Fleet {
         self.platform.sim().unwrap()
     }
 
-    /// What the next runs log in with.
+    /// Sets the password with which the next runs log in.
     fn password(&self, password: &str) {
         let path = self.sandbox.write("password", password);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -86,20 +86,20 @@ impl Fleet {
         }
     }
 
-    /// What `list --json` says of all devices.
+    /// The devices in `list --json`.
     #[track_caller]
     fn devices(&self) -> Vec<Value> {
         let list = self.sandbox.ok(["list", "--kind", "device", "--json"]).json();
         list["result"]["identities"].as_array().unwrap().clone()
     }
 
-    /// How many devices the ledger knows as registered.
+    /// The number of devices that the ledger knows as registered.
     #[track_caller]
     fn registered(&self) -> usize {
         self.devices().iter().filter(|device| device["state"] == "registered").count()
     }
 
-    /// How many requests of this kind were answered with 200.
+    /// The number of requests of this kind that were answered with 200.
     fn answered(&self, method: &str, path: &str) -> usize {
         let requests = self.sim().requests();
         requests.iter().filter(|one| one.method == method && one.path == path && one.status == Some(200)).count()

@@ -1,4 +1,4 @@
-//! What becomes of devices: as their lines say, or told with the reason.
+//! The outcomes for devices: as their lines request, or with the reason of the failure.
 
 use serde_json::{Value, json};
 
@@ -55,13 +55,13 @@ fn settings_come_from_the_lines(command: &[&str]) {
 }
 
 #[test]
-fn a_name_that_another_certificate_holds_fails_alone_and_stands_in_the_results() {
+fn a_name_that_another_certificate_holds_fails_alone_and_is_in_the_results() {
     let fleet = Fleet::of(40);
     let tenant = fleet.platform.sign_in();
     for name in ["pump-7", "pump-23"] {
         tenant.device_with_certificate(name, &format!("certificate of another {name}"));
     }
-    let outcome = fleet.register(&[]).ends(4).says("TBPKI-");
+    let outcome = fleet.register(&[]).ends(4).prints("TBPKI-");
     let counts = phase(&outcome);
     assert_eq!((&counts["done"], &counts["failed"], &counts["left"]), (&38.into(), &2.into(), &2.into()));
     let report = outcome.json()["result"].clone();
@@ -88,7 +88,7 @@ fn a_name_that_another_certificate_holds_fails_alone_and_stands_in_the_results()
     }
     assert_eq!(file(".csv").lines().count(), 41);
 
-    // The next run tries those two again, and nobody else.
+    // The next run tries those two again, and no others.
     fleet.sim().forget_requests();
     fleet.register(&[]).ends(4);
     assert_eq!(fleet.answered("GET", "/api/tenant/devices"), 2);
@@ -116,7 +116,7 @@ fn every_layout_is_registered_and_a_dry_run_changes_nothing() {
     }
 }
 
-/// Somebody's age key.
+/// The age key of a recipient.
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 #[test]
@@ -130,7 +130,7 @@ fn register_takes_single_devices_of_a_fleet_wherever_they_are() {
         assert_eq!(fleet.sim().devices(), ["pump-3"], "{layout:?}");
         fleet.tbpki(&["register", "--all"]).run().ok();
         fleet.is_registered(9);
-        // The fleet has nothing left to do, and says so.
+        // The fleet has nothing left to do, and the report shows it.
         let outcome = fleet.register(&[]).ok();
         assert_eq!(phase(&outcome)["now"], 0, "{layout:?}");
     }
@@ -139,11 +139,11 @@ fn register_takes_single_devices_of_a_fleet_wherever_they_are() {
 #[test]
 fn what_is_not_there_is_told() {
     let fleet = Fleet::empty();
-    fleet.register(&[]).ends(1).says("TBPKI-0264");
+    fleet.register(&[]).ends(1).prints("TBPKI-0264");
     fleet.issue(&["--count", "3", "--name-pattern", "pump-{}", "--out", "fleet"]);
-    fleet.register(&["--job", "7"]).ends(1).says("TBPKI-0264");
+    fleet.register(&["--job", "7"]).ends(1).prints("TBPKI-0264");
     std::fs::rename(fleet.sandbox.join("fleet"), fleet.sandbox.join("moved")).unwrap();
-    fleet.register(&[]).ends(1).says("TBPKI-0262");
+    fleet.register(&[]).ends(1).prints("TBPKI-0262");
     assert!(fleet.sim().devices().is_empty());
     fleet.register(&["--out", "moved"]).ok();
     fleet.is_registered(3);

@@ -178,7 +178,7 @@ fn a_sealed_fleet_has_sealed_bundles_and_no_key_is_left_here() {
         let bytes = sandbox.read(path);
         assert!(!bytes.windows(11).any(|window| window == b"PRIVATE KEY"), "{}", path.display());
     }
-    // What was issued without bundles will never have them, and says why.
+    // Shards that were issued without bundles never get them, and the error has the reason.
     let late = ["fleet", "bundle", "--job", "1"];
-    fleet.tbpki(&[&late, FIRMWARE].concat()).run().ends(1).says("TBPKI-0266");
+    fleet.tbpki(&[&late, FIRMWARE].concat()).run().ends(1).prints("TBPKI-0266");
 }

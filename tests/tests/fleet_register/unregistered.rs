@@ -1,4 +1,4 @@
-//! What was taken from the platform stays away from it, whatever is done with many devices at once.
+//! A device that was taken from the platform stays away from it, even in bulk operations.
 
 use serde_json::Value;
 

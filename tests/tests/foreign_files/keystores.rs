@@ -13,7 +13,7 @@ fn read(sandbox: &Sandbox, file: &str) {
     let shown = sandbox.ok(["inspect", file, "--passphrase-file", "password"]).stdout_text();
     assert!(shown.contains("algorithm        ec-p256"), "{file}: {shown}");
     assert!(shown.contains("belongs to       CN=root,O=Acme"), "{file}: {shown}");
-    sandbox.ok(["verify", file, "--anchors", "root.pem", "--passphrase-file", "password"]).says("the chain verifies");
+    sandbox.ok(["verify", file, "--anchors", "root.pem", "--passphrase-file", "password"]).prints("the chain verifies");
 }
 
 #[track_caller]
@@ -111,7 +111,7 @@ fn the_empty_password_and_none_at_all_need_no_flag() {
         }
         let shown = sandbox.ok(["inspect", file]).stdout_text();
         assert!(shown.contains("algorithm        ec-p256"), "{file}: {shown}");
-        sandbox.ok(["verify", file, "--anchors", "root.pem"]).says("the chain verifies");
+        sandbox.ok(["verify", file, "--anchors", "root.pem"]).prints("the chain verifies");
     }
     pkcs12(&sandbox, "closed.p12", &["-passout", "pass:secret12"]);
     refused(&sandbox, &["closed.p12"], &["--brought-passphrase-file", "nothing"], 71, &["closed.p12"]);

@@ -27,11 +27,11 @@ fn inspect_and_verify_ask_for_the_password_of_a_keystore() {
     let shown = typed(&sandbox, &["inspect", "closed.p12"], &[(prompt, "wrong1"), (prompt, "secret12")]).ok();
     assert!(shown.stdout_text().contains("algorithm        ec-p256"), "{shown}");
     let args = ["verify", "closed.p12", "--anchors", "root.pem"];
-    typed(&sandbox, &args, &[(prompt, "secret12")]).ok().says("the chain verifies");
+    typed(&sandbox, &args, &[(prompt, "secret12")]).ok().prints("the chain verifies");
     // Three tries, then the reason.
     let three = [(prompt, "wrong1"), (prompt, "wrong2"), (prompt, "wrong3")];
-    typed(&sandbox, &["inspect", "closed.p12"], &three).ends(1).says("TBPKI-0071");
-    typed(&sandbox, &["inspect", "closed.p12", "--no-input"], &[]).ends(1).says("--passphrase-file");
+    typed(&sandbox, &["inspect", "closed.p12"], &three).ends(1).prints("TBPKI-0071");
+    typed(&sandbox, &["inspect", "closed.p12", "--no-input"], &[]).ends(1).prints("--passphrase-file");
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn a_new_passphrase_has_a_minimum_that_the_prompt_states() {
     let answers =
         [(prompt, "seven77"), ("at least 8 characters", "long enough"), ("repeat the passphrase", "long enough")];
     let outcome = typed(&sandbox, &["init", "--organization", "x"], &answers).ok();
-    outcome.says("a passphrase needs at least 8 characters").says("next: tbpki server");
+    outcome.prints("a passphrase needs at least 8 characters").prints("next: tbpki server");
 
     // A wrong one is asked for again, three times in all; a file is not.
     let prompt = "passphrase of the CA keys";
     let client = |name| ["client", "--device", name];
     typed(&sandbox, &client("pump-1"), &[(prompt, "wrong word"), ("not the right one", "long enough")]).ok();
     let wrong = [(prompt, "wrong word"), ("not the right one", "wrong word"), ("not the right one", "wrong word")];
-    typed(&sandbox, &client("pump-2"), &wrong).ends(1).says("TBPKI-0033");
+    typed(&sandbox, &client("pump-2"), &wrong).ends(1).prints("TBPKI-0033");
     assert!(!sandbox.join("pki/devices/pump-2").exists());
     sandbox.write("wrong", "wrong word");
     let from_file = [&client("pump-2")[..], &["--ca-passphrase-file", "wrong"]].concat();
@@ -84,11 +84,11 @@ fn a_new_passphrase_has_a_minimum_that_the_prompt_states() {
 fn init_reports_an_existing_store_before_it_asks() {
     let sandbox = Sandbox::with_store();
     for args in [&["init"][..], &["init", "--devices-ca", "missing.pem"]] {
-        let outcome = typed(&sandbox, args, &[]).ends(1).says("TBPKI-0092");
+        let outcome = typed(&sandbox, args, &[]).ends(1).prints("TBPKI-0092");
         assert!(!outcome.stdout_text().contains("Organization"), "{outcome}");
     }
     std::fs::remove_file(sandbox.join("keygen.toml")).unwrap();
-    let outcome = typed(&sandbox, &["init"], &[]).ends(1).says("TBPKI-0092");
+    let outcome = typed(&sandbox, &["init"], &[]).ends(1).prints("TBPKI-0092");
     assert!(!outcome.stdout_text().contains("Organization"), "{outcome}");
 }
 
@@ -96,7 +96,7 @@ fn init_reports_an_existing_store_before_it_asks() {
 fn a_dry_run_asks_nothing_and_leads_to_no_next_step() {
     let sandbox = Sandbox::new();
     for args in [&["init", "--dry-run"][..], &["init", "--dry-run", "--no-input"]] {
-        let outcome = typed(&sandbox, args, &[]).ok().says("planned         keygen.toml");
+        let outcome = typed(&sandbox, args, &[]).ok().prints("planned         keygen.toml");
         assert!(!outcome.stdout_text().contains("next:"), "{outcome}");
         assert_eq!(sandbox.files(), [] as [&Path; 0]);
     }
@@ -109,7 +109,7 @@ fn a_dry_run_asks_nothing_and_leads_to_no_next_step() {
 #[test]
 fn keys_without_a_passphrase_have_a_code_of_their_own() {
     let sandbox = Sandbox::new();
-    let outcome = sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]).says("warning[TBPKI-0038]");
+    let outcome = sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]).prints("warning[TBPKI-0038]");
     assert!(!outcome.stderr_text().contains("TBPKI-0085"), "{outcome}");
-    sandbox.ok(["explain", "TBPKI-0038"]).says("--ca-passphrase-file");
+    sandbox.ok(["explain", "TBPKI-0038"]).prints("--ca-passphrase-file");
 }

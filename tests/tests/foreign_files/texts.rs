@@ -16,7 +16,7 @@ fn line_ends_marks_and_text_around_do_no_harm() {
     for file in ["crlf.pem", "cr.pem", "bom.pem", "around.pem", "commented.pem", "trusted.pem", "text.pem", "root.der"]
     {
         imported(&sandbox, &[file, "root.key"], &[]);
-        sandbox.ok(["verify", file, "--anchors", "root.pem"]).says("the chain verifies");
+        sandbox.ok(["verify", file, "--anchors", "root.pem"]).prints("the chain verifies");
     }
 }
 
@@ -65,7 +65,7 @@ fn texts_that_no_reader_takes_are_named() {
     refused(&sandbox, &["empty", "root.key"], &[], 40, &["the file is empty"]);
 }
 
-/// What a parser reports goes into messages in words.
+/// The report of a parser is put into messages in words.
 #[test]
 fn damage_is_reported_without_words_of_a_library() {
     let sandbox = with_root();

@@ -1,5 +1,5 @@
-//! Every write in turn finds the disk full. A verb that then says that it failed has changed nothing that counts, and
-//! says why; one that says that it did not has done everything.
+//! Every write in turn finds the disk full. A verb that then reports a failure has changed nothing that counts, and
+//! has the reason in its error; one that reports none has done everything.
 
 use tbpki_tests::kill::{Injection, disturb_every_write};
 use tbpki_tests::leftovers::{assert_private, assert_whole};
@@ -7,7 +7,7 @@ use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::{STAGED, look, names};
 
-/// What a failure leaves as it was: all but the ledger, which keeps what was tried, and the lock's file.
+/// The state that a failure leaves unchanged: all but the ledger, which keeps the attempts, and the lock's file.
 fn state(sandbox: &Sandbox) -> Snapshot {
     let is_record = |name: &str| name.starts_with("pki/ledger.db") || name == "pki/.lock";
     // Empty directories of the store may be there or not.

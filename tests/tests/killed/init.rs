@@ -15,7 +15,7 @@ const ROOTS: &[&str] = &["server-root", "devices-root"];
 const PROPERTIES: &str = "DOMAIN_SUFFIX=\"tb.example\"\nORGANIZATION=Acme\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n\
     CLIENT_KEYSTORE_PASSWORD=password\n";
 
-/// What a walk has seen.
+/// The observations of a walk.
 #[derive(Debug, Default)]
 struct Seen {
     /// Nothing, or nothing but what the next run removes.
@@ -46,7 +46,7 @@ fn walk(args: &[&str], offline: Option<&str>) -> Seen {
         |step, sandbox| {
             assert_private(sandbox.path(), step);
             let listed = sandbox.tbpki(["list"]).run();
-            // There is nothing to list yet, and `list` says what to do.
+            // There is nothing to list yet, and the error of `list` tells what to do.
             assert!(listed.status == 0 || listed.stderr_text().contains("`tbpki init`"), "{listed}\nafter {step}");
             let was_done = listed.status == 0 && CAS.iter().all(|ca| listed.stdout_text().contains(ca));
 

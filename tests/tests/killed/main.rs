@@ -1,5 +1,5 @@
 //! Killed at any of its writes, a verb leaves the old state or the new one, and run again it finishes. Where a write
-//! fails instead, it says so and leaves everything as it was.
+//! fails instead, it reports that and leaves everything as it was.
 
 mod failing;
 mod identities;
@@ -26,12 +26,12 @@ const SAMPLE: usize = 10;
 
 /// A command that is killed, and what it changes.
 struct Issuance<'a> {
-    /// What stands before.
+    /// The store before the first command.
     start: &'a Sandbox,
     args: &'a [&'a str],
     /// The directories, each of which changes as a whole.
     places: &'a [&'a str],
-    /// What is run on whatever a kill has left, one after the other; each command has to end with 0.
+    /// The commands that run on the leftovers of a kill, one after the other; each has to end with 0.
     again: &'a [&'a [&'a str]],
     /// The chain, its key, and the anchors that it has to lead to in the end.
     result: [&'a str; 3],
@@ -39,16 +39,16 @@ struct Issuance<'a> {
     password: Option<&'a str>,
 }
 
-/// How a place was found after a kill.
+/// The state of a place after a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Old,
     New,
-    /// On the way from the one to the other, with a journal that says how to go on.
+    /// On the way from the one to the other, with a journal that tells how to go on.
     Journal,
 }
 
-/// What a walk has seen.
+/// The observations of a walk.
 #[derive(Default)]
 struct Seen {
     writes: usize,
@@ -138,7 +138,7 @@ impl Issuance<'_> {
     }
 }
 
-/// What is in a directory; nothing where there is none.
+/// The content of a directory; nothing if there is none.
 fn look(directory: &Path) -> Snapshot {
     if directory.exists() { Snapshot::of(directory) } else { Snapshot::default() }
 }
@@ -152,7 +152,7 @@ fn plain_name(name: &Path) -> String {
     without_serial(&name.to_string_lossy()).0.to_owned()
 }
 
-/// A reader of another make says the same.
+/// A reader of another maker gives the same result.
 fn openssl_agrees(sandbox: &Sandbox, [chain, key, anchors]: [&str; 3]) {
     let [chain, key, anchors] = [chain, key, anchors].map(|file| sandbox.join(file));
     let verify = openssl().args(["verify", "-x509_strict", "-CAfile"]).arg(anchors).arg("-untrusted").arg(&chain);

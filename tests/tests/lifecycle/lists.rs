@@ -75,7 +75,7 @@ impl Files {
     fn openssl_honors_them(&self, entries: usize) {
         let (ca, crl) = (self.path("ca.pem"), self.path("crl.pem"));
         let shown = openssl().args(["crl", "-noout", "-text", "-CAfile"]).arg(&ca).arg("-in").arg(&crl).run();
-        let shown = shown.ok().says("verify OK");
+        let shown = shown.ok().prints("verify OK");
         let text = shown.stdout_text();
         assert!(text.contains("Version 2 (0x1)"), "{text:.2000}");
         assert_eq!(text.matches("Serial Number: ").count(), entries);
@@ -85,7 +85,7 @@ impl Files {
             tool.arg("-CRLfile").arg(&crl).arg(self.path(name)).run()
         };
         verify("good.pem").ok();
-        verify("revoked.pem").ends(2).says("certificate revoked");
+        verify("revoked.pem").ends(2).prints("certificate revoked");
     }
 
     #[track_caller]

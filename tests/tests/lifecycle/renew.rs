@@ -53,7 +53,7 @@ fn a_renewed_device_is_what_it_was_with_a_new_key() {
     verify.arg("-untrusted").arg(ca("devices-issuing")).arg(sandbox.join(DEVICE)).run().ok();
 
     // The same parameters as before: `client` finds it complete.
-    sandbox.ok(args).says("is up to date");
+    sandbox.ok(args).prints("is up to date");
 }
 
 #[test]
@@ -115,12 +115,12 @@ fn what_must_be_renewed_is_marked_wherever_it_is_met() {
     age(&sandbox.join("pki/ledger.db"), "tb.example", 70);
     assert!(listed().contains("19 renew now"), "{}", listed());
     assert_eq!(renewal(), "due");
-    sandbox.ok(server).says("TBPKI-0307").says("expires in 19 days").says("tbpki renew --server tb.example");
+    sandbox.ok(server).prints("TBPKI-0307").prints("expires in 19 days").prints("tbpki renew --server tb.example");
     sandbox.tbpki(soon).run().ends(3);
     age(&sandbox.join("pki/ledger.db"), "tb.example", 30);
     assert!(listed().contains("EXPIRED"), "{}", listed());
     assert_eq!(renewal(), "expired");
-    sandbox.ok(server).says("TBPKI-0307").says("has expired");
+    sandbox.ok(server).prints("TBPKI-0307").prints("has expired");
     sandbox.tbpki(["list", "--exit-status"]).run().ends(2);
     // The report counts servers and CAs too.
     let report = json(&sandbox.ok(["report", "--out", "report.html", "--json"]));

@@ -38,7 +38,7 @@ fn a_stolen_device_is_out_everywhere() {
     // The ledger, the list and the platform agree.
     assert_eq!(roles(&scene.sandbox, "pump-1"), ["revoked"]);
     verify(&scene.sandbox, LISTS, "pump-2").ok();
-    verify(&scene.sandbox, LISTS, "pump-1").ends(2).says("certificate revoked");
+    verify(&scene.sandbox, LISTS, "pump-1").ends(2).prints("certificate revoked");
     let shown = scene.ok(&["inspect", LISTS, "--json"]).stdout_text();
     assert!(shown.contains("keyCompromise"), "{shown}");
     let sim = scene.platform.sim().unwrap();
@@ -47,7 +47,7 @@ fn a_stolen_device_is_out_everywhere() {
 
     // The check names it, before anything is sent.
     let check = scene.tbpki(&["check", "--device", "pump-1", "--offline"]).run().ends(3);
-    check.says("TBPKI-0062").says("revoked on").says("keyCompromise");
+    check.prints("TBPKI-0062").prints("revoked on").prints("keyCompromise");
     scene.ok(&["check", "--device", "pump-2", "--offline"]);
 
     // The same again changes nothing, whatever the reason.
@@ -91,13 +91,13 @@ fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
     assert_eq!((&phase["done"], &phase["revoked"], &phase["left"]), (&2.into(), &1.into(), &0.into()), "{report}");
     let all = [&["bundle-firmware", "--all", "--out", "images"], &image[..]].concat();
     let outcome = scene.ok(&all);
-    outcome.says("1 device was revoked and is skipped");
+    outcome.prints("1 device was revoked and is skipped");
     assert!(!scene.sandbox.join("images/s-2").exists() && scene.sandbox.join("images/s-1").exists());
 
     // Named, it is refused.
     for args in [vec!["register", "--device", "s-2"], [&["bundle-firmware", "--device", "s-2"], &image[..]].concat()] {
         let refused = scene.tbpki(&args).run();
-        let refused = refused.says("TBPKI-0062");
+        let refused = refused.prints("TBPKI-0062");
         assert_ne!(refused.status, 0, "{refused}");
     }
 }
@@ -124,9 +124,9 @@ fn the_platform_and_the_lists_do_not_wait_for_each_other() {
     // The platform is unknown to this command: the list is written all the same.
     let outcome = scene.sandbox.tbpki(["revoke", "--device", "pump-1", "--json"]).run().ends(4);
     assert_eq!(open(&json(&outcome)), [("pump-1".to_owned(), "platform".to_owned())]);
-    verify(&scene.sandbox, LISTS, "pump-1").ends(2).says("certificate revoked");
+    verify(&scene.sandbox, LISTS, "pump-1").ends(2).prints("certificate revoked");
     // Nothing registers it meanwhile.
-    scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1).says("TBPKI-0062");
+    scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0062");
 
     let finished = scene.json(&["revoke", "--open"]);
     assert_eq!(open(&finished), []);
@@ -142,7 +142,7 @@ fn the_platform_and_the_lists_do_not_wait_for_each_other() {
     assert_eq!(sim.credentials("pump-2").unwrap().kind, CredentialsType::AccessToken);
     fs::rename(scene.sandbox.join("away.pem"), &key).unwrap();
     assert_eq!(open(&scene.json(&["revoke", "--open"])), []);
-    verify(&scene.sandbox, LISTS, "pump-2").ends(2).says("certificate revoked");
+    verify(&scene.sandbox, LISTS, "pump-2").ends(2).prints("certificate revoked");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn the_crl_verb_finishes_the_step_of_the_lists() {
     sandbox.ok(["client", "--device", "pump-1"]);
     let key = sandbox.join("pki/ca/devices-issuing/key.pem");
     fs::rename(&key, sandbox.join("away.pem")).unwrap();
-    sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).says("run `tbpki revoke --open` to finish");
+    sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).prints("run `tbpki revoke --open` to finish");
     fs::rename(sandbox.join("away.pem"), &key).unwrap();
     sandbox.ok(["crl"]);
     assert_eq!(open(&json(&sandbox.ok(["revoke", "--open", "--json"]))), []);
@@ -167,7 +167,7 @@ fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
     sandbox.write("unknown.txt", "a\nunknown\n");
     sandbox.fails(["revoke", "--file", "unknown.txt"], 1, "TBPKI-0096");
     sandbox.write("wrong.txt", "a\n../b\n");
-    sandbox.fails(["revoke", "--file", "wrong.txt"], 1, "TBPKI-0025").says("wrong.txt:2");
+    sandbox.fails(["revoke", "--file", "wrong.txt"], 1, "TBPKI-0025").prints("wrong.txt:2");
     sandbox.write("empty.txt", "# nothing\n\n");
     sandbox.fails(["revoke", "--file", "empty.txt"], 1, "TBPKI-0274");
     for file in ["unknown.txt", "wrong.txt", "empty.txt"] {
@@ -245,5 +245,5 @@ fn a_device_of_a_chain_profile_is_kept_and_its_ca_stays_open() {
     assert_eq!(open(&report), [("pump-1".to_owned(), "profile-ca".to_owned())]);
     // The name is taken by a token, so that a connection does not create the device with the revoked certificate.
     assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
-    scene.tbpki(&["revoke", "--open"]).run().ends(4).says("profile-ca");
+    scene.tbpki(&["revoke", "--open"]).run().ends(4).prints("profile-ca");
 }

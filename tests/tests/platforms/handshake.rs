@@ -10,7 +10,7 @@ use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::{Platform, id, unique};
 use tbpki_tests::wire::{Shown, TlsClient, Versions, Wire, alert};
 
-/// What ends a connection with this certificate: an alert, in the handshake or on the first read.
+/// The end of a connection with this certificate: an alert, in the handshake or on the first read.
 #[track_caller]
 fn ended_by(platform: &Platform, shown: &Shown, versions: Versions) -> Option<String> {
     let (host, port) = platform.mqtts();

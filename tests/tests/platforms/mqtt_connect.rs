@@ -15,7 +15,7 @@ fn stranger() -> Shown {
     Wanted::client(&unique("stranger")).self_signed()
 }
 
-/// What comes after CONNECT, up to the end of the connection.
+/// The answer after CONNECT, up to the end of the connection.
 #[track_caller]
 fn refusal(platform: &Platform, shown: Option<&Shown>, packet: &Connect<'_>) -> Vec<u8> {
     let (mut wire, mut answer) = connect(platform, shown, packet);

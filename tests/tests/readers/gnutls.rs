@@ -35,7 +35,7 @@ fn verify(owner: &Owner, anchors: &Path, chain: &Path) -> Verdict {
 }
 
 fn der(path: &Path, leaf: &Path) -> Verdict {
-    // Behind what it says about each certificate it prints it as PEM.
+    // After the text about each certificate it prints the certificate as PEM.
     let first = |tool: Tool| -> Result<String, String> {
         let text = run(tool.arg("--certificate-info"))?.stdout_text();
         let certificate = text.split_inclusive("-----END CERTIFICATE-----").next().unwrap_or_default();

@@ -8,11 +8,11 @@ use tbpki_tests::oracle::{java, keytool};
 use crate::outputs::{Content, Keystore, Output};
 use crate::reader::{Reader, Verdict, check, run};
 
-/// What people type.
+/// The command that people type.
 pub(crate) const KEYTOOL: Reader = Reader { name: "keytool", party: "JDK", read: read_with_keytool };
-/// What clients and servers do: key, chain, trusted entries, a signature and its verification.
+/// The work of clients and servers: key, chain, trusted entries, a signature and its verification.
 pub(crate) const JVM: Reader = Reader { name: "jvm", party: "JDK", read: read_with_keystore };
-/// How ThingsBoard reads PEM files.
+/// The reader of PEM files in ThingsBoard.
 pub(crate) const BOUNCY_CASTLE: Reader =
     Reader { name: "bouncycastle", party: "BouncyCastle", read: read_with_bouncy_castle };
 

@@ -69,7 +69,7 @@ fn rsa_4096() {
     everything_is_read("rsa-4096");
 }
 
-/// How much of what a reader says is shown, in characters.
+/// The number of characters shown of a reader's output.
 const LONGEST: usize = 1200;
 
 /// Gives every file to every reader.

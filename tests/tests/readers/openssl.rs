@@ -67,7 +67,7 @@ fn pkcs12(path: &Path, keystore: &Keystore, owner: &Owner) -> Verdict {
 
 fn same_public_key(public: &Outcome, owner: &Owner) -> Verdict {
     let of_leaf = run(openssl().args(["x509", "-noout", "-pubkey", "-in"]).arg(&owner.leaf))?;
-    // `pkey -check` says in front of the key that it is valid.
+    // `pkey -check` prints before the key that it is valid.
     let text = public.stdout_text();
     let key = text.find("-----BEGIN").and_then(|start| text.get(start..)).unwrap_or_default();
     same("the public key", key, &of_leaf.stdout_text())

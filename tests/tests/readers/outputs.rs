@@ -18,7 +18,7 @@ pub(crate) struct Output {
     pub(crate) owner: Owner,
 }
 
-/// What a reader has to find in a file.
+/// The content that a reader must find in a file.
 pub(crate) enum Content {
     /// A chain in PEM, or a leaf alone.
     Chain,
@@ -44,7 +44,7 @@ pub(crate) struct Keystore {
     pub(crate) key_password: String,
     /// The alias of the key.
     pub(crate) alias: String,
-    /// How many certificates the chain has.
+    /// The number of certificates in the chain.
     pub(crate) chain: usize,
     /// The aliases of the trusted entries, sorted.
     pub(crate) trusted: Vec<String>,
@@ -56,9 +56,9 @@ pub(crate) struct Owner {
     pub(crate) purpose: Purpose,
     /// A file that begins with the leaf.
     pub(crate) leaf: PathBuf,
-    /// What is sent.
+    /// The chain that is sent.
     pub(crate) chain: PathBuf,
-    /// What the peer trusts.
+    /// The trust anchors of the peer.
     pub(crate) anchors: PathBuf,
 }
 
@@ -162,7 +162,7 @@ impl Station {
                 Some((ending, "key")) => (ending, Content::Key),
                 Some((ending, "chain")) => (ending, Content::Chain),
                 Some((ending, "both")) => (ending, Content::KeyAndChain),
-                _ => panic!("{file} says not what it holds"),
+                _ => panic!("the name {file} does not tell its content"),
             })
             .collect();
         if flags.iter().any(|flag| flag.starts_with("pub,cer")) {
@@ -214,7 +214,7 @@ impl Station {
         });
     }
 
-    /// A certificate signing request for a key that somebody else made.
+    /// A certificate signing request for a key of another program.
     #[track_caller]
     fn request(&self, name: &str, maker: Maker) -> String {
         let key = self.sandbox.join(format!("{name}.key"));

@@ -47,7 +47,7 @@ fn passwords(kind: &str) -> [String; 2] {
 }
 
 #[test]
-fn a_server_keystore_opens_with_what_thingsboard_env_says() {
+fn a_server_keystore_opens_with_the_password_of_thingsboard_env() {
     let sandbox = station();
     for (kind, format) in [("PKCS12", "p12"), ("JKS", "jks")] {
         let host = format!("{format}.example");
@@ -85,7 +85,7 @@ fn a_device_keystore_has_two_passwords_where_its_format_can() {
     }
 }
 
-/// Whether keytool lists the keystore with this password.
+/// True if keytool lists the keystore with this password.
 fn lists(file: &Path, password: &str) -> bool {
     let list = keytool().args(["-list", "-storepass:env", "STORE_PASSWORD", "-keystore"]).arg(file);
     list.env("STORE_PASSWORD", password).run().status == 0

@@ -9,7 +9,7 @@ use crate::reader::{Reader, Verdict, check, run};
 
 pub(crate) const CRYPTOGRAPHY: Reader =
     Reader { name: "cryptography", party: "Python cryptography", read: read_with_cryptography };
-/// Its verifier of chains, which is stricter than the rest of it.
+/// The verifier of chains of this library, which is stricter than the rest of it.
 pub(crate) const CRYPTOGRAPHY_VERIFIER: Reader =
     Reader { name: "cryptography-verifier", party: "Python cryptography", read: verify_with_cryptography };
 pub(crate) const PYJKS: Reader = Reader { name: "pyjks", party: "pyjks", read: read_with_pyjks };

@@ -1,4 +1,4 @@
-//! What all readers have in common.
+//! The common part of all readers.
 
 use tbpki_tests::{Outcome, Tool};
 

@@ -46,8 +46,8 @@ fn a_truststore_of_either_format_is_one_for_java_and_others() {
         assert_eq!(read.run().ok().stdout_text().matches("BEGIN CERTIFICATE").count(), 2);
         let read = certtool().args(["--p12-info", "--inder", "--password", PASSWORD, "--infile"]).arg(&file);
         // Where keys would be, p12-keystore writes a safe with nothing in it, at which GnuTLS gives up behind the
-        // certificates. No verb writes such a file; one that does has to mend this first.
-        let outcome = read.run().ends(1).says("The requested data were not available");
+        // certificates. No verb writes such a file; one that does must fix this first.
+        let outcome = read.run().ends(1).prints("The requested data were not available");
         assert_eq!(outcome.stdout_text().matches("BEGIN CERTIFICATE").count(), 2);
         let read = python("read_with_cryptography.py").arg("pkcs12").arg(&file).env("STORE_PASSWORD", PASSWORD);
         assert_eq!(read.run().ok().json()["others"].as_array().map(Vec::len), Some(2));

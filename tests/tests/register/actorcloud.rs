@@ -103,54 +103,54 @@ fn a_certificate_is_made_bound_used_disabled_and_refused() {
     assert_eq!((mode("out/common.key"), mode("out/common.crt"), mode("out/root_ca.crt")), (0o600, 0o644, 0o644));
     cloud.connects(&device, "common").is_refused("");
 
-    cloud.cert(&["bind", "common", "--device", "pump"]).says("bound");
+    cloud.cert(&["bind", "common", "--device", "pump"]).prints("bound");
     cloud.connects(&device, "common").succeeds();
-    cloud.cert(&["bind", "common", "--device", &device["id"].to_string()]).says("unchanged");
-    cloud.cert(&["disable", "common"]).says("disabled");
+    cloud.cert(&["bind", "common", "--device", &device["id"].to_string()]).prints("unchanged");
+    cloud.cert(&["disable", "common"]).prints("disabled");
     cloud.connects(&device, "common").is_refused("");
-    cloud.cert(&["disable", "common"]).says("unchanged");
-    cloud.cert(&["enable", "common"]).says("enabled");
+    cloud.cert(&["disable", "common"]).prints("unchanged");
+    cloud.cert(&["enable", "common"]).prints("enabled");
     cloud.connects(&device, "common").succeeds();
 
-    cloud.fails(&["remove", "common"], "TBPKI-0142").says("unbind");
-    cloud.cert(&["unbind", "common", "--device", "pump"]).says("unbound");
+    cloud.fails(&["remove", "common"], "TBPKI-0142").prints("unbind");
+    cloud.cert(&["unbind", "common", "--device", "pump"]).prints("unbound");
     cloud.connects(&device, "common").is_refused("");
-    cloud.cert(&["remove", "common"]).says("removed");
+    cloud.cert(&["remove", "common"]).prints("removed");
     cloud.fails(&["save", "common", "--out", "again"], "TBPKI-0134");
 }
 
 #[test]
 fn what_is_saved_is_what_was_made_and_nothing_is_overwritten() {
     let cloud = Cloud::new();
-    cloud.cert(&["create", "common", "--disabled", "--out", "out"]).says("disabled");
-    cloud.cert(&["save", "common", "--out", "other"]).says("saved");
+    cloud.cert(&["create", "common", "--disabled", "--out", "out"]).prints("disabled");
+    cloud.cert(&["save", "common", "--out", "other"]).prints("saved");
     for file in ["common.crt", "common.key", "root_ca.crt"] {
         assert_eq!(cloud.sandbox.read(format!("out/{file}")), cloud.sandbox.read(format!("other/{file}")), "{file}");
     }
-    cloud.cert(&["save", "common", "--out", "other"]).says("unchanged");
+    cloud.cert(&["save", "common", "--out", "other"]).prints("unchanged");
     cloud.cert(&["create", "more"]);
     fs::write(cloud.sandbox.join("other/more.crt"), "mine").unwrap();
     cloud.fails(&["save", "more", "--out", "other"], "TBPKI-0082");
-    cloud.sandbox.ok(["inspect", "out/common.crt"]).says("CN=ActorCloud").says("TBPKI-0060");
+    cloud.sandbox.ok(["inspect", "out/common.crt"]).prints("CN=ActorCloud").prints("TBPKI-0060");
 }
 
 #[test]
 fn what_goes_wrong_is_told() {
     let cloud = Cloud::new();
     cloud.cert(&["create", "common"]);
-    cloud.fails(&["create", "common"], "TBPKI-0135").says("already");
+    cloud.fails(&["create", "common"], "TBPKI-0135").prints("already");
     cloud.fails(&["create", &"x".repeat(51)], "TBPKI-0142");
     cloud.fails(&["create", "a/b", "--out", "out"], "TBPKI-0003");
-    cloud.fails(&["bind", "common", "--device", "4711"], "TBPKI-0134").says("auth type");
-    cloud.fails(&["bind", "common", "--device", "nobody"], "TBPKI-0134").says("nobody");
+    cloud.fails(&["bind", "common", "--device", "4711"], "TBPKI-0134").prints("auth type");
+    cloud.fails(&["bind", "common", "--device", "nobody"], "TBPKI-0134").prints("nobody");
     cloud.sandbox.write("password", "wrong-password");
-    cloud.fails(&["list"], "TBPKI-0126").says("password");
+    cloud.fails(&["list"], "TBPKI-0126").prints("password");
     cloud.sandbox.write("password", PASSWORD);
     // Our own certificates have no place there.
-    cloud.sandbox.fails(["client", "--device", "pump", "--register"], 1, "TBPKI-0149").says("common name");
+    cloud.sandbox.fails(["client", "--device", "pump", "--register"], 1, "TBPKI-0149").prints("common name");
     for kind in [FaultKind::DropAfter, FaultKind::HalfAnswer, FaultKind::Html] {
         let name = format!("after-{kind:?}").to_lowercase();
         cloud.sim.inject(Fault::new(kind).on("POST", "/api/v1/certs"));
-        cloud.cert(&["create", &name]).says("created");
+        cloud.cert(&["create", &name]).prints("created");
     }
 }

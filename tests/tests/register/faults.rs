@@ -1,5 +1,5 @@
 //! Every request of `register`, broken in every way: the run ends in a state that a second one completes, and the ledger
-//! says what is where.
+//! names the state of both sides.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use tb_sim::{Fault, FaultKind, Settings};
 
 use crate::Scene;
 
-/// How a request goes wrong. Delays are longer than the patience of the runs below.
+/// The faults of a request. Delays are longer than the patience of the runs below.
 const KINDS: &[FaultKind] = &[
     FaultKind::DropBefore,
     FaultKind::DropAfter,

@@ -11,7 +11,7 @@ use crate::Scene;
 #[test]
 fn from_nothing_to_a_device_that_publishes_in_three_commands() {
     let scene = Scene::with_our_server();
-    scene.ok(&["client", "--device", "MyDevice", "--register"]).says("on the platform created");
+    scene.ok(&["client", "--device", "MyDevice", "--register"]).prints("on the platform created");
     scene.publishes("MyDevice", "cert.pem").succeeds();
     scene.has_arrived("MyDevice", 1);
     assert_eq!(scene.listed("MyDevice")["state"], "registered");
@@ -27,13 +27,13 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     let first = scene.listed(&device);
     assert_eq!((&first["state"], first.get("last_error")), (&"registered".into(), None));
     scene.publishes(&device, "chain.pem").succeeds();
-    scene.ok(&client).says("on the platform unchanged");
-    scene.ok(&["register", "--device", &device]).says("unchanged");
+    scene.ok(&client).prints("on the platform unchanged");
+    scene.ok(&["register", "--device", &device]).prints("unchanged");
 
-    // A new generation: the old certificate stays in force until somebody says so.
+    // A new generation: the old certificate stays in force until the user replaces it.
     let renewed = [&client[..], &["--force"]].concat();
     let before = scene.sandbox.text(scene.file(&device, "key.pem"));
-    scene.tbpki(&renewed).run().ends(1).says("error[TBPKI-0137]").says("--replace");
+    scene.tbpki(&renewed).run().ends(1).prints("error[TBPKI-0137]").prints("--replace");
     assert_eq!(scene.sandbox.text(scene.file(&device, "key.pem")), before, "the key was replaced");
     assert_eq!(
         (&scene.listed(&device)["generation"], &scene.listed(&device)["state"]),
@@ -41,15 +41,15 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     );
     scene.publishes(&device, "chain.pem").succeeds();
     scene.sandbox.ok(["client", "--device", &device, "--force"]);
-    let partly = scene.tbpki(&client).run().ends(4).says("error[TBPKI-0137]").says("--replace");
+    let partly = scene.tbpki(&client).run().ends(4).prints("error[TBPKI-0137]").prints("--replace");
     assert!(partly.stdout_text().contains("failed"), "{partly}");
     let listed = scene.listed(&device);
     assert_eq!((&listed["generation"], &listed["state"]), (&2.into(), &"issued".into()));
     assert!(listed["last_error"].as_str().unwrap().contains("logs in with the certificate"), "{listed}");
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
-    scene.ok(&["register", "--device", &device, "--replace", "--dry-run"]).says("would be replaced");
+    scene.ok(&["register", "--device", &device, "--replace", "--dry-run"]).prints("would be replaced");
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
-    scene.ok(&["register", "--device", &device, "--replace"]).says("credential replaced");
+    scene.ok(&["register", "--device", &device, "--replace"]).prints("credential replaced");
     scene.publishes(&device, "chain.pem").succeeds();
     assert_eq!(scene.listed(&device)["state"], "registered");
 }
@@ -58,11 +58,11 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
 fn a_dry_run_changes_nothing() {
     let (scene, device) = (Scene::new(), unique("dry"));
     let tenant = scene.platform.sign_in();
-    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).says("on the platform planned");
+    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).prints("on the platform planned");
     assert!(!scene.file(&device, "cert.pem").exists());
     scene.ok(&["client", "--device", &device]);
-    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).says("would be created");
-    scene.ok(&["register", "--device", &device, "--dry-run"]).says("would be created");
+    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).prints("would be created");
+    scene.ok(&["register", "--device", &device, "--dry-run"]).prints("would be created");
     assert!(tenant.device_named(&device).is_none());
     assert_eq!(scene.listed(&device)["state"], "issued");
 }
@@ -105,7 +105,7 @@ fn what_a_device_is_made_with() {
     scene.fails(&["register", "--device", &other, "--profile", "no such profile"], 1, 134, "no such profile");
     assert!(tenant.device_named(&other).is_none());
     // What is there already is told and left.
-    scene.ok(&["register", "--device", &device, "--label", "elsewhere"]).says("note[TBPKI-0137]");
+    scene.ok(&["register", "--device", &device, "--label", "elsewhere"]).prints("note[TBPKI-0137]");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn names_are_taken_exactly() {
     for device in
         [base.clone(), base.to_lowercase(), format!("{base} ä+b&c=d%"), format!("{base}_"), format!("{base}%")]
     {
-        scene.ok(&["client", "--device", &device, "--register"]).says("on the platform created");
-        scene.ok(&["register", "--device", &device]).says("unchanged");
+        scene.ok(&["client", "--device", &device, "--register"]).prints("on the platform created");
+        scene.ok(&["register", "--device", &device]).prints("unchanged");
         scene.publishes(&device, "cert.pem").succeeds();
         let encoded: String = device.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={encoded}"), None);
@@ -137,7 +137,7 @@ fn of_several_some_may_fail_and_the_rest_is_done() {
     tenant.device(&names[2]);
     let all: Vec<&str> =
         ["register", "--json", "--device"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let outcome = scene.tbpki(&all).run().ends(4).says("error[TBPKI-0137]");
+    let outcome = scene.tbpki(&all).run().ends(4).prints("error[TBPKI-0137]");
     let report = outcome.json();
     assert_eq!((&report["result"]["failed"], &report["result"]["left"]), (&1.into(), &0.into()));
     assert_eq!(report["findings"][0]["place"]["item"], names[2].as_str(), "{outcome}");
@@ -147,8 +147,8 @@ fn of_several_some_may_fail_and_the_rest_is_done() {
     }
     // A name that the store does not hold is one more that fails.
     scene.fails(&["register", "--device", "nobody"], 1, 96, "nobody");
-    scene.tbpki(&["register", "--device", "nobody", &names[0]]).run().ends(4).says("error[TBPKI-0096]");
-    scene.ok(&["register", "--all", "--replace"]).says("credential replaced").says("unchanged");
+    scene.tbpki(&["register", "--device", "nobody", &names[0]]).run().ends(4).prints("error[TBPKI-0096]");
+    scene.ok(&["register", "--all", "--replace"]).prints("credential replaced").prints("unchanged");
 }
 
 #[test]
@@ -158,23 +158,23 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.ok(&["client", "--device", &device, "--register"]);
     let made = tenant.device_named(&device).unwrap();
     scene.publishes(&device, "cert.pem").succeeds();
-    scene.ok(&["unregister", "--device", &device, "--dry-run"]).says("planned");
-    scene.ok(&["unregister", "--device", &device]).says("credential replaced");
+    scene.ok(&["unregister", "--device", &device, "--dry-run"]).prints("planned");
+    scene.ok(&["unregister", "--device", &device]).prints("credential replaced");
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     assert_eq!(scene.listed(&device)["state"], "issued");
     assert_eq!(tenant.credentials(&made)["credentialsType"], "ACCESS_TOKEN");
-    scene.ok(&["unregister", "--device", &device]).says("unchanged");
+    scene.ok(&["unregister", "--device", &device]).prints("unchanged");
     // Neither by itself nor with all others: only with --again.
     scene.fails(&["register", "--device", &device, "--replace"], 1, 259, "--again");
     scene.fails(&["client", "--device", &device, "--register", "--replace"], 4, 259, "--again");
     for bulk in [&["register", "--all"][..], &["register", "--all", "--replace"]] {
-        scene.ok(bulk).says("1 device was unregistered and is skipped");
+        scene.ok(bulk).prints("1 device was unregistered and is skipped");
         scene.publishes(&device, "cert.pem").is_refused("not authorised");
     }
     scene.ok(&["register", "--device", &device, "--replace", "--again"]);
     scene.publishes(&device, "cert.pem").succeeds();
 
-    // A certificate that somebody else has put there is not ours to take away.
+    // A certificate that another client has set is not ours to take away.
     scene.ok(&["client", "--device", "other", "--self-signed"]);
     let pem = scene.sandbox.text("pki/devices/other/cert.pem");
     let foreign = unique("foreign");
@@ -183,10 +183,10 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.ok(&["unregister", "--device", &foreign, "--replace"]);
 
     scene.fails(&["unregister", "--device", &device, "--delete-device"], 2, 10, "--yes");
-    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).says("deleted");
+    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("deleted");
     assert!(tenant.device_named(&device).is_none());
-    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).says("does not exist");
-    scene.fails(&["unregister", "--device", "nobody at all"], 1, 134, "nobody at all");
+    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("does not exist");
+    scene.fails(&["unregister", "--device", "no device"], 1, 134, "no device");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn no_password_and_no_token_is_ever_shown() {
             assert!(!request.path.contains(token.trim()), "{request:?}");
         }
         let wrong = [&["register", "--all", "--again"], verbose].concat();
-        scene.tbpki(&wrong).env("TBPKI_PLATFORM_USER", "somebody@else").run().ends(1).says("TBPKI-0126");
+        scene.tbpki(&wrong).env("TBPKI_PLATFORM_USER", "somebody@else").run().ends(1).prints("TBPKI-0126");
     }
     let mode = |file: &str| fs::metadata(scene.file("pump", file)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("token"), mode("key.pem")), (0o600, 0o600));

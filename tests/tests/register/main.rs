@@ -78,10 +78,10 @@ impl Scene {
         self.tbpki(args).run().ok()
     }
 
-    /// Runs tbpki and stops the test unless it fails with this status and this code, and says this.
+    /// Runs tbpki and stops the test unless it fails with this status and this code, and this text.
     #[track_caller]
     fn fails(&self, args: &[&str], status: i32, code: u16, words: &str) -> Outcome {
-        self.tbpki(args).run().ends(status).says(&format!("error[TBPKI-{code:04}]")).says(words)
+        self.tbpki(args).run().ends(status).prints(&format!("error[TBPKI-{code:04}]")).prints(words)
     }
 
     /// A file of a device in the store.
@@ -89,7 +89,7 @@ impl Scene {
         self.sandbox.join(format!("pki/devices/{device}/{file}"))
     }
 
-    /// What a client trusts: for a server of ours what tbpki has written.
+    /// The trust anchors of a client: for a server of ours those that tbpki has written.
     fn anchors(&self, device: &str) -> PathBuf {
         match self.sandbox.join("conf").exists() {
             true => self.file(device, "tb-server-chain.pem"),
@@ -114,7 +114,7 @@ impl Scene {
         mosquitto_pub_with_token(host, port, &self.anchors(device), token.trim())
     }
 
-    /// What `list --json` says of a device.
+    /// The entry of a device in `list --json`.
     #[track_caller]
     fn listed(&self, device: &str) -> Value {
         let list = self.sandbox.ok(["list", "--kind", "device", "--json"]).json();
@@ -122,7 +122,7 @@ impl Scene {
         all.iter().find(|identity| identity["name"] == device).unwrap_or_else(|| panic!("{list}")).clone()
     }
 
-    /// How many messages have arrived from a device; where the platform is real, nobody knows.
+    /// The number of messages that have arrived from a device; unknown for a real platform.
     #[track_caller]
     fn has_arrived(&self, device: &str, messages: usize) {
         if let Some(sim) = self.platform.sim() {

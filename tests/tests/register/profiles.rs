@@ -31,7 +31,7 @@ fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_ol
     let device = unique("pump");
     scene
         .ok(&["profile", "create", &name, "--create-devices", "--accept-issuer-risk", "--example", &device])
-        .says("created");
+        .prints("created");
     let _gone = Gone(&scene, name.clone());
     let tenant = scene.platform.sign_in();
     scene.ok(&["client", "--device", &device, "--profile", &name]);
@@ -42,15 +42,15 @@ fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_ol
     let id = |scene: &Scene| scene.listed(&device)["credentials_id"].clone();
     assert_eq!(tenant.credentials(&made)["credentialsId"], id(&scene));
     // What the platform has made itself is registered already.
-    scene.ok(&["register", "--device", &device]).says("unchanged");
+    scene.ok(&["register", "--device", &device]).prints("unchanged");
 
     scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
     scene.publishes(&device, "chain.pem").succeeds();
     assert_eq!(tenant.credentials(&made)["credentialsId"], id(&scene));
-    // Without the CA in the chain nobody knows a leaf that is not registered.
+    // Without the CA in the chain an unregistered leaf is unknown.
     scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
-    scene.ok(&["profile", "show", &name]).says("on the platform same as in the store");
+    scene.ok(&["profile", "show", &name]).prints("on the platform same as in the store");
 
     // Deleted, it would be back at its next connection; with a token in the certificate's place it stays away.
     scene.fails(&["unregister", "--device", &device, "--delete-device", "--yes"], 1, 173, &name);
@@ -66,7 +66,7 @@ fn devices_are_not_made_unless_that_was_asked_for_and_confirmed() {
     let (scene, name, device) = (Scene::new(), unique("closed"), unique("pump"));
     let create = ["profile", "create", name.as_str()];
     scene.fails(&[&create[..], &["--create-devices"]].concat(), 2, 10, "--accept-issuer-risk");
-    scene.ok(&[&create[..], &["--dry-run"]].concat()).says("planned");
+    scene.ok(&[&create[..], &["--dry-run"]].concat()).prints("planned");
     assert!(!scene.sandbox.join(format!("pki/ca/profile-{name}")).exists());
     scene.ok(&create);
     let _gone = Gone(&scene, name.clone());
@@ -76,7 +76,7 @@ fn devices_are_not_made_unless_that_was_asked_for_and_confirmed() {
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
     assert!(scene.platform.sign_in().device_named(&device).is_none());
     // Registered by itself it logs in with its leaf, and the device is in the profile.
-    scene.ok(&["client", "--device", &device, "--profile", &name, "--register"]).says("on the platform created");
+    scene.ok(&["client", "--device", &device, "--profile", &name, "--register"]).prints("on the platform created");
     let tenant = scene.platform.sign_in();
     assert_eq!(tenant.device_named(&device).unwrap()["type"], name.as_str());
     scene.publishes(&device, "cert.pem").succeeds();
@@ -124,10 +124,10 @@ fn a_profile_that_is_another_one_is_not_changed_unasked() {
     scene.fails(&["profile", "create", &name], 1, 146, "not by chain");
     // The CA is there, and the next run goes on with it.
     let ca = scene.sandbox.read(format!("pki/ca/profile-{name}/cert.pem"));
-    scene.ok(&["profile", "create", &name, "--replace"]).says("changed");
+    scene.ok(&["profile", "create", &name, "--replace"]).prints("changed");
     assert_eq!(scene.sandbox.read(format!("pki/ca/profile-{name}/cert.pem")), ca);
     assert_eq!(profile(&scene, &name)["description"], "mine");
-    scene.ok(&["profile", "create", &name]).says("unchanged");
-    scene.ok(&["profile", "show"]).says(&name).says("on the platform same as in the store");
+    scene.ok(&["profile", "create", &name]).prints("unchanged");
+    scene.ok(&["profile", "show"]).prints(&name).prints("on the platform same as in the store");
     scene.fails(&["profile", "show", "no such profile"], 1, 147, "no such profile");
 }

@@ -1,4 +1,4 @@
-//! What people see when something is missing, wrong or refused.
+//! The errors when a part is missing, wrong or refused.
 
 use tb_sim::{Authority, Fault, FaultKind, ServerKeys, Settings, User, Version};
 use tbpki_tests::platform::Platform;
@@ -15,7 +15,7 @@ fn scene(settings: Settings) -> Scene {
     scene
 }
 
-/// Registering fails with this code, says this, and changes neither platform nor state.
+/// Registering fails with this code, prints this, and changes neither platform nor state.
 #[track_caller]
 fn refused(scene: &Scene, code: u16, words: &str) -> Outcome {
     let outcome = scene.fails(REGISTER, 1, code, words);
@@ -40,7 +40,7 @@ fn who_may_not_log_in_is_told_why() {
         ("customer@x", 133, "permission"),
     ] {
         let outcome = scene.tbpki(REGISTER).env("TBPKI_PLATFORM_USER", name).run();
-        outcome.ends(1).says(&format!("error[TBPKI-{code:04}]")).says(words).says("help:");
+        outcome.ends(1).prints(&format!("error[TBPKI-{code:04}]")).prints(words).prints("help:");
     }
     scene.sandbox.write("wrong", "hunter2");
     scene.sandbox.hides("hunter2");
@@ -60,7 +60,7 @@ fn an_api_key_is_taken_by_those_who_know_them() {
     scene.sandbox.hides(value);
     scene.sandbox.write("key", value);
     let with_key = [REGISTER, &["--platform-api-key-file", "key"]].concat();
-    scene.ok(&with_key).says("created");
+    scene.ok(&with_key).prints("created");
     tenant.ok("PUT", &format!("/api/apiKey/{}/enabled/false", tbpki_tests::platform::id(&key)), None);
     scene.fails(&with_key, 1, 127, "not active");
     scene.sandbox.write("key", "tb_mistyped-key");
@@ -99,7 +99,7 @@ fn a_rate_limit_is_waited_for_and_told_when_it_does_not_end() {
     let scene = scene(Settings::default());
     let sim = scene.platform.sim().unwrap();
     sim.inject(Fault { times: 3, ..Fault::new(FaultKind::Status(429)).on("POST", "/api/device-with-credentials") });
-    scene.ok(REGISTER).says("created");
+    scene.ok(REGISTER).prints("created");
     sim.inject(Fault { times: 0, ..Fault::new(FaultKind::Status(429)) });
     scene.fails(REGISTER, 1, 140, "Too many requests");
 }
@@ -122,7 +122,7 @@ fn a_failure_that_passes_is_tried_again_after_the_other_devices() {
 }
 
 #[test]
-fn a_limit_of_devices_ends_a_run_and_says_what_is_left() {
+fn a_limit_of_devices_ends_a_run_and_the_rest_is_named() {
     let scene = scene(Settings { max_devices: Some(2), ..Settings::default() });
     for device in ["a", "b", "c", "d"] {
         scene.sandbox.ok(["client", "--device", device]);
@@ -130,13 +130,13 @@ fn a_limit_of_devices_ends_a_run_and_says_what_is_left() {
     let outcome = scene.tbpki(&["register", "--all", "--json"]).env("TBPKI_PLATFORM_CONCURRENCY", "1").run().ends(4);
     let result = &outcome.json()["result"];
     assert_eq!((&result["failed"], &result["left"]), (&1.into(), &2.into()), "{outcome}");
-    let outcome = outcome.says("error[TBPKI-0139]");
+    let outcome = outcome.prints("error[TBPKI-0139]");
     assert!(outcome.stderr_text().contains("its limit of "), "{outcome}");
     assert_eq!(scene.listed("a")["state"], "registered");
 }
 
 #[test]
-fn somebody_who_always_saves_first_wins_in_the_end() {
+fn a_client_that_always_saves_first_wins_in_the_end() {
     let scene = scene(Settings::default());
     scene.ok(REGISTER);
     scene.sandbox.ok(["client", "--device", "pump", "--force"]);
@@ -151,20 +151,20 @@ fn somebody_who_always_saves_first_wins_in_the_end() {
 fn what_is_not_configured_is_named_with_its_key_and_flag() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump"]);
-    sandbox.fails(REGISTER, 1, "TBPKI-0120").says("--platform-url").says("[platform] url");
+    sandbox.fails(REGISTER, 1, "TBPKI-0120").prints("--platform-url").prints("[platform] url");
     let url = [REGISTER, &["--platform-url", "http://127.0.0.1:9"]].concat();
-    sandbox.fails(&url, 1, "TBPKI-0120").says("--platform-user");
+    sandbox.fails(&url, 1, "TBPKI-0120").prints("--platform-user");
     let user = [&url[..], &["--platform-user", "u@x"]].concat();
-    sandbox.fails(&user, 2, "TBPKI-0010").says("--platform-password-file");
+    sandbox.fails(&user, 2, "TBPKI-0010").prints("--platform-password-file");
     sandbox.write("password", "x");
     let password = [&user[..], &["--platform-password-file", "password"]].concat();
-    sandbox.fails(&password, 1, "TBPKI-0100").says("refused");
+    sandbox.fails(&password, 1, "TBPKI-0100").prints("refused");
     let elsewhere =
         ["--platform-url", "http://tb.example", "--platform-user", "u@x", "--platform-password-file", "password"];
     let elsewhere = [REGISTER, &elsewhere].concat();
-    sandbox.fails(&elsewhere, 1, "TBPKI-0121").says("--allow-plain-http");
+    sandbox.fails(&elsewhere, 1, "TBPKI-0121").prints("--allow-plain-http");
     sandbox.write("keygen.toml", "version = 1\n[platform]\nkind = \"actorcloud\"\nurl = \"http://127.0.0.1:9\"\n");
-    sandbox.fails(REGISTER, 1, "TBPKI-0149").says("common name").says("actorcloud cert create");
+    sandbox.fails(REGISTER, 1, "TBPKI-0149").prints("common name").prints("actorcloud cert create");
     // `client --register` finds out before it issues anything.
     sandbox.fails(["client", "--device", "new", "--register"], 1, "TBPKI-0149");
     assert!(!sandbox.join("pki/devices/new").exists());
@@ -184,7 +184,7 @@ fn the_rest_api_is_verified_by_the_root_that_is_named() {
     let wrong = [REGISTER, &["--platform-ca", "pki/devices/other/cert.pem"]].concat();
     scene.fails(&wrong, 1, 122, "nothing that is trusted");
     let right = [REGISTER, &["--platform-ca", "conf/cafile.pem"]].concat();
-    scene.ok(&right).says("created");
+    scene.ok(&right).prints("created");
     let by_address = scene.platform.url().replace("localhost", "127.0.0.1");
     scene.ok(&[&right[..], &["--platform-url", &by_address]].concat());
 }

@@ -32,13 +32,13 @@ fn a_token_is_fetched_and_logs_in() {
 #[test]
 fn a_device_is_made_for_a_token_when_that_is_asked_for() {
     let scene = Scene::with_our_server();
-    scene.ok(&["token", "--device", "lamp", "--create", "--dry-run"]).says("planned");
+    scene.ok(&["token", "--device", "lamp", "--create", "--dry-run"]).prints("planned");
     assert!(scene.platform.sim().unwrap().devices().is_empty());
-    scene.ok(&["token", "--device", "lamp", "--create", "--label", "roof"]).says("created");
+    scene.ok(&["token", "--device", "lamp", "--create", "--label", "roof"]).prints("created");
     assert_eq!(scene.platform.sim().unwrap().device("lamp").unwrap()["label"], "roof");
     scene.publishes_with_token("lamp").succeeds();
     scene.has_arrived("lamp", 1);
-    scene.ok(&["token", "--device", "lamp", "--create"]).says("unchanged");
+    scene.ok(&["token", "--device", "lamp", "--create"]).prints("unchanged");
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn a_token_is_set_from_a_file_and_never_from_the_command_line() {
     let token = unique("t").chars().rev().take(24).collect::<String>();
     scene.sandbox.hides(&token);
     scene.sandbox.write("token", format!("{token}\n"));
-    scene.ok(&["token", "--device", &device, "--set-file", "token"]).says("credential replaced");
+    scene.ok(&["token", "--device", &device, "--set-file", "token"]).prints("credential replaced");
     scene.publishes_with_token(&device).succeeds();
     let stdin = |args: &[&str]| scene.tbpki(args).stdin(format!("{token}\n")).run();
-    stdin(&["token", "--device", &device, "--set-file", "-"]).ok().says("unchanged");
+    stdin(&["token", "--device", &device, "--set-file", "-"]).ok().prints("unchanged");
     for (bad, word) in [("with space", "32 printable"), (&"x".repeat(33), "32 printable"), ("provision", "provision")] {
         scene.sandbox.write("bad", bad);
         scene.fails(&["token", "--device", &device, "--set-file", "bad"], 1, 3, word);

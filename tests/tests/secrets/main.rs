@@ -1,4 +1,4 @@
-//! A secret stands where it belongs and nowhere else: not on a command line, not in a log of any level, not in JSON,
+//! A secret is in its place and nowhere else: not on a command line, not in a log of any level, not in JSON,
 //! not in the text of an error, not in the ledger, not in a file's name.
 
 mod umask;
@@ -86,7 +86,7 @@ const WRITTEN: &[(&str, &str)] = &[
 /// A variable and its value, where one is set.
 type Variable<'a> = Option<(&'a str, &'a str)>;
 
-/// What is done, in this order.
+/// The commands that succeed, in this order.
 const DONE: &[&[&str]] = &[
     &["init"],
     &["server", "--name", "tb.example", "--only-given-names", "--out", "out", "--environment", "env,compose"],
@@ -105,7 +105,7 @@ const DONE: &[&[&str]] = &[
     &["server", "--config", "made/keygen.toml", "--name", "tb.example", "--only-given-names", "--out", "made/out"],
 ];
 
-/// What fails, with the variable that makes it.
+/// The commands that fail, with the variable that makes them fail.
 const REFUSED: &[(&[&str], Variable<'_>)] = &[
     (&["client", "--device", "pump-2", "--ca-passphrase-file", "wrong.pass"], None),
     (&["client", "--device", "pump-2"], Some(("TBPKI_CLIENT_KEYSTORE_PASSWORD", "tiny5"))),
@@ -143,7 +143,7 @@ const REFUSED: &[(&[&str], Variable<'_>)] = &[
     (&["init", "--config", "new/keygen.toml", "--ca-passphrase-file", "ca.pass", "--devices-ca", "half.pem"], None),
 ];
 
-/// What somebody might paste from elsewhere.
+/// A text that a user might paste from elsewhere.
 const PIN_IN_URI: &str = "pkcs11:token=fleet?module-path=/m.so&pin-value=hunter2-in-a-uri";
 
 /// A secret in all the forms in which it could turn up, and the files in which it does.
@@ -167,7 +167,7 @@ impl Hidden {
     }
 }
 
-/// The private number of a P-256 key: raw, in hexadecimal, and as it stands in the lines of both PEM forms.
+/// The private number of a P-256 key: raw, in hexadecimal, and as in the lines of both PEM forms.
 fn number(sandbox: &Sandbox, file: &str, places: &[&str]) -> Hidden {
     let passphrase = Secret::from(GIVEN[0].0);
     let key = PrivateKey::from_pem_or_der(&sandbox.read(file), Some(&passphrase)).unwrap();
@@ -225,7 +225,7 @@ fn run(sandbox: &Sandbox, args: &[&str], variable: Variable<'_>, said: &mut Vec<
 }
 
 #[test]
-fn a_secret_stands_where_it_belongs_and_nowhere_else() {
+fn a_secret_is_in_its_place_and_nowhere_else() {
     let sandbox = Sandbox::new();
     WRITTEN.iter().for_each(|(name, text)| drop(sandbox.write(name, text)));
     ["old", "made", "new"].iter().for_each(|directory| fs::create_dir(sandbox.join(directory)).unwrap());

@@ -1,4 +1,4 @@
-//! What a file's mode is, tbpki says, and no umask.
+//! The mode of a file depends on tbpki, and not on the umask.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ $TBPKI init --no-input --insecure-no-passphrase --config old/keygen.toml --from 
 
 /// Runs the script as an ordinary user where we are root, to whom modes mean nothing.
 fn run(sandbox: &Sandbox, umask: &str) {
-    // Nobody may not be let into the directory that the program was built in.
+    // The user may not be let into the directory that the program was built in.
     let program = Sandbox::new();
     std::fs::copy(tbpki(), program.join("tbpki")).unwrap();
     Tool::new("chmod").args(["-R", "a+rX"]).arg(program.path()).run().ok();

@@ -46,7 +46,7 @@ fn stations_see_what_the_others_have_issued() {
 }
 
 #[test]
-fn a_station_with_another_ca_is_turned_away() {
+fn a_station_with_another_ca_is_refused() {
     let cluster = &SHARED.1;
     let url = cluster.url(&cluster.database());
     station(&url, "").make_store().ok(["client", "--device", "pump-1"]);
@@ -65,7 +65,7 @@ fn over_tls_the_server_has_to_lead_to_the_root_that_is_named() {
     let at = at.make_store();
     at.ok(["client", "--device", "pump-1"]);
     at.write("ca.pem", Certificates::generate().root_pem());
-    at.fails(["client", "--device", "pump-2"], 1, "TBPKI-0255").says("ledger.ca");
+    at.fails(["client", "--device", "pump-2"], 1, "TBPKI-0255").prints("ledger.ca");
     at.fails(["list"], 1, "TBPKI-0255");
 }
 
@@ -76,11 +76,11 @@ fn what_is_wrong_with_the_server_is_told_with_what_to_do() {
     let at = station(&url, "").make_store();
     at.write("ledger-password", "hunter2");
     at.hides("hunter2");
-    at.fails(["client", "--device", "pump-1"], 1, "TBPKI-0254").says("ledger.password");
-    // A port at which nobody has listened since it was free.
+    at.fails(["client", "--device", "pump-1"], 1, "TBPKI-0254").prints("ledger.password");
+    // A port on which no process has listened since it was free.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     at.write("keygen.toml", format!("version = 1\nledger = {{ url = \"postgres://u@127.0.0.1:{port}/fleet\" }}\n"));
-    at.fails(["client", "--device", "pump-1"], 1, "TBPKI-0252").says("run the same command again");
+    at.fails(["client", "--device", "pump-1"], 1, "TBPKI-0252").prints("run the same command again");
     for (ledger, code) in [
         ("url = \"postgres://u:hunter2@127.0.0.1/fleet\"", "TBPKI-0003"),
         ("url = \"postgres://u@db.example/fleet?sslmode=disable\"", "TBPKI-0255"),

@@ -59,7 +59,7 @@ fn each_name_is_made_registered_and_bundled_once_though_a_station_is_killed() {
     eventually("some devices", || !names(&stations[0]).is_empty());
     killed.kill().unwrap();
     killed.wait().unwrap();
-    // What the killed one had claimed is issued anew once its lease has ended; what it had issued lies with it alone.
+    // What the killed one had claimed is issued again once its lease has ended; what it had issued lies with it alone.
     for running in [&mut second, &mut third] {
         let status = running.wait().unwrap().code();
         assert!(matches!(status, Some(0 | 4)), "{status:?}");

@@ -72,7 +72,7 @@ impl Scene {
     }
 }
 
-/// What a device shows of the cert that was made for it.
+/// The certificate that a device shows of the cert that was made for it.
 #[track_caller]
 fn shown(cert: &Value) -> Shown {
     let der = |text: &Value, command: &[&str]| {

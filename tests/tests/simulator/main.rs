@@ -1,4 +1,4 @@
-//! What only the simulators can show: faults, what arrived, other versions and users, and starts that fail.
+//! Tests that only the simulators allow: faults, arrived messages, other versions and users, and starts that fail.
 
 mod actorcloud;
 mod faults;

@@ -1,4 +1,4 @@
-//! What devices send, and what of it is there afterwards.
+//! Values that devices send, and the values that are stored.
 
 use serde_json::{Value, json};
 use tb_sim::Settings;

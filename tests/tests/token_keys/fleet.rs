@@ -66,12 +66,12 @@ fn a_token_taken_out_in_the_middle_of_a_fleet() {
         std::thread::sleep(Duration::from_millis(2));
     }
     station.hsm.remove();
-    let said = running.said();
-    assert!(said.contains("TBPKI-0287") && !said.contains(PIN), "{said}");
+    let printed = running.output();
+    assert!(printed.contains("TBPKI-0287") && !printed.contains(PIN), "{printed}");
     let before: BTreeSet<String> = devices(&out).into_iter().map(|(name, _)| name).collect();
     assert!(before.len() < 4000);
     // Without the token nothing goes on, and nothing is lost.
-    station.tbpki(&fleet).run().ends(1).says("TBPKI-0287");
+    station.tbpki(&fleet).run().ends(1).prints("TBPKI-0287");
     station.hsm.bring_back();
     station.ok(&fleet);
 
@@ -86,9 +86,9 @@ fn a_token_taken_out_in_the_middle_of_a_fleet() {
 struct Running(Child);
 
 impl Running {
-    /// What it said, once it has ended.
+    /// The output, once the process has ended.
     #[track_caller]
-    fn said(&mut self) -> String {
+    fn output(&mut self) -> String {
         let mut text = String::new();
         std::io::Read::read_to_string(&mut self.0.stderr.take().unwrap(), &mut text).unwrap();
         let status = self.0.wait().unwrap();

@@ -55,7 +55,7 @@ impl Station {
         self.tbpki(args).run().ok()
     }
 
-    /// What `pkcs11-tool` lists in the token.
+    /// The objects that `pkcs11-tool` lists in the token.
     #[track_caller]
     fn objects(&self) -> String {
         self.hsm.pkcs11_tool(TOKEN, &["--list-objects"]).ok().stdout_text()

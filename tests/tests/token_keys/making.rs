@@ -55,7 +55,7 @@ fn the_store_holds_no_key_of_the_ca_and_the_pin_is_nowhere() {
     station.ok(&["client", "--device", "pump-2", "--ca-pin-file", "pin", "--json", "-vv"]);
     station.tbpki(&["client", "--device", "pump-3"]).env("TBPKI_CA_PIN", PIN).run().ok();
     let shown = station.tbpki(&["config", "show", "--origin"]).env("TBPKI_CA_PIN", PIN).run().ok();
-    shown.says("TBPKI_CA_PIN");
+    shown.prints("TBPKI_CA_PIN");
     for file in station.sandbox.files() {
         let holds = String::from_utf8_lossy(&station.sandbox.read(&file)).contains(PIN);
         assert!(!holds || file.ends_with("pin"), "the PIN is in {}", file.display());
@@ -65,7 +65,7 @@ fn the_store_holds_no_key_of_the_ca_and_the_pin_is_nowhere() {
 }
 
 #[test]
-fn keygen_toml_says_where_the_pin_is() {
+fn keygen_toml_names_the_place_of_the_pin() {
     let station = Station::new();
     station.sandbox.write("keygen.toml", "version = 1\n[ca]\nname = \"Acme\"\npin = { file = \"pin\" }\n");
     let args = ["init", "--no-input", "--insecure-no-passphrase", "--devices-key"];
@@ -95,9 +95,9 @@ fn a_slot_or_the_only_token_is_written_down_by_what_lasts() {
 fn the_key_goes_again_when_no_store_comes_of_it() {
     let station = Station::new();
     station.sandbox.write("file", "in the way");
-    station.init(&["--root-out", "file"]).ends(1).says("TBPKI-0084");
+    station.init(&["--root-out", "file"]).ends(1).prints("TBPKI-0084");
     assert_eq!(station.objects().trim(), "");
-    station.init(&["--dry-run"]).ok().says("key.uri");
+    station.init(&["--dry-run"]).ok().prints("key.uri");
     assert_eq!(station.objects().trim(), "");
     assert!(!station.sandbox.join("pki").exists());
     station.init(&[]).ok();
@@ -107,7 +107,7 @@ fn the_key_goes_again_when_no_store_comes_of_it() {
 fn looking_knows_of_keys_in_tokens() {
     let station = Station::with_store();
     let chain = "pki/ca/devices-issuing/cert.pem";
-    station.ok(&["inspect", KEY_URI]).says("private key in a token").says("fleet");
+    station.ok(&["inspect", KEY_URI]).prints("private key in a token").prints("fleet");
     std::fs::rename(station.sandbox.join("pki/ca/server-root/key.pem"), station.sandbox.join("offline.pem")).unwrap();
     let listed = station.ok(&["list", "--kind", "ca", "--json"]).json();
     let places: Vec<(&str, &str)> = listed["result"]["identities"]
@@ -123,13 +123,13 @@ fn looking_knows_of_keys_in_tokens() {
         ("server-root", "elsewhere"),
     ];
     assert_eq!(places, expected);
-    station.ok(&["list"]).says("ec-p256 (token)").says("ec-p256 (elsewhere)");
+    station.ok(&["list"]).prints("ec-p256 (token)").prints("ec-p256 (elsewhere)");
     // Without a PIN: the public half is for everybody.
     let anchors = ["--anchors", "pki/ca/devices-root/cert.pem"];
     station.ok(&[&["verify", chain, "--key", KEY_URI], &anchors[..]].concat());
     let before = Snapshot::of(station.sandbox.path());
     let other =
         ["verify", "pki/ca/server-issuing/cert.pem", "--key", KEY_URI, "--anchors", "pki/ca/server-root/cert.pem"];
-    let outcome = station.tbpki(&other).run().ends(3).says("TBPKI-0034");
+    let outcome = station.tbpki(&other).run().ends(3).prints("TBPKI-0034");
     before.is_unchanged(&Snapshot::of(station.sandbox.path()), &outcome);
 }

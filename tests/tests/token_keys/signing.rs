@@ -1,4 +1,4 @@
-//! Many threads sign with one key; sessions that die are opened anew, and a token that is gone is missed.
+//! Many threads sign with one key; sessions that die are opened again, and a token that is gone is missed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -9,7 +9,7 @@ use tbpki_tests::{Snapshot, Tool};
 
 use crate::{KEY_URI, Station, TOKEN};
 
-/// How often each thread signs.
+/// The number of signatures of each thread.
 const TIMES: usize = 100;
 
 /// A program that has the key open, and signs when it is told to.
@@ -68,7 +68,7 @@ fn a_token_signs_revocation_lists() {
         tool.arg(path(&format!("pki/devices/{device}/cert.pem"))).run()
     };
     verify("pump-2").ok();
-    verify("pump-1").ends(2).says("certificate revoked");
+    verify("pump-1").ends(2).prints("certificate revoked");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn several_threads_sign_at_once() {
 }
 
 #[test]
-fn sessions_that_died_are_opened_anew() {
+fn sessions_that_died_are_opened_again() {
     let station = Station::with_store();
     let mut signer = Signer::start(&station);
     for death in ["restart", "logout", "restart"] {
@@ -124,7 +124,7 @@ fn a_device_is_not_begun_without_the_token() {
     let before = Snapshot::of(station.sandbox.path());
     station.hsm.remove();
     let outcome = station.tbpki(&["client", "--device", "pump-2", "--ca-pin-file", "pin"]).run().ends(1);
-    before.is_unchanged(&Snapshot::of(station.sandbox.path()), outcome.says("TBPKI-0287"));
+    before.is_unchanged(&Snapshot::of(station.sandbox.path()), outcome.prints("TBPKI-0287"));
     station.hsm.bring_back();
     station.ok(&["client", "--device", "pump-2", "--ca-pin-file", "pin"]);
 }

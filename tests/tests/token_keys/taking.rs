@@ -17,7 +17,7 @@ fn existing(station: &Station, uri: &str, more: &[&str]) -> tbpki_tests::Outcome
 }
 
 #[test]
-fn a_key_that_somebody_made_gets_a_certificate() {
+fn an_existing_key_gets_a_certificate() {
     let station = Station::new();
     make(&station, "01", &["--sensitive"]);
     let outcome = existing(&station, &uri(";object=mine"), &[]).ok();
@@ -31,7 +31,7 @@ fn a_key_that_somebody_made_gets_a_certificate() {
 fn a_key_that_could_leave_is_used_with_a_warning() {
     let station = Station::new();
     make(&station, "01", &["--extractable"]);
-    existing(&station, &uri(""), &[]).ok().says("warning[TBPKI-0291]").says("could leave");
+    existing(&station, &uri(""), &[]).ok().prints("warning[TBPKI-0291]").prints("could leave");
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn a_ca_that_was_brought_signs_with_the_key_in_the_token() {
     std::fs::remove_file(&issuing_key).unwrap();
     let brought = ["--devices-ca", issuing.to_str().unwrap(), root.to_str().unwrap()];
     // The key of the token has been outside of it.
-    existing(&station, &uri(";object=acme"), &brought).ok().says("warning[TBPKI-0291]");
+    existing(&station, &uri(";object=acme"), &brought).ok().prints("warning[TBPKI-0291]");
     station.ok(&["client", "--device", "pump-1", "--ca-pin-file", "pin"]);
     let chain = "pki/devices/pump-1/chain.pem";
-    station.ok(&["verify", chain, "--anchors", root.to_str().unwrap()]).says("acme issuing");
+    station.ok(&["verify", chain, "--anchors", root.to_str().unwrap()]).prints("acme issuing");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_ca_that_was_brought_has_to_fit_the_key_in_the_token() {
     let brought = |paths: &[&std::path::Path], code: &str, status: i32| {
         let files = files(paths);
         let more: Vec<&str> = std::iter::once("--devices-ca").chain(files.iter().map(String::as_str)).collect();
-        existing(&station, &uri(""), &more).ends(status).says(code);
+        existing(&station, &uri(""), &more).ends(status).prints(code);
         assert!(!station.sandbox.join("pki").exists());
     };
     brought(&[&ca.issuing, &ca.root], "TBPKI-0034", 1);
