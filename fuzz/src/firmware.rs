@@ -1,4 +1,4 @@
-//! What users name for images of a flash: partition tables and applications.
+//! Files that users name for images of a flash: partition tables and applications.
 
 use devkit::application::Application;
 use devkit::chip::Chip;

@@ -50,7 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("verify", verify),
 ];
 
-/// What all that is encrypted in the corpora opens with.
+/// The password of everything that is encrypted in the corpora.
 pub(crate) const PASSWORD: &str = "password";
 
 /// The moment for which dates are judged, so that an input means the same every year: the beginning of 2027.
@@ -117,7 +117,7 @@ fn keygen_toml(input: &[u8]) {
     }
 }
 
-/// What a broker sends, in the version that the first octet chooses, in pieces of the length in the second octet.
+/// The packets of a broker, in the version that the first octet chooses, in pieces of the length in the second octet.
 fn mqtt(input: &[u8]) {
     let [version, piece, stream @ ..] = input else { return };
     let version = if version % 2 == 0 { Version::V311 } else { Version::V5 };

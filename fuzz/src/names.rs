@@ -30,7 +30,7 @@ fn read(input: impl Read + Send + 'static, wish: &ColumnSelection) -> Option<Nam
     names::read(input, wish).ok().map(Iterator::collect)
 }
 
-/// What is accepted can be used, and stands on lines that there are, one after the other.
+/// Accepted names can be used, and have line numbers of the input in ascending order.
 fn check<'a>(input: &[u8], names: impl Iterator<Item = &'a Result<StagedName, NameFault>>) {
     let mut last = 0;
     let lines = 1 + input.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
@@ -44,7 +44,7 @@ fn check<'a>(input: &[u8], names: impl Iterator<Item = &'a Result<StagedName, Na
             }
             Err(fault) => fault.line,
         };
-        // The fault of an empty list stands on its first line.
+        // The fault of an empty list is on its first line.
         assert!(line <= lines, "there is no line {line}");
         last = line;
     }

@@ -3,6 +3,9 @@
 //! A map is a section whose heading has the crate's directory in backticks, as in "### Map of `crates/pki`", with a
 //! table whose last column has the files in backticks. They are relative to the crate's directory or to its `src`.
 //! Files of other crates are relative to the root.
+//!
+//! A walk is a section whose heading ends with its number of stops, as in ": 12 stops", with a block of numbered lines.
+//! Each line ends with the stop's file, relative to `crates`.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +14,6 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use crate::error::{Error, Result};
 use crate::source::files::{below, packages, read, relative};
 use crate::workspace::root;
-
-/// Crates without a map. A crate that is not in this list must have one, and a crate with a map must not be in it.
-const NO_MAP_YET: &[&str] =
-    &["crates/device", "crates/devkit", "crates/firmware", "crates/provision", "crates/tbpki", "tests"];
 
 /// Endings of the names in backticks that are checked everywhere in the page.
 const ENDINGS: &[&str] = &[".rs", ".toml", ".md"];
@@ -25,7 +24,7 @@ pub(super) fn check() -> Result<()> {
     let files: BTreeSet<String> = below(&root)?.iter().map(|file| relative(file, &root)).collect();
     let directories = packages(&root)?.into_iter().map(|package| relative(&package.directory, &root));
     let crates: Vec<String> = directories.filter(|directory| is_mapped(directory)).collect();
-    let faults = faults(&read(&root.join("ARCHITECTURE.md"))?, &crates, &files, NO_MAP_YET);
+    let faults = faults(&read(&root.join("ARCHITECTURE.md"))?, &crates, &files);
     if faults.is_empty() { Ok(()) } else { Err(Error::new(faults.join("\n"))) }
 }
 
@@ -34,18 +33,16 @@ fn is_mapped(directory: &str) -> bool {
     directory.strip_prefix("crates/").map_or(["tests", "xtask"].contains(&directory), |name| !name.contains('/'))
 }
 
-fn faults(text: &str, crates: &[String], files: &BTreeSet<String>, without: &[&str]) -> Vec<String> {
+fn faults(text: &str, crates: &[String], files: &BTreeSet<String>) -> Vec<String> {
     let page = parse(text);
     let mut faults = Vec::new();
     for directory in crates {
         let rows: Vec<&Row> = page.rows.iter().filter(|row| row.section == *directory).collect();
-        match (rows.is_empty(), without.contains(&directory.as_str())) {
-            (true, false) => faults.push(format!(
+        if rows.is_empty() {
+            faults.push(format!(
                 "ARCHITECTURE.md has no map of {directory}: add a heading with `{directory}` and a table of questions and \
                  files"
-            )),
-            (false, true) => faults.push(format!("{directory} has a map: remove it from NO_MAP_YET in {}", file!())),
-            _ => {}
+            ));
         }
         for row in rows {
             if row.files.is_empty() {
@@ -58,8 +55,6 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>, without: &[&s
             faults.extend(missing.map(|file| format!("ARCHITECTURE.md:{}: {file} is not in {directory}", row.line)));
         }
     }
-    let gone = without.iter().filter(|directory| !crates.iter().any(|known| known == *directory));
-    faults.extend(gone.map(|directory| format!("{directory} is no crate: remove it from NO_MAP_YET in {}", file!())));
     let other_rows = page.rows.iter().filter(|row| !crates.contains(&row.section));
     let in_other_rows = other_rows.flat_map(|row| row.files.iter().map(|file| (row.line, file)));
     let named = page.named.iter().map(|(line, name)| (*line, name)).chain(in_other_rows);
@@ -68,6 +63,18 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>, without: &[&s
         let mut places = in_crates.chain([name.clone(), format!("crates/{name}")]);
         (!places.any(|place| exists(files, &place))).then(|| format!("ARCHITECTURE.md:{line}: no file {name}"))
     }));
+    for walk in &page.walks {
+        let stops: Vec<&str> = walk.text.lines().filter(|line| !line.trim().is_empty()).collect();
+        if stops.len() != walk.stops {
+            faults.push(format!("ARCHITECTURE.md:{}: {} stops, not {}", walk.line, stops.len(), walk.stops));
+        }
+        for (number, stop) in (1..).zip(stops) {
+            let file = stop.rsplit(' ').next().unwrap_or_default();
+            if !stop.trim_start().starts_with(&format!("{number} ")) || !exists(files, &format!("crates/{file}")) {
+                faults.push(format!("ARCHITECTURE.md:{}: stop {number} has no number or no file", walk.line));
+            }
+        }
+    }
     faults
 }
 
@@ -87,22 +94,44 @@ struct Row {
     files: Vec<String>,
 }
 
+/// The block of a walk, and the number of stops in its heading.
+struct Walk {
+    line: usize,
+    stops: usize,
+    text: String,
+}
+
 struct Page {
     rows: Vec<Row>,
+    walks: Vec<Walk>,
     /// All other texts in backticks, with their lines.
     named: Vec<(usize, String)>,
 }
 
 fn parse(text: &str) -> Page {
     let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-    let mut page = Page { rows: Vec::new(), named: Vec::new() };
+    let mut page = Page { rows: Vec::new(), walks: Vec::new(), named: Vec::new() };
+    // The number of stops in the heading above, until its block has come.
+    let mut stops: Option<usize> = None;
+    let mut in_block = false;
     let mut section = String::new();
     let (mut in_heading, mut in_row) = (false, false);
     // The names of the cell that is read; those of the last cell remain at the end of the row.
     let mut cell: Vec<(usize, String)> = Vec::new();
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
-            Event::Start(Tag::Heading { .. }) => (in_heading, section) = (true, String::new()),
+            Event::Start(Tag::Heading { .. }) => (in_heading, section, stops) = (true, String::new(), None),
+            Event::Text(heading) if in_heading => {
+                let number = heading.strip_suffix(" stops").and_then(|text| text.rsplit(' ').next());
+                stops = number.and_then(|number| number.parse().ok()).or(stops);
+            }
+            Event::Start(Tag::CodeBlock(_)) => in_block = true,
+            Event::End(TagEnd::CodeBlock) => in_block = false,
+            Event::Text(block) if in_block => {
+                if let Some(stops) = stops.take() {
+                    page.walks.push(Walk { line: line(range.start), stops, text: block.to_string() });
+                }
+            }
             Event::End(TagEnd::Heading(_)) => in_heading = false,
             Event::Start(Tag::TableRow) => in_row = true,
             Event::Start(Tag::TableCell) => page.named.append(&mut cell),
@@ -137,7 +166,7 @@ mod tests {
         | Who reads `x/y.rs`? | `file.rs`, `src/file/` |\n\n## Where to add things\n\n| To add | Change |\n|---|---|\n\
         | an error | `pki/src/code.rs` |\n";
 
-    fn of(text: &str, crates: &[&str], without: &[&str]) -> Vec<String> {
+    fn of(text: &str, crates: &[&str]) -> Vec<String> {
         let files = [
             "docs/a.md",
             "crates/pki/src/file.rs",
@@ -146,12 +175,12 @@ mod tests {
             "crates/pki/src/x/y.rs",
         ];
         let crates: Vec<String> = crates.iter().map(|name| (*name).to_owned()).collect();
-        faults(text, &crates, &files.map(str::to_owned).into(), without)
+        faults(text, &crates, &files.map(str::to_owned).into())
     }
 
     #[test]
     fn a_map_whose_files_exist_passes() {
-        assert_eq!(of(PAGE, &["crates/pki"], &[]), Vec::<String>::new());
+        assert_eq!(of(PAGE, &["crates/pki"]), Vec::<String>::new());
     }
 
     #[test]
@@ -167,31 +196,33 @@ mod tests {
             "ARCHITECTURE.md:9: no file x/z.rs",
             "ARCHITECTURE.md:15: no file pki/src/coda.rs",
         ];
-        assert_eq!(of(&page, &["crates/pki"], &[]), expected);
+        assert_eq!(of(&page, &["crates/pki"]), expected);
     }
 
     #[test]
     fn a_crate_needs_a_map_with_files() {
+        assert!(of(PAGE, &["crates/pki", "crates/new"])[0].starts_with("ARCHITECTURE.md has no map of crates/new"));
         assert!(
-            of(PAGE, &["crates/pki", "crates/new"], &[])[0].starts_with("ARCHITECTURE.md has no map of crates/new")
-        );
-        assert!(of(PAGE, &["crates/pki", "crates/new"], &["crates/new"]).is_empty());
-        assert!(
-            of(&PAGE.replace("`file.rs`, `src/file/`", "none"), &["crates/pki"], &[])[0]
+            of(&PAGE.replace("`file.rs`, `src/file/`", "none"), &["crates/pki"])[0]
                 .ends_with(":9: no file in the last column")
         );
     }
 
     #[test]
-    fn a_list_of_crates_without_a_map_that_could_be_shorter_is_a_fault() {
-        assert!(of(PAGE, &["crates/pki"], &["crates/pki"])[0].starts_with("crates/pki has a map: remove it"));
-        assert!(of(PAGE, &["crates/pki"], &["crates/old"])[0].starts_with("crates/old is no crate: remove it"));
+    fn tables_below_other_names_are_checked_for_paths() {
+        let page = "## `check`\n\n| a | b |\n|---|---|\n| c | `check`, `pki/src/gone.rs` |\n";
+        assert_eq!(of(page, &[]), ["ARCHITECTURE.md:5: no file pki/src/gone.rs"]);
     }
 
     #[test]
-    fn tables_below_other_names_are_checked_for_paths() {
-        let page = "## `check`\n\n| a | b |\n|---|---|\n| c | `check`, `pki/src/gone.rs` |\n";
-        assert_eq!(of(page, &[], &[]), ["ARCHITECTURE.md:5: no file pki/src/gone.rs"]);
+    fn a_walk_has_as_many_stops_as_its_heading_and_each_has_a_file() {
+        let page =
+            "### Through `check`: 2 stops\n\n```text\n 1  parse   pki/src/file.rs\n 2  print   pki/src/code.rs\n```\n";
+        assert_eq!(of(page, &[]), Vec::<String>::new());
+        assert_eq!(of(&page.replace("2 stops", "3 stops"), &[]), ["ARCHITECTURE.md:4: 2 stops, not 3"]);
+        let stop = ["ARCHITECTURE.md:4: stop 2 has no number or no file"];
+        assert_eq!(of(&page.replace("code.rs", "gone.rs"), &[]), stop);
+        assert_eq!(of(&page.replace(" 2 ", " 3 "), &[]), stop);
     }
 
     #[test]
