@@ -59,6 +59,7 @@ impl Answers {
     fn set_value(&mut self, key: &'static KeyRow, value: String) -> Result<()> {
         let path = key.path;
         // Read as part of a whole file, by the same code that will read it later.
+        // Only the key is in the text, so that the error can only concern this value.
         let line = if path == "version" { String::new() } else { format!("{path} = {value}\n") };
         super::parse(&format!("version = 1\n{line}")).map_err(without_position)?;
         self.values.insert(key.path, value);
@@ -93,6 +94,7 @@ impl Config {
         let mut answers = Answers::new();
         let mut hidden = Vec::new();
         for shown in self.show() {
+            // Derived values are left out: they follow from others and would be fixed by writing them.
             let Some(value) = shown.value.filter(|_| !left_out.contains(&shown.key) && shown.key != "version") else {
                 continue;
             };

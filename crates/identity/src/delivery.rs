@@ -81,6 +81,7 @@ impl Delivery {
 
     /// Writes every file next to its place.
     pub(crate) fn stage(&self) -> Result<StagedDelivery<'_>> {
+        // The store first. If the directory for copies refuses, nothing has been moved yet.
         let store = self.store.stage()?;
         if let Some(out) = &self.out {
             sweep_parent(out.dir());
@@ -123,6 +124,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
             }
         }
         let names = self.settings.iter().flat_map(ServerSettings::names);
+        // Settings belong to the copies if there are any, because the server reads them there.
         let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
         if let Some(settings) = &self.settings {
             settings.check_directory(beside.dir())?;
@@ -130,6 +132,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         for name in names {
             beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
         }
+        // The ledger is in the same file system, and must have room for the records that follow.
         delivery.store.add_unknown(".ledger", LEDGER_ROOM, Mode::Private)?;
         Ok(delivery)
     }
@@ -202,6 +205,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let settings = self.settings_with(&delivery, &pending)?;
         if let Some(out) = &mut delivery.out {
             let holds_this = self.holds_this(out.dir(), &pending)?;
+            // In a directory with another certificate, files of the same names are those of another identity.
             for due in &pending {
                 put(out, due.file.clone(), due.follows_anchors && holds_this, old_suffix)?;
             }
@@ -211,6 +215,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         }
         let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
         for file in settings {
+            // A file that the user has edited is never replaced, not even with `--force`.
             let may_replace = is_untouched(&beside.dir().join(&file.name))?;
             put(beside, file, may_replace, old_suffix)?;
         }

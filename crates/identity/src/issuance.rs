@@ -55,6 +55,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     /// [`Code::OtherParameters`] where the identity exists with other parameters, unless it is to be replaced.
     /// [`Code::NameReserved`] where the name waits in a job.
     pub(crate) fn standing(&self, store: &Path, ledger: &View) -> Result<CurrentState> {
+        // A generation that reached the store counts, even if the ledger does not have that yet.
         let entry = match ledger.unfinished_of(self.kind, self.name)? {
             Some(entry) if self.is_delivered(store, &entry)? => Some(entry),
             _ => ledger.current(self.kind, self.name)?,
@@ -69,6 +70,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(CurrentState::Wanted { replaces: Some(Box::new(entry)) });
         }
+        // A device of a fleet was recorded with the order of its job, and has no name in its parameters.
         let wanted = match &self.of_fleet {
             Some(shared) if entry.job.is_some() => shared,
             _ => &self.parameters,
@@ -146,6 +148,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     pub(crate) fn load(&self, store: &Path, ledger: &View, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
         let chain_path = dir.join(self.files.name(self.files.chain_file()));
+        // After `client` was run once for a device of a fleet, its directory in the store counts.
         if entry.job.is_some() && !dir.exists() {
             // It was issued with a fleet, and is still only in its shard.
             let located = store::shard::locate(store, ledger, entry)?;
@@ -165,6 +168,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
         };
         let identity = self.identity(key, chain).map_err(|error| error.at(&chain_path))?;
         let held = IdentityView::of(&identity);
+        // The ledger decides which generation is in use, so that a restored backup of the files is detected.
         if entry.fingerprint != Some(held.leaf.fingerprint()) {
             return Err(Code::IdentityChanged
                 .error("the certificate in the store is not the one that the ledger knows")
@@ -219,6 +223,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
 pub(crate) fn settle(store: &mut Store, kind: Kind, name: &str, chain_file: &str) -> Result<Option<Key>> {
     // A file set that was cut off is moved into place before its files are read.
     let dir = identity_dir(store.dir(), kind, name);
+    // Under the lock of the store: no other process can be delivering this identity.
     file::recover(&dir)?;
     let Some(entry) = store.ledger.unfinished_of(kind, name)? else { return Ok(None) };
     match first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)) {

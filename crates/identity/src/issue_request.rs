@@ -86,8 +86,10 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         workspace: &mut Workspace<'_>,
         store: &mut Store,
     ) -> Result<(IdentityReport, Identity, Option<Entry>)> {
+        // An interrupted generation is settled before anything is asked: it may be the very identity that is wanted.
         self.issuance.settle(store)?;
         let standing = self.issuance.standing(store.dir(), &store.ledger)?;
+        // Before the CA is opened, so that no passphrase is asked for a request that cannot succeed.
         self.check_key(store.dir())?;
         let made = match standing {
             CurrentState::Present(entry) => {
@@ -99,6 +101,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         };
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
         findings.extend(self.findings(&made.identity, workspace)?);
+        // Read again: settling and issuing have changed the row.
         let entry = store.ledger.current(self.issuance.kind, self.issuance.name)?;
         let leaf = IdentityView::of(&made.identity).leaf;
         let report = IdentityReport {
@@ -115,6 +118,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 
     /// Adds missing files to an existing identity, and updates those that follow from anchors and settings.
+    // Nothing is signed here, so that a repeated command can never issue a second certificate.
     fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
         let identity = self.issuance.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(workspace, store.dir())?;
@@ -142,11 +146,14 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let new = self.prepare_keystore(workspace, store.dir())?;
         let (order, note) = self.order(workspace, issuer.as_ref())?;
         let dir = store.dir().to_owned();
+        // The password, the store and the copies are tried on the disk, since after signing a full disk would waste a
+        // serial number.
         new.as_ref().map_or(Ok(()), |new| new.rehearse(&dir))?;
         drop(expected.rehearse()?);
 
         let mut delivery = None;
         let slot = &mut delivery;
+        // From here on the serial number is used, whatever happens.
         let key = self.issuance.record(store, &order)?;
         // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
         let delivered = NewSecret::kept_for(new, &dir, || {
@@ -164,6 +171,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 
     /// Records where the copies went, for a renewal.
+    // A renewal must know the directories of copies, or it would leave old files there.
     fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
         match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
             Some(Ok(dir)) => match dir.to_str() {
@@ -277,6 +285,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
             workspace.now,
         )?;
         self.check_lasts(&contents)?;
+        // The key moves into the order: a private key must not be generated twice for one request.
         let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));
         Ok((Order { contents, key }, note))
     }
@@ -348,6 +357,7 @@ fn key_of(path: &Path, key: &PublicKey) -> Result<KeyOfFile> {
 
 /// The files in the store, and the copies of them once those are in their places as well.
 fn reports(mut written: Vec<WrittenFile>, copies: StagedCopies<'_>) -> Result<Vec<FileReport>> {
+    // The copies are the last step: a failure leaves the identity in the store, where the next run finds it.
     let copied = copies.commit().map_err(|error| {
         error.fix("the identity is in the store: see to the directory, then run the same command once more to copy it")
     })?;

@@ -34,6 +34,7 @@ impl Flash for &[u8] {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         let from = usize::try_from(offset).map_err(|_| FlashError)?;
+        // Offsets come from the flash itself, so that an addition may overflow.
         let to = from.checked_add(bytes.len()).ok_or(FlashError)?;
         bytes.copy_from_slice(self.get(from..to).ok_or(FlashError)?);
         Ok(())

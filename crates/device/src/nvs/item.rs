@@ -45,6 +45,7 @@ impl NvsEntry {
         if crc != u32::from_le_bytes([c0, c1, c2, c3]) {
             return Err("its checksum does not match");
         }
+        // A span beyond the page would let the reader take bytes of the next one.
         if span == 0 || span > ENTRIES - index {
             return Err("it does not fit into its page");
         }

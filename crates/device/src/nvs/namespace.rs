@@ -30,9 +30,11 @@ impl<F: Flash> Namespace<F> {
         let mut number = None;
         pages.for_each(|item| {
             if item.namespace == 0 && item.kind == kind::U8 && item.is_named(name) {
+                // The last one wins, as for all entries.
                 number = Some(first(&item.data));
             }
         })?;
+        // 0 and 255 are reserved numbers.
         let Some(number @ 1..=254) = number else { return Err(NvsError::NoNamespace { damage: pages.damage() }) };
         let mut items = Vec::new();
         pages.for_each(|item| {
@@ -81,6 +83,7 @@ impl<F: Flash> Namespace<F> {
     /// Where it is missing, of another type, damaged, or longer than the limit.
     pub fn blob(&mut self, key: &'static str, limit: usize) -> Result<Vec<u8>, NvsError> {
         let item = self.find(key, &[kind::BLOB_INDEX, kind::BLOB_V1])?;
+        // ESP-IDF wrote this type before version 3.
         if item.kind == kind::BLOB_V1 {
             let mut bytes = room(key, item.length_and_crc().0, limit)?;
             self.data(key, &item, &mut bytes)?;
@@ -88,15 +91,18 @@ impl<F: Flash> Namespace<F> {
         }
         let (length, count, start) = item.blob();
         let mut bytes = room(key, length, limit)?;
+        // Two series of chunk numbers alternate, so that a new blob can be written before the old one is removed.
         if !FIRST_CHUNKS.contains(&start) || count > 0x80 {
             return Err(NvsError::Value { key, what: "its chunk numbers are invalid" });
         }
         for chunk in 0..count {
+            // From the newest entry back: an interrupted update can leave chunks of both versions.
             let chunk_item = self.newest(|item| {
                 item.kind == kind::BLOB_DATA && Some(item.chunk) == start.checked_add(chunk) && item.is_named(key)
             });
             let chunk_item = chunk_item.ok_or(NvsError::Value { key, what: "one of its chunks is missing" })?;
             self.data(key, &chunk_item, &mut bytes)?;
+            // The chunks of a damaged blob may be longer than its length states.
             if bytes.len() > limit {
                 break;
             }

@@ -35,11 +35,13 @@ pub(super) struct Pages<F> {
 impl<F: Flash> Pages<F> {
     pub(super) fn open(mut flash: F) -> Result<Self, NvsError> {
         let size = flash.size();
+        // The bound on the size is a bound on memory: one entry for each page.
         if size == 0 || !size.is_multiple_of(PAGE) || size > MAX_PARTITION {
             return Err(NvsError::Size(size));
         }
         let (mut pages, mut damage) = (Vec::new(), None);
         for number in 0..size / PAGE {
+            // A damaged page must not hide the others: the record may be in them.
             match header(&slot(&mut flash, number * PAGE)?) {
                 Ok(Some(sequence)) => pages.push(Page { number, sequence }),
                 Ok(None) => (),
@@ -49,6 +51,7 @@ impl<F: Flash> Pages<F> {
         if pages.is_empty() && damage.is_none() {
             return Err(NvsError::Blank);
         }
+        // Later pages replace entries of earlier ones, so the order decides.
         pages.sort_by_key(|page| page.sequence);
         Ok(Self { flash, pages, damage })
     }
@@ -79,6 +82,7 @@ impl<F: Flash> Pages<F> {
                     }
                     Found::Damaged(what) => {
                         self.damage = self.damage.or(Some(Damage { page: page.number, entry: Some(index), what }));
+                        // One entry further, because the length of a damaged entry cannot be trusted.
                         index += 1;
                     }
                 }
@@ -132,6 +136,7 @@ fn header(header: &[u8; 32]) -> Result<Option<u32>, &'static str> {
     let [s0, s1, s2, s3, covered @ ..] = *header;
     let state = u32::from_le_bytes([s0, s1, s2, s3]);
     if state == state::BLANK {
+        // A blank state with other bytes is a page whose first write was interrupted.
         return if header.iter().all(|byte| *byte == 0xff) {
             Ok(None)
         } else {

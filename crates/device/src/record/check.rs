@@ -60,6 +60,7 @@ fn text(key: &'static str, text: &str, limit: usize) -> Result<(), Invalid> {
 
 fn wifi_password(password: &str, ssid: &str) -> Result<(), Invalid> {
     let key = key::WIFI_PASSWORD;
+    // An open network.
     if password.is_empty() {
         return Ok(());
     }
@@ -72,6 +73,7 @@ fn wifi_password(password: &str, ssid: &str) -> Result<(), Invalid> {
     if password.len() > MAX_WIFI_PASSWORD {
         return Err(Invalid::TooLong { key, length: password.len(), limit: MAX_WIFI_PASSWORD });
     }
+    // WPA passphrases are ASCII (IEEE 802.11, annex M); other bytes would be hashed differently by each driver.
     if password.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
         return Err(Invalid::Character { key, takes: "printable ASCII" });
     }
@@ -83,6 +85,7 @@ fn host(key: &'static str, host: &str) -> Result<(), Invalid> {
     if host.len() > MAX_HOST {
         return Err(Invalid::TooLong { key, length: host.len(), limit: MAX_HOST });
     }
+    // A colon is allowed for IPv6 addresses.
     if host.bytes().any(|byte| !matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b':')) {
         return Err(Invalid::Character { key, takes: "a host name or an IP address" });
     }
@@ -97,5 +100,6 @@ fn pem(key: &'static str, pem: &str) -> Result<(), Invalid> {
     if pem.bytes().any(|byte| !matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t')) {
         return Err(Invalid::Character { key, takes: "printable ASCII in PEM" });
     }
+    // A full parse is the task of the TLS library. This detects a value in the wrong field.
     if pem.contains("-----BEGIN ") && pem.contains("-----END ") { Ok(()) } else { Err(Invalid::NotPem { key }) }
 }

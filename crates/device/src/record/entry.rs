@@ -93,6 +93,7 @@ impl Record {
     pub fn entries(&self) -> RecordEntries<'_> {
         let (chain, private_key, token) = match self.login() {
             Login::Certificate { chain, key } => (chain.as_str(), key.expose(), ""),
+            // An empty text is one NUL as a blob, because NVS cannot store a blob of no bytes.
             Login::Token(token) => ("\0", "\0", token.expose()),
         };
         let flags = if self.skips_host_name_check() { SKIP_HOST_NAME_CHECK } else { 0 };

@@ -63,6 +63,7 @@ impl Record {
             return Err(ReadError::Schema(schema));
         }
         let flags = nvs.u8(key::FLAGS)?;
+        // An unknown flag could switch off a check that this version does not know.
         if flags & !SKIP_HOST_NAME_CHECK != 0 {
             return Err(Invalid::Flags(flags).into());
         }
@@ -77,6 +78,7 @@ impl Record {
             skip_host_name_check: flags & SKIP_HOST_NAME_CHECK != 0,
             ntp_server: nvs.text(key::NTP_SERVER)?,
         })?;
+        // The hash covers all entries, so a mixture of an old and a new record is detected.
         let hash = nvs.blob(key::HASH, record.hash().len())?;
         if hash == record.hash() { Ok(record) } else { Err(ReadError::Hash) }
     }
@@ -87,6 +89,7 @@ fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
     let chain = pem(nvs, key::CLIENT_CHAIN)?;
     let key = Secret::from(pem(nvs, key::CLIENT_KEY)?);
     let token = Secret::from(nvs.text(key::TOKEN)?);
+    // Exactly one way to log in. A record with both would leave the choice to the firmware.
     match (chain.is_empty(), key.is_empty(), token.is_empty()) {
         (false, false, true) => Ok(Login::Certificate { chain, key }),
         (true, true, false) => Ok(Login::Token(token)),
@@ -98,5 +101,6 @@ fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
 fn pem(nvs: &mut Namespace<impl Flash>, key: &'static str) -> Result<String, ReadError> {
     let bytes = nvs.blob(key, MAX_PEM + 1)?;
     let Ok(mut text) = String::from_utf8(bytes) else { return Err(Invalid::NotPem { key }.into()) };
+    // The NUL at the end is for Mbed TLS, which needs it to accept PEM.
     if text.pop() == Some('\0') { Ok(text) } else { Err(Invalid::NotPem { key }.into()) }
 }

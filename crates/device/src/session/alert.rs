@@ -74,6 +74,7 @@ impl<S: ErrorType> ErrorType for AlertWatcher<S> {
 impl<S: Read> Read for AlertWatcher<S> {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, S::Error> {
         let length = self.stream.read(bytes).await?;
+        // Byte by byte, because a record may arrive in pieces.
         bytes.iter().take(length).for_each(|byte| self.records.byte(*byte));
         Ok(length)
     }
@@ -115,6 +116,7 @@ impl Records {
                 self.left = u16::from_be_bytes([high, low]);
                 self.filled = 0;
                 self.level = None;
+                // After ChangeCipherSpec, records are encrypted (TLS 1.2), or look so (TLS 1.3).
                 self.encrypted |= kind == CHANGE_CIPHER_SPEC;
             }
             return;
@@ -125,6 +127,7 @@ impl Records {
         if kind == ALERT && high == 0 && low == 2 && !self.encrypted {
             match (self.level, self.left) {
                 (None, 1) => self.level = Some(byte),
+                // The level comes first, then the number (RFC 8446, section 6).
                 (Some(FATAL), 0) => self.alert = Some(Alert(byte)),
                 _ => {}
             }

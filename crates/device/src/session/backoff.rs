@@ -19,6 +19,7 @@ impl Backoff {
         let whole = self.next;
         self.next = whole.saturating_mul(2).min(self.most);
         let half = whole / 2;
+        // Between half and all of the pause, so that a fleet does not return at the same moment after a power failure.
         half + u64::from(random) % (whole - half + 1)
     }
 

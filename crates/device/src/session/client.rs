@@ -44,6 +44,7 @@ impl<S: Read + Write> Client<S> {
     ) -> Result<Self, LoginFailure> {
         let certificate = token.is_none();
         let connect =
+            // A clean session: the device subscribes to nothing, so that the broker has nothing to keep.
             Connect { version: Version::V311, client_id, user_name: token, password: None, keep_alive_seconds };
         let packet = connect.encode().map_err(|_| LoginFailure::TooLong)?;
         let mut client = Self { stream, next_identifier: NonZeroU16::MIN };
@@ -60,6 +61,7 @@ impl<S: Read + Write> Client<S> {
     /// Publishes a message and waits for the acknowledgment.
     pub(super) async fn publish(&mut self, topic: &str, message: &str) -> Result<(), MqttFailure> {
         let identifier = self.next_identifier;
+        // Identifiers begin again at 1, because MQTT forbids 0 (section 2.3.1).
         self.next_identifier = identifier.checked_add(1).unwrap_or(NonZeroU16::MIN);
         let packet = mqtt::publish(Version::V311, identifier, topic, message.as_bytes())?;
         match self.request(&packet).await? {
@@ -78,6 +80,7 @@ impl<S: Read + Write> Client<S> {
 
     async fn request(&mut self, packet: &[u8]) -> Result<BrokerPacket, MqttFailure> {
         self.stream.write_all(packet).await.map_err(|_| MqttFailure::Closed)?;
+        // TLS buffers the packet until it is flushed.
         self.stream.flush().await.map_err(|_| MqttFailure::Closed)?;
         let (mut head, mut body) = ([0; 2], [0; 2]);
         self.read(&mut head).await?;

@@ -39,6 +39,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
     /// Requests the date before a connection, if it is unknown or a request is due. The first connection waits for it.
     pub(super) async fn before_connection(&mut self, random: &mut impl Random) {
         if self.server.is_empty() {
+            // Logged once, and not before each connection.
             if !self.missed {
                 self.missed = true;
                 let build = Date(self.settings.build);
@@ -46,6 +47,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
             }
             return;
         }
+        // The first connection alone waits for a date.
         if self.epoch.is_some() || self.missed {
             return self.refresh(random).await;
         }
@@ -78,6 +80,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
 
     /// Doubts the date after a failure that a wrong one explains. Returns whether it did.
     pub(super) fn doubt(&mut self, failure: &Failure) -> bool {
+        // Only these two faults depend on the date.
         let Failure::Tls(TlsFailure::Certificate(faults)) = failure else { return false };
         let is_doubtful = (faults.expired || faults.not_yet_valid) && self.epoch.is_some();
         if is_doubtful {
@@ -94,6 +97,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
             Ok(date) => {
                 let uptime = self.time.uptime();
                 self.time.set_date(date / 1_000);
+                // Computed from the uptime, because the answer may have taken seconds.
                 self.next = uptime + self.settings.date_refresh;
                 let was_known = self.epoch.replace(date.saturating_sub(uptime)).is_some();
                 let recovered = self.logged.take().is_some();
@@ -103,7 +107,9 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
                 true
             }
             Err(why) => {
+                // A failed request is repeated earlier, but not at once: the server may be overloaded.
                 self.next = self.time.uptime() + self.settings.date_refresh / DUE_EARLIER;
+                // The same failure is logged once, or it would fill the serial log.
                 if self.logged != Some(why) {
                     self.logged = Some(why);
                     self.log.line(format_args!("date: no date from {server}: {why}"));
@@ -115,6 +121,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
 
     /// The answer to one request, in milliseconds since 1970.
     async fn answer(&mut self, random: &mut impl Random) -> Result<u64, DateFailure> {
+        // 64 random bits: an attacker who cannot see the request cannot forge its answer.
         let nonce = (u64::from(random.next()) << 32) | u64::from(random.next());
         let mut answer = [0; sntp::PACKET];
         let request = sntp::request(nonce);

@@ -164,6 +164,7 @@ impl fmt::Display for LoginFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = |certificate| if certificate { "certificate" } else { "token" };
         match *self {
+            // Code 4 and code 5 mean the same to users, and brokers choose between them differently.
             Self::Code { code: 4 | 5, certificate } => {
                 write!(f, "the broker rejects this device's {}: check that the device is registered", what(certificate))
             }

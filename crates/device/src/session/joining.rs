@@ -24,6 +24,7 @@ impl JoinAttempts {
     /// Counts a scan that did not find the network. Returns whether to log that it is missing, which is once.
     pub fn is_missing(&mut self) -> bool {
         self.missed = self.missed.saturating_add(1);
+        // Only at this number, so that the message appears once. A single scan often misses a network.
         self.missed == MISSES
     }
 
@@ -35,6 +36,7 @@ impl JoinAttempts {
     /// Records that the network was left after so many milliseconds. Only one that held for a while makes the next pauses
     /// short: an access point may accept a device and then send it away, again and again.
     pub fn left_after(&mut self, milliseconds: u64) {
+        // A long connection was a success. A short one means that joining fails again and again.
         if milliseconds >= self.longest_pause {
             self.backoff.reset();
         }

@@ -34,6 +34,7 @@ struct Queued {
 impl Queue {
     /// Adds a reading that was taken at this uptime. Returns whether the oldest one was dropped for it.
     pub(super) fn push(&mut self, reading: Reading, uptime: u64) -> bool {
+        // The oldest reading goes, because the newest ones matter most.
         let full = self.readings.len() >= CAPACITY;
         if full {
             self.readings.pop_front();
@@ -58,6 +59,7 @@ impl Queue {
 
     /// Removes an acknowledged reading, unless it was dropped meanwhile.
     pub(super) fn done(&mut self, number: u64) {
+        // The queue may have dropped the reading while it was being sent.
         if self.readings.front().is_some_and(|oldest| oldest.number == number) {
             self.readings.pop_front();
         }

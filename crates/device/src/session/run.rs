@@ -51,7 +51,9 @@ pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S
         random,
         date: DateKeeper::new(record.ntp_server(), settings, datagrams, &time, &log),
     };
+    // The build date is the earliest possible one: certificates that begin later than it are accepted after SNTP alone.
     time.set_date(settings.build);
+    // Neither of the two ends. `select` only makes one future of them.
     match select(sampler.run(), sender.run()).await {
         Either::First(never) | Either::Second(never) => never,
     }

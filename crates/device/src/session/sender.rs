@@ -38,6 +38,7 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
         let mut backoff = Backoff::new(self.settings.first_pause, self.settings.longest_pause);
         loop {
             self.network.ready().await;
+            // Before each connection: without a date, no certificate can be checked.
             self.date.before_connection(&mut self.random).await;
             let failure = self.connection(&mut backoff).await;
             let pause = backoff.pause(self.random.next());
@@ -45,6 +46,7 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
             let waiting = self.queue.borrow().len();
             self.log.line(format_args!("{failure}"));
             if self.date.doubt(&failure) {
+                // Times that were computed with a wrong date would be sent as telemetry otherwise.
                 self.queue.borrow_mut().forget_times();
             }
             self.log.line(format_args!("retrying in {seconds}.{tenths} s; {waiting} readings are queued"));
@@ -57,15 +59,18 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
         let Self { record, settings, time, log, queue, new_reading, network, tls, random, date } = self;
         let (host, port) = (record.host(), record.port());
         log.line(format_args!("network: connecting to {host}, port {port}"));
+        // Every step has a limit, because a silent peer would otherwise stop the device forever.
         let stream = match with_timeout(*time, settings.answer, network.connect(host, port)).await {
             Some(Ok(stream)) => stream,
             Some(Err(failure)) => return failure.into(),
             None => return NetworkFailure::NoAnswer.into(),
         };
+        // Mbed TLS reports only that an alert came. Its number is read from the stream.
         let mut stream = AlertWatcher::new(stream);
         let link = Link { record, settings, time: *time, log: *log, queue, new_reading };
         let failure = link.run(&*tls, &mut stream, random, date, backoff).await;
         // The alert of a rejected broker is in the buffer of the connection, and closing would discard it.
+        // A rejected device still sends its alert, so that the broker's log names the reason.
         with_timeout(*time, settings.farewell, stream.flush()).await;
         match failure {
             Failure::Tls(TlsFailure::Alert(None)) => TlsFailure::Alert(stream.alert()).into(),
@@ -113,6 +118,7 @@ impl<C: Time, L: Log> Link<'_, C, L> {
         };
         log.line(format_args!("login: {} logged in with {with}", record.device_name()));
         loop {
+            // Between two messages, so that no reading waits for the time server.
             if date.is_due() {
                 date.refresh(random).await;
             }
@@ -125,6 +131,7 @@ impl<C: Time, L: Log> Link<'_, C, L> {
 
     /// The result of a handshake, or `None` if it takes too long. The log names a silence before that.
     async fn patiently<O>(&self, handshake: impl Future<Output = O>) -> Option<O> {
+        // Some brokers take seconds for a handshake. The line tells that the device has not stopped.
         let SessionSettings { handshake: limit, handshake_notice: notice, .. } = *self.settings;
         let mut handshake = pin!(handshake);
         let first = notice.min(limit);
@@ -149,6 +156,7 @@ impl<C: Time, L: Log> Link<'_, C, L> {
         backoff: &mut Backoff,
     ) -> Result<(), MqttFailure> {
         let Self { settings, time, log, queue, new_reading, .. } = *self;
+        // The time is fixed when a reading is sent for the first time, and stays the same in repetitions.
         let oldest = queue.borrow_mut().oldest(|uptime| date.at(uptime));
         let Some((number, telemetry)) = oldest else {
             // Half of the keep-alive time, so that a lost packet does not cost the connection.
@@ -161,7 +169,9 @@ impl<C: Time, L: Log> Link<'_, C, L> {
         let message = telemetry.to_string();
         let publish = client.publish(TELEMETRY_TOPIC, &message);
         with_timeout(time, settings.answer, publish).await.unwrap_or(Err(MqttFailure::TimedOut))?;
+        // Only after PUBACK: a lost connection repeats the reading, and none is lost.
         queue.borrow_mut().done(number);
+        // A success proves that the connection works; the next failure begins with a short pause.
         backoff.reset();
         log.line(format_args!("telemetry: {message}"));
         Ok(())

@@ -18,6 +18,7 @@ pub(super) fn request(nonce: u64) -> [u8; PACKET] {
     let [first, .., t0, t1, t2, t3, t4, t5, t6, t7] = &mut packet;
     // Leap indicator 0, version 4, mode 3 (client).
     *first = 0b00_100_011;
+    // The transmit time of the client carries the nonce, since servers copy it into the answer (RFC 4330, section 5).
     for (place, byte) in [t0, t1, t2, t3, t4, t5, t6, t7].into_iter().zip(nonce.to_be_bytes()) {
         *place = byte;
     }
@@ -59,11 +60,14 @@ pub(super) fn date(answer: &[u8], nonce: u64, build: u64) -> Result<u64, AnswerE
         return Err(AnswerError::Foreign);
     }
     let seconds = u32::from_be_bytes([s0, s1, s2, s3]);
+    // Leap indicator 3 and stratum 0 or 16 mean that the server itself has no time.
     if warning == 3 || !matches!(stratum, 1..=15) || seconds == 0 {
         return Err(AnswerError::Unsynchronized);
     }
     const DAY: u64 = 86_400;
+    // A day of tolerance, because the build date has no time zone.
     let earliest = (build + TO_1970).saturating_sub(DAY);
+    // The seconds have 32 bits and begin again in 2036. The era is chosen so that the date is after the build.
     let mut since_1900 = earliest & !u64::from(u32::MAX) | u64::from(seconds);
     if since_1900 < earliest {
         since_1900 += 1 << 32;

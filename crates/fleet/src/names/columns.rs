@@ -48,6 +48,7 @@ const VALUES_ID: &str = "id";
 pub(super) fn columns(header: &[&str], wish: &ColumnSelection) -> Result<Vec<Column>> {
     check_separator(header)?;
     check_wanted(header, wish)?;
+    // Such a list comes from Espressif's factory tool and has columns that only this tool needs.
     let is_espressif = is_espressif(header);
     let mut unknown = Vec::new();
     let mut columns = Vec::with_capacity(header.len());
@@ -90,6 +91,7 @@ fn meaning(title: &str, wish: &ColumnSelection) -> Result<Option<Column>> {
     if wish.attributes.iter().any(|wanted| wanted == title) {
         return attribute_of(title).map(Some);
     }
+    // Column names of spreadsheets begin with capitals as often as not.
     let known = KNOWN.iter().find(|(name, _)| title.eq_ignore_ascii_case(name)).map(|(_, column)| column.clone());
     // If the user names another column for the names, this one is no longer special.
     Ok(known.filter(|column| *column != Column::Name || wish.name.is_none()))
@@ -105,6 +107,7 @@ fn attribute_of(name: &str) -> Result<Column> {
 
 /// Rejects a single column whose name shows that another character was meant as the separator.
 fn check_separator(header: &[&str]) -> Result<()> {
+    // With one column there is no separator to be seen, so a wrong one shows only in the title.
     let [only] = header else { return Ok(()) };
     match only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')) {
         None => Ok(()),
@@ -128,6 +131,7 @@ fn check_once(columns: &[Column]) -> Result<()> {
     let mut seen = HashSet::new();
     let twice = columns
         .iter()
+        // Several columns without a name are usual in exported spreadsheets.
         .filter(|column| !matches!(column, Column::Nameless | Column::Ignored))
         .map(title)
         .find(|title| !seen.insert(title.clone()));
@@ -153,6 +157,8 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
             .because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen")
             .fix("say which column names the devices: --name-column id");
     }
+    // A device in the place of the title is the most frequent mistake, so the example uses it only if nothing fits
+    // better.
     let likely = closest("name", header).or_else(|| header.iter().copied().find(|title| !title.is_empty()));
     let example = match likely {
         Some(title) if title.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) => {

@@ -56,6 +56,7 @@ impl Faults {
 
     /// Adds one. They come by their lines.
     pub fn push(&mut self, fault: NameFault) {
+        // All faults are counted, and the first ones are kept: a list with the wrong encoding has a fault on each line.
         self.total += 1;
         if self.first.len() < Self::LIMIT {
             self.first.push(fault);
@@ -67,6 +68,7 @@ impl Faults {
         self.total += duplicates.total;
         self.duplicates = (duplicates.total, duplicates.last_line);
         self.first.extend(duplicates.first.iter().map(NameFault::of_duplicate));
+        // Duplicates are found at the end of the list, and must appear among the other lines.
         self.first.sort_by_key(|fault| fault.line);
         self.first.truncate(Self::LIMIT);
     }
@@ -91,6 +93,7 @@ impl Faults {
     pub(super) fn of_pattern(&self, start: u64, count: u64) -> Option<Error> {
         let first = self.first.first()?;
         let (known, last) = self.duplicates;
+        // Not all faults are duplicates, so that beginning at a later number would not help.
         if known < self.total {
             let other = self.first.iter().find(|fault| fault.code != Code::DuplicateNames).unwrap_or(first);
             return Some(other.code.error(other.text.as_str()).because(match self.total {
@@ -98,6 +101,7 @@ impl Faults {
                 total => format!("nothing was staged: {total} of the {count} names of the pattern cannot be used"),
             }));
         }
+        // After the last known name, every further one is free.
         let next = start.saturating_add(last);
         let rest = match count - last.min(count) {
             0 => String::new(),
@@ -126,6 +130,7 @@ impl Faults {
             Some(fault) => error.item(format!("line {}", fault.line)),
             None => error,
         };
+        // With only such faults the general advice would be misleading.
         let is_number = |fault: &NameFault| fault.code == Code::NumberAttribute;
         if !self.first.is_empty() && self.first.iter().all(is_number) {
             return error.fix(super::attributes::ADVICE);

@@ -78,6 +78,7 @@ impl Lookalikes {
 
     /// An earlier name of the same look, of which at least one is not ASCII: `l` and `1` in serial numbers are common.
     fn twin(&mut self, line: u64, name: &str) -> Option<(u64, String)> {
+        // A bound on memory for long lists. ASCII names are compared only with remembered ones.
         let is_full = self.looks.len() >= REMEMBERED;
         if is_full && name.is_ascii() {
             return None;
@@ -85,6 +86,7 @@ impl Lookalikes {
         match self.looks.entry(skeleton(name).collect()) {
             Entry::Occupied(first) => {
                 let (first_line, other) = first.get();
+                // Two ASCII names never look alike in the sense of this check: l and 1 are a matter of the font.
                 let is_twin = other != name && !(other.is_ascii() && name.is_ascii());
                 is_twin.then(|| (*first_line, other.clone()))
             }
@@ -107,6 +109,7 @@ impl Lookalikes {
 
 /// A letter of another script that looks like an ASCII letter, in a name that also has ASCII letters.
 fn foreign_letter(name: &str) -> Option<char> {
+    // A name that is completely Cyrillic is no imitation, and a mixture with ASCII letters may be one.
     if name.is_ascii() || name.is_single_script() || !name.contains(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }

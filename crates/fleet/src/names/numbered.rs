@@ -48,6 +48,7 @@ impl FromStr for NumberPattern {
         let mut place = None;
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
+            // Doubled braces are plain characters, as in Rust and Python.
             let doubled = matches!(c, '{' | '}') && rest.next_if_eq(&c).is_some();
             match c {
                 '{' if !doubled => {
@@ -98,6 +99,7 @@ fn format_of(place: &str) -> Result<(Base, usize), &'static str> {
     if format.is_empty() {
         return Ok((base, 0));
     }
+    // A width without a zero would pad with spaces.
     let digits = format.strip_prefix('0').ok_or("a width begins with 0, as in {:06}: there are no spaces in names")?;
     let width = digits.parse().ok().filter(|width| (1..=DeviceName::MAX_CHARS).contains(width));
     width.map(|width| (base, width)).ok_or("the width is none that a name can have")
@@ -125,6 +127,7 @@ impl NumberedNames {
         let Some(further) = count.checked_sub(1) else {
             return Err(Code::NoNames.error("no names were asked for").fix("count at least 1"));
         };
+        // Computed in advance, so that no addition can overflow while names are made.
         let last = start.checked_add(further).ok_or_else(|| {
             Code::NumberPattern
                 .error("the numbers of the names end beyond the largest number")

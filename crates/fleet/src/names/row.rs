@@ -24,11 +24,13 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
     let field = field.trim();
     match column {
         Column::Name => name.name = field.parse::<DeviceName>()?.into(),
+        // An empty field is an absent value: spreadsheets cannot tell the two apart.
         _ if field.is_empty() => {}
         Column::Label => name.label = Some(check_text("label", field)?),
         Column::Profile => name.profile = Some(check_key("profile", field)?),
         Column::San => name.sans = sans(field)?,
         Column::Attribute(key) => {
+            // Line breaks and tabs are legal in attributes, whose values are free text.
             let is_bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
             if let Some(c) = field.chars().find(is_bad) {
                 return Err(bad(&title(column), field, format!("it contains the character {c:?}")));
@@ -78,6 +80,7 @@ pub(super) fn invisible_in(text: &str) -> Option<char> {
 /// The names between the semicolons, each as it is written with its kind.
 fn sans(field: &str) -> Result<Vec<String>> {
     let mut sans = Vec::new();
+    // Semicolons within a field, because a comma would separate columns.
     for text in field.split(';').filter(|text| !text.trim().is_empty()) {
         let san = text.parse::<San>()?.to_string();
         if !sans.contains(&san) {

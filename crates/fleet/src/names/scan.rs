@@ -97,6 +97,7 @@ impl Scan {
     /// # Errors
     /// The reason to stop. The octet then does not count.
     pub(super) fn step(&mut self, byte: u8) -> Result<Option<StrayQuote>, StopReason> {
+        // The line on which a row begins, since a field in quotes can span many lines.
         if self.state == State::Row {
             self.row_line = self.line;
         }
@@ -109,12 +110,14 @@ impl Scan {
         Ok(stray)
     }
 
+    // The limits are checked for each byte, so that a list without line breaks cannot fill the memory.
     fn check(&self, byte: u8) -> Result<(), StopReason> {
         let begins = self.state == State::Row && byte != b'\n';
         match byte {
             0 => Err(StopReason::Binary),
             _ if self.offset >= self.limits.bytes => Err(StopReason::TooLong),
             _ if begins && self.rows >= self.limits.rows => Err(StopReason::TooManyRows),
+            // A line break outside of quotes ends the row, and needs no room in it.
             b'\n' if self.state != State::Quoted => Ok(()),
             _ if self.row_length >= self.limits.row => Err(StopReason::RowTooLong),
             _ => Ok(()),
@@ -130,6 +133,7 @@ impl Scan {
         self.state = match (before, byte) {
             (State::Quoted, b'"') => State::Quote,
             (State::Quoted, _) => State::Quoted,
+            // A doubled quote is one quote, and the field goes on.
             (State::Quote, b'"') => State::Quoted,
             (_, b'\n') => State::Row,
             (_, byte) if byte == self.delimiter => State::Field,
@@ -138,6 +142,7 @@ impl Scan {
         };
         let is_after_quotes = before == State::Quote && self.state == State::Plain;
         let is_inside = before == State::Plain && byte == b'"';
+        // One fault for each row is enough: a stray quote mostly causes others in the same row.
         if self.has_stray || !(is_after_quotes || is_inside) {
             return None;
         }

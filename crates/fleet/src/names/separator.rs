@@ -19,6 +19,7 @@ pub(super) fn has_first_line(head: &[u8]) -> bool {
     let mut lines = head.split_inclusive(|byte| is_end(*byte)).filter(|line| !line.iter().all(|byte| is_end(*byte)));
     let is_whole = |line: &[u8]| line.last().copied().is_some_and(is_end);
     match lines.next() {
+        // Excel's directive names the separator, and the columns are on the next line.
         Some(first) if directive(first).is_some() => lines.next().is_some_and(is_whole),
         Some(first) => is_whole(first),
         None => false,
@@ -40,6 +41,7 @@ pub(super) fn find(head: &[u8]) -> Separator {
 fn directive(line: &[u8]) -> Option<u8> {
     let line = line.trim_ascii_end();
     match line.split_at_checked(DIRECTIVE.len()) {
+        // Excel accepts any character. Others than these two would not be CSV any more.
         Some((sep, [delimiter @ (b',' | b';')])) if sep.eq_ignore_ascii_case(DIRECTIVE) => Some(*delimiter),
         _ => None,
     }
@@ -52,6 +54,8 @@ fn of_titles(line: &[u8]) -> u8 {
     for byte in line {
         match byte {
             b'"' => is_quoted = !is_quoted,
+            // A comma decides at once: a title can contain a semicolon, but unquoted commas never occur in a semicolon
+            // list.
             b',' if !is_quoted => return b',',
             b';' if !is_quoted => semicolons = true,
             _ => {}

@@ -37,6 +37,7 @@ impl<R: Read> CsvTable<R> {
         let reader = ReaderBuilder::new()
             .delimiter(text.delimiter())
             .has_headers(false)
+            // Lengths of rows are checked below, with a message that names both numbers.
             .flexible(true)
             .buffer_capacity(BUFFER)
             .from_reader(text);
@@ -51,6 +52,7 @@ impl<R: Read> CsvTable<R> {
             limits,
         };
         let line = match table.read_row() {
+            // A stray quote in the first line makes all columns doubtful, so that reading ends here.
             Ok(Some(Row { stray: Some(stray), .. })) => return Err(on_line(misplaced(stray), stray.line)),
             Ok(Some(row)) => row.line,
             Ok(None) => return Err(Code::NoNames.error("the list of names is empty").fix(FIRST_LINE)),
@@ -94,6 +96,7 @@ impl<R: Read> CsvTable<R> {
 
     pub(super) fn next(&mut self) -> Option<Result<StagedName, NameFault>> {
         loop {
+            // A row can have several faults, each of which is reported.
             if let Some(fault) = self.faults.pop_front() {
                 return Some(Err(fault));
             }
@@ -121,6 +124,7 @@ impl<R: Read> CsvTable<R> {
                     }
                 }
                 Err((line, error)) => {
+                    // After such an error the position in the file is unknown.
                     self.is_over = true;
                     return Some(Err(NameFault::of(line, &error)));
                 }
@@ -131,6 +135,7 @@ impl<R: Read> CsvTable<R> {
     /// The name of the row, unless there is something wrong with it, which is kept.
     fn name(&mut self, line: u64) -> Option<StagedName> {
         let mut name = StagedName { line, ..StagedName::default() };
+        // Concatenated lists repeat their first line in the middle.
         if let Some(fault) = self.header_again().or_else(|| self.row_fault()) {
             self.faults.push_back(NameFault::of(line, &fault));
             return None;
@@ -186,11 +191,13 @@ impl<R: Read> CsvTable<R> {
             Err(error) => Err((text.row_line(), failure(text.stop(), self.limits, &error))),
             Ok(false) => Ok(None),
             Ok(true) if text.length() == Some(end_byte) => {
+                // The csv crate reads to the end without an error if a quote is never closed.
                 let why = "a quote is opened here, or further down, and not closed";
                 Err((text.row_line(), unreadable("the list ends within a text in quotes").because(why)))
             }
             // The row ends with the line before this one, and empty lines before it are no part of it.
             Ok(true) => {
+                // The position of the csv crate is behind the row, so the line breaks inside of it are subtracted.
                 let within = self.row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
                 Ok(Some(Row { line: end_line.saturating_sub(1 + within), stray: text.take_stray(end_byte) }))
             }

@@ -46,6 +46,7 @@ impl<R: Read> NormalizedText<R> {
             failure: None,
             is_over: false,
             after_cr: false,
+            // The separator is not known yet, and is found below.
             scan: Scan::new(b',', limits),
             strays: VecDeque::new(),
             delimiter: b',',
@@ -88,6 +89,7 @@ impl<R: Read> NormalizedText<R> {
         // Only these: how much more there is depends on the pieces of the input.
         self.stop = format_of(first(self.head.make_contiguous(), BEGINNING));
         let mut marks = 0;
+        // Concatenated files have a mark for each of their parts.
         while self.stop.is_none() && self.head.make_contiguous().starts_with(BOM) {
             self.head.drain(..BOM.len());
             marks += BOM.len() as u64;
@@ -120,6 +122,7 @@ impl<R: Read> NormalizedText<R> {
 
     /// Reads the next piece as it comes.
     fn piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // The bytes that were read ahead come before the rest of the input.
         if !self.head.is_empty() {
             return self.head.read(buffer);
         }
@@ -138,6 +141,7 @@ impl<R: Read> NormalizedText<R> {
     /// Makes every end of line a LF, and looks at every octet; how many are left.
     fn unify(&mut self, bytes: &mut [u8]) -> usize {
         let mut kept = 0;
+        // In place: a line end of two bytes becomes one, so that the text only gets shorter.
         for at in 0..bytes.len() {
             let Some(byte) = bytes.get(at).copied() else { break };
             let is_second_half = byte == b'\n' && self.after_cr;
@@ -168,6 +172,7 @@ fn first(bytes: &[u8], most: usize) -> &[u8] {
 
 /// The reason to stop for files that begin as other formats do.
 fn format_of(bytes: &[u8]) -> Option<StopReason> {
+    // Four bytes tell the formats that users mistake for CSV: UTF-16 of Excel, and .xlsx files, which are ZIP archives.
     match bytes {
         [0, 0, ..] => Some(StopReason::Binary),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(StopReason::Utf16),
@@ -195,6 +200,7 @@ impl<R: Read> Read for NormalizedText<R> {
                 return Ok(length);
             }
         }
+        // Two line breaks at the end make the csv crate finish a last row that has none.
         let rest = END.get(self.ending..).unwrap_or_default();
         let length = rest.len().min(buffer.len());
         for (place, byte) in buffer.iter_mut().zip(rest) {

@@ -56,11 +56,13 @@ pub(crate) fn make_hierarchy(
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
             LocalCa::new(issued.chain, key)?
         }
+        // A root with its key can sign a new issuing CA. A longer chain is an issuing CA, which is taken as it is.
         Some(ImportedCa { mut chains, key: Some(key) }) if chains.first().is_some_and(|chain| chain.len() == 1) => {
             LocalCa::new(chains.swap_remove(0), key)?
         }
         Some(ca) => return taken_over(config, hierarchy, ca, in_token, now, findings),
     };
+    // A root with a path length of 0 may not have a CA below it.
     root.check_may_have_cas()?;
     let days = config.ca.issuing_days.value.number();
     let contents = ca_contents(config, issuing_name, days, root.validity(), now, findings)?;
@@ -107,6 +109,7 @@ fn tried<K: SigningKey>(
         Hierarchy::Devices => (Purpose::Device, Vec::new()),
     };
     let mut first = None;
+    // Several chains can lead from one CA to different roots, for example after a cross-certification.
     for chain in chains {
         match (Trial { chain, key, purpose, subject: &subject, names: &names }).run(now) {
             Ok(warnings) => return Ok((chain.clone(), warnings)),
