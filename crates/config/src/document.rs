@@ -42,10 +42,12 @@ impl<'a> Document<'a> {
     /// Line and column, both from 1, of a byte of the text.
     pub(super) fn position(&self, offset: usize) -> (usize, usize) {
         let mut end = offset.min(self.text.len());
+        // The parser counts in bytes, and an error's offset may lie inside a character, where a slice would panic.
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
         let before = self.text.get(..end).unwrap_or_default();
+        // Editors on Windows write the mark first and do not count it as a column.
         let before = before.strip_prefix('\u{feff}').unwrap_or(before);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count();
@@ -77,6 +79,7 @@ impl<'a> Document<'a> {
             self.place(Code::ConfigSyntax.error(error.message()), offset)
         })?;
         let root = root.into_inner();
+        // Before the keys: a file of another version may have other keys, and then the version is the true reason.
         self.check_version(&root)?;
         let mut found = Found::new();
         let mut first = None;
@@ -134,6 +137,7 @@ fn walk<'a>(
             _ => refuse(start, &|| Code::BadValue.error(format!("{path} is a section, not a value")).item(&path)),
         }
     }
+    // After the loop, because `refuse` borrows `first` until then.
     for (inner, table) in sections {
         walk(keys, &inner, table, found, first);
     }
@@ -152,6 +156,7 @@ fn unknown(keys: &'static [KeyRow], prefix: &str, name: &str) -> Error {
     if let Some(sibling) = closest(name, &siblings) {
         return error.fix(format!("did you mean {sibling}?"));
     }
+    // No spelling helps where the key is right and its section is not.
     let elsewhere: Vec<&str> = keys.iter().filter(|key| key.name() == name).map(KeyRow::section).collect();
     if !elsewhere.is_empty() {
         let sections: Vec<String> = elsewhere.iter().map(|section| format!("[{section}]")).collect();

@@ -50,6 +50,7 @@ impl<'a> Layers<'a> {
             .iter()
             .find(|key| key.path == path)
             .ok_or_else(|| Code::Internal.error(format!("{path} is not in the table of keys")))?;
+        // All three are read, although one wins: a value that cannot be read is an error even where it is overridden.
         let (flag, variable, file) = (self.flag_setting(key)?, self.variable_setting(key)?, self.file_setting(key)?);
         // Also if another layer overrides the value: the file still contains the secret.
         if let Some((finding, origin)) = file.as_ref().and_then(|file| Some((K::warning(&file.value)?, &file.origin))) {
@@ -63,6 +64,7 @@ impl<'a> Layers<'a> {
 
     fn flag_setting<K: ValueKind>(&self, key: &KeyRow) -> Result<Option<Setting<K>>> {
         let given: Vec<&Override> = self.overrides.iter().filter(|one| one.key.path() == key.path).collect();
+        // For every key but the lists the last one wins, so the last one is the origin.
         let Some(flag) = given.last().map(|one| one.flag) else { return Ok(None) };
         let texts: Vec<&str> = given.iter().map(|one| one.text.as_str()).collect();
         let value = K::from_texts(&texts).map_err(|error| explain::<K>(error).argument(flag))?;
@@ -72,9 +74,11 @@ impl<'a> Layers<'a> {
     fn variable_setting<K: ValueKind>(&self, key: &KeyRow) -> Result<Option<Setting<K>>> {
         let name = key.variable();
         let by_file = format!("{name}_FILE");
+        // For secrets alone: container runtimes mount them as files.
         let path = if K::IS_SECRET { self.text_of(&by_file)? } else { None };
         let (value, name) = match (self.text_of(&name)?, path) {
             (Some(_), Some(_)) => {
+                // Neither can be meant to win: the user who set one may not know of the other.
                 return Err(Code::BadValue
                     .error(format!("both {name} and {by_file} are set"))
                     .fix("unset one of them"));
@@ -91,6 +95,7 @@ impl<'a> Layers<'a> {
     fn text_of(&self, name: &str) -> Result<Option<&'a str>> {
         let Some(value) = self.environment.variable(name) else { return Ok(None) };
         match value.to_str() {
+            // A compose file or a unit sets a variable to nothing to unset it.
             Some("") => Ok(None),
             Some(text) => Ok(Some(text)),
             None => Err(Code::BadValue.error("the variable is not UTF-8").item(name)),
@@ -111,6 +116,7 @@ impl<'a> Layers<'a> {
 /// Lets an error say what the key takes, unless it has a reason of its own.
 fn explain<K: ValueKind>(error: Error) -> Error {
     match (error.code(), &error.finding().why) {
+        // Only where the error has no reason of its own, which is always more exact.
         (Code::BadValue, None) => error.because(format!("it takes {}", K::takes())),
         _ => error,
     }
@@ -122,6 +128,7 @@ fn preset<K: ValueKind>(key: &KeyRow, document: &Document<'_>) -> Result<Setting
     let value = match key.preset {
         Preset::Unset(_) => K::unset().ok_or_else(impossible)?,
         Preset::Default(text) => {
+            // The defaults are the TOML that the example prints, so they cannot differ from it.
             let value = DeValue::parse(text).map_err(|_| impossible())?;
             // Paths begin where those of the file do.
             K::from_toml(&value, &Document::new(text, document.file()))?
@@ -134,6 +141,7 @@ fn preset<K: ValueKind>(key: &KeyRow, document: &Document<'_>) -> Result<Setting
 fn mistyped_variables(environment: &Environment) -> Vec<Finding> {
     let by_file = KEYS.iter().filter(|key| key.is_secret).map(|key| format!("{}_FILE", key.variable()));
     let known: Vec<String> = KEYS.iter().map(KeyRow::variable).chain(by_file).collect();
+    // Not TBPKI_ alone: variables such as TBPKI_TEST_BINARY or TBPKI_FIRMWARE are no keys of the file.
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let sections =
         ["TBPKI_SUBJECT_", "TBPKI_CA_", "TBPKI_SERVER_", "TBPKI_CLIENT_", "TBPKI_PLATFORM_", "TBPKI_FIRMWARE_"];

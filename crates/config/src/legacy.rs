@@ -49,6 +49,7 @@ pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Conve
     let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").because(error).at(path);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    // One byte more than allowed: a longer file is noticed without being read to its end.
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Code::FileUnreadable.error("the file is larger than any keygen.properties (1 MiB)").at(path));
@@ -76,10 +77,12 @@ pub fn parse(text: &str) -> Result<Properties> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.split('\n').enumerate() {
         let number = index + 1;
+        // Bash would keep the carriage return of a file from Windows as a part of the value.
         let line = line.strip_suffix('\r').unwrap_or(line);
         let assignment = line::read(line).map_err(|trouble| refuse(line, number, &trouble))?;
         let Some(Assignment { name, value }) = assignment else { continue };
         let variable = Variable { value, line: number };
+        // Bash lets the last assignment win too, so the result is the same and only the surprise is reported.
         if let Some(earlier) = properties.variables.insert(name.to_owned(), variable) {
             properties.findings.push(
                 Code::LegacyConverted

@@ -50,8 +50,10 @@ fn render_under(heading: &str, answers: &Answers) -> String {
 
 fn layout(heading: &str, line: impl Fn(&KeyRow) -> String) -> String {
     let mut text = heading.to_owned();
+    // In the order of SECTIONS and not of the keys, because TOML puts every line under the last heading.
     for (prefix, about) in SECTIONS {
         text.push('\n');
+        // The keys without a section have the empty prefix and no heading; they stand first, as TOML demands.
         if let Some(section) = prefix.strip_suffix('.') {
             text.push_str(&wrapped(about));
             text.push_str(&format!("[{section}]\n"));

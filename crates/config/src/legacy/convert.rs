@@ -84,6 +84,7 @@ impl Properties {
             secrets: Vec::new(),
             findings: self.findings.clone(),
         };
+        // Unknown names first: a misspelled one explains why the setting behind it is missing.
         conversion.report_unknown();
         conversion.settings()?;
         conversion.names()?;
@@ -159,6 +160,7 @@ impl Conversion<'_> {
     fn settings(&mut self) -> Result<()> {
         for &(name, key) in SETTINGS {
             if let Some(text) = self.text(name)? {
+                // The old file was passed to keytool, whose -dname takes escapes; tbpki builds the name itself.
                 let text = if key.path().starts_with("subject.") { without_dn_escapes(&text) } else { text };
                 self.set(name, key, text)?;
             }
@@ -216,10 +218,12 @@ impl Conversion<'_> {
             None => None,
         };
         let algorithm = match name.to_ascii_uppercase().as_str() {
+            // keytool takes the algorithm in any case.
             "RSA" => self.rsa(&size, bits.unwrap_or(2_048)),
             "EC" => {
                 let curve = match (self.text(&group)?, bits) {
                     (Some(curve), _) => curve,
+                    // keytool called the curves by their size when no group was named.
                     (None, Some(bits)) => format!("secp{bits}r1"),
                     (None, None) => "secp256r1".to_owned(),
                 };
@@ -244,6 +248,7 @@ impl Conversion<'_> {
     /// The RSA size at hand that is not weaker than what was asked for, as far as there is one.
     fn rsa(&mut self, size: &str, bits: u32) -> Algorithm {
         let (algorithm, made) = match bits {
+            // Up and not down: a key must not become weaker than the file asked for.
             0..=2_048 => (Algorithm::Rsa2048, 2_048),
             2_049..=3_072 => (Algorithm::Rsa3072, 3_072),
             _ => (Algorithm::Rsa4096, 4_096),
@@ -263,6 +268,7 @@ impl Conversion<'_> {
                 .value
                 .expand(self.host_name)
                 .ok_or_else(|| place(Code::NeedsShell.error("the name of this host is not known"), name, variable))?;
+            // Java refuses all other characters in a password for encryption ("Password is not ASCII").
             if text.chars().any(|c| !matches!(c, ' '..='~')) {
                 let error = Code::PasswordAlphabet
                     .error("the password holds characters that keytool does not take")
@@ -284,6 +290,7 @@ impl Conversion<'_> {
 
     /// All that the old scripts wrote.
     fn formats(&mut self) -> Result<()> {
+        // The files that the old scripts made, so that what copies them finds them under the same names.
         self.answers.set(key::server::formats, &["pem", "pub", "cer", "p12", "jks"][..])?;
         self.answers.set(key::client::formats, &["pem", "nopass", "pub", "p12", "jks"][..])
     }
@@ -362,6 +369,7 @@ fn without_dn_escapes(text: &str) -> String {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
+            // Only what RFC 4514 escapes; a backslash before anything else is a character of the name.
             '\\' => plain.push(chars.next_if(|next| ",+\"\\<>;=#".contains(*next)).unwrap_or(c)),
             c => plain.push(c),
         }

@@ -50,6 +50,7 @@ impl LegacyValue {
 }
 
 impl fmt::Debug for LegacyValue {
+    // A password may be in the pieces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Value(..)")
     }
@@ -87,6 +88,7 @@ pub(super) fn read(line: &str) -> Result<Option<Assignment<'_>>, LineError> {
     if rest.is_empty() || rest.starts_with('#') {
         return Ok(None);
     }
+    // `export` is a word only with white space behind it; `exported=1` is a variable.
     if let Some(exported) = rest.strip_prefix("export").filter(|exported| exported.starts_with([' ', '\t'])) {
         rest = exported.trim_start();
     }
@@ -114,6 +116,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fn no_assignment(rest: &str, name: &str, after: &str, start: usize) -> LineError {
+    // The shell would run the name as a command; what was meant is clear enough to say so.
     if is_name(name) && after.trim_start().starts_with('=') {
         return LineError {
             fix: Some("remove the space"),
@@ -142,6 +145,7 @@ fn read_value(line: &str, start: usize, name: &str) -> Result<LegacyValue, LineE
     // Offsets stay those of the whole line.
     let mut chars = line.char_indices().peekable();
     while chars.next_if(|(offset, _)| *offset < start).is_some() {}
+    // A message goes to logs, and an expression inside a password is a part of it.
     let show = !name.to_ascii_uppercase().contains("PASS");
     let mut reader = Reader { line, chars, value: LegacyValue::default(), show };
     if text.trim_start().starts_with('~') {
@@ -171,6 +175,7 @@ impl Reader<'_> {
                     Some((_, escaped)) => self.value.push(escaped),
                     None => return Err(LineError::shell(offset, "the line continues on the next one")),
                 },
+                // Unquoted, these end the assignment in bash, so the old scripts had another value than the eye reads.
                 ';' | '&' | '|' | '<' | '>' | '(' | ')' => {
                     let fix = Some("put quotes around the value if the character belongs to it");
                     return Err(LineError { fix, ..LineError::shell(offset, format!("a {c} is outside quotes")) });
@@ -184,6 +189,8 @@ impl Reader<'_> {
                     if quotes_seen {
                         return Err(LineError::syntax(offset, "there is text behind the closing quote"));
                     }
+                    // Bash sets both; here a value may have spaces without quotes, and must not swallow the second
+                    // variable.
                     let word = behind.find(|c: char| !is_name_char(c)).and_then(|end| behind.split_at_checked(end));
                     if word.is_some_and(|(name, after)| is_name(name) && after.starts_with('=')) {
                         return Err(LineError::syntax(offset, "the line sets two variables"));
@@ -215,6 +222,7 @@ impl Reader<'_> {
                 '"' => return Ok(()),
                 '$' => self.dollar(offset, true)?,
                 '`' => return Err(self.command(offset)),
+                // Inside double quotes, bash takes a backslash literally before all other characters.
                 '\\' => match self.chars.next_if(|(_, escaped)| matches!(escaped, '"' | '\\' | '$' | '`')) {
                     Some((_, escaped)) => self.value.push(escaped),
                     None if self.chars.peek().is_none() => {
@@ -233,6 +241,7 @@ impl Reader<'_> {
         let rest = self.line.get(offset + 1..).unwrap_or_default();
         let next = rest.chars().next();
         match next {
+            // The one command that the template of the old file used; others cannot be known here.
             Some('(') => {
                 let inside = rest.get(1..).and_then(|inside| inside.split_once(')'));
                 match inside {
@@ -249,6 +258,7 @@ impl Reader<'_> {
             Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "a variable")),
             Some(c) if is_name_char(c) => Err(self.expression(offset, "a variable")),
             _ => {
+                // A lone dollar is itself in bash.
                 self.value.push('$');
                 Ok(())
             }
