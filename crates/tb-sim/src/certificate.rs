@@ -71,6 +71,7 @@ pub(crate) fn subject(der: &[u8]) -> Option<Vec<u8>> {
 
 fn escape(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
+    // RFC 4514 escapes a number sign at the front alone, where it would announce hexadecimal digits.
     if value.starts_with('#') {
         text.push('\\');
     }

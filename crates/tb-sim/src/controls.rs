@@ -78,6 +78,7 @@ impl Controls {
     pub(crate) fn set_rate(&self, rate: Option<u32>) {
         let mut throttle = lock(&self.throttle);
         throttle.rate = rate;
+        // The requests of the time before would count against the new rate.
         throttle.recent.clear();
     }
 
@@ -99,5 +100,6 @@ impl Controls {
 
 /// Locks. A panic elsewhere is that test's to report; the data behind the lock is whole between two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A test that failed while it held the lock must not make all the others fail.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

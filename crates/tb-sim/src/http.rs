@@ -128,6 +128,7 @@ async fn request_to_response(
         headers: parts.headers,
         body: Bytes::new(),
     };
+    // The test's own calls are neither counted nor disturbed.
     let is_control = request.path.starts_with("/sim/");
     let fault = if is_control { None } else { controls.faults.next_fault(&request.method, &request.path) };
     let note = |request: &HttpRequest, status: Option<u16>| {
@@ -136,6 +137,7 @@ async fn request_to_response(
             controls.note(RequestRecord { method, path, status, auth: application.auth_kind(request) });
         }
     };
+    // hyper closes the connection without an answer when the service fails.
     let dropped = || io::Error::new(io::ErrorKind::ConnectionAborted, "asked for");
     match fault {
         // Before the body is read, so that the call cannot take effect.
@@ -161,6 +163,7 @@ async fn request_to_response(
         }
     };
     if !is_control {
+        // After the call took effect, as the time on the network back to the client.
         let latency = controls.latency();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -169,6 +172,8 @@ async fn request_to_response(
     let mut half = false;
     match fault {
         Some(FaultKind::DropAfter) => {
+            // The platform has acted, and the client does not learn it: the case in which a blind repetition makes a
+            // second device.
             note(&request, None);
             return Err(dropped());
         }
@@ -199,6 +204,7 @@ fn response(reply: Reply, half: bool, controls: &Controls) -> Response<Body> {
     if let Ok(date) = HeaderValue::from_str(&clock::http_date(controls.clock_offset())) {
         headers.insert(hyper::header::DATE, date);
     }
+    // The length that was promised makes the client notice the end as one that came too early.
     if half {
         headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -24,6 +24,7 @@ impl Uuid {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(now.as_nanos() / 100).unwrap_or_default() + GREGORIAN_TO_UNIX;
         let last =
+            // Two identifiers of one tick, or a clock that goes back, must not give the same one twice.
             LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(now.max(last + 1))).unwrap_or_default();
         let time = u128::from(now.max(last + 1));
         let (low, mid, high) = (time & 0xffff_ffff, (time >> 32) & 0xffff, (time >> 48) & 0x0fff);
@@ -79,6 +80,7 @@ impl FromStr for Uuid {
 
 /// `Long.parseLong` of a group. Its errors count characters from 0.
 fn hexadecimal(group: &str) -> Result<u128, String> {
+    // Java's Long.parseLong takes a plus.
     let digits = group.strip_prefix('+').unwrap_or(group);
     let at = |index: usize| format!("Error at index {index} in: \"{group}\"");
     let signs = group.len() - digits.len();

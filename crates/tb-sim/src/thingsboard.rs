@@ -74,6 +74,7 @@ impl Thingsboard {
         let (address, rest_port, mqtts_port, mqtt_port) =
             (settings.address, settings.rest_port, settings.mqtts_port, settings.mqtt_port);
         let mut core = Core::new(settings)?;
+        // The platform offers the CA for download that is in its own file; the simulator made this one itself.
         if core.mqtts_ca.is_none() {
             core.mqtts_ca = own_ca.clone().map(String::into_bytes);
         }

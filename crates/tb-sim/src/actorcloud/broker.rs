@@ -43,10 +43,12 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, cloud: &Cloud, 
     if cloud.controls.faults.apply_to_mqtt("connect").await {
         return;
     }
+    // The platform reads a missing user name as an empty one.
     let (user, password) = (connect.user_name.as_deref().unwrap_or_default(), connect.password.as_deref());
     let decision = cloud.store().may_log_in(&connect.client_id, user, password.unwrap_or_default(), common_name);
     let code = match (&decision, connect.version) {
         (LoginDecision::Mountpoint(_), _) => 0,
+        // MQTT 5 has codes of its own for the same two reasons.
         (LoginDecision::WrongPassword, Version::V5) => 0x86,
         (LoginDecision::WrongPassword, _) => 4,
         (LoginDecision::NotFound(_), Version::V5) => 0x87,
@@ -90,6 +92,7 @@ fn outcome(cloud: &Cloud, version: Version, mountpoint: &str, frame: &Frame) -> 
             Some(answers::unsuback(version, id, &vec![0; filters.len()]))
         }
         kind::PINGREQ => Some(answers::PINGRESP.to_vec()),
+        // What a broker does not expect ends the connection (MQTT 3.1.1, 4.8).
         _ => None,
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn get(cloud: &Cloud, id: u64) -> Result<Reply> {
 /// `POST /certs`.
 pub(super) fn create(cloud: &Cloud, body: &Value) -> Result<Reply> {
     let name = name(body)?;
+    // RSA takes tens of milliseconds or more, so the lock is not held while the key is made.
     let enable = enable(body)?.unwrap_or(1);
     if cloud.store().certs.values().any(|cert| cert.name == name) {
         return Err(Refusal::exists("certName"));
