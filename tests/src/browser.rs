@@ -86,6 +86,7 @@ impl Browser {
         browser.resize(look.width, look.height);
         let scheme = if look.dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // No switch of the browser sets the color scheme; the protocol of its tools does.
         browser.devtools("Emulation.setEmulatedMedia", &media);
         browser
     }

@@ -29,6 +29,7 @@ impl Wanted {
             params.distinguished_name.push(DnType::CommonName, name);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        // An hour back, so that a client whose clock is a little behind takes it.
         params.not_before = OffsetDateTime::now_utc() - Duration::hours(1);
         params.not_after = OffsetDateTime::now_utc() + Duration::days(1);
         Self { params, key: KeyPair::generate().unwrap() }
@@ -85,6 +86,8 @@ impl Ca {
 
     fn new(name: &str, parent: Option<&Self>, is_ca: bool, (from, to): (i64, i64)) -> Self {
         let mut params = Wanted::client(name).valid(from, to).params;
+        // A CA with an extended key usage would limit the certificates below it (RFC 5280, 4.2.1.12, as OpenSSL reads
+        // it).
         params.extended_key_usages.clear();
         params.is_ca = if is_ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
         let key = KeyPair::generate().unwrap();

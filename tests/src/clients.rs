@@ -82,6 +82,7 @@ pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) ->
 #[track_caller]
 pub fn go(port: u16, files: &Files<'_>, version: &str) -> ApiLogin {
     let client = go_client().args(["localhost", &port.to_string()]).arg(files.anchors).arg(files.certificate);
+    // The Go client reads both from one file if that file contains the key too.
     login(client.arg(files.key.unwrap_or(files.certificate)).arg(version))
 }
 

@@ -74,6 +74,7 @@ fn commands(block: &[(usize, &str)], status: i32) -> Result<Vec<Step>, String> {
         }
         let step = steps.last_mut().ok_or_else(|| format!("line {number}: a block begins with a command: {line}"))?;
         match line.strip_prefix("> ") {
+            // A command that a backslash continues looks like output otherwise.
             Some(rest) if step.output.is_empty() && step.script.ends_with('\\') => {
                 step.script = format!("{}\n{rest}", step.script);
             }
@@ -91,6 +92,7 @@ fn commands(block: &[(usize, &str)], status: i32) -> Result<Vec<Step>, String> {
 /// The first command whose status or output differs from the page, with its line.
 pub fn run(page: &str) -> Result<usize, String> {
     let steps = parse(page)?;
+    // Every page has a directory of its own, so that none depends on the files of another.
     let sandbox = Sandbox::new();
     // Pages may leave files next to the directory that they work in.
     let (work, out) = (sandbox.join("work"), sandbox.join("out"));
@@ -107,6 +109,7 @@ pub fn run(page: &str) -> Result<usize, String> {
         .env("PATH", path.unwrap())
         .env("HOME", sandbox.path())
         .env("LANG", "C.UTF-8")
+        // The shell's own status means nothing here: each step wrote its own.
         .run();
     for (index, step) in steps.iter().enumerate() {
         let read = |what: &str| fs::read_to_string(out.join(format!("{index}.{what}"))).unwrap_or_default();
@@ -132,6 +135,7 @@ fn script(steps: &[Step], out: &Path) -> String {
         // Preparations stop where one of them fails; commands of the page run in the shell itself.
         let (open, close) = if *hidden { ("( set -e", ")") } else { ("{", "}") };
         writeln!(script, "{open}\n{typed}\n{close} >'{file}.out' 2>&1 </dev/null\nstatus=$?").unwrap();
+        // The rest would only fail because of this step and hide the first reason.
         writeln!(script, "echo $status >'{file}.status'\n[ $status = {status} ] || exit").unwrap();
     }
     script
@@ -151,6 +155,7 @@ pub fn matches(said: &[String], printed: &str) -> Result<(), String> {
             skipping = true;
             continue;
         }
+        // Without "..." only the very next line may match; else any may.
         let reach = if skipping { rest.len() } else { rest.len().min(1) };
         let Some(at) = rest[..reach].iter().position(|printed| is_like(&form(line), printed)) else {
             return Err(format!("it does not print: {line}"));

@@ -36,12 +36,14 @@ impl Disk {
         let place = tempfile::Builder::new().prefix("tbpki-test-").tempdir().unwrap();
         let mounted_at = place.path().join("disk");
         fs::create_dir(&mounted_at).unwrap();
+        // `cat` waits for the end of this process's pipe, so the namespace ends with the test however it ends.
         let script = format!("mount -t tmpfs -o size={bytes},mode=700 none \"$0\" && echo mounted && exec cat");
         let mut unshare = Command::new("unshare");
         unshare.args(if as_root() { &[][..] } else { &["--user", "--map-root-user"] });
         unshare.args(["--mount", "--", "sh", "-c", &script]).arg(&mounted_at);
         let mut holder = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
+        // The line shows that the mount is there; without it the first files would go to the disk below.
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let disk = Self { holder, mounted_at, _place: place };
         assert!(
@@ -54,6 +56,7 @@ impl Disk {
 
     /// The path, as a test sees it.
     pub fn path(&self) -> PathBuf {
+        // Other processes do not see the mount; the path through /proc leads into the namespace.
         let inside = self.mounted_at.strip_prefix("/").unwrap();
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside)
     }
@@ -80,6 +83,7 @@ impl Disk {
     pub fn leave_pages(&self, pages: u64) {
         let path = self.path().join(FILLER);
         let mut filler = File::create(&path).unwrap();
+        // Whole pages until nothing fits: tmpfs gives space in pages only.
         while filler.write_all(&[0; PAGE as usize]).is_ok() {}
         drop(filler);
         let size = fs::metadata(&path).unwrap().len() / PAGE * PAGE;

@@ -31,6 +31,7 @@ impl Exceptions {
     #[track_caller]
     fn parse(file: &str, text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        // A reason is demanded, because an exception without one cannot be checked later.
         let reasons = lines.map(|line| match line.split_once(" # ") {
             Some((key, reason)) if !reason.trim().is_empty() => (key.trim().to_owned(), reason.trim().to_owned()),
             _ => panic!("{file}: no reason is given in {line:?}"),

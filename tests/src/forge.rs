@@ -57,6 +57,7 @@ pub fn forge_job(ledger: &Path, id: u64, size: u64, shard_size: u64, phases: [(&
     let made = time::OffsetDateTime::now_utc().unix_timestamp();
     let phases: BTreeMap<_, _> = phases.into_iter().collect();
     let job = json!({ "id": id, "size": size, "shard_size": shard_size, "made": made, "phases": phases });
+    // The row goes past the ledger's own code, which would demand a whole batch of true identities.
     python3().args(["-c", JOB]).arg(ledger).stdin(job.to_string()).run().ok();
 }
 

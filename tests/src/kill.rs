@@ -70,6 +70,7 @@ pub fn disturb_every_write<S>(
 ) -> io::Result<usize> {
     let (command, _scene) = prepare()?;
     let Run { output, lines } = trace(&command, None)?;
+    // A command that fails by itself would make every disturbed run look right.
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
@@ -77,6 +78,7 @@ pub fn disturb_every_write<S>(
     let mut steps = 0;
     for (name, writes) in writes_by_name(&lines) {
         // What is only opened leaves nothing new behind; of all else there may be more than the first run had.
+        // Retries and journals make later runs write more often than the first did.
         let numbers: Vec<usize> = if is_open(&name) { writes.into_iter().collect() } else { (1..=ENDLESS).collect() };
         for number in numbers {
             let (command, scene) = prepare()?;
@@ -108,6 +110,7 @@ pub fn run_disturbed(
         Injection::ErrorFromHereOn(error) => (format!("{name}:error={error}:when={number}+"), "(INJECTED)"),
     };
     let Run { output, lines } = trace(command, Some(&what))?;
+    // The call was never reached for this number of times: the run ended before.
     if !lines.contains(mark) {
         return Ok(None);
     }
@@ -162,6 +165,7 @@ fn known() -> String {
 fn writes_by_name(lines: &str) -> BTreeMap<String, BTreeSet<usize>> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut writes: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    // strace counts the calls of each thread by itself.
     for line in lines.lines() {
         let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
         let Some((name, arguments)) = call.trim_start().split_once('(') else { continue };

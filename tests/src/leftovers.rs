@@ -27,6 +27,7 @@ pub fn assert_private(root: &Path, after: impl Display) {
         assert!(mode & 0o077 == 0, "others may enter {} (mode {mode:04o})\nafter {after}", name.display());
     }
     for (name, mode, bytes) in found.files() {
+        // A file is judged by its content and not only by its name: a new file with a key must be found too.
         let private = mode & 0o077 == 0;
         assert!(
             private || !holds_secret(name, bytes),

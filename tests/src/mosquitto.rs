@@ -66,6 +66,7 @@ impl Mosquitto {
     #[track_caller]
     pub fn start(listener: &Listener) -> Self {
         // Between finding a free port and mosquitto's taking it another program may; then it is another port's turn.
+        // Five, because a port is lost only to another test at that very moment.
         for _ in 0..5 {
             if let Some(running) = Self::try_start(listener) {
                 return running;
@@ -97,6 +98,7 @@ impl Mosquitto {
     /// Makes it read its files again (SIGHUP), and waits until it has.
     #[track_caller]
     pub fn reload(&self) {
+        // The log names no process; only one more line than before shows that this signal took effect.
         let before = self.log().matches("Reloading config.").count();
         let status = Command::new(program("kill")).arg("-HUP").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success(), "no signal was sent: {status}");
@@ -136,6 +138,7 @@ impl Mosquitto {
             if log.contains(" running") {
                 return true;
             }
+            // mosquitto ends by itself then; the caller tries another port.
             if log.contains("Address already in use") {
                 return false;
             }
@@ -160,6 +163,7 @@ fn configuration(listener: &Listener, port: u16) -> String {
         "user root".to_owned(),
         "log_dest stderr".to_owned(),
         "log_type all".to_owned(),
+        // Which clients may enter is what the certificates decide here.
         "allow_anonymous true".to_owned(),
         "persistence false".to_owned(),
         format!("listener {port} 127.0.0.1"),

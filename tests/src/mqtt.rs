@@ -27,6 +27,7 @@ impl Default for Connect<'_> {
 impl Connect<'_> {
     /// The packet.
     pub fn bytes(&self) -> Vec<u8> {
+        // MQTT 3.1 has another name in its CONNECT than 3.1.1 and 5.
         let mut body = text(if self.level == 3 { "MQIsdp" } else { "MQTT" });
         let flags =
             u8::from(self.clean) << 1 | u8::from(self.user.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
@@ -69,6 +70,7 @@ pub fn connect(platform: &Platform, shown: Option<&Shown>, connect: &Connect<'_>
     let mut wire =
         Wire::tls(host, port, shown, Versions::Tls13).unwrap_or_else(|error| panic!("no handshake: {error}"));
     wire.send(&connect.bytes());
+    // The CONNACK of MQTT 5 has a length of properties more.
     let length = if connect.level == 5 { 5 } else { 4 };
     let answer = wire.read(length).unwrap_or_else(|error| panic!("no CONNACK: {error}"));
     (wire, answer)

@@ -23,6 +23,7 @@ pub fn certtool() -> Tool {
 /// The JDK's `keytool`, in English.
 #[track_caller]
 pub fn keytool() -> Tool {
+    // Its messages follow the locale, and tests compare them.
     Tool::new(program("keytool")).args(["-J-Duser.language=en"])
 }
 
@@ -86,6 +87,7 @@ pub fn python3() -> Tool {
 pub fn program(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
+        // Debian keeps daemons such as mosquitto where an ordinary user's PATH does not lead.
         .chain([PathBuf::from("/usr/sbin")])
         .map(|directory| directory.join(name))
         .find(|file| file.is_file())

@@ -72,6 +72,7 @@ impl Platform {
             version,
             url: url.trim_end_matches('/').to_owned(),
             mqtts: (host.to_owned(), port.parse().unwrap_or_else(|_| panic!("{mqtts} is no HOST:PORT"))),
+            // From here on a true ThingsBoard answers; the faults of the simulator are not there, so `sim` is empty.
             user: variable("TBPKI_TEST_USER"),
             password: password.lines().next().unwrap_or_default().to_owned(),
             ca: PathBuf::from(env::var("TBPKI_TEST_MQTT_CA").unwrap_or_default()),
@@ -296,6 +297,7 @@ impl Tenant<'_> {
     #[track_caller]
     pub fn device(&self, name: &str) -> Value {
         let device = self.ok("POST", "/api/device", Some(&json!({ "name": name })));
+        // At once, so that a test that fails leaves nothing on a true platform.
         self.forget(&format!("/api/device/{}", id(&device)));
         device
     }
@@ -354,6 +356,7 @@ impl Drop for Tenant<'_> {
         if std::thread::panicking() && self.platform.sim.is_some() {
             return;
         }
+        // Backwards, because a profile that devices use cannot be deleted.
         for path in self.made.take().into_iter().rev() {
             self.call("DELETE", &path, None);
         }

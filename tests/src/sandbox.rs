@@ -31,6 +31,7 @@ impl Sandbox {
     /// An empty one in memory, where waiting for the disk would take too long.
     #[track_caller]
     pub fn in_memory() -> Self {
+        // Tests that write thousands of files wait for the disk's fsync otherwise.
         let memory = Path::new("/dev/shm");
         if memory.is_dir() { Self::in_directory(memory) } else { Self::new() }
     }
@@ -58,8 +59,10 @@ impl Sandbox {
     /// A copy of it with the same files, modes and times.
     #[track_caller]
     pub fn copy(&self) -> Self {
+        // In the same place: a copy to another file system would not be the same test.
         let mut copy = Self::in_directory(self.path().parent().unwrap());
         copy.secrets = self.secrets.clone();
+        // cp keeps modes and times, which std::fs::copy does not do for directories.
         Tool::new("cp").arg("-a").arg(self.join(".")).arg(copy.path()).run().ok();
         copy
     }
@@ -140,6 +143,7 @@ impl Sandbox {
     /// environment.
     pub fn tbpki<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Tool {
         Tool::new(tbpki())
+            // The caller's own variables, such as those of TBPKI_, would change results.
             .args(args)
             .directory(self.path())
             .clean_env()

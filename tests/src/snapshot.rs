@@ -47,6 +47,7 @@ impl Snapshot {
             } else {
                 Content::Other
             };
+            // SQLite's index of the log is shared memory: reading a ledger changes it.
             if !name.ends_with("ledger.db-shm") {
                 let owner = (metadata.uid(), metadata.gid());
                 things.insert(name, Thing { mode: metadata.mode() & 0o7777, owner, content });

@@ -35,6 +35,7 @@ impl SoftHsm {
             format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
         fs::write(directory.path().join("softhsm2.conf"), configuration).unwrap();
         let pin = sandbox.write("pin", format!("{PIN}\n"));
+        // tbpki warns about a PIN file that others may read.
         fs::set_permissions(pin, fs::Permissions::from_mode(0o600)).unwrap();
         sandbox.hides(PIN);
         Self { directory }
@@ -83,6 +84,8 @@ impl SoftHsm {
     /// Takes all tokens away.
     #[track_caller]
     pub fn remove(&self) {
+        // SoftHSM without its directory of tokens does not start at all, which is another case; so an empty one is
+        // left.
         fs::rename(self.path("tokens"), self.path("taken-out")).unwrap();
         fs::create_dir(self.path("tokens")).unwrap();
     }

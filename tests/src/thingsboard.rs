@@ -60,6 +60,7 @@ impl ThingsBoard {
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, said) = channel();
+        // The pipe is read at once, because a listener whose pipe is full blocks.
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut listener = Self { child, _stdin: stdin, said, port: 0, names: Vec::new() };
         let ready = listener.next();

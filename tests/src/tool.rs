@@ -106,6 +106,7 @@ impl Tool {
             // A program that ends without reading all of it is no fault of the test's.
             thread::spawn(move || drop(pipe.write_all(&text)));
         }
+        // Both pipes at the same time: a program that fills one while the other is read would wait for ever.
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let status = wait(&mut child, self.patience, &line);
@@ -201,6 +202,7 @@ fn wait(child: &mut Child, patience: Duration, line: &str) -> i32 {
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
+            // A program that a signal ended has no status; the negative number keeps it apart from every true one.
             return status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
         }
         if Instant::now() > deadline {
@@ -208,6 +210,7 @@ fn wait(child: &mut Child, patience: Duration, line: &str) -> i32 {
             child.wait().unwrap();
             panic!("stopped after {patience:?}: {line}");
         }
+        // Short at first, because most runs of tbpki take few milliseconds.
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }

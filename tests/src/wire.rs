@@ -64,6 +64,7 @@ impl Wire {
     pub fn send(&mut self, bytes: &[u8]) {
         let sent = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
         if let Err(error) = sent {
+            // The server may have closed already, and its answer is what the test is about.
             assert_ne!(error.kind(), io::ErrorKind::TimedOut, "the server reads nothing");
         }
     }
@@ -91,6 +92,7 @@ impl Wire {
     /// Where it does not.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {
+        // A mebibyte is more than any answer here; a server that never ends must not fill the memory.
         self.read(1 << 20).expect("the server ends the connection")
     }
 }
@@ -120,6 +122,7 @@ impl TlsClient {
         let name = ServerName::try_from(host.to_owned()).unwrap();
         let connection = ClientConnection::new(self.config.clone(), name).unwrap();
         let mut stream = StreamOwned::new(connection, connect(host, port));
+        // rustls does the handshake at the first read otherwise, and a refusal would surface later than it happened.
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }
@@ -169,6 +172,7 @@ impl ResolvesClientCert for Shows {
     }
 
     fn has_certs(&self) -> bool {
+        // Without a certificate rustls answers the request with an empty list, as a device without one does.
         self.0.is_some()
     }
 }
@@ -185,6 +189,7 @@ impl ServerCertVerifier for TrustsAll {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        // Which server answers is not what these tests are about, and those of tbpki check it.
         Ok(ServerCertVerified::assertion())
     }
 

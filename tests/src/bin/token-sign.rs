@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 /// Signs with all threads at once, and checks every signature.
 fn sign(key: &TokenKey, threads: usize, times: usize) -> Result<usize, Error> {
     let spki = key.public().spki_der();
+    // The last 65 bytes of a P-256 key's SubjectPublicKeyInfo are its point, which aws-lc-rs takes alone.
     let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &spki[spki.len() - 65..]);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
@@ -71,6 +72,7 @@ fn sign(key: &TokenKey, threads: usize, times: usize) -> Result<usize, Error> {
 /// Ends all sessions of this process by restarting the module, or its login, by the very module that the key uses.
 fn behind_its_back(what: &str) {
     let module = Pkcs11::new(tbpki_tests::softhsm::MODULE).unwrap();
+    // PKCS #11 logs in applications and not sessions, so a session of this one ends the login of the other.
     if what == "logout" {
         for slot in module.get_slots_with_initialized_token().unwrap() {
             module.open_ro_session(slot).unwrap().logout().unwrap();
@@ -78,6 +80,7 @@ fn behind_its_back(what: &str) {
         return;
     }
     let threads = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+    // Finalizing closes every session of the process, as a token that restarts does.
     module.clone().finalize().unwrap();
     module.initialize(threads).unwrap();
 }
