@@ -100,6 +100,7 @@ impl Firmware {
         let tls = if dates { "dates" } else { "prebuilt" };
         let directory = root().join("crates/firmware");
         let on_xtensa = triple.starts_with("xtensa-");
+        // Espressif's compiler knows Xtensa, which the compiler of the Rust project does not.
         let compiler = if on_xtensa { xtensa::compiler(chip, triple)? } else { risc_v(triple)? };
         let float = if on_xtensa { ",esp-hal/float-save-restore" } else { "" };
         compiler
@@ -108,10 +109,12 @@ impl Firmware {
             .show()?;
         let built = directory.join("target").join(triple).join("release/tbpki-firmware");
         let bytes = fs::read(&built).doing(format!("read {}", built.display()))?;
+        // The library is chosen by features of a build script; the stamp shows which one was truly linked.
         check_stamp(&bytes, chip, dates)?;
         if on_xtensa {
             xtensa::check(&built, chip)?;
         }
+        // Kept before the budgets are checked: a build that is too large must remain for a look at its symbols.
         let kept = keep(&built, chip)?;
         let static_ram = elf::static_ram(&bytes)?;
         budget.check("static RAM", static_ram, budget.static_ram)?;

@@ -75,9 +75,11 @@ impl Fuzz {
         run(program)
             .arg(format!("-max_total_time={}", self.seconds))
             .arg(format!("-max_len={MAX_INPUT}"))
+            // A second is long for a parser of 64 KiB; ten allow for a loaded machine and still find what is quadratic.
             .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0"])
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .arg(&found)
+            // libFuzzer writes to the first directory alone, so the committed corpus stays as it is.
             .arg(root().join("fuzz/corpus").join(name))
             .env("TBPKI_FUZZ_TARGET", name)
             .show()

@@ -29,6 +29,7 @@ pub(crate) struct Gen {
 impl Gen {
     pub(crate) fn run(&self) -> Result<()> {
         let fresh = target()?.join("generated");
+        // A file that is no longer generated must not remain from the last run and look current.
         empty(&fresh)?;
         let package = match &self.out {
             Some(out) => path::absolute(out).doing(format!("find {}", out.display()))?,
@@ -62,6 +63,7 @@ impl Gen {
 
 /// The files at or below `place` that differ between two trees, or exist in only one of them.
 fn differences(fresh: &Path, there: &Path, place: &str) -> Result<Vec<PathBuf>> {
+    // Both sides, so that a committed file that the generator dropped counts as a difference too.
     let all: BTreeSet<PathBuf> = files(fresh, place)?.into_iter().chain(files(there, place)?).collect();
     Ok(all.into_iter().filter(|file| fs::read(fresh.join(file)).ok() != fs::read(there.join(file)).ok()).collect())
 }
@@ -85,6 +87,7 @@ fn files(tree: &Path, place: &str) -> Result<Vec<PathBuf>> {
 /// Copies a file, or removes the copy of one that is no longer generated.
 fn replace(fresh: &Path, there: &Path) -> Result<()> {
     if !fresh.exists() {
+        // It is committed, but no longer generated.
         return fs::remove_file(there).doing(format!("remove {}", there.display()));
     }
     if let Some(directory) = there.parent() {

@@ -21,11 +21,13 @@ pub(crate) struct Run {
 /// A program of this name.
 pub(crate) fn run(program: impl AsRef<OsStr>) -> Run {
     let mut command = Command::new(program.as_ref());
+    // A child that asks a question ends at once instead of waiting for an answer.
     command.current_dir(workspace::root()).stdin(Stdio::null());
     Run { command, program: program.as_ref().to_os_string(), echo: true }
 }
 
 /// The cargo that started us.
+// The cargo that runs xtask, and not the first in PATH, which may be of another toolchain.
 pub(crate) fn cargo() -> Run {
     run(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
@@ -67,6 +69,7 @@ impl Run {
     pub(crate) fn show(mut self) -> Result<()> {
         self.announce();
         let status = self.command.status().doing(format!("start {}", self.name()))?;
+        // Before the status is judged: a child that a signal ended would otherwise be reported as a failure.
         stop_here_if_interrupted();
         if status.success() { Ok(()) } else { Err(Error::new(format!("{} failed: {status}", self.name()))) }
     }

@@ -70,6 +70,7 @@ impl Test {
             .filter(|step| self.only.is_empty() || self.only.contains(step))
             .collect();
         let mut times: Vec<(String, Duration)> = Vec::new();
+        // Only for steps that need it: setup may load programs from the network.
         if !self.no_setup && steps.iter().any(Step::needs_setup) {
             times.push(timed("setup", || Setup {}.run())?);
         }
@@ -79,6 +80,7 @@ impl Test {
         for step in steps {
             times.push(timed(&name(step), || run_step(step))?);
         }
+        // At the end, because the output of the steps is long and the times decide what to make faster.
         eprintln!();
         for (step, time) in times {
             eprintln!("{step:<14}{:>6.1} s", time.as_secs_f64());
@@ -144,6 +146,7 @@ fn deny() -> Result<()> {
         check(&["bans", "licenses", "sources"]).show()?;
         match check(&["advisories"]).read() {
             Ok(_) => {}
+            // A machine without a network must still be able to run all the rest; the omission stays visible.
             Err(error) if error.to_string().contains("failed to fetch advisory database") => {
                 eprintln!("*************************************************************************************");
                 eprintln!("*  NOT CHECKED: known vulnerabilities of dependencies. The advisory database        *");

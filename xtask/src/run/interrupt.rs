@@ -38,6 +38,7 @@ pub(crate) fn end_children_on_signal() -> Result<()> {
 /// Blocks for ever after a signal, so that no further program is started while the others are being ended, and a
 /// program that ended by the signal is not reported as a failure.
 pub(crate) fn stop_here_if_interrupted() {
+    // Parked and not returned: the thread of the signals ends the process once the children are gone.
     while INTERRUPTED.load(Ordering::SeqCst) {
         thread::park();
     }
@@ -57,10 +58,12 @@ fn end(find: impl Fn() -> BTreeSet<Process>, grace: Duration) {
     let deadline = Instant::now() + grace;
     let mut known = BTreeSet::new();
     loop {
+        // Again and again, because a child may start others between the list and the signal.
         let new: Vec<Process> = find().difference(&known).copied().collect();
         new.iter().for_each(|process| send(*process, Signal::TERM));
         known.extend(new);
         let running = running();
+        // Processes that ended are forgotten, so that KILL never reaches a stranger who got the number.
         known.retain(|process| running.contains_key(process));
         if known.is_empty() {
             return;
