@@ -30,6 +30,7 @@ pub(crate) fn respond(command: fn() -> Command, args: &[OsString]) -> bool {
     let here = std::env::current_dir().ok();
     let answer = CompleteEnv::with_factory(command).var(VARIABLE).try_complete(args, here.as_deref());
     // An error is an unknown shell or a closed pipe: the person at the shell gets no candidates.
+    // True: the arguments were a call of the completer, and the verb must not run.
     answer.unwrap_or(true)
 }
 
@@ -78,6 +79,7 @@ fn names(kind: Kind, typed: &OsStr) -> Vec<CompletionCandidate> {
     let name = Some(NameGlob::new(&format!("{typed}*")));
     let selection = Selection { kinds: vec![kind], name, ..Selection::default() };
     let entries = selection.entries(&ledger).map_while(Result::ok);
+    // The pattern may contain the glob's own characters, which a name that is typed does not mean.
     candidates(entries.map(|entry| entry.key.name).filter(|name| name.starts_with(typed)).take(MOST))
 }
 
@@ -90,6 +92,7 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 fn ledger() -> Option<Ledger> {
     let environment = Environment::of_process().with_host_name(&identity::host::host_name());
     let trust = crate::environment::trust(false);
+    // The rules of a verb apply here too: Tab in a directory of another user must read nothing there.
     trust.check(&config_path()).ok()?;
     let (config, _) = Config::load(&config_path(), &environment, &[]).ok()?;
     store::check_trust(config.general.store.resolved(), &trust).ok()?;
@@ -105,6 +108,7 @@ fn ledger() -> Option<Ledger> {
 fn config_path() -> PathBuf {
     let words: Vec<OsString> = std::env::args_os().collect();
     let behind = words.iter().skip_while(|word| *word != "--config").nth(1);
+    // clap is not asked, because the line is not complete and would not parse.
     let joined = || words.iter().find_map(|word| word.to_str()?.strip_prefix("--config=").map(OsString::from));
     let variable = || std::env::var_os("TBPKI_CONFIG").filter(|path| !path.is_empty());
     behind.cloned().or_else(joined).or_else(variable).map_or_else(|| CONFIG.into(), PathBuf::from)

@@ -85,8 +85,10 @@ impl Context {
         let mut prompt = |what: &str| -> Result<Secret> { prompter.secret_for(what) };
         let mut secrets = Secrets::new(&self.environment, &mut prompt);
         let location = StoreLocation::of(config, &mut secrets, system_roots)?;
+        // One time for the whole command, so that no certificate of a run begins later than another.
         let mut workspace = Workspace { config, secrets, location, now: OffsetDateTime::now_utc() };
         let result = work(&mut workspace);
+        // Also when the work failed: a warning about a secret's file may be the reason.
         let findings = workspace.secrets.take_findings();
         self.output.findings(findings);
         result

@@ -47,6 +47,7 @@ pub fn variables() -> Vec<EnvironmentVariable> {
 
 /// Who is trusted. sudo sets its variable itself, so that only root could have set another value.
 pub(crate) fn trust(any_owner: bool) -> OwnerTrust {
+    // Under sudo, the files of the user who called it are as good as root's own.
     let sudo_user = std::env::var("SUDO_UID").ok().and_then(|user| user.parse().ok());
     OwnerTrust { any_owner, sudo_user }
 }

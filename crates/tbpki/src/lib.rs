@@ -30,13 +30,16 @@ use exit::Exit;
 pub fn run() -> Exit {
     let exit = panic::caught(run_command);
     // systemd takes every status from 1 to 254 of a condition as "not needed", and only 255 as a failure.
+    // From the raw arguments, because a usage error has no verb, and systemd must not take it for "not needed".
     let is_condition = std::env::args_os().any(|arg| arg == "needs-renewal");
     if is_condition { exit.of_condition() } else { exit }
 }
 
 fn run_command() -> Exit {
+    // Before any secret is read.
     hardening::start();
     let args: Vec<OsString> = std::env::args_os().collect();
+    // The shell's completer calls the program at every Tab, with words that need not parse.
     if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;
     }

@@ -97,6 +97,7 @@ impl Output {
 
     /// Prints a finding, and adds it to the JSON.
     pub fn finding(&mut self, finding: Finding) {
+        // Quiet leaves out warnings and notes, and never the reason for a failure.
         if !self.quiet || finding.severity == Severity::Fault {
             self.print_message(|err| write_finding(err, &finding));
         }
@@ -141,6 +142,7 @@ impl Output {
     pub fn error(&mut self, error: Error) {
         let finding = error.into_finding();
         self.print_message(|err| write_finding(err, &finding));
+        // A script that parses the output finds one document in every case.
         if self.json
             && !self.is_printed
             && let Ok(json) = self.envelope::<()>(None, Some(finding))
@@ -173,6 +175,7 @@ impl Output {
 /// The result of a failed write to standard output. A closed pipe is not an error.
 fn stdout_fault(error: io::Error) -> Result<()> {
     match error.kind() {
+        // `tbpki list | head` is no error.
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Code::FileUnwritable.error("cannot write to standard output").because(error)),
     }
@@ -213,6 +216,7 @@ fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Severity::Fault => ("error", AnsiColor::Red),
     };
     let style = Style::new().bold().fg_color(Some(color.into()));
+    // Texts come from certificates, files and servers, which may contain control sequences for the terminal.
     writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, base::text::printable(&finding.what))?;
     let mut line = |label: &str, text: &str| {
         // A text of several lines keeps them; control characters in each line are escaped.

@@ -38,6 +38,7 @@ impl Progress {
                 bar.set_position(status.done);
                 bar.set_message(pace(status));
             }
+            // A log of a service gets a line every ten seconds instead of one for each step.
             Form::Lines(last) => {
                 if last.elapsed() >= LINE {
                     *last = Instant::now();
@@ -65,10 +66,12 @@ impl Progress {
 }
 
 fn wants_bar() -> bool {
+    // A bar in a file would be a row of control characters, and some CI systems have terminals that show only lines.
     std::io::stderr().is_terminal() && std::env::var_os("TBPKI_NO_PROGRESS").is_none_or(|value| value.is_empty())
 }
 
 fn bar(status: &Status) -> ProgressBar {
+    // 8 times a second: a terminal over a slow line must not slow the work down.
     let bar = ProgressBar::with_draw_target(Some(status.total), ProgressDrawTarget::stderr_with_hz(8));
     // The template is a constant. If it were invalid, indicatif would use its default.
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}{msg}") {

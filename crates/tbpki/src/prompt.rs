@@ -26,6 +26,7 @@ pub(crate) struct Prompter {
 impl Prompter {
     /// Prompts are available on a terminal, unless `no_input` is set.
     pub(crate) fn new(no_input: bool) -> Self {
+        // The question goes to standard error, so that standard output can be a pipe.
         Self { available: !no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() }
     }
 
@@ -46,6 +47,7 @@ impl Prompter {
             .with_prompt(question)
             .default(default.to_owned())
             .show_default(!default.is_empty())
+            // An empty answer takes the default or leaves the value out; the caller decides.
             .allow_empty(true)
             .interact_text()
             .map_err(|error| broken(&error))
@@ -56,6 +58,7 @@ impl Prompter {
         self.check(question, flag)?;
         Confirm::with_theme(&SimpleTheme)
             .with_prompt(question)
+            // Enter alone must not agree to what cannot be undone.
             .default(false)
             .interact()
             .map_err(|error| broken(&error))

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 pub(crate) fn on_request() -> Result<Arc<AtomicBool>> {
     let requested = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // This one first: at the first signal the flag is not set yet, so only a second one ends the process.
         flag::register_conditional_shutdown(signal, Exit::Partly as i32, Arc::clone(&requested))
             .and_then(|_| flag::register(signal, Arc::clone(&requested)))
             .map_err(|error| Code::Internal.error("cannot install signal handlers").because(error))?;

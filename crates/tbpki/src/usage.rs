@@ -26,6 +26,7 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
         _ => output::print_usage_error(&finding, &usage(error)),
     }
+    // clap's result does not exist where parsing failed, so the raw words decide.
     if options(args).any(|arg| arg == "--json") {
         output::print_error_envelope(&verb(args), finding);
     }
@@ -34,6 +35,7 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The arguments that can be options: those before `--`.
 fn options(args: &[OsString]) -> impl Iterator<Item = &OsStr> {
+    // Words behind `--` are values, whatever they look like.
     args.iter().skip(1).map(OsString::as_os_str).take_while(|arg| *arg != "--")
 }
 
@@ -42,6 +44,7 @@ fn verb(args: &[OsString]) -> String {
     let mut is_value = false;
     let mut words = options(args).filter(|arg| {
         let is_word = !is_value && !arg.as_encoded_bytes().starts_with(b"-");
+        // The value of a global option is not the verb, as in `tbpki --config other.toml list`.
         is_value = WITH_VALUE.iter().any(|option| arg == option);
         is_word
     });
@@ -69,6 +72,7 @@ fn source(error: &clap::Error) -> Option<&Error> {
 fn explained(error: &clap::Error) -> Error {
     let argument = || list(error, ContextKind::InvalidArg).join(" ");
     let value = || list(error, ContextKind::InvalidValue).join(" ");
+    // A value type of ours refused the text; its finding has a code and a hint, which clap's text lacks.
     if let Some(source) = source(error) {
         return Error::new(source.finding().clone()).argument(flag(&argument()));
     }

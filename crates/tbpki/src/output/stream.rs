@@ -45,8 +45,10 @@ impl Output {
     /// # Errors
     /// The errors of `write`. A closed pipe is not an error.
     pub fn stream(&self, write: impl FnOnce(&mut dyn Write) -> StreamResult) -> Result<()> {
+        // 64 KiB: a list of a million devices is written in some thousand calls instead of a million.
         let mut out = BufWriter::with_capacity(1 << 16, AutoStream::new(io::stdout().lock(), self.color));
         let written = write(&mut out);
+        // Flushed also after an error of the source, so that what came before is seen.
         let flushed = out.flush();
         match written.and_then(|()| Ok(flushed?)) {
             Err(StreamError::Source(error)) => Err(error),
@@ -68,6 +70,7 @@ impl Output {
         let findings = std::mem::take(&mut self.findings);
         let items = Items { items: RefCell::new(items), broken: &broken };
         let envelope = Streamed { verb: self.verb, findings, list: List { field, items } };
+        // Set before the output begins: an error in the middle must not print a second document.
         self.is_printed = true;
         self.stream(|out| {
             serde_json::to_writer_pretty(&mut *out, &envelope).map_err(io::Error::from)?;
@@ -104,6 +107,7 @@ impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for Streamed<'_, I> 
         fields.serialize_entry("verb", self.verb)?;
         fields.serialize_entry("findings", &self.findings)?;
         fields.serialize_entry("result", &self.list)?;
+        // Only now is known whether the list came to its end, so the error follows the result.
         if let Some(error) = &*self.list.items.broken.borrow() {
             fields.serialize_entry("error", error)?;
         }

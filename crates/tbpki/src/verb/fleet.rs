@@ -69,6 +69,7 @@ fn destination(layout: &LayoutArgs) -> Result<Destination> {
         }
         recipients.extend(read);
     }
+    // The same set in another order is the same destination, so that a repeated command finds its job.
     recipients.sort();
     recipients.dedup();
     Ok(Destination {
@@ -128,6 +129,7 @@ fn run_from(
             RunControl { stop: &stop, tell: &mut |status| progress.show(status), say: &mut |line| messages.say(line) };
         work(workspace, &mut control)
     });
+    // Before any message, which would be written into the line of the bar.
     progress.finish();
     let mut report = match outcome? {
         FleetOutcome::Report(report) => *report,

@@ -21,10 +21,12 @@ pub(super) fn open<T>(
     if given.is_some() {
         return open(given);
     }
+    // Some keystores need none, and a store's own password must not be looked up for those.
     let without = open(None);
     if without.as_ref().is_err_and(|error| error.code() != Code::KeystorePassword) {
         return without;
     }
+    // Wrong ones are tried silently: a store keeps several, and only one of them can fit.
     for secret in kept_by_store(path, context) {
         if let Ok(opened) = open(Some(&secret)) {
             return Ok(opened);
