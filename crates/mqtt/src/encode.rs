@@ -53,6 +53,7 @@ impl Connect<'_> {
     /// # Errors
     /// [`TooLong`] if a text is longer than 65,535 bytes.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, TooLong> {
+        // MQTT 5 needs the length of its properties even where there are none.
         let properties: &[u8] = if self.version == Version::V5 { &[0] } else { &[] };
         let texts = [("client id", Some(self.client_id)), ("user name", self.user_name), ("password", self.password)];
         let length = 10
@@ -60,6 +61,7 @@ impl Connect<'_> {
             + texts.iter().filter_map(|(_, text)| *text).map(|text| 2 + text.len()).sum::<usize>();
         let mut packet = start(CONNECT, length)?;
         text(&mut packet, "protocol name", "MQTT")?;
+        // Without an old session no subscription or message of another run arrives.
         let clean_session = 0x02;
         let flags = clean_session | u8::from(self.user_name.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
         packet.extend_from_slice(&[self.version.level(), flags]);
@@ -99,6 +101,7 @@ fn start(first: u8, remaining: usize) -> Result<Zeroizing<Vec<u8>>, TooLong> {
     if remaining > MAX_REMAINING {
         return Err(TooLong("packet"));
     }
+    // Reserved at once: a vector that grows leaves copies of the password behind. A header has five bytes at most.
     let mut packet = Zeroizing::new(Vec::with_capacity(remaining + 5));
     packet.push(first);
     let mut rest = remaining;

@@ -100,9 +100,11 @@ impl BrokerPacket {
         let mut cursor = Cursor(rest);
         let length = match cursor.varint() {
             Ok(length) => usize::try_from(length).map_err(|_| Malformed::Length)?,
+            // The length may be cut by the end of what has arrived so far; more bytes can complete it.
             Err(Malformed::Short) => return Ok(None),
             Err(other) => return Err(other),
         };
+        // Before the body is waited for: a broker must not make a device reserve 256 MiB.
         if length > MAX_PACKET {
             return Err(Malformed::TooLong(length));
         }
@@ -112,6 +114,7 @@ impl BrokerPacket {
             2 => Self::ConnAck(ConnAck::decode(version, body)?),
             4 => Self::PubAck(PubAck::decode(version, body)?),
             13 if body.is_empty() => Self::PingResp,
+            // A PINGRESP has no body (3.13).
             13 => return Err(Malformed::Long),
             14 => Self::Disconnect(Disconnect::decode(body)?),
             other => Self::Other(other),
@@ -143,6 +146,7 @@ impl PubAck {
     fn decode(version: Version, body: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor(body);
         let identifier = cursor.number()?;
+        // Identifiers are at least 1 (2.2.1); 0 would acknowledge nothing that was sent.
         if identifier == 0 {
             return Err(Malformed::Identifier);
         }
@@ -163,6 +167,7 @@ impl Disconnect {
 
 /// The reason code and the reason string. Both are optional.
 fn reason(cursor: &mut Cursor<'_>) -> Result<(u8, Option<String>), Malformed> {
+    // MQTT 5 lets the code and the properties be left out where the code is 0 (3.4.2.1, 3.14.2.1).
     if cursor.is_empty() {
         return Ok((0, None));
     }

@@ -46,6 +46,7 @@ impl<'a> Cursor<'a> {
             let digit = self.byte()?;
             value |= u32::from(digit & 0x7F) << (7 * place);
             if digit & 0x80 == 0 {
+                // The shortest form is demanded (1.5.5), so that one packet has one encoding.
                 return if digit == 0 && place > 0 { Err(Malformed::Length) } else { Ok(value) };
             }
         }
@@ -65,6 +66,7 @@ impl<'a> Cursor<'a> {
         while !list.is_empty() {
             let identifier = list.varint()?;
             if identifier == REASON_STRING {
+                // A reason may appear once (3.2.2.2).
                 if properties.reason.is_some() {
                     return Err(Malformed::Property(identifier));
                 }
@@ -80,6 +82,7 @@ impl<'a> Cursor<'a> {
     fn skip(&mut self, identifier: u32) -> Result<(), Malformed> {
         match identifier {
             0x01 | 0x17 | 0x19 | 0x24 | 0x25 | 0x28 | 0x29 | 0x2A => self.take(1).map(drop),
+            // Types by identifier: table 2-4 in section 2.2.2.2.
             0x13 | 0x21 | 0x22 | 0x23 => self.take(2).map(drop),
             0x02 | 0x11 | 0x18 | 0x27 => self.take(4).map(drop),
             0x0B => self.varint().map(drop),

@@ -50,6 +50,7 @@ impl Sample {
     pub fn elf(&self) -> Vec<u8> {
         let Layout { machine, flash: [code, data], ram: [iram, dram], .. } = *self.layout;
         let mut description = vec![0; 256];
+        // The magic word and the offsets are those of `esp_app_desc_t` in ESP-IDF.
         description[..4].copy_from_slice(&0xABCD_5432_u32.to_le_bytes());
         description[16..22].copy_from_slice(b"v1.2.3");
         description[48..54].copy_from_slice(b"sample");
@@ -60,6 +61,7 @@ impl Sample {
         if self.has_description {
             sections.push((".flash.appdesc", 2, data + 0x20, description));
         }
+        // Flash addresses keep 0x20 for the image's headers, because flash is mapped in whole pages of 64 KiB.
         sections.push((".rodata", 2, data + 0x120, self.rodata.clone()));
         sections.push((".text", 6, code_at + 0x10020, vec![0x13; self.code]));
         sections.push((".rwtext", 6, ram_at, vec![0x37; 200]));
@@ -70,6 +72,7 @@ impl Sample {
 
 fn write(machine: u16, entry: u32, sections: &[(&str, u32, u32, Vec<u8>)]) -> Vec<u8> {
     let mut names = vec![0];
+    // The first entry of a section table is empty (ELF, SHN_UNDEF), and so is the first name.
     let mut table = vec![[0_u32; 10]];
     let mut bytes = vec![0; 52];
     let named = |names: &mut Vec<u8>, name: &str| {

@@ -77,6 +77,7 @@ fn named(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
+    // Fixed dates, so that the tests' expected texts never change.
     params.not_before = datetime!(2025-01-01 0:00 UTC);
     params.not_after = datetime!(2035-01-01 0:00 UTC);
     params.use_authority_key_identifier_extension = true;
@@ -105,6 +106,7 @@ pub fn crl(issuer: &TestCertificate, serials: &[&[u8]]) -> Vec<u8> {
 /// A certificate signing request for these alternative names that asks for a CA's certificate, as DER.
 pub fn greedy_request(key: &KeyPair, names: &[&str]) -> Vec<u8> {
     let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    // The request asks for more than it may get: a CA must not copy this.
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.serialize_request(key).unwrap().der().to_vec()
 }

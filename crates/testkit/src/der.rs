@@ -82,6 +82,7 @@ impl Node {
         for place in self.places() {
             let node = self.at(&place);
             let whole = node.encode();
+            // A change that gives the same bytes is none.
             for (what, raw) in node.changes().into_iter().filter(|(_, raw)| *raw != whole) {
                 mutations.push((format!("{place:?} (tag {:02x}): {what}", node.tag), self.with(&place, raw)));
             }
@@ -108,6 +109,7 @@ impl Node {
             let length = u8::try_from(octets.len()).unwrap();
             changes.push(named("long length", [&[self.tag, 0x81, length], &octets[..]].concat()));
         }
+        // The tags of certificates, requests and keys, so that each value is once taken for every other type.
         for tag in [
             0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0c, 0x13, 0x16, 0x17, 0x18, 0x1a, 0x1c, 0x1e, 0x30, 0x31, 0x80, 0x82,
             0x86, 0x87, 0xa0,
