@@ -16,8 +16,8 @@ pub fn indefinite(der: &[u8], levels: usize, piece: usize) -> Vec<u8> {
             ber.extend([tag, 0x80]);
             ber.extend(indefinite(content, levels - 1, piece));
             ber.extend([0, 0]);
-        // 0x04 and 0x80 are the octet strings of PKCS #12 and CMS; other primitive values have no pieces in BER.
         } else if levels > 0 && matches!(tag, 0x04 | 0x80) && content.len() > piece {
+            // 0x04 and 0x80 are the octet strings of PKCS #12 and CMS; others have no pieces here.
             ber.extend([tag | 0x20, 0x80]);
             for piece in content.chunks(piece) {
                 ber.extend([0x04, u8::try_from(piece.len()).expect("pieces are short")]);
