@@ -54,6 +54,7 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
     let mut area = Area::new()?;
     let turns = (rounds / ROUNDS_A_TURN).max(1);
     println!("All take turns, {turns} of them, every run in a new directory of {}.", area.scratch.path().display());
+    // `&` and not `&&`: all three are measured and printed, even if the first misses its target.
     let reached = rates(&mut area, turns)? & memory(&mut area)? & registration(&mut area)?;
     if strict && !reached { Err(Error::new("a target was missed")) } else { Ok(()) }
 }
@@ -62,6 +63,7 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
 fn rates(area: &mut Area, turns: u32) -> Result<bool> {
     let openssl = Openssl::prepare(&area.next("openssl"))?;
     let mut all = Measured::default();
+    // In turns, so that a slow minute of the machine touches all of them.
     for _ in 0..turns {
         let rates = in_memory()?;
         all.limit.add(number(&rates, "limit")?);
@@ -120,6 +122,7 @@ fn memory(area: &mut Area) -> Result<bool> {
     let many = store.issue(MANY, &["--archive", "fleet.tar"])?;
     let archive = fs::metadata(store.directory.join("fleet.tar")).doing("look at the archive")?.len();
     println!("\nA million names into an archive: {:.1} s, {} MB", many.wall.as_secs_f64(), archive / 1_000_000);
+    // The ratio and not a limit in KiB, which the allocator and the machine would decide.
     let times = many.peak_kib as f64 / few.peak_kib as f64;
     println!("peak memory: {} KiB for {FEW}, {} KiB for {MANY}: {times:.2} times", few.peak_kib, many.peak_kib);
     Ok(verdict(times <= MEMORY, &format!("at most {MEMORY} times")))
@@ -222,6 +225,7 @@ impl Rates {
     }
 
     fn median(mut self) -> f64 {
+        // The median, because one run that waits for the disk would spoil a mean.
         self.0.sort_by(f64::total_cmp);
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }

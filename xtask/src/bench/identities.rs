@@ -38,6 +38,7 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
         rounds,
         vec![
             Contender::new("tbpki client", |round| ours.client(&format!("ec-{round}"), &[])),
+            // keytool starts a JVM for every step and would take most of the time.
             Contender::new(SCRIPT, |_| script.make()).one_in((rounds / 5).max(1)),
             Contender::new(OPENSSL, |_| openssl.make()),
             Contender::new(CERTTOOL, |_| certtool.make()),
@@ -87,6 +88,7 @@ impl Tbpki {
     }
 
     fn tbpki(&self, args: &[&str], more: &[&str]) -> Result<()> {
+        // Silent and captured: a terminal that draws lines costs more than a certificate.
         let started = run(&self.program).directory(&self.directory).args(args).args(more);
         let started = match &self.passphrase {
             Some(file) => started.arg("--ca-passphrase-file").arg(file),

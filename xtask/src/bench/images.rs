@@ -87,6 +87,7 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
             theirs.push(start.elapsed());
         }
     }
+    // A faster generator that writes something else would prove nothing.
     let same = fs::read(directory.join("theirs.bin")).doing("read their partition")?
         == fs::read(directory.join("partitions-0/0.bin")).doing("read our partition")?;
     if !same {
@@ -140,6 +141,7 @@ fn raw(directory: &Path) -> Result<Duration> {
     fs::create_dir_all(directory).doing("make a directory")?;
     let bytes = vec![0xFF; FLASH_BYTES];
     let start = Instant::now();
+    // The floor for any program that writes these files durably.
     for number in 0..DEVICES {
         let path = directory.join(format!("{number}.bin"));
         let doing = || format!("write {}", path.display());

@@ -30,6 +30,7 @@ impl<'a> Contender<'a> {
     fn take_turn(&mut self, round: u32) -> Result<()> {
         let start = Instant::now();
         (self.job)(round)?;
+        // Round 0 warms the page cache and is not counted.
         if round > 0 {
             self.times.push(start.elapsed());
         }
@@ -54,6 +55,7 @@ pub(super) struct Target {
 
 /// Lets all contenders take turns: one round that is not measured, then `rounds` rounds.
 pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>> {
+    // One more round than is counted.
     for round in 0..=rounds {
         for contender in contenders.iter_mut().filter(|contender| round % contender.one_in == 0) {
             contender.take_turn(round)?;
@@ -64,6 +66,7 @@ pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Ve
 
 /// The statistics of one contender's times.
 pub(super) fn summarize(name: &'static str, mut times: Vec<Duration>) -> Result<Measured> {
+    // Quarters instead of a deviation, because such times have a long tail on one side only.
     times.sort();
     let at = |quarter: usize| times.get(times.len() * quarter / 4).copied();
     match (at(1), at(2), at(3)) {
@@ -120,6 +123,7 @@ pub(super) fn watch(command: &mut Command) -> Result<Watched> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start a program")?;
     let (mut peak_kib, mut cpu) = (0, Duration::ZERO);
     loop {
+        // Peaks are read before the wait, because /proc has nothing about a process that was waited for.
         peak_kib = peak_kib.max(peak(child.id()));
         cpu = cpu.max(processor_time(child.id()));
         if let Some(status) = child.try_wait().doing("wait for a program")? {
@@ -147,6 +151,7 @@ fn processor_time(process: u32) -> Duration {
     // After the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    // Linux counts in hundredths of a second (USER_HZ), whatever the kernel's own clock is.
     Duration::from_millis(ticks * 10)
 }
 

@@ -29,6 +29,7 @@ impl KeygenScript {
     pub(super) fn make(&self) -> Result<()> {
         for file in ["client.jks", "client.p12"] {
             let file = self.directory.join(file);
+            // keytool refuses an alias that is there.
             if file.exists() {
                 fs::remove_file(&file).doing(format!("remove {}", file.display()))?;
             }

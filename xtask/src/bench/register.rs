@@ -35,6 +35,7 @@ pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
 
     let (tbpki, calls) = measured(|sim| station.register(sim))?;
     let (python, theirs) = measured(|sim| python(sim, devices))?;
+    // Fewer calls would be a cheaper task, and the times could not be compared.
     if calls != theirs {
         return Err(Error::new(format!("tbpki made {calls} calls and the Python client {theirs}")));
     }
@@ -92,6 +93,7 @@ impl Station {
 
     /// The whole process is measured: start, reading certificates and the ledger, and login.
     fn register(&self, sim: &Simulator) -> Result<Taken> {
+        // Bash's `time` counts the child alone, without the programs that this one started before.
         let script = "TIMEFORMAT='%R %U %S'; time \"$0\" register --all --quiet --platform-url \"$1\" \
                       --platform-user \"$2\" --platform-password-file password > report";
         let output = Command::new("bash")
@@ -127,6 +129,7 @@ fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
         .spawn()
         .map_err(|error| Error::new(format!("cannot start {}: {error}", program.display())).fix("cargo xtask setup"))?;
     if let Some(mut stdin) = child.stdin.take() {
+        // On standard input, so that the password is in no argument list.
         stdin.write_all(b"tenant\n").doing("give the password to the Python client")?;
     }
     let output = child.wait_with_output().doing("wait for the Python client")?;
@@ -146,6 +149,7 @@ pub(super) fn measured<T>(work: impl FnOnce(&Simulator) -> Result<T>) -> Result<
     let taken = work(&sim)?;
     let requests = run("curl").args(["-sf", &format!("{}/sim/requests", sim.url)]).silent().read()?;
     let requests: Vec<Value> = serde_json::from_str(&requests).doing("read the simulator's log")?;
+    // Both sign in once, and a fleet's size does not change that.
     let calls = requests.iter().filter(|request| request.get("path") != Some(&"/api/auth/login".into())).count();
     Ok((taken, u32::try_from(calls).unwrap_or(u32::MAX)))
 }

@@ -12,6 +12,7 @@ pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(super) fn new(name: &str) -> Result<Self> {
+        // With the process's number, so that two benchmarks at once do not remove each other's files.
         let directory = target()?.join("bench").join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
         Ok(Self(directory))

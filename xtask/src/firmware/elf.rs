@@ -24,6 +24,7 @@ pub(super) fn static_ram(elf: &[u8]) -> Result<u64> {
 }
 
 fn sum(elf: &[u8]) -> Option<u64> {
+    // Class 1 is 32 bits and data 1 little-endian: all chips are both, and the offsets below are those of Elf32.
     if elf.get(..6)? != b"\x7fELF\x01\x01" {
         return None;
     }

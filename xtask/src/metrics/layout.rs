@@ -39,6 +39,7 @@ pub(super) fn report(root: &Path, packages: &[Package], texts: &[(String, String
     let (mut circles, mut longest, mut on_circles) = (0, 0, 0);
     for package in packages {
         let directory = relative(&package.directory, root);
+        // `crates/firmware/clock` is inside of `crates/firmware`, and its lines count once.
         let nested = |file: &str| {
             packages.iter().any(|other| {
                 other.directory != package.directory
@@ -99,6 +100,7 @@ impl Lines {
 }
 
 fn count(text: &str) -> Lines {
+    // Lines in sets: a line with code and a comment counts for both.
     let (mut code, mut comment) = (BTreeSet::new(), BTreeSet::new());
     for token in tokens(text) {
         let lines = token.line..=token.line + token.text.matches('\n').count();

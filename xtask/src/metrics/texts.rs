@@ -37,6 +37,7 @@ pub(super) fn report(texts: &[(String, String)]) -> String {
                 Sort::Doc | Sort::Comment if file.ends_with(".rs") => comments.add(&passage.text),
                 Sort::Page | Sort::Doc | Sort::Comment | Sort::Literal | Sort::Name => continue,
             }
+            // Only docs of one line: a longer one may open with such a word and still explain.
             if passage.sort == Sort::Doc && !passage.text.contains('\n') {
                 short += 1;
                 no_noun +=

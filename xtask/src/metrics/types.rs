@@ -15,6 +15,7 @@ const LISTED: usize = 40;
 /// The shared names and their share of all types, in the sources of the product.
 pub(super) fn report(texts: &[(String, String)]) -> String {
     let mut names: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    // The simulator and the firmware are programs of their own, and their names meet no one of the product's.
     let others = ["crates/tb-sim/", "crates/firmware/"];
     let in_product = |file: &str| {
         let is_source = file.starts_with("crates/") && file.contains("/src/") && file.ends_with(".rs");

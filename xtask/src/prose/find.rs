@@ -98,6 +98,7 @@ fn words(text: &str) -> Vec<Spoken<'_>> {
         let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
         let gap = after.split(is_part).next().unwrap_or_default();
         if word.contains(char::is_alphabetic) {
+            // Words of a phrase have only white space between them; a comma or a bracket ends the phrase.
             let joined = !gap.is_empty() && gap.chars().all(char::is_whitespace);
             words.push(Spoken { text: word, line, joined, colon: gap.starts_with(':') });
         }

@@ -16,6 +16,7 @@ pub(crate) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&next).doing(format!("list {}", next.display()))? {
             let entry = entry.doing(format!("list {}", next.display()))?;
             let kind = entry.file_type().doing(format!("look at {}", entry.path().display()))?;
+            // Links are not followed: a target directory of another worktree may be linked.
             if kind.is_file() {
                 files.push(entry.path());
             } else if kind.is_dir() && !SKIPPED.iter().any(|name| entry.file_name() == *name) {
@@ -24,6 +25,7 @@ pub(crate) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     files.sort();
+    // The order of a directory differs between file systems, and the output must not.
     Ok(files)
 }
 

@@ -67,9 +67,11 @@ fn next(rest: &str, first: char) -> (Option<Kind>, usize) {
     if rest.starts_with("/*") {
         return (Some(comment_kind(rest)), block_comment(rest));
     }
+    // Strings before words, because a prefix such as `br` looks like the start of a word.
     if let Some(length) = string(rest) {
         return (Some(Kind::Text), length);
     }
+    // Before lifetimes, which begin with the same mark.
     if let Some(length) = character(rest) {
         return (Some(Kind::Other), length);
     }
@@ -89,6 +91,7 @@ fn next(rest: &str, first: char) -> (Option<Kind>, usize) {
 fn comment_kind(rest: &str) -> Kind {
     let outer = |mark: &str| {
         let plain = mark.chars().last().unwrap_or_default();
+        // `////` and `/***` are ordinary comments, as the Rust reference has it.
         rest.strip_prefix(mark).is_some_and(|after| !after.starts_with(plain) && !after.starts_with('/'))
     };
     if rest.starts_with("//!") || rest.starts_with("/*!") || outer("///") || outer("/**") {
@@ -167,6 +170,7 @@ fn run(text: &str) -> usize {
 fn number(rest: &str) -> usize {
     let whole = run(rest);
     let fraction = rest.get(whole..).and_then(|after| after.strip_prefix('.')).unwrap_or_default();
+    // `1..2` is a range and not a number with a fraction.
     if fraction.starts_with(|c: char| c.is_ascii_digit()) { whole + 1 + run(fraction) } else { whole }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn uses(modules: &[Module]) -> Uses {
         let tokens = product(&code(&module.source)).0;
         paths.push(scan(&tokens, file, module, &mut names));
     }
+    // Imports of all files first: a name may be resolved through another file's.
     for path in paths.iter().flatten() {
         let Some(import) = &path.import else { continue };
         if let Some(name) = import.name {
@@ -64,7 +65,9 @@ pub(crate) fn uses(modules: &[Module]) -> Uses {
     }
     let mut uses = Uses::new();
     for (from, path) in paths.iter().enumerate().flat_map(|(file, paths)| paths.iter().map(move |path| (file, path))) {
+        // Bounded, because two imports may name each other.
         let Some(target) = names.resolve(&path.within, &path.segments, MOST_ALIASES) else { continue };
+        // A module that only publishes what is below it does not depend on that.
         let publishes = path.import.as_ref().is_some_and(|import| import.public) && target.starts_with(&path.within);
         if let Some(&to) = names.modules.get(&target).filter(|&&to| to != from && !publishes) {
             uses.entry((from, to)).or_insert(path.line);
