@@ -42,6 +42,7 @@ impl FromStr for Recipient {
                 .because(why)
                 .fix("name what `age-keygen` printed as the public key: age1 and 58 more characters")
         };
+        // Named apart, and never quoted: the text is a secret.
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
             return Err(refused("this is a secret key; give the public key of the person who opens the files"));
         }
@@ -95,6 +96,7 @@ pub fn seal(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>> {
     rand::fill(&mut *file_key).map_err(broken)?;
     let mut out = b"age-encryption.org/v1\n".to_vec();
     for recipient in recipients {
+        // A key of its own for each recipient (age v1: X25519 recipient stanza).
         stanza(recipient, &file_key, &mut out)?;
     }
     out.extend_from_slice(b"---");
@@ -119,6 +121,7 @@ fn stanza(recipient: &Recipient, file_key: &[u8; 16], out: &mut Vec<u8>) -> Resu
         derive(&salt, shared, b"age-encryption.org/v1/X25519")
     })?;
     let mut body = file_key.to_vec();
+    // A nonce of zeros is safe here: the wrapping key is used once.
     let nonce = Nonce::assume_unique_for_key([0; 12]);
     sealing_key(&*wrapping)?.seal_in_place_append_tag(nonce, Aad::empty(), &mut body).map_err(broken)?;
     let [share, body] = [share.as_ref(), &body].map(|octets| STANDARD_NO_PAD.encode(octets));
@@ -129,14 +132,17 @@ fn stanza(recipient: &Recipient, file_key: &[u8; 16], out: &mut Vec<u8>) -> Resu
 /// The payload: chunks under a counter, the last one marked, so that none can be left out or moved.
 fn stream(key: &LessSafeKey, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let mut rest = plain;
+    // Reserved at once: a vector that grows copies a plain text.
     out.reserve(plain.len().saturating_add(plain.len().div_ceil(CHUNK).saturating_add(1).saturating_mul(TAG)));
     for counter in 0_u64.. {
         let (chunk, more) = rest.split_at_checked(CHUNK).unwrap_or((rest, &[]));
         let mut nonce = [0; 12];
+        // The nonce is a counter of 11 octets and a last-chunk flag (age v1: payload).
         for (to, from) in nonce.iter_mut().skip(3).zip(counter.to_be_bytes()) {
             *to = from;
         }
         let [.., last] = &mut nonce;
+        // Without the flag an attacker could cut the file at a chunk, and it would still open.
         *last = u8::from(more.is_empty());
         let start = out.len();
         out.extend_from_slice(chunk);

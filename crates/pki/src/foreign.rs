@@ -122,6 +122,7 @@ pub(crate) fn recognize(bytes: &[u8]) -> Option<ForeignFormat> {
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
         return Some(*kind);
     }
+    // Editors on Windows write a byte order mark, and some tools empty lines, in front of the text.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| text.starts_with(start)) {
         return Some(*kind);
@@ -149,6 +150,7 @@ pub(crate) fn without_blocks(text: &[u8]) -> Option<ForeignFormat> {
     // An element of DER of 128 octets or more begins with 0x30 0x81 or 0x82.
     let base64 = text.trim_ascii();
     let letters = |octet: &u8| octet.is_ascii_alphanumeric() || octet.is_ascii_whitespace() || b"+/=".contains(octet);
+    // `/u3+7Q` is the magic number of JKS in base64.
     ((base64.starts_with(b"MI") || base64.starts_with(b"/u3+7Q")) && base64.iter().all(letters)).then_some(BARE_BASE64)
 }
 
@@ -172,6 +174,7 @@ pub(crate) fn of_damaged_block(body: &[u8]) -> Option<ForeignFormat> {
 }
 
 fn find(text: &[u8], pattern: &[u8]) -> bool {
+    // Linear in practice: files are bounded by their readers, and patterns are short.
     text.windows(pattern.len()).any(|window| window == pattern)
 }
 

@@ -40,6 +40,7 @@ impl KeystoreFormat {
     /// Tells the format by the first bytes, whatever the file is called. `None` is neither; a format is no promise that
     /// the rest can be read.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
+        // JKS has a magic number and is asked first; PKCS #12 is recognized by its structure alone.
         if bytes.starts_with(&jks::MAGIC) {
             Some(Self::Jks)
         } else if pkcs12::looks_like(bytes) {
@@ -186,6 +187,7 @@ impl Keystore {
             match entry.body {
                 Body::Key { key: Some(Ok(key)), chain } => keystore.keys.push(KeyEntry { alias, key, chain }),
                 Body::Key { key: Some(Err(error)), .. } => return Err(error.item(alias::shown(&alias))),
+                // A keystore may open with one password and protect its key with another (JKS).
                 Body::Key { key: None, .. } => return Err(fault::wrong_password().item(alias::shown(&alias))),
                 Body::Trusted(certificate) => keystore.trusted.push(TrustedEntry { alias, certificate }),
                 Body::Certificate(certificate) => others.push(certificate),
@@ -208,6 +210,7 @@ impl Keystore {
                 .error("the keystore holds several private keys")
                 .fix(format!("choose one by its alias: {}", aliases()))),
             (Some(alias), entries) => {
+                // Java compares aliases without case.
                 entries.iter().find(|entry| alias::fold(&entry.alias) == alias::fold(alias)).ok_or_else(|| {
                     Code::EntryMissing
                         .error(format!("the keystore holds no private key of the alias {alias:?}"))
@@ -224,6 +227,7 @@ impl Keystore {
             _ => Err(Code::CertificateUnreadable.error("this is not one X.509 certificate in DER").item(alias)),
         };
         for KeyEntry { alias, key, chain } in &self.keys {
+            // A broken entry would make a keystore that only its reader finds fault with.
             pkcs8::PrivateKeyInfoRef::try_from(key.as_slice())
                 .map_err(|_| Code::KeyUnreadable.error("this is not a key in PKCS#8").item(alias))?;
             if chain.is_empty() {

@@ -136,6 +136,8 @@ pub fn verify(request: &VerifyRequest<'_>) -> Verification {
     }
     let is_good = || path.findings.iter().flatten().all(|finding| finding.severity < Severity::Fault);
     let sent = Chain::new(request.chain.to_vec());
+    // The second opinion is asked only about chains that look good: about others it could only repeat the fault in
+    // other words.
     let opinion = if sent.is_ok() && is_good() { second_opinion::ask(request, &path.certificates) } else { None };
     let links = path.certificates.iter().zip(&path.findings);
     let links = links.map(|(certificate, findings)| link(request, certificate, findings)).collect();
@@ -154,12 +156,14 @@ pub fn verify(request: &VerifyRequest<'_>) -> Verification {
 /// sent and one of them issued none.
 fn choose_leaf<'a>(request: &VerifyRequest<'a>) -> Option<&'a Certificate> {
     let first = request.chain.first()?;
+    // The key decides best: it belongs to one certificate of the file, whatever their order.
     if let Some(key) = request.key
         && let Some(owned) = request.chain.iter().find(|one| is_same_key(one.spki_der(), key.spki_der()))
     {
         return Some(owned);
     }
     let issued_any = |one: &Certificate| request.chain.iter().any(|other| other != one && other.names_as_issuer(one));
+    // Some files begin with the root. The leaf is the one that issued no other.
     if issued_any(first) { request.chain.iter().find(|one| !issued_any(one)).or(Some(first)) } else { Some(first) }
 }
 
@@ -171,6 +175,7 @@ fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding
     {
         findings.push(error.into_finding());
     }
+    // Only with a purpose, because a CA's certificate may be looked at for itself.
     if let Some(purpose) = request.purpose {
         findings.extend(purpose_finding(leaf, purpose));
         if leaf.is_ca() {
@@ -195,6 +200,7 @@ pub fn leaf_alone(leaf: &Certificate, purpose: Purpose, time: OffsetDateTime) ->
 }
 
 fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
+    // Without the extension all uses are allowed (RFC 5280, 4.2.1.12).
     let usages = leaf.extended_key_usages().unwrap_or(&[ExtendedKeyUsage::Any]);
     if !allows(usages, purpose) {
         let usages = usages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -205,6 +211,7 @@ fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
         );
     }
     let usage = leaf.key_usage()?;
+    // RSA key exchange and static ECDH of TLS 1.2 need no signature.
     if !usage.digital_signature() && !usage.key_encipherment() && !usage.key_agreement() {
         return Some(
             Code::WrongPurpose
@@ -235,6 +242,7 @@ fn about(finding: Finding, certificate: &Certificate) -> Finding {
 fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {
     let sent = request.chain.iter().position(|one| one == certificate);
     let source = match sent {
+        // An anchor may have been sent too; trust does not come from being sent.
         _ if request.anchors.contains(certificate) => CertificateSource::Anchor,
         Some(place) => CertificateSource::Sent(place + 1),
         None => CertificateSource::Extra,

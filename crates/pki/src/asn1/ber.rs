@@ -56,6 +56,7 @@ fn header(bytes: &[u8]) -> Option<Header<'_>> {
     let constructed = first & CONSTRUCTED != 0;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match *length {
+        // 0xff is reserved (X.690, 8.1.3.5), and a primitive value has no indefinite length.
         INDEFINITE if constructed => (None, rest),
         INDEFINITE | 0xff => return None,
         short @ 0..=0x7f => (Some(usize::from(short)), rest),
@@ -63,10 +64,12 @@ fn header(bytes: &[u8]) -> Option<Header<'_>> {
             let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
             let length = digits
                 .iter()
+                // Checked: 127 digits would overflow any integer.
                 .try_fold(0_usize, |length, digit| length.checked_mul(256)?.checked_add(usize::from(*digit)))?;
             (Some(length), rest)
         }
     };
+    // A length beyond the end is refused before anything is reserved for it.
     length.is_none_or(|length| length <= rest.len()).then_some(Header { tag, constructed, length, rest })
 }
 
@@ -81,6 +84,7 @@ fn append<'a>(bytes: &'a [u8], depth: usize, der: &mut Zeroizing<Vec<u8>>) -> Op
             let (content, rest) = rest.split_at_checked(length?)?;
             (tag, Zeroizing::new(content.to_vec()), rest)
         }
+        // Some writers of PKCS #12 divide an OCTET STRING into pieces; DER has it in one piece only.
         (true, length) if tag == [OCTET_STRING | CONSTRUCTED] => {
             let (octets, rest) = pieces_of(rest, length, depth)?;
             (&[OCTET_STRING][..], octets, rest)
@@ -106,6 +110,7 @@ fn pieces_of(bytes: &[u8], length: Option<usize>, depth: usize) -> Option<(Zeroi
     let mut octets = Zeroizing::new(Vec::with_capacity(length.unwrap_or_default()));
     let rest = each(bytes, length, |element| {
         let piece = header(element)?;
+        // Pieces have the type of the whole (8.7.3.2).
         if *piece.tag != [OCTET_STRING] && *piece.tag != [OCTET_STRING | CONSTRUCTED] {
             return None;
         }

@@ -108,6 +108,7 @@ impl FromStr for Reason {
 
     /// Reads the names of RFC 5280 in any case, also with hyphens (`key-compromise`).
     fn from_str(text: &str) -> Result<Self> {
+        // Tools write the names in different ways, such as key-compromise or KEY_COMPROMISE.
         let folded = |text: &str| text.replace(['-', '_', ' '], "").to_ascii_lowercase();
         let wanted = folded(text);
         Self::ALL.into_iter().find(|reason| folded(reason.as_str()) == wanted).ok_or_else(|| {
@@ -208,6 +209,7 @@ fn push_entry(list: &mut Vec<u8>, entry: &RevokedSerial) -> Result<()> {
     let mut content = Vec::with_capacity(64);
     push(&mut content, INTEGER, &unsigned(&entry.serial));
     time_field::push(&mut content, entry.at)?;
+    // The reason "unspecified" should be left out (RFC 5280, 5.3.1).
     if entry.reason != Reason::Unspecified {
         let reason = tlv(ENUMERATED, &[entry.reason.code()]);
         push(&mut content, SEQUENCE, &extension(&REASON_CODE, &reason));
@@ -228,6 +230,7 @@ fn unsigned(octets: &[u8]) -> Vec<u8> {
     let leading = octets.iter().take_while(|octet| **octet == 0).count();
     let digits = octets.get(leading..).unwrap_or_default();
     let mut content = Vec::with_capacity(digits.len() + 1);
+    // An INTEGER is signed: without the leading zero a serial number of 0x80 and up would be negative.
     if digits.first().is_none_or(|first| first & 0x80 != 0) {
         content.push(0);
     }
@@ -246,6 +249,7 @@ fn signature_algorithm(key: Algorithm) -> AlgorithmIdentifier {
 }
 
 fn check_may_sign_lists(ca: &Certificate) -> Result<()> {
+    // Without the extension a key may be used for everything (4.2.1.3).
     if ca.key_usage().is_none_or(KeyUsage::crl_sign) {
         return Ok(());
     }
@@ -256,6 +260,7 @@ fn check_may_sign_lists(ca: &Certificate) -> Result<()> {
 
 /// Fails with [`Code::LintFailed`] unless a reader sees in the list what was to be in it, signed by the CA.
 fn check_as_ordered(crl: &Crl, ca: &Certificate, header: &ListHeader, count: usize) -> Result<()> {
+    // Dates have whole seconds in a list.
     crl.verify_signed_by(ca)?;
     let whole = |at: OffsetDateTime| at.unix_timestamp();
     let as_ordered = crl.issuer_der() == ca.subject_der()

@@ -50,6 +50,7 @@ impl PublicKey {
             return Err(Code::PublicKeyForm.error(fault).fix(form::WAY_OUT));
         }
         let key = Self::new(algorithm, bits.to_vec());
+        // RFC 3279 wants NULL as the parameters of RSA, and some old tools leave it out; both are the same key.
         let lacks_null = spki.algorithm.oid == RSA_ENCRYPTION && spki.algorithm.parameters.is_none();
         if key.spki != der && !lacks_null {
             return Err(unreadable("the public key is not encoded as its standard wants"));
@@ -97,6 +98,7 @@ fn spki(algorithm: Algorithm, bits: &[u8]) -> Vec<u8> {
     push_header(&mut spki, SEQUENCE, length);
     spki.extend_from_slice(identifier);
     push_header(&mut spki, BIT_STRING, 1 + bits.len());
+    // No unused bits.
     spki.push(0);
     spki.extend_from_slice(bits);
     spki
@@ -132,6 +134,8 @@ fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Result<
 /// The curve that an id-ecPublicKey identifier names.
 pub(super) fn curve_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm> {
     let curve = identifier.parameters_oid().map_err(|_| match identifier.parameters {
+        // The parameters of a whole curve instead of its name: readers refuse them, and an attacker can choose a weak
+        // one (CVE-2020-0601).
         Some(parameters) if der::Tagged::tag(&parameters) == der::Tag::Sequence => explicit_curve(),
         _ => unreadable("the elliptic curve key names no curve"),
     })?;
@@ -157,6 +161,7 @@ pub(crate) fn oid_of_curve(algorithm: Algorithm) -> Option<ObjectIdentifier> {
 
 /// The RSA size of a modulus in big-endian octets. Bits are counted: a modulus of 2,047 bits also has 256 octets.
 pub(crate) fn rsa_of_modulus(modulus: &[u8]) -> Result<Algorithm> {
+    // Sizes in between are valid keys, but untested with the clients that would use them.
     match form::bits_of(modulus) {
         2048 => Ok(Algorithm::Rsa2048),
         3072 => Ok(Algorithm::Rsa3072),

@@ -70,6 +70,7 @@ impl San {
     ///
     /// `BadSan` for anything else, networks (`10.0.0.0/8`) and zones (`fe80::1%eth0`) included.
     pub fn ip(text: &str) -> Result<Self> {
+        // A URL writes an IPv6 address in brackets, and people copy it from there.
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         bare.parse().map(Self::Ip).map_err(|_| bad(text, "is not an IP address"))
     }
@@ -112,6 +113,7 @@ impl FromStr for San {
     /// what holds `://` is a URI, what holds `@` an e-mail address, and the rest a DNS name.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
+        // Before anything is parsed, because the length bounds the work of the parsers below.
         if text.len() > MAX_BYTES {
             return Err(bad(text, "is too long"));
         }
@@ -122,6 +124,8 @@ impl FromStr for San {
                 "ip" => return Self::ip(rest),
                 "uri" => return Self::uri(rest),
                 "email" => return Self::email(rest),
+                // A name such as `localhost:8883` has a colon too; it is refused below as a host name, with its own
+                // reason.
                 _ => {}
             }
         }
@@ -131,6 +135,7 @@ impl FromStr for San {
         if text.contains('@') {
             return Self::email(text);
         }
+        // An address first: 192.0.2.1 has only characters that a host name has as well.
         Self::ip(text).or_else(|_| Self::dns(text))
     }
 }
@@ -169,6 +174,7 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
     if text.len() > MAX_BYTES {
         return Err("is too long");
     }
+    // The dot of the root is left out of certificates (RFC 5280, 4.2.1.6, preferred name syntax).
     let text = text.strip_suffix('.').unwrap_or(text);
     let (wildcard, base) = match text.strip_prefix("*.") {
         Some(base) => ("*.", base),
@@ -193,6 +199,7 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
         if label.contains('*') {
             return Err("has a wildcard that is not the whole leftmost label");
         }
+        // The underscore is no part of host names (RFC 1123), but Docker and Windows use it, and verifiers take it.
         if !label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
             return Err("holds characters that a host name does not have");
         }
@@ -200,6 +207,7 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
             return Err("has a label that begins or ends with a hyphen");
         }
     }
+    // WHATWG and Chrome read such a name as an IP address, so nothing would match it.
     if ascii.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit())) {
         return Err("ends in a number and is no IP address");
     }
@@ -227,6 +235,7 @@ fn check_uri(text: &str) -> Result<(), &'static str> {
     while let Some(byte) = bytes.next() {
         let fine = match byte {
             b'%' => {
+                // A percent sign alone is not a URI (RFC 3986, 2.1).
                 let mut hex = || bytes.next().is_some_and(|b| b.is_ascii_hexdigit());
                 hex() && hex()
             }
@@ -237,6 +246,7 @@ fn check_uri(text: &str) -> Result<(), &'static str> {
         }
     }
     if let Some(after) = rest.strip_prefix("//") {
+        // The host is behind the last `@`, because the user part may contain one.
         let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
         if host.is_empty() || host.starts_with(':') {
@@ -247,6 +257,7 @@ fn check_uri(text: &str) -> Result<(), &'static str> {
 }
 
 fn mailbox(text: &str) -> Result<String, &'static str> {
+    // The last `@`: a quoted local part may contain more of them, which is refused below.
     let (local, domain) = text.rsplit_once('@').ok_or("has no @")?;
     if local.is_empty() || local.len() > MAX_LOCAL_PART {
         return Err("has nothing before its @, or more than 64 characters");

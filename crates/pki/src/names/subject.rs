@@ -44,6 +44,7 @@ impl Subject {
         let mut rdns: Vec<Rdn> = Vec::with_capacity(attributes.len());
         let mut previous = None;
         for (kind, text) in attributes {
+            // Several units are usual; of other attributes that are there twice, readers take the first or the last.
             if previous == Some(kind) && kind != AttributeKind::OrganizationalUnit {
                 return Err(Code::BadValue.error(format!("the {} is given twice", kind.long_name())));
             }
@@ -69,6 +70,7 @@ impl Subject {
             .map(|rdn| rdn.iter().map(Attribute::from_foreign).collect::<Option<Rdn>>())
             .collect::<Option<Vec<Rdn>>>()
             .ok_or_else(unreadable)?;
+        // The bytes as they were and not encoded again, because a signature covers them.
         Ok(Self { der: der.to_vec(), rdns })
     }
 
@@ -115,6 +117,7 @@ impl Subject {
             }
             rdn.iter().filter(is_other).cloned().collect()
         };
+        // An RDN whose only attribute was the common name would be an empty SET, which X.501 forbids.
         let mut rdns: Vec<Rdn> = self.rdns.iter().map(without).filter(|rdn| !rdn.is_empty()).collect();
         rdns.push([common_name].into());
         Ok(Self::from_rdns(rdns))
@@ -148,6 +151,7 @@ impl Default for Subject {
 impl fmt::Display for Subject {
     /// RFC 4514: the most specific attribute first. Control characters are escaped, other Unicode is not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // RFC 4514 writes names from the last RDN to the first.
         for (i, rdn) in self.rdns.iter().rev().enumerate() {
             if i > 0 {
                 f.write_char(',')?;
@@ -189,6 +193,7 @@ fn write_escaped(f: &mut dyn fmt::Write, text: &str) -> fmt::Result {
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => write!(f, "\\{c}")?,
             '#' | ' ' if i == 0 => write!(f, "\\{c}")?,
             ' ' if i == last => f.write_str("\\ ")?,
+            // As its bytes: a character that is invisible or turns the direction of the text would show another name.
             c if is_deceptive(c) => {
                 c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\{byte:02X}"))?;
             }

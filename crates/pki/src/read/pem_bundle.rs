@@ -46,6 +46,7 @@ impl PemBundle {
     /// their line, and for bytes without any block; [`Code::ForeignFormat`] for kinds of files that are not read here.
     /// Keys, requests and revocation lists are not looked into.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        // 0x30 is the SEQUENCE with which every structure here begins; as text it is the digit 0, which begins no PEM.
         if !looks_like_pem(bytes) && bytes.first() == Some(&0x30) {
             return Self::of_der(bytes);
         }
@@ -78,6 +79,7 @@ impl PemBundle {
             StructureKind::Pkcs7 => bundle.take_pkcs7(der)?,
             StructureKind::Pkcs12 => return Err(foreign::PKCS12.error()),
             StructureKind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
+            // What is not recognized is read as a certificate too, because that reader gives the exact reason.
             StructureKind::Certificate | StructureKind::Other => bundle.certificates.push(Certificate::from_der(der)?),
         }
         Ok(bundle)
@@ -100,6 +102,7 @@ impl PemBundle {
                 self.certificates.push(parsed.map_err(|error| error.position(block.line, 1))?);
             }
             "TRUSTED CERTIFICATE" => {
+                // OpenSSL appends its own trust settings behind the certificate of such a block.
                 let parsed = Certificate::from_der(first_element(&block.der));
                 self.certificates.push(parsed.map_err(|error| error.position(block.line, 1))?);
             }
@@ -109,6 +112,7 @@ impl PemBundle {
                 self.take_pkcs7(&block.der).map_err(|error| error.position(block.line, 1))?;
             }
             "PKCS12" => return Err(foreign::PKCS12.error().position(block.line, 1)),
+            // With every label: which of them can be opened is decided when the key is needed.
             label if label.ends_with("PRIVATE KEY") => self.keys.push(KeyBlock::from(block)),
             _ => self.others.push(block.label),
         }
