@@ -100,6 +100,7 @@ pub fn make(
     kept: &ProvisioningRule,
 ) -> Result<(Vec<FileReport>, Option<Finding>)> {
     let ca = SigningCa::Profile(profile.clone());
+    // First, because a name whose last attempt is open cannot be intended again.
     settle(store, &ca)?;
     let (root, passphrase) = open_root(workspace, store.dir())?;
     root.check_may_have_cas()?;
@@ -114,6 +115,7 @@ pub fn make(
         sans: Vec::new(),
         permitted_dns: Vec::new(),
     };
+    // Recorded before anything is signed, so that a signed CA is never unknown to the ledger.
     let generation = store.ledger.intend(&NewIdentity {
         kind: Kind::Ca,
         name: ca.name(),
@@ -164,6 +166,7 @@ fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> 
     let above = std::iter::once(root.certificate()).chain(root.above());
     let chain: Vec<Certificate> = issued.chain.iter().take(1).chain(above).cloned().collect();
     if let Some(key) = &issued.key {
+        // A chain that a verifier refuses is found before the CA reaches the store.
         Trial { chain: &chain, key, purpose: Purpose::Device, subject, names: &[] }.run(now)?;
     }
     Ok(issued)
@@ -192,6 +195,7 @@ fn deliver(
 pub fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let there = if ca.dir(store.dir()).exists() { ca.certificates(store.dir())?.into_iter().next() } else { None };
+    // The files of an earlier generation may be there too; only the serial number shows which one they are.
     let is_it = |certificate: &Certificate| SerialNumber::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
     match there.filter(is_it) {
         Some(certificate) => store.ledger.issued(&entry.key, &issued(&certificate)),

@@ -55,6 +55,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
     let asked = names_asked(host, &settings.san.value, csr.as_ref())?;
+    // A signing request has its names already, and the requester may not be on this host.
     let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
     let (found, left_out) = vouched_for(found, workspace, request.self_signed)?;
     let sans = merged(&asked, &found);
@@ -166,6 +167,7 @@ fn vouched_for(found: Vec<San>, workspace: &Workspace<'_>, self_signed: bool) ->
     }
     let cas = workspace.ca_certificates(Hierarchy::Server)?;
     let (kept, left_out): (Vec<San>, Vec<San>) =
+        // Left out and not refused: these names were found and not asked for.
         found.into_iter().partition(|san| cas.iter().all(|ca| ca.may_vouch_for(san)));
     let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();
     let note = (!names.is_empty()).then(|| {

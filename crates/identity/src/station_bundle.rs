@@ -97,6 +97,7 @@ pub fn export_devices(
     let ca = CaName::DevicesIssuing;
     let chain = ca.certificates(&store)?;
     let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    // Before any question: a bundle of another CA in this place would end the command anyway.
     check_same_ca(&request.out, certificate)?;
     let (mut answers, mut secrets_to_bring, mut findings) = settings(workspace.config)?;
     let place = ca.key_place(&store)?;
@@ -136,6 +137,7 @@ pub fn export_devices(
     };
     let set = file_set(request, certificate, &carried, &public, &answers)?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
+    // The station cannot ask again: a key that does not open there is found here, while the original is at hand.
     read_back(&request.out.join(STORE), &carried, certificate)?;
     // Opening records the CAs in the bundle's ledger, as after `init`.
     drop(Store::open(&workspace.location.moved_to(request.out.join(STORE)), "ca export")?);
@@ -178,6 +180,7 @@ fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<
     }
     let anchors = workspace.client_anchors()?;
     let ours = matches!(workspace.config.server.anchors.value, Anchors::Ours);
+    // The bundle contains our own root as a CA, and needs no second copy.
     let is_our_root = ours && anchors == CaName::ServerRoot.certificates(store)?;
     if !anchors.is_empty() && !is_our_root {
         answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
@@ -235,6 +238,7 @@ fn file_set(
     answers: &Answers,
 ) -> Result<FileSet> {
     let mut set = FileSet::new(&request.out);
+    // The old files are kept under the serial number, because stations may still use them.
     if request.force {
         set = set.replacing(certificate.serial_hex());
     }
@@ -244,6 +248,7 @@ fn file_set(
             set.add(format!("{dir}/{KEY_FILE}"), into_bytes(pem.clone()), Mode::Private)?;
         }
         Carried::Planned => {
+            // The size is not known before the passphrase is; only the place is checked.
             set.add_unknown(format!("{dir}/{KEY_FILE}"), KEY_ROOM, Mode::Private)?;
         }
         Carried::Token(uri) => {

@@ -153,6 +153,7 @@ impl Writer<'_, '_> {
         };
         let lists = PemBundle::parse(&bytes).map_err(|error| foreign().because(error))?.crls;
         let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
+        // By signature and not by name: a file of another store may have CAs of the same names.
         let is_ours = |list: &Crl| cas.iter().any(|ca| list.verify_signed_by(ca).is_ok());
         if lists.is_empty() || !lists.iter().all(is_ours) { Err(foreign()) } else { Ok(lists) }
     }
@@ -208,6 +209,7 @@ impl Writer<'_, '_> {
         let open = self.workspace.open_ca(ca)?;
         let is_root = matches!(ca, SigningCa::Own(name) if name.is_root());
         let days = i64::from(self.workspace.config.crl.days.value.number());
+        // A root's key is often offline, so its list must live until the next ceremony.
         let days = if is_root { days.max(ROOT_DAYS) } else { days };
         let name = ca.name();
         let published = earlier.iter().filter(|list| list.verify_signed_by(certificate).is_ok());
