@@ -57,6 +57,7 @@ impl Application {
     /// # Errors
     /// [`Code::ApplicationUnreadable`] for other files, [`Code::WrongChip`] for an application of another chip.
     pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
+        // By content: the name of a file says little, because both are called .bin by some builds.
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
             ApplicationFormat::Elf
@@ -134,6 +135,7 @@ pub(crate) fn check_bootloader(bytes: &[u8], chip: Chip) -> Result<()> {
         Code::ApplicationUnreadable => refused(error.to_string()),
         _ => error,
     })?;
+    // What follows would be written behind the bootloader, where the partition table is.
     if let esp_image::Trailer::Foreign(at) = image.trailer {
         return Err(refused(format!("its image ends at {at:#x}, and {} bytes follow", bytes.len() - at)));
     }

@@ -251,6 +251,7 @@ impl Chip {
 
     /// The properties of the chip.
     pub fn facts(self) -> &'static ChipFacts {
+        // A list pattern and no index: the compiler counts the rows.
         let [esp32, s3, c2, c3, c6, h2] = &FACTS;
         &match self {
             Self::Esp32 => esp32,
@@ -279,6 +280,7 @@ impl Chip {
     /// [`Code::ChipOption`], which lists the existing sizes.
     pub fn check_flash_size(self, size: &FlashSize) -> Result<()> {
         let sizes = self.facts().flash_sizes_mib;
+        // MiB, as esptool counts; its words have MB.
         if sizes.iter().any(|mib| mib << 20 == size.bytes()) {
             return Ok(());
         }

@@ -59,6 +59,7 @@ impl ConnectedBoard {
         let mut flasher = Flasher::connect(connection, true, true, false, chip, Some(target.baud))
             .map_err(|error| failed(&port.port_name, error))?;
         let found = flasher.chip();
+        // After the connection, because the chip that answers decides, and not the one that was named.
         let chip = Chip::with_image_id(found.id())
             .ok_or_else(|| ForeignChip::with_image_id(found.id()).unsupported().item(port.port_name.clone()))?;
         let info = flasher.device_info().map_err(|error| failed(&port.port_name, error))?;
@@ -148,6 +149,7 @@ fn port(named: Option<&str>) -> Result<SerialPortInfo> {
             known.unwrap_or_else(|| SerialPortInfo { port_name: name.to_owned(), port_type: SerialPortType::Unknown })
         );
     }
+    // Without a name only USB is tried: on other ports may be a console or a modem.
     let mut boards: Vec<SerialPortInfo> =
         all.into_iter().filter(|port| matches!(port.port_type, SerialPortType::UsbPort(_))).collect();
     let names: Vec<&str> = boards.iter().map(|port| port.port_name.as_str()).collect();

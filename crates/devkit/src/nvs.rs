@@ -104,7 +104,9 @@ pub fn needed(namespaces: &[NvsNamespace<'_>]) -> Result<usize> {
         let mut bytes = Zeroizing::new(vec![0; size]);
         let mut writer = Writer::new(&mut bytes, None)?;
         match write_namespaces(namespaces, &mut writer) {
+            // One page more than is used: NVS moves entries into a free page before it erases one.
             Ok(()) => return Ok((writer.pages_used() * PAGE_SIZE + PAGE_SIZE).max(MIN_SIZE)),
+            // By doubling: entries do not divide evenly into pages, so the size is found by writing.
             Err(error) if error.code() == Code::RecordTooLarge && size < layout::MAX_SIZE => size *= 2,
             Err(error) => return Err(error),
         }

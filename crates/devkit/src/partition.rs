@@ -143,6 +143,7 @@ impl PartitionTable {
     /// The partition for the credentials: the NVS partition named `nvs`, or the first one.
     pub fn credentials(&self) -> Option<&Partition> {
         let data = || self.data(Subtype::NVS);
+        // ESP-IDF's `nvs_flash_init` takes the partition called nvs.
         data().find(|partition| partition.name == "nvs").or_else(|| data().next())
     }
 

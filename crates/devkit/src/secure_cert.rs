@@ -53,6 +53,7 @@ impl SecureCert<'_> {
                 .because(format!("Espressif's tools read at most {LARGEST} bytes"))
                 .fix("use ec-p256 instead of RSA, or a shorter chain"));
         }
+        // Erased flash, as Espressif's tool leaves it.
         bytes.resize(size, 0xFF);
         Ok(bytes)
     }
@@ -89,6 +90,7 @@ impl SecureCert<'_> {
 /// Appends an entry: header, value, padding and checksum. PEM ends in a NUL, as Mbed TLS requires.
 fn entry(kind: TlvType, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
     let start = bytes.len();
+    // With the terminating NUL, which esp_secure_cert_mgr counts.
     let length = u16::try_from(text.len() + 1)
         .map_err(|_| Code::RecordTooLarge.error(format!("esp_secure_cert cannot hold {} bytes", text.len())))?;
     bytes.extend(MAGIC);
@@ -97,6 +99,7 @@ fn entry(kind: TlvType, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
     bytes.extend(length.to_le_bytes());
     bytes.extend(text.as_bytes());
     bytes.push(0);
+    // The next entry is found by its magic word at a multiple of 16.
     bytes.resize(bytes.len() + padding(usize::from(length)), 0);
     let sum = crc(bytes.get(start..).unwrap_or_default());
     bytes.extend(sum.to_le_bytes());

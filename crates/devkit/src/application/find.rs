@@ -51,6 +51,7 @@ pub fn find(
     places: &ApplicationSearch,
     say: &mut dyn FnMut(&str),
 ) -> Result<(Application, ApplicationSource)> {
+    // What the user names wins and needs no hash: it is their own build.
     if let Some(path) = &places.named {
         let bytes = file::read(path, FILE_LIMIT)?;
         return Ok((read(bytes, chip, path)?, ApplicationSource::Named(path.clone())));
@@ -63,6 +64,7 @@ pub fn find(
     }
     if let Some(path) = shipped(chip, places) {
         let bytes = file::read(&path, FILE_LIMIT)?;
+        // A file that came with the package may be damaged or old; a build of this minute is not.
         check_hash(&bytes, &path)?;
         return Ok((read(bytes, chip, &path)?, ApplicationSource::Shipped(path)));
     }
@@ -89,10 +91,12 @@ pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> bool {
 /// The shipped file: at the place of the variable, or below the program's directory or its parent.
 fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
     let name = format!("{}.elf", chip.name());
+    // The variable decides even if nothing is there: an error about its path helps more than another application.
     if let Some(place) = &places.variable {
         return Some(if place.is_dir() { place.join(name) } else { place.clone() });
     }
     let program_dir = places.program_dir.as_ref()?;
+    // Both `prefix/bin/tbpki` and a program beside `share`, as archives unpack it.
     [Some(program_dir.as_path()), program_dir.parent()]
         .into_iter()
         .flatten()
