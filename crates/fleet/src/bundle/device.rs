@@ -50,6 +50,7 @@ impl BundleSettings {
         chip: Chip,
         application_is_ours: bool,
     ) -> Result<Self> {
+        // Before any file is read, because no other argument can repair it.
         if request.secure_cert && request.auth == DeviceLogin::Token {
             return Err(Code::Usage
                 .error("an access token has no place in esp_secure_cert")
@@ -135,6 +136,7 @@ impl BundleSettings {
     pub(crate) fn anchors(&self, dir: &Path) -> Result<Vec<Certificate>> {
         let path = dir.join(ANCHORS);
         let anchors = match file::read_optional(&path, FILE_LIMIT)? {
+            // The device's own anchors, as it was issued: they may be older than the configuration.
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates,
             None => self.anchors.clone(),
         };
@@ -202,6 +204,7 @@ pub(crate) struct DeviceCredentials {
 impl DeviceCredentials {
     /// Fails where something does not fit into its partition. Nothing is kept.
     pub(super) fn check_fits(&self, firmware: &Firmware, request: &BundleRequest) -> Result<()> {
+        // Built once and thrown away: only the real data shows whether it fits.
         self.partition(firmware, None)?;
         if request.secure_cert {
             self.secure_cert(firmware)?;

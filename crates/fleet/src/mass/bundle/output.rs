@@ -159,6 +159,7 @@ impl BundleOutput {
         if self.layout == Layout::Shards {
             let name = format!("bundle-{attempt}");
             let partial = format!("{PARTIAL}{name}.{turn}");
+            // A killed process may have left the same turn of the same attempt.
             self.dir.remove(&partial)?;
             writing.shard = Some(self.dir.create_dir(&partial)?);
             writing.written.moves.push(Move { device: None, partial, name });
@@ -169,10 +170,12 @@ impl BundleOutput {
     /// Waits until bundles are on the disk, and gives them their names. Those of an earlier run make room: they follow
     /// from what is asked for, and were the same or are wanted no more.
     pub(crate) fn settle(&self, written: &WrittenBundles) -> Result<()> {
+        // The contents before the names: after a power cut a name must not lead to an empty file.
         self.dir.sync_all()?;
         for one in &written.moves {
             let device = one.device.as_ref().map(|name| self.dir.dir(name)).transpose()?.flatten();
             let dir = device.as_ref().unwrap_or(&self.dir);
+            // A directory cannot be renamed over one that is not empty.
             dir.remove(&one.name)?;
             dir.publish(&one.partial, dir, &one.name)?;
             if device.is_some() {
@@ -207,9 +210,11 @@ impl BundleOutput {
         whole.write_all(b"name,offset,length,part\n").map_err(failed)?;
         for attempt in attempts {
             let name = format!("{}{PART_INDEX}", attempt?);
+            // The parts are appended in the order of the shards, and none is kept in memory.
             std::io::copy(&mut self.dir.open_file(&name)?, &mut whole).map_err(failed)?;
         }
         whole.flush().and_then(|()| whole.get_ref().sync_all()).map_err(failed)?;
+        // `publish` never replaces a file.
         self.dir.remove(INDEX)?;
         self.dir.publish(&partial, &self.dir, INDEX)?;
         self.dir.sync_names()?;
@@ -267,6 +272,7 @@ impl ShardBundles<'_> {
                 let dir = self.shard.as_ref().ok_or_else(|| Code::Internal.error("a shard has no directory"))?;
                 let file = self.output.file_of(name);
                 dir.write(&file, bytes, Mode::Private)?;
+                // Read back at once: the images leave this machine, and a fault would surface only in the devices.
                 dir.check(&file, bytes, &mut self.scratch).map(|()| None)
             }
             Layout::Archive => {
@@ -288,6 +294,7 @@ impl ShardBundles<'_> {
         dir.remove(&partial)?;
         if let Some(there) = dir.dir(&name)? {
             match there.names()?.as_slice() {
+                // Only an earlier image of this command is replaced; the files of others are not touched.
                 [only] if only == CREDENTIALS || only == FLASH => {}
                 _ => return Ok(Some(taken(there.path()))),
             }
