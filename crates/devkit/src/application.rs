@@ -57,7 +57,7 @@ impl Application {
     /// # Errors
     /// [`Code::ApplicationUnreadable`] for other files, [`Code::WrongChip`] for an application of another chip.
     pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
-        // By content: the name of a file says little, because both are called .bin by some builds.
+        // By content: the name of a file is no proof, because some builds call both .bin.
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
             ApplicationFormat::Elf

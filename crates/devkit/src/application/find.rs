@@ -96,7 +96,7 @@ fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
         return Some(if place.is_dir() { place.join(name) } else { place.clone() });
     }
     let program_dir = places.program_dir.as_ref()?;
-    // Both `prefix/bin/tbpki` and a program beside `share`, as archives unpack it.
+    // Both `prefix/bin/tbpki` and a program next to `share`, as archives unpack it.
     [Some(program_dir.as_path()), program_dir.parent()]
         .into_iter()
         .flatten()
