@@ -85,6 +85,7 @@ impl Ledger {
     pub fn published_list(&mut self, list: &RevocationList) -> Result<()> {
         self.transaction(|transaction| {
             transaction.execute(
+                // Only steps up to this number: a revocation that came during the signing is not in this list.
                 "DELETE FROM open_step WHERE step = 'list' AND list <= ?2 AND identity IN \
                  (SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked')",
                 values![&list.issuer, list.number],

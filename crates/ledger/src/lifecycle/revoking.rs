@@ -100,6 +100,7 @@ impl Transaction<'_> {
     /// [`Code::Internal`](base::Code::Internal) if it has no certificate ([`Role::can_be_revoked`]).
     pub fn revoke(&self, key: &Key, reason: Option<&str>, open: &[OpenStep]) -> Result<bool> {
         let (row, role) = self.role_of(key)?;
+        // A result and not an error, because a repeated command meets its own revocation.
         if role == Role::Revoked {
             return Ok(false);
         }
@@ -111,6 +112,7 @@ impl Transaction<'_> {
              last_error = NULL WHERE id = ?1",
             values![row, self.now(), reason],
         )?;
+        // In the same transaction, so that no revocation is without what is still to be done for it.
         for step in open {
             self.execute("INSERT INTO open_step (identity, step) VALUES (?1, ?2)", values![row, step.as_str()])?;
         }
