@@ -20,6 +20,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::Internal`] if the system cannot provide one.
     pub fn new() -> Result<Self> {
+        // One thread is enough: requests wait for the network, and results arrive in one place without locks.
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -72,6 +73,7 @@ impl Runtime {
             let mut items = items.into_iter();
             let mut running = JoinSet::new();
             loop {
+                // Started only when there is room, so that a million items do not all wait in memory.
                 while running.len() < limit.max(1)
                     && let Some(item) = items.next()
                 {

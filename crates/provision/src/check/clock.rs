@@ -84,6 +84,7 @@ fn ask(url: &str, server: &CheckedServer, anchors: &[Certificate]) -> Result<Off
             .fix("give --platform-url the address of the web interface, or leave it out")
     };
     let (mut stream, _) = connect::connect(&target, Instant::now() + server.timeout)?;
+    // HEAD /, because every web server answers it with a date and without a login.
     let request = format!("HEAD / HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: tbpki\r\nConnection: close\r\n\r\n");
     let head = if tls {
         let mut connection =
@@ -103,6 +104,7 @@ fn verified(
     anchors: &[Certificate],
 ) -> Result<ClientConnection, rustls::Error> {
     let mut anchors = anchors.to_vec();
+    // The platform's web certificate often comes from a public CA, and not from the one of its MQTT.
     anchors.extend(Roots::system().map(|roots| roots.certificates()).unwrap_or_default());
     let host = host_of(&CheckedServer { target: target.clone(), ..server.clone() });
     let policy = TrustPolicy { anchors, host, time: None };

@@ -140,6 +140,7 @@ impl LayerReport {
             Some(Severity::Note) | None => Verdict::Ok,
         };
         let fault = findings.iter().find(|finding| finding.severity == Severity::Fault);
+        // A fault replaces the layer's text, because the first line must hold the reason.
         let says = fault.map_or_else(|| says.into(), |fault| fault.what.clone());
         Self { layer, verdict, says, findings }
     }

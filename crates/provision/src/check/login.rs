@@ -48,6 +48,7 @@ pub(super) fn log_in(session: &mut super::tls_session::TlsSession, said: &LoginR
         Ok(BrokerPacket::ConnAck(answer)) => {
             LoginOutcome::Refused { version: answer.version, code: answer.code, reason: answer.reason }
         }
+        // MQTT 5 brokers may refuse with a DISCONNECT instead of a CONNACK.
         Ok(BrokerPacket::Disconnect(answer)) => {
             LoginOutcome::Refused { version: Version::V5, code: answer.code, reason: answer.reason }
         }
@@ -55,6 +56,7 @@ pub(super) fn log_in(session: &mut super::tls_session::TlsSession, said: &LoginR
         Err(PacketReadError::Closed) => LoginOutcome::Ended(CloseReason::Closed),
         Err(PacketReadError::Io(error)) => LoginOutcome::Ended(CloseReason::of(&error)),
         Err(PacketReadError::Malformed(why, first)) => {
+            // Text is shown as text: a web server on this port answers "HTTP", which explains more than numbers.
             let text: String = first.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
             LoginOutcome::Strange(format!("{why} ({})", if text.len() > 3 { text } else { hex(&first) }))
         }
@@ -128,9 +130,11 @@ fn wait(
     session: &mut super::tls_session::TlsSession,
     reader: &mut PacketReader,
 ) -> Result<Option<(u8, Option<String>)>, PacketReadError> {
+    // Bounded: a broker that sends other packets for ever must not hold the check.
     for _ in 0..MAX_PACKETS {
         match reader.next(session)? {
             BrokerPacket::PubAck(answer) if answer.identifier == IDENTIFIER.get() => {
+                // Codes below 0x80 are successes (MQTT 5, 2.4).
                 return Ok((answer.code >= 0x80).then_some((answer.code, answer.reason)));
             }
             BrokerPacket::Disconnect(answer) => return Ok(Some((answer.code, answer.reason))),

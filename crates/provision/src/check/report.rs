@@ -60,6 +60,7 @@ pub struct SentCertificate {
 impl CheckReport {
     /// Adds a layer.
     pub(super) fn push(&mut self, mut layer: LayerReport) {
+        // Here and not where findings are made, so that no layer can forget it.
         layer.findings = layer.findings.into_iter().map(Finding::advised).collect();
         self.layers.push(layer);
     }

@@ -29,6 +29,7 @@ impl SendError {
 /// Classifies the error of a request without an answer.
 pub(super) fn classify(error: &reqwest::Error) -> SendError {
     let causes = causes(error);
+    // First, because reqwest reports a refused certificate as a failure to connect.
     if let Some(tls) = causes.iter().find_map(|cause| tls_error(*cause)) {
         return SendError::not_sent(of_tls(tls));
     }
@@ -95,6 +96,7 @@ fn of_certificate(error: &CertificateError) -> String {
 fn causes<'a>(error: &'a reqwest::Error) -> Vec<&'a (dyn StdError + 'static)> {
     let mut found: Vec<&'a (dyn StdError + 'static)> = Vec::new();
     let mut next = error.source();
+    // Bounded, because the chain comes from other crates and could be a circle.
     while let Some(cause) = next.filter(|_| found.len() < 16) {
         found.push(cause);
         let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
