@@ -52,6 +52,7 @@ pub fn bundle(
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
+    // All are tried before the first one is written.
     for target in &targets {
         wanted.credentials(&ledger, target)?.check_fits(&firmware, request)?;
     }

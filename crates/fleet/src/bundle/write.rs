@@ -46,6 +46,7 @@ pub(super) fn all(
         let dir = dir(workspace, request, firmware.board().chip, target);
         let credentials = wanted.credentials(&store.ledger, target)?;
         let device = one(request, firmware, &credentials, &target.name, dir)?;
+        // After the files are on the disk: a killed run repeats this device, and finds the same files.
         if let Some(key) = &target.key {
             store.ledger.bundled(key)?;
         }
@@ -88,6 +89,7 @@ fn one(
     for part in image.parts() {
         set.add(part.file, part.bytes.to_vec(), part.mode)?;
     }
+    // Next to the image and not inside, where a reader of the flash would find the keys with it.
     if let Some(bytes) = key_partition.as_ref().filter(|_| !request.include_nvs_keys) {
         set.add(NVS_KEYS, bytes.clone(), Mode::Private)?;
     }
@@ -98,6 +100,7 @@ fn one(
         set.add("manifest.json", image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
     }
     let written = set.commit()?;
+    // From the disk and not from memory, because that is what will be flashed.
     read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
     let unchanged = written.iter().all(|file| file.outcome == WriteOutcome::Unchanged);
     Ok(BundledDevice::written(name, dir, unchanged))

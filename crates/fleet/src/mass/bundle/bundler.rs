@@ -49,6 +49,7 @@ pub(crate) struct BundleDescription {
 impl BundleDescription {
     /// True if bundles with these parameters belong together.
     pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
+        // Older descriptions have no such digest and match every one.
         let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
         Self { boot_sha256, ..self.clone() } == *wanted
     }
@@ -72,6 +73,7 @@ impl Bundler {
         let (offset, size) = (place.offset as usize, place.size as usize);
         let image = match merged {
             true => {
+                // Erased flash in place of the credentials, which each device gets later.
                 let empty = vec![0xFF; size];
                 let image = Image::new(&firmware, &empty, None, None)?.merged(whole_flash)?;
                 Some(image.to_vec())
@@ -126,6 +128,7 @@ impl Bundler {
             .get_mut(at..at + self.size)
             .ok_or_else(|| Code::ImageTooLarge.error("the credentials reach over the end of the image"))?;
         credentials::write_into(&record, partition, None)?;
+        // Every record is read again: a fault here would be in every device of the fleet.
         if credentials::read(partition)? != record {
             return Err(Code::ReadBack.error("the credentials record in the bundle is not what was put there"));
         }
