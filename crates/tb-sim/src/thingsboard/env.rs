@@ -120,6 +120,7 @@ fn export(line: &str) -> Option<(String, String)> {
 /// backslash keeps what follows.
 fn unquote(word: &str) -> String {
     let mut text = String::with_capacity(word.len());
+    // ThingsBoard's start script sources this file, so quotes are read as a shell reads them.
     let mut characters = word.chars();
     let mut quote = None;
     while let Some(c) = characters.next() {

@@ -98,6 +98,7 @@ impl State {
 
     /// A connection ended.
     pub(crate) fn end_session(&mut self, device: Uuid, number: u64) {
+        // Only by its number: the session may belong to another connection by now.
         if self.sessions.get(&device).is_some_and(|(current, _)| *current == number) {
             self.sessions.remove(&device);
             self.set_server_attribute(device, "lastDisconnectTime", Value::from(clock::milliseconds()));
