@@ -400,7 +400,7 @@ fn files_for_a_server_take_the_owner_of_its_configuration() {
     }
 
     let dir = tempfile::tempdir().unwrap();
-    let mut set = file::FileSet::new(dir.path()).owned_by(file::Ownership::of_server(Some("nobody-at-all"), None));
+    let mut set = file::FileSet::new(dir.path()).owned_by(file::Ownership::of_server(Some("no-such-user"), None));
     set.add("key.pem", b"key".to_vec(), Mode::Private).unwrap();
     let error = set.commit().unwrap_err();
     assert_eq!(error.code(), Code::Ownership);
