@@ -138,6 +138,7 @@ pub(crate) struct Checked {
 impl Checked {
     fn of(outcome: Outcome) -> Self {
         let report = outcome.json();
+        // Every check of these tests also tests the schema, so that no fault has a form of its own.
         let faults: Vec<String> = schema().iter_errors(&report).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "against its schema: {faults:?}\n{outcome}");
         for finding in report["findings"].as_array().unwrap() {
@@ -237,6 +238,7 @@ pub(crate) fn call(url: &str, method: &str, path: &str, header: &str, body: &Val
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
     assert!(head.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
+    // The answer may be chunked; the sizes of chunks are outside the braces.
     let whole = body.find('{').map_or(body, |start| &body[start..=body.rfind('}').unwrap()]);
     serde_json::from_str(whole).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
@@ -250,6 +252,7 @@ pub(crate) fn web_server(date: OffsetDateTime) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
+        // One answer and no loop: a second request would be a fault of the check.
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
         let mut request = [0; 1024];

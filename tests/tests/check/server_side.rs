@@ -69,6 +69,7 @@ fn encrypted_key(scene: &Scene) {
     pem_mode(scene);
     let key = scene.path("conf/mqttserver_key.pem");
     let arguments = ["pkcs8", "-topk8", "-passout", "pass:server_key_password", "-in"];
+    // ThingsBoard reads encrypted keys in OpenSSL's old form only.
     let encrypted = tbpki_tests::oracle::openssl().args(arguments).arg(&key).run().ok().stdout;
     write(scene, "mqttserver_key.pem", encrypted);
 }

@@ -35,6 +35,7 @@ fn a_certificate_becomes_one_line_and_its_hash() {
     let body: String = CERTIFICATE.lines().filter(|line| !line.starts_with('-')).collect();
     assert_eq!(saved["credentialsValue"], json!(body));
     assert_eq!(tenant.credentials(&device), saved);
+    // A file from Windows must give the same id, or the device cannot log in.
     let windows = with_certificate(&tenant, &device, &json!(CERTIFICATE.replace('\n', "\r\n")));
     assert_eq!(save(&tenant, &windows).json()["credentialsId"], ID);
 }
@@ -73,6 +74,7 @@ fn what_java_trips_over_changes_nothing() {
     let tenant = platform.sign_in();
     let device = tenant.device(&unique("null"));
     let before = tenant.credentials(&device);
+    // Java's null pointer and PostgreSQL's refusal of NUL: the row must be as it was.
     save(&tenant, &with_certificate(&tenant, &device, &Value::Null)).is_refusal(500, 2, "");
     let with_nul = save(&tenant, &with_certificate(&tenant, &device, &json!("a\u{0}b")));
     if platform.is_4_3() {
@@ -142,6 +144,7 @@ fn versions_count_every_save() {
     }
     let mut unversioned = first.clone();
     unversioned.as_object_mut().unwrap().remove("version");
+    // So a client must not take a higher version as a sign that something changed.
     assert_eq!(save(&tenant, &unversioned).json()["version"], 3, "a save without a change counts");
 }
 
@@ -156,6 +159,7 @@ fn a_certificate_belongs_to_one_device_until_that_is_gone() {
     save(&tenant, &wanted).is_refusal(400, 31, "Device credentials are already assigned to another device!");
     let gone = tenant.call("DELETE", &format!("/api/device/{}", id(&first)), None);
     assert_eq!((gone.status, gone.body.len()), (200, 0));
+    // The certificate is free again with the end of its device.
     assert_eq!(save(&tenant, &wanted).status, 200);
 }
 

@@ -42,6 +42,7 @@ fn session_present_is_the_opposite_of_clean_session() {
         wire.send(&PINGREQ);
         assert_eq!(wire.read(2).unwrap(), [0xd0, 0]);
         wire.send(&[0xe0, 0]);
+        // The real platform answers a DISCONNECT of MQTT 5 with one of its own.
         assert_eq!(wire.rest(), if level == 5 { &[0xe0, 0][..] } else { &[] }, "5 answers with the same packet");
     }
 }
@@ -52,6 +53,7 @@ fn an_unknown_certificate_is_not_authorized() {
     for (level, clean, bytes) in [
         (4, true, &[0x20, 2, 0, 5][..]),
         (4, false, &[0x20, 2, 1, 5]),
+        // For MQTT 5 a DISCONNECT with the same code follows the CONNACK.
         (5, true, &[0x20, 3, 0, 0x87, 0, 0xe0, 2, 0x87, 0]),
         (5, false, &[0x20, 3, 1, 0x87, 0, 0xe0, 2, 0x87, 0]),
     ] {
@@ -101,6 +103,7 @@ fn tokens_and_basic_credentials_log_in_without_a_certificate_only() {
     let token = credentials["credentialsId"].as_str().unwrap();
     let packet = Connect { client: "any", user: Some(token), ..Connect::default() };
     assert_eq!(connect(&platform, None, &packet).1, [0x20, 2, 0, 0]);
+    // ThingsBoard falls back to the token only if no certificate was shown.
     assert_eq!(connect(&platform, Some(&stranger()), &packet).1, [0x20, 2, 0, 5], "the certificate decides");
 
     let user = unique("user");
@@ -168,6 +171,7 @@ fn other_bytes_than_mqtt_end_the_connection_at_once() {
     let start = Instant::now();
     wire.send(b"GET / HTTP/1.1\r\n");
     assert!(wire.rest().is_empty());
+    // A broker that waited for a whole packet would hold the connection for a long time.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
@@ -185,6 +189,7 @@ fn a_device_is_known_as_soon_as_it_is_registered() {
     let packet = Connect::default();
     assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 5]);
     tenant.device_with_certificate(&unique("late"), &base64(&shown.chain[0]));
+    // Without a pause between: nothing may remember that the certificate was unknown.
     assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 0]);
 }
 

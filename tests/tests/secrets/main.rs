@@ -207,6 +207,7 @@ fn watched(tool: Tool, sandbox: &Sandbox, log: &Path) -> Tool {
 
 /// Runs a command in every way in which it talks, and looks that it starts no other program.
 fn run(sandbox: &Sandbox, args: &[&str], variable: Variable<'_>, said: &mut Vec<Outcome>) -> Vec<i32> {
+    // With and without logs and JSON: each has its own path for printing an error.
     let ways: &[&[&str]] = &[&["-vvv", "--json"], &["-v"], &[]];
     let mut statuses = Vec::new();
     for way in ways {
@@ -217,6 +218,7 @@ fn run(sandbox: &Sandbox, args: &[&str], variable: Variable<'_>, said: &mut Vec<
         let log = tempfile::NamedTempFile::new().unwrap();
         let outcome = watched(tool, sandbox, log.path()).run();
         let started = fs::read_to_string(log.path()).unwrap();
+        // Another program would receive arguments and variables, which every user of the machine can list.
         assert_eq!(started.matches("execve").count(), 1, "{started}\nby {outcome}");
         statuses.push(outcome.status);
         said.push(outcome);
@@ -237,6 +239,7 @@ fn a_secret_is_in_its_place_and_nowhere_else() {
         assert!(statuses[0] == 0 && (args[0] == "init" || !fails), "{}", said.last().unwrap());
     }
     let key = sandbox.text("pki/devices/pump-1/key.pem");
+    // Half of a key is no key, and still a secret.
     sandbox.write("half.pem", key.lines().take(2).collect::<Vec<_>>().join("\n"));
     for (args, variable) in REFUSED {
         let statuses = run(&sandbox, args, *variable, &mut said);
@@ -271,6 +274,7 @@ fn a_secret_is_in_its_place_and_nowhere_else() {
             .map(|(name, ..)| name.display().to_string())
             .collect();
         assert_eq!(holders, secret.places, "the files with {}", secret.name);
+        // A secret in the name of a file would be visible to everyone who may list the directory.
         let called = found.names().find(|name| secret.is_in(name.as_os_str().as_encoded_bytes()));
         assert!(called.is_none(), "{called:?}");
     }
@@ -288,11 +292,13 @@ fn no_flag_takes_a_secret_itself() {
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("--")) {
             let flag = line.to_lowercase();
             if ["pass", "secret", "token", "api-key", "-pin"].iter().any(|word| flag.contains(word)) {
+                // A value on the command line is in the list of processes.
                 let is_place = line.contains("-file <FILE>") || line.starts_with("--insecure-no-passphrase");
                 assert!(is_place, "tbpki {verb} {line}");
                 flags += 1;
             }
         }
     }
+    // Without this the test would pass if `--help` printed no flags at all.
     assert!(flags >= 6, "{flags}");
 }

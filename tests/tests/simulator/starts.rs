@@ -82,6 +82,7 @@ fn pem_files_are_loaded_as_bouncy_castle_loads_them() {
     scene.pem(&format!("Bag Attributes\n  x: y\n{chain}"), Some(&key), "").expect("bag text");
 
     let invalid = "Certificate chain is not valid";
+    // Java builds the chain in the order of the file and does not look for the right one.
     is_refused(scene.pem(&format!("{root}{chain}"), Some(&key), ""), invalid);
     is_refused(scene.pem(&format!("{leaf}{root}"), Some(&key), ""), invalid);
     is_refused(scene.pem(&format!("{chain}{root}{root}"), Some(&key), ""), invalid);
@@ -113,6 +114,7 @@ fn keystores_are_looked_at_and_not_believed() {
     let password = scene.password();
     for file in ["conf/mqttserver.p12", "conf/mqttserver.jks"] {
         scene.keystore(file, &password, &password, "").expect(file);
+        // Java folds aliases to lower case.
         scene.keystore(file, &password, &password, "SERVERALIAS").expect("aliases have no case");
         is_refused(scene.keystore(file, "wrong", &password, ""), TAMPERED);
         is_refused(scene.keystore(file, &password, "wrong", ""), TOO_BAD);
@@ -126,6 +128,7 @@ fn keystores_are_looked_at_and_not_believed() {
         .run()
         .ok();
     scene.keystore("two.jks", "storesecret", "keysecret", "own").expect("a key password of its own");
+    // JKS has a password for each key; a PKCS #12 of keytool has one for everything.
     is_refused(scene.keystore("two.jks", "storesecret", "storesecret", "own"), TOO_BAD);
 }
 
@@ -144,6 +147,7 @@ fn a_key_of_another_certificate_starts_and_then_fails_clients() {
     scene.0.ok(["server", "--name", "other.example", "--out", "other"]);
     let chain = scene.text("conf/mqttserver.pem");
     let key = scene.text("other/mqttserver_key.pem");
+    // ThingsBoard reads both and compares nothing, so that only the handshake of a client fails.
     let sim = scene.pem(&chain, Some(&key), "").expect("they are not compared");
     let anchors = scene.file("conf/cafile.pem");
     let client = openssl()
@@ -163,6 +167,7 @@ fn the_download_drops_keys_and_text() {
     let first = platform.request("GET", path, &[], b"");
     assert!(ca.ends_with(&first.text()) && first.text().starts_with("-----BEGIN CERTIFICATE"), "{}", first.text());
     scene.0.write("ca.pem", "changed");
+    // The real server reads the file once, when it starts.
     assert_eq!(platform.request("GET", path, &[], b"").text(), first.text(), "cached until restart");
 }
 
