@@ -58,6 +58,7 @@ pub(crate) fn thingsboard_env(input: &[u8]) {
 
 /// The answers of a platform, with a status that the first octet chooses.
 pub(crate) fn platform_json(input: &[u8]) {
+    // A corpus has no place for a status, so the first octet gives one.
     let Some((status, body)) = input.split_first() else { return };
     const STATUS: [u16; 10] = [200, 201, 301, 400, 401, 403, 404, 409, 429, 500];
     let status = STATUS.get(usize::from(*status) % STATUS.len()).copied().unwrap_or(200);
@@ -66,10 +67,12 @@ pub(crate) fn platform_json(input: &[u8]) {
         assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "an id leads elsewhere: {id:?}");
     }
     for text in &reading.texts {
+        // Messages are shown in a terminal, where control sequences could change what was printed before.
         assert!(!text.chars().any(is_deceptive), "a message steers the terminal: {text:?}");
         assert!(text.chars().count() < 2000, "a message has {} characters", text.chars().count());
     }
     if let Some(sent) = &reading.credentials {
+        // The program changes one field and sends the rest back; a field that it does not know must survive.
         let given: Option<serde_json::Value> = serde_json::from_slice(body).ok();
         assert_eq!(given.as_ref(), Some(sent), "fields of the credentials are lost");
     }

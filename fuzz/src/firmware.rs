@@ -17,6 +17,7 @@ const CHECKSUM_START: u8 = 0xEF;
 pub(crate) fn partition_table(input: &[u8]) {
     let usual = FlashStart::of(Chip::Esp32);
     let Ok(other) = FlashStart::with_table(Chip::Esp32C3, 0xD000) else { return };
+    // Offsets in a binary table depend on where the table is, so both places are tried.
     for start in [usual, other] {
         let text = std::str::from_utf8(input);
         let tables = [
@@ -42,6 +43,7 @@ pub(crate) fn application_image(input: &[u8]) {
             let Some(board) = board(chip) else { continue };
             let Ok(firmware) = Firmware::new(&application, board) else { continue };
             assert!(firmware.min_revision() >= devkit::image::min_revision(firmware.application()));
+            // An image that tbpki made itself must be taken again, as `fleet bundle` does.
             let again = Application::read(firmware.application().to_vec(), chip);
             assert!(again.is_ok(), "the application in an image is refused: {again:?}");
         }

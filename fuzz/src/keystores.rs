@@ -23,6 +23,7 @@ pub(crate) fn pkcs12_ber(input: &[u8]) {
         return;
     }
     open(&keystore);
+    // The empty password and none are the same to many writers, and different in bytes.
     let empty = Passwords::same(Secret::from(""));
     if let Ok((read, others)) = Keystore::read_with_others(&keystore, &empty) {
         let listed = keystore::list(&keystore, Some(&empty)).expect("what can be read can be listed");
@@ -56,6 +57,7 @@ fn open(input: &[u8]) {
         let again = Keystore::read(&written, &passwords).expect("what was written can be read");
         let keys = |keystore: &Keystore| {
             let mut keys: Vec<_> =
+                // Java folds aliases to lower case when it writes.
                 keystore.keys.iter().map(|entry| (entry.alias.to_lowercase(), entry.key.to_vec())).collect();
             keys.sort();
             keys

@@ -88,6 +88,7 @@ fn inspect(input: &[u8]) {
     let Ok(items) = inspect::inspect(input, &passwords, NOW) else { return };
     for item in items {
         let shown = item.to_string();
+        // Fields of certificates are shown in a terminal, and their makers choose the text.
         let steers = |character: char| character != '\n' && character.is_control();
         assert!(!shown.contains(steers), "what is shown steers the terminal: {shown:?}");
     }
@@ -102,6 +103,7 @@ fn pkcs11_uri(input: &[u8]) {
             assert!(TokenUri::is_meant_by(&written), "{written}");
             assert!(written.is_ascii() && !written.contains(char::is_whitespace), "{written:?}");
             assert_eq!(written.parse().ok(), Some(uri), "written and read again it is another: {written}");
+            // A PIN in a URI would be written into the store in the clear.
             assert!(!written.contains(";pin-") && !written.contains("&pin-"), "a PIN was taken: {written}");
         }
         Err(error) => drop(format!("{error:?}")),
@@ -130,6 +132,7 @@ fn mqtt(input: &[u8]) {
         }
         packets
     };
+    // A network delivers pieces of any length, and the packets must not depend on it.
     assert_eq!(packets(usize::from(*piece).max(1)), packets(stream.len().max(1)), "pieces make other packets");
 }
 
@@ -175,6 +178,7 @@ fn pem_bundle(input: &[u8]) {
         drop((certificate.subject(), certificate.label(), certificate.sans(), certificate.credentials_id()));
     }
     if let Ok(chain) = Chain::sort(bundle.certificates) {
+        // Sorting and checking are separate, and must agree.
         assert!(Chain::new(chain.certificates().to_vec()).is_ok(), "a sorted chain is not in order");
     }
     for request in &bundle.csrs {
@@ -207,6 +211,7 @@ fn verify(input: &[u8]) {
             crls: &crls,
         };
         let report = verify::verify(&request);
+        // The report has two answers to one question, and they must agree.
         assert!(!report.is_ok() || report.trusted, "nothing vouches for what was accepted");
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn fleet_names(input: &[u8]) {
     for name in [None, Some("id".to_owned())] {
         let wish = ColumnSelection { name, attributes: Vec::new() };
         let whole = read(io::Cursor::new(input.to_vec()), &wish);
+        // A pipe delivers pieces of any length, and the names must not depend on it.
         let pieces = read(Slow { bytes: input.to_vec(), at: 0 }, &wish);
         assert_eq!(whole, pieces, "pieces make other names");
         check(input, whole.iter().flatten());
@@ -39,6 +40,7 @@ fn check<'a>(input: &[u8], names: impl Iterator<Item = &'a Result<StagedName, Na
             Ok(name) => {
                 assert!(name.name.parse::<DeviceName>().is_ok(), "{name:?}");
                 assert!(name.sans.iter().all(|san| san.parse::<San>().is_ok()), "{name:?}");
+                // Faults are reported by line, so that two names of one line could not be told apart.
                 assert!(name.line > last, "two names on line {last}");
                 name.line
             }
