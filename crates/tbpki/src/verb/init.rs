@@ -99,6 +99,7 @@ struct Setup {
 
 /// The setup of an existing keygen.toml, which can set options that have neither a flag nor a prompt.
 fn written_before(args: &InitArgs, context: &mut Context) -> Result<Setup> {
+    // These are for a new file; an old one has its own values, and silence would leave the flag without an effect.
     let flags = [
         ("--from", args.from.is_some()),
         ("--organization", args.organization.is_some()),
@@ -112,6 +113,7 @@ fn written_before(args: &InitArgs, context: &mut Context) -> Result<Setup> {
             .at(context.config_path())
             .fix(format!("omit {flag} to create the CAs of this configuration, or use another directory")));
     }
+    // The configuration may name a store that exists already.
     let config = context.config(&overrides(args))?;
     check_absent(&context.config_path(), false, config.general.store.resolved())?;
     Ok(Setup { config, answers: None, secrets: Vec::new() })
@@ -175,6 +177,7 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, setup: &mut Setup) -> R
         context.output.finding(not_encrypted());
         return Ok(None);
     }
+    // A configured prompt is asked below, together with its repetition.
     if let Some(place) = setup.config.ca.passphrase.value.as_ref().filter(|place| **place != SecretRef::Prompt) {
         let secret = passphrase::resolve(place, "the passphrase of the CA keys", context)?;
         return passphrase::check_length(secret, "the CA keys").map(Some);
@@ -183,8 +186,10 @@ fn ca_passphrase(args: &InitArgs, context: &mut Context, setup: &mut Setup) -> R
         return Ok(None);
     }
     let flag = "--ca-passphrase-file FILE or --insecure-no-passphrase";
+    // A new passphrase is typed twice; a mistake would lock the store for ever.
     match context.prompter.new_passphrase("passphrase of the CA keys, empty for none", passphrase::SHORTEST, flag)? {
         Some(secret) => {
+            // The file then tells later verbs to ask as well.
             if let Some(answers) = &mut setup.answers {
                 answers.set(key::ca::passphrase, SecretRef::Prompt)?;
             }
@@ -255,6 +260,7 @@ impl<'a> ImportedSecrets<'a> {
             let question = if again { format!("not the right one; {what}") } else { what.to_owned() };
             return context.prompter.secret(&question, flag).map(Some);
         };
+        // A file gives the same wrong passphrase again and again.
         if again {
             return Ok(None);
         }

@@ -24,6 +24,7 @@ use crate::output::Report;
 use crate::verb::passphrase;
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
+    // A check works without any store, with files from elsewhere.
     let config = if context.config_path().exists() { Some(context.config(&Overrides::default())?) } else { None };
     let inputs = Inputs { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
     let report = match &args.server_side {
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
         }
     };
     let findings = report.layers.iter().flat_map(|layer| layer.findings.iter().cloned());
+    // Kept and not printed: the report itself shows them at their layers.
     context.output.keep(findings);
     context.output.result(&report)?;
     Ok(if report.ok { Exit::Done } else { Exit::FaultFound })
@@ -77,11 +79,13 @@ impl Inputs<'_> {
         };
         let kind = self.kind();
         let depth = match args {
+            // The deepest check is the default, except for telemetry, which leaves a value in the platform.
             _ if args.offline => CheckDepth::Files,
             _ if args.no_connect => CheckDepth::Server,
             _ if args.telemetry => CheckDepth::Telemetry,
             _ => CheckDepth::Login,
         };
+        // ActorCloud takes a device's numbers for its login, and the store does not know them.
         if kind == BrokerKind::ActorCloud && depth >= CheckDepth::Login {
             for (given, flag) in [(&args.client_id, "--client-id"), (&args.username, "--username")] {
                 if given.is_none() {
@@ -134,6 +138,7 @@ impl Inputs<'_> {
     fn files(&self, context: &mut Context) -> Result<Files> {
         let args = self.args;
         let passphrase = passphrase::read(args.passphrase_file.as_deref(), context)?;
+        // As soon as one file is named, none comes from the store: mixed ones would be of two devices.
         if args.cert.is_some()
             || args.chain.is_some()
             || args.key.is_some()

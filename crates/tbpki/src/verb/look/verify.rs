@@ -66,6 +66,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let secret = args.passphrase_file.as_deref();
     let secret = secret.map(|path| passphrase::read_maybe_empty(path, "the passphrase", context)).transpose()?;
     let chain = read_certificates(&args.chain, Role::Chain, secret.as_ref(), context)?;
+    // Without a purpose a device's certificate would pass as a server's.
     let purpose = args.purpose.or_else(|| purpose_of(&chain));
     let (anchors, issuing) = match &args.anchors {
         Some(path) => (read_certificates(path, Role::Anchors, secret.as_ref(), context)?, Vec::new()),
@@ -112,6 +113,7 @@ fn public_half(path: &Path, passphrase: Option<&Secret>, context: &mut Context) 
         });
     }
     let key = PrivateKey::from_pem_or_der(&bytes, passphrase).map_err(|error| error.at(path))?;
+    // After the key was read: a warning about a file that is no key would confuse.
     context.output.findings(file::loose_permissions(path));
     Ok(key.public().clone())
 }
@@ -184,6 +186,7 @@ fn of_keystore(entries: &[ListedEntry], role: Role) -> Result<Vec<Certificate>> 
 
 fn read_crls(path: &Path) -> Result<Vec<Crl>> {
     let bytes = file::read(path, LIMIT)?;
+    // DER is one list; PEM may contain several.
     let ders = match bytes.first() {
         Some(0x30) => vec![bytes],
         _ => PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls,
