@@ -175,6 +175,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["crl", "--days=0"], 2, &["/error/why"]),
     (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),
     (&["revoke", "--device=pump-9"], 1, &["/error/fix"]),
+    (&["completions", "bash", "--install"], 0, &["/result/files/0/done", "/result/next"]),
+    (&["completions", "powershell", "--install"], 1, &["/error/fix"]),
+    (&["man", "--install"], 0, &["/result/files/30/file", "/result/directory"]),
+    (&["man", "clint"], 2, &["/error/fix"]),
 ];
 
 /// The password of the simulated platforms: not part of any other text.
@@ -306,10 +310,19 @@ fn every_verb_prints_json_of_its_schema() {
     for entry in fs::read_dir(workspace().join("docs/schemas")).unwrap() {
         all.insert(entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
     }
+    // It is no verb, has a test of its own, and cannot fail.
+    all.remove("version");
     assert_eq!(failed, all, "a schema whose verb was not seen to fail");
     // To flash takes a board.
     all.remove("flash");
     assert_eq!(succeeded, all, "a schema whose verb was not seen to succeed");
+}
+
+#[test]
+fn the_version_is_what_its_schema_says() {
+    let outcome = Sandbox::new().ok(["--version", "--json"]);
+    let faults = faults("version", &outcome.json());
+    assert!(faults.is_empty(), "{faults:#?}\nin {outcome}");
 }
 
 /// An ActorCloud with a device that has a certificate already, as its devices must.

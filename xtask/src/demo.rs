@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -32,20 +32,27 @@ const BEFORE: &[Shown] = &[
 /// The command that needs a running ThingsBoard with that server's keys.
 const REGISTER: &[&str] = &["client", "--device", "MyDevice", "--register"];
 
+/// Commands that make a fleet.
+const FLEET: &[Shown] = &[(
+    "Make the identities of a thousand devices.",
+    &["fleet", "issue", "--count", "1000", "--name-pattern", "sensor-{:04}", "--out", "fleet"],
+)];
+
 /// Commands that inspect the result.
 const AFTER: &[Shown] = &[
     ("Verify the device's chain as a broker does.", &["verify", "pki/devices/MyDevice/chain.pem"]),
     ("Read the device's certificate.", &["inspect", "pki/devices/MyDevice/cert.pem"]),
-    ("List all identities with their ends.", &["list"]),
+    ("List the identities that are not of the fleet, with their ends.", &["list", "--name", "MyDevice"]),
+    ("Write a page about the fleet for people without tbpki.", &["report", "--out", "fleet.html"]),
 ];
 
 /// Commands for a reader who continues in the directory of the demo.
 const NEXT: &[Shown] = &[
     (
-        "a thousand devices in one archive",
-        &["fleet", "issue", "--count", "1000", "--name-pattern", "sensor-{:04}", "--archive", "fleet.tar.zst"],
+        "ten thousand devices in one archive",
+        &["fleet", "issue", "--count", "10000", "--name-pattern", "valve-{:05}", "--archive", "valves.tar.zst"],
     ),
-    ("one page about all identities", &["report", "--out", "fleet.html"]),
+    ("lock out a stolen device", &["revoke", "--device", "sensor-0007", "--reason", "keyCompromise"]),
     ("revocation lists for a broker", &["crl", "--out", "devices-crl.pem"]),
     ("the meaning of a code", &["explain", "TBPKI-0162"]),
 ];
@@ -83,18 +90,47 @@ impl Demo {
         tbpki(&directory, &["check", &broker, "--device", "MyDevice", "--telemetry"])?;
         println!("\nReceived telemetry: {}", sim.telemetry("MyDevice")?);
         publish(&directory, &sim)?;
+        for (text, step) in FLEET {
+            narrate(text);
+            tbpki(&directory, step)?;
+        }
+        narrate("Register the fleet. The same command continues after an interruption.");
+        tbpki(&directory, &[&["fleet", "register", "--job", "1"][..], &platform].concat())?;
         drop(sim);
-        narrate("Build the firmware, and make a flash image with the device's credentials.");
-        risc_v::install()?;
-        let wifi = ["--wifi-ssid", "demo", "--broker", "localhost"];
-        tbpki(&directory, &[&["bundle-firmware", "--chip", &self.chip][..], &wifi].concat())?;
         for (text, step) in AFTER {
             narrate(text);
             tbpki(&directory, step)?;
         }
         second_opinion(&directory)?;
+        self.image(&directory)?;
         try_next(&directory)
     }
+
+    /// Makes a flash image. It comes last, because the firmware may have to be built.
+    fn image(&self, directory: &Path) -> Result<()> {
+        narrate("Make a flash image with the device's credentials.");
+        let wifi = ["--device", "MyDevice", "--wifi-ssid", "demo", "--broker", "localhost"];
+        let bundle = run(target()?.join("debug/tbpki"))
+            .directory(directory)
+            .args(["bundle-firmware", "--chip", &self.chip])
+            .args(wifi);
+        if let Some(firmware) = firmware_in_the_box(&self.chip)? {
+            return bundle.env("TBPKI_FIRMWARE", firmware).show();
+        }
+        println!("There is no firmware for the {} yet: tbpki builds it, which takes some minutes.", self.chip);
+        for target in risc_v::missing()? {
+            println!("rustup adds the target {target} to your toolchain; `rustup target remove {target}` removes it.");
+        }
+        risc_v::install()?;
+        bundle.show()
+    }
+}
+
+/// The directory with the firmware of a chip: of an earlier build, or of an installed package.
+fn firmware_in_the_box(chip: &str) -> Result<Option<PathBuf>> {
+    let places = [target()?.join("firmware"), PathBuf::from("/usr/share/tbpki/firmware")];
+    let has_firmware = |place: &PathBuf| place.join(format!("{chip}.elf.sha256")).is_file();
+    Ok(places.into_iter().find(has_firmware))
 }
 
 fn narrate(text: &str) {
@@ -108,7 +144,9 @@ fn try_next(directory: &Path) -> Result<()> {
     for (text, command) in NEXT {
         println!("  {} {}\n      # {text}", program.display(), command.join(" "));
     }
-    println!("\nThe guide begins with docs/src/guide/first-steps.md.");
+    println!("\nOpen {} in a browser to see the fleet.", directory.join("fleet.html").display());
+    println!("Everything that the demo made is in this directory; remove it with `rm -r {}`.", directory.display());
+    println!("The guide begins with docs/src/guide/first-steps.md.");
     Ok(())
 }
 

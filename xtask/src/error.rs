@@ -6,6 +6,7 @@ use std::fmt;
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A plain statement of what is wrong, and a hint if the developer can do something.
+#[derive(Debug)]
 pub(crate) struct Error {
     what: String,
     hint: Option<String>,

@@ -5,7 +5,7 @@ mod elf;
 mod xtensa;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use clap::Args;
 use sha2::{Digest, Sha256};
@@ -26,7 +26,8 @@ const TOOLS: &[&str] = &["clang", "cmake", "ninja"];
     The budgets are in crates/firmware/budgets.toml, and so is the list of chips. If clang, cmake and ninja are \
     installed, Mbed TLS is compiled with the check of certificates' dates; otherwise the prebuilt library is used, \
     with a warning. The last application that was built for each chip is target/firmware/CHIP.elf, with its hash in \
-    CHIP.elf.sha256, so that TBPKI_FIRMWARE can name this directory.")]
+    CHIP.elf.sha256. These are the files that packages contain as share/tbpki/firmware; `--out` copies them to the \
+    installation that `tbpki bundle-firmware` names if it finds no firmware.")]
 pub(crate) struct Firmware {
     /// Build for this chip (repeat, or separate by commas)
     #[arg(long, value_name = "CHIP", value_delimiter = ',', required_unless_present_any = ["all", "unexpected"])]
@@ -40,6 +41,10 @@ pub(crate) struct Firmware {
     #[arg(long, conflicts_with = "chip")]
     all: bool,
 
+    /// Copy CHIP.elf and CHIP.elf.sha256 to DIR too
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
     /// Fail if a build does not check dates but should, and if sizes cannot be checked
     #[arg(long)]
     strict: bool,
@@ -48,7 +53,12 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// Builds for every chip and fails on every fault, as CI does.
     pub(crate) fn everything() -> Self {
-        Self { chip: Vec::new(), unexpected: Vec::new(), all: true, strict: true }
+        Self { chip: Vec::new(), unexpected: Vec::new(), all: true, out: None, strict: true }
+    }
+
+    /// Builds for some chips, and fails on every fault.
+    pub(crate) fn of(chips: &[String]) -> Self {
+        Self { chip: chips.to_vec(), all: false, ..Self::everything() }
     }
 
     pub(crate) fn run(&self) -> Result<()> {
@@ -75,6 +85,9 @@ impl Firmware {
         let mut rows = Vec::new();
         for budget in chosen {
             rows.push(self.build(budget)?);
+            if let Some(out) = &self.out {
+                install(&target()?.join("firmware"), &budget.chip, out)?;
+            }
         }
         eprintln!("\n{:<10}{:>20}{:>20}  certificates' dates", "chip", "application", "static RAM");
         for row in rows {
@@ -197,6 +210,19 @@ fn keep(built: &Path, chip: &str) -> Result<PathBuf> {
     Ok(kept)
 }
 
+/// Copies the firmware of a chip and its hash. The hash comes first: tbpki rejects a file that does not match it, so an
+/// interrupted copy is never used.
+fn install(from: &Path, chip: &str, out: &Path) -> Result<()> {
+    let out = path::absolute(out).doing(format!("find {}", out.display()))?;
+    fs::create_dir_all(&out).doing(format!("make {}", out.display()))?;
+    for name in [format!("{chip}.elf.sha256"), format!("{chip}.elf")] {
+        let file = out.join(&name);
+        fs::copy(from.join(&name), &file).doing(format!("write {}", file.display()))?;
+        eprintln!("installed {}", file.display());
+    }
+    Ok(())
+}
+
 /// Writes `FILE.sha256` in the format of `sha256sum`. tbpki takes no application from TBPKI_FIRMWARE without it.
 fn write_hash(file: &Path) -> Result<()> {
     let bytes = fs::read(file).doing(format!("read {}", file.display()))?;
@@ -221,6 +247,21 @@ mod tests {
         // The example of FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  esp32c3.elf\n";
         assert_eq!(text.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn installed_files_are_those_of_the_build() {
+        let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let (from, out) = (directory.path().join("built"), directory.path().join("share/tbpki/firmware"));
+        fs::create_dir_all(&from).unwrap_or_else(|error| panic!("{error}"));
+        for (name, text) in [("esp32c3.elf", "abc"), ("esp32c3.elf.sha256", "hash"), ("esp32.elf", "other")] {
+            fs::write(from.join(name), text).unwrap_or_else(|error| panic!("{error}"));
+        }
+        install(&from, "esp32c3", &out).unwrap_or_else(|error| panic!("{error}"));
+        let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["esp32c3.elf", "esp32c3.elf.sha256"]);
+        assert_eq!(fs::read_to_string(out.join("esp32c3.elf")).unwrap_or_default(), "abc");
     }
 
     #[test]

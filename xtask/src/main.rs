@@ -9,18 +9,21 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod error;
 mod firmware;
 mod fuzz;
 mod generate;
 mod interop;
 mod metrics;
+mod pictures;
 mod prose;
 mod run;
 mod setup;
 mod simulator;
 mod source;
 mod test;
+mod versions;
 mod workspace;
 
 use std::process::ExitCode;
@@ -39,14 +42,19 @@ struct Cli {
 enum Verb {
     Setup(setup::Setup),
     SetupXtensa(firmware::SetupXtensa),
+    SetupDist(dist::SetupDist),
     Test(test::Test),
     Demo(demo::Demo),
     Interop(interop::Interop),
     Bench(bench::Bench),
     Firmware(firmware::Firmware),
+    Dist(dist::Dist),
     Fuzz(fuzz::Fuzz),
     Gen(generate::Gen),
     Metrics(metrics::Metrics),
+    MinimalVersions(versions::MinimalVersions),
+    Msrv(versions::Msrv),
+    Pictures(pictures::Pictures),
     Prose(prose::Prose),
 }
 
@@ -67,14 +75,19 @@ fn run(verb: Verb) -> error::Result<()> {
     match verb {
         Verb::Setup(verb) => verb.run(),
         Verb::SetupXtensa(verb) => verb.run(),
+        Verb::SetupDist(verb) => verb.run(),
         Verb::Test(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Interop(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Firmware(verb) => verb.run(),
+        Verb::Dist(verb) => verb.run(),
         Verb::Fuzz(verb) => verb.run(),
         Verb::Gen(verb) => verb.run(),
         Verb::Metrics(verb) => verb.run(),
+        Verb::MinimalVersions(verb) => verb.run(),
+        Verb::Msrv(verb) => verb.run(),
+        Verb::Pictures(verb) => verb.run(),
         Verb::Prose(verb) => verb.run(),
     }
 }

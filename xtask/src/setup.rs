@@ -1,10 +1,11 @@
 //! `cargo xtask setup`: everything that the tests need in addition to Rust.
 
-mod debian;
+pub(crate) mod debian;
 mod go;
 mod java;
 mod python;
 pub(crate) mod risc_v;
+pub(crate) mod rust_target;
 pub(crate) mod tool;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 mod book;
+pub(crate) mod changelog;
 mod dependencies;
 mod images;
 mod links;
@@ -40,6 +41,8 @@ enum Step {
     Dependencies,
     /// ARCHITECTURE.md has a map of each crate, and the files that it names exist
     Maps,
+    /// CHANGELOG.md has its format, and begins with this version
+    Changelog,
     /// No file uses words that are not plain technical English
     Prose,
     /// Licenses, sources and banned crates; known vulnerabilities if the database can be fetched
@@ -117,6 +120,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Format => format(),
         Step::Dependencies => dependencies::check(),
         Step::Maps => maps::check(),
+        Step::Changelog => changelog::check(),
         Step::Prose => Prose::check().run(),
         Step::Deny => deny(),
         Step::Clippy => clippy(),

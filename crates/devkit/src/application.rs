@@ -9,7 +9,7 @@ pub(crate) mod secrets;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;
-pub use find::{ApplicationSearch, ApplicationSource, find, is_available};
+pub use find::{ApplicationSearch, ApplicationSource, ShippedFirmware, find, install_command, is_available, shipped};
 
 use std::borrow::Cow;
 

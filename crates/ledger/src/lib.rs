@@ -97,6 +97,7 @@ pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCer
 pub use lifecycle::role::Role;
 pub use parameters::{Difference, Parameters};
 pub use postgres::PostgresServer;
+pub use sqlite::version as sqlite_version;
 pub use state::State;
 pub use transaction::Transaction;
 pub use view::{EntryPages, View};

@@ -16,6 +16,11 @@ pub(crate) use open::{open, open_read_only};
 use crate::value::{SqlRow, SqlValue};
 use fault::fault;
 
+/// The version of the SQLite library in this program.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 /// An open file.
 pub(crate) struct File {
     connection: Connection,

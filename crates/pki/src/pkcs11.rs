@@ -19,4 +19,5 @@ mod token;
 mod uri;
 
 pub use key::TokenKey;
+pub use module::LOADS_MODULES;
 pub use uri::TokenUri;

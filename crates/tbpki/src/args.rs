@@ -8,6 +8,7 @@ mod fleet;
 mod init;
 mod lifecycle;
 mod look;
+mod manual;
 mod platform;
 mod server;
 mod value;
@@ -34,6 +35,7 @@ pub use look::list::{ListArgs, SelectionArgs};
 pub use look::report::ReportArgs;
 pub use look::trust::TrustArgs;
 pub use look::{ExplainArgs, InspectArgs, Purpose, VerifyArgs};
+pub use manual::{CompletionsArgs, ManArgs};
 pub use platform::actorcloud::{ActorCloudVerb, CertVerb};
 pub use platform::{
     CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
@@ -169,9 +171,17 @@ Examples:
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
-  bash:  tbpki completions bash > ~/.local/share/bash-completion/completions/tbpki
-  zsh:   tbpki completions zsh > ~/.zfunc/_tbpki    (~/.zfunc must be in fpath)
-  fish:  tbpki completions fish > ~/.config/fish/completions/tbpki.fish";
+  Install the script for the shell that SHELL names:
+    tbpki completions --install
+  Print the script of zsh:
+    tbpki completions zsh > ~/.zfunc/_tbpki";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  Install all pages for this user:
+    tbpki man --install
+  Show the page of a verb:
+    tbpki man client | man -l -";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -296,14 +306,14 @@ pub enum Verb {
     Config(ConfigVerb),
     /// Explain an error code, for example TBPKI-0034
     Explain(ExplainArgs),
-    /// Print a shell's completion script
+    /// Print or install a shell's completion script
     ///
     /// The script completes verbs, options and their values, and the names of devices, servers and jobs in the ledger.
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
+    Completions(CompletionsArgs),
+    /// Print or install the man pages
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 impl Verb {
@@ -341,7 +351,8 @@ impl Verb {
             Verb::Report(_) => "report",
             Verb::Config(ConfigVerb::Show { .. }) => "config show",
             Verb::Explain(_) => "explain",
-            Verb::Completions { .. } => "completions",
+            Verb::Completions(_) => "completions",
+            Verb::Man(_) => "man",
         }
     }
 }

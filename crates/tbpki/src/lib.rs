@@ -8,6 +8,7 @@ pub mod environment;
 pub mod exit;
 mod hardening;
 mod log;
+pub mod man;
 pub mod output;
 mod panic;
 mod progress;
@@ -99,6 +100,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Report(args) => verb::look::report::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
         Verb::Explain(args) => verb::explain::run(&args, context),
-        Verb::Completions { shell } => verb::completions::run(shell, context),
+        Verb::Completions(args) => verb::completions::run(&args, context),
+        Verb::Man(args) => verb::man::run(&args, context),
     }
 }

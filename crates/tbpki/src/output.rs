@@ -72,6 +72,13 @@ pub(crate) fn print_error_envelope(verb: &str, error: Error) {
     }
 }
 
+/// Prints a result as JSON, for a command line without a verb.
+pub(crate) fn print_report<T: Report>(verb: &str, result: T) -> Result<()> {
+    let (version, verb) = (JSON_VERSION, verb.to_owned());
+    let json = Envelope { version, verb, findings: Vec::new(), result: Some(result), error: None }.to_json()?;
+    writeln!(io::stdout().lock(), "{json}").or_else(stdout_fault)
+}
+
 /// The output of a verb.
 #[derive(Debug)]
 pub struct Output {

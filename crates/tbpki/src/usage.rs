@@ -10,6 +10,8 @@ use clap::{Command, CommandFactory};
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output;
+use crate::schema::VERSION;
+use crate::verb::version;
 
 /// Global options that take a value; the word behind them is not a verb.
 const WITH_VALUE: [&str; 2] = ["--config", "--color"];
@@ -19,6 +21,7 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
     let finding = explained(error);
     match error.kind() {
         // The output may be closed, and there is no other place for the text.
+        ErrorKind::DisplayVersion if has_json(args) => return version(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             drop(error.print());
             return Exit::Done;
@@ -26,11 +29,26 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
         _ => output::print_usage_error(&finding, &usage(error)),
     }
-    // clap's result does not exist where parsing failed, so the raw words decide.
-    if options(args).any(|arg| arg == "--json") {
+    if has_json(args) {
         output::print_error_envelope(&verb(args), finding);
     }
     Exit::Usage
+}
+
+/// Prints the report about this program.
+fn version() -> Exit {
+    match output::print_report(VERSION, version::report()) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output::print_error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+fn has_json(args: &[OsString]) -> bool {
+    // clap's result does not exist where parsing failed, so the raw words decide.
+    options(args).any(|arg| arg == "--json")
 }
 
 /// The arguments that can be options: those before `--`.

@@ -33,8 +33,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
 
 /// Installs the packages of the programs that are not on the PATH.
 pub(super) fn install() -> Result<()> {
-    let mut packages: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, ..)| find(program).is_none()).map(|(_, package, _)| *package).collect();
+    let mut packages = missing(PROGRAMS);
     // Python's module for environments is in a package of its own, which has no program to look for.
     if run("python3").args(["-c", "import ensurepip"]).silent().read().is_err() {
         packages.push("python3-venv");
@@ -45,6 +44,19 @@ pub(super) fn install() -> Result<()> {
     if !has_postgresql() {
         packages.push("postgresql");
     }
+    install_packages(packages)
+}
+
+/// Installs the packages of those programs that are not on the PATH. Each program has its package and its purpose.
+pub(crate) fn install_programs(programs: &'static [(&str, &str, &str)]) -> Result<()> {
+    install_packages(missing(programs))
+}
+
+fn missing(programs: &'static [(&str, &str, &str)]) -> Vec<&'static str> {
+    programs.iter().filter(|(program, ..)| find(program).is_none()).map(|(_, package, _)| *package).collect()
+}
+
+fn install_packages(mut packages: Vec<&str>) -> Result<()> {
     packages.dedup();
     if packages.is_empty() {
         return Ok(());
@@ -52,7 +64,7 @@ pub(super) fn install() -> Result<()> {
     let missing = packages.join(" ");
     if find("apt-get").is_none() {
         return Err(Error::new(format!("missing Debian packages, and no apt-get to install them: {missing}"))
-            .fix("install the programs that `xtask/src/setup/debian.rs` lists with your system's package manager"));
+            .fix("install the programs of these packages with your system's package manager"));
     }
     eprintln!("setup: installing {missing}");
     as_root("apt-get")?.args(["-qq", "update"]).read()?;

@@ -452,7 +452,7 @@ codes! {
     207 BadRecord User "Invalid field in the credentials record"
         "The device's name, the network, its password, the broker or another field is outside its allowed range: a network's name has 1 to 32 bytes and its password 8 to 63 printable ASCII characters. The message names the field, and never contains the value of a secret."
     208 ApplicationMissing User "There is no application for the chip"
-        "bundle-firmware uses the application that `--app` names; otherwise the one that was installed with tbpki (TBPKI_FIRMWARE, or share/tbpki/firmware next to the program); otherwise it builds one, if the working directory is in a checkout of tbpki. None of the three exists."
+        "bundle-firmware uses the application that `--app` names; otherwise the one that was installed with tbpki (TBPKI_FIRMWARE, or share/tbpki/firmware next to the program); otherwise it builds one, if the working directory is in a checkout of tbpki. None of the three exists. The .deb, the .rpm, the archives and the container contain the firmware; `cargo install` does not, and the message names the command that installs it."
     209 ApplicationUnreadable User "Unreadable application"
         "Applications are read as ELF files, as a linker writes them, and as application images, as ESP-IDF's build writes them (.bin). An ELF file needs ESP-IDF's description of the application in it, because the bootloader does not start it otherwise. The message names the part that tbpki could not read."
     210 WrongChip User "The application is for another chip"
@@ -501,6 +501,10 @@ codes! {
         "The header of an image contains the minimum revision of the chip. On an older chip, the bootloader rejects the image, or the application stops at its start, again and again. `esptool chip-id` prints the revision of a board. The images for the ESP32 require v3.0, as esp-hal does. For an older chip, use an application of your own that supports it (`--app`)."
     232 BundleIncomplete User "Values for the images are missing"
         "An image needs a chip, an application for it, a broker, and a wireless network if the application is ours. The message lists everything that is missing, and for each the flag and the key of keygen.toml."
+
+    // Installing tbpki.
+    233 InstallPlaceUnknown User "No place to install"
+        "`tbpki completions --install` and `tbpki man --install` write to the directories of the user: those of the variables XDG_DATA_HOME, XDG_CONFIG_HOME, ZDOTDIR and BASH_COMPLETION_USER_DIR, or else below HOME. The shell is the one that the command names, or else that of SHELL. The message names the part that is missing. Without `--install`, both commands print the text."
 
     // Fleets.
     250 LeaseLost User "Another station has taken over a shard"
@@ -567,6 +571,8 @@ codes! {
         "The name looks like another one, or has a letter of another script that looks like a Latin one. The names are different for tbpki, for certificates and for the platform, but people cannot tell them apart. Often such names come from a copied text, or from a system that writes accents as characters of their own (Unicode NFD). Type the names again with plain letters, unless the difference is intended."
 
     // Keys in tokens.
+    284 Pkcs11Static User "This build of tbpki cannot load PKCS#11 modules"
+        "A PKCS#11 module is a shared library, and the static build of tbpki (musl) cannot load one. The builds for glibc can: the .deb, the .rpm, and the archive whose name ends in linux-gnu. `tbpki --version --json` lists the feature pkcs11 if the build has it. A store is the same for all builds."
     285 Pkcs11Uri User "Invalid PKCS#11 URI"
         "Keys in tokens are named by a URI (RFC 7512), such as `pkcs11:token=fleet;object=devices?module-path=/usr/lib/softhsm/libsofthsm2.so`. It names the module (module-path, absolute, or module-name), the token (token, serial, manufacturer, model, slot-id) and the key (object, id). A PIN in the URI is rejected (pin-value, pin-source), because other users can see command lines and URIs: store it as `[ca] pin` in keygen.toml, or `--ca-pin-file`."
     286 Pkcs11Module User "The PKCS#11 module cannot be used"

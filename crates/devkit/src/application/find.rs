@@ -8,6 +8,9 @@ use base::{Code, Error, Result, file};
 use super::{Application, Checkout, FILE_LIMIT};
 use crate::chip::Chip;
 
+/// The directory of firmware files below the prefix of an installation.
+const SHARE: &str = "share/tbpki/firmware";
+
 /// The places where applications are searched.
 #[derive(Debug, Clone, Default)]
 pub struct ApplicationSearch {
@@ -62,7 +65,7 @@ pub fn find(
             .error(format!("the {chip} has no Wi-Fi, and our application knows no other way to the broker"))
             .fix("name an application of your own with --app, or use a chip with Wi-Fi"));
     }
-    if let Some(path) = shipped(chip, places) {
+    if let Some(path) = shipped_path(chip, places) {
         let bytes = file::read(&path, FILE_LIMIT)?;
         // A file that came with the package may be damaged or old; a build of this minute is not.
         check_hash(&bytes, &path)?;
@@ -75,7 +78,7 @@ pub fn find(
             let bytes = file::read(&path, FILE_LIMIT)?;
             Ok((read(bytes, chip, &path)?, ApplicationSource::Built(path)))
         }
-        None => Err(missing(chip)),
+        None => Err(missing(chip, places)),
     }
 }
 
@@ -84,12 +87,31 @@ pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> bool {
     let chips = chip.map_or(Chip::ALL.to_vec(), |chip| vec![chip]);
     places.named.is_some()
         || places.variable.is_some()
-        || chips.into_iter().any(|chip| shipped(chip, places).is_some())
+        || chips.into_iter().any(|chip| shipped_path(chip, places).is_some())
         || Checkout::containing(&places.working_dir).is_some()
 }
 
+/// A firmware file that was shipped with tbpki.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShippedFirmware {
+    /// The file.
+    pub path: PathBuf,
+    /// The SHA-256 of the file in hexadecimal; none if it cannot be read.
+    pub sha256: Option<String>,
+    /// Whether the file matches its `.sha256` file.
+    pub matches: bool,
+}
+
+/// The shipped firmware for `chip`, if there is one.
+pub fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<ShippedFirmware> {
+    let path = shipped_path(chip, places).filter(|path| path.exists())?;
+    let bytes = file::read(&path, FILE_LIMIT).ok();
+    let matches = bytes.as_ref().is_some_and(|bytes| check_hash(bytes, &path).is_ok());
+    Some(ShippedFirmware { sha256: bytes.map(|bytes| hex(&sha256(&bytes))), matches, path })
+}
+
 /// The shipped file: at the place of the variable, or below the program's directory or its parent.
-fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
+fn shipped_path(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
     let name = format!("{}.elf", chip.name());
     // The variable decides even if nothing is there: an error about its path helps more than another application.
     if let Some(place) = &places.variable {
@@ -100,7 +122,7 @@ fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
     [Some(program_dir.as_path()), program_dir.parent()]
         .into_iter()
         .flatten()
-        .map(|prefix| prefix.join("share/tbpki/firmware").join(&name))
+        .map(|prefix| prefix.join(SHARE).join(&name))
         .find(|path| path.exists())
 }
 
@@ -123,14 +145,37 @@ fn read(bytes: Vec<u8>, chip: Chip, path: &Path) -> Result<Application> {
     Application::read(bytes, chip).map_err(|error| error.at(path))
 }
 
-fn missing(chip: Chip) -> Error {
+fn missing(chip: Chip, places: &ApplicationSearch) -> Error {
     Code::ApplicationMissing
         .error(format!("there is no application for the {chip} here"))
         .because(format!(
-            "none was named, share/tbpki/firmware/{}.elf is not in the directory of tbpki, and this is no checkout of it",
-            chip.name()
+            "no file was named, {} does not exist, and this directory is not in a checkout of tbpki",
+            home(places).join(format!("{}.elf", chip.name())).display()
         ))
-        .fix("name one with --app FILE, or say with TBPKI_FIRMWARE where those are that came with tbpki")
+        .fix(format!(
+            "run {} in a checkout of tbpki, or name an application with --app FILE",
+            install_command(Some(chip), places)
+        ))
+}
+
+/// The command that installs the firmware where [`find`] finds it, in backquotes.
+pub fn install_command(chip: Option<Chip>, places: &ApplicationSearch) -> String {
+    let chips = chip.map_or("--all".to_owned(), |chip| format!("--chip {}", chip.name()));
+    format!("`cargo xtask firmware {chips} --out {}`", quoted(&home(places)))
+}
+
+/// The directory of firmware files of this installation: PREFIX/share for PREFIX/bin/tbpki.
+fn home(places: &ApplicationSearch) -> PathBuf {
+    let program_dir = places.program_dir.as_deref().unwrap_or(Path::new("/usr/local/bin"));
+    let prefix = if program_dir.ends_with("bin") { program_dir.parent() } else { None };
+    prefix.unwrap_or(program_dir).join(SHARE)
+}
+
+/// The path as a word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -182,6 +227,36 @@ mod tests {
         assert_eq!(find_in(&with_name).unwrap(), ApplicationSource::Named(named));
         let gone = ApplicationSearch { variable: Some(dir.path().join("nowhere.elf")), ..places(dir.path()) };
         assert_eq!(find_in(&gone).unwrap_err().code(), Code::FileUnreadable);
+    }
+
+    #[test]
+    fn a_missing_application_names_the_command_that_installs_it() {
+        let places = ApplicationSearch {
+            program_dir: Some("/home/me/.cargo/bin".into()),
+            working_dir: "/".into(),
+            ..ApplicationSearch::default()
+        };
+        let error = find_in(&places).unwrap_err();
+        let command = "`cargo xtask firmware --chip esp32c3 --out /home/me/.cargo/share/tbpki/firmware`";
+        assert!(error.finding().fix.as_ref().unwrap().contains(command), "{error:?}");
+        assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+        let flat = ApplicationSearch { program_dir: Some("/opt/tbpki".into()), ..places };
+        assert!(install_command(None, &flat).ends_with("--all --out /opt/tbpki/share/tbpki/firmware`"));
+    }
+
+    #[test]
+    fn shipped_files_are_listed_with_their_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let share = dir.path().join(SHARE);
+        fs::create_dir_all(&share).unwrap();
+        assert_eq!(shipped(CHIP, &places(dir.path())), None);
+        fs::write(share.join("esp32c3.elf"), "abc").unwrap();
+        let found = shipped(CHIP, &places(dir.path())).unwrap();
+        // The example of FIPS 180-2, appendix B.1.
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!((found.sha256.as_deref(), found.matches), (Some(hash), false));
+        fs::write(share.join("esp32c3.elf.sha256"), format!("{hash}  esp32c3.elf\n")).unwrap();
+        assert!(shipped(CHIP, &places(dir.path())).unwrap().matches);
     }
 
     #[test]

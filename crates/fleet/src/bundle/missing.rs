@@ -26,7 +26,8 @@ pub(super) fn check(
     if chip.is_none() {
         missing.push(("a chip", "--chip", Some("firmware.chip")));
     }
-    if chip.is_none_or(needs_our_application) && !application::is_available(chip, places) {
+    let lacks_application = chip.is_none_or(needs_our_application) && !application::is_available(chip, places);
+    if lacks_application {
         missing.push(("an application", "--app", None));
     }
     match broker(workspace) {
@@ -49,6 +50,10 @@ pub(super) fn check(
     let mut fix = format!("add {}", list(&flags));
     if !keys.is_empty() {
         fix.push_str(&format!("; or set {} in keygen.toml", list(&keys)));
+    }
+    if lacks_application {
+        let command = application::install_command(chip, places);
+        fix.push_str(&format!("; in a checkout of tbpki, {command} installs the firmware, which replaces --app"));
     }
     Err(Code::BundleIncomplete.error(format!("the images need {}", list(&names))).fix(fix))
 }

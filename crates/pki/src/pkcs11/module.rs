@@ -27,8 +27,12 @@ const DIRECTORIES: [&str; 9] = [
     "/usr/local/lib",
 ];
 
+/// Whether this build can load modules. A statically linked program cannot load libraries.
+pub const LOADS_MODULES: bool = !cfg!(target_feature = "crt-static");
+
 /// The module, started.
 pub(super) fn load(module: &Module) -> Result<Pkcs11> {
+    check_build(LOADS_MODULES)?;
     let path = match module {
         Module::Path(path) => path.clone(),
         Module::Name(name) => installed(name)?,
@@ -41,6 +45,17 @@ pub(super) fn load(module: &Module) -> Result<Pkcs11> {
     let context = start(&path)?;
     loaded.insert(path, context.clone());
     Ok(context)
+}
+
+/// Fails if the build cannot load modules, before anything is looked for.
+fn check_build(loads_modules: bool) -> Result<()> {
+    if loads_modules {
+        return Ok(());
+    }
+    Err(Code::Pkcs11Static
+        .error("this build of tbpki cannot load the PKCS#11 module of a token")
+        .because("it is linked statically, and a module is a shared library")
+        .fix("use a build for glibc: the .deb, the .rpm, or the archive whose name ends in linux-gnu"))
 }
 
 fn locked() -> MutexGuard<'static, BTreeMap<PathBuf, Pkcs11>> {
@@ -90,6 +105,14 @@ fn refused(what: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_static_build_names_the_builds_that_load_modules() {
+        let error = check_build(false).unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11Static);
+        assert!(error.finding().fix.as_ref().unwrap().contains("linux-gnu"), "{error:?}");
+        check_build(true).unwrap();
+    }
 
     #[test]
     fn what_is_no_module_is_told_apart() {

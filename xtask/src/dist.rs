@@ -1,0 +1,193 @@
+//! `cargo xtask dist`: packages, archives and images from one staged tree.
+
+mod archive;
+mod build;
+mod deb;
+mod glibc;
+mod image;
+mod licenses;
+mod metadata;
+mod provenance;
+mod release;
+mod rpm;
+mod sbom;
+mod setup;
+mod sums;
+mod tree;
+
+use std::fs;
+use std::path::{self, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::error::{Doing, Error, Result};
+use crate::firmware::Firmware;
+use crate::test::changelog;
+use crate::workspace::root;
+
+use release::{Platform, Release};
+pub(crate) use setup::SetupDist;
+use tree::Tree;
+
+/// Build the archives, packages and images of a release
+#[derive(Args)]
+#[command(long_about = "Build the archives, packages and images of a release into dist/.\n\n\
+    Without options: the static program for this machine as an archive, the program for glibc as a .deb, with the \
+    firmware of every chip. `--all` adds the other architectures, .rpm and the container image; it needs `cargo xtask \
+    setup-dist`. Two builds of one commit are the same, byte for byte; docs/src/design/releases.md describes how.")]
+pub(crate) struct Dist {
+    /// Build for these platforms [default: those of this machine]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',', conflicts_with = "all")]
+    platform: Vec<Platform>,
+
+    /// Build for every platform, in every format
+    #[arg(long)]
+    all: bool,
+
+    /// Write these formats [default: archive, and deb for glibc]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', conflicts_with = "all")]
+    format: Vec<Format>,
+
+    /// Package FILE instead of a build, for tests of the packages
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    program: Option<PathBuf>,
+
+    /// Include the firmware of these chips only
+    #[arg(long, value_name = "CHIP", value_delimiter = ',')]
+    chip: Vec<String>,
+
+    /// Include the firmware files that are in target/firmware, and build none
+    #[arg(long, conflicts_with = "chip")]
+    built_firmware: bool,
+
+    /// Fail unless this tag is that of the version, and CHANGELOG.md has a section for it
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+
+    /// Write to DIR
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    out: PathBuf,
+}
+
+/// A format of the release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// An archive of the tree, tar.zst
+    Archive,
+    /// A package for Debian and Ubuntu
+    Deb,
+    /// A package for Fedora, RHEL and SUSE
+    Rpm,
+    /// A container image, as an archive of an OCI layout
+    Image,
+}
+
+impl Dist {
+    pub(crate) fn run(&self) -> Result<()> {
+        let platforms = self.platforms()?;
+        if let Some(tag) = &self.tag {
+            changelog::check_release(tag)?;
+        }
+        let out = path::absolute(root().join(&self.out)).doing(format!("find {}", self.out.display()))?;
+        fs::create_dir_all(&out).doing(format!("make {}", out.display()))?;
+        self.firmware()?;
+        let release = Release::of_checkout()?;
+        let mut runnable: Option<PathBuf> = None;
+        let mut files = Vec::new();
+        for platform in platforms {
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => build::program(platform, &release)?,
+            };
+            if platform.runs_here() {
+                runnable.get_or_insert_with(|| program.clone());
+            }
+            let runnable = runnable.as_ref().ok_or_else(|| {
+                Error::new(format!("man pages and completions need a program that runs here, and {platform} does not"))
+                    .fix("name a platform of this machine first")
+            })?;
+            let tree = Tree::of_release(&program, runnable)?;
+            for format in self.formats(platform) {
+                files.push(match format {
+                    Format::Archive => archive::write(&tree, platform, &release, &out)?,
+                    Format::Deb => deb::write(&tree, platform, &release, &out)?,
+                    Format::Rpm => rpm::write(&tree, platform, &release, &out)?,
+                    Format::Image => image::write(&tree, platform, &release, &out)?,
+                });
+            }
+        }
+        files.extend(sbom::write(&release, &out)?);
+        files.push(provenance::write(&files, &release, &out)?);
+        sums::write(&files, &release, &out)?;
+        for file in &files {
+            let size = fs::metadata(file).doing(format!("look at {}", file.display()))?.len();
+            println!("{size:>12}  {}", file.display());
+        }
+        Ok(())
+    }
+
+    fn platforms(&self) -> Result<Vec<Platform>> {
+        let platforms = match (self.all, self.platform.as_slice()) {
+            (true, _) => Platform::value_variants().to_vec(),
+            (false, []) => Platform::value_variants().iter().copied().filter(Platform::runs_here).collect(),
+            (false, named) => named.to_vec(),
+        };
+        match (&self.program, platforms.as_slice()) {
+            (Some(_), [_]) | (None, [_, ..]) => Ok(platforms),
+            (Some(_), _) => Err(Error::new("--program is a program for one platform").fix("add --platform")),
+            (None, []) => Err(Error::new("no release is made for this kind of machine").fix("add --platform")),
+        }
+    }
+
+    /// The formats for a platform. Packages contain the program that can load PKCS#11 modules, images the static one.
+    fn formats(&self, platform: Platform) -> Vec<Format> {
+        let fitting: &[Format] = if platform.is_static() {
+            &[Format::Archive, Format::Image]
+        } else {
+            &[Format::Archive, Format::Deb, Format::Rpm]
+        };
+        let default = [Format::Archive, Format::Deb];
+        let is_wanted = |format: &&Format| match (self.all, self.format.as_slice()) {
+            (true, _) => true,
+            (false, []) => default.contains(format),
+            (false, named) => named.contains(format),
+        };
+        fitting.iter().filter(is_wanted).copied().collect()
+    }
+
+    fn firmware(&self) -> Result<()> {
+        match (self.built_firmware, self.chip.as_slice()) {
+            (true, _) => Ok(()),
+            (false, []) => Firmware::everything().run(),
+            (false, chips) => Firmware::of(chips).run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dist() -> Dist {
+        let (platform, format, chip) = (Vec::new(), Vec::new(), Vec::new());
+        Dist { platform, all: false, format, program: None, chip, built_firmware: true, tag: None, out: "dist".into() }
+    }
+
+    #[test]
+    fn packages_contain_the_program_for_glibc_and_images_the_static_one() {
+        assert_eq!(dist().formats(Platform::X86_64Gnu), [Format::Archive, Format::Deb]);
+        assert_eq!(dist().formats(Platform::X86_64Musl), [Format::Archive]);
+        let all = Dist { all: true, ..dist() };
+        assert_eq!(all.formats(Platform::Aarch64Gnu), [Format::Archive, Format::Deb, Format::Rpm]);
+        assert_eq!(all.formats(Platform::Aarch64Musl), [Format::Archive, Format::Image]);
+        assert_eq!(all.platforms().map(|all| all.len()).unwrap_or_default(), 4);
+    }
+
+    #[test]
+    fn one_program_is_for_one_platform() {
+        let program = Dist { program: Some("tbpki".into()), platform: vec![Platform::X86_64Gnu], ..dist() };
+        assert!(program.platforms().is_ok());
+        let both = Dist { platform: vec![Platform::X86_64Gnu, Platform::X86_64Musl], ..program };
+        assert!(both.platforms().is_err_and(|error| error.to_string().contains("--platform")));
+    }
+}

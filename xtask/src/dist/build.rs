@@ -1,0 +1,67 @@
+//! The program for a platform.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::run::{Run, cargo, run};
+use crate::workspace::{on_path, root, target};
+
+use super::release::{Platform, Release};
+use super::setup::zig;
+
+/// The oldest glibc on which programs for glibc run when zig links them: that of Debian 11 and Ubuntu 20.04.
+const GLIBC: &str = "2.31";
+
+/// Builds the program and returns its path.
+pub(super) fn program(platform: Platform, release: &Release) -> Result<PathBuf> {
+    let triple = platform.target();
+    check_target(triple)?;
+    let directory = target()?.join("dist");
+    let arguments = ["--locked", "--release", "--package", "tbpki", "--bin", "tbpki", "--target-dir"];
+    reproducible(compiler(platform)?.args(arguments).arg(&directory), &directory)?
+        .env("TBPKI_COMMIT", &release.commit)
+        .env("SOURCE_DATE_EPOCH", release.time.to_string())
+        .show()?;
+    Ok(directory.join(triple).join("release/tbpki"))
+}
+
+/// The build command with the linker for a platform.
+fn compiler(platform: Platform) -> Result<Run> {
+    let triple = platform.target();
+    if let Some(zig) = zig()? {
+        let target = if platform.is_static() { triple.to_owned() } else { format!("{triple}.{GLIBC}") };
+        let path = env::var("PATH").unwrap_or_default();
+        let build = run(zig.join("cargo-zigbuild")).args(["zigbuild", "--target", &target]);
+        return Ok(build.env("PATH", format!("{}:{path}", zig.display())));
+    }
+    let has_linker = !platform.is_static() || on_path("musl-gcc").is_some();
+    if platform.runs_here() && has_linker {
+        if !platform.is_static() {
+            eprintln!("dist: without zig the program needs a glibc as new as that of this machine");
+        }
+        return Ok(cargo().args(["build", "--target", triple]));
+    }
+    Err(Error::new(format!("there is no linker for {platform}")).fix("cargo xtask setup-dist"))
+}
+
+/// Removes the directories of this machine from what the compilers write.
+fn reproducible(build: Run, directory: &Path) -> Result<Run> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let home = home.ok_or_else(|| Error::new("neither CARGO_HOME nor HOME is set"))?;
+    // The last that fits is taken, and the build directory can be inside of the checkout.
+    let places = [(home.as_path(), "/cargo"), (&root(), "/tbpki"), (directory, "/target")];
+    let rust: Vec<String> =
+        places.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
+    let c: Vec<String> = places.iter().map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display())).collect();
+    Ok(build.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f")).env("CFLAGS", c.join(" ")))
+}
+
+fn check_target(triple: &str) -> Result<()> {
+    let libraries = run("rustc").args(["--print", "target-libdir", "--target", triple]).silent().read()?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(format!("the Rust compiler has no library for {triple}")).fix(format!("rustup target add {triple}")))
+}

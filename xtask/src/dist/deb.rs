@@ -1,0 +1,177 @@
+//! Packages for Debian and Ubuntu, made by dpkg-deb.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Doing, Error, Result};
+use crate::run::run;
+use crate::workspace::target;
+
+use super::glibc;
+use super::release::{Platform, Release};
+use super::tree::Tree;
+
+/// The address of the maintainers in packages.
+const MAINTAINER: &str = "The tbpki maintainers <tbpki@users.noreply.github.com>";
+
+/// The purpose of the package; lines after the first are indented.
+const DESCRIPTION: &str = "private CAs and device identities for ThingsBoard fleets
+ tbpki makes the keys and certificates of an IoT fleet: private certificate
+ authorities, the identity of the MQTT broker, and one identity for each
+ device. It registers the devices with ThingsBoard, finds out why a device
+ cannot log in, and builds flash images for ESP32 chips.";
+
+/// systemd reads new units and makes the user. Nothing is enabled or started: the store decides what can run.
+const POSTINST: &str = "#!/bin/sh
+set -e
+if [ \"$1\" = configure ] && [ -d /run/systemd/system ]; then
+    systemd-sysusers tbpki.conf || true
+    systemctl --system daemon-reload || true
+fi
+";
+
+/// A running service keeps the old program until its next start. Stores and configurations are the user's and stay, also
+/// when the package is purged.
+const POSTRM: &str = "#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then
+    systemctl --system daemon-reload || true
+fi
+";
+
+/// A timer that is enabled must not be left without its unit.
+const PRERM: &str = "#!/bin/sh
+set -e
+if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then
+    systemctl --no-reload disable --now tbpki-renew.timer || true
+fi
+";
+
+/// Statements of the package that lintian would question.
+const OVERRIDES: &str = "\
+# The firmware is for microcontrollers, not for this machine.
+tbpki binary: binary-from-other-architecture [usr/share/tbpki/firmware/*]
+tbpki binary: arch-independent-package-contains-binary-or-object [usr/share/tbpki/firmware/*]
+tbpki binary: statically-linked-binary [usr/share/tbpki/firmware/*]
+tbpki binary: unstripped-binary-or-object [usr/share/tbpki/firmware/*]
+tbpki binary: unstripped-static-library [usr/share/tbpki/firmware/*]
+# SQLite is compiled in, because the ledger's format follows its version.
+tbpki binary: embedded-library *
+# The package is not in Debian's archive, so no bug of Debian asked for it.
+tbpki binary: initial-upload-closes-no-bugs *
+";
+
+/// Writes `tbpki_VERSION-1_ARCHITECTURE.deb`.
+pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Path) -> Result<PathBuf> {
+    let architecture = platform.debian_architecture();
+    let staged = target()?.join("dist/deb");
+    let package = files(tree, release)?;
+    package.write(&staged)?;
+    let control = staged.join("DEBIAN");
+    fs::create_dir_all(&control).doing(format!("make {}", control.display()))?;
+    let scripts = [("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)];
+    let mut maintenance = Tree::default();
+    scripts.into_iter().for_each(|(name, text)| maintenance.add(name, text, 0o755));
+    maintenance.add("control", self::control(&package, architecture, release)?, 0o644);
+    maintenance.add("md5sums", md5sums(&staged, &package)?, 0o644);
+    maintenance.write(&control)?;
+    let file = out.join(format!("tbpki_{}-1_{architecture}.deb", release.version));
+    run("dpkg-deb")
+        .args(["--root-owner-group", "-Zxz", "--build"])
+        .arg(&staged)
+        .arg(&file)
+        .env("SOURCE_DATE_EPOCH", release.time.to_string())
+        .silent()
+        .read()?;
+    Ok(file)
+}
+
+/// The files of the package, in the places of Debian's policy.
+fn files(tree: &Tree, release: &Release) -> Result<Tree> {
+    // The licenses are in the file of Debian's policy.
+    let licenses = ["share/doc/tbpki/LICENSE-APACHE", "share/doc/tbpki/LICENSE-MIT", "share/doc/tbpki/CHANGELOG.md"];
+    let mut package = tree.only(|path| !licenses.contains(&path)).below("usr");
+    package.rename("usr/share/zsh/site-functions/_tbpki", "usr/share/zsh/vendor-completions/_tbpki")?;
+    package.add("usr/share/doc/tbpki/copyright", copyright(tree)?, 0o644);
+    package.add("usr/share/lintian/overrides/tbpki", OVERRIDES, 0o644);
+    let debian = format!(
+        "tbpki ({}-1) unstable; urgency=medium\n\n  * See /usr/share/doc/tbpki/changelog.gz.\n\n -- {MAINTAINER}  {}\n",
+        release.version,
+        release.rfc_2822()?
+    );
+    package.add("usr/share/doc/tbpki/changelog.Debian.gz", compressed(debian.as_bytes())?, 0o644);
+    package.add("usr/share/doc/tbpki/changelog.gz", compressed(text(tree, "share/doc/tbpki/CHANGELOG.md")?)?, 0o644);
+    Ok(package)
+}
+
+fn text<'a>(tree: &'a Tree, path: &str) -> Result<&'a [u8]> {
+    let entry = tree.files().find(|(name, _)| *name == path);
+    entry
+        .map(|(_, entry)| entry.bytes.as_slice())
+        .ok_or_else(|| Error::new(format!("the tree does not contain {path}")))
+}
+
+/// The licenses in the machine-readable format of Debian.
+fn copyright(tree: &Tree) -> Result<String> {
+    let mit = String::from_utf8_lossy(text(tree, "share/doc/tbpki/LICENSE-MIT")?).into_owned();
+    let paragraphs = mit.lines().map(|line| if line.trim().is_empty() { " .".to_owned() } else { format!(" {line}") });
+    let mit = paragraphs.collect::<Vec<_>>().join("\n");
+    Ok(format!(
+        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
+         Upstream-Name: tbpki\n\
+         Source: {}\n\
+         Comment: /usr/share/doc/tbpki/THIRD-PARTY-LICENSES.txt lists the libraries and their licenses.\n\n\
+         Files: *\n\
+         Copyright: the tbpki contributors\n\
+         License: MIT or Apache-2.0\n\n\
+         License: MIT\n{mit}\n\n\
+         License: Apache-2.0\n On Debian systems, the text is in /usr/share/common-licenses/Apache-2.0.\n",
+        env!("CARGO_PKG_REPOSITORY")
+    ))
+}
+
+fn control(package: &Tree, architecture: &str, release: &Release) -> Result<String> {
+    let size: usize = package.files().map(|(_, entry)| entry.bytes.len().div_ceil(1024)).sum();
+    let libraries = match glibc::needed(text(package, "usr/bin/tbpki")?) {
+        Some((major, minor)) => format!("Depends: libc6 (>= {major}.{minor}), libgcc-s1\n"),
+        None => String::new(),
+    };
+    Ok(format!(
+        "Package: tbpki\nVersion: {}-1\nArchitecture: {architecture}\nMaintainer: {MAINTAINER}\n\
+         Installed-Size: {size}\n{libraries}Suggests: bash-completion\nSection: utils\nPriority: optional\n\
+         Homepage: {}\nDescription: {DESCRIPTION}\n",
+        release.version,
+        env!("CARGO_PKG_REPOSITORY")
+    ))
+}
+
+/// The sums by which dpkg finds damaged files.
+fn md5sums(staged: &Path, package: &Tree) -> Result<String> {
+    run("md5sum").directory(staged).args(package.files().map(|(path, _)| path)).silent().read()
+}
+
+/// The text in gzip's format, without a name and a time.
+fn compressed(text: &[u8]) -> Result<Vec<u8>> {
+    let file = target()?.join("dist/text");
+    fs::write(&file, text).doing(format!("write {}", file.display()))?;
+    run("gzip").args(["-9", "--no-name", "--force"]).arg(&file).silent().read()?;
+    let compressed = file.with_extension("gz");
+    fs::read(&compressed).doing(format!("read {}", compressed.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_needs_the_glibc_of_its_program() {
+        let release = Release { version: "1.2.3".into(), commit: String::new(), time: 0 };
+        let mut package = Tree::default();
+        package.add("usr/bin/tbpki", "GLIBC_2.2.5 GLIBC_2.31 ", 0o755);
+        let control = control(&package, "amd64", &release).unwrap_or_default();
+        assert!(control.contains("\nDepends: libc6 (>= 2.31), libgcc-s1\n"), "{control}");
+        assert!(control.starts_with("Package: tbpki\nVersion: 1.2.3-1\nArchitecture: amd64\n"), "{control}");
+        let description = control.split_once("Description: ").map_or("", |(_, text)| text);
+        assert!(description.lines().skip(1).all(|line| line.starts_with(' ')), "{description}");
+    }
+}

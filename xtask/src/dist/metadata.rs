@@ -1,0 +1,122 @@
+//! The packages of a program, from `cargo metadata` and the lock file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Doing, Error, Result};
+use crate::run::cargo;
+
+/// A package that is linked into a program.
+#[derive(Debug, Clone)]
+pub(super) struct Package {
+    /// The id that cargo gives it.
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    /// The license expression; none if the manifest has none.
+    pub(super) license: Option<String>,
+    /// The directory of its source.
+    pub(super) directory: PathBuf,
+    /// The SHA-256 of its archive on the registry; none for a package of this workspace.
+    pub(super) checksum: Option<String>,
+    /// The ids of the packages that it uses.
+    pub(super) uses: Vec<String>,
+}
+
+/// The packages that `program` and its libraries consist of for `target`, without those of builds and tests, by name and
+/// version.
+pub(super) fn packages(workspace: &Path, program: &str, target: &str) -> Result<Vec<Package>> {
+    let text = cargo()
+        .directory(workspace)
+        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target])
+        .silent()
+        .read()?;
+    let metadata: Value = serde_json::from_str(&text).doing("read the output of cargo metadata")?;
+    let lock = workspace.join("Cargo.lock");
+    let lock = fs::read_to_string(&lock).doing(format!("read {}", lock.display()))?;
+    let lock: toml::Table = lock.parse().doing("read Cargo.lock")?;
+    reachable(&metadata, &checksums(&lock), program)
+        .ok_or_else(|| Error::new(format!("cargo metadata describes no package {program}")))
+}
+
+/// The checksums of the lock file by name and version.
+fn checksums(lock: &toml::Table) -> BTreeMap<(String, String), String> {
+    let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
+    let text = |package: &toml::Value, key: &str| package.get(key)?.as_str().map(str::to_owned);
+    packages
+        .filter_map(|package| Some(((text(package, "name")?, text(package, "version")?), text(package, "checksum")?)))
+        .collect()
+}
+
+fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, program: &str) -> Option<Vec<Package>> {
+    let nodes: BTreeMap<&str, &Value> =
+        metadata["resolve"]["nodes"].as_array()?.iter().filter_map(|node| Some((node["id"].as_str()?, node))).collect();
+    let described: BTreeMap<&str, &Value> = metadata["packages"]
+        .as_array()?
+        .iter()
+        .filter_map(|package| Some((package["id"].as_str()?, package)))
+        .collect();
+    let mut open = vec![*described.iter().find(|(_, package)| package["name"] == program)?.0];
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let uses = linked(nodes.get(id)?)?;
+        open.extend(&uses);
+        let package = described.get(id)?;
+        let text = |key: &str| package[key].as_str().map(str::to_owned);
+        let (name, version) = (text("name")?, text("version")?);
+        found.push(Package {
+            id: id.to_owned(),
+            license: text("license"),
+            directory: Path::new(package["manifest_path"].as_str()?).parent()?.to_path_buf(),
+            checksum: checksums.get(&(name.clone(), version.clone())).cloned(),
+            uses: uses.into_iter().map(str::to_owned).collect(),
+            name,
+            version,
+        });
+    }
+    found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    Some(found)
+}
+
+/// The ids of the dependencies that are linked: those for builds and tests are not.
+fn linked(node: &Value) -> Option<Vec<&str>> {
+    let is_linked = |dependency: &&Value| {
+        dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
+    };
+    node["deps"].as_array()?.iter().filter(is_linked).map(|dependency| dependency["pkg"].as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_linked_packages_count() {
+        let package = |name: &str| json!({"id": name, "name": name, "version": "1.0.0", "manifest_path": format!("/{name}/Cargo.toml")});
+        let uses = |name: &str, kind: Value| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
+        let metadata = json!({
+            "packages": [package("program"), package("library"), package("builder"), package("other")],
+            "resolve": {"nodes": [
+                {"id": "program", "deps": [uses("library", Value::Null), uses("builder", json!("build"))]},
+                {"id": "library", "deps": [uses("library", Value::Null)]},
+                {"id": "builder", "deps": []},
+                {"id": "other", "deps": [uses("program", Value::Null)]},
+            ]},
+        });
+        let checksums = BTreeMap::from([(("library".to_owned(), "1.0.0".to_owned()), "abc".to_owned())]);
+        let found = reachable(&metadata, &checksums, "program").unwrap_or_default();
+        let names: Vec<_> = found.iter().map(|package| (package.name.as_str(), package.checksum.as_deref())).collect();
+        assert_eq!(names, [("library", Some("abc")), ("program", None)]);
+        assert_eq!(found.last().map(|program| program.uses.clone()), Some(vec!["library".to_owned()]));
+        assert!(reachable(&metadata, &checksums, "missing").is_none());
+    }
+}

@@ -1,0 +1,78 @@
+//! Packages for Fedora, RHEL and SUSE, made by rpmbuild from the same tree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Doing, Result};
+use crate::run::run;
+use crate::workspace::target;
+
+use super::release::{Platform, Release};
+use super::tree::Tree;
+
+/// Writes `tbpki-VERSION-1.ARCHITECTURE.rpm`.
+pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Path) -> Result<PathBuf> {
+    let architecture = platform.architecture();
+    let top = target()?.join("dist/rpm");
+    let package = tree.below("usr");
+    let staged = top.join("tree");
+    package.write(&staged)?;
+    let spec = top.join("tbpki.spec");
+    fs::write(&spec, self::spec(&package, &staged, release)).doing(format!("write {}", spec.display()))?;
+    let define = |name: &str, value: &str| ["--define".to_owned(), format!("{name} {value}")];
+    run("rpmbuild")
+        .args(["-bb", "--quiet", "--target", &format!("{architecture}-linux")])
+        .args(define("_topdir", &top.display().to_string()))
+        .args(define("_rpmdir", &top.display().to_string()))
+        // Time and machine of the build are not in the package.
+        .args(define("_buildhost", "localhost"))
+        .args(define("use_source_date_epoch_as_buildtime", "1"))
+        .args(define("clamp_mtime_to_source_date_epoch", "1"))
+        .args(define("_binary_payload", "w19.zstdio"))
+        .arg(&spec)
+        .env("SOURCE_DATE_EPOCH", release.time.to_string())
+        .silent()
+        .read()?;
+    let name = format!("tbpki-{}-1.{architecture}.rpm", release.version);
+    let file = out.join(&name);
+    fs::copy(top.join(architecture).join(&name), &file).doing(format!("write {}", file.display()))?;
+    Ok(file)
+}
+
+/// The description of the package for rpmbuild. The program is stripped already, and is taken as it is.
+fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
+    let files: Vec<String> = package
+        .files()
+        .map(|(path, _)| match path.strip_prefix("usr/share/doc/") {
+            Some(_) => format!("%doc /{path}"),
+            None => format!("/{path}"),
+        })
+        .collect();
+    format!(
+        "%global debug_package %{{nil}}\n\
+         %global __os_install_post %{{nil}}\n\
+         %global _build_id_links none\n\
+         Name: tbpki\n\
+         Version: {}\n\
+         Release: 1\n\
+         Summary: Private CAs and device identities for ThingsBoard fleets\n\
+         License: MIT OR Apache-2.0\n\
+         URL: {}\n\
+         # The firmware is for microcontrollers.\n\
+         %global __requires_exclude_from ^/usr/share/tbpki/firmware/.*$\n\
+         %description\n\
+         tbpki makes the keys and certificates of an IoT fleet, registers the devices with\n\
+         ThingsBoard, finds out why a device cannot log in, and builds flash images.\n\
+         %install\n\
+         mkdir -p %{{buildroot}}\n\
+         cp -a {}/usr %{{buildroot}}/\n\
+         %files\n\
+         %defattr(-,root,root,-)\n\
+         %dir /usr/share/tbpki\n%dir /usr/share/tbpki/firmware\n%dir /usr/share/doc/tbpki\n\
+         {}\n",
+        release.version,
+        env!("CARGO_PKG_REPOSITORY"),
+        staged.display(),
+        files.join("\n")
+    )
+}
