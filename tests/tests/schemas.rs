@@ -319,7 +319,7 @@ fn every_verb_prints_json_of_its_schema() {
 }
 
 #[test]
-fn the_version_is_what_its_schema_says() {
+fn the_version_fits_its_schema() {
     let outcome = Sandbox::new().ok(["--version", "--json"]);
     let faults = faults("version", &outcome.json());
     assert!(faults.is_empty(), "{faults:#?}\nin {outcome}");

@@ -1,5 +1,8 @@
 //! `cargo xtask demo`: the main job, from nothing to a device that can log in.
 
+pub(crate) mod pictures;
+pub(crate) mod simulator;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,8 +12,9 @@ use clap::Args;
 use crate::error::{Doing, Result};
 use crate::run::{cargo, run};
 use crate::setup::risc_v;
-use crate::simulator::Simulator;
 use crate::workspace::{on_path, target};
+
+use simulator::Simulator;
 
 /// Run the main job in an empty directory, with defaults, from this repository alone
 #[derive(Args)]

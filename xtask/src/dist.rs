@@ -14,6 +14,7 @@ mod sbom;
 mod setup;
 mod sums;
 mod tree;
+mod trial;
 
 use std::fs;
 use std::path::{self, PathBuf};
@@ -28,6 +29,7 @@ use crate::workspace::root;
 use release::{Platform, Release};
 pub(crate) use setup::SetupDist;
 use tree::Tree;
+pub(crate) use trial::TryDist;
 
 /// Build the archives, packages and images of a release
 #[derive(Args)]

@@ -16,14 +16,11 @@ mod fuzz;
 mod generate;
 mod interop;
 mod metrics;
-mod pictures;
 mod prose;
 mod run;
 mod setup;
-mod simulator;
 mod source;
 mod test;
-mod versions;
 mod workspace;
 
 use std::process::ExitCode;
@@ -49,12 +46,13 @@ enum Verb {
     Bench(bench::Bench),
     Firmware(firmware::Firmware),
     Dist(dist::Dist),
+    TryDist(dist::TryDist),
     Fuzz(fuzz::Fuzz),
     Gen(generate::Gen),
     Metrics(metrics::Metrics),
-    MinimalVersions(versions::MinimalVersions),
-    Msrv(versions::Msrv),
-    Pictures(pictures::Pictures),
+    MinimalVersions(test::versions::MinimalVersions),
+    Msrv(test::versions::Msrv),
+    Pictures(demo::pictures::Pictures),
     Prose(prose::Prose),
 }
 
@@ -82,6 +80,7 @@ fn run(verb: Verb) -> error::Result<()> {
         Verb::Bench(verb) => verb.run(),
         Verb::Firmware(verb) => verb.run(),
         Verb::Dist(verb) => verb.run(),
+        Verb::TryDist(verb) => verb.run(),
         Verb::Fuzz(verb) => verb.run(),
         Verb::Gen(verb) => verb.run(),
         Verb::Metrics(verb) => verb.run(),

@@ -6,6 +6,7 @@ mod dependencies;
 mod images;
 mod links;
 mod maps;
+pub(crate) mod versions;
 
 use std::time::{Duration, Instant};
 

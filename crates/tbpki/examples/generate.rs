@@ -15,7 +15,8 @@ use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 use config::{KEYS, Preset};
 use tbpki::args::Cli;
-use tbpki::{completion, environment, man, schema};
+use tbpki::args::man;
+use tbpki::{completion, environment, schema};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);

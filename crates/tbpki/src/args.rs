@@ -8,6 +8,7 @@ mod fleet;
 mod init;
 mod lifecycle;
 mod look;
+pub mod man;
 mod manual;
 mod platform;
 mod server;

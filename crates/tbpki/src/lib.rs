@@ -8,7 +8,6 @@ pub mod environment;
 pub mod exit;
 mod hardening;
 mod log;
-pub mod man;
 pub mod output;
 mod panic;
 mod progress;
@@ -99,8 +98,8 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::List(args) => verb::look::list::run(&args, context),
         Verb::Report(args) => verb::look::report::run(&args, context),
         Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
-        Verb::Explain(args) => verb::explain::run(&args, context),
-        Verb::Completions(args) => verb::completions::run(&args, context),
-        Verb::Man(args) => verb::man::run(&args, context),
+        Verb::Explain(args) => verb::about::explain::run(&args, context),
+        Verb::Completions(args) => verb::about::completions::run(&args, context),
+        Verb::Man(args) => verb::about::man::run(&args, context),
     }
 }

@@ -18,9 +18,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::output::Envelope;
+use crate::verb::about::explain::ExplainReport;
+use crate::verb::about::install::InstallReport;
+use crate::verb::about::version::VersionReport;
 use crate::verb::config::ConfigReport;
-use crate::verb::explain::ExplainReport;
-use crate::verb::install::InstallReport;
 use crate::verb::lifecycle::needs_renewal::NeedsRenewalReport;
 use crate::verb::look::inspect::InspectReport;
 use crate::verb::look::list::IdentitiesReport;
@@ -29,7 +30,6 @@ use crate::verb::look::trust::TrustReport;
 use crate::verb::look::verify::VerifyReport;
 use crate::verb::platform::profile::ProfilesReport;
 use crate::verb::platform::register::RegisteredDevices;
-use crate::verb::version::VersionReport;
 
 /// The name in JSON output of `tbpki --version`, which is no verb.
 pub(crate) const VERSION: &str = "version";

@@ -11,7 +11,7 @@ use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output;
 use crate::schema::VERSION;
-use crate::verb::version;
+use crate::verb::about::version;
 
 /// Global options that take a value; the word behind them is not a verb.
 const WITH_VALUE: [&str; 2] = ["--config", "--color"];

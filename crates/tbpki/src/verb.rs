@@ -1,20 +1,16 @@
 //! The verbs. Each module turns arguments into a call of a library, and its result into a report.
 
+pub(crate) mod about;
 pub(crate) mod bundle_firmware;
 pub(crate) mod ca;
 pub(crate) mod client;
-pub(crate) mod completions;
 pub(crate) mod config;
-pub(crate) mod explain;
 pub(crate) mod flash;
 pub(crate) mod fleet;
 mod identity_report;
 pub(crate) mod init;
-pub(crate) mod install;
 pub(crate) mod lifecycle;
 pub(crate) mod look;
-pub(crate) mod man;
 mod passphrase;
 pub(crate) mod platform;
 pub(crate) mod server;
-pub(crate) mod version;

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::measure::verdict;
+use crate::demo::simulator::Simulator;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::simulator::Simulator;
 use crate::workspace::{oracles, root, target};
 
 /// The latency of the simulator, in milliseconds.

@@ -30,35 +30,30 @@ if [ \"$1\" = configure ] && [ -d /run/systemd/system ]; then
 fi
 ";
 
-/// A running service keeps the old program until its next start. Stores and configurations are the user's and stay, also
-/// when the package is purged.
+/// A timer must not run without its program. An upgrade leaves it alone.
+const PRERM: &str = "#!/bin/sh
+set -e
+if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then
+    deb-systemd-invoke stop tbpki-renew.timer || true
+fi
+";
+
+/// Stores and configurations are the user's and stay, also when the package is purged. Only the record of the enabled
+/// timer is removed.
 const POSTRM: &str = "#!/bin/sh
 set -e
+if [ \"$1\" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
+    deb-systemd-helper purge tbpki-renew.timer || true
+fi
 if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload || true
 fi
 ";
 
-/// A timer that is enabled must not be left without its unit.
-const PRERM: &str = "#!/bin/sh
-set -e
-if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then
-    systemctl --no-reload disable --now tbpki-renew.timer || true
-fi
-";
-
-/// Statements of the package that lintian would question.
+/// Findings of lintian that do not apply.
 const OVERRIDES: &str = "\
-# The firmware is for microcontrollers, not for this machine.
-tbpki binary: binary-from-other-architecture [usr/share/tbpki/firmware/*]
-tbpki binary: arch-independent-package-contains-binary-or-object [usr/share/tbpki/firmware/*]
-tbpki binary: statically-linked-binary [usr/share/tbpki/firmware/*]
-tbpki binary: unstripped-binary-or-object [usr/share/tbpki/firmware/*]
-tbpki binary: unstripped-static-library [usr/share/tbpki/firmware/*]
-# SQLite is compiled in, because the ledger's format follows its version.
-tbpki binary: embedded-library *
-# The package is not in Debian's archive, so no bug of Debian asked for it.
-tbpki binary: initial-upload-closes-no-bugs *
+# The firmware is for microcontrollers: it is the same on every architecture of Debian.
+tbpki: arch-dependent-file-in-usr-share [usr/share/tbpki/firmware/*]
 ";
 
 /// Writes `tbpki_VERSION-1_ARCHITECTURE.deb`.

@@ -44,10 +44,15 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
         "config": config,
         "layers": layers,
     });
-    let mut manifest = blob(&mut layout, "application/vnd.oci.image.manifest.v1+json", text(&manifest)?);
-    manifest["platform"] = json!({"os": "linux", "architecture": platform.debian_architecture()});
-    manifest["annotations"] = json!({"org.opencontainers.image.ref.name": release.version});
-    layout.add("index.json", text(&json!({"schemaVersion": 2, "manifests": [manifest]}))?, 0o644);
+    let manifest = blob(&mut layout, "application/vnd.oci.image.manifest.v1+json", text(&manifest)?);
+    let entry = json!({
+        "mediaType": manifest.get("mediaType"),
+        "digest": manifest.get("digest"),
+        "size": manifest.get("size"),
+        "platform": {"os": "linux", "architecture": platform.debian_architecture()},
+        "annotations": {"org.opencontainers.image.ref.name": release.version},
+    });
+    layout.add("index.json", text(&json!({"schemaVersion": 2, "manifests": [entry]}))?, 0o644);
     layout.add("oci-layout", text(&json!({"imageLayoutVersion": "1.0.0"}))?, 0o644);
     let directory = staged.join("layout");
     layout.write(&directory)?;
@@ -83,7 +88,7 @@ fn config(platform: Platform, release: &Release, layers: &[Value]) -> Result<Val
             },
         },
         // The layers are not compressed, so their digests are those of their contents too.
-        "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| &layer["digest"]).collect::<Vec<_>>()},
+        "rootfs": {"type": "layers", "diff_ids": layers.iter().filter_map(|layer| layer.get("digest")).collect::<Vec<_>>()},
         "history": layers.iter().map(|_| json!({"created": created, "created_by": "cargo xtask dist"})).collect::<Vec<_>>(),
     }))
 }

@@ -52,14 +52,19 @@ fn checksums(lock: &toml::Table) -> BTreeMap<(String, String), String> {
 }
 
 fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, program: &str) -> Option<Vec<Package>> {
-    let nodes: BTreeMap<&str, &Value> =
-        metadata["resolve"]["nodes"].as_array()?.iter().filter_map(|node| Some((node["id"].as_str()?, node))).collect();
+    let nodes: BTreeMap<&str, &Value> = metadata
+        .pointer("/resolve/nodes")?
+        .as_array()?
+        .iter()
+        .filter_map(|node| Some((node.get("id")?.as_str()?, node)))
+        .collect();
     let described: BTreeMap<&str, &Value> = metadata["packages"]
         .as_array()?
         .iter()
-        .filter_map(|package| Some((package["id"].as_str()?, package)))
+        .filter_map(|package| Some((package.get("id")?.as_str()?, package)))
         .collect();
-    let mut open = vec![*described.iter().find(|(_, package)| package["name"] == program)?.0];
+    let mut open =
+        vec![*described.iter().find(|(_, package)| package.get("name").is_some_and(|name| name == program))?.0];
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     while let Some(id) = open.pop() {
@@ -69,12 +74,12 @@ fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, p
         let uses = linked(nodes.get(id)?)?;
         open.extend(&uses);
         let package = described.get(id)?;
-        let text = |key: &str| package[key].as_str().map(str::to_owned);
+        let text = |key: &str| package.get(key)?.as_str().map(str::to_owned);
         let (name, version) = (text("name")?, text("version")?);
         found.push(Package {
             id: id.to_owned(),
             license: text("license"),
-            directory: Path::new(package["manifest_path"].as_str()?).parent()?.to_path_buf(),
+            directory: Path::new(package.get("manifest_path")?.as_str()?).parent()?.to_path_buf(),
             checksum: checksums.get(&(name.clone(), version.clone())).cloned(),
             uses: uses.into_iter().map(str::to_owned).collect(),
             name,
@@ -88,9 +93,10 @@ fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, p
 /// The ids of the dependencies that are linked: those for builds and tests are not.
 fn linked(node: &Value) -> Option<Vec<&str>> {
     let is_linked = |dependency: &&Value| {
-        dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
+        let kinds = dependency.get("dep_kinds").and_then(Value::as_array);
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind.get("kind").is_none_or(Value::is_null)))
     };
-    node["deps"].as_array()?.iter().filter(is_linked).map(|dependency| dependency["pkg"].as_str()).collect()
+    node.get("deps")?.as_array()?.iter().filter(is_linked).map(|dependency| dependency.get("pkg")?.as_str()).collect()
 }
 
 #[cfg(test)]

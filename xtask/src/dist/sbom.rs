@@ -57,21 +57,21 @@ fn bill(packages: &[Package], program: &str, kind: &str, time: &str) -> Result<V
 }
 
 fn component(package: &Package, kind: &str) -> Value {
-    let mut component = json!({
-        "type": kind,
-        "bom-ref": purl(package),
-        "name": package.name,
-        "version": package.version,
-        "purl": purl(package),
-    });
+    let mut component = serde_json::Map::new();
+    let mut add = |name: &str, value: Value| component.insert(name.to_owned(), value);
+    add("type", kind.into());
+    add("bom-ref", purl(package).into());
+    add("name", package.name.as_str().into());
+    add("version", package.version.as_str().into());
+    add("purl", purl(package).into());
     if let Some(license) = &package.license {
         // An old form of SPDX expressions, which cargo accepts and the format does not.
-        component["licenses"] = json!([{"expression": license.replace('/', " OR ")}]);
+        add("licenses", json!([{"expression": license.replace('/', " OR ")}]));
     }
     if let Some(checksum) = &package.checksum {
-        component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
+        add("hashes", json!([{"alg": "SHA-256", "content": checksum}]));
     }
-    component
+    component.into()
 }
 
 /// The package URL, which is unique: cargo has one package of a name and version.

@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("xz", "xz-utils", "compresses the packages"),
     ("rpmbuild", "rpm", "makes the packages for Fedora, RHEL and SUSE"),
     ("lintian", "lintian", "checks the packages for Debian"),
+    ("debootstrap", "debootstrap", "makes the system in which packages are tried"),
     ("minisign", "minisign", "signs the list of hashes"),
     ("musl-gcc", "musl-tools", "compiles C for static programs"),
     ("python3", "python3", "installs zig"),

@@ -154,7 +154,7 @@ impl Tree {
 }
 
 /// The files of a directory, in the order of their names; none if it does not exist.
-fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }

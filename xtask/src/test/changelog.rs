@@ -63,7 +63,7 @@ fn faults(text: &str, version: &str) -> Vec<String> {
         _ => faults.push(format!("the first section is neither `Unreleased` nor that of version {version}")),
     }
     for (position, (title, lines)) in sections.iter().enumerate() {
-        if position > 0 && !title.split(' ').next().is_some_and(|version| date(title, version).is_some()) {
+        if position > 0 && title.split(' ').next().is_none_or(|version| date(title, version).is_none()) {
             faults.push(format!("the section {title:?} has no version and date"));
         }
         for kind in lines.iter().filter_map(|line| line.strip_prefix("### ")) {

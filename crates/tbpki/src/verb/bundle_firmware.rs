@@ -94,7 +94,7 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
 }
 
 /// The places to look for the application.
-pub(super) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
+pub(crate) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
     let unknown = |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").because(error);
     Ok(ApplicationSearch {
         named,

@@ -4,9 +4,9 @@ use base::{Code, Result};
 
 use super::install::{Install, data_home};
 use crate::args::ManArgs;
+use crate::args::man::{self, ManPage};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::man::{self, ManPage};
 
 /// In every page of tbpki, and in no page of another program.
 const MARK: &str = ".TH tbpki";

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base::file::{self, FileSet, Mode, Outcome};
+use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::text::printable;
 use base::{Code, Error, Result};
 use schemars::JsonSchema;
@@ -87,8 +87,8 @@ impl Install {
         let files = set.commit()?.into_iter().map(|written| InstalledFile {
             file: written.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             done: match written.outcome {
-                Outcome::Unchanged => InstallDone::Unchanged,
-                Outcome::Written | Outcome::Replaced(_) => InstallDone::Written,
+                WriteOutcome::Unchanged => InstallDone::Unchanged,
+                WriteOutcome::Written | WriteOutcome::Replaced(_) => InstallDone::Written,
             },
         });
         let files = files.collect();

@@ -3,7 +3,7 @@
 use base::{Code, Error, Result};
 use clap::{Command, CommandFactory};
 
-use crate::args::Cli;
+use super::Cli;
 
 /// A man page in roff.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use devkit::chip::Chip;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::bundle_firmware::places;
 use crate::output::Report;
+use crate::verb::bundle_firmware::places;
 
 /// The program and its parts.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -71,7 +71,7 @@ pub(crate) fn report() -> VersionReport {
     }
 }
 
-/// The shipped firmware. Without a working directory there is still that beside the program.
+/// The shipped firmware; none if the working directory does not exist.
 fn firmware() -> Vec<FirmwareFile> {
     let Ok(places) = places(None) else { return Vec::new() };
     let file = |chip: Chip, found: ShippedFirmware| FirmwareFile {

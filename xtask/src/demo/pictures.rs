@@ -4,15 +4,16 @@ mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::simulator::Simulator;
 use crate::workspace::{on_path, root, target};
+
+use super::simulator::Simulator;
 
 /// Make the pictures of the README from the program itself
 #[derive(Args)]
@@ -68,7 +69,7 @@ impl Pictures {
         let broker = format!("localhost:{}", sim.mqtts_port);
         let check = ["check", &broker, "--device", "pump-2", "--color", "always"];
         let text = output(&program, &check, &directory, &[3])?;
-        // The port of the simulator is random, and says nothing to a reader.
+        // The port of the simulator is random, which would confuse a reader.
         let text = text.replace(&format!(":{}", sim.mqtts_port), ":8883");
         write(&pictures.join("check.svg"), &terminal::svg("tbpki check --device pump-2", &text))?;
         drop(sim);
@@ -93,7 +94,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// The page as Chromium shows it.
-fn photograph(page: &Path, picture: &PathBuf) -> Result<()> {
+fn photograph(page: &Path, picture: &Path) -> Result<()> {
     if on_path("chromium").is_none() {
         return Err(Error::new("chromium is not installed").fix("cargo xtask setup"));
     }
