@@ -118,6 +118,8 @@ impl PrivateKey {
             Signer::Ed25519(pair) => pair.try_sign(message).map_err(failed)?.as_ref().to_vec(),
             Signer::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
+                // PKCS #1 v1.5 and not PSS: every verifier of certificates in the field knows it, and many embedded
+                // ones know only it.
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
                 signature
             }

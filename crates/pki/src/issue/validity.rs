@@ -31,11 +31,13 @@ impl Validity {
     /// # Errors
     /// [`Code::BadValidity`] unless it begins before it ends and ends before the year 10000.
     pub fn new(not_before: OffsetDateTime, not_after: OffsetDateTime) -> Result<Self> {
+        // Dates in certificates have whole seconds, and a comparison with one that is read back must not differ.
         let whole = |at: OffsetDateTime| at.to_offset(time::UtcOffset::UTC).replace_nanosecond(0).unwrap_or(at);
         let (not_before, not_after) = (whole(not_before), whole(not_after));
         if not_before >= not_after {
             return Err(Code::BadValidity.error("the validity ends before it begins").fix("name a later end"));
         }
+        // UTCTime begins at 1950, and 9999 is the last year of GeneralizedTime (RFC 5280, 4.1.2.5).
         if not_after > last_moment() || not_before.year() < 1950 {
             return Err(Code::BadValidity.error("the validity reaches beyond the years 1950 to 9999"));
         }
@@ -65,6 +67,7 @@ impl Validity {
             return Ok((Self::new(not_before, not_after)?, None));
         };
         issuer.check_issuing(now)?;
+        // A chain in which the leaf begins before its CA is refused by some verifiers.
         let not_before = not_before.max(issuer.not_before);
         if not_after <= issuer.not_after {
             return Ok((Self::new(not_before, not_after)?, None));

@@ -35,6 +35,7 @@ pub(super) fn private_key(session: &Session, uri: &TokenUri) -> Result<ObjectHan
             let names: Vec<String> = found.iter().map(|key| described(session, *key)).collect();
             Err(Code::Pkcs11Ambiguous
                 .error(format!("{} fits {} private keys in the token", uri.key_name(), found.len()))
+                // The first that fits would sign with a key by chance.
                 .because(names.join("; "))
                 .fix("add the id of the key that is meant to the URI: id=%01%02"))
         }
@@ -90,6 +91,7 @@ pub(super) fn traits(session: &Session, key: ObjectHandle) -> Result<KeyCapabili
             _ => {}
         }
     }
+    // All four answers are needed to show that the key never leaves the token.
     traits.stays &= said == 4;
     Ok(traits)
 }
@@ -100,6 +102,7 @@ pub(super) fn public_half(session: &Session, key: ObjectHandle) -> Result<Public
         return Ok(public);
     }
     let names = names(session, key)?;
+    // PKCS #11 ties the halves of a pair together by the same CKA_ID.
     let same = match (&names.id, &names.label) {
         (Some(id), _) => Attribute::Id(id.clone()),
         (None, Some(label)) => Attribute::Label(label.clone().into_bytes()),

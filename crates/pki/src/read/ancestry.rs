@@ -28,6 +28,7 @@ const MAX_CHAINS: usize = 40;
 /// [`Code::SignatureUnsupported`] or [`Code::BadSignature`] if an issuer has the right name only, [`Code::ChainGap`] if it is
 /// missing.
 pub fn chains_of_key(spki: &[u8], certificates: &[Certificate], now: OffsetDateTime) -> Result<Vec<Vec<Certificate>>> {
+    // One key may have several certificates: cross-signed ones, or an old and a renewed one.
     let owned: Vec<&Certificate> = certificates.iter().filter(|one| is_same_key(one.spki_der(), spki)).collect();
     let Some(first) = owned.first() else {
         return Err(Code::KeyMismatch
@@ -46,6 +47,7 @@ pub fn chains_of_key(spki: &[u8], certificates: &[Certificate], now: OffsetDateT
         return Err(failure.unwrap_or_else(|| Code::Internal.error("a search found neither a chain nor a reason")));
     }
     let is_valid = |one: &&Certificate| one.not_before() <= now && now <= one.not_after();
+    // The fingerprints come last, so that the order is the same each time.
     chains.sort_by_key(|chain| {
         (
             !chain.iter().all(is_valid),
@@ -81,9 +83,11 @@ impl<'a> Search<'a> {
         let mut failure = None;
         let mut went_on = false;
         for issuer in self.certificates {
+            // Cross-certificates can form a circle; each key and name appears once in a chain.
             if !last.names_as_issuer(issuer) || chain.iter().any(|one| is_generation(one, issuer)) {
                 continue;
             }
+            // Signatures cost most, and a file can be made so that the number of paths explodes.
             let Some(left) = self.signatures.checked_sub(1) else { return };
             self.signatures = left;
             match last.signed_by(issuer) {
@@ -93,6 +97,7 @@ impl<'a> Search<'a> {
                     self.extend(chain);
                     chain.pop();
                 }
+                // An algorithm that is not supported explains more than a signature that does not fit.
                 Err(why @ SignatureFailure::Unsupported(_)) => failure = Some((issuer, why)),
                 Err(why) => failure = failure.or(Some((issuer, why))),
             }

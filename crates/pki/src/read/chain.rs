@@ -24,6 +24,7 @@ impl Chain {
     pub fn new(certificates: Vec<Certificate>) -> Result<Self> {
         check_count(&certificates)?;
         for (place, certificate) in certificates.iter().enumerate() {
+            // Some verifiers fail on a certificate that is sent twice, and others ignore it.
             if let Some(copy) = certificates.iter().take(place).position(|other| other == certificate) {
                 return Err(Code::DuplicateInChain
                     .error(format!("{} is in the chain twice", certificate.label()))
@@ -32,6 +33,7 @@ impl Chain {
         }
         for pair in certificates.windows(2) {
             let [certificate, next] = pair else { continue };
+            // By name first: a misplaced certificate has a better explanation than a signature that does not fit.
             if !certificate.names_as_issuer(next) {
                 return Err(misplaced(certificate, next, &certificates));
             }
@@ -58,6 +60,7 @@ impl Chain {
         })?;
         let mut sorted = vec![unsorted.remove(leaf)];
         while let Some(last) = sorted.last() {
+            // Names alone do not decide: a renewed CA has the name of the old one.
             let issued = |other: &Certificate| last.names_as_issuer(other) && last.signed_by(other).is_ok();
             let Some(next) = unsorted.iter().position(issued) else { break };
             sorted.push(unsorted.remove(next));

@@ -37,6 +37,7 @@ pub(crate) enum StructureKind {
 impl StructureKind {
     /// The kind of the one element in `bytes`.
     pub(crate) fn of(bytes: &[u8]) -> Self {
+        // BER too, because PKCS #7 and #12 come in it.
         ber::to_der(bytes).and_then(|der| of_der(&der)).unwrap_or(Self::Other)
     }
 
@@ -65,12 +66,14 @@ fn of_der(der: &[u8]) -> Option<StructureKind> {
         ([Tag::Sequence, Tag::OctetString], _) => Some(StructureKind::EncryptedKey),
         ([Tag::Sequence, Tag::BitString], _) => Some(StructureKind::PublicKey),
         ([Tag::Sequence, Tag::Sequence, Tag::BitString], [signed, ..]) => of_signed(*signed),
+        // Sec1 before PKCS #8: both begin with a version, and the second element tells them apart.
         ([Tag::Integer, Tag::OctetString, ..], _) => Some(StructureKind::Sec1),
         ([Tag::Integer, Tag::Sequence, Tag::OctetString, ..], _) => Some(StructureKind::Pkcs8),
         ([Tag::Integer, Tag::Sequence, ..], [_, second, ..]) => {
             is_content_info(*second).then_some(StructureKind::Pkcs12)
         }
         (tags, _) if tags.iter().all(|tag| *tag == Tag::Integer) => match tags.len() {
+            // Six integers are DSA's traditional key, nine RSA's (PKCS #1).
             6 => Some(StructureKind::DsaKey),
             9 => Some(StructureKind::Pkcs1),
             _ => None,

@@ -34,6 +34,7 @@ impl<K: SigningKey> LocalCa<K> {
         let above: Vec<Certificate> = chain.collect();
         check_may_sign(&certificate)?;
         key.check_belongs_to(certificate.spki_der()).map_err(|error| error.item(certificate.subject()))?;
+        // The whole chain is checked once, so that no certificate is issued below one that no verifier accepts.
         let links = std::iter::once(&certificate).chain(&above).zip(&above);
         for (issued, issuer) in links {
             check_may_sign(issuer)?;
@@ -72,6 +73,7 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
         let (key, public) = order.key.resolve()?;
         let leaf = sign(&order.contents, &public, &self.issued_by(), &self.key)?;
         let mut chain = vec![leaf];
+        // The root is left out: peers that trust it have it, and others ignore it.
         chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
         Ok(Issued { key, chain })
     }
@@ -85,6 +87,7 @@ impl<K: SigningKey> LocalCa<K> {
 
     /// The values that its certificates take over from it.
     pub(crate) fn issued_by(&self) -> IssuedBy<'_> {
+        // The identifier in the CA's certificate wins: a foreign CA may have computed it in another way.
         let key_id = self.certificate.subject_key_id().map_or_else(|| self.public.key_id(), <[u8]>::to_vec);
         IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }
     }
@@ -126,6 +129,7 @@ impl<K: SigningKey> LocalCa<K> {
             .filter_map(|ca| Some((ca, ca.name_constraints()?)))
             .peekable();
         if constrained.peek().is_none() {
+            // Most CAs have no constraints, and a fleet asks for every device.
             return Ok(());
         }
         let mut names: Vec<GeneralName> = sans.iter().map(GeneralName::of_san).collect();

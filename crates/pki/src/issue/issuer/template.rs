@@ -53,6 +53,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     fn of_sample(ca: &'a LocalCa<K>, contents: &Contents, key: &PublicKey) -> Result<Self> {
         ca.check_period_and_place(contents)?;
         let sample = Contents {
+            // A sample with every varying part, each of which is found again in the bytes.
             serial: Serial::random()?,
             subject: Subject::default().with_common_name("sample")?,
             sans: vec![San::dns("sample.invalid")?],
@@ -63,6 +64,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
         let pieces = Pieces::of(&tbs).ok_or_else(|| Code::Internal.error("a certificate cannot be a template"))?;
         let template = Self { ca, profile: sample.profile, key: key.algorithm(), pieces };
         let order = LeafOrder { subject: &sample.subject, sans: &sample.sans, serial: &sample.serial };
+        // The proof that the cuts are right: with the sample's own values the bytes must be the same.
         if template.tbs(&order, key) == tbs {
             Ok(template)
         } else {

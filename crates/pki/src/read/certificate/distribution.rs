@@ -50,6 +50,7 @@ impl DistributionPoint {
             return None;
         }
         for field in children(point.data)? {
+            // The fields have context tags and may be absent, so their order is not relied upon.
             match context_tag(&field)? {
                 0 => read.names = names(&field, issuer)?,
                 1 => read.reasons = reasons(field.data)?,
@@ -102,6 +103,7 @@ fn names(field: &Any<'_>, issuer: &[u8]) -> Option<Vec<GeneralName>> {
             .into_iter()
             .map(|name| ParsedName::try_from(name).ok().map(|name| GeneralName::from_parsed(&name)))
             .collect(),
+        // A name relative to the issuer: its last RDN alone (RFC 5280, 4.2.1.13).
         1 => {
             let mut attributes = Vec::new();
             let mut rest = choice.data;
@@ -146,6 +148,7 @@ fn boolean(content: &[u8]) -> Option<bool> {
 /// A BIT STRING of ReasonFlags, its first bit as the lowest of the number.
 fn reasons(content: &[u8]) -> Option<u16> {
     let (_unused, octets) = content.split_first()?;
+    // The first bit is the highest one; in reversed order bit n has the value of place n.
     let flags = |place: usize| octets.get(place).map_or(0, |octet| u16::from(octet.reverse_bits()));
     Some((flags(0) | flags(1) << 8) & ALL_REASONS)
 }

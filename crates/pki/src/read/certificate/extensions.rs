@@ -59,6 +59,7 @@ impl Extensions {
         let mut read = Extensions::default();
         let mut seen: Vec<&Oid<'_>> = Vec::new();
         for extension in extensions {
+            // The first one counts. RFC 5280 (4.2) forbids a second one, and verifiers differ in which they take.
             if seen.contains(&&extension.oid) {
                 read.faults.push(format!("extension {} occurs twice", id(extension)));
                 continue;
@@ -85,6 +86,7 @@ impl Extensions {
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+                // Only needed where there is no key identifier, as in certificates of old tools.
                 let name = authority.authority_cert_issuer.iter().flatten().find_map(|name| match name {
                     Parsed::DirectoryName(name) => Some(name.as_raw().to_vec()),
                     _ => None,

@@ -99,6 +99,7 @@ impl GeneralName {
 
 fn ip(octets: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(octets)
+        // Four octets are IPv4 and sixteen IPv6 (RFC 5280, 4.2.1.6).
         .map(|octets| IpAddr::V4(Ipv4Addr::from(octets)))
         .or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets))))
         .ok()
@@ -120,6 +121,7 @@ impl fmt::Display for GeneralName {
             GeneralName::Dns(text) | GeneralName::Email(text) | GeneralName::Uri(text) => printable(text).fmt(f),
             GeneralName::Ip(octets) => match (ip(octets), octets.split_at_checked(octets.len() / 2)) {
                 (Some(ip), _) => ip.fmt(f),
+                // In name constraints an address is followed by its mask, so it has eight or thirty-two octets.
                 (None, Some((network, mask))) => match (ip(network), ip(mask)) {
                     (Some(network), Some(mask)) => write!(f, "{network}/{mask}"),
                     _ => write!(f, "#{}", shortened(octets)),
