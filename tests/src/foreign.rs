@@ -28,7 +28,7 @@ impl ForeignCa {
         openssl()
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
             .args(["-days", "30", "-subj", &format!("/CN={name}")])
-            // Clients such as Go's refuse a CA without the right to sign certificates.
+            // A CA's certificate must have it (RFC 5280, 4.2.1.3), and strict clients refuse one without.
             .args(["-addext", "keyUsage=critical,keyCertSign,cRLSign"])
             .arg("-keyout")
             .arg(ca.key())

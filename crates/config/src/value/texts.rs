@@ -133,6 +133,7 @@ fn plain(text: &str, most: usize) -> Result<String> {
     if text.chars().count() > most {
         return Err(bad(text, &format!("has more than {most} characters")));
     }
+    // Names appear in terminals and logs, where they could change other text.
     if text.chars().any(is_deceptive) {
         return Err(bad(text, "holds control characters"));
     }
@@ -157,6 +158,7 @@ fn host_name(text: &str) -> Result<String> {
     if let Some(error) = more_than_a_host(text) {
         return Err(error);
     }
+    // An address first, because its digits and dots make a host name too.
     let name = match San::ip(text).or_else(|_| San::dns(text))? {
         San::Ip(address) => address.to_string(),
         San::Dns(name) if !name.starts_with('*') => name,
@@ -189,6 +191,7 @@ fn time_server(text: &str) -> Result<String> {
 
 fn partition_name(text: &str) -> Result<String> {
     let text = plain(text, 16)?;
+    // The table stores bytes, and 16 characters can be more than 16 bytes.
     if text.len() > 16 { Err(bad(&text, "has more than 16 bytes")) } else { Ok(text) }
 }
 
