@@ -86,6 +86,7 @@ impl IdentityFiles for DeviceFiles<'_> {
             DeviceFile::Anchors => OutputFile::public(name, pem_of(held.anchors)),
             DeviceFile::Format(ClientFormat::Cer) => OutputFile::public(name, held.leaf.der()),
             DeviceFile::Format(ClientFormat::Nopass) => {
+                // ThingsBoard's own scripts wrote this form, and what was built for their files expects it.
                 OutputFile::private(name, key_and_chain(held.key()?, KeyFormat::Traditional, held.chain())?)
             }
             DeviceFile::Format(ClientFormat::P12) => self.write_keystore(name, KeystoreFormat::Pkcs12, held)?,
@@ -145,6 +146,7 @@ impl DeviceFiles<'_> {
         for file in self.present_in(dir, known) {
             if let DeviceFile::Format(format) = file
                 && !self.formats.contains(&format)
+                // Without the key here, keystores of an earlier identity cannot be written again.
                 && (self.holds_key || !self.needs_key(file))
             {
                 self.formats.push(format);

@@ -67,6 +67,7 @@ pub trait IdentityFiles {
 
     /// Who may read a file.
     fn mode(&self, file: Self::File) -> Mode {
+        // Keystores are private although they are encrypted: their passwords can be tried at leisure.
         if self.needs_key(file) { Mode::Private } else { Mode::Public }
     }
 

@@ -81,6 +81,7 @@ impl IdentityFiles for ServerFiles<'_> {
 
     fn write(&self, file: ServerFile, held: &IdentityView<'_>) -> Result<OutputFile> {
         let name = self.name(file);
+        // A self-signed server is its own anchor, and must not be sent twice.
         let roots = || held.anchors.iter().filter(|anchor| *anchor != held.leaf);
         Ok(match file {
             ServerFile::Key => OutputFile::private(name, into_bytes(held.key()?.to_pem(KeyFormat::Pkcs8)?)),
@@ -161,6 +162,7 @@ impl ServerFiles<'_> {
         for file in self.present_in(dir, known) {
             if let ServerFile::Format(format) = file
                 && !self.formats.contains(&format)
+                // A request's holder has the key, so keystores of an earlier identity cannot be written again.
                 && (self.holds_key || !self.needs_key(file))
             {
                 self.formats.push(format);

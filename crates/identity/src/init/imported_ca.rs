@@ -50,6 +50,7 @@ impl ImportedCa {
             found.read(path, ask).map_err(|error| error.at(path))?;
         }
         let imported = found.assemble(in_token, now)?;
+        // Only the best chain has to hold now; the others are for verifiers that lack its root.
         for ca in imported.chains.iter().take(1).flatten() {
             let validity = Validity::new(ca.not_before(), ca.not_after())?;
             validity.check_issuing(now).map_err(|error| error.item(ca.subject()))?;
@@ -74,6 +75,7 @@ impl Found {
             }
             let trusted: Vec<Vec<u8>> = keystore.trusted.into_iter().map(|entry| entry.certificate).collect();
             self.take(&trusted)?;
+            // Some tools put the CAs above the key's certificate as loose certificates into PKCS #12.
             return self.take(&others);
         }
         let bundle = PemBundle::parse(&bytes)?;
@@ -99,6 +101,7 @@ impl Found {
     }
 
     fn assemble(mut self, in_token: Option<&PublicKey>, now: OffsetDateTime) -> Result<ImportedCa> {
+        // With one key it is certain which CA is meant.
         let key = match (self.keys.pop(), self.keys.is_empty()) {
             (Some(key), true) => Some(key),
             (None, _) if in_token.is_some() => None,

@@ -52,6 +52,7 @@ pub fn variables(settings: &ThingsBoardSettings) -> Vec<Variable> {
             Service::Edge => {
                 list.set("EDGES_RPC_SSL_ENABLED", "true");
                 list.file("EDGES_RPC_SSL_CERT", &settings.pem_cert, true);
+                // The service for Edge has no keystore; a single file holds the chain and the key.
                 list.file("EDGES_RPC_SSL_PRIVATE_KEY", settings.pem_key.as_ref().unwrap_or(&settings.pem_cert), true);
             }
         }
@@ -83,6 +84,7 @@ impl List<'_> {
         let settings = self.settings;
         match (&settings.keystore, settings.active) {
             (Some(keystore), ActiveCredentials::Keystore) => {
+                // The other form is written too, but inactive, so that switching needs no look into the manual.
                 self.keystore(prefix, keystore, true);
                 self.pem(prefix, false);
             }
