@@ -56,6 +56,7 @@ fn station() -> Sandbox {
     sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
     sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     sandbox.write("kit.pass", "a passphrase for the road\n");
+    sandbox.write("taken/job-4.csv", "something else\n");
     sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
     sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");
     sandbox
@@ -146,8 +147,9 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
         &["/result/phases/0/done"],
     ),
     (&["fleet", "run", "--count=2", "--name-pattern=s-{}", "--out=other", "--no-bundle"], 1, &["/error/fix"]),
-    // The directory belongs to another job, so that this one waits.
     (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=fleet"], 1, &["/error/fix"]),
+    // The results belong to something else, so that this job waits.
+    (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=other", "--results=taken"], 1, &["/error/fix"]),
     (
         &[
             "fleet",

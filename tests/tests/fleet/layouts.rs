@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::{Sandbox, Snapshot};
 
+use crate::places::staged_to_wait;
 use crate::{IdentityView, assert_agree, in_shards, ledger_of};
 
 const CSV: &str =
@@ -43,7 +44,7 @@ fn the_same_command_again_does_nothing() {
     }
 }
 
-fn is_ledger(path: &std::path::Path) -> bool {
+pub(crate) fn is_ledger(path: &std::path::Path) -> bool {
     path.to_string_lossy().contains("ledger.db")
 }
 
@@ -123,6 +124,7 @@ fn a_place_belongs_to_one_job() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["fleet", "issue", "--count", "3", "--name-pattern", "a-{}", "--out", "fleet"]);
     sandbox.fails(["fleet", "issue", "--count", "3", "--name-pattern", "b-{}", "--out", "fleet"], 1, "TBPKI-0261");
+    staged_to_wait(&sandbox, 2, &["--count", "3", "--name-pattern", "b-{}", "--out", "waits"]);
     sandbox.write("full/holiday.jpg", "");
     sandbox.fails(["fleet", "issue", "--resume", "2", "--out", "full"], 1, "TBPKI-0261");
     sandbox.ok(["fleet", "issue", "--resume", "--out", "other"]).prints("job 2: 3 devices");

@@ -3,10 +3,21 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
 use tbpki_tests::{Sandbox, Snapshot, Tool};
 
 use crate::interrupted::killed_at_the_beginning;
+use crate::layouts::is_ledger;
 use crate::{assert_agree, in_shards, ledger_of};
+
+/// Stages a job that waits: results of another job are in the way of its own, which is found out behind the names.
+#[track_caller]
+pub(crate) fn staged_to_wait(sandbox: &Sandbox, job: usize, args: &[&str]) {
+    sandbox.write(&format!("taken/job-{job}.csv"), "something else\n");
+    sandbox.fails([&["fleet", "issue"], args, &["--results", "taken"]].concat(), 1, "TBPKI-0261");
+    let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"].as_array().unwrap().len();
+    assert_eq!(jobs, job);
+}
 
 /// Whatever is below the directory has to be the same after the work.
 #[track_caller]
@@ -25,12 +36,40 @@ fn the_directory_of_another_store_is_left_alone() {
     one.ok(issue);
     untouched(&shared, || {
         two.fails(issue, 1, "TBPKI-0261").prints("another store");
+        // Nothing was staged: the names are free.
+        assert_eq!(two.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"], Value::Array(Vec::new()));
+        staged_to_wait(&two, 1, &[&issue[2..6], &["--out", "waits"]].concat());
         two.fails(["fleet", "issue", "--resume", "--out", out], 1, "TBPKI-0261");
         two.fails(["fleet", "bundle", "--job", "1", "--out", out, "--chip", "esp32c3"], 1, "TBPKI-0261");
     });
     assert_agree(&ledger_of(&one, 1), &in_shards(&shared), &one.join("pki"));
     // The job of the second store waits for a place of its own.
     two.ok(["fleet", "issue", "--resume", "--out", "own"]).prints("issued      5 of 5");
+}
+
+#[test]
+fn a_taken_place_is_found_out_before_the_job_is_staged() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "a-{}", "--out", "fleet"]);
+    sandbox.write("full/holiday.jpg", "");
+    sandbox.write("f.tar", "");
+    let taken = [
+        (["--out", "fleet"], "TBPKI-0261", "this belongs to job 1\n"),
+        (["--out", "full"], "TBPKI-0261", "holiday.jpg"),
+        (["--archive", "f.tar"], "TBPKI-0082", "f.tar"),
+    ];
+    let look = || Snapshot::of(sandbox.path()).without(|path| is_ledger(path) || path.ends_with(".lock"));
+    let before = look();
+    for (place, code, text) in taken {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let names = ["fleet", "issue", "--count", "2", "--name-pattern", "b-{}"];
+            sandbox.fails([&names, &place[..], dry_run].concat(), 1, code).prints(text);
+        }
+    }
+    assert_eq!(look(), before);
+    // The names are free, and the next job has the next number.
+    sandbox.ok(["client", "--device", "b-1"]);
+    sandbox.ok(["fleet", "issue", "--count", "1", "--name-pattern", "c-{}", "--out", "own"]).prints("job 2: 1 device");
 }
 
 #[test]
@@ -44,6 +83,8 @@ fn the_archive_of_another_store_is_left_alone() {
         untouched(one.path(), || {
             two.fails(issue, 1, "TBPKI-0261");
         });
+        let waits = format!("waits-{name}");
+        staged_to_wait(&two, 1, &[&issue[2..6], &["--archive", &waits]].concat());
         // The same where the directory with the parts was removed, and the archive alone is left.
         fs::remove_dir_all(one.join(format!("{name}.parts"))).unwrap();
         untouched(one.path(), || {

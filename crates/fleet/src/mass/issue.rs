@@ -116,8 +116,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) order: &'a JobOrder,
     /// The profiles in the lines of a new job.
     pub(crate) profiles: &'a BTreeSet<String>,
-    /// The directory of a job that will be staged; none if it is staged already.
-    pub(crate) new_place: Option<&'a Path>,
+    /// Whether the job will be staged; it was staged before otherwise.
+    pub(crate) is_new: bool,
 }
 
 /// The result of opening a request.
@@ -129,8 +129,8 @@ pub(crate) enum OpenOutcome {
     Could(Box<FleetReport>),
 }
 
-/// Finds the job, or stages it. Before that, the CA is opened, and `prepare` checks what later phases need: a job that is
-/// staged reserves its names, and must not wait for a setting.
+/// Finds the job, or stages it. Before that, the directory of a new job is checked, the CA is opened, and `prepare` checks
+/// what later phases need: a job that is staged reserves its names, and must not wait for a setting.
 ///
 /// # Errors
 /// As [`issue`].
@@ -149,7 +149,7 @@ pub(crate) fn open(
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
             // The order in the ledger counts, not the present configuration: all shards of a job must be alike.
-            prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), new_place: None })?;
+            prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), is_new: false })?;
             return Ok(OpenOutcome::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
         }
     };
@@ -171,6 +171,8 @@ pub(crate) fn open(
     let dir = store.dir().to_owned();
     let place = request.destination.directory(&dir)?;
     let names = stage::checked(&dir, &order, request.accept_number_attributes, lookalikes.watch(reader));
+    // Found out before the ledger is busy with the names, and an error only if they are those of a new job.
+    let mut can_have_place = Some(ShardStore::check_new(&place, order.layout, &store.ledger));
     let mut opened = None;
     // The closure runs after all names are checked and before the job is staged. A passphrase is asked for only then.
     let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, |profiles, known| {
@@ -178,8 +180,10 @@ pub(crate) fn open(
         if known.is_none_or(|job| !job.done) {
             opened = Some(workspace.open_ca(&ca)?);
         }
-        let new_place = known.is_none().then_some(place.as_path());
-        prepare(workspace, &Preparation { order: &order, profiles, new_place })
+        if known.is_none() {
+            can_have_place.take().unwrap_or(Ok(()))?;
+        }
+        prepare(workspace, &Preparation { order: &order, profiles, is_new: known.is_none() })
     })?;
     findings.extend(lookalikes.findings().into_iter().map(|finding| source.locate(finding)));
     Ok(match spooled {

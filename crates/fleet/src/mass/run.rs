@@ -61,10 +61,7 @@ pub fn run(
     .collect();
     let (mut connection, mut ready) = (None, None);
     let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
-        // The order of these checks is that of cost: a directory, then the network, then an application to be read.
-        if let Some(place) = preparation.new_place {
-            ShardStore::check_new(place, preparation.order.layout)?;
-        }
+        // The order of these checks is that of cost: the network, then an application to be read.
         connection = request.register.as_ref().map(|register| connect(workspace, register, preparation)).transpose()?;
         let bundle = request.bundle.as_ref();
         ready = bundle.map(|bundle| bundler(workspace, preparation.order, bundle, control)).transpose()?;
@@ -121,7 +118,7 @@ fn connect(
     connection.runtime.wait(connection.board.log_in())?;
     let common = preparation.order.profile.as_ref().or(request.create.profile.as_ref());
     // A job that is continued may have lost a profile since. Its devices then fail one by one, with the reason.
-    for profile in preparation.profiles.iter().chain(common).filter(|_| preparation.new_place.is_some()) {
+    for profile in preparation.profiles.iter().chain(common).filter(|_| preparation.is_new) {
         connection.runtime.wait(connection.board.check_profile(profile))?;
     }
     Ok(connection)

@@ -70,18 +70,19 @@ impl ShardStore {
         Ok(place)
     }
 
-    /// Fails if a new job cannot have its place in `dir`. Writes nothing.
+    /// Fails if a new job of the ledger `view` cannot have its place in `dir`. Writes nothing.
     ///
     /// # Errors
     /// [`Code::PlaceTaken`], [`Code::TargetExists`] for an archive, and those of the disk.
-    pub fn check_new(dir: &Path, layout: Layout) -> Result<()> {
+    pub fn check_new(dir: &Path, layout: Layout, view: &View) -> Result<()> {
         // The store has its own layout, and shards in it would be mixed with identities.
         if layout == Layout::Directories {
             return Ok(());
         }
         if let Some(place) = Self::open(dir)? {
             let what = match place.mark.job {
-                Some(job) => format!("this belongs to job {job}"),
+                Some(job) if place.is_known_to(view)? => format!("this belongs to job {job}"),
+                Some(job) => format!("this belongs to job {job} of another store"),
                 None => "this is a store".to_owned(),
             };
             let taken = Code::PlaceTaken.error(what).at(&place.dir);
@@ -89,6 +90,15 @@ impl ShardStore {
         }
         check_archive_is_new(dir, layout)?;
         if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
+    }
+
+    /// Whether the ledger has the job that the directory belongs to. A mark of version 1 has only the number of the job.
+    fn is_known_to(&self, view: &View) -> Result<bool> {
+        let is_it = |job: &Job| match &self.mark.job_uid {
+            Some(uid) => *uid == job.uid.to_string(),
+            None => self.mark.job == Some(job.id.number()),
+        };
+        Ok(view.jobs()?.iter().any(is_it))
     }
 
     fn write_mark(&self, mut set: FileSet) -> Result<()> {
