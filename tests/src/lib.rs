@@ -6,31 +6,21 @@
 
 pub mod binary;
 pub mod browser;
-pub mod certificates;
-pub mod clients;
 pub mod console;
 pub mod disk;
-pub mod exceptions;
-pub mod foreign;
-pub mod forge;
 pub mod kill;
 pub mod leftovers;
-pub mod mosquitto;
-pub mod mqtt;
-pub mod oracle;
-pub mod own_ca;
-pub mod pkilint;
-pub mod platform;
+mod readers;
 pub mod sandbox;
+mod servers;
 pub mod snapshot;
-pub mod softhsm;
-pub mod thingsboard;
 pub mod tool;
-pub mod wire;
 
 pub use disk::Disk;
-pub use mosquitto::{Listener, Mosquitto};
+pub use readers::{certificates, clients, exceptions, foreign, forge, oracle, own_ca, pkilint};
 pub use sandbox::Sandbox;
+pub use servers::mosquitto::{Listener, Mosquitto};
+pub use servers::softhsm::SoftHsm;
+pub use servers::{mosquitto, mqtt, platform, softhsm, thingsboard, wire};
 pub use snapshot::Snapshot;
-pub use softhsm::SoftHsm;
 pub use tool::{Outcome, Tool};

@@ -28,7 +28,6 @@ mod commit;
 mod fault;
 mod journal;
 mod lock;
-mod moves;
 mod name;
 mod output;
 mod owner;

@@ -4,6 +4,7 @@
 //! read and written through [`mod@file`]. Nothing here knows X.509, the network or the product's configuration.
 
 pub mod code;
+pub mod csv_writer;
 pub mod digest;
 pub mod error;
 pub mod file;

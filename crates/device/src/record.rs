@@ -8,12 +8,13 @@
 mod check;
 mod entry;
 mod invalid;
+pub mod key;
 mod read;
 
 use alloc::string::String;
 
 pub use check::{MAX_DEVICE_NAME, MAX_HOST, MAX_PEM, MAX_TOKEN, MAX_WIFI_PASSWORD, MAX_WIFI_SSID, MIN_WIFI_PASSWORD};
-pub use entry::{NvsType, RecordEntries, RecordEntry, RecordValue, key};
+pub use entry::{NvsType, RecordEntries, RecordEntry, RecordValue};
 pub use invalid::Invalid;
 pub use read::ReadError;
 

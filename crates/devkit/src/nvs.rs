@@ -8,6 +8,7 @@
 //! needs one for each device.
 
 mod encryption;
+mod kind;
 mod layout;
 mod writer;
 

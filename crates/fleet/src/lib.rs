@@ -4,7 +4,6 @@
 
 pub mod actorcloud;
 pub mod bundle;
-pub mod csv;
 pub mod identity_files;
 mod job_order;
 pub mod lifecycle;

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use base::{Code, Error, Result};
+use base::{Code, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
@@ -40,8 +40,8 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::open`]; [`Code::StoreMissing`] when there is none, or one that was never filled.
-    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::of(View::of_file(sqlite::open_read_only(path.as_ref())?)))
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<View> {
+        Ok(View::of_file(sqlite::open_read_only(path.as_ref())?))
     }
 
     /// Connects to the ledger that a server keeps; makes it in the schema `tbpki` if there is none; brings the layout of
@@ -59,8 +59,8 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::connect`]; [`Code::StoreMissing`] when there is none.
-    pub fn connect_read_only(server: &PostgresServer) -> Result<Self> {
-        Ok(Self::of(View::of_server(postgres::open(server, false)?, true)))
+    pub fn connect_read_only(server: &PostgresServer) -> Result<View> {
+        Ok(View::of_server(postgres::open(server, false)?, true))
     }
 
     fn of(view: View) -> Self {
@@ -168,10 +168,4 @@ impl Deref for Ledger {
     fn deref(&self) -> &View {
         &self.view
     }
-}
-
-pub(crate) fn too_new(version: usize, newest: usize) -> Error {
-    Code::LedgerVersion
-        .error(format!("the ledger has layout {version}, and this tbpki knows layouts up to {newest}"))
-        .fix("use the version that wrote it, or a later one")
 }

@@ -72,6 +72,7 @@ mod entry;
 mod filter;
 mod job;
 mod key;
+mod layout;
 mod ledger;
 mod lifecycle;
 mod parameters;

@@ -18,6 +18,14 @@ use crate::state::State;
 use crate::value::{BatchStatement, SqlRow, SqlValue, one_of, values};
 
 /// The reading half of a [`Ledger`](crate::Ledger) and of a [`Transaction`](crate::Transaction): both deref to it.
+///
+/// It has no writing methods:
+///
+/// ```compile_fail,E0599
+/// # fn write(view: &ledger::View, key: &ledger::Key) -> base::Result<()> {
+/// view.registered(key)
+/// # }
+/// ```
 pub struct View {
     database: Database,
     path: PathBuf,

@@ -96,13 +96,12 @@ fn a_unix_socket_needs_no_password() {
 }
 
 #[test]
-fn a_reader_cannot_write_and_makes_no_ledger() {
+fn a_reader_makes_no_ledger() {
     let station = Postgres::new();
     let server = plain(&SHARED.1.url(&station.0));
     assert_eq!(refusal(Ledger::connect_read_only(&server)).code(), Code::StoreMissing);
-    let key = issue(&mut station.open(), "a");
-    let mut reader = Ledger::connect_read_only(&server).unwrap();
-    assert_eq!(refusal(reader.registered(&key)).code(), Code::LedgerRefused);
+    issue(&mut station.open(), "a");
+    let reader = Ledger::connect_read_only(&server).unwrap();
     assert_eq!(reader.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
 }
 

@@ -6,69 +6,27 @@
 //!
 //! Certificate policies are not processed: a user who asks for none accepts each.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
-
-use base::{Code, Error, Finding, Result, Severity};
+use base::{Code, Finding, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::key::{PublicKey, is_same_key};
-use crate::names::san::San;
-use crate::read::certificate::{Certificate, ExtendedKeyUsage, PublicKeyKind};
+use crate::key::is_same_key;
+use crate::read::certificate::{Certificate, ExtendedKeyUsage};
 use crate::read::chain::Chain;
-use crate::read::crl::Crl;
 
 mod constraints;
 mod host;
 mod path;
+mod request;
 mod revocation;
 mod second_opinion;
 mod walk;
 
+pub use request::{Host, Purpose, VerifyRequest};
+
 use path::PathEnd;
-
-/// The purpose of a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Purpose {
-    /// A TLS server: extended key usage serverAuth.
-    Server,
-    /// A device, which is a TLS client: extended key usage clientAuth.
-    Device,
-}
-
-/// The peer's name, as the client that connects to it knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Host {
-    /// A DNS name in ASCII and lower case.
-    Dns(String),
-    /// An address.
-    Ip(IpAddr),
-}
-
-/// A chain to be verified, and the conditions.
-#[derive(Debug)]
-pub struct VerifyRequest<'a> {
-    /// The certificates in the order in which the peer sends them: the leaf first.
-    pub chain: &'a [Certificate],
-    /// Certificates that may stand between chain and anchors although the peer does not send them.
-    pub extra: &'a [Certificate],
-    /// The trust anchors.
-    pub anchors: &'a [Certificate],
-    /// The leaf's private key, where it is at hand.
-    pub key: Option<&'a PublicKey>,
-    /// The name under which a server is reached.
-    pub host: Option<&'a Host>,
-    /// The purpose of the leaf; `None` allows any.
-    pub purpose: Option<Purpose>,
-    /// The moment for which to verify.
-    pub time: OffsetDateTime,
-    /// Revocation lists. With any, the leaf must be covered by one of them.
-    pub crls: &'a [Crl],
-}
+use request::{about, allows};
 
 /// The outcome of [`verify`].
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -226,19 +184,6 @@ fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
     })
 }
 
-fn allows(usages: &[ExtendedKeyUsage], purpose: Purpose) -> bool {
-    let wanted = match purpose {
-        Purpose::Server => ExtendedKeyUsage::ServerAuth,
-        Purpose::Device => ExtendedKeyUsage::ClientAuth,
-    };
-    usages.iter().any(|usage| *usage == wanted || *usage == ExtendedKeyUsage::Any)
-}
-
-/// The finding, made about that certificate unless it names another already.
-fn about(finding: Finding, certificate: &Certificate) -> Finding {
-    if finding.location.item.is_some() { finding } else { finding.item(certificate.label()) }
-}
-
 fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {
     let sent = request.chain.iter().position(|one| one == certificate);
     let source = match sent {
@@ -256,52 +201,6 @@ fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Find
         source,
         ok: findings.iter().all(|finding| finding.severity < Severity::Fault),
         codes: findings.iter().map(|finding| finding.code).collect(),
-    }
-}
-
-/// The reason against using the certificate for devices with our firmware.
-fn firmware_finding(certificate: &Certificate) -> Option<Finding> {
-    let why = match certificate.public_key() {
-        PublicKeyKind::Ed25519 => "its Mbed TLS has no Ed25519",
-        _ if certificate.name_constraints().is_some_and(|constraints| constraints.critical) => {
-            "its Mbed TLS refuses critical name constraints"
-        }
-        _ => return None,
-    };
-    Some(Code::FirmwareLimit.warning("our firmware cannot verify this certificate").because(why))
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Purpose::Server => "server",
-            Purpose::Device => "device",
-        })
-    }
-}
-
-impl FromStr for Host {
-    type Err = Error;
-
-    /// Reads an IP address or a host name; internationalized names become punycode.
-    fn from_str(text: &str) -> Result<Self> {
-        let text = text.trim();
-        if let Ok(San::Ip(ip)) = San::ip(text) {
-            return Ok(Host::Ip(ip));
-        }
-        match San::dns(text)? {
-            San::Dns(name) => Ok(Host::Dns(name)),
-            _ => Err(Code::BadSan.error("this is not a host name")),
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Dns(name) => f.write_str(name),
-            Host::Ip(ip) => ip.fmt(f),
-        }
     }
 }
 

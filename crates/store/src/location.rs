@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Result};
 use config::{Config, FilePath};
-use ledger::{Ledger, PostgresServer};
+use ledger::{Ledger, PostgresServer, View};
 
 use crate::roots::roots;
 use crate::secrets::Secrets;
@@ -73,7 +73,7 @@ impl StoreLocation {
     }
 
     /// The ledger, for reading.
-    pub fn ledger_read_only(&self) -> Result<Ledger> {
+    pub fn ledger_read_only(&self) -> Result<View> {
         match &self.server {
             Some(server) => Ledger::connect_read_only(server),
             None => Ledger::open_read_only(self.ledger_path()),

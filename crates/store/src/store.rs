@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use base::file::{self, Lock};
 use base::{Code, Result};
-use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, Transaction};
+use ledger::{
+    Entry, Filter, IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, Transaction, View,
+};
 use pki::profile::Profile;
 
 use crate::ca::CaName;
@@ -116,7 +118,7 @@ fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()>
 ///
 /// # Errors
 /// [`Code::StoreMissing`], also where an `init` was interrupted, and the ledger's own.
-pub fn view(location: &StoreLocation) -> Result<Ledger> {
+pub fn view(location: &StoreLocation) -> Result<View> {
     let dir = location.dir();
     check_exists(dir)?;
     match location.ledger_read_only() {
@@ -151,7 +153,7 @@ fn upgrade(location: &StoreLocation) -> Result<()> {
 ///
 /// # Errors
 /// Those of the ledger.
-pub fn knows_cas(ledger: &ledger::View) -> Result<bool> {
+pub fn knows_cas(ledger: &View) -> Result<bool> {
     Ok(ledger.count(&Filter { kind: Some(Kind::Ca), ..Filter::default() })? > 0)
 }
 

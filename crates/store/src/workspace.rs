@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::{Code, Finding, Result, file};
 use config::{Anchors, Config};
-use ledger::{Kind, Ledger};
+use ledger::{Kind, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
@@ -38,7 +38,7 @@ impl Workspace<'_> {
     ///
     /// # Errors
     /// Those of [`crate::view`].
-    pub fn view(&self) -> Result<Ledger> {
+    pub fn view(&self) -> Result<View> {
         store::view(&self.location)
     }
 

@@ -2,6 +2,7 @@
 
 mod bundle_firmware;
 mod ca;
+mod ca_passphrase;
 mod client;
 mod flash;
 mod fleet;
@@ -22,6 +23,7 @@ use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 pub use ca::{CaExportArgs, CaVerb, ExportedCa};
+pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
@@ -35,13 +37,13 @@ pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use look::list::{ListArgs, SelectionArgs};
 pub use look::report::ReportArgs;
 pub use look::trust::TrustArgs;
-pub use look::{ExplainArgs, InspectArgs, Purpose, VerifyArgs};
+pub use look::{ExplainArgs, InspectArgs, VerifyArgs};
 pub use manual::{CompletionsArgs, ManArgs};
 pub use platform::actorcloud::{ActorCloudVerb, CertVerb};
 pub use platform::{
     CreateArgs, PlatformArgs, ProfileCreateArgs, ProfileShowArgs, ProfileVerb, RegisterArgs, TokenArgs, UnregisterArgs,
 };
-pub use server::{Environment, ServerArgs, Service};
+pub use server::ServerArgs;
 
 use value::{algorithm, parsed, text};
 
@@ -367,18 +369,6 @@ pub enum ConfigVerb {
         #[arg(long)]
         origin: bool,
     },
-}
-
-/// The passphrase of the CA keys, and the PIN of a PKCS#11 token that keeps one.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "CA keys")]
-pub struct CaPassphrase {
-    /// Read the passphrase of the CA keys from FILE (`-` for standard input)
-    #[arg(long, value_name = "FILE")]
-    pub ca_passphrase_file: Option<PathBuf>,
-    /// Read the PIN of the PKCS#11 token that keeps a CA key from FILE (`-` for standard input)
-    #[arg(long, value_name = "FILE")]
-    pub ca_pin_file: Option<PathBuf>,
 }
 
 /// Options of servers' and devices' identities.

@@ -13,7 +13,7 @@ use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
 use config::{Config, Environment};
 use fleet::selection::{NameGlob, Selection};
-use ledger::{Kind, Ledger};
+use ledger::{Kind, View};
 use store::StoreLocation;
 use store::secrets::Secrets;
 
@@ -89,7 +89,7 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 
 /// The ledger of the store in this directory, or none. A ledger on a server is not asked: the connection may need a
 /// password, and takes longer than a person waits for a TAB.
-fn ledger() -> Option<Ledger> {
+fn ledger() -> Option<View> {
     let environment = Environment::of_process().with_host_name(&identity::host::host_name());
     let trust = crate::environment::trust(false);
     // The rules of a verb apply here too: Tab in a directory of another user must read nothing there.

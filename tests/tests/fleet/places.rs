@@ -13,7 +13,7 @@ use crate::{assert_agree, in_shards, ledger_of};
 /// Stages a job that waits: results of another job are in the way of its own, which is found out behind the names.
 #[track_caller]
 pub(crate) fn staged_to_wait(sandbox: &Sandbox, job: usize, args: &[&str]) {
-    sandbox.write(&format!("taken/job-{job}.csv"), "something else\n");
+    sandbox.write(format!("taken/job-{job}.csv"), "something else\n");
     sandbox.fails([&["fleet", "issue"], args, &["--results", "taken"]].concat(), 1, "TBPKI-0261");
     let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"].as_array().unwrap().len();
     assert_eq!(jobs, job);

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 
 use super::base::{Base, DIRECTORY};
 use super::owner::FileOwner;
-use super::{Mode, Ownership, fault, remove, staging};
+use super::staging::tree;
+use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::Result;
 
@@ -245,7 +246,7 @@ impl BulkDir {
     /// # Errors
     /// [`Code::FileUnreadable`].
     pub fn names(&self) -> Result<Vec<String>> {
-        let names = remove::names(self.fd.as_fd()).map_err(|errno| fault::reading(&self.path, errno))?;
+        let names = tree::names(self.fd.as_fd()).map_err(|errno| fault::reading(&self.path, errno))?;
         // Names that are not UTF-8 are not ours, and nothing is done with them.
         Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
@@ -256,7 +257,7 @@ impl BulkDir {
     /// # Errors
     /// [`Code::FileUnwritable`].
     pub fn remove(&self, name: &str) -> Result<()> {
-        match remove::tree(self.fd.as_fd(), name) {
+        match tree::remove(self.fd.as_fd(), name) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(fault::writing(&self.path.join(name), errno)),
         }

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use rustix::fs as sys;
 
 use super::base::Base;
+use super::journal::moves::{self, Moves};
 use super::journal::{JOURNAL, Journal};
-use super::moves::{self, Moves};
 use super::name::Name;
 use super::owner::FileOwner;
 use super::plan::{MovePlan, PlannedFile};
@@ -43,14 +43,50 @@ pub struct Rehearsal<'a> {
     _staged: StagedFiles<'a>,
 }
 
-/// Writes stand-ins for all files, without waiting for the disk: file systems find out when they take the bytes whether
-/// they have room for them.
-pub(super) fn rehearse(set: &FileSet) -> Result<Rehearsal<'_>> {
-    Ok(Rehearsal { _staged: StagedFiles::new(set, false)? })
-}
+impl FileSet {
+    /// Predicts the result of [`commit`](Self::commit), and finds what would stop it, as far as that is possible
+    /// without writing. What a killed process has left in the directory is settled first.
+    ///
+    /// # Errors
+    /// [`Code::TargetExists`](crate::Code::TargetExists) naming all files in the way, [`Code::NotADirectory`](crate::Code::NotADirectory),
+    /// [`Code::FileUnwritable`](crate::Code::FileUnwritable), [`Code::Ownership`](crate::Code::Ownership).
+    pub fn check(&self) -> Result<Vec<WrittenFile>> {
+        let (base, outer) = self.base()?;
+        let base = Rc::new(base);
+        // A pending operation may change the result of this check.
+        recover::settle(&base)?;
+        let plan = MovePlan::new(&base, self, outer.as_deref())?;
+        plan.writable(&base)?;
+        Ok(plan.report)
+    }
 
-pub(super) fn stage(set: &FileSet) -> Result<StagedFiles<'_>> {
-    StagedFiles::new(set, true)
+    /// Does everything that [`stage`](Self::stage) does but wait for the disk, so that whatever would stop it shows up:
+    /// a directory that cannot be written to, an owner that cannot be set, a full disk. As long as the answer lives
+    /// it keeps the room.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn rehearse(&self) -> Result<Rehearsal<'_>> {
+        // Stand-ins, without waiting for the disk: file systems find out when they take the bytes whether they have room.
+        Ok(Rehearsal { _staged: StagedFiles::new(self, false)? })
+    }
+
+    /// Writes the files next to their places, durably, and reads them back.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn stage(&self) -> Result<StagedFiles<'_>> {
+        StagedFiles::new(self, true)
+    }
+
+    /// Writes the files, durably, and reads them back. On an error everything is as it was before.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check), [`Code::DiskFull`](crate::Code::DiskFull), [`Code::ReadBack`](crate::Code::ReadBack), and [`Code::StoreLocked`](crate::Code::StoreLocked)
+    /// when another process does not finish moving its files in the same directory.
+    pub fn commit(&self) -> Result<Vec<WrittenFile>> {
+        self.stage()?.commit()
+    }
 }
 
 impl<'a> StagedFiles<'a> {
@@ -78,7 +114,7 @@ impl<'a> StagedFiles<'a> {
         if self.outer.is_some() && Base::open(self.set.dir())?.is_some() {
             // Another process has created the directory meanwhile.
             drop(self.staging);
-            return stage(self.set)?.commit();
+            return self.set.stage()?.commit();
         }
         // A single new directory needs no lock: its one rename either succeeds or does not.
         if !self.plan.moves.is_empty() && !self.plan.is_one_new_directory() {

@@ -1,5 +1,7 @@
 //! The list of moves that, once committed, will be finished by the next process.
 
+pub(super) mod moves;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 

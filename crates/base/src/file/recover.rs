@@ -9,11 +9,11 @@ use rustix::io::Errno;
 use rustix::process;
 
 use super::base::{Base, DIRECTORY};
+use super::fault;
+use super::journal::moves::Moves;
 use super::journal::{JOURNAL, Journal, LIMIT};
-use super::moves::Moves;
 use super::name::{COMMITTED, STAGED};
-use super::staging::{self, StagingDir};
-use super::{fault, remove};
+use super::staging::{self, StagingDir, tree};
 use crate::code::Code;
 use crate::digest;
 use crate::error::{Finding, Result};
@@ -43,7 +43,7 @@ pub fn recover(dir: impl AsRef<Path>) -> Result<Recovery> {
 
 pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
     let mut recovery = Recovery::default();
-    for name in remove::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))? {
+    for name in tree::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))? {
         let Ok(name) = name.into_string() else { continue };
         if !name.starts_with(STAGED) && !name.starts_with(COMMITTED) {
             continue;
@@ -59,7 +59,7 @@ pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
             ),
             // Never committed, so none of its files was moved: all of it can go.
             Claim::Ours(_) if name.starts_with(STAGED) => {
-                remove::tree(base.fd.as_fd(), &name).map_err(|errno| fault::writing(&base.path_of(&name), errno))?;
+                tree::remove(base.fd.as_fd(), &name).map_err(|errno| fault::writing(&base.path_of(&name), errno))?;
                 recovery.discarded += 1;
             }
             // Committed: the process was killed between the first and the last move, and the rest must follow.

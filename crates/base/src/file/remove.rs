@@ -1,21 +1,16 @@
 //! Removing what is ours.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use rustix::fs::{self as sys, AtFlags, Dir};
+use rustix::fs::{self as sys, AtFlags};
 use rustix::io::Errno;
 
 use super::base::Base;
 use super::name::Name;
-use super::staging::{self, StagingDir};
+use super::staging::StagingDir;
 use super::{fault, recover};
 use crate::error::Result;
-
-/// Directories of ours are never nested deeper.
-const DEPTH: usize = 16;
 
 /// Removes the file or the directory with all that is in it that is called `name` below `dir`, in one step:
 /// killed at any time, it is there as a whole or gone. `false` where it was not there. A symbolic link is
@@ -45,56 +40,6 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
     }
     // From here on it is gone for everybody; the staging directory takes it along.
     Ok(true)
-}
-
-/// Removes a directory with all that is in it, or a file.
-pub(super) fn tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    // Most entries are files, so the attempt costs less than a question before.
-    match sys::unlinkat(parent, name, AtFlags::empty()) {
-        // Linux returns EISDIR, POSIX specifies EPERM.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        other => return other,
-    }
-    // An empty one may go without being opened, which its mode could forbid.
-    match sys::unlinkat(parent, name, AtFlags::REMOVEDIR) {
-        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-        other => return other,
-    }
-    let fd = staging::open_dir(parent, name)?;
-    empty(fd.as_fd(), DEPTH)?;
-    sys::unlinkat(parent, name, AtFlags::REMOVEDIR)
-}
-
-fn empty(dir: BorrowedFd<'_>, depth: usize) -> Result<(), Errno> {
-    for name in names(dir)? {
-        let name: &CStr = &name;
-        match sys::unlinkat(dir, name, AtFlags::empty()) {
-            Err(Errno::ISDIR | Errno::PERM) => {
-                // A depth that our own directories never reach.
-                let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
-                let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
-                if let Ok(inner) = staging::open_dir(dir, text) {
-                    empty(inner.as_fd(), depth)?;
-                }
-                sys::unlinkat(dir, name, AtFlags::REMOVEDIR)?;
-            }
-            other => other?,
-        }
-    }
-    Ok(())
-}
-
-/// The names in a directory.
-pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        // Both refer to directories outside of the tree.
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push(entry.file_name().to_owned());
-        }
-    }
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
 //! The files of one operation.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use rustix::fs::{self as sys, AtFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::base::Base;
-use super::commit::{Rehearsal, StagedFiles};
 use super::name::Name;
-use super::plan::MovePlan;
-use super::{Mode, Ownership, commit, fault, recover, staging};
+use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::Result;
 
@@ -137,49 +134,6 @@ impl FileSet {
     pub fn owned_by(mut self, ownership: Ownership) -> Self {
         self.ownership = ownership;
         self
-    }
-
-    /// Predicts the result of [`commit`](Self::commit), and finds what would stop it, as far as that is possible
-    /// without writing. What a killed process has left in the directory is settled first.
-    ///
-    /// # Errors
-    /// [`Code::TargetExists`] naming all files in the way, [`Code::NotADirectory`],
-    /// [`Code::FileUnwritable`], [`Code::Ownership`].
-    pub fn check(&self) -> Result<Vec<WrittenFile>> {
-        let (base, outer) = self.base()?;
-        let base = Rc::new(base);
-        // A pending operation may change the result of this check.
-        recover::settle(&base)?;
-        let plan = MovePlan::new(&base, self, outer.as_deref())?;
-        plan.writable(&base)?;
-        Ok(plan.report)
-    }
-
-    /// Does everything that [`stage`](Self::stage) does but wait for the disk, so that whatever would stop it shows up:
-    /// a directory that cannot be written to, an owner that cannot be set, a full disk. As long as the answer lives
-    /// it keeps the room.
-    ///
-    /// # Errors
-    /// Those of [`commit`](Self::commit).
-    pub fn rehearse(&self) -> Result<Rehearsal<'_>> {
-        commit::rehearse(self)
-    }
-
-    /// Writes the files next to their places, durably, and reads them back.
-    ///
-    /// # Errors
-    /// Those of [`commit`](Self::commit).
-    pub fn stage(&self) -> Result<StagedFiles<'_>> {
-        commit::stage(self)
-    }
-
-    /// Writes the files, durably, and reads them back. On an error everything is as it was before.
-    ///
-    /// # Errors
-    /// Those of [`check`](Self::check), [`Code::DiskFull`], [`Code::ReadBack`], and [`Code::StoreLocked`]
-    /// when another process does not finish moving its files in the same directory.
-    pub fn commit(&self) -> Result<Vec<WrittenFile>> {
-        self.stage()?.commit()
     }
 
     /// The directory to work in: that of the set, or while it is missing its parent, and then the name that

@@ -1,5 +1,7 @@
 //! The hidden directory in which files wait until all of them are safe on disk.
 
+pub(super) mod tree;
+
 use std::fs::File;
 use std::io::Write;
 use std::mem;
@@ -15,7 +17,7 @@ use zeroize::Zeroizing;
 use super::base::{Base, DIRECTORY};
 use super::name::{COMMITTED, STAGED};
 use super::owner::FileOwner;
-use super::{Mode, fault, remove};
+use super::{Mode, fault};
 use crate::code::Code;
 use crate::digest;
 use crate::error::Result;
@@ -95,7 +97,7 @@ impl Drop for StagingDir {
         // After `abandon` the directory stays for the next process, which completes it.
         if !mem::take(&mut self.abandoned) {
             // What cannot be removed now is swept away by the next process to write here.
-            let _ = remove::tree(self.base.fd.as_fd(), &self.name);
+            let _ = tree::remove(self.base.fd.as_fd(), &self.name);
         }
     }
 }

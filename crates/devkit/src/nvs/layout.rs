@@ -33,21 +33,6 @@ pub(super) const VERSION_2: u8 = 0xFE;
 /// The chunk number of entries that are not chunks.
 pub(super) const NO_CHUNK: u8 = 0xFF;
 
-/// The types of entries. For numbers, the low digit is the size in bytes.
-pub(super) mod kind {
-    pub(in super::super) const U8: u8 = 0x01;
-    pub(in super::super) const U16: u8 = 0x02;
-    pub(in super::super) const U32: u8 = 0x04;
-    pub(in super::super) const U64: u8 = 0x08;
-    pub(in super::super) const I8: u8 = 0x11;
-    pub(in super::super) const I16: u8 = 0x12;
-    pub(in super::super) const I32: u8 = 0x14;
-    pub(in super::super) const I64: u8 = 0x18;
-    pub(in super::super) const TEXT: u8 = 0x21;
-    pub(in super::super) const BLOB_DATA: u8 = 0x42;
-    pub(in super::super) const BLOB_INDEX: u8 = 0x48;
-}
-
 /// The checksum of the format: CRC-32 as in zlib, with the initial value 0xFFFFFFFF.
 pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     // A second inversion at the start: ESP-IDF passes 0xFFFFFFFF to a function that inverts on its own.

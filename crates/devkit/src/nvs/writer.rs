@@ -2,11 +2,11 @@
 
 use base::{Code, Error, Result};
 
-use super::NvsValue;
 use super::encryption::Keys;
 use super::layout::{
-    ACTIVE, ENTRIES, ENTRY_SIZE, FIRST_ENTRY, FULL, MIN_SIZE, NO_CHUNK, PAGE_SIZE, STATES, VERSION_2, crc, kind,
+    ACTIVE, ENTRIES, ENTRY_SIZE, FIRST_ENTRY, FULL, MIN_SIZE, NO_CHUNK, PAGE_SIZE, STATES, VERSION_2, crc,
 };
+use super::{NvsValue, kind};
 
 /// The length limit of a text with its NUL, in bytes: it must fit into one page, whose last entry the generator leaves free.
 const MAX_TEXT: usize = (ENTRIES - 2) * ENTRY_SIZE;

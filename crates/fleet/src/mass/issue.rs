@@ -11,7 +11,7 @@ pub(crate) mod stage;
 pub(crate) mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 

@@ -3,12 +3,12 @@
 use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
+use base::csv_writer::{Cell, CsvWriter};
 use base::file::{self, BulkDir};
 use base::{Code, Result, digest};
 use ledger::{Entry, Filter, Job, JobId, Kind, View};
 use serde::Serialize;
 
-use crate::csv;
 use crate::names::has_misplaced_quotes;
 
 /// The columns.
@@ -66,7 +66,7 @@ fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
     if has_misplaced_quotes(head) {
         return Ok(false);
     }
-    let mut reader = ::csv::Reader::from_reader(head);
+    let mut reader = csv::Reader::from_reader(head);
     let Ok(columns) = reader.headers().map(|columns| columns.iter().collect::<Vec<_>>().join(",")) else {
         return Ok(false);
     };
@@ -82,8 +82,7 @@ fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {
     let (Some(name), Some(serial), true) = (first.get(0), first.get(2), columns == COLUMNS_0_1_0) else {
         return Ok(false);
     };
-    // `fields` writes it, through `csv::quoted`.
-    // A cell that a spreadsheet could take for a formula has an apostrophe in front.
+    // A cell that a spreadsheet could take for a formula has an apostrophe in front: `CsvWriter` writes it.
     let names = [Some(name), name.strip_prefix('\'')];
     for name in names.into_iter().flatten() {
         let known = view.history(Kind::Device, name)?;
@@ -116,24 +115,22 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
     let failed =
         |error: std::io::Error| Code::FileUnwritable.error("the results cannot be written").at(dir).because(error);
     let [csv_name, json_name] = &partial;
-    let mut table = BufWriter::new(out.create(csv_name)?);
+    let mut table = CsvWriter::new(out.create(csv_name)?);
     let mut lines = BufWriter::new(out.create(json_name)?);
-    writeln!(table, "{COLUMNS}").map_err(failed)?;
+    table.line(COLUMNS.split(',').map(Cell::from)).map_err(failed)?;
     // The latest generation of each name: older ones are history.
     let filter = Filter { kind: Some(Kind::Device), job: Some(job.id), latest_only: true, ..Filter::default() };
-    let mut row = String::new();
     for entry in view.list(&filter) {
         let entry = entry?;
-        row.clear();
-        fields(&line(&entry, &uid), &mut row);
-        table.write_all(row.as_bytes()).map_err(failed)?;
         let line = line(&entry, &uid);
+        table.line(cells(&line)).map_err(failed)?;
         serde_json::to_writer(&mut lines, &line).map_err(|error| failed(error.into()))?;
         lines.write_all(b"\n").map_err(failed)?;
     }
     // Data before names: a name must never lead to an incomplete file.
-    for mut file in [table, lines] {
-        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
+    let lines = lines.into_inner().map_err(|error| failed(error.into_error()))?;
+    for file in [table.finish().map_err(failed)?, lines] {
+        file.sync_all().map_err(failed)?;
     }
     for (partial, name) in partial.iter().zip(&names) {
         // They follow from the ledger: those of an earlier run are out of date.
@@ -156,22 +153,14 @@ fn line<'a>(entry: &'a Entry, job: &'a str) -> Line<'a> {
     }
 }
 
-fn fields(line: &Line<'_>, to: &mut String) {
-    let Line { name, state, serial, fingerprint, credentials_id, error, job } = line;
-    let fields = [
-        name,
-        state,
-        serial.as_str(),
-        fingerprint.as_deref().unwrap_or_default(),
-        credentials_id.unwrap_or_default(),
-        error.unwrap_or_default(),
-        job,
-    ];
-    for (index, field) in fields.into_iter().enumerate() {
-        if index > 0 {
-            to.push(',');
-        }
-        to.push_str(&csv::quoted(field));
-    }
-    to.push('\n');
+fn cells<'a>(line: &'a Line<'a>) -> [Cell<'a>; 7] {
+    [
+        line.name.into(),
+        line.state.into(),
+        (&line.serial).into(),
+        line.fingerprint.as_deref().into(),
+        line.credentials_id.into(),
+        line.error.into(),
+        line.job.into(),
+    ]
 }

@@ -18,7 +18,7 @@ const AGE: Duration = Duration::from_millis(250);
 /// The place where outcomes are recorded.
 pub(crate) enum Records<'a> {
     /// None.
-    DryRun(&'a Ledger),
+    DryRun(&'a View),
     /// The ledger.
     Ledger(&'a mut Ledger),
 }

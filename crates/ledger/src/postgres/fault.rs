@@ -14,9 +14,7 @@ pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> E
     // Without an error of the database the connection itself failed.
     let Some(said) = error.as_db_error() else {
         if is_lost(error) {
-            return server.error(Code::LedgerLost, "the connection to the ledger was lost").because(words(error)).fix(
-                "run the same command again when the server is back: what was done is kept, and the rest is done then",
-            );
+            return lost(server).because(words(error));
         }
         return server.error(Code::LedgerUnreadable, "the ledger's answer cannot be understood").because(words(error));
     };
@@ -120,4 +118,11 @@ fn words(error: &tokio_postgres::Error) -> String {
         source = inner.source();
     }
     words
+}
+
+/// The error where a connection, and with it a transaction, is gone.
+pub(super) fn lost(server: &PostgresServer) -> Error {
+    server
+        .error(Code::LedgerLost, "the connection to the ledger was lost")
+        .fix("run the same command again when the server is back: what was done is kept, and the rest is done then")
 }

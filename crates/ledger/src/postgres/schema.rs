@@ -225,12 +225,5 @@ fn version(session: &mut Session) -> Result<Option<usize>> {
 }
 
 fn too_new(version: usize) -> Error {
-    crate::ledger::too_new(version, STEPS.len())
-}
-
-/// The error where a connection, and with it a transaction, is gone.
-pub(super) fn lost(server: &PostgresServer) -> Error {
-    server
-        .error(Code::LedgerLost, "the connection to the ledger was lost")
-        .fix("run the same command again when the server is back: what was done is kept, and the rest is done then")
+    crate::layout::too_new(version, STEPS.len())
 }

@@ -10,10 +10,10 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket, Statement};
 
-use super::fault::{connect_fault, fault, may_pass, unreachable};
+use super::PostgresServer;
+use super::fault::{connect_fault, fault, lost, may_pass, unreachable};
 use super::tls::ServerTls;
 use super::values::{ColumnValues, row};
-use super::{PostgresServer, schema};
 use crate::value::{SqlRow, SqlValue};
 
 /// A session with the server.
@@ -100,7 +100,7 @@ impl Session {
         }
         if self.in_transaction {
             // Another connection would know nothing of what was done in it.
-            return Err(schema::lost(&self.server));
+            return Err(lost(&self.server));
         }
         let deadline = Instant::now() + self.server.patience();
         loop {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::File;
 use super::fault::fault;
 use super::schema::{self, FileKind};
-use crate::ledger::too_new;
+use crate::layout::too_new;
 
 /// The longest wait for another process that is writing. Its transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use base::{Code, Finding};
 
-use super::Host;
+use super::request::Host;
 use crate::read::certificate::{Certificate, GeneralName};
 
 /// The fault of the names of a server's leaf.

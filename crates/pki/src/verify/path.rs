@@ -4,7 +4,8 @@ use base::{Code, Finding, Severity};
 
 use crate::read::certificate::{Certificate, SignatureFailure, signature_error};
 
-use super::{VerifyRequest, about, walk};
+use super::request::{VerifyRequest, about};
+use super::walk;
 
 /// The most signatures that are checked for one report, so that a file of many CAs of one name costs seconds and not
 /// hours. Real chains need three.
@@ -44,7 +45,7 @@ pub(super) enum PathEnd {
 
 impl Path<'_> {
     /// True if it leads to an anchor and has no fault.
-    pub(super) fn is_good(&self) -> bool {
+    fn is_good(&self) -> bool {
         self.end == PathEnd::Anchor && self.faults() == 0
     }
 
@@ -73,7 +74,7 @@ pub(super) fn find<'a>(request: &VerifyRequest<'a>, leaf: &'a Certificate) -> Pa
 }
 
 /// The same for a certificate that signed a revocation list, which itself may have been revoked.
-pub(super) fn find_at_depth<'a>(request: &VerifyRequest<'a>, leaf: &'a Certificate, depth: usize) -> Path<'a> {
+fn find_at_depth<'a>(request: &VerifyRequest<'a>, leaf: &'a Certificate, depth: usize) -> Path<'a> {
     let mut search = Search { request, depth, signatures: MAX_SIGNATURES, paths: MAX_PATHS, best: None };
     search.extend(&mut vec![leaf]);
     search.best.unwrap_or_else(|| Path { certificates: vec![leaf], end: PathEnd::IssuerMissing, findings: Vec::new() })
@@ -151,7 +152,10 @@ impl<'a> Search<'_, 'a> {
 
     fn judge(&mut self, path: &[&'a Certificate], end: PathEnd) {
         self.paths = self.paths.saturating_sub(1);
-        let mut findings = walk::check(self.request, path, end == PathEnd::Anchor, self.depth);
+        let (request, depth) = (self.request, self.depth);
+        let is_trusted =
+            |signer: &'a Certificate| depth < MAX_DEPTH && find_at_depth(request, signer, depth + 1).is_good();
+        let mut findings = walk::check(request, path, end == PathEnd::Anchor, depth, &is_trusted);
         // An end without an anchor concerns the last certificate of the path.
         if let Some(last) = path.last() {
             let finding = end_finding(self.request, path.len(), last, &end).map(|finding| about(finding, last));
@@ -163,11 +167,6 @@ impl<'a> Search<'_, 'a> {
             self.best = Some(judged);
         }
     }
-}
-
-/// True if another signer of a list may be searched for.
-pub(super) fn may_go_deeper(depth: usize) -> bool {
-    depth < MAX_DEPTH
 }
 
 fn end_finding(request: &VerifyRequest<'_>, length: usize, last: &Certificate, end: &PathEnd) -> Option<Finding> {

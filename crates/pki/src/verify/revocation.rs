@@ -2,14 +2,20 @@
 
 use base::{Code, Finding};
 
-use super::{VerifyRequest, path};
+use super::request::VerifyRequest;
 use crate::read::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
 use crate::read::certificate::{Certificate, GeneralName, KeyUsage, name};
 use crate::read::crl::Crl;
 
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
 /// is not there.
-pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: usize, depth: usize) -> Option<Finding> {
+pub(super) fn check<'a>(
+    request: &VerifyRequest<'a>,
+    path: &[&Certificate],
+    place: usize,
+    depth: usize,
+    is_trusted: &dyn Fn(&'a Certificate) -> bool,
+) -> Option<Finding> {
     // Without lists nothing was asked about revocation.
     if request.crls.is_empty() {
         return None;
@@ -24,7 +30,7 @@ pub(super) fn check(request: &VerifyRequest<'_>, path: &[&Certificate], place: u
         if reasons == 0 {
             continue;
         }
-        match usable(request, crl, issuer, depth) {
+        match usable(request, crl, issuer, is_trusted) {
             Ok(()) => {}
             Err(why) => {
                 // One unusable list is no objection if another one covers the reasons.
@@ -85,7 +91,12 @@ fn same(one: &GeneralName, other: &GeneralName) -> bool {
 }
 
 /// Checks that the list can be relied upon; the error is the reason against it.
-fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: usize) -> Result<(), String> {
+fn usable<'a>(
+    request: &VerifyRequest<'a>,
+    crl: &Crl,
+    issuer: &Certificate,
+    is_trusted: &dyn Fn(&'a Certificate) -> bool,
+) -> Result<(), String> {
     let list = format!("the list of {}", crl.issuer());
     if let Some(extension) = crl.unknown_critical_extensions().first() {
         return Err(format!("{list} has a critical extension {extension} that tbpki does not know"));
@@ -115,10 +126,8 @@ fn usable(request: &VerifyRequest<'_>, crl: &Crl, issuer: &Certificate, depth: u
     let signs = |one: &&Certificate| {
         name::equal(one.subject_der(), crl.issuer_der()) && may_sign(one) && crl.signed_by(one).is_ok()
     };
-    // The signer of a list may itself have been revoked, by a list with another signer: the depth ends this.
-    if path::may_go_deeper(depth)
-        && everybody.filter(signs).any(|signer| path::find_at_depth(request, signer, depth + 1).is_good())
-    {
+    // The signer of a list may itself have been revoked, by a list with another signer: a depth ends this.
+    if everybody.filter(signs).any(is_trusted) {
         return Ok(());
     }
     Err(format!("{list} was signed by none of the trusted keys of that name"))

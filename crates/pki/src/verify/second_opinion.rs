@@ -10,7 +10,7 @@ use webpki::{
     anchor_from_trusted_cert,
 };
 
-use super::{Host, Purpose, VerifyRequest, about};
+use super::request::{Host, Purpose, VerifyRequest, about};
 use crate::read::certificate::Certificate;
 
 /// The fault that webpki sees in the path, the leaf first and the anchor last.

@@ -4,8 +4,9 @@ use base::{Code, Finding};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Purpose, VerifyRequest, about, allows, constraints, firmware_finding, revocation};
-use crate::read::certificate::{Certificate, NameConstraints, SelfSignature};
+use super::request::{Purpose, VerifyRequest, about, allows};
+use super::{constraints, revocation};
+use crate::read::certificate::{Certificate, NameConstraints, PublicKeyKind, SelfSignature};
 
 /// The rules that the certificates above set for those below.
 #[derive(Default)]
@@ -17,11 +18,14 @@ struct State<'a> {
 
 /// Checks a path, the leaf first; `anchored` means that its last certificate is a trust anchor. What is found comes in
 /// the order of the path, one list for each certificate.
-pub(super) fn check(
-    request: &VerifyRequest<'_>,
+///
+/// `is_trusted` tells whether the signer of a revocation list can be relied upon, which takes a path of its own.
+pub(super) fn check<'a>(
+    request: &VerifyRequest<'a>,
     path: &[&Certificate],
     anchored: bool,
     depth: usize,
+    is_trusted: &dyn Fn(&'a Certificate) -> bool,
 ) -> Vec<Vec<Finding>> {
     let mut state = State::default();
     let mut found: Vec<Vec<Finding>> = Vec::new();
@@ -51,7 +55,7 @@ pub(super) fn check(
             findings.extend(state.descend(certificate));
         }
         if !is_anchor {
-            findings.extend(revocation::check(request, path, place, depth));
+            findings.extend(revocation::check(request, path, place, depth, is_trusted));
         }
         found.push(findings.into_iter().map(|finding| about(finding, certificate)).collect());
     }
@@ -113,6 +117,18 @@ pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bo
     }
     findings.extend(firmware_finding(certificate));
     findings
+}
+
+/// The reason against using the certificate for devices with our firmware.
+fn firmware_finding(certificate: &Certificate) -> Option<Finding> {
+    let why = match certificate.public_key() {
+        PublicKeyKind::Ed25519 => "its Mbed TLS has no Ed25519",
+        _ if certificate.name_constraints().is_some_and(|constraints| constraints.critical) => {
+            "its Mbed TLS refuses critical name constraints"
+        }
+        _ => return None,
+    };
+    Some(Code::FirmwareLimit.warning("our firmware cannot verify this certificate").because(why))
 }
 
 /// The finding about the signature of a trust anchor on itself.

@@ -5,12 +5,14 @@
 //! and needs no more space than these parts, in addition to the archive.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use base::csv_writer::{Cell, CsvWriter};
 use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
+use csv::ReaderBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Sidecar};
@@ -187,8 +189,11 @@ impl<'a> JoinAttempts<'a> {
         let length = joining.state.index;
         let mut index = joining.grow(GROWING_INDEX, length)?;
         if length == 0 {
-            writeln!(index, "{}", INDEX_COLUMNS).map_err(|error| joining.unwritable(&error))?;
-            joining.state.index = INDEX_COLUMNS.len() as u64 + 1;
+            let mut head = CsvWriter::new(Vec::new());
+            let written = head.line(INDEX_COLUMNS.split(',').map(Cell::from));
+            let head = written.and_then(|()| head.finish()).map_err(|error| joining.unwritable(&error))?;
+            index.write_all(&head).map_err(|error| joining.unwritable(&error))?;
+            joining.state.index = head.len() as u64;
         }
         joining.index = Some(index);
         Ok(joining)
@@ -244,16 +249,16 @@ impl<'a> JoinAttempts<'a> {
         }
         let sidecar = attempt.sidecar(Sidecar::Index);
         let part = if packing.sealed { name } else { start.to_string() };
-        let mut lines = String::new();
-        for line in BufReader::new(self.dir.open_file(&sidecar)?).lines() {
-            let line = line.map_err(|error| self.gone(&sidecar).because(error))?;
-            lines.push_str(&line);
-            lines.push(',');
-            lines.push_str(&part);
-            lines.push('\n');
+        let mut lines = CsvWriter::new(Vec::new());
+        let sidecar_lines = ReaderBuilder::new().has_headers(false).from_reader(self.dir.open_file(&sidecar)?);
+        for line in sidecar_lines.into_byte_records() {
+            let mut line = line.map_err(|error| self.gone(&sidecar).because(error))?;
+            line.push_field(part.as_bytes());
+            lines.copied(&line).map_err(|error| self.unwritable(&error))?;
         }
+        let lines = lines.finish().map_err(|error| self.unwritable(&error))?;
         if let Some(index) = &mut self.index {
-            index.write_all(lines.as_bytes()).map_err(|error| unwritable(self.place, &error))?;
+            index.write_all(&lines).map_err(|error| unwritable(self.place, &error))?;
         }
         self.state.index += lines.len() as u64;
         self.state.starts.push(start + length);

@@ -8,11 +8,11 @@ pub(super) mod trust;
 use std::path::PathBuf;
 
 use base::Code;
-use clap::{Args, ValueEnum};
-use pki::verify::Host;
+use clap::Args;
+use pki::verify::{Host, Purpose};
 use time::OffsetDateTime;
 
-use super::value::{moment, parsed};
+use super::value::{moment, parsed, purpose};
 
 /// The arguments of `tbpki inspect`.
 #[derive(Debug, Clone, Args)]
@@ -47,7 +47,7 @@ pub struct VerifyArgs {
     #[arg(long, value_parser = parsed::<Host>(), value_name = "HOST")]
     pub host: Option<Host>,
     /// The purpose of the leaf [default: from its extended key usage]
-    #[arg(long)]
+    #[arg(long, value_parser = purpose())]
     pub purpose: Option<Purpose>,
     /// A revocation list (repeat for several)
     #[arg(long, value_name = "FILE")]
@@ -55,15 +55,6 @@ pub struct VerifyArgs {
     /// The time to verify at, for example 2030-01-31T12:00:00Z [default: now]
     #[arg(long, value_parser = moment(), value_name = "TIME")]
     pub at: Option<OffsetDateTime>,
-}
-
-/// The purpose of a leaf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Purpose {
-    /// A TLS server
-    Server,
-    /// A TLS client
-    Device,
 }
 
 /// The arguments of `tbpki explain`.

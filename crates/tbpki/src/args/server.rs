@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use config::{Credentials, ServerFormat};
+use identity::thingsboard::{Service, SettingsForm};
 
-use super::value::{credentials, server_format, text};
+use super::value::{credentials, server_format, service, settings_form, text};
 use super::{IdentityArgs, OwnerArgs};
 use crate::completion;
 
@@ -37,38 +38,12 @@ pub struct ServerArgs {
     #[arg(long, help_heading = "Certificate")]
     pub include_root: bool,
     /// The services to write settings for (repeat or separate by commas)
-    #[arg(long, value_name = "SERVICE", value_delimiter = ',', default_value = "mqtt", help_heading = "ThingsBoard")]
+    #[arg(long, value_parser = service(), value_name = "SERVICE", value_delimiter = ',', default_value = "mqtt", help_heading = "ThingsBoard")]
     pub service: Vec<Service>,
     /// The forms of the settings to write (repeat or separate by commas)
-    #[arg(long, value_name = "FORM", value_delimiter = ',', default_value = "env", help_heading = "ThingsBoard")]
-    pub environment: Vec<Environment>,
+    #[arg(long, value_parser = settings_form(), value_name = "FORM", value_delimiter = ',', default_value = "env", help_heading = "ThingsBoard")]
+    pub environment: Vec<SettingsForm>,
     /// The owner of the files.
     #[command(flatten)]
     pub owner: OwnerArgs,
-}
-
-/// A TLS endpoint of ThingsBoard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Service {
-    /// MQTT, port 8883
-    Mqtt,
-    /// The web interface and REST API
-    Http,
-    /// CoAP over DTLS, port 5684
-    Coap,
-    /// LwM2M, ports 5686 and 5688
-    Lwm2m,
-    /// Edge, port 7070
-    Edge,
-}
-
-/// A form of environment variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Environment {
-    /// thingsboard.env: export lines for thingsboard.conf
-    Env,
-    /// docker-compose.tls.yml: an override file for Docker Compose
-    Compose,
-    /// kubernetes-secret.yml: a Secret with files and variables
-    Kubernetes,
 }

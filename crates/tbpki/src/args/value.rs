@@ -11,8 +11,10 @@ use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use config::{ClientFormat, Credentials, ServerFormat};
 use devkit::chip::{Chip, Crystal};
+use identity::thingsboard::{Service, SettingsForm};
 use ledger::{Kind, State};
 use pki::Algorithm;
+use pki::verify::Purpose;
 use store::shard::Layout;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -79,6 +81,42 @@ pub(super) fn layout() -> WordParser<Layout> {
     WordParser::new(Layout::ALL.into_iter().map(Layout::as_str), |text| text.parse().ok())
 }
 
+/// The purpose of a leaf.
+pub(super) fn purpose() -> WordParser<Purpose> {
+    const WORDS: &[Word<Purpose>] =
+        &[("server", "A TLS server", Purpose::Server), ("device", "A TLS client", Purpose::Device)];
+    WordParser::described(WORDS, |text| find(WORDS, text))
+}
+
+/// A TLS endpoint of ThingsBoard.
+pub(super) fn service() -> WordParser<Service> {
+    const WORDS: &[Word<Service>] = &[
+        ("mqtt", "MQTT, port 8883", Service::Mqtt),
+        ("http", "The web interface and REST API", Service::Http),
+        ("coap", "CoAP over DTLS, port 5684", Service::Coap),
+        ("lwm2m", "LwM2M, ports 5686 and 5688", Service::Lwm2m),
+        ("edge", "Edge, port 7070", Service::Edge),
+    ];
+    WordParser::described(WORDS, |text| find(WORDS, text))
+}
+
+/// A form of environment variables.
+pub(super) fn settings_form() -> WordParser<SettingsForm> {
+    const WORDS: &[Word<SettingsForm>] = &[
+        ("env", "thingsboard.env: export lines for thingsboard.conf", SettingsForm::EnvFile),
+        ("compose", "docker-compose.tls.yml: an override file for Docker Compose", SettingsForm::Compose),
+        ("kubernetes", "kubernetes-secret.yml: a Secret with files and variables", SettingsForm::Kubernetes),
+    ];
+    WordParser::described(WORDS, |text| find(WORDS, text))
+}
+
+/// A word, its help, and its value.
+type Word<T> = (&'static str, &'static str, T);
+
+fn find<T: Copy>(words: &[Word<T>], text: &str) -> Option<T> {
+    words.iter().find(|(word, ..)| *word == text).map(|(.., value)| *value)
+}
+
 /// A time to wait for a connection, in seconds.
 pub(super) fn timeout() -> impl TypedValueParser<Value = Duration> {
     clap::value_parser!(u64).range(1..=600).map(Duration::from_secs)
@@ -126,12 +164,18 @@ pub(super) fn flash_sizes() -> ArgValueCandidates {
 /// Parses one of a few words.
 #[derive(Debug, Clone)]
 pub(super) struct WordParser<T> {
-    words: Vec<&'static str>,
+    words: Vec<PossibleValue>,
     read: fn(&str) -> Option<T>,
 }
 
 impl<T> WordParser<T> {
     fn new(words: impl Iterator<Item = &'static str>, read: fn(&str) -> Option<T>) -> Self {
+        Self { words: words.map(PossibleValue::new).collect(), read }
+    }
+
+    /// Words with a help text each, which `--help` shows.
+    fn described(words: &[Word<T>], read: fn(&str) -> Option<T>) -> Self {
+        let words = words.iter().map(|(word, help, _)| PossibleValue::new(*word).help(*help));
         Self { words: words.collect(), read }
     }
 }
@@ -144,13 +188,13 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for WordParser<T> {
             return Ok(value);
         }
         // clap's own parser rejects the text with the list of words and the nearest one.
-        let words = PossibleValuesParser::new(self.words.iter().copied());
+        let words = PossibleValuesParser::new(self.words.clone());
         let word = words.parse_ref(command, arg, value)?;
         (self.read)(&word).ok_or_else(|| clap::Error::new(ErrorKind::InvalidValue).with_cmd(command))
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+        Some(Box::new(self.words.iter().cloned()))
     }
 }
 
@@ -165,7 +209,7 @@ mod tests {
     /// Every listed word must be read, because help and completion offer it.
     fn reads_its_words<T: Clone + Send + Sync + 'static>(word: &WordParser<T>) {
         assert!(!word.words.is_empty());
-        for text in &word.words {
+        for text in word.words.iter().map(PossibleValue::get_name) {
             assert!(parse(word, text).is_ok(), "{text}");
         }
     }
@@ -181,6 +225,9 @@ mod tests {
         reads_its_words(&kind());
         reads_its_words(&state());
         reads_its_words(&layout());
+        reads_its_words(&purpose());
+        reads_its_words(&service());
+        reads_its_words(&settings_form());
     }
 
     #[test]

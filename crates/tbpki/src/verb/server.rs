@@ -3,10 +3,9 @@
 use base::Result;
 use config::key;
 use identity::server::{ServerRequest, make_server};
-use identity::thingsboard::{self, SettingsForm};
 
 use super::client::request;
-use crate::args::{Environment, ServerArgs, Service};
+use crate::args::ServerArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 
@@ -22,29 +21,11 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
         request: request(&args.identity, args.out.as_ref(), &args.owner),
         only_given_names: args.only_given_names,
         include_root: args.include_root,
-        services: args.service.iter().copied().map(service).collect(),
-        forms: args.environment.iter().copied().map(form).collect(),
+        services: args.service.clone(),
+        forms: args.environment.clone(),
     };
     let mut report = context.in_workspace(&config, |workspace| make_server(workspace, &server_request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
-}
-
-fn service(service: Service) -> thingsboard::Service {
-    match service {
-        Service::Mqtt => thingsboard::Service::Mqtt,
-        Service::Http => thingsboard::Service::Http,
-        Service::Coap => thingsboard::Service::Coap,
-        Service::Lwm2m => thingsboard::Service::Lwm2m,
-        Service::Edge => thingsboard::Service::Edge,
-    }
-}
-
-fn form(form: Environment) -> SettingsForm {
-    match form {
-        Environment::Env => SettingsForm::EnvFile,
-        Environment::Compose => SettingsForm::Compose,
-        Environment::Kubernetes => SettingsForm::Kubernetes,
-    }
 }

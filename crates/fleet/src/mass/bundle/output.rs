@@ -4,13 +4,13 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use base::csv_writer::{Cell, CsvWriter};
 use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
 use devkit::image::{self, CREDENTIALS, FLASH, Image};
 use zeroize::Zeroizing;
 
 use super::bundler::{BundleDescription, Bundler};
-use crate::csv;
 use store::FILE_LIMIT;
 use store::shard::Packer;
 use store::shard::ShardStore;
@@ -153,7 +153,7 @@ impl BundleOutput {
             written: WrittenBundles::default(),
             shard: None,
             files: Zeroizing::new(Vec::new()),
-            index: String::new(),
+            index: CsvWriter::new(Vec::new()),
             scratch: Zeroizing::new(Vec::new()),
         };
         if self.layout == Layout::Shards {
@@ -206,8 +206,9 @@ impl BundleOutput {
             |error: std::io::Error| Code::FileUnwritable.error("this cannot be written").at(&path).because(error);
         let partial = format!("{PARTIAL}{INDEX}");
         self.dir.remove(&partial)?;
-        let mut whole = BufWriter::new(self.dir.create(&partial)?);
-        whole.write_all(b"name,offset,length,part\n").map_err(failed)?;
+        let mut whole = CsvWriter::new(self.dir.create(&partial)?);
+        whole.line(["name", "offset", "length", "part"].map(Cell::from)).map_err(failed)?;
+        let mut whole = BufWriter::new(whole.finish().map_err(failed)?);
         for attempt in attempts {
             let name = format!("{}{PART_INDEX}", attempt?);
             // The parts are appended in the order of the shards, and none is kept in memory.
@@ -259,7 +260,7 @@ pub(crate) struct ShardBundles<'a> {
     shard: Option<BulkDir>,
     /// The files of an archive's part, and which is where.
     files: Zeroizing<Vec<u8>>,
-    index: String,
+    index: CsvWriter<Vec<u8>>,
     scratch: Zeroizing<Vec<u8>>,
 }
 
@@ -277,9 +278,10 @@ impl ShardBundles<'_> {
             }
             Layout::Archive => {
                 let offset = self.output.tar.append(&self.output.file_of(name), bytes, &mut self.files);
-                self.index.push_str(&csv::quoted(name));
                 let part = self.attempt.part(self.output.packer.packing());
-                self.index.push_str(&format!(",{offset},{},{part}\n", bytes.len()));
+                let number = |number: usize| Cell::from(u64::try_from(number).ok());
+                let line = [name.into(), number(offset), number(bytes.len()), (&part).into()];
+                self.index.line(line).map_err(|error| no_index(&error))?;
                 Ok(None)
             }
         }
@@ -319,9 +321,10 @@ impl ShardBundles<'_> {
     fn pack(&mut self) -> Result<()> {
         let packed = self.output.packer.pack(&mut self.files)?;
         let part = self.attempt.part(self.output.packer.packing());
-        let index = std::mem::take(&mut self.index);
+        let index = std::mem::replace(&mut self.index, CsvWriter::new(Vec::new()));
+        let index = index.finish().map_err(|error| no_index(&error))?;
         let dir = &self.output.dir;
-        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_bytes()), (part, packed.bytes())] {
+        for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_slice()), (part, packed.bytes())] {
             let partial = format!("{PARTIAL}{name}.{}", self.turn);
             dir.remove(&partial)?;
             self.written.moves.push(Move { device: None, partial: partial.clone(), name });
@@ -355,6 +358,10 @@ fn gone(devices: &Path, name: &str) -> Error {
         .error("the directory of the device is gone")
         .at(devices.join(name))
         .fix("restore it from a backup")
+}
+
+fn no_index(error: &std::io::Error) -> Error {
+    Code::Internal.error("the line of an index cannot be written").because(error)
 }
 
 fn taken(path: &Path) -> Error {

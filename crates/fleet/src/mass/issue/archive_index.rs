@@ -1,21 +1,21 @@
 //! The index of an archive: which device is where.
 
-use std::fmt::Write as _;
-
-use base::digest;
+use base::csv_writer::{Cell, CsvWriter};
+use base::{Code, Result, digest};
 
 use super::issued_leaf::IssuedLeaf;
-use crate::csv;
 
-/// Appends the line of a device to the index of its part, which knows all columns but the last.
-pub(crate) fn line(device: &IssuedLeaf, offset: usize, length: usize, to: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        to,
-        "{},{},{},{},{offset},{length}",
-        csv::quoted(&device.name),
-        device.serial,
-        digest::hex(&device.fingerprint),
-        device.credentials_id
-    );
+/// Appends the line of a device to the index of its part, which has all columns except the last.
+pub(crate) fn line(device: &IssuedLeaf, offset: usize, length: usize, to: &mut CsvWriter<Vec<u8>>) -> Result<()> {
+    let (serial, fingerprint) = (device.serial.to_string(), digest::hex(&device.fingerprint));
+    let number = |number: usize| Cell::from(u64::try_from(number).ok());
+    to.line([
+        (&device.name).into(),
+        (&serial).into(),
+        (&fingerprint).into(),
+        (&device.credentials_id).into(),
+        number(offset),
+        number(length),
+    ])
+    .map_err(|error| Code::Internal.error("the line of an index cannot be written").because(error))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use base::csv_writer::CsvWriter;
 use base::file::{BulkDir, Mode};
 use base::{Code, Result};
 use config::ClientFormat;
@@ -186,21 +187,23 @@ impl ShardOutput {
                 made.iter().map(|device| tar::TarWriter::room(&file_of(&device.name), device.combined_length())).sum();
             let mut files = self.spare(room);
             // Reserved in full: a buffer that grows leaves copies of keys in freed memory.
-            let mut index = String::with_capacity(made.len() * 256);
+            let mut index = CsvWriter::new(Vec::with_capacity(made.len() * 256));
             let mut combined = Zeroizing::new(Vec::new());
             for device in made {
                 combined.clear();
                 combined.reserve(device.combined_length());
                 device.combined(&mut combined);
                 let offset = self.tar.append(&file_of(&device.name), &combined, &mut files);
-                archive_index::line(device, offset, combined.len(), &mut index);
+                archive_index::line(device, offset, combined.len(), &mut index)?;
             }
             let part = self.packer.pack(&mut files)?;
             self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
             // `part` borrows the buffer that goes back to the pool.
             drop(part);
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
-            self.partial(&attempt.sidecar(Sidecar::Index), index.as_bytes(), Mode::Private)?;
+            let index =
+                index.finish().map_err(|error| Code::Internal.error("an index cannot be ended").because(error))?;
+            self.partial(&attempt.sidecar(Sidecar::Index), &index, Mode::Private)?;
             // A sealed part cannot be read here any more. `bundle` and `check` need the certificates.
             if packing.sealed {
                 let mut certificates = Vec::with_capacity(made.len() * 1024);

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::io;
 
 use base::Result;
-use fleet::csv;
+use base::csv_writer::{self, CsvWriter};
 use fleet::selection::{NameGlob, Selection, job};
 use identity::lifecycle::renew::RenewalRule;
 use schemars::JsonSchema;
@@ -46,8 +46,13 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
         context.output.json_list("identities", rows)?;
     } else if args.csv {
         context.output.stream(|out| {
-            csv::write_line(out, CSV_HEAD.map(csv::Cell::from))?;
-            rows.try_for_each(|row| Ok(csv::write_line(out, row?.cells())?))
+            let mut table = CsvWriter::new(out);
+            table.line(CSV_HEAD.map(csv_writer::Cell::from))?;
+            for row in rows.by_ref() {
+                table.line(row?.cells())?;
+            }
+            table.finish()?;
+            Ok(())
         })?;
     } else if args.ndjson {
         context.output.stream(|out| {

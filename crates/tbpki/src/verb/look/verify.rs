@@ -12,14 +12,14 @@ use pki::key::PublicKey;
 use pki::keystore::{self, EntryKind, ListedEntry, Passwords, find_keystore};
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::verify::{self, CertificateSource, Link};
+use pki::verify::{self, CertificateSource, Link, Purpose};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::{CaName, Hierarchy};
 use time::OffsetDateTime;
 
-use crate::args::{Purpose, VerifyArgs};
+use crate::args::VerifyArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -85,10 +85,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
         anchors: &anchors,
         key: key.as_ref(),
         host: args.host.as_ref(),
-        purpose: purpose.map(|purpose| match purpose {
-            Purpose::Server => verify::Purpose::Server,
-            Purpose::Device => verify::Purpose::Device,
-        }),
+        purpose,
         time,
         crls: &crls,
     });

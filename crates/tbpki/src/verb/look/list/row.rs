@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use base::csv_writer::Cell;
 use base::digest;
-use fleet::csv::Cell;
 use identity::lifecycle::renew::RenewalRule;
 use identity::report::rfc3339;
 use ledger::{Entry, Kind, State};

@@ -7,16 +7,15 @@ use rustix::fs::{self as sys, AtFlags, FileType, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::process;
 
-use super::base::Base;
-use super::journal::{Journal, Move};
-use super::owner::FileOwner;
-use super::staging;
-use super::{Mode, fault};
+use super::{Journal, Move};
 use crate::code::Code;
 use crate::error::Result;
+use crate::file::base::Base;
+use crate::file::owner::FileOwner;
+use crate::file::{Mode, fault, staging};
 
 /// The moves of a journal.
-pub(super) struct Moves<'a> {
+pub(in crate::file) struct Moves<'a> {
     base: &'a Base,
     staging: BorrowedFd<'a>,
     journal: &'a Journal,
@@ -24,7 +23,7 @@ pub(super) struct Moves<'a> {
 
 /// A move that has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CompletedMove {
+pub(in crate::file) enum CompletedMove {
     /// The new file is in its place.
     Placed(usize),
     /// The replaced file has been moved to its backup name.
@@ -32,12 +31,12 @@ pub(super) enum CompletedMove {
 }
 
 impl<'a> Moves<'a> {
-    pub(super) fn new(base: &'a Base, staging: BorrowedFd<'a>, journal: &'a Journal) -> Self {
+    pub(in crate::file) fn new(base: &'a Base, staging: BorrowedFd<'a>, journal: &'a Journal) -> Self {
         Self { base, staging, journal }
     }
 
     /// Makes every move that has not been made, and notes it in `done`.
-    pub(super) fn forward(&self, done: &mut Vec<CompletedMove>) -> Result<()> {
+    pub(in crate::file) fn forward(&self, done: &mut Vec<CompletedMove>) -> Result<()> {
         let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
         // All directories are opened before the first move, because a missing one must not stop the moves halfway.
         for step in &self.journal.moves {
@@ -73,7 +72,7 @@ impl<'a> Moves<'a> {
 
     /// Undoes the moves in `done`, the last one first. At every moment each file is there, and what going
     /// forward would need is still staged.
-    pub(super) fn back(&self, done: &[CompletedMove], modes: &BTreeMap<usize, sys::Mode>) -> Result<()> {
+    pub(in crate::file) fn back(&self, done: &[CompletedMove], modes: &BTreeMap<usize, sys::Mode>) -> Result<()> {
         let mut touched = BTreeSet::new();
         // In reverse order, as each move was made on top of the ones before.
         for step in done.iter().rev() {
@@ -161,7 +160,7 @@ impl<'a> Moves<'a> {
 
 /// Gives every file that will be replaced a second name in the staging directory, or copies it where that
 /// cannot be. Answers with their modes, for the way back.
-pub(super) fn hold_replaced(
+pub(in crate::file) fn hold_replaced(
     base: &Base,
     staging: BorrowedFd<'_>,
     journal: &Journal,

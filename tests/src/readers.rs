@@ -1,0 +1,10 @@
+//! Programs and libraries of others that make, read and judge certificates and keys.
+
+pub mod certificates;
+pub mod clients;
+pub mod exceptions;
+pub mod foreign;
+pub mod forge;
+pub mod oracle;
+pub mod own_ca;
+pub mod pkilint;

@@ -1,0 +1,8 @@
+//! Servers and tokens that tbpki talks to, and the wire between them.
+
+pub mod mosquitto;
+pub mod mqtt;
+pub mod platform;
+pub mod softhsm;
+pub mod thingsboard;
+pub mod wire;
