@@ -153,42 +153,46 @@ impl fmt::Display for Finding {
 /// A [`Finding`] that ended what was being done.
 ///
 /// Texts in it never hold key material, passwords or tokens.
-pub struct Error(Box<Finding>, Class);
+pub struct Error {
+    finding: Box<Finding>,
+    class: Class,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
 
 impl Error {
     /// An error from a finding, whatever its severity was.
     pub fn new(mut finding: Finding) -> Self {
         finding.severity = Severity::Fault;
         let class = finding.code.class();
-        Self(Box::new(finding), class)
+        Self { finding: Box::new(finding), class, source: None }
     }
 
     /// The stable number of the error.
     pub fn code(&self) -> Code {
-        self.0.code
+        self.finding.code
     }
 
     /// The class that decides the exit status: that of its code, or [`Class::Usage`] after
     /// [`argument`](Self::argument).
     pub fn class(&self) -> Class {
-        self.1
+        self.class
     }
 
     /// The whole content.
     pub fn finding(&self) -> &Finding {
-        &self.0
+        &self.finding
     }
 
     /// The finding itself, for a report that goes on.
     pub fn into_finding(self) -> Finding {
-        *self.0
+        *self.finding
     }
 
     /// Names the file, unless one is named already: the first to know is the nearest.
     #[must_use]
     pub fn at(mut self, file: impl AsRef<Path>) -> Self {
-        if self.0.location.file.is_none() {
-            self.0.location.file = Some(file.as_ref().to_path_buf());
+        if self.finding.location.file.is_none() {
+            self.finding.location.file = Some(file.as_ref().to_path_buf());
         }
         self
     }
@@ -196,16 +200,16 @@ impl Error {
     /// Names the line and column, both counted from 1.
     #[must_use]
     pub fn position(mut self, line: usize, column: usize) -> Self {
-        self.0.location.line = Some(line);
-        self.0.location.column = Some(column);
+        self.finding.location.line = Some(line);
+        self.finding.location.column = Some(column);
         self
     }
 
     /// Names the thing, unless one is named already.
     #[must_use]
     pub fn item(mut self, item: impl Into<String>) -> Self {
-        if self.0.location.item.is_none() {
-            self.0.location.item = Some(item.into());
+        if self.finding.location.item.is_none() {
+            self.finding.location.item = Some(item.into());
         }
         self
     }
@@ -214,8 +218,8 @@ impl Error {
     /// a bug.
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
-        if self.1 == Class::User {
-            self.1 = Class::Usage;
+        if self.class == Class::User {
+            self.class = Class::Usage;
         }
         self.item(argument)
     }
@@ -223,22 +227,30 @@ impl Error {
     /// Adds the reason.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
-        self.0.why = Some(why.to_string());
+        self.finding.why = Some(why.to_string());
+        self
+    }
+
+    /// Adds an error of another library as the reason, and keeps it as the [`source`](StdError::source).
+    #[must_use]
+    pub fn caused_by(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self = self.because(&error);
+        self.source = Some(Box::new(error));
         self
     }
 
     /// Adds the `help:` line: one action that the user can take.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.0.fix = Some(fix.into());
+        self.finding.fix = Some(fix.into());
         self
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0.code, self.0)?;
-        match &self.0.fix {
+        write!(f, "{} {}", self.finding.code, self.finding)?;
+        match &self.finding.fix {
             Some(fix) => write!(f, " [{fix}]"),
             None => Ok(()),
         }
@@ -247,11 +259,17 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.finding.fmt(f)
     }
 }
 
-impl StdError for Error {}
+impl StdError for Error {
+    /// The error of another library that was the cause. Its text is the reason in the finding.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -264,6 +282,16 @@ mod tests {
         assert_eq!(class(Code::Usage), (Class::Usage, Class::Usage));
         assert_eq!(class(Code::Internal), (Class::Bug, Class::Bug));
         assert_eq!(Code::BadValue.error("x").item("--days").class(), Class::User);
+    }
+
+    #[test]
+    fn an_error_keeps_its_cause() {
+        let cause = std::io::Error::other("the disk is on fire");
+        let error = Code::FileUnreadable.error("this cannot be read").caused_by(cause).at("a");
+        assert_eq!(error.to_string(), "a: this cannot be read: the disk is on fire");
+        assert_eq!(error.source().unwrap().to_string(), "the disk is on fire");
+        assert!(error.source().unwrap().downcast_ref::<std::io::Error>().is_some());
+        assert!(Code::FileUnreadable.error("x").because("y").source().is_none());
     }
 
     #[test]

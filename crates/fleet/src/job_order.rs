@@ -142,7 +142,7 @@ fn absolute_parent(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| Code::Usage.error("this is not the name of a file").at(path))?;
     let parent = parent
         .canonicalize()
-        .map_err(|error| Code::FileUnwritable.error("this directory cannot be found").at(parent).because(error))?;
+        .map_err(|error| Code::FileUnwritable.error("this directory cannot be found").at(parent).caused_by(error))?;
     Ok(parent.join(name))
 }
 
@@ -193,7 +193,7 @@ impl JobOrder {
     /// [`Code::LedgerUnreadable`] for what this version does not know.
     pub(crate) fn kept(parameters: &Parameters) -> Result<Self> {
         serde_json::from_str(parameters.as_str())
-            .map_err(|error| Code::LedgerUnreadable.error("what was asked for a job cannot be read").because(error))
+            .map_err(|error| Code::LedgerUnreadable.error("what was asked for a job cannot be read").caused_by(error))
     }
 
     /// As the ledger keeps it.

@@ -209,5 +209,5 @@ fn issued(certificate: &Certificate) -> IssuedRecord {
 
 fn settings(kept: &ProvisioningRule) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(kept)
-        .map_err(|error| Code::Internal.error("settings cannot be written as JSON").because(error))
+        .map_err(|error| Code::Internal.error("settings cannot be written as JSON").caused_by(error))
 }

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod jobs;
 pub(crate) mod progress;
 pub(crate) mod reservation;
+mod shard_state;
 pub(crate) mod staging;
 mod work;
 

@@ -20,7 +20,7 @@ impl Parameters {
     /// [`Code::Internal`] when the request cannot be written as JSON, which is a matter of its type.
     pub fn of(request: &impl Serialize) -> Result<Self> {
         let value = serde_json::to_value(request)
-            .map_err(|error| Code::Internal.error("parameters cannot be written as JSON").because(error))?;
+            .map_err(|error| Code::Internal.error("parameters cannot be written as JSON").caused_by(error))?;
         let mut text = String::new();
         write_sorted(&value, &mut text);
         Ok(Self(text))

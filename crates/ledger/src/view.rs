@@ -362,5 +362,5 @@ fn entry(row: &SqlRow) -> Result<Entry> {
 
 pub(crate) fn at(seconds: i64) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(seconds)
-        .map_err(|error| Code::LedgerUnreadable.error("the ledger holds an impossible time").because(error))
+        .map_err(|error| Code::LedgerUnreadable.error("the ledger holds an impossible time").caused_by(error))
 }

@@ -105,7 +105,8 @@ impl HttpClient {
         if let Some((host, addresses)) = origin.local() {
             builder = builder.resolve_to_addrs(host, addresses);
         }
-        let client = builder.build().map_err(|error| Code::Internal.error("there is no HTTP client").because(error))?;
+        let client =
+            builder.build().map_err(|error| Code::Internal.error("there is no HTTP client").caused_by(error))?;
         Ok(Self {
             client,
             origin: Arc::new(origin),

@@ -110,7 +110,7 @@ pub(crate) fn over(
     let server_name = options.server_name.as_ref().unwrap_or(target.server_name()).clone();
     let mut connection = tls::client_config(verifier.clone(), client.clone())
         .and_then(|config| ClientConnection::new(Arc::new(config), server_name))
-        .map_err(|error| Code::Internal.error("rustls does not start").because(error))
+        .map_err(|error| Code::Internal.error("rustls does not start").caused_by(error))
         .map_err(|error| error.item(target.to_string()))?;
     let outcome = shake_hands(&mut connection, &mut stream);
     let close_reason = outcome.err().map(|error| CloseReason::of(&error));

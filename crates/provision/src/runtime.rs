@@ -25,7 +25,7 @@ impl Runtime {
             .enable_all()
             .build()
             .map(Self)
-            .map_err(|error| Code::Internal.error("the runtime for requests cannot start").because(error))
+            .map_err(|error| Code::Internal.error("the runtime for requests cannot start").caused_by(error))
     }
 
     /// Waits for a future.
@@ -87,7 +87,7 @@ impl Runtime {
                         continue;
                     }
                 };
-                take(Some(joined.map_err(|error| Code::Internal.error("a request has panicked").because(error))?))?;
+                take(Some(joined.map_err(|error| Code::Internal.error("a request has panicked").caused_by(error))?))?;
             }
         })
     }

@@ -45,7 +45,7 @@ pub struct Envelope<T> {
 impl<T: Serialize> Envelope<T> {
     fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
-            .map_err(|error| Code::Internal.error("the result cannot be written as JSON").because(error))
+            .map_err(|error| Code::Internal.error("the result cannot be written as JSON").caused_by(error))
     }
 }
 

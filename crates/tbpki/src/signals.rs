@@ -17,7 +17,7 @@ pub(crate) fn on_request() -> Result<Arc<AtomicBool>> {
         // This one first: at the first signal the flag is not set yet, so only a second one ends the process.
         flag::register_conditional_shutdown(signal, Exit::Partly as i32, Arc::clone(&requested))
             .and_then(|_| flag::register(signal, Arc::clone(&requested)))
-            .map_err(|error| Code::Internal.error("cannot install signal handlers").because(error))?;
+            .map_err(|error| Code::Internal.error("cannot install signal handlers").caused_by(error))?;
     }
     Ok(requested)
 }

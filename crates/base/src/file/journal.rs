@@ -65,12 +65,12 @@ impl Journal {
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|error| Code::Internal.error("a journal cannot be written").because(error))
+        serde_json::to_vec(self).map_err(|error| Code::Internal.error("a journal cannot be written").caused_by(error))
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let journal: Self = serde_json::from_slice(bytes)
-            .map_err(|error| Code::FileUnreadable.error("this journal is damaged").because(error))?;
+            .map_err(|error| Code::FileUnreadable.error("this journal is damaged").caused_by(error))?;
         if journal.version == VERSION {
             Ok(journal)
         } else {

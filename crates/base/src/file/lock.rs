@@ -137,7 +137,8 @@ impl Holder {
 
     fn to_text(&self) -> Result<String> {
         let text = serde_json::to_string(self);
-        text.map(|text| text + "\n").map_err(|error| Code::Internal.error("a lock cannot be described").because(error))
+        text.map(|text| text + "\n")
+            .map_err(|error| Code::Internal.error("a lock cannot be described").caused_by(error))
     }
 }
 

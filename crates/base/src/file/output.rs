@@ -61,7 +61,7 @@ impl OutputTarget {
     /// # Errors
     /// Those of [`FileSet::commit`].
     pub fn write(&self, bytes: &[u8]) -> Result<WriteOutcome> {
-        let failed = |error: io::Error| Code::FileUnwritable.error("this cannot be written").because(error);
+        let failed = |error: io::Error| Code::FileUnwritable.error("this cannot be written").caused_by(error);
         match &self.to {
             To::Stdout => {
                 let mut stdout = io::stdout().lock();

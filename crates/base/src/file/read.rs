@@ -135,7 +135,7 @@ fn open(path: &Path) -> Result<Opened> {
                 Ok(0) => return Err(unfit("this pipe has no writer").at(path)),
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(unfit("this cannot be read").because(error).at(path)),
+                Err(error) => return Err(unfit("this cannot be read").caused_by(error).at(path)),
             };
             // With a writer, the following reads may wait for it.
             sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;

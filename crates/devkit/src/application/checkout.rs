@@ -111,7 +111,7 @@ fn standard_error() -> Result<Stdio> {
         .as_fd()
         .try_clone_to_owned()
         .map(Stdio::from)
-        .map_err(|error| Code::Internal.error("standard error cannot be handed on").because(error))
+        .map_err(|error| Code::Internal.error("standard error cannot be handed on").caused_by(error))
 }
 
 fn missing(chip: Chip, what: &str, command: &str) -> Error {

@@ -47,7 +47,7 @@ pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
         // Bounded: any large file may have this name.
         .take(HEAD)
         .read_to_end(&mut head)
-        .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(&path).because(error))?;
+        .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(&path).caused_by(error))?;
     if is_of(view, job, &head)? {
         return Ok(());
     }
@@ -113,7 +113,7 @@ pub(crate) fn write(view: &View, job: &Job, dir: &Path) -> Result<Vec<PathBuf>> 
     // Leftovers of a killed run.
     partial.iter().try_for_each(|name| out.remove(name))?;
     let failed =
-        |error: std::io::Error| Code::FileUnwritable.error("the results cannot be written").at(dir).because(error);
+        |error: std::io::Error| Code::FileUnwritable.error("the results cannot be written").at(dir).caused_by(error);
     let [csv_name, json_name] = &partial;
     let mut table = CsvWriter::new(out.create(csv_name)?);
     let mut lines = BufWriter::new(out.create(json_name)?);

@@ -147,7 +147,7 @@ pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
 
 fn absolute(dir: &Path) -> Result<PathBuf> {
     std::path::absolute(dir)
-        .map_err(|error| Code::FileUnreadable.error("the working directory is gone").at(dir).because(error))
+        .map_err(|error| Code::FileUnreadable.error("the working directory is gone").at(dir).caused_by(error))
 }
 
 /// The files that a Kubernetes Secret carries.

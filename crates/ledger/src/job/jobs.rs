@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::job::progress::JobProgress;
+use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, Phase, StagedName};
 use crate::parameters::Parameters;
 use crate::state::State;
@@ -79,11 +80,11 @@ impl View {
                 continue;
             };
             let count: u64 = row.get(2)?;
-            match state.as_str() {
-                "open" => shards.0.open = count,
-                "claimed" => shards.0.claimed = count,
-                "partly" => shards.0.partly = count,
-                _ => shards.0.done = count,
+            match one_of(&ShardState::ALL, ShardState::as_str, &state)? {
+                ShardState::Open => shards.0.open = count,
+                ShardState::Claimed => shards.0.claimed = count,
+                ShardState::Partly => shards.0.partly = count,
+                ShardState::Done => shards.0.done = count,
             }
         }
         let sql = "SELECT state, count(*), count(last_error) FROM identity WHERE job = ?1 GROUP BY state";
@@ -133,8 +134,9 @@ impl View {
         })?;
         // The number of the name decides the shard, so that rows need no column for it.
         let shard = number / u64::from(job.shard_size.max(1));
-        let shard = u32::try_from(shard)
-            .map_err(|error| Code::LedgerUnreadable.error("a shard is out of range").because(error).at(self.path()))?;
+        let shard = u32::try_from(shard).map_err(|error| {
+            Code::LedgerUnreadable.error("a shard is out of range").caused_by(error).at(self.path())
+        })?;
         Ok(self.committed(id, shard)?.map(|committed| (id, shard, committed)))
     }
 
@@ -162,7 +164,7 @@ fn job(row: &SqlRow) -> Result<Job> {
         parameters: Parameters::stored(row.get(1)?),
         size,
         shard_size,
-        shards: shards.map_err(|error| Code::LedgerUnreadable.error("a job is out of range").because(error))?,
+        shards: shards.map_err(|error| Code::LedgerUnreadable.error("a job is out of range").caused_by(error))?,
         uid: uid(row.get(6)?)?,
         done: state == "done",
         canceled_at: row.get::<Option<i64>>(7)?.map(at).transpose()?,

@@ -333,5 +333,5 @@ fn json(value: &impl serde::Serialize, is_empty: bool) -> Result<Option<String>>
         return Ok(None);
     }
     let text = serde_json::to_string(value);
-    text.map(Some).map_err(|error| Code::Internal.error("a name cannot be written as JSON").because(error))
+    text.map(Some).map_err(|error| Code::Internal.error("a name cannot be written as JSON").caused_by(error))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::{Code, Error, Result};
 
 use crate::job::claim::{Claim, ClaimRequest, FleetIdentity, seed};
+use crate::job::shard_state::ShardState;
 use crate::job::{JobId, Phase};
 use crate::key::Key;
 use crate::ledger::Ledger;
@@ -115,7 +116,7 @@ impl Ledger {
         let step = step_of(claim.phase)?;
         self.shared_transaction(|transaction| {
             // A repeated call after a lost answer.
-            if transaction.is_in(claim, &["done", "partly"])? {
+            if transaction.is_in(claim, &[ShardState::Done, ShardState::Partly])? {
                 return Ok(());
             }
             transaction.hold(claim)?;
@@ -128,7 +129,7 @@ impl Ledger {
             let row = transaction.one(&sql, values![claim.job.0, claim.first, end])?;
             let lacking: i64 = row.map_or(Ok(0), |row| row.get(0))?;
             // Partly: some devices failed. The next run opens the shard again, and a finished one is never touched.
-            transaction.leave(claim, if lacking == 0 { "done" } else { "partly" })
+            transaction.leave(claim, if lacking == 0 { ShardState::Done } else { ShardState::Partly })
         })
     }
 
@@ -139,7 +140,7 @@ impl Ledger {
     pub fn give_back(&mut self, claim: &Claim, why: &str) -> Result<()> {
         tracing::debug!(?claim, why, "gave a shard back");
         self.shared_transaction(|transaction| {
-            if transaction.is_in(claim, &["open"])? {
+            if transaction.is_in(claim, &[ShardState::Open])? {
                 return Ok(());
             }
             transaction.hold(claim)?;
@@ -147,7 +148,7 @@ impl Ledger {
             if claim.phase == Phase::Issue {
                 transaction.end_attempt(claim.job, claim.shard, "void")?;
             }
-            transaction.leave(claim, "open")
+            transaction.leave(claim, ShardState::Open)
         })
     }
 
@@ -286,23 +287,24 @@ impl Transaction<'_> {
             // Only canceling a job removes its work.
             None => return Err(canceled(claim)),
         };
-        if state == "claimed" && fence == claim.fence { Ok(()) } else { Err(lost(claim, &state, fence)) }
+        let state = one_of(&ShardState::ALL, ShardState::as_str, &state)?;
+        if state == ShardState::Claimed && fence == claim.fence { Ok(()) } else { Err(lost(claim, state, fence)) }
     }
 
     /// True if the shard is in one of these states since this claim: then what was to lead there was done already.
-    fn is_in(&self, claim: &Claim, states: &[&str]) -> Result<bool> {
+    fn is_in(&self, claim: &Claim, states: &[ShardState]) -> Result<bool> {
         let row = self.one(
             "SELECT state FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4",
             values![claim.job.0, claim.phase.as_str(), claim.shard, claim.fence],
         )?;
         let state: Option<String> = row.map(|row| row.get(0)).transpose()?;
-        Ok(state.is_some_and(|state| states.contains(&state.as_str())))
+        Ok(state.is_some_and(|state| states.iter().any(|one| one.as_str() == state)))
     }
 
-    fn leave(&self, claim: &Claim, state: &str) -> Result<()> {
+    fn leave(&self, claim: &Claim, state: ShardState) -> Result<()> {
         self.execute(
             "UPDATE work SET state = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
-            values![claim.job.0, claim.phase.as_str(), claim.shard, state],
+            values![claim.job.0, claim.phase.as_str(), claim.shard, state.as_str()],
         )?;
         Ok(())
     }
@@ -345,7 +347,8 @@ impl Transaction<'_> {
     }
 }
 
-fn lost(claim: &Claim, state: &str, fence: u32) -> Error {
+fn lost(claim: &Claim, state: ShardState, fence: u32) -> Error {
+    let state = state.as_str();
     Code::LeaseLost
         .error(format!("shard {} of job {} is not this station's any more", claim.shard, claim.job))
         .because(format!("this station claimed it as number {}; now it is {state} as number {fence}", claim.fence))

@@ -54,7 +54,7 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").because(error))?;
+            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").caused_by(error))?;
         Ok(Self { server, runtime, client: None, statements: HashMap::new(), in_transaction: false })
     }
 

@@ -27,7 +27,7 @@ impl ServerTls {
         if added == 0 {
             return Err(Code::CertificateUnreadable.error("there is no root to verify the ledger's server with"));
         }
-        let internal = |error: rustls::Error| Code::Internal.error("TLS cannot be set up").because(error);
+        let internal = |error: rustls::Error| Code::Internal.error("TLS cannot be set up").caused_by(error);
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(internal)?

@@ -30,7 +30,7 @@ impl PostgresWorker {
                     call(&mut session);
                 }
             })
-            .map_err(|error| Code::Internal.error("a thread cannot be started").because(error))?;
+            .map_err(|error| Code::Internal.error("a thread cannot be started").caused_by(error))?;
         let worker = Self { calls, server };
         worker.call(Session::connect)?;
         Ok(worker)

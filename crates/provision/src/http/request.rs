@@ -65,7 +65,7 @@ impl<'a> ApiRequest<'a> {
 
     fn with_json(mut self, body: &impl Serialize) -> Result<Self> {
         let bytes = serde_json::to_vec(body)
-            .map_err(|error| Code::Internal.error("a request cannot be written as JSON").because(error))?;
+            .map_err(|error| Code::Internal.error("a request cannot be written as JSON").caused_by(error))?;
         self.body = Some(Zeroizing::new(bytes));
         Ok(self)
     }

@@ -34,7 +34,7 @@ pub(super) fn config(origin: &HttpOrigin, roots: Option<&[Certificate]>) -> Resu
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Code::Internal.error("TLS cannot be set up").because(error))?
+        .map_err(|error| Code::Internal.error("TLS cannot be set up").caused_by(error))?
         .with_root_certificates(store)
         .with_no_client_auth();
     Ok(config)

@@ -64,8 +64,9 @@ impl JoinProgress {
     }
 
     fn write(&self, place: &ShardStore) -> Result<()> {
-        let text = serde_json::to_vec(self)
-            .map_err(|error| Code::Internal.error("how far an archive is cannot be written as JSON").because(error))?;
+        let text = serde_json::to_vec(self).map_err(|error| {
+            Code::Internal.error("how far an archive is cannot be written as JSON").caused_by(error)
+        })?;
         let step = if self.done { "done".to_owned() } else { format!("{:08}", self.starts.len()) };
         let name = format!("{STATE}{step}.json");
         let dir = BulkDir::open(&place.dir)?;

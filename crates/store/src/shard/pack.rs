@@ -96,7 +96,7 @@ pub(crate) fn unpack(packing: Packing, part: Zeroizing<Vec<u8>>) -> Result<Zeroi
     if !packing.zstd {
         return Ok(part);
     }
-    let damaged = |error: std::io::Error| Code::ShardDamaged.error("this part cannot be decompressed").because(error);
+    let damaged = |error: std::io::Error| Code::ShardDamaged.error("this part cannot be decompressed").caused_by(error);
     let mut tar = Zeroizing::new(Vec::with_capacity(part.len().saturating_mul(3)));
     let decoder = zstd::Decoder::with_buffer(part.as_slice()).map_err(damaged)?;
     // The limit stops a small file that unpacks to terabytes.
@@ -105,7 +105,7 @@ pub(crate) fn unpack(packing: Packing, part: Zeroizing<Vec<u8>>) -> Result<Zeroi
 }
 
 fn compress_into(bytes: &[u8], to: &mut Vec<u8>) -> Result<()> {
-    let failed = |error: std::io::Error| Code::Internal.error("a part cannot be compressed").because(error);
+    let failed = |error: std::io::Error| Code::Internal.error("a part cannot be compressed").caused_by(error);
     let mut encoder = zstd::Encoder::new(to, LEVEL).map_err(failed)?;
     // The checksum lets `zstd --test` find a damaged archive, without the keys being read.
     encoder.include_checksum(true).map_err(failed)?;

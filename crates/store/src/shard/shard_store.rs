@@ -241,5 +241,5 @@ pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
-        .map_err(|error| Code::FileUnreadable.error("this directory cannot be found").at(path).because(error))
+        .map_err(|error| Code::FileUnreadable.error("this directory cannot be found").at(path).caused_by(error))
 }

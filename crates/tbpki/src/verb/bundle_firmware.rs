@@ -95,7 +95,8 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
 
 /// The places to look for the application.
 pub(crate) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
-    let unknown = |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").because(error);
+    let unknown =
+        |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").caused_by(error);
     Ok(ApplicationSearch {
         named,
         variable: std::env::var_os(FIRMWARE).filter(|value| !value.is_empty()).map(PathBuf::from),

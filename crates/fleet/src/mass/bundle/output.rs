@@ -107,7 +107,7 @@ impl BundleOutput {
         }
         let image = Image::without_credentials(bundler.firmware());
         let text = serde_json::to_string_pretty(&common)
-            .map_err(|error| Code::Internal.error("what bundles have in common cannot be JSON").because(error))?;
+            .map_err(|error| Code::Internal.error("what bundles have in common cannot be JSON").caused_by(error))?;
         let mut set = FileSet::new(&self.firmware).replacing("old");
         for part in image.parts() {
             set.add(part.file, part.bytes.to_vec(), part.mode)?;
@@ -203,7 +203,7 @@ impl BundleOutput {
         }
         let path = self.dir.path().join(INDEX);
         let failed =
-            |error: std::io::Error| Code::FileUnwritable.error("this cannot be written").at(&path).because(error);
+            |error: std::io::Error| Code::FileUnwritable.error("this cannot be written").at(&path).caused_by(error);
         let partial = format!("{PARTIAL}{INDEX}");
         self.dir.remove(&partial)?;
         let mut whole = CsvWriter::new(self.dir.create(&partial)?);

@@ -17,5 +17,5 @@ pub(crate) fn line(device: &IssuedLeaf, offset: usize, length: usize, to: &mut C
         number(offset),
         number(length),
     ])
-    .map_err(|error| Code::Internal.error("the line of an index cannot be written").because(error))
+    .map_err(|error| Code::Internal.error("the line of an index cannot be written").caused_by(error))
 }

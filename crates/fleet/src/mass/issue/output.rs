@@ -202,7 +202,7 @@ impl ShardOutput {
             drop(part);
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(files);
             let index =
-                index.finish().map_err(|error| Code::Internal.error("an index cannot be ended").because(error))?;
+                index.finish().map_err(|error| Code::Internal.error("an index cannot be ended").caused_by(error))?;
             self.partial(&attempt.sidecar(Sidecar::Index), &index, Mode::Private)?;
             // A sealed part cannot be read here any more. `bundle` and `check` need the certificates.
             if packing.sealed {

@@ -1,5 +1,7 @@
 //! The envelope of a PKCS#12 file: everything that can be read without a password.
 //!
+//! Written by hand because the crate p12-keystore reads DER alone, with one password, and no file that it cannot open whole.
+//!
 //! ```text
 //! PFX ::= SEQUENCE { INTEGER 3, ContentInfo(data: AuthenticatedSafe), MacData OPTIONAL }   -- RFC 7292, section 4
 //! AuthenticatedSafe ::= SEQUENCE OF ContentInfo     -- data: SafeContents; encryptedData: the same, encrypted

@@ -261,12 +261,12 @@ impl Report for CheckReport {
             let worst = layer.worst();
             match worst {
                 None => writeln!(out, "{}", printable(&layer.says))?,
-                Some(finding) => write_finding(out, finding)?,
+                Some(finding) => write_layer_finding(out, finding)?,
             }
             for finding in layer.findings.iter().filter(|finding| Some(*finding) != worst) {
                 let word = if finding.severity == Severity::Note { "note, " } else { "" };
                 write!(out, "        {word}")?;
-                write_finding(out, finding)?;
+                write_layer_finding(out, finding)?;
             }
             if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
                 write_tls(out, tls)?;
@@ -284,7 +284,7 @@ impl Report for CheckReport {
     }
 }
 
-fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+fn write_layer_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     writeln!(out, "{}: {}", finding.code, printable(&finding.to_string()))?;
     match &finding.fix {
         Some(fix) => writeln!(out, "          help: {}", printable(fix)),
