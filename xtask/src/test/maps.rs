@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(of(&page.replace("2 stops", "3 stops"), &[]), ["ARCHITECTURE.md:4: 2 stops, not 3"]);
         let stop = ["ARCHITECTURE.md:4: stop 2 has no number or no file"];
         assert_eq!(of(&page.replace("code.rs", "gone.rs"), &[]), stop);
-        assert_eq!(of(&page.replace(" 2 ", " 3 "), &[]), stop);
+        assert_eq!(of(&page.replace("\n 2  print", "\n 3  print"), &[]), stop);
     }
 
     #[test]
