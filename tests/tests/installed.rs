@@ -73,16 +73,16 @@ fn images_are_made_with_the_firmware_in_the_box() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump-1"]);
     let before = Snapshot::of(&sandbox.join("pki"));
-    let missing = bundle(&sandbox).run().ends(1).says("TBPKI-0208");
+    let missing = bundle(&sandbox).run().ends(1).prints("TBPKI-0208");
     let place = sandbox.path().canonicalize().unwrap().join("share/tbpki/firmware");
-    missing.says(&format!("`cargo xtask firmware --chip esp32c3 --out {}`", place.display()));
+    missing.prints(&format!("`cargo xtask firmware --chip esp32c3 --out {}`", place.display()));
     // The same command is named if other values are missing too.
     installed(&sandbox)
         .args(["bundle-firmware", "--chip", "esp32c3", "--device", "pump-1"])
         .run()
         .ends(1)
-        .says("TBPKI-0232")
-        .says(&format!("--chip esp32c3 --out {}`", place.display()));
+        .prints("TBPKI-0232")
+        .prints(&format!("--chip esp32c3 --out {}`", place.display()));
     assert_eq!(Snapshot::of(&sandbox.join("pki")), before);
 
     ship(&sandbox, Chip::Esp32C3);
@@ -136,13 +136,13 @@ fn nothing_is_installed_without_a_place_or_over_another_file() {
         (&["completions", "zsh"], &[("HOME", "relative")], "HOME"),
         (&["man"], &[("HOME", "")], "HOME"),
     ] {
-        install(&sandbox, words, variables).ends(1).says("TBPKI-0233").says(says);
+        install(&sandbox, words, variables).ends(1).prints("TBPKI-0233").prints(says);
         assert!(sandbox.files().is_empty(), "{words:?}: {:?}", sandbox.files());
     }
     sandbox.write(".zfunc/_tbpki", "mine");
     sandbox.write(".local/share/man/man1/tbpki-list.1", "mine");
-    install(&sandbox, &["completions", "zsh"], &[]).ends(1).says("TBPKI-0082").says(".zfunc/_tbpki");
-    install(&sandbox, &["man"], &[]).ends(1).says("TBPKI-0082").says("tbpki-list.1");
+    install(&sandbox, &["completions", "zsh"], &[]).ends(1).prints("TBPKI-0082").prints(".zfunc/_tbpki");
+    install(&sandbox, &["man"], &[]).ends(1).prints("TBPKI-0082").prints("tbpki-list.1");
     assert_eq!(sandbox.files(), [".local/share/man/man1/tbpki-list.1", ".zfunc/_tbpki"].map(Path::new));
     assert_eq!(sandbox.text(".zfunc/_tbpki"), "mine");
 }
