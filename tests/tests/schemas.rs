@@ -91,6 +91,12 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
         &["/result/key", "/result/files/0", "/result/certificate/fingerprint"],
     ),
     (&["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"], 1, &["/error/fix"]),
+    (&["ca", "activate", "server-issuing"], 1, &["/error/fix"]),
+    (&["ca", "prepare", "server-issuing", "--dry-run"], 0, &["/result/done"]),
+    (&["ca", "prepare", "server-issuing"], 0, &["/result/certificate/fingerprint", "/result/files/0"]),
+    (&["ca", "activate", "server-issuing"], 0, &["/result/generation"]),
+    (&["ca", "retire", "server-issuing"], 1, &["/error/fix"]),
+    (&["ca", "list"], 0, &["/result/cas/4/shortens_from"]),
     (&["verify", CHAIN, "--key", "pki/devices/pump-1/key.pem"], 0, &["/result/links/1"]),
     (
         &["verify", CHAIN, "--purpose", "server", "--host", "pump-1", "--at", "2060-01-01T00:00:00Z"],

@@ -100,7 +100,7 @@ pub fn revocations(
 
 /// The CAs that issue devices, the issuing CA first.
 pub fn devices_ca(store: &Path) -> Result<Vec<Certificate>> {
-    let mut all = CaName::DevicesIssuing.certificates(store)?;
-    all.extend(CaName::DevicesRoot.certificates(store)?);
+    let mut all = CaName::DevicesIssuing.trusted_certificates(store)?;
+    all.extend(CaName::DevicesRoot.trusted_certificates(store)?);
     Ok(all)
 }

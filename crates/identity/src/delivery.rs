@@ -14,6 +14,7 @@ use pki::{Algorithm, PrivateKey};
 use crate::files::identity::{IdentityFiles, IdentityView};
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
+use crate::issuance::is_same_path;
 use crate::issue_request::IssueRequest;
 use crate::report::FileReport;
 use store::{FILE_LIMIT, identity_dir};
@@ -180,13 +181,18 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
             let file = OutputFile { name, contents: found, mode: files.mode(file) };
             return Ok(PendingFile { file, is_refreshed: false, follows_anchors });
         }
-        if follows_anchors {
+        if follows_anchors || self.is_other_path(file, &found, held)? {
             return Ok(PendingFile { file: files.write(file, held)?, is_refreshed: true, follows_anchors });
         }
         Err(Code::IdentityChanged
             .error("this file in the store is not of the identity that the ledger knows")
             .at(path)
             .fix("restore it from a backup, or remove it to have it written again"))
+    }
+
+    /// Whether a file has the same leaf and key with another certificate of the same CA: that of an earlier root.
+    fn is_other_path(&self, file: F::File, found: &[u8], held: &IdentityView<'_>) -> Result<bool> {
+        Ok(has_same_path(&self.issuance.files.write(file, held)?.contents, found, self.issuance.files.needs_key(file)))
     }
 
     /// The places of all files, for a report.
@@ -207,7 +213,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
             let holds_this = self.holds_this(out.dir(), &pending)?;
             // In a directory with another certificate, files of the same names are those of another identity.
             for due in &pending {
-                put(out, due.file.clone(), due.follows_anchors && holds_this, old_suffix)?;
+                let is_older = due.follows_anchors || is_older_path(&out.dir().join(&due.file.name), &due.file)?;
+                put(out, due.file.clone(), is_older && holds_this, old_suffix)?;
             }
         }
         for due in pending {
@@ -295,6 +302,24 @@ fn put(set: &mut FileSet, file: OutputFile, may_replace: bool, old_suffix: &str)
     Ok(())
 }
 
+/// Whether the file at `path` is `file` with another certificate of the same CA.
+fn is_older_path(path: &Path, file: &OutputFile) -> Result<bool> {
+    let found = file::read_optional(path, FILE_LIMIT)?;
+    Ok(found.is_some_and(|found| has_same_path(&file.contents, &found, file.mode == Mode::Private)))
+}
+
+/// Whether two PEM files hold the same leaf, CAs of the same names and keys above it, and the same key.
+fn has_same_path(ours: &[u8], found: &[u8], has_key: bool) -> bool {
+    let chain = |bytes: &[u8]| PemBundle::parse(bytes).ok().map(|bundle| bundle.certificates);
+    let (Some(own), Some(other)) = (chain(ours), chain(found)) else { return false };
+    own.len() > 1 && is_same_path(&own, &other) && (!has_key || has_same_key(ours, found))
+}
+
+fn has_same_key(ours: &[u8], found: &[u8]) -> bool {
+    let key = |bytes: &[u8]| PrivateKey::from_pem_or_der(bytes, None).ok().map(|key| key.spki_der().to_vec());
+    key(ours).is_some_and(|ours| Some(ours) == key(found))
+}
+
 /// Whether two files hold the same certificates and the same key. Their bytes may differ: a text around the blocks, or
 /// another form of the key, makes no other identity.
 fn hold_the_same(ours: &[u8], found: &[u8], has_key: bool) -> bool {
@@ -302,7 +327,6 @@ fn hold_the_same(ours: &[u8], found: &[u8], has_key: bool) -> bool {
         return true;
     }
     let certificates = |bytes: &[u8]| PemBundle::parse(bytes).ok().map(|bundle| bundle.certificates);
-    let key = |bytes: &[u8]| PrivateKey::from_pem_or_der(bytes, None).ok().map(|key| key.spki_der().to_vec());
-    let is_same_key = || !has_key || key(ours).is_some_and(|ours| Some(ours) == key(found));
+    let is_same_key = || !has_key || has_same_key(ours, found);
     certificates(ours).is_some_and(|ours| Some(ours) == certificates(found)) && is_same_key()
 }

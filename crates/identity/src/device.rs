@@ -128,7 +128,7 @@ fn with_plan<'w, T>(
         keystore: KeystoreRequest {
             settings: &workspace.config.client_keystore,
             section: "client.keystore",
-            trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
+            trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str())?,
         },
         out: destination(request.out.clone(), &request.ownership),
         settings: None,
@@ -172,10 +172,4 @@ fn formats(asked: &Setting<Vec<ClientFormat>>, holds_key: bool) -> Vec<ClientFor
         formats.retain(|format| !needs_key(format));
     }
     formats
-}
-
-/// The anchors as entries of a keystore: the first under the alias that keygen.sh used, further ones numbered.
-pub fn trusted(anchors: &[Certificate], alias: &str) -> Vec<(String, Certificate)> {
-    let alias_of = |index: usize| if index == 0 { alias.to_owned() } else { format!("{alias}-{}", index + 1) };
-    anchors.iter().enumerate().map(|(index, anchor)| (alias_of(index), anchor.clone())).collect()
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use base::{Code, Error, Result, file};
-use ledger::{Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, View};
+use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, View};
 use pki::identity::{Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
@@ -75,9 +75,9 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             Some(shared) if entry.job.is_some() => shared,
             _ => &self.parameters,
         };
-        let differences = entry.parameters.differences(wanted);
+        let differences = self.differences(&entry, wanted);
         let is_same_before =
-            || self.of_earlier_version.as_ref().is_some_and(|own| entry.parameters.differences(own).is_empty());
+            || self.of_earlier_version.as_ref().is_some_and(|own| self.differences(&entry, own).is_empty());
         if differences.is_empty() || is_same_before() {
             return Ok(CurrentState::Present(Box::new(entry)));
         }
@@ -88,7 +88,17 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             .fix("use another name, or --force to issue a new generation"))
     }
 
-    /// Settles what an interrupted issuance has left: what reached the store counts as issued, the rest is void.
+    /// What differs from the parameters in the ledger. An earlier generation of the same CA is the same CA: what it issued
+    /// stays until it is renewed.
+    fn differences(&self, entry: &Entry, wanted: &Parameters) -> Vec<Difference> {
+        let mut differences = entry.parameters.differences(wanted);
+        if entry.issuer == self.issuer_name && entry.issuer != store::SELF {
+            differences.retain(|difference| difference.key != "issuer");
+        }
+        differences
+    }
+
+    /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
         settle(store, self.kind, self.name, &self.files.name(self.files.chain_file())).map(drop)
     }
@@ -158,6 +168,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
             None => self.chain_from_elsewhere(store, entry)?,
         };
+        let chain = self.present_path(store, chain)?;
         let key = match self.files.key_file() {
             Some(file) => {
                 let path = dir.join(self.files.name(file));
@@ -181,6 +192,16 @@ impl<F: IdentityFiles> Issuance<'_, F> {
         Ok(identity)
     }
 
+    /// The chain with the certificate that its issuing CA has now: after a rollover of the root, the same key has another.
+    fn present_path(&self, store: &Path, chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
+        let (Some(leaf), Some(ca @ SigningCa::Own(_))) = (chain.first(), SigningCa::named(self.issuer_name)) else {
+            return Ok(chain);
+        };
+        let mut present = vec![leaf.clone()];
+        present.extend(ca.issuer_of(store, leaf)?.into_iter().filter(|ca| !ca.is_self_issued()));
+        Ok(if is_same_path(&chain, &present) { present } else { chain })
+    }
+
     /// The chain of an identity that has lost the file with it: the leaf, as other files still hold it, and its CA.
     fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
         let dir = identity_dir(store, self.kind, self.name);
@@ -191,11 +212,12 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
             leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
         }
-        let mut chain = vec![leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?];
-        if let Some(ca) = SigningCa::named(self.issuer_name) {
-            chain.extend(ca.certificates(store)?);
-        }
-        Ok(chain)
+        let leaf = leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?;
+        let above = match SigningCa::named(self.issuer_name) {
+            Some(ca) => ca.issuer_of(store, &leaf)?,
+            None => Vec::new(),
+        };
+        Ok(std::iter::once(leaf).chain(above).collect())
     }
 
     fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
@@ -245,6 +267,14 @@ fn lost(path: &Path) -> Error {
         .error("this file of the identity is gone")
         .at(path)
         .fix("restore it from a backup, or use --force to issue a new generation")
+}
+
+/// Whether two chains have the same leaf and the same CAs above it, by names and keys: their certificates may differ.
+pub(crate) fn is_same_path(one: &[Certificate], other: &[Certificate]) -> bool {
+    let is_same = |(one, other): (&Certificate, &Certificate)| {
+        one.subject_der() == other.subject_der() && one.spki_der() == other.spki_der()
+    };
+    one.first() == other.first() && one.len() == other.len() && one.iter().zip(other).all(is_same)
 }
 
 fn is_of(leaf: &Certificate, entry: &Entry) -> bool {

@@ -117,6 +117,17 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         Ok((report, made.identity, entry))
     }
 
+    /// Writes the files of an identity that is there again as far as they follow from trust anchors and CAs, in its own
+    /// place and in that of its copies.
+    pub(crate) fn refresh_in(
+        mut self,
+        workspace: &mut Workspace<'_>,
+        store: &mut Store,
+        entry: &Entry,
+    ) -> Result<Vec<FileReport>> {
+        Ok(self.bring_up_to_date(workspace, store, entry)?.files)
+    }
+
     /// Adds missing files to an existing identity, and updates those that follow from anchors and settings.
     // Nothing is signed here, so that a repeated command can never issue a second certificate.
     fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {

@@ -1,4 +1,5 @@
-//! Renewing an identity, and the lists of those that are revoked.
+//! Renewing an identity, the lists of those that are revoked, and replacing a CA.
 
 pub mod renew;
 pub mod revocation_lists;
+pub mod rollover;

@@ -8,7 +8,7 @@ use ledger::{Kind, Parameters};
 use pki::csr::Csr;
 use pki::keystore::KeystoreFormat;
 use pki::profile::Profile;
-use pki::{San, san};
+use pki::{Certificate, San, san};
 
 use crate::delivery::{CopyDestination, destination};
 use crate::files::server::ServerFiles;
@@ -63,7 +63,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let (ca, issuer) = issuer_of(workspace, request, SigningCa::Own(CaName::ServerIssuing))?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
     let key = key_source(csr.as_ref(), settings.alg.value);
-    let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
+    let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
+    let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let prefix = settings.prefix.value.as_str();
     let parameters = Parameters::of(&RequestedParameters {
         subject: subject.to_string(),
@@ -87,16 +88,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         days: &settings.days,
         key,
         ca,
-        keystore: KeystoreRequest {
-            settings: &workspace.config.server_keystore,
-            section: "server.keystore",
-            trusted: Hierarchy::Devices
-                .names()
-                .into_iter()
-                .zip(&clients_ca)
-                .map(|(name, certificate)| (name.name().to_owned(), certificate.clone()))
-                .collect(),
-        },
+        keystore: KeystoreRequest { settings: &workspace.config.server_keystore, section: "server.keystore", trusted },
         out,
         settings: Some(ServerSettings {
             services: &wish.services,
@@ -126,7 +118,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             anchors: if request.self_signed {
                 None
             } else {
-                Some(Hierarchy::Server.root().certificates(workspace.store_dir())?)
+                Some(Hierarchy::Server.root().trusted_certificates(workspace.store_dir())?)
             },
             parameters,
             of_fleet: None,

@@ -100,6 +100,11 @@ impl Ledger {
         self.transaction(|transaction| transaction.intend(identity))
     }
 
+    /// [`Transaction::intend_by`] by itself.
+    pub fn intend_by(&mut self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {
+        self.transaction(|transaction| transaction.intend_by(identity, issuer))
+    }
+
     /// [`Transaction::issued`] by itself.
     pub fn issued(&mut self, key: &Key, issued: &IssuedRecord) -> Result<()> {
         self.transaction(|transaction| transaction.issued(key, issued))

@@ -5,3 +5,4 @@ pub(crate) mod list;
 pub(crate) mod revocation;
 pub(crate) mod revoking;
 pub(crate) mod role;
+pub(crate) mod rollover;

@@ -52,6 +52,15 @@ impl<'a> Transaction<'a> {
     /// [`Code::NameReserved`] when the device waits in a job; [`Code::Internal`] when the name has an unfinished
     /// generation, which must be voided first, and when the issuer has used the serial before.
     pub fn intend(&self, identity: &NewIdentity) -> Result<Generation> {
+        self.intend_by(identity, self.generation_of(&identity.issuer)?)
+    }
+
+    /// As [`Transaction::intend`], for a certificate that this generation of the issuer signs; `None` for one that signs
+    /// itself.
+    ///
+    /// # Errors
+    /// As [`Transaction::intend`].
+    pub fn intend_by(&self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {
         // Inside the transaction: a job could have been staged after the caller's own check.
         self.check_not_reserved(identity.kind, &identity.name)?;
         let last = self.one(
@@ -87,7 +96,7 @@ impl<'a> Transaction<'a> {
                 identity.not_before.unix_timestamp(),
                 identity.not_after.unix_timestamp(),
                 self.now(),
-                self.generation_of(&identity.issuer)?.map(Generation::number),
+                issuer.map(Generation::number),
             ],
         )?;
         Ok(Generation(generation))

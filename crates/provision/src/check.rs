@@ -74,6 +74,13 @@ pub enum CheckedCredential {
 pub enum AnchorSource {
     /// The certificates in this file.
     File(PathBuf),
+    /// These certificates.
+    Certificates {
+        /// Where they are from, for the report.
+        from: String,
+        /// The certificates.
+        anchors: Vec<Certificate>,
+    },
     /// The roots of the system.
     System,
 }

@@ -17,9 +17,11 @@ use time::OffsetDateTime;
 use crate::paths::FILE_LIMIT;
 use crate::secrets::AskForCa;
 
+pub mod generations;
 pub mod key;
 mod signing;
 
+use generations::CaGeneration;
 use key::KEY_FILE;
 pub use key::KeyLocation;
 pub use signing::{SigningCa, place_of};
@@ -135,6 +137,32 @@ impl CaName {
     /// The certificate, followed by those between it and the root.
     pub fn certificates(self, store: &Path) -> Result<Vec<Certificate>> {
         certificates_in(&self.cert_path(store))
+    }
+
+    /// The generations that others trust: the one that signs first, then those that are prepared or not retired yet.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn trusted(self, store: &Path) -> Result<Vec<CaGeneration>> {
+        generations::trusted_in(&self.dir(store))
+    }
+
+    /// The same by number, so that files that list them stay as they are when another one begins to sign.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn trusted_by_number(self, store: &Path) -> Result<Vec<CaGeneration>> {
+        let mut generations = self.trusted(store)?;
+        generations.sort_by_key(|generation| generation.number);
+        Ok(generations)
+    }
+
+    /// The certificates of [`CaName::trusted_by_number`].
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn trusted_certificates(self, store: &Path) -> Result<Vec<Certificate>> {
+        Ok(self.trusted_by_number(store)?.into_iter().flat_map(|generation| generation.certificates).collect())
     }
 
     /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.

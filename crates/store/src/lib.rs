@@ -21,4 +21,4 @@ pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::{Store, check_exists, knows_cas, view};
 pub use trust::check_trust;
-pub use workspace::{SELF, Workspace, firmware_warning};
+pub use workspace::{SELF, Workspace, alias_of, firmware_warning};

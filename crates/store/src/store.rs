@@ -11,6 +11,7 @@ use ledger::{
 use pki::profile::Profile;
 
 use crate::ca::CaName;
+use crate::ca::generations::{self, cross_name};
 use crate::location::StoreLocation;
 use crate::paths::kind_dir;
 
@@ -43,6 +44,7 @@ impl Store {
             file::recover(&dir)?;
         }
         let mut store = Self { dir: dir.to_owned(), ledger: location.ledger()?, _lock: lock };
+        generations::settle(dir, &store.ledger)?;
         store.record_cas()?;
         tracing::debug!(store = %dir.display(), "locked and opened the store");
         Ok(store)
@@ -53,7 +55,7 @@ impl Store {
         let mut unknown = Vec::new();
         for name in CaName::ALL {
             match self.ledger.current(Kind::Ca, name.name())? {
-                Some(entry) if self.ledger.is_shared() => is_the_same(&entry, name, &self.dir)?,
+                Some(entry) if self.ledger.is_shared() => is_the_same(&self.ledger, &entry, name, &self.dir)?,
                 Some(_) => {}
                 None => unknown.push(name),
             }
@@ -65,7 +67,7 @@ impl Store {
         self.ledger.transaction(|transaction| {
             unknown.iter().try_for_each(|name| match transaction.current(Kind::Ca, name.name())? {
                 // Another station was quicker.
-                Some(entry) => is_the_same(&entry, *name, dir),
+                Some(entry) => is_the_same(transaction, &entry, *name, dir),
                 None => record(transaction, *name, dir),
             })
         })
@@ -78,21 +80,36 @@ impl Store {
 }
 
 /// Fails where a CA of this store is not the one that other stations know by its name.
-fn is_the_same(entry: &Entry, name: CaName, dir: &Path) -> Result<()> {
+fn is_the_same(view: &View, entry: &Entry, name: CaName, dir: &Path) -> Result<()> {
     if !name.cert_path(dir).exists() {
         // A station that makes devices alone need not have the servers' CAs.
         return Ok(());
     }
     let certificates = name.certificates(dir)?;
-    match certificates.first() {
-        Some(certificate) if entry.fingerprint.is_some_and(|known| known != certificate.fingerprint()) => {
-            Err(Code::IdentityChanged
-                .error(format!("{} is another CA than the ledger and its other stations know", name.name()))
-                .at(name.cert_path(dir))
-                .fix("use the CA of the other stations here, or another database as the ledger"))
-        }
-        _ => Ok(()),
+    let Some(certificate) = certificates.first() else { return Ok(()) };
+    let is_it = |entry: &Entry| entry.fingerprint == Some(certificate.fingerprint());
+    if entry.fingerprint.is_none() || is_it(entry) {
+        return Ok(());
     }
+    // The same key, certified by another generation of the root.
+    if view.history(Kind::Ca, &cross_name(name.name()))?.iter().any(is_it) {
+        return Ok(());
+    }
+    let error = Code::IdentityChanged
+        .error(format!("{} is another CA than the ledger and its other stations know", name.name()));
+    Err(match view.history(Kind::Ca, name.name())?.iter().find(|entry| is_it(entry)) {
+        Some(earlier) => error
+            .because(format!(
+                "generation {} is here, and generation {} signs",
+                earlier.generation(),
+                entry.generation()
+            ))
+            .at(name.cert_path(dir))
+            .fix("bring the new station bundle: `tbpki ca export devices --out DIR` where the CA was replaced"),
+        None => error
+            .at(name.cert_path(dir))
+            .fix("use the CA of the other stations here, or another database as the ledger"),
+    })
 }
 
 /// Enters a CA that is in the store.

@@ -10,6 +10,7 @@ use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
 use crate::ca::SigningCa;
+use crate::ca::generations::CaGeneration;
 use crate::ca::{Hierarchy, OpenCa};
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
@@ -54,12 +55,34 @@ impl Workspace<'_> {
         ca.open(store, &mut |which| self.secrets.of_ca(settings, which))
     }
 
-    /// The root and the issuing CA of a hierarchy.
+    /// A generation of a CA of the store, ready to issue.
+    pub fn open_generation(&mut self, ca: &SigningCa, generation: &CaGeneration) -> Result<OpenCa> {
+        let store = self.config.general.store.resolved();
+        let settings = &self.config.ca;
+        generation.open(ca, store, &mut |which| self.secrets.of_ca(settings, which))
+    }
+
+    /// The root and the issuing CA of a hierarchy that sign.
     pub fn ca_certificates(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
         let store = self.store_dir();
         let mut certificates = hierarchy.root().certificates(store)?;
         certificates.extend(hierarchy.issuing().certificates(store)?);
         Ok(certificates)
+    }
+
+    /// The roots and the issuing CAs of a hierarchy that its peers trust, in all generations, each with an alias for
+    /// keystores.
+    pub fn trusted_cas(&self, hierarchy: Hierarchy) -> Result<Vec<(String, Certificate)>> {
+        let mut trusted = Vec::new();
+        for name in hierarchy.names() {
+            for generation in name.trusted_by_number(self.store_dir())? {
+                let alias = alias_of(name.name(), generation.number);
+                let above = |index: usize| if index == 0 { alias.clone() } else { format!("{alias}-above-{index}") };
+                let numbered = generation.certificates.iter().cloned().enumerate();
+                trusted.extend(numbered.map(|(index, certificate)| (above(index), certificate)));
+            }
+        }
+        Ok(trusted)
     }
 
     /// The trust anchors of clients: the root of our servers and our self-signed servers, or those of
@@ -79,11 +102,32 @@ impl Workspace<'_> {
                 Ok(bundle.certificates)
             }
             Anchors::Ours => {
-                let mut anchors = Hierarchy::Server.root().certificates(self.store_dir())?;
+                let mut anchors = Hierarchy::Server.root().trusted_certificates(self.store_dir())?;
                 anchors.extend(self.self_signed_servers()?);
                 Ok(anchors)
             }
         }
+    }
+
+    /// The trust anchors of clients as entries of a keystore. Those of our root are called `alias`, from the second
+    /// generation on with its number; others are numbered.
+    pub fn named_anchors(&self, alias: &str) -> Result<Vec<(String, Certificate)>> {
+        let anchors = self.client_anchors()?;
+        let roots = match &self.config.server.anchors.value {
+            Anchors::Ours => Hierarchy::Server.root().trusted_by_number(self.store_dir())?,
+            Anchors::System | Anchors::File(_) => Vec::new(),
+        };
+        let roots: Vec<(u32, &Certificate)> = roots
+            .iter()
+            .flat_map(|generation| generation.certificates.iter().map(|certificate| (generation.number, certificate)))
+            .collect();
+        let extra = roots.len().saturating_sub(1);
+        let alias_at = |index: usize| match (roots.get(index), index.saturating_sub(extra)) {
+            (Some((generation, _)), _) => alias_of(alias, *generation),
+            (None, 0) => alias.to_owned(),
+            (None, further) => format!("{alias}-{}", further + 1),
+        };
+        Ok(anchors.into_iter().enumerate().map(|(index, anchor)| (alias_at(index), anchor)).collect())
     }
 
     fn self_signed_servers(&self) -> Result<Vec<Certificate>> {
@@ -103,6 +147,11 @@ impl Workspace<'_> {
         }
         Ok(leaves)
     }
+}
+
+/// The alias of a CA in keystores: from the second generation on with its number.
+pub fn alias_of(ca: &str, generation: u32) -> String {
+    if generation == 1 { ca.to_owned() } else { format!("{ca}-g{generation}") }
 }
 
 /// The issuer of a self-signed leaf in the ledger.

@@ -22,7 +22,7 @@ use config::Days;
 use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
-pub use ca::{CaExportArgs, CaVerb, ExportedCa};
+pub use ca::{CaActivateArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
@@ -339,6 +339,10 @@ impl Verb {
             },
             Verb::Ca(verb) => match **verb {
                 CaVerb::Export(_) => "ca export",
+                CaVerb::List => "ca list",
+                CaVerb::Prepare(_) => "ca prepare",
+                CaVerb::Activate(_) => "ca activate",
+                CaVerb::Retire(_) => "ca retire",
             },
             Verb::ActorCloud(verb) => match &**verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),

@@ -77,6 +77,10 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         },
         Verb::Ca(verb) => match *verb {
             CaVerb::Export(args) => verb::ca::export(&args, context),
+            CaVerb::List => verb::ca::rollover::list(context),
+            CaVerb::Prepare(args) => verb::ca::rollover::prepare_ca(&args, context),
+            CaVerb::Activate(args) => verb::ca::rollover::activate_ca(&args, context),
+            CaVerb::Retire(args) => verb::ca::rollover::retire_ca(&args, context),
         },
         Verb::ActorCloud(verb) => match *verb {
             ActorCloudVerb::Cert(verb) => verb::platform::actorcloud::run(&verb, context),

@@ -11,6 +11,7 @@ use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
+use identity::lifecycle::rollover::{CasReport, RolloverReport};
 use identity::report::IdentityReport;
 use identity::station_bundle::StationBundleReport;
 use provision::check::CheckReport;
@@ -50,6 +51,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
         ("ca-export", of::<StationBundleReport>()),
+        ("ca-list", of::<CasReport>()),
+        ("ca-prepare", of::<RolloverReport>()),
+        ("ca-activate", of::<RolloverReport>()),
+        ("ca-retire", of::<RolloverReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),
         ("actorcloud-cert-list", of::<CertsReport>()),
         ("actorcloud-cert-enable", of::<CertsReport>()),

@@ -5,6 +5,7 @@ mod failing;
 mod identities;
 mod init;
 mod lifecycle;
+mod rollover;
 
 use std::collections::BTreeSet;
 use std::fmt;

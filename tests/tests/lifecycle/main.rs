@@ -5,4 +5,5 @@ mod crl;
 mod lists;
 mod renew;
 mod revoke;
+mod rollover;
 mod scene;

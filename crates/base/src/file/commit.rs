@@ -186,18 +186,13 @@ fn stage_plan(base: &Rc<Base>, plan: &MovePlan<'_>, is_durable: bool) -> Result<
         return Ok(None);
     }
     let staging = StagingDir::create(base)?;
-    stage_files(base, &staging, &plan.files, plan.owner, is_durable)?;
+    stage_files(base, &staging, plan, is_durable)?;
     Ok(Some(staging))
 }
 
 /// Writes every file into the staging directory, and if they are to be durable waits until all are on the disk.
-fn stage_files(
-    base: &Base,
-    staging: &StagingDir,
-    files: &[PlannedFile<'_>],
-    owner: FileOwner,
-    is_durable: bool,
-) -> Result<()> {
+fn stage_files(base: &Base, staging: &StagingDir, plan: &MovePlan<'_>, is_durable: bool) -> Result<()> {
+    let (files, owner) = (&plan.files, plan.owner);
     let mut dirs: BTreeMap<&str, OwnedFd> = BTreeMap::new();
     for file in files {
         // Directories are created from the outside in, and each is entered through its open handle.
@@ -217,6 +212,10 @@ fn stage_files(
         for (file, path) in files.iter().zip(&paths) {
             let dir = dirs.get(file.staged.dir()).map_or(staging.fd(), AsFd::as_fd);
             let written = staging::write(dir, file.staged.last(), &file.new.bytes, file.new.mode, owner, path)?;
+            let written = match file.before {
+                Some(before) => written.like(before, plan.asked)?,
+                None => written,
+            };
             if is_durable {
                 // The disk begins to write the first file while the next one is prepared.
                 written.start();

@@ -32,13 +32,18 @@ impl Ownership {
         Self { user: user.map(str::to_owned), group: group.map(str::to_owned), of_server: true }
     }
 
-    /// The numbers for files in `base`; none where nothing has to be changed.
-    pub(super) fn resolve(&self, base: &Base) -> Result<FileOwner> {
-        let mut owner = FileOwner {
+    /// The user and the group that were named; none of what was not.
+    pub(super) fn asked(&self) -> Result<FileOwner> {
+        Ok(FileOwner {
             uid: self.user.as_deref().map(user_id).transpose()?,
             gid: self.group.as_deref().map(group_id).transpose()?,
             is_asked_for: self.of_server,
-        };
+        })
+    }
+
+    /// The numbers for files in `base`; none where nothing has to be changed.
+    pub(super) fn resolve(&self, base: &Base) -> Result<FileOwner> {
+        let mut owner = self.asked()?;
         // Only root can choose the owner of files.
         if process::geteuid().is_root() {
             let dir = sys::fstat(&base.fd).map_err(|errno| super::fault::reading(&base.path, errno))?;

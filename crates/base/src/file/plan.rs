@@ -8,6 +8,7 @@ use super::journal::{Journal, Move};
 use super::name::Name;
 use super::owner::FileOwner;
 use super::set::{FileSet, NewFile, WriteOutcome, WrittenFile};
+use super::staging::Attributes;
 use super::{fault, staging};
 use crate::code::Code;
 use crate::error::Result;
@@ -20,12 +21,16 @@ pub(super) struct MovePlan<'a> {
     pub(super) moves: Vec<Move>,
     pub(super) files: Vec<PlannedFile<'a>>,
     pub(super) owner: FileOwner,
+    /// The owner that was asked for; files that replace an older version of themselves keep theirs otherwise.
+    pub(super) asked: FileOwner,
     pub(super) report: Vec<WrittenFile>,
 }
 
 /// A file that has to be written.
 pub(super) struct PlannedFile<'a> {
     pub(super) new: &'a NewFile,
+    /// The owner and mode that it takes over from an older version of itself.
+    pub(super) before: Option<Attributes>,
     /// The place of the file, relative to the base.
     pub(super) target: Name,
     /// The path at which it is staged: that of its move, or below that where a whole directory moves.
@@ -43,8 +48,13 @@ impl<'a> MovePlan<'a> {
     /// Plans for `base`; the names of the set are relative to the directory `outer` in it, if given, which is
     /// missing.
     pub(super) fn new(base: &Base, set: &'a FileSet, outer: Option<&str>) -> Result<Self> {
-        let mut plan =
-            Self { moves: Vec::new(), files: Vec::new(), owner: set.ownership.resolve(base)?, report: Vec::new() };
+        let mut plan = Self {
+            moves: Vec::new(),
+            files: Vec::new(),
+            owner: set.ownership.resolve(base)?,
+            asked: set.ownership.asked()?,
+            report: Vec::new(),
+        };
         // All obstacles are collected, so that the user can move all files away at once.
         let mut in_the_way = Vec::new();
         for new in &set.files {
@@ -115,9 +125,24 @@ impl<'a> MovePlan<'a> {
         });
         let inner = target.as_str().get(place.as_str().len()..).unwrap_or_default();
         let staged = Name::new(format!("{}{inner}", Journal::staged(index)))?;
-        self.files.push(PlannedFile { new, target: target.clone(), staged });
+        let is_older_version = new.old_suffix.is_some() && self.moves.get(index).is_some_and(|step| step.replaces);
+        let before = if is_older_version { attributes(base, target)? } else { None };
+        self.files.push(PlannedFile { new, before, target: target.clone(), staged });
         Ok(())
     }
+}
+
+/// The owner and the mode of a file; none for a symbolic link, because the file that takes its place is a new one.
+fn attributes(base: &Base, target: &Name) -> Result<Option<Attributes>> {
+    let dir = base.existing_dir(target.dir())?;
+    let stat = sys::statat(&dir, target.last(), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|errno| fault::reading(&base.path_of(target.as_str()), errno))?;
+    let attributes = Attributes {
+        uid: sys::Uid::from_raw(stat.st_uid),
+        gid: sys::Gid::from_raw(stat.st_gid),
+        mode: sys::Mode::from_raw_mode(stat.st_mode & 0o777),
+    };
+    Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(attributes))
 }
 
 /// Compares a file's place with its new content. A symbolic link is never the same: its target is not ours.

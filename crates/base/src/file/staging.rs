@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use rustix::fs::{self as sys, Advice, AtFlags, FlockOperation, OFlags};
+use rustix::fs::{self as sys, Advice, AtFlags, FlockOperation, Gid, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process;
 use zeroize::Zeroizing;
@@ -189,7 +189,32 @@ pub(super) fn give(fd: impl AsFd, owner: FileOwner, target: &Path) -> Result<()>
     }
 }
 
+/// The owner and the mode of a file that another version of itself replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attributes {
+    pub(super) uid: Uid,
+    pub(super) gid: Gid,
+    pub(super) mode: sys::Mode,
+}
+
 impl Unsynced<'_> {
+    /// Gives the file the owner and the mode of the one that it replaces, as far as others were not asked for.
+    pub(super) fn like(self, before: Attributes, asked: FileOwner) -> Result<Self> {
+        let failed = |errno| fault::writing(self.target, errno);
+        let ours = sys::fstat(&self.fd).map_err(failed)?;
+        let uid = asked.uid.is_none().then_some(before.uid).filter(|uid| uid.as_raw() != ours.st_uid);
+        let gid = asked.gid.is_none().then_some(before.gid).filter(|gid| gid.as_raw() != ours.st_gid);
+        if uid.is_some() || gid.is_some() {
+            sys::fchown(&self.fd, uid, gid).map_err(|errno| {
+                let error = Code::Ownership.error("the owner or group of this file cannot be kept");
+                let error = error.at(self.target).because(std::io::Error::from(errno));
+                error.fix("run the command as the owner of the file, or as root")
+            })?;
+        }
+        sys::fchmod(&self.fd, before.mode).map_err(failed)?;
+        Ok(self)
+    }
+
     /// Starts writing to the disk: by the time the files are synchronized one by one, most of it is done.
     pub(super) fn start(&self) {
         // Advice may be ignored, so its failure means nothing.

@@ -354,7 +354,7 @@ fn output(
         let alias = workspace.config.server_keystore.alias.value.as_str();
         keystore = Some(KeystorePlan {
             alias: settings.alias.value.as_str().to_owned(),
-            trusted: identity::device::trusted(&anchors, alias),
+            trusted: workspace.named_anchors(alias)?,
             passwords,
             created: workspace.now,
         });

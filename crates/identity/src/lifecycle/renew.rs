@@ -16,17 +16,16 @@ use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use store::ca::{CaName, Hierarchy, SigningCa};
+use store::ca::{Hierarchy, SigningCa};
 use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
 use crate::delivery::CopyDestination;
-use crate::device::trusted;
 use crate::files::device::DeviceFiles;
 use crate::files::identity::IdentityFiles;
 use crate::files::server::ServerFiles;
 use crate::issuance::{Issuance, settle};
 use crate::issue_request::{IssueRequest, KeystoreRequest};
-use crate::report::IdentityReport;
+use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
 pub use rule::{RenewalRule, due_from};
 
@@ -71,8 +70,8 @@ struct Same {
 pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest) -> Result<IdentityReport> {
     let same = same(workspace, entry)?;
     let mut report = match entry.key.kind {
-        Kind::Device => device(workspace, entry, &same, request),
-        Kind::Server => server(workspace, entry, &same, request),
+        Kind::Device => device(workspace, entry, &same, Errand::Renew(request)),
+        Kind::Server => server(workspace, entry, &same, Errand::Renew(request)),
         Kind::Ca => Err(Code::NotRenewable.error(format!("{} is a CA", entry.key.name))),
     }?;
     if same.ca.is_none() && entry.key.kind == Kind::Server {
@@ -87,6 +86,29 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
         prune::prune(workspace, entry)?;
     }
     Ok(report)
+}
+
+/// Brings the files of an identity up to date with the CAs that its holder trusts and those above it. Owner, mode and
+/// password stay; files that change are kept as `FILE.SERIAL`.
+///
+/// # Errors
+/// As [`renew`].
+pub(crate) fn refresh(workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
+    let same = same(workspace, entry)?;
+    match entry.key.kind {
+        Kind::Device => device(workspace, entry, &same, Errand::Refresh(store)),
+        Kind::Server => server(workspace, entry, &same, Errand::Refresh(store)),
+        Kind::Ca => Err(Code::NotRenewable.error(format!("{} is a CA", entry.key.name))),
+    }
+    .map(|report| report.files)
+}
+
+/// What a plan is made for.
+enum Errand<'a> {
+    /// The next generation.
+    Renew(RenewRequest),
+    /// The files of the present one.
+    Refresh(&'a mut Store),
 }
 
 /// Settles an unfinished generation of a server or device, so that the current one is known before a renewal. Returns
@@ -205,7 +227,7 @@ fn not_renewable(name: &str) -> Error {
     Code::NotRenewable.error(format!("{name:?} cannot be renewed")).item(name)
 }
 
-fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: RenewRequest) -> Result<IdentityReport> {
+fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Errand<'_>) -> Result<IdentityReport> {
     let name = entry.key.name.as_str();
     let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     let anchors = workspace.client_anchors()?;
@@ -222,15 +244,16 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: Re
     let keystore = KeystoreRequest {
         settings: &workspace.config.client_keystore,
         section: "client.keystore",
-        trusted: trusted(&anchors, workspace.config.server_keystore.alias.value.as_str()),
+        trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str())?,
     };
-    carry_out(workspace, entry, same, request, files, Some(anchors), keystore)
+    carry_out(workspace, entry, same, errand, files, Some(anchors), keystore)
 }
 
-fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: RenewRequest) -> Result<IdentityReport> {
+fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Errand<'_>) -> Result<IdentityReport> {
     let name = entry.key.name.as_str();
     let dir = identity_dir(workspace.store_dir(), Kind::Server, name);
-    let clients_ca = workspace.ca_certificates(Hierarchy::Devices)?;
+    let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
+    let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let files = ServerFiles {
         prefix: &same.asked.prefix,
         formats: Vec::<ServerFormat>::new(),
@@ -241,25 +264,20 @@ fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, request: Re
         keystore: None,
     }
     .with_those_in(&dir);
-    let names = Hierarchy::Devices.names().map(CaName::name).into_iter().map(str::to_owned);
     let anchors = match &same.ca {
-        Some(_) => Some(Hierarchy::Server.root().certificates(workspace.store_dir())?),
+        Some(_) => Some(Hierarchy::Server.root().trusted_certificates(workspace.store_dir())?),
         None => None,
     };
-    let keystore = KeystoreRequest {
-        settings: &workspace.config.server_keystore,
-        section: "server.keystore",
-        trusted: names.zip(clients_ca.iter().cloned()).collect(),
-    };
-    carry_out(workspace, entry, same, request, files, anchors, keystore)
+    let keystore = KeystoreRequest { settings: &workspace.config.server_keystore, section: "server.keystore", trusted };
+    carry_out(workspace, entry, same, errand, files, anchors, keystore)
 }
 
-/// Makes the next generation with these files, trust anchors and keystore.
+/// Makes the next generation with these files, trust anchors and keystore, or writes its files again.
 fn carry_out<F: IdentityFiles>(
     workspace: &mut Workspace<'_>,
     entry: &Entry,
     same: &Same,
-    request: RenewRequest,
+    errand: Errand<'_>,
     files: F,
     anchors: Option<Vec<Certificate>>,
     keystore: KeystoreRequest<'_>,
@@ -267,19 +285,24 @@ fn carry_out<F: IdentityFiles>(
     let Key { kind, name, .. } = &entry.key;
     let dir = identity_dir(workspace.store_dir(), *kind, name);
     let key_path = files.key_file().map(|file| dir.join(files.name(file)));
+    let key = match &errand {
+        Errand::Renew(request) => key(read_key(key_path.as_deref())?, same, entry, *request)?,
+        // It is not used.
+        Errand::Refresh(_) => KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?),
+    };
     let plan = IssueRequest {
         verb: "renew",
         profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
         subject: same.subject.clone(),
         sans: same.sans.clone(),
         days: &same.days,
-        key: key(read_key(key_path.as_deref())?, same, entry, request)?,
+        key,
         ca: same.ca.clone(),
         keystore,
         out: copies(entry),
         settings: None,
-        dry_run: request.dry_run,
-        renews: Some(entry.not_after),
+        dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
+        renews: matches!(errand, Errand::Renew(_)).then_some(entry.not_after),
         issuance: Issuance {
             kind: *kind,
             name,
@@ -289,10 +312,22 @@ fn carry_out<F: IdentityFiles>(
             of_fleet: None,
             of_earlier_version: None,
             issuer_name: &entry.issuer,
-            force: true,
+            force: matches!(errand, Errand::Renew(_)),
         },
     };
-    plan.carry_out(workspace)
+    match errand {
+        Errand::Renew(_) => plan.carry_out(workspace),
+        Errand::Refresh(store) => Ok(IdentityReport {
+            kind: kind.as_str().to_owned(),
+            name: name.clone(),
+            done: IdentityOutcome::Refreshed,
+            generation: Some(entry.generation().number()),
+            certificate: None,
+            names: Vec::new(),
+            files: plan.refresh_in(workspace, store, entry)?,
+            findings: Vec::new(),
+        }),
+    }
 }
 
 /// The directory that got copies of the present generation, if it is a directory of this machine.

@@ -8,7 +8,7 @@ use std::thread;
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Finding, Result, digest};
-use ledger::NewList;
+use ledger::{Entry, Generation, NewList};
 use pki::Certificate;
 use pki::armour;
 use pki::crl::Crl;
@@ -17,6 +17,7 @@ use pki::pem_bundle::PemBundle;
 use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::ca::generations::{CaGeneration, retired_certificates};
 use store::ca::{CaName, Hierarchy, KeyLocation, SigningCa};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
@@ -110,21 +111,30 @@ struct Writer<'a, 'w> {
 impl Writer<'_, '_> {
     fn write(mut self, cas: &[SigningCa]) -> Result<()> {
         let dir = self.workspace.store_dir().to_owned();
+        let mut listed = Vec::new();
+        for ca in cas {
+            // Those that are prepared have a list, too, so that brokers know it before the first leaf.
+            listed.extend(ca.trusted(&dir)?.into_iter().map(|generation| (ca, generation)));
+        }
         let certificates: Vec<Certificate> =
-            cas.iter().map(|ca| first(ca.certificates(&dir)?)).collect::<Result<_>>()?;
+            listed.iter().map(|(_, generation)| generation.certificate().cloned()).collect::<Result<_>>()?;
         check_names(&certificates)?;
-        let earlier = self.earlier(&certificates)?;
+        let mut known = certificates.clone();
+        for ca in cas {
+            known.extend(retired_certificates(&dir, &ca.name())?);
+        }
+        let earlier = self.earlier(&known)?;
         let mut pem = Vec::new();
         let mut made = Vec::new();
-        for (ca, certificate) in cas.iter().zip(&certificates) {
-            let list = match KeyLocation::of(&ca.dir(&dir))? {
+        for ((ca, generation), certificate) in listed.iter().zip(&certificates) {
+            let list = match generation.key_place()? {
                 KeyLocation::Elsewhere => self.keep(ca, certificate, &earlier),
                 _ if self.dry_run => {
-                    self.expect(ca)?;
+                    self.expect(ca, generation)?;
                     continue;
                 }
                 _ => {
-                    let (crl, record) = self.make(ca, certificate, &earlier)?;
+                    let (crl, record) = self.make(ca, generation, certificate, &earlier)?;
                     made.push(record);
                     Some(crl)
                 }
@@ -186,8 +196,9 @@ impl Writer<'_, '_> {
         Some(list.clone())
     }
 
-    fn expect(&mut self, ca: &SigningCa) -> Result<()> {
-        let revoked = self.store.ledger.revoked_by(&ca.name(), None, None)?.len();
+    fn expect(&mut self, ca: &SigningCa, generation: &CaGeneration) -> Result<()> {
+        let number = self.ledger_generation(ca, generation)?;
+        let revoked = self.store.ledger.revoked_by(&ca.name(), number, None)?.len();
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
             number: None,
@@ -199,15 +210,22 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
+    /// The generation of a CA as the ledger has it.
+    fn ledger_generation(&self, ca: &SigningCa, generation: &CaGeneration) -> Result<Option<Generation>> {
+        let history = self.store.ledger.history(ledger::Kind::Ca, &ca.name())?;
+        Ok(history.iter().map(Entry::generation).find(|one| one.number() == generation.number))
+    }
+
     /// Signs the next list of a CA. Its number is recorded before.
     fn make(
         &mut self,
         ca: &SigningCa,
+        generation: &CaGeneration,
         certificate: &Certificate,
         earlier: &[Crl],
     ) -> Result<(Crl, ledger::RevocationList)> {
-        let open = self.workspace.open_ca(ca)?;
-        let is_root = matches!(ca, SigningCa::Own(name) if name.is_root());
+        let open = self.workspace.open_generation(ca, generation)?;
+        let is_root = ca.is_root();
         let days = i64::from(self.workspace.config.crl.days.value.number());
         // A root's key is often offline, so its list must live until the next ceremony.
         let days = if is_root { days.max(ROOT_DAYS) } else { days };
@@ -216,7 +234,7 @@ impl Writer<'_, '_> {
         let (record, entries) = self.store.ledger.begin_list(&NewList {
             key: digest::sha256(certificate.spki_der()),
             issuer: &name,
-            generation: self.store.ledger.current(ledger::Kind::Ca, &name)?.map(|ca| ca.generation()),
+            generation: self.ledger_generation(ca, generation)?,
             now: self.workspace.now,
             lifetime: Duration::days(days),
             published: published.map(Crl::this_update).max(),
@@ -248,11 +266,6 @@ impl Writer<'_, '_> {
         });
         Ok((crl, record))
     }
-}
-
-fn first(certificates: Vec<Certificate>) -> Result<Certificate> {
-    let first = certificates.into_iter().next();
-    first.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
 }
 
 /// Fails if two keys have one name: verifiers choose lists by the name of their issuer, and take the wrong one.

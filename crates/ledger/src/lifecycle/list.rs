@@ -15,6 +15,8 @@ use crate::view::{View, at};
 pub struct RevocationList {
     /// The CA: its name in the ledger.
     pub issuer: String,
+    /// The generation of the CA with this key; `None` if the ledger has none.
+    pub generation: Option<Generation>,
     /// The CRL number.
     pub number: u64,
     /// The time at which it was made, in whole seconds.
@@ -41,6 +43,11 @@ pub struct NewList<'a> {
     pub published: Option<OffsetDateTime>,
 }
 
+/// The revoked rows of the CA ?1 that the list of its generation ?3 has: one whose issuing generation is unknown is on
+/// the lists of all generations.
+const REVOKED_BY: &str = "SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked' \
+    AND coalesce(issuer_generation, CAST(?3 AS BIGINT), 0) = coalesce(CAST(?3 AS BIGINT), issuer_generation, 0)";
+
 /// The longest time by which a list may be dated ahead of the clock because the one before it has the same second.
 const AHEAD: Duration = Duration::seconds(5);
 
@@ -50,11 +57,16 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub fn last_list(&self, key: &[u8; 32]) -> Result<Option<RevocationList>> {
+        self.list_of(key, None)
+    }
+
+    fn list_of(&self, key: &[u8; 32], generation: Option<Generation>) -> Result<Option<RevocationList>> {
         let sql = "SELECT issuer, number, this_update, next_update FROM revocation_list WHERE key = ?1";
         self.one(sql, values![key])?
             .map(|row| {
                 Ok(RevocationList {
                     issuer: row.get(0)?,
+                    generation,
                     number: row.get(1)?,
                     this_update: at(row.get(2)?)?,
                     next_update: at(row.get(3)?)?,
@@ -86,9 +98,8 @@ impl Ledger {
         self.transaction(|transaction| {
             transaction.execute(
                 // Only steps up to this number: a revocation that came during the signing is not in this list.
-                "DELETE FROM open_step WHERE step = 'list' AND list <= ?2 AND identity IN \
-                 (SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked')",
-                values![&list.issuer, list.number],
+                &format!("DELETE FROM open_step WHERE step = 'list' AND list <= ?2 AND identity IN ({REVOKED_BY})"),
+                values![&list.issuer, list.number, list.generation.map(Generation::number)],
             )?;
             Ok(())
         })
@@ -97,7 +108,7 @@ impl Ledger {
 
 impl Transaction<'_> {
     fn begin_list(&self, new: &NewList<'_>) -> Result<(RevocationList, Vec<RevokedCertificate>)> {
-        let last = self.last_list(&new.key)?;
+        let last = self.list_of(&new.key, new.generation)?;
         let now = new.now.unix_timestamp();
         let (mut number, mut this_update) = (u64::try_from(now).unwrap_or(0), now);
         if let Some(last) = &last {
@@ -115,6 +126,7 @@ impl Transaction<'_> {
         }
         let list = RevocationList {
             issuer: new.issuer.to_owned(),
+            generation: new.generation,
             number,
             this_update: at(this_update)?,
             next_update: at(this_update.saturating_add(new.lifetime.whole_seconds()))?,
@@ -128,9 +140,8 @@ impl Transaction<'_> {
         )?;
         // Later revocations must wait for another list.
         self.execute(
-            "UPDATE open_step SET list = ?2 WHERE step = 'list' AND identity IN \
-             (SELECT id FROM identity WHERE issuer = ?1 AND role = 'revoked')",
-            values![new.issuer, number],
+            &format!("UPDATE open_step SET list = ?2 WHERE step = 'list' AND identity IN ({REVOKED_BY})"),
+            values![new.issuer, number, new.generation.map(Generation::number)],
         )?;
         Ok((list, entries))
     }

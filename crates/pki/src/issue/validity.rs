@@ -76,10 +76,11 @@ impl Validity {
         if explicit {
             return Err(Code::OutlivesIssuer
                 .error(format!("{days} days from now the issuing CA will have expired"))
-                .fix(format!("name at most {left} days, or renew the issuing CA first")));
+                .fix(format!("name at most {left} days, or replace the issuing CA first: `tbpki ca prepare`")));
         }
         let shortened = Code::Shortened
-            .note(format!("the lifetime was shortened from {days} to {left} days, when the issuing CA expires"));
+            .note(format!("the lifetime was shortened from {days} to {left} days, when the issuing CA expires"))
+            .fix("replace the issuing CA: `tbpki ca prepare`, then `tbpki ca activate`");
         Ok((Self::new(not_before, issuer.not_after)?, Some(shortened)))
     }
 
@@ -98,7 +99,7 @@ impl Validity {
         let error = if now > self.not_after {
             Code::IssuerExpired
                 .error(format!("the issuing CA expired on {}", self.not_after.date()))
-                .fix("make or bring a new issuing CA")
+                .fix("replace it: `tbpki ca prepare`, then `tbpki ca activate`; `tbpki ca list` shows the CAs")
         } else if now < self.not_before {
             Code::IssuerExpired
                 .error(format!("the issuing CA is not valid before {}", self.not_before))

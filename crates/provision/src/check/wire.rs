@@ -125,6 +125,7 @@ fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &
 pub(super) fn anchors(server: &CheckedServer, report: &mut CheckReport) -> Option<Vec<Certificate>> {
     let (says, result) = match &server.trust {
         AnchorSource::File(path) => (path.display().to_string(), of_file(path)),
+        AnchorSource::Certificates { from, anchors } => (from.clone(), Ok(anchors.clone())),
         AnchorSource::System => {
             ("the roots of this system".to_owned(), Roots::system().map(|roots| roots.certificates()))
         }

@@ -8,6 +8,7 @@ use pki::device_name::DeviceName;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
+use super::generations::{self, CaGeneration};
 use super::key::KeyLocation;
 use super::{self as ca, CaName, OpenCa};
 use crate::secrets::AskForCa;
@@ -51,6 +52,41 @@ impl SigningCa {
         ca::certificates_in(&self.dir(store).join("cert.pem"))
     }
 
+    /// The generations that others trust: the one that signs first.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn trusted(&self, store: &Path) -> Result<Vec<CaGeneration>> {
+        generations::trusted_in(&self.dir(store))
+    }
+
+    /// The certificate of the generation that issued `leaf`, and behind it those between it and the root. The generation
+    /// that signs if none of those in the store did.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn issuer_of(&self, store: &Path, leaf: &Certificate) -> Result<Vec<Certificate>> {
+        let generations = self.trusted(store)?;
+        let is_issuer = |one: &&CaGeneration| one.certificate().is_ok_and(|ca| leaf.verify_signed_by(ca).is_ok());
+        match generations.iter().find(is_issuer).or(generations.first()) {
+            Some(generation) => Ok(generation.certificates.clone()),
+            None => self.certificates(store),
+        }
+    }
+
+    /// The name of its root in the ledger.
+    pub fn root(&self) -> CaName {
+        match self {
+            SigningCa::Own(name) => name.hierarchy().root(),
+            SigningCa::Profile(_) => CaName::DevicesRoot,
+        }
+    }
+
+    /// Whether it is a root.
+    pub fn is_root(&self) -> bool {
+        matches!(self, SigningCa::Own(name) if name.is_root())
+    }
+
     /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
     pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         match self {
@@ -68,7 +104,8 @@ impl SigningCa {
         ca::check_usable_in(&self.dir(store), &self.title(), now)
     }
 
-    fn title(&self) -> String {
+    /// The last part of its common name, for messages.
+    pub fn title(&self) -> String {
         match self {
             SigningCa::Own(name) => name.title().to_owned(),
             SigningCa::Profile(profile) => format!("issuing CA of the profile {profile}"),

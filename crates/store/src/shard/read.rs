@@ -214,7 +214,7 @@ impl Source {
             }
             Self::Certificates { all, path } => {
                 let leaf = all.get(index).ok_or_else(|| gone(path).item(name))?.clone();
-                let above = above_of(store, entry)?;
+                let above = above_of(store, entry, &leaf)?;
                 let located = StoredIdentity { leaf, above, key: HeldKey::Sealed };
                 located.checked(entry).map_err(|error| error.at(path).item(name))
             }
@@ -325,8 +325,9 @@ fn from_pem(entry: &Entry, pem: &[u8]) -> Result<StoredIdentity> {
 }
 
 /// The CAs above what a CA of the store has issued.
-fn above_of(store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
-    let mut above = SigningCa::named(&entry.issuer).map_or_else(|| Ok(Vec::new()), |ca| ca.certificates(store))?;
+fn above_of(store: &Path, entry: &Entry, leaf: &Certificate) -> Result<Vec<Certificate>> {
+    let ca = SigningCa::named(&entry.issuer);
+    let mut above = ca.map_or_else(|| Ok(Vec::new()), |ca| ca.issuer_of(store, leaf))?;
     above.retain(|ca| !ca.is_self_issued());
     Ok(above)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::CaPassphrase;
+use super::value::text;
 
 /// The verbs of `tbpki ca`.
 #[derive(Debug, Subcommand)]
@@ -15,6 +16,46 @@ pub enum CaVerb {
     /// that keeps the key; the certificates above it; the trust anchors of clients; and a keygen.toml with the same
     /// settings. It never contains the key of a root or of the servers' CA.
     Export(CaExportArgs),
+    /// List the CAs, with their generations, dates and keys
+    ///
+    /// `current` signs, `pending` is prepared, `superseded` was replaced and is still trusted.
+    List,
+    /// Make the next generation of a CA, which peers trust beside the present one
+    ///
+    /// The next generation has a new key and a subject of its own. Trust files, truststores, clients-ca.pem and the
+    /// keystores of servers contain both generations afterwards. The present one goes on to sign until `tbpki ca activate`.
+    Prepare(CaStepArgs),
+    /// Let the prepared generation of a CA sign
+    Activate(CaActivateArgs),
+    /// Take the replaced generations of a CA out of every file that peers trust
+    ///
+    /// Their files are kept in the store, in ca/retired.
+    Retire(CaStepArgs),
+}
+
+/// The arguments of `tbpki ca prepare` and `tbpki ca retire`.
+#[derive(Debug, Clone, Args)]
+pub struct CaStepArgs {
+    /// The CA: server-root, server-issuing, devices-root, devices-issuing, or profile-NAME
+    #[arg(value_name = "CA", value_parser = text())]
+    pub ca: String,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The passphrase of the CA keys.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+}
+
+/// The arguments of `tbpki ca activate`.
+#[derive(Debug, Clone, Args)]
+pub struct CaActivateArgs {
+    /// The step.
+    #[command(flatten)]
+    pub step: CaStepArgs,
+    /// Go on without the devices and brokers that do not have the new generation as far as is known
+    #[arg(long)]
+    pub leave_behind: bool,
 }
 
 /// The CA to export.

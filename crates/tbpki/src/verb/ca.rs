@@ -1,4 +1,6 @@
-//! `tbpki ca export`.
+//! `tbpki ca`: the station bundle of a CA, and replacing a CA.
+
+pub(crate) mod rollover;
 
 use std::io::{self, Write};
 

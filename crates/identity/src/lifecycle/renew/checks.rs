@@ -39,7 +39,7 @@ pub(crate) fn check_lasts(days: u32, present_end: OffsetDateTime, next_end: Offs
             present_end.date()
         ))
         .because(format!("that is less than a quarter of its lifetime of {days} days longer"))
-        .fix("renew later; if the issuing CA expires, replace the CA first"))
+        .fix("renew later; if the issuing CA expires, replace it first: `tbpki ca prepare`"))
 }
 
 /// Fails unless the new identity would be accepted by its peers: checked before it takes the place of the present one.

@@ -210,7 +210,9 @@ impl Inputs<'_> {
             (Some(file), _) => AnchorSource::File(file),
             (None, Some(config)) => match &config.server.anchors.value {
                 Anchors::Ours => {
-                    AnchorSource::File(Hierarchy::Server.root().cert_path(config.general.store.resolved()))
+                    let (root, store) = (Hierarchy::Server.root(), config.general.store.resolved());
+                    let anchors = root.trusted_certificates(store)?;
+                    AnchorSource::Certificates { from: root.cert_path(store).display().to_string(), anchors }
                 }
                 Anchors::System => AnchorSource::System,
                 Anchors::File(path) => AnchorSource::File(path.resolved().to_owned()),

@@ -233,7 +233,7 @@ fn cas_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<(Vec<
         None => &Hierarchy::ALL,
     };
     let of = |name: fn(Hierarchy) -> CaName| {
-        let cas = hierarchies.iter().map(|hierarchy| name(*hierarchy).certificates(store));
+        let cas = hierarchies.iter().map(|hierarchy| name(*hierarchy).trusted_certificates(store));
         cas.collect::<Result<Vec<_>>>().map(|cas| cas.concat())
     };
     Ok((of(Hierarchy::root)?, of(Hierarchy::issuing)?))

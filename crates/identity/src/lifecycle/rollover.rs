@@ -1,0 +1,64 @@
+//! Replacing a CA: its next generation is prepared, signs, and in the end is the only one.
+//!
+//! Peers trust both generations between `prepare` and `retire`. Each step is recorded in the ledger before its files
+//! change, and the same command finishes what was interrupted.
+
+mod activate;
+pub mod cross;
+pub mod gates;
+mod overview;
+mod prepare;
+mod report;
+mod retire;
+mod trust;
+
+use base::{Code, Result};
+use ledger::{Entry, IssuedRecord, Kind, SerialNumber, View};
+use pki::Certificate;
+use store::Store;
+use store::ca::SigningCa;
+use store::ca::generations::CaGeneration;
+
+pub use activate::{Activation, activate};
+pub use overview::{CaRow, CasReport, overview};
+pub use prepare::{check_dry_run, prepare};
+pub use report::{NotRefreshed, RolloverDone, RolloverReport};
+pub use retire::retire;
+
+/// The CA of this name.
+///
+/// # Errors
+/// [`Code::UnknownIdentity`] if the ledger has no such CA.
+pub fn named(view: &View, name: &str) -> Result<SigningCa> {
+    let unknown = || {
+        Code::UnknownIdentity
+            .error(format!("the store has no CA {name:?}"))
+            .item(name)
+            .fix("`tbpki ca list` shows the CAs of the store")
+    };
+    let ca = SigningCa::named(name).ok_or_else(unknown)?;
+    if view.latest(Kind::Ca, name)?.is_some() { Ok(ca) } else { Err(unknown()) }
+}
+
+/// The generation with this number in the store.
+fn in_store(store: &Store, ca: &SigningCa, number: u32) -> Result<Option<CaGeneration>> {
+    Ok(ca.trusted(store.dir())?.into_iter().find(|generation| generation.number == number))
+}
+
+/// Settles what an interrupted `prepare` has left: a generation that reached the store is pending, another is void.
+fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
+    let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
+    let found = in_store(store, ca, entry.generation().number())?;
+    match found.as_ref().map(CaGeneration::certificate).transpose()?.filter(|found| is_of(found, &entry)) {
+        Some(certificate) => store.ledger.issued_pending(&entry.key, &issued(certificate)),
+        None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
+    }
+}
+
+fn is_of(certificate: &Certificate, entry: &Entry) -> bool {
+    SerialNumber::new(certificate.serial()).is_ok_and(|serial| serial == entry.serial)
+}
+
+fn issued(certificate: &Certificate) -> IssuedRecord {
+    IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
+}

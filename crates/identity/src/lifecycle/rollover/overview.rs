@@ -1,0 +1,124 @@
+//! The CAs of a store, for `tbpki ca list`.
+
+use base::Result;
+use ledger::{Entry, View};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::Workspace;
+use store::ca::generations::CaGeneration;
+use store::ca::{CaName, SigningCa};
+use time::Duration;
+
+use crate::profile_ca;
+use crate::report::rfc3339;
+
+/// The CAs of a store.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CasReport {
+    /// One for each generation that is trusted, by CA: the one that signs first.
+    pub cas: Vec<CaRow>,
+}
+
+/// A generation of a CA.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CaRow {
+    /// The CA, by its name in the ledger.
+    pub name: String,
+    /// The generation, from 1.
+    pub generation: u32,
+    /// `current` signs, `pending` is prepared, `superseded` was replaced and is still trusted.
+    pub role: String,
+    /// The subject (RFC 4514); `null` if the certificate is not in this store.
+    pub subject: Option<String>,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub fingerprint: Option<String>,
+    /// The first second of its validity (RFC 3339, UTC).
+    pub not_before: String,
+    /// The last second of its validity (RFC 3339, UTC).
+    pub not_after: String,
+    /// Days until it expires; negative if it has expired.
+    pub days_left: i64,
+    /// Where its key is: `file`, `token`, `elsewhere`, or `unclear` if the store is inconsistent.
+    pub key: String,
+    /// How many certificates of servers and devices in use it has issued; for a root, how many CAs.
+    pub in_use: u64,
+    /// From this time on, certificates that it issues end earlier than configured (RFC 3339, UTC).
+    pub shortens_from: String,
+}
+
+/// Lists the CAs.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
+    let view = workspace.view()?;
+    let mut all: Vec<SigningCa> = CaName::ALL.into_iter().map(SigningCa::Own).collect();
+    all.extend(profile_ca::names(&view)?.into_iter().map(SigningCa::Profile));
+    let mut cas = Vec::new();
+    for ca in &all {
+        for entry in view.trusted_generations(&ca.name())? {
+            cas.push(row(workspace, &view, ca, &entry)?);
+        }
+    }
+    Ok(CasReport { cas })
+}
+
+fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) -> Result<CaRow> {
+    let number = entry.generation().number();
+    let here = if ca.dir(workspace.store_dir()).join("cert.pem").exists() {
+        ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
+    } else {
+        None
+    };
+    let certificate = here.as_ref().and_then(|generation| generation.certificate().ok());
+    let key = match here.as_ref().map(|generation| generation.key_place()) {
+        Some(Ok(place)) => place.word(),
+        Some(Err(_)) => "unclear",
+        None => "elsewhere",
+    };
+    let in_use = match (&here, ca.is_root()) {
+        (Some(generation), true) => cas_of(workspace, view, ca, generation)?,
+        (None, true) => 0,
+        (_, false) => view.count_issued_by(&ca.name(), entry.generation(), workspace.now)?,
+    };
+    Ok(CaRow {
+        name: ca.name(),
+        generation: number,
+        role: entry.role.as_str().to_owned(),
+        subject: certificate.map(pki::Certificate::subject),
+        fingerprint: certificate.map(pki::Certificate::fingerprint_hex),
+        not_before: rfc3339(entry.not_before),
+        not_after: rfc3339(entry.not_after),
+        days_left: (entry.not_after - workspace.now).whole_days(),
+        key: key.to_owned(),
+        in_use,
+        shortens_from: rfc3339(entry.not_after - Duration::days(days_of_issued(workspace, ca))),
+    })
+}
+
+/// The configured lifetime of what a CA issues, in days.
+fn days_of_issued(workspace: &Workspace<'_>, ca: &SigningCa) -> i64 {
+    let config = workspace.config;
+    i64::from(match ca {
+        SigningCa::Own(name) if name.is_root() => config.ca.issuing_days.value.number(),
+        SigningCa::Own(CaName::ServerIssuing) => config.server.days.value.number(),
+        SigningCa::Own(_) | SigningCa::Profile(_) => config.client.days.value.number(),
+    })
+}
+
+/// How many CAs lead to this generation of a root: those that it has certified, in their present path.
+fn cas_of(workspace: &Workspace<'_>, view: &View, root: &SigningCa, generation: &CaGeneration) -> Result<u64> {
+    let certificate = generation.certificate()?;
+    let mut all = vec![SigningCa::Own(root.root().hierarchy().issuing())];
+    if root.root() == CaName::DevicesRoot {
+        all.extend(profile_ca::names(view)?.into_iter().map(SigningCa::Profile));
+    }
+    let mut count = 0;
+    for ca in all {
+        for below in ca.trusted(workspace.store_dir())? {
+            let is_below = below.certificates.last().is_some_and(|last| last.verify_signed_by(certificate).is_ok());
+            count += u64::from(is_below);
+        }
+    }
+    Ok(count)
+}

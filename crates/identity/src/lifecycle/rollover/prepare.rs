@@ -1,0 +1,256 @@
+//! The next generation of a CA: made, and trusted beside the present one.
+
+use base::file::{FileSet, Mode};
+use base::{Code, Finding, Result, Secret};
+use ledger::{Entry, Generation, Key, Kind, NewIdentity, Parameters};
+use pki::Certificate;
+use pki::issuer::{Issued, Issuer, KeySource, LocalCa, Order, SelfSigned};
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::trial::Trial;
+use pki::validity::{Lifetime, Validity};
+use pki::verify::Purpose;
+use store::ca::generations::{CERT_FILE, CaGeneration, generation_dir};
+use store::ca::key::KEY_FILE;
+use store::ca::{CaName, Hierarchy, KeyLocation, OpenCa, SigningCa};
+use store::secrets::CaSecret;
+use store::{Store, Workspace};
+
+use super::report::{RolloverDone, RolloverReport};
+use super::{cross, in_store, issued, settle, trust};
+use crate::files::output::{into_bytes, pem_of};
+use crate::init::encode_key;
+use crate::report::{CertificateReport, FileReport};
+
+/// Fails if the next generation of a CA could not be made, without writing.
+///
+/// # Errors
+/// As [`prepare`], as far as it can be told without the keys.
+pub fn check_dry_run(workspace: &Workspace<'_>, ca: &SigningCa) -> Result<RolloverReport> {
+    let dir = workspace.store_dir();
+    let mut report = RolloverReport::new(ca.name(), RolloverDone::Planned);
+    if let Some(pending) = workspace.view()?.pending(Kind::Ca, &ca.name())? {
+        report.done = RolloverDone::Unchanged;
+        report.generation = Some(pending.generation().number());
+        return Ok(report);
+    }
+    check_not_in_token(&KeyLocation::of(&ca.dir(dir))?, ca)?;
+    if !ca.is_root() {
+        SigningCa::Own(ca.root()).check_usable(dir, workspace.now)?;
+    }
+    Ok(report)
+}
+
+/// Makes the next generation of a CA with a new key and a subject of its own, and writes the files again from which peers
+/// take what they trust: both generations are in them. A generation that is prepared already is the one.
+///
+/// # Errors
+/// [`Code::CaUnavailable`] if the key of the root is not in the store, and errors of keys, secrets, dates and the disk.
+/// Identities whose files could not be written are in the report.
+pub fn prepare(workspace: &mut Workspace<'_>, ca: &SigningCa) -> Result<RolloverReport> {
+    let mut store = workspace.open_store("ca prepare")?;
+    settle(&mut store, ca)?;
+    let mut report = RolloverReport::new(ca.name(), RolloverDone::Unchanged);
+    let pending = match store.ledger.pending(Kind::Ca, &ca.name())? {
+        Some(pending) => pending,
+        None => {
+            report.done = RolloverDone::Prepared;
+            make(workspace, &mut store, ca, &mut report)?
+        }
+    };
+    let number = pending.generation().number();
+    report.generation = Some(number);
+    if let Some(generation) = in_store(&store, ca, number)? {
+        report.certificate = Some(CertificateReport::of(generation.certificate()?));
+    }
+    if let SigningCa::Own(name) = ca {
+        report.files.extend(cross::certify(workspace, &mut store, name.hierarchy())?);
+    }
+    trust::spread(workspace, &mut store, ca, &mut report)?;
+    Ok(report)
+}
+
+/// The number of the next generation: those that were given up count.
+fn next_number(store: &Store, ca: &SigningCa) -> Result<u32> {
+    let last = store.ledger.history(Kind::Ca, &ca.name())?.last().map_or(0, |last| last.generation().number());
+    last.checked_add(1).ok_or_else(|| Code::Internal.error("the CA has used up its generations"))
+}
+
+/// Makes it: recorded, signed, tried, written.
+fn make(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    ca: &SigningCa,
+    report: &mut RolloverReport,
+) -> Result<Entry> {
+    let dir = store.dir().to_owned();
+    check_not_in_token(&KeyLocation::of(&ca.dir(&dir))?, ca)?;
+    let (signer, passphrase) = signer_and_passphrase(workspace, &dir, ca)?;
+    let number = next_number(store, ca)?;
+    let contents = contents(workspace, ca, number, signer.as_ref(), &mut report.findings)?;
+    let algorithm = workspace.config.ca.alg.value;
+    let identity = NewIdentity {
+        kind: Kind::Ca,
+        name: ca.name(),
+        serial: ledger::SerialNumber::new(contents.serial.octets())?,
+        profile: contents.profile.name().to_owned(),
+        algorithm: algorithm.name().to_owned(),
+        parameters: Parameters::of(&contents.subject.to_string())?,
+        issuer: ca.root().name().to_owned(),
+        not_before: contents.validity.not_before(),
+        not_after: contents.validity.not_after(),
+    };
+    let generation = match &signer {
+        Some(_) => store.ledger.intend(&identity)?,
+        None => store.ledger.intend_by(&identity, None)?,
+    };
+    let key = Key { kind: Kind::Ca, name: ca.name(), generation };
+    let order = Order { contents, key: KeySource::Generate(algorithm) };
+    let made = sign(workspace, ca, signer.as_ref(), order);
+    let delivered = made.and_then(|made| deliver(&dir, ca, generation, made, passphrase.as_ref()));
+    match delivered {
+        Ok((certificate, files)) => {
+            store.ledger.issued_pending(&key, &issued(&certificate))?;
+            report.files.extend(files);
+        }
+        Err(error) => {
+            store.ledger.void(&key, &error.to_string())?;
+            return Err(error);
+        }
+    }
+    let entry = store.ledger.entry(&key)?;
+    entry.ok_or_else(|| Code::Internal.error("a CA was made, and the ledger does not have it"))
+}
+
+/// tbpki does not move a key from a token to a file unasked.
+fn check_not_in_token(place: &KeyLocation, ca: &SigningCa) -> Result<()> {
+    let KeyLocation::Token { path, .. } = place else { return Ok(()) };
+    Err(Code::KeyInToken
+        .error(format!("the key of {} is in a token, and the next one would be in a file", ca.name()))
+        .at(path)
+        .fix("make the next hierarchy with `tbpki init` and --devices-key, in a store of its own"))
+}
+
+/// The root that signs, and what encrypts the new key: the passphrase of the key that was opened.
+fn signer_and_passphrase(
+    workspace: &mut Workspace<'_>,
+    store: &std::path::Path,
+    ca: &SigningCa,
+) -> Result<(Option<OpenCa>, Option<Secret>)> {
+    if !ca.is_root() {
+        let root = SigningCa::Own(ca.root());
+        let (root, passphrase) = open_keeping_passphrase(workspace, store, &root)?;
+        root.check_may_have_cas()?;
+        return Ok((Some(root), passphrase));
+    }
+    // A root signs itself. The passphrase is that of the present root, or of the CA below it if the root is elsewhere.
+    for name in ca.root().hierarchy().names() {
+        let present = SigningCa::Own(name);
+        if matches!(KeyLocation::of(&present.dir(store))?, KeyLocation::File(_)) {
+            return Ok((None, open_keeping_passphrase(workspace, store, &present)?.1));
+        }
+    }
+    Ok((None, None))
+}
+
+/// A CA, and the passphrase of its key if it has one.
+pub(crate) fn open_keeping_passphrase(
+    workspace: &mut Workspace<'_>,
+    store: &std::path::Path,
+    ca: &SigningCa,
+) -> Result<(OpenCa, Option<Secret>)> {
+    let mut passphrase = None;
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
+    let open = ca.open(store, &mut |which| {
+        let secret = secrets.of_ca(settings, which)?;
+        if which != CaSecret::Pin {
+            passphrase.clone_from(&secret);
+        }
+        Ok(secret)
+    })?;
+    Ok((open, passphrase))
+}
+
+fn contents(
+    workspace: &Workspace<'_>,
+    ca: &SigningCa,
+    number: u32,
+    signer: Option<&OpenCa>,
+    findings: &mut Vec<Finding>,
+) -> Result<Contents> {
+    let config = workspace.config;
+    let days = if ca.is_root() { config.ca.root_days.value.number() } else { config.ca.issuing_days.value.number() };
+    let bounds = signer.and_then(|signer| signer.validity());
+    let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds.as_ref())?;
+    findings.extend(note.map(|note| note.item(ca.name())));
+    let common_name = match ca {
+        SigningCa::Own(name) => format!("{} {} G{number}", config.ca.name.value.as_str(), name.title()),
+        SigningCa::Profile(profile) => format!("{profile} issuing CA G{number}"),
+    };
+    let permitted = match ca {
+        SigningCa::Own(CaName::ServerIssuing) => config.name_constraints.permitted_dns.as_slice(),
+        _ => &[],
+    };
+    Ok(Contents {
+        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa },
+        serial: Serial::random()?,
+        validity,
+        subject: config.subject()?.with_common_name(&common_name)?,
+        sans: Vec::new(),
+        permitted_dns: permitted.iter().map(|domain| domain.as_str().to_owned()).collect(),
+    })
+}
+
+/// Signs it, and tries it before anything is written.
+fn sign(workspace: &Workspace<'_>, ca: &SigningCa, signer: Option<&OpenCa>, order: Order) -> Result<Issued> {
+    let made = match signer {
+        Some(root) => root.issue(order)?,
+        None => SelfSigned.issue(order)?,
+    };
+    let Some(key) = &made.key else { return Err(Code::Internal.error("a CA without a key")) };
+    let Some(root) = signer else {
+        LocalCa::new(made.chain.clone(), key)?.check_may_have_cas()?;
+        return Ok(made);
+    };
+    let above = std::iter::once(root.certificate()).chain(root.above());
+    let chain: Vec<Certificate> = made.chain.iter().take(1).chain(above).cloned().collect();
+    let is_server = ca.root().hierarchy() == Hierarchy::Server;
+    let config = workspace.config;
+    let names: Vec<_> = match is_server {
+        true => config.server.name.value.iter().map(config::HostName::san).collect(),
+        false => Vec::new(),
+    };
+    let purpose = if is_server { Purpose::Server } else { Purpose::Device };
+    Trial { chain: &chain, key, purpose, subject: &config.subject()?, names: &names }.run(workspace.now)?;
+    Ok(made)
+}
+
+fn deliver(
+    store: &std::path::Path,
+    ca: &SigningCa,
+    generation: Generation,
+    made: Issued,
+    passphrase: Option<&Secret>,
+) -> Result<(Certificate, Vec<FileReport>)> {
+    let key = made.key.ok_or_else(|| Code::Internal.error("a CA without a key"))?;
+    let dir = generation_dir(generation.number());
+    let mut set = FileSet::new(ca.dir(store));
+    set.add(format!("{dir}/{KEY_FILE}"), into_bytes(encode_key(&key, passphrase)?), Mode::Private)?;
+    set.add(format!("{dir}/{CERT_FILE}"), pem_of(&made.chain).into_bytes(), Mode::Public)?;
+    let written = set.commit()?;
+    let certificate = made.chain.into_iter().next();
+    let certificate = certificate.ok_or_else(|| Code::Internal.error("a CA without a certificate"))?;
+    Ok((certificate, written.into_iter().map(FileReport::from).collect()))
+}
+
+/// Whether a generation has what it needs to sign.
+pub(super) fn check_ready(generation: &CaGeneration, ca: &SigningCa) -> Result<()> {
+    match generation.key_place()? {
+        KeyLocation::Elsewhere if !ca.is_root() => {
+            Err(store::ca::unavailable(&generation.dir.join(KEY_FILE), &ca.title()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,99 @@
+//! The generations that a CA no longer signs with go out of service.
+
+use base::{Code, Error, Result};
+use ledger::{Entry, Filter, Kind, Role, View};
+use store::ca::{SigningCa, generations};
+use store::{Store, Workspace};
+
+use super::cross::is_certified_by;
+use super::report::{RolloverDone, RolloverReport};
+use super::{settle, trust};
+
+/// Takes the replaced generations of a CA out of every file that peers trust. Their files are kept in `ca/retired`.
+///
+/// # Errors
+/// [`Code::CaInUse`] with the count if certificates in use depend on one of them; [`Code::NotPrepared`] if the CA has no
+/// generation that was replaced. Nothing is changed then.
+pub fn retire(workspace: &mut Workspace<'_>, ca: &SigningCa, dry_run: bool) -> Result<RolloverReport> {
+    let mut store = workspace.open_store("ca retire")?;
+    settle(&mut store, ca)?;
+    let name = ca.name();
+    let mut report = RolloverReport::new(name.clone(), RolloverDone::Unchanged);
+    let history = store.ledger.history(Kind::Ca, &name)?;
+    let current = history.iter().find(|entry| entry.is_current());
+    report.generation = current.map(|entry| entry.generation().number());
+    let replaced: Vec<&Entry> = history.iter().filter(|entry| entry.role == Role::Superseded).collect();
+    if replaced.is_empty() {
+        if !history.iter().any(|entry| entry.role == Role::Retired) {
+            return Err(nothing_replaced(ca));
+        }
+        if !dry_run {
+            trust::spread(workspace, &mut store, ca, &mut report)?;
+        }
+        return Ok(report);
+    }
+    for entry in &replaced {
+        check_unused(workspace, &store, ca, entry)?;
+    }
+    if dry_run {
+        report.done = RolloverDone::Planned;
+        return Ok(report);
+    }
+    store.ledger.transaction(|transaction| replaced.iter().try_for_each(|entry| transaction.retire(&entry.key)))?;
+    generations::settle(store.dir(), &store.ledger)?;
+    report.done = RolloverDone::Retired;
+    trust::spread(workspace, &mut store, ca, &mut report)?;
+    Ok(report)
+}
+
+fn nothing_replaced(ca: &SigningCa) -> Error {
+    Code::NotPrepared
+        .error(format!("{} has no generation that was replaced", ca.name()))
+        .fix(format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}` first", ca.name()))
+}
+
+/// Fails if certificates in use depend on a generation.
+fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &SigningCa, entry: &Entry) -> Result<()> {
+    let (count, what) = if ca.is_root() {
+        (cas_below(store, &store.ledger, ca, entry)?, "CAs")
+    } else {
+        (store.ledger.count_issued_by(&ca.name(), entry.generation(), workspace.now)?, "certificates in use")
+    };
+    if count == 0 {
+        return Ok(());
+    }
+    let fix = if ca.is_root() {
+        "replace and retire the CAs below it first: `tbpki ca list` shows them".to_owned()
+    } else {
+        "renew them first (`tbpki renew`, `tbpki list` shows them), or revoke those that are not used".to_owned()
+    };
+    Err(Code::CaInUse
+        .error(format!("{count} {what} depend on generation {} of {}", entry.generation(), ca.name()))
+        .because("peers would refuse them")
+        .fix(fix))
+}
+
+/// How many CAs lead to this generation of a root alone.
+fn cas_below(store: &Store, view: &View, ca: &SigningCa, root: &Entry) -> Result<u64> {
+    let number = root.generation().number();
+    let others: Vec<_> =
+        ca.trusted(store.dir())?.into_iter().filter(|generation| generation.number != number).collect();
+    let mut count = 0;
+    for issuing in ca.root().hierarchy().issuing().trusted(store.dir())? {
+        let mut is_safe = false;
+        for other in &others {
+            is_safe |= is_certified_by(&issuing, other)?;
+        }
+        count += u64::from(!is_safe);
+    }
+    // Devices of a profile send its CA's certificate by this root, which the platform knows by its hash.
+    let filter = Filter { kind: Some(Kind::Ca), ..Filter::default() };
+    for entry in view.list(&filter) {
+        let entry = entry?;
+        let is_of_profile = matches!(SigningCa::named(&entry.key.name), Some(SigningCa::Profile(_)));
+        let is_trusted = entry.role.is_in_use() || entry.role == Role::Superseded;
+        let is_below = entry.issuer == ca.name() && entry.issuer_generation == Some(root.generation());
+        count += u64::from(is_of_profile && is_trusted && is_below);
+    }
+    Ok(count)
+}

@@ -1,0 +1,68 @@
+//! Writing the files again that follow from the CAs that peers trust.
+
+use base::Result;
+use ledger::{Filter, Key, Kind};
+use store::ca::SigningCa;
+use store::{Store, Workspace, identity_dir};
+
+use super::report::{NotRefreshed, RolloverReport};
+use crate::lifecycle::renew::refresh;
+use crate::report::FileOutcome;
+
+/// Brings the files of servers and devices up to date with the generations of the CAs. One that fails does not keep the
+/// others from it: it is in the report.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn spread(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    ca: &SigningCa,
+    report: &mut RolloverReport,
+) -> Result<()> {
+    // The platform is told about the CA of a profile; no file names it.
+    let SigningCa::Own(_) = ca else { return Ok(()) };
+    refresh_all(workspace, store, Kind::Server, report)?;
+    if ca.is_root() {
+        refresh_all(workspace, store, Kind::Device, report)?;
+    }
+    Ok(())
+}
+
+fn refresh_all(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    kind: Kind,
+    report: &mut RolloverReport,
+) -> Result<()> {
+    let filter = Filter { kind: Some(kind), current_only: true, ..Filter::default() };
+    let mut last: Option<Key> = None;
+    loop {
+        // The ledger is written to while the list is read.
+        let page: Vec<_> = store.ledger.list_after(&filter, last.take()).take(500).collect::<Result<_>>()?;
+        let Some(end) = page.last() else { return Ok(()) };
+        last = Some(end.key.clone());
+        for entry in &page {
+            let name = entry.key.name.as_str();
+            // Identities of a job are in its shards, and those of other stations are there.
+            if !identity_dir(store.dir(), kind, name).is_dir() {
+                continue;
+            }
+            match refresh(workspace, store, entry) {
+                Ok(files) => {
+                    let changed = files.into_iter().filter(|file| file.done != FileOutcome::Unchanged);
+                    let changed: Vec<_> = changed.collect();
+                    if changed.is_empty() {
+                        continue;
+                    }
+                    match kind {
+                        Kind::Server => report.restart.push(name.to_owned()),
+                        _ => report.devices += 1,
+                    }
+                    report.files.extend(changed);
+                }
+                Err(error) => report.left.push(NotRefreshed::of(kind, name, error)),
+            }
+        }
+    }
+}

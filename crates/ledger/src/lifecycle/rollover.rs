@@ -1,0 +1,62 @@
+//! The generations of CAs: what depends on one, and taking it out of service.
+
+use base::Result;
+use time::OffsetDateTime;
+
+use crate::entry::Entry;
+use crate::key::{Generation, Key, Kind};
+use crate::ledger::Ledger;
+use crate::lifecycle::role::Role;
+use crate::transaction::Transaction;
+use crate::value::values;
+use crate::view::View;
+
+impl View {
+    /// How many certificates of servers and devices a generation of a CA has issued that are in use
+    /// ([`Role::is_in_use`]) and end after `now`. One whose issuing generation is unknown counts for each of them.
+    ///
+    /// # Errors
+    /// Those of the database, here and below.
+    pub fn count_issued_by(&self, issuer: &str, generation: Generation, now: OffsetDateTime) -> Result<u64> {
+        let row = self.one(
+            "SELECT count(*) FROM identity WHERE issuer = ?1 AND kind <> 'ca' AND role IN ('current', 'pending') \
+             AND not_after > ?3 AND coalesce(issuer_generation, ?2) = ?2",
+            values![issuer, generation.number(), now.unix_timestamp()],
+        )?;
+        row.map_or(Ok(0), |row| row.get(0))
+    }
+
+    /// The generations of a CA that others trust: the current one first, then the pending one and those that it replaced,
+    /// the latest first. Retired and revoked ones are not among them.
+    pub fn trusted_generations(&self, ca: &str) -> Result<Vec<Entry>> {
+        let sql = "WHERE kind = ?1 AND name = ?2 AND role IN ('current', 'pending', 'superseded') \
+            ORDER BY CASE role WHEN 'current' THEN 0 WHEN 'pending' THEN 1 ELSE 2 END, generation DESC";
+        self.entries(sql, values![Kind::Ca.as_str(), ca])
+    }
+}
+
+impl Ledger {
+    /// [`Transaction::retire`] by itself.
+    pub fn retire(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| transaction.retire(key))
+    }
+}
+
+impl Transaction<'_> {
+    /// Takes a superseded generation out of service. May be repeated.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row,
+    /// [`Code::Internal`](base::Code::Internal) if it is not superseded.
+    pub fn retire(&self, key: &Key) -> Result<()> {
+        let (row, role) = self.role_of(key)?;
+        match role {
+            Role::Retired => Ok(()),
+            Role::Superseded => {
+                self.execute("UPDATE identity SET role = 'retired' WHERE id = ?1", values![row])?;
+                Ok(())
+            }
+            role => Err(self.bug(format!("{key} is {role} and cannot be retired"))),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The generations of a CA in the store: the one that signs, and those that others also trust during a rollover.
+//!
+//! ```text
+//! ca/server-root/cert.pem, key.pem      the generation that signs
+//! ca/server-root/generation             its number; 1 if there is no such file
+//! ca/server-root/generation-2/..        another generation that is trusted: prepared, or replaced and not retired
+//! ca/server-issuing/cross-2.pem         the same key, certified by generation 2 of the root
+//! ca/retired/server-root-1/..           a generation that is out of service
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use base::file::{self, FileSet, Mode};
+use base::{Code, Result};
+use ledger::{Entry, Kind, Ledger, Role};
+use pki::Certificate;
+
+use super::key::{KEY_FILE, KeyLocation, URI_FILE};
+use super::{OpenCa, SigningCa, certificates_in, open_with};
+use crate::paths::FILE_LIMIT;
+use crate::secrets::AskForCa;
+
+/// The file with the certificate of a CA, and behind it those between it and the root.
+pub const CERT_FILE: &str = "cert.pem";
+/// The file with the number of the generation that signs.
+pub const NUMBER_FILE: &str = "generation";
+/// The directory with the generations that are out of service.
+const RETIRED: &str = "retired";
+/// The suffix of files that a rollover has replaced, until they are removed.
+const REPLACED: &str = "rolled-over";
+
+/// A generation of a CA in the store.
+#[derive(Debug, Clone)]
+pub struct CaGeneration {
+    /// The number, from 1: that of the ledger.
+    pub number: u32,
+    /// The directory of its files.
+    pub dir: PathBuf,
+    /// Its certificate, and behind it those between it and the root.
+    pub certificates: Vec<Certificate>,
+}
+
+impl CaGeneration {
+    /// Its certificate.
+    ///
+    /// # Errors
+    /// [`Code::CertificateUnreadable`] if it has none.
+    pub fn certificate(&self) -> Result<&Certificate> {
+        self.certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
+    }
+
+    /// The chain up to the root that certified it, which is one of the generations of the root.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn chain(&self, ca: &SigningCa, store: &Path) -> Result<Vec<Certificate>> {
+        let mut chain = self.certificates.clone();
+        let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
+        let roots = ca.root().trusted(store)?;
+        let is_above = |root: &&Self| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
+        if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
+            chain.extend(root.certificates.iter().cloned());
+        }
+        Ok(chain)
+    }
+
+    /// The CA of this generation, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of
+    /// a token.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`] if the key is not in the store, and those of the key, its token and the secrets.
+    pub fn open(&self, ca: &SigningCa, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        open_with(self.chain(ca, store)?, &self.dir, &ca.title(), ask)
+    }
+
+    /// Where its key is.
+    ///
+    /// # Errors
+    /// Those of [`KeyLocation::of`].
+    pub fn key_place(&self) -> Result<KeyLocation> {
+        KeyLocation::of(&self.dir)
+    }
+
+    /// The certificates of the same key by other generations of its root, each with the generation.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn crosses(&self) -> Result<Vec<(u32, Certificate)>> {
+        let mut crosses = Vec::new();
+        for number in numbered(&self.dir, "cross-", ".pem")? {
+            let certificate = certificates_in(&self.dir.join(cross_file(number)))?.into_iter().next();
+            crosses.extend(certificate.map(|certificate| (number, certificate)));
+        }
+        Ok(crosses)
+    }
+}
+
+/// The name of the file with the certificate of a CA's key by a generation of its root.
+pub fn cross_file(root: u32) -> String {
+    format!("cross-{root}.pem")
+}
+
+/// The name in the ledger of the certificates that other generations of the root have issued for the key of a CA.
+pub fn cross_name(ca: &str) -> String {
+    format!("{ca}-cross")
+}
+
+/// The name of the directory of a generation that does not sign.
+pub fn generation_dir(number: u32) -> String {
+    format!("generation-{number}")
+}
+
+/// The generations of the CA in `dir` that others trust: the one that signs first, then the others by number.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn trusted_in(dir: &Path) -> Result<Vec<CaGeneration>> {
+    let signing = signing_number(dir)?;
+    let own =
+        CaGeneration { number: signing, dir: dir.to_owned(), certificates: certificates_in(&dir.join(CERT_FILE))? };
+    let mut all = vec![own];
+    for number in numbered(dir, "generation-", "")? {
+        // A rollover that was interrupted has the generation that signs in both places.
+        if number != signing {
+            let dir = dir.join(generation_dir(number));
+            let certificates = certificates_in(&dir.join(CERT_FILE))?;
+            all.push(CaGeneration { number, dir, certificates });
+        }
+    }
+    Ok(all)
+}
+
+/// The certificates of the generations of a CA that are retired.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>> {
+    let retired = store.join("ca").join(RETIRED);
+    let mut certificates = Vec::new();
+    for number in numbered(&retired, &format!("{name}-"), "")? {
+        certificates.extend(certificates_in(&retired.join(format!("{name}-{number}")).join(CERT_FILE))?);
+    }
+    Ok(certificates)
+}
+
+/// The number of the generation that signs.
+fn signing_number(dir: &Path) -> Result<u32> {
+    let path = dir.join(NUMBER_FILE);
+    let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(1) };
+    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| {
+        Code::FileUnreadable
+            .error("the file does not hold the number of a generation")
+            .at(path)
+            .fix("restore it from a backup; `tbpki list --kind ca` shows the generation of each CA")
+    })
+}
+
+/// The numbers in the names of files that begin and end so, in their order.
+fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>> {
+    let names = match file::BulkDir::open(dir) {
+        Ok(bulk) => bulk.names()?,
+        Err(error) if !dir.exists() => {
+            tracing::debug!(%error, "no directory of a CA");
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let number = |name: &String| name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok();
+    let mut numbers: Vec<u32> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Brings the files of all CAs to what the ledger has: it is written first when a generation begins to sign or is
+/// retired. What an interrupted rollover left over is removed.
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
+    let ca = store.join("ca");
+    file::recover(&ca)?;
+    for name in file::BulkDir::open(&ca)?.names()? {
+        let dir = ca.join(&name);
+        if !dir.is_dir() {
+            continue;
+        }
+        file::recover(&dir)?;
+        for number in numbered(&dir, "generation-", "")? {
+            file::recover(dir.join(generation_dir(number)))?;
+        }
+        if numbered(&dir, "generation-", "")?.is_empty() && !dir.join(NUMBER_FILE).exists() {
+            continue;
+        }
+        if let Some(current) = ledger.current(Kind::Ca, &name)? {
+            sign_with(store, &name, &current)?;
+        }
+        for retired in ledger.history(Kind::Ca, &name)?.iter().filter(|entry| entry.role == Role::Retired) {
+            put_away(store, &name, retired)?;
+        }
+        tidy(store, &name)?;
+    }
+    Ok(())
+}
+
+/// Puts the generation that the ledger has as the current one in the place of the one that signs, if it is not there.
+fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
+    let dir = store.join("ca").join(name);
+    let (before, next) = (signing_number(&dir)?, current.generation().number());
+    let from = dir.join(generation_dir(next));
+    if before == next || !from.exists() {
+        return Ok(());
+    }
+    let mut set = FileSet::new(store.join("ca")).replacing(REPLACED);
+    for (file, mode) in files_of(&dir)? {
+        let bytes = file::read(dir.join(&file), FILE_LIMIT)?;
+        set.add(format!("{name}/{}/{file}", generation_dir(before)), bytes.to_vec(), mode)?;
+    }
+    for (file, mode) in files_of(&from)? {
+        let bytes = file::read(from.join(&file), FILE_LIMIT)?;
+        set.add(format!("{name}/{file}"), bytes.to_vec(), mode)?;
+    }
+    set.add(format!("{name}/{NUMBER_FILE}"), format!("{next}\n").into_bytes(), Mode::Public)?;
+    if let Some(below) = below_root(name) {
+        turn_crosses(store, &mut set, below, before, next)?;
+    }
+    set.commit()?;
+    Ok(())
+}
+
+/// The issuing CA below a root.
+fn below_root(name: &str) -> Option<&'static str> {
+    super::Hierarchy::ALL.into_iter().find(|one| one.root().name() == name).map(|one| one.issuing().name())
+}
+
+/// Puts the certificate by the new generation of the root in the place of the one by the generation before, for every
+/// generation of the CA below it.
+fn turn_crosses(store: &Path, set: &mut FileSet, below: &str, before: u32, next: u32) -> Result<()> {
+    let ca = store.join("ca");
+    for generation in trusted_in(&ca.join(below))? {
+        let cross = generation.dir.join(cross_file(next));
+        let Some(bytes) = file::read_optional(&cross, FILE_LIMIT)? else { continue };
+        let inside = generation.dir.strip_prefix(&ca).unwrap_or(&generation.dir).to_string_lossy().into_owned();
+        let old = file::read(generation.dir.join(CERT_FILE), FILE_LIMIT)?;
+        set.add(format!("{inside}/{}", cross_file(before)), old.to_vec(), Mode::Public)?;
+        set.add(format!("{inside}/{CERT_FILE}"), bytes.to_vec(), Mode::Public)?;
+    }
+    Ok(())
+}
+
+/// Moves a retired generation away from those that are trusted.
+fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
+    let number = retired.generation().number();
+    let dir = store.join("ca").join(name).join(generation_dir(number));
+    if !dir.exists() {
+        return Ok(());
+    }
+    let mut set = FileSet::new(store.join("ca")).replacing(REPLACED);
+    for (file, mode) in files_of(&dir)? {
+        let bytes = file::read(dir.join(&file), FILE_LIMIT)?;
+        set.add(format!("{RETIRED}/{name}-{number}/{file}"), bytes.to_vec(), mode)?;
+    }
+    set.commit()?;
+    file::remove(store, &format!("ca/{name}/{}", generation_dir(number)))?;
+    if let Some(below) = below_root(name) {
+        for generation in trusted_in(&store.join("ca").join(below))? {
+            file::remove(&generation.dir, &cross_file(number))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is left over of rollovers that are done.
+fn tidy(store: &Path, name: &str) -> Result<()> {
+    let dir = store.join("ca").join(name);
+    let number = signing_number(&dir)?;
+    file::remove(&dir, &generation_dir(number))?;
+    remove_copied(&dir)?;
+    let below = below_root(name).map(|below| trusted_in(&store.join("ca").join(below))).transpose()?;
+    let below = below.into_iter().flatten();
+    // The certificate by the generation of the root that signs is in `cert.pem`.
+    let doubled = format!(".{REPLACED}");
+    for dir in std::iter::once(dir.clone()).chain(below.map(|generation| generation.dir)) {
+        for left in file::BulkDir::open(&dir)?.names()?.iter().filter(|file| file.contains(&doubled)) {
+            file::remove(&dir, left)?;
+        }
+        if is_same_file(&dir.join(cross_file(number)), &dir.join(CERT_FILE))? {
+            file::remove(&dir, &cross_file(number))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes files of the generation before from the place of the one that signs: a file set replaces files, and removes
+/// none.
+fn remove_copied(dir: &Path) -> Result<()> {
+    let others: Vec<PathBuf> =
+        numbered(dir, "generation-", "")?.into_iter().map(|number| dir.join(generation_dir(number))).collect();
+    for (file, _) in files_of(dir)?.iter().filter(|(file, _)| file != CERT_FILE) {
+        for other in &others {
+            if is_same_file(&dir.join(file), &other.join(file))? {
+                file::remove(dir, file)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_same_file(one: &Path, other: &Path) -> Result<bool> {
+    let (one, other) = (file::read_optional(one, FILE_LIMIT)?, file::read_optional(other, FILE_LIMIT)?);
+    Ok(one.is_some() && one == other)
+}
+
+/// The files of a generation, the key first.
+fn files_of(dir: &Path) -> Result<Vec<(String, Mode)>> {
+    let mut files = vec![(KEY_FILE.to_owned(), Mode::Private), (URI_FILE.to_owned(), Mode::Public)];
+    files.push((CERT_FILE.to_owned(), Mode::Public));
+    files.extend(numbered(dir, "cross-", ".pem")?.into_iter().map(|root| (cross_file(root), Mode::Public)));
+    files.retain(|(file, _)| dir.join(file).exists());
+    Ok(files)
+}

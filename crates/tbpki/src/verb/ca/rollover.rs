@@ -1,0 +1,128 @@
+//! `tbpki ca list`, `ca prepare`, `ca activate` and `ca retire`.
+
+use std::io::{self, Write};
+
+use base::Result;
+use base::text::printable;
+use identity::lifecycle::rollover::{
+    self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare, retire,
+};
+
+use super::super::identity_report::write_files;
+use crate::args::{CaActivateArgs, CaStepArgs};
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn list(context: &mut Context) -> Result<Exit> {
+    let config = context.config(&Overrides::default())?;
+    let report = context.in_workspace(&config, |workspace| overview(workspace))?;
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+/// A step of a rollover.
+enum Step {
+    Prepare,
+    Activate { leave_behind: bool },
+    Retire,
+}
+
+pub(crate) fn prepare_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
+    step(args, &Step::Prepare, context)
+}
+
+pub(crate) fn activate_ca(args: &CaActivateArgs, context: &mut Context) -> Result<Exit> {
+    step(&args.step, &Step::Activate { leave_behind: args.leave_behind }, context)
+}
+
+pub(crate) fn retire_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
+    step(args, &Step::Retire, context)
+}
+
+fn step(args: &CaStepArgs, step: &Step, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.ca_passphrase(&args.ca_passphrase);
+    let config = context.config(&overrides)?;
+    let mut report = context.in_workspace(&config, |workspace| {
+        let view = workspace.view()?;
+        let ca = rollover::named(&view, &args.ca)?;
+        drop(view);
+        match *step {
+            Step::Prepare if args.dry_run => check_dry_run(workspace, &ca),
+            Step::Prepare => prepare(workspace, &ca),
+            Step::Activate { leave_behind } => {
+                activate(workspace, &ca, Activation { leave_behind, dry_run: args.dry_run })
+            }
+            Step::Retire => retire(workspace, &ca, args.dry_run),
+        }
+    })?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.findings(report.left.iter().map(|left| left.why.clone()));
+    context.output.result(&report)?;
+    Ok(if report.left.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+impl Report for CasReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{:<20} {:>3} {:<11} {:<20} {:>6} {:<9} IN USE", "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "KEY")?;
+        for ca in &self.cas {
+            writeln!(
+                out,
+                "{:<20} {:>3} {:<11} {:<20} {:>6} {:<9} {}",
+                printable(&ca.name).to_string(),
+                ca.generation,
+                ca.role,
+                ca.not_after,
+                ca.days_left,
+                ca.key,
+                ca.in_use
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Report for RolloverReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ca = printable(&self.ca);
+        let generation = self.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
+        let done = match self.done {
+            RolloverDone::Prepared => "prepared: peers trust it beside the present one",
+            RolloverDone::Activated => "signs",
+            RolloverDone::Retired => "is the only one",
+            RolloverDone::Unchanged => "was done before",
+            RolloverDone::Planned => "would be done",
+        };
+        writeln!(out, "{ca}{generation}: {done}")?;
+        if let Some(certificate) = &self.certificate {
+            writeln!(out, "  subject      {}", printable(&certificate.subject))?;
+            writeln!(out, "  valid until  {}", certificate.not_after)?;
+            writeln!(out, "  fingerprint  {}", certificate.fingerprint)?;
+        }
+        write_files(out, &self.files)?;
+        if self.devices > 0 {
+            writeln!(out, "devices with other files: {}; bring the files to the devices", self.devices)?;
+        }
+        for server in &self.restart {
+            writeln!(out, "restart the services that use the files of {}", printable(server))?;
+        }
+        if !self.left.is_empty() {
+            writeln!(out, "{} identities not brought up to date: run the same command again", self.left.len())?;
+        }
+        for name in &self.left_behind {
+            writeln!(out, "left behind: {}", printable(name))?;
+        }
+        match self.done {
+            RolloverDone::Prepared => writeln!(
+                out,
+                "next: bring the new files to devices and servers; if brokers read revocation lists, run `tbpki crl`; \
+                 then `tbpki ca activate {ca}`"
+            ),
+            RolloverDone::Activated => {
+                writeln!(out, "next: renew what the earlier generation has issued, then `tbpki ca retire {ca}`")
+            }
+            RolloverDone::Retired | RolloverDone::Unchanged | RolloverDone::Planned => Ok(()),
+        }
+    }
+}

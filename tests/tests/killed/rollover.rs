@@ -1,0 +1,91 @@
+//! `ca prepare`, `ca activate` and `ca retire`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tbpki_tests::Sandbox;
+use tbpki_tests::kill::kill_at_every_write;
+use tbpki_tests::leftovers::assert_private;
+
+use crate::names;
+
+/// The generations of all CAs.
+fn generations(sandbox: &Sandbox) -> Value {
+    let mut report = sandbox.ok(["ca", "list", "--json"]).json()["result"]["cas"].clone();
+    for row in report.as_array_mut().unwrap() {
+        for field in ["not_before", "not_after", "shortens_from", "fingerprint", "days_left", "generation", "subject"] {
+            row.as_object_mut().unwrap().remove(field);
+        }
+    }
+    report
+}
+
+/// Files of earlier versions are named after what they were.
+fn without_kept(names: BTreeSet<String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.replace("generation-3", "generation-2").replace("cross-3", "cross-2")).collect()
+}
+
+/// Kills a command at each of its writes; the same command finishes it, and its chains verify.
+fn kill(start: &Sandbox, args: &[&str]) {
+    let undisturbed = start.copy();
+    undisturbed.ok(args);
+    let (goal, files) = (generations(&undisturbed), without_kept(names(&undisturbed.join("pki/ca"))));
+    let writes = kill_at_every_write(
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(args).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            sandbox.ok(["list"]);
+            let outcome = sandbox.tbpki(args).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            assert_eq!(generations(&sandbox), goal, "after {step}");
+            assert_eq!(without_kept(names(&sandbox.join("pki/ca"))), files, "after {step}");
+            sandbox.ok([
+                "verify",
+                "pki/servers/localhost/mqttserver.pem",
+                "--anchors",
+                "pki/servers/localhost/cafile.pem",
+                "--purpose",
+                "server",
+            ]);
+            sandbox.ok(["verify", "pki/devices/pump-1/chain.pem", "--key", "pki/devices/pump-1/key.pem"]);
+            sandbox.ok(["client", "--device", "pump-2"]);
+            sandbox.ok(["verify", "pki/devices/pump-2/chain.pem"]);
+            let left = names(&sandbox.join("pki/servers"));
+            assert!(!left.iter().any(|name| name.contains(".tbpki")), "{left:?} after {step}");
+        },
+    )
+    .unwrap();
+    assert!(writes > 10, "{writes}");
+}
+
+fn start() -> Sandbox {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(["server", "--name", "localhost", "--only-given-names"]);
+    start.ok(["client", "--device", "pump-1"]);
+    start
+}
+
+#[test]
+fn a_root_that_is_prepared() {
+    kill(&start(), &["ca", "prepare", "server-root"]);
+}
+
+#[test]
+fn a_root_that_begins_to_sign_and_is_the_only_one() {
+    let start = start();
+    start.ok(["ca", "prepare", "server-root"]);
+    kill(&start, &["ca", "activate", "server-root"]);
+    start.ok(["ca", "activate", "server-root"]);
+    kill(&start, &["ca", "retire", "server-root"]);
+}
+
+#[test]
+fn an_issuing_ca_of_devices() {
+    let start = start();
+    kill(&start, &["ca", "prepare", "devices-issuing"]);
+    start.ok(["ca", "prepare", "devices-issuing"]);
+    kill(&start, &["ca", "activate", "devices-issuing"]);
+}

@@ -1,0 +1,234 @@
+//! `tbpki ca list`, `ca prepare`, `ca activate` and `ca retire`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use pki::Certificate;
+use pki::pem_bundle::PemBundle;
+use serde_json::Value;
+use tbpki_tests::clients::{Files, JavaStore, go, mosquitto_pub, paho_java};
+use tbpki_tests::oracle::{keytool, openssl};
+use tbpki_tests::{Listener, Mosquitto, Sandbox, Snapshot};
+
+use crate::scene::json;
+
+fn certificates(sandbox: &Sandbox, file: impl AsRef<Path>) -> Vec<Certificate> {
+    PemBundle::parse(&sandbox.read(file)).unwrap().certificates
+}
+
+fn names(sandbox: &Sandbox, file: &str) -> Vec<String> {
+    certificates(sandbox, file).iter().map(Certificate::subject).collect()
+}
+
+/// The generations that `ca list` shows of a CA, as number, role and count.
+fn generations(sandbox: &Sandbox, ca: &str) -> Vec<(u64, String, u64)> {
+    let report = json(&sandbox.ok(["ca", "list", "--json"]));
+    let of_ca = report["cas"].as_array().unwrap().iter().filter(|row| row["name"] == ca);
+    let row = |row: &Value| {
+        let role = row["role"].as_str().unwrap().to_owned();
+        (row["generation"].as_u64().unwrap(), role, row["in_use"].as_u64().unwrap())
+    };
+    of_ca.map(row).collect()
+}
+
+fn store_with_server() -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--format", "pem,p12,jks"]);
+    sandbox.ok(["client", "--device", "pump-1", "--format", "pem,p12,jks"]);
+    sandbox
+}
+
+/// Whether OpenSSL accepts the chain that the server sends, with these anchors.
+fn accepts(sandbox: &Sandbox, anchors: &str, chain: &str) -> bool {
+    let verify = openssl().args(["verify", "-x509_strict", "-CAfile"]).arg(sandbox.join(anchors)).arg("-untrusted");
+    verify.arg(sandbox.join(chain)).arg(sandbox.join(chain)).run().status == 0
+}
+
+#[test]
+fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
+    let sandbox = store_with_server();
+    let chain = "conf/mqttserver.pem";
+    fs::copy(sandbox.join("conf/cafile.pem"), sandbox.join("old-anchors.pem")).unwrap();
+    sandbox.ok(["ca", "prepare", "server-root"]).says("CN=tbpki server root CA G2");
+    assert_eq!(generations(&sandbox, "server-root")[1], (2, "pending".into(), 0));
+    let both = ["CN=tbpki server root CA", "CN=tbpki server root CA G2"];
+    assert_eq!(names(&sandbox, "conf/cafile.pem"), both);
+    assert_eq!(names(&sandbox, "pki/devices/pump-1/tb-server-chain.pem"), both);
+    let new_root = certificates(&sandbox, "conf/cafile.pem").remove(1);
+    sandbox.write("new-anchors.pem", new_root.to_pem());
+    let old_root = certificates(&sandbox, "old-anchors.pem").remove(0);
+    assert_ne!(new_root.spki_der(), old_root.spki_der());
+
+    // The old path is sent until the new root is activated, also below a new issuing CA.
+    sandbox.ok(["ca", "prepare", "server-issuing"]);
+    sandbox.ok(["ca", "activate", "server-issuing"]);
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--force"]);
+    assert_eq!(names(&sandbox, chain), ["CN=localhost", "CN=tbpki server issuing CA G2"]);
+    for (anchors, is_accepted) in [("old-anchors.pem", true), ("conf/cafile.pem", true), ("new-anchors.pem", false)] {
+        assert_eq!(accepts(&sandbox, anchors, chain), is_accepted, "{anchors} before");
+    }
+    let before = certificates(&sandbox, chain);
+    let report = json(&sandbox.ok(["ca", "activate", "server-root", "--json"]));
+    assert_eq!((&report["done"], &report["restart"]), (&"activated".into(), &serde_json::json!(["localhost"])));
+    let after = certificates(&sandbox, chain);
+    assert_eq!(after[0], before[0], "the leaf stays");
+    assert_eq!(after[1].spki_der(), before[1].spki_der());
+    assert_eq!(after.len(), 2, "no root is sent, and no root that a root has certified");
+    for (anchors, is_accepted) in [("old-anchors.pem", false), ("conf/cafile.pem", true), ("new-anchors.pem", true)] {
+        assert_eq!(accepts(&sandbox, anchors, chain), is_accepted, "{anchors} after");
+    }
+    // webpki, by tbpki.
+    sandbox.ok(["verify", chain, "--anchors", "new-anchors.pem", "--host", "localhost"]);
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]).says("is up to date");
+    sandbox.ok(["client", "--device", "pump-1"]).says("is up to date");
+
+    sandbox.ok(["ca", "retire", "server-root"]);
+    sandbox.ok(["ca", "retire", "server-issuing"]);
+    assert_eq!(generations(&sandbox, "server-root"), [(2, "current".into(), 1)]);
+    assert_eq!(generations(&sandbox, "server-issuing"), [(2, "current".into(), 1)]);
+    assert_eq!(names(&sandbox, "conf/cafile.pem"), ["CN=tbpki server root CA G2"]);
+    assert!(sandbox.join("pki/ca/retired/server-root-1/cert.pem").exists());
+    assert!(accepts(&sandbox, "conf/cafile.pem", chain));
+    sandbox.ok(["client", "--device", "pump-2"]);
+    assert_eq!(names(&sandbox, "pki/devices/pump-2/tb-server-chain.pem"), ["CN=tbpki server root CA G2"]);
+}
+
+/// The aliases of a keystore, as the JDK shows them.
+fn aliases(sandbox: &Sandbox, file: &str, password: &str) -> BTreeSet<String> {
+    let list = keytool().args(["-list", "-keystore"]).arg(sandbox.join(file)).args(["-storepass:file"]);
+    let listed = list.arg(sandbox.join(password)).run().ok().stdout_text();
+    listed.lines().filter_map(|line| line.split_once(", ").map(|(alias, _)| alias.to_owned())).collect()
+}
+
+#[test]
+fn keystores_keep_password_owner_and_mode_and_their_aliases_carry_the_generation() {
+    let sandbox = store_with_server();
+    let password = "pki/secrets/server-localhost.keystore-password";
+    let before = sandbox.read(password);
+    for file in ["conf/mqttserver.p12", "conf/clients-ca.pem"] {
+        fs::set_permissions(sandbox.join(file), fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    sandbox.ok(["ca", "prepare", "devices-root"]);
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    assert_eq!(sandbox.read(password), before);
+    for file in ["conf/mqttserver.p12", "conf/clients-ca.pem"] {
+        assert_eq!(fs::metadata(sandbox.join(file)).unwrap().permissions().mode() & 0o777, 0o640, "{file}");
+    }
+    for file in ["conf/mqttserver.p12", "conf/mqttserver.jks", "pki/servers/localhost/mqttserver.p12"] {
+        let aliases = aliases(&sandbox, file, password);
+        for alias in ["devices-root", "devices-root-g2", "devices-issuing", "devices-issuing-g2"] {
+            assert!(aliases.contains(alias), "{file}: {aliases:?}");
+        }
+        assert_eq!(aliases.len(), 5, "{aliases:?}");
+    }
+    assert_eq!(
+        names(&sandbox, "conf/clients-ca.pem"),
+        [
+            "CN=tbpki devices root CA",
+            "CN=tbpki devices root CA G2",
+            "CN=tbpki devices issuing CA",
+            "CN=tbpki devices issuing CA G2"
+        ]
+    );
+    sandbox.ok(["ca", "prepare", "server-root"]);
+    let aliases = aliases(&sandbox, "pki/devices/pump-1/pump-1.p12", "pki/secrets/device-pump-1.keystore-password");
+    assert!(aliases.contains("serveralias") && aliases.contains("serveralias-g2"), "{aliases:?}");
+}
+
+/// A run that fails writes nothing.
+#[track_caller]
+fn refused(sandbox: &Sandbox, args: &[&str], code: &str, says: &str) {
+    let look = || Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
+    let before = look();
+    sandbox.fails(args, 1, code).says(says);
+    before.is_unchanged(&look(), args.join(" "));
+}
+
+#[test]
+fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
+    let sandbox = store_with_server();
+    sandbox.ok(["client", "--device", "pump-2"]);
+    refused(&sandbox, &["ca", "prepare", "moon"], "TBPKI-0096", "moon");
+    refused(&sandbox, &["ca", "prepare", "profile-none"], "TBPKI-0096", "profile-none");
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0318", "ca prepare devices-issuing");
+    refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0318", "ca activate devices-issuing");
+    sandbox.ok(["ca", "prepare", "devices-issuing", "--dry-run"]).says("would be done");
+    assert_eq!(generations(&sandbox, "devices-issuing"), [(1, "current".into(), 2)]);
+    sandbox.ok(["crl"]);
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0321", "generation 2 of devices-issuing");
+    sandbox.ok(["crl"]);
+    sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).says("would be done");
+    sandbox.ok(["ca", "activate", "devices-issuing"]);
+    sandbox.ok(["ca", "activate", "devices-issuing"]).says("was done before");
+    refused(
+        &sandbox,
+        &["ca", "retire", "devices-issuing"],
+        "TBPKI-0319",
+        "2 certificates in use depend on generation 1",
+    );
+    sandbox.ok(["client", "--device", "pump-1", "--force"]);
+    refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0319", "1 certificates in use");
+    sandbox.ok(["revoke", "--device", "pump-2"]);
+    sandbox.ok(["ca", "retire", "devices-issuing"]);
+    sandbox.ok(["ca", "retire", "devices-issuing"]).says("was done before");
+    // The lists of the retired key are dropped.
+    let lists = json(&sandbox.ok(["crl", "--json"]));
+    assert_eq!(lists["lists"].as_array().unwrap().len(), 2);
+    // The profile's CA leads to the first root alone.
+    sandbox.ok(["ca", "prepare", "devices-root"]);
+    sandbox.ok(["crl"]);
+    sandbox.ok(["ca", "activate", "devices-root"]);
+    sandbox.ok(["ca", "retire", "devices-root"]);
+}
+
+#[test]
+fn a_root_that_is_kept_elsewhere_is_asked_for() {
+    let sandbox = store_with_server();
+    fs::rename(sandbox.join("pki/ca/devices-root/key.pem"), sandbox.join("root.key.pem")).unwrap();
+    refused(&sandbox, &["ca", "prepare", "devices-issuing"], "TBPKI-0097", "devices root CA");
+    fs::rename(sandbox.join("root.key.pem"), sandbox.join("pki/ca/devices-root/key.pem")).unwrap();
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+}
+
+#[test]
+fn every_client_logs_in_at_each_step_of_a_whole_rollover() {
+    let sandbox = store_with_server();
+    sandbox.ok(["crl", "--out", "conf/devices-crl.pem"]);
+    let crl = ["crl", "--out", "conf/devices-crl.pem"];
+    let conf = |file: &str| sandbox.join("conf").join(file);
+    let step = |what: &str| {
+        let listener = Listener::new(&conf("mqttserver.pem"), &conf("mqttserver_key.pem"));
+        let listener = listener.requiring_clients_of(&conf("clients-ca.pem"));
+        let broker = Mosquitto::start(&listener.with_revocation_lists(&conf("devices-crl.pem")));
+        let file = |file: &str| sandbox.join("pki/devices/pump-1").join(file);
+        let (anchors, certificate, key) = (file("tb-server-chain.pem"), file("chain.pem"), file("key.pem"));
+        let files = Files { anchors: &anchors, certificate: &certificate, key: Some(&key) };
+        println!("{what}");
+        mosquitto_pub(broker.port(), &files).succeeds();
+        go(broker.port(), &files, "1.3").succeeds();
+        let password = sandbox.text("pki/secrets/device-pump-1.keystore-password").trim_end().to_owned();
+        let jks = file("pump-1.jks");
+        let store = JavaStore { kind: "JKS", file: &jks, store_password: &password, key_password: &password };
+        paho_java(broker.port(), &store, "SunX509", "1.3").succeeds();
+    };
+    step("before");
+    for ca in ["server-root", "server-issuing", "devices-root", "devices-issuing"] {
+        sandbox.ok(["ca", "prepare", ca]);
+        sandbox.ok(crl);
+        step(&format!("{ca} prepared"));
+        sandbox.ok(["ca", "activate", ca]);
+        step(&format!("{ca} activated"));
+    }
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--force"]);
+    step("server renewed");
+    sandbox.ok(["client", "--device", "pump-1", "--force"]);
+    step("device renewed");
+    for ca in ["server-issuing", "server-root", "devices-issuing", "devices-root"] {
+        sandbox.ok(["ca", "retire", ca]);
+        sandbox.ok(crl);
+        step(&format!("{ca} retired"));
+    }
+}
