@@ -97,6 +97,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["ca", "activate", "server-issuing"], 0, &["/result/generation"]),
     (&["ca", "retire", "server-issuing"], 1, &["/error/fix"]),
     (&["ca", "list"], 0, &["/result/cas/4/shortens_from"]),
+    (&["ca", "prepare", "devices-issuing"], 0, &["/result/restart/0"]),
+    (&["ca", "activate", "devices-issuing"], 1, &["/error/fix"]),
+    (&["ca", "confirm", "devices-issuing", "--all"], 0, &["/result/user"]),
+    (&["ca", "list"], 0, &["/result/cas/5/peers/confirmed"]),
     (&["verify", CHAIN, "--key", "pki/devices/pump-1/key.pem"], 0, &["/result/links/1"]),
     (
         &["verify", CHAIN, "--purpose", "server", "--host", "pump-1", "--at", "2060-01-01T00:00:00Z"],

@@ -1,5 +1,6 @@
 //! The generations of a name: which one counts, which are revoked, and the lists of those.
 
+pub(crate) mod confirmation;
 pub(crate) mod generations;
 pub(crate) mod list;
 pub(crate) mod revocation;

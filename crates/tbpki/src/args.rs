@@ -22,7 +22,7 @@ use config::Days;
 use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
-pub use ca::{CaActivateArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
+pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use flash::FlashArgs;
@@ -341,6 +341,7 @@ impl Verb {
                 CaVerb::Export(_) => "ca export",
                 CaVerb::List => "ca list",
                 CaVerb::Prepare(_) => "ca prepare",
+                CaVerb::Confirm(_) => "ca confirm",
                 CaVerb::Activate(_) => "ca activate",
                 CaVerb::Retire(_) => "ca retire",
             },

@@ -79,6 +79,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             CaVerb::Export(args) => verb::ca::export(&args, context),
             CaVerb::List => verb::ca::rollover::list(context),
             CaVerb::Prepare(args) => verb::ca::rollover::prepare_ca(&args, context),
+            CaVerb::Confirm(args) => verb::ca::rollover::confirm_ca(args, context),
             CaVerb::Activate(args) => verb::ca::rollover::activate_ca(&args, context),
             CaVerb::Retire(args) => verb::ca::rollover::retire_ca(&args, context),
         },

@@ -11,6 +11,7 @@ use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
+use identity::lifecycle::rollover::gates::ConfirmReport;
 use identity::lifecycle::rollover::{CasReport, RolloverReport};
 use identity::report::IdentityReport;
 use identity::station_bundle::StationBundleReport;
@@ -53,6 +54,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("ca-export", of::<StationBundleReport>()),
         ("ca-list", of::<CasReport>()),
         ("ca-prepare", of::<RolloverReport>()),
+        ("ca-confirm", of::<ConfirmReport>()),
         ("ca-activate", of::<RolloverReport>()),
         ("ca-retire", of::<RolloverReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),

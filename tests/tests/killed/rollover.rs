@@ -77,6 +77,7 @@ fn a_root_that_is_prepared() {
 fn a_root_that_begins_to_sign_and_is_the_only_one() {
     let start = start();
     start.ok(["ca", "prepare", "server-root"]);
+    start.ok(["ca", "confirm", "server-root", "--all"]);
     kill(&start, &["ca", "activate", "server-root"]);
     start.ok(["ca", "activate", "server-root"]);
     kill(&start, &["ca", "retire", "server-root"]);
@@ -87,5 +88,6 @@ fn an_issuing_ca_of_devices() {
     let start = start();
     kill(&start, &["ca", "prepare", "devices-issuing"]);
     start.ok(["ca", "prepare", "devices-issuing"]);
+    start.ok(["ca", "confirm", "devices-issuing", "--all"]);
     kill(&start, &["ca", "activate", "devices-issuing"]);
 }

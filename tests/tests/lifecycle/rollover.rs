@@ -10,6 +10,7 @@ use pki::pem_bundle::PemBundle;
 use serde_json::Value;
 use tbpki_tests::clients::{Files, JavaStore, go, mosquitto_pub, paho_java};
 use tbpki_tests::oracle::{keytool, openssl};
+use tbpki_tests::thingsboard::{Credentials, ThingsBoard};
 use tbpki_tests::{Listener, Mosquitto, Sandbox, Snapshot};
 
 use crate::scene::json;
@@ -69,6 +70,8 @@ fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
     for (anchors, is_accepted) in [("old-anchors.pem", true), ("conf/cafile.pem", true), ("new-anchors.pem", false)] {
         assert_eq!(accepts(&sandbox, anchors, chain), is_accepted, "{anchors} before");
     }
+    refused(&sandbox, &["ca", "activate", "server-root"], "TBPKI-0320", "1 of 1 devices");
+    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]).says("1 of 1 devices have it");
     let before = certificates(&sandbox, chain);
     let report = json(&sandbox.ok(["ca", "activate", "server-root", "--json"]));
     assert_eq!((&report["done"], &report["restart"]), (&"activated".into(), &serde_json::json!(["localhost"])));
@@ -160,6 +163,13 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
     refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0321", "generation 2 of devices-issuing");
     sandbox.ok(["crl"]);
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 brokers");
+    sandbox
+        .fails(["ca", "confirm", "devices-issuing", "--device", "pump-1"], 2, "TBPKI-0011")
+        .says("--server or --all");
+    refused(&sandbox, &["ca", "confirm", "devices-issuing", "--server", "moon"], "TBPKI-0096", "moon");
+    refused(&sandbox, &["ca", "confirm", "devices-root", "--all"], "TBPKI-0318", "ca prepare devices-root");
+    sandbox.ok(["ca", "confirm", "devices-issuing", "--server", "localhost"]);
     sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).says("would be done");
     sandbox.ok(["ca", "activate", "devices-issuing"]);
     sandbox.ok(["ca", "activate", "devices-issuing"]).says("was done before");
@@ -177,10 +187,10 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     // The lists of the retired key are dropped.
     let lists = json(&sandbox.ok(["crl", "--json"]));
     assert_eq!(lists["lists"].as_array().unwrap().len(), 2);
-    // The profile's CA leads to the first root alone.
     sandbox.ok(["ca", "prepare", "devices-root"]);
     sandbox.ok(["crl"]);
-    sandbox.ok(["ca", "activate", "devices-root"]);
+    sandbox.ok(["ca", "activate", "devices-root", "--leave-behind"]).says("left behind: localhost");
+    assert_eq!(sandbox.text("pki/left-behind/devices-root-2.txt"), "localhost\n");
     sandbox.ok(["ca", "retire", "devices-root"]);
 }
 
@@ -212,13 +222,16 @@ fn every_client_logs_in_at_each_step_of_a_whole_rollover() {
         let password = sandbox.text("pki/secrets/device-pump-1.keystore-password").trim_end().to_owned();
         let jks = file("pump-1.jks");
         let store = JavaStore { kind: "JKS", file: &jks, store_password: &password, key_password: &password };
-        paho_java(broker.port(), &store, "SunX509", "1.3").succeeds();
+        paho_java(broker.port(), &store, "SunX509", "TLSv1.3").succeeds();
     };
     step("before");
     for ca in ["server-root", "server-issuing", "devices-root", "devices-issuing"] {
         sandbox.ok(["ca", "prepare", ca]);
         sandbox.ok(crl);
         step(&format!("{ca} prepared"));
+        if ca != "server-issuing" {
+            sandbox.ok(["ca", "confirm", ca, "--all"]);
+        }
         sandbox.ok(["ca", "activate", ca]);
         step(&format!("{ca} activated"));
     }
@@ -231,4 +244,48 @@ fn every_client_logs_in_at_each_step_of_a_whole_rollover() {
         sandbox.ok(crl);
         step(&format!("{ca} retired"));
     }
+}
+
+#[test]
+fn a_broker_that_names_the_prepared_ca_is_seen_by_check_and_revoked_devices_do_not_count() {
+    let sandbox = store_with_server();
+    sandbox.ok(["client", "--device", "pump-2"]);
+    sandbox.ok(["client", "--device", "pump-3"]);
+    let password = sandbox.text("pki/secrets/server-localhost.keystore-password").trim_end().to_owned();
+    // ThingsBoard names the CAs in its keystore.
+    let check = |keystore: &str, is_seen: bool| {
+        let file = sandbox.join(keystore);
+        let server = ThingsBoard::start(&Credentials::Keystore {
+            kind: "PKCS12",
+            file: &file,
+            store_password: &password,
+            key_password: &password,
+        });
+        let target = format!("localhost:{}", server.port());
+        let checked = sandbox.tbpki(["check", target.as_str(), "--device", "pump-1", "--no-connect"]).run();
+        let says = checked.stderr_text().contains("names the prepared generation of devices-issuing");
+        assert_eq!(says, is_seen, "{checked}");
+    };
+    fs::copy(sandbox.join("conf/mqttserver.p12"), sandbox.join("old.p12")).unwrap();
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    check("old.p12", false);
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 brokers");
+    check("conf/mqttserver.p12", true);
+    sandbox.ok(["ca", "activate", "devices-issuing"]);
+
+    sandbox.ok(["ca", "prepare", "server-root"]);
+    sandbox.ok(["client", "--device", "pump-4"]);
+    let row = |sandbox: &Sandbox| {
+        let report = json(&sandbox.ok(["ca", "list", "--json"]));
+        let peers =
+            report["cas"].as_array().unwrap().iter().find(|row| row["role"] == "pending").unwrap()["peers"].clone();
+        (peers["confirmed"].as_u64().unwrap(), peers["total"].as_u64().unwrap())
+    };
+    assert_eq!(row(&sandbox), (1, 4), "pump-4 was issued with both");
+    sandbox.ok(["revoke", "--device", "pump-3"]);
+    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]);
+    assert_eq!(row(&sandbox), (2, 3));
+    refused(&sandbox, &["ca", "activate", "server-root"], "TBPKI-0320", "1 of 3 devices");
+    sandbox.ok(["ca", "confirm", "server-root", "--all"]);
+    sandbox.ok(["ca", "activate", "server-root"]);
 }

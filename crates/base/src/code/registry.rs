@@ -616,6 +616,8 @@ codes! {
         "A CA is replaced in three steps: `tbpki ca prepare` makes its next generation, which peers trust beside the present one; `tbpki ca activate` lets it sign; `tbpki ca retire` takes the earlier one out of every file. This step needs the one before it. `tbpki ca list` shows the generations."
     319 CaInUse User "Certificates in use depend on the CA"
         "Peers would refuse these certificates if the CA were retired. Renew them below the present generation first, or revoke those that are not used any more. `tbpki ca list` counts what depends on each generation. Nothing was changed."
+    320 CaNotConfirmed User "Not every peer is known to have the new CA"
+        "Devices that do not trust the new root of the servers would refuse the servers, and brokers that do not know the new CA of the devices would refuse the devices. A broker counts when `tbpki check` saw the new CA among the issuers that it names; devices and brokers count when an operator states it: `tbpki ca confirm`. Devices that were first issued after `tbpki ca prepare` have had both generations from the beginning. Revoked, retired and expired identities do not count. `tbpki ca activate --leave-behind` writes the list of those left and goes on. Nothing was changed."
     321 ListMissing User "The revocation lists lack the new CA"
         "A broker that reads a file with revocation lists refuses every certificate whose CA has no list in it. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the brokers read the file before the new CA signs. Nothing was changed."
     322 KeyInToken User "The key of the CA is in a token"

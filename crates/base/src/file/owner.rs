@@ -96,6 +96,13 @@ impl FileOwner {
     }
 }
 
+/// The name of the user who runs this, or its number if it has no name.
+pub fn current_user() -> String {
+    let uid = process::geteuid();
+    let user = User::from_uid(nix::unistd::Uid::from_raw(uid.as_raw())).ok().flatten();
+    user.map_or_else(|| uid.as_raw().to_string(), |user| user.name)
+}
+
 /// Whose the configuration of ThingsBoard in the directory is, if there is one.
 // The owner of `thingsboard.conf` is the user that the server runs as.
 fn server_of(base: &Base) -> Result<Option<sys::Stat>> {

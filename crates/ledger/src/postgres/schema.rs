@@ -151,6 +151,18 @@ CREATE TABLE revocation_list (
     next_update BIGINT NOT NULL
 );
 "#,
+    r#"
+CREATE TABLE ca_confirmation (
+    ca         TEXT COLLATE "C" NOT NULL,
+    generation BIGINT NOT NULL,
+    kind       TEXT COLLATE "C" NOT NULL CHECK (kind IN ('server', 'device')),
+    name       TEXT COLLATE "C" NOT NULL,
+    how        TEXT COLLATE "C" NOT NULL CHECK (how IN ('stated', 'seen', 'left-behind')),
+    who        TEXT COLLATE "C" NOT NULL,
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (ca, generation, kind, name)
+);
+"#,
 ];
 
 /// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.

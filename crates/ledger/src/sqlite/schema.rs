@@ -148,6 +148,18 @@ CREATE TABLE revocation_list (
     next_update INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE ca_confirmation (
+    ca         TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('server', 'device')),
+    name       TEXT NOT NULL,
+    how        TEXT NOT NULL CHECK (how IN ('stated', 'seen', 'left-behind')),
+    who        TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (ca, generation, kind, name)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The kind of a file, judged by its header.

@@ -261,12 +261,13 @@ fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
         set.add(format!("{RETIRED}/{name}-{number}/{file}"), bytes.to_vec(), mode)?;
     }
     set.commit()?;
-    file::remove(store, &format!("ca/{name}/{}", generation_dir(number)))?;
     if let Some(below) = below_root(name) {
         for generation in trusted_in(&store.join("ca").join(below))? {
             file::remove(&generation.dir, &cross_file(number))?;
         }
     }
+    // Last: while it is there, the rest is not done.
+    file::remove(store, &format!("ca/{name}/{}", generation_dir(number)))?;
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use pki::device_name::DeviceName;
 
 use super::CaPassphrase;
-use super::value::text;
+use super::value::{parsed, text};
+use crate::completion;
 
 /// The verbs of `tbpki ca`.
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,11 @@ pub enum CaVerb {
     /// The next generation has a new key and a subject of its own. Trust files, truststores, clients-ca.pem and the
     /// keystores of servers contain both generations afterwards. The present one goes on to sign until `tbpki ca activate`.
     Prepare(CaStepArgs),
+    /// State that devices or brokers have the prepared generation of a CA
+    ///
+    /// Devices must trust a new root of the servers, and brokers must accept a new CA of the devices, before it signs. The
+    /// statement is recorded with the user and the time.
+    Confirm(CaConfirmArgs),
     /// Let the prepared generation of a CA sign
     Activate(CaActivateArgs),
     /// Take the replaced generations of a CA out of every file that peers trust
@@ -45,6 +52,27 @@ pub struct CaStepArgs {
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
+}
+
+/// The arguments of `tbpki ca confirm`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("peers").required(true).args(["device", "server", "job", "all"]))]
+pub struct CaConfirmArgs {
+    /// The CA: server-root, devices-root, devices-issuing, or profile-NAME
+    #[arg(value_name = "CA", value_parser = text())]
+    pub ca: String,
+    /// The devices (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
+    pub device: Vec<DeviceName>,
+    /// The servers (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = text(), value_delimiter = ',', add = completion::servers())]
+    pub server: Vec<String>,
+    /// The devices that this job has issued
+    #[arg(long, value_name = "JOB")]
+    pub job: Option<u64>,
+    /// All devices, or all servers
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The arguments of `tbpki ca activate`.

@@ -26,7 +26,7 @@ pub struct Activation {
 /// same command.
 ///
 /// # Errors
-/// [`Code::NotPrepared`] if none is prepared, [`Code::NotConfirmed`] and [`Code::ListMissing`] if a gate is closed;
+/// [`Code::NotPrepared`] if none is prepared, [`Code::CaNotConfirmed`] and [`Code::ListMissing`] if a gate is closed;
 /// nothing is changed then.
 pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca activate")?;
@@ -58,12 +58,15 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) 
         }
         check_certified(&store, *own, number)?;
     }
-    report.left_behind = gates::check(workspace, &store, ca, &next, how.leave_behind)?;
+    report.left_behind = gates::check(workspace, &store, ca, &pending, &next, how.leave_behind)?;
     report.generation = Some(number);
     report.certificate = Some(CertificateReport::of(next.certificate()?));
     if how.dry_run {
         report.done = RolloverDone::Planned;
         return Ok(report);
+    }
+    if let Some(kind) = gates::peers_of(workspace, ca) {
+        report.files.extend(gates::leave_behind(&mut store, kind, &pending, &report.left_behind)?);
     }
     store.ledger.promote(&pending.key)?;
     generations::settle(store.dir(), &store.ledger)?;
@@ -72,7 +75,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) 
     Ok(report)
 }
 
-fn not_prepared(ca: &SigningCa) -> Error {
+pub(super) fn not_prepared(ca: &SigningCa) -> Error {
     Code::NotPrepared
         .error(format!("no next generation of {} is prepared", ca.name()))
         .fix(format!("run `tbpki ca prepare {}` first", ca.name()))

@@ -1,31 +1,236 @@
 //! What must hold before a generation of a CA begins to sign.
 
-use base::file;
+use base::digest::hex;
+use base::file::{self, FileSet, Mode, current_user};
 use base::{Code, Result};
+use config::Anchors;
+use ledger::{Confirmation, Entry, Filter, JobId, Kind};
 use pki::crl::Crl;
+use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
+use schemars::JsonSchema;
+use serde::Serialize;
 use store::ca::generations::CaGeneration;
-use store::ca::{Hierarchy, SigningCa};
+use store::ca::{CaName, Hierarchy, SigningCa};
 use store::{Store, Workspace};
 
+use super::activate::not_prepared;
 use crate::lifecycle::revocation_lists::{SERVERS_FILE, devices_file};
+use crate::report::FileReport;
 
 /// The largest file with revocation lists that is read, in bytes.
 const LIMIT: usize = 64 << 20;
 
+/// Which peers must have the next generation of a CA before it signs: devices hold the servers' root, and brokers the
+/// CAs of devices. The servers' issuing CA comes with the chain that servers send.
+pub fn peers_of(workspace: &Workspace<'_>, ca: &SigningCa) -> Option<Kind> {
+    match ca {
+        SigningCa::Own(CaName::ServerRoot) => {
+            // Devices that trust other anchors do not need our root.
+            (workspace.config.server.anchors.value == Anchors::Ours).then_some(Kind::Device)
+        }
+        SigningCa::Own(CaName::ServerIssuing) => None,
+        SigningCa::Own(_) | SigningCa::Profile(_) => Some(Kind::Server),
+    }
+}
+
 /// Fails if a gate is closed. Returns those who are left behind.
 ///
 /// # Errors
-/// [`Code::ListMissing`] if the file with the revocation lists has none of the new key.
+/// [`Code::ListMissing`] if the file with the revocation lists has none of the new key; [`Code::CaNotConfirmed`] with the
+/// count if peers are not known to have the generation, unless they are left behind.
 pub(super) fn check(
     workspace: &Workspace<'_>,
-    _store: &Store,
+    store: &Store,
     ca: &SigningCa,
+    pending: &Entry,
     next: &CaGeneration,
-    _leave_behind: bool,
+    leave_behind: bool,
 ) -> Result<Vec<String>> {
     check_list(workspace, ca, next)?;
-    Ok(Vec::new())
+    let Some(kind) = peers_of(workspace, ca) else { return Ok(Vec::new()) };
+    let without = store.ledger.unconfirmed(&pending.key, kind, workspace.now)?;
+    if without.names.is_empty() || leave_behind {
+        return Ok(without.names);
+    }
+    let (count, total) = (without.names.len(), without.total);
+    let first: Vec<&str> = without.names.iter().take(5).map(String::as_str).collect();
+    let more = if count > first.len() { ", .." } else { "" };
+    let name = ca.name();
+    let (what, fix) = match kind {
+        Kind::Device => (
+            format!("{count} of {total} devices are not known to trust generation {} of {name}", next.number),
+            format!(
+                "bring the new trust anchors to them, then run `tbpki ca confirm {name}` with --device, --job or --all"
+            ),
+        ),
+        _ => (
+            format!("{count} of {total} brokers are not known to accept generation {} of {name}", next.number),
+            format!(
+                "restart them with the new files, then run `tbpki check --server` or `tbpki ca confirm {name} --server NAME`"
+            ),
+        ),
+    };
+    Err(Code::CaNotConfirmed
+        .error(what)
+        .because(format!("for example {}{more}", first.join(", ")))
+        .fix(format!("{fix}; --leave-behind goes on without them")))
+}
+
+/// Writes the names of those who are left behind to a file of the store, and records them.
+pub(super) fn leave_behind(
+    store: &mut Store,
+    kind: Kind,
+    pending: &Entry,
+    names: &[String],
+) -> Result<Option<FileReport>> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut set = FileSet::new(store.dir()).replacing("old");
+    let file = format!("left-behind/{}-{}.txt", pending.key.name, pending.generation());
+    set.add(file, format!("{}\n", names.join("\n")).into_bytes(), Mode::Public)?;
+    let written = set.commit()?.into_iter().next().map(FileReport::from);
+    let who = current_user();
+    store.ledger.confirm(&pending.key, kind, names.iter().map(String::as_str), Confirmation::LeftBehind, &who)?;
+    Ok(written)
+}
+
+/// Who has the next generation of a CA.
+#[derive(Debug, Clone)]
+pub enum Peers {
+    /// These devices.
+    Devices(Vec<DeviceName>),
+    /// These servers.
+    Servers(Vec<String>),
+    /// The devices of a job.
+    Job(JobId),
+    /// All that must have it.
+    All,
+}
+
+/// A statement of who has the next generation of a CA.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ConfirmReport {
+    /// The CA, by its name in the ledger.
+    pub ca: String,
+    /// The prepared generation.
+    pub generation: u32,
+    /// `device` if devices must trust it, `server` if brokers must accept what it signs.
+    pub kind: String,
+    /// How many were confirmed by this command.
+    pub confirmed: u64,
+    /// All that must have it.
+    pub total: u64,
+    /// How many are not known to have it.
+    pub missing: u64,
+    /// The user who stated it.
+    pub user: String,
+}
+
+/// Records that peers have the prepared generation of a CA, with the user and the time.
+///
+/// # Errors
+/// [`Code::NotPrepared`] if no generation is prepared; [`Code::UnknownIdentity`] if a name has no current certificate;
+/// [`Code::Usage`] if the CA has no such peers.
+pub fn confirm(workspace: &mut Workspace<'_>, ca: &SigningCa, peers: &Peers) -> Result<ConfirmReport> {
+    let mut store = workspace.open_store("ca confirm")?;
+    let name = ca.name();
+    let pending = store.ledger.pending(Kind::Ca, &name)?.ok_or_else(|| not_prepared(ca))?;
+    let wanted = peers_of(workspace, ca).ok_or_else(|| {
+        Code::Usage.error(format!("{name} needs no confirmation")).fix(format!("run `tbpki ca activate {name}`"))
+    })?;
+    let given = match peers {
+        Peers::Devices(_) | Peers::Job(_) => Kind::Device,
+        Peers::Servers(_) => Kind::Server,
+        Peers::All => wanted,
+    };
+    if given != wanted {
+        return Err(Code::Usage.error(format!("{name} is confirmed for {wanted}s, not for {given}s")).fix(format!(
+            "use {}",
+            if wanted == Kind::Server { "--server or --all" } else { "--device, --job or --all" }
+        )));
+    }
+    let who = current_user();
+    let stated = Confirmation::Stated;
+    let confirmed = match peers {
+        Peers::Devices(names) => state(&mut store, &pending, given, names.iter().map(DeviceName::as_str), &who)?,
+        Peers::Servers(names) => state(&mut store, &pending, given, names.iter().map(String::as_str), &who)?,
+        Peers::Job(job) => {
+            let known = store.ledger.job(*job)?;
+            known.ok_or_else(|| Code::UnknownJob.error(format!("the ledger holds no job {job}")))?;
+            store.ledger.confirm_all(&pending.key, given, Some(*job), stated, &who)?
+        }
+        Peers::All => store.ledger.confirm_all(&pending.key, given, None, stated, &who)?,
+    };
+    let left = store.ledger.unconfirmed(&pending.key, given, workspace.now)?;
+    Ok(ConfirmReport {
+        ca: name,
+        generation: pending.generation().number(),
+        kind: given.as_str().to_owned(),
+        confirmed,
+        total: left.total,
+        missing: left.names.len() as u64,
+        user: who,
+    })
+}
+
+/// Records a statement about names, all of which must have a current certificate.
+fn state<'a>(
+    store: &mut Store,
+    pending: &Entry,
+    kind: Kind,
+    names: impl Iterator<Item = &'a str> + Clone,
+    who: &str,
+) -> Result<u64> {
+    let mut count = 0;
+    for name in names.clone() {
+        store.ledger.current(kind, name)?.ok_or_else(|| {
+            let error = Code::UnknownIdentity.error(format!("the store holds no {kind} {name:?} with a certificate"));
+            error.because("nothing was recorded").fix("`tbpki list` shows the identities of the store")
+        })?;
+        count += 1;
+    }
+    store.ledger.confirm(&pending.key, kind, names, Confirmation::Stated, who)?;
+    Ok(count)
+}
+
+/// Records that a broker names the prepared generations of the devices' CAs to clients: `leaf` is the SHA-256 of the
+/// certificate that it sent, in hexadecimal, and `named` has the subjects. Returns the CAs.
+///
+/// # Errors
+/// Those of the store and its ledger.
+pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Result<Vec<String>> {
+    let mut found: Vec<Entry> = Vec::new();
+    let view = workspace.view()?;
+    let servers = Filter { kind: Some(Kind::Server), ..Filter::default() };
+    let mut server = None;
+    for entry in view.list(&servers) {
+        let entry = entry?;
+        if entry.fingerprint.is_some_and(|own| hex(&own) == leaf)
+            && view.current(Kind::Server, &entry.key.name)?.is_some()
+        {
+            server = Some(entry.key.name);
+        }
+    }
+    let Some(server) = server else { return Ok(Vec::new()) };
+    for name in Hierarchy::Devices.names() {
+        let Some(pending) = view.pending(Kind::Ca, name.name())? else { continue };
+        let number = pending.generation().number();
+        let all = name.trusted(workspace.store_dir())?;
+        let Some(next) = all.iter().find(|generation| generation.number == number) else { continue };
+        if named.contains(&next.certificate()?.subject()) {
+            found.push(pending);
+        }
+    }
+    drop(view);
+    if !found.is_empty() {
+        let mut store = workspace.open_store("check")?;
+        for pending in &found {
+            store.ledger.confirm(&pending.key, Kind::Server, [server.as_str()], Confirmation::Seen, &current_user())?;
+        }
+    }
+    Ok(found.into_iter().map(|pending| pending.key.name).collect())
 }
 
 /// Brokers that read a file with revocation lists refuse every certificate below a CA that has none in it.

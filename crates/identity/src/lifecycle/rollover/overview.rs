@@ -1,7 +1,7 @@
 //! The CAs of a store, for `tbpki ca list`.
 
 use base::Result;
-use ledger::{Entry, View};
+use ledger::{Entry, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
@@ -9,6 +9,7 @@ use store::ca::generations::CaGeneration;
 use store::ca::{CaName, SigningCa};
 use time::Duration;
 
+use super::gates::peers_of;
 use crate::profile_ca;
 use crate::report::rfc3339;
 
@@ -42,8 +43,21 @@ pub struct CaRow {
     pub key: String,
     /// How many certificates of servers and devices in use it has issued; for a root, how many CAs.
     pub in_use: u64,
+    /// Of a prepared generation: who must have it before it signs.
+    pub peers: Option<PeersRow>,
     /// From this time on, certificates that it issues end earlier than configured (RFC 3339, UTC).
     pub shortens_from: String,
+}
+
+/// Who must have a prepared generation before it signs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PeersRow {
+    /// `device` or `server`.
+    pub kind: String,
+    /// All of them.
+    pub total: u64,
+    /// How many are known to have it.
+    pub confirmed: u64,
 }
 
 /// Lists the CAs.
@@ -71,7 +85,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) ->
         None
     };
     let certificate = here.as_ref().and_then(|generation| generation.certificate().ok());
-    let key = match here.as_ref().map(|generation| generation.key_place()) {
+    let key = match here.as_ref().map(CaGeneration::key_place) {
         Some(Ok(place)) => place.word(),
         Some(Err(_)) => "unclear",
         None => "elsewhere",
@@ -92,8 +106,16 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) ->
         days_left: (entry.not_after - workspace.now).whole_days(),
         key: key.to_owned(),
         in_use,
+        peers: peers(workspace, view, ca, entry)?,
         shortens_from: rfc3339(entry.not_after - Duration::days(days_of_issued(workspace, ca))),
     })
+}
+
+fn peers(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) -> Result<Option<PeersRow>> {
+    let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
+    let without = view.unconfirmed(&entry.key, kind, workspace.now)?;
+    let confirmed = without.total.saturating_sub(without.names.len() as u64);
+    Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total: without.total, confirmed }))
 }
 
 /// The configured lifetime of what a CA issues, in days.

@@ -182,7 +182,7 @@ fn contents(
 ) -> Result<Contents> {
     let config = workspace.config;
     let days = if ca.is_root() { config.ca.root_days.value.number() } else { config.ca.issuing_days.value.number() };
-    let bounds = signer.and_then(|signer| signer.validity());
+    let bounds = signer.and_then(Issuer::validity);
     let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds.as_ref())?;
     findings.extend(note.map(|note| note.item(ca.name())));
     let common_name = match ca {

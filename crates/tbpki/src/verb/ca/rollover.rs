@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
     self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare, retire,
 };
+use ledger::JobId;
 
 use super::super::identity_report::write_files;
-use crate::args::{CaActivateArgs, CaStepArgs};
+use crate::args::{CaActivateArgs, CaConfirmArgs, CaStepArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -38,6 +40,41 @@ pub(crate) fn activate_ca(args: &CaActivateArgs, context: &mut Context) -> Resul
 
 pub(crate) fn retire_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
     step(args, &Step::Retire, context)
+}
+
+pub(crate) fn confirm_ca(args: CaConfirmArgs, context: &mut Context) -> Result<Exit> {
+    let config = context.config(&Overrides::default())?;
+    let peers = if args.all {
+        Peers::All
+    } else if let Some(job) = args.job {
+        Peers::Job(JobId::new(job))
+    } else if args.server.is_empty() {
+        Peers::Devices(args.device)
+    } else {
+        Peers::Servers(args.server)
+    };
+    let report = context.in_workspace(&config, |workspace| {
+        let view = workspace.view()?;
+        let ca = rollover::named(&view, &args.ca)?;
+        drop(view);
+        confirm(workspace, &ca, &peers)
+    })?;
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+impl Report for ConfirmReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (ca, kind) = (printable(&self.ca), &self.kind);
+        writeln!(
+            out,
+            "{ca}, generation {}: {} {kind}s confirmed by {}",
+            self.generation,
+            self.confirmed,
+            printable(&self.user)
+        )?;
+        writeln!(out, "{} of {} {kind}s have it", self.total.saturating_sub(self.missing), self.total)
+    }
 }
 
 fn step(args: &CaStepArgs, step: &Step, context: &mut Context) -> Result<Exit> {
@@ -78,6 +115,13 @@ impl Report for CasReport {
                 ca.key,
                 ca.in_use
             )?;
+            if let Some(peers) = &ca.peers {
+                writeln!(
+                    out,
+                    "  {} of {} {}s have generation {}",
+                    peers.confirmed, peers.total, peers.kind, ca.generation
+                )?;
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use base::text::printable;
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::identity_files;
+use identity::lifecycle::rollover::gates::seen;
 use provision::Target;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, Layer,
@@ -35,11 +36,27 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
             check_device(&check, &mut |effect| output.say(format!("note: {effect}")))
         }
     };
+    if let (Some(config), Some(tls)) = (&config, &report.tls) {
+        record_seen(config, tls, context)?;
+    }
     let findings = report.layers.iter().flat_map(|layer| layer.findings.iter().cloned());
     // Kept and not printed: the report itself shows them at their layers.
     context.output.keep(findings);
     context.output.result(&report)?;
     Ok(if report.ok { Exit::Done } else { Exit::FaultFound })
+}
+
+/// Records which prepared CAs of devices the broker names: it is ready for them (`tbpki ca activate`).
+fn record_seen(config: &Config, tls: &TlsReport, context: &mut Context) -> Result<()> {
+    let Some(leaf) = tls.sent.first().filter(|_| !tls.acceptable_issuers.is_empty()) else { return Ok(()) };
+    if store::check_exists(config.general.store.resolved()).is_err() {
+        return Ok(());
+    }
+    let seen = context.in_workspace(config, |workspace| seen(workspace, &leaf.fingerprint, &tls.acceptable_issuers))?;
+    for ca in seen {
+        context.output.say(format!("note: the broker names the prepared generation of {ca}, which is recorded"));
+    }
+    Ok(())
 }
 
 /// The flags and the configuration, from which a check is made.
