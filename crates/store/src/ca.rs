@@ -6,15 +6,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Result, file};
+use base::{Code, Error, Result};
 use pki::Certificate;
 use pki::issuer::LocalCa;
 use pki::key::SigningKey;
-use pki::pem_bundle::PemBundle;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
-use crate::paths::FILE_LIMIT;
 use crate::secrets::AskForCa;
 
 pub mod generations;
@@ -22,6 +20,7 @@ pub mod key;
 mod signing;
 
 use generations::CaGeneration;
+pub use generations::certificates_in;
 use key::KEY_FILE;
 pub use key::KeyLocation;
 pub use signing::{SigningCa, place_of};
@@ -191,16 +190,6 @@ impl fmt::Display for CaName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// The certificates in a CA's file, of which there has to be one.
-pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
-    let bytes = file::read(path, FILE_LIMIT)?;
-    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
-    if certificates.is_empty() {
-        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
-    }
-    Ok(certificates)
 }
 
 /// The CA with this chain and the key that `dir` holds or names.

@@ -59,7 +59,7 @@ impl Workspace<'_> {
     pub fn open_generation(&mut self, ca: &SigningCa, generation: &CaGeneration) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
-        generation.open(ca, store, &mut |which| self.secrets.of_ca(settings, which))
+        ca.open_generation(store, generation, &mut |which| self.secrets.of_ca(settings, which))
     }
 
     /// The root and the issuing CA of a hierarchy that sign.

@@ -613,7 +613,7 @@ codes! {
         "The certificate has expired, or less than a third of its lifetime is left (or fewer days than `[renewal] before`). Peers refuse it as soon as it has expired. `tbpki renew` issues the next generation with the same names, CA and files."
 
     318 NotPrepared User "No generation of the CA is ready for this step"
-        "A CA is replaced in three steps: `tbpki ca prepare` makes its next generation, which peers trust beside the present one; `tbpki ca activate` lets it sign; `tbpki ca retire` takes the earlier one out of every file. This step needs the one before it. `tbpki ca list` shows the generations."
+        "A CA is replaced in three steps: `tbpki ca prepare` makes its next generation, which peers trust together with the present one; `tbpki ca activate` lets it sign; `tbpki ca retire` takes the earlier one out of every file. This step needs the one before it. `tbpki ca list` shows the generations."
     319 CaInUse User "Certificates in use depend on the CA"
         "Peers would refuse these certificates if the CA were retired. Renew them below the present generation first, or revoke those that are not used any more. `tbpki ca list` counts what depends on each generation. Nothing was changed."
     320 CaNotConfirmed User "Not every peer is known to have the new CA"

@@ -17,7 +17,7 @@ pub enum Confirmation {
     Stated,
     /// tbpki saw it on the network.
     Seen,
-    /// It is not known: an operator went on without it.
+    /// Unknown: an operator went on without it.
     LeftBehind,
 }
 

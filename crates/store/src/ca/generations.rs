@@ -14,11 +14,10 @@ use base::file::{self, FileSet, Mode};
 use base::{Code, Result};
 use ledger::{Entry, Kind, Ledger, Role};
 use pki::Certificate;
+use pki::pem_bundle::PemBundle;
 
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
-use super::{OpenCa, SigningCa, certificates_in, open_with};
 use crate::paths::FILE_LIMIT;
-use crate::secrets::AskForCa;
 
 /// The file with the certificate of a CA, and behind it those between it and the root.
 pub const CERT_FILE: &str = "cert.pem";
@@ -49,30 +48,6 @@ impl CaGeneration {
         self.certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
     }
 
-    /// The chain up to the root that certified it, which is one of the generations of the root.
-    ///
-    /// # Errors
-    /// Those of reading the files.
-    pub fn chain(&self, ca: &SigningCa, store: &Path) -> Result<Vec<Certificate>> {
-        let mut chain = self.certificates.clone();
-        let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
-        let roots = ca.root().trusted(store)?;
-        let is_above = |root: &&Self| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
-        if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
-            chain.extend(root.certificates.iter().cloned());
-        }
-        Ok(chain)
-    }
-
-    /// The CA of this generation, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of
-    /// a token.
-    ///
-    /// # Errors
-    /// [`Code::CaUnavailable`] if the key is not in the store, and those of the key, its token and the secrets.
-    pub fn open(&self, ca: &SigningCa, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        open_with(self.chain(ca, store)?, &self.dir, &ca.title(), ask)
-    }
-
     /// Where its key is.
     ///
     /// # Errors
@@ -93,6 +68,16 @@ impl CaGeneration {
         }
         Ok(crosses)
     }
+}
+
+/// The certificates in a CA's file, of which there has to be one.
+pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
+    let bytes = file::read(path, FILE_LIMIT)?;
+    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
+    if certificates.is_empty() {
+        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
+    }
+    Ok(certificates)
 }
 
 /// The name of the file with the certificate of a CA's key by a generation of its root.
@@ -230,7 +215,11 @@ fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
 
 /// The issuing CA below a root.
 fn below_root(name: &str) -> Option<&'static str> {
-    super::Hierarchy::ALL.into_iter().find(|one| one.root().name() == name).map(|one| one.issuing().name())
+    match name {
+        "server-root" => Some("server-issuing"),
+        "devices-root" => Some("devices-issuing"),
+        _ => None,
+    }
 }
 
 /// Puts the certificate by the new generation of the root in the place of the one by the generation before, for every

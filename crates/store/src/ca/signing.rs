@@ -74,6 +74,28 @@ impl SigningCa {
         }
     }
 
+    /// The chain of a generation up to the root that certified it, which is one of the generations of the root.
+    fn chain_of(&self, store: &Path, generation: &CaGeneration) -> Result<Vec<Certificate>> {
+        let mut chain = generation.certificates.clone();
+        let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
+        let roots = self.root().trusted(store)?;
+        let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
+        if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
+            chain.extend(root.certificates.iter().cloned());
+        }
+        Ok(chain)
+    }
+
+    /// A generation of the CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a
+    /// token.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`](base::Code::CaUnavailable) if the key is not in the store, and those of the key, its token
+    /// and the secrets.
+    pub fn open_generation(&self, store: &Path, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        ca::open_with(self.chain_of(store, generation)?, &generation.dir, &self.title(), ask)
+    }
+
     /// The name of its root in the ledger.
     pub fn root(&self) -> CaName {
         match self {

@@ -22,7 +22,7 @@ pub enum CaVerb {
     ///
     /// `current` signs, `pending` is prepared, `superseded` was replaced and is still trusted.
     List,
-    /// Make the next generation of a CA, which peers trust beside the present one
+    /// Make the next generation of a CA, which peers trust together with the present one
     ///
     /// The next generation has a new key and a subject of its own. Trust files, truststores, clients-ca.pem and the
     /// keystores of servers contain both generations afterwards. The present one goes on to sign until `tbpki ca activate`.

@@ -1,4 +1,4 @@
-//! The next generation of a CA: made, and trusted beside the present one.
+//! The next generation of a CA: made, and trusted together with the present one.
 
 use base::file::{FileSet, Mode};
 use base::{Code, Finding, Result, Secret};

@@ -39,7 +39,7 @@ pub struct RolloverReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloverDone {
-    /// The next generation was made, and is trusted beside the present one.
+    /// The next generation was made, and is trusted together with the present one.
     Prepared,
     /// The next generation signs.
     Activated,

@@ -132,7 +132,7 @@ impl Report for RolloverReport {
         let ca = printable(&self.ca);
         let generation = self.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
         let done = match self.done {
-            RolloverDone::Prepared => "prepared: peers trust it beside the present one",
+            RolloverDone::Prepared => "prepared: peers trust it together with the present one",
             RolloverDone::Activated => "signs",
             RolloverDone::Retired => "is the only one",
             RolloverDone::Unchanged => "was done before",
