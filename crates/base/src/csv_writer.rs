@@ -60,12 +60,13 @@ impl<W: Write> CsvWriter<W> {
     pub fn line<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> io::Result<()> {
         for cell in cells {
             match cell {
-                Cell::Text(text) => self.0.write_field(no_formula(text).as_bytes())?,
-                Cell::Number(number) => self.0.write_field(number.to_string())?,
-                Cell::Empty => self.0.write_field("")?,
+                Cell::Text(text) => self.0.write_field(no_formula(text).as_bytes()),
+                Cell::Number(number) => self.0.write_field(number.to_string()),
+                Cell::Empty => self.0.write_field(""),
             }
+            .map_err(io_error)?;
         }
-        Ok(self.0.write_record(None::<&[u8]>)?)
+        self.0.write_record(None::<&[u8]>).map_err(io_error)
     }
 
     /// Writes a line whose fields were written by a [`CsvWriter`] before, and are taken over as they are.
@@ -73,7 +74,7 @@ impl<W: Write> CsvWriter<W> {
     /// # Errors
     /// Those of the output.
     pub fn copied(&mut self, fields: impl IntoIterator<Item: AsRef<[u8]>>) -> io::Result<()> {
-        Ok(self.0.write_record(fields)?)
+        self.0.write_record(fields).map_err(io_error)
     }
 
     /// Writes what is in the buffer, and returns the output.
@@ -82,6 +83,14 @@ impl<W: Write> CsvWriter<W> {
     /// Those of the output.
     pub fn finish(self) -> io::Result<W> {
         self.0.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
+
+/// The error of the output itself: its kind tells a closed pipe, which the conversion of the crate would lose.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
