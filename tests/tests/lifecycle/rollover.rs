@@ -52,7 +52,7 @@ fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
     let sandbox = store_with_server();
     let chain = "conf/mqttserver.pem";
     fs::copy(sandbox.join("conf/cafile.pem"), sandbox.join("old-anchors.pem")).unwrap();
-    sandbox.ok(["ca", "prepare", "server-root"]).says("CN=tbpki server root CA G2");
+    sandbox.ok(["ca", "prepare", "server-root"]).prints("CN=tbpki server root CA G2");
     assert_eq!(generations(&sandbox, "server-root")[1], (2, "pending".into(), 0));
     let both = ["CN=tbpki server root CA", "CN=tbpki server root CA G2"];
     assert_eq!(names(&sandbox, "conf/cafile.pem"), both);
@@ -71,7 +71,7 @@ fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
         assert_eq!(accepts(&sandbox, anchors, chain), is_accepted, "{anchors} before");
     }
     refused(&sandbox, &["ca", "activate", "server-root"], "TBPKI-0320", "1 of 1 devices");
-    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]).says("1 of 1 devices have it");
+    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]).prints("1 of 1 devices have it");
     let before = certificates(&sandbox, chain);
     let report = json(&sandbox.ok(["ca", "activate", "server-root", "--json"]));
     assert_eq!((&report["done"], &report["restart"]), (&"activated".into(), &serde_json::json!(["localhost"])));
@@ -84,8 +84,8 @@ fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
     }
     // webpki, by tbpki.
     sandbox.ok(["verify", chain, "--anchors", "new-anchors.pem", "--host", "localhost"]);
-    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]).says("is up to date");
-    sandbox.ok(["client", "--device", "pump-1"]).says("is up to date");
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]).prints("is up to date");
+    sandbox.ok(["client", "--device", "pump-1"]).prints("is up to date");
 
     sandbox.ok(["ca", "retire", "server-root"]);
     sandbox.ok(["ca", "retire", "server-issuing"]);
@@ -145,7 +145,7 @@ fn keystores_keep_password_owner_and_mode_and_their_aliases_carry_the_generation
 fn refused(sandbox: &Sandbox, args: &[&str], code: &str, says: &str) {
     let look = || Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
     let before = look();
-    sandbox.fails(args, 1, code).says(says);
+    sandbox.fails(args, 1, code).prints(says);
     before.is_unchanged(&look(), args.join(" "));
 }
 
@@ -157,7 +157,7 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     refused(&sandbox, &["ca", "prepare", "profile-none"], "TBPKI-0096", "profile-none");
     refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0318", "ca prepare devices-issuing");
     refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0318", "ca activate devices-issuing");
-    sandbox.ok(["ca", "prepare", "devices-issuing", "--dry-run"]).says("would be done");
+    sandbox.ok(["ca", "prepare", "devices-issuing", "--dry-run"]).prints("would be done");
     assert_eq!(generations(&sandbox, "devices-issuing"), [(1, "current".into(), 2)]);
     sandbox.ok(["crl"]);
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
@@ -166,13 +166,13 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 brokers");
     sandbox
         .fails(["ca", "confirm", "devices-issuing", "--device", "pump-1"], 2, "TBPKI-0011")
-        .says("--server or --all");
+        .prints("--server or --all");
     refused(&sandbox, &["ca", "confirm", "devices-issuing", "--server", "moon"], "TBPKI-0096", "moon");
     refused(&sandbox, &["ca", "confirm", "devices-root", "--all"], "TBPKI-0318", "ca prepare devices-root");
     sandbox.ok(["ca", "confirm", "devices-issuing", "--server", "localhost"]);
-    sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).says("would be done");
+    sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).prints("would be done");
     sandbox.ok(["ca", "activate", "devices-issuing"]);
-    sandbox.ok(["ca", "activate", "devices-issuing"]).says("was done before");
+    sandbox.ok(["ca", "activate", "devices-issuing"]).prints("was done before");
     refused(
         &sandbox,
         &["ca", "retire", "devices-issuing"],
@@ -183,13 +183,13 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0319", "1 certificates in use");
     sandbox.ok(["revoke", "--device", "pump-2"]);
     sandbox.ok(["ca", "retire", "devices-issuing"]);
-    sandbox.ok(["ca", "retire", "devices-issuing"]).says("was done before");
+    sandbox.ok(["ca", "retire", "devices-issuing"]).prints("was done before");
     // The lists of the retired key are dropped.
     let lists = json(&sandbox.ok(["crl", "--json"]));
     assert_eq!(lists["lists"].as_array().unwrap().len(), 2);
     sandbox.ok(["ca", "prepare", "devices-root"]);
     sandbox.ok(["crl"]);
-    sandbox.ok(["ca", "activate", "devices-root", "--leave-behind"]).says("left behind: localhost");
+    sandbox.ok(["ca", "activate", "devices-root", "--leave-behind"]).prints("left behind: localhost");
     assert_eq!(sandbox.text("pki/left-behind/devices-root-2.txt"), "localhost\n");
     sandbox.ok(["ca", "retire", "devices-root"]);
 }
