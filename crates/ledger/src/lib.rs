@@ -94,6 +94,7 @@ pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
+pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::list::{NewList, RevocationList};
 pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
 pub use lifecycle::role::Role;

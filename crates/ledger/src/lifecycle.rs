@@ -1,6 +1,7 @@
 //! The generations of a name: which one counts, which are revoked, and the lists of those.
 
 pub(crate) mod confirmation;
+pub(crate) mod enrolment;
 pub(crate) mod generations;
 pub(crate) mod list;
 pub(crate) mod revocation;

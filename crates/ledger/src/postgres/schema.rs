@@ -163,6 +163,28 @@ CREATE TABLE ca_confirmation (
     PRIMARY KEY (ca, generation, kind, name)
 );
 "#,
+    r#"
+CREATE TABLE enrolment_password (
+    device     TEXT COLLATE "C" PRIMARY KEY,
+    label      TEXT COLLATE "C",
+    hash       BYTEA NOT NULL CHECK (length(hash) = 32),
+    made_at    BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    key        BYTEA CHECK (length(key) = 32),
+    spent_at   BIGINT
+);
+
+CREATE TABLE enrolled (
+    identity    BIGINT PRIMARY KEY REFERENCES identity (id),
+    key         BYTEA NOT NULL CHECK (length(key) = 32),
+    certificate BYTEA NOT NULL,
+    used_at     BIGINT,
+    swap        TEXT COLLATE "C" CHECK (swap IN ('open', 'done')),
+    error       TEXT COLLATE "C"
+);
+
+CREATE INDEX enrolled_swap ON enrolled (identity) WHERE swap = 'open';
+"#,
 ];
 
 /// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.

@@ -160,6 +160,28 @@ CREATE TABLE ca_confirmation (
     PRIMARY KEY (ca, generation, kind, name)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE enrolment_password (
+    device     TEXT NOT NULL PRIMARY KEY,
+    label      TEXT,
+    hash       BLOB NOT NULL CHECK (length(hash) = 32),
+    made_at    INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    key        BLOB CHECK (length(key) = 32),
+    spent_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE enrolled (
+    identity    INTEGER NOT NULL PRIMARY KEY REFERENCES identity (id),
+    key         BLOB NOT NULL CHECK (length(key) = 32),
+    certificate BLOB NOT NULL,
+    used_at     INTEGER,
+    swap        TEXT CHECK (swap IN ('open', 'done')),
+    error       TEXT
+) STRICT;
+
+CREATE INDEX enrolled_swap ON enrolled (identity) WHERE swap = 'open';
+",
 ];
 
 /// The kind of a file, judged by its header.

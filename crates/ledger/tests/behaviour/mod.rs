@@ -10,6 +10,7 @@ use ledger::{
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
+pub(crate) mod enrolment;
 pub(crate) mod jobs;
 pub(crate) mod lifecycle;
 pub(crate) mod reservation;
@@ -394,11 +395,17 @@ macro_rules! behaviour {
             numbers_and_times_of_lists_only_grow
             a_list_has_what_is_revoked_until_it_has_expired
             a_step_is_done_by_a_list_that_has_the_entry
-            a_ledger_of_the_layout_before_keeps_its_identities
+            a_ledger_of_the_layout_before_keeps_its_identities;
+            a_password_belongs_to_the_first_key
+            an_expired_password_goes
+            the_first_use_spends_the_password_and_makes_it_current
+            a_registered_one_stays_current_until_the_platform_has_the_next
+            an_answer_that_was_used_late_counts
+            a_generation_that_a_station_replaced_is_out_of_use
         );
     };
     ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*;
-     $($of_life:ident)*) => {
+     $($of_life:ident)*; $($of_enrolment:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
@@ -418,6 +425,10 @@ macro_rules! behaviour {
         $(#[test]
         fn $of_life() {
             $crate::behaviour::lifecycle::$of_life::<$station>();
+        })*
+        $(#[test]
+        fn $of_enrolment() {
+            $crate::behaviour::enrolment::$of_enrolment::<$station>();
         })*
     };
 }

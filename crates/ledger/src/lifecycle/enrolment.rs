@@ -1,0 +1,242 @@
+//! Enrolment over the network: one-time passwords, and the certificates that were sent.
+
+use base::Result;
+use time::OffsetDateTime;
+
+use crate::entry::Entry;
+use crate::key::{Key, Kind};
+use crate::ledger::Ledger;
+use crate::lifecycle::role::Role;
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::value::values;
+use crate::view::{View, at};
+
+/// A one-time password that is about to be given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPassword<'a> {
+    /// The device's name.
+    pub device: &'a str,
+    /// The label that it is for: the device's profile; `None` for the devices' issuing CA.
+    pub label: Option<&'a str>,
+    /// SHA-256 over the password.
+    pub hash: [u8; 32],
+    /// The time from which on it is refused.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A one-time password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// The label that it is for.
+    pub label: Option<String>,
+    /// SHA-256 over the password.
+    pub hash: [u8; 32],
+    /// The time from which on it is refused.
+    pub expires_at: OffsetDateTime,
+    /// SHA-256 over the public key that used it first (SubjectPublicKeyInfo in DER); `None` before its first use.
+    pub key: Option<[u8; 32]>,
+    /// Whether its certificate was confirmed.
+    pub is_spent: bool,
+}
+
+/// A certificate that was sent over the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// SHA-256 over its public key (SubjectPublicKeyInfo in DER).
+    pub key: [u8; 32],
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// The time at which its holder first used it with the service.
+    pub used_at: Option<OffsetDateTime>,
+    /// Whether the platform has yet to take it.
+    pub is_swap_open: bool,
+    /// The reason for which the platform did not take it the last time.
+    pub error: Option<String>,
+}
+
+impl View {
+    /// The password of a device; `None` if it never had one, or if it has expired and was removed.
+    ///
+    /// # Errors
+    /// Those of the database, here and below.
+    pub fn password_of(&self, device: &str) -> Result<Option<Password>> {
+        let sql = "SELECT label, hash, expires_at, key, spent_at FROM enrolment_password WHERE device = ?1";
+        self.one(sql, values![device])?
+            .map(|row| {
+                Ok(Password {
+                    label: row.get(0)?,
+                    hash: row.get(1)?,
+                    expires_at: at(row.get(2)?)?,
+                    key: row.get(3)?,
+                    is_spent: row.get::<Option<i64>>(4)?.is_some(),
+                })
+            })
+            .transpose()
+    }
+
+    /// The number of passwords that can be used at `now`.
+    pub fn open_passwords(&self, now: OffsetDateTime) -> Result<u64> {
+        let sql = "SELECT count(*) FROM enrolment_password WHERE spent_at IS NULL AND expires_at > ?1";
+        self.one(sql, values![now.unix_timestamp()])?.map_or(Ok(0), |row| row.get(0))
+    }
+
+    /// The certificate of a generation that was sent over the network; `None` for other generations.
+    pub fn enrolled(&self, key: &Key) -> Result<Option<Enrolled>> {
+        let (row, _) = self.locate(key)?;
+        let sql = "SELECT key, certificate, used_at, swap, error FROM enrolled WHERE identity = ?1";
+        self.one(sql, values![row])?
+            .map(|row| {
+                Ok(Enrolled {
+                    key: row.get(0)?,
+                    certificate: row.get(1)?,
+                    used_at: row.get::<Option<i64>>(2)?.map(at).transpose()?,
+                    is_swap_open: row.get::<Option<String>>(3)?.as_deref() == Some("open"),
+                    error: row.get(4)?,
+                })
+            })
+            .transpose()
+    }
+
+    /// Whether a later generation of the name is in use: it was used with the service, or it is current and was issued
+    /// without the service.
+    pub fn is_later_one_used(&self, key: &Key) -> Result<bool> {
+        let sql = "SELECT 1 FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
+            WHERE kind = ?1 AND name = ?2 AND generation > ?3 AND (used_at IS NOT NULL OR \
+            (enrolled.identity IS NULL AND role = 'current')) LIMIT 1";
+        Ok(self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0])?.is_some())
+    }
+
+    /// The number of certificates that were sent to a name since a time.
+    pub fn enrolled_since(&self, kind: Kind, name: &str, since: OffsetDateTime) -> Result<u64> {
+        let sql = "SELECT count(*) FROM identity JOIN enrolled ON enrolled.identity = identity.id \
+            WHERE kind = ?1 AND name = ?2 AND intended_at >= ?3";
+        self.one(sql, values![kind.as_str(), name, since.unix_timestamp()])?.map_or(Ok(0), |row| row.get(0))
+    }
+
+    /// The generations that the platform has yet to take, in the order of their use.
+    pub fn open_swaps(&self) -> Result<Vec<Entry>> {
+        self.entries(
+            "WHERE identity.id IN (SELECT identity FROM enrolled WHERE swap = 'open') ORDER BY identity.id",
+            &[],
+        )
+    }
+}
+
+impl Ledger {
+    /// Records a password. It takes the place of an earlier one of the same device.
+    pub fn new_password(&mut self, new: &NewPassword<'_>) -> Result<()> {
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO enrolment_password (device, label, hash, made_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (device) DO UPDATE SET label = excluded.label, hash = excluded.hash, \
+                 made_at = excluded.made_at, expires_at = excluded.expires_at, key = NULL, spent_at = NULL",
+                values![new.device, new.label, &new.hash, transaction.now(), new.expires_at.unix_timestamp()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Removes passwords that expired before `now`, and returns their number.
+    pub fn remove_expired_passwords(&mut self, now: OffsetDateTime) -> Result<u64> {
+        let sql = "DELETE FROM enrolment_password WHERE expires_at <= ?1";
+        self.transaction(|transaction| transaction.execute(sql, values![now.unix_timestamp()]))
+    }
+
+    /// Records that the platform has taken a generation: it is current and registered from now on, and the one before it
+    /// superseded.
+    ///
+    /// # Errors
+    /// As [`Transaction::promote`].
+    pub fn swap_done(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| {
+            let (row, _) = transaction.locate(key)?;
+            transaction.promote(key)?;
+            transaction.registered(key)?;
+            transaction.execute("UPDATE enrolled SET swap = 'done', error = NULL WHERE identity = ?1", values![row])?;
+            Ok(())
+        })
+    }
+
+    /// Records why the platform did not take a generation. The text must hold no secret.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn swap_failed(&mut self, key: &Key, error: &str) -> Result<()> {
+        self.transaction(|transaction| {
+            let (row, _) = transaction.locate(key)?;
+            transaction.execute("UPDATE enrolled SET error = ?2 WHERE identity = ?1", values![row, error])?;
+            Ok(())
+        })
+    }
+}
+
+impl Transaction<'_> {
+    /// Binds a device's password to the public key with this SHA-256. May be repeated with the same key.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](base::Code::Internal) if another key has used it, which callers check.
+    pub fn bind_password(&self, device: &str, key: &[u8; 32]) -> Result<()> {
+        let sql = "UPDATE enrolment_password SET key = ?2 WHERE device = ?1 AND (key IS NULL OR key = ?2)";
+        match self.execute(sql, values![device, key])? {
+            1 => Ok(()),
+            _ => Err(self.bug(format!("the password of {device} belongs to another key"))),
+        }
+    }
+
+    /// Records a certificate that is sent, next to its generation. `public` is SHA-256 over its public key.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn sent(&self, key: &Key, public: &[u8; 32], certificate: &[u8]) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        self.execute(
+            "INSERT INTO enrolled (identity, key, certificate) VALUES (?1, ?2, ?3)",
+            values![row, public, certificate],
+        )?;
+        Ok(())
+    }
+
+    /// Records that a generation was used by its holder, and spends the device's password. If the generation before it is
+    /// registered with a platform, the platform takes it later, and until then the one before stays current; otherwise
+    /// the generation is current from now on. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn used(&self, key: &Key) -> Result<bool> {
+        let (row, _) = self.locate(key)?;
+        let sql = "UPDATE enrolled SET used_at = ?2 WHERE identity = ?1 AND used_at IS NULL";
+        if self.execute(sql, values![row, self.now()])? == 0 {
+            return Ok(false);
+        }
+        let sql = "UPDATE enrolment_password SET spent_at = ?2 WHERE device = ?1 AND spent_at IS NULL AND \
+            key = (SELECT key FROM enrolled WHERE identity = ?3)";
+        self.execute(sql, values![&key.name, self.now(), row])?;
+        let before = self.current(key.kind, &key.name)?.filter(|before| before.key != *key);
+        if !self.becomes_pending(row, key, before.as_ref())? {
+            return Ok(true);
+        }
+        if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
+            self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1", values![row])?;
+        } else {
+            self.promote(key)?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a generation that is used the pending one, in place of a later one that was sent and never used. Returns
+    /// whether it is pending: nothing takes the place of a current generation that is later.
+    fn becomes_pending(&self, row: i64, key: &Key, current: Option<&Entry>) -> Result<bool> {
+        let (_, role) = self.role_of(key)?;
+        let is_newer = current.is_none_or(|current| current.generation() < key.generation);
+        match role {
+            Role::Pending => Ok(true),
+            Role::Superseded if is_newer => {
+                self.supersede(key, Role::Pending)?;
+                self.execute("UPDATE identity SET role = 'pending' WHERE id = ?1", values![row])?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+}

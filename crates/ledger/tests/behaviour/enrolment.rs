@@ -1,0 +1,122 @@
+//! One-time passwords, and what becomes of certificates that were sent over the network.
+
+use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, Role};
+use time::Duration;
+
+use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
+
+fn password<'a>(device: &'a str, label: Option<&'a str>) -> NewPassword<'a> {
+    NewPassword { device, label, hash: [7; 32], expires_at: BEGIN + Duration::DAY }
+}
+
+/// Sends the next certificate of a device, for a key of this number.
+fn send(ledger: &mut Ledger, name: &str, number: u8) -> Key {
+    let serial = serial(&format!("{name} {number}"));
+    let key = intend_as(ledger, &NewIdentity { serial, ..device(name) }).unwrap();
+    ledger
+        .transaction(|transaction| {
+            transaction.issued_pending(&key, &leaf(&format!("{name} {number}")))?;
+            transaction.sent(&key, &[number; 32], &[0x30, number])
+        })
+        .unwrap();
+    key
+}
+
+fn used(ledger: &mut Ledger, key: &Key) -> bool {
+    ledger.transaction(|transaction| transaction.used(key)).unwrap()
+}
+
+fn roles(ledger: &Ledger, name: &str) -> Vec<Role> {
+    ledger.history(Kind::Device, name).unwrap().iter().map(|entry| entry.role).collect()
+}
+
+pub(crate) fn a_password_belongs_to_the_first_key<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    ledger.new_password(&password("a", Some("pumps"))).unwrap();
+    let kept = ledger.password_of("a").unwrap().unwrap();
+    assert_eq!((kept.hash, kept.label.as_deref(), kept.key, kept.is_spent), ([7; 32], Some("pumps"), None, false));
+    assert_eq!(kept.expires_at, BEGIN + Duration::DAY);
+    for key in [[1; 32], [1; 32]] {
+        ledger.transaction(|transaction| transaction.bind_password("a", &key)).unwrap();
+    }
+    assert!(ledger.transaction(|transaction| transaction.bind_password("a", &[2; 32])).is_err());
+    assert_eq!(ledger.password_of("a").unwrap().unwrap().key, Some([1; 32]));
+    // Another password begins again.
+    ledger.new_password(&password("a", None)).unwrap();
+    let kept = ledger.password_of("a").unwrap().unwrap();
+    assert_eq!((kept.label, kept.key), (None, None));
+    assert_eq!((ledger.open_passwords(BEGIN).unwrap(), ledger.password_of("b").unwrap()), (1, None));
+}
+
+pub(crate) fn an_expired_password_goes<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    ledger.new_password(&password("a", None)).unwrap();
+    assert_eq!(ledger.remove_expired_passwords(BEGIN).unwrap(), 0);
+    let end = BEGIN + Duration::DAY;
+    assert_eq!(ledger.open_passwords(end).unwrap(), 0);
+    assert_eq!(ledger.remove_expired_passwords(end).unwrap(), 1);
+    assert_eq!(ledger.password_of("a").unwrap(), None);
+}
+
+pub(crate) fn the_first_use_spends_the_password_and_makes_it_current<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    ledger.new_password(&password("a", None)).unwrap();
+    ledger.transaction(|transaction| transaction.bind_password("a", &[1; 32])).unwrap();
+    let key = send(&mut ledger, "a", 1);
+    assert_eq!(roles(&ledger, "a"), [Role::Pending]);
+    let sent = ledger.enrolled(&key).unwrap().unwrap();
+    assert_eq!((sent.key, sent.certificate, sent.used_at, sent.is_swap_open), ([1; 32], vec![0x30, 1], None, false));
+    assert!(used(&mut ledger, &key));
+    assert!(!used(&mut ledger, &key), "the second use changes nothing");
+    assert_eq!(roles(&ledger, "a"), [Role::Current]);
+    assert!(ledger.password_of("a").unwrap().unwrap().is_spent);
+    assert!(ledger.enrolled(&key).unwrap().unwrap().used_at.is_some());
+    assert_eq!(ledger.enrolled_since(Kind::Device, "a", BEGIN).unwrap(), 1);
+}
+
+pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Pending]);
+    let open: Vec<Key> = ledger.open_swaps().unwrap().into_iter().map(|entry| entry.key).collect();
+    assert_eq!(open, [second.clone()]);
+    ledger.swap_failed(&second, "the platform is away").unwrap();
+    assert_eq!(ledger.enrolled(&second).unwrap().unwrap().error.as_deref(), Some("the platform is away"));
+    ledger.swap_done(&second).unwrap();
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
+    assert!(ledger.open_swaps().unwrap().is_empty());
+    assert!(ledger.is_later_one_used(&first).unwrap() && !ledger.is_later_one_used(&second).unwrap());
+}
+
+pub(crate) fn an_answer_that_was_used_late_counts<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let second = send(&mut ledger, "a", 2);
+    let third = send(&mut ledger, "a", 3);
+    assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
+    // The device has got the second answer and not the third one.
+    assert!(used(&mut ledger, &second));
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
+    // Then it gets the third one after all.
+    assert!(used(&mut ledger, &third));
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Superseded, Role::Current]);
+}
+
+pub(crate) fn a_generation_that_a_station_replaced_is_out_of_use<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    let serial = serial("a 2");
+    let second = intend_as(&mut ledger, &NewIdentity { serial, ..device("a") }).unwrap();
+    assert!(!ledger.is_later_one_used(&first).unwrap());
+    ledger.issued(&second, &leaf("a 2")).unwrap();
+    assert!(ledger.is_later_one_used(&first).unwrap());
+}
