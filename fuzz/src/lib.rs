@@ -20,6 +20,7 @@ use provision::mqtt::Version;
 use time::OffsetDateTime;
 
 mod documents;
+mod enrolment;
 mod firmware;
 mod keystores;
 mod names;
@@ -30,7 +31,11 @@ pub type Target = fn(&[u8]);
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
     ("application_image", firmware::application_image),
+    ("certs_only", enrolment::certs_only),
     ("csr", csr),
+    ("est_authorization", enrolment::authorization),
+    ("est_body", enrolment::body),
+    ("est_path", enrolment::path),
     ("fleet_json", documents::fleet_json),
     ("fleet_names", names::fleet_names),
     ("inspect", inspect),

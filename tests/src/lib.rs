@@ -16,6 +16,7 @@ mod servers;
 pub mod snapshot;
 pub mod tool;
 
+pub use clients::est;
 pub use disk::Disk;
 pub use readers::{certificates, clients, exceptions, foreign, forge, oracle, own_ca, pkilint};
 pub use sandbox::Sandbox;

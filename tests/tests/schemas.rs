@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use devkit::chip::Chip;
 use serde_json::{Value, json};
 use tbpki_tests::binary::workspace;
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::{Answer, Platform};
-use tbpki_tests::{Listener, Mosquitto, Sandbox, Tool};
+use tbpki_tests::{Listener, Mosquitto, Outcome, Sandbox, Tool};
 use testkit::application::Sample;
 
 /// The schema of a verb, closed: no field may come that it does not describe.
@@ -183,6 +185,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["needs-renewal", "--device=pump-9"], 2, &["/error/fix"]),
     (&["renew", "--all", "--due"], 0, &["/result/not_due"]),
     (&["renew", "--device=pump-9"], 1, &["/error/fix"]),
+    (&["enroll", "password", "--device=f-9", "--profile=missing"], 1, &["/error/fix"]),
+    (&["enroll", "password", "--device=f-9"], 0, &["/result/password", "/result/expires"]),
+    (&["enroll", "password", "--device=f-9", "--out=f-9.password"], 0, &["/result/file", "/result/replaces"]),
+    (&["serve", "--cert=missing.pem", "--key=missing.pem"], 1, &["/error/place/file"]),
     (&["crl"], 0, &["/result/lists/0/number"]),
     (&["crl", "--days=0"], 2, &["/error/why"]),
     (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),
@@ -272,11 +278,16 @@ fn holds(sandbox: &Sandbox, args: &[&str], status: i32, fields: &[&str]) -> Stri
 /// The same for a program that is about to run with these arguments.
 #[track_caller]
 fn judge(tool: Tool, args: &[&str], status: i32, fields: &[&str]) -> String {
-    let outcome = tool.run().ends(status);
+    judge_outcome(&tool.run().ends(status), args, status, fields)
+}
+
+/// The same for a program that has ended.
+#[track_caller]
+fn judge_outcome(outcome: &Outcome, args: &[&str], status: i32, fields: &[&str]) -> String {
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
     let words = match args[0] {
-        "ca" | "config" | "fleet" | "profile" => 2,
+        "ca" | "config" | "enroll" | "fleet" | "profile" => 2,
         "actorcloud" => 3,
         _ => 1,
     };
@@ -317,6 +328,7 @@ fn every_verb_prints_json_of_its_schema() {
     }
     succeeded.insert(init(&sandbox));
     succeeded.insert(trust(&sandbox));
+    succeeded.insert(serve(&sandbox));
 
     let mut all = BTreeSet::new();
     for entry in fs::read_dir(workspace().join("docs/schemas")).unwrap() {
@@ -379,6 +391,23 @@ fn trust(sandbox: &Sandbox) -> String {
         0,
         &["/result/sent/1", "/result/anchor", "/findings/0"],
     )
+}
+
+/// `serve`, which prints its result when a signal stops it.
+fn serve(sandbox: &Sandbox) -> String {
+    let args = ["serve", "--cert=out/mqttserver.pem", "--key=out/mqttserver_key.pem", "--listen=127.0.0.1:0"];
+    let mut command = sandbox.tbpki(args.iter().chain(&["--status=127.0.0.1:0", "--json"])).command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The service handles the signal once it has printed its address.
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let status = output.status.code().unwrap();
+    let outcome = Outcome { line: args.join(" "), status, stdout: output.stdout, stderr: line.into_bytes() };
+    judge_outcome(&outcome.ends(0), &args, 0, &["/result/est", "/result/status"])
 }
 
 /// The first text under this name, however deep.

@@ -166,6 +166,16 @@ sections! {
         before: Option<Days> = unset "30";
     }
 
+    /// The enrolment service, which `tbpki serve` is.
+    define serve: Serve at "serve." {
+        /// A PEM file with CAs whose certificates a device may show once to get its first one, for example those of a chip's maker. The common name is the device's name.
+        enroll_with: Option<FilePath> = unset "\"bootstrap-ca.pem\"";
+        /// How many days after its end a device may still renew its certificate. Unset, not at all.
+        renew_expired: Option<Days> = unset "30";
+        /// How many days a one-time password of `tbpki enroll password` can be used.
+        password_days: Days = default "90";
+    }
+
     /// The names that the CAs for servers may certify.
     define name_constraints: NameConstraints at "ca.name_constraints." {
         /// The only domains that servers may be named in. The Mbed TLS in our firmware refuses chains with such constraints.

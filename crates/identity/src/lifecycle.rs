@@ -1,5 +1,6 @@
 //! Renewing an identity, the lists of those that are revoked, and replacing a CA.
 
+pub mod enrol;
 pub mod renew;
 pub mod revocation_lists;
 pub mod rollover;

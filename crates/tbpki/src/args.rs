@@ -4,6 +4,7 @@ mod bundle_firmware;
 mod ca;
 mod ca_passphrase;
 mod client;
+mod enrolment;
 mod flash;
 mod fleet;
 mod init;
@@ -25,6 +26,7 @@ pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
+pub use enrolment::{EnrollVerb, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
 pub use fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
@@ -156,6 +158,14 @@ Examples:
   Finish what is open:
     tbpki revoke --open";
 
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  Serve devices with the certificate of a server of the store:
+    tbpki serve --listen 0.0.0.0:9443 --cert pki/servers/tb.example.org/mqttserver.pem \\
+      --key pki/servers/tb.example.org/mqttserver_key.pem --status 127.0.0.1:9100
+  Give a device a one-time password:
+    tbpki enroll password --device pump-1 --out pump-1.password";
+
 const BUNDLE_FIRMWARE_EXAMPLES: &str = "\
 Examples:
   Create the image of one device:
@@ -245,6 +255,17 @@ pub enum Verb {
     /// The file is PEM with a list for each CA key below the devices' root. Run this again before the lists expire: a
     /// broker refuses every device once its list has expired.
     Crl(Box<CrlArgs>),
+    /// Run the enrolment service, from which devices fetch and renew their certificates
+    ///
+    /// Serves EST (RFC 7030) over TLS until it is stopped by a signal. A device proves itself with its present
+    /// certificate, or once with a password of `tbpki enroll password`. The service needs the key of the devices' issuing
+    /// CA and no root's: run it as a user of its own, with a station bundle (`tbpki ca export devices`). Other verbs can
+    /// use the store meanwhile.
+    #[command(after_long_help = SERVE_EXAMPLES)]
+    Serve(Box<ServeArgs>),
+    /// Prepare devices for the enrolment service
+    #[command(subcommand)]
+    Enroll(Box<EnrollVerb>),
     /// Fetch or set a device's access token, for TLS without a client certificate
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
@@ -332,6 +353,10 @@ impl Verb {
             Verb::NeedsRenewal(_) => "needs-renewal",
             Verb::Revoke(_) => "revoke",
             Verb::Crl(_) => "crl",
+            Verb::Serve(_) => "serve",
+            Verb::Enroll(verb) => match **verb {
+                EnrollVerb::Password(_) => "enroll password",
+            },
             Verb::Token(_) => "token",
             Verb::Profile(verb) => match **verb {
                 ProfileVerb::Create(_) => "profile create",

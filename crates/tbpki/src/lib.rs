@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use base::Result;
 use clap::Parser;
 
-use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
+use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, EnrollVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
 use context::Context;
 use exit::Exit;
 
@@ -70,6 +70,10 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::NeedsRenewal(args) => verb::lifecycle::needs_renewal::run(&args, context),
         Verb::Revoke(args) => verb::lifecycle::revoke::run(&args, context),
         Verb::Crl(args) => verb::lifecycle::crl::run(&args, context),
+        Verb::Serve(args) => verb::lifecycle::serve::run(&args, context),
+        Verb::Enroll(verb) => match *verb {
+            EnrollVerb::Password(args) => verb::lifecycle::enroll_password::run(&args, context),
+        },
         Verb::Token(args) => verb::platform::token::run(&args, context),
         Verb::Profile(verb) => match *verb {
             ProfileVerb::Create(args) => verb::platform::profile::create(&args, context),

@@ -1,5 +1,7 @@
 //! The JSON schemas of the output of `--json`, one for each verb.
 
+use enroll::password::PasswordReport;
+use enroll::serve::ServeReport;
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::lifecycle::renew::RenewReport;
@@ -48,6 +50,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("needs-renewal", of::<NeedsRenewalReport>()),
         ("revoke", of::<RevokeReport>()),
         ("crl", of::<RevocationListsReport>()),
+        ("serve", of::<ServeReport>()),
+        ("enroll-password", of::<PasswordReport>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),

@@ -2,6 +2,8 @@
 //!
 //! Each connects to `localhost`, so that the server's certificate has to hold that name, and reports what became of it.
 
+pub mod est;
+
 use std::path::Path;
 
 use serde_json::Value;

@@ -14,6 +14,12 @@ pub fn openssl() -> Tool {
     Tool::new(program("openssl"))
 }
 
+/// strongSwan's `pki`.
+#[track_caller]
+pub fn strongswan_pki() -> Tool {
+    Tool::new(program("pki"))
+}
+
 /// GnuTLS's `certtool`.
 #[track_caller]
 pub fn certtool() -> Tool {

@@ -14,6 +14,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mosquitto_pub", "mosquitto-clients", "the client of ThingsBoard's documentation"),
     ("age", "age", "opens sealed archives"),
     ("zstd", "zstd", "unpacks compressed archives"),
+    ("curl", "curl", "a client of the enrolment service"),
+    ("pki", "strongswan-pki", "an EST client of independent code"),
     ("openssl", "openssl", "reads and verifies tbpki's output"),
     ("certtool", "gnutls-bin", "reads and verifies tbpki's output"),
     ("javac", "openjdk-17-jdk-headless", "Java clients, keytool"),
@@ -21,6 +23,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mvn", "maven", "downloads BouncyCastle and the Java MQTT client"),
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
+    ("systemd-analyze", "systemd", "judges the units that tbpki comes with"),
     ("chromium", "chromium", "renders the fleet's report"),
     ("chromedriver", "chromium-driver", "drives Chromium"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
@@ -40,6 +43,10 @@ pub(super) fn install() -> Result<()> {
     }
     if !has_libclang() {
         packages.push("libclang-dev");
+    }
+    if find("pki").is_none() {
+        // Without these the client has no TLS.
+        packages.push("libstrongswan-standard-plugins");
     }
     if !has_postgresql() {
         packages.push("postgresql");

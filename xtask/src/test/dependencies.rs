@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-device",
         ],
     ),
+    ("tbpki-enroll", &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger", "tbpki-store", "tbpki-identity"]),
     (
         "tbpki",
         &[
@@ -53,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-provision",
             "tbpki-devkit",
             "tbpki-fleet",
+            "tbpki-enroll",
         ],
     ),
     ("tbpki-tb-sim", &[]),
@@ -85,6 +87,7 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki-provision", "ring", "one provider of cryptography: aws-lc-rs"),
     ("tbpki-provision", "native-tls", "one TLS: rustls"),
     ("tbpki-devkit", "reqwest", "devkit connects to chips, not to servers"),
+    ("tbpki-enroll", "ring", "one provider of cryptography: aws-lc-rs"),
     ("xtask", "aws-lc-*", "setup runs before there is a C compiler"),
 ];
 

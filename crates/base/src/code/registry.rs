@@ -623,6 +623,14 @@ codes! {
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
 
+    // Enrolment over the network.
+    344 LedgerReplaced User "The ledger was replaced while the service ran"
+        "`tbpki serve` found another file in the place of its ledger, for example after a restore from a backup. It stops, because what it would write does not fit the other ledger. Compare the two, then start the service again."
+    345 CannotListen User "The service cannot listen at the address"
+        "Another program uses the port, the address is not one of this machine, or the user may not open ports below 1024. Choose another address, or let systemd pass the right with `AmbientCapabilities=CAP_NET_BIND_SERVICE`."
+    346 StatusAddress User "The status address is not on loopback"
+        "`/healthz` and `/metrics` tell about the fleet and need no login, so `tbpki serve` offers them on this machine only. Use 127.0.0.1 or [::1], and a proxy with a login for other machines."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

@@ -1,5 +1,7 @@
 //! One file that the user names, or standard output.
 
+pub(super) mod log;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 

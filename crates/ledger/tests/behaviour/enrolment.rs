@@ -86,7 +86,7 @@ pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: 
     assert!(used(&mut ledger, &second));
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Pending]);
     let open: Vec<Key> = ledger.open_swaps().unwrap().into_iter().map(|entry| entry.key).collect();
-    assert_eq!(open, [second.clone()]);
+    assert_eq!(open, std::slice::from_ref(&second));
     ledger.swap_failed(&second, "the platform is away").unwrap();
     assert_eq!(ledger.enrolled(&second).unwrap().unwrap().error.as_deref(), Some("the platform is away"));
     ledger.swap_done(&second).unwrap();

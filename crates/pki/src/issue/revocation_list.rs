@@ -239,7 +239,7 @@ fn unsigned(octets: &[u8]) -> Vec<u8> {
 }
 
 /// The algorithm that a key signs with, as [`SigningKey::sign`] does.
-fn signature_algorithm(key: Algorithm) -> AlgorithmIdentifier {
+pub(crate) fn signature_algorithm(key: Algorithm) -> AlgorithmIdentifier {
     match key {
         Algorithm::EcP256 => alg_id::ECDSA_SHA256,
         Algorithm::EcP384 => alg_id::ECDSA_SHA384,

@@ -1,6 +1,8 @@
 //! The verbs that renew and revoke.
 
 pub(crate) mod crl;
+pub(crate) mod enroll_password;
 pub(crate) mod needs_renewal;
 pub(crate) mod renew;
 pub(crate) mod revoke;
+pub(crate) mod serve;

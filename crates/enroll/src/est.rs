@@ -1,0 +1,15 @@
+//! The protocol of enrolment: EST (RFC 7030) with the encoding of RFC 8951, and two resources of tbpki's own.
+//!
+//! Everything here is a function of bytes, so that it can be tested and fuzzed without a network.
+
+pub mod answer;
+pub mod credentials;
+pub mod csr_attrs;
+pub mod refusal;
+pub mod request;
+pub mod route;
+
+pub use answer::Answer;
+pub use credentials::Credentials;
+pub use refusal::Refusal;
+pub use route::{Operation, Route};

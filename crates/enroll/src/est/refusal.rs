@@ -1,0 +1,174 @@
+//! The reasons for which a request is refused: a status and a text for each. Some clients show the status alone.
+
+use std::fmt;
+
+/// A reason to refuse a request, or to answer it later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The service does not have this path.
+    NoSuchPath,
+    /// The path has another method.
+    Method(&'static str),
+    /// No profile with a CA of its own has this name.
+    UnknownLabel(String),
+    /// The head of the request is too long.
+    LongHead,
+    /// The body is longer than this many bytes.
+    LongBody(usize),
+    /// The request did not arrive in time.
+    Slow,
+    /// The body is not declared as `application/pkcs10`.
+    MediaType,
+    /// The body is not a signing request that can be read, and why.
+    Unreadable(String),
+    /// The signing request asks for something that the certificate cannot have, and what.
+    Request(String),
+    /// The key has an algorithm that is not issued here.
+    Key(String),
+    /// Neither a certificate nor a password was sent.
+    Unauthenticated,
+    /// The name or the password is wrong, or there is no password for this name.
+    WrongPassword,
+    /// The password has expired.
+    ExpiredPassword,
+    /// Another key has used the password.
+    BoundPassword,
+    /// The password was used and its certificate confirmed.
+    SpentPassword,
+    /// The password is for another label.
+    PasswordOfOtherLabel,
+    /// The certificate must come with the connection.
+    NoCertificate,
+    /// The ledger does not have this certificate.
+    UnknownCertificate,
+    /// The certificate is not one of a device.
+    NotADevice,
+    /// The certificate was revoked.
+    Revoked,
+    /// A later certificate of the same identity has been used.
+    Superseded,
+    /// The certificate is out of service, without a revocation.
+    Retired,
+    /// The certificate has expired, beyond what the policy allows.
+    Expired,
+    /// The certificate is not valid yet.
+    NotYetValid,
+    /// The label is not the identity's.
+    OtherLabel,
+    /// The identity has had as many certificates as it can get in a day.
+    TooMany(u32),
+    /// The service has as much to do as it can take. The number of seconds to wait.
+    Busy(u32),
+    /// The service failed. The reason is in its log.
+    Failed,
+}
+
+impl Refusal {
+    /// The status (RFC 9110, section 15).
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Busy(_) => 202,
+            Self::Unreadable(_) | Self::Request(_) | Self::Key(_) => 400,
+            Self::Unauthenticated | Self::WrongPassword => 401,
+            Self::ExpiredPassword
+            | Self::BoundPassword
+            | Self::SpentPassword
+            | Self::PasswordOfOtherLabel
+            | Self::NoCertificate
+            | Self::UnknownCertificate
+            | Self::NotADevice
+            | Self::Revoked
+            | Self::Superseded
+            | Self::Retired
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::OtherLabel => 403,
+            Self::NoSuchPath | Self::UnknownLabel(_) => 404,
+            Self::Method(_) => 405,
+            Self::Slow => 408,
+            Self::LongBody(_) => 413,
+            Self::MediaType => 415,
+            Self::TooMany(_) => 429,
+            Self::LongHead => 431,
+            Self::Failed => 500,
+        }
+    }
+
+    /// The seconds after which the client should ask again; `None` if that changes nothing.
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Busy(seconds) => Some(*seconds),
+            Self::TooMany(_) => Some(3600),
+            _ => None,
+        }
+    }
+
+    /// One word for the log and the metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NoSuchPath => "no-such-path",
+            Self::Method(_) => "method",
+            Self::UnknownLabel(_) => "unknown-label",
+            Self::LongHead => "long-head",
+            Self::LongBody(_) => "long-body",
+            Self::Slow => "slow",
+            Self::MediaType => "media-type",
+            Self::Unreadable(_) => "unreadable",
+            Self::Request(_) => "request",
+            Self::Key(_) => "key",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongPassword => "wrong-password",
+            Self::ExpiredPassword => "expired-password",
+            Self::BoundPassword => "bound-password",
+            Self::SpentPassword => "spent-password",
+            Self::PasswordOfOtherLabel => "password-of-other-label",
+            Self::NoCertificate => "no-certificate",
+            Self::UnknownCertificate => "unknown-certificate",
+            Self::NotADevice => "not-a-device",
+            Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+            Self::Retired => "retired",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::OtherLabel => "other-label",
+            Self::TooMany(_) => "too-many",
+            Self::Busy(_) => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchPath => f.write_str("there is nothing at this path"),
+            Self::Method(method) => write!(f, "use {method} here"),
+            Self::UnknownLabel(label) => write!(f, "there is no label {label:?}"),
+            Self::LongHead => f.write_str("the head of the request is too long"),
+            Self::LongBody(limit) => write!(f, "the body is longer than {limit} bytes"),
+            Self::Slow => f.write_str("the request did not arrive in time"),
+            Self::MediaType => f.write_str("send the signing request as application/pkcs10"),
+            Self::Unreadable(why) => write!(f, "the signing request cannot be read: {why}"),
+            Self::Request(why) => write!(f, "the certificate cannot be what the request asks for: {why}"),
+            Self::Key(name) => write!(f, "the key is {name}: use P-256, P-384, or RSA with 2048 to 4096 bits"),
+            Self::Unauthenticated => f.write_str("a client certificate or a one-time password is required"),
+            Self::WrongPassword => f.write_str("the name or the password is wrong"),
+            Self::ExpiredPassword => f.write_str("the password has expired"),
+            Self::BoundPassword => f.write_str("the password was used with another key"),
+            Self::SpentPassword => f.write_str("the password has been used"),
+            Self::PasswordOfOtherLabel => f.write_str("the password is for another label"),
+            Self::NoCertificate => f.write_str("a client certificate is required"),
+            Self::UnknownCertificate => f.write_str("the client certificate is unknown"),
+            Self::NotADevice => f.write_str("the client certificate is not one of a device"),
+            Self::Revoked => f.write_str("the client certificate is revoked"),
+            Self::Superseded => f.write_str("a later certificate of this device is in use"),
+            Self::Retired => f.write_str("the device is out of service"),
+            Self::Expired => f.write_str("the client certificate has expired"),
+            Self::NotYetValid => f.write_str("the client certificate is not valid yet"),
+            Self::OtherLabel => f.write_str("the label is not the one of this device"),
+            Self::TooMany(limit) => write!(f, "a device gets at most {limit} certificates in a day"),
+            Self::Busy(_) => f.write_str("the service is busy: ask again later"),
+            Self::Failed => f.write_str("the service failed: its log has the reason"),
+        }
+    }
+}

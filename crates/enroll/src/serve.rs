@@ -1,0 +1,268 @@
+//! The enrolment service: EST over TLS, its state for this machine, and revocation lists.
+//!
+//! Connections are served by asynchronous tasks. Every request that concerns a certificate goes through a bounded queue
+//! to the [desk], the only thread that writes to the store.
+
+mod audit;
+mod call;
+mod cas;
+mod desk;
+mod gate;
+mod http;
+mod ledger_file;
+mod limits;
+mod metrics;
+mod plain;
+mod rules;
+mod service;
+mod tls;
+mod upkeep;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use base::file::{self, Lock};
+use base::{Code, Result};
+use pki::Certificate;
+use pki::pem_bundle::PemBundle;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{FILE_LIMIT, Workspace};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+use audit::Audit;
+use cas::Cas;
+use desk::Desk;
+use ledger_file::LedgerFile;
+pub use limits::Limits;
+use metrics::Metrics;
+use service::Service;
+use tls::OwnCertificate;
+
+/// How the service runs.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The address of the EST listener; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// The service's certificate with its chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The address of the status listener, on loopback.
+    pub status: Option<SocketAddr>,
+    /// The address of the listener for revocation lists.
+    pub lists: Option<SocketAddr>,
+    /// The audit log; `None` for `serve/audit.jsonl` in the store.
+    pub audit: Option<PathBuf>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// The addresses at which the service listened.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ServeReport {
+    /// The address of the EST listener.
+    pub est: String,
+    /// The address of the status listener.
+    pub status: Option<String>,
+    /// The address of the listener for revocation lists.
+    pub crl: Option<String>,
+    /// The audit log.
+    pub audit: PathBuf,
+}
+
+/// The directory of the service in the store.
+const DIR: &str = "serve";
+
+/// How long a stopping service waits for answers that are on their way.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Serves until `stop` is true. `started` is called once all listeners are open.
+///
+/// # Errors
+/// [`Code::StoreLocked`] if the store has a service already, [`Code::CannotListen`], [`Code::StatusAddress`],
+/// [`Code::LedgerReplaced`], and errors of the store, its keys and files.
+pub fn serve(
+    workspace: &mut Workspace<'_>,
+    options: &ServeOptions,
+    stop: &AtomicBool,
+    started: impl FnOnce(&ServeReport),
+) -> Result<ServeReport> {
+    check_loopback(options.status)?;
+    let store = workspace.store_dir().to_owned();
+    store::check_exists(&store)?;
+    let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key)?);
+    let dir = store.join(DIR);
+    file::create_dir(&dir)?;
+    let _lock = Lock::acquire(&dir, "serve", Duration::ZERO)?;
+    // Opening settles what an interrupted verb left, and records the CAs.
+    drop(workspace.open_store("serve")?);
+    let audit_path = options.audit.clone().unwrap_or_else(|| dir.join("audit.jsonl"));
+    let metrics = Arc::new(Metrics::default());
+    let (sender, calls) = mpsc::sync_channel(options.limits.queue);
+    let service = Arc::new(Service::new(
+        options.limits,
+        metrics.clone(),
+        store,
+        identity::lifecycle::revocation_lists::devices_file(workspace),
+        sender,
+        Audit::open(&audit_path)?,
+    ));
+    let mut desk = Desk {
+        cas: Cas::open(workspace)?,
+        bootstrap: bootstrap(workspace)?,
+        issuances: options.limits.issuances,
+        ledger_file: LedgerFile::of(&workspace.location)?,
+        metrics: &metrics,
+        workspace,
+    };
+    desk.look(&service, &own);
+    let runtime = runtime()?;
+    let report = listen(&runtime, options, &service, own.clone(), audit_path)?;
+    started(&report);
+    let ended = work(&mut desk, &calls, &service, &own, stop);
+    runtime.shutdown_timeout(LAST_ANSWERS);
+    ended.map(|()| report)
+}
+
+/// Works until `stop` is true.
+fn work(
+    desk: &mut Desk<'_, '_>,
+    calls: &mpsc::Receiver<call::Call>,
+    service: &Service,
+    own: &OwnCertificate,
+    stop: &AtomicBool,
+) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_millis(200);
+    let (mut looked, mut cleaned) = (Instant::now(), Instant::now());
+    while !stop.load(Ordering::Relaxed) {
+        desk.serve(calls, PATIENCE)?;
+        if looked.elapsed() >= upkeep::LOOK {
+            desk.look(service, own);
+            looked = Instant::now();
+        }
+        if cleaned.elapsed() >= upkeep::CLEAN {
+            desk.clean();
+            cleaned = Instant::now();
+        }
+    }
+    // What was taken in before the stop is answered.
+    desk.serve(calls, Duration::ZERO).map(drop)
+}
+
+fn runtime() -> Result<Runtime> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(16)
+        .thread_name("serve")
+        .enable_all()
+        .build()
+        .map_err(|error| Code::Internal.error("the system gives no means to serve").because(error))
+}
+
+/// Opens the listeners, and begins to serve them.
+fn listen(
+    runtime: &Runtime,
+    options: &ServeOptions,
+    service: &Arc<Service>,
+    own: Arc<OwnCertificate>,
+    audit: PathBuf,
+) -> Result<ServeReport> {
+    let acceptor = TlsAcceptor::from(Arc::new(tls::config(own)?));
+    let (est, listener) = bind(runtime, options.listen)?;
+    let status = options.status.map(|address| bind(runtime, address)).transpose()?;
+    let lists = options.lists.map(|address| bind(runtime, address)).transpose()?;
+    let report = ServeReport {
+        est: est.to_string(),
+        status: status.as_ref().map(|(address, _)| address.to_string()),
+        crl: lists.as_ref().map(|(address, _)| address.to_string()),
+        audit,
+    };
+    let over_tls = move |stream, address, service| http::over_tls(stream, address, acceptor.clone(), service);
+    runtime.spawn(accept(listener, service.gate.clone(), service.clone(), over_tls));
+    let own_gate = || gate::Gate::new(options.limits.connections, options.limits.per_address);
+    if let Some((_, listener)) = status {
+        runtime.spawn(accept(listener, own_gate(), service.clone(), plain::status));
+    }
+    if let Some((_, listener)) = lists {
+        runtime.spawn(accept(listener, own_gate(), service.clone(), plain::lists));
+    }
+    Ok(report)
+}
+
+fn bind(runtime: &Runtime, wanted: SocketAddr) -> Result<(SocketAddr, TcpListener)> {
+    let bound = runtime.block_on(async { TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) });
+    bound.map_err(|error| {
+        Code::CannotListen
+            .error(format!("cannot listen at {wanted}"))
+            .because(error)
+            .fix("name an address of this machine, and a port that is free and that this user may open")
+    })
+}
+
+/// Accepts connections up to the limits; never returns.
+async fn accept<F>(
+    listener: TcpListener,
+    gate: gate::Gate,
+    service: Arc<Service>,
+    serve: impl Fn(TcpStream, IpAddr, Arc<Service>) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok((stream, peer)) => (stream, peer.ip()),
+            Err(error) => {
+                // Out of file descriptors, most likely: other connections must end first.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Some(entered) = gate.enter(address) else {
+            service.metrics.rejected("limit");
+            continue;
+        };
+        // Answers are small and written at once: waiting for more of them only costs time.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot send small packets at once");
+        }
+        let served = serve(stream, address, service.clone());
+        tokio::spawn(async move {
+            served.await;
+            drop(entered);
+        });
+    }
+}
+
+/// The status tells about the fleet, so it is for this machine.
+fn check_loopback(status: Option<SocketAddr>) -> Result<()> {
+    match status {
+        Some(address) if !address.ip().to_canonical().is_loopback() => Err(Code::StatusAddress
+            .error(format!("the status address {address} is not on loopback"))
+            .because("metrics and health are not protected by a password")
+            .fix("use 127.0.0.1 or [::1], and a proxy with a login for other machines")),
+        _ => Ok(()),
+    }
+}
+
+/// The CAs of `serve.enroll_with`.
+fn bootstrap(workspace: &Workspace<'_>) -> Result<Vec<Certificate>> {
+    let Some(path) = workspace.config.serve.enroll_with.value.as_ref().map(config::FilePath::resolved) else {
+        return Ok(Vec::new());
+    };
+    let certificates = PemBundle::parse(&file::read(path, FILE_LIMIT)?).map_err(|error| error.at(path))?.certificates;
+    match certificates.iter().find(|certificate| !certificate.is_ca()) {
+        None if certificates.is_empty() => {
+            Err(Code::CertificateUnreadable.error("the file holds no certificate").at(path))
+        }
+        None => Ok(certificates),
+        Some(leaf) => Err(Code::NotACa.error(format!("{} is not a CA", leaf.subject())).at(path)),
+    }
+}

@@ -1,0 +1,117 @@
+//! The CAs that sign: the devices' issuing CA, and those of profiles, by their labels.
+
+use std::collections::BTreeMap;
+
+use base::{Code, Result, digest};
+use identity::lifecycle::enrol::SignsWith;
+use identity::profile_ca::{self, name_pattern::NamePattern};
+use pki::Certificate;
+use pki::device_name::DeviceName;
+use store::Workspace;
+use store::ca::{CaName, KeyLocation, OpenCa, SigningCa};
+
+/// The CAs whose keys are in the store, open.
+pub(crate) struct Cas {
+    open: BTreeMap<String, Ca>,
+}
+
+struct Ca {
+    ca: OpenCa,
+    /// SHA-256 over its certificates, to notice that they were replaced.
+    version: [u8; 32],
+    pattern: Option<NamePattern>,
+}
+
+impl Cas {
+    /// Opens the devices' issuing CA and those of profiles whose keys are here.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`] if the key of the devices' issuing CA is not here, and errors of keys and secrets.
+    pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
+        let mut cas = Self { open: BTreeMap::new() };
+        cas.refresh(workspace)?;
+        Ok(cas)
+    }
+
+    /// Opens CAs that are new, or that have another certificate or pattern than before.
+    ///
+    /// # Errors
+    /// As [`Cas::open`]. What was open stays open.
+    pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<()> {
+        let dir = workspace.store_dir().to_owned();
+        let mut all = vec![SigningCa::Own(CaName::DevicesIssuing)];
+        let view = workspace.view()?;
+        all.extend(profile_ca::names(&view)?.into_iter().map(SigningCa::Profile));
+        drop(view);
+        for ca in all {
+            let pattern = match &ca {
+                SigningCa::Profile(profile) if KeyLocation::of(&ca.dir(&dir))? == KeyLocation::Elsewhere => {
+                    tracing::debug!(%profile, "the key of the profile's CA is not here");
+                    continue;
+                }
+                SigningCa::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
+                SigningCa::Own(_) => None,
+            };
+            let mut text = Vec::new();
+            ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
+            text.extend(pattern.iter().flat_map(|pattern| pattern.to_string().into_bytes()));
+            let version = digest::sha256(&text);
+            if self.open.get(&ca.name()).is_none_or(|open| open.version != version) {
+                let open = workspace.open_ca(&ca)?;
+                self.open.insert(ca.name(), Ca { ca: open, version, pattern });
+            }
+        }
+        Ok(())
+    }
+
+    /// The CA of a label.
+    pub(crate) fn of_label(&self, label: Option<&str>) -> Option<SignsWith<'_>> {
+        let name = match label {
+            None => CaName::DevicesIssuing.name().to_owned(),
+            Some(label) => SigningCa::Profile(label.parse().ok()?).name(),
+        };
+        let (name, ca) = self.open.get_key_value(&name)?;
+        Some(SignsWith { name, certificate: ca.ca.certificate() })
+    }
+
+    /// Fails unless the expression of the profile finds the name.
+    ///
+    /// # Errors
+    /// [`Code::ProfilePattern`].
+    pub(crate) fn check_name(&self, label: &str, device: &DeviceName) -> Result<()> {
+        let name: DeviceName = label.parse()?;
+        let pattern = self.open.get(&SigningCa::Profile(name).name()).and_then(|ca| ca.pattern.as_ref());
+        pattern.map_or(Ok(()), |pattern| pattern.check_name(device.as_str()))
+    }
+
+    /// The CA of this name in the ledger.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`].
+    pub(crate) fn issuer(&self, name: &str) -> Result<&OpenCa> {
+        let found = self.open.get(name).map(|ca| &ca.ca);
+        found.ok_or_else(|| Code::CaUnavailable.error("the key of the CA is not in the store").item(name))
+    }
+
+    /// The end of the devices' issuing CA, in Unix seconds.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.of_label(None).map(|ca| ca.certificate.not_after().unix_timestamp())
+    }
+}
+
+/// The certificates that lead from an identity of this label to the devices' root; `None` for an unknown label.
+pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<Option<Vec<Certificate>>> {
+    let ca = match label {
+        None => SigningCa::Own(CaName::DevicesIssuing),
+        Some(label) => match label.parse() {
+            Ok(profile) => SigningCa::Profile(profile),
+            Err(_) => return Ok(None),
+        },
+    };
+    if label.is_some() && !ca.dir(store).join("cert.pem").is_file() {
+        return Ok(None);
+    }
+    let mut certificates = ca.certificates(store)?;
+    certificates.extend(CaName::DevicesRoot.certificates(store)?);
+    Ok(Some(certificates))
+}

@@ -1,0 +1,243 @@
+//! The one thread that writes to the store: it takes the requests that wait, decides them in one transaction, signs on
+//! all cores, and records the results in another one. The store's lock is held only meanwhile.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use base::{Code, Error, Result};
+use ledger::{IssuedRecord, Key};
+use pki::Certificate;
+use pki::issuer::Issuer;
+use store::{Store, Workspace};
+use time::OffsetDateTime;
+
+use super::call::{Call, Reply};
+use super::cas::Cas;
+use super::ledger_file::LedgerFile;
+use super::metrics::Metrics;
+use super::rules::{Decision, Planned, Rules};
+use crate::est::{Answer, Refusal};
+
+/// Requests that are decided in one transaction, at most.
+const BATCH: usize = 64;
+
+/// The verb that holds the store's lock.
+const VERB: &str = "serve";
+
+/// The desk.
+pub(crate) struct Desk<'a, 'w> {
+    pub(crate) workspace: &'a mut Workspace<'w>,
+    pub(crate) cas: Cas,
+    pub(crate) bootstrap: Vec<Certificate>,
+    pub(crate) issuances: u32,
+    pub(crate) ledger_file: LedgerFile,
+    pub(crate) metrics: &'a Metrics,
+}
+
+/// A certificate that was signed, or why it was not.
+struct Signed {
+    key: Key,
+    public: [u8; 32],
+    result: Result<Certificate>,
+}
+
+impl Desk<'_, '_> {
+    /// Takes the requests that wait, for at most `patience`. Returns whether more can come.
+    ///
+    /// # Errors
+    /// [`Code::LedgerReplaced`]. Other errors are answered and logged.
+    pub(crate) fn serve(&mut self, calls: &Receiver<Call>, patience: Duration) -> Result<bool> {
+        let mut waiting = match calls.recv_timeout(patience) {
+            Ok(call) => vec![call],
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+        };
+        while !waiting.is_empty() {
+            waiting.extend(calls.try_iter().take(BATCH.saturating_sub(waiting.len())));
+            waiting = self.batch(waiting)?;
+        }
+        Ok(true)
+    }
+
+    /// Serves requests, and returns those that wait for another one of the same name.
+    fn batch(&mut self, calls: Vec<Call>) -> Result<Vec<Call>> {
+        self.workspace.now = OffsetDateTime::now_utc();
+        self.ledger_file.check()?;
+        let mut store = match self.workspace.open_store(VERB) {
+            Ok(store) => store,
+            Err(error) if error.code() == Code::StoreLocked => {
+                tracing::warn!(%error, "another verb works with the store");
+                end_all(calls, &Refusal::Busy(5));
+                return Ok(Vec::new());
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store cannot be opened");
+                end_all(calls, &Refusal::Failed);
+                return Ok(Vec::new());
+            }
+        };
+        let decisions = match self.decide(&mut store, &calls) {
+            Ok(decisions) => decisions,
+            Err(error) => {
+                tracing::error!(%error, "requests could not be decided");
+                end_all(calls, &Refusal::Failed);
+                return Ok(Vec::new());
+            }
+        };
+        let mut deferred = Vec::new();
+        let mut planned = Vec::new();
+        for (call, decision) in calls.into_iter().zip(decisions) {
+            match decision {
+                Decision::Deferred => deferred.push(call),
+                Decision::Issue(plan) => planned.push((call, *plan)),
+                Decision::Refused(refusal) => call.end(Reply::refused(&refusal)),
+                Decision::Again { key, certificate } => call.end(sent_again(&key, &certificate)),
+                Decision::Confirmed(key) => {
+                    let answer = Answer::text("confirmed");
+                    call.end(Reply { answer, device: Some(key.name), serial: None });
+                }
+            }
+        }
+        self.issue(&mut store, planned);
+        Ok(deferred)
+    }
+
+    fn decide(&self, store: &mut Store, calls: &[Call]) -> Result<Vec<Decision>> {
+        let rules = Rules {
+            config: self.workspace.config,
+            cas: &self.cas,
+            bootstrap: &self.bootstrap,
+            issuances: self.issuances,
+            now: self.workspace.now,
+        };
+        store.ledger.transaction(|transaction| {
+            let mut taken = BTreeSet::new();
+            calls
+                .iter()
+                .map(|call| {
+                    let decision = rules.decide(transaction, call, &|name| taken.contains(name))?;
+                    if let Decision::Issue(planned) = &decision {
+                        taken.insert(planned.key.name.clone());
+                    }
+                    Ok(decision)
+                })
+                .collect()
+        })
+    }
+
+    /// Signs what was planned, records it, and answers.
+    fn issue(&self, store: &mut Store, planned: Vec<(Call, Planned)>) {
+        if planned.is_empty() {
+            return;
+        }
+        let signed = self.sign_all(planned);
+        match record(store, &signed) {
+            Ok(()) => {
+                self.metrics.issued(signed.iter().filter(|(_, signed)| signed.result.is_ok()).count());
+                for (call, signed) in signed {
+                    call.end(reply(signed));
+                }
+            }
+            Err(error) => {
+                // The rows stay as intended and never sent: the next request voids them.
+                tracing::error!(%error, "signed certificates could not be recorded, and are not sent");
+                end_all(signed.into_iter().map(|(call, _)| call), &Refusal::Failed);
+            }
+        }
+    }
+
+    /// Signs on all cores. Each request keeps its own result.
+    fn sign_all(&self, mut plans: Vec<(Call, Planned)>) -> Vec<(Call, Signed)> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = plans.len().div_ceil(cores).max(1);
+        let mut shares = Vec::new();
+        while plans.len() > share {
+            let rest = plans.split_off(share);
+            shares.push(std::mem::replace(&mut plans, rest));
+        }
+        let cas = &self.cas;
+        let sign_share = |share: Vec<(Call, Planned)>| -> Vec<(Call, Signed)> {
+            share.into_iter().map(|(call, plan)| (call, sign(cas, plan))).collect()
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || sign_share(share))).collect();
+            let mut signed = sign_share(plans);
+            for thread in threads {
+                match thread.join() {
+                    Ok(share) => signed.extend(share),
+                    // Its clients get an answer when their senders are dropped.
+                    Err(_) => tracing::error!("a thread that signs has stopped"),
+                }
+            }
+            signed
+        })
+    }
+}
+
+fn sign(cas: &Cas, plan: Planned) -> Signed {
+    let Planned { key, ca, order, public } = plan;
+    let issued = cas.issuer(&ca).and_then(|ca| ca.issue(order));
+    let leaf = issued.and_then(|issued| {
+        let leaf = issued.chain.into_iter().next();
+        leaf.ok_or_else(|| Code::Internal.error("a CA issued nothing"))
+    });
+    Signed { key, public, result: leaf }
+}
+
+/// Records all results together.
+fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
+    store.ledger.transaction(|transaction| {
+        for (_, Signed { key, public, result }) in signed {
+            match result {
+                Ok(leaf) => {
+                    let credentials_id = Some(leaf.credentials_id());
+                    transaction
+                        .issued_pending(key, &IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id })?;
+                    transaction.sent(key, public, leaf.der())?;
+                }
+                Err(error) => transaction.void(key, &error.to_string())?,
+            }
+        }
+        Ok(())
+    })
+}
+
+fn reply(signed: Signed) -> Reply {
+    match signed.result {
+        Ok(leaf) => {
+            let serial = Some(leaf.serial_hex());
+            Reply { answer: Answer::issued([&leaf]), device: Some(signed.key.name), serial }
+        }
+        Err(error) => {
+            tracing::error!(%error, device = signed.key.name, "not signed");
+            Reply { device: Some(signed.key.name), ..Reply::refused(&refusal_of(&error)) }
+        }
+    }
+}
+
+fn refusal_of(error: &Error) -> Refusal {
+    match error.code() {
+        Code::NameConstraint | Code::LintFailed => Refusal::Request(error.finding().what.clone()),
+        _ => Refusal::Failed,
+    }
+}
+
+fn sent_again(key: &Key, der: &[u8]) -> Reply {
+    match Certificate::from_der(der) {
+        Ok(leaf) => {
+            let serial = Some(leaf.serial_hex());
+            Reply { answer: Answer::issued([&leaf]), device: Some(key.name.clone()), serial }
+        }
+        Err(error) => {
+            tracing::error!(%error, %key, "the certificate in the ledger is damaged");
+            Reply::refused(&Refusal::Failed)
+        }
+    }
+}
+
+fn end_all(calls: impl IntoIterator<Item = Call>, refusal: &Refusal) {
+    for call in calls {
+        call.end(Reply::refused(refusal));
+    }
+}

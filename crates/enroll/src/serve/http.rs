@@ -1,0 +1,233 @@
+//! Connections and requests of the EST listener.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pki::Certificate;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::audit::Line;
+use super::call::{Call, Caller, Reply, Task};
+use super::cas;
+use super::limits::Limits;
+use super::service::Service;
+use crate::est::{Answer, Credentials, Operation, Refusal, Route, request};
+
+/// Serves a connection over TLS.
+pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAcceptor, service: Arc<Service>) {
+    let Ok(accepted) = timeout(service.limits.handshake, acceptor.accept(stream)).await else {
+        service.metrics.rejected("handshake-time");
+        return;
+    };
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%address, %error, "handshake failed");
+            service.metrics.rejected("handshake");
+            return;
+        }
+    };
+    let presented = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let certificate = presented.map(|leaf| Certificate::from_der(leaf));
+    let peer = Arc::new(match certificate {
+        None => Peer { address, certificate: Presented::None },
+        Some(Ok(certificate)) => Peer { address, certificate: Presented::Read(Box::new(certificate)) },
+        Some(Err(_)) => Peer { address, certificate: Presented::Unreadable },
+    });
+    let limits = service.limits;
+    serve_connection(stream, limits, move |request| {
+        let (service, peer) = (service.clone(), peer.clone());
+        async move { answer_in_time(request, &service, &peer).await }
+    })
+    .await;
+}
+
+/// The other end of a connection.
+struct Peer {
+    address: IpAddr,
+    certificate: Presented,
+}
+
+/// The client certificate of a connection.
+enum Presented {
+    None,
+    Read(Box<Certificate>),
+    Unreadable,
+}
+
+/// Serves the requests of a connection until its end.
+pub(crate) async fn serve_connection<S, F>(
+    stream: S,
+    limits: Limits,
+    answer: impl Fn(Request<Incoming>) -> F + Send + 'static,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Answer> + Send,
+{
+    let service = service_fn(|request| {
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(response(answer.await)) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request)
+        .max_buf_size(limits.head)
+        .title_case_headers(true);
+    // Connections end in all kinds of ways, and each answer is counted already.
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+async fn answer_in_time(request: Request<Incoming>, service: &Service, peer: &Peer) -> Answer {
+    let route = Route::of(request.uri().path());
+    let operation = route.as_ref().map_or("other", |route| route.operation.as_str());
+    let answered = timeout(service.limits.request, answer(request, route, service, peer)).await;
+    let answer = answered.unwrap_or_else(|_| Answer::from(&Refusal::Slow));
+    service.metrics.answered(operation, answer.outcome);
+    answer
+}
+
+async fn answer(request: Request<Incoming>, route: Option<Route>, service: &Service, peer: &Peer) -> Answer {
+    match checked(request, route, service, peer).await {
+        Ok(answer) => answer,
+        Err(refusal) => Answer::from(&refusal),
+    }
+}
+
+async fn checked(
+    request: Request<Incoming>,
+    route: Option<Route>,
+    service: &Service,
+    peer: &Peer,
+) -> Result<Answer, Refusal> {
+    let Route { operation, label } = route.ok_or(Refusal::NoSuchPath)?;
+    if request.method().as_str() != operation.method() {
+        return Err(Refusal::Method(operation.method()));
+    }
+    let (parts, body) = request.into_parts();
+    match operation {
+        Operation::CaCerts => {
+            let store = service.store.clone();
+            let read = tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref()), label)).await;
+            let (found, label) = read.map_err(|_| Refusal::Failed)?;
+            let certificates = found.map_err(|error| {
+                tracing::error!(%error, "the certificates of the CAs cannot be read");
+                Refusal::Failed
+            })?;
+            let certificates = certificates.ok_or_else(|| Refusal::UnknownLabel(label.unwrap_or_default()))?;
+            Ok(Answer::ca_certificates(&certificates))
+        }
+        Operation::CsrAttrs => Ok(Answer::csr_attributes()),
+        Operation::Anchors => Ok(Answer::anchors(&service.anchors())),
+        Operation::SimpleEnroll | Operation::SimpleReenroll | Operation::Confirm => {
+            let task = task(operation, &parts.headers, body, service.limits.body);
+            let credentials =
+                parts.headers.get(AUTHORIZATION).and_then(|value| Credentials::of_header(value.as_bytes()));
+            let caller = caller(peer, credentials);
+            audited(operation, label, caller, task.await, service).await
+        }
+    }
+}
+
+/// The certificate and the credentials of a request.
+fn caller(peer: &Peer, credentials: Option<Credentials>) -> Result<Caller, Refusal> {
+    let certificate = match &peer.certificate {
+        Presented::None => None,
+        Presented::Read(certificate) => Some(certificate.as_ref().clone()),
+        Presented::Unreadable => return Err(Refusal::UnknownCertificate),
+    };
+    Ok(Caller { certificate, credentials, address: peer.address })
+}
+
+/// The task with its signing request.
+async fn task(operation: Operation, headers: &hyper::HeaderMap, body: Incoming, limit: usize) -> Result<Task, Refusal> {
+    let collected = Limited::new(body, limit).collect().await;
+    let body = collected.map_err(|error| {
+        if error.is::<LengthLimitError>() { Refusal::LongBody(limit) } else { Refusal::Unreadable(error.to_string()) }
+    })?;
+    if !operation.takes_request() {
+        return Ok(Task::Confirm);
+    }
+    request::check_media_type(headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes))?;
+    let csr = Box::new(request::read(&body.to_bytes())?);
+    Ok(if operation == Operation::SimpleEnroll { Task::Enroll(csr) } else { Task::Reenroll(csr) })
+}
+
+/// Has a request decided, and writes a line about it.
+async fn audited(
+    operation: Operation,
+    label: Option<String>,
+    caller: Result<Caller, Refusal>,
+    task: Result<Task, Refusal>,
+    service: &Service,
+) -> Result<Answer, Refusal> {
+    let caller = caller?;
+    let presented = caller.certificate.as_ref().map(Certificate::serial_hex);
+    let claimed = caller.credentials.as_ref().map(|credentials| credentials.name.clone());
+    let address = caller.address;
+    let reply = match decided(operation, label.clone(), caller, task, service).await {
+        Ok(reply) => reply,
+        Err(refusal) => Reply::refused(&refusal),
+    };
+    service.audit(&Line {
+        address,
+        operation: operation.as_str(),
+        label: label.as_deref(),
+        device: reply.device.as_deref().or(claimed.as_deref()),
+        presented: presented.as_deref(),
+        serial: reply.serial.as_deref(),
+        outcome: reply.answer.outcome,
+        status: reply.answer.status,
+    });
+    Ok(reply.answer)
+}
+
+async fn decided(
+    operation: Operation,
+    label: Option<String>,
+    caller: Caller,
+    task: Result<Task, Refusal>,
+    service: &Service,
+) -> Result<Reply, Refusal> {
+    // Only the body's length is checked before: a client that waits for a challenge sends its body with the first request.
+    if let Err(Refusal::LongBody(limit)) = task {
+        return Err(Refusal::LongBody(limit));
+    }
+    match (operation, &caller) {
+        (Operation::SimpleEnroll, Caller { certificate: None, credentials: None, .. }) => {
+            return Err(Refusal::Unauthenticated);
+        }
+        (Operation::SimpleReenroll | Operation::Confirm, Caller { certificate: None, .. }) => {
+            return Err(Refusal::NoCertificate);
+        }
+        _ => {}
+    }
+    let (reply, result) = oneshot::channel();
+    service.submit(Call { task: task?, label, caller, reply })?;
+    result.await.map_err(|_| Refusal::Failed)
+}

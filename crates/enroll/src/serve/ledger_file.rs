@@ -1,0 +1,42 @@
+//! The ledger's file, watched: a restored or replaced ledger must not be written to by a service that knows the other.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use base::{Code, Result};
+use store::StoreLocation;
+
+/// The identity of the file at the start.
+pub(crate) struct LedgerFile(Option<(PathBuf, (u64, u64))>);
+
+impl LedgerFile {
+    /// Remembers the file. A ledger on a server has none.
+    pub(crate) fn of(location: &StoreLocation) -> Result<Self> {
+        if location.is_shared() {
+            return Ok(Self(None));
+        }
+        let path = location.ledger_path();
+        match id(&path) {
+            Some(id) => Ok(Self(Some((path, id)))),
+            None => Err(Code::StoreMissing.error("there is no ledger").at(path)),
+        }
+    }
+
+    /// Fails if another file has taken its place.
+    ///
+    /// # Errors
+    /// [`Code::LedgerReplaced`].
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.0 {
+            Some((path, known)) if id(path) != Some(*known) => Err(Code::LedgerReplaced
+                .error("the ledger was replaced while the service ran")
+                .at(path)
+                .fix("find out who replaced it, then start the service again")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn id(path: &std::path::Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}

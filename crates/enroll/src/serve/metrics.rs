@@ -1,0 +1,152 @@
+//! Counters and gauges, as Prometheus text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+/// The figures of the service.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics(Mutex<Figures>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    requests: BTreeMap<(&'static str, &'static str), u64>,
+    rejected: BTreeMap<&'static str, u64>,
+    issued: u64,
+    state: State,
+}
+
+/// What the service found at its last look at the store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) open_passwords: u64,
+    pub(crate) open_swaps: u64,
+    /// The end of the revocation list of the devices' CA, in Unix seconds; `None` if there is no list.
+    pub(crate) list_ends: Option<i64>,
+    /// The end of the service's own certificate, in Unix seconds.
+    pub(crate) certificate_ends: Option<i64>,
+    /// The end of the certificate of the CA that signs, in Unix seconds.
+    pub(crate) ca_ends: Option<i64>,
+}
+
+impl Metrics {
+    fn with<T>(&self, work: impl FnOnce(&mut Figures) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, operation: &'static str, outcome: &'static str) {
+        self.with(|figures| *figures.requests.entry((operation, outcome)).or_default() += 1);
+    }
+
+    /// Counts a connection that was closed before its first request, and why.
+    pub(crate) fn rejected(&self, why: &'static str) {
+        self.with(|figures| *figures.rejected.entry(why).or_default() += 1);
+    }
+
+    /// Counts signed certificates.
+    pub(crate) fn issued(&self, number: usize) {
+        self.with(|figures| figures.issued += u64::try_from(number).unwrap_or(u64::MAX));
+    }
+
+    /// Keeps the state of the store.
+    pub(crate) fn set(&self, state: State) {
+        self.with(|figures| figures.state = state);
+    }
+
+    /// The text (version 0.0.4 of the format).
+    pub(crate) fn render(&self, connections: usize) -> String {
+        self.with(|figures| {
+            let mut text = String::new();
+            head(&mut text, "tbpki_requests_total", "counter", "Answers by operation and outcome.");
+            for ((operation, outcome), count) in &figures.requests {
+                line(&mut text, "tbpki_requests_total", &[("operation", operation), ("outcome", outcome)], *count);
+            }
+            head(&mut text, "tbpki_connections_rejected_total", "counter", "Connections closed before a request.");
+            for (why, count) in &figures.rejected {
+                line(&mut text, "tbpki_connections_rejected_total", &[("reason", why)], *count);
+            }
+            let gauges = [
+                ("tbpki_connections", "gauge", "Open connections.", Some(whole(connections))),
+                ("tbpki_certificates_issued_total", "counter", "Certificates signed.", Some(whole(figures.issued))),
+                (
+                    "tbpki_enrolment_passwords",
+                    "gauge",
+                    "One-time passwords that can be used.",
+                    Some(whole(figures.state.open_passwords)),
+                ),
+                (
+                    "tbpki_platform_swaps_open",
+                    "gauge",
+                    "Certificates that the platform has yet to take.",
+                    Some(whole(figures.state.open_swaps)),
+                ),
+                (
+                    "tbpki_revocation_list_end_seconds",
+                    "gauge",
+                    "End of the devices' revocation list.",
+                    figures.state.list_ends,
+                ),
+                (
+                    "tbpki_service_certificate_end_seconds",
+                    "gauge",
+                    "End of the service's certificate.",
+                    figures.state.certificate_ends,
+                ),
+                ("tbpki_ca_end_seconds", "gauge", "End of the devices' issuing CA.", figures.state.ca_ends),
+            ];
+            for (name, kind, help, value) in gauges {
+                if let Some(value) = value {
+                    head(&mut text, name, kind, help);
+                    line(&mut text, name, &[], value);
+                }
+            }
+            text
+        })
+    }
+}
+
+fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// Labels are words of ours, so that they need no escapes.
+fn line(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+    let _ = writeln!(text, "{name}{labels} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_lines_and_unknown_ones_are_absent() {
+        let metrics = Metrics::default();
+        metrics.answered("simpleenroll", "done");
+        metrics.answered("simpleenroll", "done");
+        metrics.answered("simplereenroll", "revoked");
+        metrics.rejected("handshake");
+        metrics.issued(2);
+        metrics.set(State { open_passwords: 3, list_ends: Some(1_800_000_000), ..State::default() });
+        let text = metrics.render(5);
+        for line in [
+            "tbpki_requests_total{operation=\"simpleenroll\",outcome=\"done\"} 2",
+            "tbpki_requests_total{operation=\"simplereenroll\",outcome=\"revoked\"} 1",
+            "tbpki_connections_rejected_total{reason=\"handshake\"} 1",
+            "tbpki_connections 5",
+            "tbpki_certificates_issued_total 2",
+            "tbpki_enrolment_passwords 3",
+            "tbpki_revocation_list_end_seconds 1800000000",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
+        }
+        assert!(!text.contains("tbpki_ca_end_seconds"));
+    }
+}

@@ -1,0 +1,332 @@
+//! Who gets which certificate: decided in a transaction of the ledger, for every request from the beginning.
+
+use base::{Code, Error, Result, digest};
+use config::Config;
+use identity::lifecycle::enrol::{self, EnrolmentPlan, SignsWith};
+use ledger::{Entry, Key, Kind, Role, SerialNumber, Transaction};
+use pki::Certificate;
+use pki::csr::Csr;
+use pki::device_name::DeviceName;
+use store::ca::{CaName, SigningCa};
+use time::{Duration, OffsetDateTime};
+
+use super::call::{Call, Caller, Task};
+use super::cas::Cas;
+use crate::est::Refusal;
+
+/// What rules know besides the ledger.
+pub(crate) struct Rules<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) cas: &'a Cas,
+    pub(crate) bootstrap: &'a [Certificate],
+    pub(crate) issuances: u32,
+    pub(crate) now: OffsetDateTime,
+}
+
+/// The decision about a request.
+pub(crate) enum Decision {
+    Refused(Refusal),
+    /// The certificate that was sent before is sent again.
+    Again {
+        key: Key,
+        certificate: Vec<u8>,
+    },
+    /// A new certificate. Its row is in the ledger.
+    Issue(Box<Planned>),
+    Confirmed(Key),
+    /// Another request for the same name is decided first.
+    Deferred,
+}
+
+/// A certificate that is about to be signed.
+pub(crate) struct Planned {
+    pub(crate) key: Key,
+    pub(crate) ca: String,
+    pub(crate) order: pki::issuer::Order,
+    /// SHA-256 over the public key.
+    pub(crate) public: [u8; 32],
+}
+
+/// The end of an attempt: a refusal, or an error of the ledger.
+enum End {
+    Refused(Refusal),
+    Failed(Error),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How long a certificate that another instance is about to sign is waited for.
+const ABANDONED: Duration = Duration::minutes(1);
+
+impl Rules<'_> {
+    /// Decides. `is_taken` tells whether a name has a request that is decided and not signed yet.
+    ///
+    /// # Errors
+    /// Those of the ledger: the transaction must be given up then.
+    pub(crate) fn decide(
+        &self,
+        transaction: &Transaction<'_>,
+        call: &Call,
+        is_taken: &dyn Fn(&str) -> bool,
+    ) -> Result<Decision> {
+        let decided = match &call.task {
+            Task::Confirm => self.confirm(transaction, call),
+            Task::Reenroll(csr) => self.next(transaction, call, csr, is_taken),
+            Task::Enroll(csr) => self.first(transaction, call, csr, is_taken),
+        };
+        match decided {
+            Ok(decision) => Ok(decision),
+            Err(End::Refused(refusal)) => Ok(Decision::Refused(refusal)),
+            Err(End::Failed(error)) => Err(error),
+        }
+    }
+
+    fn confirm(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
+        let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
+        let entry = self.known(transaction, certificate)?;
+        self.check_label(&entry, call.label.as_deref())?;
+        transaction.used(&entry.key)?;
+        Ok(Decision::Confirmed(entry.key))
+    }
+
+    /// The next certificate of the identity whose certificate came with the connection.
+    fn next(
+        &self,
+        transaction: &Transaction<'_>,
+        call: &Call,
+        csr: &Csr,
+        is_taken: &dyn Fn(&str) -> bool,
+    ) -> Result<Decision, End> {
+        let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
+        let entry = self.known(transaction, certificate)?;
+        self.check_label(&entry, call.label.as_deref())?;
+        let name = entry.key.name.as_str();
+        if is_taken(name) {
+            return Ok(Decision::Deferred);
+        }
+        // The connection proves that the certificate is used.
+        transaction.used(&entry.key)?;
+        let public = digest::sha256(csr.key().spki_der());
+        if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key))? {
+            return Ok(sent);
+        }
+        let ca = self.ca(call.label.as_deref())?;
+        let plan = enrol::again(ca, &entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
+        self.record(transaction, plan, public)
+    }
+
+    fn first(
+        &self,
+        transaction: &Transaction<'_>,
+        call: &Call,
+        csr: &Csr,
+        is_taken: &dyn Fn(&str) -> bool,
+    ) -> Result<Decision, End> {
+        let label = call.label.as_deref();
+        let Caller { certificate, credentials, .. } = &call.caller;
+        let public = digest::sha256(csr.key().spki_der());
+        let name = if let Some(credentials) = credentials {
+            if is_taken(&credentials.name) {
+                return Ok(Decision::Deferred);
+            }
+            let password = digest::sha256(credentials.password.reveal().as_bytes());
+            self.check_password(transaction, &credentials.name, label, &password, &public)?;
+            credentials.name.clone()
+        } else {
+            let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
+            match self.known(transaction, certificate) {
+                Err(End::Refused(Refusal::UnknownCertificate)) => {}
+                Ok(_) => return self.next(transaction, call, csr, is_taken),
+                Err(end) => return Err(end),
+            }
+            let name = self.vouched_for(certificate)?;
+            if is_taken(&name) {
+                return Ok(Decision::Deferred);
+            }
+            name
+        };
+        if let Some(sent) = sent_before(transaction, &name, &public, None)? {
+            return Ok(sent);
+        }
+        let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
+        if credentials.is_none() && transaction.latest(Kind::Device, &name)?.is_some() {
+            // A certificate of the maker is for the first certificate alone.
+            return Err(Refusal::UnknownCertificate.into());
+        }
+        let ca = self.ca(label)?;
+        if let Some(label) = label {
+            self.cas.check_name(label, &device).map_err(|error| refused(&error))?;
+        }
+        let plan = enrol::first(self.config, ca, &device, csr, self.now).map_err(|error| refused(&error))?;
+        let decision = self.record(transaction, plan, public)?;
+        if credentials.is_some() {
+            transaction.bind_password(&name, &public)?;
+        }
+        Ok(decision)
+    }
+
+    /// The row of a certificate, if its holder may use the service.
+    fn known(&self, transaction: &Transaction<'_>, certificate: &Certificate) -> Result<Entry, End> {
+        let Ok(serial) = SerialNumber::new(certificate.serial()) else {
+            return Err(Refusal::UnknownCertificate.into());
+        };
+        let fingerprint = certificate.fingerprint();
+        let found = transaction.by_serial(&serial)?.into_iter().find(|entry| entry.fingerprint == Some(fingerprint));
+        let entry = found.ok_or(Refusal::UnknownCertificate)?;
+        if entry.key.kind != Kind::Device {
+            return Err(Refusal::NotADevice.into());
+        }
+        match entry.role {
+            Role::Current | Role::Pending => {}
+            Role::Superseded if transaction.is_later_one_used(&entry.key)? => return Err(Refusal::Superseded.into()),
+            Role::Superseded => {}
+            Role::Revoked => return Err(Refusal::Revoked.into()),
+            Role::Retired => return Err(Refusal::Retired.into()),
+            Role::Intended | Role::Void => return Err(Refusal::UnknownCertificate.into()),
+        }
+        let policy = self.config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number()));
+        if self.now < entry.not_before {
+            return Err(Refusal::NotYetValid.into());
+        }
+        if self.now > entry.not_after + Duration::days(policy) {
+            return Err(Refusal::Expired.into());
+        }
+        Ok(entry)
+    }
+
+    /// Fails unless the label is the profile below whose CA the identity was issued.
+    fn check_label(&self, entry: &Entry, label: Option<&str>) -> Result<(), End> {
+        let own = match SigningCa::named(&entry.issuer) {
+            Some(SigningCa::Own(CaName::DevicesIssuing)) => None,
+            Some(SigningCa::Profile(profile)) => Some(profile.as_str().to_owned()),
+            _ => return Err(Refusal::NotADevice.into()),
+        };
+        if own.as_deref() == label {
+            return Ok(());
+        }
+        // An unknown label is told apart from that of others.
+        self.ca(label)?;
+        Err(Refusal::OtherLabel.into())
+    }
+
+    fn check_password(
+        &self,
+        transaction: &Transaction<'_>,
+        device: &str,
+        label: Option<&str>,
+        given: &[u8; 32],
+        public: &[u8; 32],
+    ) -> Result<(), End> {
+        let password = transaction.password_of(device)?.ok_or(Refusal::WrongPassword)?;
+        // Hashes of 128 random bits: how long the comparison takes tells nothing about the password.
+        if password.hash != *given {
+            return Err(Refusal::WrongPassword.into());
+        }
+        if password.is_spent {
+            return Err(Refusal::SpentPassword.into());
+        }
+        if self.now >= password.expires_at {
+            return Err(Refusal::ExpiredPassword.into());
+        }
+        if password.label.as_deref() != label {
+            return Err(Refusal::PasswordOfOtherLabel.into());
+        }
+        if password.key.is_some_and(|key| key != *public) {
+            return Err(Refusal::BoundPassword.into());
+        }
+        Ok(())
+    }
+
+    /// The name for which a CA of `serve.enroll_with` vouches.
+    fn vouched_for(&self, certificate: &Certificate) -> Result<String, End> {
+        let is_issued = |ca: &&Certificate| {
+            ca.is_ca() && certificate.names_as_issuer(ca) && certificate.verify_signed_by(ca).is_ok()
+        };
+        let ca = self.bootstrap.iter().find(is_issued).ok_or(Refusal::UnknownCertificate)?;
+        for one in [ca, certificate] {
+            if self.now < one.not_before() {
+                return Err(Refusal::NotYetValid.into());
+            }
+            if self.now > one.not_after() {
+                return Err(Refusal::Expired.into());
+            }
+        }
+        if certificate.is_ca() {
+            return Err(Refusal::NotADevice.into());
+        }
+        let unnamed = || Refusal::Request("the client certificate has no common name".to_owned());
+        Ok(certificate.common_name().ok_or_else(unnamed)?)
+    }
+
+    fn ca(&self, label: Option<&str>) -> Result<SignsWith<'_>, Refusal> {
+        let unknown = || label.map_or(Refusal::Failed, |label| Refusal::UnknownLabel(label.to_owned()));
+        self.cas.of_label(label).ok_or_else(unknown)
+    }
+
+    /// Records a certificate that is about to be signed.
+    fn record(&self, transaction: &Transaction<'_>, plan: EnrolmentPlan, public: [u8; 32]) -> Result<Decision, End> {
+        let EnrolmentPlan { identity, order } = plan;
+        let name = identity.name.as_str();
+        let day_ago = self.now - Duration::DAY;
+        if transaction.enrolled_since(Kind::Device, name, day_ago)? >= u64::from(self.issuances) {
+            return Err(Refusal::TooMany(self.issuances).into());
+        }
+        match transaction.check_not_reserved(Kind::Device, name) {
+            Err(error) if error.code() == Code::NameReserved => {
+                return Err(Refusal::Request("the name waits in a job".to_owned()).into());
+            }
+            other => other?,
+        }
+        if let Some(unfinished) = transaction.unfinished_of(Kind::Device, name)? {
+            // Without a server only this process writes, and it signs nothing now.
+            let since = unfinished.reached(ledger::State::Intended);
+            if transaction.is_shared() && since.is_some_and(|since| self.now - since < ABANDONED) {
+                return Err(Refusal::Busy(2).into());
+            }
+            transaction.void(&unfinished.key, "interrupted before it was sent")?;
+        }
+        let generation = transaction.intend(&identity)?;
+        let key = Key { kind: Kind::Device, name: identity.name, generation };
+        Ok(Decision::Issue(Box::new(Planned { key, ca: identity.issuer, order, public })))
+    }
+}
+
+/// The certificate that was sent for the same key before, if its answer may have been lost. `except` is the certificate
+/// that is being renewed, which may keep its key.
+fn sent_before(
+    transaction: &Transaction<'_>,
+    name: &str,
+    public: &[u8; 32],
+    except: Option<&Key>,
+) -> Result<Option<Decision>, End> {
+    let candidates = [transaction.pending(Kind::Device, name)?, transaction.current(Kind::Device, name)?];
+    for entry in candidates.into_iter().flatten().filter(|entry| except != Some(&entry.key)) {
+        if let Some(sent) = transaction.enrolled(&entry.key)?.filter(|sent| sent.key == *public) {
+            return Ok(Some(Decision::Again { key: entry.key, certificate: sent.certificate }));
+        }
+    }
+    Ok(None)
+}
+
+/// The refusal for an error about a request.
+fn refused(error: &Error) -> End {
+    match error.code() {
+        Code::CsrRefused | Code::DeviceName | Code::ProfilePattern | Code::NameConstraint | Code::BadSan => {
+            Refusal::Request(error.finding().what.clone()).into()
+        }
+        code => {
+            tracing::error!(%code, %error, "a certificate could not be planned");
+            Refusal::Failed.into()
+        }
+    }
+}

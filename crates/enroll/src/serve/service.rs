@@ -1,0 +1,89 @@
+//! What the listeners share.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use pki::Certificate;
+use time::OffsetDateTime;
+
+use super::audit::{Audit, Line};
+use super::call::Call;
+use super::gate::Gate;
+use super::limits::Limits;
+use super::metrics::Metrics;
+use crate::est::Refusal;
+
+/// The seconds after which a client asks again if the service has too much to do.
+const BUSY: u32 = 5;
+
+/// The shared part of the service.
+pub(crate) struct Service {
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The directory of the store.
+    pub(crate) store: PathBuf,
+    /// The file with the devices' revocation lists.
+    pub(crate) lists: PathBuf,
+    pub(crate) gate: Gate,
+    calls: SyncSender<Call>,
+    audit: Audit,
+    anchors: RwLock<Arc<Vec<Certificate>>>,
+    is_healthy: std::sync::atomic::AtomicBool,
+}
+
+impl Service {
+    pub(crate) fn new(
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        store: PathBuf,
+        lists: PathBuf,
+        calls: SyncSender<Call>,
+        audit: Audit,
+    ) -> Self {
+        Self {
+            gate: Gate::new(limits.connections, limits.per_address),
+            limits,
+            metrics,
+            store,
+            lists,
+            calls,
+            audit,
+            anchors: RwLock::default(),
+            is_healthy: std::sync::atomic::AtomicBool::new(true),
+        }
+    }
+
+    /// Hands a request to the thread that decides.
+    pub(crate) fn submit(&self, call: Call) -> Result<(), Refusal> {
+        self.calls.try_send(call).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::Busy(BUSY),
+            TrySendError::Disconnected(_) => Refusal::Failed,
+        })
+    }
+
+    /// Writes a line to the audit log. Without it the service goes on, and is not healthy.
+    pub(crate) fn audit(&self, line: &Line<'_>) {
+        if let Err(error) = self.audit.write(line, OffsetDateTime::now_utc()) {
+            tracing::error!(%error, "the audit log cannot be written");
+            self.set_healthy(false);
+        }
+    }
+
+    /// The trust anchors of the servers.
+    pub(crate) fn anchors(&self) -> Arc<Vec<Certificate>> {
+        self.anchors.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_anchors(&self, anchors: Vec<Certificate>) {
+        *self.anchors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(anchors);
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.is_healthy.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_healthy(&self, is_healthy: bool) {
+        self.is_healthy.store(is_healthy, std::sync::atomic::Ordering::Relaxed);
+    }
+}

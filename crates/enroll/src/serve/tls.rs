@@ -1,0 +1,176 @@
+//! The TLS of the service: its own certificate, which follows its files, and client certificates of any issuer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use base::{Code, Result, file};
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, PrivateKey};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use store::FILE_LIMIT;
+
+/// The service's certificate and key, and their files.
+#[derive(Debug)]
+pub(crate) struct OwnCertificate {
+    chain: PathBuf,
+    key: PathBuf,
+    held: RwLock<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    certified: Arc<CertifiedKey>,
+    end: i64,
+    versions: [Option<Version>; 2],
+}
+
+/// What tells one content of a file from the next without reading it.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+struct Version {
+    changed: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+impl OwnCertificate {
+    /// Reads the chain (leaf first) and the key.
+    ///
+    /// # Errors
+    /// Errors of the files, and [`Code::KeyMismatch`].
+    pub(crate) fn open(chain: &Path, key: &Path) -> Result<Self> {
+        let held = RwLock::new(read(chain, key)?);
+        Ok(Self { chain: chain.to_owned(), key: key.to_owned(), held })
+    }
+
+    /// Reads the files again if they have changed. A pair that does not fit is left for the next time, because another
+    /// program may be between the two.
+    pub(crate) fn refresh(&self) {
+        let versions = [version(&self.chain), version(&self.key)];
+        if self.held.read().unwrap_or_else(PoisonError::into_inner).versions == versions {
+            return;
+        }
+        match read(&self.chain, &self.key) {
+            Ok(held) => {
+                tracing::info!("read the service's new certificate");
+                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+            }
+            Err(error) => tracing::warn!(%error, "keeping the service's earlier certificate"),
+        }
+    }
+
+    /// The end of the certificate, in Unix seconds.
+    pub(crate) fn end(&self) -> i64 {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).end
+    }
+}
+
+impl ResolvesServerCert for OwnCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.held.read().unwrap_or_else(PoisonError::into_inner).certified.clone())
+    }
+}
+
+fn read(chain: &Path, key: &Path) -> Result<Held> {
+    let versions = [version(chain), version(key)];
+    let bundle = PemBundle::parse(&file::read(chain, FILE_LIMIT)?).map_err(|error| error.at(chain))?;
+    let certificates = bundle.certificates;
+    let leaf = certificates
+        .first()
+        .ok_or_else(|| Code::CertificateUnreadable.error("the file holds no certificate").at(chain))?;
+    let private =
+        PrivateKey::from_pem_or_der(&file::read_secret(key, FILE_LIMIT)?, None).map_err(|error| error.at(key))?;
+    private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(key))?;
+    let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private.to_pkcs8_der().to_vec()));
+    let signing = aws_lc_rs::sign::any_supported_type(&der)
+        .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").because(error).at(key))?;
+    let sent = certificates.iter().filter(|certificate| !is_root(certificate));
+    let sent = sent.map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
+    let end = leaf.not_after().unix_timestamp();
+    Ok(Held { certified: Arc::new(CertifiedKey::new(sent, signing)), end, versions })
+}
+
+/// Clients have the root. A self-signed leaf is sent.
+fn is_root(certificate: &Certificate) -> bool {
+    certificate.is_ca() && certificate.is_self_issued()
+}
+
+fn version(path: &Path) -> Option<Version> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(path).ok()?;
+    Some(Version { changed: file.modified().ok(), length: file.len(), inode: file.ino() })
+}
+
+/// The configuration: TLS 1.2 and 1.3, a full handshake for each connection, no early data.
+///
+/// # Errors
+/// [`Code::Internal`].
+pub(crate) fn config(own: Arc<OwnCertificate>) -> Result<ServerConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Code::Internal.error("TLS cannot be set up").because(error))?
+        .with_client_cert_verifier(Arc::new(AnyClient { provider }))
+        .with_cert_resolver(own);
+    // A resumed session would skip the proof of the client's key.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Takes any client certificate and none. The handshake proves that the client has its key; whether the ledger knows it
+/// is decided for each request, so that revocation needs no new connection, and an expired certificate can be renewed
+/// where the policy allows it.
+#[derive(Debug)]
+struct AnyClient {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

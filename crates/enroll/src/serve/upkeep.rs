@@ -1,0 +1,75 @@
+//! What the service does by itself: files that changed are read again, passwords expire, revocation lists are renewed.
+
+use base::{Result, digest};
+use identity::lifecycle::revocation_lists;
+use ledger::OpenStep;
+use store::ca::{CaName, KeyLocation};
+use time::OffsetDateTime;
+
+use super::desk::Desk;
+use super::metrics::State;
+use super::service::Service;
+use super::tls::OwnCertificate;
+
+/// How often files and figures are looked at.
+pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often passwords and lists are looked at.
+pub(crate) const CLEAN: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl Desk<'_, '_> {
+    /// Reads again what has changed, and takes the figures.
+    pub(crate) fn look(&mut self, service: &Service, own: &OwnCertificate) {
+        own.refresh();
+        self.workspace.now = OffsetDateTime::now_utc();
+        let looked = self.look_at_store(service, own);
+        if let Err(error) = &looked {
+            tracing::error!(%error, "the store cannot be read");
+        }
+        service.set_healthy(looked.is_ok());
+    }
+
+    fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<()> {
+        self.cas.refresh(self.workspace)?;
+        service.set_anchors(self.workspace.client_anchors()?);
+        let view = self.workspace.view()?;
+        let issuing = CaName::DevicesIssuing.certificates(self.workspace.store_dir())?;
+        let key = issuing.first().map(|ca| digest::sha256(ca.spki_der()));
+        let list = key.map(|key| view.last_list(&key)).transpose()?.flatten();
+        service.metrics.set(State {
+            open_passwords: view.open_passwords(self.workspace.now)?,
+            open_swaps: u64::try_from(view.open_swaps()?.len()).unwrap_or(u64::MAX),
+            list_ends: list.map(|list| list.next_update.unix_timestamp()),
+            certificate_ends: Some(own.end()),
+            ca_ends: self.cas.end(),
+        });
+        Ok(())
+    }
+
+    /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits
+    /// for one. Failures are logged, and tried again the next time.
+    pub(crate) fn clean(&mut self) {
+        self.workspace.now = OffsetDateTime::now_utc();
+        let cleaned = self.ledger_file.check().and_then(|()| {
+            let mut store = self.workspace.open_store("serve")?;
+            let removed = store.ledger.remove_expired_passwords(self.workspace.now)?;
+            if removed > 0 {
+                tracing::info!(removed, "removed expired passwords");
+            }
+            let issuing = CaName::DevicesIssuing.certificates(store.dir())?;
+            let Some(ca) = issuing.first() else { return Ok(()) };
+            let last = store.ledger.last_list(&digest::sha256(ca.spki_der()))?;
+            let now = self.workspace.now;
+            let is_old = last.is_some_and(|last| now > last.this_update + (last.next_update - last.this_update) / 2);
+            let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
+            let has_key = CaName::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
+            if has_key && (is_old || is_awaited) {
+                let report = revocation_lists::write(self.workspace, &mut store, false)?;
+                tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
+            }
+            Ok(())
+        });
+        if let Err(error) = cleaned {
+            tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Plans for certificates that are fetched over the network: what is signed for a first request, and for the next one
+//! of an identity.
+
+use base::{Code, Result};
+use config::Config;
+use ledger::{Entry, Kind, NewIdentity, Parameters};
+use pki::csr::Csr;
+use pki::device_name::DeviceName;
+use pki::issuer::{KeySource, Order};
+use pki::profile::Profile;
+use pki::serial::Serial;
+use pki::tbs::Contents;
+use pki::validity::{Lifetime, Validity};
+use pki::{Certificate, San, Subject};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use crate::parameters::RequestedParameters;
+
+/// A certificate that can be signed, and its row for the ledger.
+#[derive(Debug)]
+pub struct EnrolmentPlan {
+    /// The row.
+    pub identity: NewIdentity,
+    /// The order for the CA.
+    pub order: Order,
+}
+
+/// The CA that signs.
+#[derive(Debug, Clone, Copy)]
+pub struct SignsWith<'a> {
+    /// Its name in the ledger.
+    pub name: &'a str,
+    /// Its certificate.
+    pub certificate: &'a Certificate,
+}
+
+/// The lifetime that the ledger has of an identity.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    days: u32,
+}
+
+/// Plans the first certificate of a device. Subject and alternative names come from the configuration; the request may
+/// ask for the same ones or for none.
+///
+/// # Errors
+/// [`Code::CsrRefused`] if the request asks for other names, [`Code::IssuerExpired`].
+pub fn first(
+    config: &Config,
+    ca: SignsWith<'_>,
+    device: &DeviceName,
+    csr: &Csr,
+    now: OffsetDateTime,
+) -> Result<EnrolmentPlan> {
+    let base = config.subject()?;
+    let subject = csr.device_subject(&base, device)?;
+    let sans = &config.client.san.value;
+    if let Some(other) = csr.sans().iter().find(|san| !sans.contains(san)) {
+        return Err(Code::CsrRefused.error(format!("the request asks for the name {other}, which devices do not have")));
+    }
+    let prefix = config.client.prefix.value.as_ref().map_or(device.as_str(), |prefix| prefix.as_str());
+    let days = config.client.days.value.number();
+    let parameters = Parameters::of(&RequestedParameters {
+        subject: subject.to_string(),
+        san: sans.iter().map(ToString::to_string).collect(),
+        alg: csr.key().algorithm().name(),
+        days,
+        issuer: ca.certificate.fingerprint_hex(),
+        csr: Some(csr.key().fingerprint_hex()),
+        prefix,
+        ..RequestedParameters::default()
+    })?;
+    plan(ca, device.as_str(), Names { subject, sans: sans.clone() }, days, csr, parameters, now)
+}
+
+/// Plans the next certificate of a device. Subject and alternative names are those of the present certificate, and the
+/// request must ask for exactly these (RFC 7030, section 4.2.2).
+///
+/// # Errors
+/// [`Code::CsrRefused`] if the request asks for others, [`Code::IssuerExpired`], [`Code::LedgerUnreadable`].
+pub fn again(
+    ca: SignsWith<'_>,
+    entry: &Entry,
+    present: &Certificate,
+    csr: &Csr,
+    now: OffsetDateTime,
+) -> Result<EnrolmentPlan> {
+    let names = unchanged(present, csr)?;
+    let damaged = |error: serde_json::Error| {
+        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
+    };
+    let kept: Kept = serde_json::from_str(entry.parameters.as_str()).map_err(damaged)?;
+    let mut asked: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(entry.parameters.as_str()).map_err(damaged)?;
+    asked.insert("alg".to_owned(), csr.key().algorithm().name().into());
+    asked.insert("csr".to_owned(), csr.key().fingerprint_hex().into());
+    asked.insert("issuer".to_owned(), ca.certificate.fingerprint_hex().into());
+    asked.insert("subject".to_owned(), names.subject.to_string().into());
+    plan(ca, &entry.key.name, names, kept.days, csr, Parameters::of(&asked)?, now)
+}
+
+/// The names of a certificate.
+struct Names {
+    subject: Subject,
+    sans: Vec<San>,
+}
+
+/// The names of the present certificate, if the request asks for the same.
+fn unchanged(present: &Certificate, csr: &Csr) -> Result<Names> {
+    let refused = |what: String| Err(Code::CsrRefused.error(what));
+    let Some(subject) = present.subject_name() else {
+        return refused("the subject of the present certificate cannot be read".to_owned());
+    };
+    let is_same = csr.subject().to_der() == present.subject_der() || csr.subject().to_string() == subject.to_string();
+    if !is_same {
+        return refused(format!("its subject is {}, and that of the present certificate is {subject}", csr.subject()));
+    }
+    let sans = present.sans();
+    let is_in = |one: &[San], other: &[San]| one.iter().all(|san| other.contains(san));
+    if !is_in(&sans, csr.sans()) || !is_in(csr.sans(), &sans) {
+        return refused("its alternative names are not those of the present certificate".to_owned());
+    }
+    Ok(Names { subject, sans })
+}
+
+fn plan(
+    ca: SignsWith<'_>,
+    name: &str,
+    names: Names,
+    days: u32,
+    csr: &Csr,
+    parameters: Parameters,
+    now: OffsetDateTime,
+) -> Result<EnrolmentPlan> {
+    let issuer = Validity::new(ca.certificate.not_before(), ca.certificate.not_after())?;
+    let (validity, _) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
+    let serial = Serial::random()?;
+    let identity = NewIdentity {
+        kind: Kind::Device,
+        name: name.to_owned(),
+        serial: ledger::SerialNumber::new(serial.octets())?,
+        profile: Profile::Device.name().to_owned(),
+        algorithm: csr.key().algorithm().name().to_owned(),
+        parameters,
+        issuer: ca.name.to_owned(),
+        not_before: validity.not_before(),
+        not_after: validity.not_after(),
+    };
+    let contents = Contents {
+        profile: Profile::Device,
+        serial,
+        validity,
+        subject: names.subject,
+        sans: names.sans,
+        permitted_dns: Vec::new(),
+    };
+    Ok(EnrolmentPlan { identity, order: Order { contents, key: KeySource::Public(csr.key().clone()) } })
+}

@@ -1,0 +1,99 @@
+//! Arguments of the verbs about enrolment over the network.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use config::Days;
+use pki::device_name::DeviceName;
+
+use super::CaPassphrase;
+use super::value::parsed;
+use crate::completion;
+
+/// The verbs of `tbpki enroll`.
+#[derive(Debug, Subcommand)]
+pub enum EnrollVerb {
+    /// Make a one-time password with which a device fetches its first certificate
+    ///
+    /// The password has 128 random bits. The ledger keeps a hash of it. The first key that uses the password is the only
+    /// one that can: the same key gets the same certificate again, until the device has confirmed or used it. Then the
+    /// password is spent. A new password of a device takes the place of the one before.
+    Password(PasswordArgs),
+}
+
+/// The arguments of `tbpki enroll password`.
+#[derive(Debug, Clone, Args)]
+pub struct PasswordArgs {
+    /// The device
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    pub device: DeviceName,
+    /// The device profile below whose CA the certificate is issued; it is the label of the device's requests
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>())]
+    pub profile: Option<DeviceName>,
+    /// Days until the password expires
+    #[arg(long, value_name = "N", value_parser = parsed::<Days>())]
+    pub days: Option<Days>,
+    /// Write the password to FILE (mode 0600) instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// The arguments of `tbpki serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The address and port of EST over TLS; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443")]
+    pub listen: SocketAddr,
+    /// The certificate of the service with its chain, leaf first (PEM); it is read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// Its private key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The address and port of /healthz and /metrics, on loopback
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub status: Option<SocketAddr>,
+    /// The address and port of the devices' revocation lists over plain HTTP
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub crl: Option<SocketAddr>,
+    /// The audit log, JSON lines [default: serve/audit.jsonl in the store]
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+    /// The limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The passphrase of the CA keys.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
+}
+
+/// The limits of `tbpki serve`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub connections: u32,
+    /// Connections of one address at once
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub connections_per_address: u32,
+    /// Certificates that a device gets within 24 hours
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub issuances: u32,
+    /// Requests that wait to be signed; others are asked to come again
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub queue: u32,
+    /// Bytes of the head of a request
+    #[arg(long, value_name = "BYTES", default_value = "8192", value_parser = clap::value_parser!(u32).range(8192..=65_536))]
+    pub head_bytes: u32,
+    /// Bytes of the body of a request
+    #[arg(long, value_name = "BYTES", default_value = "16384", value_parser = clap::value_parser!(u32).range(1024..=65_536))]
+    pub body_bytes: u32,
+    /// Seconds for the TLS handshake
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub handshake_seconds: u32,
+    /// Seconds for a request to arrive, and again until its answer
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub request_seconds: u32,
+}

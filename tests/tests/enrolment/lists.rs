@@ -1,0 +1,98 @@
+//! The listeners without TLS, the CA certificates and the anchors.
+
+use tbpki_tests::Tool;
+use tbpki_tests::est::{CERTIFICATE, Service, station};
+use tbpki_tests::oracle::openssl;
+
+fn curl(url: &str) -> (String, Vec<u8>) {
+    let outcome = Tool::new("curl")
+        .args(["-sS", "--max-time", "60", "-w", "%{stderr}%{http_code} %{content_type}", url])
+        .run()
+        .ok();
+    (outcome.stderr_text(), outcome.stdout)
+}
+
+#[test]
+fn revocation_lists_are_served_as_one_file_and_for_each_ca() {
+    let sandbox = station();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let service = Service::start(&sandbox, &[]);
+    let url = |path: &str| format!("{}{path}", service.lists);
+    assert!(curl(&url("/devices-crl.pem")).0.starts_with("404"));
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    sandbox.ok(["crl"]);
+    let (head, pem) = curl(&url("/devices-crl.pem"));
+    assert_eq!(head, "200 application/x-pem-file");
+    assert_eq!(pem, sandbox.read("pki/devices-crl.pem"));
+    let (head, der) = curl(&url("/devices-issuing.crl"));
+    assert_eq!(head, "200 application/pkix-crl");
+    let ca = sandbox.join("pki/ca/devices-issuing/cert.pem");
+    let read = openssl().args(["crl", "-inform", "DER", "-noout", "-text", "-CAfile"]).arg(ca).stdin(der).run().ok();
+    assert!(read.stderr_text().contains("verify OK") && read.stdout_text().contains("Serial Number"), "{read}");
+    for path in ["/", "/server-issuing.crl", "/profile-..%2F..%2Fx.crl", "/unknown.crl", "/../ledger.db"] {
+        assert!(curl(&url(path)).0.starts_with("404"), "{path}");
+    }
+}
+
+#[test]
+fn status_tells_health_and_figures() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    sandbox.ok(["enroll", "password", "--device", "pump-1"]);
+    assert_eq!(curl(&format!("{}/healthz", service.status)).1, b"ok\n");
+    service.ask("/.well-known/est/cacerts", &[]).is(200, "");
+    let metrics = String::from_utf8(curl(&format!("{}/metrics", service.status)).1).unwrap();
+    let line = "tbpki_requests_total{operation=\"cacerts\",outcome=\"done\"} 1";
+    assert!(metrics.lines().any(|one| one == line), "{metrics}");
+    assert!(metrics.contains("tbpki_ca_end_seconds ") && metrics.contains("tbpki_service_certificate_end_seconds "));
+    assert!(curl(&format!("{}/cacerts", service.status)).0.starts_with("404"));
+}
+
+#[test]
+fn the_hierarchy_and_the_anchors_are_public() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let answer = service.ask("/.well-known/est/cacerts", &[]);
+    let pem = format!(
+        "-----BEGIN PKCS7-----\n{}\n-----END PKCS7-----\n",
+        answer
+            .body
+            .trim()
+            .as_bytes()
+            .chunks(64)
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    let printed = openssl().args(["pkcs7", "-print_certs"]).stdin(pem).run().ok().stdout_text();
+    for name in ["devices-root", "devices-issuing"] {
+        let own = sandbox.text(format!("pki/ca/{name}/cert.pem"));
+        assert!(printed.contains(own.trim()), "{name} is not in {printed}");
+    }
+    assert_eq!(printed.matches("BEGIN CERTIFICATE").count(), 2);
+    let answer = service.ask("/.well-known/tbpki/anchors", &[]);
+    assert_eq!(answer.body.trim(), sandbox.text("pki/ca/server-root/cert.pem").trim());
+    let answer = service.ask("/.well-known/est/csrattrs", &[]);
+    answer.is(200, "MCEwFQYHKoZIzj0CATEKBggqhkjOPQMBBwYIKoZIzj0EAwI=");
+}
+
+#[test]
+fn a_service_that_cannot_be_is_refused_with_a_code() {
+    let sandbox = station();
+    let serve = |args: &[&str]| sandbox.tbpki(["serve"].iter().chain(&CERTIFICATE).chain(args)).run();
+    let outcome = serve(&["--listen", "127.0.0.1:0", "--status", "0.0.0.0:0"]).ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0346"), "{outcome}");
+    let service = Service::start(&sandbox, &[]);
+    let outcome = serve(&["--listen", "127.0.0.1:0"]).ends(1);
+    assert!(outcome.stderr_text().contains("`serve`") || outcome.stderr_text().contains("serve"), "{outcome}");
+    let other = station();
+    let outcome = other.tbpki(["serve", "--listen", &service.address].iter().chain(&CERTIFICATE)).run().ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0345"), "{outcome}");
+    let wrong = ["--listen", "127.0.0.1:0", "--cert", "pki/servers/localhost/mqttserver.pem"];
+    let key = ["--key", "pki/ca/server-root/key.pem"];
+    let outcome = other.tbpki(["serve"].iter().chain(&wrong).chain(&key)).run().ends(1);
+    assert!(
+        outcome.stderr_text().contains("does not belong") || outcome.stderr_text().contains("TBPKI-00"),
+        "{outcome}"
+    );
+}

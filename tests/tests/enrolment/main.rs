@@ -1,0 +1,9 @@
+//! `tbpki serve` and foreign clients: who gets a certificate, and which status and text each refusal has.
+
+mod limits;
+mod lists;
+mod password;
+mod renewal;
+mod restart;
+mod strongswan;
+mod unit;

@@ -1,0 +1,112 @@
+//! First certificates by a one-time password.
+
+use tbpki_tests::est::{Service, password, request, request_with, serial, station};
+use tbpki_tests::oracle::openssl;
+
+#[test]
+fn a_password_is_good_for_one_key_until_the_certificate_is_confirmed() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let secret = password(&sandbox, "pump-1");
+    assert_eq!(secret.len(), 32);
+    request(&sandbox, "a", "/CN=pump-1");
+    request(&sandbox, "b", "/CN=pump-1");
+
+    let answer = service.send("simpleenroll", "a.b64", &[]);
+    answer.is(401, "a client certificate or a one-time password is required");
+    assert!(answer.head.contains("Www-Authenticate: Basic realm=\"tbpki\""), "{}", answer.head);
+    for wrong in ["pump-1:wrong".to_owned(), format!("pump-2:{secret}"), format!("pump-1:{secret}x")] {
+        service.send("simpleenroll", "a.b64", &["-u", &wrong]).is(401, "the name or the password is wrong");
+    }
+
+    // Wrong attempts have locked nothing.
+    let user = format!("pump-1:{secret}");
+    let answer = service.send("simpleenroll", "a.b64", &["-u", &user]);
+    for header in ["Content-Type: application/pkcs7-mime", "Content-Transfer-Encoding: base64", "Content-Length: "] {
+        assert!(answer.head.contains(header), "{header} is not in {}", answer.head);
+    }
+    assert!(answer.body.ends_with('\n') && answer.body.trim_end().lines().count() == 1, "{}", answer.body);
+    answer.save(&sandbox, "a.pem");
+    let root = sandbox.join("pki/ca/devices-root/cert.pem");
+    let issuing = sandbox.join("pki/ca/devices-issuing/cert.pem");
+    let verify = openssl().args(["verify", "-purpose", "sslclient", "-CAfile"]).arg(root);
+    verify.arg("-untrusted").arg(issuing).arg(sandbox.join("a.pem")).run().ok();
+
+    // A lost answer: the same key gets the same certificate, and another key none.
+    service.send("simpleenroll", "a.b64", &["-u", &user]).save(&sandbox, "again.pem");
+    assert_eq!(sandbox.read("a.pem"), sandbox.read("again.pem"));
+    service.send("simpleenroll", "b.b64", &["-u", &user]).is(403, "the password was used with another key");
+
+    service.confirm("a.pem", "a.key").is(200, "confirmed");
+    for file in ["a.b64", "b.b64"] {
+        service.send("simpleenroll", file, &["-u", &user]).is(403, "the password has been used");
+    }
+    let listed = sandbox.ok(["list", "--kind", "device", "--json"]).json();
+    assert_eq!(listed["result"]["identities"][0]["serial"], serial(sandbox.join("a.pem")), "{listed}");
+
+    let log = sandbox.text("pki/serve/audit.jsonl");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcomes: Vec<&str> = lines.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    let expected = ["unauthenticated", "wrong-password", "wrong-password", "wrong-password", "done", "done"];
+    assert_eq!(&outcomes[..6], expected);
+    assert_eq!(&outcomes[6..], ["bound-password", "done", "spent-password", "spent-password"]);
+    assert_eq!(lines[4]["device"], "pump-1");
+    assert_eq!(lines[4]["serial"], serial(sandbox.join("a.pem")));
+    assert!(!log.contains(&secret), "the password is in the audit log");
+    for file in ["pki/ledger.db", "pki/ledger.db-wal"] {
+        let bytes = sandbox.read(file);
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "the password is in {file}");
+    }
+    assert_eq!(service.stop(), 0);
+}
+
+#[test]
+fn a_request_that_cannot_be_is_refused_before_the_password_is_bound() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    request(&sandbox, "other", "/CN=pump-2");
+    request_with(&sandbox, "ed", "/CN=pump-1", &["-newkey", "ed25519"]);
+    request_with(&sandbox, "rsa", "/CN=pump-1", &["-newkey", "rsa:1024"]);
+    let san = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-addext", "subjectAltName=DNS:x.example"];
+    request_with(&sandbox, "san", "/CN=pump-1", &san);
+    for (file, text) in [
+        ("other.b64", "the certificate cannot be what the request asks for"),
+        ("ed.b64", "the key is ed25519: use P-256, P-384, or RSA with 2048 to 4096 bits"),
+        ("rsa.b64", "the signing request cannot be read"),
+        ("san.b64", "the request asks for the name dns:x.example"),
+        ("other.csr", "send the base64 without the lines of PEM"),
+        ("other.key", "send the base64 without the lines of PEM"),
+    ] {
+        service.send("simpleenroll", file, &["-u", &user]).is(400, text);
+    }
+    let wrong = ["-u", &user, "-H", "Content-Type: text/plain", "--data-binary", "@other.b64"];
+    service.ask("/.well-known/est/simpleenroll", &wrong).is(415, "application/pkcs10");
+    service.send("unknown/simpleenroll", "other.b64", &["-u", &user]).is(403, "the password is for another label");
+    service.ask("/.well-known/est/unknown/cacerts", &[]).is(404, "there is no label \"unknown\"");
+    service.ask("/.well-known/est/serverkeygen", &["-X", "POST"]).is(404, "there is nothing at this path");
+    let answer = service.ask("/.well-known/est/simpleenroll", &[]);
+    answer.is(405, "use POST here");
+    assert!(answer.head.contains("Allow: POST"), "{}", answer.head);
+
+    // The password still has no key. P-384, RSA and a request with line breaks are accepted.
+    request_with(&sandbox, "good", "/CN=pump-1", &["-newkey", "rsa:2048"]);
+    let lines =
+        sandbox.text("good.csr").lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\r\n");
+    sandbox.write("good.b64", lines);
+    service.send("simpleenroll", "good.b64", &["-u", &user]).save(&sandbox, "good.pem");
+}
+
+#[test]
+fn a_new_password_takes_the_place_of_the_one_before() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let first = format!("a4:cf:12:{}", password(&sandbox, "a4:cf:12"));
+    let printed = sandbox.ok(["enroll", "password", "--device", "a4:cf:12", "--out", "pw", "--days", "3"]);
+    assert!(printed.stderr_text().contains("is no longer valid"), "{printed}");
+    let second = format!("a4:cf:12:{}", sandbox.text("pw").trim());
+    assert!(!printed.stdout_text().contains(sandbox.text("pw").trim()), "{printed}");
+    request(&sandbox, "a", "/CN=a4:cf:12");
+    service.send("simpleenroll", "a.b64", &["-u", &first]).is(401, "the name or the password is wrong");
+    service.send("simpleenroll", "a.b64", &["-u", &second]).save(&sandbox, "a.pem");
+}

@@ -1,0 +1,146 @@
+//! The next certificate of a device, proven by the present one.
+
+use tbpki_tests::Sandbox;
+use tbpki_tests::est::{Service, password, request, request_with, serial, station};
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Tool, oracle};
+
+/// A device with a confirmed certificate: NAME.pem and NAME.key.
+#[track_caller]
+fn enrol(sandbox: &Sandbox, service: &Service, name: &str) {
+    let user = format!("{name}:{}", password(sandbox, name));
+    request(sandbox, name, &format!("/CN={name}"));
+    service.send("simpleenroll", &format!("{name}.b64"), &["-u", &user]).save(sandbox, &format!("{name}.pem"));
+    service.confirm(&format!("{name}.pem"), &format!("{name}.key")).is(200, "confirmed");
+}
+
+/// The state of each generation of a device in the ledger.
+fn states(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
+    let listed = sandbox.ok(["list", "--all", "--kind", "device", "--name", name, "--json"]).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let identities = listed["result"]["identities"].as_array().unwrap().clone();
+    identities.iter().map(|one| (text(&one["serial"]), text(&one["role"]))).collect()
+}
+
+/// Changes the ledger of a sandbox behind the back of tbpki.
+#[track_caller]
+fn sql(sandbox: &Sandbox, statement: &str) {
+    let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2])";
+    Tool::new("python3").args(["-c", script]).arg(sandbox.join("pki/ledger.db")).arg(statement).run().ok();
+}
+
+#[test]
+fn the_present_certificate_is_valid_until_the_next_one_is_used() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    enrol(&sandbox, &service, "pump-1");
+    let old = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    request(&sandbox, "next", "/CN=pump-1");
+    service.send("simplereenroll", "next.b64", &old).save(&sandbox, "next.pem");
+    // A lost answer.
+    service.send("simplereenroll", "next.b64", &old).save(&sandbox, "again.pem");
+    assert_eq!(sandbox.read("next.pem"), sandbox.read("again.pem"));
+    let (first, second) = (serial(sandbox.join("pump-1.pem")), serial(sandbox.join("next.pem")));
+    let expected = |roles: [&str; 2]| vec![(first.clone(), roles[0].to_owned()), (second.clone(), roles[1].to_owned())];
+    assert_eq!(states(&sandbox, "pump-1"), expected(["current", "pending"]));
+
+    service.confirm("next.pem", "next.key").is(200, "confirmed");
+    assert_eq!(states(&sandbox, "pump-1"), expected(["superseded", "current"]));
+    request(&sandbox, "third", "/CN=pump-1");
+    for operation in ["simplereenroll", "simpleenroll"] {
+        service.send(operation, "third.b64", &old).is(403, "a later certificate of this device is in use");
+    }
+    service.confirm("pump-1.pem", "pump-1.key").is(403, "a later certificate of this device is in use");
+    // EST-only clients never confirm: the use of a certificate counts.
+    let next = ["--cert", "next.pem", "--key", "next.key"];
+    service.send("simplereenroll", "third.b64", &next).save(&sandbox, "third.pem");
+    request(&sandbox, "fourth", "/CN=pump-1");
+    let third = ["--cert", "third.pem", "--key", "third.key"];
+    service.send("simpleenroll", "fourth.b64", &third).save(&sandbox, "fourth.pem");
+    service.send("simplereenroll", "fourth.b64", &next).is(403, "a later certificate of this device is in use");
+}
+
+#[test]
+fn a_renewal_keeps_subject_and_names() {
+    let sandbox = station();
+    sandbox.ok(["client", "--device", "valve", "--san", "dns:valve.example"]);
+    let service = Service::start(&sandbox, &[]);
+    let valve = ["--cert", "pki/devices/valve/cert.pem", "--key", "pki/devices/valve/key.pem"];
+    request(&sandbox, "plain", "/CN=valve");
+    request(&sandbox, "other", "/CN=pump");
+    request(&sandbox, "more", "/O=Acme/CN=valve");
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-addext"];
+    request_with(&sandbox, "same", "/CN=valve", &[&key[..], &["subjectAltName=DNS:valve.example"]].concat());
+    request_with(&sandbox, "two", "/CN=valve", &[&key[..], &["subjectAltName=DNS:valve.example,DNS:x"]].concat());
+    for (file, text) in [
+        ("plain.b64", "its alternative names are not those of the present certificate"),
+        ("two.b64", "its alternative names are not those of the present certificate"),
+        ("other.b64", "its subject is CN=pump, and that of the present certificate is CN=valve"),
+        ("more.b64", "and that of the present certificate is CN=valve"),
+    ] {
+        service.send("simplereenroll", file, &valve).is(400, text);
+    }
+    service.send("simplereenroll", "same.b64", &valve).save(&sandbox, "valve.pem");
+    let text = oracle::openssl().args(["x509", "-noout", "-text", "-in"]).arg(sandbox.join("valve.pem")).run().ok();
+    assert!(text.stdout_text().contains("DNS:valve.example"), "{text}");
+    assert!(text.stdout_text().contains("secp384r1"), "{text}");
+}
+
+#[test]
+fn only_certificates_of_devices_in_the_ledger_are_taken() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &["--issuances", "100"]);
+    enrol(&sandbox, &service, "pump-1");
+    request(&sandbox, "next", "/CN=pump-1");
+    service.send("simplereenroll", "next.b64", &[]).is(403, "a client certificate is required");
+    service.ask("/.well-known/tbpki/confirm", &["-X", "POST"]).is(403, "a client certificate is required");
+    openssl()
+        .args(["req", "-x509", "-new", "-days", "9", "-key"])
+        .arg(sandbox.join("pump-1.key"))
+        .args(["-subj", "/CN=pump-1", "-out"])
+        .arg(sandbox.join("forged.pem"))
+        .run()
+        .ok();
+    let forged = ["--cert", "forged.pem", "--key", "pump-1.key"];
+    for operation in ["simplereenroll", "simpleenroll"] {
+        service.send(operation, "next.b64", &forged).is(403, "the client certificate is unknown");
+    }
+    let server =
+        ["--cert", "pki/servers/localhost/mqttserver.pem", "--key", "pki/servers/localhost/mqttserver_key.pem"];
+    service.send("simplereenroll", "next.b64", &server).is(403, "the client certificate is not one of a device");
+    let pump = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    service.send("unknown/simplereenroll", "next.b64", &pump).is(404, "there is no label \"unknown\"");
+
+    // Each request reads the state again, also on one connection.
+    service.send("simplereenroll", "next.b64", &pump).save(&sandbox, "next.pem");
+    sandbox.ok(["revoke", "--device", "pump-1", "--reason", "keyCompromise"]);
+    for (certificate, key) in [("pump-1.pem", "pump-1.key"), ("next.pem", "next.key")] {
+        let revoked = ["--cert", certificate, "--key", key];
+        service.send("simplereenroll", "next.b64", &revoked).is(403, "the client certificate is revoked");
+        service.confirm(certificate, key).is(403, "the client certificate is revoked");
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_renewed_only_if_the_policy_allows_it() {
+    let sandbox = station();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let pump = ["--cert", "pki/devices/pump-1/cert.pem", "--key", "pki/devices/pump-1/key.pem"];
+    request(&sandbox, "next", "/CN=pump-1");
+    // Ten days ago.
+    sql(&sandbox, "UPDATE identity SET not_after = strftime('%s') - 864000 WHERE name = 'pump-1'");
+    for (days, allowed) in [(None, false), (Some("5"), false), (Some("30"), true)] {
+        let environment: Vec<(&str, &str)> = days.map(|days| ("TBPKI_SERVE_RENEW_EXPIRED", days)).into_iter().collect();
+        let service = Service::start_in(&sandbox, &[], &environment);
+        let answer = service.send("simplereenroll", "next.b64", &pump);
+        if allowed {
+            answer.save(&sandbox, "next.pem");
+        } else {
+            answer.is(403, "the client certificate has expired");
+        }
+        assert_eq!(service.stop(), 0);
+    }
+    sql(&sandbox, "UPDATE identity SET not_before = strftime('%s') + 864000, not_after = not_after + 8640000");
+    let service = Service::start(&sandbox, &[]);
+    service.send("simplereenroll", "next.b64", &pump).is(403, "the client certificate is not valid yet");
+}
