@@ -93,6 +93,37 @@ pub fn disturb_every_write<S>(
     Ok(steps)
 }
 
+/// Kills a command at so many of its writes, spread over the run, and answers with their number.
+///
+/// # Errors
+/// As [`kill_at_every_write`].
+pub fn kill_at_some_writes<S>(
+    kills: usize,
+    mut prepare: impl FnMut() -> io::Result<(Command, S)>,
+    mut check: impl FnMut(&Step, S),
+) -> io::Result<usize> {
+    let (command, _scene) = prepare()?;
+    let Run { output, lines } = trace(&command, None)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
+    }
+    let writes: Vec<(String, usize)> = writes_by_name(&lines)
+        .into_iter()
+        .filter(|(name, _)| !is_open(name))
+        .flat_map(|(name, numbers)| numbers.into_iter().map(move |number| (name.clone(), number)))
+        .collect();
+    let mut steps = 0;
+    for (name, number) in writes.iter().step_by((writes.len() / kills.max(1)).max(1)) {
+        let (command, scene) = prepare()?;
+        if let Some(step) = run_disturbed(&command, Injection::Kill, name, *number)? {
+            steps += 1;
+            check(&step, scene);
+        }
+    }
+    Ok(steps)
+}
+
 /// Runs a command and disturbs the `number`th (from 1) system call `name` of it or any of its threads; `None`
 /// where it makes fewer.
 ///

@@ -189,6 +189,8 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["enroll", "password", "--device=f-9"], 0, &["/result/password", "/result/expires"]),
     (&["enroll", "password", "--device=f-9", "--out=f-9.password"], 0, &["/result/file", "/result/replaces"]),
     (&["serve", "--cert=missing.pem", "--key=missing.pem"], 1, &["/error/place/file"]),
+    (&["list", "--pending"], 0, &["/result/identities"]),
+    (&["fleet", "renew", "--job=99", "--out=renewed"], 1, &["/error/fix"]),
     (&["crl"], 0, &["/result/lists/0/number"]),
     (&["crl", "--days=0"], 2, &["/error/why"]),
     (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),

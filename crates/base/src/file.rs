@@ -43,7 +43,7 @@ pub use commit::{Rehearsal, StagedFiles};
 pub use lock::Lock;
 pub use output::OutputTarget;
 pub use output::log::Log;
-pub use owner::trust::{OwnerTrust, check_own};
+pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
 pub use recover::{Recovery, recover};

@@ -49,6 +49,9 @@ pub struct JobOrder {
     /// The prefix of such files, in place of the device's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// The job whose devices are renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -183,6 +186,7 @@ impl JobOrder {
             recipients: destination.recipients.iter().map(ToString::to_string).collect(),
             formats: formats.iter().map(|format| format.name().to_owned()).collect(),
             prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
+            renews: None,
         };
         Ok((order, note))
     }

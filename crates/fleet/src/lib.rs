@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod identity_files;
 mod job_order;
 pub mod lifecycle;
+
 pub mod mass;
 pub mod names;
 pub mod overview;

@@ -1,5 +1,6 @@
 //! Renewing, revoking and unregistering identities.
 
+pub(crate) mod lease;
 pub mod renew;
 pub mod revoke;
 pub mod unregister;

@@ -71,6 +71,10 @@ struct Totals {
     others_expired: u64,
     /// CAs and servers in use that expire soon.
     others_expiring: u64,
+    /// Renewals that wait for their use.
+    pending: u64,
+    /// Steps of renewals and revocations that are begun and not done.
+    open: u64,
 }
 
 impl Overview {
@@ -89,6 +93,9 @@ impl Overview {
             others: Vec::new(),
             others_total: 0,
         };
+        overview.totals.pending = view.count(&Filter { pending_only: true, ..Filter::default() })?;
+        let open = view.open_renewals()?.len() + view.open_revocations()?.len();
+        overview.totals.open = u64::try_from(open).unwrap_or(u64::MAX);
         for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
             let entry = entry?;
             match entry.key.kind {

@@ -52,6 +52,7 @@ impl Connection {
             return Err(foreign_keys());
         }
         let mut reach = reach(settings)?;
+        reach.accept_clock = workspace.accept_clock;
         adapt(&mut reach);
         let login = if settings.api_key.is_some() {
             ApiLogin::ApiKey(workspace.secrets.password(&settings.api_key, "platform.api_key")?)

@@ -54,18 +54,19 @@ pub fn register(
     let mut ended = None;
     while ended.is_none() && !stop.is_asked() {
         let Some(batch) = source.next(&mut recorder)? else { break };
+        let batch = recorder.lease(batch)?;
         ended = register_batch(&mut engine, &batch, &mut recorder)?;
+        recorder.withdraw(&connection)?;
     }
     source.count_rest(recorder.view())?;
-    recorder.flush()?;
     let report = RegisterReport {
         platform: connection.board.url().to_owned(),
         dry_run: request.dry_run,
         registered: recorder.registered,
         failed: recorder.failed,
-        left: source.found().saturating_sub(recorder.registered + recorder.failed),
+        left: source.found().saturating_sub(recorder.registered + recorder.failed + recorder.revoked_meanwhile),
         skipped: source.skipped(),
-        revoked: source.revoked(),
+        revoked: source.revoked() + recorder.revoked_meanwhile,
         stopped: None,
     };
     match (ended, recorder.only_failure) {

@@ -30,6 +30,8 @@ pub struct Selection {
     pub failed: bool,
     /// Only what this job has issued.
     pub job: Option<JobId>,
+    /// Only renewals that wait for their use.
+    pub pending: bool,
     /// Earlier generations as well.
     pub all_generations: bool,
 }
@@ -58,7 +60,9 @@ impl Selection {
             job: self.job,
             name: self.name.as_ref().map(name_filter),
             current_only: false,
-            latest_only: !self.all_generations && !self.states.contains(&State::Void),
+            pending_only: self.pending,
+            in_use_only: false,
+            latest_only: !self.all_generations && !self.pending && !self.states.contains(&State::Void),
         };
         match self.kinds.as_slice() {
             [] if self.unregistered || self.unbundled => vec![of_kind(Some(Kind::Device))],

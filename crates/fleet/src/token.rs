@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::lifecycle::lease::Leases;
 use crate::platform::Connection;
 use crate::register::PlatformOutcome;
 use identity::files::output::pem_of;
@@ -70,14 +71,18 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
     let anchors = workspace.client_anchors()?;
     let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     // Held from here on, so that nothing is asked of the platform that could not be written down.
-    let _store = if request.dry_run { None } else { Some(workspace.open_store("token")?) };
+    let mut store = if request.dry_run { None } else { Some(workspace.open_store("token")?) };
     let wanted = |token: Secret, replace| DesiredDevice {
         name: name.to_owned(),
         credential: DeviceCredential::AccessToken(token),
         replace,
         create: request.create.clone(),
     };
-    let (done, secret) = connection.runtime.wait(async {
+    let leases = store.as_mut().map(|store| Leases::of_locked_store(&mut store.ledger)).transpose()?;
+    if let (Some(leases), Some(store)) = (&leases, &mut store) {
+        leases.take(&mut store.ledger, name)?;
+    }
+    let outcome = connection.runtime.wait(async {
         let board = &connection.board;
         match &request.set {
             Some(token) => {
@@ -98,7 +103,11 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
                 found => Ok((PlatformOutcome::Unchanged, found?)),
             },
         }
-    })?;
+    });
+    if let (Some(leases), Some(store)) = (&leases, &mut store) {
+        leases.release(&mut store.ledger, &[name])?;
+    }
+    let (done, secret) = outcome?;
     let mut set = FileSet::new(dir).replacing("old");
     set.add(TOKEN, Zeroizing::new(format!("{}\n", secret.reveal()).into_bytes()), Mode::Private)?;
     if !anchors.is_empty() {

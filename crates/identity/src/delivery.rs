@@ -14,7 +14,7 @@ use pki::{Algorithm, PrivateKey};
 use crate::files::identity::{IdentityFiles, IdentityView};
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
-use crate::issuance::is_same_path;
+use crate::issuance::{PENDING, is_same_path};
 use crate::issue_request::IssueRequest;
 use crate::report::FileReport;
 use store::{FILE_LIMIT, identity_dir};
@@ -269,7 +269,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 
     pub(crate) fn dir_in(&self, store: &Path) -> PathBuf {
-        identity_dir(store, self.issuance.kind, self.issuance.name)
+        let dir = identity_dir(store, self.issuance.kind, self.issuance.name);
+        if self.issuance.pending { dir.join(PENDING) } else { dir }
     }
 
     /// About how large a file of the identity gets: key and certificates as far as they are known, in base64.

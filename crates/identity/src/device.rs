@@ -145,6 +145,8 @@ fn with_plan<'w, T>(
             of_earlier_version,
             issuer_name: &issuer_name,
             force: request.force,
+            pending: false,
+            hook: false,
         },
     };
     let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use base::{Code, Error, Result, file};
-use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, View};
+use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, RenewalStep, View};
 use pki::identity::{Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
@@ -34,7 +34,14 @@ pub(crate) struct Issuance<'a, F> {
     pub(crate) issuer_name: &'a str,
     /// True if an identity that is there already is replaced.
     pub(crate) force: bool,
+    /// Whether it is a renewal that is not used yet: its files are in [`PENDING`], and the present generation stays.
+    pub(crate) pending: bool,
+    /// Whether a program must run once the files are in their places.
+    pub(crate) hook: bool,
 }
+
+/// The directory with the files of a renewal that is not used yet, in the directory of its identity.
+pub(crate) const PENDING: &str = "pending";
 
 /// The state of an identity in the store before it is issued.
 #[derive(Debug)]
@@ -106,7 +113,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     /// Records what is about to be signed.
     pub(crate) fn record(&self, store: &mut Store, order: &Order) -> Result<Key> {
         let contents = &order.contents;
-        let generation = store.ledger.intend(&NewIdentity {
+        let new = NewIdentity {
             kind: self.kind,
             name: self.name.to_owned(),
             serial: ledger::SerialNumber::new(contents.serial.octets())?,
@@ -116,9 +123,17 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             issuer: self.issuer_name.to_owned(),
             not_before: contents.validity.not_before(),
             not_after: contents.validity.not_after(),
+        };
+        let key = store.ledger.transaction(|transaction| {
+            let generation = transaction.intend(&new)?;
+            let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
+            if self.hook {
+                transaction.begin_step(&key, RenewalStep::Hook)?;
+            }
+            Ok(key)
         })?;
-        tracing::info!(kind = %self.kind, name = self.name, %generation, serial = %contents.serial, "recorded");
-        Ok(Key { kind: self.kind, name: self.name.to_owned(), generation })
+        tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, serial = %contents.serial, "recorded");
+        Ok(key)
     }
 
     /// Records what became of it.
@@ -130,7 +145,11 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     ) -> Result<(Identity, T)> {
         match delivered {
             Ok((identity, more)) => {
-                store.ledger.issued(key, &issued(IdentityView::of(&identity).leaf))?;
+                let issued = issued(IdentityView::of(&identity).leaf);
+                match self.pending {
+                    true => store.ledger.issued_pending(key, &issued)?,
+                    false => store.ledger.issued(key, &issued)?,
+                }
                 tracing::info!(kind = %self.kind, name = self.name, generation = %key.generation, "issued and stored");
                 Ok((identity, more))
             }
@@ -246,16 +265,20 @@ pub(crate) fn settle(store: &mut Store, kind: Kind, name: &str, chain_file: &str
     // A file set that was cut off is moved into place before its files are read.
     let dir = identity_dir(store.dir(), kind, name);
     // Under the lock of the store: no other process can be delivering this identity.
+    let pending = dir.join(PENDING);
     file::recover(&dir)?;
+    file::recover(&pending)?;
     let Some(entry) = store.ledger.unfinished_of(kind, name)? else { return Ok(None) };
-    match first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)) {
-        Some(leaf) => store.ledger.issued(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
-        None => store.ledger.void(&entry.key, "interrupted before it was delivered").map(|()| None),
+    let delivered = |dir: &Path| Ok::<_, Error>(first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)));
+    match (delivered(&dir)?, delivered(&pending)?) {
+        (Some(leaf), _) => store.ledger.issued(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
+        (None, Some(leaf)) => store.ledger.issued_pending(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
+        (None, None) => store.ledger.void(&entry.key, "interrupted before it was delivered").map(|()| None),
     }
 }
 
 /// The first certificate of a file; none if there is no file.
-fn first_in(path: &Path) -> Result<Option<Certificate>> {
+pub(crate) fn first_in(path: &Path) -> Result<Option<Certificate>> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
     let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
     Ok(bundle.certificates.into_iter().next())

@@ -102,7 +102,10 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let mut findings: Vec<Finding> = made.note.into_iter().collect();
         findings.extend(self.findings(&made.identity, workspace)?);
         // Read again: settling and issuing have changed the row.
-        let entry = store.ledger.current(self.issuance.kind, self.issuance.name)?;
+        let entry = match self.issuance.pending {
+            true => store.ledger.pending(self.issuance.kind, self.issuance.name)?,
+            false => store.ledger.current(self.issuance.kind, self.issuance.name)?,
+        };
         let leaf = IdentityView::of(&made.identity).leaf;
         let report = IdentityReport {
             kind: self.issuance.kind.as_str().to_owned(),

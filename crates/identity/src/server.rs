@@ -125,6 +125,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             of_earlier_version: None,
             issuer_name: &issuer_name,
             force: request.force,
+            pending: false,
+            hook: false,
         },
     };
     let mut report = plan.carry_out(workspace)?;

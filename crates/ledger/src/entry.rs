@@ -101,6 +101,11 @@ impl Entry {
         self.is_current() && self.unregistered_at.is_none()
     }
 
+    /// Whether the phases of its job take it: it is in use, now or after a renewal by the job, and was not unregistered.
+    pub fn is_for_job(&self) -> bool {
+        self.role.is_in_use() && self.unregistered_at.is_none()
+    }
+
     /// When it came to `state`, last if more than once; `None` if it never did.
     pub fn reached(&self, state: State) -> Option<OffsetDateTime> {
         State::ALL.iter().zip(&self.times).find(|(of, _)| **of == state).and_then(|(_, time)| *time)

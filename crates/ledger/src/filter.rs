@@ -29,6 +29,10 @@ pub struct Filter {
     pub name: Option<NameFilter>,
     /// Only the generation of each name that is in use now ([`Role::Current`](crate::Role::Current)).
     pub current_only: bool,
+    /// Only renewals that wait for their use ([`Role::Pending`](crate::Role::Pending)).
+    pub pending_only: bool,
+    /// Only generations that are in use, now or after a renewal ([`Role::is_in_use`](crate::Role::is_in_use)).
+    pub in_use_only: bool,
     /// Only one generation of each name: the current one, or the latest one that is not void if none is current.
     pub latest_only: bool,
 }
@@ -80,6 +84,12 @@ impl Filter {
         }
         if self.current_only {
             condition.and_all("role = 'current'", []);
+        }
+        if self.pending_only {
+            condition.and_all("role = 'pending'", []);
+        }
+        if self.in_use_only {
+            condition.and_all("role IN ('current', 'pending')", []);
         }
         if self.latest_only {
             condition.and_all(

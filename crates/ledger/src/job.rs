@@ -11,6 +11,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use base::{Code, Result};
 use serde::Serialize;
@@ -74,6 +75,8 @@ pub struct NewJob {
     pub parameters: Parameters,
     /// The number of names in a shard; the last one may have fewer.
     pub shard_size: u32,
+    /// Whether it issues the next generation of devices that have one: it waits for its use.
+    pub renews: bool,
 }
 
 /// A name of a job, with the values of its line.
@@ -114,6 +117,8 @@ pub struct Job {
     pub canceled_at: Option<OffsetDateTime>,
     /// When it was staged.
     pub made_at: OffsetDateTime,
+    /// Whether it renews: what it issues is pending.
+    pub renews: bool,
 }
 
 impl Job {
@@ -121,6 +126,10 @@ impl Job {
     pub fn range(&self, shard: u32) -> (u64, u32) {
         range(self.size, self.shard_size, shard)
     }
+}
+
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn range(size: u64, shard_size: u32, shard: u32) -> (u64, u32) {

@@ -96,6 +96,7 @@ pub use ledger::Ledger;
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::list::{NewList, RevocationList};
+pub use lifecycle::renewal::{OpenRenewal, RenewalStep};
 pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
 pub use lifecycle::role::Role;
 pub use parameters::{Difference, Parameters};

@@ -6,6 +6,7 @@ use base::{Code, Error, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key, Kind};
+use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
 use crate::postgres::TableLock;
@@ -124,6 +125,10 @@ impl<'a> Transaction<'a> {
         let row = self.row_for(key, State::Issued)?;
         // The old generation gives up its role first, because the index allows one current generation for each name.
         self.supersede(key, role)?;
+        if role == Role::Current {
+            // A renewal of the generation before this one is of no use any more.
+            self.supersede(key, Role::Pending)?;
+        }
         self.execute(
             "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
              credentials_id = ?4, role = ?5 WHERE id = ?1",
@@ -142,6 +147,16 @@ impl<'a> Transaction<'a> {
     /// Records that the platform knows the credential. May be repeated.
     pub fn registered(&self, key: &Key) -> Result<()> {
         self.step(key, State::Registered, None)
+    }
+
+    /// As [`Self::registered`], unless the identity was revoked while it was registered: then the step that takes its
+    /// certificate from the platform is open. Returns whether it was registered.
+    pub fn registered_unless_revoked(&self, key: &Key) -> Result<bool> {
+        if self.role_of(key)?.1 == Role::Revoked {
+            self.open_step(key, OpenStep::Platform)?;
+            return Ok(false);
+        }
+        self.registered(key).map(|()| true)
     }
 
     /// Records that the credential was taken from the platform: the identity returns to the state issued, or bundled
@@ -184,6 +199,9 @@ impl<'a> Transaction<'a> {
             State::Void => ", role = 'void'",
             _ => "",
         };
+        if next == State::Void {
+            self.end_steps(row)?;
+        }
         let column = next.time_column();
         let sql = format!("UPDATE identity SET state = ?2, {column} = ?3, last_error = ?4{also} WHERE id = ?1");
         self.execute(&sql, values![row, next.as_str(), self.now(), reason])?;

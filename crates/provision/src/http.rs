@@ -19,6 +19,7 @@ use std::time::Duration;
 use base::{Code, Result};
 use pki::Certificate;
 use reqwest::redirect::Policy;
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -47,6 +48,8 @@ pub struct ApiClientConfig {
     pub rate: Option<NonZeroU32>,
     /// The approximate length of the first pause before a repeated request. Later pauses grow.
     pub pause: Duration,
+    /// Whether a platform is used whose clock differs from that of this machine by more than a day.
+    pub accept_clock: bool,
 }
 
 impl ApiClientConfig {
@@ -60,6 +63,7 @@ impl ApiClientConfig {
             concurrency: 8,
             rate: None,
             pause: Duration::from_millis(250),
+            accept_clock: false,
         }
     }
 }
@@ -74,6 +78,7 @@ pub(crate) struct HttpClient {
     retry: HttpRetryPolicy,
     /// True if the platform has ever answered. Before that, a refused connection means a wrong address and is not retried.
     reached: Arc<AtomicBool>,
+    accept_clock: bool,
 }
 
 impl HttpClient {
@@ -115,6 +120,7 @@ impl HttpClient {
             pace: Pace::new(Limits { connections: reach.concurrency, rate: reach.rate }),
             retry: HttpRetryPolicy { first: reach.pause },
             reached: Arc::new(AtomicBool::new(false)),
+            accept_clock: reach.accept_clock,
         })
     }
 
@@ -166,6 +172,9 @@ impl HttpClient {
         let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
         // Any answer proves that the address is right. After it, a refused connection may be a restart.
         self.reached.store(true, Ordering::Relaxed);
+        if !self.accept_clock {
+            date::check_clock(response.headers(), OffsetDateTime::now_utc()).map_err(SendError::not_sent)?;
+        }
         let answer = ApiResponse::read(response).await?;
         tracing::debug!(
             method = %request.method,

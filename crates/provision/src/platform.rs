@@ -35,10 +35,12 @@ pub struct NewDevice {
 }
 
 /// Which credential of a device may be replaced by another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replace {
     /// None.
     Nothing,
+    /// The certificates with these credentials ids.
+    OneOf(Vec<String>),
     /// One of the same type.
     SameKind,
     /// Any.

@@ -5,6 +5,7 @@
 //! in which the identities of jobs lie, and reads them back.
 
 pub mod ca;
+mod clock;
 pub mod file_names;
 mod location;
 mod paths;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::{Code, Finding, Result, file};
 use config::{Anchors, Config};
-use ledger::{Kind, View};
+use ledger::{Kind, Ledger, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use crate::ca::SigningCa;
 use crate::ca::generations::CaGeneration;
 use crate::ca::{Hierarchy, OpenCa};
+use crate::clock;
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
 use crate::secrets::Secrets;
@@ -27,6 +28,8 @@ pub struct Workspace<'a> {
     pub location: StoreLocation,
     /// The moment that counts as now.
     pub now: OffsetDateTime,
+    /// Whether an operator has accepted the clock, although it does not fit the newest entry of the ledger.
+    pub accept_clock: bool,
 }
 
 impl Workspace<'_> {
@@ -44,8 +47,42 @@ impl Workspace<'_> {
     }
 
     /// Locks and opens the store for `verb`.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`]; [`Code::ClockImplausible`].
     pub fn open_store(&self, verb: &str) -> Result<Store> {
-        Store::open(&self.location, verb)
+        let mut store = Store::open(&self.location, verb)?;
+        self.check_clock_to_write(&mut store.ledger)?;
+        Ok(store)
+    }
+
+    /// The ledger, to be written to while another verb has locked the store. Files of the store must not be changed.
+    ///
+    /// # Errors
+    /// Those of [`crate::view`]; [`Code::ClockImplausible`].
+    pub fn open_ledger(&self) -> Result<Ledger> {
+        drop(self.view()?);
+        let mut ledger = self.location.ledger()?;
+        self.check_clock_to_write(&mut ledger)?;
+        Ok(ledger)
+    }
+
+    /// Fails if the clock does not fit the newest entry of the ledger, unless an operator accepts it.
+    ///
+    /// # Errors
+    /// [`Code::ClockImplausible`].
+    pub fn check_clock(&self, view: &View) -> Result<()> {
+        match view.newest()?.and_then(|newest| clock::fault(self.now, newest)) {
+            Some(error) if !self.accept_clock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::check_clock`]; the ledger records the acceptance.
+    fn check_clock_to_write(&self, ledger: &mut Ledger) -> Result<()> {
+        self.check_clock(ledger)?;
+        let is_off = ledger.newest()?.is_some_and(|newest| clock::fault(self.now, newest).is_some());
+        if is_off { ledger.accept_clock(self.now) } else { Ok(()) }
     }
 
     /// A CA of the store, ready to issue.

@@ -31,6 +31,7 @@ pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
 pub use fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
 pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
+pub use fleet::renew::FleetRenewArgs;
 pub use fleet::run::FleetRunArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
@@ -85,6 +86,9 @@ pub struct Global {
     /// Never prompt: fail, and name the option that answers the question
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Go on although the clock does not fit the newest entry of the ledger; the ledger records this
+    #[arg(long, global = true)]
+    pub accept_clock: bool,
     /// Print the result as JSON, as described by the schemas in the documentation
     #[arg(long, global = true)]
     pub json: bool,
@@ -144,6 +148,10 @@ Examples:
 
 const RENEW_EXAMPLES: &str = "\
 Examples:
+  Renew the server's certificate if it is due, and make mosquitto load it:
+    tbpki renew --server --due --after systemctl reload mosquitto
+  Renew a registered device whose files are on this host:
+    tbpki renew --device gateway-1 --register
   Renew the server's certificate, if it is due:
     tbpki renew --server --due
   Renew everything that expires within 30 days:
@@ -233,8 +241,10 @@ pub enum Verb {
     ///
     /// Issues the next generation with the same names, CA, algorithm and files, and a new key. The files in the store and
     /// their copies are replaced in one step after the new chain was verified; the files before them are kept as
-    /// FILE.SERIAL. Registered devices and devices whose files are not in the store are listed as not renewed, and the
-    /// exit status is 4.
+    /// FILE.SERIAL. The platform has one certificate of a device, so the renewal of a registered device is pending: its
+    /// files are in pending/ of its directory, and the present certificate stays in use until --register registers the new
+    /// one and logs in with it. If the login is refused, the earlier certificate is registered again. What is not renewed
+    /// and what is open is listed, and the exit status is 4; the same command continues.
     #[command(after_long_help = RENEW_EXAMPLES)]
     Renew(Box<RenewArgs>),
     /// Tell a timer whether a certificate needs a renewal

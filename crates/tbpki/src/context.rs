@@ -22,6 +22,7 @@ pub(crate) struct Context {
     pub(crate) environment: Environment,
     trust: OwnerTrust,
     config_path: Option<PathBuf>,
+    accept_clock: bool,
 }
 
 impl Context {
@@ -32,6 +33,7 @@ impl Context {
             environment: Environment::of_process().with_host_name(&identity::host::host_name()),
             trust: crate::environment::trust(global.trust_owner),
             config_path: global.config,
+            accept_clock: global.accept_clock,
         }
     }
 
@@ -86,7 +88,8 @@ impl Context {
         let mut secrets = Secrets::new(&self.environment, &mut prompt);
         let location = StoreLocation::of(config, &mut secrets, system_roots)?;
         // One time for the whole command, so that no certificate of a run begins later than another.
-        let mut workspace = Workspace { config, secrets, location, now: OffsetDateTime::now_utc() };
+        let mut workspace =
+            Workspace { config, secrets, location, now: OffsetDateTime::now_utc(), accept_clock: self.accept_clock };
         let result = work(&mut workspace);
         // Also when the work failed: a warning about a secret's file may be the reason.
         let findings = workspace.secrets.take_findings();

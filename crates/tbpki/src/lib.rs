@@ -97,6 +97,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
             FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
             FleetVerb::Run(args) => verb::fleet::run::run(&args, context),
+            FleetVerb::Renew(args) => verb::fleet::renew::run(&args, context),
             FleetVerb::Jobs(FleetJobsArgs {}) => verb::fleet::jobs::list(context),
             FleetVerb::Cancel(args) => verb::fleet::jobs::cancel(&args, context),
         },

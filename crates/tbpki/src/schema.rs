@@ -75,6 +75,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("fleet-register", of::<FleetReport>()),
         ("fleet-bundle", of::<FleetReport>()),
         ("fleet-run", of::<FleetReport>()),
+        ("fleet-renew", of::<FleetReport>()),
         ("fleet-jobs", of::<JobsReport>()),
         ("fleet-cancel", of::<CancelReport>()),
         ("trust", of::<TrustReport>()),

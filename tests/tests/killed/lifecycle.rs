@@ -4,12 +4,17 @@ use std::fs;
 
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
+use tb_sim::{ServerKeys, Settings};
 use tbpki_tests::Sandbox;
 use tbpki_tests::forge::age;
-use tbpki_tests::kill::{Step, kill_at_every_write};
+use tbpki_tests::kill::{Step, kill_at_every_write, kill_at_some_writes};
 use tbpki_tests::leftovers::assert_private;
+use tbpki_tests::platform::Platform;
 
 use crate::{Issuance, State};
+
+/// Kills of a verb whose every write would take minutes.
+const KILLS: usize = 12;
 
 const LISTS: &str = "pki/devices-crl.pem";
 
@@ -23,6 +28,93 @@ fn a_renewed_device() {
     let places = &["pki/devices/pump-1"];
     let seen = Issuance { start: &start, args: renew, places, again: &[renew], result, password: None }.run();
     assert!(seen.count(0, State::Old) > 0 && seen.count(0, State::New) > 0, "{seen}");
+}
+
+#[test]
+fn a_renewed_fleet() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet", "--days", "90"]);
+    for name in ["s-1", "s-2", "s-3"] {
+        age(&start.join("pki/ledger.db"), name, 80);
+    }
+    let renew = ["fleet", "renew", "--job", "1", "--due", "--out", "renewed"];
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(renew).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            sandbox.ok(["list"]);
+            let outcome = sandbox.tbpki(renew).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            let listed = sandbox.ok(["list", "--all", "--json", "--kind", "device"]).json();
+            let rows = listed["result"]["identities"].as_array().unwrap();
+            let of = |role: &str| rows.iter().filter(|row| row["role"] == role).count();
+            assert_eq!((of("current"), of("pending"), rows.len()), (3, 3, 6), "after {step}");
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+}
+
+#[test]
+fn a_swapped_device() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]);
+    let (certificate, key) = (start.join("conf/mqttserver.pem"), Some(start.join("conf/mqttserver_key.pem")));
+    let server = Some(ServerKeys::Pem { certificate, key, key_password: String::new() });
+    let platform = Platform::simulator(Settings { server, ..Settings::default() });
+    start.write("password", platform.password());
+    start.private("password");
+    let (host, port) = platform.mqtts();
+    let broker = format!("{host}:{port}");
+    let tbpki = |sandbox: &Sandbox, args: &[&str]| platform.known_to(sandbox.tbpki(args), sandbox.join("password"));
+    tbpki(&start, &["client", "--device", "pump-1", "--days", "90", "--register"]).run().ok();
+    age(&start.join("pki/ledger.db"), "pump-1", 80);
+    let renew = ["renew", "--device", "pump-1", "--due", "--register", "--broker", &broker];
+    let leaf = |sandbox: &Sandbox| {
+        PemBundle::parse(&sandbox.read("pki/devices/pump-1/cert.pem")).unwrap().certificates.remove(0)
+    };
+    let first = leaf(&start);
+    let credential = || platform.sim().unwrap().credentials("pump-1").unwrap().id;
+    let mut found = std::collections::BTreeSet::new();
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            // The platform has what the ledger expects.
+            tbpki(&start, &["register", "--device", "pump-1", "--replace"]).run().ok();
+            let sandbox = start.copy();
+            Ok((tbpki(&sandbox, &renew).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            // The files in use are those of the certificate that the ledger has as current, or are about to be.
+            let old = leaf(&sandbox) == first;
+            found.insert((old, credential() == first.credentials_id()));
+            sandbox.ok(["list"]);
+            let outcome = tbpki(&sandbox, &renew).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            let now = leaf(&sandbox);
+            assert_ne!(now, first, "after {step}");
+            assert_eq!(credential(), now.credentials_id(), "after {step}");
+            assert!(!sandbox.join("pki/devices/pump-1/pending").exists(), "after {step}");
+            assert_private(sandbox.path(), step);
+            tbpki(&sandbox, &["check", &broker, "--device", "pump-1"]).run().ok();
+            let listed = sandbox.ok(["list", "--all", "--json", "--name", "pump-1"]).json();
+            let rows = listed["result"]["identities"].as_array().unwrap();
+            let current: Vec<_> = rows.iter().filter(|row| row["role"] == "current").collect();
+            assert_eq!((current.len(), &current[0]["state"]), (1, &"registered".into()), "after {step}");
+            assert!(rows.iter().all(|row| row.get("open").is_none() && row["role"] != "pending"), "after {step}");
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+    println!("{kills} kills: old files, old credential: {found:?}");
+    // New files never met the old credential.
+    assert!(!found.contains(&(false, true)), "{found:?}");
+    assert!(found.contains(&(true, true)), "{found:?}");
 }
 
 /// The lists in the store; each of them is whole.

@@ -1,9 +1,14 @@
 //! Renewal and revocation: the verbs, and what other programs make of their results.
 
 mod broker;
+mod clock;
 mod crl;
+mod fleet;
+mod hook;
 mod lists;
 mod renew;
 mod revoke;
 mod rollover;
 mod scene;
+mod swap;
+mod units;

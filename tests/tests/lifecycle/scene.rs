@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tb_sim::Settings;
+use tb_sim::{ServerKeys, Settings};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::Platform;
 use tbpki_tests::{Outcome, Sandbox, Tool};
@@ -27,6 +27,27 @@ impl Scene {
         fs::set_permissions(sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
         sandbox.hides(PASSWORD);
         Self { sandbox, platform }
+    }
+
+    /// A platform whose MQTT listener has the keys of the store's server.
+    #[track_caller]
+    pub(crate) fn with_our_server() -> Self {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]);
+        let (certificate, key) = (sandbox.join("conf/mqttserver.pem"), Some(sandbox.join("conf/mqttserver_key.pem")));
+        let server = Some(ServerKeys::Pem { certificate, key, key_password: String::new() });
+        let settings = Settings { server, password: PASSWORD.to_owned(), ..Settings::default() };
+        let platform = Platform::simulator(settings);
+        sandbox.write("password", platform.password());
+        sandbox.private("password");
+        sandbox.hides(PASSWORD);
+        Self { sandbox, platform }
+    }
+
+    /// Where devices log in.
+    pub(crate) fn broker(&self) -> String {
+        let (host, port) = self.platform.mqtts();
+        format!("{host}:{port}")
     }
 
     pub(crate) fn tbpki(&self, args: &[&str]) -> Tool {

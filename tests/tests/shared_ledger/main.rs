@@ -1,5 +1,6 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
+mod revoked_meanwhile;
 mod three_stations;
 
 use std::sync::LazyLock;

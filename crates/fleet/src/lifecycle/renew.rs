@@ -1,17 +1,31 @@
 //! Renewing identities: which ones, and what became of each.
 
-use base::{Code, Error, Finding, Result, Severity};
-use identity::lifecycle::renew::{RenewRequest, RenewalRule, renew, settle_interrupted};
-use identity::report::IdentityReport;
-use ledger::{Entry, Filter, Key, Kind, Role, State, View};
+mod hook;
+mod login;
+mod report;
+mod status;
+mod swap;
+
+use base::{Code, Result};
+use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
+use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
-use schemars::JsonSchema;
-use serde::Serialize;
-use store::Workspace;
+use store::shard::IdentityFinder;
+use store::{Workspace, identity_dir};
 
+pub use hook::Hook;
+pub use report::{NotRenewed, OpenRenewalReport, PendingReport, RenewReport};
+pub use status::RenewalStatus;
+
+use crate::platform::Connection;
 use crate::register::revoked;
+use login::Broker;
+use swap::{Swapper, finish_install, is_of_profile, is_on_platform};
 
-/// Which identities are renewed, and how.
+/// The file with the access token of a device that logs in without a certificate.
+const TOKEN: &str = "token";
+
+/// RenewSelection identities are renewed, and how.
 #[derive(Debug, Clone)]
 pub struct RenewManyRequest {
     /// The identities.
@@ -20,9 +34,25 @@ pub struct RenewManyRequest {
     pub due: Option<RenewalRule>,
     /// The way in which each is renewed.
     pub how: RenewRequest,
+    /// Put the renewals of devices that the platform knows into use: register them, prove them by a login, and install
+    /// their files. `None` leaves them pending.
+    pub register: Option<RegisterRenewals>,
+    /// The program that runs once files of this host were replaced.
+    pub after: Option<Hook>,
+    /// How many earlier sets of files are kept.
+    pub keep: usize,
 }
 
-/// Which identities are renewed.
+/// How renewals are put into use.
+#[derive(Debug, Clone, Default)]
+pub struct RegisterRenewals {
+    /// The broker that proves them (`HOST[:PORT]`); `None` for the one that devices connect to.
+    pub broker: Option<String>,
+    /// Make no renewals: use those that are pending.
+    pub pending_only: bool,
+}
+
+/// RenewSelection identities are renewed.
 #[derive(Debug, Clone)]
 pub enum RenewSelection {
     /// These devices.
@@ -33,79 +63,223 @@ pub enum RenewSelection {
     All,
 }
 
-/// The result of a renewal.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct RenewReport {
-    /// True if nothing was changed.
-    pub dry_run: bool,
-    /// The renewed identities.
-    pub renewed: Vec<IdentityReport>,
-    /// The number of identities that need no renewal yet.
-    pub not_due: usize,
-    /// The number of identities that were skipped because they are revoked.
-    pub revoked: usize,
-    /// The identities that must be renewed in another way.
-    pub left: Vec<NotRenewed>,
-}
-
-/// An identity that was not renewed.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct NotRenewed {
-    /// `device` or `server`.
-    pub kind: String,
-    /// The name.
-    pub name: String,
-    /// Why, and what to do.
-    pub why: Finding,
+impl RenewSelection {
+    /// Whether an identity is meant.
+    fn includes(&self, key: &Key) -> bool {
+        match self {
+            RenewSelection::Devices(names) => {
+                key.kind == Kind::Device && names.iter().any(|name| name.as_str() == key.name)
+            }
+            RenewSelection::Server(name) => {
+                key.kind == Kind::Server && name.as_ref().is_none_or(|name| *name == key.name)
+            }
+            RenewSelection::All => key.kind != Kind::Ca,
+        }
+    }
 }
 
 /// Renews identities, each by itself: one that fails does not keep the others from it.
 ///
 /// # Errors
-/// [`Code::UnknownIdentity`], [`Code::Revoked`] and [`Code::Usage`] before anything is renewed. If a single identity was
-/// named, what was wrong with it; otherwise that is in the report.
+/// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`] and [`Code::Usage`] before anything is renewed. If a
+/// single identity was named, the error that prevented its renewal; otherwise that is in the report. What fails after a
+/// renewal was made is in the report as well, because the same command continues from there.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Result<RenewReport> {
     store::check_exists(workspace.store_dir())?;
-    let complete = if wish.how.dry_run { Vec::new() } else { settle(workspace, &wish.which)? };
+    if let Some(after) = &wish.after {
+        after.check()?;
+    }
+    let dry_run = wish.how.dry_run;
+    if !dry_run {
+        let view = workspace.view()?;
+        workspace.check_clock(&view)?;
+    }
+    let mut report = RenewReport { dry_run, ..RenewReport::default() };
+    let complete = if dry_run { Vec::new() } else { settle(workspace, wish, &mut report)? };
     let view = workspace.view()?;
     let (entries, skipped) = entries(&view, &wish.which)?;
     drop(view);
+    report.revoked = skipped;
+    let swapper = match &wish.register {
+        Some(register) if !dry_run => swapper(workspace, register, &entries)?,
+        _ => None,
+    };
     let is_single = entries.len() == 1 && !matches!(wish.which, RenewSelection::All);
-    let mut report =
-        RenewReport { dry_run: wish.how.dry_run, renewed: Vec::new(), not_due: 0, revoked: skipped, left: Vec::new() };
     for entry in entries {
-        if complete.contains(&entry.key) || wish.due.is_some_and(|due| !due.includes(&entry, workspace.now)) {
-            report.not_due += 1;
+        if has_token(workspace, &entry) && matches!(wish.which, RenewSelection::All) {
+            report.tokens += 1;
             continue;
         }
-        let done = check_not_registered(&entry).and_then(|()| renew(workspace, &entry, wish.how));
-        match done {
-            Ok(renewed) => report.renewed.push(renewed),
+        match make(workspace, wish, &entry, &complete, &mut report) {
+            Ok(()) => {}
             Err(error) if is_single => return Err(error),
-            Err(error) => report.left.push(NotRenewed::of(&entry, error)),
+            Err(error) => {
+                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                continue;
+            }
+        }
+        if let Some(swapper) = swapper.as_ref().filter(|_| is_on_platform(&entry)) {
+            put_into_use(workspace, swapper, &entry, wish, &mut report)?;
         }
     }
+    if !dry_run {
+        run_hook(workspace, wish, &mut report)?;
+    }
+    let view = workspace.view()?;
+    report.look(&view, &wish.which)?;
     Ok(report)
 }
 
+/// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
+fn make(
+    workspace: &mut Workspace<'_>,
+    wish: &RenewManyRequest,
+    entry: &Entry,
+    complete: &[Key],
+    report: &mut RenewReport,
+) -> Result<()> {
+    let (kind, name) = (entry.key.kind, entry.key.name.as_str());
+    let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, workspace.now));
+    let waits_for_platform = is_on_platform(entry);
+    let pending = if kind == Kind::Device { workspace.view()?.pending(kind, name)? } else { None };
+    if wish.register.as_ref().is_some_and(|register| register.pending_only) {
+        report.not_due += usize::from(pending.is_none());
+        return Ok(());
+    }
+    if complete.contains(&entry.key) || !is_due(entry) {
+        report.not_due += 1;
+        return Ok(());
+    }
+    if let Some(pending) = &pending {
+        let has_open_step = workspace.view()?.open_renewals()?.iter().any(|open| open.key == pending.key);
+        // A timer that comes again before the device was reflashed makes no further generation, and `--register` uses the
+        // one that is there. A renewal that keeps the key would be the same again.
+        let is_enough = wish.register.is_some()
+            || wish.due.is_some() && !is_due(pending)
+            || keeps_key(workspace, wish, entry, pending)?;
+        if complete.contains(&pending.key) || has_open_step || is_enough {
+            return Ok(());
+        }
+    }
+    let how =
+        RenewRequest { pending: waits_for_platform, hook: wish.after.is_some() && !waits_for_platform, ..wish.how };
+    let renewed = renew(workspace, entry, how)?;
+    report.renewed.push(renewed);
+    if !waits_for_platform && !wish.how.dry_run {
+        let view = workspace.view()?;
+        if let Some(current) = view.current(kind, name)? {
+            prune(workspace, &current, wish.keep)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a renewal with the same key would be the pending one again.
+fn keeps_key(workspace: &Workspace<'_>, wish: &RenewManyRequest, present: &Entry, pending: &Entry) -> Result<bool> {
+    if !wish.how.same_key {
+        return Ok(false);
+    }
+    // Without its files, the pending one is of no use.
+    let Ok(files) = PendingFiles::of(workspace.store_dir(), pending) else { return Ok(false) };
+    let view = workspace.view()?;
+    let old = IdentityFinder::new(workspace.store_dir()).locate(&view, present)?.leaf;
+    Ok(files.leaf.spki_der() == old.spki_der())
+}
+
+/// Puts the pending generation of a device into use. What fails is in the report: the same command continues from there.
+fn put_into_use(
+    workspace: &Workspace<'_>,
+    swapper: &Swapper,
+    entry: &Entry,
+    wish: &RenewManyRequest,
+    report: &mut RenewReport,
+) -> Result<()> {
+    let (kind, name) = (entry.key.kind, entry.key.name.as_str());
+    let mut store = workspace.open_store("renew")?;
+    let Some(pending) = store.ledger.pending(kind, name)? else { return Ok(()) };
+    match swapper.put_into_use(workspace, &mut store, entry, wish.after.is_some()) {
+        Ok(()) => {
+            report.registered.push(name.to_owned());
+            let current = store.ledger.entry(&pending.key)?.unwrap_or(pending);
+            drop(store);
+            prune(workspace, &current, wish.keep)
+        }
+        Err(error) => {
+            report.left.push(NotRenewed::of(kind, name, error));
+            Ok(())
+        }
+    }
+}
+
+/// What puts renewals into use; `None` if none of the devices is known to the platform.
+fn swapper(workspace: &mut Workspace<'_>, register: &RegisterRenewals, entries: &[Entry]) -> Result<Option<Swapper>> {
+    let mut on_platform = entries.iter().filter(|entry| is_on_platform(entry)).peekable();
+    if on_platform.peek().is_none() {
+        return Ok(None);
+    }
+    let connection = if on_platform.all(is_of_profile) { None } else { Some(Connection::of(workspace)?) };
+    Ok(Some(Swapper { connection, broker: Broker::of(workspace, register.broker.as_deref())? }))
+}
+
+/// Whether a device logs in with an access token of the store.
+fn has_token(workspace: &Workspace<'_>, entry: &Entry) -> bool {
+    let (kind, name) = (entry.key.kind, &entry.key.name);
+    kind == Kind::Device && identity_dir(workspace.store_dir(), kind, name).join(TOKEN).exists()
+}
+
+/// Runs the program for all identities whose files were replaced, in this run or in an earlier one in which it failed.
+fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<()> {
+    let Some(hook) = &wish.after else { return Ok(()) };
+    let view = workspace.view()?;
+    let mut due = Vec::new();
+    for open in view.open_renewals()?.into_iter().filter(|open| open.step == RenewalStep::Hook) {
+        if wish.which.includes(&open.key) && view.entry(&open.key)?.is_some_and(|entry| entry.is_current()) {
+            due.push(open.key);
+        }
+    }
+    drop(view);
+    if due.is_empty() {
+        return Ok(());
+    }
+    let outcome = hook.run(&due);
+    let mut store = workspace.open_store("renew")?;
+    store.ledger.transaction(|transaction| {
+        due.iter().try_for_each(|key| match &outcome {
+            Ok(()) => transaction.end_step(key, RenewalStep::Hook),
+            Err(error) => transaction.fail_step(key, RenewalStep::Hook, &error.to_string()),
+        })
+    })?;
+    if let Err(error) = outcome {
+        report.findings.push(error.into_finding());
+    }
+    Ok(())
+}
+
 /// Settles what interrupted commands have left of the identities. Returns the generations that are complete by this.
-fn settle(workspace: &Workspace<'_>, which: &RenewSelection) -> Result<Vec<Key>> {
-    let is_meant = |entry: &Entry| match which {
-        RenewSelection::Devices(names) => {
-            entry.key.kind == Kind::Device && names.iter().any(|name| name.as_str() == entry.key.name)
-        }
-        RenewSelection::Server(name) => {
-            entry.key.kind == Kind::Server && name.as_ref().is_none_or(|name| *name == entry.key.name)
-        }
-        RenewSelection::All => entry.key.kind != Kind::Ca,
-    };
+fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<Vec<Key>> {
     let mut unfinished = workspace.view()?.unfinished()?;
-    unfinished.retain(is_meant);
-    if unfinished.is_empty() {
+    unfinished.retain(|entry| wish.which.includes(&entry.key));
+    let mut installs = workspace.view()?.open_renewals()?;
+    installs.retain(|open| open.step == RenewalStep::Install && wish.which.includes(&open.key));
+    if unfinished.is_empty() && installs.is_empty() {
         return Ok(Vec::new());
     }
     let mut store = workspace.open_store("renew")?;
-    unfinished.iter().filter_map(|entry| settle_interrupted(&mut store, entry).transpose()).collect()
+    let mut complete: Vec<Key> = unfinished
+        .iter()
+        .filter_map(|entry| settle_interrupted(&mut store, entry).transpose())
+        .collect::<Result<_>>()?;
+    for open in installs {
+        let Some(entry) = store.ledger.entry(&open.key)? else { continue };
+        match finish_install(&mut store, &entry) {
+            Ok(()) => {
+                report.registered.push(entry.key.name.clone());
+                complete.push(open.key);
+            }
+            Err(error) => report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error)),
+        }
+    }
+    Ok(complete)
 }
 
 /// The identities that are meant, and how many are skipped because they were revoked.
@@ -172,27 +346,5 @@ pub fn only_server(view: &View) -> Result<Entry> {
             .error("the store holds no server with a certificate")
             .fix("make one with `tbpki server`")),
         _ => Err(Code::Usage.error("the store holds more than one server").fix("name one with --server NAME")),
-    }
-}
-
-/// A device that the platform knows must change its credential there at the same time.
-fn check_not_registered(entry: &Entry) -> Result<()> {
-    let is_registered = entry.reached(State::Registered).is_some() && entry.unregistered_at.is_none();
-    if entry.key.kind != Kind::Device || !is_registered {
-        return Ok(());
-    }
-    let name = &entry.key.name;
-    Err(Code::NotRenewable
-        .error(format!("the device {name:?} is registered with the platform"))
-        .item(name)
-        .because("the platform knows one certificate of a device, so the new one must be registered at the same time")
-        .fix(format!("run `tbpki client --device {name} --force --register --replace`, then install its new files")))
-}
-
-impl NotRenewed {
-    fn of(entry: &Entry, error: Error) -> Self {
-        let mut why = error.into_finding();
-        why.severity = Severity::Warning;
-        Self { kind: entry.key.kind.as_str().to_owned(), name: entry.key.name.clone(), why }
     }
 }

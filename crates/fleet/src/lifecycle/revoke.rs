@@ -10,13 +10,14 @@ mod target;
 use std::collections::HashSet;
 
 use base::Result;
-use ledger::{Entry, Key, Kind, OpenStep, Role};
+use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
 use pki::revocation_list::Reason;
-use store::{SELF, Store, Workspace};
+use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
 pub use report::{OpenReport, RevokeOutcome, RevokeReport, RevokedReport};
 use steps::PROFILE_CA;
+pub(crate) use steps::withdraw;
 pub use target::Targets;
 use target::can_be_revoked;
 
@@ -47,17 +48,18 @@ pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<
         }
         return Ok(report);
     }
-    let mut store = workspace.open_store("revoke")?;
-    let entries = request.targets.entries(&store.ledger, workspace.now)?;
-    record(&mut store, &entries, request.reason, workspace.now, &mut report)?;
+    // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
+    let mut ledger = workspace.open_ledger()?;
+    let entries = request.targets.entries(&ledger, workspace.now)?;
+    record(&mut ledger, &entries, request.reason, workspace.now, &mut report)?;
     let names: HashSet<(Kind, &str)> = entries.iter().map(|entry| (entry.key.kind, entry.key.name.as_str())).collect();
     let is_meant = |key: &Key| request.targets.is_open() || names.contains(&(key.kind, key.name.as_str()));
-    let open: Vec<_> = store.ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)).collect();
-    steps::platform(workspace, &mut store, &open)?;
-    steps::lists(workspace, &mut store, &open, &mut report)?;
-    steps::profile_cas(&mut store, &open)?;
-    for open in store.ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)) {
-        let Some(entry) = store.ledger.entry(&open.key)? else { continue };
+    let open: Vec<_> = ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)).collect();
+    steps::platform(workspace, &mut ledger, &open)?;
+    steps::lists(workspace, &mut ledger, &open, &mut report)?;
+    steps::profile_cas(&mut ledger, &open)?;
+    for open in ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)) {
+        let Some(entry) = ledger.entry(&open.key)? else { continue };
         report.open.push(OpenReport::of(&open, &entry));
     }
     Ok(report)
@@ -65,16 +67,16 @@ pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<
 
 /// Records the revocations, all in one transaction.
 fn record(
-    store: &mut Store,
+    ledger: &mut Ledger,
     entries: &[Entry],
     reason: Reason,
     now: OffsetDateTime,
     report: &mut RevokeReport,
 ) -> Result<()> {
     let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
-    store.ledger.transaction(|transaction| {
+    ledger.transaction(|transaction| {
         for entry in entries.iter().filter(|entry| can_be_revoked(entry, now)) {
-            transaction.revoke(&entry.key, reason, &steps_of(entry))?;
+            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry)?)?;
         }
         Ok(())
     })?;
@@ -86,11 +88,18 @@ fn record(
 }
 
 /// The open steps of a revocation that the ledger has recorded.
-fn steps_of(entry: &Entry) -> Vec<OpenStep> {
+fn steps_of(view: &View, entry: &Entry) -> Result<Vec<OpenStep>> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && entry.issuer.starts_with(PROFILE_CA);
     let mut steps = Vec::new();
-    if is_device && (of_profile || entry.reached(ledger::State::Registered).is_some()) {
+    let is_registered = entry.reached(ledger::State::Registered).is_some();
+    // Another process may be about to register it, or to put its certificate in the place of an earlier one.
+    let may_be_there = || view.is_leased(Kind::Device, &entry.key.name);
+    let is_swapped = || {
+        let open = view.open_renewals()?;
+        Ok::<_, base::Error>(open.iter().any(|open| open.key == entry.key && open.step.is_of_platform()))
+    };
+    if is_device && (of_profile || is_registered || may_be_there()? || is_swapped()?) {
         steps.push(OpenStep::Platform);
     }
     // A self-signed certificate has no CA that could list it.
@@ -100,7 +109,7 @@ fn steps_of(entry: &Entry) -> Vec<OpenStep> {
     if of_profile {
         steps.push(OpenStep::ProfileCa);
     }
-    steps
+    Ok(steps)
 }
 
 fn done_before(entry: &Entry) -> RevokeOutcome {

@@ -5,6 +5,7 @@ use ledger::{Kind, View};
 use pki::device_name::DeviceName;
 use provision::platform::{IssuedCertificates, PlatformChange};
 
+use crate::lifecycle::lease::Leases;
 use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformOutcome};
 use store::Workspace;
@@ -34,17 +35,20 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
         return Ok(report(name, PlatformOutcome::Planned));
     }
     let mut store = workspace.open_store("unregister")?;
-    let outcome = connection.runtime.wait(async {
-        if request.delete_device {
-            connection.board.delete(name).await
-        } else {
-            let ours = IssuedCertificates {
-                credentials_ids: credentials_ids(&store.ledger, name)?,
-                still_valid: Vec::new(),
-                others_too: request.replace,
-            };
-            connection.board.unregister(name, &ours).await
-        }
+    let leases = Leases::of_locked_store(&mut store.ledger)?;
+    let outcome = leases.holding(&mut store.ledger, name, |ledger| {
+        connection.runtime.wait(async {
+            if request.delete_device {
+                connection.board.delete(name).await
+            } else {
+                let ours = IssuedCertificates {
+                    credentials_ids: credentials_ids(ledger, name)?,
+                    still_valid: Vec::new(),
+                    others_too: request.replace,
+                };
+                connection.board.unregister(name, &ours).await
+            }
+        })
     });
     let entry = store.ledger.latest(Kind::Device, name)?;
     match outcome {

@@ -45,6 +45,8 @@ const LISTED: usize = 20;
 pub struct FleetBundleRequest {
     /// Of which job.
     pub which: JobSelector,
+    /// Bundle renewals, for devices that are reflashed.
+    pub pending: bool,
     /// The directory of its shards, if they have been moved.
     pub destination: Destination,
     /// Chip, application and the like, as for one device. The devices and the options of a single one are not used.
@@ -107,7 +109,7 @@ pub fn bundle(
     control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
-    let job = phase::find(&store, request.which, Phase::Bundle)?;
+    let job = phase::find(&store, request.which, Phase::Bundle, request.pending)?;
     bundle_job(workspace, &mut store, &job, request, None, control)
 }
 
@@ -336,7 +338,7 @@ impl Run<'_> {
     ) -> Result<Option<Vec<Key>>> {
         let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
         for (index, entry) in shard.entries.iter().enumerate() {
-            if !entry.is_for_bulk() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
+            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             // Every 64 devices: a check for each one would ask the ledger too often.

@@ -111,6 +111,13 @@ pub(crate) struct OpenJob {
     ca: Option<OpenCa>,
 }
 
+impl OpenJob {
+    /// A job that is staged, whose CA is opened when it is needed.
+    pub(crate) fn staged(job: Job, order: JobOrder, findings: Vec<Finding>) -> Self {
+        Self { job, order, findings, ca: None }
+    }
+}
+
 /// The properties of a job before it is staged or continued.
 pub(crate) struct Preparation<'a> {
     pub(crate) order: &'a JobOrder,
@@ -144,7 +151,7 @@ pub(crate) fn open(
     let source = match &request.source {
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
-            let job = job::find(store, *which, phases)?;
+            let job = job::find(store, *which, phases, false)?;
             // A canceled job has freed its names, so that issuing the rest could give a name to two devices.
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
@@ -164,7 +171,7 @@ pub(crate) fn open(
     let lifetime = pki::validity::Lifetime { days: order.days, explicit: order.exact_days };
     pki::validity::Validity::starting(workspace.now, lifetime, Some(&validity))?;
     let mut findings: Vec<Finding> = note.into_iter().collect();
-    let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD };
+    let new = NewJob { parameters: order.parameters()?, shard_size: stage::SHARD, renews: false };
     let reader = names::open(source)?;
     findings.extend(reader.note());
     let mut lookalikes = Lookalikes::default();
@@ -263,7 +270,7 @@ pub(crate) fn issue_job(
     // Read again: other stations may have finished the job meanwhile.
     let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
     let mut report = FleetReport {
-        phases: vec![PhaseReport::of_issuing(job.size, done, now, begun)],
+        phases: vec![PhaseReport::of_issuing(expected(&job, done), done, now, begun)],
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
@@ -271,6 +278,11 @@ pub(crate) fn issue_job(
     report.write_results(&store.ledger, &job, request.results.as_deref(), 0)?;
     report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
     Ok(report)
+}
+
+/// The number of devices that a job issues: one that renews leaves out those that were revoked since it was staged.
+fn expected(job: &Job, issued: u64) -> u64 {
+    if job.renews && job.done { issued } else { job.size }
 }
 
 /// The inputs of a run.

@@ -28,11 +28,12 @@ pub enum JobSelector {
     Unfinished,
 }
 
-/// The job that is meant: where none is named, the only one in which one of `phases` is not done.
+/// The job that is meant: where none is named, the only one in which one of `phases` is not done, among those that renew
+/// or among the others.
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase]) -> Result<Job> {
+pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase], renews: bool) -> Result<Job> {
     let none = |what: String| Code::NothingToResume.error(what);
     if let JobSelector::Number(number) = which {
         let job = store.ledger.job(JobId::new(number))?;
@@ -40,7 +41,7 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase]) -> Resul
     }
     let mut left = Vec::new();
     // All jobs are read, because the newest need not be the unfinished one.
-    for job in store.ledger.jobs()? {
+    for job in store.ledger.jobs()?.into_iter().filter(|job| job.renews == renews) {
         let progress = store.ledger.job_progress(job.id)?;
         let is_left = phases.iter().any(|phase| {
             let shards = progress.phase(*phase);
@@ -148,12 +149,4 @@ pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str)
         }
     }
     Ok(lock)
-}
-
-/// The name of this process among all that work on the ledger.
-pub(crate) fn station_name() -> Result<String> {
-    let random = pki::serial::Serial::random()?.to_string();
-    // Eight hexadecimal digits tell two runs of one host apart, even if the process number is used again.
-    let random = random.get(..8).unwrap_or(&random);
-    Ok(format!("{}-{}-{random}", identity::host::host_name(), std::process::id()))
 }

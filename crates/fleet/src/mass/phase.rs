@@ -28,12 +28,35 @@ pub(crate) struct PhaseCount {
 /// The job that is meant. If none is named and none has work left, the last one, whose report shows that it is done.
 ///
 /// # Errors
-/// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase) -> Result<Job> {
-    match job::find(store, which, &[phase]) {
+/// [`Code::NothingToResume`]; [`Code::Usage`] if it is one of renewals and `pending` was not asked for, or the reverse.
+pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase, pending: bool) -> Result<Job> {
+    let job = find_any(store, which, phase, pending)?;
+    check_is_meant(&job, pending)?;
+    Ok(job)
+}
+
+/// Fails unless a job is meant by `--pending`, or by its absence.
+///
+/// # Errors
+/// [`Code::Usage`].
+fn check_is_meant(job: &Job, pending: bool) -> Result<()> {
+    match (job.renews, pending) {
+        (true, false) => Err(Code::Usage
+            .error(format!("job {} has renewals of devices that have another certificate", job.id))
+            .fix("use --pending: with `fleet register`, once the devices were reflashed")),
+        (false, true) => Err(Code::Usage
+            .error(format!("job {} has no renewals", job.id))
+            .fix("leave --pending out, or name a job of `tbpki fleet renew`")),
+        _ => Ok(()),
+    }
+}
+
+fn find_any(store: &Store, which: JobSelector, phase: Phase, pending: bool) -> Result<Job> {
+    match job::find(store, which, &[phase], pending) {
         // A second call of a finished command is no error: it reports what was done.
         Err(error) if error.code() == Code::NothingToResume && which == JobSelector::Unfinished => {
-            let jobs = store.ledger.jobs()?;
+            let mut jobs = store.ledger.jobs()?;
+            jobs.retain(|job| job.renews == pending);
             let mut open = 0;
             for job in &jobs {
                 open += count(&store.ledger, job.id, phase)?.left;
@@ -72,7 +95,7 @@ pub(crate) fn go_on(error: Error) -> Error {
 pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<PhaseCount> {
     let step = step(phase)?;
     // Revoked and replaced certificates are not registered or bundled: only the one in use is.
-    let in_use = Filter { kind: Some(Kind::Device), job: Some(job), current_only: true, ..Filter::default() };
+    let in_use = Filter { kind: Some(Kind::Device), job: Some(job), in_use_only: true, ..Filter::default() };
     let all = Filter { skip_unregistered: true, ..in_use.clone() };
     let lacking = Filter { never: Some(step), ..all.clone() };
     let left = ledger.count(&lacking)?;
@@ -89,7 +112,7 @@ pub(crate) fn count(ledger: &View, job: JobId, phase: Phase) -> Result<PhaseCoun
 
 /// True if a device has yet to take the step.
 pub(crate) fn lacks(entry: &Entry, phase: Phase) -> Result<bool> {
-    Ok(entry.is_for_bulk() && entry.reached(step(phase)?).is_none())
+    Ok(entry.is_for_job() && entry.reached(step(phase)?).is_none())
 }
 
 fn step(phase: Phase) -> Result<State> {

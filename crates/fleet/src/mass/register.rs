@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
-use ledger::{Entry, Job, Key, Ledger, Phase, StagedName, View};
+use ledger::{Entry, Job, Key, Ledger, OpenStep, Phase, Role, StagedName, View};
 use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,6 +19,8 @@ use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
+use crate::lifecycle::lease::{LeasedBatch, leased};
+use crate::lifecycle::revoke::withdraw;
 use crate::names::attributes;
 use crate::platform::Connection;
 use crate::register::{
@@ -40,6 +42,8 @@ const LISTED: usize = 20;
 pub struct FleetRegisterRequest {
     /// Which job.
     pub which: JobSelector,
+    /// Register renewals, in the place of the present certificates: the devices were reflashed.
+    pub pending: bool,
     /// The directory of its shards, if they have been moved.
     pub destination: Destination,
     /// Replace the credential of a device that has another one.
@@ -92,8 +96,9 @@ pub fn register(
     control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
-    let job = phase::find(&store, request.which, Phase::Register)?;
-    if !request.accept_number_attributes {
+    let job = phase::find(&store, request.which, Phase::Register, request.pending)?;
+    // The attributes of a renewal are on the platform.
+    if !request.accept_number_attributes && !request.pending {
         attributes::check_job(&store.ledger, &job)?;
     }
     let connection = Connection::of_fleet(workspace, request.rate)?;
@@ -136,6 +141,7 @@ pub(crate) fn register_job(
     }
     let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: Some(request.wait) };
     let mut run = Run {
+        connection,
         engine: RegisterEngine::new(connection, options, &stop, before.left > 0),
         create,
         stop: &stop,
@@ -175,6 +181,7 @@ pub(crate) fn register_job(
 
 /// A run over the shards of a job.
 struct Run<'a> {
+    connection: &'a Connection,
     engine: RegisterEngine<'a>,
     create: NewDevice,
     stop: &'a Stop<'a>,
@@ -193,13 +200,20 @@ impl Run<'_> {
     /// Registers shard after shard until there are none.
     fn all(&mut self, store: &mut Store, job: &Job, place: &ShardStore) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
+        let mut leases = LeasedBatch::of_locked_store(&mut store.ledger)?;
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Register, place, self.stop)?;
         runner.run(|runner, lease| {
             // The names with their attributes are read by shard, because a list of a whole job may have millions.
-            let shard = Shard::open(&dir, runner.ledger, job.id, lease.claim.shard)?;
-            let names = runner.ledger.names(job.id, lease.claim.shard)?;
-            let records = Records::Lease { ledger: runner.ledger, lease };
-            self.shard(&shard, &names, records)?;
+            let shard = lease.claim.shard;
+            let names = runner.ledger.names(job.id, shard)?;
+            let others = leases.take(runner.ledger, names.iter().map(|name| name.name.clone()).collect())?;
+            // Read once the leases are taken: what was revoked before is left out.
+            let shard = Shard::open(&dir, runner.ledger, job.id, shard)?;
+            let records = Records::Lease { ledger: runner.ledger, lease, leases: &mut leases };
+            let worked = self.shard(&shard, &names, &others, records);
+            let withdrawn = self.withdraw(runner.ledger, lease);
+            leases.release(runner.ledger)?;
+            worked.and(withdrawn)?;
             // Devices in progress are finished after a stop, and the rest of the shard is left.
             Ok(if self.stop.is_asked() { ShardEnd::Stopped } else { ShardEnd::Done })
         });
@@ -215,7 +229,7 @@ impl Run<'_> {
             if store.ledger.committed(job.id, shard)?.is_some() {
                 let names = store.ledger.names(job.id, shard)?;
                 let shard = Shard::open(store.dir(), &store.ledger, job.id, shard)?;
-                if let Err(error) = self.shard(&shard, &names, Records::DryRun(&store.ledger)) {
+                if let Err(error) = self.shard(&shard, &names, &[], Records::DryRun(&store.ledger)) {
                     return Ok(Some(error));
                 }
             }
@@ -223,8 +237,22 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Registers the devices of a shard that are not registered.
-    fn shard(&mut self, shard: &Shard, names: &[StagedName], records: Records<'_>) -> Result<()> {
+    /// Takes the certificates of devices from the platform again that were revoked while they were registered.
+    fn withdraw(&self, ledger: &mut Ledger, lease: &mut ShardLease) -> Result<()> {
+        for key in lease.take_revoked(ledger)? {
+            match withdraw(self.connection, ledger, &key.name) {
+                Ok(()) => ledger.transaction(|transaction| {
+                    transaction.unregistered(&key)?;
+                    transaction.step_done(&key, OpenStep::Platform)
+                })?,
+                Err(error) => ledger.step_failed(&key, OpenStep::Platform, &error.to_string())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers the devices of a shard that are not registered, except those whose leases `others` have.
+    fn shard(&mut self, shard: &Shard, names: &[StagedName], others: &[String], records: Records<'_>) -> Result<()> {
         let mut open = Vec::new();
         // Only devices that lack the step: a resumed run must not ask the platform about the others.
         for (index, entry) in shard.entries.iter().enumerate() {
@@ -232,11 +260,21 @@ impl Run<'_> {
                 open.push((index, entry));
             }
         }
+        let mut expected: HashMap<&str, String> = HashMap::new();
+        for (_, entry) in open.iter().filter(|(_, entry)| entry.role == Role::Pending) {
+            let present = records.view().current(entry.key.kind, &entry.key.name)?;
+            expected.extend(present.and_then(|present| present.credentials_id).map(|id| (entry.key.name.as_str(), id)));
+        }
         let names: HashMap<&str, &StagedName> = names.iter().map(|name| (name.name.as_str(), name)).collect();
         let create = &self.create;
         let of = |number: usize| {
             let (index, entry) = open.get(number)?;
-            Some(candidate(shard, *index, entry, names.get(entry.key.name.as_str()).copied(), create))
+            if others.contains(&entry.key.name) {
+                return Some(Err((entry.key.clone(), leased(&entry.key.name))));
+            }
+            let name = entry.key.name.as_str();
+            let candidate = candidate(shard, *index, entry, names.get(name).copied(), create);
+            Some(candidate.map(|candidate| Candidate { expected: expected.get(name).cloned(), ..candidate }))
         };
         self.engine.register(open.len(), of, &mut JobRecorder { records, tally: &mut self.tally })
     }
@@ -247,7 +285,16 @@ enum Records<'a> {
     /// None.
     DryRun(&'a Ledger),
     /// The lease of the shard, which commits them together.
-    Lease { ledger: &'a mut Ledger, lease: &'a mut ShardLease },
+    Lease { ledger: &'a mut Ledger, lease: &'a mut ShardLease, leases: &'a mut LeasedBatch },
+}
+
+impl Records<'_> {
+    fn view(&self) -> &View {
+        match self {
+            Records::DryRun(ledger) => ledger,
+            Records::Lease { ledger, .. } => ledger,
+        }
+    }
 }
 
 /// Records the outcomes of a shard's devices, and counts them.
@@ -260,9 +307,10 @@ impl JobRecorder<'_, '_> {
     fn record(&mut self, put: impl FnOnce(&mut ShardLease)) -> Result<()> {
         match &mut self.records {
             Records::DryRun(_) => Ok(()),
-            Records::Lease { ledger, lease } => {
+            Records::Lease { ledger, lease, leases } => {
                 put(lease);
-                lease.keep(ledger)
+                lease.keep(ledger)?;
+                leases.extend(ledger)
             }
         }
     }
@@ -270,10 +318,7 @@ impl JobRecorder<'_, '_> {
 
 impl Recorder for JobRecorder<'_, '_> {
     fn view(&self) -> &View {
-        match &self.records {
-            Records::DryRun(ledger) => ledger,
-            Records::Lease { ledger, .. } => ledger,
-        }
+        self.records.view()
     }
 
     fn registered(&mut self, key: Key, registration: DeviceRegistration, findings: Vec<Finding>) -> Result<()> {
@@ -321,7 +366,9 @@ fn candidate(
 ) -> MaybeCandidate {
     let key = entry.key.clone();
     match shard.read(index) {
-        Ok(located) => Ok(Candidate { key, certificate: located.leaf, create: settings_of(name, create) }),
+        Ok(located) => {
+            Ok(Candidate { key, certificate: located.leaf, create: settings_of(name, create), expected: None })
+        }
         Err(error) => Err((key, error)),
     }
 }

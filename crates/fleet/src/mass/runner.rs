@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use base::{Code, Error, Finding, Result};
 use ledger::{Claim, ClaimRequest, JobId, Key, Ledger, Phase};
 
-use super::job;
 use super::phase::go_on;
+use crate::lifecycle::lease::station_name;
 use crate::stop::{Stop, TICK};
 use store::shard::ShardStore;
 
@@ -43,6 +43,8 @@ pub(crate) struct ShardLease {
     pub(crate) claim: Claim,
     done: Vec<Key>,
     failed: Vec<(Key, String)>,
+    /// Devices that were revoked while they were registered.
+    revoked: Vec<Key>,
     since: Instant,
     renewed: Instant,
 }
@@ -76,7 +78,7 @@ impl<'a> PhaseRunner<'a> {
         place: &ShardStore,
         stop: &'a Stop<'a>,
     ) -> Result<Self> {
-        let (place, station) = (place.id().to_owned(), job::station_name()?);
+        let (place, station) = (place.id().to_owned(), station_name()?);
         Ok(Self { ledger, stop, job, phase, place, station, lost: 0, error: None })
     }
 
@@ -243,7 +245,7 @@ impl RunEnd {
 impl ShardLease {
     fn new(claim: Claim) -> Self {
         let now = Instant::now();
-        Self { claim, done: Vec::new(), failed: Vec::new(), since: now, renewed: now }
+        Self { claim, done: Vec::new(), failed: Vec::new(), revoked: Vec::new(), since: now, renewed: now }
     }
 
     /// A device has taken the step.
@@ -273,11 +275,20 @@ impl ShardLease {
         Ok(())
     }
 
+    /// Commits all outcomes, and returns the devices that were revoked while they were registered.
+    ///
+    /// # Errors
+    /// Those of [`keep`](Self::keep).
+    pub(crate) fn take_revoked(&mut self, ledger: &mut Ledger) -> Result<Vec<Key>> {
+        self.flush(ledger)?;
+        Ok(std::mem::take(&mut self.revoked))
+    }
+
     fn flush(&mut self, ledger: &mut Ledger) -> Result<()> {
         // Reset before the commit: a failing ledger is asked again after a second, not at each device.
         self.since = Instant::now();
         if !self.done.is_empty() || !self.failed.is_empty() {
-            ledger.commit_step(&self.claim, &self.done, &self.failed)?;
+            self.revoked.extend(ledger.commit_step(&self.claim, &self.done, &self.failed)?);
             self.done.clear();
             self.failed.clear();
         }
@@ -301,7 +312,8 @@ mod tests {
     fn issued(dir: &std::path::Path, shards: u64) -> (Ledger, Job) {
         let mut ledger = Ledger::open(dir.join("ledger.db")).unwrap();
         let parameters = Parameters::of(&[("days", 365)]).unwrap();
-        let mut staging = ledger.stage(&NewJob { parameters: parameters.clone(), shard_size: 1 }).unwrap();
+        let mut staging =
+            ledger.stage(&NewJob { parameters: parameters.clone(), shard_size: 1, renews: false }).unwrap();
         for line in 0..shards {
             let name = format!("pump-{line}");
             staging.add(&StagedName { line, name, ..StagedName::default() }).unwrap();

@@ -321,7 +321,7 @@ fn a_file_is_named_where_it_cannot_be_used() {
 fn store() -> (tempfile::TempDir, Ledger, NewJob) {
     let store = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(store.path().join("ledger.db")).unwrap();
-    let job = NewJob { parameters: Parameters::of(&[("days", 3650)]).unwrap(), shard_size: 1000 };
+    let job = NewJob { parameters: Parameters::of(&[("days", 3650)]).unwrap(), shard_size: 1000, renews: false };
     (store, ledger, job)
 }
 

@@ -31,6 +31,10 @@ pub struct OverviewSummary {
     pub expired: u64,
     /// The number of further ones that expire within 90 days.
     pub expiring_within_90_days: u64,
+    /// How many renewals wait for their use.
+    pub pending_renewals: u64,
+    /// How many steps of renewals and revocations are begun and not done.
+    pub open_steps: u64,
     /// Why devices failed, the most frequent cause first.
     pub causes: Vec<CauseSummary>,
     /// The number that failed for other causes.
@@ -103,6 +107,8 @@ impl Overview {
             failed: totals.failed,
             expired: totals.expired + totals.others_expired,
             expiring_within_90_days: totals.expiring + totals.others_expiring,
+            pending_renewals: totals.pending,
+            open_steps: totals.open,
             causes: causes.collect(),
             other_causes: self.causes.others,
             jobs: self.jobs.latest.iter().map(job_summary).collect(),

@@ -15,6 +15,8 @@ pub(crate) struct Candidate {
     pub(crate) key: Key,
     pub(crate) certificate: Certificate,
     pub(crate) create: NewDevice,
+    /// The credentials id of the certificate that it replaces; `None` if it is not a renewal.
+    pub(crate) expected: Option<String>,
 }
 
 /// The options of a registration.
@@ -82,8 +84,13 @@ impl Candidate {
             credential: DeviceCredential::X509(Box::new(self.certificate)),
             // Without `--replace` a device that logs in with another certificate keeps it: replacing it would lock the
             // device out.
-            replace: if options.replace { Replace::Anything } else { Replace::Nothing },
-            create: Some(self.create),
+            replace: match &self.expected {
+                _ if options.replace => Replace::Anything,
+                Some(expected) => Replace::OneOf(vec![expected.clone()]),
+                None => Replace::Nothing,
+            },
+            // A device that is renewed exists.
+            create: self.expected.is_none().then_some(self.create),
         };
         (self.key, wanted)
     }

@@ -17,7 +17,7 @@ use super::candidate::{Candidate, RegisterOptions};
 use super::engine::RegisterEngine;
 use super::recorder::{Records, StoreRecorder};
 use super::report::DeviceRegistration;
-use super::source::{Lines, check_not_unregistered, issued_entry};
+use super::source::{Lines, check_not_unregistered, issued_entry, revoked};
 use crate::platform::Connection;
 use crate::stop::Stop;
 use store::Workspace;
@@ -91,7 +91,7 @@ fn check_would_be_taken(
         return Ok(());
     };
     let leaf = IdentityFinder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
-    let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone() };
+    let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone(), expected: None };
     // The present certificate is examined, because the platform would refuse the new one for the same reason.
     let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });
     // A device that the platform does not have yet is created with whatever certificate comes first.
@@ -130,7 +130,7 @@ fn plan(
 fn candidate(view: &View, entry: Entry, leaf: Certificate, registration: &NewRegistration) -> Result<Candidate> {
     check_not_unregistered(&entry, registration.again)?;
     let create = Lines::default().settings(view, &entry, &registration.create)?;
-    Ok(Candidate { key: entry.key, certificate: leaf, create })
+    Ok(Candidate { key: entry.key, certificate: leaf, create, expected: None })
 }
 
 /// Registers a device, and adds the result to its report.
@@ -155,9 +155,13 @@ fn register_one(
     let mut engine = RegisterEngine::new(connection, options, &stop, false);
     let registered = candidate.and_then(|candidate| {
         let mut recorder = StoreRecorder::new(records, true, &mut tell);
-        let registered = engine.register(1, |_| Some(Ok(candidate.clone())), &mut recorder);
         // The commit of the success comes before its report.
-        registered.and(recorder.flush())?;
+        let batch = recorder.lease(vec![candidate])?;
+        let registered = engine.register(batch.len(), |index| batch.get(index).cloned().map(Ok), &mut recorder);
+        registered.and(recorder.withdraw(connection))?;
+        if recorder.revoked_meanwhile > 0 {
+            return Err(revoked(&identity.name));
+        }
         recorder.only_failure.map_or(Ok(()), |failure| Err(Error::new(failure)))
     });
     let registration = match (registered, told) {

@@ -3,11 +3,16 @@
 use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
-use ledger::{Key, Ledger, View};
+use ledger::{Key, Ledger, OpenStep, Role, View};
 
+use super::candidate::Candidate;
 use super::engine::Recorder;
 use super::report::DeviceRegistration;
 use super::request::TellDevice;
+use super::source::revoked;
+use crate::lifecycle::lease::{LeasedBatch, leased};
+use crate::lifecycle::revoke::withdraw;
+use crate::platform::Connection;
 
 /// Registrations that are committed together: a commit waits for the disk. What a killed run did not record is found
 /// registered by the next one.
@@ -31,6 +36,12 @@ pub(crate) struct StoreRecorder<'a> {
     /// True if one device was named: its failure is the error of the run.
     is_single: bool,
     tell: TellDevice<'a>,
+    /// The leases on the devices of the batch.
+    leases: Option<LeasedBatch>,
+    /// Devices that were revoked while they were registered.
+    revoked: Vec<Key>,
+    /// The number of all of these.
+    pub(crate) revoked_meanwhile: u64,
     pub(crate) registered: u64,
     pub(crate) failed: u64,
     /// The failure of the only device.
@@ -47,6 +58,9 @@ impl<'a> StoreRecorder<'a> {
             since: Instant::now(),
             is_single,
             tell,
+            leases: None,
+            revoked: Vec::new(),
+            revoked_meanwhile: 0,
             registered: 0,
             failed: 0,
             only_failure: None,
@@ -59,16 +73,68 @@ impl<'a> StoreRecorder<'a> {
         self.tell_failure(DeviceRegistration::failed(name, error))
     }
 
-    /// Commits the registrations that are not committed.
+    /// Commits the registrations that are not committed, and extends the leases. A device that was revoked meanwhile is
+    /// kept for [`Self::withdraw`].
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.since = Instant::now();
         let keys = std::mem::take(&mut self.pending);
-        match &mut self.records {
-            Records::Ledger(ledger) if !keys.is_empty() => {
-                ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.registered(key)))
-            }
-            Records::Ledger(_) | Records::DryRun(_) => Ok(()),
+        let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
+        if !keys.is_empty() {
+            let revoked = ledger.transaction(|transaction| {
+                let mut revoked = Vec::new();
+                for key in &keys {
+                    if !transaction.registered_unless_revoked(key)? {
+                        revoked.push(key.clone());
+                    }
+                }
+                Ok(revoked)
+            })?;
+            self.revoked.extend(revoked);
         }
+        self.leases.as_mut().map_or(Ok(()), |leases| leases.extend(ledger))
+    }
+
+    /// Takes the leases on the devices of a batch. Returns those that are neither revoked nor leased by another process;
+    /// the latter fail.
+    pub(crate) fn lease(&mut self, batch: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        let Records::Ledger(ledger) = &mut self.records else { return Ok(batch) };
+        let leases = match &mut self.leases {
+            Some(leases) => leases,
+            none => none.insert(LeasedBatch::of_locked_store(ledger)?),
+        };
+        let others = leases.take(ledger, batch.iter().map(|candidate| candidate.key.name.clone()).collect())?;
+        let mut free = Vec::with_capacity(batch.len());
+        for candidate in batch {
+            let name = candidate.key.name.clone();
+            let role = self.view().entry(&candidate.key)?.map(|entry| entry.role);
+            if role == Some(Role::Revoked) {
+                self.reject(name.clone(), revoked(&name))?;
+            } else if others.contains(&name) {
+                self.reject(name.clone(), leased(&name))?;
+            } else {
+                free.push(candidate);
+            }
+        }
+        Ok(free)
+    }
+
+    /// Takes the certificates of devices from the platform again that were revoked while they were registered, and ends
+    /// the leases of the batch.
+    pub(crate) fn withdraw(&mut self, connection: &Connection) -> Result<()> {
+        self.flush()?;
+        let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
+        for key in std::mem::take(&mut self.revoked) {
+            self.registered = self.registered.saturating_sub(1);
+            self.revoked_meanwhile += 1;
+            match withdraw(connection, ledger, &key.name) {
+                Ok(()) => ledger.transaction(|transaction| {
+                    transaction.unregistered(&key)?;
+                    transaction.step_done(&key, OpenStep::Platform)
+                })?,
+                Err(error) => ledger.step_failed(&key, OpenStep::Platform, &error.to_string())?,
+            }
+        }
+        self.leases.as_mut().map_or(Ok(()), |leases| leases.release(ledger))
     }
 
     fn record_failure(&mut self, key: &Key, error: &Error) -> Result<()> {

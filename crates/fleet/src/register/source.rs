@@ -141,7 +141,7 @@ impl<'a> DeviceSource<'a> {
     fn add(&mut self, entry: Entry, batch: &mut Vec<Candidate>, recorder: &mut StoreRecorder<'_>) -> Result<()> {
         let located = self.finder.locate(recorder.view(), &entry).map(|located| located.leaf);
         match located.and_then(|leaf| Ok((leaf, self.lines.settings(recorder.view(), &entry, &self.request.create)?))) {
-            Ok((certificate, create)) => batch.push(Candidate { key: entry.key, certificate, create }),
+            Ok((certificate, create)) => batch.push(Candidate { key: entry.key, certificate, create, expected: None }),
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! before. What it is comes from its certificate and from the ledger, not from the configuration of the day.
 
 pub(crate) mod checks;
+mod pending;
 mod prune;
 mod rule;
 
@@ -27,6 +28,8 @@ use crate::issuance::{Issuance, settle};
 use crate::issue_request::{IssueRequest, KeystoreRequest};
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
+pub use pending::{PendingFiles, install};
+pub use prune::prune;
 pub use rule::{RenewalRule, due_from};
 
 /// The way in which an identity is renewed.
@@ -34,6 +37,10 @@ pub use rule::{RenewalRule, due_from};
 pub struct RenewRequest {
     /// Keep the key. Without it the identity gets a new one.
     pub same_key: bool,
+    /// For a device: keep the present generation in use, and write the files of the new one to `pending/` in its directory.
+    pub pending: bool,
+    /// Record that a program must run once the files are in their places.
+    pub hook: bool,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
 }
@@ -61,7 +68,7 @@ struct Same {
 }
 
 /// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
-/// kept as `FILE.SERIAL`.
+/// kept as `FILE.SERIAL`; [`prune`] removes those of earlier generations. The files of a pending renewal go to `pending/` instead.
 ///
 /// # Errors
 /// [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;
@@ -82,8 +89,8 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                 .fix("copy the new cafile.pem to the clients"),
         );
     }
-    if !request.dry_run {
-        prune::prune(workspace, entry)?;
+    if request.pending && !request.dry_run {
+        pending::prune(workspace, entry)?;
     }
     Ok(report)
 }
@@ -285,6 +292,10 @@ fn carry_out<F: IdentityFiles>(
     let Key { kind, name, .. } = &entry.key;
     let dir = identity_dir(workspace.store_dir(), *kind, name);
     let key_path = files.key_file().map(|file| dir.join(files.name(file)));
+    let (pending, hook) = match &errand {
+        Errand::Renew(request) => (request.pending, request.hook),
+        Errand::Refresh(_) => (false, false),
+    };
     let key = match &errand {
         Errand::Renew(request) => key(read_key(key_path.as_deref())?, same, entry, *request)?,
         // It is not used.
@@ -299,7 +310,7 @@ fn carry_out<F: IdentityFiles>(
         key,
         ca: same.ca.clone(),
         keystore,
-        out: copies(entry),
+        out: if pending { None } else { copies(entry) },
         settings: None,
         dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
         renews: matches!(errand, Errand::Renew(_)).then_some(entry.not_after),
@@ -313,6 +324,8 @@ fn carry_out<F: IdentityFiles>(
             of_earlier_version: None,
             issuer_name: &entry.issuer,
             force: matches!(errand, Errand::Renew(_)),
+            pending,
+            hook,
         },
     };
     match errand {

@@ -9,7 +9,9 @@ use base::Result;
 use crate::job::JobId;
 use crate::job::claim::{Claim, FleetIdentity};
 use crate::job::staging::StagedRow;
-use crate::key::{Generation, Key};
+use crate::key::{Generation, Key, Kind};
+use crate::lifecycle::revocation::OpenStep;
+use crate::lifecycle::role::{Role, TAKES_NAME, TAKES_RENEWAL};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{BatchStatement, SqlValue, values};
@@ -44,28 +46,33 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
-        const SQL: BatchStatement<'_> = BatchStatement {
-            // One statement for each database: SQLite has no arrays, and PostgreSQL pays for each round trip. The
-            // condition at the end makes a name that is in use insert no row, which the count below detects.
-            one_by_one: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
+        // One statement for each database: SQLite has no arrays, and PostgreSQL pays for each round trip. The
+        // condition at the end makes a name that is in use insert no row, which the count below detects.
+        let renews = self.job(claim.job)?.is_some_and(|job| job.renews);
+        let (role, takes) = if renews { (Role::Pending, TAKES_RENEWAL) } else { (Role::Current, TAKES_NAME) };
+        let one_by_one = format!(
+            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
                 number, role, issuer_generation) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
                 WHERE earlier.kind = 'device' AND earlier.name = ?1), \
-                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14, 'current', ?15 \
+                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14, '{role}', ?15 \
                 WHERE NOT EXISTS (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = ?1 \
-                AND used.role IN ('intended', 'current', 'pending'))",
-            by_columns: "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
+                AND used.{takes})"
+        );
+        let by_columns = format!(
+            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
                 number, role, issuer_generation) SELECT 'device', name, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
                 WHERE earlier.kind = 'device' AND earlier.name = given.name), serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, 'issued', intended_at, issued_at, job, \
-                number, 'current', issuer_generation FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
+                number, '{role}', issuer_generation FROM unnest(?1::text[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::text[], \
                 ?7::bigint[], ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bigint[], ?12::bigint[], ?13::bigint[], \
                 ?14::bigint[], ?15::bigint[]) AS given (name, serial, profile, algorithm, parameters, issuer, not_before, \
                 not_after, fingerprint, credentials_id, intended_at, issued_at, job, number, issuer_generation) WHERE NOT EXISTS \
                 (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = given.name \
-                AND used.role IN ('intended', 'current', 'pending'))",
-        };
+                AND used.{takes})"
+        );
+        let sql = BatchStatement { one_by_one: &one_by_one, by_columns: &by_columns };
         let (begun, now) = (self.begun(claim)?, self.now());
         // A shard has few different parameters and issuers. Their pointers tell them apart without a comparison of
         // texts.
@@ -100,14 +107,30 @@ impl Transaction<'_> {
                 issuers.get(common.issuer.as_str()).copied().flatten().into(),
             ]
         };
-        let inserted = self.execute_many::<[SqlValue<'a>; 15]>(&SQL, identities.iter().map(values))?;
         // A missing row means that a name was taken since the job was staged. The transaction is rolled back as a
         // whole.
+        let inserted = self.execute_many::<[SqlValue<'a>; 15]>(&sql, identities.iter().map(values))?;
         if u64::try_from(identities.len()) == Ok(inserted) {
-            return Ok(());
+            return if renews { self.revoke_orphans(claim) } else { Ok(()) };
         }
         let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
         Err(in_use.refusal(claim.job))
+    }
+
+    /// Revokes the renewals of devices that were revoked while they were signed: a renewal revives nothing.
+    fn revoke_orphans(&self, claim: &Claim) -> Result<()> {
+        let rows = self.query(
+            "SELECT name, generation FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 AND role = 'pending' \
+             AND NOT EXISTS (SELECT 1 FROM identity AS present WHERE present.kind = 'device' \
+             AND present.name = identity.name AND present.role = 'current')",
+            values![claim.job.0, claim.first, claim.first + u64::from(claim.count)],
+        )?;
+        for row in rows {
+            let key = Key { kind: Kind::Device, name: row.get(0)?, generation: Generation(row.get(1)?) };
+            let earlier = self.latest(Kind::Device, &key.name)?.and_then(|entry| entry.revocation?.reason);
+            self.revoke(&key, earlier.as_deref(), &[OpenStep::List])?;
+        }
+        Ok(())
     }
 
     /// Takes a step with devices of a shard, and tells how many took it.
@@ -116,7 +139,7 @@ impl Transaction<'_> {
         let one_by_one = format!(
             "UPDATE identity SET state = ?7, {column} = ?8, last_error = NULL WHERE kind = ?1 AND name = ?2 \
              AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
-             AND role = 'current' AND unregistered_at IS NULL"
+             AND role IN ('current', 'pending') AND unregistered_at IS NULL"
         );
         let by_columns = format!(
             "UPDATE identity SET state = given.state, {column} = given.moment, last_error = NULL \
@@ -142,7 +165,7 @@ impl Transaction<'_> {
         let sql = BatchStatement {
             one_by_one: "UPDATE identity SET last_error = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 \
                          AND job = ?4 AND number >= ?5 AND number < ?6 \
-                         AND role = 'current'",
+                         AND role IN ('current', 'pending')",
             by_columns: &by_columns,
         };
         let values = |(key, error): &'a (Key, String)| {
@@ -166,7 +189,7 @@ impl Transaction<'_> {
 /// Which rows columns of devices of a shard are about.
 const OF_SHARD: &str = "identity.kind = given.kind AND identity.name = given.name \
     AND identity.generation = given.generation AND identity.job = given.job AND identity.number >= given.first \
-    AND identity.number < given.past AND identity.role = 'current'";
+    AND identity.number < given.past AND identity.role IN ('current', 'pending')";
 
 /// The values for the places ?1 to ?6 of a statement on a device of a shard.
 fn place<'a>(claim: &Claim, key: &'a Key) -> [SqlValue<'a>; 6] {

@@ -21,7 +21,7 @@ pub struct CommittedShard {
     pub place: String,
 }
 
-const SELECT: &str = "SELECT job.id, parameters.text, size, shard_size, state, made_at, uid, canceled_at FROM job \
+const SELECT: &str = "SELECT job.id, parameters.text, size, shard_size, state, made_at, uid, canceled_at, renews FROM job \
     JOIN parameters ON parameters.id = job.parameters";
 
 impl View {
@@ -51,6 +51,26 @@ impl View {
             values![job.id.0, first, first + u64::from(count)],
         )?;
         rows.iter().map(|row| name(row).map_err(|error| error.at(self.path()))).collect()
+    }
+
+    /// The names of a shard that are issued, each with its number: all of them; of a job that renews, those of devices with
+    /// a certificate in use, which leaves out what was revoked.
+    pub fn names_to_issue(&self, job: JobId, shard: u32) -> Result<Vec<(u64, StagedName)>> {
+        let Some(job) = self.job(job)? else { return Ok(Vec::new()) };
+        let (first, count) = job.range(shard);
+        let in_use = match job.renews {
+            true => {
+                " AND EXISTS (SELECT 1 FROM identity WHERE kind = 'device' AND identity.name = staged.name \
+                 AND role = 'current')"
+            }
+            false => "",
+        };
+        let sql = format!(
+            "SELECT line, name, label, profile, sans, attributes, number FROM staged \
+             WHERE job = ?1 AND number >= ?2 AND number < ?3{in_use} ORDER BY number"
+        );
+        let rows = self.query(&sql, values![job.id.0, first, first + u64::from(count)])?;
+        rows.iter().map(|row| Ok((row.get(6)?, name(row).map_err(|error| error.at(self.path()))?))).collect()
     }
 
     /// The profiles that lines of a job name, each once. Reads a row for each of its names.
@@ -169,6 +189,7 @@ fn job(row: &SqlRow) -> Result<Job> {
         done: state == "done",
         canceled_at: row.get::<Option<i64>>(7)?.map(at).transpose()?,
         made_at: at(row.get(5)?)?,
+        renews: row.get::<i64>(8)? != 0,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::entry::Entry;
 use crate::job::JobId;
 use crate::key::Kind;
 use crate::ledger::Ledger;
+use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
 use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
@@ -87,17 +88,20 @@ impl View {
     }
 
     pub(crate) fn in_use_elsewhere(&self, job: JobId, numbers: Range<u64>, limit: usize) -> Result<NamesInUse> {
-        const USED: &str = "FROM staged JOIN identity ON identity.kind = 'device' AND identity.name = staged.name \
-            AND identity.role IN ('intended', 'current', 'pending') WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
-            AND NOT EXISTS (SELECT 1 FROM identity AS own WHERE own.job = staged.job AND own.number = staged.number)";
+        let takes = if self.job(job)?.is_some_and(|job| job.renews) { TAKES_RENEWAL } else { TAKES_NAME };
+        let used = format!(
+            "FROM staged JOIN identity ON identity.kind = 'device' AND identity.name = staged.name AND identity.{takes} \
+             WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 \
+             AND NOT EXISTS (SELECT 1 FROM identity AS own WHERE own.job = staged.job AND own.number = staged.number)"
+        );
         let values = values![job.0, numbers.start, numbers.end];
         // Counted first: a list of a million conflicts must not be read into memory.
-        let row = self.one(&format!("SELECT count(DISTINCT staged.number) {USED}"), values)?;
+        let row = self.one(&format!("SELECT count(DISTINCT staged.number) {used}"), values)?;
         let total = row.map_or(Ok(0), |row| row.get(0))?;
         let mut first = Vec::new();
         if total > 0 {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let sql = format!("SELECT DISTINCT staged.number, staged.name {USED} ORDER BY 1 LIMIT ?4");
+            let sql = format!("SELECT DISTINCT staged.number, staged.name {used} ORDER BY 1 LIMIT ?4");
             for row in self.query(&sql, values![job.0, numbers.start, numbers.end, limit])? {
                 let name: String = row.get(1)?;
                 first.extend(self.holder(Kind::Device, &name)?);

@@ -7,7 +7,7 @@ use crate::entry::Entry;
 use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
-use crate::lifecycle::role::TAKES_NAME;
+use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
 use crate::postgres::TableLock;
 use crate::transaction::Transaction;
 use crate::value::{SqlValue, values};
@@ -19,6 +19,7 @@ pub struct Staging<'a> {
     transaction: Transaction<'a>,
     job: JobId,
     shard_size: u32,
+    renews: bool,
     size: u64,
     /// Over the parameters and every row: what makes two jobs the same.
     digest: Context,
@@ -103,16 +104,28 @@ impl Ledger {
         // The digest is known at the end. Until then the column has a value that no digest equals.
         let unknown = crate::job::claim::seed()?;
         let row = transaction.one(
-            "INSERT INTO job (digest, parameters, size, shard_size, state, made_at, uid) \
-             VALUES (?1, ?2, 0, ?3, 'open', ?4, ?5) RETURNING id",
-            values![&unknown, parameters, job.shard_size, transaction.now(), &JobUid::random()?.0],
+            "INSERT INTO job (digest, parameters, size, shard_size, state, made_at, uid, renews) \
+             VALUES (?1, ?2, 0, ?3, 'open', ?4, ?5, ?6) RETURNING id",
+            values![
+                &unknown,
+                parameters,
+                job.shard_size,
+                transaction.now(),
+                &JobUid::random()?.0,
+                i64::from(job.renews)
+            ],
         )?;
         let id = row.ok_or_else(|| Code::Internal.error("a new job has no number"))?.get(0)?;
         let mut digest = Context::new(&SHA256);
         digest.update(b"tbpki job");
         update(&mut digest, job.parameters.as_str());
+        if job.renews {
+            // The same devices are renewed again and again, each time by a job of its own.
+            digest.update(&unknown);
+        }
         let rows = Vec::with_capacity(BATCH);
-        Ok(Staging { transaction, job: JobId(id), shard_size: job.shard_size, size: 0, digest, rows })
+        let (shard_size, renews) = (job.shard_size, job.renews);
+        Ok(Staging { transaction, job: JobId(id), shard_size, renews, size: 0, digest, rows })
     }
 }
 
@@ -264,9 +277,10 @@ impl Staging<'_> {
     }
 
     fn in_the_store(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
+        let takes = if self.renews { TAKES_RENEWAL } else { TAKES_NAME };
         let names = format!(
             "SELECT name, min(line) AS line FROM staged WHERE job = ?1 AND EXISTS (SELECT 1 FROM identity \
-             WHERE kind = 'device' AND identity.name = staged.name AND {TAKES_NAME}) GROUP BY name"
+             WHERE kind = 'device' AND identity.name = staged.name AND {takes}) GROUP BY name"
         );
         if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({names}) AS known"))? {
             return Ok(());

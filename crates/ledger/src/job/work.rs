@@ -6,9 +6,11 @@ use base::{Code, Error, Result};
 
 use crate::job::claim::{Claim, ClaimRequest, FleetIdentity, seed};
 use crate::job::shard_state::ShardState;
-use crate::job::{JobId, Phase};
+use crate::job::{JobId, Phase, millis};
 use crate::key::Key;
 use crate::ledger::Ledger;
+use crate::lifecycle::revocation::OpenStep;
+use crate::lifecycle::role::Role;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{one_of, values};
@@ -52,17 +54,27 @@ impl Ledger {
     /// # Errors
     /// [`Code::LeaseLost`] if another station has it by now: then the signed identities do not count.
     /// [`Code::DuplicateNames`] when a name has an identity in use already. [`Code::Internal`] when these are not the
-    /// names of the shard, each once.
+    /// names of the shard, each once; a job that renews may leave out devices that were revoked.
     pub fn commit_issued(&mut self, claim: &Claim, place: &str, identities: &[FleetIdentity]) -> Result<()> {
         // A program error here would leave a hole in the job that no later run could find.
         is_of_phase(claim, Phase::Issue)?;
         let mut numbers: Vec<u64> = identities.iter().map(|identity| identity.number).collect();
         numbers.sort_unstable();
-        if !numbers.iter().copied().eq(claim.first..claim.first + u64::from(claim.count)) {
-            return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
-        }
+        let all = claim.first..claim.first + u64::from(claim.count);
         self.shared_transaction(|transaction| {
             // The answer to an earlier commit was lost: the shard is issued, and the same call must succeed again.
+            let job = transaction.job(claim.job)?.ok_or_else(|| canceled(claim))?;
+            // A device that was revoked meanwhile is not renewed.
+            let is_complete = match job.renews {
+                true => {
+                    numbers.iter().all(|number| all.contains(number))
+                        && numbers.windows(2).all(|two| two.first() < two.last())
+                }
+                false => numbers.iter().copied().eq(all.clone()),
+            };
+            if !is_complete {
+                return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
+            }
             if transaction.outcome(claim)?.as_deref() == Some("issued") {
                 return Ok(());
             }
@@ -88,23 +100,40 @@ impl Ledger {
     /// Records that devices of the claimed shard are registered or bundled, and what went wrong with others of them.
     /// May be called several times for a shard; the texts must hold no secret.
     ///
-    /// Devices that were voided, revoked or unregistered meanwhile stay what they are.
+    /// Devices that were voided, revoked or unregistered meanwhile stay what they are. Returns those that were revoked while
+    /// they were registered: the step that takes their certificates from the platform is open.
     ///
     /// # Errors
     /// [`Code::LeaseLost`] if another station has the shard by now; [`Code::Internal`] for a device that is not of it.
-    pub fn commit_step(&mut self, claim: &Claim, keys: &[Key], failed: &[(Key, String)]) -> Result<()> {
+    pub fn commit_step(&mut self, claim: &Claim, keys: &[Key], failed: &[(Key, String)]) -> Result<Vec<Key>> {
         let step = step_of(claim.phase)?;
         // The outcomes of a shard are recorded together, and only while the shard belongs to this station.
         self.shared_transaction(|transaction| {
             transaction.hold(claim)?;
             let rows = transaction.step_devices(claim, step, keys)?;
+            if step == State::Registered && transaction.job(claim.job)?.is_some_and(|job| job.renews) {
+                // The platform has the renewals now.
+                for key in keys {
+                    if transaction.role_of(key)?.1 == Role::Pending {
+                        transaction.promote(key)?;
+                    }
+                }
+            }
             let failures = transaction.fail_devices(claim, failed)?;
             let wanted = [(keys.len(), rows), (failed.len(), failures)];
             // Fewer rows are no error if the missing devices were unregistered or replaced meanwhile.
             if wanted.iter().all(|(wanted, rows)| u64::try_from(*wanted) == Ok(*rows)) {
-                return Ok(());
+                return Ok(Vec::new());
             }
-            keys.iter().chain(failed.iter().map(|(key, _)| key)).try_for_each(|key| transaction.is_of(claim, key))
+            keys.iter().chain(failed.iter().map(|(key, _)| key)).try_for_each(|key| transaction.is_of(claim, key))?;
+            let mut revoked = Vec::new();
+            for key in keys.iter().filter(|_| step == State::Registered) {
+                if transaction.role_of(key)?.1 == Role::Revoked {
+                    transaction.open_step(key, OpenStep::Platform)?;
+                    revoked.push(key.clone());
+                }
+            }
+            Ok(revoked)
         })
     }
 
@@ -122,7 +151,7 @@ impl Ledger {
             transaction.hold(claim)?;
             let sql = format!(
                 "SELECT count(*) FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 \
-                 AND role = 'current' AND unregistered_at IS NULL AND {} IS NULL",
+                 AND role IN ('current', 'pending') AND unregistered_at IS NULL AND {} IS NULL",
                 step.time_column()
             );
             let end = claim.first + u64::from(claim.count);
@@ -372,8 +401,4 @@ fn step_of(phase: Phase) -> Result<State> {
         Phase::Bundle => Ok(State::Bundled),
         Phase::Issue => Err(Code::Internal.error("identities are issued by the shard")),
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

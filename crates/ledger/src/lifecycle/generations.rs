@@ -79,6 +79,11 @@ impl Transaction<'_> {
             Role::Pending => {
                 self.supersede(key, Role::Current)?;
                 self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
+                // Whatever was under way with the platform is done.
+                self.execute(
+                    "DELETE FROM renewal_step WHERE identity = ?1 AND step IN ('swap', 'back')",
+                    values![row],
+                )?;
                 Ok(())
             }
             role => Err(self.bug(format!("{key} is {role} and cannot become current"))),
@@ -88,6 +93,11 @@ impl Transaction<'_> {
     /// Gives the role superseded to the generation of the name that has the role current, or pending: another one is to
     /// have it.
     pub(crate) fn supersede(&self, key: &Key, role: Role) -> Result<()> {
+        self.execute(
+            "DELETE FROM renewal_step WHERE identity IN \
+             (SELECT id FROM identity WHERE kind = ?1 AND name = ?2 AND role = ?3)",
+            values![key.kind.as_str(), &key.name, role.as_str()],
+        )?;
         self.execute(
             "UPDATE identity SET role = 'superseded' WHERE kind = ?1 AND name = ?2 AND role = ?3",
             values![key.kind.as_str(), &key.name, role.as_str()],

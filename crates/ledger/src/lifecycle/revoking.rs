@@ -113,10 +113,24 @@ impl Transaction<'_> {
             values![row, self.now(), reason],
         )?;
         // In the same transaction, so that no revocation is without what is still to be done for it.
+        self.end_steps(row)?;
         for step in open {
             self.execute("INSERT INTO open_step (identity, step) VALUES (?1, ?2)", values![row, step.as_str()])?;
         }
         Ok(true)
+    }
+
+    /// Records a step of a revocation as open that was not known when it was revoked. May be repeated.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn open_step(&self, key: &Key, step: OpenStep) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        self.execute(
+            "INSERT INTO open_step (identity, step) VALUES (?1, ?2) ON CONFLICT (identity, step) DO NOTHING",
+            values![row, step.as_str()],
+        )?;
+        Ok(())
     }
 
     /// Records that a step of a revocation is done. May be repeated.

@@ -72,6 +72,9 @@ impl fmt::Display for Role {
 /// The condition for rows that take their name: [`Role::is_in_use`], or reserved for one that is about to be signed.
 pub(crate) const TAKES_NAME: &str = "role IN ('intended', 'current', 'pending')";
 
+/// The condition for rows that keep their name from being renewed by a job: another renewal is under way.
+pub(crate) const TAKES_RENEWAL: &str = "role IN ('intended', 'pending')";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -185,6 +185,32 @@ CREATE TABLE enrolled (
 
 CREATE INDEX enrolled_swap ON enrolled (identity) WHERE swap = 'open';
 "#,
+    r#"
+CREATE TABLE renewal_step (
+    identity BIGINT NOT NULL REFERENCES identity (id),
+    step     TEXT COLLATE "C" NOT NULL CHECK (step IN ('swap', 'back', 'install', 'hook')),
+    error    TEXT COLLATE "C",
+    PRIMARY KEY (identity, step)
+);
+
+CREATE TABLE lease (
+    kind   TEXT COLLATE "C" NOT NULL,
+    name   TEXT COLLATE "C" NOT NULL,
+    holder TEXT COLLATE "C" NOT NULL,
+    since  BIGINT NOT NULL,
+    until  BIGINT NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+CREATE TABLE clock (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at            BIGINT NOT NULL,
+    newest_before BIGINT,
+    last_identity BIGINT NOT NULL
+);
+
+ALTER TABLE job ADD COLUMN renews BIGINT NOT NULL DEFAULT 0 CHECK (renews IN (0, 1));
+"#,
 ];
 
 /// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.

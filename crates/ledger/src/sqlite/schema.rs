@@ -182,6 +182,32 @@ CREATE TABLE enrolled (
 
 CREATE INDEX enrolled_swap ON enrolled (identity) WHERE swap = 'open';
 ",
+    "
+CREATE TABLE renewal_step (
+    identity INTEGER NOT NULL REFERENCES identity (id),
+    step     TEXT NOT NULL CHECK (step IN ('swap', 'back', 'install', 'hook')),
+    error    TEXT,
+    PRIMARY KEY (identity, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease (
+    kind   TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    since  INTEGER NOT NULL,
+    until  INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE clock (
+    id            INTEGER PRIMARY KEY,
+    at            INTEGER NOT NULL,
+    newest_before INTEGER,
+    last_identity INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE job ADD COLUMN renews INTEGER NOT NULL DEFAULT 0 CHECK (renews IN (0, 1));
+",
 ];
 
 /// The kind of a file, judged by its header.

@@ -19,7 +19,7 @@ use super::{BEGIN, Station, device, intend_as, issue, serial};
 const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn new_job(shard_size: u32) -> NewJob {
-    NewJob { parameters: Parameters::of(&json!({ "days": 365 })).unwrap(), shard_size }
+    NewJob { parameters: Parameters::of(&json!({ "days": 365 })).unwrap(), shard_size, renews: false }
 }
 
 pub(crate) fn named(line: u64, name: &str) -> StagedName {

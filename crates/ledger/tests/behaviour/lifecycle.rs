@@ -9,11 +9,11 @@ use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
 
 const KEY: [u8; 32] = [7; 32];
 
-fn renewal(name: &str, number: u8) -> NewIdentity {
+pub(crate) fn renewal(name: &str, number: u8) -> NewIdentity {
     NewIdentity { serial: serial(&format!("{name}, {number}")), ..device(name) }
 }
 
-fn roles<S: Station>(station: &S, name: &str) -> Vec<Role> {
+pub(crate) fn roles<S: Station>(station: &S, name: &str) -> Vec<Role> {
     station.open().history(Kind::Device, name).unwrap().into_iter().map(|entry| entry.role).collect()
 }
 
@@ -108,7 +108,11 @@ pub(crate) fn a_revocation_is_final_and_frees_the_name<S: Station>() {
 
     // A second revocation changes nothing, and no step revives it.
     assert!(!ledger.revoke(&b, Some("superseded"), &[OpenStep::List]).unwrap());
-    ledger.commit_step(&held, &[a, b.clone()], &[]).unwrap();
+    assert_eq!(ledger.commit_step(&held, &[a, b.clone()], &[]).unwrap(), std::slice::from_ref(&b));
+    // Its certificate may be on the platform since, and is taken from there.
+    let open: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| open.step).collect();
+    assert_eq!(open, [OpenStep::Platform]);
+    ledger.step_done(&b, OpenStep::Platform).unwrap();
     ledger.unregistered(&b).unwrap();
     assert_eq!(code(ledger.registered(&b)), Code::Internal);
     assert_eq!(code(ledger.bundled(&b)), Code::Internal);

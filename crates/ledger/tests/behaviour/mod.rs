@@ -13,6 +13,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) mod enrolment;
 pub(crate) mod jobs;
 pub(crate) mod lifecycle;
+pub(crate) mod renewal;
 pub(crate) mod reservation;
 pub(crate) mod staging;
 
@@ -401,11 +402,17 @@ macro_rules! behaviour {
             the_first_use_spends_the_password_and_makes_it_current
             a_registered_one_stays_current_until_the_platform_has_the_next
             an_answer_that_was_used_late_counts
-            a_generation_that_a_station_replaced_is_out_of_use
+            a_generation_that_a_station_replaced_is_out_of_use;
+            steps_of_a_renewal_are_open_until_they_are_done
+            another_current_generation_supersedes_a_pending_one
+            a_lease_on_an_identity_has_one_holder_until_it_ends
+            a_registration_of_a_revoked_device_leaves_a_step_open
+            a_job_that_renews_makes_pending_generations
+            the_newest_entry_is_the_one_that_was_recorded_last
         );
     };
     ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*;
-     $($of_life:ident)*; $($of_enrolment:ident)*) => {
+     $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behaviour::$test::<$station>();
@@ -429,6 +436,10 @@ macro_rules! behaviour {
         $(#[test]
         fn $of_enrolment() {
             $crate::behaviour::enrolment::$of_enrolment::<$station>();
+        })*
+        $(#[test]
+        fn $of_renewal() {
+            $crate::behaviour::renewal::$of_renewal::<$station>();
         })*
     };
 }

@@ -271,17 +271,22 @@ fn may_exist(error: &Error) -> bool {
 
 /// Checks that the device's credential may be replaced.
 fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> {
-    let may = match wanted.replace {
+    let may = match &wanted.replace {
         Replace::Nothing => false,
+        Replace::OneOf(ids) => there.kind() == "X509_CERTIFICATE" && ids.iter().any(|id| id == there.id()),
         Replace::SameKind => there.kind() == kind(&wanted.credential),
         Replace::Anything => true,
     };
     if may {
         return Ok(());
     }
-    Err(Code::OtherCredential
-        .error(format!("the device {:?} logs in with {}", wanted.name, there.described()))
-        .fix("use --replace if that credential is no longer needed"))
+    let error = Code::OtherCredential.error(format!("the device {:?} logs in with {}", wanted.name, there.described()));
+    Err(match &wanted.replace {
+        Replace::OneOf(_) => error.because("only the certificate that the ledger expects is replaced").fix(
+            "find out who changed it; `tbpki register --device NAME --replace` puts the present certificate there again",
+        ),
+        _ => error.fix("use --replace if that credential is no longer needed"),
+    })
 }
 
 /// Checks that the server has stored the credential.

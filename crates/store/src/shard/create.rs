@@ -201,7 +201,7 @@ mod tests {
         fn with_jobs(count: u64) -> Self {
             let store = tempfile::tempdir().unwrap();
             let mut ledger = Ledger::open(store.path().join("ledger.db")).unwrap();
-            let new = NewJob { parameters: Parameters::of(&[("days", 1)]).unwrap(), shard_size: 1000 };
+            let new = NewJob { parameters: Parameters::of(&[("days", 1)]).unwrap(), shard_size: 1000, renews: false };
             let stage = |line| {
                 let mut staging = ledger.stage(&new).unwrap();
                 staging.add(&StagedName { line, name: format!("n{line}"), ..StagedName::default() }).unwrap();

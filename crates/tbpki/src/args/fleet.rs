@@ -3,6 +3,7 @@
 pub(super) mod bundle;
 pub(super) mod jobs;
 pub(super) mod register;
+pub(super) mod renew;
 pub(super) mod run;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use super::value::{algorithm, client_format, layout, parsed, text};
 use crate::args::fleet::bundle::FleetBundleArgs;
 use crate::args::fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
 use crate::args::fleet::register::FleetRegisterArgs;
+use crate::args::fleet::renew::FleetRenewArgs;
 use crate::args::fleet::run::FleetRunArgs;
 use crate::completion;
 
@@ -50,6 +52,13 @@ pub enum FleetVerb {
     /// The exit status is 4 if devices are left.
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(Box<FleetRunArgs>),
+    /// Renew the devices of a job
+    ///
+    /// Issues the next generation of each device into shards or an archive, as a job of its own. The renewals are pending:
+    /// the devices, the platform and all other commands use the present certificates. `tbpki fleet bundle --pending`
+    /// creates the credentials partitions, and `tbpki fleet register --pending` registers the new certificates once the
+    /// devices were reflashed. If it is interrupted, run the same command again.
+    Renew(Box<FleetRenewArgs>),
     /// List the jobs of the store and how far each one is
     Jobs(FleetJobsArgs),
     /// Cancel a job: free the names that it has not issued
@@ -67,6 +76,7 @@ impl FleetVerb {
             FleetVerb::Register(_) => "fleet register",
             FleetVerb::Bundle(_) => "fleet bundle",
             FleetVerb::Run(_) => "fleet run",
+            FleetVerb::Renew(_) => "fleet renew",
             FleetVerb::Jobs(_) => "fleet jobs",
             FleetVerb::Cancel(_) => "fleet cancel",
         }

@@ -1,5 +1,6 @@
 //! Arguments of the verbs that renew and revoke.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -36,12 +37,33 @@ pub struct RenewArgs {
     /// Keep the key
     #[arg(long)]
     pub same_key: bool,
+    /// Put the renewals of devices on the platform into use: register them, log in with them, and install their files
+    #[arg(long)]
+    pub register: bool,
+    /// Make no renewals, and register those that are pending
+    #[arg(long, requires = "register")]
+    pub pending: bool,
+    /// The broker for the login with a renewed certificate [default: the broker that devices connect to]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = text(), requires = "register")]
+    pub broker: Option<String>,
+    /// Keep N earlier sets of files as FILE.SERIAL
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub keep: u8,
+    /// Run PROGRAM with all arguments that follow, without a shell, once files were replaced
+    ///
+    /// Must be the last option. The names are in TBPKI_SERVERS and TBPKI_DEVICES, one on each line. If the program fails, the
+    /// exit status is 4, and the next run with --after runs it again.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    pub after: Vec<OsString>,
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki needs-renewal`.

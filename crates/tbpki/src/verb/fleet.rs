@@ -24,6 +24,7 @@ pub(crate) mod bundle;
 pub(crate) mod issue;
 pub(crate) mod jobs;
 pub(crate) mod register;
+pub(crate) mod renew;
 pub(crate) mod run;
 
 /// The largest file of recipients, in bytes.

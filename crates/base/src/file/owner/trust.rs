@@ -89,6 +89,44 @@ fn refuse_writable(path: &Path, mode: u32) -> Result<()> {
         .fix(format!("find out who changed it, then chmod o-w {}", path.display())))
 }
 
+/// Fails if a program is missing, or if a user other than root and this one could put something else in its place: the
+/// program and its directories must belong to one of the two, and no group and no other user may write to them. In a
+/// directory above such as /tmp, users replace only what is theirs.
+///
+/// # Errors
+/// [`Code::HookUnsafe`].
+pub fn check_program(path: &Path) -> Result<()> {
+    let unsafe_at = |at: &Path, why: String| {
+        Code::HookUnsafe
+            .error("this program is not run")
+            .at(at)
+            .because(why)
+            .fix("name a program that only root and this user can change, in a directory of which the same is true")
+    };
+    // A user who may write to the directory of a link decides where it leads.
+    let absolute = std::path::absolute(path).map_err(|error| unsafe_at(path, error.to_string()))?;
+    let real = std::fs::canonicalize(path).map_err(|error| unsafe_at(path, error.to_string()))?;
+    let user = process::geteuid().as_raw();
+    for start in [real.as_path(), absolute.as_path()] {
+        for (depth, at) in start.ancestors().enumerate() {
+            let stat = sys::stat(at).map_err(|errno| unsafe_at(at, errno.to_string()))?;
+            if depth == 0
+                && (FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_mode & 0o111 == 0)
+            {
+                return Err(unsafe_at(at, "it is no program".to_owned()));
+            }
+            if stat.st_uid != 0 && stat.st_uid != user {
+                return Err(unsafe_at(at, format!("user {} owns it, and tbpki runs as user {user}", stat.st_uid)));
+            }
+            let is_shared_safely = depth > 1 && stat.st_mode & 0o1000 != 0;
+            if stat.st_mode & 0o022 != 0 && !is_shared_safely {
+                return Err(unsafe_at(at, format!("others may write to it (mode {:04o})", stat.st_mode & 0o7777)));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Fails if a file that a library opens by its path, and changes, is not a plain file of the owner of its directory: a
 /// hard link there would make root change or give away a file of another place. A missing file is no fault.
 ///

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use base::Result;
 use identity::lifecycle::revocation_lists;
-use ledger::{Key, Kind, OpenRevocation, OpenStep};
+use ledger::{Key, Kind, Ledger, OpenRevocation, OpenStep, View};
 use pki::keystore::password;
 use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
-use store::{Store, Workspace};
+use store::Workspace;
 
+use crate::lifecycle::lease::Leases;
 use crate::lifecycle::revoke::report::RevokeReport;
 use crate::platform::Connection;
 
@@ -16,7 +17,7 @@ use crate::platform::Connection;
 pub(super) const PROFILE_CA: &str = "profile-";
 
 /// Takes the certificates from the platform. What fails is recorded and stays open.
-pub(super) fn platform(workspace: &mut Workspace<'_>, store: &mut Store, open: &[OpenRevocation]) -> Result<()> {
+pub(super) fn platform(workspace: &mut Workspace<'_>, ledger: &mut Ledger, open: &[OpenRevocation]) -> Result<()> {
     let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
     for open in open.iter().filter(|open| open.step == OpenStep::Platform) {
         devices.entry(&open.key.name).or_default().push(&open.key);
@@ -28,28 +29,34 @@ pub(super) fn platform(workspace: &mut Workspace<'_>, store: &mut Store, open: &
         Ok(connection) => connection,
         Err(error) => {
             let keys: Vec<&Key> = devices.into_values().flatten().collect();
-            return failed(store, &keys, OpenStep::Platform, &error.to_string());
+            return failed(ledger, &keys, OpenStep::Platform, &error.to_string());
         }
     };
+    let leases = Leases::without_lock()?;
     for (name, keys) in devices {
-        match withdraw(&connection, store, name) {
-            Ok(()) => store.ledger.transaction(|transaction| {
+        // A process that registers the device at the moment has the lease, and reads the ledger again before it ends.
+        let withdrawn = leases.holding(ledger, name, |ledger| withdraw(&connection, ledger, name));
+        match withdrawn {
+            Ok(()) => ledger.transaction(|transaction| {
                 keys.iter().try_for_each(|key| {
                     transaction.unregistered(key)?;
                     transaction.step_done(key, OpenStep::Platform)
                 })
             })?,
-            Err(error) => failed(store, &keys, OpenStep::Platform, &error.to_string())?,
+            Err(error) => failed(ledger, &keys, OpenStep::Platform, &error.to_string())?,
         }
     }
     Ok(())
 }
 
 /// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
-fn withdraw(connection: &Connection, store: &Store, name: &str) -> Result<()> {
+///
+/// # Errors
+/// Those of the platform, and [`OtherCredential`](base::Code::OtherCredential) for a certificate that this store has not issued.
+pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Result<()> {
     let mut ours = IssuedCertificates::default();
     let mut profile = None;
-    for entry in store.ledger.history(Kind::Device, name)? {
+    for entry in view.history(Kind::Device, name)? {
         let Some(id) = entry.credentials_id else { continue };
         let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
         ids.push(id);
@@ -71,9 +78,10 @@ fn withdraw(connection: &Connection, store: &Store, name: &str) -> Result<()> {
 }
 
 /// Writes the revocation lists. The ledger then has no open step for a certificate that is on one; the others stay open.
+/// A store that another verb has locked is no reason to wait with the revocation: then the lists follow later.
 pub(super) fn lists(
     workspace: &mut Workspace<'_>,
-    store: &mut Store,
+    ledger: &mut Ledger,
     open: &[OpenRevocation],
     report: &mut RevokeReport,
 ) -> Result<()> {
@@ -81,41 +89,43 @@ pub(super) fn lists(
     if keys.is_empty() {
         return Ok(());
     }
-    match revocation_lists::write(workspace, store, false) {
+    let written =
+        workspace.open_store("revoke").and_then(|mut store| revocation_lists::write(workspace, &mut store, false));
+    match written {
         Ok(mut lists) => {
             report.findings.append(&mut lists.findings);
             report.lists = Some(lists);
             // A step that is done has no row any more, so this changes only those that are left.
-            failed(store, &keys, OpenStep::List, "the key of the CA is not in this store")
+            failed(ledger, &keys, OpenStep::List, "the key of the CA is not in this store")
         }
         Err(error) => {
             let text = error.to_string();
             report.findings.push(error.into_finding());
-            failed(store, &keys, OpenStep::List, &text)
+            failed(ledger, &keys, OpenStep::List, &text)
         }
     }
 }
 
 /// The CA of a profile counts as replaced once the ledger has a later generation of it that signs.
-pub(super) fn profile_cas(store: &mut Store, open: &[OpenRevocation]) -> Result<()> {
+pub(super) fn profile_cas(ledger: &mut Ledger, open: &[OpenRevocation]) -> Result<()> {
     for open in open.iter().filter(|open| open.step == OpenStep::ProfileCa) {
-        let entry = store.ledger.entry(&open.key)?;
+        let entry = ledger.entry(&open.key)?;
         let Some(entry) = entry else { continue };
-        let now = store.ledger.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
+        let now = ledger.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
         if now.is_some() && entry.issuer_generation.is_some() && now != entry.issuer_generation {
-            store.ledger.step_done(&open.key, OpenStep::ProfileCa)?;
+            ledger.step_done(&open.key, OpenStep::ProfileCa)?;
         } else {
             let why = "a device of this profile that has such a key can log in under other names, because the platform \
                 accepts what it signs: replace the CA of the profile";
-            failed(store, &[&open.key], OpenStep::ProfileCa, why)?;
+            failed(ledger, &[&open.key], OpenStep::ProfileCa, why)?;
         }
     }
     Ok(())
 }
 
-fn failed(store: &mut Store, keys: &[&Key], step: OpenStep, why: &str) -> Result<()> {
+fn failed(ledger: &mut Ledger, keys: &[&Key], step: OpenStep, why: &str) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
-    store.ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.step_failed(key, step, why)))
+    ledger.transaction(|transaction| keys.iter().try_for_each(|key| transaction.step_failed(key, step, why)))
 }

@@ -132,7 +132,7 @@ impl Engine<'_> {
 
     fn claim(&mut self) -> Result<Option<Task>> {
         let Some(claim) = self.runner.claim()? else { return Ok(None) };
-        let names = self.runner.ledger.names(claim.job, claim.shard)?;
+        let names = self.runner.ledger.names_to_issue(claim.job, claim.shard)?;
         Ok(Some(Task { claim, names }))
     }
 
@@ -173,6 +173,7 @@ impl Engine<'_> {
         issued: IssuedShard,
     ) -> Result<u64, (Claim, Error)> {
         let IssuedShard { claim, rows, written, .. } = issued;
+        let count = rows.len() as u64;
         if let Err(error) = self.runner.ledger.commit_issued(&claim, worker.output.place().id(), &rows) {
             // After any other error the ledger may have committed without the answer reaching us.
             // Were the answer lost and not the commit, the files would be missing: only a refusal is certain.
@@ -183,7 +184,7 @@ impl Engine<'_> {
         }
         tracing::debug!(shard = claim.shard, fence = claim.fence, "issued and stored");
         match worker.output.publish(&written) {
-            Ok(()) => Ok(u64::from(claim.count)),
+            Ok(()) => Ok(count),
             Err(error) => Err((claim, error)),
         }
     }

@@ -87,6 +87,7 @@ mod tests {
             recipients: Vec::new(),
             formats: formats.iter().map(|&format| format.to_owned()).collect(),
             prefix: None,
+            renews: None,
         }
     }
 

@@ -24,7 +24,8 @@ use store::shard::Attempt;
 /// A shard to be issued.
 pub(crate) struct Task {
     pub(crate) claim: Claim,
-    pub(crate) names: Vec<StagedName>,
+    /// The names, each with its number in the job.
+    pub(crate) names: Vec<(u64, StagedName)>,
 }
 
 /// A shard whose files are written.
@@ -87,12 +88,12 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         &self,
         issuers: &LeafIssuers<'a, K>,
         claim: &Claim,
-        names: &[StagedName],
+        names: &[(u64, StagedName)],
     ) -> Result<(Vec<IssuedLeaf>, Vec<FleetIdentity>)> {
         let mut made = Vec::with_capacity(names.len());
         let mut rows = Vec::with_capacity(names.len());
         let last = names.len().saturating_sub(1);
-        for (index, (name, number)) in names.iter().zip(claim.first..).enumerate() {
+        for (index, (number, name)) in names.iter().enumerate() {
             // Checked for each device, because a shard of RSA keys takes minutes.
             if self.stop.is_overdue() {
                 return Err(Code::StoppedEarly.error("the shard was given up, since a stop was asked for"));
@@ -107,7 +108,7 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
             let device = self.device(issuers, name, serial, sample).map_err(|error| error.item(&name.name))?;
             let (device, common, validity) = device;
             rows.push(FleetIdentity {
-                number,
+                number: *number,
                 name: device.name.clone(),
                 serial: device.serial.clone(),
                 fingerprint: device.fingerprint,

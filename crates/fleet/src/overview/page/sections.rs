@@ -58,6 +58,12 @@ fn figures(overview: &Overview, out: &mut String) -> Result {
     let class = alarm(expiring, "warn");
     tile("expiring", "Expire soon", expiring, &note("within 90 days", totals.others_expiring), class)?;
     tile("expired", "Expired", expired, &note("already", totals.others_expired), alarm(expired, "bad"))?;
+    if totals.pending > 0 {
+        tile("pending", "Renewed, not in use", totals.pending, "wait for the platform or for reflashing", "")?;
+    }
+    if totals.open > 0 {
+        tile("open", "Open steps", totals.open, "run the interrupted command again", "bad")?;
+    }
     out.push_str("</dl>\n</section>\n");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Files of earlier generations: one set of them is kept.
+//! Files of earlier generations: a few sets of them are kept.
 
 use std::path::Path;
 
@@ -7,27 +7,41 @@ use base::file::{self, BulkDir};
 use ledger::{Entry, Role};
 use store::{Workspace, identity_dir};
 
-/// Removes files of generations before the one that was just replaced. Their names end with the serial number of a
+/// Removes files of superseded generations, except those of the last `keep`. Their names end with the serial number of a
 /// certificate of this ledger, so nothing else is removed.
-pub(super) fn prune(workspace: &Workspace<'_>, replaced: &Entry) -> Result<()> {
-    let history = workspace.view()?.history(replaced.key.kind, &replaced.key.name)?;
-    let suffixes: Vec<String> = history
-        .iter()
-        .filter(|entry| entry.role == Role::Superseded && entry.generation() < replaced.generation())
-        .map(|entry| format!(".{}", entry.serial))
-        .collect();
-    if suffixes.is_empty() {
-        return Ok(());
-    }
-    let own = identity_dir(workspace.store_dir(), replaced.key.kind, &replaced.key.name);
-    remove(&own, &suffixes)?;
-    match replaced.copies.as_ref().map(Path::new).filter(|dir| dir.is_dir()) {
-        Some(dir) => remove(dir, &suffixes),
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub fn prune(workspace: &Workspace<'_>, current: &Entry, keep: usize) -> Result<()> {
+    let history = workspace.view()?.history(current.key.kind, &current.key.name)?;
+    let earlier = history.iter().rev().filter(|entry| entry.generation() < current.generation());
+    let superseded = earlier.filter(|entry| entry.role == Role::Superseded);
+    let suffixes: Vec<String> = superseded.map(|entry| format!(".{}", entry.serial)).collect();
+    let own = identity_dir(workspace.store_dir(), current.key.kind, &current.key.name);
+    remove_beyond(&own, &suffixes, keep)?;
+    match current.copies.as_ref().map(Path::new).filter(|dir| dir.is_dir()) {
+        Some(dir) => remove_beyond(dir, &suffixes, keep),
         None => Ok(()),
     }
 }
 
-fn remove(dir: &Path, suffixes: &[String]) -> Result<()> {
+/// Removes files of generations, the latest first, except the first `keep` of which there are files: a renewal that was
+/// never used has left none.
+fn remove_beyond(dir: &Path, suffixes: &[String], keep: usize) -> Result<()> {
+    if suffixes.is_empty() {
+        return Ok(());
+    }
+    let names = BulkDir::open(dir)?.names()?;
+    let has_files = |suffix: &&String| names.iter().any(|name| name.ends_with(suffix.as_str()));
+    let beyond: Vec<String> = suffixes.iter().filter(has_files).skip(keep).cloned().collect();
+    remove(dir, &beyond)
+}
+
+/// Removes the files of a directory whose names end with one of these.
+pub(super) fn remove(dir: &Path, suffixes: &[String]) -> Result<()> {
+    if suffixes.is_empty() {
+        return Ok(());
+    }
     let names = BulkDir::open(dir)?.names()?;
     for name in names.iter().filter(|name| suffixes.iter().any(|suffix| name.ends_with(suffix.as_str()))) {
         file::remove(dir, name)?;

@@ -10,6 +10,9 @@ use crate::args::fleet::register::JobArgs;
 /// The arguments of `tbpki fleet bundle`.
 #[derive(Debug, Clone, Args)]
 pub struct FleetBundleArgs {
+    /// Bundle the pending renewals of a job of `tbpki fleet renew`
+    #[arg(long)]
+    pub pending: bool,
     /// Create existing bundles again, for example after a change of the application or the network
     #[arg(long)]
     pub again: bool,

@@ -42,6 +42,9 @@ pub struct PaceArgs {
 /// The arguments of `tbpki fleet register`.
 #[derive(Debug, Clone, Args)]
 pub struct FleetRegisterArgs {
+    /// Register renewals in the place of the present certificates, once the devices were reflashed
+    #[arg(long)]
+    pub pending: bool,
     /// Replace other credentials of the devices
     #[arg(long)]
     pub replace: bool,

@@ -49,6 +49,9 @@ pub struct SelectionArgs {
     /// Only identities whose last operation failed
     #[arg(long)]
     pub failed: bool,
+    /// Only renewals that are pending: they are issued, and the earlier certificate is still in use
+    #[arg(long, conflicts_with = "all")]
+    pub pending: bool,
     /// Only identities that this job has issued
     #[arg(long, value_name = "N", add = completion::jobs())]
     pub job: Option<u64>,

@@ -15,6 +15,7 @@ pub(crate) fn run(args: &FleetBundleArgs, context: &mut Context) -> Result<Exit>
     firmware(&mut overrides, &args.bundle.firmware);
     let request = FleetBundleRequest {
         which: which(&args.job),
+        pending: args.pending,
         destination: place(&args.job),
         firmware: plain(Devices::All, &args.bundle.firmware)?,
         merged: args.bundle.merged,

@@ -19,6 +19,7 @@ pub(crate) fn run(args: &FleetRegisterArgs, context: &mut Context) -> Result<Exi
     let config = context.config(&overrides)?;
     let request = FleetRegisterRequest {
         which: which(&args.job),
+        pending: args.pending,
         destination: place(&args.job),
         replace: args.replace,
         create: create(&args.create, &config),

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
     let register = FleetRegisterRequest {
         // The names determine the job and the place of its shards.
         which: JobSelector::Unfinished,
+        pending: false,
         destination: Destination::default(),
         replace: args.replace,
         create: NewDevice {
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
     };
     let bundle = FleetBundleRequest {
         which: JobSelector::Unfinished,
+        pending: false,
         destination: Destination::default(),
         firmware: plain(Devices::All, &args.bundle.firmware)?,
         merged: args.bundle.merged,

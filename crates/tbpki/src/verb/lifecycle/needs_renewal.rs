@@ -7,7 +7,7 @@ use base::{Code, Result, file};
 use fleet::lifecycle::renew::{named, only_server};
 use identity::lifecycle::renew::{RenewalRule, due_from};
 use identity::report::rfc3339;
-use ledger::Kind;
+use ledger::{Key, Kind};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
@@ -25,8 +25,10 @@ const LIMIT: usize = 1 << 20;
 /// The report about the need for a renewal.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct NeedsRenewalReport {
-    /// True if it does.
+    /// True if it does, or if a step of the last renewal is open.
     needed: bool,
+    /// Whether a step of the last renewal is open: `tbpki renew` finishes it.
+    open: bool,
     /// The time from which it does (RFC 3339, UTC).
     due_from: String,
     /// The last second of its validity (RFC 3339, UTC).
@@ -44,15 +46,16 @@ pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit
         }
         other => other?,
     };
-    let Dates { not_before, not_after, configured } = dates;
+    let Dates { not_before, not_after, open, configured } = dates;
     let rule = args
         .within
         .map(|horizon| RenewalRule::Within(horizon.after(now) - now))
         .or(configured)
         .unwrap_or(RenewalRule::LastThird);
-    let needed = rule.is_due(not_before, not_after, now);
+    let needed = open || rule.is_due(not_before, not_after, now);
     context.output.result(&NeedsRenewalReport {
         needed,
+        open,
         due_from: rfc3339(due_from(rule, not_before, not_after)),
         not_after: rfc3339(not_after),
         days_left: (not_after - now).whole_days(),
@@ -63,6 +66,8 @@ pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit
 struct Dates {
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
+    /// Whether a step of the last renewal is open.
+    open: bool,
     /// The rule of the configuration, if one was read.
     configured: Option<RenewalRule>,
 }
@@ -70,19 +75,24 @@ struct Dates {
 fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
     if let Some(path) = &args.file {
         let leaf = leaf(path)?;
-        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), configured: None });
+        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), open: false, configured: None });
     }
     let config = context.config(&Overrides::default())?;
-    let entry = context.in_workspace(&config, |workspace| {
+    let (entry, open) = context.in_workspace(&config, |workspace| {
         let view = workspace.view()?;
-        match (&args.device, &args.server) {
+        workspace.check_clock(&view)?;
+        let entry = match (&args.device, &args.server) {
             (Some(device), _) => named(&view, Kind::Device, device.as_str()),
             (None, Some(Some(server))) => named(&view, Kind::Server, server),
             _ => only_server(&view),
-        }
+        }?;
+        let open = view.open_renewals()?;
+        let is_of = |key: &Key| key.kind == entry.key.kind && key.name == entry.key.name;
+        let is_open = open.iter().any(|open| is_of(&open.key));
+        Ok((entry, is_open))
     })?;
     let configured = Some(RenewalRule::of(&config));
-    Ok(Dates { not_before: entry.not_before, not_after: entry.not_after, configured })
+    Ok(Dates { not_before: entry.not_before, not_after: entry.not_after, open, configured })
 }
 
 /// The first certificate of a file.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use base::Result;
-use fleet::lifecycle::renew::{RenewManyRequest, RenewReport, RenewSelection, renew_many};
+use base::text::printable;
+use fleet::lifecycle::renew::{Hook, RegisterRenewals, RenewManyRequest, RenewReport, RenewSelection, renew_many};
 use identity::lifecycle::renew::{RenewRequest, RenewalRule};
 use time::OffsetDateTime;
 
@@ -15,6 +16,7 @@ use crate::output::Report;
 pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
+    overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     let now = OffsetDateTime::now_utc();
     let due = match args.within {
@@ -28,14 +30,22 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     } else {
         RenewSelection::Devices(args.device.clone())
     };
-    let wish = RenewManyRequest { which, due, how: RenewRequest { same_key: args.same_key, dry_run: args.dry_run } };
+    let wish = RenewManyRequest {
+        which,
+        due,
+        how: RenewRequest { same_key: args.same_key, dry_run: args.dry_run, ..RenewRequest::default() },
+        register: args.register.then(|| RegisterRenewals { broker: args.broker.clone(), pending_only: args.pending }),
+        after: Hook::of(&args.after, std::env::var_os("PATH").as_ref()),
+        keep: args.keep.into(),
+    };
     let mut report = context.in_workspace(&config, |workspace| renew_many(workspace, &wish))?;
     for renewed in &mut report.renewed {
         context.output.findings(std::mem::take(&mut renewed.findings));
     }
     context.output.findings(report.left.iter().map(|left| left.why.clone()));
+    context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.left.is_empty() { Exit::Done } else { Exit::Partly })
+    Ok(if report.is_partly_done() { Exit::Partly } else { Exit::Done })
 }
 
 impl Report for RenewReport {
@@ -49,9 +59,25 @@ impl Report for RenewReport {
         if self.revoked > 0 {
             write!(out, ", {} skipped because they were revoked", self.revoked)?;
         }
+        if self.tokens > 0 {
+            write!(out, ", {} skipped because they log in with a token", self.tokens)?;
+        }
         if !self.left.is_empty() {
             write!(out, ", {} not renewed", self.left.len())?;
         }
-        writeln!(out)
+        writeln!(out)?;
+        for name in &self.registered {
+            writeln!(out, "device {}: the renewed certificate is in use", printable(name))?;
+        }
+        for pending in &self.pending {
+            let name = printable(&pending.name);
+            writeln!(out, "device {name}: generation {} is pending: --register puts it into use", pending.generation)?;
+        }
+        for open in &self.open {
+            let error = open.error.as_deref().unwrap_or("interrupted");
+            let (kind, name, step) = (&open.kind, printable(&open.name), &open.step);
+            writeln!(out, "{kind} {name}, generation {}: {step} is open: {}", open.generation, printable(error))?;
+        }
+        Ok(())
     }
 }

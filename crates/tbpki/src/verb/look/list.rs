@@ -8,6 +8,7 @@ use std::io;
 
 use base::Result;
 use base::csv_writer::{self, CsvWriter};
+use fleet::lifecycle::renew::RenewalStatus;
 use fleet::selection::{NameGlob, Selection, job};
 use identity::lifecycle::renew::RenewalRule;
 use schemars::JsonSchema;
@@ -37,10 +38,11 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let view = store::view(&location)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
     let rule = RenewalRule::of(&config);
+    let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);
     let mut rows = selection.entries(&view).map(|entry| {
         count.set(count.get() + 1);
-        entry.map(|entry| ListedIdentity::of(&entry, store, rule, now))
+        entry.map(|entry| ListedIdentity::of(&entry, store, &status, rule, now))
     });
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;
@@ -78,6 +80,7 @@ fn selection(args: &SelectionArgs, now: OffsetDateTime) -> Selection {
         unbundled: args.unbundled,
         failed: args.failed,
         job: None,
+        pending: args.pending,
         all_generations: args.all,
     }
 }

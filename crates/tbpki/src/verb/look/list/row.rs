@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base::csv_writer::Cell;
 use base::digest;
+use fleet::lifecycle::renew::RenewalStatus;
 use identity::lifecycle::renew::RenewalRule;
 use identity::report::rfc3339;
 use ledger::{Entry, Kind, State};
@@ -60,7 +61,7 @@ pub(crate) struct ListedIdentity {
     /// The role among the generations of its name: `current`, `pending`, `superseded`, `retired`, `revoked`, `void` or
     /// `intended`.
     role: &'static str,
-    /// `expired`, or `due` if `tbpki renew --due` takes it; absent otherwise.
+    /// `expired`; `pending` if a renewal waits for its use; `due` if `tbpki renew --due` takes it; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) renewal: Option<Urgency>,
     /// The reason of its revocation, if one was given.
@@ -69,6 +70,9 @@ pub(crate) struct ListedIdentity {
     /// The time at which it was taken from the platform, unless it was registered again since.
     #[serde(skip_serializing_if = "Option::is_none")]
     unregistered_at: Option<String>,
+    /// The steps of a renewal or a revocation that are begun and not done; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) open: Vec<&'static str>,
 }
 
 /// The first line of the CSV.
@@ -102,16 +106,20 @@ pub(super) const CSV_HEAD: [&str; 21] = [
 pub(super) enum Urgency {
     /// The certificate has expired.
     Expired,
+    /// It is renewed, and the renewal waits for its use.
+    Pending,
     /// It must be renewed.
     Due,
 }
 
 impl Urgency {
-    fn of(entry: &Entry, rule: RenewalRule, now: OffsetDateTime) -> Option<Self> {
+    fn of(entry: &Entry, status: &RenewalStatus, rule: RenewalRule, now: OffsetDateTime) -> Option<Self> {
         if !entry.is_current() {
             None
         } else if entry.not_after < now {
             Some(Self::Expired)
+        } else if status.is_pending(entry) {
+            Some(Self::Pending)
         } else {
             // A CA is not renewed like a leaf.
             (entry.key.kind != Kind::Ca && rule.includes(entry, now)).then_some(Self::Due)
@@ -121,13 +129,20 @@ impl Urgency {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::Pending => "pending",
             Self::Due => "due",
         }
     }
 }
 
 impl ListedIdentity {
-    pub(super) fn of(entry: &Entry, store: &Path, rule: RenewalRule, now: OffsetDateTime) -> Self {
+    pub(super) fn of(
+        entry: &Entry,
+        store: &Path,
+        status: &RenewalStatus,
+        rule: RenewalRule,
+        now: OffsetDateTime,
+    ) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
         Self {
             kind: entry.key.kind.as_str(),
@@ -148,9 +163,10 @@ impl ListedIdentity {
             job: entry.job.map(|(job, _)| job.number()),
             last_error: entry.last_error.clone(),
             role: entry.role.as_str(),
-            renewal: Urgency::of(entry, rule, now),
+            renewal: Urgency::of(entry, status, rule, now),
             revocation_reason: entry.revocation.as_ref().and_then(|revocation| revocation.reason.clone()),
             unregistered_at: entry.unregistered_at.map(rfc3339),
+            open: status.open(entry).to_vec(),
         }
     }
 

@@ -63,7 +63,10 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
         identity.kind.to_owned(),
         printable(&identity.name).to_string(),
         identity.generation.to_string(),
-        identity.state.to_owned(),
+        match identity.open.as_slice() {
+            [] => identity.state.to_owned(),
+            open => format!("{} ({} open)", identity.state, open.join(", ")),
+        },
         match identity.key {
             // Most keys are files of the store, so that only other locations are shown.
             None | Some("file") => identity.algorithm.clone(),
@@ -72,6 +75,7 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
         identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
         match identity.renewal {
             Some(Urgency::Expired) => "EXPIRED".to_owned(),
+            Some(Urgency::Pending) => format!("{} pending", identity.days_left),
             Some(Urgency::Due) => format!("{} renew now", identity.days_left),
             None => identity.days_left.to_string(),
         },

@@ -1,0 +1,168 @@
+//! Leases on devices: held while their credentials are changed on the platform.
+//!
+//! Every change has the same order: take the lease, read the ledger, change the platform, read the ledger again. A device
+//! that was revoked meanwhile gets a random token in the place of its certificate before the lease ends.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base::{Code, Error, Result};
+use ledger::{Kind, Ledger};
+
+use crate::stop::TICK;
+
+/// The time after which a lease ends that is not extended. Its holder extends it three times in that time.
+const LEASE: Duration = Duration::from_secs(30);
+/// The time to wait for a lease: longer than that of a killed process.
+const PATIENCE: Duration = Duration::from_secs(35);
+/// Holders with this prefix have the lock of the store. In a ledger that is a file there is one at a time.
+const LOCKED: &str = "locked:";
+/// Holders with this prefix work without the lock of the store.
+const FREE: &str = "free:";
+
+/// The leases of this process.
+#[derive(Debug)]
+pub(crate) struct Leases {
+    holder: String,
+}
+
+impl Leases {
+    /// The leases of a verb that has the lock of the store. Leases of killed verbs end.
+    ///
+    /// # Errors
+    /// Those of the ledger; [`Code::Internal`] without random numbers for the name of this process.
+    pub(crate) fn of_locked_store(ledger: &mut Ledger) -> Result<Self> {
+        if !ledger.is_shared() {
+            ledger.release_all(LOCKED)?;
+        }
+        Ok(Self { holder: format!("{LOCKED}{}", station_name()?) })
+    }
+
+    /// The leases of a verb without the lock.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] without random numbers for the name of this process.
+    pub(crate) fn without_lock() -> Result<Self> {
+        Ok(Self { holder: format!("{FREE}{}", station_name()?) })
+    }
+
+    /// Takes or extends the leases on devices. Returns those that another process has.
+    ///
+    /// # Errors
+    /// Those of the ledger, here and below.
+    pub(crate) fn take_all(&self, ledger: &mut Ledger, names: &[&str]) -> Result<Vec<String>> {
+        ledger.lease(&self.holder, Kind::Device, names, LEASE)
+    }
+
+    /// Takes or extends the lease on a device. Waits until another process has ended or lost it.
+    ///
+    /// # Errors
+    /// [`Code::IdentityLeased`] if another process keeps it.
+    pub(crate) fn take(&self, ledger: &mut Ledger, name: &str) -> Result<()> {
+        let begun = Instant::now();
+        while !self.take_all(ledger, &[name])?.is_empty() {
+            if begun.elapsed() > PATIENCE {
+                return Err(leased(name));
+            }
+            thread::sleep(TICK);
+        }
+        Ok(())
+    }
+
+    /// Ends the leases on devices.
+    pub(crate) fn release(&self, ledger: &mut Ledger, names: &[&str]) -> Result<()> {
+        ledger.release(&self.holder, Kind::Device, names)
+    }
+
+    /// Does something with the lease on a device.
+    pub(crate) fn holding<T>(
+        &self,
+        ledger: &mut Ledger,
+        name: &str,
+        work: impl FnOnce(&mut Ledger) -> Result<T>,
+    ) -> Result<T> {
+        self.take(ledger, name)?;
+        let done = work(ledger);
+        // A lease that stays ends by itself.
+        if let Err(error) = self.release(ledger, &[name]) {
+            tracing::warn!(name, %error, "the lease on a device was not ended");
+        }
+        done
+    }
+}
+
+/// The leases on the devices of a batch, or of a shard.
+#[derive(Debug)]
+pub(crate) struct LeasedBatch {
+    leases: Leases,
+    names: Vec<String>,
+    extended: Instant,
+}
+
+impl LeasedBatch {
+    /// No leases yet, for a verb that has the lock of the store.
+    ///
+    /// # Errors
+    /// Those of [`Leases::of_locked_store`].
+    pub(crate) fn of_locked_store(ledger: &mut Ledger) -> Result<Self> {
+        Ok(Self { leases: Leases::of_locked_store(ledger)?, names: Vec::new(), extended: Instant::now() })
+    }
+
+    /// Takes the leases on these devices. Returns the names of those that another process has. A single device is waited
+    /// for.
+    ///
+    /// # Errors
+    /// Those of [`Leases::take`].
+    pub(crate) fn take(&mut self, ledger: &mut Ledger, names: Vec<String>) -> Result<Vec<String>> {
+        let others = match names.as_slice() {
+            [name] => self.leases.take(ledger, name).map(|()| Vec::new())?,
+            names => self.leases.take_all(ledger, &texts(names))?,
+        };
+        self.names = names;
+        self.extended = Instant::now();
+        Ok(others)
+    }
+
+    /// Extends the leases, if it is time.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn extend(&mut self, ledger: &mut Ledger) -> Result<()> {
+        if self.extended.elapsed() > LEASE / 3 && !self.names.is_empty() {
+            self.leases.take_all(ledger, &texts(&self.names))?;
+            self.extended = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Ends the leases.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn release(&mut self, ledger: &mut Ledger) -> Result<()> {
+        let names = std::mem::take(&mut self.names);
+        if names.is_empty() { Ok(()) } else { self.leases.release(ledger, &texts(&names)) }
+    }
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// The error for a device whose lease another process has.
+pub(crate) fn leased(name: &str) -> Error {
+    Code::IdentityLeased
+        .error(format!("another tbpki changes the device {name:?} at the moment"))
+        .item(name)
+        .fix("run the same command again when the other one has ended")
+}
+
+/// The name of this process among all that work on the ledger.
+///
+/// # Errors
+/// [`Code::Internal`] without random numbers.
+pub(crate) fn station_name() -> Result<String> {
+    let random = pki::serial::Serial::random()?.to_string();
+    let random = random.get(..8).unwrap_or(&random);
+    Ok(format!("{}-{}-{random}", identity::host::host_name(), std::process::id()))
+}

@@ -1,0 +1,89 @@
+//! The program that runs once files of this host were replaced, for example to make a service load them.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base::{Code, Error, Result, file};
+use ledger::{Key, Kind};
+
+use crate::stop::TICK;
+
+/// The longest time that the program may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A program with its arguments. No shell interprets them.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    program: PathBuf,
+    args: Vec<OsString>,
+}
+
+impl Hook {
+    /// The program of a command line; `None` for an empty one. A program without a directory is searched in `PATH`.
+    pub fn of(words: &[OsString], search: Option<&OsString>) -> Option<Self> {
+        let (program, args) = words.split_first()?;
+        let named = PathBuf::from(program);
+        let is_bare = named.components().count() == 1 && !program.to_string_lossy().contains('/');
+        let found = search
+            .filter(|_| is_bare)
+            .and_then(|path| std::env::split_paths(path).map(|dir| dir.join(program)).find(|path| path.is_file()));
+        Some(Self { program: found.unwrap_or(named), args: args.to_vec() })
+    }
+
+    /// Fails if the program is missing, or if another user could put something else in its place.
+    ///
+    /// # Errors
+    /// [`Code::HookUnsafe`].
+    pub(super) fn check(&self) -> Result<()> {
+        file::check_program(&self.program)
+    }
+
+    /// Runs the program for these identities. Their names are in its environment: one on each line of `TBPKI_SERVERS` and
+    /// `TBPKI_DEVICES`. It has no input, and its output goes to standard error.
+    ///
+    /// # Errors
+    /// [`Code::HookUnsafe`]; [`Code::HookFailed`] if it cannot start, ends with another status than 0 or takes too long.
+    pub(super) fn run(&self, renewed: &[Key]) -> Result<()> {
+        self.check()?;
+        let names = |kind: Kind| {
+            let of_kind = renewed.iter().filter(|key| key.kind == kind);
+            of_kind.map(|key| key.name.as_str()).collect::<Vec<_>>().join("\n")
+        };
+        let output = std::io::stderr().as_fd().try_clone_to_owned().map_err(|error| self.failed(&error))?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::from(output));
+        // Variables of tbpki can have secrets.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TBPKI_")) {
+            command.env_remove(name);
+        }
+        command.env("TBPKI_SERVERS", names(Kind::Server)).env("TBPKI_DEVICES", names(Kind::Device));
+        self.wait(command.spawn().map_err(|error| self.failed(&error))?)
+    }
+
+    fn wait(&self, mut child: Child) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            match child.try_wait().map_err(|error| self.failed(&error))? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(self.failed(&status)),
+                None if begun.elapsed() > LIMIT => {
+                    child.kill().and_then(|()| child.wait()).map_err(|error| self.failed(&error))?;
+                    return Err(self.failed(&format!("it did not end within {} s", LIMIT.as_secs())));
+                }
+                None => thread::sleep(TICK / 4),
+            }
+        }
+    }
+
+    fn failed(&self, why: &impl ToString) -> Error {
+        Code::HookFailed
+            .error("the program of --after failed")
+            .at(&self.program)
+            .because(why.to_string())
+            .fix("the renewed files are in their places; repair the program, then run the same command again: it runs the program once more")
+    }
+}

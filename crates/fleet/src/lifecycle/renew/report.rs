@@ -1,0 +1,145 @@
+//! The report of renewals.
+
+use base::{Error, Finding, Result, Severity};
+use identity::report::{IdentityReport, rfc3339};
+use ledger::{Entry, Kind, OpenRenewal, View};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::RenewSelection;
+
+/// What became of the identities.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct RenewReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The renewed identities.
+    pub renewed: Vec<IdentityReport>,
+    /// Devices whose renewal is registered with the platform and in use since this run.
+    pub registered: Vec<String>,
+    /// Renewals that wait for their use.
+    pub pending: Vec<PendingReport>,
+    /// How many need no renewal yet.
+    pub not_due: usize,
+    /// How many were skipped, because they were revoked.
+    pub revoked: usize,
+    /// How many were skipped, because they log in with an access token.
+    pub tokens: usize,
+    /// The identities that must be renewed in another way.
+    pub left: Vec<NotRenewed>,
+    /// Steps that are begun and not done. The same command finishes them.
+    pub open: Vec<OpenRenewalReport>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// A renewal that waits for its use.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PendingReport {
+    /// The device.
+    pub name: String,
+    /// The generation, from 1.
+    pub generation: u32,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// The last second of its validity (RFC 3339, UTC).
+    pub not_after: String,
+}
+
+/// An identity that was not renewed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NotRenewed {
+    /// `device` or `server`.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// Why, and what to do.
+    pub why: Finding,
+}
+
+/// A step of a renewal that is not done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OpenRenewalReport {
+    /// `device` or `server`.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The generation, from 1.
+    pub generation: u32,
+    /// `swap`: the platform gets the new certificate. `back`: the platform gets the earlier certificate again. `install`:
+    /// the files are moved to their places. `hook`: the program runs that makes a service load the files.
+    pub step: String,
+    /// Why the step failed last; `null` if it was interrupted.
+    pub error: Option<String>,
+}
+
+impl PendingReport {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            name: entry.key.name.clone(),
+            generation: entry.generation().number(),
+            serial: entry.serial.to_string(),
+            not_after: rfc3339(entry.not_after),
+        }
+    }
+}
+
+impl NotRenewed {
+    pub(super) fn of(kind: Kind, name: &str, error: Error) -> Self {
+        let mut why = error.into_finding();
+        why.severity = Severity::Warning;
+        Self { kind: kind.as_str().to_owned(), name: name.to_owned(), why }
+    }
+}
+
+impl From<OpenRenewal> for OpenRenewalReport {
+    fn from(open: OpenRenewal) -> Self {
+        Self {
+            kind: open.key.kind.as_str().to_owned(),
+            name: open.key.name,
+            generation: open.key.generation.number(),
+            step: open.step.as_str().to_owned(),
+            error: open.error,
+        }
+    }
+}
+
+impl RenewReport {
+    /// Whether the same command must run again, or another one.
+    pub fn is_partly_done(&self) -> bool {
+        !self.left.is_empty() || !self.open.is_empty()
+    }
+
+    /// Adds what is open and what is pending among the identities.
+    pub(super) fn look(&mut self, view: &View, which: &RenewSelection) -> Result<()> {
+        self.open = open(view, which)?;
+        let mut names: Vec<String> = Vec::new();
+        match which {
+            RenewSelection::Devices(devices) => names.extend(devices.iter().map(|name| name.as_str().to_owned())),
+            RenewSelection::Server(_) => {}
+            RenewSelection::All => {
+                let pending = ledger::Filter { pending_only: true, ..ledger::Filter::default() };
+                for entry in view.list(&pending) {
+                    let entry = entry?;
+                    // Those of a job have a list of their own.
+                    if entry.job.is_none() {
+                        self.pending.push(PendingReport::of(&entry));
+                    }
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        for name in names {
+            self.pending.extend(view.pending(Kind::Device, &name)?.as_ref().map(PendingReport::of));
+        }
+        Ok(())
+    }
+}
+
+/// The steps of renewals that are not done, of these identities.
+pub(super) fn open(view: &View, which: &RenewSelection) -> Result<Vec<OpenRenewalReport>> {
+    let open = view.open_renewals()?.into_iter().filter(|open| which.includes(&open.key));
+    Ok(open.map(OpenRenewalReport::from).collect())
+}

@@ -1,0 +1,255 @@
+//! The renewal of a device that the platform knows: its certificate takes the place of the present one there, is proven by a
+//! login, and only then counts.
+//!
+//! ```text
+//! pending ─ recorded: swap ─ platform ─ login ─┬─ accepted ─ current, recorded: install ─ files in place
+//!                                              └─ refused ── recorded: back ─ platform ─ pending
+//! ```
+//!
+//! Whatever interrupts it, the ledger has the step, and the platform tells which of the two certificates it has.
+
+use base::{Code, Error, Finding, Result};
+use identity::lifecycle::renew::{PendingFiles, install};
+use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
+use pki::Certificate;
+use provision::platform::{DesiredDevice, DeviceCredential, Replace};
+use store::shard::IdentityFinder;
+use store::{Store, Workspace};
+
+use super::login::{Broker, LoginResult};
+use crate::lifecycle::lease::Leases;
+use crate::lifecycle::revoke::withdraw;
+use crate::platform::Connection;
+
+/// The name of the CA of a device profile begins with this in the ledger.
+pub(super) const PROFILE_CA: &str = "profile-";
+
+/// What swaps need.
+pub(super) struct Swapper {
+    /// The platform; `None` if only devices of chain profiles are renewed, which it takes by themselves.
+    pub(super) connection: Option<Connection>,
+    pub(super) broker: Broker,
+}
+
+/// A device that is swapped.
+struct Swap<'a> {
+    leases: &'a Leases,
+    present: &'a Entry,
+    pending: &'a Entry,
+    old: Certificate,
+    new: PendingFiles,
+}
+
+impl Swapper {
+    /// Puts the pending generation of a device into use, and installs its files.
+    ///
+    /// # Errors
+    /// [`Code::RenewalUnproven`] and [`Code::OtherCredential`] before anything is changed; [`Code::RenewalRefused`] if the
+    /// earlier certificate is on the platform again; [`Code::Revoked`]; those of the platform, with the step open in the
+    /// ledger.
+    pub(super) fn put_into_use(
+        &self,
+        workspace: &Workspace<'_>,
+        store: &mut Store,
+        present: &Entry,
+        hook: bool,
+    ) -> Result<()> {
+        let name = present.key.name.clone();
+        let leases = Leases::of_locked_store(&mut store.ledger)?;
+        leases.take(&mut store.ledger, &name)?;
+        let done = self.swap(workspace, store, &leases, present, hook);
+        if let Err(error) = leases.release(&mut store.ledger, &[&name]) {
+            tracing::warn!(name, %error, "the lease on a device was not ended");
+        }
+        done
+    }
+
+    fn swap(
+        &self,
+        workspace: &Workspace<'_>,
+        store: &mut Store,
+        leases: &Leases,
+        present: &Entry,
+        hook: bool,
+    ) -> Result<()> {
+        let name = present.key.name.as_str();
+        let Some(pending) = store.ledger.pending(Kind::Device, name)? else { return Ok(()) };
+        check_in_use(&store.ledger, present, &pending)?;
+        check_by_itself(&pending)?;
+        let swap = Swap {
+            leases,
+            present,
+            pending: &pending,
+            old: IdentityFinder::new(workspace.store_dir()).locate(&store.ledger, present)?.leaf,
+            new: PendingFiles::of(workspace.store_dir(), &pending)?,
+        };
+        if store.ledger.is_step_open(&pending.key, RenewalStep::Back)? {
+            self.back(&mut store.ledger, &swap)?;
+        }
+        self.broker.check_reachable(&swap.new.dir)?;
+        self.forth(&mut store.ledger, &swap)?;
+        leases.take(&mut store.ledger, name)?;
+        match self.broker.log_in(&swap.new.dir) {
+            LoginResult::Accepted => promote(&mut store.ledger, present, &pending, hook)?,
+            LoginResult::Refused(error) => return Err(self.refused(&mut store.ledger, &swap, error)),
+        }
+        finish_install(store, &pending)
+    }
+
+    /// Gives the platform the new certificate. A device of a chain profile gets it by its login.
+    fn forth(&self, ledger: &mut Ledger, swap: &Swap<'_>) -> Result<()> {
+        let key = &swap.pending.key;
+        ledger.begin_step(key, RenewalStep::Swap)?;
+        if is_of_profile(swap.present) {
+            return Ok(());
+        }
+        let outcome = self.replace(&key.name, &swap.new.leaf, &swap.old);
+        if let Err(error) = &outcome {
+            if is_unchanged(error) {
+                ledger.end_step(key, RenewalStep::Swap)?;
+            } else {
+                ledger.fail_step(key, RenewalStep::Swap, &error.to_string())?;
+            }
+        }
+        outcome?;
+        // A revocation meanwhile wins: nothing that was revoked stays on the platform.
+        if let Err(error) = check_in_use(ledger, swap.present, swap.pending) {
+            let present = ledger.entry(&swap.present.key)?;
+            match present.filter(|entry| entry.role == Role::Current) {
+                Some(_) => self.replace(&key.name, &swap.old, &swap.new.leaf)?,
+                None => withdraw(self.platform()?, ledger, &key.name)?,
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Gives the platform the earlier certificate again. The step is recorded.
+    fn back(&self, ledger: &mut Ledger, swap: &Swap<'_>) -> Result<()> {
+        swap.leases.take(ledger, &swap.present.key.name)?;
+        let key = &swap.pending.key;
+        let outcome = self.replace(&key.name, &swap.old, &swap.new.leaf);
+        if let Err(error) = &outcome {
+            ledger.fail_step(key, RenewalStep::Back, &error.to_string())?;
+        }
+        outcome?;
+        ledger.end_step(key, RenewalStep::Back)?;
+        if let Err(error) = check_in_use(ledger, swap.present, swap.pending) {
+            withdraw(self.platform()?, ledger, &key.name)?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The error for a login that was refused, once the earlier certificate is on the platform again, or why it is not.
+    fn refused(&self, ledger: &mut Ledger, swap: &Swap<'_>, refusal: Error) -> Error {
+        let key = &swap.pending.key;
+        let of_profile = is_of_profile(swap.present);
+        let recorded = ledger.transaction(|transaction| {
+            if !of_profile {
+                transaction.begin_step(key, RenewalStep::Back)?;
+            }
+            transaction.end_step(key, RenewalStep::Swap)?;
+            transaction.failed(key, &refusal.to_string())
+        });
+        let name = &key.name;
+        match recorded.and_then(|()| if of_profile { Ok(()) } else { self.back(ledger, swap) }) {
+            Ok(()) => refusal
+                .item(name)
+                .fix("the earlier certificate is in use again; find the reason with `tbpki check`, then run the same command"),
+            Err(error) => error.item(name).fix(format!(
+                "the renewed certificate was refused, and the earlier one is not on the platform yet: run `tbpki renew \
+                 --device {name} --register` again"
+            )),
+        }
+    }
+
+    /// Replaces the credential of a device if it is `before`; leaves it if it is `wanted`.
+    fn replace(&self, name: &str, wanted: &Certificate, before: &Certificate) -> Result<()> {
+        let connection = self.platform()?;
+        let wanted = DesiredDevice {
+            name: name.to_owned(),
+            credential: DeviceCredential::X509(Box::new(wanted.clone())),
+            replace: Replace::OneOf(vec![before.credentials_id()]),
+            create: None,
+        };
+        connection.runtime.wait(connection.board.register(&wanted)).map(drop)
+    }
+
+    fn platform(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Code::Internal.error("a swap without a platform"))
+    }
+}
+
+/// Makes the pending generation current. Its files are still to be installed.
+fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) -> Result<()> {
+    ledger.transaction(|transaction| {
+        check_in_use(transaction, present, pending)?;
+        transaction.registered(&pending.key)?;
+        transaction.promote(&pending.key)?;
+        if hook {
+            transaction.begin_step(&pending.key, RenewalStep::Hook)?;
+        }
+        transaction.begin_step(&pending.key, RenewalStep::Install)
+    })
+}
+
+/// Installs the files of a generation that has become current.
+pub(super) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
+    match install(store, entry) {
+        Ok(_) => store.ledger.end_step(&entry.key, RenewalStep::Install),
+        Err(error) => {
+            store.ledger.fail_step(&entry.key, RenewalStep::Install, &error.to_string())?;
+            Err(error)
+        }
+    }
+}
+
+/// Whether the platform knows the device: then a new certificate must be known there before it is used.
+pub(super) fn is_on_platform(entry: &Entry) -> bool {
+    let is_registered = entry.reached(ledger::State::Registered).is_some() && entry.unregistered_at.is_none();
+    entry.key.kind == Kind::Device && (is_registered || is_of_profile(entry))
+}
+
+/// Whether the platform takes the device by the CA of its profile.
+pub(super) fn is_of_profile(entry: &Entry) -> bool {
+    entry.issuer.starts_with(PROFILE_CA)
+}
+
+/// Fails if a generation was revoked or replaced meanwhile.
+fn check_in_use(view: &ledger::View, present: &Entry, pending: &Entry) -> Result<()> {
+    let name = &present.key.name;
+    let role = |entry: &Entry| Ok::<_, Error>(view.entry(&entry.key)?.map(|entry| entry.role));
+    match (role(present)?, role(pending)?) {
+        (Some(Role::Current), Some(Role::Pending)) => Ok(()),
+        (Some(Role::Revoked), _) | (_, Some(Role::Revoked)) => Err(crate::register::revoked(name)),
+        _ => Err(Code::RevokedMeanwhile
+            .error(format!("another command has changed the generations of the device {name:?}"))
+            .item(name)
+            .fix("look at them with `tbpki list --all`")),
+    }
+}
+
+/// Fails for a renewal of a job: its files are in a shard, for devices that are reflashed.
+fn check_by_itself(pending: &Entry) -> Result<()> {
+    let Some((job, _)) = pending.job else { return Ok(()) };
+    let name = &pending.key.name;
+    Err(Code::NotRenewable
+        .error(format!("the renewal of {name:?} is of job {job}, whose devices are reflashed"))
+        .item(name)
+        .fix(format!("run `tbpki fleet register --pending --job {job}` once they are")))
+}
+
+/// Whether an error of a replacement means that the platform is as it was.
+fn is_unchanged(error: &Error) -> bool {
+    let finding: &Finding = error.finding();
+    matches!(
+        finding.code,
+        Code::OtherCredential
+            | Code::PlatformNotFound
+            | Code::LoginRefused
+            | Code::PlatformPermission
+            | Code::Unreachable
+            | Code::PlatformUnverified
+    )
+}

@@ -1,0 +1,249 @@
+//! Renewing the devices of a job: a further job, whose shards have the next generation of each device. It is pending until
+//! the devices have it.
+
+use base::{Code, Finding, Result};
+use identity::lifecycle::renew::RenewalRule;
+use ledger::{Entry, Job, JobId, Kind, NewJob, StagedName, StagingOutcome, View};
+use pki::Certificate;
+use pki::validity::{Lifetime, Validity};
+use store::Workspace;
+use store::shard::Layout;
+use time::{Duration, OffsetDateTime};
+
+use super::control::RunControl;
+use super::issue::issuing::ca_of;
+use super::issue::stage::SHARD;
+use super::issue::{FleetRequest, JobSource, OpenJob, issue_job};
+use super::job::{self, JobSelector};
+use super::report::FleetReport;
+use crate::job_order::{Destination, JobOrder};
+
+/// The verb, as locks name it.
+const VERB: &str = "fleet renew";
+
+/// Which devices are renewed, and where their files go.
+#[derive(Debug, Clone)]
+pub struct FleetRenewRequest {
+    /// The job that issued the devices first.
+    pub job: u64,
+    /// Only those whose renewal is due by this rule.
+    pub due: Option<RenewalRule>,
+    /// Where the new files go.
+    pub destination: Destination,
+    /// The number of threads that generate keys; `None` for one for each core.
+    pub threads: Option<usize>,
+    /// The directory of the files with a line for each device.
+    pub results: Option<std::path::PathBuf>,
+    /// Report what would happen, and change nothing.
+    pub dry_run: bool,
+}
+
+/// The devices of a job, by what becomes of them.
+#[derive(Debug, Default)]
+struct Candidates {
+    /// By the number of the line: whether it is renewed.
+    renewed: Vec<bool>,
+    count: u64,
+    not_due: u64,
+    pending: u64,
+    revoked: u64,
+    /// Devices that have a certificate of another origin by now, or were unregistered.
+    others: u64,
+}
+
+/// Renews the devices of a job. The same request continues an interrupted renewal.
+///
+/// # Errors
+/// [`Code::UnknownJob`], [`Code::Usage`], and those of [`issue`](super::issue()).
+pub fn renew(
+    workspace: &mut Workspace<'_>,
+    request: &FleetRenewRequest,
+    control: &mut RunControl<'_>,
+) -> Result<FleetReport> {
+    let mut store = workspace.open_store(VERB)?;
+    let of = store.ledger.job(JobId::new(request.job))?.filter(|job| !job.renews).ok_or_else(|| {
+        Code::UnknownJob
+            .error(format!("the ledger holds no job {} that issued devices first", request.job))
+            .fix("`tbpki fleet jobs` lists the jobs")
+    })?;
+    let (job, findings) = match unfinished(&store.ledger, &of)? {
+        Some(job) => (job, Vec::new()),
+        None => {
+            let (order, mut findings) = next_order(workspace, &of, request)?;
+            let view = workspace.view()?;
+            let candidates = candidates(workspace, &view, &of, &order, request)?;
+            findings.extend(candidates.note(&of));
+            if request.dry_run || candidates.count == 0 {
+                let place = request.destination.directory(store.dir())?;
+                let report = FleetReport::of_names(candidates.count, order.layout, place);
+                return Ok(FleetReport { dry_run: request.dry_run, findings, ..report });
+            }
+            let new = NewJob { parameters: order.parameters()?, shard_size: SHARD, renews: true };
+            let mut staging = store.ledger.stage(&new)?;
+            for_each_name(&view, &of, |number, name| {
+                let is_renewed = candidates.renewed.get(number).copied().unwrap_or_default();
+                if is_renewed { staging.add(&name) } else { Ok(()) }
+            })?;
+            match staging.keep()? {
+                StagingOutcome::New(job) | StagingOutcome::Known(job) => (job, findings),
+            }
+        }
+    };
+    let order = JobOrder::kept(&job.parameters)?;
+    job::check_can_issue(&store, &job)?;
+    let issue = FleetRequest {
+        source: JobSource::Staged(JobSelector::Number(job.id.number())),
+        destination: request.destination.clone(),
+        profile: None,
+        threads: request.threads,
+        results: request.results.clone(),
+        accept_number_attributes: true,
+        dry_run: request.dry_run,
+    };
+    issue_job(workspace, &mut store, OpenJob::staged(job, order, findings), &issue, control, None)
+}
+
+/// The renewal of a job that was interrupted.
+fn unfinished(view: &View, of: &Job) -> Result<Option<Job>> {
+    for job in view.jobs()?.into_iter().filter(|job| job.renews && !job.done) {
+        if JobOrder::kept(&job.parameters)?.renews == Some(of.id.number()) {
+            return Ok(Some(job));
+        }
+    }
+    Ok(None)
+}
+
+/// What is asked for the renewals: what was asked for the devices, by the CA that signs now, in another place.
+fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) -> Result<(JobOrder, Vec<Finding>)> {
+    let (layout, packing) = request.destination.resolve()?;
+    if layout == Layout::Directories {
+        return Err(Code::Usage
+            .error("renewals of a fleet wait for the devices, so they are not in the directories of the store")
+            .fix("use --out DIR or --archive FILE; `tbpki renew --device NAME` renews devices of the store"));
+    }
+    let before = JobOrder::kept(&of.parameters)?;
+    let ca = ca_of(workspace.store_dir(), before.profile.as_deref())?;
+    let issuer = ca.certificates(workspace.store_dir())?.first().map(Certificate::fingerprint_hex);
+    let issuer = issuer.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+    let mut findings = Vec::new();
+    let formats = if layout == Layout::Archive && !before.formats.is_empty() {
+        findings.push(Code::FleetFormat.note("an archive holds one PEM file a device: other formats are left out"));
+        Vec::new()
+    } else {
+        before.formats.clone()
+    };
+    let recipients = request.destination.recipients.iter().map(ToString::to_string).collect();
+    Ok((JobOrder { issuer, layout, packing, recipients, formats, renews: Some(of.id.number()), ..before }, findings))
+}
+
+/// The devices of a job that are renewed.
+fn candidates(
+    workspace: &Workspace<'_>,
+    view: &View,
+    of: &Job,
+    order: &JobOrder,
+    request: &FleetRenewRequest,
+) -> Result<Candidates> {
+    let ca = ca_of(workspace.store_dir(), order.profile.as_deref())?;
+    let limit = ca.check_usable(workspace.store_dir(), workspace.now)?;
+    let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
+    let (validity, _) = Validity::starting(workspace.now, lifetime, Some(&limit))?;
+    let is_due = |entry: &Entry| {
+        request.due.is_none_or(|due| due.includes(entry, workspace.now))
+            && lasts(order.days, entry.not_after, validity.not_after())
+    };
+    let size = usize::try_from(of.size).unwrap_or(usize::MAX);
+    let mut found = Candidates { renewed: vec![false; size], ..Candidates::default() };
+    let mut origin = Origins { view, of, known: Vec::new() };
+    for_each_name(view, of, |number, name| {
+        let renewed = match view.latest(Kind::Device, &name.name)? {
+            Some(entry) if entry.revocation.is_some() => {
+                found.revoked += 1;
+                false
+            }
+            Some(entry) if entry.is_for_bulk() && origin.includes(&entry)? => {
+                if view.pending(Kind::Device, &name.name)?.is_some() {
+                    found.pending += 1;
+                    false
+                } else if is_due(&entry) {
+                    true
+                } else {
+                    found.not_due += 1;
+                    false
+                }
+            }
+            _ => {
+                found.others += 1;
+                false
+            }
+        };
+        found.count += u64::from(renewed);
+        if let Some(place) = found.renewed.get_mut(number) {
+            *place = renewed;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether a renewal lives at least a quarter of its lifetime longer than the present certificate.
+fn lasts(days: u32, present_end: OffsetDateTime, next_end: OffsetDateTime) -> bool {
+    (next_end - present_end) * 4 >= Duration::days(i64::from(days))
+}
+
+/// Which jobs have issued the devices of a job: itself, and its renewals.
+struct Origins<'a> {
+    view: &'a View,
+    of: &'a Job,
+    known: Vec<(JobId, bool)>,
+}
+
+impl Origins<'_> {
+    fn includes(&mut self, entry: &Entry) -> Result<bool> {
+        let Some((id, _)) = entry.job else { return Ok(false) };
+        if id == self.of.id {
+            return Ok(true);
+        }
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == id) {
+            return Ok(*known);
+        }
+        let is_renewal = match self.view.job(id)? {
+            Some(job) if job.renews => JobOrder::kept(&job.parameters)?.renews == Some(self.of.id.number()),
+            _ => false,
+        };
+        self.known.push((id, is_renewal));
+        Ok(is_renewal)
+    }
+}
+
+/// The names of a job, each with its number from 0.
+fn for_each_name(view: &View, job: &Job, mut each: impl FnMut(usize, StagedName) -> Result<()>) -> Result<()> {
+    for shard in 0..job.shards {
+        // A job that was canceled has no names for what it did not issue.
+        if view.committed(job.id, shard)?.is_none() {
+            continue;
+        }
+        let first = usize::try_from(job.range(shard).0).unwrap_or(usize::MAX);
+        for (index, name) in view.names(job.id, shard)?.into_iter().enumerate() {
+            each(first.saturating_add(index), name)?;
+        }
+    }
+    Ok(())
+}
+
+impl Candidates {
+    /// What is not renewed, and why.
+    fn note(&self, of: &Job) -> Option<Finding> {
+        let left = [
+            (self.not_due, "not due"),
+            (self.pending, "renewed and not in use yet"),
+            (self.revoked, "revoked"),
+            (self.others, "unregistered, or with a certificate that was not issued by this job or its renewals"),
+        ];
+        let left: Vec<String> =
+            left.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        (!left.is_empty()).then(|| {
+            Code::RenewalDue.note(format!("devices of job {} that are not renewed: {}", of.id, left.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The files of a renewal that is not used yet, and their way to the places of the present ones.
+
+use std::path::{Path, PathBuf};
+
+use base::file::{self, FileSet, Ownership, WrittenFile};
+use base::{Code, Result};
+use config::ClientFormat;
+use ledger::{Entry, Kind, Role};
+use pki::Certificate;
+use store::{FILE_LIMIT, Store, Workspace, identity_dir};
+
+use super::{Asked, chain_file, copies, recorded};
+use crate::files::device::DeviceFiles;
+use crate::files::identity::IdentityFiles;
+use crate::issuance::{PENDING, first_in};
+use crate::report::FileReport;
+
+/// The files of a pending generation, in the store.
+#[derive(Debug, Clone)]
+pub struct PendingFiles {
+    /// The directory that they are in.
+    pub dir: PathBuf,
+    /// The certificate.
+    pub leaf: Certificate,
+}
+
+impl PendingFiles {
+    /// The files of a pending generation that was renewed by itself.
+    ///
+    /// # Errors
+    /// [`Code::IdentityChanged`] if they are not there or have another certificate.
+    pub fn of(store: &Path, entry: &Entry) -> Result<Self> {
+        let dir = pending_dir(store, entry);
+        file::recover(&dir)?;
+        let leaf = first_in(&dir.join(chain_file(Kind::Device, &Asked::default())))?;
+        let leaf = leaf.filter(|leaf| entry.fingerprint == Some(leaf.fingerprint())).ok_or_else(|| {
+            Code::IdentityChanged
+                .error(format!("the files of the pending renewal of {:?} are not there", entry.key.name))
+                .at(&dir)
+                .fix(format!("restore them from a backup, or renew again: `tbpki renew --device {}`", entry.key.name))
+        })?;
+        Ok(Self { dir, leaf })
+    }
+}
+
+/// Moves the files of a renewal, which is current by now, to the places of the files before it, and to the directory with
+/// copies. Does nothing if they are there. May be repeated: killed in between, the next run finishes it.
+///
+/// # Errors
+/// Those of the disk.
+pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
+    let own = identity_dir(store.dir(), entry.key.kind, &entry.key.name);
+    let pending = pending_dir(store.dir(), entry);
+    file::recover(&own)?;
+    file::recover(&pending)?;
+    let arrived = first_in(&pending.join(chain_file(Kind::Device, &Asked::default())))?;
+    if arrived.is_none_or(|leaf| entry.fingerprint != Some(leaf.fingerprint())) {
+        return Ok(Vec::new());
+    }
+    let before = before(store, entry)?;
+    let suffix = before.as_ref().map_or_else(|| "old".to_owned(), |before| before.serial.to_string());
+    let mut sets = vec![set(&own, &pending, entry, &suffix)?];
+    if let Some(out) = before.as_ref().and_then(copies) {
+        sets.push(set(&out.dir, &pending, entry, &suffix)?.owned_by(out.ownership));
+    }
+    let staged = sets.iter().map(FileSet::stage).collect::<Result<Vec<_>>>()?;
+    let mut written: Vec<WrittenFile> = Vec::new();
+    for staged in staged {
+        written.extend(staged.commit()?);
+    }
+    if let Some(dir) = before.and_then(|before| before.copies) {
+        store.ledger.copied(&entry.key, &dir)?;
+    }
+    file::remove(&own, PENDING)?;
+    Ok(written.into_iter().map(FileReport::from).collect())
+}
+
+/// Removes what earlier pending generations have left in the directory of the pending one.
+pub(super) fn prune(workspace: &Workspace<'_>, present: &Entry) -> Result<()> {
+    let history = workspace.view()?.history(present.key.kind, &present.key.name)?;
+    let later = history.iter().filter(|entry| entry.role != Role::Pending);
+    let suffixes: Vec<String> = later.map(|entry| format!(".{}", entry.serial)).chain([".old".to_owned()]).collect();
+    super::prune::remove(&pending_dir(workspace.store_dir(), present), &suffixes)
+}
+
+/// The generation that was current before this one.
+fn before(store: &Store, entry: &Entry) -> Result<Option<Entry>> {
+    let earlier = store.ledger.history(entry.key.kind, &entry.key.name)?.into_iter().rev();
+    let mut earlier = earlier.filter(|one| one.generation() < entry.generation() && one.role == Role::Superseded);
+    // A pending generation that was replaced has never had copies.
+    let all: Vec<Entry> = earlier.by_ref().collect();
+    let with_copies = all.iter().find(|one| one.copies.is_some()).cloned();
+    Ok(with_copies.or_else(|| all.into_iter().next()))
+}
+
+/// The files of a directory, to be put into another one in place of those with the same names.
+fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSet> {
+    let asked: Asked = recorded(entry)?;
+    let prefix = if asked.prefix.is_empty() { entry.key.name.as_str() } else { asked.prefix.as_str() };
+    let formats = Vec::<ClientFormat>::new();
+    let holds_key = asked.csr.is_none();
+    let files = DeviceFiles { prefix, formats, holds_key, has_anchors: true, keystore: None }.with_those_in(from);
+    let present = first_in(&target.join(chain_file(Kind::Device, &Asked::default()))).ok().flatten();
+    let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
+    let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());
+    for file in files.list() {
+        let name = files.name(file);
+        if let Some(bytes) = file::read_optional(from.join(&name), FILE_LIMIT)? {
+            set.add(name, bytes, files.mode(file))?;
+        }
+    }
+    Ok(set)
+}
+
+fn pending_dir(store: &Path, entry: &Entry) -> PathBuf {
+    identity_dir(store, Kind::Device, &entry.key.name).join(PENDING)
+}

@@ -1,0 +1,148 @@
+//! The steps of a renewal that are begun and not done.
+
+use std::fmt;
+
+use base::Result;
+
+use crate::key::{Generation, Key, Kind};
+use crate::ledger::Ledger;
+use crate::transaction::Transaction;
+use crate::value::{one_of, values};
+use crate::view::View;
+
+/// A step of a renewal that must be finished once it is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RenewalStep {
+    /// The platform gets the certificate of the pending generation: it has this one, or still the one before it.
+    Swap,
+    /// The platform gets the certificate before it again, because the pending one was refused.
+    Back,
+    /// The generation is current, and its files are moved to the places of the files before it.
+    Install,
+    /// The program runs that makes a service load the new files.
+    Hook,
+}
+
+impl RenewalStep {
+    /// Every step, in the order in which they are taken.
+    pub const ALL: [Self; 4] = [Self::Swap, Self::Back, Self::Install, Self::Hook];
+
+    /// The word that is stored and printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Swap => "swap",
+            Self::Back => "back",
+            Self::Install => "install",
+            Self::Hook => "hook",
+        }
+    }
+
+    /// Whether the platform may have either of two certificates meanwhile.
+    pub const fn is_of_platform(self) -> bool {
+        matches!(self, Self::Swap | Self::Back)
+    }
+}
+
+impl fmt::Display for RenewalStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A step of a renewal that is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRenewal {
+    /// The new generation.
+    pub key: Key,
+    /// The step.
+    pub step: RenewalStep,
+    /// Why it failed last; `None` if it was interrupted.
+    pub error: Option<String>,
+}
+
+impl View {
+    /// The steps of renewals that are not done, by identity and step.
+    ///
+    /// # Errors
+    /// Those of the database, here and below.
+    pub fn open_renewals(&self) -> Result<Vec<OpenRenewal>> {
+        let rows = self.query(
+            "SELECT kind, name, generation, step, error FROM renewal_step \
+             JOIN identity ON identity.id = renewal_step.identity ORDER BY kind, name, generation, step",
+            &[],
+        )?;
+        rows.iter()
+            .map(|row| {
+                let (kind, step): (String, String) = (row.get(0)?, row.get(3)?);
+                Ok(OpenRenewal {
+                    key: Key {
+                        kind: one_of(&Kind::ALL, Kind::as_str, &kind)?,
+                        name: row.get(1)?,
+                        generation: Generation(row.get(2)?),
+                    },
+                    step: one_of(&RenewalStep::ALL, RenewalStep::as_str, &step)?,
+                    error: row.get(4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether a step of a generation is not done.
+    pub fn is_step_open(&self, key: &Key, step: RenewalStep) -> Result<bool> {
+        let sql = "SELECT 1 FROM renewal_step JOIN identity ON identity.id = renewal_step.identity \
+            WHERE kind = ?1 AND name = ?2 AND generation = ?3 AND step = ?4";
+        Ok(self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0, step.as_str()])?.is_some())
+    }
+}
+
+impl Ledger {
+    /// [`Transaction::begin_step`] by itself.
+    pub fn begin_step(&mut self, key: &Key, step: RenewalStep) -> Result<()> {
+        self.transaction(|transaction| transaction.begin_step(key, step))
+    }
+
+    /// [`Transaction::end_step`] by itself.
+    pub fn end_step(&mut self, key: &Key, step: RenewalStep) -> Result<()> {
+        self.transaction(|transaction| transaction.end_step(key, step))
+    }
+
+    /// [`Transaction::fail_step`] by itself.
+    pub fn fail_step(&mut self, key: &Key, step: RenewalStep, error: &str) -> Result<()> {
+        self.transaction(|transaction| transaction.fail_step(key, step, error))
+    }
+}
+
+impl Transaction<'_> {
+    /// Records that a step is about to be taken. May be repeated.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row, here and below.
+    pub fn begin_step(&self, key: &Key, step: RenewalStep) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        self.execute(
+            "INSERT INTO renewal_step (identity, step) VALUES (?1, ?2) ON CONFLICT (identity, step) DO NOTHING",
+            values![row, step.as_str()],
+        )?;
+        Ok(())
+    }
+
+    /// Records that a step is done. May be repeated.
+    pub fn end_step(&self, key: &Key, step: RenewalStep) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        self.execute("DELETE FROM renewal_step WHERE identity = ?1 AND step = ?2", values![row, step.as_str()])?;
+        Ok(())
+    }
+
+    /// Records why a step failed. It stays open. The text must hold no secret.
+    pub fn fail_step(&self, key: &Key, step: RenewalStep, error: &str) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        let values = values![row, step.as_str(), error];
+        self.execute("UPDATE renewal_step SET error = ?3 WHERE identity = ?1 AND step = ?2", values)?;
+        Ok(())
+    }
+
+    /// Ends all steps of a generation: it is not to be used any more.
+    pub(crate) fn end_steps(&self, row: i64) -> Result<()> {
+        self.execute("DELETE FROM renewal_step WHERE identity = ?1", values![row]).map(drop)
+    }
+}

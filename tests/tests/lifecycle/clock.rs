@@ -1,0 +1,72 @@
+//! A clock that does not fit the ledger or the platform.
+
+use tbpki_tests::oracle::python3;
+use tbpki_tests::{Sandbox, Snapshot};
+
+use crate::scene::Scene;
+
+const LEDGER: &str = "pki/ledger.db";
+
+/// Moves the times of all entries by so many days, as if the clock had been set.
+fn shift(sandbox: &Sandbox, days: i64) {
+    let script = "import sqlite3, sys\n\
+        ledger = sqlite3.connect(sys.argv[1])\n\
+        ledger.execute('UPDATE identity SET intended_at = intended_at + ?1, issued_at = issued_at + ?1', [int(sys.argv[2]) * 86400])\n\
+        ledger.commit()";
+    python3().args(["-c", script]).arg(sandbox.join(LEDGER)).arg(days.to_string()).run().ok();
+}
+
+#[test]
+fn a_clock_that_does_not_fit_the_ledger_is_refused_until_it_is_accepted() {
+    for days in [2, -401] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["client", "--device", "pump-1"]);
+        shift(&sandbox, days);
+        let before = Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
+        for args in
+            [&["client", "--device", "pump-2"][..], &["renew", "--all"], &["revoke", "--device", "pump-1"], &["crl"]]
+        {
+            let text = sandbox.fails(args, 1, "TBPKI-0312").stderr_text();
+            assert!(text.contains("the newest entry is of 20") && text.contains("--accept-clock"), "{text}");
+        }
+        sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(255).says("TBPKI-0312");
+        let after = Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
+        before.is_unchanged(&after, "refused by the clock");
+        // Looking is possible.
+        sandbox.ok(["list"]);
+        // Accepted once, it counts: later commands need no flag.
+        sandbox.ok(["crl", "--accept-clock"]);
+        sandbox.ok(["client", "--device", "pump-2"]);
+        sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(1);
+        let script = "import sqlite3, sys\nprint(sqlite3.connect(sys.argv[1]).execute('SELECT count(*), max(newest_before > at) FROM clock').fetchone())";
+        let recorded = python3().args(["-c", script]).arg(sandbox.join(LEDGER)).run().ok().stdout_text();
+        assert_eq!(recorded.trim(), format!("(1, {})", u8::from(days > 0)));
+    }
+}
+
+#[test]
+fn a_day_earlier_and_400_days_later_fit() {
+    for days in [1, -399] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["client", "--device", "pump-1"]);
+        // The entry is a little older than the clock by now.
+        shift(&sandbox, days);
+        sandbox.ok(["client", "--device", "pump-2"]);
+    }
+}
+
+#[test]
+fn the_clock_of_the_platform_is_compared() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1"]);
+    let sim = scene.platform.sim().unwrap();
+    for offset in [-2 * 86_400, 2 * 86_400] {
+        sim.set_clock_offset(offset);
+        let outcome = scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1);
+        outcome.says("TBPKI-0312").says("and the platform 20");
+        assert_eq!(sim.credentials("pump-1").map(|_| ()), None);
+    }
+    scene.ok(&["register", "--device", "pump-1", "--accept-clock"]);
+    sim.set_clock_offset(3600);
+    scene.ok(&["register", "--device", "pump-1"]);
+}

@@ -1,0 +1,135 @@
+//! `tbpki fleet renew`, and the phases of its jobs.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tbpki_tests::Sandbox;
+use tbpki_tests::forge::age;
+use testkit::application::Sample;
+
+use crate::scene::{Scene, json};
+
+const LEDGER: &str = "pki/ledger.db";
+
+/// Three devices of job 1, registered and due, of which the second is revoked.
+fn issued() -> Scene {
+    let scene = Scene::new();
+    let issue = ["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet", "--days", "90"];
+    scene.ok(&issue);
+    scene.ok(&["fleet", "register"]);
+    for name in ["s-1", "s-2", "s-3"] {
+        age(&scene.sandbox.join(LEDGER), name, 80);
+    }
+    scene.ok(&["revoke", "--device", "s-2"]);
+    scene
+}
+
+fn rows(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
+    let rows = json(&sandbox.ok(["list", "--all", "--json", "--name", name]));
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    rows["identities"].as_array().unwrap().iter().map(|row| (text(row, "role"), text(row, "credentials_id"))).collect()
+}
+
+fn credential(scene: &Scene, name: &str) -> String {
+    scene.platform.sim().unwrap().credentials(name).unwrap().id
+}
+
+fn phase(report: &Value) -> (u64, u64, u64) {
+    let phase = &report["phases"][0];
+    let number = |field: &str| phase[field].as_u64().unwrap();
+    (number("done"), number("failed"), number("left"))
+}
+
+#[test]
+fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
+    let scene = issued();
+    let sandbox = &scene.sandbox;
+    let renew = ["fleet", "renew", "--job", "1", "--due", "--out", "renewed"];
+    let planned = scene.json(&[&renew[..], &["--dry-run"]].concat());
+    assert_eq!((&planned["names"], &planned["job"]), (&json!(2), &Value::Null));
+    assert!(!sandbox.join("renewed").exists());
+    let outcome = scene.ok(&[&renew[..], &["--json"]].concat());
+    let report = json(&outcome);
+    assert_eq!((&report["job"], phase(&report)), (&json!(2), (2, 0, 0)));
+    outcome.says("1 revoked");
+    assert!(sandbox.join("renewed/shard-00000").exists() || fs::read_dir(sandbox.join("renewed")).unwrap().count() > 1);
+
+    // Nothing changes for the devices, the platform and the other commands.
+    let (first, third) = (rows(sandbox, "s-1"), rows(sandbox, "s-3"));
+    for (name, rows) in [("s-1", &first), ("s-3", &third)] {
+        assert_eq!(rows.iter().map(|row| row.0.as_str()).collect::<Vec<_>>(), ["current", "pending"]);
+        assert_eq!(credential(&scene, name), rows[0].1);
+    }
+    assert_eq!(rows(sandbox, "s-2").len(), 1);
+    assert_eq!(scene.json(&["list", "--pending"])["identities"].as_array().unwrap().len(), 2);
+    scene.ok(&["register", "--all"]);
+    assert_eq!(credential(&scene, "s-1"), first[0].1);
+    // The same again has nothing to do.
+    let again = scene.ok(&renew);
+    again.says("2 renewed and not in use yet");
+    // A job of renewals is used only with --pending, and other jobs only without.
+    for args in [&["fleet", "register", "--job", "2"][..], &["fleet", "register", "--job", "1", "--pending"]] {
+        scene.tbpki(args).run().ends(2).says("TBPKI-0011").says("--pending");
+    }
+    scene
+        .tbpki(&["renew", "--device", "s-1", "--register", "--broker", "localhost:1", "--pending"])
+        .run()
+        .ends(4)
+        .says("is of job 2");
+
+    sandbox.write("wifi", "a password of the network");
+    sandbox.private("wifi");
+    sandbox.write("app.elf", Sample::new("esp32c3").elf());
+    let image = [
+        "--app",
+        "app.elf",
+        "--chip",
+        "esp32c3",
+        "--wifi-ssid",
+        "net",
+        "--wifi-password-file",
+        "wifi",
+        "--broker",
+        "tb.example",
+    ];
+    let report = scene.json(&[&["fleet", "bundle", "--pending"], &image[..]].concat());
+    assert_eq!(phase(&report), (2, 0, 0));
+
+    // One of the devices has a token by now: it is left alone, and reported.
+    sandbox.write("token", "a-token-of-another");
+    sandbox.private("token");
+    scene.ok(&["token", "--device", "s-3", "--set-file", "token", "--replace"]);
+    let outcome = scene.tbpki(&["fleet", "register", "--pending", "--json"]).run().ends(4);
+    assert_eq!(phase(&json(&outcome)), (1, 1, 1));
+    outcome.says("TBPKI-0137");
+    assert_eq!(
+        (credential(&scene, "s-1"), credential(&scene, "s-3")),
+        (first[1].1.clone(), "a-token-of-another".to_owned())
+    );
+    assert_eq!(rows(sandbox, "s-1").into_iter().map(|row| row.0).collect::<Vec<_>>(), ["superseded", "current"]);
+    assert_eq!(rows(sandbox, "s-3").into_iter().map(|row| row.0).collect::<Vec<_>>(), ["current", "pending"]);
+    let report = scene.json(&["fleet", "register", "--pending", "--replace"]);
+    assert_eq!(phase(&report), (2, 0, 0));
+    assert_eq!(credential(&scene, "s-3"), third[1].1);
+
+    // A year later, the same job is renewed again.
+    for name in ["s-1", "s-3"] {
+        age(&sandbox.join(LEDGER), name, 80);
+    }
+    let report = scene.json(&["fleet", "renew", "--job", "1", "--due", "--archive", "again.tar"]);
+    assert_eq!((&report["job"], phase(&report)), (&json!(3), (2, 0, 0)));
+    assert!(sandbox.join("again.tar").exists());
+}
+
+#[test]
+fn what_a_fleet_cannot_be_renewed_by_is_refused() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "1", "--name-pattern", "s-{}", "--out", "fleet"]);
+    sandbox.fails(["fleet", "renew", "--job", "7", "--out", "renewed"], 1, "TBPKI-0293");
+    sandbox.fails(["fleet", "renew", "--job", "1"], 2, "TBPKI-0011");
+    sandbox.fails(["fleet", "renew", "--job", "1", "--layout", "directories"], 2, "TBPKI-0011");
+    sandbox.fails(["fleet", "renew", "--out", "renewed"], 2, "TBPKI-0011");
+    // Too new: a renewal would gain nothing.
+    sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]).says("1 not due");
+    assert!(!sandbox.join("renewed").exists());
+}

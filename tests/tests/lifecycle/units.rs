@@ -1,0 +1,33 @@
+//! The units for systemd.
+
+use std::fs;
+
+use tbpki_tests::Tool;
+use tbpki_tests::binary::workspace;
+
+#[test]
+fn systemd_accepts_the_units_and_their_commands_exist() {
+    let dir = tempfile::tempdir().unwrap();
+    let tbpki = dir.path().join("tbpki");
+    std::os::unix::fs::symlink("/bin/true", &tbpki).unwrap();
+    let mut files = Vec::new();
+    for name in ["tbpki-renew.service", "tbpki-renew.timer"] {
+        let unit = fs::read_to_string(workspace().join("crates/tbpki/units").join(name)).unwrap();
+        // The commands of the guide are those of the unit.
+        let guide = fs::read_to_string(workspace().join("docs/src/guide/renewing.md")).unwrap();
+        for line in unit.lines().filter(|line| line.starts_with("Exec") || line.starts_with("OnCalendar")) {
+            assert!(guide.contains(line), "the guide does not have {line}");
+        }
+        let path = dir.path().join(name);
+        let unit = unit.replace("/usr/bin/tbpki", tbpki.to_str().unwrap()).replace("/etc/tbpki", "/");
+        fs::write(&path, unit).unwrap();
+        files.push(path);
+    }
+    let Ok(found) = std::process::Command::new("systemd-analyze").arg("--version").output() else {
+        println!("systemd-analyze is missing: the units were not verified");
+        return;
+    };
+    assert!(found.status.success());
+    let outcome = Tool::new("systemd-analyze").args(["verify", "--man=no"]).args(&files).run().ok();
+    assert_eq!((outcome.stdout_text(), outcome.stderr_text()), (String::new(), String::new()));
+}
