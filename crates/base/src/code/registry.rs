@@ -636,6 +636,8 @@ codes! {
         "A broker that reads a file with revocation lists refuses every certificate whose CA has no list in it. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the brokers read the file before the new CA signs. Nothing was changed."
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
+    323 ProfileCaInUse User "The CA of a profile cannot be replaced"
+        "ThingsBoard has one CA for each device profile. When that CA changes, every device of the profile whose certificate ThingsBoard does not have yet is locked out, and tbpki cannot make sure that it has them all. Make another profile with `tbpki profile create`, and issue the devices again below its CA. Nothing was changed."
 
     // Enrolment over the network.
     344 LedgerReplaced User "The ledger was replaced while the service ran"

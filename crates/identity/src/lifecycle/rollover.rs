@@ -40,6 +40,16 @@ pub fn named(view: &View, name: &str) -> Result<SigningCa> {
     if view.latest(Kind::Ca, name)?.is_some() { Ok(ca) } else { Err(unknown()) }
 }
 
+/// Fails for the CA of a profile. The platform has one CA for each profile, and would lock out each device whose leaf it
+/// does not have when that CA changes.
+fn check_replaceable(ca: &SigningCa) -> Result<()> {
+    let SigningCa::Profile(profile) = ca else { return Ok(()) };
+    Err(Code::ProfileCaInUse
+        .error(format!("the platform has one CA for the profile {profile}, and devices depend on it"))
+        .item(ca.name())
+        .fix("make another profile with `tbpki profile create`, and issue the devices again with --profile"))
+}
+
 /// The generation with this number in the store.
 fn in_store(store: &Store, ca: &SigningCa, number: u32) -> Result<Option<CaGeneration>> {
     Ok(ca.trusted(store.dir())?.into_iter().find(|generation| generation.number == number))

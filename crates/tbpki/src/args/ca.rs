@@ -43,7 +43,7 @@ pub enum CaVerb {
 /// The arguments of `tbpki ca prepare` and `tbpki ca retire`.
 #[derive(Debug, Clone, Args)]
 pub struct CaStepArgs {
-    /// The CA: server-root, server-issuing, devices-root, devices-issuing, or profile-NAME
+    /// The CA: server-root, server-issuing, devices-root or devices-issuing
     #[arg(value_name = "CA", value_parser = text())]
     pub ca: String,
     /// Print what would happen, and write nothing
@@ -58,7 +58,7 @@ pub struct CaStepArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("peers").required(true).args(["device", "server", "job", "all"]))]
 pub struct CaConfirmArgs {
-    /// The CA: server-root, devices-root, devices-issuing, or profile-NAME
+    /// The CA: server-root, devices-root or devices-issuing
     #[arg(value_name = "CA", value_parser = text())]
     pub ca: String,
     /// The devices (repeat or separate by commas)
