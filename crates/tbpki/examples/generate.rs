@@ -11,10 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base::Code;
-use clap::{Command, CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 use config::{KEYS, Preset};
-use tbpki::args::Cli;
 use tbpki::args::man;
 use tbpki::{completion, environment, schema};
 
@@ -23,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(repository), Some(package)) = (args.next(), args.next()) else {
         return Err("usage: generate REPOSITORY_DIR PACKAGE_DIR".into());
     };
-    let mut command = Cli::command();
+    let mut command = tbpki::args::help::command();
     command.build();
     man_pages(&package.join("man"))?;
     completions(&package.join("completions"))?;

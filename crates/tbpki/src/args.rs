@@ -4,9 +4,11 @@ mod bundle_firmware;
 mod ca;
 mod ca_passphrase;
 mod client;
+mod device;
 mod enrolment;
 mod flash;
 mod fleet;
+pub mod help;
 mod init;
 mod lifecycle;
 mod look;
@@ -26,6 +28,7 @@ pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
+pub use device::DeviceArg;
 pub use enrolment::{EnrollVerb, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
@@ -60,7 +63,7 @@ use value::{algorithm, parsed, text};
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Run `tbpki init` first, then `tbpki server --out DIR` and `tbpki client --device NAME`.\n\
+    after_help = "Run `tbpki init` first, then `tbpki server --out DIR` and `tbpki client NAME`.\n\
                   Exit status: 0 done, 1 error in the input or the environment, 2 usage error, 3 a check found a fault, \
                   4 partly done (run the command again), 70 a bug."
 )]
@@ -133,16 +136,16 @@ Examples:
 const CLIENT_EXAMPLES: &str = "\
 Examples:
   Issue an identity, and register it with the platform:
-    tbpki client --device pump-1 --register
+    tbpki client pump-1 --register
   Write a PKCS#12 keystore too:
-    tbpki client --device pump-1 --format pem,p12
+    tbpki client pump-1 --format pem,p12
   Issue for a key that is on the device:
-    tbpki client --device pump-1 --csr pump-1.csr";
+    tbpki client pump-1 --csr pump-1.csr";
 
 const REGISTER_EXAMPLES: &str = "\
 Examples:
   Register two devices:
-    tbpki register --device pump-1,pump-2 --platform-url https://tb.example.org --platform-user tenant@example.org
+    tbpki register pump-1 pump-2 --platform-url https://tb.example.org --platform-user tenant@example.org
   Register all devices of the store in a device profile:
     tbpki register --all --profile pumps";
 

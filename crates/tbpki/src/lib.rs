@@ -20,7 +20,7 @@ mod verb;
 use std::ffi::OsString;
 
 use base::Result;
-use clap::Parser;
+use clap::FromArgMatches;
 
 use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, EnrollVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
 use context::Context;
@@ -43,7 +43,7 @@ fn run_command() -> Exit {
     if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;
     }
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => return usage::reject(&error, &args),
     };
@@ -57,6 +57,12 @@ fn run_command() -> Exit {
             exit
         }
     }
+}
+
+/// Parses the command line as `Cli::try_parse_from` does, with the help in groups.
+fn parse(args: &[OsString]) -> clap::error::Result<Cli> {
+    let mut matches = args::help::command().try_get_matches_from(args)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::help::command()))
 }
 
 fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {

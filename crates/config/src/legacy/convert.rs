@@ -299,27 +299,31 @@ impl Conversion<'_> {
         self.secrets.iter().find(|secret| secret.name == file).map(|secret| &secret.secret)
     }
 
+    /// One finding about all passwords: they stay, because files and settings that exist depend on them.
+    fn kept_passwords(&self) -> Option<Finding> {
+        let files: Vec<&str> = self.secrets.iter().map(|secret| secret.name).collect();
+        if files.is_empty() {
+            return None;
+        }
+        let what =
+            format!("the passwords are kept, in files of mode 0600 under {}/secrets: {}", self.store, files.join(", "));
+        let is_published = |file| self.secret(file).is_some_and(|secret| PUBLISHED.contains(&secret.reveal()));
+        let published: Vec<_> = PASSWORDS.iter().filter(|(_, _, file)| is_published(file)).collect();
+        let Some((_, _, first)) = published.first() else {
+            return Some(Code::LegacyConverted.note(what).fix("delete keygen.properties once all is well"));
+        };
+        let names: Vec<&str> = published.iter().map(|(name, ..)| *name).collect();
+        let why = format!("ThingsBoard's documentation contains these, and everyone knows them: {}", names.join(", "));
+        let fix = format!(
+            "to replace one, run `(umask 077; head -c 18 /dev/urandom | base64 > {}/secrets/{first})` before `tbpki server` \
+             and `tbpki client`; delete keygen.properties once all is well",
+            self.store
+        );
+        Some(Code::LegacyConverted.warning(what).because(why).fix(fix))
+    }
+
     fn report_changes(&mut self) {
-        if !self.secrets.is_empty() {
-            let files: Vec<String> = self.secrets.iter().map(|secret| secret.name.to_owned()).collect();
-            let what = format!(
-                "the passwords are kept in files of mode 0600 under {}/secrets: {}",
-                self.store,
-                files.join(", ")
-            );
-            self.findings.push(Code::LegacyConverted.note(what).fix("delete keygen.properties once all is well"));
-        }
-        let published: Vec<&str> = PASSWORDS
-            .iter()
-            .filter(|(_, _, file)| self.secret(file).is_some_and(|secret| PUBLISHED.contains(&secret.reveal())))
-            .map(|(name, ..)| *name)
-            .collect();
-        if !published.is_empty() {
-            let what =
-                format!("passwords are those of the documentation, which everybody knows: {}", published.join(", "));
-            let fix = format!("write others into the files under {}/secrets before you make identities", self.store);
-            self.findings.push(Code::LegacyConverted.warning(what).fix(fix));
-        }
+        self.findings.extend(self.kept_passwords());
         for (store, key, name) in [
             ("server-keystore", "server-key", "SERVER_KEY_PASSWORD"),
             ("client-keystore", "client-key", "CLIENT_KEY_PASSWORD"),

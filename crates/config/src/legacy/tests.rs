@@ -152,7 +152,7 @@ fn changes_are_reported() {
         "EC on P-256",
         "the .p12 takes the key password",
         "without asking",
-        "which everybody knows: SERVER_KEYSTORE_PASSWORD, SERVER_KEY_PASSWORD, CLIENT_KEYSTORE_PASSWORD, CLIENT_KEY_PASSWORD",
+        "everyone knows them: SERVER_KEYSTORE_PASSWORD, SERVER_KEY_PASSWORD, CLIENT_KEYSTORE_PASSWORD, CLIENT_KEY_PASSWORD",
         "signed by CAs of your own",
     ] {
         assert!(reports(&converted, words), "{words}");

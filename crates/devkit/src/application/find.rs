@@ -11,6 +11,9 @@ use crate::chip::Chip;
 /// The directory of firmware files below the prefix of an installation.
 const SHARE: &str = "share/tbpki/firmware";
 
+/// The prefixes of installations for all users.
+const SYSTEM: [&str; 2] = ["/usr/local", "/usr"];
+
 /// The places where applications are searched.
 #[derive(Debug, Clone, Default)]
 pub struct ApplicationSearch {
@@ -117,13 +120,13 @@ fn shipped_path(chip: Chip, places: &ApplicationSearch) -> Option<PathBuf> {
     if let Some(place) = &places.variable {
         return Some(if place.is_dir() { place.join(name) } else { place.clone() });
     }
-    let program_dir = places.program_dir.as_ref()?;
-    // Both `prefix/bin/tbpki` and a program next to `share`, as archives unpack it.
-    [Some(program_dir.as_path()), program_dir.parent()]
-        .into_iter()
-        .flatten()
-        .map(|prefix| prefix.join(SHARE).join(&name))
-        .find(|path| path.exists())
+    // Without /proc, as in a bare chroot, a program does not know its own path.
+    let prefixes = match &places.program_dir {
+        // Both `prefix/bin/tbpki` and a program in the directory of `share`, as archives unpack it.
+        Some(program_dir) => [Some(program_dir.as_path()), program_dir.parent()],
+        None => SYSTEM.map(|prefix| Some(Path::new(prefix))),
+    };
+    prefixes.into_iter().flatten().map(|prefix| prefix.join(SHARE).join(&name)).find(|path| path.exists())
 }
 
 /// Compares a file with `FILE.sha256` in the format of `sha256sum`.
@@ -242,6 +245,14 @@ mod tests {
         assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
         let flat = ApplicationSearch { program_dir: Some("/opt/tbpki".into()), ..places };
         assert!(install_command(None, &flat).ends_with("--all --out /opt/tbpki/share/tbpki/firmware`"));
+    }
+
+    #[test]
+    fn a_program_that_does_not_know_its_path_uses_the_firmware_of_the_system() {
+        let places = ApplicationSearch { working_dir: "/".into(), ..ApplicationSearch::default() };
+        let found = shipped_path(CHIP, &places);
+        let expected = SYSTEM.iter().map(|prefix| Path::new(prefix).join(SHARE).join("esp32c3.elf"));
+        assert_eq!(found, expected.into_iter().find(|path| path.exists()));
     }
 
     #[test]

@@ -4,17 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use config::ClientFormat;
-use pki::device_name::DeviceName;
 
-use super::value::{client_format, parsed};
-use super::{CreateArgs, IdentityArgs, OwnerArgs, PlatformArgs};
+use super::value::client_format;
+use super::{CreateArgs, DeviceArg, IdentityArgs, OwnerArgs, PlatformArgs};
 
 /// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
-    /// The device's name: its common name, its directory and its name on the platform
-    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME")]
-    pub device: DeviceName,
+    /// The device.
+    #[command(flatten)]
+    pub device: DeviceArg,
     /// Copy the files to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pki::device_name::DeviceName;
 
-use super::CaPassphrase;
 use super::value::{parsed, text};
+use super::{CaPassphrase, DeviceArg};
 use crate::completion;
 
 /// The platform and its user.
@@ -53,12 +53,16 @@ pub struct CreateArgs {
 /// The arguments of `tbpki register`.
 #[derive(Debug, Clone, Args)]
 pub struct RegisterArgs {
-    /// The devices (repeat or separate by commas)
+    /// The devices
+    #[arg(value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
+    #[arg(required_unless_present_any = ["all", "device"], add = completion::devices())]
+    pub name: Vec<DeviceName>,
+    /// More devices (repeat or separate by commas)
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
-    #[arg(num_args = 1.., required_unless_present = "all", add = completion::devices())]
+    #[arg(num_args = 1.., add = completion::devices())]
     pub device: Vec<DeviceName>,
     /// All devices of the store
-    #[arg(long, conflicts_with = "device")]
+    #[arg(long, conflicts_with_all = ["device", "name"])]
     pub all: bool,
     /// Replace other credentials of the devices
     #[arg(long)]
@@ -83,9 +87,9 @@ pub struct RegisterArgs {
 /// The arguments of `tbpki unregister`.
 #[derive(Debug, Clone, Args)]
 pub struct UnregisterArgs {
-    /// The device
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    pub device: DeviceName,
+    /// The device.
+    #[command(flatten)]
+    pub device: DeviceArg,
     /// Delete the device and all its data
     #[arg(long)]
     pub delete_device: bool,
@@ -106,9 +110,9 @@ pub struct UnregisterArgs {
 /// The arguments of `tbpki token`.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArgs {
-    /// The device
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    pub device: DeviceName,
+    /// The device.
+    #[command(flatten)]
+    pub device: DeviceArg,
     /// Set the token in FILE (`-` for standard input) instead of fetching the current one
     #[arg(long, value_name = "FILE")]
     pub set_file: Option<PathBuf>,

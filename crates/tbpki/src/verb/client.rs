@@ -30,9 +30,9 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
                 let mut create = create(&args.create, &config);
                 create.accept_number_attributes = args.accept_number_attributes;
                 let registration = NewRegistration { create, replace: args.replace, again: args.again };
-                make_and_register(workspace, &args.device, &request, &registration)
+                make_and_register(workspace, args.device.name()?, &request, &registration)
             }
-            false => make_device(workspace, &args.device, &request).map(DeviceReport::from),
+            false => make_device(workspace, args.device.name()?, &request).map(DeviceReport::from),
         }
     })?;
     context.output.findings(std::mem::take(&mut report.identity.findings));

@@ -299,7 +299,10 @@ impl Report for InitReport {
         // A dry run has made no CA.
         match self.cas.is_empty() {
             true => Ok(()),
-            false => writeln!(out, "next: tbpki server --out /etc/thingsboard/conf"),
+            false => {
+                writeln!(out, "next: tbpki server --out /etc/thingsboard/conf")?;
+                writeln!(out, "      and back up keygen.toml and the store: no one can restore lost CA keys")
+            }
         }
     }
 }

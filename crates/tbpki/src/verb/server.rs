@@ -1,13 +1,18 @@
 //! `tbpki server`.
 
 use base::Result;
+use base::text::printable;
 use config::key;
+use identity::report::{IdentityOutcome, IdentityReport};
 use identity::server::{ServerRequest, make_server};
 
 use super::client::request;
 use crate::args::ServerArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
+
+/// The file with the settings of ThingsBoard.
+const SETTINGS: &str = "thingsboard.env";
 
 pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
@@ -27,5 +32,22 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| make_server(workspace, &server_request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
+    if let Some(next) = next(&report) {
+        context.output.say(next);
+    }
     Ok(Exit::Done)
+}
+
+/// The step that is left to the user: the settings of ThingsBoard, and the name for clients.
+fn next(report: &IdentityReport) -> Option<String> {
+    if report.done == IdentityOutcome::Planned || report.done == IdentityOutcome::Unchanged {
+        return None;
+    }
+    let settings = report.files.iter().rfind(|file| file.path.file_name().is_some_and(|name| name == SETTINGS))?;
+    Some(format!(
+        "next: add the lines of {} to thingsboard.conf and restart ThingsBoard; clients must connect to {} or another \
+         name above",
+        printable(&settings.path.to_string_lossy()),
+        printable(&report.name)
+    ))
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::oracle::openssl;
 use crate::Sandbox;
+use crate::oracle::openssl;
 use crate::{Outcome, Tool};
 
 /// A running service. It is stopped when this is dropped.

@@ -30,7 +30,7 @@ pub(crate) struct RegisteredDevices {
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     let names = match args.all {
         true => DeviceSelection::All,
-        false => DeviceSelection::These(args.device.clone()),
+        false => DeviceSelection::These([args.name.as_slice(), &args.device].concat()),
     };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
         None => None,
     };
     let request = TokenRequest {
-        device: args.device.clone(),
+        device: args.device.name()?.clone(),
         set,
         replace: args.replace,
         create: args.create.then(|| create(&args.create_as, &config)),

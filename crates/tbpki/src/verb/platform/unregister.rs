@@ -10,7 +10,7 @@ use crate::verb::platform::declined;
 
 pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> {
     let request = UnregisterRequest {
-        device: args.device.clone(),
+        device: args.device.name()?.clone(),
         delete_device: args.delete_device,
         replace: args.replace,
         dry_run: args.dry_run,
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     if args.delete_device && !args.yes && !args.dry_run {
-        let question = format!("Delete the device {} and all its data?", args.device);
+        let question = format!("Delete the device {} and all its data?", args.device.name()?);
         if !context.prompter.confirm(&question, "--yes")? {
             return Err(declined("the device was not deleted"));
         }

@@ -1,0 +1,81 @@
+//! The device that a verb is about.
+
+use base::{Code, Result};
+use clap::Args;
+use pki::device_name::DeviceName;
+
+use super::value::parsed;
+use crate::completion;
+
+/// One device, as NAME or as `--device NAME`.
+#[derive(Debug, Clone, Args)]
+#[group(id = "one-device", required = true, multiple = false)]
+pub struct DeviceArg {
+    /// The device's name: its common name, its directory and its name on the platform
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    name: Option<DeviceName>,
+    /// The device's name, the same as NAME
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    device: Option<DeviceName>,
+}
+
+impl DeviceArg {
+    /// The name.
+    ///
+    /// # Errors
+    /// `Usage` if there is none, which clap rejects before.
+    pub fn name(&self) -> Result<&DeviceName> {
+        self.name
+            .as_ref()
+            .or(self.device.as_ref())
+            .ok_or_else(|| Code::Usage.error("no device given").fix("add the name of the device"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::args::{Cli, Verb};
+
+    fn parsed(line: &str) -> Result<Verb, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb)
+    }
+
+    #[test]
+    fn a_device_has_its_name_with_or_without_the_flag() {
+        for line in
+            ["tbpki client pump-1 --alg ec-p256", "tbpki client --device pump-1", "tbpki client --device=pump-1"]
+        {
+            let Ok(Verb::Client(args)) = parsed(line) else { panic!("{line}") };
+            assert_eq!(args.device.name().unwrap().as_str(), "pump-1", "{line}");
+        }
+        for line in [
+            "tbpki client",
+            "tbpki client pump-1 --device pump-2",
+            "tbpki client a b",
+            "tbpki token",
+            "tbpki unregister",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+        assert!(parsed("tbpki token pump-1").is_ok() && parsed("tbpki unregister pump-1").is_ok());
+    }
+
+    #[test]
+    fn several_devices_are_registered_with_or_without_the_flag() {
+        for line in [
+            "tbpki register a b",
+            "tbpki register a,b",
+            "tbpki register --device a,b",
+            "tbpki register --device a b",
+            "tbpki register a --device b",
+        ] {
+            let Ok(Verb::Register(args)) = parsed(line) else { panic!("{line}") };
+            let names: Vec<&str> = args.name.iter().chain(&args.device).map(super::DeviceName::as_str).collect();
+            assert_eq!(names, ["a", "b"], "{line}");
+        }
+        assert!(parsed("tbpki register").is_err() && parsed("tbpki register a --all").is_err());
+        assert!(parsed("tbpki register --all").is_ok());
+    }
+}
