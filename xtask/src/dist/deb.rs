@@ -53,7 +53,10 @@ fi
 /// Findings of lintian that do not apply.
 const OVERRIDES: &str = "\
 # The firmware is for microcontrollers: it is the same on every architecture of Debian.
-tbpki: arch-dependent-file-in-usr-share [usr/share/tbpki/firmware/*]
+tbpki binary: arch-dependent-file-in-usr-share [usr/share/tbpki/firmware/*]
+tbpki binary: binary-from-other-architecture [usr/share/tbpki/firmware/*]
+tbpki binary: statically-linked-binary [usr/share/tbpki/firmware/*]
+tbpki binary: unstripped-binary-or-object [usr/share/tbpki/firmware/*]
 ";
 
 /// Writes `tbpki_VERSION-1_ARCHITECTURE.deb`.

@@ -88,12 +88,14 @@ fn trial() -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Unpacks the archive into an empty directory, and uses the program there.
+/// Unpacks the archive into /usr/local of an empty system, and uses the program there.
 fn try_archive(archive: &Path) -> Result<()> {
     let system = trial()?;
+    let prefix = system.join("usr/local");
+    fs::create_dir_all(&prefix).doing(format!("make {}", prefix.display()))?;
     let unpack = run("tar").args(["--extract", "--zstd", "--strip-components=1", "--file"]).arg(archive);
-    unpack.arg("--directory").arg(&system).read()?;
-    walk(&system, "/bin/tbpki")
+    unpack.arg("--directory").arg(&prefix).read()?;
+    walk(&system, "/usr/local/bin/tbpki")
 }
 
 /// Installs, upgrades, removes and purges the package.

@@ -7,13 +7,12 @@ use crate::run::run;
 use crate::workspace::on_path;
 
 /// The limits are explicit, because podman cannot raise them inside of another container.
-const RUN: [&str; 9] = [
+const RUN: [&str; 8] = [
     "--runtime=runc",
     "run",
     "--rm",
     "--read-only",
     "--network=none",
-    "--cgroups=disabled",
     "--ulimit=nofile=1024:1024",
     "--ulimit=nproc=1024:1024",
     "--tmpfs=/tmp",
