@@ -14,7 +14,7 @@ use base::Code;
 use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 use config::{KEYS, Preset};
-use tbpki::args::man;
+use tbpki::args::manual::man;
 use tbpki::{completion, environment, schema};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(repository), Some(package)) = (args.next(), args.next()) else {
         return Err("usage: generate REPOSITORY_DIR PACKAGE_DIR".into());
     };
-    let mut command = tbpki::args::help::command();
+    let mut command = tbpki::args::manual::help::command();
     command.build();
     man_pages(&package.join("man"))?;
     completions(&package.join("completions"))?;

@@ -61,8 +61,8 @@ fn run_command() -> Exit {
 
 /// Parses the command line as `Cli::try_parse_from` does, with the help in groups.
 fn parse(args: &[OsString]) -> clap::error::Result<Cli> {
-    let mut matches = args::help::command().try_get_matches_from(args)?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::help::command()))
+    let mut matches = args::manual::help::command().try_get_matches_from(args)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::manual::help::command()))
 }
 
 fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {

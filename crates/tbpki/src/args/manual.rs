@@ -1,4 +1,7 @@
-//! `tbpki completions` and `tbpki man`.
+//! `tbpki completions` and `tbpki man`, and the texts that they and `tbpki --help` print.
+
+pub mod help;
+pub mod man;
 
 use clap::Args;
 use clap_complete::Shell;
@@ -18,7 +21,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
     /// The verb of the page to print, for example `config show` [default: the page of tbpki]
-    #[arg(value_name = "VERB", conflicts_with = "install", value_parser = super::value::text())]
+    #[arg(value_name = "VERB", conflicts_with = "install", value_parser = crate::args::value::text())]
     pub verb: Vec<String>,
     /// Write all pages to the user's directory of man pages, and print the path
     #[arg(long)]

@@ -4,7 +4,7 @@ use base::{Code, Result};
 
 use super::install::{Install, data_home};
 use crate::args::ManArgs;
-use crate::args::man::{self, ManPage};
+use crate::args::manual::man::{self, ManPage};
 use crate::context::Context;
 use crate::exit::Exit;
 

@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory};
 
-use super::Cli;
+use crate::args::Cli;
 
 /// Groups of verbs in the order of their use. A verb of no group is in `OTHERS`.
 const GROUPS: &[(&str, &[&str])] = &[

@@ -3,7 +3,7 @@
 use base::{Code, Error, Result};
 use clap::{Command, CommandFactory};
 
-use super::Cli;
+use crate::args::Cli;
 
 /// A man page in roff.
 #[derive(Debug, Clone)]
