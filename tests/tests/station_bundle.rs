@@ -45,6 +45,22 @@ fn station(home: &Sandbox) -> Sandbox {
 }
 
 #[test]
+fn a_bundle_that_is_there_is_finished_with_its_passphrase_only() {
+    let home = home();
+    let export = [&EXPORT[..], &PASSPHRASE].concat();
+    home.ok(&export);
+    let before = Snapshot::of(&home.join("kit"));
+    let again = home.ok(&export);
+    let is_ledger = |name: &Path| name.to_string_lossy().contains("ledger.db") || name.ends_with(".lock");
+    before.clone().without(is_ledger).is_unchanged(&Snapshot::of(&home.join("kit")).without(is_ledger), &again);
+    home.write("other.pass", "another passphrase\n");
+    home.hides("another passphrase");
+    let other = [&EXPORT[..], &["--passphrase-file", "other.pass"]].concat();
+    let outcome = home.fails(other, 1, "TBPKI-0082").says("this passphrase does not open").says("--force");
+    before.clone().without(is_ledger).is_unchanged(&Snapshot::of(&home.join("kit")).without(is_ledger), &outcome);
+}
+
+#[test]
 fn a_station_issues_devices_that_verify_at_home() {
     let home = home();
     let exported = home.ok([&EXPORT[..], &PASSPHRASE].concat());

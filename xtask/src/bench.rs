@@ -3,6 +3,7 @@
 mod fleet;
 mod identities;
 mod images;
+mod lists;
 mod measure;
 mod peers;
 mod register;
@@ -39,6 +40,8 @@ enum What {
     Fleet,
     /// NVS partitions, and flash images of 1,000 devices
     Images,
+    /// Lists, reports and images of 10,000 and 200,000 devices
+    Lists,
 }
 
 impl Bench {
@@ -48,6 +51,7 @@ impl Bench {
             What::Register => register::compare(self.rounds.saturating_mul(60), self.strict),
             What::Fleet => fleet::compare(self.rounds, self.strict),
             What::Images => images::compare(self.rounds, self.strict),
+            What::Lists => lists::compare(self.strict),
         }
     }
 }

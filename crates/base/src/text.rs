@@ -19,6 +19,11 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A number with the noun that it counts: "1 device", "2 devices".
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.
 pub fn printable(text: &str) -> Printable<'_> {
     Printable(text)

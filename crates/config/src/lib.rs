@@ -98,7 +98,8 @@ impl Config {
                 config.server.name = Setting { value: name, origin: Origin::Derived("the host name".to_owned()) };
             }
         }
-        if config.firmware.mqtt_host.is_none() && config.server.name.is_some() {
+        // The name of this host is not the broker's: `identity::broker` finds that, if the store has one server.
+        if config.firmware.mqtt_host.is_none() && config.server.name.is_explicit() {
             let origin = Origin::Derived("server.name".to_owned());
             config.firmware.mqtt_host = Setting { value: config.server.name.value.clone(), origin };
         }

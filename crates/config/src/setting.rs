@@ -95,6 +95,16 @@ pub struct ShownSetting {
     pub origin: Origin,
 }
 
+impl ShownSetting {
+    /// The value as JSON has it; `None` if it is not set.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        let text = self.value.as_ref()?;
+        // The text is TOML that tbpki wrote. If it were not, it would still be shown as text.
+        let parsed = format!("value = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+        Some(parsed.and_then(|value| serde_json::to_value(value).ok()).unwrap_or_else(|| text.clone().into()))
+    }
+}
+
 /// A value given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {

@@ -27,6 +27,7 @@ use pki::device_name::DeviceName;
 use crate::register;
 use request::BundleTarget;
 use store::Workspace;
+use store::shard::IdentityFinder;
 
 /// The number of devices that a warning names.
 const NAMED: usize = 5;
@@ -52,11 +53,8 @@ pub fn bundle(
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
-    // All are tried before the first one is written.
-    for target in &targets {
-        wanted.credentials(&ledger, target)?.check_fits(&firmware, request)?;
-    }
-    let devices = if request.dry_run {
+    let (targets, failed) = checked(targets, workspace, request, &firmware, &wanted, &ledger)?;
+    let mut devices: Vec<BundledDevice> = if request.dry_run {
         let planned =
             |target: &BundleTarget| BundledDevice::planned(&target.name, write::dir(workspace, request, chip, target));
         targets.iter().map(planned).collect()
@@ -64,7 +62,52 @@ pub fn bundle(
         drop(ledger);
         write::all(workspace, request, &firmware, &wanted, &targets, say)?
     };
+    devices.extend(failed);
+    devices.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(BundleReport::new(&firmware, &application, &source, &wanted, request, devices, findings))
+}
+
+/// The devices that can get an image, and with `--all` those that cannot: the others do not wait for them.
+fn checked(
+    targets: Vec<BundleTarget>,
+    workspace: &Workspace<'_>,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    wanted: &BundleSettings,
+    view: &View,
+) -> Result<(Vec<BundleTarget>, Vec<BundledDevice>)> {
+    let mut finder = IdentityFinder::new(workspace.store_dir());
+    let chip = firmware.board().chip;
+    let (mut ready, mut failed) = (Vec::with_capacity(targets.len()), Vec::new());
+    for target in targets {
+        let checked = wanted.credentials(&mut finder, view, &target).and_then(|it| it.check_fits(firmware, request));
+        match checked {
+            Ok(()) => ready.push(target),
+            Err(error) if request.devices == Devices::All && is_of_one(error.code()) => {
+                let dir = write::dir(workspace, request, chip, &target);
+                failed.push(BundledDevice::failed(&target.name, dir, error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match failed.first_mut().filter(|_| ready.is_empty()).and_then(|first| first.error.take()) {
+        Some(error) => Err(base::Error::new(error)),
+        None => Ok((ready, failed)),
+    }
+}
+
+/// True for what is wrong with the files of one device.
+fn is_of_one(code: Code) -> bool {
+    matches!(
+        code,
+        Code::FileUnreadable
+            | Code::PlaceMissing
+            | Code::ShardDamaged
+            | Code::IdentityChanged
+            | Code::CertificateUnreadable
+            | Code::KeyUnreadable
+            | Code::KeyMismatch
+    )
 }
 
 /// All that images of a fleet have in common, found and checked.
@@ -153,10 +196,13 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
 
 fn listed(view: &View) -> Result<Vec<BundleTarget>> {
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
-    view.list(&filter)
-        .filter(|entry| entry.as_ref().map_or(true, Entry::is_for_bulk))
-        .map(|entry| entry.map(|entry| target(&entry)))
-        .collect()
+    let listed = view.list(&filter).filter(|entry| entry.as_ref().map_or(true, Entry::is_for_bulk));
+    let mut numbered = listed
+        .map(|entry| entry.map(|entry| (entry.job.map(|(job, number)| (job.number(), number)), target(&entry))))
+        .collect::<Result<Vec<_>>>()?;
+    // Shard after shard: in the order of names, another shard could be opened for each device.
+    numbered.sort_by_key(|(number, _)| *number);
+    Ok(numbered.into_iter().map(|(_, target)| target).collect())
 }
 
 fn target(entry: &Entry) -> BundleTarget {

@@ -3,21 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Result};
+use base::{Code, Error, Result};
+use identity::profile_ca;
 use ledger::{Filter, Kind, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use time::OffsetDateTime;
 
 use store::StoreLocation;
-use store::ca::CaName;
-use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY};
+use store::ca::{CaName, SigningCa};
+use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
 use store::identity_dir;
 
-/// The access token of a device that logs in without a certificate.
-const TOKEN: &str = "token";
-
-/// The paths of a device's files, whether the files exist or not.
+/// Where the files of a device are, whether they are there or not.
 #[derive(Debug, Clone)]
 pub struct DeviceFilePaths {
     /// The private key.
@@ -53,10 +51,20 @@ pub fn device_places(store: &Path, name: &DeviceName) -> DeviceFilePaths {
     }
 }
 
-/// The files of a server in `dir`, else those of the server of this name in the store.
-pub fn server_places(store: &Path, name: &str, dir: Option<&Path>) -> ServerFilePaths {
-    let dir = dir.map_or_else(|| identity_dir(store, Kind::Server, name), Path::to_owned);
-    ServerFilePaths { anchors: dir.join(CA_FILE), dir }
+/// The files of a server in a directory.
+pub fn server_places(dir: &Path) -> ServerFilePaths {
+    ServerFilePaths { anchors: dir.join(CA_FILE), dir: dir.to_owned() }
+}
+
+/// The directory that `tbpki server --out` wrote the files of a server to, if it is on this machine; else the server's
+/// directory in the store.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn server_dir(location: &StoreLocation, name: &str) -> Result<PathBuf> {
+    let entry = store::view(location)?.current(Kind::Server, name)?;
+    let copies = entry.and_then(|entry| entry.copies).map(PathBuf::from).filter(|dir| dir.is_dir());
+    Ok(copies.unwrap_or_else(|| identity_dir(location.dir(), Kind::Server, name)))
 }
 
 /// The store's only device.
@@ -82,6 +90,45 @@ pub fn only_device(location: &StoreLocation) -> Result<DeviceName> {
 pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, OffsetDateTime)>> {
     let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
     Ok(entry.and_then(|entry| Some((entry.credentials_id.clone()?, entry.reached(State::Registered)?))))
+}
+
+/// The profile whose CA issued the device's certificate, and whether the platform creates its devices; `None` for another
+/// CA.
+///
+/// # Errors
+/// Those of the ledger and of the profile's file in the store.
+pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, bool)>> {
+    let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
+    let Some(SigningCa::Profile(profile)) = entry.and_then(|entry| SigningCa::named(&entry.issuer)) else {
+        return Ok(None);
+    };
+    let kept = profile_ca::kept(location.dir(), &profile)?;
+    Ok(Some((profile.as_str().to_owned(), kept.is_some_and(|kept| kept.creates_devices))))
+}
+
+/// The error for a device without any file in the store.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
+    Ok(match store::view(location)?.current(Kind::Device, name.as_str())? {
+        Some(entry) if entry.job.is_some() => {
+            let job = entry.job.map(|(job, _)| job.to_string()).unwrap_or_default();
+            Code::DeviceInShard
+                .error(format!("the files of the device {name} are in the directory or archive of job {job}"))
+                .item(name.as_str())
+                .fix(format!("take them out with `tbpki client --device {name}`"))
+        }
+        Some(_) => Code::FileUnreadable
+            .error(format!("the directory of the device {name} is gone"))
+            .at(identity_dir(location.dir(), Kind::Device, name.as_str()))
+            .item(name.as_str())
+            .fix("restore it from a backup, or issue a new generation with `tbpki client --force`"),
+        None => Code::UnknownIdentity
+            .error(format!("the store holds no device {name}"))
+            .item(name.as_str())
+            .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
+    })
 }
 
 /// The device's revoked certificates: the credentials id, the time and the reason of each.

@@ -42,6 +42,8 @@ pub struct Overview {
     causes: Causes,
     rows: TopRows,
     jobs: Jobs,
+    /// The devices with an access token, which the ledger does not have.
+    tokens: Vec<String>,
     /// CAs and servers, as many as are shown.
     others: Vec<Entry>,
     /// The number of CAs and servers.
@@ -78,13 +80,14 @@ struct Totals {
 }
 
 impl Overview {
-    /// Looks through the ledger.
+    /// Looks through the ledger. `tokens` are the names of devices with an access token.
     ///
     /// # Errors
     /// The ledger's own.
-    pub fn of(view: &View, now: OffsetDateTime) -> Result<Self> {
+    pub fn of(view: &View, tokens: Vec<String>, now: OffsetDateTime) -> Result<Self> {
         let mut overview = Self {
             now,
+            tokens,
             totals: Totals::default(),
             expiry: Expiry::new(now),
             causes: Causes::default(),

@@ -44,7 +44,21 @@ impl Selection {
         rows.filter(|row| row.as_ref().map_or(true, |entry| self.holds(entry)))
     }
 
-    /// The conditions that the ledger can evaluate, a filter for each kind.
+    /// True if devices with an access token can meet the conditions: they are registered, and have no certificate.
+    pub fn includes_tokens(&self) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&Kind::Device))
+            && (self.states.is_empty() || self.states.contains(&State::Registered))
+            && self.expiring_before.is_none()
+            && self.job.is_none()
+            && !(self.unregistered || self.unbundled || self.failed)
+    }
+
+    /// True if a name meets the condition for names.
+    pub fn includes_name(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|glob| glob.matches(name))
+    }
+
+    /// What the ledger can leave out by itself, a filter for each kind.
     fn filters(&self) -> Vec<Filter> {
         let of_kind = |kind| Filter {
             kind,

@@ -15,11 +15,8 @@ use crate::register::PlatformOutcome;
 use identity::files::output::pem_of;
 use identity::report::FileReport;
 use store::Workspace;
-use store::file_names::ANCHORS;
+use store::file_names::{ANCHORS, TOKEN};
 use store::identity_dir;
-
-/// The file that a device's token is in.
-const TOKEN: &str = "token";
 
 /// The most characters that ThingsBoard's web interface takes for a token.
 const LONGEST: usize = 32;

@@ -1,29 +1,32 @@
 //! The broker that devices connect to.
 
 use base::{Code, Result};
-use config::HostName;
-use ledger::{Filter, Kind};
-use store::Workspace;
+use config::{Config, HostName, Origin, Setting};
+use store::StoreLocation;
 
-/// The broker: the one that was named, else our server, where that is clear.
+use crate::server::name;
+
+/// The broker of the devices, if no argument names one: `firmware.mqtt_host`, then `server.name`, then the only server of
+/// the store. Every verb asks here, so that all agree.
 ///
 /// # Errors
-/// [`Code::BrokerMissing`] if no broker is configured and the store does not have exactly one server.
-pub fn broker(workspace: &Workspace<'_>) -> Result<HostName> {
-    let config = workspace.config;
-    // For both, the default is the station's own name, which is not necessarily the broker's.
+/// [`Code::BrokerMissing`] if none of them names one, and those of the ledger.
+pub fn broker(config: &Config, location: &StoreLocation) -> Result<Setting<HostName>> {
+    // The name of this host is not used: the store is often on another machine than the broker.
     for setting in [&config.firmware.mqtt_host, &config.server.name] {
         if let Some(host) = setting.value.as_ref().filter(|_| setting.is_explicit()) {
-            return Ok(host.clone());
+            return Ok(Setting { value: host.clone(), origin: setting.origin.clone() });
         }
     }
-    let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let view = workspace.view()?;
-    let mut names = view.list(&servers).take(2).map(|entry| entry.map(|entry| entry.key.name));
-    match (names.next().transpose()?, names.next()) {
-        (Some(name), None) => name.parse(),
-        _ => Err(Code::BrokerMissing
+    let missing = || {
+        Code::BrokerMissing
             .error("no broker is configured for the devices")
-            .fix("name it with --broker, or as firmware.mqtt_host in keygen.toml, as its certificate names it")),
+            .fix("give --broker, or set firmware.mqtt_host in keygen.toml, to the name in the broker's certificate")
+    };
+    let servers = name::servers(location)?;
+    match servers.as_slice() {
+        [only] => Ok(Setting { value: only.parse()?, origin: Origin::Derived(name::ONLY_SERVER.to_owned()) }),
+        [] => Err(missing()),
+        several => Err(missing().because(format!("the store has several servers: {}", several.join(", ")))),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, Ownership, Rehearsal, StagedFiles, WrittenFile};
 use base::{Code, Result, file};
-use ledger::Entry;
+use ledger::{Entry, View};
 use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, PrivateKey};
@@ -22,6 +22,9 @@ use store::{FILE_LIMIT, identity_dir};
 /// What the ledger may take when an identity is recorded, voided or issued, its password kept, and the changes folded
 /// into `ledger.db`: with `ledger.db-wal` at its largest, several times what it takes as a rule.
 const LEDGER_ROOM: usize = 96 << 10;
+
+/// The file that takes as much room as the ledger is going to need.
+const LEDGER_STAND_IN: &str = ".ledger";
 
 /// More than any file with settings has, other than files inside it.
 const SETTINGS_ROOM: usize = 16 << 10;
@@ -71,7 +74,8 @@ impl Delivery {
     /// The expected result for each file, and the obstacles, without writing.
     pub(crate) fn outlook(&self) -> Result<Vec<FileReport>> {
         let sets: Vec<Vec<WrittenFile>> = self.sets().map(FileSet::check).collect::<Result<_>>()?;
-        Ok(sets.into_iter().flatten().map(FileReport::expected).collect())
+        let files = sets.into_iter().flatten().filter(|file| !file.path.ends_with(LEDGER_STAND_IN));
+        Ok(files.map(FileReport::expected).collect())
     }
 
     /// Finds everything that would stop it, as far as that shows now: directories that cannot be written to, owners
@@ -133,8 +137,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         for name in names {
             beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
         }
-        // The ledger is in the same file system, and must have room for the records that follow.
-        delivery.store.add_unknown(".ledger", LEDGER_ROOM, Mode::Private)?;
+        delivery.store.add_unknown(LEDGER_STAND_IN, LEDGER_ROOM, Mode::Private)?;
         Ok(delivery)
     }
 
@@ -153,17 +156,33 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         };
         let pending: Vec<PendingFile> = files.list().into_iter().map(due).collect::<Result<_>>()?;
         let delivery = self.empty(store, replaces);
-        self.filled(delivery, pending, &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()))
+        self.filled(
+            delivery,
+            pending,
+            false,
+            &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()),
+        )
     }
 
-    /// The delivery of an identity that is in the store: existing files, missing ones, and again those that are out of
-    /// date of what it follows from.
-    pub(crate) fn delivery_of(&self, store: &Path, identity: &Identity, entry: &Entry) -> Result<Delivery> {
+    /// The delivery of an identity that is in the store: what is there, what is missing, and anew what has fallen behind
+    /// of what it follows from.
+    pub(crate) fn delivery_of(
+        &self,
+        store: &Path,
+        ledger: &View,
+        identity: &Identity,
+        entry: &Entry,
+    ) -> Result<Delivery> {
         let dir = self.dir_in(store);
         let held = IdentityView::of(identity);
         let pending: Vec<PendingFile> =
             self.issuance.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
-        self.filled(self.empty(store, None), pending, &entry.serial.to_string())
+        // Copies that an interrupted run, or one without --out, left behind are of an earlier generation.
+        let is_behind = match &self.out {
+            Some(out) => self.issuance.holds_earlier(ledger, entry, &out.dir)?,
+            None => false,
+        };
+        self.filled(self.empty(store, None), pending, is_behind, &entry.serial.to_string())
     }
 
     fn due(&self, file: F::File, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
@@ -195,26 +214,21 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         Ok(has_same_path(&self.issuance.files.write(file, held)?.contents, found, self.issuance.files.needs_key(file)))
     }
 
-    /// The places of all files, for a report.
-    pub(crate) fn places(&self, store: &Path) -> Vec<PathBuf> {
-        let own = self.dir_in(store);
-        let out = self.out.as_ref().map(|out| out.dir.clone());
-        let names: Vec<String> =
-            self.issuance.files.list().into_iter().map(|file| self.issuance.files.name(file)).collect();
-        let beside = out.clone().unwrap_or_else(|| own.clone());
-        let dirs = std::iter::once(own).chain(out);
-        let files = dirs.flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
-        files.chain(self.settings.iter().flat_map(ServerSettings::names).map(|name| beside.join(name))).collect()
-    }
-
-    fn filled(&self, mut delivery: Delivery, pending: Vec<PendingFile>, old_suffix: &str) -> Result<Delivery> {
+    fn filled(
+        &self,
+        mut delivery: Delivery,
+        pending: Vec<PendingFile>,
+        is_behind: bool,
+        old_suffix: &str,
+    ) -> Result<Delivery> {
         let settings = self.settings_with(&delivery, &pending)?;
         if let Some(out) = &mut delivery.out {
             let holds_this = self.holds_this(out.dir(), &pending)?;
-            // In a directory with another certificate, files of the same names are those of another identity.
+            let suffix = if is_behind { self.old_suffix(out.dir(), None) } else { old_suffix.to_owned() };
             for due in &pending {
                 let is_older = due.follows_anchors || is_older_path(&out.dir().join(&due.file.name), &due.file)?;
-                put(out, due.file.clone(), is_older && holds_this, old_suffix)?;
+                // In a directory with another certificate, files of the same names are those of another identity.
+                put(out, due.file.clone(), is_behind || is_older && holds_this, &suffix)?;
             }
         }
         for due in pending {

@@ -8,19 +8,19 @@ use ledger::{Entry, Kind, Parameters};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::profile::Profile;
-use pki::{Certificate, Subject, san};
+use pki::{Certificate, San, Subject, san};
 
-use crate::delivery::destination;
+use crate::earlier::Earlier;
 use crate::files::device::DeviceFiles;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, KeystoreRequest, issuer_of};
+use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
 use crate::parameters::{RequestedParameters, shared};
 use crate::profile_ca;
 use crate::report::IdentityReport;
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use store::ca::CaName;
 use store::ca::SigningCa;
-use store::file_names::ANCHORS;
+use store::file_names::{ANCHORS, CHAIN};
 use store::identity_dir;
 use store::{SELF, Store, Workspace};
 
@@ -83,31 +83,30 @@ fn with_plan<'w, T>(
         Some(csr) => csr.device_subject(&base_subject, name)?,
         None => base_subject.with_common_name(name.as_str())?,
     };
-    let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).unwrap_or(&settings.san.value).to_vec();
+    let earlier = Earlier::of(workspace, Kind::Device, name.as_str())?;
+    let kept_sans = earlier.sans(&settings.san)?;
+    let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).map_or(kept_sans, <[San]>::to_vec);
     san::check_count(&sans)?;
     let anchors = workspace.client_anchors()?;
     let has_anchors = !anchors.is_empty();
-    let signing = match &request.profile {
-        Some(profile) => {
-            profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
-            SigningCa::Profile(profile.clone())
-        }
-        None => SigningCa::Own(CaName::DevicesIssuing),
-    };
-    let (ca, issuer) = issuer_of(workspace, request, signing)?;
+    let ca = earlier.issuer(request, SigningCa::Own(CaName::DevicesIssuing));
+    if let Some(SigningCa::Profile(profile)) = &ca {
+        profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
+    }
+    let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
-    let key = key_source(csr.as_ref(), settings.alg.value);
+    let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let base = base_subject.to_string();
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
-    let days = settings.days.value.number();
-    let of_fleet = shared(&base, &sans, key.algorithm(), days, &issuer, shared_prefix)?;
+    let days = earlier.days(&settings.days)?;
+    let of_fleet = shared(&base, &sans, key.algorithm(), days.value.number(), &issuer, shared_prefix)?;
     let wanted = |subject: &Subject| {
         Parameters::of(&RequestedParameters {
             subject: subject.to_string(),
             san: sans.iter().map(ToString::to_string).collect(),
             alg: key.algorithm().name(),
-            days: settings.days.value.number(),
+            days: days.value.number(),
             issuer: issuer.clone(),
             csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
             prefix,
@@ -122,7 +121,7 @@ fn with_plan<'w, T>(
         profile: Profile::Device,
         subject,
         sans,
-        days: &settings.days,
+        days: &days,
         key,
         ca,
         keystore: KeystoreRequest {
@@ -130,7 +129,7 @@ fn with_plan<'w, T>(
             section: "client.keystore",
             trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str())?,
         },
-        out: destination(request.out.clone(), &request.ownership),
+        out: earlier.destination(request, CHAIN),
         settings: None,
         dry_run: request.dry_run,
         renews: None,

@@ -56,13 +56,12 @@ pub(crate) enum CurrentState {
 }
 
 impl<F: IdentityFiles> Issuance<'_, F> {
-    /// What there is to do. Nothing is written.
+    /// What there is to do. Nothing is written. `finishes` is the result of [`is_half_delivered`](Self::is_half_delivered).
     ///
     /// # Errors
     /// [`Code::OtherParameters`] where the identity exists with other parameters, unless it is to be replaced.
     /// [`Code::NameReserved`] where the name waits in a job.
-    pub(crate) fn standing(&self, store: &Path, ledger: &View) -> Result<CurrentState> {
-        // A generation that reached the store counts, even if the ledger does not have that yet.
+    pub(crate) fn standing(&self, store: &Path, ledger: &View, finishes: bool) -> Result<CurrentState> {
         let entry = match ledger.unfinished_of(self.kind, self.name)? {
             Some(entry) if self.is_delivered(store, &entry)? => Some(entry),
             _ => ledger.current(self.kind, self.name)?,
@@ -73,21 +72,14 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             let earlier = ledger.latest(self.kind, self.name)?.filter(|earlier| earlier.fingerprint.is_some());
             return Ok(CurrentState::Wanted { replaces: earlier.map(Box::new) });
         };
-        if self.force {
+        if self.force && !(finishes && self.is_as_wanted(&entry)) {
             ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(CurrentState::Wanted { replaces: Some(Box::new(entry)) });
         }
-        // A device of a fleet was recorded with the order of its job, and has no name in its parameters.
-        let wanted = match &self.of_fleet {
-            Some(shared) if entry.job.is_some() => shared,
-            _ => &self.parameters,
-        };
-        let differences = self.differences(&entry, wanted);
-        let is_same_before =
-            || self.of_earlier_version.as_ref().is_some_and(|own| self.differences(&entry, own).is_empty());
-        if differences.is_empty() || is_same_before() {
+        if self.is_as_wanted(&entry) {
             return Ok(CurrentState::Present(Box::new(entry)));
         }
+        let differences = self.differences(&entry, self.wanted(&entry));
         let texts: Vec<String> = differences.iter().map(ToString::to_string).collect();
         Err(Code::OtherParameters
             .error(format!("the {} {} exists with other parameters", self.kind, self.name))
@@ -103,6 +95,46 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             differences.retain(|difference| difference.key != "issuer");
         }
         differences
+    }
+
+    /// The parameters that an entry must have to be the identity that is asked for.
+    fn wanted(&self, entry: &Entry) -> &Parameters {
+        match &self.of_fleet {
+            Some(shared) if entry.job.is_some() => shared,
+            _ => &self.parameters,
+        }
+    }
+
+    fn is_as_wanted(&self, entry: &Entry) -> bool {
+        self.differences(entry, self.wanted(entry)).is_empty()
+            || self.of_earlier_version.as_ref().is_some_and(|own| self.differences(entry, own).is_empty())
+    }
+
+    /// True if the last run with `--force` was interrupted after its generation reached the store: the same command then
+    /// finishes it and does not issue another one. `out` is the directory for copies.
+    ///
+    /// # Errors
+    /// Those of the ledger and of files that cannot be read.
+    pub(crate) fn is_half_delivered(&self, store: &Path, ledger: &View, out: Option<&Path>) -> Result<bool> {
+        if let Some(entry) = ledger.unfinished_of(self.kind, self.name)? {
+            return self.is_delivered(store, &entry);
+        }
+        let (Some(entry), Some(out)) = (ledger.current(self.kind, self.name)?, out) else { return Ok(false) };
+        let full = std::path::absolute(out).ok();
+        // The directory is recorded before its files are written.
+        let is_recorded = entry.copies.as_ref().is_some_and(|copies| full.as_deref() == Some(Path::new(copies)));
+        Ok(is_recorded && self.holds_earlier(ledger, &entry, out)?)
+    }
+
+    /// True if a directory has the files of an earlier generation of this identity, which its copies may replace.
+    ///
+    /// # Errors
+    /// As [`is_half_delivered`](Self::is_half_delivered).
+    pub(crate) fn holds_earlier(&self, ledger: &View, entry: &Entry, dir: &Path) -> Result<bool> {
+        let Some(leaf) = self.leaf_in(dir)? else { return Ok(false) };
+        let history = ledger.history(self.kind, self.name)?;
+        let is_it = |earlier: &Entry| earlier.fingerprint == Some(leaf.fingerprint());
+        Ok(history.iter().any(|earlier| is_it(earlier) && earlier.generation() < entry.generation()))
     }
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.

@@ -22,7 +22,7 @@ use crate::files::settings::ServerSettings;
 use crate::issuance::{CurrentState, Issuance};
 use crate::lifecycle::renew::checks;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
-use crate::request::{IdentityRequest, contents};
+use crate::request::contents;
 use store::ca::SigningCa;
 use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store};
@@ -86,11 +86,12 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         workspace: &mut Workspace<'_>,
         store: &mut Store,
     ) -> Result<(IdentityReport, Identity, Option<Entry>)> {
-        // An interrupted generation is settled before anything is asked: it may be the very identity that is wanted.
+        // Files that were on their way into the store are in their places before they are looked at.
+        file::recover(self.dir_in(store.dir()))?;
+        let finishes = self.issuance.is_half_delivered(store.dir(), &store.ledger, self.out_dir())?;
         self.issuance.settle(store)?;
-        let standing = self.issuance.standing(store.dir(), &store.ledger)?;
-        // Before the CA is opened, so that no passphrase is asked for a request that cannot succeed.
-        self.check_key(store.dir())?;
+        let standing = self.issuance.standing(store.dir(), &store.ledger, finishes)?;
+        let unread = self.check_key(store.dir(), &store.ledger)?;
         let made = match standing {
             CurrentState::Present(entry) => {
                 let mut made = self.bring_up_to_date(workspace, store, &entry)?;
@@ -99,7 +100,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
             }
             CurrentState::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
         };
-        let mut findings: Vec<Finding> = made.note.into_iter().collect();
+        let mut findings: Vec<Finding> = made.note.into_iter().chain(unread).collect();
         findings.extend(self.findings(&made.identity, workspace)?);
         // Read again: settling and issuing have changed the row.
         let entry = match self.issuance.pending {
@@ -136,7 +137,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
         let identity = self.issuance.load(store.dir(), &store.ledger, entry)?;
         let new = self.prepare_keystore(workspace, store.dir())?;
-        let delivery = self.delivery_of(store.dir(), &identity, entry)?;
+        let delivery = self.delivery_of(store.dir(), &store.ledger, &identity, entry)?;
         let staged = delivery.stage()?;
         let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
         let done = if written.iter().any(|file| matches!(file.outcome, WriteOutcome::Replaced(_))) {
@@ -169,6 +170,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let slot = &mut delivery;
         // From here on the serial number is used, whatever happens.
         let key = self.issuance.record(store, &order)?;
+        // Recorded ahead of the copies, so that the same command finds what an interrupted one has left open.
+        self.record_copies(store, &key)?;
         // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
         let delivered = NewSecret::kept_for(new, &dir, || {
             let identity = self.issuance.sign(issuer.as_ref(), order)?;
@@ -180,12 +183,14 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         });
         let (identity, (written, copies)) = self.issuance.conclude(store, &key, delivered)?;
         let files = reports(written, copies)?;
-        self.record_copies(store, &key)?;
         Ok(Made { done: IdentityOutcome::Issued, identity, files, note })
     }
 
-    /// Records where the copies went, for a renewal.
-    // A renewal must know the directories of copies, or it would leave old files there.
+    fn out_dir(&self) -> Option<&Path> {
+        self.out.as_ref().map(|out| out.dir.as_path())
+    }
+
+    /// Records where the copies go, for a renewal.
     fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
         match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
             Some(Ok(dir)) => match dir.to_str() {
@@ -200,9 +205,10 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         let dir = workspace.store_dir().to_owned();
         let view = workspace.view()?;
-        let standing = self.issuance.standing(&dir, &view)?;
-        self.check_key(&dir)?;
-        let (done, entry, files, findings) = match standing {
+        let finishes = self.issuance.is_half_delivered(&dir, &view, self.out_dir())?;
+        let standing = self.issuance.standing(&dir, &view, finishes)?;
+        let unread = self.check_key(&dir, &view)?;
+        let (done, entry, files, mut findings) = match standing {
             CurrentState::Present(entry) => {
                 let files = self.expected_update(workspace, &dir, &view, &entry)?;
                 let is_complete = files.iter().all(|file| file.done == FileOutcome::Unchanged);
@@ -212,15 +218,15 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
                 (done, Some(*entry), files, findings)
             }
             CurrentState::Wanted { replaces } => {
-                self.expected_delivery(&dir, replaces.as_deref())?.check()?;
+                let files = self.expected_delivery(&dir, replaces.as_deref())?.outlook()?;
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
                 let (contents, note) = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?;
                 self.check_lasts(&contents)?;
-                let files = self.places(&dir).into_iter().map(FileReport::planned).collect();
                 (IdentityOutcome::Planned, None, files, note.into_iter().collect())
             }
         };
+        findings.extend(unread);
         Ok(IdentityReport {
             kind: self.issuance.kind.as_str().to_owned(),
             name: self.issuance.name.to_owned(),
@@ -243,16 +249,20 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     ) -> Result<Vec<FileReport>> {
         let identity = self.issuance.load(store, view, entry)?;
         self.prepare_keystore(workspace, store)?;
-        self.delivery_of(store, &identity, entry)?.outlook()
+        self.delivery_of(store, view, &identity, entry)?.outlook()
     }
 
     /// Fails for the key of a request if a file needs the private key, if another identity has the same key, or if an earlier
     /// generation has left files with a key of ours that nothing would renew.
-    fn check_key(&self, store: &Path) -> Result<()> {
-        let KeySource::Public(key) = &self.key else { return Ok(()) };
+    fn check_key(&self, store: &Path, view: &View) -> Result<Option<Finding>> {
+        let KeySource::Public(key) = &self.key else { return Ok(None) };
         let files = &self.issuance.files;
         files.check_key(false)?;
-        key_in_use::check(store, self.issuance.kind, self.issuance.name, key)?;
+        // A renewal keeps a key that is known to be its own.
+        let unread = match self.renews {
+            Some(_) => None,
+            None => key_in_use::check(store, view, self.issuance.kind, self.issuance.name, key)?,
+        };
         let dir = self.dir_in(store);
         let mut same = Vec::new();
         let mut other = Vec::new();
@@ -271,7 +281,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
                 .fix("move them away first"));
         }
         if same.is_empty() {
-            return Ok(());
+            return Ok(unread);
         }
         Err(Code::TargetExists
             .error(format!("{} would keep the earlier certificate", same.join(", ")))
@@ -379,18 +389,11 @@ fn reports(mut written: Vec<WrittenFile>, copies: StagedCopies<'_>) -> Result<Ve
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-/// The issuer as the ledger keeps it, and its fingerprint as the parameters do.
-pub(crate) fn issuer_of(
-    workspace: &Workspace<'_>,
-    request: &IdentityRequest,
-    ca: SigningCa,
-) -> Result<(Option<SigningCa>, String)> {
-    if request.self_signed {
-        return Ok((None, store::SELF.to_owned()));
-    }
+/// The fingerprint of the issuer, as the parameters in the ledger have it.
+pub(crate) fn fingerprint_of(workspace: &Workspace<'_>, ca: Option<&SigningCa>) -> Result<String> {
+    let Some(ca) = ca else { return Ok(store::SELF.to_owned()) };
     let certificates = ca.certificates(workspace.store_dir())?;
     let certificate =
         certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-    let fingerprint = certificate.fingerprint_hex();
-    Ok((Some(ca), fingerprint))
+    Ok(certificate.fingerprint_hex())
 }

@@ -6,6 +6,7 @@
 pub mod broker;
 mod delivery;
 pub mod device;
+mod earlier;
 pub mod files;
 pub mod init;
 mod issuance;

@@ -24,6 +24,8 @@ pub struct IdentityRequest {
     pub self_signed: bool,
     /// Issue below the CA of this device profile.
     pub profile: Option<DeviceName>,
+    /// Issue below the ordinary CA of the store, although the earlier generation has another issuer.
+    pub default_ca: bool,
     /// Issue for the key of this request.
     pub csr: Option<PathBuf>,
     /// Issue a new generation in place of what is there.

@@ -1,6 +1,7 @@
 //! Making the identity of a server, and the settings that make ThingsBoard use it.
 
 pub mod host;
+pub mod name;
 
 use base::{Code, Finding, Result};
 use config::{Config, Credentials, HostName, ServerFormat, Setting};
@@ -11,10 +12,11 @@ use pki::profile::Profile;
 use pki::{Certificate, San, san};
 
 use crate::delivery::{CopyDestination, destination};
+use crate::earlier::Earlier;
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, KeystoreRequest, issuer_of};
+use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
 use crate::request::{IdentityRequest, is_named_now, key_source};
@@ -48,21 +50,32 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     store::check_exists(workspace.store_dir())?;
     let request = &wish.request;
     let settings = &workspace.config.server;
-    let host = host_of(workspace.config)?;
+    let configured_out = workspace.config.server.out.value.as_ref().map(|out| out.resolved().to_owned());
+    let wanted_out = request.out.clone().or(configured_out);
+    let host = name::server_name(workspace.config, &workspace.location, wanted_out.as_deref())?.value;
+    let host = &host;
+    if let Some(dir) = &wanted_out {
+        name::check_directory(workspace.config, &workspace.location, dir, host)?;
+    }
+    let earlier = Earlier::of(workspace, Kind::Server, host.as_str())?;
     let csr = request.read_csr()?;
     let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
         Some(requested) => requested.clone(),
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
-    let asked = names_asked(host, &settings.san.value, csr.as_ref())?;
-    // A signing request has its names already, and the requester may not be on this host.
-    let found = if wish.only_given_names || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
-    let (found, left_out) = vouched_for(found, workspace, request.self_signed)?;
+    let asked = names_asked(host, &earlier.sans(&settings.san)?, csr.as_ref())?;
+    let chain_file = format!("{}.pem", settings.prefix.value.as_str());
+    let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
+    let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
+    let found = if only_given || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
+    let ca = earlier.issuer(request, SigningCa::Own(CaName::ServerIssuing));
+    let (found, left_out) = vouched_for(found, workspace, ca.is_none())?;
     let sans = merged(&asked, &found);
     san::check_count(&sans)?;
-    let (ca, issuer) = issuer_of(workspace, request, SigningCa::Own(CaName::ServerIssuing))?;
+    let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
-    let key = key_source(csr.as_ref(), settings.alg.value);
+    let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
+    let days = earlier.days(&settings.days)?;
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let prefix = settings.prefix.value.as_str();
@@ -71,7 +84,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         // Addresses come and go; those that were found are not part of what was asked for.
         san: asked.iter().map(ToString::to_string).collect(),
         alg: key.algorithm().name(),
-        days: settings.days.value.number(),
+        days: days.value.number(),
         issuer,
         csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
         prefix,
@@ -80,12 +93,14 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     })?;
     let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
     let (out, away) = place_of_copies(workspace.config, request)?;
+    let out = out.or_else(|| earlier.destination(request, &chain_file));
+    let is_self_signed = ca.is_none();
     let plan = IssueRequest {
         verb: "server",
         profile: Profile::Server,
         subject,
         sans: sans.clone(),
-        days: &settings.days,
+        days: &days,
         key,
         ca,
         keystore: KeystoreRequest { settings: &workspace.config.server_keystore, section: "server.keystore", trusted },
@@ -114,8 +129,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
                 clients_ca: &clients_ca,
                 keystore: None,
             }
-            .with_those_in(&identity_dir(workspace.store_dir(), Kind::Server, host.as_str())),
-            anchors: if request.self_signed {
+            .with_those_in(&store_dir),
+            anchors: if is_self_signed {
                 None
             } else {
                 Some(Hierarchy::Server.root().trusted_certificates(workspace.store_dir())?)
@@ -135,14 +150,6 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let changed = changed_names(&report, &sans);
     report.findings.extend(changed);
     Ok(report)
-}
-
-fn host_of(config: &Config) -> Result<&HostName> {
-    config.server.name.value.as_ref().ok_or_else(|| {
-        Code::NeedsAnswer
-            .error("the server has no name, and this host's name cannot be one")
-            .fix("give it with --name, or set server.name in keygen.toml")
-    })
 }
 
 /// The names that were asked for: the server's own and those of the configuration. A request may ask for no others; its

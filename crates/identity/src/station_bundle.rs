@@ -75,7 +75,12 @@ pub enum StationKey {
 
 /// The key on its way into the bundle.
 enum Carried {
-    Encrypted { pem: Zeroizing<String>, passphrase: Secret },
+    Encrypted {
+        pem: Zeroizing<String>,
+        passphrase: Secret,
+    },
+    /// The kit has an encrypted key already, for example of an interrupted run.
+    Present(Zeroizing<Vec<u8>>),
     Planned,
     Token(TokenUri),
 }
@@ -108,7 +113,10 @@ pub fn export_devices(
     name_broker(workspace, &mut answers)?;
     let public = public_files(workspace, &mut answers)?;
     let planned = match &place {
-        KeyLocation::File(_) => Carried::Planned,
+        KeyLocation::File(_) => match present_key(request)? {
+            Some(bytes) => Carried::Present(bytes),
+            None => Carried::Planned,
+        },
         KeyLocation::Token { uri, .. } => Carried::Token(uri.clone()),
         KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), ca.title())),
     };
@@ -124,7 +132,7 @@ pub fn export_devices(
     };
     match &planned {
         Carried::Token(uri) => report.key_uri = Some(uri.to_string()),
-        Carried::Planned | Carried::Encrypted { .. } => report.key = StationKey::Encrypted,
+        Carried::Planned | Carried::Present(_) | Carried::Encrypted { .. } => report.key = StationKey::Encrypted,
     }
     report.secrets_to_bring.append(&mut secrets_to_bring);
     report.findings.append(&mut findings);
@@ -132,6 +140,10 @@ pub fn export_devices(
         return Ok(report);
     }
     let carried = match place {
+        KeyLocation::File(_) if matches!(planned, Carried::Present(_)) => {
+            check_opens(&planned, request, certificate, &passphrase()?)?;
+            planned
+        }
         KeyLocation::File(path) => carried_file(workspace, &path, certificate, passphrase)?,
         KeyLocation::Token { .. } | KeyLocation::Elsewhere => planned,
     };
@@ -159,6 +171,32 @@ fn carried_file(
     key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(path))?;
     let passphrase = passphrase()?;
     Ok(Carried::Encrypted { pem: key.to_encrypted_pem(&passphrase, PBKDF2_ROUNDS)?, passphrase })
+}
+
+/// The key that the bundle has already; `None` if there is none, or it is to be replaced.
+fn present_key(request: &StationBundleRequest) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    if request.force {
+        return Ok(None);
+    }
+    file::read_optional(CaName::DevicesIssuing.key_path(&request.out.join(STORE)), FILE_LIMIT)
+}
+
+/// Fails unless the key that the bundle has is the CA's and opens with the passphrase: then the bundle is finished as it is.
+fn check_opens(
+    present: &Carried,
+    request: &StationBundleRequest,
+    certificate: &Certificate,
+    passphrase: &Secret,
+) -> Result<()> {
+    let Carried::Present(bytes) = present else { return Ok(()) };
+    let key = PrivateKey::from_pem_or_der(bytes, Some(passphrase));
+    key.and_then(|key| key.check_belongs_to(certificate.spki_der())).map_err(|error| {
+        Code::TargetExists
+            .error("the bundle has a key already, which this passphrase does not open")
+            .because(error)
+            .at(CaName::DevicesIssuing.key_path(&request.out.join(STORE)))
+            .fix("give the passphrase of that bundle, or replace the bundle with --force")
+    })
 }
 
 /// Opens the key in the bundle as the station will.
@@ -204,8 +242,8 @@ fn name_broker(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<()> {
     if config.firmware.mqtt_host.is_explicit() || config.server.name.is_explicit() {
         return Ok(());
     }
-    match broker(workspace) {
-        Ok(host) => answers.set(key::firmware::mqtt_host, host.as_str()),
+    match broker(config, &workspace.location) {
+        Ok(host) => answers.set(key::firmware::mqtt_host, host.value.as_str()),
         Err(error) if error.code() == Code::BrokerMissing => Ok(()),
         Err(error) => Err(error),
     }
@@ -246,6 +284,9 @@ fn file_set(
     match key {
         Carried::Encrypted { pem, .. } => {
             set.add(format!("{dir}/{KEY_FILE}"), into_bytes(pem.clone()), Mode::Private)?;
+        }
+        Carried::Present(bytes) => {
+            set.add(format!("{dir}/{KEY_FILE}"), bytes.clone(), Mode::Private)?;
         }
         Carried::Planned => {
             // The size is not known before the passphrase is; only the place is checked.

@@ -12,7 +12,7 @@ use crate::value::SqlValue;
 pub struct Filter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only rows whose last step was one of these; empty for whatever it was.
+    /// Only rows in one of these states; empty for all. A row that was registered and bundled is in both.
     pub states: Vec<State>,
     /// Only rows that never came to this state: `Registered` finds what is not registered, bundled or not.
     pub never: Option<State>,
@@ -48,14 +48,22 @@ pub enum NameFilter {
 
 impl Filter {
     /// The condition for rows after `after`, with the values for its places ?1, ?2 and so on.
-    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>) -> (String, Vec<SqlValue<'a>>) {
+    ///
+    /// `by_name` keeps the database from the index of jobs: for a large job it would sort all rows for every page.
+    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>, by_name: bool) -> (String, Vec<SqlValue<'a>>) {
         let mut condition = Condition { sql: "TRUE".to_owned(), values: Vec::new() };
         if let Some(kind) = self.kind {
             condition.and("kind = ?", kind.as_str());
         }
         if !self.states.is_empty() {
-            let places = vec!["?"; self.states.len()].join(", ");
-            condition.and_all(&format!("state IN ({places})"), self.states.iter().map(|state| state.as_str().into()));
+            // A device that is registered and bundled is both, whichever came last.
+            let one = |state: &State| match state {
+                State::Registered => "(state = ? OR state = 'bundled' AND registered_at IS NOT NULL)",
+                State::Bundled => "(state = ? OR state = 'registered' AND bundled_at IS NOT NULL)",
+                _ => "state = ?",
+            };
+            let any = self.states.iter().map(one).collect::<Vec<_>>().join(" OR ");
+            condition.and_all(&format!("({any})"), self.states.iter().map(|state| state.as_str().into()));
         }
         if let Some(state) = self.never {
             condition.and_all(&format!("{} IS NULL", state.time_column()), []);
@@ -70,7 +78,8 @@ impl Filter {
             condition.and_all("unregistered_at IS NULL", []);
         }
         if let Some(job) = self.job {
-            condition.and("job = ?", job.0);
+            // SQLite and PostgreSQL use no index for an expression.
+            condition.and(if by_name { "+job = ?" } else { "job = ?" }, job.0);
         }
         match &self.name {
             Some(NameFilter::Exact(name)) => condition.and("name = ?", name),
@@ -100,8 +109,13 @@ impl Filter {
             );
         }
         if let Some(key) = after {
-            let values = [key.kind.as_str().into(), (&key.name).into(), key.generation.0.into()];
-            condition.and_all("(kind, name, generation) > (?, ?, ?)", values);
+            // With the kind in the comparison, SQLite reads the kind from its beginning for every page.
+            if self.kind == Some(key.kind) {
+                condition.and_all("(name, generation) > (?, ?)", [(&key.name).into(), key.generation.0.into()]);
+            } else {
+                let values = [key.kind.as_str().into(), (&key.name).into(), key.generation.0.into()];
+                condition.and_all("(kind, name, generation) > (?, ?, ?)", values);
+            }
         }
         (condition.sql, condition.values)
     }

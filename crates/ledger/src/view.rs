@@ -108,12 +108,20 @@ impl View {
     /// As [`list`](Self::list), from the first row after the row with the key `after`: for readers that write between the
     /// parts of a list.
     pub fn list_after(&self, filter: &Filter, after: Option<Key>) -> EntryPages<'_> {
-        EntryPages { view: self, filter: filter.clone(), last: after, page: Vec::new().into_iter(), done: false }
+        EntryPages {
+            view: self,
+            filter: filter.clone(),
+            last: after,
+            page: Vec::new().into_iter(),
+            done: false,
+            by_name: false,
+            is_begun: false,
+        }
     }
 
     /// The number of rows that pass `filter`.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        let (condition, values) = filter.condition(None);
+        let (condition, values) = filter.condition(None, false);
         let row = self.one(&format!("SELECT count(*) FROM identity WHERE {condition}"), &values)?;
         row.map_or(Ok(0), |row| row.get(0))
     }
@@ -286,13 +294,32 @@ pub struct EntryPages<'a> {
     last: Option<Key>,
     page: std::vec::IntoIter<Entry>,
     done: bool,
+    /// Whether pages are read in the order of names, and those of other jobs are passed over.
+    by_name: bool,
+    is_begun: bool,
 }
 
 impl EntryPages<'_> {
     const PAGE: i64 = 1000;
 
+    /// The size of a job from which its pages are read in the order of names. Sorting a smaller one for each page costs
+    /// less than passing over all other devices.
+    const LARGE_JOB: u64 = 10_000;
+
+    fn begin(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.is_begun, true)
+            && let Some(id) = self.filter.job
+        {
+            // Jobs consist of devices.
+            self.filter.kind = self.filter.kind.or(Some(Kind::Device));
+            self.by_name = self.view.job(id)?.is_some_and(|job| job.size >= Self::LARGE_JOB);
+        }
+        Ok(())
+    }
+
     fn next_page(&mut self) -> Result<Option<Entry>> {
-        let (condition, mut values) = self.filter.condition(self.last.as_ref());
+        self.begin()?;
+        let (condition, mut values) = self.filter.condition(self.last.as_ref(), self.by_name);
         values.push(SqlValue::Int(Self::PAGE));
         let sql = format!("WHERE {condition} ORDER BY kind, name, generation LIMIT ?{}", values.len());
         let page = self.view.entries(&sql, &values)?;

@@ -130,6 +130,8 @@ pub struct DeviceCheck {
     pub user_name: Option<String>,
     /// The registration of the certificate according to the ledger.
     pub registered: Option<Registered>,
+    /// The profile whose CA issued the certificate according to the ledger.
+    pub profile: Option<IssuingProfile>,
     /// The certificates of the device that are revoked according to the ledger.
     pub revoked: Vec<RevokedLeaf>,
     /// The extent of the check.
@@ -143,6 +145,15 @@ pub struct Registered {
     pub credentials_id: String,
     /// The time of the registration.
     pub at: OffsetDateTime,
+}
+
+/// A device profile with a CA of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuingProfile {
+    /// Its name.
+    pub name: String,
+    /// Whether the platform creates devices at their first connection.
+    pub creates_devices: bool,
 }
 
 /// A revoked certificate according to the ledger.

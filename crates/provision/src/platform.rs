@@ -24,6 +24,8 @@ pub struct DesiredDevice {
 pub struct NewDevice {
     /// The device profile's name; `None` for the default profile.
     pub profile: Option<String>,
+    /// Whether the command line names the profile.
+    pub profile_is_given: bool,
     /// The label, which the platform shows to users.
     pub label: Option<String>,
     /// True if the device is a gateway, which sends telemetry of other devices.

@@ -10,3 +10,6 @@ pub const CHAIN: &str = "chain.pem";
 pub const ANCHORS: &str = "tb-server-chain.pem";
 /// The file with the trust anchors of a server's clients, in PEM.
 pub const CA_FILE: &str = "cafile.pem";
+
+/// The access token of a device.
+pub const TOKEN: &str = "token";

@@ -13,6 +13,7 @@ mod roots;
 pub mod secrets;
 pub mod shard;
 mod store;
+mod tokens;
 mod trust;
 mod workspace;
 
@@ -21,5 +22,6 @@ pub use paths::{FILE_LIMIT, identity_dir, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::{Store, check_exists, knows_cas, view};
+pub use tokens::token_devices;
 pub use trust::check_trust;
 pub use workspace::{SELF, Workspace, alias_of, firmware_warning};

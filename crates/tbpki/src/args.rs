@@ -236,7 +236,7 @@ pub enum Verb {
     /// Remove a device's certificate from the platform
     ///
     /// Replaces the certificate with a random token: the device keeps its history and can no longer log in. The files in
-    /// the store are not changed. Run `tbpki register` to register the certificate again.
+    /// the store are not changed. `tbpki register --again --replace` registers the certificate again.
     Unregister(Box<UnregisterArgs>),
     /// Renew certificates
     ///
@@ -401,6 +401,55 @@ impl Verb {
     }
 }
 
+impl Verb {
+    /// True if the verb, as it was called, changes files, the ledger, a platform or a board.
+    pub fn changes(&self) -> bool {
+        match self {
+            Verb::Init(args) => !args.dry_run,
+            Verb::Server(args) => !args.identity.dry_run,
+            Verb::Client(args) => !args.identity.dry_run,
+            Verb::Register(args) => !args.dry_run,
+            Verb::Unregister(args) => !args.dry_run,
+            Verb::Renew(args) => !args.dry_run,
+            Verb::Revoke(args) => !args.dry_run,
+            Verb::Crl(args) => !args.dry_run,
+            Verb::Token(args) => !args.dry_run,
+            Verb::Profile(verb) => matches!(&**verb, ProfileVerb::Create(args) if !args.dry_run),
+            Verb::Ca(verb) => match &**verb {
+                CaVerb::Export(args) => !args.dry_run,
+                CaVerb::Prepare(args) | CaVerb::Retire(args) => !args.dry_run,
+                CaVerb::Activate(args) => !args.step.dry_run,
+                CaVerb::Confirm(_) => true,
+                CaVerb::List => false,
+            },
+            Verb::ActorCloud(verb) => match &**verb {
+                ActorCloudVerb::Cert(verb) => !matches!(verb, CertVerb::List(_)),
+            },
+            Verb::BundleFirmware(args) => !args.dry_run,
+            Verb::Fleet(verb) => match &**verb {
+                FleetVerb::Issue(args) => !args.work.dry_run,
+                FleetVerb::Register(args) => !args.dry_run,
+                FleetVerb::Bundle(args) => !args.dry_run,
+                FleetVerb::Run(args) => !args.issue.work.dry_run,
+                FleetVerb::Jobs(_) => false,
+                FleetVerb::Cancel(args) => !args.dry_run,
+                FleetVerb::Renew(args) => !args.work.dry_run,
+            },
+            Verb::Flash(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Enroll(_) => true,
+            Verb::Trust(args) => args.out.is_some(),
+            Verb::NeedsRenewal(_)
+            | Verb::Inspect(_)
+            | Verb::Verify(_)
+            | Verb::Check(_)
+            | Verb::List(_)
+            | Verb::Config(_)
+            | Verb::Explain(_) => false,
+            Verb::Man(args) => args.install,
+            Verb::Completions(args) => args.install,
+        }
+    }
+}
+
 /// The verbs of `tbpki config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
@@ -428,6 +477,9 @@ pub struct IdentityArgs {
     /// Sign with the certificate's own key instead of a CA's
     #[arg(long)]
     pub self_signed: bool,
+    /// Sign with the store's ordinary issuing CA, although the identity was self-signed or issued by a profile's CA
+    #[arg(long, conflicts_with = "self_signed")]
+    pub default_ca: bool,
     /// Issue for the key of this certificate signing request (PEM or DER)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["self_signed", "alg"])]
     pub csr: Option<PathBuf>,

@@ -19,7 +19,7 @@ mod verb;
 
 use std::ffi::OsString;
 
-use base::Result;
+use base::{Code, Result};
 use clap::FromArgMatches;
 
 use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, EnrollVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
@@ -49,10 +49,15 @@ fn run_command() -> Exit {
     };
     log::start(&cli.global);
     let mut context = Context::new(cli.global, cli.verb.name());
+    let changes = cli.verb.changes();
     match dispatch(cli.verb, &mut context) {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = Exit::from(&error);
+            let exit = match error.code() {
+                // The result is printed last: by then the verb has done its work.
+                Code::OutputUnwritable if changes => Exit::Partly,
+                _ => Exit::from(&error),
+            };
             context.output.error(error);
             exit
         }

@@ -8,7 +8,6 @@ use fleet::lifecycle::renew::RenewReport;
 use fleet::lifecycle::revoke::RevokeReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
-use fleet::register::DeviceRegistration;
 use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
@@ -34,6 +33,7 @@ use crate::verb::look::trust::TrustReport;
 use crate::verb::look::verify::VerifyReport;
 use crate::verb::platform::profile::ProfilesReport;
 use crate::verb::platform::register::RegisteredDevices;
+use crate::verb::platform::unregister::UnregisterReport;
 
 /// The name in JSON output of `tbpki --version`, which is no verb.
 pub(crate) const VERSION: &str = "version";
@@ -45,7 +45,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("server", of::<IdentityReport>()),
         ("client", of::<DeviceReport>()),
         ("register", of::<RegisteredDevices>()),
-        ("unregister", of::<DeviceRegistration>()),
+        ("unregister", of::<UnregisterReport>()),
         ("renew", of::<RenewReport>()),
         ("needs-renewal", of::<NeedsRenewalReport>()),
         ("revoke", of::<RevokeReport>()),

@@ -1,8 +1,9 @@
 //! `client` and `server`, new and over an identity that is there.
 
 use tbpki_tests::Sandbox;
+use tbpki_tests::kill::kill_at_every_write;
 
-use crate::{Issuance, Seen, State};
+use crate::{Issuance, JOURNAL, Seen, State};
 
 const CLIENT: &[&str] = &["client", "--device", "pump-1"];
 const DEVICE: [&str; 3] =
@@ -84,6 +85,85 @@ fn a_server_that_replaces_one_in_use() {
     for place in 0..SERVER_PLACES.len() {
         assert!(seen.count(place, State::Journal) > 0, "{seen}");
     }
+}
+
+/// The files that a generation replaced, `FILE.SERIAL`.
+fn kept(sandbox: &Sandbox, dir: &str) -> usize {
+    let names = std::fs::read_dir(sandbox.join(dir)).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("mqttserver_key.pem.")).count()
+}
+
+/// True if a directory has files on their way into their places.
+fn has_journal(sandbox: &Sandbox, dir: &str) -> bool {
+    let names = std::fs::read_dir(sandbox.join(dir)).unwrap().map(|entry| entry.unwrap().file_name());
+    names.into_iter().any(|name| name.to_string_lossy().starts_with(JOURNAL))
+}
+
+#[test]
+fn a_forced_server_is_finished_and_not_issued_twice() {
+    let start = server_in_use();
+    let force = [SERVER, &["--force"]].concat();
+    for again in [force.as_slice(), SERVER] {
+        let mut finished = 0;
+        kill_at_every_write(
+            || {
+                let sandbox = start.copy();
+                Ok((sandbox.tbpki(&force).command(), sandbox))
+            },
+            |step, sandbox| {
+                // Half delivered: the new generation is in the store, and the old one in the directory.
+                let file = |dir: &str, name: &str| sandbox.read(format!("{dir}/{name}"));
+                let (store, out) = ("pki/servers/tb.example", "out");
+                let is_half = !has_journal(&sandbox, store)
+                    && !has_journal(&sandbox, out)
+                    && file(store, "mqttserver.pem") != file(out, "mqttserver.pem");
+                let new = is_half.then(|| file(store, "mqttserver.pem"));
+                let outcome = sandbox.tbpki(again).run();
+                assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+                for name in ["mqttserver.pem", "mqttserver_key.pem", "cafile.pem"] {
+                    assert!(file(store, name) == file(out, name), "{name} differs after {step}");
+                }
+                if let Some(new) = new {
+                    // Delivered, and not replaced by a third generation; the first one is kept, once in each place.
+                    assert!(file(out, "mqttserver.pem") == new, "issued again after {step}");
+                    assert_eq!((kept(&sandbox, store), kept(&sandbox, out)), (1, 1), "after {step}");
+                    finished += 1;
+                }
+            },
+        )
+        .unwrap();
+        assert!(finished > 5, "{finished} kills left a new generation in the store");
+    }
+}
+
+#[test]
+fn a_bundle_of_a_station() {
+    let start = Sandbox::in_memory().make_store();
+    start.write("kit.pass", "passphrase on the way\n");
+    start.hides("passphrase on the way");
+    let export = ["ca", "export", "devices", "--no-input", "--out", "kit", "--passphrase-file", "kit.pass"];
+    let mut present = 0;
+    kill_at_every_write(
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(export).command(), sandbox))
+        },
+        |step, sandbox| {
+            let key = sandbox.join("kit/pki/ca/devices-issuing/key.pem");
+            let before = std::fs::read(&key).ok();
+            present += usize::from(before.is_some());
+            let outcome = sandbox.tbpki(export).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            if let Some(before) = before {
+                assert!(std::fs::read(&key).unwrap() == before, "the key was replaced after {step}");
+            }
+            let config = sandbox.join("kit/keygen.toml");
+            let list = sandbox.tbpki(["list", "--json", "--config"]).arg(config).run().ok().json();
+            assert_eq!(list["result"]["identities"].as_array().unwrap().len(), 4, "after {step}");
+        },
+    )
+    .unwrap();
+    assert!(present > 5, "{present} kills left a key in the bundle");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod actorcloud;
 mod faults;
 mod login;
+mod messages;
 mod profiles;
 mod refusals;
 mod tokens;

@@ -107,6 +107,8 @@ codes! {
         "A line break or another control character in a path, host or password would end its line in thingsboard.env, which a shell reads, or in the Compose file: the rest would be run as commands. Choose a path and values without such characters."
     16 WritableByOthers User "Other users may change a file of tbpki"
         "Who may write to keygen.toml, to the store or to the key of a CA can make tbpki use other files, keys and libraries. tbpki refuses what every user may write to, and warns if a group may. Check the contents, then take the permission away with chmod."
+    17 AmbiguousServer User "It is not clear which server is meant"
+        "Without `--name` and without server.name in keygen.toml, tbpki means the server whose files the directory has, then the only server of the store. With several servers, name one: the name of this machine never chooses among them. A directory keeps the files of one server; use another directory for another server."
 
     // Names.
     20 NameEmpty User "A name is empty"
@@ -228,6 +230,8 @@ codes! {
         "Java folds aliases to lower case and keeps keys and trusted certificates under one set of names, so the second entry would replace the first. Give each an alias of its own."
     78 ForeignFormat User "Unsupported file format"
         "The message names the format, and `help:` the command that converts it. Formats that tbpki does not read are JCEKS and BKS keystores, the private keys of OpenSSH and PuTTY, PGP, UTF-16 text, and PEM inside quotation marks, as in source code or JSON. A PKCS#12 keystore is read by `init`, `inspect` and `verify`, but not where a PEM file is required; PKCS#7 (.p7b) is read, but not by ThingsBoard."
+    79 OutputUnwritable User "The result cannot be written to standard output"
+        "The disk behind standard output is full, or the device takes no data. The work of the verb is done: if it changes something, the exit status is 4. Run the command again with standard output to another place to see the result."
 
     // Files.
     80 FileUnreadable User "Unreadable file"
@@ -302,6 +306,8 @@ codes! {
         "Each device, server and CA needs a key of its own. A platform tells devices apart by their certificates, and the owner of one key can log in with each certificate for it. A key of a CA must not be used for anything else. Make a new key and a new request. The same device or server can be renewed on its own key."
     117 KeyIdMismatch User "The authority key identifier is not the issuer's"
         "The authority key identifier of a certificate names the key of its issuer, or the certificate of its issuer by issuer and serial number (RFC 5280, section 4.2.1.1). The signature and the names fit, but this identifier names something else. OpenSSL and Java then look for another issuer and reject the chain; Go and rustls ignore the identifier. A CA that is renewed on a new key, or whose certificate is replaced, causes this. Use the CA certificate that the identifier names, or issue the certificate again."
+    118 DeviceInShard User "The device's files are in the directory or archive of a fleet"
+        "Devices of `tbpki fleet issue` have no directory of their own in the store. `tbpki client --device NAME` takes one out of its shard: key, certificate and trust anchors are then in the store, and nothing new is issued."
 
     // Platforms.
     120 PlatformUnset User All "The platform's URL or user is not configured"

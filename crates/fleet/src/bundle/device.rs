@@ -23,7 +23,7 @@ use identity::files::output::pem_of;
 use store::Workspace;
 use store::ca::Hierarchy;
 use store::file_names::{ANCHORS, CHAIN, KEY};
-use store::shard::StoredIdentity;
+use store::shard::{IdentityFinder, StoredIdentity};
 use store::{FILE_LIMIT, identity_dir};
 
 /// The file that a device's access token is in.
@@ -67,7 +67,7 @@ impl BundleSettings {
             store: workspace.store_dir().to_owned(),
             auth: request.auth,
             wifi: wifi(workspace, chip, application_is_ours)?,
-            broker: broker(workspace)?.as_str().to_owned(),
+            broker: broker(workspace.config, &workspace.location)?.value.as_str().to_owned(),
             port: config.firmware.mqtt_port.value.number(),
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
@@ -97,12 +97,20 @@ impl BundleSettings {
     }
 
     /// The credentials of a device.
-    pub(super) fn credentials(&self, view: &View, target: &BundleTarget) -> Result<DeviceCredentials> {
+    ///
+    /// # Errors
+    /// What its files can be wrong about.
+    pub(super) fn credentials(
+        &self,
+        finder: &mut IdentityFinder,
+        view: &View,
+        target: &BundleTarget,
+    ) -> Result<DeviceCredentials> {
         let dir = identity_dir(&self.store, Kind::Device, &target.name);
         let anchors = self.anchors(&dir)?;
         let (login, identity) = match self.auth {
             DeviceLogin::Certificate => {
-                let identity = Identity::of(&store::shard::locate(&self.store, view, &entry(view, target)?)?, &dir)?;
+                let identity = Identity::of(&finder.locate(view, &entry(view, target)?)?, &dir)?;
                 let chain = pem_of(&identity.chain);
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))

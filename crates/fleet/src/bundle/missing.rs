@@ -30,7 +30,7 @@ pub(super) fn check(
     if lacks_application {
         missing.push(("an application", "--app", None));
     }
-    match broker(workspace) {
+    match broker(workspace.config, &workspace.location) {
         Ok(_) => {}
         Err(error) if error.code() == Code::BrokerMissing => {
             missing.push(("a broker", "--broker", Some("firmware.mqtt_host")));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::Finding;
+use base::{Error, Finding};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::chip::revision_text;
 use devkit::image::{self, Firmware};
@@ -98,6 +98,9 @@ pub struct BundledDevice {
     pub done: BundleOutcome,
     /// The directory of its files.
     pub directory: PathBuf,
+    /// Why it got no image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Finding>,
 }
 
 /// A change to an image.
@@ -110,16 +113,23 @@ pub enum BundleOutcome {
     Unchanged,
     /// A dry run: files would be written.
     Planned,
+    /// Its files cannot be read; the others of `--all` did not wait for it.
+    Failed,
 }
 
 impl BundledDevice {
     pub(super) fn planned(name: &str, directory: PathBuf) -> Self {
-        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory }
+        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory, error: None }
+    }
+
+    pub(super) fn failed(name: &str, directory: PathBuf, error: Error) -> Self {
+        let error = Some(error.into_finding().item(name));
+        Self { name: name.to_owned(), done: BundleOutcome::Failed, directory, error }
     }
 
     pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool) -> Self {
         let done = if unchanged { BundleOutcome::Unchanged } else { BundleOutcome::Written };
-        Self { name: name.to_owned(), done, directory }
+        Self { name: name.to_owned(), done, directory, error: None }
     }
 }
 

@@ -19,6 +19,7 @@ use super::report::BundledDevice;
 use super::request::{BundleRequest, BundleTarget, VERB};
 use store::Workspace;
 use store::identity_dir;
+use store::shard::IdentityFinder;
 
 /// The number of devices after which a line reports the progress.
 const STEP: usize = 100;
@@ -41,10 +42,11 @@ pub(super) fn all(
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<BundledDevice>> {
     let mut store = workspace.open_store(VERB)?;
+    let mut finder = IdentityFinder::new(store.dir());
     let mut devices = Vec::with_capacity(targets.len());
     for (index, target) in targets.iter().enumerate() {
         let dir = dir(workspace, request, firmware.board().chip, target);
-        let credentials = wanted.credentials(&store.ledger, target)?;
+        let credentials = wanted.credentials(&mut finder, &store.ledger, target)?;
         let device = one(request, firmware, &credentials, &target.name, dir)?;
         // After the files are on the disk: a killed run repeats this device, and finds the same files.
         if let Some(key) = &target.key {

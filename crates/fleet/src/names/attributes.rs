@@ -1,6 +1,6 @@
 //! Attributes that the platform would store as other values than they are written.
 
-use base::text::quote;
+use base::text::{counted, quote};
 use base::{Code, Error, Result};
 use ledger::{Job, StagedName, View};
 use provision::stored_otherwise;
@@ -41,7 +41,7 @@ pub(crate) fn check_job(view: &View, job: &Job) -> Result<()> {
 }
 
 fn refusal(job: &Job, total: u64, mut lines: Vec<String>) -> Error {
-    let devices = if total == 1 { "1 device".to_owned() } else { format!("{total} devices") };
+    let devices = counted(total, "device", "devices");
     let more = total.saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
     if more > 0 {
         lines.push(format!("{more} more"));

@@ -109,7 +109,10 @@ impl Faults {
         };
         Some(
             Code::DuplicateNames
-                .error(format!("{known} of the {count} names of the pattern exist already"))
+                .error(format!(
+                    "{known} of the {count} names of the pattern {} already",
+                    if known == 1 { "exists" } else { "exist" }
+                ))
                 .because(match first.text.split_once(" (line ") {
                     // Lines of a pattern are nothing that a person can look up.
                     Some((text, _)) => text.to_owned(),

@@ -25,6 +25,8 @@ pub struct OverviewSummary {
     pub registered: u64,
     /// The number of those that are in a flash image.
     pub bundled: u64,
+    /// The number of further devices that log in with an access token; they have no certificate, and count nowhere else.
+    pub tokens: u64,
     /// The number of devices with a failure as their last event.
     pub failed: u64,
     /// The number of usable certificates that have expired, those of servers and CAs included.
@@ -104,6 +106,7 @@ impl Overview {
             usable: totals.usable,
             registered: totals.registered,
             bundled: totals.bundled,
+            tokens: u64::try_from(self.tokens.len()).unwrap_or(u64::MAX),
             failed: totals.failed,
             expired: totals.expired + totals.others_expired,
             expiring_within_90_days: totals.expiring + totals.others_expiring,

@@ -183,11 +183,12 @@ impl Recorder for StoreRecorder<'_> {
     /// error instead.
     fn ended(&mut self, key: Key, error: &Error) -> Result<()> {
         self.is_ended = true;
-        self.record_failure(&key, error)?;
         if self.registered == 0 {
+            // A mistyped address or password: no device was tried, so that none has failed.
             self.failed += 1;
             return Ok(());
         }
+        self.record_failure(&key, error)?;
         self.tell_failure(DeviceRegistration::failed(key.name, Error::new(error.finding().clone())))
     }
 

@@ -12,6 +12,7 @@ use super::engine::Recorder as _;
 use super::recorder::StoreRecorder;
 use super::request::{DeviceSelection, RegisterRequest};
 use crate::job_order::JobOrder;
+use store::ca::SigningCa;
 use store::shard::IdentityFinder;
 
 /// Devices whose certificates are in memory at once: those of a fleet do not fit.
@@ -162,6 +163,15 @@ impl Lines {
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn settings(&mut self, view: &View, entry: &Entry, create: &NewDevice) -> Result<NewDevice> {
+        // The profile whose CA issued it is its own, whatever keygen.toml names for others.
+        let own = match SigningCa::named(&entry.issuer) {
+            Some(SigningCa::Profile(profile)) => Some(profile.as_str().to_owned()),
+            _ => None,
+        };
+        let create = &match own {
+            Some(own) if !create.profile_is_given => NewDevice { profile: Some(own), ..create.clone() },
+            _ => create.clone(),
+        };
         let Some((job, shard, _)) = view.shard_of(entry)? else { return Ok(create.clone()) };
         // Devices come in the order of names, and mostly several of one shard follow each other.
         if self.shard != Some((job, shard)) {

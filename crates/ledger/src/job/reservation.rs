@@ -32,7 +32,10 @@ impl NamesInUse {
     pub fn refusal(&self, job: JobId) -> Error {
         let names: Vec<String> = self.first.iter().map(|entry| quote(&entry.key.name).to_string()).collect();
         Code::DuplicateNames
-            .error(format!("{} names of job {job} have an identity outside of the job", self.total))
+            .error(match self.total {
+                1 => format!("1 name of job {job} has an identity outside of the job"),
+                total => format!("{total} names of job {job} have an identity outside of the job"),
+            })
             .because(format!("the first: {}", names.join(", ")))
             .fix(format!(
                 "cancel the job with `tbpki fleet cancel {job}`, which keeps what it has issued, then issue the names \

@@ -205,7 +205,10 @@ impl Staging<'_> {
         let duplicates = self.duplicates(1)?;
         if let Some(duplicate) = duplicates.first.first() {
             return Err(Code::DuplicateNames
-                .error(format!("{} names are there already, the first on line {}", duplicates.total, duplicate.line))
+                .error(match duplicates.total {
+                    1 => format!("1 name is there already, on line {}", duplicate.line),
+                    total => format!("{total} names are there already, the first on line {}", duplicate.line),
+                })
                 .item(&duplicate.name)
                 .fix("take them out"));
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base::Severity;
-use base::text::printable;
+use base::text::{counted, printable};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -125,7 +125,7 @@ impl Fields<'_, '_> {
         }
         let role = match (view.ca, view.path_len) {
             (true, Some(0)) => "CA, issues leaves only".to_owned(),
-            (true, Some(limit)) => format!("CA, at most {limit} CAs below it"),
+            (true, Some(limit)) => format!("CA, at most {} below it", counted(u64::from(limit), "CA", "CAs")),
             (true, None) => "CA".to_owned(),
             (false, _) => "leaf".to_owned(),
         };
@@ -187,7 +187,7 @@ fn joined(values: &[String]) -> Vec<String> {
 }
 
 fn moment(at: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
     at.format(format).unwrap_or_else(|_| at.to_string())
 }
 

@@ -199,6 +199,7 @@ impl LoginAttempt<'_> {
             kind: server.kind,
             shown: if let LoadedLogin::Certificate { leaf, .. } = self.held { Some(leaf) } else { None },
             registered: self.check.registered.as_ref(),
+            profile: self.check.profile.as_ref(),
             client_id: &words.client_id,
             now: server.now,
         };

@@ -8,7 +8,7 @@ use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use time::OffsetDateTime;
 
-use super::{BrokerKind, Registered, login};
+use super::{BrokerKind, IssuingProfile, Registered, login};
 use crate::tls::CloseReason;
 
 /// The facts about a login that explain its rejection.
@@ -17,6 +17,7 @@ pub(super) struct LoginContext<'a> {
     /// The certificate that was sent; `None` for a login with a token.
     pub(super) shown: Option<&'a Certificate>,
     pub(super) registered: Option<&'a Registered>,
+    pub(super) profile: Option<&'a IssuingProfile>,
     pub(super) client_id: &'a str,
     pub(super) now: OffsetDateTime,
 }
@@ -101,6 +102,9 @@ impl LoginContext<'_> {
                 .because(format!("{said}; it begins on {}", leaf.not_before().date()))
                 .item(label)
                 .fix("look at the clocks of this machine and of the one that issued it");
+        }
+        if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
+            return unknown_of_profile(profile, said).item(label);
         }
         let id = leaf.credentials_id();
         // Only if the registered certificate is this one: another generation does not matter here.
@@ -197,6 +201,21 @@ impl LoginContext<'_> {
                 .fix("look into the server's log for its reason"),
         }
     }
+}
+
+/// The finding for a certificate of a profile's CA that was never registered.
+fn unknown_of_profile(profile: &IssuingProfile, said: &str) -> Finding {
+    let name = &profile.name;
+    let finding = Code::CertificateUnknown.fault("the platform knows no device with this certificate");
+    if profile.creates_devices {
+        return finding
+            .because(format!("{said}; the CA of the profile {name} issued it, which is to create its devices"))
+            .fix(format!("compare the profile with the store: `tbpki profile show {name}`"));
+    }
+    finding.because(format!("{said}; the CA of the profile {name} issued it, which creates no devices")).fix(format!(
+        "create the device in the profile {name} with `tbpki register`, or let the profile create devices: `tbpki \
+             profile create {name} --create-devices --replace`"
+    ))
 }
 
 /// The finding for a proxy that requested the certificate and did not pass it on to ThingsBoard.

@@ -58,6 +58,7 @@ impl Scene {
         let files =
             LoginFiles { key: Some(self.path("key.pem")), cert: Some(self.path("cert.pem")), ..LoginFiles::default() };
         DeviceCheck {
+            profile: None,
             revoked: Vec::new(),
             server: CheckedServer {
                 target: target.clone(),

@@ -30,10 +30,11 @@ impl IdentityFinder {
     pub fn locate(&mut self, view: &View, entry: &Entry) -> Result<StoredIdentity> {
         let Some((job, shard, _)) = view.shard_of(entry)? else { return locate(&self.store, view, entry) };
         let shard = self.shard(view, job, shard)?;
-        match shard.entries.iter().position(|row| row.key == entry.key) {
-            Some(index) => shard.read(index),
-            // The row of a shard that was issued again in a later generation is in the store's own directories.
-            None => locate(&self.store, view, entry),
+        // The rows are in the order of their numbers.
+        let number = |row: &Entry| row.job.map(|(_, number)| number);
+        match shard.entries.binary_search_by_key(&number(entry), number) {
+            Ok(index) if shard.entries.get(index).is_some_and(|row| row.key == entry.key) => shard.read(index),
+            _ => locate(&self.store, view, entry),
         }
     }
 

@@ -304,7 +304,7 @@ fn part_of(place: &ShardStore, attempt: Attempt) -> Result<(PathBuf, Zeroizing<V
 fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
     let dir = identity_dir(store, entry.key.kind, &entry.key.name);
     let path = dir.join(CHAIN);
-    let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone(&path))?;
+    let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone_device(&path, &entry.key.name))?;
     let mut certificates = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates.into_iter();
     let leaf = certificates.next().ok_or_else(|| empty().at(&path))?;
     let key = match file::read_optional(dir.join(KEY), FILE_LIMIT)? {
@@ -334,6 +334,18 @@ fn above_of(store: &Path, entry: &Entry, leaf: &Certificate) -> Result<Vec<Certi
 
 fn empty() -> Error {
     Code::ShardDamaged.error("there is no certificate in this")
+}
+
+/// The directory of a device, or the chain in it, was removed.
+fn gone_device(path: &Path, name: &str) -> Error {
+    Code::FileUnreadable
+        .error(format!("the files of the device {} are gone", quote(name)))
+        .at(path)
+        .item(name)
+        .fix(format!(
+            "restore them from a backup, issue a new generation with `tbpki client --device {name} --force`, or take the \
+             device out of the store with `tbpki forget --device {name}`"
+        ))
 }
 
 fn gone(path: &Path) -> Error {

@@ -16,7 +16,8 @@ pub struct ServerArgs {
     /// Copy the files to DIR; for ThingsBoard usually /etc/thingsboard/conf
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// The host name of the server [default: server.name of keygen.toml, then the name of this host]
+    /// The host name of the server [default: server.name of keygen.toml, then the server whose files are in
+    /// --out, then the only server of the store; for the first server the name of this host]
     #[arg(long, value_parser = text(), value_name = "NAME", add = completion::servers())]
     pub name: Option<String>,
     /// Use only the host name and the names given with --san, not the names of this host

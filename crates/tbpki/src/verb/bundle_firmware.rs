@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use base::text::printable;
-use base::{Code, Result};
+use base::{Code, Finding, Result};
 use config::key;
 use devkit::application::ApplicationSearch;
 use devkit::chip::Chip;
@@ -29,8 +29,11 @@ pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Ex
     let mut report =
         context.in_workspace(&config, |workspace| bundle(workspace, &request, &mut |line| messages.say(line)))?;
     context.output.findings(std::mem::take(&mut report.findings));
+    let failed: Vec<Finding> = report.devices.iter().filter_map(|device| device.error.clone()).collect();
+    let exit = if failed.is_empty() { Exit::Done } else { Exit::Partly };
+    context.output.findings(failed);
     context.output.result(&report)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Sets the values of flags in place of the section `firmware` of keygen.toml.
@@ -133,6 +136,7 @@ impl Report for BundleReport {
                 BundleOutcome::Written => "written",
                 BundleOutcome::Unchanged => "unchanged",
                 BundleOutcome::Planned => "planned",
+                BundleOutcome::Failed => "failed",
             };
             let directory = printable(&device.directory.to_string_lossy()).to_string();
             writeln!(out, "device {}\n  {done:<15} {directory}", printable(&device.name))?;

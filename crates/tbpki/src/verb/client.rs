@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
 
 /// The profile whose CA issues the device: the one of `--profile`, if it has a CA in the store.
 fn issuing_profile(args: &ClientArgs, workspace: &Workspace<'_>) -> Result<Option<DeviceName>> {
-    let Some(name) = &args.create.profile else { return Ok(None) };
+    let Some(name) = args.create.profile.as_ref().filter(|_| !args.identity.default_ca) else { return Ok(None) };
     match name.parse::<DeviceName>() {
         // A profile without a CA exists only on the platform; the device is created in it.
         Ok(profile) => Ok((!args.register || has_ca(workspace, &profile)?).then_some(profile)),
@@ -59,6 +59,7 @@ pub(super) fn request(args: &IdentityArgs, out: Option<&std::path::PathBuf>, own
     IdentityRequest {
         self_signed: args.self_signed,
         profile: None,
+        default_ca: args.default_ca,
         csr: args.csr.clone(),
         force: args.force,
         dry_run: args.dry_run,

@@ -2,9 +2,13 @@
 
 use std::io::{self, Write};
 
-use base::Result;
+use base::{Code, Result};
+use config::{Config, Origin, Setting};
+use identity::broker::broker;
+use identity::server::name::server_name;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
@@ -24,29 +28,72 @@ pub(crate) struct ConfigReport {
 pub(crate) struct SettingReport {
     /// The key with its section, for example `server.days`.
     pub(crate) key: &'static str,
-    /// The value in TOML, absent if it is not set. For a secret: its location.
+    /// The value with its type: text, number, boolean, list or object; absent if it is not set. For a secret: its
+    /// location.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) value: Option<String>,
+    pub(crate) value: Option<Value>,
+    /// The value in TOML.
+    #[serde(skip)]
+    text: Option<String>,
     /// The origin of the value: a flag, a variable, a line of the file, or the default.
     pub(crate) origin: String,
 }
 
 pub(crate) fn show(with_origin: bool, context: &mut Context) -> Result<Exit> {
-    let config = context.config(&Overrides::default())?;
+    let mut config = context.config(&Overrides::default())?;
+    decided_by_store(&mut config, context)?;
     let settings = config
         .show()
         .into_iter()
-        .map(|shown| SettingReport { key: shown.key, value: shown.value, origin: shown.origin.to_string() })
+        .map(|shown| SettingReport {
+            key: shown.key,
+            value: shown.json(),
+            origin: shown.origin.to_string(),
+            text: shown.value,
+        })
         .collect();
     context.output.result(&ConfigReport { settings, with_origin })?;
     Ok(Exit::Done)
+}
+
+/// Replaces the name of this host by the names that verbs use: those of the store's server.
+fn decided_by_store(config: &mut Config, context: &mut Context) -> Result<()> {
+    if config.server.name.is_explicit() && config.firmware.mqtt_host.is_explicit()
+        || store::check_exists(config.general.store.resolved()).is_err()
+    {
+        return Ok(());
+    }
+    let location = context.store_location(config)?;
+    let unset = |origin| Setting { value: None, origin };
+    match server_name(config, &location, None) {
+        Ok(name) => config.server.name = Setting { value: Some(name.value), origin: name.origin },
+        Err(error) if matches!(error.code(), Code::AmbiguousServer | Code::NeedsAnswer) => {
+            config.server.name = unset(Origin::Default);
+        }
+        Err(error) => return Err(error),
+    }
+    if !config.firmware.mqtt_host.is_explicit() {
+        // The name of the server that was just derived is none that a person gave.
+        match broker(config, &location) {
+            Ok(host) => {
+                let origin = match host.origin {
+                    Origin::Derived(from) => Origin::Derived(from),
+                    _ => Origin::Derived("server.name".to_owned()),
+                };
+                config.firmware.mqtt_host = Setting { value: Some(host.value), origin };
+            }
+            Err(error) if error.code() == Code::BrokerMissing => config.firmware.mqtt_host = unset(Origin::Default),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Report for ConfigReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let width = self.settings.iter().map(|setting| setting.key.len()).max().unwrap_or(0);
         for setting in &self.settings {
-            let value = setting.value.as_deref().unwrap_or("(not set)");
+            let value = setting.text.as_deref().unwrap_or("(not set)");
             if self.with_origin {
                 writeln!(out, "{:width$}  {value}  # {}", setting.key, setting.origin)?;
             } else {

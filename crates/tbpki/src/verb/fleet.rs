@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use base::text::printable;
+use base::text::{counted, printable};
 use base::{Code, Result, file};
 use config::key;
 use fleet::mass::{
@@ -186,7 +186,13 @@ impl Report for FleetReport {
         if let Some(registration) = &self.registration {
             writeln!(out, "  {:<10}  {}", "platform", printable(&registration.platform))?;
             if let (Some(least), times) = (registration.pushed_down_to, registration.pushed_back) {
-                writeln!(out, "  {:<10}  {times} requests, down to {least} devices at once", "pushed back")?;
+                let times = counted(times, "request", "requests");
+                writeln!(
+                    out,
+                    "  {:<10}  {times}, down to {} at once",
+                    "pushed back",
+                    devices(u64::try_from(least).unwrap_or(u64::MAX))
+                )?;
             }
             for device in &registration.failures {
                 writeln!(out, "  {:<10}  {}", "failed", printable(&device.name))?;
@@ -223,5 +229,5 @@ impl Report for FleetReport {
 }
 
 fn devices(count: u64) -> String {
-    if count == 1 { "1 device".to_owned() } else { format!("{count} devices") }
+    counted(count, "device", "devices")
 }

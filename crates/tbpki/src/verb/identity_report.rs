@@ -16,6 +16,8 @@ impl Report for IdentityReport {
             IdentityOutcome::Completed => "exists; missing files were added",
             IdentityOutcome::Refreshed => "exists; outdated files were replaced",
             IdentityOutcome::Unchanged => "is up to date",
+            // A generation is only known of an identity that exists.
+            IdentityOutcome::Planned if self.generation.is_some() => "exists; the planned files would be added",
             IdentityOutcome::Planned => "would be issued",
         };
         writeln!(out, "{} {} {done}", self.kind, printable(&self.name))?;
@@ -57,7 +59,14 @@ pub(crate) fn write_files(out: &mut dyn Write, files: &[identity::report::FileRe
         };
         write!(out, "  {done:<15} {}", printable(&file.path.to_string_lossy()))?;
         match &file.kept {
-            Some(kept) => writeln!(out, " (the old file is {})", printable(&kept.to_string_lossy()))?,
+            Some(kept) => {
+                let kept = kept.to_string_lossy();
+                let kept = printable(&kept);
+                match file.done {
+                    FileOutcome::Planned => writeln!(out, " (replaces the file there, to be kept as {kept})")?,
+                    _ => writeln!(out, " (the old file is {kept})")?,
+                }
+            }
             None => writeln!(out)?,
         }
     }

@@ -21,6 +21,7 @@ use crate::output::Report;
 pub(super) fn create(args: &CreateArgs, config: &Config) -> NewDevice {
     NewDevice {
         profile: config.platform.profile.value.as_ref().map(|name| name.as_str().to_owned()),
+        profile_is_given: args.profile.is_some(),
         label: args.label.clone(),
         gateway: args.gateway,
         ..NewDevice::default()

@@ -52,7 +52,7 @@ impl Broker {
         };
         let target = match named {
             Some(text) => Target::parse(text, port)?,
-            None => Target::new(identity::broker::broker(workspace)?.as_str(), port)?,
+            None => Target::new(identity::broker::broker(config, &workspace.location)?.value.as_str(), port)?,
         };
         let trust = match &config.server.anchors.value {
             Anchors::Ours => AnchorSource::File(Hierarchy::Server.root().cert_path(workspace.store_dir())),
@@ -112,6 +112,7 @@ impl Broker {
             client_id: None,
             user_name: None,
             registered: None,
+            profile: None,
             revoked: Vec::new(),
             depth,
         };

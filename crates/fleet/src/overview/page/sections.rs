@@ -12,8 +12,8 @@ use super::text::{date, date_and_time, grouped, percent, text};
 
 /// The meaning of a state, and the class of its color.
 const STATES: [(State, &str); 6] = [
-    (State::Bundled, "a flash image was made last"),
-    (State::Registered, "the platform was told last"),
+    (State::Bundled, "is in a flash image, which was made last"),
+    (State::Registered, "is registered with the platform, which was done last"),
     (State::Issued, "has its certificate, and nothing was done with it yet"),
     (State::Intended, "was interrupted before it was issued"),
     (State::Revoked, "was withdrawn"),
@@ -29,6 +29,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
         failures(overview, out)?;
     }
     jobs(overview, out)?;
+    tokens(overview, out)?;
     others(overview, out)
 }
 
@@ -171,8 +172,14 @@ fn jobs(overview: &Overview, out: &mut String) -> Result {
             grouped(job.size)
         )?;
         for (phase, label) in Phase::ALL.into_iter().zip(["Issued", "Registered", "In images"]) {
+            let shards_of = progress.phase(phase);
+            if phase != Phase::Issue && !is_begun(shards_of) {
+                // A bar without anything in it looks like work that is overdue.
+                write!(out, "<td data-label=\"{label}\">–</td>")?;
+                continue;
+            }
             write!(out, "<td data-label=\"{label}\"><div>")?;
-            shards(progress.phase(phase), u64::from(job.shards), out)?;
+            shards(shards_of, u64::from(job.shards), out)?;
             out.push_str("</div></td>");
         }
         let class = if progress.failed > 0 { " class=\"bad\"" } else { "" };
@@ -184,6 +191,11 @@ fn jobs(overview: &Overview, out: &mut String) -> Result {
     }
     out.push_str("</section>\n");
     Ok(())
+}
+
+/// True if a phase was asked for: a shard of it is done, failed in part, or in work.
+const fn is_begun(shards: PhaseProgress) -> bool {
+    shards.done + shards.partly + shards.claimed > 0
 }
 
 /// The numbers of a job's shards by their progress in one phase.
@@ -204,6 +216,32 @@ fn shards(progress: PhaseProgress, all: u64, out: &mut String) -> Result {
 
 fn shards_named(count: u64) -> String {
     format!("{} shard{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// How many names of devices with tokens the page lists.
+const TOKENS: usize = 1000;
+
+fn tokens(overview: &Overview, out: &mut String) -> Result {
+    let names = &overview.tokens;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let all = u64::try_from(names.len()).unwrap_or(u64::MAX);
+    writeln!(
+        out,
+        "<section class=\"card\" aria-labelledby=\"tokens\">\n<h2 id=\"tokens\">Devices with an access token</h2>\n\
+         <p>{} {} no certificate, and {} not in the figures above.</p>\n<ul>",
+        grouped(all),
+        if all == 1 { "device has" } else { "devices have" },
+        if all == 1 { "is" } else { "are" },
+    )?;
+    names.iter().take(TOKENS).try_for_each(|name| writeln!(out, "<li><bdi>{}</bdi></li>", text(name)))?;
+    out.push_str("</ul>\n");
+    if names.len() > TOKENS {
+        writeln!(out, "<p>These are the first {TOKENS}.</p>")?;
+    }
+    out.push_str("</section>\n");
+    Ok(())
 }
 
 fn others(overview: &Overview, out: &mut String) -> Result {

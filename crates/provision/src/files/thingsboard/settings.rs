@@ -98,17 +98,16 @@ impl FoundSettings {
         let Some(bytes) = file::read_optional(&path, LIMIT)? else { return Ok(None) };
         let mut settings = Self { file: Some(path.clone()), values: BTreeMap::new() };
         settings.take(&path, &bytes, true, findings);
-        if settings.holds_password() {
-            findings.extend(file::loose_permissions(&path));
-        }
         Ok(Some(settings))
     }
 
     /// Later lines win, as in a shell. Sourced files are followed one step.
     fn take(&mut self, path: &Path, bytes: &[u8], follow: bool, findings: &mut Vec<Finding>) {
+        let mut holds_password = false;
         for (index, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
             match shell::read(line) {
                 Some(Line::Assignment { name, value }) if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => {
+                    holds_password |= name.ends_with("PASSWORD");
                     match value {
                         Some(value) => {
                             let value = Value { value: Secret::new(value.to_string()), line: index + 1 };
@@ -133,10 +132,9 @@ impl FoundSettings {
                 _ => {}
             }
         }
-    }
-
-    fn holds_password(&self) -> bool {
-        self.values.keys().any(|name| name.ends_with("PASSWORD"))
+        // A file that only sources another one has no password that others could read.
+        let loose = if holds_password { file::loose_permissions(path) } else { None };
+        findings.extend(loose.filter(|loose| !findings.contains(loose)));
     }
 
     /// The variables that thingsboard.conf lacks, or sets to another value than the thingsboard.env of its directory.
@@ -151,10 +149,13 @@ impl FoundSettings {
         let what = if self.values.is_empty() {
             "the lines of thingsboard.env are not in thingsboard.conf".to_owned()
         } else {
-            format!("thingsboard.conf and thingsboard.env have different values for {first}")
+            format!("thingsboard.conf differs from thingsboard.env, for example in {first}")
         };
-        let finding = Code::SettingsMismatch.fault(what).because(format!("they differ in {}", differing.join(", ")));
-        let finding = finding.fix("append the lines of thingsboard.env to thingsboard.conf, behind all others");
+        // Lines that work by themselves are a decision: thingsboard.env is just not used then.
+        let finding =
+            if self.mqtt().enabled { Code::SettingsMismatch.note(what) } else { Code::SettingsMismatch.fault(what) };
+        let finding = finding.because(format!("they differ in {}", differing.join(", ")));
+        let finding = finding.fix("to use thingsboard.env, append its lines to thingsboard.conf, behind all others");
         Some(match &self.file {
             Some(file) => finding.at(file),
             None => finding,

@@ -12,8 +12,8 @@ use crate::completion;
 /// The arguments of `tbpki check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// The broker [default: firmware.mqtt_host or server.name of keygen.toml; port 8883, or 8884 for ActorCloud with a
-    /// certificate]
+    /// The broker [default: firmware.mqtt_host or server.name of keygen.toml, then the only server of the store; port:
+    /// firmware.mqtt_port, then 8883, or 8884 for ActorCloud with a certificate]
     #[arg(value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// The device of the store to check [default: the only device]
@@ -63,7 +63,7 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["platform_url", "no_connect"])]
     pub offline: bool,
     /// Check a ThingsBoard server: its files and settings in DIR, and its endpoint [default for DIR: server.out of
-    /// keygen.toml, then the store]
+    /// keygen.toml, then the directory of the last `tbpki server --out`, then the store]
     #[arg(
         long = "server",
         value_name = "DIR",

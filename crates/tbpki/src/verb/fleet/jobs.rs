@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::printable;
+use base::text::{counted, printable};
 use fleet::mass::{self, CancelReport, JobState, JobsReport};
 
 use crate::args::FleetCancelArgs;
@@ -58,10 +58,13 @@ impl Report for CancelReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { job, issued, freed, dry_run } = self;
         let verb = if *dry_run { "would be canceled" } else { "canceled" };
-        writeln!(
-            out,
-            "job {job} {verb}: {freed} names {} free, {issued} identities stay",
-            if *dry_run { "would be" } else { "are" }
-        )
+        let are = match (*dry_run, *freed) {
+            (true, _) => "would be",
+            (false, 1) => "is",
+            (false, _) => "are",
+        };
+        let (freed, issued) = (counted(*freed, "name", "names"), *issued);
+        let stay = if issued == 1 { "identity stays" } else { "identities stay" };
+        writeln!(out, "job {job} {verb}: {freed} {are} free, {issued} {stay}")
     }
 }

@@ -7,11 +7,13 @@ use base::text::printable;
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::identity_files;
+use identity::broker::broker;
 use identity::lifecycle::rollover::gates::seen;
+use identity::server::name::server_name;
 use provision::Target;
 use provision::check::{
-    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, Layer,
-    Registered, RevokedLeaf, ServerCheck, TlsReport, Verdict, check_device, check_server,
+    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, IssuingProfile,
+    Layer, Registered, RevokedLeaf, ServerCheck, TlsReport, Verdict, check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -22,6 +24,7 @@ use crate::args::{AuthArg, CheckArgs, KindArg, MqttArg};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::output::terminal::{self, Mood};
 use crate::verb::passphrase;
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
@@ -29,7 +32,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
     let config = if context.config_path().exists() { Some(context.config(&Overrides::default())?) } else { None };
     let inputs = Inputs { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
     let report = match &args.server_side {
-        Some(dir) => check_server(&inputs.server_check(dir.as_deref())?),
+        Some(dir) => check_server(&inputs.server_check(dir.as_deref(), context)?),
         None => {
             let check = inputs.device_check(context)?;
             let output = &context.output;
@@ -72,6 +75,7 @@ struct Files {
     token: Option<PathBuf>,
     anchors: Option<PathBuf>,
     registered: Option<Registered>,
+    profile: Option<IssuingProfile>,
     revoked: Vec<RevokedLeaf>,
 }
 
@@ -111,7 +115,7 @@ impl Inputs<'_> {
             }
         }
         Ok(DeviceCheck {
-            server: self.server(kind, with_certificate, files.anchors)?,
+            server: self.server(kind, with_certificate, files.anchors, context)?,
             auth,
             version: match args.mqtt {
                 MqttArg::V311 => Version::V311,
@@ -120,27 +124,30 @@ impl Inputs<'_> {
             client_id: args.client_id.clone(),
             user_name: args.username.clone(),
             registered: files.registered,
+            profile: files.profile,
             revoked: files.revoked,
             depth,
         })
     }
 
-    fn server_check(&self, dir: Option<&Path>) -> Result<ServerCheck> {
+    fn server_check(&self, dir: Option<&Path>, context: &mut Context) -> Result<ServerCheck> {
         let configured = self.config.and_then(|config| config.server.out.value.as_ref()).map(FilePath::resolved);
         // The directory that keygen.toml names can be on another machine.
         let dir = dir.or(configured.filter(|dir| dir.exists()));
         let places = match (self.config, dir) {
-            (Some(config), dir) => {
-                identity_files::server_places(config.general.store.resolved(), &server_name(config), dir)
+            (_, Some(dir)) => identity_files::server_places(dir),
+            (Some(config), None) => {
+                let location = context.store_location(config)?;
+                let name = server_name(config, &location, None)?.value;
+                identity_files::server_places(&identity_files::server_dir(&location, name.as_str())?)
             }
-            (None, Some(dir)) => identity_files::server_places(Path::new(""), "", Some(dir)),
             (None, None) => return Err(missing("the directory of the server's files", "--server DIR")),
         };
         let anchors = places.anchors.exists().then_some(places.anchors);
         let server = if self.args.offline || self.config.is_none() && self.args.server.is_none() {
             None
         } else {
-            Some(self.server(self.kind(), true, anchors)?)
+            Some(self.server(self.kind(), true, anchors, context)?)
         };
         // Without a store, the CAs come from the server's files.
         let devices_ca = self.config.map(|config| identity_files::devices_ca(config.general.store.resolved()));
@@ -168,6 +175,7 @@ impl Inputs<'_> {
                 token: args.token_file.clone(),
                 anchors: None,
                 registered: None,
+                profile: None,
                 revoked: Vec::new(),
             });
         }
@@ -184,12 +192,16 @@ impl Inputs<'_> {
         };
         let places = identity_files::device_places(store, &name);
         let registered = identity_files::registration(&location, &name)?;
+        let profile = identity_files::issuing_profile(&location, &name)?;
         let revoked = identity_files::revocations(&location, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with a token has no key; a device with a certificate must have one.
         let (is_token, wants_token) = (token.is_some(), args.auth == Some(AuthArg::Token));
         let any_there = places.key.exists() || places.cert.exists() || places.chain.exists();
+        if !any_there && !is_token {
+            return Err(identity_files::no_files(&location, &name)?);
+        }
         let login = if wants_token || is_token && !any_there && args.auth.is_none() {
             LoginFiles::default()
         } else {
@@ -200,6 +212,7 @@ impl Inputs<'_> {
             token,
             anchors: there(places.anchors),
             registered: registered.map(|(credentials_id, at)| Registered { credentials_id, at }),
+            profile: profile.map(|(name, creates_devices)| IssuingProfile { name, creates_devices }),
             revoked: revoked
                 .into_iter()
                 .map(|(id, at, reason)| RevokedLeaf { credentials_id: id, at, reason })
@@ -208,19 +221,27 @@ impl Inputs<'_> {
     }
 
     /// The server to connect to. `anchors` are those of the device's or the server's files.
-    fn server(&self, kind: BrokerKind, with_certificate: bool, anchors: Option<PathBuf>) -> Result<CheckedServer> {
+    fn server(
+        &self,
+        kind: BrokerKind,
+        with_certificate: bool,
+        anchors: Option<PathBuf>,
+        context: &mut Context,
+    ) -> Result<CheckedServer> {
         let args = self.args;
-        let port = kind.default_port(with_certificate);
+        let configured = self.config.map(|config| &config.firmware.mqtt_port).filter(|port| port.is_explicit());
+        let port = configured.map_or_else(|| kind.default_port(with_certificate), |port| port.value.number());
         let target = match (&args.server, self.config) {
             (Some(text), _) => Target::parse(text, port)?,
-            (None, Some(config)) => {
-                let firmware = &config.firmware;
-                let port = if firmware.mqtt_port.is_explicit() { firmware.mqtt_port.value.number() } else { port };
-                let host = firmware.mqtt_host.value.as_ref().map(|host| host.as_str().to_owned());
-                Target::new(&host.unwrap_or_else(|| server_name(config)), port)?
-            }
             // The target is not used, because there is no connection.
-            (None, None) if args.offline => Target::new("localhost", port)?,
+            (None, _) if args.offline => Target::new("localhost", port)?,
+            (None, Some(config)) => {
+                let host = broker(config, &context.store_location(config)?).map_err(|error| match error.code() {
+                    Code::BrokerMissing => error.fix("name it as HOST, or set firmware.mqtt_host in keygen.toml"),
+                    _ => error,
+                })?;
+                Target::new(host.value.as_str(), port)?
+            }
             (None, None) => return Err(missing("a broker", "HOST")),
         };
         let trust = match (args.cafile.clone().or(anchors), self.config) {
@@ -259,36 +280,35 @@ fn missing(what: &str, flag: &str) -> base::Error {
     Code::Usage.error(format!("{what} is required")).fix(format!("use {flag}"))
 }
 
-/// The name of the server, or the name of this host if keygen.toml has none.
-fn server_name(config: &Config) -> String {
-    config.server.name.value.as_ref().map_or_else(identity::host::host_name, |name| name.as_str().to_owned())
-}
-
 impl Report for CheckReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let width = terminal::width();
         if let Some(server) = &self.server {
             writeln!(out, "{}", printable(server))?;
         }
         for layer in &self.layers {
-            let verdict = match layer.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Warning => "warning",
-                Verdict::Fault => "FAULT",
-                Verdict::Skipped => "-",
+            let (verdict, mood) = match layer.verdict {
+                Verdict::Ok => ("ok", Mood::Good),
+                Verdict::Warning => ("warning", Mood::Warning),
+                Verdict::Fault => ("FAULT", Mood::Bad),
+                Verdict::Skipped => ("-", Mood::Neutral),
             };
-            write!(out, "{verdict:<8}{:<20}", layer.layer)?;
+            let style = mood.style();
+            write!(out, "{style}{verdict}{style:#}{:1$}{2:<20}", "", 8 - verdict.len(), layer.layer)?;
             let worst = layer.worst();
             match worst {
-                None => writeln!(out, "{}", printable(&layer.says))?,
-                Some(finding) => write_layer_finding(out, finding)?,
+                None => terminal::write_wrapped(out, &printable(&layer.says).to_string(), TEXT, TEXT, width)?,
+                Some(finding) => write_finding(out, finding, TEXT, width)?,
             }
-            for finding in layer.findings.iter().filter(|finding| Some(*finding) != worst) {
+            // The effects of the login were told before it.
+            let rest = layer.findings.iter().filter(|finding| finding.code != Code::ConnectionEffects);
+            for finding in rest.filter(|finding| Some(*finding) != worst) {
                 let word = if finding.severity == Severity::Note { "note, " } else { "" };
                 write!(out, "        {word}")?;
-                write_layer_finding(out, finding)?;
+                write_finding(out, finding, 8 + word.len(), width)?;
             }
             if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
-                write_tls(out, tls)?;
+                write_tls(out, tls, width)?;
             }
         }
         let faults = self.layers.iter().filter(|layer| layer.verdict == Verdict::Fault).count();
@@ -303,21 +323,31 @@ impl Report for CheckReport {
     }
 }
 
-fn write_layer_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
-    writeln!(out, "{}: {}", finding.code, printable(&finding.to_string()))?;
+/// The column at which the text of a layer begins.
+const TEXT: usize = 28;
+
+fn write_finding(out: &mut dyn Write, finding: &Finding, at: usize, width: Option<usize>) -> io::Result<()> {
+    let text = format!("{}: {}", finding.code, printable(&finding.to_string()));
+    terminal::write_wrapped(out, &text, at, 10, width)?;
     match &finding.fix {
-        Some(fix) => writeln!(out, "          help: {}", printable(fix)),
+        Some(fix) => {
+            write!(out, "          help: ")?;
+            terminal::write_wrapped(out, &printable(fix).to_string(), 16, 16, width)
+        }
         None => Ok(()),
     }
 }
 
-fn write_tls(out: &mut dyn Write, tls: &TlsReport) -> io::Result<()> {
+fn write_tls(out: &mut dyn Write, tls: &TlsReport, width: Option<usize>) -> io::Result<()> {
+    let mut line = |text: &str| {
+        write!(out, "        ")?;
+        terminal::write_wrapped(out, text, 8, 10, width)
+    };
     for certificate in &tls.sent {
         let (subject, issuer) = (printable(&certificate.subject), printable(&certificate.issuer));
-        writeln!(out, "        sent: {subject}, issued by {issuer}")?;
+        line(&format!("sent: {subject}, issued by {issuer}"))?;
     }
-    for issuer in &tls.acceptable_issuers {
-        writeln!(out, "        accepts certificates from: {}", printable(issuer))?;
-    }
-    Ok(())
+    tls.acceptable_issuers
+        .iter()
+        .try_for_each(|issuer| line(&format!("accepts certificates from: {}", printable(issuer))))
 }

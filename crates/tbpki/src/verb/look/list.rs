@@ -40,10 +40,11 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let rule = RenewalRule::of(&config);
     let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);
-    let mut rows = selection.entries(&view).map(|entry| {
-        count.set(count.get() + 1);
-        entry.map(|entry| ListedIdentity::of(&entry, store, &status, rule, now))
-    });
+    let with_certificate =
+        selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, &status, rule, now)));
+    let with_token = if selection.includes_tokens() { store::token_devices(&location, &view)? } else { Vec::new() };
+    let with_token = with_token.into_iter().filter(|name| selection.includes_name(name)).map(ListedIdentity::of_token);
+    let mut rows = with_certificate.chain(with_token.map(Ok)).inspect(|_| count.set(count.get() + 1));
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;
     } else if args.csv {

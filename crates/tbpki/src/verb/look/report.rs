@@ -15,6 +15,7 @@ use crate::args::ReportArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::output::terminal::Mood;
 
 /// The written page and its figures.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -40,14 +41,19 @@ pub(crate) fn run(args: &ReportArgs, context: &mut Context) -> Result<Exit> {
         return Err(Code::Usage.error("`--out -` and --json cannot be combined").fix("use --out FILE, or omit --json"));
     }
     let config = context.config(&Overrides::default())?;
-    let view = store::view(&context.store_location(&config)?)?;
-    let overview = Overview::of(&view, OffsetDateTime::now_utc())?;
+    let location = context.store_location(&config)?;
+    let view = store::view(&location)?;
+    let overview = Overview::of(&view, store::token_devices(&location, &view)?, OffsetDateTime::now_utc())?;
     let page = overview.page(&args.title);
     if output.is_stdout() {
         context.output.text(&page)?;
         return Ok(Exit::Done);
     }
-    let kept = match output.write(page.as_bytes())? {
+    let written = output.write(page.as_bytes()).map_err(|error| match error.code() {
+        Code::TargetExists => error.fix("replace it with --force, which keeps the old file, or choose another --out"),
+        _ => error,
+    });
+    let kept = match written? {
         WriteOutcome::Replaced(kept) => Some(kept),
         WriteOutcome::Written | WriteOutcome::Unchanged => None,
     };
@@ -64,11 +70,18 @@ impl Report for PageReport {
             writeln!(out, "  the old file is kept as {}", printable(&kept.display().to_string()))?;
         }
         writeln!(out, "  devices     {:>9}", fleet.devices)?;
+        if fleet.tokens > 0 {
+            writeln!(out, "  with tokens {:>9}", fleet.tokens)?;
+        }
         writeln!(out, "  registered  {:>9}", fleet.registered)?;
         writeln!(out, "  in images   {:>9}", fleet.bundled)?;
-        writeln!(out, "  failed      {:>9}", fleet.failed)?;
-        writeln!(out, "  expired     {:>9}", fleet.expired)?;
-        writeln!(out, "  within 90 d {:>9}", fleet.expiring_within_90_days)?;
+        let mut counted = |name: &str, count: u64, mood: Mood| {
+            let style = if count == 0 { Mood::Neutral } else { mood }.style();
+            writeln!(out, "  {name:<11} {style}{count:>9}{style:#}")
+        };
+        counted("failed", fleet.failed, Mood::Bad)?;
+        counted("expired", fleet.expired, Mood::Bad)?;
+        counted("within 90 d", fleet.expiring_within_90_days, Mood::Warning)?;
         if fleet.rows < fleet.devices {
             writeln!(out, "the page lists {} devices and counts all", fleet.rows)?;
         }

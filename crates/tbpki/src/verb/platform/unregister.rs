@@ -1,11 +1,18 @@
 //! `tbpki unregister`.
 
+use std::io::{self, Write};
+
 use base::Result;
+use base::text::printable;
 use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
+use fleet::register::{DeviceRegistration, PlatformOutcome};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
+use crate::output::Report;
 use crate::verb::platform::declined;
 
 pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> {
@@ -24,7 +31,39 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
             return Err(declined("the device was not deleted"));
         }
     }
-    let report = context.in_workspace(&config, |workspace| unregister(workspace, &request))?;
-    context.output.result(&report)?;
+    let registration = context.in_workspace(&config, |workspace| unregister(workspace, &request))?;
+    context.output.result(&UnregisterReport { registration, deletes: args.delete_device })?;
     Ok(Exit::Done)
+}
+
+/// A device that was taken from the platform.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct UnregisterReport {
+    /// The result in the platform.
+    #[serde(flatten)]
+    registration: DeviceRegistration,
+    /// Whether the device itself was to be deleted.
+    #[serde(skip)]
+    deletes: bool,
+}
+
+impl Report for UnregisterReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let name = printable(&self.registration.name);
+        match (self.registration.done, self.deletes) {
+            (PlatformOutcome::Planned, true) => writeln!(out, "{name} would be deleted from ThingsBoard with its data"),
+            (PlatformOutcome::Planned, false) => {
+                writeln!(out, "would unregister {name}: its credential in ThingsBoard would become a random token")
+            }
+            (PlatformOutcome::Absent, _) => writeln!(out, "ThingsBoard has no device {name}"),
+            (PlatformOutcome::Deleted, _) => writeln!(out, "deleted {name} from ThingsBoard with its data"),
+            (PlatformOutcome::Unchanged, _) => {
+                writeln!(out, "unregistered {name}: ThingsBoard had no certificate of it")
+            }
+            _ => {
+                writeln!(out, "unregistered {name}: its credential in ThingsBoard is now a random token")?;
+                writeln!(out, "  to undo it      tbpki register --device {name} --again --replace")
+            }
+        }
+    }
 }

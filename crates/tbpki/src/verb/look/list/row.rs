@@ -7,7 +7,7 @@ use base::digest;
 use fleet::lifecycle::renew::RenewalStatus;
 use identity::lifecycle::renew::RenewalRule;
 use identity::report::rfc3339;
-use ledger::{Entry, Kind, State};
+use ledger::{Entry, Kind, Role, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::place_of;
@@ -20,23 +20,31 @@ pub(crate) struct ListedIdentity {
     pub(super) kind: &'static str,
     /// The name.
     pub(super) name: String,
+    /// How it logs in: `certificate`, or `token` for a device with an access token, which has no certificate.
+    credential: &'static str,
     /// The generation of the name, from 1.
-    pub(super) generation: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) generation: Option<u32>,
     /// `intended`, `issued`, `registered`, `bundled`, `void` or `revoked`.
     pub(super) state: &'static str,
     /// The key algorithm.
-    pub(super) algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) algorithm: Option<String>,
     /// For CAs, the location of the private key: `file`, `token` or `elsewhere`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'static str>,
     /// The name of the issuing CA in the store.
-    pub(super) issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issuer: Option<String>,
     /// The serial number in hexadecimal.
-    serial: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<String>,
     /// The last second of the validity (RFC 3339, UTC).
-    pub(super) not_after: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_after: Option<String>,
     /// Whole days until the end of the validity; negative after it.
-    pub(super) days_left: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) days_left: Option<i64>,
     /// ThingsBoard's credentials id, for devices and servers.
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials_id: Option<String>,
@@ -76,7 +84,7 @@ pub(crate) struct ListedIdentity {
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 21] = [
+pub(super) const CSV_HEAD: [&str; 22] = [
     "kind",
     "name",
     "generation",
@@ -98,6 +106,7 @@ pub(super) const CSV_HEAD: [&str; 21] = [
     "role",
     "renewal",
     "revocation_reason",
+    "credential",
 ];
 
 /// The urgency of a renewal.
@@ -147,14 +156,15 @@ impl ListedIdentity {
         Self {
             kind: entry.key.kind.as_str(),
             name: entry.key.name.clone(),
-            generation: entry.generation().number(),
+            credential: "certificate",
+            generation: Some(entry.generation().number()),
             state: entry.state.as_str(),
-            algorithm: entry.algorithm.clone(),
+            algorithm: Some(entry.algorithm.clone()),
             key: (entry.key.kind == Kind::Ca).then(|| place_of(store, &entry.key.name)),
-            issuer: entry.issuer.clone(),
-            serial: entry.serial.to_string(),
-            not_after: rfc3339(entry.not_after),
-            days_left: (entry.not_after - now).whole_days(),
+            issuer: Some(entry.issuer.clone()),
+            serial: Some(entry.serial.to_string()),
+            not_after: Some(rfc3339(entry.not_after)),
+            days_left: Some((entry.not_after - now).whole_days()),
             credentials_id: entry.credentials_id.clone(),
             fingerprint: entry.fingerprint.map(|fingerprint| digest::hex(&fingerprint)),
             issued_at: reached(State::Issued),
@@ -170,19 +180,53 @@ impl ListedIdentity {
         }
     }
 
+    /// A device with an access token. The platform has it: its token comes from there, or was set there.
+    pub(super) fn of_token(name: String) -> Self {
+        Self {
+            kind: Kind::Device.as_str(),
+            name,
+            credential: "token",
+            generation: None,
+            state: State::Registered.as_str(),
+            algorithm: None,
+            key: None,
+            issuer: None,
+            serial: None,
+            not_after: None,
+            days_left: None,
+            credentials_id: None,
+            fingerprint: None,
+            issued_at: None,
+            registered_at: None,
+            bundled_at: None,
+            job: None,
+            last_error: None,
+            role: Role::Current.as_str(),
+            renewal: None,
+            revocation_reason: None,
+            unregistered_at: None,
+            open: Vec::new(),
+        }
+    }
+
+    /// True if it is in both states: `state` has the last one.
+    pub(super) fn is_registered_and_bundled(&self) -> bool {
+        matches!(self.state, "registered" | "bundled") && self.registered_at.is_some() && self.bundled_at.is_some()
+    }
+
     /// The cells of its line in the CSV.
     pub(super) fn cells(&self) -> [Cell<'_>; CSV_HEAD.len()] {
         [
             self.kind.into(),
             (&self.name).into(),
-            Cell::Number(self.generation.into()),
+            self.generation.map(u64::from).into(),
             self.state.into(),
-            (&self.algorithm).into(),
+            self.algorithm.as_deref().into(),
             self.key.into(),
-            (&self.issuer).into(),
-            (&self.serial).into(),
-            (&self.not_after).into(),
-            Cell::Number(self.days_left.into()),
+            self.issuer.as_deref().into(),
+            self.serial.as_deref().into(),
+            self.not_after.as_deref().into(),
+            self.days_left.map_or_else(|| None::<&str>.into(), |days| Cell::Number(days.into())),
             self.credentials_id.as_deref().into(),
             self.fingerprint.as_deref().into(),
             self.issued_at.as_deref().into(),
@@ -194,6 +238,7 @@ impl ListedIdentity {
             self.role.into(),
             self.renewal.map(Urgency::as_str).into(),
             self.revocation_reason.as_deref().into(),
+            self.credential.into(),
         ]
     }
 }

@@ -7,8 +7,13 @@ use base::text::printable;
 
 use super::row::{ListedIdentity, Urgency};
 use crate::output::StreamResult;
+use crate::output::terminal::Mood;
 
 const COLUMNS: usize = 8;
+
+/// The columns whose cells can have a color.
+const STATE: usize = 3;
+const DAYS: usize = 6;
 
 /// The number of rows that determine the width of the columns. In later rows, a wider cell moves the rest of its line.
 const MEASURED: usize = 1000;
@@ -53,32 +58,58 @@ impl ListTable {
     }
 
     fn line(&self, row: &[String; COLUMNS], out: &mut dyn Write) -> io::Result<()> {
-        let cells: Vec<String> = row.iter().zip(&self.widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())
+        let last = row.iter().rposition(|cell| !cell.is_empty());
+        for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
+            let style = mood(index, cell).style();
+            // No spaces at the end of a line.
+            let space = if Some(index) >= last { 0 } else { width.saturating_sub(cell.chars().count()) + 2 };
+            write!(out, "{style}{cell}{style:#}{:space$}", "")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// The states and the days that need attention.
+fn mood(column: usize, cell: &str) -> Mood {
+    match (column, cell) {
+        (STATE, "registered" | "registered, bundled") => Mood::Good,
+        (STATE, "revoked") | (DAYS, "EXPIRED") => Mood::Bad,
+        (DAYS, cell) if cell.ends_with("renew now") => Mood::Warning,
+        _ => Mood::Neutral,
     }
 }
 
 fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
+    // A device without a certificate logs in with a token.
+    let algorithm = identity.algorithm.as_deref().unwrap_or("access token");
+    let not_after = identity.not_after.as_deref().unwrap_or_default();
+    let days_left = identity.days_left.map(|days| days.to_string()).unwrap_or_default();
     [
         identity.kind.to_owned(),
         printable(&identity.name).to_string(),
-        identity.generation.to_string(),
-        match identity.open.as_slice() {
-            [] => identity.state.to_owned(),
-            open => format!("{} ({} open)", identity.state, open.join(", ")),
-        },
+        identity.generation.map(|generation| generation.to_string()).unwrap_or_default(),
+        state(identity),
         match identity.key {
             // Most keys are files of the store, so that only other locations are shown.
-            None | Some("file") => identity.algorithm.clone(),
-            Some(place) => format!("{} ({place})", identity.algorithm),
+            None | Some("file") => algorithm.to_owned(),
+            Some(place) => format!("{algorithm} ({place})"),
         },
-        identity.not_after.get(..10).unwrap_or(&identity.not_after).to_owned(),
+        not_after.get(..10).unwrap_or(not_after).to_owned(),
         match identity.renewal {
             Some(Urgency::Expired) => "EXPIRED".to_owned(),
-            Some(Urgency::Pending) => format!("{} pending", identity.days_left),
-            Some(Urgency::Due) => format!("{} renew now", identity.days_left),
-            None => identity.days_left.to_string(),
+            Some(Urgency::Pending) => format!("{days_left} pending"),
+            Some(Urgency::Due) => format!("{days_left} renew now"),
+            None => days_left,
         },
-        identity.issuer.clone(),
+        identity.issuer.clone().unwrap_or_default(),
     ]
+}
+
+/// The state, with the steps of a renewal that are open.
+fn state(identity: &ListedIdentity) -> String {
+    let state = if identity.is_registered_and_bundled() { "registered, bundled" } else { &identity.state };
+    match identity.open.as_slice() {
+        [] => state.to_owned(),
+        open => format!("{state} ({} open)", open.join(", ")),
+    }
 }

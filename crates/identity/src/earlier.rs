@@ -1,0 +1,120 @@
+//! What an identity keeps when it is asked for again: values that nobody gives now come from the ledger, not from defaults.
+
+use std::path::Path;
+
+use base::{Code, Result, file};
+use config::{Days, Origin, Setting};
+use ledger::{Entry, Kind};
+use pki::pem_bundle::PemBundle;
+use pki::{Algorithm, Certificate, San};
+use serde::Deserialize;
+use store::ca::SigningCa;
+use store::{FILE_LIMIT, SELF, Workspace};
+
+use crate::delivery::{CopyDestination, destination};
+use crate::request::IdentityRequest;
+
+/// The earlier generation of a name, with the values that it was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    entry: Option<Entry>,
+    asked: Asked,
+}
+
+/// The parameters that the ledger has, as far as they are kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    san: Vec<String>,
+    days: u32,
+}
+
+impl Earlier {
+    /// The generation in use, or the last one that was issued; nothing for a new name.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn of(workspace: &Workspace<'_>, kind: Kind, name: &str) -> Result<Self> {
+        let view = match workspace.view() {
+            // A ledger without the CAs of this store has no identity of theirs.
+            Err(error) if error.code() == Code::StoreMissing => return Ok(Self::default()),
+            view => view?,
+        };
+        let entry = match view.current(kind, name)? {
+            None => view.latest(kind, name)?.filter(|entry| entry.fingerprint.is_some()),
+            current => current,
+        };
+        let Some(entry) = entry else { return Ok(Self::default()) };
+        let asked = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
+            Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(name)
+        })?;
+        Ok(Self { entry: Some(entry), asked })
+    }
+
+    /// The CA that signs, or `None` for a self-signed leaf: the one that is asked for, then the earlier one, then `default`.
+    pub(crate) fn issuer(&self, request: &IdentityRequest, default: SigningCa) -> Option<SigningCa> {
+        if request.self_signed {
+            return None;
+        }
+        if let Some(profile) = &request.profile {
+            return Some(SigningCa::Profile(profile.clone()));
+        }
+        match &self.entry {
+            Some(entry) if !request.default_ca && entry.issuer == SELF => None,
+            Some(entry) if !request.default_ca => Some(SigningCa::named(&entry.issuer).unwrap_or(default)),
+            _ => Some(default),
+        }
+    }
+
+    /// The key algorithm.
+    pub(crate) fn algorithm(&self, asked: &Setting<Algorithm>) -> Algorithm {
+        match &self.entry {
+            // A key of a request can have an algorithm that tbpki does not make itself.
+            Some(entry) if !asked.is_explicit() => entry.algorithm.parse().unwrap_or(asked.value),
+            _ => asked.value,
+        }
+    }
+
+    /// The lifetime.
+    pub(crate) fn days(&self, asked: &Setting<Days>) -> Result<Setting<Days>> {
+        if asked.is_explicit() || self.asked.days == 0 {
+            return Ok(asked.clone());
+        }
+        Ok(Setting { value: self.asked.days.to_string().parse()?, origin: Origin::Default })
+    }
+
+    /// The alternative names that were asked for.
+    pub(crate) fn sans(&self, asked: &Setting<Vec<San>>) -> Result<Vec<San>> {
+        if asked.is_explicit() || self.entry.is_none() {
+            return Ok(asked.value.clone());
+        }
+        self.asked.san.iter().map(|san| san.parse()).collect()
+    }
+
+    /// True if the earlier leaf has the names that were asked for and no others: names of this host were not wanted.
+    /// `chain_file` has the leaf.
+    pub(crate) fn has_only_given_names(&self, chain_file: &Path) -> bool {
+        let Some(leaf) = self.leaf_in(chain_file) else { return false };
+        leaf.sans().iter().all(|san| self.asked.san.contains(&san.to_string()))
+    }
+
+    /// The leaf of the earlier generation in a file; `None` if the file has another one or cannot be read.
+    fn leaf_in(&self, chain_file: &Path) -> Option<Certificate> {
+        let entry = self.entry.as_ref()?;
+        let bytes = file::read_optional(chain_file, FILE_LIMIT).ok().flatten()?;
+        let leaf = PemBundle::parse(&bytes).ok()?.certificates.into_iter().next()?;
+        (entry.fingerprint == Some(leaf.fingerprint())).then_some(leaf)
+    }
+
+    /// The directory that gets copies: the one that is asked for, else, for a new generation, the one that has the copies
+    /// of the earlier one. `chain_file` is the file with the chain there.
+    pub(crate) fn destination(&self, request: &IdentityRequest, chain_file: &str) -> Option<CopyDestination> {
+        if request.out.is_some() || !request.force {
+            return destination(request.out.clone(), &request.ownership);
+        }
+        let dir = Path::new(self.entry.as_ref()?.copies.as_ref()?);
+        // Another program may have put its own files there since.
+        self.leaf_in(&dir.join(chain_file))?;
+        destination(Some(dir.to_owned()), &request.ownership)
+    }
+}
