@@ -164,12 +164,6 @@ impl Outcome {
         self
     }
 
-    /// The earlier name of [`prints`](Self::prints).
-    #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        self.prints(text)
-    }
-
     /// The standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -317,7 +317,7 @@ fn every_other_parameter_of_a_device_is_named() {
     let several = with(&["--alg", "rsa-2048", "--days", "1", "--san", "b.example"]);
     refused(&sandbox, &several, None, &["alg: ", "days: ", "san: "]);
     // What is not given stays as it is.
-    sandbox.ok(with(&["--days", "90"])).says("is up to date");
+    sandbox.ok(with(&["--days", "90"])).prints("is up to date");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_new_self_signed_server_reaches_devices_that_are_there() {
 
     // A server that is there no more is trusted no more.
     sandbox.ok([SERVER, &["--force", "--default-ca"]].concat());
-    sandbox.ok([DEVICE, &["--out", "out"]].concat()).says("outdated files were replaced");
+    sandbox.ok([DEVICE, &["--out", "out"]].concat()).prints("outdated files were replaced");
     assert_eq!(sandbox.read("out/tb-server-chain.pem"), old);
 }
 

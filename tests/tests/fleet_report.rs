@@ -96,7 +96,10 @@ fn the_figures_are_those_of_the_ledger() {
         assert_eq!(said["fleet"][field], *count, "{field}");
     }
     for state in ["intended", "issued", "registered", "bundled", "revoked"] {
-        let count = list(&["--state", state]);
+        let listed = sandbox.ok(["list", "--kind", "device", "--state", state, "--json"]).json();
+        let identities = listed["result"]["identities"].as_array().unwrap();
+        // `--state` finds a device that is registered and bundled by both; the report counts it once, by its last state.
+        let count = identities.iter().filter(|identity| identity["state"] == state).count() as u64;
         assert_eq!(number(&browser, &format!("state-{state}")), count, "{state}");
         assert_eq!(said["fleet"]["states"][state], count, "{state}");
     }
@@ -138,7 +141,7 @@ fn jobs_say_how_far_their_shards_are() {
                     .map((row) => [...row.cells].slice(1).map((cell) => cell.innerText.replace(/\\s+/g, ' ').trim()))";
         let expected = json!([
             ["1", "1 of 1 shard", "1 of 1 shard", "1 of 1 shard", "0"],
-            ["3,500", "3 of 4 shards 1 in work", "1 of 4 shards 1 partly done", "0 of 4 shards", "1"],
+            ["3,500", "3 of 4 shards 1 in work", "1 of 4 shards 1 partly done", "–", "1"],
         ]);
         assert_eq!(browser.run(rows), expected, "{look:?}");
     }

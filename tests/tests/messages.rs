@@ -21,15 +21,18 @@ fn files(report: &Value) -> Vec<(String, String, bool)> {
 }
 
 #[test]
-fn a_dry_run_says_what_is_up_to_date_and_what_would_be_added() {
+fn a_dry_run_tells_what_is_up_to_date_and_what_would_be_added() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(SERVER);
     let text = sandbox.ok([SERVER, &["--dry-run"]].concat()).stdout_text();
     assert!(text.starts_with("server tb.example is up to date\n"), "{text}");
     let text = sandbox.ok([SERVER, &["--dry-run", "--format", "jks"]].concat()).stdout_text();
     assert!(text.starts_with("server tb.example exists; the planned files would be added\n"), "{text}");
-    let planned: Vec<&str> = text.lines().filter(|line| line.contains(" planned ")).collect();
-    assert!(matches!(planned.as_slice(), [only] if only.ends_with("pki/servers/tb.example/mqttserver.jks")), "{text}");
+    let planned: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("planned ")).collect();
+    // The settings name the keystore, so they are written again.
+    let [keystore, settings] = planned.as_slice() else { panic!("{text}") };
+    assert!(keystore.ends_with("pki/servers/tb.example/mqttserver.jks"), "{text}");
+    assert!(settings.contains("pki/servers/tb.example/thingsboard.env (replaces the file there"), "{text}");
 }
 
 #[test]
@@ -57,15 +60,15 @@ fn a_forced_dry_run_names_the_files_that_would_be_replaced_and_kept() {
 }
 
 #[test]
-fn check_of_a_fleet_member_says_how_to_take_it_out() {
+fn check_of_a_fleet_member_tells_how_to_take_it_out() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "f-{}", "--out", "fleet"]);
     let outcome = sandbox.fails(["check", "--device", "f-1", "--offline"], 1, "TBPKI-0118");
-    let text = outcome.says("tbpki client --device f-1").stderr_text();
+    let text = outcome.prints("tbpki client --device f-1").stderr_text();
     assert_eq!(text.matches("TBPKI-").count(), 1, "{text}");
     sandbox.ok(["client", "--device", "f-1"]);
     sandbox.ok(["check", "--device", "f-1", "--offline"]);
-    sandbox.fails(["check", "--device", "f-9", "--offline"], 1, "TBPKI-0096").says("f-9");
+    sandbox.fails(["check", "--device", "f-9", "--offline"], 1, "TBPKI-0096").prints("f-9");
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_result_that_is_lost_is_an_error_and_work_that_is_done_has_status_4() {
 fn a_report_that_is_there_is_replaced_with_force() {
     let sandbox = Sandbox::with_store();
     sandbox.write("fleet.html", "somebody's");
-    sandbox.fails(["report", "--out", "fleet.html"], 1, "TBPKI-0082").says("--force");
+    sandbox.fails(["report", "--out", "fleet.html"], 1, "TBPKI-0082").prints("--force");
     assert_eq!(sandbox.text("fleet.html"), "somebody's");
     sandbox.ok(["report", "--out", "fleet.html", "--force"]);
     assert_eq!(sandbox.text("fleet.html.old"), "somebody's");
@@ -142,8 +145,11 @@ fn check_server_uses_the_directory_that_server_wrote() {
     assert!(outcome.stdout_text().contains(sandbox.join("conf/thingsboard.env").to_str().unwrap()), "{outcome}");
     // Without it, the store has the files.
     fs::rename(sandbox.join("conf"), sandbox.join("elsewhere")).unwrap();
-    sandbox.tbpki(["check", "--server", "--offline"]).run().ends(3).says("pki/servers/tb.example");
-    sandbox.ok(["check", "--server", "elsewhere", "--offline"]).says("elsewhere/thingsboard.env");
+    sandbox.tbpki(["check", "--server", "--offline"]).run().ends(3).prints("pki/servers/tb.example");
+    // The last directory that was written counts.
+    sandbox.ok([SERVER, &["--out", "again"]].concat());
+    let outcome = sandbox.ok(["check", "--server", "--offline"]);
+    assert!(outcome.stdout_text().contains(sandbox.join("again/thingsboard.env").to_str().unwrap()), "{outcome}");
 }
 
 #[test]
@@ -156,19 +162,19 @@ fn settings_that_work_are_no_fault_and_a_file_that_only_sources_ours_is_fine() {
     fs::set_permissions(&conf, Permissions::from_mode(0o644)).unwrap();
     let text = sandbox.ok(check).stdout_text();
     assert!(text.ends_with("\nall checks passed\n"), "{text}");
-    // Old lines that work, next to a thingsboard.env that nobody uses.
+    // Old lines that work, next to a thingsboard.env that is not used.
     let old = sandbox.text("conf/thingsboard.env").replace("mqttserver.p12", "old.p12");
     fs::copy(sandbox.join("conf/mqttserver.p12"), sandbox.join("conf/old.p12")).unwrap();
     fs::write(&conf, &old).unwrap();
     fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
-    let text = sandbox.ok(check).says("TBPKI-0181").stdout_text();
+    let text = sandbox.ok(check).prints("TBPKI-0181").stdout_text();
     assert!(!text.contains("FAULT") && text.contains("old.p12"), "{text}");
     // A password in the file itself is one that others can read.
     fs::set_permissions(&conf, Permissions::from_mode(0o644)).unwrap();
-    sandbox.tbpki(check).run().says("TBPKI-0085");
+    sandbox.tbpki(check).run().prints("TBPKI-0085");
     // Lines that are in no file that ThingsBoard reads are a fault.
     fs::write(&conf, "export JAVA_OPTS=-Xmx1g\n").unwrap();
-    sandbox.tbpki(check).run().ends(3).says("FAULT");
+    sandbox.tbpki(check).run().ends(3).prints("FAULT");
 }
 
 #[test]
@@ -229,7 +235,7 @@ fn images_of_all_go_on_without_a_device_whose_directory_was_removed() {
     assert!(!sandbox.join("pki/devices/pump-2").exists());
     // Named, it is the error of the run.
     let named = [&["bundle-firmware", "--device", "pump-2"], &BUNDLE[2..]].concat();
-    sandbox.fails(named, 1, "TBPKI-0080").says("pump-2");
+    sandbox.fails(named, 1, "TBPKI-0080").prints("pump-2");
 }
 
 #[test]
@@ -259,7 +265,7 @@ fn an_unknown_chip_is_refused_when_keygen_toml_is_read() {
     let sandbox = Sandbox::with_store();
     sandbox.write("keygen.toml", "version = 1\n[firmware]\nchip = \"esp8266\"\n");
     for args in [&["list"][..], &["config", "show"], &["client", "--device", "pump-1"]] {
-        let outcome = sandbox.tbpki(args).run().ends(1).says("keygen.toml:3").says("esp8266");
+        let outcome = sandbox.tbpki(args).run().ends(1).prints("keygen.toml:3").prints("esp8266");
         assert!(outcome.stderr_text().contains("esp32, esp32s3"), "{outcome}");
     }
 }

@@ -62,7 +62,7 @@ fn of_several_servers_none_is_guessed() {
     let refused: &[&[&str]] =
         &[&["server"], &["server", "--force"], &["server", "--out", "new"], &["check", "--server"]];
     for args in refused {
-        let outcome = sandbox.fails(*args, 1, "TBPKI-0017").says("b.example, tb.example").says("--name");
+        let outcome = sandbox.fails(*args, 1, "TBPKI-0017").prints("b.example, tb.example").prints("--name");
         before.is_unchanged(&state(&sandbox), &outcome);
     }
     // The directory names one.
@@ -80,7 +80,7 @@ fn no_server_takes_the_directory_of_another_one() {
     sandbox.ok(OTHER);
     let before = state(&sandbox);
     for extra in [&["--out", "conf"][..], &["--out", "conf", "--force"], &["--out", "conf", "--dry-run"]] {
-        let outcome = sandbox.fails([OTHER, extra].concat(), 1, "TBPKI-0017").says("tb.example").says("conf");
+        let outcome = sandbox.fails([OTHER, extra].concat(), 1, "TBPKI-0017").prints("tb.example").prints("conf");
         before.is_unchanged(&state(&sandbox), &outcome);
     }
     // Also after its server has got a new certificate that the directory does not have yet.
@@ -144,7 +144,7 @@ fn check_config_show_and_bundle_firmware_mean_the_same_broker() {
     sandbox.write("wifi", "a password\n");
     let all = |name: &str| [Some(name.to_owned()), Some(name.to_owned()), Some(name.to_owned())];
     assert_eq!(brokers(&sandbox, None), [None, None, None], "the name of this machine is no broker");
-    sandbox.fails(["check", "--device", "pump-1"], 1, "TBPKI-0218").says("HOST");
+    sandbox.fails(["check", "--device", "pump-1"], 1, "TBPKI-0218").prints("HOST");
     sandbox.ok(ONE);
     assert_eq!(brokers(&sandbox, None), all("tb.example"));
     assert_eq!(
@@ -190,14 +190,14 @@ fn a_device_keeps_its_issuer_algorithm_lifetime_and_names() {
     assert_eq!(result(&sandbox, &client)["done"], "unchanged");
     // A person can change each of them.
     let own_ca = [&client[..], &["--default-ca"]].concat();
-    sandbox.fails(&own_ca, 1, "TBPKI-0095").says("issuer: ");
+    sandbox.fails(&own_ca, 1, "TBPKI-0095").prints("issuer: ");
     let changed = result(&sandbox, &[&own_ca[..], &["--force", "--alg", "ec-p256"]].concat());
     assert_eq!(changed["certificate"]["issuer"], "CN=tbpki devices issuing CA");
     assert_eq!(changed["certificate"]["algorithm"], "ec-p256");
     sandbox.fails(["client", "--device", "pump-1", "--default-ca", "--self-signed"], 2, "TBPKI-0011");
     // So can keygen.toml, which a person wrote; it is named, because it holds for all devices.
     let other = sandbox.tbpki(client).env("TBPKI_CLIENT_DAYS", "91").run();
-    other.ends(1).says("TBPKI-0095").says("days: 90 before, 91 now");
+    other.ends(1).prints("TBPKI-0095").prints("days: 90 before, 91 now");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn copies_that_fell_behind_are_delivered_and_the_old_ones_are_kept() {
     let sandbox = Sandbox::with_store();
     sandbox.ok([ONE, &["--out", "conf"]].concat());
     let first = sandbox.read("conf/mqttserver.pem");
-    // Somebody restores the directory from a backup after the renewal.
+    // The directory is restored from a backup after the renewal.
     let backup = sandbox.copy();
     sandbox.ok([ONE, &["--force", "--out", "conf"]].concat());
     fs::remove_dir_all(sandbox.join("conf")).unwrap();
@@ -258,6 +258,6 @@ fn a_request_with_the_key_of_a_fleet_member_is_refused() {
     let request = openssl().args(["req", "-new", "-subj", "/", "-key"]).arg(sandbox.join("stolen.key"));
     request.arg("-out").arg(sandbox.join("stolen.csr")).run().ok();
     let before = state(&sandbox);
-    let outcome = sandbox.fails(["client", "--device", "thief", "--csr", "stolen.csr"], 1, "TBPKI-0116").says("f-");
+    let outcome = sandbox.fails(["client", "--device", "thief", "--csr", "stolen.csr"], 1, "TBPKI-0116").prints("f-");
     before.is_unchanged(&state(&sandbox), &outcome);
 }

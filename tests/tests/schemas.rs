@@ -92,8 +92,11 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
         0,
         &["/result/key", "/result/files/0", "/result/certificate/fingerprint"],
     ),
-    (&["ca", "export", "devices", "--out", "kit", "--passphrase-file", "kit.pass"], 1, &["/error/fix"]),
+    (&["ca", "export", "devices", "--out", "kit", "--config=missing.toml"], 1, &["/error/fix"]),
     (&["ca", "activate", "server-issuing"], 1, &["/error/fix"]),
+    (&["ca", "list", "--config=missing.toml"], 1, &["/error/fix"]),
+    (&["ca", "prepare", "server-issuing", "--config=missing.toml"], 1, &["/error/fix"]),
+    (&["ca", "confirm", "server-issuing", "--all", "--config=missing.toml"], 1, &["/error/fix"]),
     (&["ca", "prepare", "server-issuing", "--dry-run"], 0, &["/result/done"]),
     (&["ca", "prepare", "server-issuing"], 0, &["/result/certificate/fingerprint", "/result/files/0"]),
     (&["ca", "activate", "server-issuing"], 0, &["/result/generation"]),
@@ -191,6 +194,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["serve", "--cert=missing.pem", "--key=missing.pem"], 1, &["/error/place/file"]),
     (&["list", "--pending"], 0, &["/result/identities"]),
     (&["fleet", "renew", "--job=99", "--out=renewed"], 1, &["/error/fix"]),
+    (&["fleet", "renew", "--job=1", "--out=renewed"], 0, &["/result/names", "/findings/0"]),
     (&["crl"], 0, &["/result/lists/0/number"]),
     (&["crl", "--days=0"], 2, &["/error/why"]),
     (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),
@@ -331,6 +335,7 @@ fn every_verb_prints_json_of_its_schema() {
     succeeded.insert(init(&sandbox));
     succeeded.insert(trust(&sandbox));
     succeeded.insert(serve(&sandbox));
+    succeeded.insert(retire());
 
     let mut all = BTreeSet::new();
     for entry in fs::read_dir(workspace().join("docs/schemas")).unwrap() {
@@ -384,7 +389,8 @@ fn init(sandbox: &Sandbox) -> String {
 fn trust(sandbox: &Sandbox) -> String {
     let broker =
         Mosquitto::start(&Listener::new(&sandbox.join("out/mqttserver.pem"), &sandbox.join("out/mqttserver_key.pem")));
-    let inspected = sandbox.ok(["inspect", "pki/ca/server-issuing/cert.pem", "--json"]).json();
+    // The cases before activated the next generation; the server's certificate is below the first one.
+    let inspected = sandbox.ok(["inspect", "pki/ca/server-issuing/generation-1/cert.pem", "--json"]).json();
     let fingerprint = find(&inspected, "sha256").expect("a fingerprint").to_owned();
     let server = format!("localhost:{}", broker.port());
     holds(
@@ -393,6 +399,14 @@ fn trust(sandbox: &Sandbox) -> String {
         0,
         &["/result/sent/1", "/result/anchor", "/findings/0"],
     )
+}
+
+/// `ca retire`, in a store where nothing depends on the earlier generation.
+fn retire() -> String {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["ca", "prepare", "server-issuing"]);
+    sandbox.ok(["ca", "activate", "server-issuing"]);
+    holds(&sandbox, &["ca", "retire", "server-issuing"], 0, &["/result/generation"])
 }
 
 /// `serve`, which prints its result when a signal stops it.

@@ -1,7 +1,7 @@
 //! The enrolment service: EST over TLS, its state for this machine, and revocation lists.
 //!
 //! Connections are served by asynchronous tasks. Every request that concerns a certificate goes through a bounded queue
-//! to the [desk], the only thread that writes to the store.
+//! to the desk, the only thread that writes to the store.
 
 mod audit;
 mod call;

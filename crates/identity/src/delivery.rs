@@ -164,7 +164,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         )
     }
 
-    /// The delivery of an identity that is in the store: what is there, what is missing, and anew what has fallen behind
+    /// The delivery of an identity that is in the store: what is there, what is missing, and again what has fallen behind
     /// of what it follows from.
     pub(crate) fn delivery_of(
         &self,

@@ -10,13 +10,13 @@ use pki::device_name::DeviceName;
 use pki::profile::Profile;
 use pki::{Certificate, San, Subject, san};
 
-use crate::earlier::Earlier;
 use crate::files::device::DeviceFiles;
 use crate::issuance::Issuance;
 use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
 use crate::parameters::{RequestedParameters, shared};
 use crate::profile_ca;
 use crate::report::IdentityReport;
+use crate::request::earlier::Earlier;
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use store::ca::CaName;
 use store::ca::SigningCa;

@@ -6,7 +6,6 @@
 pub mod broker;
 mod delivery;
 pub mod device;
-mod earlier;
 pub mod files;
 pub mod init;
 mod issuance;

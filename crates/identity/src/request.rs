@@ -1,5 +1,7 @@
 //! Requests for servers and devices, beyond the configuration.
 
+pub(crate) mod earlier;
+
 use std::path::PathBuf;
 
 use base::file::{self, Ownership};

@@ -12,13 +12,13 @@ use pki::profile::Profile;
 use pki::{Certificate, San, san};
 
 use crate::delivery::{CopyDestination, destination};
-use crate::earlier::Earlier;
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
 use crate::issuance::Issuance;
 use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
+use crate::request::earlier::Earlier;
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use crate::thingsboard::{Service, SettingsForm};
 use store::ca::SigningCa;

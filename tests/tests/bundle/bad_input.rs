@@ -99,7 +99,7 @@ fn applications() {
 
     // Without --app: nothing is shipped here, and this is no checkout.
     let ours = |chip: &'static str| ["bundle-firmware", "--chip", chip, "--wifi-ssid", "x", "--broker", "b.example"];
-    refused(&sandbox, &ours("esp32c3"), 1, 208, &["--app", "TBPKI_FIRMWARE"]);
+    refused(&sandbox, &ours("esp32c3"), 1, 208, &["--app FILE", "cargo xtask firmware --chip esp32c3 --out"]);
     refused(&sandbox, &ours("esp32h2"), 1, 212, &["ESP32-H2 has no Wi-Fi"]);
     // A checkout, but nothing in it to build with.
     sandbox.write("crates/firmware/Cargo.toml", "[package]\nname = \"tbpki-firmware\"\n");

@@ -41,7 +41,7 @@ fn a_device_of_the_store_is_no_new_one() {
     sandbox.ok(["client", "--device", "pump-7"]);
     sandbox
         .fails(["fleet", "issue", "--count", "9", "--name-pattern", "pump-{}", "--out", "fleet"], 1, "TBPKI-0251")
-        .prints("1 of the 9 names of the pattern exist already")
+        .prints("1 of the 9 names of the pattern exists already")
         .prints("the store has the device \"pump-7\" already")
         .prints("use `--start 8`");
 }

@@ -29,7 +29,7 @@ fn a_clock_that_does_not_fit_the_ledger_is_refused_until_it_is_accepted() {
             let text = sandbox.fails(args, 1, "TBPKI-0312").stderr_text();
             assert!(text.contains("the newest entry is of 20") && text.contains("--accept-clock"), "{text}");
         }
-        sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(255).says("TBPKI-0312");
+        sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(255).prints("TBPKI-0312");
         let after = Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
         before.is_unchanged(&after, "refused by the clock");
         // Looking is possible.
@@ -63,7 +63,7 @@ fn the_clock_of_the_platform_is_compared() {
     for offset in [-2 * 86_400, 2 * 86_400] {
         sim.set_clock_offset(offset);
         let outcome = scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1);
-        outcome.says("TBPKI-0312").says("and the platform 20");
+        outcome.prints("TBPKI-0312").prints("and the platform 20");
         assert_eq!(sim.credentials("pump-1").map(|_| ()), None);
     }
     scene.ok(&["register", "--device", "pump-1", "--accept-clock"]);

@@ -51,7 +51,7 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
     let outcome = scene.ok(&[&renew[..], &["--json"]].concat());
     let report = json(&outcome);
     assert_eq!((&report["job"], phase(&report)), (&json!(2), (2, 0, 0)));
-    outcome.says("1 revoked");
+    outcome.prints("1 revoked");
     assert!(sandbox.join("renewed/shard-00000").exists() || fs::read_dir(sandbox.join("renewed")).unwrap().count() > 1);
 
     // Nothing changes for the devices, the platform and the other commands.
@@ -66,16 +66,16 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
     assert_eq!(credential(&scene, "s-1"), first[0].1);
     // The same again has nothing to do.
     let again = scene.ok(&renew);
-    again.says("2 renewed and not in use yet");
+    again.prints("2 renewed and not in use yet");
     // A job of renewals is used only with --pending, and other jobs only without.
     for args in [&["fleet", "register", "--job", "2"][..], &["fleet", "register", "--job", "1", "--pending"]] {
-        scene.tbpki(args).run().ends(2).says("TBPKI-0011").says("--pending");
+        scene.tbpki(args).run().ends(2).prints("TBPKI-0011").prints("--pending");
     }
     scene
         .tbpki(&["renew", "--device", "s-1", "--register", "--broker", "localhost:1", "--pending"])
         .run()
         .ends(4)
-        .says("is of job 2");
+        .prints("is of job 2");
 
     sandbox.write("wifi", "a password of the network");
     sandbox.private("wifi");
@@ -101,7 +101,7 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
     scene.ok(&["token", "--device", "s-3", "--set-file", "token", "--replace"]);
     let outcome = scene.tbpki(&["fleet", "register", "--pending", "--json"]).run().ends(4);
     assert_eq!(phase(&json(&outcome)), (1, 1, 1));
-    outcome.says("TBPKI-0137");
+    outcome.prints("TBPKI-0137");
     assert_eq!(
         (credential(&scene, "s-1"), credential(&scene, "s-3")),
         (first[1].1.clone(), "a-token-of-another".to_owned())
@@ -130,6 +130,6 @@ fn what_a_fleet_cannot_be_renewed_by_is_refused() {
     sandbox.fails(["fleet", "renew", "--job", "1", "--layout", "directories"], 2, "TBPKI-0011");
     sandbox.fails(["fleet", "renew", "--out", "renewed"], 2, "TBPKI-0011");
     // Too new: a renewal would gain nothing.
-    sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]).says("1 not due");
+    sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]).prints("1 not due");
     assert!(!sandbox.join("renewed").exists());
 }

@@ -66,7 +66,7 @@ fn a_program_that_fails_is_repeated_by_the_next_run() {
         (&open[0]["step"], &open[0]["name"], &open[0]["generation"]),
         (&json!("hook"), &json!("tb.example"), &json!(2))
     );
-    outcome.says("TBPKI-0311");
+    outcome.prints("TBPKI-0311");
     let after = leaf(&sandbox, SERVER);
     assert_ne!(after, before);
     assert!(sandbox.ok(["list", "--kind", "server"]).stdout_text().contains("(hook open)"));
@@ -88,7 +88,7 @@ fn a_program_that_others_can_change_is_refused_before_anything_is_renewed() {
     let dir = program.parent().unwrap();
     let refused = |program: &str| {
         let outcome = renew(&sandbox, &[program]).run().ends(1);
-        outcome.says("TBPKI-0310");
+        outcome.prints("TBPKI-0310");
         assert_eq!(leaf(&sandbox, SERVER), before);
     };
     for loose in [0o722, 0o720, 0o702] {

@@ -89,8 +89,8 @@ fn the_renewal_of_a_registered_device_waits_until_a_login_has_proven_it() {
     // The new files are those of the identity in every format, and registering it again changes nothing.
     scene
         .ok(&["client", "--device", "pump-1", "--days", "90", "--register", "--format", "pem,p12"])
-        .says("up to date")
-        .says("unchanged");
+        .prints("up to date")
+        .prints("unchanged");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_revocation_wins_at_each_step_of_a_swap() {
             (CredentialsType::AccessToken, vec!["revoked".to_owned(), "revoked".to_owned()]),
             "{fault:?}"
         );
-        scene.tbpki(&["renew", "--device", "pump-1"]).run().ends(1).says("TBPKI-0062");
+        scene.tbpki(&["renew", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0062");
     }
 }
 

@@ -158,12 +158,12 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.ok(&["client", "--device", &device, "--register"]);
     let made = tenant.device_named(&device).unwrap();
     scene.publishes(&device, "cert.pem").succeeds();
-    scene.ok(&["unregister", "--device", &device, "--dry-run"]).prints("planned");
-    scene.ok(&["unregister", "--device", &device]).prints("credential replaced");
+    scene.ok(&["unregister", "--device", &device, "--dry-run"]).prints(&format!("would unregister {device}"));
+    scene.ok(&["unregister", "--device", &device]).prints(&format!("unregistered {device}"));
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     assert_eq!(scene.listed(&device)["state"], "issued");
     assert_eq!(tenant.credentials(&made)["credentialsType"], "ACCESS_TOKEN");
-    scene.ok(&["unregister", "--device", &device]).prints("unchanged");
+    scene.ok(&["unregister", "--device", &device]).prints("had no certificate of it");
     // Neither by itself nor with all others: only with --again.
     scene.fails(&["register", "--device", &device, "--replace"], 1, 259, "--again");
     scene.fails(&["client", "--device", &device, "--register", "--replace"], 4, 259, "--again");
@@ -185,7 +185,7 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.fails(&["unregister", "--device", &device, "--delete-device"], 2, 10, "--yes");
     scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("deleted");
     assert!(tenant.device_named(&device).is_none());
-    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("does not exist");
+    scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("ThingsBoard has no device");
     scene.fails(&["unregister", "--device", "no device"], 1, 134, "no device");
 }
 

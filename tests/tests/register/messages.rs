@@ -30,7 +30,7 @@ fn names(scene: &Scene, flags: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn unregister_says_what_became_of_the_credential() {
+fn unregister_tells_what_became_of_the_credential() {
     let scene = Scene::simulated(Settings::default());
     scene.ok(&["client", "--device", "pump-1", "--register"]);
     let planned = scene.ok(&["unregister", "--device", "pump-1", "--dry-run"]);
@@ -45,7 +45,7 @@ fn unregister_says_what_became_of_the_credential() {
          to undo it      tbpki register --device pump-1 --again --replace\n"
     );
     // The way back that it names.
-    scene.ok(&["register", "--device", "pump-1", "--again", "--replace"]).says("credential replaced");
+    scene.ok(&["register", "--device", "pump-1", "--again", "--replace"]).prints("credential replaced");
     let help = scene.sandbox.ok(["unregister", "--help"]).stdout_text();
     assert!(help.contains("`tbpki register --again --replace`"), "{help}");
     let planned = scene.ok(&["unregister", "--device", "pump-1", "--delete-device", "--dry-run"]);
@@ -134,7 +134,7 @@ fn checked(scene: &Scene, device: &str) -> String {
 }
 
 #[test]
-fn check_names_the_profile_of_a_device_that_nobody_registered() {
+fn check_names_the_profile_of_a_device_that_is_not_registered() {
     let scene = Scene::simulated(Settings::default());
     scene.ok(&["profile", "create", "pumps"]);
     scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);
@@ -161,7 +161,7 @@ fn a_device_of_a_profile_keeps_its_profile_without_the_flag() {
     assert_eq!(issuer(&[&client[..], &["--force", "--dry-run"]].concat().clone()[..3]), "CN=pumps issuing CA");
     // Registered without the flag, it is created in its profile, whatever keygen.toml names for others.
     let tool = scene.tbpki(&["register", "--device", "pump-1"]).env("TBPKI_PLATFORM_PROFILE", "default");
-    tool.run().ok().says("created");
+    tool.run().ok().prints("created");
     let tenant = scene.platform.sign_in();
     assert_eq!(tenant.device_named("pump-1").unwrap()["type"], "pumps");
     // A person can move it.

@@ -89,12 +89,12 @@ fn the_ca_of_a_profile_is_not_replaced_because_that_would_lock_its_devices_out()
     let _gone = Gone(&scene, name.clone());
     scene.ok(&["client", "--device", &device, "--profile", &name]);
     let ca = format!("profile-{name}");
-    let before = scene.sandbox.read(&format!("pki/ca/{ca}/cert.pem"));
+    let before = scene.sandbox.read(format!("pki/ca/{ca}/cert.pem"));
     for step in [&["ca", "prepare", &ca][..], &["ca", "prepare", &ca, "--dry-run"]] {
         scene.fails(step, 1, 323, "profile create");
     }
     scene.fails(&["ca", "activate", &ca], 1, 318, "no next generation");
-    assert_eq!(scene.sandbox.read(&format!("pki/ca/{ca}/cert.pem")), before);
+    assert_eq!(scene.sandbox.read(format!("pki/ca/{ca}/cert.pem")), before);
     assert!(!scene.sandbox.join(format!("pki/ca/{ca}/generation-2")).exists());
 }
 

@@ -43,7 +43,7 @@ fn a_revocation_by_another_station_wins_over_a_registration() {
         tbpki(&other, &platform, &["revoke", "--open"]).run().ok();
         let stored = sim.credentials("pump-1").map(|credentials| credentials.kind);
         assert_ne!(stored, Some(CredentialsType::X509Certificate), "{kind:?}");
-        tbpki(&one, &platform, &["register", "--device", "pump-1"]).run().ends(1).says("TBPKI-0062");
+        tbpki(&one, &platform, &["register", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0062");
     }
 }
 
@@ -68,5 +68,5 @@ fn a_revocation_by_another_station_wins_over_a_swap() {
     tbpki(&other, &platform, &["revoke", "--device", "pump-1"]).run().ok();
     assert_eq!(renewing.wait().unwrap().code(), Some(4));
     assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
-    tbpki(&one, &platform, &["register", "--device", "pump-1"]).run().ends(1).says("TBPKI-0062");
+    tbpki(&one, &platform, &["register", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0062");
 }

@@ -68,7 +68,7 @@ struct Same {
 }
 
 /// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
-/// kept as `FILE.SERIAL`; [`prune`] removes those of earlier generations. The files of a pending renewal go to `pending/` instead.
+/// kept as `FILE.SERIAL`; [`prune()`] removes those of earlier generations. The files of a pending renewal go to `pending/` instead.
 ///
 /// # Errors
 /// [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;

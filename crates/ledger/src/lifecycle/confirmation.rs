@@ -46,8 +46,7 @@ const COUNTED: &str = "kind = ?3 AND role = 'current' AND not_after > ?4";
 
 impl View {
     /// The current identities of a kind that are not known to have this generation of a CA. Revoked and retired ones and
-    /// those that expired before `now` do not count; an identity that was first issued after the CA was prepared has
-    /// had it from the beginning.
+    /// those that expired before `now` do not count.
     ///
     /// # Errors
     /// Those of the database, here and below.
@@ -59,9 +58,7 @@ impl View {
         let sql = format!(
             "SELECT name FROM identity WHERE {COUNTED} AND NOT EXISTS (SELECT 1 FROM ca_confirmation AS known WHERE \
              known.ca = ?1 AND known.generation = ?2 AND known.kind = identity.kind AND known.name = identity.name) \
-             AND NOT (kind = 'device' AND EXISTS (SELECT 1 FROM identity AS prepared WHERE prepared.kind = 'ca' AND \
-             prepared.name = ?1 AND prepared.generation = ?2 AND prepared.issued_at < (SELECT min(first.intended_at) \
-             FROM identity AS first WHERE first.kind = identity.kind AND first.name = identity.name))) ORDER BY name"
+             ORDER BY name"
         );
         let values = values![&ca.name, ca.generation.number(), kind.as_str(), now.unix_timestamp()];
         let names = self.query(&sql, values)?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;

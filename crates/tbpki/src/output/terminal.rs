@@ -55,7 +55,7 @@ pub(crate) fn write_wrapped(
     let mut column = at;
     for (index, word) in text.split(' ').enumerate() {
         let length = console::measure_text_width(word);
-        if index > 0 && column + 1 + length > width && column > indent {
+        if index > 0 && column + 1 + length > width {
             write!(out, "\n{:indent$}", "")?;
             column = indent;
         } else if index > 0 {

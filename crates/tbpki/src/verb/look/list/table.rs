@@ -107,7 +107,7 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
 
 /// The state, with the steps of a renewal that are open.
 fn state(identity: &ListedIdentity) -> String {
-    let state = if identity.is_registered_and_bundled() { "registered, bundled" } else { &identity.state };
+    let state = if identity.is_registered_and_bundled() { "registered, bundled" } else { identity.state };
     match identity.open.as_slice() {
         [] => state.to_owned(),
         open => format!("{state} ({} open)", open.join(", ")),

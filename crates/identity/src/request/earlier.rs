@@ -1,4 +1,4 @@
-//! What an identity keeps when it is asked for again: values that nobody gives now come from the ledger, not from defaults.
+//! What an identity keeps when it is asked for again: values that are not given now come from the ledger, not from defaults.
 
 use std::path::Path;
 
