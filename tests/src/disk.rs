@@ -94,7 +94,18 @@ impl Disk {
     /// Takes away what fills it.
     #[track_caller]
     pub fn make_room(&self) {
-        fs::remove_file(self.path().join(FILLER)).unwrap();
+        let path = self.path().join(FILLER);
+        fs::remove_file(&path).unwrap();
+        // The kernel counts the pages of a tmpfs for each processor, so that the room is not always there at once.
+        for _ in 0..1_000 {
+            let is_there = fs::write(&path, [0; PAGE as usize]).is_ok();
+            fs::remove_file(&path).unwrap();
+            if is_there {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("the disk has no room after the filler was removed");
     }
 
     /// True if a file is the one that fills the disk.

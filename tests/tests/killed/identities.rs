@@ -46,6 +46,7 @@ fn a_device_that_replaces_an_earlier_one() {
 }
 
 #[test]
+#[ignore = "long: cargo xtask interop"]
 fn a_new_server() {
     let start = Sandbox::in_memory().make_store();
     let walk = Issuance {
