@@ -137,7 +137,7 @@ impl<'a> PhaseRunner<'a> {
 
     /// True if other stations have shards that may become free.
     pub(crate) fn others_have_some(&self) -> Result<bool> {
-        Ok(self.ledger.is_shared() && self.ledger.next_lease_end(self.job, self.phase)?.is_some())
+        Ok(self.ledger.is_shared() && self.ledger.next_lease_end(self.job, self.phase, Some(&self.place))?.is_some())
     }
 
     /// Extends the leases of several shards.

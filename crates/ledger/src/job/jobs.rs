@@ -160,11 +160,14 @@ impl View {
         Ok(self.committed(id, shard)?.map(|committed| (id, shard, committed)))
     }
 
-    /// The time until the first lease of a station on shards of a job ends; `None` without leases.
-    pub fn next_lease_end(&self, job: JobId, phase: Phase) -> Result<Option<Duration>> {
+    /// The time until the first lease of a station on shards of a job ends; `None` without leases. After the issue phase
+    /// only shards in `place` count, if one is given: a station cannot claim the others, also when their lease has ended.
+    pub fn next_lease_end(&self, job: JobId, phase: Phase, place: Option<&str>) -> Result<Option<Duration>> {
+        let place = place.filter(|_| phase != Phase::Issue);
         let row = self.one(
-            "SELECT min(until) FROM work WHERE job = ?1 AND phase = ?2 AND state = 'claimed'",
-            values![job.0, phase.as_str()],
+            "SELECT min(until) FROM work WHERE job = ?1 AND phase = ?2 AND state = 'claimed' \
+             AND (CAST(?3 AS TEXT) IS NULL OR place = ?3)",
+            values![job.0, phase.as_str(), place],
         )?;
         let until: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
         let Some(until) = until else { return Ok(None) };

@@ -157,13 +157,20 @@ pub(crate) fn a_lease_tells_how_long_it_goes_on<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let job = stage(&mut ledger, 1, &["a", "b"]);
-    assert_eq!(ledger.next_lease_end(job.id, Phase::Issue).unwrap(), None);
+    assert_eq!(ledger.next_lease_end(job.id, Phase::Issue, None).unwrap(), None);
     let first = claim(&mut ledger, &job, Phase::Issue).unwrap();
-    let left = ledger.next_lease_end(job.id, Phase::Issue).unwrap().unwrap();
+    let left = ledger.next_lease_end(job.id, Phase::Issue, None).unwrap().unwrap();
     assert!(left <= LONG && left > LONG / 2, "{left:?}");
     ledger.renew(&first, 2 * LONG).unwrap();
-    let left = ledger.next_lease_end(job.id, Phase::Issue).unwrap().unwrap();
+    let left = ledger.next_lease_end(job.id, Phase::Issue, None).unwrap().unwrap();
     assert!(left > LONG, "{left:?}");
+
+    let identities = signed(&ledger, &first);
+    ledger.commit_issued(&first, "here", &identities).unwrap();
+    claim(&mut ledger, &job, Phase::Register).unwrap();
+    let left = |place| ledger.next_lease_end(job.id, Phase::Register, Some(place)).unwrap();
+    assert!(left("here").is_some());
+    assert_eq!(left("there"), None, "no station elsewhere can claim the shard, now or later");
 }
 
 pub(crate) fn what_is_given_back_is_open_at_once<S: Station>() {
