@@ -95,7 +95,7 @@ fn a_record_with_ed25519_is_refused_by_name() {
     let station = Station::new("ec-p256");
     station.sandbox.ok(["client", "--device", "modern", "--alg", "ed25519"]);
     let device = |file: &str| station.sandbox.text(format!("pki/devices/modern/{file}"));
-    let login = device::record::ApiLogin::Certificate { chain: device("chain.pem"), key: device("key.pem").into() };
+    let login = device::record::Login::Certificate { chain: device("chain.pem"), key: device("key.pem").into() };
     let record = record(Parts { login, ..station.with_token("localhost", 8883) });
     let error = Device::credentials_error(&record);
     assert!(error.starts_with("Mbed TLS cannot read client_chain"), "{error}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use device::Record;
-use device::record::{ApiLogin, Parts};
+use device::record::{Login, Parts};
 use tbpki_tests::{Listener, Mosquitto, Sandbox};
 
 pub(crate) const TOKEN: &str = "A1b2C3d4E5f6G7h8I9j0";
@@ -54,7 +54,7 @@ impl Station {
             host: host.to_owned(),
             port,
             ca_chain: self.sandbox.text("conf/cafile.pem"),
-            login: ApiLogin::Token(TOKEN.into()),
+            login: Login::Token(TOKEN.into()),
             skip_host_name_check: false,
             ntp_server: String::new(),
         }
@@ -64,7 +64,7 @@ impl Station {
     #[track_caller]
     pub(crate) fn with_certificate(&self, host: &str, port: u16) -> Parts {
         let device = |file: &str| self.sandbox.text(format!("pki/devices/pump-1/{file}"));
-        let login = ApiLogin::Certificate { chain: device("chain.pem"), key: device("key.pem").into() };
+        let login = Login::Certificate { chain: device("chain.pem"), key: device("key.pem").into() };
         Parts { login, ..self.with_token(host, port) }
     }
 }
