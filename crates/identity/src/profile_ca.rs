@@ -74,7 +74,7 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
     let mut names = Vec::new();
     for entry in ledger.list(&cas) {
         let entry = entry?;
-        if let Some(name) = entry.key.name.strip_prefix("profile-") {
+        if let Some(name) = SigningCa::profile_of(&entry.key.name) {
             names.push(name.parse()?);
         }
     }

@@ -34,9 +34,14 @@ impl SigningCa {
         }
     }
 
+    /// The profile whose CA has this name in the ledger.
+    pub fn profile_of(name: &str) -> Option<&str> {
+        name.strip_prefix(PROFILE)
+    }
+
     /// The CA of this name in the ledger; none for what issued itself.
     pub fn named(name: &str) -> Option<Self> {
-        match name.strip_prefix(PROFILE) {
+        match Self::profile_of(name) {
             Some(profile) => profile.parse().ok().map(SigningCa::Profile),
             None => CaName::ALL.into_iter().find(|ca| ca.name() == name).map(SigningCa::Own),
         }

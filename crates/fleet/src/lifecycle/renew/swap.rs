@@ -13,6 +13,7 @@ use identity::lifecycle::renew::{PendingFiles, install};
 use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, Replace};
+use store::ca::SigningCa;
 use store::shard::IdentityFinder;
 use store::{Store, Workspace};
 
@@ -20,9 +21,6 @@ use super::login::{Broker, LoginResult};
 use crate::lifecycle::lease::Leases;
 use crate::lifecycle::revoke::withdraw;
 use crate::platform::Connection;
-
-/// The name of the CA of a device profile begins with this in the ledger.
-pub(super) const PROFILE_CA: &str = "profile-";
 
 /// What swaps need.
 pub(super) struct Swapper {
@@ -213,7 +211,7 @@ pub(super) fn is_on_platform(entry: &Entry) -> bool {
 
 /// Whether the platform takes the device by the CA of its profile.
 pub(super) fn is_of_profile(entry: &Entry) -> bool {
-    entry.issuer.starts_with(PROFILE_CA)
+    SigningCa::profile_of(&entry.issuer).is_some()
 }
 
 /// Fails if a generation was revoked or replaced meanwhile.

@@ -8,13 +8,11 @@ use ledger::{Key, Kind, Ledger, OpenRevocation, OpenStep, View};
 use pki::keystore::password;
 use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 use store::Workspace;
+use store::ca::SigningCa;
 
 use crate::lifecycle::lease::Leases;
 use crate::lifecycle::revoke::report::RevokeReport;
 use crate::platform::Connection;
-
-/// The name of the CA of a device profile begins with this in the ledger.
-pub(super) const PROFILE_CA: &str = "profile-";
 
 /// Takes the certificates from the platform. What fails is recorded and stays open.
 pub(super) fn platform(workspace: &mut Workspace<'_>, ledger: &mut Ledger, open: &[OpenRevocation]) -> Result<()> {
@@ -60,7 +58,7 @@ pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Resu
         let Some(id) = entry.credentials_id else { continue };
         let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
         ids.push(id);
-        profile = entry.issuer.strip_prefix(PROFILE_CA).map(str::to_owned).or(profile);
+        profile = SigningCa::profile_of(&entry.issuer).map(str::to_owned).or(profile);
     }
     let change = connection.runtime.wait(connection.board.unregister(name, &ours))?;
     // In chain mode the next connection would create the device with the revoked certificate. A device with a token is
