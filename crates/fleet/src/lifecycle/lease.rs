@@ -83,11 +83,15 @@ impl Leases {
     ) -> Result<T> {
         self.take(ledger, name)?;
         let done = work(ledger);
-        // A lease that stays ends by itself.
+        self.end(ledger, name);
+        done
+    }
+
+    /// Ends the lease on a device. A failure is only logged, because a lease that stays ends by itself.
+    pub(crate) fn end(&self, ledger: &mut Ledger, name: &str) {
         if let Err(error) = self.release(ledger, &[name]) {
             tracing::warn!(name, %error, "the lease on a device was not ended");
         }
-        done
     }
 }
 

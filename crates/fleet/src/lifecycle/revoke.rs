@@ -17,7 +17,7 @@ use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
 pub use report::{OpenReport, RevokeOutcome, RevokeReport, RevokedReport};
-pub(crate) use steps::withdraw;
+pub(crate) use steps::{withdraw, withdraw_revoked};
 pub use target::Targets;
 use target::can_be_revoked;
 

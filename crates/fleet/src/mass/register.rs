@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
-use ledger::{Entry, Job, Key, Ledger, OpenStep, Phase, Role, StagedName, View};
+use ledger::{Entry, Job, Key, Ledger, Phase, Role, StagedName, View};
 use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
 use crate::lifecycle::lease::{LeasedBatch, leased};
-use crate::lifecycle::revoke::withdraw;
+use crate::lifecycle::revoke::withdraw_revoked;
 use crate::names::attributes;
 use crate::platform::Connection;
 use crate::register::{
@@ -239,16 +239,7 @@ impl Run<'_> {
 
     /// Takes the certificates of devices from the platform again that were revoked while they were registered.
     fn withdraw(&self, ledger: &mut Ledger, lease: &mut ShardLease) -> Result<()> {
-        for key in lease.take_revoked(ledger)? {
-            match withdraw(self.connection, ledger, &key.name) {
-                Ok(()) => ledger.transaction(|transaction| {
-                    transaction.unregistered(&key)?;
-                    transaction.step_done(&key, OpenStep::Platform)
-                })?,
-                Err(error) => ledger.step_failed(&key, OpenStep::Platform, &error.to_string())?,
-            }
-        }
-        Ok(())
+        lease.take_revoked(ledger)?.iter().try_for_each(|key| withdraw_revoked(self.connection, ledger, key))
     }
 
     /// Registers the devices of a shard that are not registered, except those whose leases `others` have.

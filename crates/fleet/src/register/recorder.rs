@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
-use ledger::{Key, Ledger, OpenStep, Role, View};
+use ledger::{Key, Ledger, Role, View};
 
 use super::candidate::Candidate;
 use super::engine::Recorder;
@@ -11,7 +11,7 @@ use super::report::DeviceRegistration;
 use super::request::TellDevice;
 use super::source::revoked;
 use crate::lifecycle::lease::{LeasedBatch, leased};
-use crate::lifecycle::revoke::withdraw;
+use crate::lifecycle::revoke::withdraw_revoked;
 use crate::platform::Connection;
 
 /// Registrations that are committed together: a commit waits for the disk. What a killed run did not record is found
@@ -126,13 +126,7 @@ impl<'a> StoreRecorder<'a> {
         for key in std::mem::take(&mut self.revoked) {
             self.registered = self.registered.saturating_sub(1);
             self.revoked_meanwhile += 1;
-            match withdraw(connection, ledger, &key.name) {
-                Ok(()) => ledger.transaction(|transaction| {
-                    transaction.unregistered(&key)?;
-                    transaction.step_done(&key, OpenStep::Platform)
-                })?,
-                Err(error) => ledger.step_failed(&key, OpenStep::Platform, &error.to_string())?,
-            }
+            withdraw_revoked(connection, ledger, &key)?;
         }
         self.leases.as_mut().map_or(Ok(()), |leases| leases.release(ledger))
     }

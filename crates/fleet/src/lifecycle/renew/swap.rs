@@ -56,9 +56,7 @@ impl Swapper {
         let leases = Leases::of_locked_store(&mut store.ledger)?;
         leases.take(&mut store.ledger, &name)?;
         let done = self.swap(workspace, store, &leases, present, hook);
-        if let Err(error) = leases.release(&mut store.ledger, &[&name]) {
-            tracing::warn!(name, %error, "the lease on a device was not ended");
-        }
+        leases.end(&mut store.ledger, &name);
         done
     }
 

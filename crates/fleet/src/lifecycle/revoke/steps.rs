@@ -34,17 +34,32 @@ pub(super) fn platform(workspace: &mut Workspace<'_>, ledger: &mut Ledger, open:
     for (name, keys) in devices {
         // A process that registers the device at the moment has the lease, and reads the ledger again before it ends.
         let withdrawn = leases.holding(ledger, name, |ledger| withdraw(&connection, ledger, name));
-        match withdrawn {
-            Ok(()) => ledger.transaction(|transaction| {
-                keys.iter().try_for_each(|key| {
-                    transaction.unregistered(key)?;
-                    transaction.step_done(key, OpenStep::Platform)
-                })
-            })?,
-            Err(error) => failed(ledger, &keys, OpenStep::Platform, &error.to_string())?,
-        }
+        record_withdrawal(ledger, &keys, withdrawn)?;
     }
     Ok(())
+}
+
+/// Takes the certificate of a device from the platform again that was revoked while it was registered. What fails is
+/// recorded and stays open.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key: &Key) -> Result<()> {
+    let withdrawn = withdraw(connection, ledger, &key.name);
+    record_withdrawal(ledger, &[key], withdrawn)
+}
+
+/// Records what became of taking the certificates of a device from the platform.
+fn record_withdrawal(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
+    match withdrawn {
+        Ok(()) => ledger.transaction(|transaction| {
+            keys.iter().try_for_each(|key| {
+                transaction.unregistered(key)?;
+                transaction.step_done(key, OpenStep::Platform)
+            })
+        }),
+        Err(error) => failed(ledger, keys, OpenStep::Platform, &error.to_string()),
+    }
 }
 
 /// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
