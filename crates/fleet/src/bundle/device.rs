@@ -22,12 +22,9 @@ use identity::broker::broker;
 use identity::files::output::pem_of;
 use store::Workspace;
 use store::ca::Hierarchy;
-use store::file_names::{ANCHORS, CHAIN, KEY};
+use store::file_names::{ANCHORS, CHAIN, KEY, TOKEN};
 use store::shard::{IdentityFinder, StoredIdentity};
 use store::{FILE_LIMIT, identity_dir};
-
-/// The file that a device's access token is in.
-const TOKEN: &str = "token";
 
 /// The parts that all devices share.
 pub(crate) struct BundleSettings {

@@ -6,10 +6,13 @@ mod report;
 mod status;
 mod swap;
 
+use std::collections::HashSet;
+
 use base::{Code, Result};
 use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
+use store::file_names::TOKEN;
 use store::shard::IdentityFinder;
 use store::{Workspace, identity_dir};
 
@@ -22,10 +25,7 @@ use crate::register::revoked;
 use login::Broker;
 use swap::{Swapper, finish_install, is_of_profile, is_on_platform};
 
-/// The file with the access token of a device that logs in without a certificate.
-const TOKEN: &str = "token";
-
-/// RenewSelection identities are renewed, and how.
+/// The identities that are renewed, and the way.
 #[derive(Debug, Clone)]
 pub struct RenewManyRequest {
     /// The identities.
@@ -52,7 +52,7 @@ pub struct RegisterRenewals {
     pub pending_only: bool,
 }
 
-/// RenewSelection identities are renewed.
+/// The identities that are renewed.
 #[derive(Debug, Clone)]
 pub enum RenewSelection {
     /// These devices.
@@ -97,6 +97,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     let mut report = RenewReport { dry_run, ..RenewReport::default() };
     let complete = if dry_run { Vec::new() } else { settle(workspace, wish, &mut report)? };
     let view = workspace.view()?;
+    let begun = Begun { complete, open: view.open_renewals()?.into_iter().map(|open| open.key).collect() };
     let (entries, skipped) = entries(&view, &wish.which)?;
     drop(view);
     report.revoked = skipped;
@@ -110,7 +111,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             report.tokens += 1;
             continue;
         }
-        match make(workspace, wish, &entry, &complete, &mut report) {
+        match make(workspace, wish, &entry, &begun, &mut report) {
             Ok(()) => {}
             Err(error) if is_single => return Err(error),
             Err(error) => {
@@ -130,12 +131,20 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     Ok(report)
 }
 
+/// The generations that earlier commands have begun.
+struct Begun {
+    /// Those that this run has settled.
+    complete: Vec<Key>,
+    /// Those with a step that is not done.
+    open: HashSet<Key>,
+}
+
 /// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
 fn make(
     workspace: &mut Workspace<'_>,
     wish: &RenewManyRequest,
     entry: &Entry,
-    complete: &[Key],
+    begun: &Begun,
     report: &mut RenewReport,
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
@@ -146,18 +155,18 @@ fn make(
         report.not_due += usize::from(pending.is_none());
         return Ok(());
     }
-    if complete.contains(&entry.key) || !is_due(entry) {
+    if begun.complete.contains(&entry.key) || !is_due(entry) {
         report.not_due += 1;
         return Ok(());
     }
     if let Some(pending) = &pending {
-        let has_open_step = workspace.view()?.open_renewals()?.iter().any(|open| open.key == pending.key);
+        let is_begun = begun.complete.contains(&pending.key) || begun.open.contains(&pending.key);
         // A timer that comes again before the device was reflashed makes no further generation, and `--register` uses the
         // one that is there. A renewal that keeps the key would be the same again.
         let is_enough = wish.register.is_some()
             || wish.due.is_some() && !is_due(pending)
             || keeps_key(workspace, wish, entry, pending)?;
-        if complete.contains(&pending.key) || has_open_step || is_enough {
+        if is_begun || is_enough {
             return Ok(());
         }
     }

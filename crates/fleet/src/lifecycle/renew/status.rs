@@ -1,4 +1,4 @@
-//! RenewSelection identities have a renewal that is pending or open, for lists.
+//! The identities with a renewal that is pending or open, for lists.
 
 use std::collections::{HashMap, HashSet};
 
