@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use base::file::{Mode, OutputTarget};
 use base::{Code, Result, Secret, digest, hex};
+use identity::report::rfc3339;
 use ledger::{Kind, NewPassword};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
 use store::ca::SigningCa;
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
@@ -90,7 +90,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
         profile: request.profile.as_ref().map(|profile| profile.as_str().to_owned()),
         password: request.out.is_none().then(|| password.reveal().to_owned()),
         file: request.out.clone(),
-        expires: expires_at.format(&Rfc3339).unwrap_or_default(),
+        expires: rfc3339(expires_at),
         replaces: earlier.is_some_and(|earlier| !earlier.is_spent && earlier.expires_at > workspace.now),
     })
 }

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use base::Result;
 use base::file::Log;
+use identity::report::rfc3339;
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// The log.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ fn render(line: &Line<'_>, now: OffsetDateTime) -> String {
         #[serde(flatten)]
         line: &'a Line<'a>,
     }
-    let time = now.format(&Rfc3339).unwrap_or_default();
+    let time = rfc3339(now);
     let mut text = serde_json::to_string(&Timed { time, line }).unwrap_or_default();
     text.push('\n');
     text

@@ -81,7 +81,12 @@ impl Rules<'_> {
     ) -> Result<Decision> {
         let decided = match &call.task {
             Task::Confirm => self.confirm(transaction, call),
-            Task::Reenroll(csr) => self.next(transaction, call, csr, is_taken),
+            Task::Reenroll(csr) => match &call.caller.certificate {
+                Some(certificate) => self
+                    .known(transaction, certificate)
+                    .and_then(|entry| self.next(transaction, call, (certificate, &entry), csr, is_taken)),
+                None => Err(Refusal::NoCertificate.into()),
+            },
             Task::Enroll(csr) => self.first(transaction, call, csr, is_taken),
         };
         match decided {
@@ -104,12 +109,11 @@ impl Rules<'_> {
         &self,
         transaction: &Transaction<'_>,
         call: &Call,
+        (certificate, entry): (&Certificate, &Entry),
         csr: &Csr,
         is_taken: &dyn Fn(&str) -> bool,
     ) -> Result<Decision, End> {
-        let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
-        let entry = self.known(transaction, certificate)?;
-        self.check_label(&entry, call.label.as_deref())?;
+        self.check_label(entry, call.label.as_deref())?;
         let name = entry.key.name.as_str();
         if is_taken(name) {
             return Ok(Decision::Deferred);
@@ -121,7 +125,7 @@ impl Rules<'_> {
             return Ok(sent);
         }
         let ca = self.ca(call.label.as_deref())?;
-        let plan = enrol::again(ca, &entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
+        let plan = enrol::again(ca, entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
         self.record(transaction, plan, public)
     }
 
@@ -146,7 +150,7 @@ impl Rules<'_> {
             let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
             match self.known(transaction, certificate) {
                 Err(End::Refused(Refusal::UnknownCertificate)) => {}
-                Ok(_) => return self.next(transaction, call, csr, is_taken),
+                Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, is_taken),
                 Err(end) => return Err(end),
             }
             let name = self.vouched_for(certificate)?;

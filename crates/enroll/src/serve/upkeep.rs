@@ -1,8 +1,10 @@
 //! What the service does by itself: files that changed are read again, passwords expire, revocation lists are renewed.
 
+use std::path::Path;
+
 use base::{Result, digest};
 use identity::lifecycle::revocation_lists;
-use ledger::OpenStep;
+use ledger::{OpenStep, RevocationList, View};
 use store::ca::{CaName, KeyLocation};
 use time::OffsetDateTime;
 
@@ -32,9 +34,7 @@ impl Desk<'_, '_> {
         self.cas.refresh(self.workspace)?;
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
-        let issuing = CaName::DevicesIssuing.certificates(self.workspace.store_dir())?;
-        let key = issuing.first().map(|ca| digest::sha256(ca.spki_der()));
-        let list = key.map(|key| view.last_list(&key)).transpose()?.flatten();
+        let list = last_list(self.workspace.store_dir(), &view)?;
         service.metrics.set(State {
             open_passwords: view.open_passwords(self.workspace.now)?,
             open_swaps: u64::try_from(view.open_swaps()?.len()).unwrap_or(u64::MAX),
@@ -55,9 +55,7 @@ impl Desk<'_, '_> {
             if removed > 0 {
                 tracing::info!(removed, "removed expired passwords");
             }
-            let issuing = CaName::DevicesIssuing.certificates(store.dir())?;
-            let Some(ca) = issuing.first() else { return Ok(()) };
-            let last = store.ledger.last_list(&digest::sha256(ca.spki_der()))?;
+            let last = last_list(store.dir(), &store.ledger)?;
             let now = self.workspace.now;
             let is_old = last.is_some_and(|last| now > last.this_update + (last.next_update - last.this_update) / 2);
             let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
@@ -72,4 +70,11 @@ impl Desk<'_, '_> {
             tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
         }
     }
+}
+
+/// The last revocation list of the devices' issuing CA.
+fn last_list(store: &Path, view: &View) -> Result<Option<RevocationList>> {
+    let issuing = CaName::DevicesIssuing.certificates(store)?;
+    let key = issuing.first().map(|ca| digest::sha256(ca.spki_der()));
+    Ok(key.map(|key| view.last_list(&key)).transpose()?.flatten())
 }
