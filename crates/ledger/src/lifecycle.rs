@@ -11,3 +11,4 @@ pub(crate) mod revocation;
 pub(crate) mod revoking;
 pub(crate) mod role;
 pub(crate) mod rollover;
+pub(crate) mod step;

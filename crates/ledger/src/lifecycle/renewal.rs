@@ -4,10 +4,11 @@ use std::fmt;
 
 use base::Result;
 
-use crate::key::{Generation, Key, Kind};
+use crate::key::Key;
 use crate::ledger::Ledger;
+use crate::lifecycle::step::Step;
 use crate::transaction::Transaction;
-use crate::value::{one_of, values};
+use crate::value::values;
 use crate::view::View;
 
 /// A step of a renewal that must be finished once it is begun.
@@ -43,6 +44,15 @@ impl RenewalStep {
     }
 }
 
+impl Step for RenewalStep {
+    const TABLE: &'static str = "renewal_step";
+    const STEPS: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for RenewalStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -66,25 +76,7 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn open_renewals(&self) -> Result<Vec<OpenRenewal>> {
-        let rows = self.query(
-            "SELECT kind, name, generation, step, error FROM renewal_step \
-             JOIN identity ON identity.id = renewal_step.identity ORDER BY kind, name, generation, step",
-            &[],
-        )?;
-        rows.iter()
-            .map(|row| {
-                let (kind, step): (String, String) = (row.get(0)?, row.get(3)?);
-                Ok(OpenRenewal {
-                    key: Key {
-                        kind: one_of(&Kind::ALL, Kind::as_str, &kind)?,
-                        name: row.get(1)?,
-                        generation: Generation(row.get(2)?),
-                    },
-                    step: one_of(&RenewalStep::ALL, RenewalStep::as_str, &step)?,
-                    error: row.get(4)?,
-                })
-            })
-            .collect()
+        self.open_steps(|key, step, error| OpenRenewal { key, step, error })
     }
 
     /// Whether a step of a generation is not done.
@@ -118,27 +110,17 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row, here and below.
     pub fn begin_step(&self, key: &Key, step: RenewalStep) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        self.execute(
-            "INSERT INTO renewal_step (identity, step) VALUES (?1, ?2) ON CONFLICT (identity, step) DO NOTHING",
-            values![row, step.as_str()],
-        )?;
-        Ok(())
+        self.step_begins(key, step)
     }
 
     /// Records that a step is done. May be repeated.
     pub fn end_step(&self, key: &Key, step: RenewalStep) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        self.execute("DELETE FROM renewal_step WHERE identity = ?1 AND step = ?2", values![row, step.as_str()])?;
-        Ok(())
+        self.step_ends(key, step)
     }
 
     /// Records why a step failed. It stays open. The text must hold no secret.
     pub fn fail_step(&self, key: &Key, step: RenewalStep, error: &str) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        let values = values![row, step.as_str(), error];
-        self.execute("UPDATE renewal_step SET error = ?3 WHERE identity = ?1 AND step = ?2", values)?;
-        Ok(())
+        self.step_fails(key, step, error)
     }
 
     /// Ends all steps of a generation: it is not to be used any more.

@@ -8,9 +8,19 @@ use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
 use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
 use crate::lifecycle::role::Role;
+use crate::lifecycle::step::Step;
 use crate::transaction::Transaction;
-use crate::value::{one_of, values};
+use crate::value::values;
 use crate::view::{View, at};
+
+impl Step for OpenStep {
+    const TABLE: &'static str = "open_step";
+    const STEPS: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
 
 impl View {
     /// The revoked certificates of a CA that its next list must contain, by serial number. If the generation of the CA
@@ -46,25 +56,7 @@ impl View {
 
     /// The steps of revocations that are not done, by identity.
     pub fn open_revocations(&self) -> Result<Vec<OpenRevocation>> {
-        let rows = self.query(
-            "SELECT kind, name, generation, step, error FROM open_step JOIN identity ON identity.id = open_step.identity \
-             ORDER BY kind, name, generation, step",
-            &[],
-        )?;
-        rows.iter()
-            .map(|row| {
-                let (kind, step): (String, String) = (row.get(0)?, row.get(3)?);
-                Ok(OpenRevocation {
-                    key: Key {
-                        kind: one_of(&Kind::ALL, Kind::as_str, &kind)?,
-                        name: row.get(1)?,
-                        generation: Generation(row.get(2)?),
-                    },
-                    step: one_of(&OpenStep::ALL, OpenStep::as_str, &step)?,
-                    error: row.get(4)?,
-                })
-            })
-            .collect()
+        self.open_steps(|key, step, error| OpenRevocation { key, step, error })
     }
 
     /// The generations of a name that can be revoked: those with a certificate that ends after `now`.
@@ -125,12 +117,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn open_step(&self, key: &Key, step: OpenStep) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        self.execute(
-            "INSERT INTO open_step (identity, step) VALUES (?1, ?2) ON CONFLICT (identity, step) DO NOTHING",
-            values![row, step.as_str()],
-        )?;
-        Ok(())
+        self.step_begins(key, step)
     }
 
     /// Records that a step of a revocation is done. May be repeated.
@@ -138,9 +125,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn step_done(&self, key: &Key, step: OpenStep) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        self.execute("DELETE FROM open_step WHERE identity = ?1 AND step = ?2", values![row, step.as_str()])?;
-        Ok(())
+        self.step_ends(key, step)
     }
 
     /// Records why a step of a revocation failed. It stays open. The text must hold no secret.
@@ -148,9 +133,6 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn step_failed(&self, key: &Key, step: OpenStep, error: &str) -> Result<()> {
-        let (row, _) = self.locate(key)?;
-        let values = values![row, step.as_str(), error];
-        self.execute("UPDATE open_step SET error = ?3 WHERE identity = ?1 AND step = ?2", values)?;
-        Ok(())
+        self.step_fails(key, step, error)
     }
 }
