@@ -13,6 +13,7 @@ use pki::key::SigningKey;
 use pki::validity::Validity;
 use time::OffsetDateTime;
 
+use crate::file_names::CERT;
 use crate::secrets::AskForCa;
 
 pub mod generations;
@@ -108,7 +109,7 @@ impl CaName {
 
     /// The path of its certificate in the store.
     pub fn cert_path(self, store: &Path) -> PathBuf {
-        self.path(store, "cert.pem")
+        self.path(store, CERT)
     }
 
     /// The path of its key in the store.
@@ -195,7 +196,7 @@ impl fmt::Display for CaName {
 /// The CA with this chain and the key that `dir` holds or names.
 pub fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
     let key = KeyLocation::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
-    LocalCa::new(chain, key).map_err(|error| error.at(dir.join("cert.pem")))
+    LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
 }
 
 /// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
@@ -204,7 +205,7 @@ pub fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<V
     if KeyLocation::of(dir)? == KeyLocation::Elsewhere {
         return Err(unavailable(&dir.join(KEY_FILE), title));
     }
-    let certificates = certificates_in(&dir.join("cert.pem"))?;
+    let certificates = certificates_in(&dir.join(CERT))?;
     let certificate =
         certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let validity = Validity::new(certificate.not_before(), certificate.not_after())?;

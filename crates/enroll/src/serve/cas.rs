@@ -9,6 +9,7 @@ use pki::Certificate;
 use pki::device_name::DeviceName;
 use store::Workspace;
 use store::ca::{CaName, KeyLocation, OpenCa, SigningCa};
+use store::file_names::CERT;
 
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
@@ -108,7 +109,7 @@ pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<
             Err(_) => return Ok(None),
         },
     };
-    if label.is_some() && !ca.dir(store).join("cert.pem").is_file() {
+    if label.is_some() && !ca.dir(store).join(CERT).is_file() {
         return Ok(None);
     }
     let mut certificates = ca.certificates(store)?;

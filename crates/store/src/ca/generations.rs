@@ -17,10 +17,9 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
+use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
 
-/// The file with the certificate of a CA, and behind it those between it and the root.
-pub const CERT_FILE: &str = "cert.pem";
 /// The file with the number of the generation that signs.
 pub const NUMBER_FILE: &str = "generation";
 /// The directory with the generations that are out of service.
@@ -101,14 +100,13 @@ pub fn generation_dir(number: u32) -> String {
 /// Those of reading the files.
 pub fn trusted_in(dir: &Path) -> Result<Vec<CaGeneration>> {
     let signing = signing_number(dir)?;
-    let own =
-        CaGeneration { number: signing, dir: dir.to_owned(), certificates: certificates_in(&dir.join(CERT_FILE))? };
+    let own = CaGeneration { number: signing, dir: dir.to_owned(), certificates: certificates_in(&dir.join(CERT))? };
     let mut all = vec![own];
     for number in numbered(dir, "generation-", "")? {
         // A rollover that was interrupted has the generation that signs in both places.
         if number != signing {
             let dir = dir.join(generation_dir(number));
-            let certificates = certificates_in(&dir.join(CERT_FILE))?;
+            let certificates = certificates_in(&dir.join(CERT))?;
             all.push(CaGeneration { number, dir, certificates });
         }
     }
@@ -123,7 +121,7 @@ pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>
     let retired = store.join("ca").join(RETIRED);
     let mut certificates = Vec::new();
     for number in numbered(&retired, &format!("{name}-"), "")? {
-        certificates.extend(certificates_in(&retired.join(format!("{name}-{number}")).join(CERT_FILE))?);
+        certificates.extend(certificates_in(&retired.join(format!("{name}-{number}")).join(CERT))?);
     }
     Ok(certificates)
 }
@@ -171,10 +169,11 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
             continue;
         }
         file::recover(&dir)?;
-        for number in numbered(&dir, "generation-", "")? {
-            file::recover(dir.join(generation_dir(number)))?;
+        let others = numbered(&dir, "generation-", "")?;
+        for number in &others {
+            file::recover(dir.join(generation_dir(*number)))?;
         }
-        if numbered(&dir, "generation-", "")?.is_empty() && !dir.join(NUMBER_FILE).exists() {
+        if others.is_empty() && !dir.join(NUMBER_FILE).exists() {
             continue;
         }
         if let Some(current) = ledger.current(Kind::Ca, &name)? {
@@ -230,9 +229,9 @@ fn turn_crosses(store: &Path, set: &mut FileSet, below: &str, before: u32, next:
         let cross = generation.dir.join(cross_file(next));
         let Some(bytes) = file::read_optional(&cross, FILE_LIMIT)? else { continue };
         let inside = generation.dir.strip_prefix(&ca).unwrap_or(&generation.dir).to_string_lossy().into_owned();
-        let old = file::read(generation.dir.join(CERT_FILE), FILE_LIMIT)?;
+        let old = file::read(generation.dir.join(CERT), FILE_LIMIT)?;
         set.add(format!("{inside}/{}", cross_file(before)), old.to_vec(), Mode::Public)?;
-        set.add(format!("{inside}/{CERT_FILE}"), bytes.to_vec(), Mode::Public)?;
+        set.add(format!("{inside}/{CERT}"), bytes.to_vec(), Mode::Public)?;
     }
     Ok(())
 }
@@ -274,7 +273,7 @@ fn tidy(store: &Path, name: &str) -> Result<()> {
         for left in file::BulkDir::open(&dir)?.names()?.iter().filter(|file| file.contains(&doubled)) {
             file::remove(&dir, left)?;
         }
-        if is_same_file(&dir.join(cross_file(number)), &dir.join(CERT_FILE))? {
+        if is_same_file(&dir.join(cross_file(number)), &dir.join(CERT))? {
             file::remove(&dir, &cross_file(number))?;
         }
     }
@@ -286,7 +285,7 @@ fn tidy(store: &Path, name: &str) -> Result<()> {
 fn remove_copied(dir: &Path) -> Result<()> {
     let others: Vec<PathBuf> =
         numbered(dir, "generation-", "")?.into_iter().map(|number| dir.join(generation_dir(number))).collect();
-    for (file, _) in files_of(dir)?.iter().filter(|(file, _)| file != CERT_FILE) {
+    for (file, _) in files_of(dir)?.iter().filter(|(file, _)| file != CERT) {
         for other in &others {
             if is_same_file(&dir.join(file), &other.join(file))? {
                 file::remove(dir, file)?;
@@ -304,7 +303,7 @@ fn is_same_file(one: &Path, other: &Path) -> Result<bool> {
 /// The files of a generation, the key first.
 fn files_of(dir: &Path) -> Result<Vec<(String, Mode)>> {
     let mut files = vec![(KEY_FILE.to_owned(), Mode::Private), (URI_FILE.to_owned(), Mode::Public)];
-    files.push((CERT_FILE.to_owned(), Mode::Public));
+    files.push((CERT.to_owned(), Mode::Public));
     files.extend(numbered(dir, "cross-", ".pem")?.into_iter().map(|root| (cross_file(root), Mode::Public)));
     files.retain(|(file, _)| dir.join(file).exists());
     Ok(files)

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use super::generations::{self, CaGeneration};
 use super::key::KeyLocation;
 use super::{self as ca, CaName, OpenCa};
+use crate::file_names::CERT;
 use crate::secrets::AskForCa;
 
 /// The prefix of the names of the CAs of profiles.
@@ -54,7 +55,7 @@ impl SigningCa {
 
     /// The certificate, followed by those between it and the root.
     pub fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
-        ca::certificates_in(&self.dir(store).join("cert.pem"))
+        ca::certificates_in(&self.dir(store).join(CERT))
     }
 
     /// The generations that others trust: the one that signs first.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use store::Workspace;
 use store::ca::generations::CaGeneration;
 use store::ca::{CaName, SigningCa};
+use store::file_names::CERT;
 use time::Duration;
 
 use super::gates::peers_of;
@@ -79,7 +80,7 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
 
 fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) -> Result<CaRow> {
     let number = entry.generation().number();
-    let here = if ca.dir(workspace.store_dir()).join("cert.pem").exists() {
+    let here = if ca.dir(workspace.store_dir()).join(CERT).exists() {
         ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
     } else {
         None

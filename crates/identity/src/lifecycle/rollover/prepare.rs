@@ -11,9 +11,10 @@ use pki::tbs::Contents;
 use pki::trial::Trial;
 use pki::validity::{Lifetime, Validity};
 use pki::verify::Purpose;
-use store::ca::generations::{CERT_FILE, CaGeneration, generation_dir};
+use store::ca::generations::{CaGeneration, generation_dir};
 use store::ca::key::KEY_FILE;
 use store::ca::{CaName, Hierarchy, KeyLocation, OpenCa, SigningCa};
+use store::file_names::CERT;
 use store::secrets::CaSecret;
 use store::{Store, Workspace};
 
@@ -240,7 +241,7 @@ fn deliver(
     let dir = generation_dir(generation.number());
     let mut set = FileSet::new(ca.dir(store));
     set.add(format!("{dir}/{KEY_FILE}"), into_bytes(encode_key(&key, passphrase)?), Mode::Private)?;
-    set.add(format!("{dir}/{CERT_FILE}"), pem_of(&made.chain).into_bytes(), Mode::Public)?;
+    set.add(format!("{dir}/{CERT}"), pem_of(&made.chain).into_bytes(), Mode::Public)?;
     let written = set.commit()?;
     let certificate = made.chain.into_iter().next();
     let certificate = certificate.ok_or_else(|| Code::Internal.error("a CA without a certificate"))?;
