@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::file::{Mode, OutputTarget};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
 
 /// A user without rights.
@@ -194,25 +195,30 @@ fn a_link_that_is_swapped_while_root_writes_changes_no_other_file() {
 fn a_directory_that_is_swapped_for_a_link_while_root_writes_gets_nothing() {
     let Some(hostile) = Hostile::new() else { return };
     let outside = tempfile::tempdir().unwrap();
-    let (dir, away) = (hostile.sandbox.join("out"), hostile.sandbox.join("out-away"));
+    let (dir, link) = (hostile.sandbox.join("out"), hostile.sandbox.join("out-link"));
     fs::create_dir(&dir).unwrap();
     give(&dir);
+    // The link belongs to the user before it gets the name: a link of root would be followed, and rightly.
+    symlink(outside.path(), &link).unwrap();
+    lchown(&link, Some(USER), Some(USER)).unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                drop(fs::rename(&dir, &away));
-                drop(symlink(outside.path(), &dir).and_then(|()| lchown(&dir, Some(USER), Some(USER))));
-                drop(fs::remove_file(&dir));
-                drop(fs::rename(&away, &dir));
+                // In one step: in a moment without the name, the writer would make a directory of its own there.
+                renameat_with(CWD, &dir, CWD, &link, RenameFlags::EXCHANGE).unwrap();
             }
         });
-        for _ in 0..2_000 {
-            drop(OutputTarget::new(dir.join("page"), Mode::Private).replacing("old").write(b"a page of root"));
-            drop(fs::remove_file(dir.join("page")));
+        // A name for each round: to remove a file by its path could remove the proof from the other directory.
+        for round in 0..2_000 {
+            drop(OutputTarget::new(dir.join(format!("page-{round}")), Mode::Private).write(b"a page of root"));
         }
         over.store(true, Ordering::Relaxed);
     });
+    if fs::symlink_metadata(&dir).unwrap().is_symlink() {
+        renameat_with(CWD, &dir, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+    }
+    assert!(fs::read_dir(&dir).unwrap().count() > 0, "no round wrote where it should");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
