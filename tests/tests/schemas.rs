@@ -195,6 +195,20 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["list", "--pending"], 0, &["/result/identities"]),
     (&["fleet", "renew", "--job=99", "--out=renewed"], 1, &["/error/fix"]),
     (&["fleet", "renew", "--job=1", "--out=renewed"], 0, &["/result/names", "/findings/0"]),
+    (
+        &[
+            "enroll",
+            "fetch",
+            "--est=https://localhost:1",
+            "--device=h",
+            "--password-file=f-9.password",
+            "--cert=h.pem",
+            "--key=h.key",
+            "--cafile=pki/ca/server-root/cert.pem",
+        ],
+        1,
+        &["/error/fix"],
+    ),
     (&["crl"], 0, &["/result/lists/0/number"]),
     (&["crl", "--days=0"], 2, &["/error/why"]),
     (&["revoke", "--device=pump-1", "--dry-run"], 0, &["/result/revoked/0/serial"]),
@@ -334,7 +348,7 @@ fn every_verb_prints_json_of_its_schema() {
     }
     succeeded.insert(init(&sandbox));
     succeeded.insert(trust(&sandbox));
-    succeeded.insert(serve(&sandbox));
+    succeeded.extend(serve(&sandbox));
     succeeded.insert(retire());
 
     let mut all = BTreeSet::new();
@@ -410,7 +424,7 @@ fn retire() -> String {
 }
 
 /// `serve`, which prints its result when a signal stops it.
-fn serve(sandbox: &Sandbox) -> String {
+fn serve(sandbox: &Sandbox) -> [String; 2] {
     let args = ["serve", "--cert=out/mqttserver.pem", "--key=out/mqttserver_key.pem", "--listen=127.0.0.1:0"];
     let mut command = sandbox.tbpki(args.iter().chain(&["--status=127.0.0.1:0", "--json"])).command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -418,12 +432,19 @@ fn serve(sandbox: &Sandbox) -> String {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
+    let url = line.trim().trim_start_matches("EST: ").replace("127.0.0.1", "localhost");
+    let password = sandbox.ok(["enroll", "password", "--device=host"]).stdout;
+    let path = sandbox.write("host.password", password);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    let fetch = ["enroll", "fetch", "--est", &url, "--device=host", "--password-file=host.password"];
+    let files = ["--cert=host.pem", "--key=host.key", "--cafile=pki/ca/server-root/cert.pem"];
+    let fetched = holds(sandbox, &[&fetch[..], &files].concat(), 0, &["/result/serial", "/result/confirmed"]);
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let status = output.status.code().unwrap();
     let outcome = Outcome { line: args.join(" "), status, stdout: output.stdout, stderr: line.into_bytes() };
-    judge_outcome(&outcome.ends(0), &args, 0, &["/result/est", "/result/status"])
+    [fetched, judge_outcome(&outcome.ends(0), &args, 0, &["/result/est", "/result/status"])]
 }
 
 /// The first text under this name, however deep.

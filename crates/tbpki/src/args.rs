@@ -27,7 +27,7 @@ pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, Ex
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use device::DeviceArg;
-pub use enrolment::{EnrollVerb, PasswordArgs, ServeArgs};
+pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
 pub use fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
@@ -274,7 +274,7 @@ pub enum Verb {
     /// use the store meanwhile.
     #[command(after_long_help = SERVE_EXAMPLES)]
     Serve(Box<ServeArgs>),
-    /// Prepare devices for the enrolment service
+    /// Fetch a first certificate from an enrolment server, and make the passwords for it
     #[command(subcommand)]
     Enroll(Box<EnrollVerb>),
     /// Fetch or set a device's access token, for TLS without a client certificate
@@ -367,6 +367,7 @@ impl Verb {
             Verb::Serve(_) => "serve",
             Verb::Enroll(verb) => match **verb {
                 EnrollVerb::Password(_) => "enroll password",
+                EnrollVerb::Fetch(_) => "enroll fetch",
             },
             Verb::Token(_) => "token",
             Verb::Profile(verb) => match **verb {

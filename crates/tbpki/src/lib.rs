@@ -84,6 +84,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Serve(args) => verb::lifecycle::serve::run(&args, context),
         Verb::Enroll(verb) => match *verb {
             EnrollVerb::Password(args) => verb::lifecycle::enroll_password::run(&args, context),
+            EnrollVerb::Fetch(args) => verb::lifecycle::host::fetch(&args, context),
         },
         Verb::Token(args) => verb::platform::token::run(&args, context),
         Verb::Profile(verb) => match *verb {

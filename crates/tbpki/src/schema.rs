@@ -1,10 +1,10 @@
 //! The JSON schemas of the output of `--json`, one for each verb.
 
+use enroll::client::HostReport;
 use enroll::password::PasswordReport;
 use enroll::serve::ServeReport;
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
-use fleet::lifecycle::renew::RenewReport;
 use fleet::lifecycle::revoke::RevokeReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
@@ -25,6 +25,7 @@ use crate::verb::about::explain::ExplainReport;
 use crate::verb::about::install::InstallReport;
 use crate::verb::about::version::VersionReport;
 use crate::verb::config::ConfigReport;
+use crate::verb::lifecycle::host::RenewOutput;
 use crate::verb::lifecycle::needs_renewal::NeedsRenewalReport;
 use crate::verb::look::inspect::InspectReport;
 use crate::verb::look::list::IdentitiesReport;
@@ -46,12 +47,13 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("client", of::<DeviceReport>()),
         ("register", of::<RegisteredDevices>()),
         ("unregister", of::<UnregisterReport>()),
-        ("renew", of::<RenewReport>()),
+        ("renew", of::<RenewOutput>()),
         ("needs-renewal", of::<NeedsRenewalReport>()),
         ("revoke", of::<RevokeReport>()),
         ("crl", of::<RevocationListsReport>()),
         ("serve", of::<ServeReport>()),
         ("enroll-password", of::<PasswordReport>()),
+        ("enroll-fetch", of::<HostReport>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),

@@ -41,7 +41,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-device",
         ],
     ),
-    ("tbpki-enroll", &["tbpki-base", "tbpki-config", "tbpki-pki", "tbpki-ledger", "tbpki-store", "tbpki-identity"]),
+    (
+        "tbpki-enroll",
+        &[
+            "tbpki-base",
+            "tbpki-config",
+            "tbpki-pki",
+            "tbpki-ledger",
+            "tbpki-store",
+            "tbpki-identity",
+            "tbpki-provision",
+        ],
+    ),
     (
         "tbpki",
         &[

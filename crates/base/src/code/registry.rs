@@ -653,6 +653,15 @@ codes! {
     346 StatusAddress User "The status address is not on loopback"
         "`/healthz` and `/metrics` tell about the fleet and need no login, so `tbpki serve` offers them on this machine only. Use 127.0.0.1 or [::1], and a proxy with a login for other machines."
 
+    347 EnrolmentUnreachable User "The enrolment server cannot be reached"
+        "The EST server did not answer, or its certificate does not lead to a trusted root. Check the URL, and name the roots of the server with `--cafile`: they are the anchors of the server, not the CAs that issue devices."
+    348 EnrolmentRefused User "The enrolment server refused the request"
+        "The message has the status and the text of the server. 401: the name or the one-time password is wrong. 403: the certificate is unknown, revoked, expired or superseded, or the password was used. 400: the request asks for something that the certificate cannot have. The files are as before."
+    349 EnrolmentLater User "The enrolment server asks to come again later"
+        "The server is busy, waits for an approval, or has a limit on certificates in a day. The new key is kept as FILE.new: run the same command again after the time that the server names."
+    350 EnrolmentAnswer User "The enrolment server sent an unexpected answer"
+        "The answer is not a certificate for the key and the subject of the request, it is not valid now, or its issuer is not among the CA certificates of the server. The files are as before."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use config::Days;
+use pki::Algorithm;
 use pki::device_name::DeviceName;
 
 use super::CaPassphrase;
-use super::value::parsed;
+use super::value::{algorithm, parsed, text};
 use crate::completion;
 
 /// The verbs of `tbpki enroll`.
@@ -20,6 +21,49 @@ pub enum EnrollVerb {
     /// one that can: the same key gets the same certificate again, until the device has confirmed or used it. Then the
     /// password is spent. A new password of a device takes the place of the one before.
     Password(PasswordArgs),
+    /// Fetch the first certificate of this host, without a store
+    ///
+    /// Makes a key on this host (mode 0600), asks an EST server for a certificate with a one-time password, verifies the
+    /// answer, connects with it, and writes both files. If the command is interrupted, run it again: the same key gets
+    /// the same certificate. Renew with `tbpki renew --est`.
+    Fetch(FetchArgs),
+}
+
+/// The arguments of `tbpki enroll fetch`.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// The URL of the EST server, without /.well-known
+    #[arg(long, value_name = "URL", value_parser = text())]
+    pub est: String,
+    /// The name of this host as a device
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>())]
+    pub device: DeviceName,
+    /// Read the one-time password from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// The key algorithm
+    #[arg(long, value_parser = algorithm(), value_name = "ALGORITHM", default_value = "ec-p256")]
+    pub alg: Algorithm,
+    /// The files of this host.
+    #[command(flatten)]
+    pub files: HostFileArgs,
+}
+
+/// The files of a host without a store, and its server's label and roots.
+#[derive(Debug, Clone, Args)]
+pub struct HostFileArgs {
+    /// The file of the certificate with its chain
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The file of the private key, in the same directory
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The roots that the server's certificate leads to (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub cafile: Option<PathBuf>,
+    /// The label, if the server has several
+    #[arg(long, value_name = "LABEL", value_parser = text())]
+    pub label: Option<String>,
 }
 
 /// The arguments of `tbpki enroll password`.

@@ -16,8 +16,23 @@ use crate::completion;
 
 /// The arguments of `tbpki renew`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all", "est"]))]
 pub struct RenewArgs {
+    /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
+    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "dry_run", "register", "keep", "after"])]
+    pub est: Option<String>,
+    /// With --est: the file of the certificate with its chain
+    #[arg(long, value_name = "FILE", requires = "est")]
+    pub cert: Option<PathBuf>,
+    /// With --est: the file of the private key, in the same directory
+    #[arg(long, value_name = "FILE", requires = "est")]
+    pub key: Option<PathBuf>,
+    /// With --est: the roots that the server's certificate leads to (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE", requires = "est")]
+    pub cafile: Option<PathBuf>,
+    /// With --est: the label, if the server has several
+    #[arg(long, value_name = "LABEL", value_parser = text(), requires = "est")]
+    pub label: Option<String>,
     /// The devices (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
     pub device: Vec<DeviceName>,

@@ -14,6 +14,9 @@ use crate::exit::Exit;
 use crate::output::Report;
 
 pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
+    if let Some(est) = &args.est {
+        return super::host::renew(args, est, context);
+    }
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
     overrides.platform(&args.platform);

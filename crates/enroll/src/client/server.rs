@@ -1,0 +1,248 @@
+//! The server, as a client sees it: requests over TLS, and the texts of its refusals.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::text::printable;
+use base::{Code, Error, Result, Secret, file};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pki::pem_bundle::PemBundle;
+use pki::{Certificate, PrivateKey, certs_only};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+/// The largest answer that is read, in bytes.
+const LIMIT: usize = 64 << 10;
+/// The time for a request with its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A certificate with its chain and its key.
+pub(super) struct Identity {
+    pub(super) chain: Vec<Certificate>,
+    pub(super) key: PrivateKey,
+}
+
+impl Identity {
+    /// The leaf. An identity has one: each is made from a chain with a leaf.
+    pub(super) fn leaf(&self) -> &Certificate {
+        #[allow(clippy::expect_used, reason = "both makers of an identity check that the chain has a leaf")]
+        self.chain.first().expect("a leaf")
+    }
+}
+
+/// An EST server.
+pub(super) struct Server {
+    base: String,
+    tbpki: String,
+    roots: Arc<RootCertStore>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// An answer, whole.
+struct Response {
+    status: StatusCode,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+}
+
+/// The roots of a file, or those of the system.
+pub(super) fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
+    let ders: Vec<Vec<u8>> = match cafile {
+        Some(path) => {
+            let bundle = PemBundle::parse(&file::read(path, LIMIT * 16)?).map_err(|error| error.at(path))?;
+            bundle.certificates.iter().map(|certificate| certificate.der().to_vec()).collect()
+        }
+        None => provision::Roots::system()?.into_der(),
+    };
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(ders.into_iter().map(CertificateDer::from));
+    match cafile {
+        Some(path) if added == 0 => Err(Code::CertificateUnreadable.error("the file holds no certificate").at(path)),
+        _ => Ok(roots),
+    }
+}
+
+impl Server {
+    /// The server at this URL.
+    pub(super) fn new(url: &str, label: Option<&str>, roots: RootCertStore) -> Result<Self> {
+        let url = url.trim_end_matches('/');
+        if !url.starts_with("https://") {
+            return Err(Code::BadValue
+                .error("the URL of an enrolment server begins with https://")
+                .item(url)
+                .fix("name the URL without /.well-known, for example https://enroll.example.org:9443"));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").because(error))?;
+        let label = label.map(|label| format!("{}/", encoded(label))).unwrap_or_default();
+        Ok(Self {
+            base: format!("{url}/.well-known/est/{label}"),
+            tbpki: format!("{url}/.well-known/tbpki/{label}"),
+            roots: Arc::new(roots),
+            runtime,
+        })
+    }
+
+    /// The certificates of the CAs.
+    pub(super) fn ca_certificates(&self) -> Result<Vec<Certificate>> {
+        let url = format!("{}cacerts", self.base);
+        let answer = self.send(&url, None, |client| client.get(&url))?;
+        certificates(&self.accepted(answer)?.body)
+    }
+
+    /// The answer to a first request.
+    pub(super) fn enrol(&self, csr: &[u8], name: &str, password: &Secret) -> Result<Vec<Certificate>> {
+        let url = format!("{}simpleenroll", self.base);
+        let answer = self.send(&url, None, |client| {
+            with_request(client.request(Method::POST, &url), csr).basic_auth(name, Some(password.reveal()))
+        })?;
+        certificates(&self.accepted(answer)?.body)
+    }
+
+    /// The answer to a request for the next certificate.
+    pub(super) fn renew(&self, csr: &[u8], present: Option<&Identity>) -> Result<Vec<Certificate>> {
+        let url = format!("{}simplereenroll", self.base);
+        let answer = self.send(&url, present, |client| with_request(client.request(Method::POST, &url), csr))?;
+        certificates(&self.accepted(answer)?.body)
+    }
+
+    /// Makes a connection with a new certificate: the server must take it.
+    pub(super) fn try_out(&self, new: &Identity) -> Result<()> {
+        let url = format!("{}cacerts", self.base);
+        let answer = self.send(&url, Some(new), |client| client.get(&url))?;
+        self.accepted(answer).map(drop)
+    }
+
+    /// Tells `tbpki serve` that a certificate is used. Returns false for other servers, which have no such path.
+    pub(super) fn confirm(&self, new: &Identity) -> Result<bool> {
+        let url = format!("{}confirm", self.tbpki);
+        let answer = self.send(&url, Some(new), |client| client.request(Method::POST, &url))?;
+        match answer.status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(false),
+            _ => self.accepted(answer).map(|_| true),
+        }
+    }
+
+    fn accepted(&self, answer: Response) -> Result<Response> {
+        match answer.status {
+            StatusCode::OK => Ok(answer),
+            StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                let after = answer.retry_after.map(|after| format!(" after {after} seconds")).unwrap_or_default();
+                Err(Code::EnrolmentLater
+                    .error(format!("the enrolment server asks to come again{after}"))
+                    .item(&self.base)
+                    .because(format!("it answered {}", answer.status))
+                    .fix("run the same command again later: the key is kept until then"))
+            }
+            status => {
+                let text = String::from_utf8_lossy(&answer.body);
+                let text = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
+                Err(Code::EnrolmentRefused
+                    .error(format!("the enrolment server answered {status}"))
+                    .item(&self.base)
+                    .because(printable(&text).to_string()))
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        url: &str,
+        identity: Option<&Identity>,
+        request: impl FnOnce(&Client) -> RequestBuilder,
+    ) -> Result<Response> {
+        let client = self.client(identity)?;
+        let unreachable = |error: reqwest::Error| -> Error {
+            let mut why = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(next) = source {
+                why = next.to_string();
+                source = next.source();
+            }
+            Code::EnrolmentUnreachable
+                .error("the enrolment server cannot be reached")
+                .item(url)
+                .because(why)
+                .fix("check the URL, and name the roots of the server with --cafile")
+        };
+        self.runtime.block_on(async {
+            let mut answer = request(&client).send().await.map_err(unreachable)?;
+            let status = answer.status();
+            let retry_after =
+                answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()).map(str::to_owned);
+            let mut body = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+                body.extend_from_slice(&chunk);
+                if body.len() > LIMIT {
+                    return Err(unexpected(format!("it is longer than {LIMIT} bytes")));
+                }
+            }
+            Ok(Response { status, retry_after, body })
+        })
+    }
+
+    fn client(&self, identity: Option<&Identity>) -> Result<Client> {
+        let internal = |what: &str, error: &dyn std::fmt::Display| Code::Internal.error(what).because(error);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| internal("TLS cannot be set up", &error))?
+            .with_root_certificates(self.roots.clone());
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { chain, key }) => {
+                let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").because(error))?
+            }
+        };
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .https_only(true)
+            .no_proxy()
+            .timeout(PATIENCE)
+            .user_agent(concat!("tbpki/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(config)
+            .build()
+            .map_err(|error| internal("there is no HTTP client", &error))
+    }
+}
+
+fn with_request(builder: RequestBuilder, csr: &[u8]) -> RequestBuilder {
+    builder
+        .header(CONTENT_TYPE, "application/pkcs10")
+        .header("Content-Transfer-Encoding", "base64")
+        .body(STANDARD.encode(csr) + "\n")
+}
+
+/// The certificates of an answer: PKCS#7 in base64, with line breaks or without.
+fn certificates(body: &[u8]) -> Result<Vec<Certificate>> {
+    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let der = STANDARD.decode(text).map_err(|_| unexpected("it is not base64"))?;
+    certs_only::read(&der).map_err(unexpected)
+}
+
+/// A label as a segment of a path (RFC 3986, section 3.3).
+fn encoded(label: &str) -> String {
+    label
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// The error for an answer that cannot be used.
+pub(super) fn unexpected(why: impl std::fmt::Display) -> Error {
+    Code::EnrolmentAnswer.error("the enrolment server sent an answer that cannot be used").because(why)
+}
