@@ -10,7 +10,7 @@ use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
@@ -60,7 +60,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
     store::check_exists(&dir)?;
     if let Some(profile) = &request.profile {
         identity::profile_ca::pattern(&dir, profile)?.check_name(request.device.as_str())?;
-        SigningCa::Profile(profile.clone()).check_usable(&dir, workspace.now)?;
+        Ca::Profile(profile.clone()).check_usable(&dir, workspace.now)?;
     }
     let output = request.out.as_ref().map(|path| OutputTarget::new(path, Mode::Private));
     let password = random()?;

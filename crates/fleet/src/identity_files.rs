@@ -11,7 +11,7 @@ use pki::device_name::DeviceName;
 use time::OffsetDateTime;
 
 use store::StoreLocation;
-use store::ca::{CaName, SigningCa};
+use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
 use store::identity_dir;
 
@@ -99,7 +99,7 @@ pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Optio
 /// Those of the ledger and of the profile's file in the store.
 pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, bool)>> {
     let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
-    let Some(SigningCa::Profile(profile)) = entry.and_then(|entry| SigningCa::named(&entry.issuer)) else {
+    let Some(Ca::Profile(profile)) = entry.and_then(|entry| Ca::named(&entry.issuer)) else {
         return Ok(None);
     };
     let kept = profile_ca::kept(location.dir(), &profile)?;
@@ -147,7 +147,7 @@ pub fn revocations(
 
 /// The CAs that issue devices, the issuing CA first.
 pub fn devices_ca(store: &Path) -> Result<Vec<Certificate>> {
-    let mut all = CaName::DevicesIssuing.trusted_certificates(store)?;
-    all.extend(CaName::DevicesRoot.trusted_certificates(store)?);
+    let mut all = Ca::DevicesIssuing.trusted_certificates(store)?;
+    all.extend(Ca::DevicesRoot.trusted_certificates(store)?);
     Ok(all)
 }

@@ -15,8 +15,7 @@ use identity::profile_ca::name_pattern::NamePattern;
 use identity::profile_ca::{self, ProvisioningRule};
 use identity::report::{CertificateReport, FileReport};
 use store::Workspace;
-use store::ca::CaName;
-use store::ca::SigningCa;
+use store::ca::Ca;
 
 /// The profile that is wanted.
 #[derive(Debug, Clone)]
@@ -103,7 +102,7 @@ pub fn has_ca(workspace: &Workspace<'_>, profile: &DeviceName) -> Result<bool> {
 pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -> Result<ProfileReport> {
     store::check_exists(workspace.store_dir())?;
     let connection = Connection::of(workspace)?;
-    let ca = SigningCa::Profile(request.name.clone());
+    let ca = Ca::Profile(request.name.clone());
     let dir = workspace.store_dir().to_owned();
     let before = profile_ca::kept(&dir, &request.name)?;
     let pattern = pattern(request, before.as_ref())?;
@@ -113,7 +112,7 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
     if request.dry_run {
         report.dry_run = true;
         let Some(_) = before else {
-            SigningCa::Own(CaName::DevicesRoot).check_usable(&dir, workspace.now)?;
+            Ca::DevicesRoot.check_usable(&dir, workspace.now)?;
             report.done = Some(PlatformOutcome::Planned);
             return Ok(report);
         };
@@ -186,7 +185,7 @@ pub fn show_profiles(workspace: &mut Workspace<'_>, name: Option<&DeviceName>) -
             reports.push(report);
             continue;
         };
-        let certificate = certificate(&SigningCa::Profile(name.clone()), dir)?;
+        let certificate = certificate(&Ca::Profile(name.clone()), dir)?;
         let mut report = ProfileReport::new(&name, &kept);
         report.certificate = Some(CertificateReport::of(&certificate));
         report.platform = theirs.map(|theirs| PlatformProfile::of(theirs, Some((&kept, &certificate))));
@@ -211,7 +210,7 @@ fn pattern(request: &ProfileRequest, before: Option<&ProvisioningRule>) -> Resul
 }
 
 /// Fails where the expression would not find a device that was issued below the CA.
-fn check_issued(ledger: &ledger::View, ca: &SigningCa, pattern: &NamePattern) -> Result<()> {
+fn check_issued(ledger: &ledger::View, ca: &Ca, pattern: &NamePattern) -> Result<()> {
     let devices = ledger::Filter { kind: Some(Kind::Device), current_only: true, ..ledger::Filter::default() };
     for entry in ledger.list(&devices) {
         let entry = entry?;
@@ -222,7 +221,7 @@ fn check_issued(ledger: &ledger::View, ca: &SigningCa, pattern: &NamePattern) ->
     Ok(())
 }
 
-fn certificate(ca: &SigningCa, store: &std::path::Path) -> Result<Certificate> {
+fn certificate(ca: &Ca, store: &std::path::Path) -> Result<Certificate> {
     let first = ca.certificates(store)?.into_iter().next();
     first.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
 }

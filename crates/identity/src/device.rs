@@ -18,8 +18,7 @@ use crate::profile_ca;
 use crate::report::IdentityReport;
 use crate::request::earlier::Earlier;
 use crate::request::{IdentityRequest, is_named_now, key_source};
-use store::ca::CaName;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::file_names::{ANCHORS, CHAIN};
 use store::identity_dir;
 use store::{SELF, Store, Workspace};
@@ -89,12 +88,12 @@ fn with_plan<'w, T>(
     san::check_count(&sans)?;
     let anchors = workspace.client_anchors()?;
     let has_anchors = !anchors.is_empty();
-    let ca = earlier.issuer(request, SigningCa::Own(CaName::DevicesIssuing));
-    if let Some(SigningCa::Profile(profile)) = &ca {
+    let ca = earlier.issuer(request, Ca::DevicesIssuing);
+    if let Some(Ca::Profile(profile)) = &ca {
         profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
     }
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
-    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let base = base_subject.to_string();

@@ -28,7 +28,7 @@ use crate::init::root_out::expected_roots;
 use crate::report::{CertificateReport, FileReport};
 use store::StoreLocation;
 use store::ca::key::{KEY_FILE, URI_FILE, uri_file};
-use store::ca::{CaName, Hierarchy};
+use store::ca::{Ca, Hierarchy};
 use store::{FILE_LIMIT, Store};
 
 /// A request to make a store and its CAs.
@@ -104,7 +104,7 @@ pub fn init(
 ) -> Result<InitReport> {
     let store = request.config.general.store.resolved().to_owned();
     check_absent(&request.config_path, request.config_text.is_some(), &store)?;
-    let label = format!("{} {}", request.config.ca.name.value.as_str(), CaName::DevicesIssuing.title());
+    let label = format!("{} {}", request.config.ca.name.value.as_str(), Ca::DevicesIssuing.title());
     let in_token = request
         .devices_key
         .take()
@@ -132,11 +132,11 @@ pub fn init(
         .filter_map(|ca| {
             let certificate = CertificateReport::of(ca.certificates.first()?);
             let (key, key_uri) = match &ca.key {
-                NewCaKey::Here(_) => (Some(key_location(&store, ca.name, request.root_out.as_deref())), None),
+                NewCaKey::Here(_) => (Some(key_location(&store, &ca.ca, request.root_out.as_deref())), None),
                 NewCaKey::InToken(uri) => (None, Some(uri.to_string())),
                 NewCaKey::Elsewhere => (None, None),
             };
-            Some(CaReport { name: ca.name.name().to_owned(), certificate, key, key_uri })
+            Some(CaReport { name: ca.ca.name(), certificate, key, key_uri })
         })
         .collect();
     Ok(report)
@@ -181,29 +181,29 @@ pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>
     file::create_dir(dir)?;
     let mut set = FileSet::new(dir);
     let mut moved = Vec::new();
-    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
-        if let Some(key) = file::read_optional(name.key_path(store), FILE_LIMIT)? {
-            set.add(key_file_name(name), key, Mode::Private)?;
-            let cert = file::read(name.cert_path(store), FILE_LIMIT)?;
-            set.add(format!("{}.cert.pem", name.name()), cert, Mode::Public)?;
-            moved.push(name);
+    for root in Hierarchy::ALL.map(Hierarchy::root) {
+        if let Some(key) = file::read_optional(root.key_path(store), FILE_LIMIT)? {
+            set.add(key_file_name(&root), key, Mode::Private)?;
+            let cert = file::read(root.cert_path(store), FILE_LIMIT)?;
+            set.add(format!("{root}.cert.pem"), cert, Mode::Public)?;
+            moved.push(root);
         }
     }
     let written = set.commit()?;
-    for name in moved {
-        file::remove(store, &format!("ca/{}/{KEY_FILE}", name.name()))?;
+    for root in moved {
+        file::remove(store, &format!("ca/{root}/{KEY_FILE}"))?;
     }
     Ok(written.into_iter().map(FileReport::from).collect())
 }
 
-pub(crate) fn key_file_name(name: CaName) -> String {
-    format!("{}.key.pem", name.name())
+pub(crate) fn key_file_name(ca: &Ca) -> String {
+    format!("{ca}.key.pem")
 }
 
-pub(crate) fn key_location(store: &Path, name: CaName, root_out: Option<&Path>) -> PathBuf {
-    match root_out.filter(|_| name.is_root()) {
-        Some(dir) => dir.join(key_file_name(name)),
-        None => name.key_path(store),
+pub(crate) fn key_location(store: &Path, ca: &Ca, root_out: Option<&Path>) -> PathBuf {
+    match root_out.filter(|_| ca.is_root()) {
+        Some(dir) => dir.join(key_file_name(ca)),
+        None => ca.key_path(store),
     }
 }
 
@@ -259,15 +259,15 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSe
         match &ca.key {
             NewCaKey::Here(key) => {
                 let pem = encode_key(key, request.passphrase.as_ref())?;
-                set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.name), into_bytes(pem), Mode::Private)?;
+                set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.ca), into_bytes(pem), Mode::Private)?;
             }
             NewCaKey::InToken(uri) => {
-                set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.name), uri_file(uri), Mode::Public)?;
+                set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.ca), uri_file(uri), Mode::Public)?;
             }
             NewCaKey::Elsewhere => {}
         }
         let pem = pem_of(&ca.certificates).into_bytes();
-        set.add(format!("{prefix}ca/{}/cert.pem", ca.name), pem, Mode::Public)?;
+        set.add(format!("{prefix}ca/{}/cert.pem", ca.ca), pem, Mode::Public)?;
     }
     for secret in &request.secrets {
         let text = Zeroizing::new(format!("{}\n", secret.secret.reveal()));

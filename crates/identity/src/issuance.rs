@@ -13,7 +13,7 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 
 use crate::files::identity::{IdentityFiles, IdentityView};
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -245,7 +245,8 @@ impl<F: IdentityFiles> Issuance<'_, F> {
 
     /// The chain with the certificate that its issuing CA has now: after a rollover of the root, the same key has another.
     fn present_path(&self, store: &Path, chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
-        let (Some(leaf), Some(ca @ SigningCa::Own(_))) = (chain.first(), SigningCa::named(self.issuer_name)) else {
+        let ca = Ca::named(self.issuer_name).filter(|ca| ca.profile().is_none());
+        let (Some(leaf), Some(ca)) = (chain.first(), ca) else {
             return Ok(chain);
         };
         let mut present = vec![leaf.clone()];
@@ -264,7 +265,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
         }
         let leaf = leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?;
-        let above = match SigningCa::named(self.issuer_name) {
+        let above = match Ca::named(self.issuer_name) {
             Some(ca) => ca.issuer_of(store, &leaf)?,
             None => Vec::new(),
         };

@@ -23,7 +23,7 @@ use crate::issuance::{CurrentState, Issuance};
 use crate::lifecycle::renew::checks;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
 use crate::request::contents;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store};
 use store::{Workspace, firmware_warning};
@@ -43,7 +43,7 @@ pub(crate) struct IssueRequest<'a, F> {
     pub(crate) days: &'a Setting<Days>,
     pub(crate) key: KeySource,
     /// The CA that issues it; none for a self-signed leaf.
-    pub(crate) ca: Option<SigningCa>,
+    pub(crate) ca: Option<Ca>,
     pub(crate) keystore: KeystoreRequest<'a>,
     pub(crate) out: Option<CopyDestination>,
     /// The settings that go with the files, for a server.
@@ -390,7 +390,7 @@ fn reports(mut written: Vec<WrittenFile>, copies: StagedCopies<'_>) -> Result<Ve
 }
 
 /// The fingerprint of the issuer, as the parameters in the ledger have it.
-pub(crate) fn fingerprint_of(workspace: &Workspace<'_>, ca: Option<&SigningCa>) -> Result<String> {
+pub(crate) fn fingerprint_of(workspace: &Workspace<'_>, ca: Option<&Ca>) -> Result<String> {
     let Some(ca) = ca else { return Ok(store::SELF.to_owned()) };
     let certificates = ca.certificates(workspace.store_dir())?;
     let certificate =

@@ -24,9 +24,7 @@ use crate::init::encode_key;
 use crate::report::FileReport;
 use name_pattern::NamePattern;
 use store::Workspace;
-use store::ca::SigningCa;
-use store::ca::{CaName, OpenCa};
-use store::secrets::CaSecret;
+use store::ca::{Ca, OpenCa};
 use store::{FILE_LIMIT, Store};
 
 /// The file with the expression that finds its devices, kept with the CA.
@@ -43,7 +41,7 @@ pub struct ProvisioningRule {
 
 /// The profile's settings in the store; none where there is no such CA.
 pub fn kept(store: &Path, profile: &DeviceName) -> Result<Option<ProvisioningRule>> {
-    let path = SigningCa::Profile(profile.clone()).dir(store).join(SETTINGS);
+    let path = Ca::Profile(profile.clone()).dir(store).join(SETTINGS);
     let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         Code::FileUnreadable
@@ -74,7 +72,7 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
     let mut names = Vec::new();
     for entry in ledger.list(&cas) {
         let entry = entry?;
-        if let Some(name) = SigningCa::profile_of(&entry.key.name) {
+        if let Some(name) = Ca::profile_of(&entry.key.name) {
             names.push(name.parse()?);
         }
     }
@@ -83,7 +81,7 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
 
 /// Keeps the settings of a profile whose CA is there.
 pub fn keep(store: &Path, profile: &DeviceName, kept: &ProvisioningRule) -> Result<Vec<FileReport>> {
-    let mut set = FileSet::new(SigningCa::Profile(profile.clone()).dir(store)).replacing("old");
+    let mut set = FileSet::new(Ca::Profile(profile.clone()).dir(store)).replacing("old");
     set.add(SETTINGS, settings(kept)?, Mode::Public)?;
     Ok(set.commit()?.into_iter().map(FileReport::from).collect())
 }
@@ -99,10 +97,10 @@ pub fn make(
     profile: &DeviceName,
     kept: &ProvisioningRule,
 ) -> Result<(Vec<FileReport>, Option<Finding>)> {
-    let ca = SigningCa::Profile(profile.clone());
+    let ca = Ca::Profile(profile.clone());
     // First, because a name whose last attempt is open cannot be intended again.
     settle(store, &ca)?;
-    let (root, passphrase) = open_root(workspace, store.dir())?;
+    let (root, passphrase) = workspace.open_ca_with_passphrase(&Ca::DevicesRoot)?;
     root.check_may_have_cas()?;
     let days = workspace.config.ca.issuing_days.value.number();
     let lifetime = Lifetime { days, explicit: false };
@@ -123,7 +121,7 @@ pub fn make(
         profile: Profile::IssuingCa.name().to_owned(),
         algorithm: workspace.config.ca.alg.value.name().to_owned(),
         parameters: Parameters::of(&contents.subject.to_string())?,
-        issuer: CaName::DevicesRoot.name().to_owned(),
+        issuer: Ca::DevicesRoot.name(),
         not_before: validity.not_before(),
         not_after: validity.not_after(),
     })?;
@@ -145,21 +143,6 @@ pub fn make(
     }
 }
 
-/// The devices' root, and the passphrase of its key where it has one: the new CA's key gets the same.
-fn open_root(workspace: &mut Workspace<'_>, store: &Path) -> Result<(OpenCa, Option<Secret>)> {
-    let mut passphrase = None;
-    let settings = &workspace.config.ca;
-    let secrets = &mut workspace.secrets;
-    let root = CaName::DevicesRoot.open(store, &mut |which| {
-        let secret = secrets.of_ca(settings, which)?;
-        if which != CaSecret::Pin {
-            passphrase.clone_from(&secret);
-        }
-        Ok(secret)
-    })?;
-    Ok((root, passphrase))
-}
-
 /// Signs the CA, and tries it before anything is written.
 fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> Result<Issued> {
     let issued = root.issue(order)?;
@@ -174,7 +157,7 @@ fn sign(root: &OpenCa, order: Order, subject: &Subject, now: OffsetDateTime) -> 
 
 fn deliver(
     store: &Path,
-    ca: &SigningCa,
+    ca: &Ca,
     issued: Issued,
     passphrase: Option<&Secret>,
     kept: &ProvisioningRule,
@@ -192,7 +175,7 @@ fn deliver(
 }
 
 /// Settles what an interrupted run has left: a CA that reached the store counts as issued, another is void.
-pub fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
+pub fn settle(store: &mut Store, ca: &Ca) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let there = if ca.dir(store.dir()).exists() { ca.certificates(store.dir())?.into_iter().next() } else { None };
     // The files of an earlier generation may be there too; only the serial number shows which one they are.

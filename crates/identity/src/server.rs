@@ -21,8 +21,7 @@ use crate::report::IdentityReport;
 use crate::request::earlier::Earlier;
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use crate::thingsboard::{Service, SettingsForm};
-use store::ca::SigningCa;
-use store::ca::{CaName, Hierarchy};
+use store::ca::{Ca, Hierarchy};
 use store::identity_dir;
 use store::{SELF, Workspace};
 
@@ -68,12 +67,12 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
     let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
     let found = if only_given || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
-    let ca = earlier.issuer(request, SigningCa::Own(CaName::ServerIssuing));
+    let ca = earlier.issuer(request, Ca::ServerIssuing);
     let (found, left_out) = vouched_for(found, workspace, ca.is_none())?;
     let sans = merged(&asked, &found);
     san::check_count(&sans)?;
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
-    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), SigningCa::name);
+    let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
     let days = earlier.days(&settings.days)?;
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;

@@ -18,7 +18,7 @@ use crate::init::root_out::check_outside;
 use crate::report::{CertificateReport, FileReport};
 use store::Workspace;
 use store::ca::key::{KEY_FILE, KeyLocation, URI_FILE, open_key, uri_file};
-use store::ca::{CaName, unavailable};
+use store::ca::{Ca, unavailable};
 use store::secrets::CaSecret;
 use store::{FILE_LIMIT, Store};
 
@@ -99,7 +99,7 @@ pub fn export_devices(
     let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
     check_outside(&store, &request.out, "--out")?;
-    let ca = CaName::DevicesIssuing;
+    let ca = Ca::DevicesIssuing;
     let chain = ca.certificates(&store)?;
     let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     // Before any question: a bundle of another CA in this place would end the command anyway.
@@ -118,7 +118,7 @@ pub fn export_devices(
             None => Carried::Planned,
         },
         KeyLocation::Token { uri, .. } => Carried::Token(uri.clone()),
-        KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), ca.title())),
+        KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), &ca)),
     };
     let expected = file_set(request, certificate, &planned, &public, &answers)?;
     let mut report = StationBundleReport {
@@ -178,7 +178,7 @@ fn present_key(request: &StationBundleRequest) -> Result<Option<Zeroizing<Vec<u8
     if request.force {
         return Ok(None);
     }
-    file::read_optional(CaName::DevicesIssuing.key_path(&request.out.join(STORE)), FILE_LIMIT)
+    file::read_optional(Ca::DevicesIssuing.key_path(&request.out.join(STORE)), FILE_LIMIT)
 }
 
 /// Fails unless the key that the bundle has is the CA's and opens with the passphrase: then the bundle is finished as it is.
@@ -194,7 +194,7 @@ fn check_opens(
         Code::TargetExists
             .error("the bundle has a key already, which this passphrase does not open")
             .because(error)
-            .at(CaName::DevicesIssuing.key_path(&request.out.join(STORE)))
+            .at(Ca::DevicesIssuing.key_path(&request.out.join(STORE)))
             .fix("give the passphrase of that bundle, or replace the bundle with --force")
     })
 }
@@ -202,7 +202,7 @@ fn check_opens(
 /// Opens the key in the bundle as the station will.
 fn read_back(store: &Path, carried: &Carried, certificate: &Certificate) -> Result<()> {
     let Carried::Encrypted { passphrase, .. } = carried else { return Ok(()) };
-    let path = CaName::DevicesIssuing.key_path(store);
+    let path = Ca::DevicesIssuing.key_path(store);
     let bytes = file::read_secret(&path, FILE_LIMIT)?;
     let key = PrivateKey::from_pem_or_der(&bytes, Some(passphrase));
     key.and_then(|key| key.check_belongs_to(certificate.spki_der())).map_err(|error| error.at(&path))
@@ -212,14 +212,14 @@ fn read_back(store: &Path, carried: &Carried, certificate: &Certificate) -> Resu
 fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<(String, Vec<u8>)>> {
     let store = workspace.store_dir();
     let mut files = Vec::new();
-    for name in CaName::ALL {
+    for name in Ca::OF_INIT {
         let certificates = name.certificates(store)?;
         files.push((format!("{STORE}/ca/{name}/cert.pem"), pem_of(&certificates).into_bytes()));
     }
     let anchors = workspace.client_anchors()?;
     let ours = matches!(workspace.config.server.anchors.value, Anchors::Ours);
     // The bundle contains our own root as a CA, and needs no second copy.
-    let is_our_root = ours && anchors == CaName::ServerRoot.certificates(store)?;
+    let is_our_root = ours && anchors == Ca::ServerRoot.certificates(store)?;
     if !anchors.is_empty() && !is_our_root {
         answers.set_toml("server.anchors", &format!("{{ file = \"{ANCHORS}\" }}"))?;
         files.push((ANCHORS.to_owned(), pem_of(&anchors).into_bytes()));
@@ -280,7 +280,7 @@ fn file_set(
     if request.force {
         set = set.replacing(certificate.serial_hex());
     }
-    let dir = format!("{STORE}/ca/{}", CaName::DevicesIssuing);
+    let dir = format!("{STORE}/ca/{}", Ca::DevicesIssuing);
     match key {
         Carried::Encrypted { pem, .. } => {
             set.add(format!("{dir}/{KEY_FILE}"), into_bytes(pem.clone()), Mode::Private)?;
@@ -308,11 +308,11 @@ const KEY_ROOM: usize = 8 << 10;
 
 /// Fails where the directory holds the store of another CA: its ledger would not fit.
 fn check_same_ca(out: &Path, certificate: &Certificate) -> Result<()> {
-    let path = CaName::DevicesIssuing.cert_path(&out.join(STORE));
+    let path = Ca::DevicesIssuing.cert_path(&out.join(STORE));
     if !path.exists() {
         return Ok(());
     }
-    let there = CaName::DevicesIssuing.certificates(&out.join(STORE))?;
+    let there = Ca::DevicesIssuing.certificates(&out.join(STORE))?;
     if there.first().is_some_and(|there| there.der() == certificate.der()) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The four CAs of a store: a root and an issuing CA for servers, and another pair for devices.
+//! The CAs of a store: a root and an issuing CA for servers, another pair for devices, and those of device profiles.
 //!
 //! The two hierarchies share nothing. A thief of a station that issues devices cannot impersonate the broker,
 //! since clients never trust the devices' root.
@@ -6,28 +6,24 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Result};
+use base::Result;
 use pki::Certificate;
-use pki::issuer::LocalCa;
-use pki::key::SigningKey;
-use pki::validity::Validity;
-use time::OffsetDateTime;
+use pki::device_name::DeviceName;
 
 use crate::file_names::CERT;
-use crate::secrets::AskForCa;
 
 pub mod generations;
 pub mod key;
-mod signing;
+mod open;
 
 use generations::CaGeneration;
 pub use generations::certificates_in;
 use key::KEY_FILE;
 pub use key::KeyLocation;
-pub use signing::{SigningCa, place_of};
+pub use open::{OpenCa, place_of, unavailable};
 
-/// A CA that is ready to issue, wherever its key is.
-pub type OpenCa = LocalCa<Box<dyn SigningKey>>;
+/// The prefix of the names of the CAs of profiles.
+const PROFILE: &str = "profile-";
 
 /// Which hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +34,9 @@ pub enum Hierarchy {
     Devices,
 }
 
-/// One of the four CAs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaName {
+/// A CA of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ca {
     /// The root of the servers.
     ServerRoot,
     /// The CA that issues servers.
@@ -49,6 +45,8 @@ pub enum CaName {
     DevicesRoot,
     /// The CA that issues devices.
     DevicesIssuing,
+    /// The CA that issues the devices of a profile, below the devices' root.
+    Profile(DeviceName),
 }
 
 impl Hierarchy {
@@ -56,86 +54,125 @@ impl Hierarchy {
     pub const ALL: [Hierarchy; 2] = [Hierarchy::Server, Hierarchy::Devices];
 
     /// The root and the issuing CA.
-    pub const fn names(self) -> [CaName; 2] {
+    pub const fn cas(self) -> [Ca; 2] {
         [self.root(), self.issuing()]
     }
 
     /// The root.
-    pub const fn root(self) -> CaName {
+    pub const fn root(self) -> Ca {
         match self {
-            Hierarchy::Server => CaName::ServerRoot,
-            Hierarchy::Devices => CaName::DevicesRoot,
+            Hierarchy::Server => Ca::ServerRoot,
+            Hierarchy::Devices => Ca::DevicesRoot,
         }
     }
 
     /// The issuing CA.
-    pub const fn issuing(self) -> CaName {
+    pub const fn issuing(self) -> Ca {
         match self {
-            Hierarchy::Server => CaName::ServerIssuing,
-            Hierarchy::Devices => CaName::DevicesIssuing,
+            Hierarchy::Server => Ca::ServerIssuing,
+            Hierarchy::Devices => Ca::DevicesIssuing,
         }
     }
 }
 
-impl CaName {
-    /// All four, roots before the CAs below them.
-    pub const ALL: [CaName; 4] =
-        [CaName::ServerRoot, CaName::ServerIssuing, CaName::DevicesRoot, CaName::DevicesIssuing];
+impl Ca {
+    /// The four that `init` makes, roots before the CAs below them.
+    pub const OF_INIT: [Ca; 4] = [Ca::ServerRoot, Ca::ServerIssuing, Ca::DevicesRoot, Ca::DevicesIssuing];
+
+    /// The CA of this name in the ledger; none for the name of what issued itself.
+    pub fn named(name: &str) -> Option<Self> {
+        match Self::profile_of(name) {
+            Some(profile) => profile.parse().ok().map(Ca::Profile),
+            None => Ca::OF_INIT.into_iter().find(|ca| ca.name() == name),
+        }
+    }
+
+    /// The profile whose CA has this name in the ledger.
+    pub fn profile_of(name: &str) -> Option<&str> {
+        name.strip_prefix(PROFILE)
+    }
 
     /// The name of its directory, and its name in the ledger.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            CaName::ServerRoot => "server-root",
-            CaName::ServerIssuing => "server-issuing",
-            CaName::DevicesRoot => "devices-root",
-            CaName::DevicesIssuing => "devices-issuing",
+            Ca::ServerRoot => "server-root".to_owned(),
+            Ca::ServerIssuing => "server-issuing".to_owned(),
+            Ca::DevicesRoot => "devices-root".to_owned(),
+            Ca::DevicesIssuing => "devices-issuing".to_owned(),
+            Ca::Profile(profile) => format!("{PROFILE}{profile}"),
+        }
+    }
+
+    /// The last part of its common name, for messages.
+    pub fn title(&self) -> String {
+        match self {
+            Ca::ServerRoot => "server root CA".to_owned(),
+            Ca::ServerIssuing => "server issuing CA".to_owned(),
+            Ca::DevicesRoot => "devices root CA".to_owned(),
+            Ca::DevicesIssuing => "devices issuing CA".to_owned(),
+            Ca::Profile(profile) => format!("issuing CA of the profile {profile}"),
         }
     }
 
     /// True if it is a root.
-    pub const fn is_root(self) -> bool {
-        matches!(self, CaName::ServerRoot | CaName::DevicesRoot)
+    pub const fn is_root(&self) -> bool {
+        matches!(self, Ca::ServerRoot | Ca::DevicesRoot)
     }
 
-    /// The last part of its common name.
-    pub const fn title(self) -> &'static str {
+    /// The profile whose devices it issues.
+    pub const fn profile(&self) -> Option<&DeviceName> {
         match self {
-            CaName::ServerRoot => "server root CA",
-            CaName::ServerIssuing => "server issuing CA",
-            CaName::DevicesRoot => "devices root CA",
-            CaName::DevicesIssuing => "devices issuing CA",
+            Ca::Profile(profile) => Some(profile),
+            Ca::ServerRoot | Ca::ServerIssuing | Ca::DevicesRoot | Ca::DevicesIssuing => None,
         }
     }
 
-    /// The path of its certificate in the store.
-    pub fn cert_path(self, store: &Path) -> PathBuf {
-        self.path(store, CERT)
+    /// The hierarchy that it belongs to.
+    pub const fn hierarchy(&self) -> Hierarchy {
+        match self {
+            Ca::ServerRoot | Ca::ServerIssuing => Hierarchy::Server,
+            Ca::DevicesRoot | Ca::DevicesIssuing | Ca::Profile(_) => Hierarchy::Devices,
+        }
     }
 
-    /// The path of its key in the store.
-    pub fn key_path(self, store: &Path) -> PathBuf {
-        self.path(store, KEY_FILE)
+    /// The root of its hierarchy: a root's own.
+    pub const fn root(&self) -> Ca {
+        self.hierarchy().root()
     }
 
-    fn path(self, store: &Path, file: &str) -> PathBuf {
-        self.dir(store).join(file)
+    /// The CA whose key every trusted generation of this root certifies; the CAs of profiles have one certificate each.
+    pub fn cross_certified(&self) -> Option<Ca> {
+        self.is_root().then(|| self.hierarchy().issuing())
     }
 
     /// The directory of its files in the store.
-    pub fn dir(self, store: &Path) -> PathBuf {
+    pub fn dir(&self, store: &Path) -> PathBuf {
         store.join("ca").join(self.name())
     }
 
-    /// Where its key is.
+    /// The path of its certificate in the store.
+    pub fn cert_path(&self, store: &Path) -> PathBuf {
+        self.dir(store).join(CERT)
+    }
+
+    /// The path of its key in the store.
+    pub fn key_path(&self, store: &Path) -> PathBuf {
+        self.dir(store).join(KEY_FILE)
+    }
+
+    /// The place of its key.
     ///
     /// # Errors
-    /// The files in the store contradict each other or are damaged.
-    pub fn key_place(self, store: &Path) -> Result<KeyLocation> {
+    /// Those of [`KeyLocation::of`].
+    pub fn key_place(&self, store: &Path) -> Result<KeyLocation> {
         KeyLocation::of(&self.dir(store))
     }
 
     /// The certificate, followed by those between it and the root.
-    pub fn certificates(self, store: &Path) -> Result<Vec<Certificate>> {
+    ///
+    /// # Errors
+    /// Those of reading the file.
+    pub fn certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
         certificates_in(&self.cert_path(store))
     }
 
@@ -143,7 +180,7 @@ impl CaName {
     ///
     /// # Errors
     /// Those of reading the files.
-    pub fn trusted(self, store: &Path) -> Result<Vec<CaGeneration>> {
+    pub fn trusted(&self, store: &Path) -> Result<Vec<CaGeneration>> {
         generations::trusted_in(&self.dir(store))
     }
 
@@ -151,74 +188,23 @@ impl CaName {
     ///
     /// # Errors
     /// Those of reading the files.
-    pub fn trusted_by_number(self, store: &Path) -> Result<Vec<CaGeneration>> {
+    pub fn trusted_by_number(&self, store: &Path) -> Result<Vec<CaGeneration>> {
         let mut generations = self.trusted(store)?;
         generations.sort_by_key(|generation| generation.number);
         Ok(generations)
     }
 
-    /// The certificates of [`CaName::trusted_by_number`].
+    /// The certificates of [`Ca::trusted_by_number`].
     ///
     /// # Errors
     /// Those of reading the files.
-    pub fn trusted_certificates(self, store: &Path) -> Result<Vec<Certificate>> {
+    pub fn trusted_certificates(&self, store: &Path) -> Result<Vec<Certificate>> {
         Ok(self.trusted_by_number(store)?.into_iter().flat_map(|generation| generation.certificates).collect())
     }
-
-    /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
-    ///
-    /// # Errors
-    /// [`Code::CaUnavailable`] where the key is not in the store, and what the key, its token, the secrets and the
-    /// certificates can be wrong about.
-    pub fn open(self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        let mut chain = self.certificates(store)?;
-        if !self.is_root() {
-            chain.extend(self.hierarchy().root().certificates(store)?);
-        }
-        open_with(chain, &self.dir(store), self.title(), ask)
-    }
-
-    /// The hierarchy that it belongs to.
-    pub const fn hierarchy(self) -> Hierarchy {
-        match self {
-            CaName::ServerRoot | CaName::ServerIssuing => Hierarchy::Server,
-            CaName::DevicesRoot | CaName::DevicesIssuing => Hierarchy::Devices,
-        }
-    }
 }
 
-impl fmt::Display for CaName {
+impl fmt::Display for Ca {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(&self.name())
     }
-}
-
-/// The CA with this chain and the key that `dir` holds or names.
-pub fn open_with(chain: Vec<Certificate>, dir: &Path, title: &str, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-    let key = KeyLocation::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), title))?;
-    LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
-}
-
-/// Fails where the CA in `dir` could issue nothing at `now`: the key is not here, or the certificate does not hold. The
-/// key is not opened.
-pub fn check_usable_in(dir: &Path, title: &str, now: OffsetDateTime) -> Result<Validity> {
-    if KeyLocation::of(dir)? == KeyLocation::Elsewhere {
-        return Err(unavailable(&dir.join(KEY_FILE), title));
-    }
-    let certificates = certificates_in(&dir.join(CERT))?;
-    let certificate =
-        certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-    let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
-    validity.check_issuing(now)?;
-    Ok(validity)
-}
-
-/// The error for a CA whose key is not at the path where it would be.
-pub fn unavailable(key: &Path, title: &str) -> Error {
-    Code::CaUnavailable.error(format!("the key of the {title} is not in the store")).at(key).fix(
-        match title == CaName::ServerIssuing.title() {
-            true => "make servers where the CAs were made: a station bundle (`tbpki ca export`) issues devices alone",
-            false => "bring the key back from where it is kept, to this path",
-        },
-    )
 }

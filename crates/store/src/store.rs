@@ -10,7 +10,7 @@ use ledger::{
 };
 use pki::profile::Profile;
 
-use crate::ca::CaName;
+use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
 use crate::location::StoreLocation;
 use crate::paths::kind_dir;
@@ -53,11 +53,11 @@ impl Store {
     /// Enters CAs that the ledger does not know yet, as after `init`: all of them, or none where that is interrupted.
     fn record_cas(&mut self) -> Result<()> {
         let mut unknown = Vec::new();
-        for name in CaName::ALL {
-            match self.ledger.current(Kind::Ca, name.name())? {
-                Some(entry) if self.ledger.is_shared() => is_the_same(&self.ledger, &entry, name, &self.dir)?,
+        for ca in Ca::OF_INIT {
+            match self.ledger.current(Kind::Ca, &ca.name())? {
+                Some(entry) if self.ledger.is_shared() => is_the_same(&self.ledger, &entry, &ca, &self.dir)?,
                 Some(_) => {}
-                None => unknown.push(name),
+                None => unknown.push(ca),
             }
         }
         if unknown.is_empty() {
@@ -65,10 +65,10 @@ impl Store {
         }
         let dir = &self.dir;
         self.ledger.transaction(|transaction| {
-            unknown.iter().try_for_each(|name| match transaction.current(Kind::Ca, name.name())? {
+            unknown.iter().try_for_each(|ca| match transaction.current(Kind::Ca, &ca.name())? {
                 // Another station was quicker.
-                Some(entry) => is_the_same(transaction, &entry, *name, dir),
-                None => record(transaction, *name, dir),
+                Some(entry) => is_the_same(transaction, &entry, ca, dir),
+                None => record(transaction, ca, dir),
             })
         })
     }
@@ -80,54 +80,54 @@ impl Store {
 }
 
 /// Fails where a CA of this store is not the one that other stations know by its name.
-fn is_the_same(view: &View, entry: &Entry, name: CaName, dir: &Path) -> Result<()> {
-    if !name.cert_path(dir).exists() {
+fn is_the_same(view: &View, entry: &Entry, ca: &Ca, dir: &Path) -> Result<()> {
+    if !ca.cert_path(dir).exists() {
         // A station that makes devices alone need not have the servers' CAs.
         return Ok(());
     }
-    let certificates = name.certificates(dir)?;
+    let certificates = ca.certificates(dir)?;
     let Some(certificate) = certificates.first() else { return Ok(()) };
     let is_it = |entry: &Entry| entry.fingerprint == Some(certificate.fingerprint());
     if entry.fingerprint.is_none() || is_it(entry) {
         return Ok(());
     }
     // The same key, certified by another generation of the root.
-    if view.history(Kind::Ca, &cross_name(name.name()))?.iter().any(is_it) {
+    if view.history(Kind::Ca, &cross_name(&ca.name()))?.iter().any(is_it) {
         return Ok(());
     }
-    let error = Code::IdentityChanged
-        .error(format!("{} is another CA than the ledger and its other stations know", name.name()));
-    Err(match view.history(Kind::Ca, name.name())?.iter().find(|entry| is_it(entry)) {
+    let error =
+        Code::IdentityChanged.error(format!("{} is another CA than the ledger and its other stations know", ca.name()));
+    Err(match view.history(Kind::Ca, &ca.name())?.iter().find(|entry| is_it(entry)) {
         Some(earlier) => error
             .because(format!(
                 "generation {} is here, and generation {} signs",
                 earlier.generation(),
                 entry.generation()
             ))
-            .at(name.cert_path(dir))
+            .at(ca.cert_path(dir))
             .fix("bring the new station bundle: `tbpki ca export devices --out DIR` where the CA was replaced"),
-        None => error
-            .at(name.cert_path(dir))
-            .fix("use the CA of the other stations here, or another database as the ledger"),
+        None => {
+            error.at(ca.cert_path(dir)).fix("use the CA of the other stations here, or another database as the ledger")
+        }
     })
 }
 
 /// Enters a CA that is in the store.
-fn record(transaction: &Transaction<'_>, name: CaName, dir: &Path) -> Result<()> {
-    let certificates = name.certificates(dir)?;
+fn record(transaction: &Transaction<'_>, ca: &Ca, dir: &Path) -> Result<()> {
+    let certificates = ca.certificates(dir)?;
     let Some(certificate) = certificates.first() else { return Ok(()) };
     let generation = transaction.intend(&NewIdentity {
         kind: Kind::Ca,
-        name: name.name().to_owned(),
+        name: ca.name(),
         serial: SerialNumber::new(certificate.serial())?,
-        profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
+        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
         algorithm: certificate.algorithm_name(),
         parameters: Parameters::of(&certificate.subject())?,
-        issuer: name.hierarchy().root().name().to_owned(),
+        issuer: ca.root().name(),
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
     })?;
-    let key = Key { kind: Kind::Ca, name: name.name().to_owned(), generation };
+    let key = Key { kind: Kind::Ca, name: ca.name(), generation };
     transaction.issued(&key, &IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None })
 }
 

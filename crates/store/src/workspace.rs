@@ -2,20 +2,19 @@
 
 use std::path::Path;
 
-use base::{Code, Finding, Result, file};
+use base::{Code, Finding, Result, Secret, file};
 use config::{Anchors, Config};
 use ledger::{Kind, Ledger, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
-use crate::ca::SigningCa;
 use crate::ca::generations::CaGeneration;
-use crate::ca::{Hierarchy, OpenCa};
+use crate::ca::{Ca, Hierarchy, OpenCa};
 use crate::clock;
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
-use crate::secrets::Secrets;
+use crate::secrets::{CaSecret, Secrets};
 use crate::store::{self, Store};
 
 /// A configuration, the store that it names, and the secrets.
@@ -86,14 +85,33 @@ impl Workspace<'_> {
     }
 
     /// A CA of the store, ready to issue.
-    pub fn open_ca(&mut self, ca: &SigningCa) -> Result<OpenCa> {
+    pub fn open_ca(&mut self, ca: &Ca) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
         ca.open(store, &mut |which| self.secrets.of_ca(settings, which))
     }
 
+    /// A CA of the store, ready to issue, and the passphrase of its key if it has one: a CA that it certifies gets the
+    /// same.
+    ///
+    /// # Errors
+    /// Those of [`Ca::open`].
+    pub fn open_ca_with_passphrase(&mut self, ca: &Ca) -> Result<(OpenCa, Option<Secret>)> {
+        let store = self.config.general.store.resolved();
+        let settings = &self.config.ca;
+        let mut passphrase = None;
+        let open = ca.open(store, &mut |which| {
+            let secret = self.secrets.of_ca(settings, which)?;
+            if which != CaSecret::Pin {
+                passphrase.clone_from(&secret);
+            }
+            Ok(secret)
+        })?;
+        Ok((open, passphrase))
+    }
+
     /// A generation of a CA of the store, ready to issue.
-    pub fn open_generation(&mut self, ca: &SigningCa, generation: &CaGeneration) -> Result<OpenCa> {
+    pub fn open_generation(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
         ca.open_generation(store, generation, &mut |which| self.secrets.of_ca(settings, which))
@@ -111,9 +129,9 @@ impl Workspace<'_> {
     /// keystores.
     pub fn trusted_cas(&self, hierarchy: Hierarchy) -> Result<Vec<(String, Certificate)>> {
         let mut trusted = Vec::new();
-        for name in hierarchy.names() {
-            for generation in name.trusted_by_number(self.store_dir())? {
-                let alias = alias_of(name.name(), generation.number);
+        for ca in hierarchy.cas() {
+            for generation in ca.trusted_by_number(self.store_dir())? {
+                let alias = alias_of(&ca.name(), generation.number);
                 let above = |index: usize| if index == 0 { alias.clone() } else { format!("{alias}-above-{index}") };
                 let numbered = generation.certificates.iter().cloned().enumerate();
                 trusted.extend(numbered.map(|(index, certificate)| (above(index), certificate)));

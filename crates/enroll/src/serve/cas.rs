@@ -8,15 +8,15 @@ use identity::profile_ca::{self, name_pattern::NamePattern};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use store::Workspace;
-use store::ca::{CaName, KeyLocation, OpenCa, SigningCa};
+use store::ca::{Ca, KeyLocation, OpenCa};
 use store::file_names::CERT;
 
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
-    open: BTreeMap<String, Ca>,
+    open: BTreeMap<String, ServedCa>,
 }
 
-struct Ca {
+struct ServedCa {
     ca: OpenCa,
     /// SHA-256 over its certificates, to notice that they were replaced.
     version: [u8; 32],
@@ -40,18 +40,18 @@ impl Cas {
     /// As [`Cas::open`]. What was open stays open.
     pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<()> {
         let dir = workspace.store_dir().to_owned();
-        let mut all = vec![SigningCa::Own(CaName::DevicesIssuing)];
+        let mut all = vec![Ca::DevicesIssuing];
         let view = workspace.view()?;
-        all.extend(profile_ca::names(&view)?.into_iter().map(SigningCa::Profile));
+        all.extend(profile_ca::names(&view)?.into_iter().map(Ca::Profile));
         drop(view);
         for ca in all {
             let pattern = match &ca {
-                SigningCa::Profile(profile) if KeyLocation::of(&ca.dir(&dir))? == KeyLocation::Elsewhere => {
+                Ca::Profile(profile) if ca.key_place(&dir)? == KeyLocation::Elsewhere => {
                     tracing::debug!(%profile, "the key of the profile's CA is not here");
                     continue;
                 }
-                SigningCa::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
-                SigningCa::Own(_) => None,
+                Ca::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
+                _ => None,
             };
             let mut text = Vec::new();
             ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
@@ -59,7 +59,7 @@ impl Cas {
             let version = digest::sha256(&text);
             if self.open.get(&ca.name()).is_none_or(|open| open.version != version) {
                 let open = workspace.open_ca(&ca)?;
-                self.open.insert(ca.name(), Ca { ca: open, version, pattern });
+                self.open.insert(ca.name(), ServedCa { ca: open, version, pattern });
             }
         }
         Ok(())
@@ -68,8 +68,8 @@ impl Cas {
     /// The CA of a label.
     pub(crate) fn of_label(&self, label: Option<&str>) -> Option<SignsWith<'_>> {
         let name = match label {
-            None => CaName::DevicesIssuing.name().to_owned(),
-            Some(label) => SigningCa::Profile(label.parse().ok()?).name(),
+            None => Ca::DevicesIssuing.name(),
+            Some(label) => Ca::Profile(label.parse().ok()?).name(),
         };
         let (name, ca) = self.open.get_key_value(&name)?;
         Some(SignsWith { name, certificate: ca.ca.certificate() })
@@ -81,7 +81,7 @@ impl Cas {
     /// [`Code::ProfilePattern`].
     pub(crate) fn check_name(&self, label: &str, device: &DeviceName) -> Result<()> {
         let name: DeviceName = label.parse()?;
-        let pattern = self.open.get(&SigningCa::Profile(name).name()).and_then(|ca| ca.pattern.as_ref());
+        let pattern = self.open.get(&Ca::Profile(name).name()).and_then(|ca| ca.pattern.as_ref());
         pattern.map_or(Ok(()), |pattern| pattern.check_name(device.as_str()))
     }
 
@@ -103,9 +103,9 @@ impl Cas {
 /// The certificates that lead from an identity of this label to the devices' root; `None` for an unknown label.
 pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<Option<Vec<Certificate>>> {
     let ca = match label {
-        None => SigningCa::Own(CaName::DevicesIssuing),
+        None => Ca::DevicesIssuing,
         Some(label) => match label.parse() {
-            Ok(profile) => SigningCa::Profile(profile),
+            Ok(profile) => Ca::Profile(profile),
             Err(_) => return Ok(None),
         },
     };
@@ -113,6 +113,6 @@ pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<
         return Ok(None);
     }
     let mut certificates = ca.certificates(store)?;
-    certificates.extend(CaName::DevicesRoot.certificates(store)?);
+    certificates.extend(Ca::DevicesRoot.certificates(store)?);
     Ok(Some(certificates))
 }

@@ -8,7 +8,7 @@ use base::file;
 use hyper::Method;
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use tokio::net::TcpStream;
 
 use super::http::serve_connection;
@@ -83,7 +83,7 @@ fn list_of(path: &str, lists: &Path, store: &Path) -> Answer {
 
 /// The list of a CA; `None` if there is no such CA, or no list of it.
 fn list_of_ca(name: &str, lists: &[u8], store: &Path) -> Option<Vec<u8>> {
-    let ca = SigningCa::named(name)?.certificates(store).ok()?;
+    let ca = Ca::named(name)?.certificates(store).ok()?;
     let is_of = |list: &Crl| ca.first().is_some_and(|ca| list.verify_signed_by(ca).is_ok());
     let lists = PemBundle::parse(lists).ok()?.crls;
     let list = lists.iter().filter_map(|der| Crl::from_der(der).ok()).find(is_of)?;

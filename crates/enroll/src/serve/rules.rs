@@ -7,7 +7,7 @@ use ledger::{Entry, Key, Kind, Role, SerialNumber, Transaction};
 use pki::Certificate;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
-use store::ca::{CaName, SigningCa};
+use store::ca::Ca;
 use time::{Duration, OffsetDateTime};
 
 use super::call::{Call, Caller, Task};
@@ -210,9 +210,9 @@ impl Rules<'_> {
 
     /// Fails unless the label is the profile below whose CA the identity was issued.
     fn check_label(&self, entry: &Entry, label: Option<&str>) -> Result<(), End> {
-        let own = match SigningCa::named(&entry.issuer) {
-            Some(SigningCa::Own(CaName::DevicesIssuing)) => None,
-            Some(SigningCa::Profile(profile)) => Some(profile.as_str().to_owned()),
+        let own = match Ca::named(&entry.issuer) {
+            Some(Ca::DevicesIssuing) => None,
+            Some(Ca::Profile(profile)) => Some(profile.as_str().to_owned()),
             _ => return Err(Refusal::NotADevice.into()),
         };
         if own.as_deref() == label {

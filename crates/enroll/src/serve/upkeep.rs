@@ -5,7 +5,7 @@ use std::path::Path;
 use base::{Result, digest};
 use identity::lifecycle::revocation_lists;
 use ledger::{OpenStep, RevocationList, View};
-use store::ca::{CaName, KeyLocation};
+use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
 use super::desk::Desk;
@@ -59,7 +59,7 @@ impl Desk<'_, '_> {
             let now = self.workspace.now;
             let is_old = last.is_some_and(|last| now > last.this_update + (last.next_update - last.this_update) / 2);
             let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
-            let has_key = CaName::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
+            let has_key = Ca::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
             if has_key && (is_old || is_awaited) {
                 let report = revocation_lists::write(self.workspace, &mut store, false)?;
                 tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
@@ -74,7 +74,7 @@ impl Desk<'_, '_> {
 
 /// The last revocation list of the devices' issuing CA.
 fn last_list(store: &Path, view: &View) -> Result<Option<RevocationList>> {
-    let issuing = CaName::DevicesIssuing.certificates(store)?;
+    let issuing = Ca::DevicesIssuing.certificates(store)?;
     let key = issuing.first().map(|ca| digest::sha256(ca.spki_der()));
     Ok(key.map(|key| view.last_list(&key)).transpose()?.flatten())
 }

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use base::Result;
 use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
 use pki::revocation_list::Reason;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
@@ -90,7 +90,7 @@ fn record(
 /// The open steps of a revocation that the ledger has recorded.
 fn steps_of(view: &View, entry: &Entry) -> Result<Vec<OpenStep>> {
     let is_device = entry.key.kind == Kind::Device;
-    let of_profile = is_device && SigningCa::profile_of(&entry.issuer).is_some();
+    let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
     let mut steps = Vec::new();
     let is_registered = entry.reached(ledger::State::Registered).is_some();
     // Another process may be about to register it, or to put its certificate in the place of an earlier one.

@@ -12,7 +12,7 @@ use super::engine::Recorder as _;
 use super::recorder::StoreRecorder;
 use super::request::{DeviceSelection, RegisterRequest};
 use crate::job_order::JobOrder;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::shard::IdentityFinder;
 
 /// Devices whose certificates are in memory at once: those of a fleet do not fit.
@@ -164,8 +164,8 @@ impl Lines {
     /// Those of the ledger.
     pub(crate) fn settings(&mut self, view: &View, entry: &Entry, create: &NewDevice) -> Result<NewDevice> {
         // The profile whose CA issued it is its own, whatever keygen.toml names for others.
-        let own = match SigningCa::named(&entry.issuer) {
-            Some(SigningCa::Profile(profile)) => Some(profile.as_str().to_owned()),
+        let own = match Ca::named(&entry.issuer) {
+            Some(Ca::Profile(profile)) => Some(profile.as_str().to_owned()),
             _ => None,
         };
         let create = &match own {

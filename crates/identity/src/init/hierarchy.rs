@@ -17,11 +17,11 @@ use time::OffsetDateTime;
 
 use crate::init::devices_key::TokenKeyPlan;
 use crate::init::imported_ca::ImportedCa;
-use store::ca::{CaName, Hierarchy};
+use store::ca::{Ca, Hierarchy};
 
 /// A CA before it is written down.
 pub(crate) struct NewCa {
-    pub(crate) name: CaName,
+    pub(crate) ca: Ca,
     /// The certificate, followed by those between it and the root.
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) key: NewCaKey,
@@ -46,11 +46,11 @@ pub(crate) fn make_hierarchy(
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
 ) -> Result<[NewCa; 2]> {
-    let (root_name, issuing_name) = (hierarchy.root(), hierarchy.issuing());
+    let (root_ca, issuing_ca) = (hierarchy.root(), hierarchy.issuing());
     let is_imported = imported.is_some();
     let root = match imported {
         None => {
-            let contents = ca_contents(config, root_name, config.ca.root_days.value.number(), None, now, findings)?;
+            let contents = ca_contents(config, &root_ca, config.ca.root_days.value.number(), None, now, findings)?;
             let order = Order { contents, key: KeySource::Generate(config.ca.alg.value) };
             let issued = SelfSigned.issue(order)?;
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
@@ -65,7 +65,7 @@ pub(crate) fn make_hierarchy(
     // A root with a path length of 0 may not have a CA below it.
     root.check_may_have_cas()?;
     let days = config.ca.issuing_days.value.number();
-    let contents = ca_contents(config, issuing_name, days, root.validity(), now, findings)?;
+    let contents = ca_contents(config, &issuing_ca, days, root.validity(), now, findings)?;
     let alg = config.ca.alg.value;
     let source = in_token.map_or(KeySource::Generate(alg), |key| key.source(alg));
     let issued = root.issue(Order { contents, key: source })?;
@@ -84,8 +84,8 @@ pub(crate) fn make_hierarchy(
         });
     }
     Ok([
-        NewCa { name: root_name, certificates: vec![certificate], key: NewCaKey::Here(key) },
-        NewCa { name: issuing_name, certificates: issued.chain, key: issuing_key },
+        NewCa { ca: root_ca, certificates: vec![certificate], key: NewCaKey::Here(key) },
+        NewCa { ca: issuing_ca, certificates: issued.chain, key: issuing_key },
     ])
 }
 
@@ -123,7 +123,7 @@ fn tried<K: SigningKey>(
 /// certificates.
 pub(crate) fn shared_ca(cas: &[NewCa]) -> Option<Finding> {
     let of = |hierarchy: Hierarchy| {
-        cas.iter().filter(move |ca| ca.name.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
+        cas.iter().filter(move |ca| ca.ca.hierarchy() == hierarchy).flat_map(|ca| &ca.certificates)
     };
     let shared = of(Hierarchy::Server)
         .find(|ca| of(Hierarchy::Devices).any(|other| is_same_key(other.spki_der(), ca.spki_der())))?;
@@ -166,24 +166,24 @@ fn taken_over(
     findings.extend(warnings);
     let root = certificates.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
     Ok([
-        NewCa { name: hierarchy.root(), certificates: vec![root], key: NewCaKey::Elsewhere },
-        NewCa { name: hierarchy.issuing(), certificates, key },
+        NewCa { ca: hierarchy.root(), certificates: vec![root], key: NewCaKey::Elsewhere },
+        NewCa { ca: hierarchy.issuing(), certificates, key },
     ])
 }
 
 fn ca_contents(
     config: &Config,
-    name: CaName,
+    ca: &Ca,
     days: u32,
     issuer: Option<Validity>,
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
 ) -> Result<Contents> {
     let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
-    findings.extend(note.map(|note| note.item(name.name())));
-    let common_name = format!("{} {}", config.ca.name.value.as_str(), name.title());
-    let permitted_dns: Vec<String> = match name {
-        CaName::ServerIssuing => {
+    findings.extend(note.map(|note| note.item(ca.name())));
+    let common_name = format!("{} {}", config.ca.name.value.as_str(), ca.title());
+    let permitted_dns: Vec<String> = match ca {
+        Ca::ServerIssuing => {
             config.name_constraints.permitted_dns.iter().map(|domain| domain.as_str().to_owned()).collect()
         }
         _ => Vec::new(),
@@ -192,11 +192,11 @@ fn ca_contents(
         findings.push(
             Code::FirmwareLimit
                 .warning("our firmware refuses chains with name constraints, which are critical")
-                .item(name.name()),
+                .item(ca.name()),
         );
     }
     Ok(Contents {
-        profile: if name.is_root() { Profile::Root } else { Profile::IssuingCa },
+        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa },
         serial: Serial::random()?,
         validity,
         subject: config.subject()?.with_common_name(&common_name)?,

@@ -6,7 +6,7 @@ use base::file::{FileSet, Mode};
 use base::{Code, Result};
 
 use crate::init::key_file_name;
-use store::ca::CaName;
+use store::ca::Hierarchy;
 
 /// The files that will be written there, as stand-ins, to find what is in their way before there is a store.
 ///
@@ -16,9 +16,9 @@ pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
     check_outside(store, dir, "--root-out")?;
     let (base, below) = nearest(dir);
     let mut set = FileSet::new(base);
-    for name in CaName::ALL.into_iter().filter(|name| name.is_root()) {
-        set.add_unknown(format!("{below}{}", key_file_name(name)), FILE_ROOM, Mode::Private)?;
-        set.add_unknown(format!("{below}{}.cert.pem", name.name()), FILE_ROOM, Mode::Public)?;
+    for root in Hierarchy::ALL.map(Hierarchy::root) {
+        set.add_unknown(format!("{below}{}", key_file_name(&root)), FILE_ROOM, Mode::Private)?;
+        set.add_unknown(format!("{below}{root}.cert.pem"), FILE_ROOM, Mode::Public)?;
     }
     Ok(set)
 }

@@ -8,8 +8,8 @@ use pki::pem_bundle::PemBundle;
 use crate::init::{CaReport, InitReport, key_location, move_roots_out};
 use crate::report::{CertificateReport, FileReport};
 use store::StoreLocation;
-use store::ca::CaName;
 use store::ca::key::KeyLocation;
+use store::ca::{Ca, Hierarchy};
 use store::{FILE_LIMIT, Store};
 
 /// Whether a store lacks something that an `init` does last: its CAs in the ledger, or, with `root_out`,
@@ -22,7 +22,7 @@ pub fn is_unfinished(location: &StoreLocation, root_out: bool) -> Result<bool> {
     if store::check_exists(dir).is_err() {
         return Ok(false);
     }
-    let holds_root_keys = CaName::ALL.into_iter().any(|name| name.is_root() && name.key_path(dir).exists());
+    let holds_root_keys = Hierarchy::ALL.into_iter().any(|hierarchy| hierarchy.root().key_path(dir).exists());
     match store::view(location) {
         Ok(_) => Ok(root_out && holds_root_keys),
         Err(error) if error.code() == Code::StoreMissing => Ok(true),
@@ -42,18 +42,18 @@ pub fn finish(config: &Path, location: &StoreLocation, root_out: Option<&Path>) 
     let mut files = Vec::new();
     let mut cas = Vec::new();
     let mut encrypted = false;
-    for name in CaName::ALL {
-        let certificates = name.certificates(dir)?;
-        let key = Some(key_location(dir, name, root_out)).filter(|path| path.exists());
-        let (uri_path, key_uri) = match name.key_place(dir)? {
+    for ca in Ca::OF_INIT {
+        let certificates = ca.certificates(dir)?;
+        let key = Some(key_location(dir, &ca, root_out)).filter(|path| path.exists());
+        let (uri_path, key_uri) = match ca.key_place(dir)? {
             KeyLocation::Token { path, uri } => (Some(path), Some(uri.to_string())),
             KeyLocation::File(_) | KeyLocation::Elsewhere => (None, None),
         };
-        let here = [Some(name.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir)), uri_path];
+        let here = [Some(ca.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir)), uri_path];
         files.extend(here.into_iter().flatten().map(FileReport::unchanged));
         encrypted |= key.as_ref().map_or(Ok(false), is_encrypted)?;
         let certificate = certificates.first().map(CertificateReport::of);
-        cas.extend(certificate.map(|certificate| CaReport { name: name.name().to_owned(), certificate, key, key_uri }));
+        cas.extend(certificate.map(|certificate| CaReport { name: ca.name(), certificate, key, key_uri }));
     }
     files.extend(moved);
     Ok(InitReport { config: config.to_owned(), store: dir.to_owned(), cas, files, encrypted, findings: Vec::new() })

@@ -17,7 +17,7 @@ use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use store::ca::{Hierarchy, SigningCa};
+use store::ca::{Ca, Hierarchy};
 use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
 use crate::delivery::CopyDestination;
@@ -63,7 +63,7 @@ struct Same {
     subject: Subject,
     sans: Vec<San>,
     days: Setting<Days>,
-    ca: Option<SigningCa>,
+    ca: Option<Ca>,
     parameters: Parameters,
 }
 
@@ -156,10 +156,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let ca = if entry.issuer == SELF {
         None
     } else {
-        Some(
-            SigningCa::named(&entry.issuer)
-                .ok_or_else(|| not_renewable(name).because("its CA is not in this store"))?,
-        )
+        Some(Ca::named(&entry.issuer).ok_or_else(|| not_renewable(name).because("its CA is not in this store"))?)
     };
     Ok(Same {
         parameters: parameters(workspace, entry, &leaf, ca.as_ref())?,
@@ -174,12 +171,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
 
 /// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets
 /// those that it would have by itself, because its files are no longer in its shard.
-fn parameters(
-    workspace: &Workspace<'_>,
-    entry: &Entry,
-    leaf: &Certificate,
-    ca: Option<&SigningCa>,
-) -> Result<Parameters> {
+fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: Option<&Ca>) -> Result<Parameters> {
     let mut asked: serde_json::Map<String, serde_json::Value> = recorded(entry)?;
     if let Some(ca) = ca {
         let certificates = ca.certificates(workspace.store_dir())?;

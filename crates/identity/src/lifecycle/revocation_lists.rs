@@ -18,7 +18,7 @@ use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::{CaGeneration, retired_certificates};
-use store::ca::{CaName, Hierarchy, KeyLocation, SigningCa};
+use store::ca::{Ca, KeyLocation};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
@@ -83,17 +83,17 @@ pub fn devices_file(workspace: &Workspace<'_>) -> PathBuf {
 /// [`Code::ClockBehind`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
 pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
     let mut report = RevocationListsReport { dry_run, files: Vec::new(), lists: Vec::new(), findings: Vec::new() };
-    let mut devices = vec![SigningCa::Own(CaName::DevicesIssuing)];
-    devices.extend(profile_ca::names(&store.ledger)?.into_iter().map(|name: DeviceName| SigningCa::Profile(name)));
-    devices.push(SigningCa::Own(CaName::DevicesRoot));
+    let mut devices = vec![Ca::DevicesIssuing];
+    devices.extend(profile_ca::names(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
+    devices.push(Ca::DevicesRoot);
     let path = devices_file(workspace);
     Writer { workspace, store, path, dry_run, report: &mut report }.write(&devices)?;
 
     let path = workspace.store_dir().join(SERVERS_FILE);
-    let issuing = CaName::ServerIssuing;
-    let is_wanted = path.exists() || !store.ledger.revoked_by(issuing.name(), None, None)?.is_empty();
+    let issuing = Ca::ServerIssuing;
+    let is_wanted = path.exists() || !store.ledger.revoked_by(&issuing.name(), None, None)?.is_empty();
     if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
-        let servers = [SigningCa::Own(issuing), SigningCa::Own(Hierarchy::Server.root())];
+        let servers = [issuing, Ca::ServerRoot];
         Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;
     }
     Ok(report)
@@ -109,7 +109,7 @@ struct Writer<'a, 'w> {
 }
 
 impl Writer<'_, '_> {
-    fn write(mut self, cas: &[SigningCa]) -> Result<()> {
+    fn write(mut self, cas: &[Ca]) -> Result<()> {
         let dir = self.workspace.store_dir().to_owned();
         let mut listed = Vec::new();
         for ca in cas {
@@ -169,7 +169,7 @@ impl Writer<'_, '_> {
     }
 
     /// The list of an earlier run, for a CA whose key is kept elsewhere.
-    fn keep(&mut self, ca: &SigningCa, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
+    fn keep(&mut self, ca: &Ca, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
         let list = earlier.iter().find(|list| list.verify_signed_by(certificate).is_ok());
         let now = self.workspace.now;
         let what = match list {
@@ -196,7 +196,7 @@ impl Writer<'_, '_> {
         Some(list.clone())
     }
 
-    fn expect(&mut self, ca: &SigningCa, generation: &CaGeneration) -> Result<()> {
+    fn expect(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<()> {
         let number = self.ledger_generation(ca, generation)?;
         let revoked = self.store.ledger.revoked_by(&ca.name(), number, None)?.len();
         self.report.lists.push(RevocationListReport {
@@ -211,7 +211,7 @@ impl Writer<'_, '_> {
     }
 
     /// The generation of a CA as the ledger has it.
-    fn ledger_generation(&self, ca: &SigningCa, generation: &CaGeneration) -> Result<Option<Generation>> {
+    fn ledger_generation(&self, ca: &Ca, generation: &CaGeneration) -> Result<Option<Generation>> {
         let history = self.store.ledger.history(ledger::Kind::Ca, &ca.name())?;
         Ok(history.iter().map(Entry::generation).find(|one| one.number() == generation.number))
     }
@@ -219,7 +219,7 @@ impl Writer<'_, '_> {
     /// Signs the next list of a CA. Its number is recorded before.
     fn make(
         &mut self,
-        ca: &SigningCa,
+        ca: &Ca,
         generation: &CaGeneration,
         certificate: &Certificate,
         earlier: &[Crl],

@@ -16,7 +16,7 @@ use base::{Code, Result};
 use ledger::{Entry, IssuedRecord, Kind, SerialNumber, View};
 use pki::Certificate;
 use store::Store;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::ca::generations::CaGeneration;
 
 pub use activate::{Activation, activate};
@@ -29,21 +29,21 @@ pub use retire::retire;
 ///
 /// # Errors
 /// [`Code::UnknownIdentity`] if the ledger has no such CA.
-pub fn named(view: &View, name: &str) -> Result<SigningCa> {
+pub fn named(view: &View, name: &str) -> Result<Ca> {
     let unknown = || {
         Code::UnknownIdentity
             .error(format!("the store has no CA {name:?}"))
             .item(name)
             .fix("`tbpki ca list` shows the CAs of the store")
     };
-    let ca = SigningCa::named(name).ok_or_else(unknown)?;
+    let ca = Ca::named(name).ok_or_else(unknown)?;
     if view.latest(Kind::Ca, name)?.is_some() { Ok(ca) } else { Err(unknown()) }
 }
 
 /// Fails for the CA of a profile. The platform has one CA for each profile, and would lock out each device whose leaf it
 /// does not have when that CA changes.
-fn check_replaceable(ca: &SigningCa) -> Result<()> {
-    let SigningCa::Profile(profile) = ca else { return Ok(()) };
+fn check_replaceable(ca: &Ca) -> Result<()> {
+    let Ca::Profile(profile) = ca else { return Ok(()) };
     Err(Code::ProfileCaInUse
         .error(format!("the platform has one CA for the profile {profile}, and devices depend on it"))
         .item(ca.name())
@@ -51,12 +51,12 @@ fn check_replaceable(ca: &SigningCa) -> Result<()> {
 }
 
 /// The generation with this number in the store.
-fn in_store(store: &Store, ca: &SigningCa, number: u32) -> Result<Option<CaGeneration>> {
+fn in_store(store: &Store, ca: &Ca, number: u32) -> Result<Option<CaGeneration>> {
     Ok(ca.trusted(store.dir())?.into_iter().find(|generation| generation.number == number))
 }
 
 /// Settles what an interrupted `prepare` has left: a generation that reached the store is pending, another is void.
-fn settle(store: &mut Store, ca: &SigningCa) -> Result<()> {
+fn settle(store: &mut Store, ca: &Ca) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let found = in_store(store, ca, entry.generation().number())?;
     match found.as_ref().map(CaGeneration::certificate).transpose()?.filter(|found| is_of(found, &entry)) {

@@ -8,7 +8,7 @@ use ledger::{Entry, Kind};
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, San};
 use serde::Deserialize;
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::{FILE_LIMIT, SELF, Workspace};
 
 use crate::delivery::{CopyDestination, destination};
@@ -52,16 +52,16 @@ impl Earlier {
     }
 
     /// The CA that signs, or `None` for a self-signed leaf: the one that is asked for, then the earlier one, then `default`.
-    pub(crate) fn issuer(&self, request: &IdentityRequest, default: SigningCa) -> Option<SigningCa> {
+    pub(crate) fn issuer(&self, request: &IdentityRequest, default: Ca) -> Option<Ca> {
         if request.self_signed {
             return None;
         }
         if let Some(profile) = &request.profile {
-            return Some(SigningCa::Profile(profile.clone()));
+            return Some(Ca::Profile(profile.clone()));
         }
         match &self.entry {
             Some(entry) if !request.default_ca && entry.issuer == SELF => None,
-            Some(entry) if !request.default_ca => Some(SigningCa::named(&entry.issuer).unwrap_or(default)),
+            Some(entry) if !request.default_ca => Some(Ca::named(&entry.issuer).unwrap_or(default)),
             _ => Some(default),
         }
     }

@@ -16,6 +16,7 @@ use ledger::{Entry, Kind, Ledger, Role};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
+use super::Ca;
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
@@ -205,27 +206,24 @@ fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
         set.add(format!("{name}/{file}"), bytes.to_vec(), mode)?;
     }
     set.add(format!("{name}/{NUMBER_FILE}"), format!("{next}\n").into_bytes(), Mode::Public)?;
-    if let Some(below) = below_root(name) {
-        turn_crosses(store, &mut set, below, before, next)?;
-    }
+    turn_crosses(store, &mut set, name, before, next)?;
     set.commit()?;
     Ok(())
 }
 
-/// The issuing CA below a root.
-fn below_root(name: &str) -> Option<&'static str> {
-    match name {
-        "server-root" => Some("server-issuing"),
-        "devices-root" => Some("devices-issuing"),
-        _ => None,
+/// The generations of the CA whose key the generations of this root certify; none if `name` is not that of a root.
+fn certified_by(store: &Path, name: &str) -> Result<Vec<CaGeneration>> {
+    match Ca::named(name).and_then(|ca| ca.cross_certified()) {
+        Some(below) => below.trusted(store),
+        None => Ok(Vec::new()),
     }
 }
 
 /// Puts the certificate by the new generation of the root in the place of the one by the generation before, for every
 /// generation of the CA below it.
-fn turn_crosses(store: &Path, set: &mut FileSet, below: &str, before: u32, next: u32) -> Result<()> {
+fn turn_crosses(store: &Path, set: &mut FileSet, root: &str, before: u32, next: u32) -> Result<()> {
     let ca = store.join("ca");
-    for generation in trusted_in(&ca.join(below))? {
+    for generation in certified_by(store, root)? {
         let cross = generation.dir.join(cross_file(next));
         let Some(bytes) = file::read_optional(&cross, FILE_LIMIT)? else { continue };
         let inside = generation.dir.strip_prefix(&ca).unwrap_or(&generation.dir).to_string_lossy().into_owned();
@@ -249,10 +247,8 @@ fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
         set.add(format!("{RETIRED}/{name}-{number}/{file}"), bytes.to_vec(), mode)?;
     }
     set.commit()?;
-    if let Some(below) = below_root(name) {
-        for generation in trusted_in(&store.join("ca").join(below))? {
-            file::remove(&generation.dir, &cross_file(number))?;
-        }
+    for generation in certified_by(store, name)? {
+        file::remove(&generation.dir, &cross_file(number))?;
     }
     // Last: while it is there, the rest is not done.
     file::remove(store, &format!("ca/{name}/{}", generation_dir(number)))?;
@@ -265,11 +261,10 @@ fn tidy(store: &Path, name: &str) -> Result<()> {
     let number = signing_number(&dir)?;
     file::remove(&dir, &generation_dir(number))?;
     remove_copied(&dir)?;
-    let below = below_root(name).map(|below| trusted_in(&store.join("ca").join(below))).transpose()?;
-    let below = below.into_iter().flatten();
+    let below = certified_by(store, name)?;
     // The certificate by the generation of the root that signs is in `cert.pem`.
     let doubled = format!(".{REPLACED}");
-    for dir in std::iter::once(dir.clone()).chain(below.map(|generation| generation.dir)) {
+    for dir in std::iter::once(dir.clone()).chain(below.into_iter().map(|generation| generation.dir)) {
         for left in file::BulkDir::open(&dir)?.names()?.iter().filter(|file| file.contains(&doubled)) {
             file::remove(&dir, left)?;
         }

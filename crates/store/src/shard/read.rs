@@ -17,7 +17,7 @@ use super::join::JoinProgress;
 use super::layout::{Attempt, Layout, Sidecar, file_of};
 use super::shard_store::ShardStore;
 use super::{pack, tar};
-use crate::ca::SigningCa;
+use crate::ca::Ca;
 use crate::file_names::{CHAIN, KEY};
 use crate::paths::{FILE_LIMIT, identity_dir};
 
@@ -326,7 +326,7 @@ fn from_pem(entry: &Entry, pem: &[u8]) -> Result<StoredIdentity> {
 
 /// The CAs above what a CA of the store has issued.
 fn above_of(store: &Path, entry: &Entry, leaf: &Certificate) -> Result<Vec<Certificate>> {
-    let ca = SigningCa::named(&entry.issuer);
+    let ca = Ca::named(&entry.issuer);
     let mut above = ca.map_or_else(|| Ok(Vec::new()), |ca| ca.issuer_of(store, leaf))?;
     above.retain(|ca| !ca.is_self_issued());
     Ok(above)

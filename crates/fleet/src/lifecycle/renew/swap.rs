@@ -13,7 +13,7 @@ use identity::lifecycle::renew::{PendingFiles, install};
 use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, Replace};
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::shard::IdentityFinder;
 use store::{Store, Workspace};
 
@@ -209,7 +209,7 @@ pub(super) fn is_on_platform(entry: &Entry) -> bool {
 
 /// Whether the platform takes the device by the CA of its profile.
 pub(super) fn is_of_profile(entry: &Entry) -> bool {
-    SigningCa::profile_of(&entry.issuer).is_some()
+    Ca::profile_of(&entry.issuer).is_some()
 }
 
 /// Fails if a generation was revoked or replaced meanwhile.

@@ -8,7 +8,7 @@ use ledger::{Key, Kind, Ledger, OpenRevocation, OpenStep, View};
 use pki::keystore::password;
 use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 use store::Workspace;
-use store::ca::SigningCa;
+use store::ca::Ca;
 
 use crate::lifecycle::lease::Leases;
 use crate::lifecycle::revoke::report::RevokeReport;
@@ -73,7 +73,7 @@ pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Resu
         let Some(id) = entry.credentials_id else { continue };
         let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
         ids.push(id);
-        profile = SigningCa::profile_of(&entry.issuer).map(str::to_owned).or(profile);
+        profile = Ca::profile_of(&entry.issuer).map(str::to_owned).or(profile);
     }
     let change = connection.runtime.wait(connection.board.unregister(name, &ours))?;
     // In chain mode the next connection would create the device with the revoked certificate. A device with a token is

@@ -18,8 +18,7 @@ use time::OffsetDateTime;
 use super::issued_leaf::IssuerChain;
 use crate::job_order::JobOrder;
 use identity::profile_ca;
-use store::ca::CaName;
-use store::ca::SigningCa;
+use store::ca::Ca;
 
 /// Which CA signs for which profile, as it is in the store.
 pub(crate) struct Signers<K> {
@@ -42,13 +41,13 @@ pub(crate) struct Signer<K> {
 }
 
 /// Which CA a profile's devices are signed by: its own, where it has one in the store.
-pub(crate) fn ca_of(store: &Path, profile: Option<&str>) -> Result<SigningCa> {
+pub(crate) fn ca_of(store: &Path, profile: Option<&str>) -> Result<Ca> {
     if let Some(profile) = profile.and_then(|profile| profile.parse::<DeviceName>().ok())
         && profile_ca::kept(store, &profile)?.is_some()
     {
-        return Ok(SigningCa::Profile(profile));
+        return Ok(Ca::Profile(profile));
     }
-    Ok(SigningCa::Own(CaName::DevicesIssuing))
+    Ok(Ca::DevicesIssuing)
 }
 
 impl<K: SigningKey> Signer<K> {
@@ -57,7 +56,7 @@ impl<K: SigningKey> Signer<K> {
     /// # Errors
     /// Those of [`Validity::starting`].
     pub(crate) fn new(
-        signing: &SigningCa,
+        signing: &Ca,
         ca: LocalCa<K>,
         order: &JobOrder,
         now: OffsetDateTime,

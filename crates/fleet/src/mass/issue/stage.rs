@@ -15,8 +15,7 @@ use crate::names::NameFault;
 use crate::names::attributes::check_name;
 use identity::profile_ca;
 use identity::profile_ca::name_pattern::NamePattern;
-use store::ca::CaName;
-use store::ca::SigningCa;
+use store::ca::Ca;
 
 /// The number of names in a shard. One takes a core some 25 ms, and is the most that an interruption can cost.
 pub(crate) const SHARD: u32 = 1000;
@@ -73,13 +72,10 @@ impl Check<'_> {
 impl Rules {
     fn of(store: &Path, profile: Option<&str>) -> Result<Self> {
         let ca = ca_of(store, profile)?;
-        let pattern = match &ca {
-            SigningCa::Profile(profile) => Some(profile_ca::pattern(store, profile)?),
-            SigningCa::Own(_) => None,
-        };
+        let pattern = ca.profile().map(|profile| profile_ca::pattern(store, profile)).transpose()?;
         let mut above = ca.certificates(store)?;
         // A root may limit names as well, although tbpki's own limits are in the issuing CA.
-        above.extend(CaName::DevicesRoot.certificates(store)?);
+        above.extend(Ca::DevicesRoot.certificates(store)?);
         Ok(Self { pattern, above })
     }
 

@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 use ledger::Kind;
-use store::ca::{CaName, SigningCa, generations};
+use store::ca::{Ca, generations};
 use store::{Store, Workspace};
 
 use super::cross::{certify, is_certified_by};
@@ -28,7 +28,7 @@ pub struct Activation {
 /// # Errors
 /// [`Code::NotPrepared`] if none is prepared, [`Code::CaNotConfirmed`] and [`Code::ListMissing`] if a gate is closed;
 /// nothing is changed then.
-pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) -> Result<RolloverReport> {
+pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca activate")?;
     settle(&mut store, ca)?;
     let name = ca.name();
@@ -51,12 +51,12 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) 
             .fix("activate it in the store where it was prepared")
     })?;
     check_ready(&next, ca)?;
-    if let SigningCa::Own(own) = ca {
-        if own.is_root() && !how.dry_run {
+    if ca.profile().is_none() {
+        if ca.is_root() && !how.dry_run {
             // An interrupted `prepare` may have left one out.
-            report.files.extend(certify(workspace, &mut store, own.hierarchy())?);
+            report.files.extend(certify(workspace, &mut store, ca.hierarchy())?);
         }
-        check_certified(&store, *own, number)?;
+        check_certified(&store, ca, number)?;
     }
     report.left_behind = gates::check(workspace, &store, ca, &pending, &next, how.leave_behind)?;
     report.generation = Some(number);
@@ -75,7 +75,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &SigningCa, how: Activation) 
     Ok(report)
 }
 
-pub(super) fn not_prepared(ca: &SigningCa) -> Error {
+pub(super) fn not_prepared(ca: &Ca) -> Error {
     Code::NotPrepared
         .error(format!("no next generation of {} is prepared", ca.name()))
         .fix(format!("run `tbpki ca prepare {}` first", ca.name()))
@@ -83,7 +83,7 @@ pub(super) fn not_prepared(ca: &SigningCa) -> Error {
 
 /// Fails unless the new root has certified the issuing CA, and the root that signs has certified the new issuing CA:
 /// otherwise no path would lead from a leaf to the root.
-fn check_certified(store: &Store, ca: CaName, number: u32) -> Result<()> {
+fn check_certified(store: &Store, ca: &Ca, number: u32) -> Result<()> {
     let hierarchy = ca.hierarchy();
     let (roots, issuing) = (hierarchy.root().trusted(store.dir())?, hierarchy.issuing().trusted(store.dir())?);
     let (roots, issuing): (Vec<_>, Vec<_>) = if ca.is_root() {

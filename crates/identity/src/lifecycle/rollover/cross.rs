@@ -15,7 +15,7 @@ use pki::tbs::Contents;
 use pki::validity::Validity;
 use serde_json::json;
 use store::ca::generations::{CaGeneration, cross_file, cross_name};
-use store::ca::{CaName, Hierarchy, KeyLocation, SigningCa};
+use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{Store, Workspace};
 use time::Duration;
 
@@ -33,15 +33,15 @@ pub(super) fn certify(
     store: &mut Store,
     hierarchy: Hierarchy,
 ) -> Result<Vec<FileReport>> {
-    settle(store, hierarchy.issuing())?;
+    settle(store, &hierarchy.issuing())?;
     let mut files = Vec::new();
-    let root = SigningCa::Own(hierarchy.root());
+    let root = hierarchy.root();
     for by in root.trusted(store.dir())? {
         for issuing in hierarchy.issuing().trusted(store.dir())? {
             if is_certified_by(&issuing, &by)? {
                 continue;
             }
-            let is_replaced = role_of(store, hierarchy.root(), by.number)? == Some(Role::Superseded);
+            let is_replaced = role_of(store, &root, by.number)? == Some(Role::Superseded);
             if is_replaced && by.key_place()? == KeyLocation::Elsewhere {
                 continue;
             }
@@ -61,14 +61,14 @@ pub fn is_certified_by(issuing: &CaGeneration, root: &CaGeneration) -> Result<bo
     Ok(own || issuing.crosses()?.iter().any(|(_, cross)| cross.verify_signed_by(root).is_ok()))
 }
 
-fn role_of(store: &Store, ca: CaName, number: u32) -> Result<Option<Role>> {
-    let history = store.ledger.history(Kind::Ca, ca.name())?;
+fn role_of(store: &Store, ca: &Ca, number: u32) -> Result<Option<Role>> {
+    let history = store.ledger.history(Kind::Ca, &ca.name())?;
     Ok(history.into_iter().find(|entry| entry.generation().number() == number).map(|entry| entry.role))
 }
 
 /// Settles a certificate that was recorded: one that reached the store counts as issued, another is void.
-fn settle(store: &mut Store, issuing: CaName) -> Result<()> {
-    let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &cross_name(issuing.name()))? else { return Ok(()) };
+fn settle(store: &mut Store, issuing: &Ca) -> Result<()> {
+    let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &cross_name(&issuing.name()))? else { return Ok(()) };
     for generation in issuing.trusted(store.dir())? {
         if let Some((_, cross)) = generation.crosses()?.iter().find(|(_, cross)| is_of(cross, &entry)) {
             return store.ledger.issued(&entry.key, &issued(cross));
@@ -81,7 +81,7 @@ fn settle(store: &mut Store, issuing: CaName) -> Result<()> {
 fn sign(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
-    root: &SigningCa,
+    root: &Ca,
     by: &CaGeneration,
     issuing: &CaGeneration,
 ) -> Result<FileReport> {
@@ -96,7 +96,7 @@ fn sign(
     let not_after = bounds.map_or(of.not_after(), |bounds| bounds.not_after().min(of.not_after()));
     let key = PublicKey::from_spki_der(of.spki_der())?;
     let permitted = &workspace.config.name_constraints.permitted_dns;
-    let is_server = root.root() == CaName::ServerRoot;
+    let is_server = *root == Ca::ServerRoot;
     let order = Order {
         contents: Contents {
             profile: Profile::IssuingCa,
@@ -114,7 +114,7 @@ fn sign(
     };
     let generations = store.ledger.history(Kind::Ca, &root.name())?.into_iter().map(|entry| entry.generation());
     let issuer_generation = generations.into_iter().find(|generation| generation.number() == by.number);
-    let name = cross_name(below(root).name());
+    let name = cross_name(&root.hierarchy().issuing().name());
     let generation = store.ledger.intend_by(
         &NewIdentity {
             kind: Kind::Ca,
@@ -149,10 +149,6 @@ fn sign(
             Err(error)
         }
     }
-}
-
-fn below(root: &SigningCa) -> CaName {
-    root.root().hierarchy().issuing()
 }
 
 /// Verifiers find the issuer of a leaf by its name, byte by byte.

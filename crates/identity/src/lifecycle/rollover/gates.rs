@@ -11,7 +11,7 @@ use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::CaGeneration;
-use store::ca::{CaName, Hierarchy, SigningCa};
+use store::ca::{Ca, Hierarchy};
 use store::{Store, Workspace};
 
 use super::activate::not_prepared;
@@ -23,14 +23,14 @@ const LIMIT: usize = 64 << 20;
 
 /// Which peers must have the next generation of a CA before it signs: devices hold the servers' root, and brokers the
 /// CAs of devices. The servers' issuing CA comes with the chain that servers send.
-pub fn peers_of(workspace: &Workspace<'_>, ca: &SigningCa) -> Option<Kind> {
+pub fn peers_of(workspace: &Workspace<'_>, ca: &Ca) -> Option<Kind> {
     match ca {
-        SigningCa::Own(CaName::ServerRoot) => {
+        Ca::ServerRoot => {
             // Devices that trust other anchors do not need our root.
             (workspace.config.server.anchors.value == Anchors::Ours).then_some(Kind::Device)
         }
-        SigningCa::Own(CaName::ServerIssuing) => None,
-        SigningCa::Own(_) | SigningCa::Profile(_) => Some(Kind::Server),
+        Ca::ServerIssuing => None,
+        Ca::DevicesRoot | Ca::DevicesIssuing | Ca::Profile(_) => Some(Kind::Server),
     }
 }
 
@@ -42,7 +42,7 @@ pub fn peers_of(workspace: &Workspace<'_>, ca: &SigningCa) -> Option<Kind> {
 pub(super) fn check(
     workspace: &Workspace<'_>,
     store: &Store,
-    ca: &SigningCa,
+    ca: &Ca,
     pending: &Entry,
     next: &CaGeneration,
     leave_behind: bool,
@@ -133,7 +133,7 @@ pub struct ConfirmReport {
 /// # Errors
 /// [`Code::NotPrepared`] if no generation is prepared; [`Code::UnknownIdentity`] if a name has no current certificate;
 /// [`Code::Usage`] if the CA has no such peers.
-pub fn confirm(workspace: &mut Workspace<'_>, ca: &SigningCa, peers: &Peers) -> Result<ConfirmReport> {
+pub fn confirm(workspace: &mut Workspace<'_>, ca: &Ca, peers: &Peers) -> Result<ConfirmReport> {
     let mut store = workspace.open_store("ca confirm")?;
     let name = ca.name();
     let pending = store.ledger.pending(Kind::Ca, &name)?.ok_or_else(|| not_prepared(ca))?;
@@ -214,10 +214,10 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
         }
     }
     let Some(server) = server else { return Ok(Vec::new()) };
-    for name in Hierarchy::Devices.names() {
-        let Some(pending) = view.pending(Kind::Ca, name.name())? else { continue };
+    for ca in Hierarchy::Devices.cas() {
+        let Some(pending) = view.pending(Kind::Ca, &ca.name())? else { continue };
         let number = pending.generation().number();
-        let all = name.trusted(workspace.store_dir())?;
+        let all = ca.trusted(workspace.store_dir())?;
         let Some(next) = all.iter().find(|generation| generation.number == number) else { continue };
         if named.contains(&next.certificate()?.subject()) {
             found.push(pending);
@@ -234,8 +234,8 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
 }
 
 /// Brokers that read a file with revocation lists refuse every certificate below a CA that has none in it.
-fn check_list(workspace: &Workspace<'_>, ca: &SigningCa, next: &CaGeneration) -> Result<()> {
-    let is_devices = ca.root().hierarchy() == Hierarchy::Devices;
+fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result<()> {
+    let is_devices = ca.hierarchy() == Hierarchy::Devices;
     let path = if is_devices { devices_file(workspace) } else { workspace.store_dir().join(SERVERS_FILE) };
     let is_wanted = is_devices && workspace.config.crl.out.value.is_some();
     let bytes = file::read_optional(&path, LIMIT)?;

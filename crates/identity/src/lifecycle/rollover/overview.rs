@@ -5,8 +5,8 @@ use ledger::{Entry, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
+use store::ca::Ca;
 use store::ca::generations::CaGeneration;
-use store::ca::{CaName, SigningCa};
 use store::file_names::CERT;
 use time::Duration;
 
@@ -67,8 +67,8 @@ pub struct PeersRow {
 /// Those of the ledger and of the files.
 pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
     let view = workspace.view()?;
-    let mut all: Vec<SigningCa> = CaName::ALL.into_iter().map(SigningCa::Own).collect();
-    all.extend(profile_ca::names(&view)?.into_iter().map(SigningCa::Profile));
+    let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
+    all.extend(profile_ca::names(&view)?.into_iter().map(Ca::Profile));
     let mut cas = Vec::new();
     for ca in &all {
         for entry in view.trusted_generations(&ca.name())? {
@@ -78,7 +78,7 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
     Ok(CasReport { cas })
 }
 
-fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) -> Result<CaRow> {
+fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<CaRow> {
     let number = entry.generation().number();
     let here = if ca.dir(workspace.store_dir()).join(CERT).exists() {
         ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
@@ -112,7 +112,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) ->
     })
 }
 
-fn peers(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) -> Result<Option<PeersRow>> {
+fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
     let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
     let without = view.unconfirmed(&entry.key, kind, workspace.now)?;
     let confirmed = without.total.saturating_sub(without.names.len() as u64);
@@ -120,21 +120,21 @@ fn peers(workspace: &Workspace<'_>, view: &View, ca: &SigningCa, entry: &Entry) 
 }
 
 /// The configured lifetime of what a CA issues, in days.
-fn days_of_issued(workspace: &Workspace<'_>, ca: &SigningCa) -> i64 {
+fn days_of_issued(workspace: &Workspace<'_>, ca: &Ca) -> i64 {
     let config = workspace.config;
     i64::from(match ca {
-        SigningCa::Own(name) if name.is_root() => config.ca.issuing_days.value.number(),
-        SigningCa::Own(CaName::ServerIssuing) => config.server.days.value.number(),
-        SigningCa::Own(_) | SigningCa::Profile(_) => config.client.days.value.number(),
+        Ca::ServerRoot | Ca::DevicesRoot => config.ca.issuing_days.value.number(),
+        Ca::ServerIssuing => config.server.days.value.number(),
+        Ca::DevicesIssuing | Ca::Profile(_) => config.client.days.value.number(),
     })
 }
 
 /// How many CAs lead to this generation of a root: those that it has certified, in their present path.
-fn cas_of(workspace: &Workspace<'_>, view: &View, root: &SigningCa, generation: &CaGeneration) -> Result<u64> {
+fn cas_of(workspace: &Workspace<'_>, view: &View, root: &Ca, generation: &CaGeneration) -> Result<u64> {
     let certificate = generation.certificate()?;
-    let mut all = vec![SigningCa::Own(root.root().hierarchy().issuing())];
-    if root.root() == CaName::DevicesRoot {
-        all.extend(profile_ca::names(view)?.into_iter().map(SigningCa::Profile));
+    let mut all = vec![root.hierarchy().issuing()];
+    if *root == Ca::DevicesRoot {
+        all.extend(profile_ca::names(view)?.into_iter().map(Ca::Profile));
     }
     let mut count = 0;
     for ca in all {

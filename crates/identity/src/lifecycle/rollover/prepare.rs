@@ -13,9 +13,8 @@ use pki::validity::{Lifetime, Validity};
 use pki::verify::Purpose;
 use store::ca::generations::{CaGeneration, generation_dir};
 use store::ca::key::KEY_FILE;
-use store::ca::{CaName, Hierarchy, KeyLocation, OpenCa, SigningCa};
+use store::ca::{Ca, Hierarchy, KeyLocation, OpenCa};
 use store::file_names::CERT;
-use store::secrets::CaSecret;
 use store::{Store, Workspace};
 
 use super::report::{RolloverDone, RolloverReport};
@@ -28,7 +27,7 @@ use crate::report::{CertificateReport, FileReport};
 ///
 /// # Errors
 /// As [`prepare`], as far as it can be told without the keys.
-pub fn check_dry_run(workspace: &Workspace<'_>, ca: &SigningCa) -> Result<RolloverReport> {
+pub fn check_dry_run(workspace: &Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
     check_replaceable(ca)?;
     let dir = workspace.store_dir();
     let mut report = RolloverReport::new(ca.name(), RolloverDone::Planned);
@@ -37,9 +36,9 @@ pub fn check_dry_run(workspace: &Workspace<'_>, ca: &SigningCa) -> Result<Rollov
         report.generation = Some(pending.generation().number());
         return Ok(report);
     }
-    check_not_in_token(&KeyLocation::of(&ca.dir(dir))?, ca)?;
+    check_not_in_token(&ca.key_place(dir)?, ca)?;
     if !ca.is_root() {
-        SigningCa::Own(ca.root()).check_usable(dir, workspace.now)?;
+        ca.root().check_usable(dir, workspace.now)?;
     }
     Ok(report)
 }
@@ -50,7 +49,7 @@ pub fn check_dry_run(workspace: &Workspace<'_>, ca: &SigningCa) -> Result<Rollov
 /// # Errors
 /// [`Code::ProfileCaInUse`] for the CA of a profile, [`Code::CaUnavailable`] if the key of the root is not in the store, and errors of keys, secrets, dates and the disk.
 /// Identities whose files could not be written are in the report.
-pub fn prepare(workspace: &mut Workspace<'_>, ca: &SigningCa) -> Result<RolloverReport> {
+pub fn prepare(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
     check_replaceable(ca)?;
     let mut store = workspace.open_store("ca prepare")?;
     settle(&mut store, ca)?;
@@ -67,28 +66,23 @@ pub fn prepare(workspace: &mut Workspace<'_>, ca: &SigningCa) -> Result<Rollover
     if let Some(generation) = in_store(&store, ca, number)? {
         report.certificate = Some(CertificateReport::of(generation.certificate()?));
     }
-    if let SigningCa::Own(name) = ca {
-        report.files.extend(cross::certify(workspace, &mut store, name.hierarchy())?);
+    if ca.profile().is_none() {
+        report.files.extend(cross::certify(workspace, &mut store, ca.hierarchy())?);
     }
     trust::spread(workspace, &mut store, ca, &mut report)?;
     Ok(report)
 }
 
 /// The number of the next generation: those that were given up count.
-fn next_number(store: &Store, ca: &SigningCa) -> Result<u32> {
+fn next_number(store: &Store, ca: &Ca) -> Result<u32> {
     let last = store.ledger.history(Kind::Ca, &ca.name())?.last().map_or(0, |last| last.generation().number());
     last.checked_add(1).ok_or_else(|| Code::Internal.error("the CA has used up its generations"))
 }
 
 /// Makes it: recorded, signed, tried, written.
-fn make(
-    workspace: &mut Workspace<'_>,
-    store: &mut Store,
-    ca: &SigningCa,
-    report: &mut RolloverReport,
-) -> Result<Entry> {
+fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut RolloverReport) -> Result<Entry> {
     let dir = store.dir().to_owned();
-    check_not_in_token(&KeyLocation::of(&ca.dir(&dir))?, ca)?;
+    check_not_in_token(&ca.key_place(&dir)?, ca)?;
     let (signer, passphrase) = signer_and_passphrase(workspace, &dir, ca)?;
     let number = next_number(store, ca)?;
     let contents = contents(workspace, ca, number, signer.as_ref(), &mut report.findings)?;
@@ -100,7 +94,7 @@ fn make(
         profile: contents.profile.name().to_owned(),
         algorithm: algorithm.name().to_owned(),
         parameters: Parameters::of(&contents.subject.to_string())?,
-        issuer: ca.root().name().to_owned(),
+        issuer: ca.root().name(),
         not_before: contents.validity.not_before(),
         not_after: contents.validity.not_after(),
     };
@@ -127,7 +121,7 @@ fn make(
 }
 
 /// tbpki does not move a key from a token to a file unasked.
-fn check_not_in_token(place: &KeyLocation, ca: &SigningCa) -> Result<()> {
+fn check_not_in_token(place: &KeyLocation, ca: &Ca) -> Result<()> {
     let KeyLocation::Token { path, .. } = place else { return Ok(()) };
     Err(Code::KeyInToken
         .error(format!("the key of {} is in a token, and the next one would be in a file", ca.name()))
@@ -139,46 +133,25 @@ fn check_not_in_token(place: &KeyLocation, ca: &SigningCa) -> Result<()> {
 fn signer_and_passphrase(
     workspace: &mut Workspace<'_>,
     store: &std::path::Path,
-    ca: &SigningCa,
+    ca: &Ca,
 ) -> Result<(Option<OpenCa>, Option<Secret>)> {
     if !ca.is_root() {
-        let root = SigningCa::Own(ca.root());
-        let (root, passphrase) = open_keeping_passphrase(workspace, store, &root)?;
+        let (root, passphrase) = workspace.open_ca_with_passphrase(&ca.root())?;
         root.check_may_have_cas()?;
         return Ok((Some(root), passphrase));
     }
     // A root signs itself. The passphrase is that of the present root, or of the CA below it if the root is elsewhere.
-    for name in ca.root().hierarchy().names() {
-        let present = SigningCa::Own(name);
-        if matches!(KeyLocation::of(&present.dir(store))?, KeyLocation::File(_)) {
-            return Ok((None, open_keeping_passphrase(workspace, store, &present)?.1));
+    for present in ca.hierarchy().cas() {
+        if matches!(present.key_place(store)?, KeyLocation::File(_)) {
+            return Ok((None, workspace.open_ca_with_passphrase(&present)?.1));
         }
     }
     Ok((None, None))
 }
 
-/// A CA, and the passphrase of its key if it has one.
-pub(crate) fn open_keeping_passphrase(
-    workspace: &mut Workspace<'_>,
-    store: &std::path::Path,
-    ca: &SigningCa,
-) -> Result<(OpenCa, Option<Secret>)> {
-    let mut passphrase = None;
-    let settings = &workspace.config.ca;
-    let secrets = &mut workspace.secrets;
-    let open = ca.open(store, &mut |which| {
-        let secret = secrets.of_ca(settings, which)?;
-        if which != CaSecret::Pin {
-            passphrase.clone_from(&secret);
-        }
-        Ok(secret)
-    })?;
-    Ok((open, passphrase))
-}
-
 fn contents(
     workspace: &Workspace<'_>,
-    ca: &SigningCa,
+    ca: &Ca,
     number: u32,
     signer: Option<&OpenCa>,
     findings: &mut Vec<Finding>,
@@ -189,11 +162,11 @@ fn contents(
     let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds.as_ref())?;
     findings.extend(note.map(|note| note.item(ca.name())));
     let common_name = match ca {
-        SigningCa::Own(name) => format!("{} {} G{number}", config.ca.name.value.as_str(), name.title()),
-        SigningCa::Profile(profile) => format!("{profile} issuing CA G{number}"),
+        Ca::Profile(profile) => format!("{profile} issuing CA G{number}"),
+        _ => format!("{} {} G{number}", config.ca.name.value.as_str(), ca.title()),
     };
     let permitted = match ca {
-        SigningCa::Own(CaName::ServerIssuing) => config.name_constraints.permitted_dns.as_slice(),
+        Ca::ServerIssuing => config.name_constraints.permitted_dns.as_slice(),
         _ => &[],
     };
     Ok(Contents {
@@ -207,7 +180,7 @@ fn contents(
 }
 
 /// Signs it, and tries it before anything is written.
-fn sign(workspace: &Workspace<'_>, ca: &SigningCa, signer: Option<&OpenCa>, order: Order) -> Result<Issued> {
+fn sign(workspace: &Workspace<'_>, ca: &Ca, signer: Option<&OpenCa>, order: Order) -> Result<Issued> {
     let made = match signer {
         Some(root) => root.issue(order)?,
         None => SelfSigned.issue(order)?,
@@ -219,7 +192,7 @@ fn sign(workspace: &Workspace<'_>, ca: &SigningCa, signer: Option<&OpenCa>, orde
     };
     let above = std::iter::once(root.certificate()).chain(root.above());
     let chain: Vec<Certificate> = made.chain.iter().take(1).chain(above).cloned().collect();
-    let is_server = ca.root().hierarchy() == Hierarchy::Server;
+    let is_server = ca.hierarchy() == Hierarchy::Server;
     let config = workspace.config;
     let names: Vec<_> = match is_server {
         true => config.server.name.value.iter().map(config::HostName::san).collect(),
@@ -232,7 +205,7 @@ fn sign(workspace: &Workspace<'_>, ca: &SigningCa, signer: Option<&OpenCa>, orde
 
 fn deliver(
     store: &std::path::Path,
-    ca: &SigningCa,
+    ca: &Ca,
     generation: Generation,
     made: Issued,
     passphrase: Option<&Secret>,
@@ -249,11 +222,9 @@ fn deliver(
 }
 
 /// Whether a generation has what it needs to sign.
-pub(super) fn check_ready(generation: &CaGeneration, ca: &SigningCa) -> Result<()> {
+pub(super) fn check_ready(generation: &CaGeneration, ca: &Ca) -> Result<()> {
     match generation.key_place()? {
-        KeyLocation::Elsewhere if !ca.is_root() => {
-            Err(store::ca::unavailable(&generation.dir.join(KEY_FILE), &ca.title()))
-        }
+        KeyLocation::Elsewhere if !ca.is_root() => Err(store::ca::unavailable(&generation.dir.join(KEY_FILE), ca)),
         _ => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, Kind, Role, View};
-use store::ca::{SigningCa, generations};
+use store::ca::{Ca, generations};
 use store::{Store, Workspace};
 
 use super::cross::is_certified_by;
@@ -14,7 +14,7 @@ use super::{settle, trust};
 /// # Errors
 /// [`Code::CaInUse`] with the count if certificates in use depend on one of them; [`Code::NotPrepared`] if the CA has no
 /// generation that was replaced. Nothing is changed then.
-pub fn retire(workspace: &mut Workspace<'_>, ca: &SigningCa, dry_run: bool) -> Result<RolloverReport> {
+pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca retire")?;
     settle(&mut store, ca)?;
     let name = ca.name();
@@ -46,14 +46,14 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &SigningCa, dry_run: bool) -> R
     Ok(report)
 }
 
-fn nothing_replaced(ca: &SigningCa) -> Error {
+fn nothing_replaced(ca: &Ca) -> Error {
     Code::NotPrepared
         .error(format!("{} has no generation that was replaced", ca.name()))
         .fix(format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}` first", ca.name()))
 }
 
 /// Fails if certificates in use depend on a generation.
-fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &SigningCa, entry: &Entry) -> Result<()> {
+fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry) -> Result<()> {
     let (count, what) = if ca.is_root() {
         (cas_below(store, &store.ledger, ca, entry)?, "CAs")
     } else {
@@ -74,12 +74,12 @@ fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &SigningCa, entry:
 }
 
 /// How many CAs lead to this generation of a root alone.
-fn cas_below(store: &Store, view: &View, ca: &SigningCa, root: &Entry) -> Result<u64> {
+fn cas_below(store: &Store, view: &View, ca: &Ca, root: &Entry) -> Result<u64> {
     let number = root.generation().number();
     let others: Vec<_> =
         ca.trusted(store.dir())?.into_iter().filter(|generation| generation.number != number).collect();
     let mut count = 0;
-    for issuing in ca.root().hierarchy().issuing().trusted(store.dir())? {
+    for issuing in ca.hierarchy().issuing().trusted(store.dir())? {
         let mut is_safe = false;
         for other in &others {
             is_safe |= is_certified_by(&issuing, other)?;
@@ -90,7 +90,7 @@ fn cas_below(store: &Store, view: &View, ca: &SigningCa, root: &Entry) -> Result
     let filter = Filter { kind: Some(Kind::Ca), ..Filter::default() };
     for entry in view.list(&filter) {
         let entry = entry?;
-        let is_of_profile = matches!(SigningCa::named(&entry.key.name), Some(SigningCa::Profile(_)));
+        let is_of_profile = matches!(Ca::named(&entry.key.name), Some(Ca::Profile(_)));
         let is_trusted = entry.role.is_in_use() || entry.role == Role::Superseded;
         let is_below = entry.issuer == ca.name() && entry.issuer_generation == Some(root.generation());
         count += u64::from(is_of_profile && is_trusted && is_below);

@@ -2,7 +2,7 @@
 
 use base::Result;
 use ledger::{Filter, Key, Kind};
-use store::ca::SigningCa;
+use store::ca::Ca;
 use store::{Store, Workspace, identity_dir};
 
 use super::report::{NotRefreshed, RolloverReport};
@@ -17,11 +17,13 @@ use crate::report::FileOutcome;
 pub(super) fn spread(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
-    ca: &SigningCa,
+    ca: &Ca,
     report: &mut RolloverReport,
 ) -> Result<()> {
     // The platform is told about the CA of a profile; no file names it.
-    let SigningCa::Own(_) = ca else { return Ok(()) };
+    if ca.profile().is_some() {
+        return Ok(());
+    }
     refresh_all(workspace, store, Kind::Server, report)?;
     if ca.is_root() {
         refresh_all(workspace, store, Kind::Device, report)?;

@@ -16,7 +16,7 @@ use pki::verify::{self, CertificateSource, Link, Purpose};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::ca::{CaName, Hierarchy};
+use store::ca::{Ca, Hierarchy};
 use time::OffsetDateTime;
 
 use crate::args::VerifyArgs;
@@ -232,7 +232,7 @@ fn cas_of_store(purpose: Option<Purpose>, context: &mut Context) -> Result<(Vec<
         Some(Purpose::Device) => &[Hierarchy::Devices],
         None => &Hierarchy::ALL,
     };
-    let of = |name: fn(Hierarchy) -> CaName| {
+    let of = |name: fn(Hierarchy) -> Ca| {
         let cas = hierarchies.iter().map(|hierarchy| name(*hierarchy).trusted_certificates(store));
         cas.collect::<Result<Vec<_>>>().map(|cas| cas.concat())
     };

@@ -1,0 +1,109 @@
+//! Opening a CA of the store: its chain and its key, ready to issue.
+
+use std::path::Path;
+
+use base::{Code, Error, Result};
+use pki::Certificate;
+use pki::issuer::LocalCa;
+use pki::key::SigningKey;
+use pki::validity::Validity;
+use time::OffsetDateTime;
+
+use super::Ca;
+use super::generations::CaGeneration;
+use super::key::{KEY_FILE, KeyLocation};
+use crate::file_names::CERT;
+use crate::secrets::AskForCa;
+
+/// A CA that is ready to issue, wherever its key is.
+pub type OpenCa = LocalCa<Box<dyn SigningKey>>;
+
+impl Ca {
+    /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`] if the key is not in the store, and those of the key, its token, the secrets and the
+    /// certificates.
+    pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        let mut chain = self.certificates(store)?;
+        if !self.is_root() {
+            chain.extend(self.root().certificates(store)?);
+        }
+        self.open_in(&self.dir(store), chain, ask)
+    }
+
+    /// A generation of the CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a
+    /// token.
+    ///
+    /// # Errors
+    /// Those of [`Ca::open`].
+    pub fn open_generation(&self, store: &Path, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        self.open_in(&generation.dir, self.chain_of(store, generation)?, ask)
+    }
+
+    fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        let key = KeyLocation::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
+        LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
+    }
+
+    /// The chain of a generation up to the root that certified it, which is one of the generations of the root.
+    fn chain_of(&self, store: &Path, generation: &CaGeneration) -> Result<Vec<Certificate>> {
+        let mut chain = generation.certificates.clone();
+        let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
+        let roots = self.root().trusted(store)?;
+        let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
+        if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
+            chain.extend(root.certificates.iter().cloned());
+        }
+        Ok(chain)
+    }
+
+    /// The certificate of the generation that issued `leaf`, and behind it those between it and the root. The generation
+    /// that signs if none of those in the store did.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn issuer_of(&self, store: &Path, leaf: &Certificate) -> Result<Vec<Certificate>> {
+        let generations = self.trusted(store)?;
+        let is_issuer = |one: &&CaGeneration| one.certificate().is_ok_and(|ca| leaf.verify_signed_by(ca).is_ok());
+        match generations.iter().find(is_issuer).or(generations.first()) {
+            Some(generation) => Ok(generation.certificates.clone()),
+            None => self.certificates(store),
+        }
+    }
+
+    /// The validity of the certificate. The key is not opened.
+    ///
+    /// # Errors
+    /// [`Code::CaUnavailable`] if the key is not in the store, and those of a certificate that does not hold at `now`.
+    pub fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
+        if self.key_place(store)? == KeyLocation::Elsewhere {
+            return Err(unavailable(&self.key_path(store), self));
+        }
+        let certificates = self.certificates(store)?;
+        let certificate =
+            certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
+        let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
+        validity.check_issuing(now)?;
+        Ok(validity)
+    }
+}
+
+/// The place of the key of the CA of this name in the ledger, in a word: `file`, `token` or `elsewhere`, and `unclear` if
+/// the store is inconsistent.
+pub fn place_of(store: &Path, ca: &str) -> &'static str {
+    let place = Ca::named(ca).map(|ca| ca.key_place(store));
+    place.and_then(Result::ok).map_or("unclear", |place| place.word())
+}
+
+/// The error for a CA whose key is not at the path where it would be.
+pub fn unavailable(key: &Path, ca: &Ca) -> Error {
+    Code::CaUnavailable.error(format!("the key of the {} is not in the store", ca.title())).at(key).fix(match ca {
+        Ca::ServerIssuing => {
+            "make servers where the CAs were made: a station bundle (`tbpki ca export`) issues devices alone"
+        }
+        Ca::ServerRoot | Ca::DevicesRoot | Ca::DevicesIssuing | Ca::Profile(_) => {
+            "bring the key back from where it is kept, to this path"
+        }
+    })
+}
