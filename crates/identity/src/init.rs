@@ -22,13 +22,13 @@ use zeroize::Zeroizing;
 
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::devices_key::{DevicesKey, TokenKeyPlan};
-use crate::init::hierarchy::{NewCa, NewCaKey, make_hierarchy, shared_ca};
+use crate::init::hierarchy::{NewCa, make_hierarchy, shared_ca};
 use crate::init::imported_ca::ImportedCa;
 use crate::init::root_out::expected_roots;
 use crate::report::{CertificateReport, FileReport};
 use store::StoreLocation;
-use store::ca::key::{KEY_FILE, URI_FILE, uri_file};
-use store::ca::{Ca, Hierarchy};
+use store::ca::key::KEY_FILE;
+use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{FILE_LIMIT, Store};
 
 /// A request to make a store and its CAs.
@@ -132,9 +132,9 @@ pub fn init(
         .filter_map(|ca| {
             let certificate = CertificateReport::of(ca.certificates.first()?);
             let (key, key_uri) = match &ca.key {
-                NewCaKey::Here(_) => (Some(key_location(&store, &ca.ca, request.root_out.as_deref())), None),
-                NewCaKey::InToken(uri) => (None, Some(uri.to_string())),
-                NewCaKey::Elsewhere => (None, None),
+                KeyLocation::File(_) => (Some(key_location(&store, &ca.ca, request.root_out.as_deref())), None),
+                KeyLocation::Token(uri) => (None, Some(uri.to_string())),
+                KeyLocation::Elsewhere => (None, None),
             };
             Some(CaReport { name: ca.ca.name(), certificate, key, key_uri })
         })
@@ -256,18 +256,11 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSe
         None => (FileSet::new(store), String::new()),
     };
     for ca in cas {
-        match &ca.key {
-            NewCaKey::Here(key) => {
-                let pem = encode_key(key, request.passphrase.as_ref())?;
-                set.add(format!("{prefix}ca/{}/{KEY_FILE}", ca.ca), into_bytes(pem), Mode::Private)?;
-            }
-            NewCaKey::InToken(uri) => {
-                set.add(format!("{prefix}ca/{}/{URI_FILE}", ca.ca), uri_file(uri), Mode::Public)?;
-            }
-            NewCaKey::Elsewhere => {}
-        }
-        let pem = pem_of(&ca.certificates).into_bytes();
-        set.add(format!("{prefix}ca/{}/cert.pem", ca.ca), pem, Mode::Public)?;
+        let dir = format!("{prefix}ca/{}", ca.ca);
+        ca.key.add_to(&mut set, &dir, |set, name, key| {
+            set.add(name, into_bytes(encode_key(key, request.passphrase.as_ref())?), Mode::Private).map(drop)
+        })?;
+        set.add(format!("{dir}/cert.pem"), pem_of(&ca.certificates).into_bytes(), Mode::Public)?;
     }
     for secret in &request.secrets {
         let text = Zeroizing::new(format!("{}\n", secret.secret.reveal()));

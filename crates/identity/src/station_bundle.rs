@@ -6,7 +6,6 @@ use base::file::{self, FileSet, Mode};
 use base::{Code, Finding, Result, Secret};
 use config::{Anchors, Answers, Config, SecretRef, key};
 use pki::key::PBKDF2_ROUNDS;
-use pki::pkcs11::TokenUri;
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,7 +16,7 @@ use crate::files::output::{into_bytes, pem_of};
 use crate::init::root_out::check_outside;
 use crate::report::{CertificateReport, FileReport};
 use store::Workspace;
-use store::ca::key::{KEY_FILE, KeyLocation, URI_FILE, open_key, uri_file};
+use store::ca::key::{KeyLocation, open_key};
 use store::ca::{Ca, unavailable};
 use store::secrets::CaSecret;
 use store::{FILE_LIMIT, Store};
@@ -73,8 +72,8 @@ pub enum StationKey {
     Token,
 }
 
-/// The key on its way into the bundle.
-enum Carried {
+/// The key file on its way into the bundle.
+enum CarriedKey {
     Encrypted {
         pem: Zeroizing<String>,
         passphrase: Secret,
@@ -82,7 +81,6 @@ enum Carried {
     /// The kit has an encrypted key already, for example of an interrupted run.
     Present(Zeroizing<Vec<u8>>),
     Planned,
-    Token(TokenUri),
 }
 
 /// Writes the bundle of a station that issues devices. `passphrase` is asked for the one that the key gets there.
@@ -113,39 +111,38 @@ pub fn export_devices(
     name_broker(workspace, &mut answers)?;
     let public = public_files(workspace, &mut answers)?;
     let planned = match &place {
-        KeyLocation::File(_) => match present_key(request)? {
-            Some(bytes) => Carried::Present(bytes),
-            None => Carried::Planned,
-        },
-        KeyLocation::Token { uri, .. } => Carried::Token(uri.clone()),
+        KeyLocation::File(_) => KeyLocation::File(match present_key(request)? {
+            Some(bytes) => CarriedKey::Present(bytes),
+            None => CarriedKey::Planned,
+        }),
+        KeyLocation::Token(uri) => KeyLocation::Token(uri.clone()),
         KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), &ca)),
     };
     let expected = file_set(request, certificate, &planned, &public, &answers)?;
     let mut report = StationBundleReport {
         kit: request.out.clone(),
         certificate: CertificateReport::of(certificate),
-        key: StationKey::Token,
+        key: StationKey::Encrypted,
         key_uri: None,
         files: expected.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect(),
         secrets_to_bring: Vec::new(),
         findings: Vec::new(),
     };
-    match &planned {
-        Carried::Token(uri) => report.key_uri = Some(uri.to_string()),
-        Carried::Planned | Carried::Present(_) | Carried::Encrypted { .. } => report.key = StationKey::Encrypted,
+    if let KeyLocation::Token(uri) = &planned {
+        (report.key, report.key_uri) = (StationKey::Token, Some(uri.to_string()));
     }
     report.secrets_to_bring.append(&mut secrets_to_bring);
     report.findings.append(&mut findings);
     if request.dry_run {
         return Ok(report);
     }
-    let carried = match place {
-        KeyLocation::File(_) if matches!(planned, Carried::Present(_)) => {
-            check_opens(&planned, request, certificate, &passphrase()?)?;
-            planned
+    let carried = match (place, planned) {
+        (_, KeyLocation::File(CarriedKey::Present(bytes))) => {
+            check_opens(&bytes, request, certificate, &passphrase()?)?;
+            KeyLocation::File(CarriedKey::Present(bytes))
         }
-        KeyLocation::File(path) => carried_file(workspace, &path, certificate, passphrase)?,
-        KeyLocation::Token { .. } | KeyLocation::Elsewhere => planned,
+        (KeyLocation::File(path), _) => KeyLocation::File(carried_file(workspace, &path, certificate, passphrase)?),
+        (KeyLocation::Token(_) | KeyLocation::Elsewhere, planned) => planned,
     };
     let set = file_set(request, certificate, &carried, &public, &answers)?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
@@ -162,7 +159,7 @@ fn carried_file(
     path: &Path,
     certificate: &Certificate,
     passphrase: &mut dyn FnMut() -> Result<Secret>,
-) -> Result<Carried> {
+) -> Result<CarriedKey> {
     let bytes = file::read(path, FILE_LIMIT)?;
     let settings = &workspace.config.ca;
     let secrets = &mut workspace.secrets;
@@ -170,7 +167,7 @@ fn carried_file(
     let key = open_key(&bytes, &mut ask).map_err(|error| error.at(path))?;
     key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(path))?;
     let passphrase = passphrase()?;
-    Ok(Carried::Encrypted { pem: key.to_encrypted_pem(&passphrase, PBKDF2_ROUNDS)?, passphrase })
+    Ok(CarriedKey::Encrypted { pem: key.to_encrypted_pem(&passphrase, PBKDF2_ROUNDS)?, passphrase })
 }
 
 /// The key that the bundle has already; `None` if there is none, or it is to be replaced.
@@ -183,25 +180,24 @@ fn present_key(request: &StationBundleRequest) -> Result<Option<Zeroizing<Vec<u8
 
 /// Fails unless the key that the bundle has is the CA's and opens with the passphrase: then the bundle is finished as it is.
 fn check_opens(
-    present: &Carried,
+    present: &[u8],
     request: &StationBundleRequest,
     certificate: &Certificate,
     passphrase: &Secret,
 ) -> Result<()> {
-    let Carried::Present(bytes) = present else { return Ok(()) };
-    let key = PrivateKey::from_pem_or_der(bytes, Some(passphrase));
+    let key = PrivateKey::from_pem_or_der(present, Some(passphrase));
     key.and_then(|key| key.check_belongs_to(certificate.spki_der())).map_err(|error| {
         Code::TargetExists
             .error("the bundle has a key already, which this passphrase does not open")
-            .because(error)
+            .caused_by(error)
             .at(Ca::DevicesIssuing.key_path(&request.out.join(STORE)))
             .fix("give the passphrase of that bundle, or replace the bundle with --force")
     })
 }
 
 /// Opens the key in the bundle as the station will.
-fn read_back(store: &Path, carried: &Carried, certificate: &Certificate) -> Result<()> {
-    let Carried::Encrypted { passphrase, .. } = carried else { return Ok(()) };
+fn read_back(store: &Path, carried: &KeyLocation<CarriedKey>, certificate: &Certificate) -> Result<()> {
+    let KeyLocation::File(CarriedKey::Encrypted { passphrase, .. }) = carried else { return Ok(()) };
     let path = Ca::DevicesIssuing.key_path(store);
     let bytes = file::read_secret(&path, FILE_LIMIT)?;
     let key = PrivateKey::from_pem_or_der(&bytes, Some(passphrase));
@@ -271,7 +267,7 @@ fn settings(config: &Config) -> Result<(Answers, Vec<String>, Vec<Finding>)> {
 fn file_set(
     request: &StationBundleRequest,
     certificate: &Certificate,
-    key: &Carried,
+    key: &KeyLocation<CarriedKey>,
     public: &[(String, Vec<u8>)],
     answers: &Answers,
 ) -> Result<FileSet> {
@@ -281,21 +277,15 @@ fn file_set(
         set = set.replacing(certificate.serial_hex());
     }
     let dir = format!("{STORE}/ca/{}", Ca::DevicesIssuing);
-    match key {
-        Carried::Encrypted { pem, .. } => {
-            set.add(format!("{dir}/{KEY_FILE}"), into_bytes(pem.clone()), Mode::Private)?;
-        }
-        Carried::Present(bytes) => {
-            set.add(format!("{dir}/{KEY_FILE}"), bytes.clone(), Mode::Private)?;
-        }
-        Carried::Planned => {
+    key.add_to(&mut set, &dir, |set, name, key| {
+        match key {
+            CarriedKey::Encrypted { pem, .. } => set.add(name, into_bytes(pem.clone()), Mode::Private),
+            CarriedKey::Present(bytes) => set.add(name, bytes.clone(), Mode::Private),
             // The size is not known before the passphrase is; only the place is checked.
-            set.add_unknown(format!("{dir}/{KEY_FILE}"), KEY_ROOM, Mode::Private)?;
+            CarriedKey::Planned => set.add_unknown(name, KEY_ROOM, Mode::Private),
         }
-        Carried::Token(uri) => {
-            set.add(format!("{dir}/{URI_FILE}"), uri_file(uri), Mode::Public)?;
-        }
-    }
+        .map(drop)
+    })?;
     for (name, contents) in public {
         set.add(name, contents.clone(), Mode::Public)?;
     }

@@ -18,8 +18,8 @@ mod open;
 
 use generations::CaGeneration;
 pub use generations::certificates_in;
-use key::KEY_FILE;
 pub use key::KeyLocation;
+use key::{KEY_FILE, URI_FILE};
 pub use open::{OpenCa, place_of, unavailable};
 
 /// The prefix of the names of the CAs of profiles.
@@ -158,6 +158,11 @@ impl Ca {
     /// The path of its key in the store.
     pub fn key_path(&self, store: &Path) -> PathBuf {
         self.dir(store).join(KEY_FILE)
+    }
+
+    /// The path of the file in the store that names the token with its key.
+    pub fn uri_path(&self, store: &Path) -> PathBuf {
+        self.dir(store).join(URI_FILE)
     }
 
     /// The place of its key.

@@ -15,7 +15,7 @@ pub enum DevicesKey {
     Existing(Box<TokenKey>),
 }
 
-/// The key as `init` works with it.
+/// The key as `init` works with it. More than a `KeyLocation`: a key that this run made is removed if `init` fails.
 #[derive(Debug)]
 pub(crate) enum TokenKeyPlan {
     /// A new one, which goes again if nothing comes of it.

@@ -5,7 +5,6 @@ use base::{Code, Finding, Result};
 use config::Config;
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::key::{SigningKey, is_same_key};
-use pki::pkcs11::TokenUri;
 use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
@@ -17,24 +16,15 @@ use time::OffsetDateTime;
 
 use crate::init::devices_key::TokenKeyPlan;
 use crate::init::imported_ca::ImportedCa;
-use store::ca::{Ca, Hierarchy};
+use store::ca::{Ca, Hierarchy, KeyLocation};
 
 /// A CA before it is written down.
 pub(crate) struct NewCa {
     pub(crate) ca: Ca,
     /// The certificate, followed by those between it and the root.
     pub(crate) certificates: Vec<Certificate>,
-    pub(crate) key: NewCaKey,
-}
-
-/// The place of the key of such a CA.
-pub(crate) enum NewCaKey {
-    /// In a file of the store, or of the person who keeps the roots.
-    Here(PrivateKey),
-    /// In a token.
-    InToken(TokenUri),
-    /// In its earlier place.
-    Elsewhere,
+    /// The place of the key. A file is one of the store, or of the person who keeps the roots.
+    pub(crate) key: KeyLocation<PrivateKey>,
 }
 
 /// A root and an issuing CA: made, or as far as they were imported. A key `in_token` is the issuing CA's.
@@ -71,20 +61,20 @@ pub(crate) fn make_hierarchy(
     let issued = root.issue(Order { contents, key: source })?;
     let (certificate, key) = root.into_parts();
     let issuing_key = match (in_token, issued.key) {
-        (Some(key), _) => NewCaKey::InToken(key.uri()?),
-        (None, Some(key)) => NewCaKey::Here(key),
+        (Some(key), _) => KeyLocation::Token(key.uri()?),
+        (None, Some(key)) => KeyLocation::File(key),
         (None, None) => return Err(Code::Internal.error("an issuing CA without a key")),
     };
     if is_imported {
         let chain: Vec<Certificate> = issued.chain.iter().chain([&certificate]).cloned().collect();
         findings.extend(match &issuing_key {
-            NewCaKey::Here(key) => tried(config, hierarchy, &[chain], key, now)?.1,
+            KeyLocation::File(key) => tried(config, hierarchy, &[chain], key, now)?.1,
             // The key in the token is new, and so is its certificate: whatever could be wrong is wrong with the root.
             _ => Vec::new(),
         });
     }
     Ok([
-        NewCa { ca: root_ca, certificates: vec![certificate], key: NewCaKey::Here(key) },
+        NewCa { ca: root_ca, certificates: vec![certificate], key: KeyLocation::File(key) },
         NewCa { ca: issuing_ca, certificates: issued.chain, key: issuing_key },
     ])
 }
@@ -149,9 +139,9 @@ fn taken_over(
             .fix("bring the issuing CA's certificate with its root, and name the issuing CA's key"));
     }
     let (chain, key) = match (ca.key, in_token) {
-        (Some(key), None) => (tried(config, hierarchy, &ca.chains, &key, now)?, NewCaKey::Here(key)),
+        (Some(key), None) => (tried(config, hierarchy, &ca.chains, &key, now)?, KeyLocation::File(key)),
         (None, Some(TokenKeyPlan::Made(key) | TokenKeyPlan::Taken(key))) => {
-            (tried(config, hierarchy, &ca.chains, key, now)?, NewCaKey::InToken(key.lasting_uri()?))
+            (tried(config, hierarchy, &ca.chains, key, now)?, KeyLocation::Token(key.lasting_uri()?))
         }
         (Some(_), Some(_)) => {
             return Err(Code::Usage
@@ -166,7 +156,7 @@ fn taken_over(
     findings.extend(warnings);
     let root = certificates.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
     Ok([
-        NewCa { ca: hierarchy.root(), certificates: vec![root], key: NewCaKey::Elsewhere },
+        NewCa { ca: hierarchy.root(), certificates: vec![root], key: KeyLocation::Elsewhere },
         NewCa { ca: hierarchy.issuing(), certificates, key },
     ])
 }

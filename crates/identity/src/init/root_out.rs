@@ -51,7 +51,7 @@ fn nearest(dir: &Path) -> (&Path, String) {
 
 /// The path without links and dots, as far as it is there.
 fn resolved(path: &Path) -> Result<PathBuf> {
-    let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).because(error);
+    let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).caused_by(error);
     let path = std::path::absolute(path).map_err(failed)?;
     let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let mut resolved = there.canonicalize().map_err(failed)?;

@@ -46,7 +46,7 @@ pub fn finish(config: &Path, location: &StoreLocation, root_out: Option<&Path>) 
         let certificates = ca.certificates(dir)?;
         let key = Some(key_location(dir, &ca, root_out)).filter(|path| path.exists());
         let (uri_path, key_uri) = match ca.key_place(dir)? {
-            KeyLocation::Token { path, uri } => (Some(path), Some(uri.to_string())),
+            KeyLocation::Token(uri) => (Some(ca.uri_path(dir)), Some(uri.to_string())),
             KeyLocation::File(_) | KeyLocation::Elsewhere => (None, None),
         };
         let here = [Some(ca.cert_path(dir)), key.clone().filter(|path| path.starts_with(dir)), uri_path];

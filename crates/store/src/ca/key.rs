@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Result, file};
+use base::file::{self, FileSet, Mode};
+use base::{Code, Error, Result};
 use pki::PrivateKey;
 use pki::key::SigningKey;
 use pki::pkcs11::{TokenKey, TokenUri};
@@ -15,18 +16,14 @@ pub const KEY_FILE: &str = "key.pem";
 /// The file that replaces the key file if a token keeps the key. It contains the PKCS#11 URI (RFC 7512), no secret.
 pub const URI_FILE: &str = "key.uri";
 
-/// The place of the key of a CA.
+/// The place of the key of a CA: one that is in a store, or one that will be. `F` describes the file: its path in the
+/// former, the key to be written in the latter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyLocation {
-    /// In this file.
-    File(PathBuf),
-    /// In a token.
-    Token {
-        /// The file with the URI.
-        path: PathBuf,
-        /// The URI.
-        uri: TokenUri,
-    },
+pub enum KeyLocation<F = PathBuf> {
+    /// In a file.
+    File(F),
+    /// In the token that this URI names.
+    Token(TokenUri),
     /// Not here.
     Elsewhere,
 }
@@ -45,24 +42,15 @@ impl KeyLocation {
                 .fix("move the one away that does not belong to the certificate")),
             (true, None) => Ok(KeyLocation::File(key)),
             (false, Some(bytes)) => match read_uri(&bytes) {
-                Ok(parsed) => Ok(KeyLocation::Token { path: uri, uri: parsed }),
+                Ok(parsed) => Ok(KeyLocation::Token(parsed)),
                 Err(error) => Err(error.at(&uri)),
             },
             (false, None) => Ok(KeyLocation::Elsewhere),
         }
     }
 
-    /// The place in one word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            KeyLocation::File(_) => "file",
-            KeyLocation::Token { .. } => "token",
-            KeyLocation::Elsewhere => "elsewhere",
-        }
-    }
-
-    /// The key, ready to sign. `ask` is asked only for what opens it.
-    pub fn open(&self, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
+    /// The key of the CA in `dir`, ready to sign. `ask` is asked only for what opens it.
+    pub fn open(&self, dir: &Path, ask: &mut AskForCa<'_>) -> Result<Option<Box<dyn SigningKey>>> {
         match self {
             KeyLocation::File(path) => {
                 let bytes = file::read(path, FILE_LIMIT)?;
@@ -70,12 +58,43 @@ impl KeyLocation {
                 let key = open_key(&bytes, &mut passphrase).map_err(|error| error.at(path))?;
                 Ok(Some(Box::new(key)))
             }
-            KeyLocation::Token { path, uri } => {
+            KeyLocation::Token(uri) => {
                 let mut pin = || ask(CaSecret::Pin)?.ok_or_else(|| Code::SecretUnavailable.error("there is no PIN"));
-                let key = TokenKey::open(uri, &mut pin).map_err(|error| error.at(path))?;
+                let key = TokenKey::open(uri, &mut pin).map_err(|error| error.at(dir.join(URI_FILE)))?;
                 Ok(Some(Box::new(key)))
             }
             KeyLocation::Elsewhere => Ok(None),
+        }
+    }
+}
+
+impl<F> KeyLocation<F> {
+    /// The place in one word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            KeyLocation::File(_) => "file",
+            KeyLocation::Token(_) => "token",
+            KeyLocation::Elsewhere => "elsewhere",
+        }
+    }
+
+    /// Adds the file of the key to those of the CA in `dir`: the key, which `add_key` writes, or the URI.
+    ///
+    /// # Errors
+    /// Those of `add_key` and of [`FileSet::add`].
+    pub fn add_to(
+        &self,
+        set: &mut FileSet,
+        dir: &str,
+        add_key: impl FnOnce(&mut FileSet, String, &F) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            KeyLocation::File(key) => add_key(set, format!("{dir}/{KEY_FILE}"), key),
+            KeyLocation::Token(uri) => {
+                set.add(format!("{dir}/{URI_FILE}"), uri_file(uri), Mode::Public)?;
+                Ok(())
+            }
+            KeyLocation::Elsewhere => Ok(()),
         }
     }
 }
@@ -91,7 +110,7 @@ fn not_a_uri() -> Error {
 }
 
 /// The contents of [`URI_FILE`].
-pub fn uri_file(uri: &TokenUri) -> Vec<u8> {
+fn uri_file(uri: &TokenUri) -> Vec<u8> {
     format!("{uri}\n").into_bytes()
 }
 

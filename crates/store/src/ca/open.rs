@@ -42,7 +42,7 @@ impl Ca {
     }
 
     fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        let key = KeyLocation::of(dir)?.open(ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
+        let key = KeyLocation::of(dir)?.open(dir, ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
         LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
     }
 

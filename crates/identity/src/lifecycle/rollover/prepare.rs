@@ -36,7 +36,7 @@ pub fn check_dry_run(workspace: &Workspace<'_>, ca: &Ca) -> Result<RolloverRepor
         report.generation = Some(pending.generation().number());
         return Ok(report);
     }
-    check_not_in_token(&ca.key_place(dir)?, ca)?;
+    check_not_in_token(dir, ca)?;
     if !ca.is_root() {
         ca.root().check_usable(dir, workspace.now)?;
     }
@@ -82,7 +82,7 @@ fn next_number(store: &Store, ca: &Ca) -> Result<u32> {
 /// Makes it: recorded, signed, tried, written.
 fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut RolloverReport) -> Result<Entry> {
     let dir = store.dir().to_owned();
-    check_not_in_token(&ca.key_place(&dir)?, ca)?;
+    check_not_in_token(&dir, ca)?;
     let (signer, passphrase) = signer_and_passphrase(workspace, &dir, ca)?;
     let number = next_number(store, ca)?;
     let contents = contents(workspace, ca, number, signer.as_ref(), &mut report.findings)?;
@@ -121,11 +121,11 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
 }
 
 /// tbpki does not move a key from a token to a file unasked.
-fn check_not_in_token(place: &KeyLocation, ca: &Ca) -> Result<()> {
-    let KeyLocation::Token { path, .. } = place else { return Ok(()) };
+fn check_not_in_token(store: &std::path::Path, ca: &Ca) -> Result<()> {
+    let KeyLocation::Token(_) = ca.key_place(store)? else { return Ok(()) };
     Err(Code::KeyInToken
         .error(format!("the key of {} is in a token, and the next one would be in a file", ca.name()))
-        .at(path)
+        .at(ca.uri_path(store))
         .fix("make the next hierarchy with `tbpki init` and --devices-key, in a store of its own"))
 }
 
