@@ -46,7 +46,7 @@ struct Variable {
 ///
 /// As [`parse`] and [`Properties::convert`], and `FileUnreadable`; each names the file.
 pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Converted> {
-    let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").because(error).at(path);
+    let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").caused_by(error).at(path);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     // One byte more than allowed: a longer file is noticed without being read to its end.

@@ -132,7 +132,7 @@ fn read(path: &Path) -> Result<String> {
             .error("no configuration file")
             .at(path)
             .fix("run `tbpki init` first, or name the file with --config"),
-        _ => Code::FileUnreadable.error("the configuration cannot be read").because(error).at(path),
+        _ => Code::FileUnreadable.error("the configuration cannot be read").caused_by(error).at(path),
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();

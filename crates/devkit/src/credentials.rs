@@ -40,11 +40,11 @@ pub fn write_into(record: &Record, bytes: &mut [u8], keys: Option<&Keys>) -> Res
 /// # Errors
 /// [`Code::ReadBack`] with the reader's error.
 pub fn read(partition: &[u8]) -> Result<Record> {
-    Record::read(partition).map_err(|error| unreadable(&error))
+    Record::read(partition).map_err(unreadable)
 }
 
-fn unreadable(error: &record::ReadError) -> Error {
-    Code::ReadBack.error("the device cannot read its credentials from this partition").because(error)
+fn unreadable(error: record::ReadError) -> Error {
+    Code::ReadBack.error("the device cannot read its credentials from this partition").caused_by(error)
 }
 
 /// The NVS value of a record's value.

@@ -46,7 +46,7 @@ impl ConnectedBoard {
         let serial = serialport::new(&port.port_name, INITIAL_BAUD)
             .flow_control(FlowControl::None)
             .open_native()
-            .map_err(|error| unusable(&port.port_name).because(error))?;
+            .map_err(|error| unusable(&port.port_name).caused_by(error))?;
         let connection = Connection::new(
             serial,
             usb(&port),
@@ -102,7 +102,7 @@ impl ConnectedBoard {
 fn failed(port: &str, error: espflash::Error) -> Error {
     Code::FlashFailed
         .error(format!("the board at {port} cannot be flashed"))
-        .because(error)
+        .caused_by(error)
         .fix("hold BOOT while you press RESET, close other programs that use the port, and try a lower --baud")
 }
 
@@ -141,7 +141,7 @@ impl ProgressCallbacks for Progress<'_> {
 /// The named port, or the only one on USB.
 fn port(named: Option<&str>) -> Result<SerialPortInfo> {
     let all = serialport::available_ports()
-        .map_err(|error| Code::PortMissing.error("the serial ports cannot be listed").because(error))?;
+        .map_err(|error| Code::PortMissing.error("the serial ports cannot be listed").caused_by(error))?;
     if let Some(name) = named {
         // The list does not contain links, for example /dev/serial/by-id/..., which work as well.
         let known = all.into_iter().find(|port| port.port_name == name);

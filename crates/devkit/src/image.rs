@@ -182,7 +182,7 @@ fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>
     let data = FlashData::new(settings, 0, None, esp_chip(board.chip), esp_crystal(board.crystal));
     let elf = application.elf(board.chip);
     // Its own table is not used: ours is checked already, and where the application lies does not change it.
-    let image = IdfBootloaderFormat::new(&elf, &data, None, None, None, None).map_err(|error| refused(&error))?;
+    let image = IdfBootloaderFormat::new(&elf, &data, None, None, None, None).map_err(refused)?;
     let mut segments = image.flash_segments();
     let mut next = || segments.next().map(|segment| segment.data.into_owned());
     match (next(), next(), next()) {
@@ -191,12 +191,12 @@ fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>
     }
 }
 
-fn refused(error: &espflash::Error) -> Error {
+fn refused(error: espflash::Error) -> Error {
     match error {
         espflash::Error::ElfTooBig(has, room) => Code::ImageTooLarge
             .error(format!("the application has {has} bytes, and {room} are free for it in this flash"))
             .fix("name the flash that the board has with --flash-size, or build a smaller application"),
-        _ => Code::ApplicationUnreadable.error("no image can be made of this application").because(error),
+        _ => Code::ApplicationUnreadable.error("no image can be made of this application").caused_by(error),
     }
 }
 

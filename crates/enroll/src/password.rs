@@ -70,7 +70,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
     let days = request.days.unwrap_or_else(|| workspace.config.serve.password_days.value.number());
     let expires_at = (OffsetDateTime::now_utc() + Duration::days(i64::from(days)))
         .replace_nanosecond(0)
-        .map_err(|error| Code::Internal.error("there is no such time").because(error))?;
+        .map_err(|error| Code::Internal.error("there is no such time").caused_by(error))?;
     let mut store = workspace.open_store("enroll password")?;
     let name = request.device.as_str();
     store.ledger.check_not_reserved(Kind::Device, name)?;

@@ -163,7 +163,7 @@ fn runtime() -> Result<Runtime> {
         .thread_name("serve")
         .enable_all()
         .build()
-        .map_err(|error| Code::Internal.error("the system gives no means to serve").because(error))
+        .map_err(|error| Code::Internal.error("the system gives no means to serve").caused_by(error))
 }
 
 /// Opens the listeners, and begins to serve them.
@@ -201,7 +201,7 @@ fn bind(runtime: &Runtime, wanted: SocketAddr) -> Result<(SocketAddr, TcpListene
     bound.map_err(|error| {
         Code::CannotListen
             .error(format!("cannot listen at {wanted}"))
-            .because(error)
+            .caused_by(error)
             .fix("name an address of this machine, and a port that is free and that this user may open")
     })
 }

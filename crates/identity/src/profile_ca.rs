@@ -47,7 +47,7 @@ pub fn kept(store: &Path, profile: &DeviceName) -> Result<Option<ProvisioningRul
         Code::FileUnreadable
             .error("the settings of the profile cannot be read")
             .at(&path)
-            .because(error)
+            .caused_by(error)
             .fix("restore the file from a backup, or run `tbpki profile create` with --pattern again")
     })
 }

@@ -34,7 +34,7 @@ impl File {
 
     /// Does something with SQLite itself.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        work(&self.connection).map_err(|error| fault(&self.path, &error))
+        work(&self.connection).map_err(|error| fault(&self.path, error))
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {

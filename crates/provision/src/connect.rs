@@ -37,7 +37,7 @@ pub(crate) fn look_up(target: &Target, deadline: Instant) -> Result<Vec<SocketAd
         Code::HostUnknown
             .error(format!("{} does not resolve", target.host()))
             .item(target.to_string())
-            .because(error)
+            .caused_by(error)
             .fix("look at the spelling of the host, and at the resolver of this machine")
     })
 }

@@ -104,7 +104,7 @@ fn server_name(host: &str) -> Result<ServerName<'static>> {
         return Err(Code::BadSan.error(format!("{host:?} is not a host name")));
     };
     ServerName::try_from(name)
-        .map_err(|error| Code::BadSan.error(format!("{host:?} is not a host name")).because(error))
+        .map_err(|error| Code::BadSan.error(format!("{host:?} is not a host name")).caused_by(error))
 }
 
 #[cfg(test)]

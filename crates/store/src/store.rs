@@ -187,7 +187,7 @@ pub fn check_exists(dir: &Path) -> Result<()> {
         Err(error) => Err(Code::FileUnreadable
             .error("the store cannot be looked into")
             .at(dir)
-            .because(error)
+            .caused_by(error)
             .fix("run tbpki as the user who made the store")),
     }
 }

@@ -17,7 +17,7 @@ use crate::paths::kind_dir;
 pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String>> {
     let dir = kind_dir(location.dir(), Kind::Device);
     let unreadable =
-        |error| Code::FileUnreadable.error("the directory of the devices cannot be read").because(error).at(&dir);
+        |error| Code::FileUnreadable.error("the directory of the devices cannot be read").caused_by(error).at(&dir);
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

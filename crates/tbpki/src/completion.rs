@@ -51,8 +51,8 @@ pub fn script(shell: Shell) -> Result<String> {
     let mut script = Vec::new();
     completer
         .write_registration(VARIABLE, "tbpki", "tbpki", "tbpki", &mut script)
-        .map_err(|error| unknown().because(error))?;
-    String::from_utf8(script).map_err(|error| unknown().because(error))
+        .map_err(|error| unknown().caused_by(error))?;
+    String::from_utf8(script).map_err(|error| unknown().caused_by(error))
 }
 
 /// Completes the names of devices in the ledger.

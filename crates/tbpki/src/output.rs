@@ -185,7 +185,7 @@ fn stdout_fault(error: io::Error) -> Result<()> {
     match error.kind() {
         // `tbpki list | head` is no error.
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Code::OutputUnwritable.error("cannot write to standard output").because(error)),
+        _ => Err(Code::OutputUnwritable.error("cannot write to standard output").caused_by(error)),
     }
 }
 

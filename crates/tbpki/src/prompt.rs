@@ -50,7 +50,7 @@ impl Prompter {
             // An empty answer takes the default or leaves the value out; the caller decides.
             .allow_empty(true)
             .interact_text()
-            .map_err(|error| broken(&error))
+            .map_err(broken)
     }
 
     /// Prompts for yes or no.
@@ -61,7 +61,7 @@ impl Prompter {
             // Enter alone must not agree to what cannot be undone.
             .default(false)
             .interact()
-            .map_err(|error| broken(&error))
+            .map_err(broken)
     }
 
     /// Prompts for a new passphrase, which is typed twice. An empty one means none; one with fewer than `shortest`
@@ -79,7 +79,7 @@ impl Prompter {
             .with_confirmation("repeat the passphrase", "the passphrases differ")
             .allow_empty_password(true)
             .interact()
-            .map_err(|error| broken(&error))?;
+            .map_err(broken)?;
         Ok((!text.is_empty()).then(|| Secret::new(text)))
     }
 
@@ -95,7 +95,7 @@ impl Prompter {
     /// Prompts for an existing secret, which is typed once.
     pub(crate) fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
         self.check(what, flag)?;
-        let text = Password::with_theme(&SimpleTheme).with_prompt(what).interact().map_err(|error| broken(&error))?;
+        let text = Password::with_theme(&SimpleTheme).with_prompt(what).interact().map_err(broken)?;
         Ok(Secret::new(text))
     }
 
@@ -114,6 +114,6 @@ impl Prompter {
     }
 }
 
-fn broken(error: &dialoguer::Error) -> Error {
-    Code::NeedsAnswer.error("no answer to the prompt").because(error)
+fn broken(error: dialoguer::Error) -> Error {
+    Code::NeedsAnswer.error("no answer to the prompt").caused_by(error)
 }

@@ -153,7 +153,7 @@ impl BulkDir {
     pub fn check(&self, name: &str, bytes: &[u8], scratch: &mut Zeroizing<Vec<u8>>) -> Result<()> {
         let mut file = self.open_file(name)?;
         let unreadable = |error: std::io::Error| {
-            Code::FileUnreadable.error("this cannot be read").at(self.path.join(name)).because(error)
+            Code::FileUnreadable.error("this cannot be read").at(self.path.join(name)).caused_by(error)
         };
         // The file is compared piece by piece, so that no second copy of a whole archive is in memory.
         // By pieces that stay in the processor's cache: a fleet is read back whole.

@@ -169,7 +169,7 @@ fn take(mut source: impl Read, expected: usize, limit: usize) -> Result<Zeroizin
             Ok(0) => break,
             Ok(got) => filled += got,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unfit("this cannot be read").because(error)),
+            Err(error) => return Err(unfit("this cannot be read").caused_by(error)),
         }
     }
     if filled > limit {

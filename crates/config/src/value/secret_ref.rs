@@ -167,7 +167,7 @@ fn from_variable(name: &str, environment: &Environment) -> Result<Secret> {
 
 fn from_file(path: &FilePath) -> Result<(Secret, Option<Finding>)> {
     let unreadable = |error: std::io::Error| {
-        Code::SecretUnavailable.error("the file with the secret cannot be read").because(error).at(path.resolved())
+        Code::SecretUnavailable.error("the file with the secret cannot be read").caused_by(error).at(path.resolved())
     };
     let file = std::fs::File::open(path.resolved()).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -201,7 +201,7 @@ fn from_reader(reader: impl Read, path: &FilePath) -> Result<Secret> {
     reader
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|error| unavailable("the secret cannot be read").because(error))?;
+        .map_err(|error| unavailable("the secret cannot be read").caused_by(error))?;
     if bytes.len() as u64 == limit {
         return Err(unavailable("the file with the secret is larger than 64 KiB"));
     }

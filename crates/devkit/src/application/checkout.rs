@@ -45,7 +45,7 @@ impl Checkout {
             // The build's own output goes to standard error: standard output is for the result.
             .stdout(standard_error()?)
             .status()
-            .map_err(|error| missing(chip, "cargo cannot be started", INSTALL_RUST).because(error))?;
+            .map_err(|error| missing(chip, "cargo cannot be started", INSTALL_RUST).caused_by(error))?;
         if !status.success() {
             return Err(Code::BuildFailed
                 .error(format!("the application for the {chip} cannot be built"))

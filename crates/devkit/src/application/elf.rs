@@ -19,7 +19,7 @@ const LARGEST_SECTION: u64 = 64 << 20;
 /// is to be loaded.
 pub(super) fn check(bytes: &[u8], chip: Chip) -> Result<()> {
     let elf: ElfFile32<'_, LittleEndian> =
-        ElfFile32::parse(bytes).map_err(|error| unreadable("this ELF file cannot be read").because(error))?;
+        ElfFile32::parse(bytes).map_err(|error| unreadable("this ELF file cannot be read").caused_by(error))?;
     // What is built with esp-hal names its chip.
     if let Some(name) = Metadata::from_bytes(Some(bytes)).chip_name()
         && name != chip.name()
@@ -92,7 +92,7 @@ fn loaded(elf: &ElfFile32<'_, LittleEndian>) -> Result<Vec<(String, u64, u64)>> 
             continue;
         }
         let name = section.name().unwrap_or("without a name").to_owned();
-        let data = section.data().map_err(|error| unreadable("a section cannot be read").because(error))?;
+        let data = section.data().map_err(|error| unreadable("a section cannot be read").caused_by(error))?;
         if section.size() > LARGEST_SECTION || data.len() as u64 != section.size() {
             return Err(unreadable(format!("the section {name} does not have its {} bytes", section.size())));
         }

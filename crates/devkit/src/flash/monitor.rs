@@ -31,7 +31,7 @@ pub fn monitor(port: &str, line: &mut dyn FnMut(&str) -> Result<bool>) -> Result
             Ok(0) => return Err(disconnected(port)),
             Ok(length) => length,
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => continue,
-            Err(error) => return Err(disconnected(port).because(error)),
+            Err(error) => return Err(disconnected(port).caused_by(error)),
         };
         for byte in buffer.iter().take(length) {
             if *byte != b'\n' && pending.len() < LINE_LIMIT {
@@ -60,7 +60,7 @@ fn open(port: &str) -> Result<Box<dyn SerialPort>> {
         }
     }
     let error = unusable(port);
-    Err(last.map_or_else(|| unusable(port), |why| error.because(why)))
+    Err(last.map_or_else(|| unusable(port), |why| error.caused_by(why)))
 }
 
 fn disconnected(port: &str) -> Error {

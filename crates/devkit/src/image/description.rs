@@ -100,7 +100,7 @@ pub fn manifest(image: &Image<'_>, wanted: Manifest<'_>) -> Result<String> {
 fn pretty(value: &Value) -> Result<String> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
-        .map_err(|error| Code::Internal.error("JSON cannot be written").because(error))
+        .map_err(|error| Code::Internal.error("JSON cannot be written").caused_by(error))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn read(chain: &Path, key: &Path) -> Result<Held> {
     private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(key))?;
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private.to_pkcs8_der().to_vec()));
     let signing = aws_lc_rs::sign::any_supported_type(&der)
-        .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").because(error).at(key))?;
+        .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").caused_by(error).at(key))?;
     let sent = certificates.iter().filter(|certificate| !is_root(certificate));
     let sent = sent.map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let end = leaf.not_after().unix_timestamp();
@@ -115,7 +115,7 @@ pub(crate) fn config(own: Arc<OwnCertificate>) -> Result<ServerConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Code::Internal.error("TLS cannot be set up").because(error))?
+        .map_err(|error| Code::Internal.error("TLS cannot be set up").caused_by(error))?
         .with_client_cert_verifier(Arc::new(AnyClient { provider }))
         .with_cert_resolver(own);
     // A resumed session would skip the proof of the client's key.

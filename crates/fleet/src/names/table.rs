@@ -188,7 +188,7 @@ impl<R: Read> CsvTable<R> {
         let (end_line, end_byte) = (end.line(), end.byte());
         let text = self.reader.get_mut();
         match read {
-            Err(error) => Err((text.row_line(), failure(text.stop(), self.limits, &error))),
+            Err(error) => Err((text.row_line(), failure(text.stop(), self.limits, error))),
             Ok(false) => Ok(None),
             Ok(true) if text.length() == Some(end_byte) => {
                 // The csv crate reads to the end without an error if a quote is never closed.
@@ -213,7 +213,7 @@ struct Row {
     stray: Option<StrayQuote>,
 }
 
-fn failure(stop: Option<StopReason>, limits: ListLimits, error: &csv::Error) -> Error {
+fn failure(stop: Option<StopReason>, limits: ListLimits, error: csv::Error) -> Error {
     let save = "save the list as \"CSV UTF-8\"";
     match stop {
         Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
@@ -225,7 +225,7 @@ fn failure(stop: Option<StopReason>, limits: ListLimits, error: &csv::Error) -> 
         }
         Some(StopReason::TooManyRows) => too_long(format!("the list has more than {} rows", limits.rows)),
         Some(StopReason::TooLong) => too_long(format!("the list takes more than {} MiB", limits.bytes >> 20)),
-        None => Code::FileUnreadable.error("the list of names cannot be read any further").because(error),
+        None => Code::FileUnreadable.error("the list of names cannot be read any further").caused_by(error),
     }
 }
 

@@ -67,10 +67,10 @@ fn check_directories(store: &Path, kind: Kind, name: &str, key: &PublicKey) -> R
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(unreadable(&dir, &error)),
+            Err(error) => return Err(unreadable(&dir, error)),
         };
         for entry in entries {
-            let entry = entry.map_err(|error| unreadable(&dir, &error))?;
+            let entry = entry.map_err(|error| unreadable(&dir, error))?;
             let other = entry.file_name().to_string_lossy().into_owned();
             if (other_kind == kind && other == name) || !has_key(&entry.path(), key)? {
                 continue;
@@ -89,7 +89,7 @@ fn has_key(dir: &Path, key: &PublicKey) -> Result<bool> {
     }
     let Ok(entries) = fs::read_dir(dir) else { return Ok(false) };
     for entry in entries {
-        let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+        let path = entry.map_err(|error| unreadable(dir, error))?.path();
         if path.extension().is_some_and(|extension| extension == "pem")
             && let Some(bytes) = file::read_optional(&path, FILE_LIMIT)?
             && holds_certificate(&bytes, key)
@@ -108,6 +108,6 @@ fn holds_certificate(bytes: &[u8], key: &PublicKey) -> bool {
     own.is_some_and(|own| is_same_key(own.spki_der(), key.spki_der()))
 }
 
-fn unreadable(dir: &Path, error: &std::io::Error) -> Error {
-    Code::FileUnreadable.error("the directory cannot be read").at(dir).because(error)
+fn unreadable(dir: &Path, error: std::io::Error) -> Error {
+    Code::FileUnreadable.error("the directory cannot be read").at(dir).caused_by(error)
 }

@@ -88,7 +88,7 @@ pub fn again(
 ) -> Result<EnrolmentPlan> {
     let names = unchanged(present, csr)?;
     let damaged = |error: serde_json::Error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
+        Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
     };
     let kept: Kept = serde_json::from_str(entry.parameters.as_str()).map_err(damaged)?;
     let mut asked: serde_json::Map<String, serde_json::Value> =

@@ -135,7 +135,7 @@ pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Optio
 /// The parameters that the ledger has of an identity.
 fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
     serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(&entry.key.name)
+        Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
     })
 }
 

@@ -161,7 +161,7 @@ impl Writer<'_, '_> {
                 .at(&self.path)
                 .fix("name another file with --out or `[crl] out`, or move this one away")
         };
-        let lists = PemBundle::parse(&bytes).map_err(|error| foreign().because(error))?.crls;
+        let lists = PemBundle::parse(&bytes).map_err(|error| foreign().caused_by(error))?.crls;
         let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
         // By signature and not by name: a file of another store may have CAs of the same names.
         let is_ours = |list: &Crl| cas.iter().any(|ca| list.verify_signed_by(ca).is_ok());

@@ -46,7 +46,7 @@ impl Earlier {
         };
         let Some(entry) = entry else { return Ok(Self::default()) };
         let asked = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
-            Code::LedgerUnreadable.error("the parameters of an identity are damaged").because(error).item(name)
+            Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(name)
         })?;
         Ok(Self { entry: Some(entry), asked })
     }

@@ -63,7 +63,7 @@ fn qualified_in(hosts: &str, host: &str) -> Option<String> {
 
 fn global_addresses() -> Result<Vec<IpAddr>> {
     let interfaces = if_addrs::get_if_addrs().map_err(|error| {
-        base::Code::FileUnreadable.error("the network interfaces of this host cannot be listed").because(error)
+        base::Code::FileUnreadable.error("the network interfaces of this host cannot be listed").caused_by(error)
     })?;
     let mut addresses: Vec<IpAddr> = interfaces
         .into_iter()

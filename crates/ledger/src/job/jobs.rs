@@ -202,7 +202,7 @@ fn uid(octets: Vec<u8>) -> Result<JobUid> {
 }
 
 fn name(row: &SqlRow) -> Result<StagedName> {
-    let unreadable = |error| Code::LedgerUnreadable.error("a staged name is damaged").because(error);
+    let unreadable = |error| Code::LedgerUnreadable.error("a staged name is damaged").caused_by(error);
     let json: (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
     let sans = json.0.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
     let attributes = json.1.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;

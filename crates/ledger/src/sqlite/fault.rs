@@ -6,19 +6,19 @@ use base::{Code, Error};
 use rusqlite::{ErrorCode, ffi};
 
 /// The error for a failure of SQLite on the ledger at `path`.
-pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
+pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Error {
     let found = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Code::StoreLocked.error("another process is writing to the ledger").fix("try again when it is done")
         }
-        _ if is_disk_full(error) => {
+        _ if is_disk_full(&error) => {
             Code::DiskFull.error("the ledger cannot grow").fix("make room and run the same command again")
         }
         // There is no such journal once the ledger is made: from then on it keeps a -wal file.
-        _ if is(error, ffi::SQLITE_READONLY_ROLLBACK) => {
+        _ if is(&error, ffi::SQLITE_READONLY_ROLLBACK) => {
             Code::StoreMissing.error("the making of the ledger was interrupted").fix("any verb that writes finishes it")
         }
-        _ if UNWRITTEN.iter().any(|code| is(error, *code)) => Code::FileUnwritable
+        _ if UNWRITTEN.iter().any(|code| is(&error, *code)) => Code::FileUnwritable
             .error("the ledger cannot be written")
             .fix("see to the disk and run the same command again"),
         Some(ErrorCode::ReadOnly) => Code::FileUnwritable.error("the ledger cannot be written"),
@@ -33,7 +33,7 @@ pub(crate) fn fault(path: &Path, error: &rusqlite::Error) -> Error {
             .error("the ledger cannot be used")
             .fix("restore ledger.db and ledger.db-wal from a backup"),
     };
-    found.at(path).because(error)
+    found.at(path).caused_by(error)
 }
 
 /// Errors after which nothing new reached the disk, and the old content is as it was.
@@ -69,7 +69,12 @@ mod tests {
             (ffi::SQLITE_CONSTRAINT_UNIQUE, Code::Internal),
         ] {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(sqlite), None);
-            assert_eq!(fault(Path::new("ledger.db"), &error).code(), code, "{error}");
+            let words = error.to_string();
+            let fault = fault(Path::new("ledger.db"), error);
+            assert_eq!(fault.code(), code, "{words}");
+            // The reason is the text of SQLite, and the error itself is kept.
+            assert_eq!(fault.finding().why.as_deref(), Some(words.as_str()));
+            assert!(matches!(std::error::Error::source(&fault), Some(source) if source.is::<rusqlite::Error>()));
         }
     }
 }

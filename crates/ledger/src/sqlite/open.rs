@@ -56,7 +56,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<File> {
     // SQLite would report a missing file and an unreadable one with the same code.
     if let Err(error) = fs::metadata(path) {
         let code = if error.kind() == ErrorKind::NotFound { Code::StoreMissing } else { Code::FileUnreadable };
-        return Err(code.error("there is no ledger").at(path).because(error));
+        return Err(code.error("there is no ledger").at(path).caused_by(error));
     }
     let file = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let layout = file.run(FileKind::of)?;
@@ -109,7 +109,7 @@ fn create(path: &Path) -> Result<()> {
     };
     fs::metadata(path)
         .and_then(private)
-        .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).because(error))
+        .map_err(|error| Code::FileUnwritable.error("the ledger cannot be made").at(path).caused_by(error))
 }
 
 /// SQLite opens these by their names, empties `-shm`, and as root gives the files to the owner of the database.
@@ -125,7 +125,7 @@ fn check_files(path: &Path) -> Result<()> {
 
 fn connect(path: &Path, access: OpenFlags) -> Result<File> {
     check_files(path)?;
-    let to_error = |error: rusqlite::Error| fault(path, &error);
+    let to_error = |error: rusqlite::Error| fault(path, error);
     // No URIs: a path that begins with "file:" is a path.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(to_error)?;
     connection.busy_timeout(PATIENCE).map_err(to_error)?;

@@ -15,7 +15,7 @@ use crate::names::subject::Subject;
 
 /// Fails with [`Code::LintFailed`], naming the rule, unless `tbs` is a TBSCertificate that fits `profile`.
 pub fn check(tbs: &[u8], profile: Profile) -> Result<()> {
-    let (rest, tbs) = TbsCertificate::from_der(tbs).map_err(|error| broken("it cannot be parsed").because(error))?;
+    let (rest, tbs) = TbsCertificate::from_der(tbs).map_err(|error| broken("it cannot be parsed").caused_by(error))?;
     rule(rest.is_empty(), "nothing follows it (RFC 5280, section 4.1)")?;
     rule(tbs.version() == X509Version::V3, "extensions need version 3 (section 4.1.2.1)")?;
     check_serial(tbs.raw_serial())?;

@@ -77,7 +77,7 @@ pub(crate) fn write(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>)
     let recorder = Recorder { key: issuer.key, message: Mutex::new(Vec::new()) };
     params
         .signed_by(key, &rcgen::Issuer::new(issuer_params, &recorder))
-        .map_err(|error| Code::LintFailed.error("the certificate cannot be encoded").because(error))?;
+        .map_err(|error| Code::LintFailed.error("the certificate cannot be encoded").caused_by(error))?;
     let tbs = recorder.message.into_inner().map_err(|_| Code::Internal.error("a lock is poisoned"))?;
     // rcgen knows no repeated attributes (several OUs), and would encode a foreign CA's name again in its own string
     // types. Many verifiers compare names octet by octet, so the issuer's bytes are copied.
@@ -138,7 +138,7 @@ pub(crate) fn check_san(san: &San) -> Result<()> {
 fn san_type(san: &San) -> Result<SanType> {
     let ascii = |text: &str| {
         rcgen::string::Ia5String::try_from(text)
-            .map_err(|error| Code::BadSan.error(format!("{text:?} is not ASCII")).because(error))
+            .map_err(|error| Code::BadSan.error(format!("{text:?} is not ASCII")).caused_by(error))
     };
     Ok(match san {
         San::Dns(name) => SanType::DnsName(ascii(name)?),
@@ -172,5 +172,5 @@ fn sequence(parts: &[&[u8]]) -> der::Result<Vec<u8>> {
 }
 
 fn malformed(error: der::Error) -> Error {
-    Code::Internal.error("a certificate of ours is not valid DER").because(error)
+    Code::Internal.error("a certificate of ours is not valid DER").caused_by(error)
 }

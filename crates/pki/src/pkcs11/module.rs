@@ -71,7 +71,7 @@ fn start(path: &Path) -> Result<Pkcs11> {
         ));
     }
     let context = Pkcs11::new(path).map_err(|error| match error {
-        CryptokiError::LibraryLoading(why) => refused("the PKCS#11 module cannot be loaded").because(why).at(path),
+        CryptokiError::LibraryLoading(why) => refused("the PKCS#11 module cannot be loaded").caused_by(why).at(path),
         other => refused("this library is no PKCS#11 module").because(fault::words(&other)).at(path),
     })?;
     // Several threads sign at once, and a module that does not allow that fails here.

@@ -39,7 +39,7 @@ impl Csr {
         }
         let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
             Code::ForeignFormat | Code::CsrUnreadable => error,
-            _ => unreadable("the file holds no request").because(error),
+            _ => unreadable("the file holds no request").caused_by(error),
         })?;
         match bundle.csrs.as_slice() {
             [der] => Self::from_der(der),

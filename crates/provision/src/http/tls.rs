@@ -22,7 +22,7 @@ pub(super) fn config(origin: &HttpOrigin, roots: Option<&[Certificate]>) -> Resu
             // Only these roots: with the system's roots as well, any public CA could vouch for the platform.
             for root in roots {
                 store.add(CertificateDer::from(root.der().to_vec())).map_err(|error| {
-                    Code::CertificateUnreadable.error("a root of the platform cannot be used").because(error)
+                    Code::CertificateUnreadable.error("a root of the platform cannot be used").caused_by(error)
                 })?;
             }
         }

@@ -102,7 +102,7 @@ impl ShardStore {
     }
 
     fn write_mark(&self, mut set: FileSet) -> Result<()> {
-        let text = serde_json::to_vec_pretty(&self.mark).map_err(|error| unwritable(&error))?;
+        let text = serde_json::to_vec_pretty(&self.mark).map_err(unwritable)?;
         set.add(MARK, text, Mode::Private)?;
         set.commit().map(drop)
     }
@@ -178,8 +178,8 @@ fn check_is_empty(dir: &Path) -> Result<()> {
     }
 }
 
-fn unwritable(error: &serde_json::Error) -> base::Error {
-    Code::Internal.error("what marks a directory cannot be written as JSON").because(error)
+fn unwritable(error: serde_json::Error) -> base::Error {
+    Code::Internal.error("what marks a directory cannot be written as JSON").caused_by(error)
 }
 
 #[cfg(test)]

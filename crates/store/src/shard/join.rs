@@ -58,7 +58,7 @@ impl JoinProgress {
             Code::FileUnreadable
                 .error("this does not say how far the archive is joined")
                 .at(&path)
-                .because(error)
+                .caused_by(error)
                 .fix("restore the file from a backup")
         })
     }
@@ -192,8 +192,8 @@ impl<'a> JoinAttempts<'a> {
         if length == 0 {
             let mut head = CsvWriter::new(Vec::new());
             let written = head.line(INDEX_COLUMNS.split(',').map(Cell::from));
-            let head = written.and_then(|()| head.finish()).map_err(|error| joining.unwritable(&error))?;
-            index.write_all(&head).map_err(|error| joining.unwritable(&error))?;
+            let head = written.and_then(|()| head.finish()).map_err(|error| joining.unwritable(error))?;
+            index.write_all(&head).map_err(|error| joining.unwritable(error))?;
             joining.state.index = head.len() as u64;
         }
         joining.index = Some(index);
@@ -215,7 +215,7 @@ impl<'a> JoinAttempts<'a> {
             if self.dir.holds(name)? { self.dir.open_file_for_writing(name)? } else { self.dir.create(name)? };
         // Bytes may be missing only if the file was changed from outside, because the state was written after
         // `sync_data`.
-        let there = file.metadata().map_err(|error| self.unwritable(&error))?.len();
+        let there = file.metadata().map_err(|error| self.unwritable(error))?.len();
         if there < length {
             return Err(Code::ShardDamaged
                 .error("the archive is shorter than what was appended to it")
@@ -223,7 +223,7 @@ impl<'a> JoinAttempts<'a> {
                 .fix("restore it from a backup"));
         }
         // A killed run may have appended more than it recorded. These parts are still there and are appended again.
-        file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|error| self.unwritable(&error))?;
+        file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|error| self.unwritable(error))?;
         Ok(file)
     }
 
@@ -242,7 +242,7 @@ impl<'a> JoinAttempts<'a> {
         let length = if packing.sealed { size } else { size.saturating_sub(self.end) };
         if let Some(archive) = &mut self.archive {
             let mut part = std::io::Read::take(self.dir.open_file(&name)?, length);
-            let copied = std::io::copy(&mut part, archive).map_err(|error| unwritable(self.place, &error))?;
+            let copied = std::io::copy(&mut part, archive).map_err(|error| unwritable(self.place, error))?;
             // `take` returns fewer bytes without an error if the part is shorter than its directory entry promised.
             if copied != length {
                 return Err(self.gone(&name));
@@ -253,13 +253,13 @@ impl<'a> JoinAttempts<'a> {
         let mut lines = CsvWriter::new(Vec::new());
         let sidecar_lines = ReaderBuilder::new().has_headers(false).from_reader(self.dir.open_file(&sidecar)?);
         for line in sidecar_lines.into_byte_records() {
-            let mut line = line.map_err(|error| self.gone(&sidecar).because(error))?;
+            let mut line = line.map_err(|error| self.gone(&sidecar).caused_by(error))?;
             line.push_field(part.as_bytes());
-            lines.copied(&line).map_err(|error| self.unwritable(&error))?;
+            lines.copied(&line).map_err(|error| self.unwritable(error))?;
         }
-        let lines = lines.finish().map_err(|error| self.unwritable(&error))?;
+        let lines = lines.finish().map_err(|error| self.unwritable(error))?;
         if let Some(index) = &mut self.index {
-            index.write_all(&lines).map_err(|error| unwritable(self.place, &error))?;
+            index.write_all(&lines).map_err(|error| unwritable(self.place, error))?;
         }
         self.state.index += lines.len() as u64;
         self.state.starts.push(start + length);
@@ -273,7 +273,7 @@ impl<'a> JoinAttempts<'a> {
         }
         // The order matters: data, then the state that names it, then the removal of the parts.
         for file in [&self.archive, &self.index].into_iter().flatten() {
-            file.sync_data().map_err(|error| self.unwritable(&error))?;
+            file.sync_data().map_err(|error| self.unwritable(error))?;
         }
         self.state.write(self.place)?;
         for attempt in waiting.drain(..) {
@@ -302,13 +302,10 @@ impl<'a> JoinAttempts<'a> {
         }
         if let Some(archive) = &mut self.archive {
             let end = pack::end(self.place.packing())?;
-            archive
-                .write_all(&end)
-                .and_then(|()| archive.sync_all())
-                .map_err(|error| unwritable(self.place, &error))?;
+            archive.write_all(&end).and_then(|()| archive.sync_all()).map_err(|error| unwritable(self.place, error))?;
         }
         if let Some(index) = &self.index {
-            index.sync_all().map_err(|error| self.unwritable(&error))?;
+            index.sync_all().map_err(|error| self.unwritable(error))?;
         }
         let out = whole.index.parent().map(BulkDir::open).transpose()?;
         let out = out.ok_or_else(|| Code::Internal.error("an archive without a directory"))?;
@@ -331,14 +328,14 @@ impl<'a> JoinAttempts<'a> {
         Code::ShardDamaged.error("a part of the archive is gone").at(path).fix("restore it from a backup")
     }
 
-    fn unwritable(&self, error: &std::io::Error) -> Error {
+    fn unwritable(&self, error: std::io::Error) -> Error {
         unwritable(self.place, error)
     }
 }
 
-fn unwritable(place: &ShardStore, error: &std::io::Error) -> Error {
+fn unwritable(place: &ShardStore, error: std::io::Error) -> Error {
     let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
     let code = if full { Code::DiskFull } else { Code::FileUnwritable };
-    let error = code.error("the archive cannot be written").at(&place.dir).because(error.to_string());
+    let error = code.error("the archive cannot be written").at(&place.dir).caused_by(error);
     if full { error.fix("make room and run the same command once more") } else { error }
 }

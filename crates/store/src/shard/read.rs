@@ -34,7 +34,7 @@ pub struct StoredIdentity {
     key: HeldKey,
 }
 
-/// The place of the private key.
+/// The private key of a leaf. Not a `KeyLocation`: a CA's key is never sealed, a leaf's is never in a token.
 enum HeldKey {
     /// In this PEM text.
     Here(Zeroizing<Vec<u8>>),
@@ -287,7 +287,7 @@ fn part_of(place: &ShardStore, attempt: Attempt) -> Result<(PathBuf, Zeroizing<V
     }
     let (joined, range) = JoinProgress::find(place, attempt.shard)?.ok_or_else(|| gone(&path))?;
     let damaged = |error: std::io::Error| {
-        Code::ShardDamaged.error("a part of the archive cannot be read").at(&joined).because(error)
+        Code::ShardDamaged.error("a part of the archive cannot be read").at(&joined).caused_by(error)
     };
     let (Some(dir), Some(name)) = (joined.parent(), joined.file_name().and_then(|name| name.to_str())) else {
         return Err(gone(&joined));

@@ -92,7 +92,7 @@ impl ShardStore {
             Code::FileUnreadable
                 .error("this does not say to which job the directory belongs")
                 .at(&path)
-                .because(error)
+                .caused_by(error)
                 .fix("restore the file from a backup")
         })?;
         // A later version may have fields that change the meaning of this one.

@@ -146,7 +146,7 @@ pub(super) fn moment() -> impl TypedValueParser<Value = OffsetDateTime> {
     text().try_map(|text| {
         OffsetDateTime::parse(&text, &Rfc3339).map_err(|error| {
             let invalid = base::Code::Usage.error(format!("invalid time {text:?}"));
-            invalid.because(error).fix("write it as 2030-01-31T12:00:00Z")
+            invalid.caused_by(error).fix("write it as 2030-01-31T12:00:00Z")
         })
     })
 }

@@ -159,7 +159,7 @@ fn pretty(value: &impl Serialize) -> Result<String> {
 }
 
 fn not_json(error: serde_json::Error) -> Error {
-    Code::Internal.error("the result cannot be written as JSON").because(error)
+    Code::Internal.error("the result cannot be written as JSON").caused_by(error)
 }
 
 #[cfg(test)]

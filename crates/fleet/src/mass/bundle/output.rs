@@ -281,7 +281,7 @@ impl ShardBundles<'_> {
                 let part = self.attempt.part(self.output.packer.packing());
                 let number = |number: usize| Cell::from(u64::try_from(number).ok());
                 let line = [name.into(), number(offset), number(bytes.len()), (&part).into()];
-                self.index.line(line).map_err(|error| no_index(&error))?;
+                self.index.line(line).map_err(no_index)?;
                 Ok(None)
             }
         }
@@ -322,7 +322,7 @@ impl ShardBundles<'_> {
         let packed = self.output.packer.pack(&mut self.files)?;
         let part = self.attempt.part(self.output.packer.packing());
         let index = std::mem::replace(&mut self.index, CsvWriter::new(Vec::new()));
-        let index = index.finish().map_err(|error| no_index(&error))?;
+        let index = index.finish().map_err(no_index)?;
         let dir = &self.output.dir;
         for (name, bytes) in [(format!("{}{PART_INDEX}", self.attempt), index.as_slice()), (part, packed.bytes())] {
             let partial = format!("{PARTIAL}{name}.{}", self.turn);
@@ -360,8 +360,8 @@ fn gone(devices: &Path, name: &str) -> Error {
         .fix("restore it from a backup")
 }
 
-fn no_index(error: &std::io::Error) -> Error {
-    Code::Internal.error("the line of an index cannot be written").because(error)
+fn no_index(error: std::io::Error) -> Error {
+    Code::Internal.error("the line of an index cannot be written").caused_by(error)
 }
 
 fn taken(path: &Path) -> Error {

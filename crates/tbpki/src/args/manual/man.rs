@@ -46,8 +46,8 @@ fn page(path: &str, verb: &Command) -> Result<ManPage> {
     clap_mangen::Man::new(verb.clone().name(name.clone()).bin_name(path))
         .date("")
         .render(&mut text)
-        .map_err(|error| internal(&name).because(error))?;
-    let text = String::from_utf8(text).map_err(|error| internal(&name).because(error))?;
+        .map_err(|error| internal(&name).caused_by(error))?;
+    let text = String::from_utf8(text).map_err(|error| internal(&name).caused_by(error))?;
     Ok(ManPage { name, text })
 }
 
