@@ -1,16 +1,19 @@
-//! The device's side: its credentials record, its session with the platform, and Mbed TLS.
+//! The device's side: its credentials record, its session with the platform, its enrolment, and Mbed TLS.
 //!
-//! Without features this crate holds the credentials [`record`] and [`nvs`], a reader that never writes, and [`flash_table`], which finds its partition. `devkit` takes the
+//! Without features this crate holds the credentials [`record`] and [`nvs`], a reader that never writes, [`flash_table`],
+//! which finds its partition, and the [`slots`] of identities that a device has fetched itself. `devkit` takes the
 //! names, types and order of the entries from here when it writes images, and the firmware reads them back. None of it
 //! depends on a standard library or on a chip.
 //!
-//! The feature `session` adds the login and telemetry over the caller's TLS, network and clock. The feature `mbedtls` adds
-//! TLS for chips.
+//! The feature `session` adds the login and telemetry over the caller's TLS, network and clock, and the feature `enrolment`
+//! a client of EST over the caller's TLS. The feature `mbedtls` adds TLS for chips.
 
 #![no_std]
 
 extern crate alloc;
 
+#[cfg(feature = "enrolment")]
+pub mod enrolment;
 pub mod flash_table;
 #[cfg(feature = "mbedtls")]
 pub mod mbedtls;
@@ -19,6 +22,7 @@ pub mod record;
 mod secret;
 #[cfg(feature = "session")]
 pub mod session;
+pub mod slots;
 
 pub use record::Record;
 pub use secret::Secret;

@@ -56,10 +56,22 @@ pub(super) const WALLS: &[Wall] = &[
     wall(
         "tbpki-device",
         "nvs",
-        &["record", "session", "mbedtls"],
+        &["enrolment", "record", "session", "slots", "mbedtls"],
         "the flash format does not depend on what is stored",
     ),
-    wall("tbpki-device", "record", &["session", "mbedtls"], "devkit uses the record without a session"),
+    wall(
+        "tbpki-device",
+        "record",
+        &["enrolment", "session", "slots", "mbedtls"],
+        "devkit uses the record without a session",
+    ),
+    wall(
+        "tbpki-device",
+        "slots",
+        &["enrolment", "session", "mbedtls"],
+        "a slot does not know where its identity comes from",
+    ),
+    wall("tbpki-device", "enrolment", &["session", "mbedtls"], "enrolment takes any TLS"),
     wall(
         "tbpki-device",
         "session",
