@@ -19,6 +19,7 @@ use provision::PacketReader;
 use provision::mqtt::Version;
 use time::OffsetDateTime;
 
+mod devices;
 mod documents;
 mod enrolment;
 mod firmware;
@@ -33,6 +34,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("application_image", firmware::application_image),
     ("certs_only", enrolment::certs_only),
     ("csr", csr),
+    ("device_answer", devices::answer),
+    ("device_slots", devices::slots),
     ("est_authorization", enrolment::authorization),
     ("est_body", enrolment::body),
     ("est_path", enrolment::path),
