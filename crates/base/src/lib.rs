@@ -9,6 +9,7 @@ pub mod digest;
 pub mod error;
 pub mod file;
 pub mod hex;
+pub mod host;
 pub mod secret;
 pub mod suggest;
 pub mod text;

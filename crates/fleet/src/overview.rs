@@ -97,8 +97,8 @@ impl Overview {
             others_total: 0,
         };
         overview.totals.pending = view.count(&Filter { pending_only: true, ..Filter::default() })?;
-        let open = view.open_renewals()?.len() + view.open_revocations()?.len();
-        overview.totals.open = u64::try_from(open).unwrap_or(u64::MAX);
+        let renewals = u64::try_from(view.open_renewals()?.len()).unwrap_or(u64::MAX);
+        overview.totals.open = renewals.saturating_add(view.count_open_revocations()?);
         for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
             let entry = entry?;
             match entry.key.kind {

@@ -61,6 +61,7 @@ impl Selection {
     /// What the ledger can leave out by itself, a filter for each kind.
     fn filters(&self) -> Vec<Filter> {
         let of_kind = |kind| Filter {
+            station: None,
             kind,
             states: self.states.clone(),
             never: match (self.unregistered, self.unbundled) {

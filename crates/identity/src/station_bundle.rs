@@ -16,6 +16,7 @@ use crate::files::output::{into_bytes, pem_of};
 use crate::init::root_out::check_outside;
 use crate::report::{CertificateReport, FileReport};
 use store::Workspace;
+use store::ca::generations::check_not_revoked;
 use store::ca::key::{KeyLocation, open_key};
 use store::ca::{Ca, unavailable};
 use store::secrets::CaSecret;
@@ -98,6 +99,7 @@ pub fn export_devices(
     store::check_exists(&store)?;
     check_outside(&store, &request.out, "--out")?;
     let ca = Ca::DevicesIssuing;
+    check_not_revoked(&ca.dir(&store))?;
     let chain = ca.certificates(&store)?;
     let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     // Before any question: a bundle of another CA in this place would end the command anyway.

@@ -25,6 +25,8 @@ pub struct Filter {
     pub skip_unregistered: bool,
     /// Only what this job has issued.
     pub job: Option<JobId>,
+    /// Only what was issued outside of jobs on the host of this name.
+    pub station: Option<String>,
     /// Only these names.
     pub name: Option<NameFilter>,
     /// Only the generation of each name that is in use now ([`Role::Current`](crate::Role::Current)).
@@ -80,6 +82,9 @@ impl Filter {
         if let Some(job) = self.job {
             // SQLite and PostgreSQL use no index for an expression.
             condition.and(if by_name { "+job = ?" } else { "job = ?" }, job.0);
+        }
+        if let Some(station) = &self.station {
+            condition.and("job IS NULL AND station = ?", station);
         }
         match &self.name {
             Some(NameFilter::Exact(name)) => condition.and("name = ?", name),

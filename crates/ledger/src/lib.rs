@@ -95,6 +95,7 @@ pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
+pub use lifecycle::issuer::ca_revoked;
 pub use lifecycle::list::{NewList, RevocationList};
 pub use lifecycle::renewal::{OpenRenewal, RenewalStep};
 pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};

@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod confirmation;
 pub(crate) mod enrolment;
 pub(crate) mod generations;
+pub(crate) mod issuer;
 pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod renewal;

@@ -2,10 +2,12 @@
 
 use std::ops::Deref;
 
+use base::host::host_name;
 use base::{Code, Error, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key, Kind};
+use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
@@ -83,8 +85,8 @@ impl<'a> Transaction<'a> {
         let parameters = self.parameters(&identity.parameters)?;
         self.execute(
             "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
-             not_before, not_after, state, intended_at, issuer_generation) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11, ?12)",
+             not_before, not_after, state, intended_at, issuer_generation, station) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11, ?12, ?13)",
             values![
                 identity.kind.as_str(),
                 &identity.name,
@@ -98,6 +100,7 @@ impl<'a> Transaction<'a> {
                 identity.not_after.unix_timestamp(),
                 self.now(),
                 issuer.map(Generation::number),
+                host_name(),
             ],
         )?;
         Ok(Generation(generation))
@@ -231,8 +234,15 @@ impl<'a> Transaction<'a> {
     }
 
     /// The generation of the CA that signs now; `None` if the ledger has no CA of this name.
+    ///
+    /// # Errors
+    /// [`Code::CaRevoked`] if it was revoked and none has taken its place: a process that has its key open must not
+    /// issue with it.
     pub(crate) fn generation_of(&self, issuer: &str) -> Result<Option<Generation>> {
-        Ok(self.current(Kind::Ca, issuer)?.map(|ca| ca.generation()))
+        if let Some(ca) = self.current(Kind::Ca, issuer)? {
+            return Ok(Some(ca.generation()));
+        }
+        if self.is_revoked_ca(issuer)? { Err(ca_revoked(issuer)) } else { Ok(None) }
     }
 
     pub(crate) fn bug(&self, what: String) -> Error {

@@ -64,7 +64,7 @@ impl Station for Postgres {
             "DROP TABLE renewal_step; DROP TABLE lease; DROP TABLE clock; ALTER TABLE job DROP COLUMN renews; \
              DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP CONSTRAINT \
              identity_role_of_state; ALTER TABLE identity DROP COLUMN role, DROP COLUMN issuer_generation, DROP COLUMN \
-             revocation_reason, DROP COLUMN copies; UPDATE layout SET version = 2;",
+             revocation_reason, DROP COLUMN copies, DROP COLUMN station; UPDATE layout SET version = 2;",
         );
     }
 }

@@ -55,7 +55,7 @@ impl Station for Sqlite {
              DROP INDEX identity_current; DROP INDEX identity_pending; DROP INDEX identity_revoked; \
              DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP COLUMN role; \
              ALTER TABLE identity DROP COLUMN issuer_generation; ALTER TABLE identity DROP COLUMN revocation_reason; \
-             ALTER TABLE identity DROP COLUMN copies; \
+             ALTER TABLE identity DROP COLUMN copies; ALTER TABLE identity DROP COLUMN station; \
              PRAGMA user_version = 3;",
         );
     }

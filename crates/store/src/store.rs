@@ -57,6 +57,7 @@ impl Store {
             match self.ledger.current(Kind::Ca, &ca.name())? {
                 Some(entry) if self.ledger.is_shared() => is_the_same(&self.ledger, &entry, &ca, &self.dir)?,
                 Some(_) => {}
+                None if self.ledger.is_revoked_ca(&ca.name())? => {}
                 None => unknown.push(ca),
             }
         }

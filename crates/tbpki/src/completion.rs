@@ -90,7 +90,7 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 /// The ledger of the store in this directory, or none. A ledger on a server is not asked: the connection may need a
 /// password, and takes longer than a person waits for a TAB.
 fn ledger() -> Option<View> {
-    let environment = Environment::of_process().with_host_name(&identity::host::host_name());
+    let environment = Environment::of_process().with_host_name(&base::host::host_name());
     let trust = crate::environment::trust(false);
     // The rules of a verb apply here too: Tab in a directory of another user must read nothing there.
     trust.check(&config_path()).ok()?;

@@ -30,7 +30,7 @@ impl Context {
         Self {
             output: Output::new(verb, &global),
             prompter: Prompter::new(global.no_input),
-            environment: Environment::of_process().with_host_name(&identity::host::host_name()),
+            environment: Environment::of_process().with_host_name(&base::host::host_name()),
             trust: crate::environment::trust(global.trust_owner),
             config_path: global.config,
             accept_clock: global.accept_clock,

@@ -166,3 +166,13 @@ ledger.commit()
 pub fn age(ledger: &Path, name: &str, days: u32) {
     python3().args(["-c", AGE]).arg(ledger).arg(name).arg(days.to_string()).run().ok();
 }
+
+/// Runs SQL on a ledger that no ledger would: what another run may have left.
+///
+/// # Panics
+/// If SQLite refuses it.
+#[track_caller]
+pub fn sql(ledger: &Path, statements: &str) {
+    let run = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+    python3().args(["-c", run]).arg(ledger).arg(statements).run().ok();
+}

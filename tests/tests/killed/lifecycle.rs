@@ -190,6 +190,69 @@ fn a_revoked_device_is_on_the_list_in_the_end() {
 }
 
 #[test]
+fn a_revoked_ca() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]);
+    start.ok(["client", "--device", "pump-1"]);
+    start.ok(["crl"]);
+    let clients_ca =
+        |sandbox: &Sandbox| PemBundle::parse(&sandbox.read("conf/clients-ca.pem")).unwrap().certificates.len();
+    assert_eq!((lists(&start).len(), clients_ca(&start)), (2, 2));
+    let revoke = ["revoke", "--ca", "devices-issuing"];
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(revoke).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            // Once the ledger has it, nothing is issued, whatever the files are.
+            let is_revoked =
+                sandbox.ok(["list", "--all", "--json", "--kind", "ca"]).stdout_text().contains("\"revoked\"");
+            assert_eq!(
+                sandbox.tbpki(["client", "--device", "pump-2"]).run().status,
+                i32::from(is_revoked),
+                "after {step}"
+            );
+            let outcome = sandbox.tbpki(if is_revoked { &["revoke", "--open"][..] } else { &revoke }).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            assert_eq!((lists(&sandbox).len(), clients_ca(&sandbox)), (1, 1), "after {step}");
+            assert_eq!(lists(&sandbox)[0].revoked().len(), 1, "after {step}");
+            let again = sandbox.ok(["revoke", "--ca", "devices-issuing", "--json"]).json();
+            assert_eq!(again["result"]["open_steps"], 0, "after {step}");
+            assert_private(sandbox.path(), step);
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+}
+
+#[test]
+fn a_revoked_job() {
+    let start = Sandbox::in_memory().make_store();
+    start.ok(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet"]);
+    start.ok(["crl"]);
+    let revoke = ["revoke", "--job", "1"];
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(revoke).command(), sandbox))
+        },
+        |step, sandbox| {
+            let outcome = sandbox.tbpki(revoke).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            assert_eq!(lists(&sandbox)[0].revoked().len(), 5, "after {step}");
+            let listed = sandbox.ok(["list", "--json", "--kind", "device"]).stdout_text();
+            assert_eq!(listed.matches("\"role\": \"revoked\"").count(), 5, "{listed} after {step}");
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+}
+
+#[test]
 fn the_lists() {
     let start = Sandbox::in_memory().make_store();
     start.ok(["crl"]);

@@ -10,5 +10,6 @@ mod renew;
 mod revoke;
 mod rollover;
 mod scene;
+mod stolen_station;
 mod swap;
 mod units;

@@ -644,6 +644,12 @@ codes! {
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
     323 ProfileCaInUse User "The CA of a profile cannot be replaced"
         "ThingsBoard has one CA for each device profile. When that CA changes, every device of the profile whose certificate ThingsBoard does not have yet is locked out, and tbpki cannot make sure that it has them all. Make another profile with `tbpki profile create`, and issue the devices again below its CA. Nothing was changed."
+    324 OnlyCa User "No other generation of the root signs"
+        "A root is on no revocation list: peers refuse what is below it once it is out of their trust files. Without another root nothing could be issued or verified any more. Run `tbpki ca prepare` and `tbpki ca activate` for the root (with `--leave-behind` if it is urgent), then revoke the earlier generation. Nothing was changed."
+    325 CaRevoked User "The CA is revoked"
+        "The ledger has a revocation of the CA's generation that signed last, and no other one signs. Peers refuse what it has signed, so tbpki issues nothing with it, also in a process that had its key open. `tbpki ca prepare` makes the next generation, and `tbpki ca activate` lets it sign."
+    326 JobNotFinished User "The job can issue more"
+        "The revocation covers what the job has issued. A job that is resumed issues the names that wait, and those certificates are not revoked. Cancel the job with `tbpki fleet cancel`, then run the same command again."
 
     // Enrolment over the network.
     344 LedgerReplaced User "The ledger was replaced while the service ran"

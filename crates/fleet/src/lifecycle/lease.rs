@@ -6,6 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base::host::host_name;
 use base::{Code, Error, Result};
 use ledger::{Kind, Ledger};
 
@@ -161,12 +162,13 @@ pub(crate) fn leased(name: &str) -> Error {
         .fix("run the same command again when the other one has ended")
 }
 
-/// The name of this process among all that work on the ledger.
+/// The name of this process among all that work on the ledger: `HOST-PROCESS-RANDOM`, of which [`View::shards_of_station`](ledger::View::shards_of_station)
+/// takes the host.
 ///
 /// # Errors
 /// [`Code::Internal`] without random numbers.
 pub(crate) fn station_name() -> Result<String> {
     let random = pki::serial::Serial::random()?.to_string();
     let random = random.get(..8).unwrap_or(&random);
-    Ok(format!("{}-{}-{random}", identity::host::host_name(), std::process::id()))
+    Ok(format!("{}-{}-{random}", host_name(), std::process::id()))
 }

@@ -3,11 +3,11 @@
 //! The ledger is the truth: as soon as it has the revocation, no verb uses the identity any more. The platform and the
 //! lists follow; neither waits for the other, and a step that fails stays open until `tbpki revoke --open` does it.
 
+mod ca;
+mod parts;
 mod report;
 mod steps;
 mod target;
-
-use std::collections::HashSet;
 
 use base::Result;
 use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
@@ -16,10 +16,12 @@ use store::ca::Ca;
 use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
-pub use report::{OpenReport, RevokeOutcome, RevokeReport, RevokedReport};
+use parts::Parts;
+pub use report::{OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
+use steps::Platform;
 pub(crate) use steps::{withdraw, withdraw_revoked};
-pub use target::Targets;
 use target::can_be_revoked;
+pub use target::{CaTarget, Targets};
 
 /// A request to revoke identities, and the reason.
 #[derive(Debug, Clone)]
@@ -40,66 +42,109 @@ pub struct RevokeRequest {
 pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<RevokeReport> {
     store::check_exists(workspace.store_dir())?;
     let mut report = RevokeReport::new(request.dry_run);
+    if let Targets::Ca(target) = &request.targets {
+        ca::revoke(workspace, target, request, &mut report)?;
+        return Ok(report);
+    }
     if request.dry_run {
         let view = workspace.view()?;
-        for entry in request.targets.entries(&view, workspace.now)? {
-            let done = if can_be_revoked(&entry, workspace.now) { RevokeOutcome::Planned } else { done_before(&entry) };
-            report.revoked.push(RevokedReport::of(&entry, done));
+        let parts = request.targets.parts(&view, workspace.now, &mut report.findings)?;
+        let mut walk = parts.walk();
+        while let Some(part) = walk.next(&view)? {
+            for entry in part.entries(&view)? {
+                let is_valid = can_be_revoked(&entry, workspace.now);
+                let done = if is_valid { RevokeOutcome::Planned } else { done_before(&entry) };
+                report.add(&entry, done, parts.are_listed());
+            }
         }
         return Ok(report);
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
     let mut ledger = workspace.open_ledger()?;
-    let entries = request.targets.entries(&ledger, workspace.now)?;
-    record(&mut ledger, &entries, request.reason, workspace.now, &mut report)?;
-    let names: HashSet<(Kind, &str)> = entries.iter().map(|entry| (entry.key.kind, entry.key.name.as_str())).collect();
-    let is_meant = |key: &Key| request.targets.is_open() || names.contains(&(key.kind, key.name.as_str()));
-    let open: Vec<_> = ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)).collect();
-    steps::platform(workspace, &mut ledger, &open)?;
-    steps::lists(workspace, &mut ledger, &open, &mut report)?;
-    steps::profile_cas(&mut ledger, &open)?;
-    for open in ledger.open_revocations()?.into_iter().filter(|open| is_meant(&open.key)) {
-        let Some(entry) = ledger.entry(&open.key)? else { continue };
-        report.open.push(OpenReport::of(&open, &entry));
+    let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
+    let mut walk = parts.walk();
+    while let Some(part) = walk.next(&ledger)? {
+        let entries = part.entries(&ledger)?;
+        record(&mut ledger, &entries, request.reason, workspace.now)?;
+        for entry in &entries {
+            let is_new = can_be_revoked(entry, workspace.now);
+            let done = if is_new { RevokeOutcome::Revoked } else { done_before(entry) };
+            report.add(entry, done, parts.are_listed());
+        }
     }
+    finish(workspace, &mut ledger, &parts, &mut report)?;
     Ok(report)
 }
 
-/// Records the revocations, all in one transaction.
-fn record(
-    ledger: &mut Ledger,
-    entries: &[Entry],
-    reason: Reason,
-    now: OffsetDateTime,
-    report: &mut RevokeReport,
-) -> Result<()> {
-    let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
-    ledger.transaction(|transaction| {
-        for entry in entries.iter().filter(|entry| can_be_revoked(entry, now)) {
-            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry)?)?;
+/// Takes the open steps of revocations that are recorded, and reports those that stay open.
+fn finish(workspace: &mut Workspace<'_>, ledger: &mut Ledger, parts: &Parts, report: &mut RevokeReport) -> Result<()> {
+    let mut platform = Platform::default();
+    // The lists of a whole job do not wait until the platform has answered for each of its devices.
+    if !parts.are_listed() && has_open_lists(ledger, parts)? {
+        steps::lists(workspace, ledger, report)?;
+    }
+    let mut walk = parts.walk();
+    while let Some(part) = walk.next(ledger)? {
+        let open = part.open(ledger)?;
+        platform.take_from(workspace, ledger, &open)?;
+        platform.distrust_cas(workspace, ledger, &open, report)?;
+    }
+    if parts.are_listed() && has_open_lists(ledger, parts)? {
+        steps::lists(workspace, ledger, report)?;
+    }
+    let mut walk = parts.walk();
+    while let Some(part) = walk.next(ledger)? {
+        let open = part.open(ledger)?;
+        steps::profile_cas(ledger, &open)?;
+        for open in part.open(ledger)? {
+            let Some(entry) = ledger.entry(&open.key)? else { continue };
+            report.add_open(&open, &entry);
         }
-        Ok(())
-    })?;
-    for entry in entries {
-        let done = if can_be_revoked(entry, now) { RevokeOutcome::Revoked } else { done_before(entry) };
-        report.revoked.push(RevokedReport::of(entry, done));
     }
     Ok(())
 }
 
-/// The open steps of a revocation that the ledger has recorded.
-fn steps_of(view: &View, entry: &Entry) -> Result<Vec<OpenStep>> {
+fn has_open_lists(view: &View, parts: &Parts) -> Result<bool> {
+    let mut walk = parts.walk();
+    while let Some(part) = walk.next(view)? {
+        if part.open(view)?.iter().any(|open| open.step == OpenStep::List) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Records the revocations of a part, all in one transaction.
+fn record(ledger: &mut Ledger, entries: &[Entry], reason: Reason, now: OffsetDateTime) -> Result<()> {
+    let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| can_be_revoked(entry, now)).collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    ledger.transaction(|transaction| {
+        let swaps: Vec<Key> = transaction
+            .open_renewals()?
+            .into_iter()
+            .filter(|open| open.step.is_of_platform())
+            .map(|open| open.key)
+            .collect();
+        for entry in &entries {
+            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry, &swaps)?)?;
+        }
+        Ok(())
+    })
+}
+
+/// The open steps of a revocation that the ledger has recorded. `swaps` are renewals whose certificate may be on the
+/// platform.
+fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
     let mut steps = Vec::new();
     let is_registered = entry.reached(ledger::State::Registered).is_some();
     // Another process may be about to register it, or to put its certificate in the place of an earlier one.
     let may_be_there = || view.is_leased(Kind::Device, &entry.key.name);
-    let is_swapped = || {
-        let open = view.open_renewals()?;
-        Ok::<_, base::Error>(open.iter().any(|open| open.key == entry.key && open.step.is_of_platform()))
-    };
-    if is_device && (of_profile || is_registered || may_be_there()? || is_swapped()?) {
+    if is_device && (of_profile || is_registered || swaps.contains(&entry.key) || may_be_there()?) {
         steps.push(OpenStep::Platform);
     }
     // A self-signed certificate has no CA that could list it.

@@ -18,7 +18,7 @@ use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::{CaGeneration, retired_certificates};
-use store::ca::{Ca, KeyLocation};
+use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
@@ -91,7 +91,11 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
 
     let path = workspace.store_dir().join(SERVERS_FILE);
     let issuing = Ca::ServerIssuing;
-    let is_wanted = path.exists() || !store.ledger.revoked_by(&issuing.name(), None, None)?.is_empty();
+    let mut has_revoked = false;
+    for ca in Hierarchy::Server.cas() {
+        has_revoked |= !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
+    }
+    let is_wanted = path.exists() || has_revoked;
     if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
         let servers = [issuing, Ca::ServerRoot];
         Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;

@@ -10,6 +10,7 @@ mod overview;
 mod prepare;
 mod report;
 mod retire;
+mod revoked;
 mod trust;
 
 use base::{Code, Result};
@@ -24,6 +25,7 @@ pub use overview::{CaRow, CasReport, overview};
 pub use prepare::{check_dry_run, prepare};
 pub use report::{NotRefreshed, RolloverDone, RolloverReport};
 pub use retire::retire;
+pub use revoked::{cross_generations, drop_revoked};
 
 /// The CA of this name.
 ///

@@ -2,16 +2,12 @@
 
 use std::net::IpAddr;
 
+use base::host::host_name;
 use base::{Result, file};
 use pki::San;
 
 /// More than any honest hosts file holds.
 const HOSTS_LIMIT: usize = 1 << 20;
-
-/// The host name, as the kernel knows it.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
 
 /// Every name and address of this host that a client may use: host name, fully qualified name, localhost, the
 /// loopback addresses, and the global addresses of the interfaces that are up. No name server is asked, so that

@@ -4,13 +4,14 @@ use base::Result;
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
+use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
 use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
 use crate::lifecycle::role::Role;
 use crate::lifecycle::step::Step;
 use crate::transaction::Transaction;
-use crate::value::values;
+use crate::value::{one_of, values};
 use crate::view::{View, at};
 
 impl Step for OpenStep {
@@ -59,6 +60,57 @@ impl View {
         self.open_steps(|key, step, error| OpenRevocation { key, step, error })
     }
 
+    /// The same for one name.
+    pub fn open_revocations_of(&self, kind: Kind, name: &str) -> Result<Vec<OpenRevocation>> {
+        let open = |key, step, error| OpenRevocation { key, step, error };
+        self.open_steps_of("kind = ?1 AND name = ?2", values![kind.as_str(), name], open)
+    }
+
+    /// The same for what a job has issued in a shard.
+    pub fn open_revocations_in(&self, job: JobId, shard: u32) -> Result<Vec<OpenRevocation>> {
+        let Some(job) = self.job(job)? else { return Ok(Vec::new()) };
+        let (first, count) = job.range(shard);
+        let values = values![job.id.0, first, first + u64::from(count)];
+        let open = |key, step, error| OpenRevocation { key, step, error };
+        self.open_steps_of("job = ?1 AND number >= ?2 AND number < ?3", values, open)
+    }
+
+    /// The next names after `after` of which a step is open, by kind and name, at most `limit`.
+    pub fn names_with_open_revocations(&self, after: Option<(Kind, &str)>, limit: u32) -> Result<Vec<(Kind, String)>> {
+        let (kind, name) = after.map_or(("", ""), |(kind, name)| (kind.as_str(), name));
+        let rows = self.query(
+            "SELECT DISTINCT kind, name FROM open_step JOIN identity ON identity.id = open_step.identity \
+             WHERE (kind, name) > (?1, ?2) ORDER BY kind, name LIMIT ?3",
+            values![kind, name, limit],
+        )?;
+        rows.iter().map(|row| Ok((one_of(&Kind::ALL, Kind::as_str, &row.get::<String>(0)?)?, row.get(1)?))).collect()
+    }
+
+    /// How many steps of revocations are not done.
+    pub fn count_open_revocations(&self) -> Result<u64> {
+        self.one("SELECT count(*) FROM open_step", &[])?.map_or(Ok(0), |row| row.get(0))
+    }
+
+    /// The shards that a station has issued, by job. The station is given by its host name, or by the whole name of a run
+    /// of tbpki there as attempts have it: `HOST-PROCESS-RANDOM`.
+    pub fn shards_of_station(&self, station: &str) -> Result<Vec<(JobId, u32)>> {
+        let names = self.query("SELECT DISTINCT station FROM attempt ORDER BY station", &[])?;
+        let mut shards = Vec::new();
+        for row in &names {
+            let name: String = row.get(0)?;
+            // A host name can contain hyphens, the other two parts do not.
+            let is_it = name == station || name.rsplitn(3, '-').nth(2) == Some(station);
+            if is_it {
+                let sql = "SELECT job, shard FROM attempt WHERE station = ?1 AND outcome = 'issued'";
+                for row in self.query(sql, values![&name])? {
+                    shards.push((JobId(row.get(0)?), row.get(1)?));
+                }
+            }
+        }
+        shards.sort_unstable();
+        Ok(shards)
+    }
+
     /// The generations of a name that can be revoked: those with a certificate that ends after `now`.
     pub fn revocable(&self, kind: Kind, name: &str, now: OffsetDateTime) -> Result<Vec<Entry>> {
         let generations = self.history(kind, name)?;
@@ -75,6 +127,11 @@ impl Ledger {
     /// [`Transaction::step_done`] by itself.
     pub fn step_done(&mut self, key: &Key, step: OpenStep) -> Result<()> {
         self.transaction(|transaction| transaction.step_done(key, step))
+    }
+
+    /// [`Transaction::lists_failed`] by itself.
+    pub fn lists_failed(&mut self, error: &str) -> Result<()> {
+        self.transaction(|transaction| transaction.lists_failed(error))
     }
 
     /// [`Transaction::step_failed`] by itself.
@@ -126,6 +183,15 @@ impl Transaction<'_> {
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn step_done(&self, key: &Key, step: OpenStep) -> Result<()> {
         self.step_ends(key, step)
+    }
+
+    /// Records why the step [`OpenStep::List`] failed, for all revocations that no list has: lists are written together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn lists_failed(&self, error: &str) -> Result<()> {
+        let values = values![OpenStep::List.as_str(), error];
+        self.execute("UPDATE open_step SET error = ?2 WHERE step = ?1", values).map(drop)
     }
 
     /// Records why a step of a revocation failed. It stays open. The text must hold no secret.

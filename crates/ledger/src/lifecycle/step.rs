@@ -4,7 +4,7 @@ use base::Result;
 
 use crate::key::{Generation, Key, Kind};
 use crate::transaction::Transaction;
-use crate::value::{one_of, values};
+use crate::value::{SqlValue, one_of, values};
 use crate::view::View;
 
 /// A kind of steps, with its table.
@@ -24,12 +24,22 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub(crate) fn open_steps<S: Step, T>(&self, each: impl Fn(Key, S, Option<String>) -> T) -> Result<Vec<T>> {
+        self.open_steps_of("TRUE", &[], each)
+    }
+
+    /// As [`Self::open_steps`], for the identities that meet a condition.
+    pub(crate) fn open_steps_of<S: Step, T>(
+        &self,
+        condition: &str,
+        values: &[SqlValue<'_>],
+        each: impl Fn(Key, S, Option<String>) -> T,
+    ) -> Result<Vec<T>> {
         let table = S::TABLE;
         let sql = format!(
             "SELECT kind, name, generation, step, error FROM {table} JOIN identity ON identity.id = {table}.identity \
-             ORDER BY kind, name, generation, step"
+             WHERE {condition} ORDER BY kind, name, generation, step"
         );
-        self.query(&sql, &[])?
+        self.query(&sql, values)?
             .iter()
             .map(|row| {
                 let (kind, step): (String, String) = (row.get(0)?, row.get(3)?);

@@ -211,6 +211,9 @@ CREATE TABLE clock (
 
 ALTER TABLE job ADD COLUMN renews BIGINT NOT NULL DEFAULT 0 CHECK (renews IN (0, 1));
 "#,
+    r#"
+ALTER TABLE identity ADD COLUMN station TEXT COLLATE "C";
+"#,
 ];
 
 /// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.

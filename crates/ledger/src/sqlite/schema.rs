@@ -208,6 +208,9 @@ CREATE TABLE clock (
 
 ALTER TABLE job ADD COLUMN renews INTEGER NOT NULL DEFAULT 0 CHECK (renews IN (0, 1));
 ",
+    "
+ALTER TABLE identity ADD COLUMN station TEXT;
+",
 ];
 
 /// The kind of a file, judged by its header.

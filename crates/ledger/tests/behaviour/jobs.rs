@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{BEGIN, Station, device, intend_as, issue, serial};
 
 /// Longer than any test takes.
-const LONG: Duration = Duration::from_secs(3600);
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn new_job(shard_size: u32) -> NewJob {
     NewJob { parameters: Parameters::of(&json!({ "days": 365 })).unwrap(), shard_size, renews: false }

@@ -1,10 +1,10 @@
 //! The generations of a name, in every kind of ledger.
 
 use base::Code;
-use ledger::{Filter, Generation, Kind, NewIdentity, NewList, OpenStep, Phase, Role, State};
+use ledger::{Filter, Generation, Key, Kind, NewIdentity, NewList, OpenStep, Phase, Role, State};
 use time::{Duration, OffsetDateTime};
 
-use super::jobs::{claim, code, issue_shard, signed, stage};
+use super::jobs::{LONG, claim, code, issue_shard, signed, stage, wish};
 use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
 
 const KEY: [u8; 32] = [7; 32];
@@ -228,6 +228,90 @@ pub(crate) fn a_step_is_done_by_a_list_that_has_the_entry<S: Station>() {
     ledger.published_list(&list).unwrap();
     let open: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| (open.key, open.step)).collect();
     assert_eq!(open, [(a, OpenStep::Platform)]);
+}
+
+pub(crate) fn what_a_station_has_issued_is_found_by_its_host<S: Station>() {
+    let mut ledger = S::new().open();
+    let job = stage(&mut ledger, 1, &["a", "b", "c", "d"]);
+    for (shard, station) in
+        ["bench-7-1234-a1b2c3d4", "bench-99-a1b2c3d4", "bench-7-77-a1b2c3d4", "7-1-a1b2c3d4"].into_iter().enumerate()
+    {
+        let claim = ledger.claim(&wish(job.id, Phase::Issue, station, LONG)).unwrap().unwrap();
+        assert_eq!(claim.shard as usize, shard);
+        let signed = signed(&ledger, &claim);
+        ledger.commit_issued(&claim, "here", &signed).unwrap();
+    }
+    let shards = |station: &str| -> Vec<u32> {
+        ledger.shards_of_station(station).unwrap().into_iter().map(|(_, shard)| shard).collect()
+    };
+    assert_eq!(shards("bench-7"), [0, 2]);
+    assert_eq!(shards("bench"), [1]);
+    assert_eq!(shards("bench-7-77-a1b2c3d4"), [2]);
+    assert_eq!((shards("7"), shards("bench-9"), shards("")), (vec![3], vec![], vec![]));
+}
+
+pub(crate) fn what_was_issued_by_itself_has_its_host<S: Station>() {
+    let mut ledger = S::new().open();
+    issue(&mut ledger, "a");
+    let of = |station: &str| Filter { station: Some(station.to_owned()), ..Filter::default() };
+    assert_eq!(ledger.count(&of(&base::host::host_name())).unwrap(), 1);
+    assert_eq!(ledger.count(&of("another host")).unwrap(), 0);
+}
+
+pub(crate) fn open_steps_are_read_by_name_and_by_shard<S: Station>() {
+    let mut ledger = S::new().open();
+    let job = stage(&mut ledger, 2, &["s-1", "s-2", "s-3"]);
+    while let Some(claim) = claim(&mut ledger, &job, Phase::Issue) {
+        let signed = signed(&ledger, &claim);
+        ledger.commit_issued(&claim, "here", &signed).unwrap();
+    }
+    let alone = issue(&mut ledger, "z");
+    ledger.revoke(&alone, None, &[OpenStep::List, OpenStep::Platform]).unwrap();
+    for name in ["s-1", "s-3"] {
+        let key = ledger.current(Kind::Device, name).unwrap().unwrap().key;
+        ledger.revoke(&key, None, &[OpenStep::List]).unwrap();
+    }
+    let names =
+        |open: Vec<ledger::OpenRevocation>| -> Vec<String> { open.into_iter().map(|open| open.key.name).collect() };
+    assert_eq!(names(ledger.open_revocations_in(job.id, 0).unwrap()), ["s-1"]);
+    assert_eq!(names(ledger.open_revocations_in(job.id, 1).unwrap()), ["s-3"]);
+    assert_eq!(names(ledger.open_revocations_of(Kind::Device, "z").unwrap()), ["z", "z"]);
+    assert_eq!(ledger.count_open_revocations().unwrap(), 4);
+    let mut pages = Vec::new();
+    let mut last: Option<(Kind, String)> = None;
+    loop {
+        let after = last.as_ref().map(|(kind, name)| (*kind, name.as_str()));
+        let page = ledger.names_with_open_revocations(after, 2).unwrap();
+        let Some(end) = page.last() else { break };
+        last = Some(end.clone());
+        pages.push(page.into_iter().map(|(_, name)| name).collect::<Vec<_>>());
+    }
+    assert_eq!(pages, [vec!["s-1", "s-3"], vec!["z"]]);
+    ledger.lists_failed("no key").unwrap();
+    let errors: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| (open.step, open.error)).collect();
+    assert!(errors.iter().all(|(step, error)| (*step == OpenStep::List) == (error.as_deref() == Some("no key"))));
+}
+
+pub(crate) fn a_revoked_ca_issues_nothing<S: Station>() {
+    let mut ledger = S::new().open();
+    let ca = NewIdentity { kind: Kind::Ca, serial: serial("ca"), ..device("devices-issuing") };
+    let key = intend_as(&mut ledger, &ca).unwrap();
+    ledger.issued(&key, &leaf("ca")).unwrap();
+    let job = stage(&mut ledger, 2, &["s-1"]);
+    let claim = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let signed = signed(&ledger, &claim);
+    ledger.revoke(&key, None, &[]).unwrap();
+    assert!(ledger.is_revoked_ca("devices-issuing").unwrap() && !ledger.is_revoked_ca("devices-root").unwrap());
+    assert_eq!(ledger.commit_issued(&claim, "here", &signed).unwrap_err().code(), Code::CaRevoked);
+    assert_eq!(intend_as(&mut ledger, &device("a")).unwrap_err().code(), Code::CaRevoked);
+    // A generation that is prepared changes nothing until it signs.
+    let next = NewIdentity { serial: serial("ca2"), ..ca };
+    let next_generation = ledger.intend_by(&next, None).unwrap();
+    let next = Key { generation: next_generation, ..key };
+    ledger.issued_pending(&next, &leaf("ca2")).unwrap();
+    assert_eq!(intend_as(&mut ledger, &device("a")).unwrap_err().code(), Code::CaRevoked);
+    ledger.promote(&next).unwrap();
+    intend_as(&mut ledger, &device("a")).unwrap();
 }
 
 pub(crate) fn a_ledger_of_the_layout_before_keeps_its_identities<S: Station>() {

@@ -396,6 +396,10 @@ macro_rules! behaviour {
             numbers_and_times_of_lists_only_grow
             a_list_has_what_is_revoked_until_it_has_expired
             a_step_is_done_by_a_list_that_has_the_entry
+            what_a_station_has_issued_is_found_by_its_host
+            what_was_issued_by_itself_has_its_host
+            open_steps_are_read_by_name_and_by_shard
+            a_revoked_ca_issues_nothing
             a_ledger_of_the_layout_before_keeps_its_identities;
             a_password_belongs_to_the_first_key
             an_expired_password_goes

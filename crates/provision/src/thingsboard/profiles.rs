@@ -16,6 +16,9 @@ use crate::platform::PlatformChange;
 /// ThingsBoard's provision type for chains.
 const CHAIN: &str = "X509_CERTIFICATE_CHAIN";
 
+/// ThingsBoard's provision type for profiles that do not provision.
+const DISABLED: &str = "DISABLED";
+
 /// A profile as it must be.
 #[derive(Debug, Clone)]
 pub struct ChainProfile {
@@ -80,8 +83,44 @@ impl ThingsBoard {
         let request = ApiRequest::post("/api/deviceProfile", &object_for(wanted, there), Repeat::LookFirst)?;
         self.ask::<Value>(request).await.map_err(AttemptError::of_change)?;
         // ThingsBoard stores the hash of the certificate as the provision key, which the comparison needs.
-        let stored = self.profile_object(&wanted.name).await?.ok_or_else(|| lost(wanted))?;
-        if differences(&state(&stored)?, wanted).is_empty() { Ok(done) } else { Err(lost(wanted)) }
+        let stored = self.profile_object(&wanted.name).await?.ok_or_else(|| lost(&wanted.name))?;
+        if differences(&state(&stored)?, wanted).is_empty() { Ok(done) } else { Err(lost(&wanted.name)) }
+    }
+
+    /// Turns provisioning off for a profile that provisions by one of these certificates, by their credentials ids, and
+    /// reads it back. A profile with another certificate stays as it is.
+    ///
+    /// # Errors
+    /// [`Code::CredentialDiffers`] if the platform has stored the profile otherwise, and those of every call.
+    pub async fn close_profile(&self, name: &str, certificate_ids: &[String]) -> Result<PlatformChange> {
+        let (mut retry, mut tried) = (Retry::new(self.pause), false);
+        loop {
+            match self.close_profile_once(name, certificate_ids, &mut tried).await {
+                Ok(done) => return Ok(done),
+                Err(error) => retry.again(error).await.map_err(|error| error.item(name))?,
+            }
+        }
+    }
+
+    async fn close_profile_once(
+        &self,
+        name: &str,
+        certificate_ids: &[String],
+        tried: &mut bool,
+    ) -> Result<PlatformChange, AttemptError> {
+        let has_it =
+            |state: &ProfileState| state.certificate_id.as_ref().is_some_and(|id| certificate_ids.contains(id));
+        let Some(there) = self.profile_object(name).await? else { return Ok(PlatformChange::Absent) };
+        if !has_it(&state(&there)?) {
+            return Ok(if *tried { PlatformChange::Replaced } else { PlatformChange::Unchanged });
+        }
+        *tried = true;
+        let request = ApiRequest::post("/api/deviceProfile", &closed(there), Repeat::LookFirst)?;
+        self.ask::<Value>(request).await.map_err(AttemptError::of_change)?;
+        match self.profile_object(name).await?.as_ref().map(state).transpose()? {
+            Some(stored) if has_it(&stored) => Err(lost(name)),
+            _ => Ok(PlatformChange::Replaced),
+        }
     }
 
     /// What [`Self::put_profile`] would do, with the same errors.
@@ -139,6 +178,20 @@ fn object_for(wanted: &ChainProfile, there: Option<Value>) -> Map<String, Value>
     profile
 }
 
+/// The JSON object to save so that a profile does not provision. Its other fields stay.
+fn closed(there: Value) -> Value {
+    let mut object = there;
+    if let Value::Object(profile) = &mut object {
+        profile.insert("provisionType".to_owned(), DISABLED.into());
+        profile.insert("provisionDeviceKey".to_owned(), Value::Null);
+        if let Some(Value::Object(data)) = profile.get_mut("profileData") {
+            let provisioning = json!({ "type": DISABLED, "provisionDeviceSecret": Value::Null });
+            data.insert("provisionConfiguration".to_owned(), provisioning);
+        }
+    }
+    object
+}
+
 fn state(object: &Value) -> Result<ProfileState> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let strange = || Code::NotThePlatform.error("a device profile of the platform has no name or no number");
@@ -147,7 +200,7 @@ fn state(object: &Value) -> Result<ProfileState> {
     let _: Uuid = id.ok_or_else(strange)?.id;
     let provisioning = object.pointer("/profileData/provisionConfiguration");
     let of = |name: &str| provisioning.and_then(|provisioning| provisioning.get(name));
-    let provision_type = text(object.get("provisionType")).unwrap_or_else(|| "DISABLED".to_owned());
+    let provision_type = text(object.get("provisionType")).unwrap_or_else(|| DISABLED.to_owned());
     let by_chain = provision_type == CHAIN;
     Ok(ProfileState {
         name: text(object.get("name")).ok_or_else(strange)?,
@@ -187,9 +240,9 @@ fn differs(there: &ProfileState, wanted: &ChainProfile) -> Error {
         .fix("use another name, or --replace to change the profile in the platform")
 }
 
-fn lost(wanted: &ChainProfile) -> AttemptError {
+fn lost(name: &str) -> AttemptError {
     let error = Code::CredentialDiffers
-        .error(format!("the platform has stored the profile {:?} otherwise than it was given", wanted.name))
+        .error(format!("the platform has stored the profile {name:?} otherwise than it was given"))
         .fix("run the same command again; another client may have saved at the same time");
     AttemptError::Retryable(error)
 }

@@ -6,13 +6,14 @@
 //! ca/server-root/generation-2/..        another generation that is trusted: prepared, or replaced and not retired
 //! ca/server-issuing/cross-2.pem         the same key, certified by generation 2 of the root
 //! ca/retired/server-root-1/..           a generation that is out of service
+//! ca/server-issuing/revoked             the number of the generation that signed, once it is revoked
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Entry, Kind, Ledger, Role};
+use ledger::{Entry, Filter, Kind, Ledger, Role, ca_revoked};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
@@ -23,6 +24,8 @@ use crate::paths::FILE_LIMIT;
 
 /// The file with the number of the generation that signs.
 pub const NUMBER_FILE: &str = "generation";
+/// The file with the number of a generation that signed and is revoked. Another one signs later.
+const REVOKED_FILE: &str = "revoked";
 /// The directory with the generations that are out of service.
 const RETIRED: &str = "retired";
 /// The suffix of files that a rollover has replaced, until they are removed.
@@ -95,14 +98,18 @@ pub fn generation_dir(number: u32) -> String {
     format!("generation-{number}")
 }
 
-/// The generations of the CA in `dir` that others trust: the one that signs first, then the others by number.
+/// The generations of the CA in `dir` that others trust: the one that signs first, then the others by number. One that
+/// is revoked is not among them.
 ///
 /// # Errors
 /// Those of reading the files.
 pub fn trusted_in(dir: &Path) -> Result<Vec<CaGeneration>> {
     let signing = signing_number(dir)?;
-    let own = CaGeneration { number: signing, dir: dir.to_owned(), certificates: certificates_in(&dir.join(CERT))? };
-    let mut all = vec![own];
+    let mut all = Vec::new();
+    if !is_revoked(dir)? {
+        let certificates = certificates_in(&dir.join(CERT))?;
+        all.push(CaGeneration { number: signing, dir: dir.to_owned(), certificates });
+    }
     for number in numbered(dir, "generation-", "")? {
         // A rollover that was interrupted has the generation that signs in both places.
         if number != signing {
@@ -114,25 +121,47 @@ pub fn trusted_in(dir: &Path) -> Result<Vec<CaGeneration>> {
     Ok(all)
 }
 
-/// The certificates of the generations of a CA that are retired.
+/// The certificates of the generations of a CA that are retired or revoked.
 ///
 /// # Errors
 /// Those of reading the files.
 pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>> {
     let retired = store.join("ca").join(RETIRED);
-    let mut certificates = Vec::new();
+    let dir = store.join("ca").join(name);
+    let mut certificates = if is_revoked(&dir)? { certificates_in(&dir.join(CERT))? } else { Vec::new() };
     for number in numbered(&retired, &format!("{name}-"), "")? {
         certificates.extend(certificates_in(&retired.join(format!("{name}-{number}")).join(CERT))?);
     }
     Ok(certificates)
 }
 
+/// Whether the generation in the place of the one that signs is revoked.
+fn is_revoked(dir: &Path) -> Result<bool> {
+    let revoked = number_in(&dir.join(REVOKED_FILE))?;
+    Ok(revoked.is_some() && revoked == Some(signing_number(dir)?))
+}
+
+/// Fails if the CA in `dir` is revoked.
+///
+/// # Errors
+/// [`Code::CaRevoked`], and those of reading the files.
+pub fn check_not_revoked(dir: &Path) -> Result<()> {
+    match (is_revoked(dir)?, dir.file_name()) {
+        (true, Some(name)) => Err(ca_revoked(&name.to_string_lossy())),
+        _ => Ok(()),
+    }
+}
+
 /// The number of the generation that signs.
 fn signing_number(dir: &Path) -> Result<u32> {
-    let path = dir.join(NUMBER_FILE);
-    let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(1) };
+    Ok(number_in(&dir.join(NUMBER_FILE))?.unwrap_or(1))
+}
+
+/// The number of a generation in a file; `None` if there is no such file.
+fn number_in(path: &Path) -> Result<Option<u32>> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-    number.ok_or_else(|| {
+    number.map(Some).ok_or_else(|| {
         Code::FileUnreadable
             .error("the file does not hold the number of a generation")
             .at(path)
@@ -156,14 +185,15 @@ fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>> {
     Ok(numbers)
 }
 
-/// Brings the files of all CAs to what the ledger has: it is written first when a generation begins to sign or is
-/// retired. What an interrupted rollover left over is removed.
+/// Brings the files of all CAs to what the ledger has: it is written first when a generation begins to sign, is retired
+/// or is revoked. What an interrupted rollover left over is removed.
 ///
 /// # Errors
 /// Those of the ledger and of the disk.
 pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
     let ca = store.join("ca");
     file::recover(&ca)?;
+    let revoked = revoked_cas(ledger)?;
     for name in file::BulkDir::open(&ca)?.names()? {
         let dir = ca.join(&name);
         if !dir.is_dir() {
@@ -174,18 +204,41 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
         for number in &others {
             file::recover(dir.join(generation_dir(*number)))?;
         }
-        if others.is_empty() && !dir.join(NUMBER_FILE).exists() {
+        let is_revoked = revoked.iter().any(|entry| entry.key.name == name);
+        if others.is_empty() && !dir.join(NUMBER_FILE).exists() && !is_revoked {
             continue;
         }
-        if let Some(current) = ledger.current(Kind::Ca, &name)? {
-            sign_with(store, &name, &current)?;
+        match ledger.current(Kind::Ca, &name)? {
+            Some(current) => sign_with(store, &name, &current)?,
+            None => stop_signing(&dir, revoked.iter().filter(|entry| entry.key.name == name))?,
         }
-        for retired in ledger.history(Kind::Ca, &name)?.iter().filter(|entry| entry.role == Role::Retired) {
-            put_away(store, &name, retired)?;
+        let is_out = |entry: &&Entry| matches!(entry.role, Role::Retired | Role::Revoked);
+        for entry in ledger.history(Kind::Ca, &name)?.iter().filter(is_out) {
+            put_away(store, &name, entry)?;
         }
         tidy(store, &name)?;
     }
     Ok(())
+}
+
+/// The generations of CAs that are revoked.
+fn revoked_cas(ledger: &Ledger) -> Result<Vec<Entry>> {
+    let mut cas: Vec<Entry> =
+        ledger.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
+    cas.retain(|entry| entry.role == Role::Revoked);
+    Ok(cas)
+}
+
+/// Marks the generation in the place of the one that signs as revoked, if it is: no other one can take its place yet.
+fn stop_signing<'a>(dir: &Path, revoked: impl Iterator<Item = &'a Entry>) -> Result<()> {
+    let number = signing_number(dir)?;
+    let mut numbers = revoked.map(|entry| entry.generation().number());
+    if is_revoked(dir)? || !numbers.any(|revoked| revoked == number) {
+        return Ok(());
+    }
+    let mut set = FileSet::new(dir).replacing(REPLACED);
+    set.add(REVOKED_FILE, format!("{number}\n").into_bytes(), Mode::Public)?;
+    set.commit().map(drop)
 }
 
 /// Puts the generation that the ledger has as the current one in the place of the one that signs, if it is not there.
@@ -234,7 +287,7 @@ fn turn_crosses(store: &Path, set: &mut FileSet, root: &str, before: u32, next: 
     Ok(())
 }
 
-/// Moves a retired generation away from those that are trusted.
+/// Moves a generation that is out of service away from those that are trusted.
 fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
     let number = retired.generation().number();
     let dir = store.join("ca").join(name).join(generation_dir(number));
@@ -260,6 +313,9 @@ fn tidy(store: &Path, name: &str) -> Result<()> {
     let dir = store.join("ca").join(name);
     let number = signing_number(&dir)?;
     file::remove(&dir, &generation_dir(number))?;
+    if !is_revoked(&dir)? {
+        file::remove(&dir, REVOKED_FILE)?;
+    }
     remove_copied(&dir)?;
     let below = certified_by(store, name)?;
     // The certificate by the generation of the root that signs is in `cert.pem`.

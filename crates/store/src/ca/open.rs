@@ -10,7 +10,7 @@ use pki::validity::Validity;
 use time::OffsetDateTime;
 
 use super::Ca;
-use super::generations::CaGeneration;
+use super::generations::{CaGeneration, check_not_revoked};
 use super::key::{KEY_FILE, KeyLocation};
 use crate::file_names::CERT;
 use crate::secrets::AskForCa;
@@ -22,13 +22,10 @@ impl Ca {
     /// The CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a token.
     ///
     /// # Errors
-    /// [`Code::CaUnavailable`] if the key is not in the store, and those of the key, its token, the secrets and the
-    /// certificates.
+    /// [`Code::CaUnavailable`] if the key is not in the store, [`Code::CaRevoked`], and those of the key, its token, the
+    /// secrets and the certificates.
     pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        let mut chain = self.certificates(store)?;
-        if !self.is_root() {
-            chain.extend(self.root().certificates(store)?);
-        }
+        let chain = self.chain_of(store, self.certificates(store)?)?;
         self.open_in(&self.dir(store), chain, ask)
     }
 
@@ -38,17 +35,18 @@ impl Ca {
     /// # Errors
     /// Those of [`Ca::open`].
     pub fn open_generation(&self, store: &Path, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        self.open_in(&generation.dir, self.chain_of(store, generation)?, ask)
+        self.open_in(&generation.dir, self.chain_of(store, generation.certificates.clone())?, ask)
     }
 
     fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        check_not_revoked(dir)?;
         let key = KeyLocation::of(dir)?.open(dir, ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
         LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
     }
 
-    /// The chain of a generation up to the root that certified it, which is one of the generations of the root.
-    fn chain_of(&self, store: &Path, generation: &CaGeneration) -> Result<Vec<Certificate>> {
-        let mut chain = generation.certificates.clone();
+    /// The chain of a generation up to the root that certified it, which is one of the generations of the root: a CA that
+    /// was made before its root was replaced is still below the earlier one.
+    fn chain_of(&self, store: &Path, mut chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
         let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
         let roots = self.root().trusted(store)?;
         let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
@@ -77,6 +75,7 @@ impl Ca {
     /// # Errors
     /// [`Code::CaUnavailable`] if the key is not in the store, and those of a certificate that does not hold at `now`.
     pub fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
+        check_not_revoked(&self.dir(store))?;
         if self.key_place(store)? == KeyLocation::Elsewhere {
             return Err(unavailable(&self.key_path(store), self));
         }

@@ -101,7 +101,7 @@ pub struct NeedsRenewalArgs {
 
 /// The arguments of `tbpki revoke`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("targets").required(true).args(["device", "server", "serial", "file", "open"]))]
+#[command(group = clap::ArgGroup::new("targets").required(true).args(["device", "server", "serial", "file", "job", "station", "ca", "open"]))]
 pub struct RevokeArgs {
     /// The devices (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
@@ -115,11 +115,24 @@ pub struct RevokeArgs {
     /// The devices that FILE names, one on each line
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// What this job has issued
+    #[arg(long, value_name = "JOB", add = completion::jobs())]
+    pub job: Option<u64>,
+    /// What the station with this host name has issued
+    #[arg(long, value_name = "STATION", value_parser = text())]
+    pub station: Option<String>,
+    /// This CA, because its key can be known to others: the generations that the present one has replaced, or the present
+    /// one if it has replaced none
+    #[arg(long, value_name = "CA", value_parser = text())]
+    pub ca: Option<String>,
+    /// Revoke this generation of the CA
+    #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["device", "server", "serial", "file", "job", "station", "open"])]
+    pub generation: Option<u32>,
     /// Finish the steps of earlier revocations that are open
     #[arg(long, conflicts_with = "reason")]
     pub open: bool,
     /// The CA that issued the certificate, by its name in `tbpki list`
-    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial")]
+    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", conflicts_with_all = ["device", "server", "file", "job", "station", "ca", "open"])]
     pub issuer: Option<String>,
     /// The reason: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
     /// privilegeWithdrawn

@@ -12,21 +12,40 @@ use serde::Serialize;
 pub struct RevokeReport {
     /// True if nothing was changed.
     pub dry_run: bool,
-    /// One for each generation.
+    /// One for each generation; empty for a job and for a station, of which `counts` has the numbers.
     pub revoked: Vec<RevokedReport>,
+    /// How many generations there are of each kind.
+    pub counts: RevokeCounts,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
-    /// Steps that are not done.
+    /// The servers whose files changed, because a CA is not trusted any more: their services must be restarted.
+    pub restart: Vec<String>,
+    /// Steps that are not done: the first hundred.
     pub open: Vec<OpenReport>,
+    /// How many steps are not done.
+    pub open_steps: u64,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
 
+/// How many generations there are, by what was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RevokeCounts {
+    /// Those that were revoked.
+    pub revoked: u64,
+    /// Those that were revoked before.
+    pub unchanged: u64,
+    /// Those that have expired.
+    pub expired: u64,
+    /// In a dry run, those that would be revoked.
+    pub planned: u64,
+}
+
 /// A generation of an identity.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RevokedReport {
-    /// `device` or `server`.
+    /// `device`, `server` or `ca`.
     pub kind: String,
     /// The name.
     pub name: String,
@@ -59,7 +78,7 @@ pub enum RevokeOutcome {
 /// A step of a revocation that is not done.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpenReport {
-    /// `device` or `server`.
+    /// `device`, `server` or `ca`.
     pub kind: String,
     /// The name.
     pub name: String,
@@ -67,21 +86,54 @@ pub struct OpenReport {
     pub generation: u32,
     /// The serial number in hexadecimal.
     pub serial: String,
-    /// `platform`: the certificate is the device's credential. `list`: no revocation list has it. `profile-ca`: the CA
-    /// of the device profile must be replaced.
+    /// `platform`: the certificate is the device's credential; of a CA, files of servers or a device profile of the
+    /// platform still trust it. `list`: no revocation list has it. `profile-ca`: the CA of the device profile must be
+    /// replaced.
     pub step: String,
     /// Why the step failed last.
     pub error: Option<String>,
 }
 
+/// How many open steps are in a report.
+const OPEN: usize = 100;
+
 impl RevokeReport {
     pub(super) fn new(dry_run: bool) -> Self {
-        Self { dry_run, revoked: Vec::new(), lists: None, open: Vec::new(), findings: Vec::new() }
+        Self {
+            dry_run,
+            revoked: Vec::new(),
+            counts: RevokeCounts::default(),
+            lists: None,
+            restart: Vec::new(),
+            open: Vec::new(),
+            open_steps: 0,
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, entry: &Entry, done: RevokeOutcome, is_listed: bool) {
+        let count = match done {
+            RevokeOutcome::Revoked => &mut self.counts.revoked,
+            RevokeOutcome::Unchanged => &mut self.counts.unchanged,
+            RevokeOutcome::Expired => &mut self.counts.expired,
+            RevokeOutcome::Planned => &mut self.counts.planned,
+        };
+        *count += 1;
+        if is_listed {
+            self.revoked.push(RevokedReport::of(entry, done));
+        }
+    }
+
+    pub(super) fn add_open(&mut self, open: &OpenRevocation, entry: &Entry) {
+        self.open_steps += 1;
+        if self.open.len() < OPEN {
+            self.open.push(OpenReport::of(open, entry));
+        }
     }
 }
 
 impl RevokedReport {
-    pub(super) fn of(entry: &Entry, done: RevokeOutcome) -> Self {
+    fn of(entry: &Entry, done: RevokeOutcome) -> Self {
         Self {
             kind: entry.key.kind.as_str().to_owned(),
             name: entry.key.name.clone(),
@@ -95,7 +147,7 @@ impl RevokedReport {
 }
 
 impl OpenReport {
-    pub(super) fn of(open: &OpenRevocation, entry: &Entry) -> Self {
+    fn of(open: &OpenRevocation, entry: &Entry) -> Self {
         Self {
             kind: open.key.kind.as_str().to_owned(),
             name: open.key.name.clone(),

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Result, file};
-use ledger::{Entry, Kind, Role, SerialNumber, View};
+use base::{Code, Error, Finding, Result, file};
+use ledger::{Entry, Filter, JobId, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
 use time::OffsetDateTime;
+
+use super::parts::Parts;
 
 /// The largest list of names that is read, in bytes.
 const LIMIT: usize = 64 << 20;
@@ -27,29 +29,78 @@ pub enum Targets {
         /// The CA that issued it, by its name in the ledger; needed if several CAs have used the number.
         issuer: Option<String>,
     },
+    /// What a job has issued.
+    Job(JobId),
+    /// What a station has issued: its host name, or the name of a run of tbpki there.
+    Station(String),
+    /// Generations of a CA, because its key can be known to others.
+    Ca(CaTarget),
     /// Nothing more: what is open is finished.
     Open,
 }
 
-impl Targets {
-    /// True if only open steps are done.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
-    }
+/// Which generations of a CA are revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaTarget {
+    /// The CA, by its name in the ledger.
+    pub name: String,
+    /// The generation. `None`: those that the present one has replaced; if there are none, the present one.
+    pub generation: Option<u32>,
+}
 
-    /// The generations, by name. What was revoked before and what has expired is among them.
+impl Targets {
+    /// The generations. What was revoked before and what has expired is among them.
     ///
     /// # Errors
-    /// [`Code::UnknownIdentity`], [`Code::DeviceName`] with the line of a list, [`Code::Usage`].
-    pub(super) fn entries(&self, view: &View, now: OffsetDateTime) -> Result<Vec<Entry>> {
-        match self {
+    /// [`Code::UnknownIdentity`], [`Code::UnknownJob`], [`Code::DeviceName`] with the line of a list, [`Code::Usage`].
+    pub(super) fn parts(&self, view: &View, now: OffsetDateTime, findings: &mut Vec<Finding>) -> Result<Parts> {
+        let listed = match self {
             Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now),
             Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now),
             Self::File(path) => of_names(view, Kind::Device, names(path)?.iter().map(DeviceName::as_str), now),
             Self::Serial { serial, issuer } => by_serial(view, serial, issuer.as_deref()),
-            Self::Open => Ok(Vec::new()),
-        }
+            Self::Job(job) => return of_job(view, *job, findings),
+            Self::Station(station) => return of_station(view, station),
+            Self::Ca(target) => return Err(Code::Internal.error(format!("{} is not an identity", target.name))),
+            Self::Open => return Ok(Parts::Open),
+        };
+        listed.map(Parts::Listed)
     }
+}
+
+/// What a job has issued.
+fn of_job(view: &View, id: JobId, findings: &mut Vec<Finding>) -> Result<Parts> {
+    let unknown = || {
+        let error = Code::UnknownJob.error(format!("the ledger holds no job {id}")).because("nothing was revoked");
+        error.fix("`tbpki fleet jobs` shows the jobs")
+    };
+    let job = view.job(id)?.ok_or_else(unknown)?;
+    if !job.done {
+        let issued = view.count(&Filter { job: Some(id), ..Filter::default() })?;
+        let waiting = job.size.saturating_sub(issued);
+        findings.push(
+            Code::JobNotFinished
+                .warning(format!("{waiting} names of job {id} are not issued yet"))
+                .because("what a resumed run issues is not revoked")
+                .fix(format!("run `tbpki fleet cancel {id}`, then the same command again")),
+        );
+    }
+    Ok(Parts::Shards { shards: (0..job.shards).map(|shard| (id, shard)).collect(), host: None })
+}
+
+/// What a station has issued.
+fn of_station(view: &View, station: &str) -> Result<Parts> {
+    let shards = view.shards_of_station(station)?;
+    let of_host = Filter { station: Some(station.to_owned()), ..Filter::default() };
+    let mut others = view.list(&of_host).filter(|entry| !matches!(entry, Ok(entry) if entry.key.kind == Kind::Ca));
+    if shards.is_empty() && others.next().transpose()?.is_none() {
+        return Err(Code::UnknownIdentity
+            .error(format!("the ledger has nothing that a station {station:?} has issued"))
+            .item(station)
+            .because("nothing was revoked")
+            .fix("name the station by its host name, as `hostname` prints it there"));
+    }
+    Ok(Parts::Shards { shards, host: Some(station.to_owned()) })
 }
 
 fn of_names<'a>(
@@ -95,9 +146,10 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
             .fix("name the CA with --issuer"));
     }
     if entry.key.kind == Kind::Ca {
-        return Err(Code::Usage.error(format!("{} is a CA", entry.key.name)).argument("--serial").fix(
-            "only devices and servers are revoked by serial number: a CA is taken out of the broker's trust file instead",
-        ));
+        return Err(Code::Usage
+            .error(format!("{} is a CA", entry.key.name))
+            .argument("--serial")
+            .fix("only devices and servers are revoked by serial number: use --ca for a CA"));
     }
     if entry.fingerprint.is_none() || entry.role == Role::Void {
         return Err(none().because("it was never issued"));

@@ -24,7 +24,7 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
     report.generation = current.map(|entry| entry.generation().number());
     let replaced: Vec<&Entry> = history.iter().filter(|entry| entry.role == Role::Superseded).collect();
     if replaced.is_empty() {
-        if !history.iter().any(|entry| entry.role == Role::Retired) {
+        if !history.iter().any(|entry| matches!(entry.role, Role::Retired | Role::Revoked)) {
             return Err(nothing_replaced(ca));
         }
         if !dry_run {

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::lifecycle::revoke::{RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
+use fleet::lifecycle::revoke::{CaTarget, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
+use ledger::JobId;
 
 use crate::args::RevokeArgs;
 use crate::context::{Context, Overrides};
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| revoke(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.open.is_empty() { Exit::Done } else { Exit::Partly })
+    Ok(if report.open_steps == 0 { Exit::Done } else { Exit::Partly })
 }
 
 fn targets(args: &RevokeArgs) -> Targets {
@@ -29,6 +30,15 @@ fn targets(args: &RevokeArgs) -> Targets {
     }
     if let Some(serial) = &args.serial {
         return Targets::Serial { serial: serial.clone(), issuer: args.issuer.clone() };
+    }
+    if let Some(job) = args.job {
+        return Targets::Job(JobId::new(job));
+    }
+    if let Some(station) = &args.station {
+        return Targets::Station(station.clone());
+    }
+    if let Some(name) = &args.ca {
+        return Targets::Ca(CaTarget { name: name.clone(), generation: args.generation });
     }
     if args.open {
         Targets::Open
@@ -51,10 +61,26 @@ impl Report for RevokeReport {
             let (kind, name) = (&one.kind, printable(&one.name));
             writeln!(out, "{kind} {name}, generation {}, serial {}: {done}", one.generation, one.serial)?;
         }
+        if self.revoked.is_empty() {
+            let counts = &self.counts;
+            for (count, done) in [
+                (counts.revoked, "revoked"),
+                (counts.planned, "would be revoked"),
+                (counts.unchanged, "were revoked before"),
+                (counts.expired, "have expired: nothing to revoke"),
+            ] {
+                if count > 0 {
+                    writeln!(out, "{count} certificates: {done}")?;
+                }
+            }
+        }
+        for server in &self.restart {
+            writeln!(out, "restart the services that use the files of {}, for example the broker", printable(server))?;
+        }
         if let Some(lists) = &self.lists {
             lists.render(out)?;
         }
-        if self.open.is_empty() {
+        if self.open_steps == 0 {
             return Ok(());
         }
         writeln!(out, "open:")?;
@@ -64,6 +90,10 @@ impl Report for RevokeReport {
                 Some(error) => writeln!(out, ": {}", printable(error))?,
                 None => writeln!(out)?,
             }
+        }
+        let shown = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        if self.open_steps > shown {
+            writeln!(out, "  and {} more", self.open_steps - shown)?;
         }
         writeln!(out, "run `tbpki revoke --open` to finish")
     }

@@ -1,0 +1,130 @@
+//! Revoking generations of a CA, because its key can be known to others.
+//!
+//! A revoked CA has no revocation list of its own: brokers that ask for the list of the CA of a leaf then refuse every leaf
+//! below it. It is taken out of the files that brokers trust, and the list of its root has its certificate.
+
+use base::{Code, Error, Result};
+use identity::lifecycle::rollover::{cross_generations, named};
+use ledger::{Entry, Kind, OpenStep, Role};
+use pki::revocation_list::Reason;
+use store::Workspace;
+use store::ca::Ca;
+
+use super::parts::Parts;
+use super::report::{RevokeOutcome, RevokeReport};
+use super::target::{CaTarget, can_be_revoked};
+use super::{RevokeRequest, done_before, finish};
+
+/// Revokes generations of a CA.
+///
+/// # Errors
+/// [`Code::UnknownIdentity`] for an unknown CA or generation; [`Code::OnlyCa`] for a root that no other generation has
+/// replaced. Nothing is revoked then.
+pub(super) fn revoke(
+    workspace: &mut Workspace<'_>,
+    target: &CaTarget,
+    request: &RevokeRequest,
+    report: &mut RevokeReport,
+) -> Result<()> {
+    let now = workspace.now;
+    let view = workspace.view()?;
+    let ca = named(&view, &target.name)?;
+    let entries = generations(&view.history(Kind::Ca, &ca.name())?, &ca, target.generation)?;
+    for entry in &entries {
+        let done = match (can_be_revoked(entry, now), request.dry_run) {
+            (true, true) => RevokeOutcome::Planned,
+            (true, false) => RevokeOutcome::Revoked,
+            (false, _) => done_before(entry),
+        };
+        report.add(entry, done, true);
+        let depending = view.count_issued_by(&ca.name(), entry.generation(), now)?;
+        if !ca.is_root() && depending > 0 && entry.role != Role::Retired {
+            report.findings.push(
+                Code::CaInUse
+                    .warning(format!("{depending} certificates in use depend on generation {} of {}", entry.generation(), ca.name()))
+                    .because("brokers that read the revocation lists refuse them from now on")
+                    .fix("issue them again below the next generation: `tbpki renew`, `tbpki fleet renew` or `tbpki client --force`"),
+            );
+        }
+    }
+    if let Some(kept) =
+        view.current(Kind::Ca, &ca.name())?.filter(|current| entries.iter().all(|one| one.key != current.key))
+    {
+        let (number, name) = (kept.generation(), ca.name());
+        report.findings.push(
+            Code::CaRevoked
+                .note(format!("generation {number} of {name} signs and is not revoked"))
+                .fix(format!("`tbpki revoke --ca {name} --generation {number}` revokes it, too")),
+        );
+    }
+    if request.dry_run {
+        return Ok(());
+    }
+    let mut all = entries.clone();
+    for entry in &entries {
+        all.extend(cross_generations(&view, &ca, entry.generation())?);
+    }
+    drop(view);
+    // Without the lock of the store, as for devices.
+    let mut ledger = workspace.open_ledger()?;
+    let reason = (request.reason != Reason::Unspecified).then(|| request.reason.as_str());
+    ledger.transaction(|transaction| {
+        all.iter().filter(|entry| can_be_revoked(entry, now)).try_for_each(|entry| {
+            let is_cross = entry.key.name != ca.name();
+            // A root is on no list, and no file contains a certificate of another root for the key of a revoked CA.
+            let steps: &[OpenStep] = match (ca.is_root(), is_cross) {
+                (true, _) => &[OpenStep::Platform],
+                (false, true) => &[OpenStep::List],
+                (false, false) => &[OpenStep::Platform, OpenStep::List],
+            };
+            transaction.revoke(&entry.key, reason, steps).map(drop)
+        })
+    })?;
+    if ca.root().hierarchy() == store::ca::Hierarchy::Devices && !ca.is_root() {
+        report.findings.push(
+            Code::RevocationUnknown
+                .note("a broker without the file with the revocation lists accepts what this CA has signed")
+                .because("a client can send the CA with its chain, and the root is still trusted")
+                .fix("give every broker the file of `tbpki crl`, or replace the root of the devices"),
+        );
+    }
+    finish(workspace, &mut ledger, &Parts::Listed(all), report)
+}
+
+/// The generations that are meant.
+fn generations(history: &[Entry], ca: &Ca, wanted: Option<u32>) -> Result<Vec<Entry>> {
+    let name = ca.name();
+    let made: Vec<&Entry> = history.iter().filter(|entry| !matches!(entry.role, Role::Void | Role::Intended)).collect();
+    let meant: Vec<Entry> = match wanted {
+        Some(number) => {
+            let found = made.iter().find(|entry| entry.generation().number() == number);
+            let unknown = || {
+                let error = Code::UnknownIdentity.error(format!("{name} has no generation {number}")).item(&name);
+                error.because("nothing was revoked").fix("`tbpki ca list` shows the generations")
+            };
+            vec![(*found.ok_or_else(unknown)?).clone()]
+        }
+        None => {
+            let earlier = |entry: &&&Entry| !matches!(entry.role, Role::Current | Role::Pending);
+            let earlier: Vec<Entry> = made.iter().filter(earlier).map(|entry| (*entry).clone()).collect();
+            match earlier.is_empty() {
+                true => made.iter().filter(|entry| entry.is_current()).map(|entry| (*entry).clone()).collect(),
+                false => earlier,
+            }
+        }
+    };
+    if ca.is_root() && meant.iter().any(Entry::is_current) {
+        return Err(only_root(&name));
+    }
+    Ok(meant)
+}
+
+fn only_root(name: &str) -> Error {
+    Code::OnlyCa
+        .error(format!("the generation of {name} that signs cannot be revoked"))
+        .item(name)
+        .because("everything below it would be refused, and nothing new could be issued")
+        .fix(format!(
+            "run `tbpki ca prepare {name}` and `tbpki ca activate {name}` first; --leave-behind if it is urgent"
+        ))
+}

@@ -1,0 +1,40 @@
+//! A generation of a CA that was revoked: nothing trusts it any more.
+
+use base::{Code, Result};
+use ledger::{Entry, Generation, Kind, View};
+use serde_json::Value;
+use store::Workspace;
+use store::ca::{Ca, generations};
+
+use super::report::{RolloverDone, RolloverReport};
+use super::trust;
+
+/// Takes the revoked generations of a CA out of every file that peers trust.
+///
+/// # Errors
+/// Those of the store and of the ledger. Identities whose files could not be written are in the report.
+pub fn drop_revoked(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
+    // The store puts the files of revoked generations away when it is opened.
+    let mut store = workspace.open_store("revoke")?;
+    let mut report = RolloverReport::new(ca.name(), RolloverDone::Retired);
+    trust::spread(workspace, &mut store, ca, &mut report)?;
+    Ok(report)
+}
+
+/// The certificates of the key of a generation that other generations of its root have issued.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn cross_generations(view: &View, ca: &Ca, generation: Generation) -> Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for entry in view.history(Kind::Ca, &generations::cross_name(&ca.name()))? {
+        let parameters: Value = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
+            Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&entry.key.name).because(error)
+        })?;
+        let of = parameters.get("of").and_then(Value::as_u64);
+        if of == Some(u64::from(generation.number())) && entry.role.can_be_revoked() {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
