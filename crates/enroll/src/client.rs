@@ -3,9 +3,10 @@
 mod files;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use base::{Code, Result, Secret};
+use base::{Code, Finding, Result, Secret};
+use identity::lifecycle::hook::Hook;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,6 +33,8 @@ pub struct HostRequest {
     pub proof: Proof,
     /// The algorithm of the new key.
     pub algorithm: Algorithm,
+    /// The program that runs once the files are in their places.
+    pub after: Option<Hook>,
 }
 
 /// How a host proves itself.
@@ -66,17 +69,31 @@ pub struct HostReport {
     /// Whether the server has the proof that the new certificate is used. Servers other than `tbpki serve` do not ask
     /// for it.
     pub confirmed: bool,
+    /// Whether the program that makes a service load the files failed. The same command runs it again.
+    pub open: bool,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
 }
 
-/// Fetches a certificate for a new key, and puts both in their places.
+/// Fetches a certificate for a new key, and puts both in their places once the server has taken the new certificate.
 ///
-/// The key is written to `KEY.new` before the server is asked, so that the same command finishes what was interrupted:
-/// the same key gets the same certificate again.
+/// ```text
+/// KEY.new ─ request ─ CERT.new ─ TLS login and confirmation ─ both in their places ─ program ─ FILE.new removed
+/// ```
+///
+/// Whatever interrupts it, the same command continues: the same key gets the same certificate again, and a certificate
+/// that was fetched is not asked for again. The confirmation comes before the move, because a platform takes the new
+/// certificate by it: until then the host logs in with the present one.
 ///
 /// # Errors
-/// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`], and
-/// errors of the files. The files in place are as before then.
+/// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`],
+/// [`Code::HookUnsafe`] and errors of the files. The files in place are as before then. A program that fails is in the
+/// report.
 pub fn fetch(request: &HostRequest) -> Result<HostReport> {
+    if let Some(after) = &request.after {
+        after.check()?;
+    }
     let files = Files::new(&request.cert, &request.key)?;
     let roots = server::roots(request.cafile.as_deref())?;
     let present = match &request.proof {
@@ -92,31 +109,55 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     {
         // An earlier run was interrupted behind the move.
         let confirmed = server.confirm(present)?;
-        files.remove_staged()?;
-        return Ok(report(request, present, Vec::new(), confirmed));
+        return finish(request, &files, present, Vec::new(), confirmed);
     }
-    let (subject, sans) = match (&request.proof, &present) {
-        (Proof::Password { name, .. }, _) => (Subject::default().with_common_name(name)?.to_der().to_vec(), Vec::new()),
-        (Proof::Present, Some(present)) => (present.leaf().subject_der().to_vec(), present.leaf().sans()),
+    let subject = match (&request.proof, &present) {
+        (Proof::Password { name, .. }, _) => Subject::default().with_common_name(name)?.to_der().to_vec(),
+        (Proof::Present, Some(present)) => present.leaf().subject_der().to_vec(),
         (Proof::Present, None) => return Err(Code::Internal.error("there is no present certificate")),
     };
-    let key = files.new_key(request.algorithm)?;
-    let leaf = ask(&server, request, present.as_ref(), &key, &subject, &sans)?;
-    check(&leaf, &key, &subject, present.as_ref())?;
-    let hierarchy = server.ca_certificates()?;
-    let chain = chain(leaf, &hierarchy)?;
-    files.stage_chain(&chain)?;
-    let new = Identity { chain: chain.clone(), key };
-    server.try_out(&new)?;
+    let resumed = match files.staged()? {
+        Some(new) if check(&new, &subject, present.as_ref()).is_ok() => match server.confirm(&new) {
+            // The server does not know it any more, for example because another command has renewed the identity.
+            Err(error) if error.code() == Code::EnrolmentRefused => None,
+            confirmed => Some((new, confirmed?)),
+        },
+        _ => None,
+    };
+    let (new, confirmed) = match resumed {
+        Some(resumed) => resumed,
+        None => {
+            let new = obtain(&server, request, &files, present.as_ref(), &subject)?;
+            server.try_out(&new)?;
+            let confirmed = server.confirm(&new)?;
+            (new, confirmed)
+        }
+    };
     let kept = files.move_into_place(&new)?;
-    let confirmed = server.confirm(&new)?;
-    files.remove_staged()?;
-    Ok(report(request, &new, kept, confirmed))
+    finish(request, &files, &new, kept, confirmed)
 }
 
-fn report(request: &HostRequest, identity: &Identity, kept: Vec<PathBuf>, confirmed: bool) -> HostReport {
+/// Whether a renewal of the certificate in a file was interrupted, or its program has failed: [`fetch`] continues.
+pub fn is_open(cert: &Path) -> bool {
+    files::is_staged(cert)
+}
+
+/// Runs the program, and ends the run. If the program fails, the staged files stay: by them, the next run knows that it
+/// has to run once more.
+fn finish(
+    request: &HostRequest,
+    files: &Files,
+    identity: &Identity,
+    kept: Vec<PathBuf>,
+    confirmed: bool,
+) -> Result<HostReport> {
     let leaf = identity.leaf();
-    HostReport {
+    let name = leaf.common_name().unwrap_or_default();
+    let ran = request.after.as_ref().map_or(Ok(()), |after| after.run(&[], &[&name]));
+    if ran.is_ok() {
+        files.remove_staged()?;
+    }
+    Ok(HostReport {
         subject: leaf.subject(),
         serial: leaf.serial_hex(),
         expires: leaf.not_after().format(&Rfc3339).unwrap_or_default(),
@@ -124,7 +165,27 @@ fn report(request: &HostRequest, identity: &Identity, kept: Vec<PathBuf>, confir
         key: request.key.clone(),
         kept,
         confirmed,
-    }
+        open: ran.is_err(),
+        findings: ran.err().into_iter().map(base::Error::into_finding).collect(),
+    })
+}
+
+/// Makes a key, fetches a certificate for it, and stages both. The identity is read from the staged files.
+fn obtain(
+    server: &Server,
+    request: &HostRequest,
+    files: &Files,
+    present: Option<&Identity>,
+    subject: &[u8],
+) -> Result<Identity> {
+    let key = files.new_key(request.algorithm)?;
+    let sans = present.map(|present| present.leaf().sans()).unwrap_or_default();
+    let leaf = ask(server, request, present, &key, subject, &sans)?;
+    let new = Identity { chain: vec![leaf], key };
+    check(&new, subject, present)?;
+    let hierarchy = server.ca_certificates()?;
+    files.stage_chain(&chain(new.leaf().clone(), &hierarchy)?)?;
+    files.staged()?.ok_or_else(|| Code::Internal.error("the staged files are not those that were written"))
 }
 
 /// Asks for the certificate.
@@ -147,8 +208,9 @@ fn ask(
 }
 
 /// Fails unless the certificate is usable and the same identity.
-fn check(leaf: &Certificate, key: &PrivateKey, subject: &[u8], present: Option<&Identity>) -> Result<()> {
-    key.check_belongs_to(leaf.spki_der())?;
+fn check(new: &Identity, subject: &[u8], present: Option<&Identity>) -> Result<()> {
+    let leaf = new.leaf();
+    new.key.check_belongs_to(leaf.spki_der())?;
     let now = OffsetDateTime::now_utc();
     if now < leaf.not_before() || now > leaf.not_after() {
         return Err(

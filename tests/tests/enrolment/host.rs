@@ -125,3 +125,81 @@ fn an_interrupted_run_is_finished_with_the_same_key() {
     assert_eq!(host.serial(), serial);
     assert!(!host.sandbox.join("key.pem.new").exists());
 }
+
+/// The exit status of `needs-renewal` for the file of a host.
+fn needs_renewal(host: &Host) -> i32 {
+    host.sandbox.tbpki(["needs-renewal", "cert.pem"]).run().status
+}
+
+#[test]
+fn a_program_runs_after_a_renewal_and_again_if_it_failed() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    assert_eq!(needs_renewal(&host), 1);
+    let program = host.sandbox.join("load");
+    host.sandbox.write("load", "#!/bin/sh\ntest -e \"$1\" && echo \"$TBPKI_SERVERS|$TBPKI_DEVICES|$2\" >> \"$1\"\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(host.sandbox.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let log = host.sandbox.join("log");
+    let renew = || {
+        let files = ["renew", "--est", &host.url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "key.pem"];
+        let after = ["--after", program.to_str().unwrap(), log.to_str().unwrap(), "$(touch x); --due"];
+        host.sandbox.tbpki(files.iter().chain(&after)).run()
+    };
+    let first = host.serial();
+    let outcome = renew().ends(4);
+    assert!(outcome.stderr_text().contains("TBPKI-0311"), "{outcome}");
+    let second = host.serial();
+    assert_ne!(first, second);
+    // A timer sees that there is something to do, and the next run renews nothing.
+    assert_eq!(needs_renewal(&host), 0);
+    let printed = host.sandbox.tbpki(["needs-renewal", "cert.pem", "--json"]).run().ok().json();
+    assert_eq!(printed["result"]["open"], true);
+    host.sandbox.write("log", "");
+    renew().ok();
+    assert_eq!((host.sandbox.text("log").as_str(), host.serial()), ("|gateway-1|$(touch x); --due\n", second.clone()));
+    assert_eq!(needs_renewal(&host), 1);
+    assert!(!host.sandbox.join("cert.pem.new").exists() && !host.sandbox.join("key.pem.new").exists());
+
+    // A program that others can change is refused before the server is asked.
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o722)).unwrap();
+    let outcome = renew().ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0310"), "{outcome}");
+    assert_eq!(host.serial(), second);
+    assert!(!host.sandbox.join("key.pem.new").exists());
+}
+
+#[test]
+fn a_certificate_that_was_fetched_is_moved_into_place_by_the_next_run() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let before = (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem"));
+    host.renew().ok();
+    let after = (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem"));
+    // The run was cut off behind the confirmation: the server refuses requests with the certificate in place now.
+    host.sandbox.write("cert.pem", &before.0);
+    host.sandbox.write("key.pem", &before.1);
+    host.sandbox.write("cert.pem.new", &after.0);
+    host.sandbox.write("key.pem.new", &after.1);
+    assert_eq!(needs_renewal(&host), 0);
+    host.renew().ok();
+    assert_eq!((host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")), after);
+    assert_eq!(needs_renewal(&host), 1);
+    // It was cut off behind the move, and one of the staged files is gone.
+    host.sandbox.write("cert.pem.new", &after.0);
+    assert_eq!(needs_renewal(&host), 0);
+    host.renew().ok();
+    assert_eq!((host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")), after);
+    assert!(!host.sandbox.join("cert.pem.new").exists());
+    // Staged files that do not belong to each other are no certificate: another one is fetched for the staged key.
+    let key = openssl().args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"]).run().ok();
+    host.sandbox.write("key.pem.new", &key.stdout);
+    host.sandbox.write("cert.pem.new", &before.0);
+    host.renew().ok();
+    assert_ne!(host.sandbox.read("cert.pem"), after.0);
+    assert!(!host.sandbox.join("cert.pem.new").exists() && !host.sandbox.join("key.pem.new").exists());
+}

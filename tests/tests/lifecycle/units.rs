@@ -11,15 +11,24 @@ fn systemd_accepts_the_units_and_their_commands_exist() {
     let tbpki = dir.path().join("tbpki");
     std::os::unix::fs::symlink("/bin/true", &tbpki).unwrap();
     let mut files = Vec::new();
-    for name in ["tbpki-renew.service", "tbpki-renew.timer"] {
+    let units = [
+        ("tbpki-renew.service", "renewing.md"),
+        ("tbpki-renew.timer", "renewing.md"),
+        ("tbpki-renew-host.service", "renewing-gateway.md"),
+        ("tbpki-renew-host.timer", "renewing-gateway.md"),
+    ];
+    for (name, page) in units {
         let unit = fs::read_to_string(workspace().join("crates/tbpki/units").join(name)).unwrap();
         // The commands of the guide are those of the unit.
-        let guide = fs::read_to_string(workspace().join("docs/src/guide/renewing.md")).unwrap();
+        let guide = fs::read_to_string(workspace().join("docs/src/guide").join(page)).unwrap();
         for line in unit.lines().filter(|line| line.starts_with("Exec") || line.starts_with("OnCalendar")) {
             assert!(guide.contains(line), "the guide does not have {line}");
         }
         let path = dir.path().join(name);
-        let unit = unit.replace("/usr/bin/tbpki", tbpki.to_str().unwrap()).replace("/etc/tbpki", "/");
+        let unit = unit
+            .replace("/usr/bin/tbpki", tbpki.to_str().unwrap())
+            .replace("/etc/tbpki", "/")
+            .replace("/etc/thingsboard-gateway/config/tls", "/");
         fs::write(&path, unit).unwrap();
         files.push(path);
     }

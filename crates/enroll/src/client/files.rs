@@ -65,8 +65,29 @@ impl Files {
 
     /// Whether an earlier run has moved its files into place, and was interrupted before its end.
     pub(super) fn is_moved(&self, present: &Identity) -> Result<bool> {
-        let Some(bytes) = file::read_optional(self.dir.join(staged(&self.key)), LIMIT)? else { return Ok(false) };
-        Ok(PrivateKey::from_pem_or_der(&bytes, None).is_ok_and(|key| key.spki_der() == present.key.spki_der()))
+        let key = self.staged_key()?.is_some_and(|key| key.spki_der() == present.key.spki_der());
+        Ok(key || self.staged_chain()?.first().is_some_and(|leaf| leaf.der() == present.leaf().der()))
+    }
+
+    /// The identity that an earlier run has fetched; `None` if it was interrupted before that.
+    pub(super) fn staged(&self) -> Result<Option<Identity>> {
+        let chain = self.staged_chain()?;
+        Ok(match (self.staged_key()?, chain.first()) {
+            (Some(key), Some(leaf)) if key.check_belongs_to(leaf.spki_der()).is_ok() => Some(Identity { chain, key }),
+            _ => None,
+        })
+    }
+
+    /// The staged key; `None` if there is none, or none that can be read.
+    fn staged_key(&self) -> Result<Option<PrivateKey>> {
+        let bytes = file::read_optional(self.dir.join(staged(&self.key)), LIMIT)?.map(Zeroizing::new);
+        Ok(bytes.and_then(|bytes| PrivateKey::from_pem_or_der(&bytes, None).ok()))
+    }
+
+    /// The staged chain; empty if there is none, or none that can be read.
+    fn staged_chain(&self) -> Result<Vec<Certificate>> {
+        let bytes = file::read_optional(self.dir.join(staged(&self.cert)), LIMIT)?;
+        Ok(bytes.and_then(|bytes| PemBundle::parse(&bytes).ok()).map(|bundle| bundle.certificates).unwrap_or_default())
     }
 
     /// The new key: the one of an interrupted run, or one that is made and written now (mode 0600).
@@ -110,7 +131,8 @@ impl Files {
             .collect())
     }
 
-    /// Removes the staged files, whose content is in place now.
+    /// Removes the staged files, whose content is in place now. The chain goes last: `tbpki needs-renewal CERT` sees by it
+    /// that a run was interrupted.
     pub(super) fn remove_staged(&self) -> Result<()> {
         for name in [&self.key, &self.cert] {
             file::remove(&self.dir, &staged(name))?;
@@ -121,6 +143,11 @@ impl Files {
 
 fn staged(name: &str) -> String {
     format!("{name}.new")
+}
+
+/// Whether a chain for this file is staged.
+pub(super) fn is_staged(cert: &Path) -> bool {
+    split(cert).is_ok_and(|(dir, name)| dir.join(staged(&name)).exists())
 }
 
 fn split(path: &Path) -> Result<(PathBuf, String)> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base::text::printable;
 use base::{Code, Error, Result, Secret, file};
@@ -19,6 +19,9 @@ use rustls::{ClientConfig, RootCertStore};
 const LIMIT: usize = 64 << 10;
 /// The time for a request with its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The time to wait until a platform has a new certificate.
+const PLATFORM_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A certificate with its chain and its key.
 pub(super) struct Identity {
@@ -119,10 +122,21 @@ impl Server {
         self.accepted(answer).map(drop)
     }
 
-    /// Tells `tbpki serve` that a certificate is used. Returns false for other servers, which have no such path.
+    /// Tells `tbpki serve` that a certificate is used, and waits a while until a platform has it. Returns false for other
+    /// servers, which have no such path.
+    ///
+    /// # Errors
+    /// [`Code::EnrolmentLater`] if the platform does not have it yet: until then the holder logs in with the one before.
     pub(super) fn confirm(&self, new: &Identity) -> Result<bool> {
         let url = format!("{}confirm", self.tbpki);
-        let answer = self.send(&url, Some(new), |client| client.request(Method::POST, &url))?;
+        let begun = Instant::now();
+        let answer = loop {
+            let answer = self.send(&url, Some(new), |client| client.request(Method::POST, &url))?;
+            if answer.status != StatusCode::ACCEPTED || begun.elapsed() > PLATFORM_PATIENCE {
+                break answer;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        };
         match answer.status {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(false),
             _ => self.accepted(answer).map(|_| true),
@@ -130,6 +144,9 @@ impl Server {
     }
 
     fn accepted(&self, answer: Response) -> Result<Response> {
+        let text = String::from_utf8_lossy(&answer.body);
+        let text = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
+        let text = printable(&text).to_string();
         match answer.status {
             StatusCode::OK => Ok(answer),
             StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
@@ -137,17 +154,13 @@ impl Server {
                 Err(Code::EnrolmentLater
                     .error(format!("the enrolment server asks to come again{after}"))
                     .item(&self.base)
-                    .because(format!("it answered {}", answer.status))
+                    .because(format!("it answered {}: {text}", answer.status))
                     .fix("run the same command again later: the key is kept until then"))
             }
-            status => {
-                let text = String::from_utf8_lossy(&answer.body);
-                let text = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
-                Err(Code::EnrolmentRefused
-                    .error(format!("the enrolment server answered {status}"))
-                    .item(&self.base)
-                    .because(printable(&text).to_string()))
-            }
+            status => Err(Code::EnrolmentRefused
+                .error(format!("the enrolment server answered {status}"))
+                .item(&self.base)
+                .because(text)),
         }
     }
 

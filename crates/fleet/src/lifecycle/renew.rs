@@ -1,6 +1,5 @@
 //! Renewing identities: which ones, and what became of each.
 
-mod hook;
 mod login;
 mod report;
 mod status;
@@ -9,6 +8,7 @@ mod swap;
 use std::collections::HashSet;
 
 use base::{Code, Result};
+use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
@@ -16,7 +16,6 @@ use store::file_names::TOKEN;
 use store::shard::IdentityFinder;
 use store::{Workspace, identity_dir};
 
-pub use hook::Hook;
 pub use report::{NotRenewed, OpenRenewalReport, PendingReport, RenewReport};
 pub use status::RenewalStatus;
 
@@ -250,7 +249,9 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
     if due.is_empty() {
         return Ok(());
     }
-    let outcome = hook.run(&due);
+    let names =
+        |kind: Kind| -> Vec<&str> { due.iter().filter(|key| key.kind == kind).map(|key| key.name.as_str()).collect() };
+    let outcome = hook.run(&names(Kind::Server), &names(Kind::Device));
     let mut store = workspace.open_store("renew")?;
     store.ledger.transaction(|transaction| {
         due.iter().try_for_each(|key| match &outcome {

@@ -19,7 +19,7 @@ use crate::completion;
 #[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all", "est"]))]
 pub struct RenewArgs {
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
-    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "dry_run", "register", "keep", "after"])]
+    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "dry_run", "register", "keep"])]
     pub est: Option<String>,
     /// With --est: the file of the certificate with its chain
     #[arg(long, value_name = "FILE", requires = "est")]
@@ -67,7 +67,7 @@ pub struct RenewArgs {
     /// Run PROGRAM with all arguments that follow, without a shell, once files were replaced
     ///
     /// Must be the last option. The names are in TBPKI_SERVERS and TBPKI_DEVICES, one on each line. If the program fails, the
-    /// exit status is 4, and the next run with --after runs it again.
+    /// exit status is 4, and the next run with --after runs it again, also with --est.
     #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
     pub after: Vec<OsString>,
     /// Print what would happen, and write nothing
@@ -85,7 +85,7 @@ pub struct RenewArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["file", "device", "server"]))]
 pub struct NeedsRenewalArgs {
-    /// A certificate (PEM or DER)
+    /// A certificate (PEM or DER). A renewal with --est that was interrupted counts as needed
     pub file: Option<PathBuf>,
     /// The device
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]

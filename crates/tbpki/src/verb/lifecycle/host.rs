@@ -6,11 +6,13 @@ use base::Result;
 use base::text::printable;
 use enroll::client::{HostReport, HostRequest, Proof};
 use fleet::lifecycle::renew::RenewReport;
+use identity::lifecycle::hook::Hook;
 use pki::Algorithm;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::passphrase;
+use super::renew::hook;
 use crate::args::{FetchArgs, HostFileArgs, RenewArgs};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -30,7 +32,7 @@ pub(crate) enum RenewOutput {
 pub(crate) fn fetch(args: &FetchArgs, context: &mut Context) -> Result<Exit> {
     let password = passphrase::read_from(&args.password_file, "the one-time password", context)?;
     let proof = Proof::Password { name: args.device.as_str().to_owned(), password };
-    run(&args.est, &args.files, proof, args.alg, context)
+    run(&args.est, &args.files, proof, args.alg, None, context)
 }
 
 /// Renews the certificate of this host at the server of `--est`.
@@ -42,10 +44,17 @@ pub(crate) fn renew(args: &RenewArgs, est: &str, context: &mut Context) -> Resul
         cafile: args.cafile.clone(),
         label: args.label.clone(),
     };
-    run(est, &files, Proof::Present, Algorithm::default(), context)
+    run(est, &files, Proof::Present, Algorithm::default(), hook(args), context)
 }
 
-fn run(est: &str, files: &HostFileArgs, proof: Proof, algorithm: Algorithm, context: &mut Context) -> Result<Exit> {
+fn run(
+    est: &str,
+    files: &HostFileArgs,
+    proof: Proof,
+    algorithm: Algorithm,
+    after: Option<Hook>,
+    context: &mut Context,
+) -> Result<Exit> {
     let request = HostRequest {
         url: est.to_owned(),
         label: files.label.clone(),
@@ -54,10 +63,12 @@ fn run(est: &str, files: &HostFileArgs, proof: Proof, algorithm: Algorithm, cont
         key: files.key.clone(),
         proof,
         algorithm,
+        after,
     };
-    let report = enroll::client::fetch(&request)?;
+    let mut report = enroll::client::fetch(&request)?;
+    context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(Exit::Done)
+    Ok(if report.open { Exit::Partly } else { Exit::Done })
 }
 
 impl Report for HostReport {

@@ -75,7 +75,8 @@ struct Dates {
 fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
     if let Some(path) = &args.file {
         let leaf = leaf(path)?;
-        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), open: false, configured: None });
+        let open = enroll::client::is_open(path);
+        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), open, configured: None });
     }
     let config = context.config(&Overrides::default())?;
     let (entry, open) = context.in_workspace(&config, |workspace| {

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::lifecycle::renew::{Hook, RegisterRenewals, RenewManyRequest, RenewReport, RenewSelection, renew_many};
+use fleet::lifecycle::renew::{RegisterRenewals, RenewManyRequest, RenewReport, RenewSelection, renew_many};
+use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{RenewRequest, RenewalRule};
 use time::OffsetDateTime;
 
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
         due,
         how: RenewRequest { same_key: args.same_key, dry_run: args.dry_run, ..RenewRequest::default() },
         register: args.register.then(|| RegisterRenewals { broker: args.broker.clone(), pending_only: args.pending }),
-        after: Hook::of(&args.after, std::env::var_os("PATH").as_ref()),
+        after: hook(args),
         keep: args.keep.into(),
     };
     let mut report = context.in_workspace(&config, |workspace| renew_many(workspace, &wish))?;
@@ -49,6 +50,11 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(if report.is_partly_done() { Exit::Partly } else { Exit::Done })
+}
+
+/// The program of `--after`.
+pub(super) fn hook(args: &RenewArgs) -> Option<Hook> {
+    Hook::of(&args.after, std::env::var_os("PATH").as_ref())
 }
 
 impl Report for RenewReport {

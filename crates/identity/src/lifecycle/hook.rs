@@ -8,12 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Result, file};
-use ledger::{Key, Kind};
-
-use crate::stop::TICK;
 
 /// The longest time that the program may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How often it is looked at.
+const TICK: Duration = Duration::from_millis(50);
 
 /// A program with its arguments. No shell interprets them.
 #[derive(Debug, Clone)]
@@ -38,21 +37,17 @@ impl Hook {
     ///
     /// # Errors
     /// [`Code::HookUnsafe`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         file::check_program(&self.program)
     }
 
-    /// Runs the program for these identities. Their names are in its environment: one on each line of `TBPKI_SERVERS` and
+    /// Runs the program for these servers and devices. Their names are in its environment: one on each line of `TBPKI_SERVERS` and
     /// `TBPKI_DEVICES`. It has no input, and its output goes to standard error.
     ///
     /// # Errors
     /// [`Code::HookUnsafe`]; [`Code::HookFailed`] if it cannot start, ends with another status than 0 or takes too long.
-    pub(super) fn run(&self, renewed: &[Key]) -> Result<()> {
+    pub fn run(&self, servers: &[&str], devices: &[&str]) -> Result<()> {
         self.check()?;
-        let names = |kind: Kind| {
-            let of_kind = renewed.iter().filter(|key| key.kind == kind);
-            of_kind.map(|key| key.name.as_str()).collect::<Vec<_>>().join("\n")
-        };
         let output = std::io::stderr().as_fd().try_clone_to_owned().map_err(|error| self.failed(&error))?;
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::from(output));
@@ -60,7 +55,7 @@ impl Hook {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TBPKI_")) {
             command.env_remove(name);
         }
-        command.env("TBPKI_SERVERS", names(Kind::Server)).env("TBPKI_DEVICES", names(Kind::Device));
+        command.env("TBPKI_SERVERS", servers.join("\n")).env("TBPKI_DEVICES", devices.join("\n"));
         self.wait(command.spawn().map_err(|error| self.failed(&error))?)
     }
 
@@ -74,7 +69,7 @@ impl Hook {
                     child.kill().and_then(|()| child.wait()).map_err(|error| self.failed(&error))?;
                     return Err(self.failed(&format!("it did not end within {} s", LIMIT.as_secs())));
                 }
-                None => thread::sleep(TICK / 4),
+                None => thread::sleep(TICK),
             }
         }
     }
