@@ -13,6 +13,7 @@ mod ledger_file;
 mod limits;
 mod metrics;
 mod plain;
+mod platform;
 mod rules;
 mod service;
 mod tls;
@@ -41,6 +42,7 @@ use desk::Desk;
 use ledger_file::LedgerFile;
 pub use limits::Limits;
 use metrics::Metrics;
+pub use platform::FinishSwaps;
 use service::Service;
 use tls::OwnCertificate;
 
@@ -82,7 +84,8 @@ const DIR: &str = "serve";
 /// How long a stopping service waits for answers that are on their way.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Serves until `stop` is true. `started` is called once all listeners are open.
+/// Serves until `stop` is true. `started` is called once all listeners are open. `swaps` brings confirmed certificates to
+/// the platform; without it, those of devices that a platform knows wait.
 ///
 /// # Errors
 /// [`Code::StoreLocked`] if the store has a service already, [`Code::CannotListen`], [`Code::StatusAddress`],
@@ -90,6 +93,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 pub fn serve(
     workspace: &mut Workspace<'_>,
     options: &ServeOptions,
+    swaps: Option<Box<FinishSwaps<'_>>>,
     stop: &AtomicBool,
     started: impl FnOnce(&ServeReport),
 ) -> Result<ServeReport> {
@@ -113,7 +117,9 @@ pub fn serve(
         sender,
         Audit::open(&audit_path)?,
     ));
+    let (waits, awaited) = mpsc::sync_channel(1);
     let mut desk = Desk {
+        waits: swaps.is_some().then_some(waits),
         cas: Cas::open(workspace)?,
         bootstrap: bootstrap(workspace)?,
         issuances: options.limits.issuances,
@@ -125,7 +131,15 @@ pub fn serve(
     let runtime = runtime()?;
     let report = listen(&runtime, options, &service, own.clone(), audit_path)?;
     started(&report);
-    let ended = work(&mut desk, &calls, &service, &own, stop);
+    let ended = std::thread::scope(|scope| {
+        if let Some(mut swaps) = swaps {
+            scope.spawn(move || platform::work(swaps.as_mut(), &awaited, stop));
+        }
+        let ended = work(&mut desk, &calls, &service, &own, stop);
+        // The other thread ends when there is no desk.
+        drop(desk);
+        ended
+    });
     runtime.shutdown_timeout(LAST_ANSWERS);
     ended.map(|()| report)
 }

@@ -1,5 +1,6 @@
 //! Renewing, revoking and unregistering identities.
 
+pub mod enrolled;
 pub(crate) mod lease;
 pub mod renew;
 pub mod revoke;

@@ -1,7 +1,7 @@
 //! The next certificate of a device, proven by the present one.
 
 use tbpki_tests::Sandbox;
-use tbpki_tests::est::{Service, password, request, request_with, serial, station};
+use tbpki_tests::est::{CERTIFICATE, Service, password, request, request_with, serial, station};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Tool, oracle};
 
@@ -143,4 +143,52 @@ fn an_expired_certificate_is_renewed_only_if_the_policy_allows_it() {
     sql(&sandbox, "UPDATE identity SET not_before = strftime('%s') + 864000, not_after = not_after + 8640000");
     let service = Service::start(&sandbox, &[]);
     service.send("simplereenroll", "next.b64", &pump).is(403, "the client certificate is not valid yet");
+}
+
+#[test]
+fn a_renewal_that_the_end_of_the_ca_makes_short_is_refused() {
+    let sandbox = station();
+    // Longer than the CA: the certificate ends with the CA, and so would the next one.
+    let service = Service::start_in(&sandbox, &[], &[("TBPKI_CLIENT_DAYS", "9000")]);
+    enrol(&sandbox, &service, "pump-1");
+    let end =
+        |file: &str| openssl().args(["x509", "-noout", "-enddate", "-in", file]).directory(sandbox.path()).run().ok();
+    assert_eq!(end("pump-1.pem").stdout_text(), end("pki/ca/devices-issuing/cert.pem").stdout_text());
+    request(&sandbox, "next", "/CN=pump-1");
+    let pump = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    let answer = service.send("simplereenroll", "next.b64", &pump);
+    answer.is(503, "the issuing CA ends, and must be replaced before certificates are renewed");
+    assert!(answer.head.to_lowercase().contains("retry-after: 86400"), "{answer:?}");
+    assert_eq!(states(&sandbox, "pump-1").len(), 1);
+    // A quarter of the lifetime more is enough.
+    sql(&sandbox, "UPDATE identity SET not_after = not_after - 9000 * 86400 / 4 WHERE name = 'pump-1'");
+    service.send("simplereenroll", "next.b64", &pump).save(&sandbox, "next.pem");
+}
+
+#[test]
+fn nothing_is_issued_while_the_clock_does_not_fit_the_ledger() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    enrol(&sandbox, &service, "pump-1");
+    request(&sandbox, "next", "/CN=pump-1");
+    let pump = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    let newest = "WHERE id = (SELECT max(id) FROM identity)";
+    sql(&sandbox, &format!("UPDATE identity SET issued_at = issued_at + 2 * 86400 {newest}"));
+    let answer = service.send("simplereenroll", "next.b64", &pump);
+    answer.is(503, "the clock of the service does not fit its ledger");
+    service.confirm("pump-1.pem", "pump-1.key").is(503, "the clock of the service does not fit its ledger");
+    assert_eq!(states(&sandbox, "pump-1").len(), 1);
+    service.becomes_healthy(false);
+    // Nothing is stored that would accept the clock.
+    sql(&sandbox, &format!("UPDATE identity SET issued_at = issued_at - 2 * 86400 {newest}"));
+    service.becomes_healthy(true);
+    service.send("simplereenroll", "next.b64", &pump).save(&sandbox, "next.pem");
+    assert_eq!(service.stop(), 0);
+    // The service does not start with a clock that is much later, unless an operator has accepted it.
+    sql(&sandbox, "UPDATE identity SET intended_at = intended_at - 500 * 86400, issued_at = issued_at - 500 * 86400");
+    let options = ["serve", "--listen", "127.0.0.1:0"];
+    let outcome = sandbox.tbpki(options.iter().chain(&CERTIFICATE)).run().ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0312"), "{outcome}");
+    let service = Service::start(&sandbox, &["--accept-clock"]);
+    service.send("simplereenroll", "next.b64", &pump).save(&sandbox, "again.pem");
 }

@@ -1,6 +1,7 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
 mod revoked_meanwhile;
+mod services;
 mod three_stations;
 
 use std::sync::LazyLock;

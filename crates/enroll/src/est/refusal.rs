@@ -57,8 +57,14 @@ pub enum Refusal {
     OtherLabel,
     /// The identity has had as many certificates as it can get in a day.
     TooMany(u32),
+    /// The certificate is confirmed, and the platform does not have it yet.
+    Platform,
     /// The service has as much to do as it can take. The number of seconds to wait.
     Busy(u32),
+    /// The next certificate would hardly live longer than the present one, because the issuing CA ends.
+    CaEnds,
+    /// The clock of the service does not fit its ledger: dates of certificates would be wrong.
+    Clock,
     /// The service failed. The reason is in its log.
     Failed,
 }
@@ -67,7 +73,7 @@ impl Refusal {
     /// The status (RFC 9110, section 15).
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Busy(_) => 202,
+            Self::Busy(_) | Self::Platform => 202,
             Self::Unreadable(_) | Self::Request(_) | Self::Key(_) => 400,
             Self::Unauthenticated | Self::WrongPassword => 401,
             Self::ExpiredPassword
@@ -91,6 +97,7 @@ impl Refusal {
             Self::TooMany(_) => 429,
             Self::LongHead => 431,
             Self::Failed => 500,
+            Self::CaEnds | Self::Clock => 503,
         }
     }
 
@@ -98,7 +105,9 @@ impl Refusal {
     pub const fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Busy(seconds) => Some(*seconds),
-            Self::TooMany(_) => Some(3600),
+            Self::Platform => Some(2),
+            Self::TooMany(_) | Self::Clock => Some(3600),
+            Self::CaEnds => Some(86_400),
             _ => None,
         }
     }
@@ -132,7 +141,10 @@ impl Refusal {
             Self::NotYetValid => "not-yet-valid",
             Self::OtherLabel => "other-label",
             Self::TooMany(_) => "too-many",
+            Self::Platform => "platform",
             Self::Busy(_) => "busy",
+            Self::CaEnds => "ca-ends",
+            Self::Clock => "clock",
             Self::Failed => "failed",
         }
     }
@@ -167,7 +179,10 @@ impl fmt::Display for Refusal {
             Self::NotYetValid => f.write_str("the client certificate is not valid yet"),
             Self::OtherLabel => f.write_str("the label is not the one of this device"),
             Self::TooMany(limit) => write!(f, "a device gets at most {limit} certificates in a day"),
+            Self::Platform => f.write_str("confirmed; the platform does not have the certificate yet: ask again later"),
             Self::Busy(_) => f.write_str("the service is busy: ask again later"),
+            Self::CaEnds => f.write_str("the issuing CA ends, and must be replaced before certificates are renewed"),
+            Self::Clock => f.write_str("the clock of the service does not fit its ledger"),
             Self::Failed => f.write_str("the service failed: its log has the reason"),
         }
     }

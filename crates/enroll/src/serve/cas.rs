@@ -100,7 +100,8 @@ impl Cas {
     }
 }
 
-/// The certificates that lead from an identity of this label to the devices' root; `None` for an unknown label.
+/// The certificates that lead from an identity of this label to the devices' root, in all generations that are trusted;
+/// in no order. `None` for an unknown label.
 pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<Option<Vec<Certificate>>> {
     let ca = match label {
         None => Ca::DevicesIssuing,
@@ -112,7 +113,11 @@ pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<
     if label.is_some() && !ca.dir(store).join(CERT).is_file() {
         return Ok(None);
     }
-    let mut certificates = ca.certificates(store)?;
-    certificates.extend(Ca::DevicesRoot.certificates(store)?);
+    // Each is certified by the root that signs, as soon as that is activated. Answers have no further certificates of the
+    // same key by other roots, because the set has no order and clients take the first path that they find.
+    let mut certificates: Vec<Certificate> = Vec::new();
+    for mut generation in ca.trusted(store)?.into_iter().chain(Ca::DevicesRoot.trusted(store)?) {
+        certificates.append(&mut generation.certificates);
+    }
     Ok(Some(certificates))
 }

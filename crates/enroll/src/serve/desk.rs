@@ -2,7 +2,7 @@
 //! all cores, and records the results in another one. The store's lock is held only meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use base::{Code, Error, Result};
@@ -33,6 +33,8 @@ pub(crate) struct Desk<'a, 'w> {
     pub(crate) issuances: u32,
     pub(crate) ledger_file: LedgerFile,
     pub(crate) metrics: &'a Metrics,
+    /// Tells that a certificate waits for the platform; `None` if nothing brings it there.
+    pub(crate) waits: Option<SyncSender<()>>,
 }
 
 /// A certificate that was signed, or why it was not.
@@ -73,7 +75,8 @@ impl Desk<'_, '_> {
             }
             Err(error) => {
                 tracing::error!(%error, "the store cannot be opened");
-                end_all(calls, &Refusal::Failed);
+                let is_of_clock = error.code() == Code::ClockImplausible;
+                end_all(calls, &if is_of_clock { Refusal::Clock } else { Refusal::Failed });
                 return Ok(Vec::new());
             }
         };
@@ -85,6 +88,7 @@ impl Desk<'_, '_> {
                 return Ok(Vec::new());
             }
         };
+        let mut has_waiting = false;
         let mut deferred = Vec::new();
         let mut planned = Vec::new();
         for (call, decision) in calls.into_iter().zip(decisions) {
@@ -93,13 +97,20 @@ impl Desk<'_, '_> {
                 Decision::Issue(plan) => planned.push((call, *plan)),
                 Decision::Refused(refusal) => call.end(Reply::refused(&refusal)),
                 Decision::Again { key, certificate } => call.end(sent_again(&key, &certificate)),
-                Decision::Confirmed(key) => {
-                    let answer = Answer::text("confirmed");
+                Decision::Confirmed { key, waits } => {
+                    has_waiting |= waits;
+                    let answer = if waits { Answer::from(&Refusal::Platform) } else { Answer::text("confirmed") };
                     call.end(Reply { answer, device: Some(key.name), serial: None });
                 }
             }
         }
         self.issue(&mut store, planned);
+        drop(store);
+        if let Some(waits) = self.waits.as_ref().filter(|_| has_waiting)
+            && waits.try_send(()).is_err()
+        {
+            tracing::trace!("the thread of the platform was told before");
+        }
         Ok(deferred)
     }
 
@@ -109,6 +120,7 @@ impl Desk<'_, '_> {
             cas: &self.cas,
             bootstrap: &self.bootstrap,
             issuances: self.issuances,
+            registers: self.waits.is_some(),
             now: self.workspace.now,
         };
         store.ledger.transaction(|transaction| {

@@ -20,6 +20,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) cas: &'a Cas,
     pub(crate) bootstrap: &'a [Certificate],
     pub(crate) issuances: u32,
+    /// Whether confirmed certificates are brought to a platform.
+    pub(crate) registers: bool,
     pub(crate) now: OffsetDateTime,
 }
 
@@ -33,7 +35,11 @@ pub(crate) enum Decision {
     },
     /// A new certificate. Its row is in the ledger.
     Issue(Box<Planned>),
-    Confirmed(Key),
+    /// A certificate is used. `waits` tells whether the platform has yet to take it.
+    Confirmed {
+        key: Key,
+        waits: bool,
+    },
     /// Another request for the same name is decided first.
     Deferred,
 }
@@ -100,8 +106,27 @@ impl Rules<'_> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
         let entry = self.known(transaction, certificate)?;
         self.check_label(&entry, call.label.as_deref())?;
-        transaction.used(&entry.key)?;
-        Ok(Decision::Confirmed(entry.key))
+        self.used(transaction, &entry)?;
+        let waits = transaction.enrolled(&entry.key)?.is_some_and(|sent| sent.is_swap_open);
+        Ok(Decision::Confirmed { key: entry.key, waits })
+    }
+
+    /// Records that a certificate is used. The first one of a device waits for the platform, which is to know the device.
+    /// In chain mode the platform takes it by a login.
+    fn used(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<()> {
+        let name = entry.key.name.as_str();
+        let is_first = self.registers
+            && Ca::profile_of(&entry.issuer).is_none()
+            && transaction.current(Kind::Device, name)?.is_none()
+            // What was taken from the platform stays away from it.
+            && transaction
+                .history(Kind::Device, name)?
+                .iter()
+                .all(|other| other.role == Role::Revoked || other.unregistered_at.is_none());
+        if transaction.used(&entry.key)? && is_first {
+            transaction.open_swap(&entry.key)?;
+        }
+        Ok(())
     }
 
     /// The next certificate of the identity whose certificate came with the connection.
@@ -119,7 +144,7 @@ impl Rules<'_> {
             return Ok(Decision::Deferred);
         }
         // The connection proves that the certificate is used.
-        transaction.used(&entry.key)?;
+        self.used(transaction, entry)?;
         let public = digest::sha256(csr.key().spki_der());
         if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key))? {
             return Ok(sent);
@@ -279,7 +304,7 @@ impl Rules<'_> {
 
     /// Records a certificate that is about to be signed.
     fn record(&self, transaction: &Transaction<'_>, plan: EnrolmentPlan, public: [u8; 32]) -> Result<Decision, End> {
-        let EnrolmentPlan { identity, order } = plan;
+        let EnrolmentPlan { identity, order, .. } = plan;
         let name = identity.name.as_str();
         let day_ago = self.now - Duration::DAY;
         if transaction.enrolled_since(Kind::Device, name, day_ago)? >= u64::from(self.issuances) {
@@ -327,6 +352,10 @@ fn refused(error: &Error) -> End {
     match error.code() {
         Code::CsrRefused | Code::DeviceName | Code::ProfilePattern | Code::NameConstraint | Code::BadSan => {
             Refusal::Request(error.finding().what.clone()).into()
+        }
+        Code::RenewalTooShort => {
+            tracing::error!(%error, "a renewal is refused");
+            Refusal::CaEnds.into()
         }
         code => {
             tracing::error!(%code, %error, "a certificate could not be planned");

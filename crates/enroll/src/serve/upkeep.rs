@@ -42,7 +42,7 @@ impl Desk<'_, '_> {
             certificate_ends: Some(own.end()),
             ca_ends: self.cas.end(),
         });
-        Ok(())
+        self.workspace.check_clock(&view)
     }
 
     /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits

@@ -15,6 +15,7 @@ use pki::{Certificate, San, Subject};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use crate::lifecycle::renew::checks::check_lasts;
 use crate::parameters::RequestedParameters;
 
 /// A certificate that can be signed, and its row for the ledger.
@@ -24,6 +25,8 @@ pub struct EnrolmentPlan {
     pub identity: NewIdentity,
     /// The order for the CA.
     pub order: Order,
+    /// Whether it ends with the CA, before its own lifetime.
+    pub is_shortened: bool,
 }
 
 /// The CA that signs.
@@ -78,7 +81,10 @@ pub fn first(
 /// request must ask for exactly these (RFC 7030, section 4.2.2).
 ///
 /// # Errors
-/// [`Code::CsrRefused`] if the request asks for others, [`Code::IssuerExpired`], [`Code::LedgerUnreadable`].
+/// [`Code::CsrRefused`] if the request asks for others, [`Code::IssuerExpired`], [`Code::LedgerUnreadable`];
+/// [`Code::RenewalTooShort`] if the CA ends so soon that the next certificate would end less than a quarter of its
+/// lifetime after the present one. Other early renewals are left to the limit of the service: a device may replace its key
+/// whenever it has a reason.
 pub fn again(
     ca: SignsWith<'_>,
     entry: &Entry,
@@ -97,7 +103,11 @@ pub fn again(
     asked.insert("csr".to_owned(), csr.key().fingerprint_hex().into());
     asked.insert("issuer".to_owned(), ca.certificate.fingerprint_hex().into());
     asked.insert("subject".to_owned(), names.subject.to_string().into());
-    plan(ca, &entry.key.name, names, kept.days, csr, Parameters::of(&asked)?, now)
+    let plan = plan(ca, &entry.key.name, names, kept.days, csr, Parameters::of(&asked)?, now)?;
+    if plan.is_shortened {
+        check_lasts(kept.days, entry.not_after, plan.identity.not_after)?;
+    }
+    Ok(plan)
 }
 
 /// The names of a certificate.
@@ -134,7 +144,7 @@ fn plan(
     now: OffsetDateTime,
 ) -> Result<EnrolmentPlan> {
     let issuer = Validity::new(ca.certificate.not_before(), ca.certificate.not_after())?;
-    let (validity, _) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
+    let (validity, shortened) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
     let serial = Serial::random()?;
     let identity = NewIdentity {
         kind: Kind::Device,
@@ -155,5 +165,9 @@ fn plan(
         sans: names.sans,
         permitted_dns: Vec::new(),
     };
-    Ok(EnrolmentPlan { identity, order: Order { contents, key: KeySource::Public(csr.key().clone()) } })
+    Ok(EnrolmentPlan {
+        identity,
+        order: Order { contents, key: KeySource::Public(csr.key().clone()) },
+        is_shortened: shortened.is_some(),
+    })
 }

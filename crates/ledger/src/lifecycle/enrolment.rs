@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::entry::Entry;
 use crate::key::{Key, Kind};
 use crate::ledger::Ledger;
+use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::state::State;
 use crate::transaction::Transaction;
@@ -144,17 +145,40 @@ impl Ledger {
     }
 
     /// Records that the platform has taken a generation: it is current and registered from now on, and the one before it
-    /// superseded.
-    ///
-    /// # Errors
-    /// As [`Transaction::promote`].
-    pub fn swap_done(&mut self, key: &Key) -> Result<()> {
+    /// superseded. Returns false if the generation is out of use meanwhile. If it was revoked, the step that takes its
+    /// certificate from the platform is open then.
+    pub fn swap_done(&mut self, key: &Key) -> Result<bool> {
         self.transaction(|transaction| {
-            let (row, _) = transaction.locate(key)?;
+            let (row, role) = transaction.role_of(key)?;
+            if !transaction.take_up(key)? {
+                if role == Role::Revoked {
+                    transaction.open_step(key, OpenStep::Platform)?;
+                }
+                let sql = "UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1";
+                return transaction.execute(sql, values![row]).map(|_| false);
+            }
             transaction.promote(key)?;
             transaction.registered(key)?;
             transaction.execute("UPDATE enrolled SET swap = 'done', error = NULL WHERE identity = ?1", values![row])?;
-            Ok(())
+            Ok(true)
+        })
+    }
+
+    /// Makes a generation that was used the pending one again, if only later ones that were never used have its place: the
+    /// platform must have one that the holder has proven. Returns whether it is current or pending now.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn take_up(&mut self, key: &Key) -> Result<bool> {
+        self.transaction(|transaction| transaction.take_up(key))
+    }
+
+    /// Records that the platform does not get a generation, because it is out of use.
+    pub fn swap_ended(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| {
+            let (row, _) = transaction.locate(key)?;
+            let sql = "UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1 AND swap = 'open'";
+            transaction.execute(sql, values![row]).map(drop)
         })
     }
 
@@ -222,6 +246,28 @@ impl Transaction<'_> {
             self.promote(key)?;
         }
         Ok(true)
+    }
+
+    /// Records that the platform has yet to take a generation that was sent over the network: the first one of a device.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn open_swap(&self, key: &Key) -> Result<()> {
+        let (row, _) = self.locate(key)?;
+        self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1 AND swap IS NULL", values![row]).map(drop)
+    }
+
+    /// [`Ledger::take_up`], as a part of a transaction.
+    fn take_up(&self, key: &Key) -> Result<bool> {
+        let (row, role) = self.role_of(key)?;
+        match role {
+            Role::Current | Role::Pending => Ok(true),
+            Role::Superseded if !self.is_later_one_used(key)? => {
+                let current = self.current(key.kind, &key.name)?;
+                self.becomes_pending(row, key, current.as_ref())
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Makes a generation that is used the pending one, in place of a later one that was sent and never used. Returns

@@ -1,6 +1,6 @@
 //! One-time passwords, and what becomes of certificates that were sent over the network.
 
-use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, Role};
+use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, OpenStep, Role, State};
 use time::Duration;
 
 use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
@@ -89,10 +89,76 @@ pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: 
     assert_eq!(open, std::slice::from_ref(&second));
     ledger.swap_failed(&second, "the platform is away").unwrap();
     assert_eq!(ledger.enrolled(&second).unwrap().unwrap().error.as_deref(), Some("the platform is away"));
-    ledger.swap_done(&second).unwrap();
+    assert!(ledger.swap_done(&second).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
     assert!(ledger.open_swaps().unwrap().is_empty());
     assert!(ledger.is_later_one_used(&first).unwrap() && !ledger.is_later_one_used(&second).unwrap());
+}
+
+pub(crate) fn a_first_one_can_wait_for_the_platform_and_a_revocation_wins<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let open = |ledger: &Ledger| ledger.open_swaps().unwrap().len();
+    let first = send(&mut ledger, "a", 1);
+    assert!(used(&mut ledger, &first));
+    assert_eq!(open(&ledger), 0);
+    for _ in 0..2 {
+        ledger.transaction(|transaction| transaction.open_swap(&first)).unwrap();
+        assert_eq!(open(&ledger), 1);
+    }
+    assert!(ledger.swap_done(&first).unwrap());
+    assert_eq!((open(&ledger), roles(&ledger, "a")), (0, vec![Role::Current]));
+    assert!(ledger.entry(&first).unwrap().unwrap().reached(State::Registered).is_some());
+    // What is done is not opened again.
+    ledger.transaction(|transaction| transaction.open_swap(&first)).unwrap();
+    assert_eq!(open(&ledger), 0);
+
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    assert_eq!(open(&ledger), 1);
+    assert!(ledger.revoke(&second, Some("keyCompromise"), &[]).unwrap());
+    assert!(!ledger.swap_done(&second).unwrap());
+    assert_eq!((open(&ledger), roles(&ledger, "a")), (0, vec![Role::Current, Role::Revoked]));
+    let steps: Vec<OpenStep> = ledger
+        .open_revocations()
+        .unwrap()
+        .into_iter()
+        .filter(|open| open.key == second)
+        .map(|open| open.step)
+        .collect();
+    assert!(steps.contains(&OpenStep::Platform), "{steps:?}");
+
+    let third = send(&mut ledger, "a", 3);
+    assert!(used(&mut ledger, &third));
+    assert_eq!(open(&ledger), 1);
+    ledger.swap_ended(&third).unwrap();
+    assert_eq!(open(&ledger), 0);
+}
+
+pub(crate) fn one_that_was_used_comes_before_a_later_one_that_was_only_sent<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    let third = send(&mut ledger, "a", 3);
+    assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
+    assert!(ledger.take_up(&second).unwrap());
+    assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Pending, Role::Superseded]);
+    // Another one is sent while the platform takes it.
+    let fourth = send(&mut ledger, "a", 4);
+    assert!(ledger.swap_done(&second).unwrap());
+    let superseded = Role::Superseded;
+    assert_eq!(roles(&ledger, "a"), [superseded, Role::Current, superseded, superseded]);
+    // The later one counts as soon as it is used.
+    assert!(used(&mut ledger, &third));
+    assert!(!ledger.take_up(&first).unwrap());
+    assert!(ledger.take_up(&third).unwrap() && ledger.swap_done(&third).unwrap());
+    assert!(!ledger.take_up(&second).unwrap());
+    assert_eq!(roles(&ledger, "a"), [superseded, superseded, Role::Current, superseded]);
+    assert!(used(&mut ledger, &fourth) && ledger.swap_done(&fourth).unwrap());
+    assert_eq!(roles(&ledger, "a"), [superseded, superseded, superseded, Role::Current]);
 }
 
 pub(crate) fn an_answer_that_was_used_late_counts<S: Station>() {

@@ -405,6 +405,8 @@ macro_rules! behaviour {
             an_expired_password_goes
             the_first_use_spends_the_password_and_makes_it_current
             a_registered_one_stays_current_until_the_platform_has_the_next
+            a_first_one_can_wait_for_the_platform_and_a_revocation_wins
+            one_that_was_used_comes_before_a_later_one_that_was_only_sent
             an_answer_that_was_used_late_counts
             a_generation_that_a_station_replaced_is_out_of_use;
             steps_of_a_renewal_are_open_until_they_are_done

@@ -105,6 +105,17 @@ impl Service {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// Waits until `/healthz` answers so.
+    #[track_caller]
+    pub fn becomes_healthy(&self, healthy: bool) {
+        let begin = Instant::now();
+        let url = format!("{}/healthz", self.status);
+        while (Tool::new("curl").args(["-sSf", "--max-time", "60", &url]).run().status == 0) != healthy {
+            assert!(begin.elapsed() < Duration::from_secs(120), "health does not become {healthy}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// curl, about to ask the EST listener for a path.
     pub fn curl(&self, path: &str) -> Tool {
         let anchor = self.anchor.to_str().unwrap();
@@ -170,12 +181,18 @@ impl HttpAnswer {
         assert!(self.body.contains(text), "{text:?} is not in {self:?}");
     }
 
+    /// The certificates of the answer in PEM, each behind lines with its subject and its issuer.
+    #[track_caller]
+    pub fn certificates(&self) -> String {
+        self.is(200, "");
+        let pem = format!("-----BEGIN PKCS7-----\n{}-----END PKCS7-----\n", folded(&self.body));
+        openssl().args(["pkcs7", "-print_certs"]).stdin(pem).run().ok().stdout_text()
+    }
+
     /// Writes the only certificate of the answer to a file in PEM.
     #[track_caller]
     pub fn save(&self, sandbox: &Sandbox, file: &str) {
-        self.is(200, "");
-        let pem = format!("-----BEGIN PKCS7-----\n{}-----END PKCS7-----\n", folded(&self.body));
-        let printed = openssl().args(["pkcs7", "-print_certs"]).stdin(pem).run().ok().stdout_text();
+        let printed = self.certificates();
         assert_eq!(printed.matches("BEGIN CERTIFICATE").count(), 1, "{printed}");
         sandbox.write(file, printed);
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use base::Result;
-use ledger::{Entry, Filter, Key, Kind, View};
+use ledger::{Entry, Filter, Key, Kind, RenewalStep, View};
 
 /// The renewals that are not in use yet, and the steps that are not done.
 #[derive(Debug, Default)]
@@ -25,6 +25,10 @@ impl RenewalStatus {
         }
         for open in view.open_renewals()? {
             status.open.entry(open.key).or_default().push(open.step.as_str());
+        }
+        // Those of the enrolment service.
+        for entry in view.open_swaps()? {
+            status.open.entry(entry.key).or_default().push(RenewalStep::Swap.as_str());
         }
         for open in view.open_revocations()? {
             status.open.entry(open.key).or_default().push(open.step.as_str());

@@ -1,11 +1,13 @@
 //! `tbpki serve`.
 
 use std::io::{self, Write};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base::Result;
 use base::text::printable;
-use enroll::serve::{Limits, ServeOptions, ServeReport, serve};
+use enroll::serve::{FinishSwaps, Limits, ServeOptions, ServeReport, serve};
+use fleet::lifecycle::enrolled::EnrolledSwaps;
 
 use crate::args::ServeArgs;
 use crate::context::{Context, Overrides};
@@ -28,7 +30,11 @@ pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<Exit> {
         }
     };
     let options = options(args);
-    let report = context.in_workspace(&config, |workspace| serve(workspace, &options, &stop, started))?;
+    let report = context.in_workspace(&config, |workspace| {
+        let swaps = EnrolledSwaps::of(workspace)?
+            .map(|mut swaps| -> Box<FinishSwaps<'_>> { Box::new(move |stop: &AtomicBool| swaps.finish(stop)) });
+        serve(workspace, &options, swaps, &stop, started)
+    })?;
     context.output.result(&report)?;
     Ok(Exit::Done)
 }

@@ -1,0 +1,81 @@
+//! The service and its devices while a CA is replaced.
+
+use std::time::{Duration, Instant};
+
+use tbpki_tests::Sandbox;
+use tbpki_tests::est::{Service, password, request, station};
+use tbpki_tests::oracle::openssl;
+
+/// The common names of `/cacerts`, each once and sorted.
+fn names(service: &Service) -> Vec<String> {
+    let printed = service.ask("/.well-known/est/cacerts", &[]).certificates();
+    let subjects = printed.lines().filter_map(|line| line.strip_prefix("subject="));
+    let name = |subject: &str| subject.replace(' ', "").rsplit_once("CN=").unwrap().1.to_owned();
+    let mut names: Vec<String> = subjects.map(name).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Whether openssl accepts a certificate below this root, with what `/cacerts` sends.
+fn accepts(sandbox: &Sandbox, service: &Service, root: &str, leaf: &str) -> bool {
+    sandbox.write("sent.pem", service.ask("/.well-known/est/cacerts", &[]).certificates());
+    let verify = openssl().args(["verify", "-CAfile"]).arg(sandbox.join(root)).arg("-untrusted");
+    verify.arg(sandbox.join("sent.pem")).arg(sandbox.join(leaf)).run().status == 0
+}
+
+#[test]
+fn both_generations_are_sent_while_both_are_trusted() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let (issuing, root) = ("tbpkidevicesissuingCA", "tbpkidevicesrootCA");
+    assert_eq!(names(&service), [issuing, root]);
+    request(&sandbox, "first", "/CN=pump-1");
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    service.send("simpleenroll", "first.b64", &["-u", &user]).save(&sandbox, "first.pem");
+    service.confirm("first.pem", "first.key").is(200, "confirmed");
+    let old_root = sandbox.read("pki/ca/devices-root/cert.pem");
+    sandbox.write("old-root.pem", &old_root);
+
+    let (next_issuing, next_root) = (format!("{issuing}G2"), format!("{root}G2"));
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    assert_eq!(names(&service), [issuing, &next_issuing, root]);
+    sandbox.ok(["ca", "confirm", "devices-issuing", "--server", "localhost"]);
+    sandbox.ok(["ca", "activate", "devices-issuing"]);
+    assert_eq!(names(&service), [issuing, &next_issuing, root]);
+    assert!(accepts(&sandbox, &service, "old-root.pem", "first.pem"));
+
+    // The service signs with the new generation as soon as it has read it.
+    let begun = Instant::now();
+    let last = loop {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the service keeps the earlier generation");
+        let name = format!("pump-{}", begun.elapsed().as_millis() + 2);
+        request(&sandbox, &name, &format!("/CN={name}"));
+        let user = format!("{name}:{}", password(&sandbox, &name));
+        let answer = service.send("simpleenroll", &format!("{name}.b64"), &["-u", &user]);
+        answer.save(&sandbox, &format!("{name}.pem"));
+        if answer.certificates().replace(' ', "").contains(&format!("issuer=CN={next_issuing}")) {
+            break format!("{name}.pem");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    let old = ["--cert", "first.pem", "--key", "first.key"];
+    request(&sandbox, "second", "/CN=pump-1");
+    service.send("simplereenroll", "second.b64", &old).save(&sandbox, "second.pem");
+    service.confirm("second.pem", "second.key").is(200, "confirmed");
+    for leaf in [&last, "first.pem", "second.pem"] {
+        assert!(accepts(&sandbox, &service, "old-root.pem", leaf), "{leaf}");
+    }
+
+    sandbox.ok(["ca", "prepare", "devices-root"]);
+    assert_eq!(names(&service), [issuing, &next_issuing, root, &next_root]);
+    sandbox.ok(["ca", "confirm", "devices-root", "--server", "localhost"]);
+    sandbox.ok(["ca", "activate", "devices-root"]);
+    assert_eq!(names(&service), [issuing, &next_issuing, root, &next_root]);
+    for leaf in [&last, "first.pem", "second.pem"] {
+        assert!(accepts(&sandbox, &service, "pki/ca/devices-root/cert.pem", leaf), "{leaf}");
+    }
+    sandbox.ok(["ca", "retire", "devices-root"]);
+    assert_eq!(names(&service), [issuing, &next_issuing, &next_root]);
+    assert!(!accepts(&sandbox, &service, "old-root.pem", "second.pem"));
+}

@@ -1,0 +1,82 @@
+//! Two instances of the enrolment service with one ledger.
+
+use std::time::{Duration, Instant};
+
+use tb_sim::{Fault, FaultKind, Settings};
+use tbpki_tests::Sandbox;
+use tbpki_tests::est::{Service, password, request};
+use tbpki_tests::platform::Platform;
+
+use crate::{SHARED, station};
+
+/// The credentials id of the only certificate in a file.
+fn credentials_id(sandbox: &Sandbox, file: &str) -> String {
+    pki::pem_bundle::PemBundle::parse(&sandbox.read(file)).unwrap().certificates[0].credentials_id()
+}
+
+#[track_caller]
+fn confirm(service: &Service, name: &str) {
+    let begun = Instant::now();
+    while service.confirm(&format!("{name}.pem"), &format!("{name}.key")).status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(180), "{name} is not on the platform");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_device_asks_any_of_them_and_one_continues_what_the_other_was_killed_in() {
+    let cluster = &SHARED.1;
+    let one = station(&cluster.url(&cluster.database()), "").make_store();
+    one.ok(["server", "--name", "localhost", "--only-given-names"]);
+    let platform = Platform::simulator(Settings { password: "correct-horse".to_owned(), ..Settings::default() });
+    one.write("secret", platform.password());
+    one.private("secret");
+    let other = one.copy();
+    let start = |sandbox: &Sandbox| {
+        let secret = sandbox.join("secret");
+        let environment = [
+            ("TBPKI_PLATFORM_URL", platform.url()),
+            ("TBPKI_PLATFORM_USER", platform.user()),
+            ("TBPKI_PLATFORM_PASSWORD_FILE", secret.to_str().unwrap()),
+            ("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true"),
+        ];
+        Service::start_in(sandbox, &[], &environment)
+    };
+    let (first, second) = (start(&one), start(&other));
+    let sim = platform.sim().unwrap();
+    let credential = || sim.credentials("pump-1").map(|stored| stored.id);
+    let user = format!("pump-1:{}", password(&one, "pump-1"));
+    // Both run in directories of their own, and the device has the files of both.
+    let copy = |from: &Sandbox, to: &Sandbox, name: &str| {
+        for file in [format!("{name}.pem"), format!("{name}.key")] {
+            to.write(&file, from.read(&file));
+        }
+    };
+    request(&other, "a", "/CN=pump-1");
+    second.send("simpleenroll", "a.b64", &["-u", &user]).save(&other, "a.pem");
+    copy(&other, &one, "a");
+    confirm(&first, "a");
+    assert_eq!(credential(), Some(credentials_id(&one, "a.pem")));
+
+    let presented = ["--cert", "a.pem", "--key", "a.key"];
+    request(&one, "b", "/CN=pump-1");
+    first.send("simplereenroll", "b.b64", &presented).save(&one, "b.pem");
+    copy(&one, &other, "b");
+    // Whichever brings it to the platform, its answer is late. The one that is asked does it, unless the other one was
+    // quicker: then it is killed before it has begun, which must end in the same way.
+    sim.inject(Fault::new(FaultKind::DelayAnswer(20_000)).on("POST", "/api/device/credentials"));
+    first.confirm("b.pem", "b.key").is(202, "the platform does not have the certificate yet");
+    let begun = Instant::now();
+    while credential() != Some(credentials_id(&one, "b.pem")) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the swap does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.kill();
+    confirm(&second, "b");
+    assert_eq!(sim.devices(), ["pump-1"]);
+    assert_eq!(credential(), Some(credentials_id(&one, "b.pem")));
+    let listed = other.ok(["list", "--all", "--kind", "device", "--json"]).json();
+    let rows = listed["result"]["identities"].as_array().unwrap().iter();
+    assert_eq!(rows.map(|row| row["role"].as_str().unwrap()).collect::<Vec<_>>(), ["superseded", "current"]);
+    assert_eq!(second.stop(), 0);
+}
