@@ -1,11 +1,13 @@
 //! A fleet's names as one job, and the shards that it is done by.
 
+pub(crate) mod attempt;
 mod bulk;
 pub(crate) mod claim;
+pub(crate) mod job_stage;
 pub(crate) mod jobs;
 pub(crate) mod progress;
 pub(crate) mod reservation;
-mod shard_state;
+pub(crate) mod shard_state;
 pub(crate) mod staging;
 mod work;
 

@@ -79,6 +79,7 @@ mod parameters;
 mod postgres;
 mod sqlite;
 mod state;
+mod tables;
 mod transaction;
 mod value;
 mod view;

@@ -4,6 +4,7 @@ use base::{Code, Result};
 use std::time::Duration;
 
 use crate::entry::Entry;
+use crate::job::job_stage::JobStage;
 use crate::job::progress::JobProgress;
 use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, Phase, StagedName};
@@ -189,7 +190,7 @@ fn job(row: &SqlRow) -> Result<Job> {
         shard_size,
         shards: shards.map_err(|error| Code::LedgerUnreadable.error("a job is out of range").caused_by(error))?,
         uid: uid(row.get(6)?)?,
-        done: state == "done",
+        done: one_of(&JobStage::ALL, JobStage::as_str, &state)? == JobStage::Done,
         canceled_at: row.get::<Option<i64>>(7)?.map(at).transpose()?,
         made_at: at(row.get(5)?)?,
         renews: row.get::<i64>(8)? != 0,

@@ -11,6 +11,7 @@ use base::{Code, Error, Result};
 
 use crate::entry::Entry;
 use crate::job::JobId;
+use crate::job::job_stage::JobStage;
 use crate::key::Kind;
 use crate::ledger::Ledger;
 use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
@@ -135,10 +136,7 @@ impl Transaction<'_> {
             return Ok(0);
         }
         let job = values![id.0];
-        self.execute(
-            "UPDATE attempt SET outcome = 'void', ended_at = ?2 WHERE job = ?1 AND outcome IS NULL",
-            values![id.0, self.now()],
-        )?;
+        self.void_attempts(id)?;
         // Names that are issued stay, because `register` reads the values of their lines.
         let freed = self.execute(
             "DELETE FROM staged WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.job = ?1 \
@@ -152,8 +150,8 @@ impl Transaction<'_> {
         )?;
         // The same list may become a job again: its digest must be free.
         self.execute(
-            "UPDATE job SET state = 'done', canceled_at = ?2, digest = ?3 WHERE id = ?1",
-            values![id.0, self.now(), &crate::job::claim::seed()?],
+            "UPDATE job SET state = ?4, canceled_at = ?2, digest = ?3 WHERE id = ?1",
+            values![id.0, self.now(), &crate::job::claim::seed()?, JobStage::Done.as_str()],
         )?;
         Ok(freed)
     }

@@ -4,6 +4,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base::{Code, Result};
 
 use crate::entry::Entry;
+use crate::job::job_stage::JobStage;
+use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
@@ -105,14 +107,15 @@ impl Ledger {
         let unknown = crate::job::claim::seed()?;
         let row = transaction.one(
             "INSERT INTO job (digest, parameters, size, shard_size, state, made_at, uid, renews) \
-             VALUES (?1, ?2, 0, ?3, 'open', ?4, ?5, ?6) RETURNING id",
+             VALUES (?1, ?2, 0, ?3, ?7, ?4, ?5, ?6) RETURNING id",
             values![
                 &unknown,
                 parameters,
                 job.shard_size,
                 transaction.now(),
                 &JobUid::random()?.0,
-                i64::from(job.renews)
+                i64::from(job.renews),
+                JobStage::Open.as_str()
             ],
         )?;
         let id = row.ok_or_else(|| Code::Internal.error("a new job has no number"))?.get(0)?;
@@ -217,6 +220,7 @@ impl Staging<'_> {
             return job.map(StagingOutcome::Known).ok_or_else(|| Code::Internal.error(format!("there is no job {id}")));
         }
         let shards = self.size.div_ceil(self.shard_size.into());
+        // Four billion shards are beyond any list; the numbers of claims have 32 bits.
         if shards == 0 || u32::try_from(shards).is_err() {
             return Err(Code::Internal.error(format!("a job of {} names in {shards} shards", self.size)));
         }
@@ -227,8 +231,8 @@ impl Staging<'_> {
         for phase in Phase::ALL {
             for shard in 0..shards {
                 transaction.execute(
-                    "INSERT INTO work (job, phase, shard, state, fence) VALUES (?1, ?2, ?3, 'open', 0)",
-                    values![job.0, phase.as_str(), shard],
+                    "INSERT INTO work (job, phase, shard, state, fence) VALUES (?1, ?2, ?3, ?4, 0)",
+                    values![job.0, phase.as_str(), shard, ShardState::Open.as_str()],
                 )?;
             }
         }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use base::{Code, Error, Result};
 
+use crate::job::attempt::AttemptOutcome;
 use crate::job::claim::{Claim, ClaimRequest, FleetIdentity, seed};
+use crate::job::job_stage::JobStage;
 use crate::job::shard_state::ShardState;
 use crate::job::{JobId, Phase, millis};
 use crate::key::Key;
@@ -75,23 +77,24 @@ impl Ledger {
             if !is_complete {
                 return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
             }
-            if transaction.outcome(claim)?.as_deref() == Some("issued") {
+            if transaction.outcome(claim)? == Some(AttemptOutcome::Issued) {
                 return Ok(());
             }
             transaction.hold(claim)?;
             transaction.insert_identities(claim, identities)?;
             transaction.execute(
-                "UPDATE work SET state = 'done', place = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+                "UPDATE work SET place = ?4 WHERE job = ?1 AND phase = ?2 AND shard = ?3",
                 values![claim.job.0, claim.phase.as_str(), claim.shard, place],
             )?;
-            transaction.end_attempt(claim.job, claim.shard, "issued")?;
+            transaction.leave(claim, ShardState::Done)?;
+            transaction.end_attempt(claim.job, claim.shard, AttemptOutcome::Issued)?;
             // Of two stations that finish the last two shards at once, the second has to see what the first did.
             transaction
                 .one(&format!("SELECT id FROM job WHERE id = ?1{}", transaction.for_update()), values![claim.job.0])?;
             transaction.execute(
-                "UPDATE job SET state = 'done', done_at = ?2 WHERE id = ?1 AND NOT EXISTS \
+                "UPDATE job SET state = ?3, done_at = ?2 WHERE id = ?1 AND NOT EXISTS \
                  (SELECT 1 FROM work WHERE job = ?1 AND phase = 'issue' AND state <> 'done')",
-                values![claim.job.0, transaction.now()],
+                values![claim.job.0, transaction.now(), JobStage::Done.as_str()],
             )?;
             Ok(())
         })
@@ -175,7 +178,7 @@ impl Ledger {
             transaction.hold(claim)?;
             // The serial numbers of the attempt are void, so that no later attempt can use them again.
             if claim.phase == Phase::Issue {
-                transaction.end_attempt(claim.job, claim.shard, "void")?;
+                transaction.end_attempt(claim.job, claim.shard, AttemptOutcome::Void)?;
             }
             transaction.leave(claim, ShardState::Open)
         })
@@ -195,10 +198,7 @@ impl Ledger {
             return Ok(());
         }
         self.transaction(|transaction| {
-            transaction.execute(
-                "UPDATE attempt SET outcome = 'void', ended_at = ?2 WHERE job = ?1 AND outcome IS NULL",
-                values![job.0, transaction.now()],
-            )?;
+            transaction.void_attempts(job)?;
             transaction.execute(
                 "UPDATE work SET state = 'open', until = NULL WHERE job = ?1 AND state = 'claimed'",
                 values![job.0],
@@ -278,7 +278,7 @@ impl Transaction<'_> {
         if wish.phase == Phase::Issue {
             claim.seed = seed()?;
             // An unfinished attempt of another station ends here: its files will be removed as leftovers.
-            self.end_attempt(wish.job, shard, "void")?;
+            self.end_attempt(wish.job, shard, AttemptOutcome::Void)?;
             self.execute(
                 "INSERT INTO attempt (job, shard, fence, seed, station, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 values![wish.job.0, shard, fence, &claim.seed, wish.station, self.now()],
@@ -334,24 +334,6 @@ impl Transaction<'_> {
         self.execute(
             "UPDATE work SET state = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
             values![claim.job.0, claim.phase.as_str(), claim.shard, state.as_str()],
-        )?;
-        Ok(())
-    }
-
-    /// The outcome of the attempt; `None` while it goes on.
-    fn outcome(&self, claim: &Claim) -> Result<Option<String>> {
-        let row = self.one(
-            "SELECT outcome FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",
-            values![claim.job.0, claim.shard, claim.fence],
-        )?;
-        row.map_or(Ok(None), |row| row.get(0))
-    }
-
-    /// Ends the attempt at a shard that is going on, if one is.
-    fn end_attempt(&self, job: JobId, shard: u32, outcome: &str) -> Result<()> {
-        self.execute(
-            "UPDATE attempt SET outcome = ?3, ended_at = ?4 WHERE job = ?1 AND shard = ?2 AND outcome IS NULL",
-            values![job.0, shard, outcome, self.now()],
         )?;
         Ok(())
     }
