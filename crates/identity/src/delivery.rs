@@ -11,9 +11,10 @@ use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, PrivateKey};
 
-use crate::files::identity::{IdentityFiles, IdentityView};
+use crate::files::identity::IdentityView;
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
+use crate::files::table::FileRow;
 use crate::issuance::{PENDING, is_same_path};
 use crate::issue_request::IssueRequest;
 use crate::report::FileReport;
@@ -113,18 +114,17 @@ impl StagedCopies<'_> {
     }
 }
 
-impl<F: IdentityFiles> IssueRequest<'_, F> {
+impl IssueRequest<'_> {
     /// The delivery of an identity that is not issued yet, with stand-ins for what is not known.
     pub(crate) fn expected_delivery(&self, store: &Path, replaces: Option<&Entry>) -> Result<Delivery> {
         let issuance = &self.issuance;
         let mut delivery = self.empty(store, replaces);
         let room = self.room();
         for set in std::iter::once(&mut delivery.store).chain(&mut delivery.out) {
-            for file in issuance.files.list() {
-                let (name, mode) = (issuance.files.name(file), issuance.files.mode(file));
-                match issuance.files.independent(file, issuance.anchors.as_deref()) {
-                    Some(text) => set.add(name, text.into_bytes(), mode)?,
-                    None => set.add_unknown(name, room, mode)?,
+            for row in issuance.files.written() {
+                match row.independent(issuance.anchors.as_deref()) {
+                    Some(text) => set.add(&row.name, text.into_bytes(), row.mode())?,
+                    None => set.add_unknown(&row.name, room, row.mode())?,
                 };
             }
         }
@@ -150,11 +150,11 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     ) -> Result<Delivery> {
         let held = IdentityView::of(identity);
         let files = &self.issuance.files;
-        let due = |file| {
-            let written = files.write(file, &held)?;
-            Ok(PendingFile { file: written, is_refreshed: false, follows_anchors: files.follows_anchors(file) })
+        let due = |row: &FileRow| {
+            let written = files.write(row, &held)?;
+            Ok(PendingFile { file: written, is_refreshed: false, follows_anchors: row.content.follows_anchors() })
         };
-        let pending: Vec<PendingFile> = files.list().into_iter().map(due).collect::<Result<_>>()?;
+        let pending: Vec<PendingFile> = files.written().map(due).collect::<Result<_>>()?;
         let delivery = self.empty(store, replaces);
         self.filled(
             delivery,
@@ -176,7 +176,7 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let dir = self.dir_in(store);
         let held = IdentityView::of(identity);
         let pending: Vec<PendingFile> =
-            self.issuance.files.list().into_iter().map(|file| self.due(file, &dir, &held)).collect::<Result<_>>()?;
+            self.issuance.files.written().map(|row| self.due(row, &dir, &held)).collect::<Result<_>>()?;
         // Copies that an interrupted run, or one without --out, left behind are of an earlier generation.
         let is_behind = match &self.out {
             Some(out) => self.issuance.holds_earlier(ledger, entry, &out.dir)?,
@@ -185,23 +185,23 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         self.filled(self.empty(store, None), pending, is_behind, &entry.serial.to_string())
     }
 
-    fn due(&self, file: F::File, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
+    fn due(&self, row: &FileRow, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
         let files = &self.issuance.files;
-        let (name, follows_anchors) = (files.name(file), files.follows_anchors(file));
-        let path = dir.join(&name);
+        let follows_anchors = row.content.follows_anchors();
+        let path = dir.join(&row.name);
         let Some(found) = file::read_optional(&path, FILE_LIMIT)? else {
-            return Ok(PendingFile { file: files.write(file, held)?, is_refreshed: false, follows_anchors });
+            return Ok(PendingFile { file: files.write(row, held)?, is_refreshed: false, follows_anchors });
         };
-        let is_current = match (files.keystore_format(file), files.keystore()) {
+        let is_current = match (row.keystore_format(), &files.keystore) {
             (Some(format), Some(plan)) => plan.is_kept_in(&found, format, held)?,
-            _ => hold_the_same(&files.write(file, held)?.contents, &found, files.needs_key(file)),
+            _ => hold_the_same(&files.write(row, held)?.contents, &found, row.content.needs_key()),
         };
         if is_current {
-            let file = OutputFile { name, contents: found, mode: files.mode(file) };
+            let file = OutputFile { name: row.name.clone(), contents: found, mode: row.mode() };
             return Ok(PendingFile { file, is_refreshed: false, follows_anchors });
         }
-        if follows_anchors || self.is_other_path(file, &found, held)? {
-            return Ok(PendingFile { file: files.write(file, held)?, is_refreshed: true, follows_anchors });
+        if follows_anchors || self.is_other_path(row, &found, held)? {
+            return Ok(PendingFile { file: files.write(row, held)?, is_refreshed: true, follows_anchors });
         }
         Err(Code::IdentityChanged
             .error("this file in the store is not of the identity that the ledger knows")
@@ -210,8 +210,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     }
 
     /// Whether a file has the same leaf and key with another certificate of the same CA: that of an earlier root.
-    fn is_other_path(&self, file: F::File, found: &[u8], held: &IdentityView<'_>) -> Result<bool> {
-        Ok(has_same_path(&self.issuance.files.write(file, held)?.contents, found, self.issuance.files.needs_key(file)))
+    fn is_other_path(&self, row: &FileRow, found: &[u8], held: &IdentityView<'_>) -> Result<bool> {
+        Ok(has_same_path(&self.issuance.files.write(row, held)?.contents, found, row.content.needs_key()))
     }
 
     fn filled(
@@ -247,16 +247,16 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let Some(settings) = &self.settings else { return Ok(Vec::new()) };
         let dir = delivery.out.as_ref().unwrap_or(&delivery.store).dir();
         let files: Vec<&OutputFile> = pending.iter().map(|due| &due.file).collect();
-        settings.write(dir, &files, self.issuance.files.keystore())
+        settings.write(dir, &files, self.issuance.files.keystore.as_ref())
     }
 
     /// True if a directory holds copies of this very leaf. Only then are files there older versions of ours.
     fn holds_this(&self, dir: &Path, pending: &[PendingFile]) -> Result<bool> {
-        let name = self.issuance.files.name(self.issuance.files.chain_file());
-        let Some(chain) = pending.iter().find(|due| due.file.name == name) else { return Ok(false) };
+        let name = &self.issuance.files.chain_file;
+        let Some(chain) = pending.iter().find(|due| due.file.name == *name) else { return Ok(false) };
         let leaf =
             |bytes: &[u8]| PemBundle::parse(bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
-        let found = file::read_optional(dir.join(&name), FILE_LIMIT)?;
+        let found = file::read_optional(dir.join(name), FILE_LIMIT)?;
         Ok(found.and_then(|bytes| leaf(&bytes)).is_some_and(|found| Some(found) == leaf(&chain.file.contents)))
     }
 

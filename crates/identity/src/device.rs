@@ -71,7 +71,7 @@ fn with_plan<'w, T>(
     workspace: &mut Workspace<'w>,
     name: &DeviceName,
     request: &IdentityRequest,
-    carry_out: impl FnOnce(IssueRequest<'_, DeviceFiles<'_>>, &mut Workspace<'w>) -> Result<T>,
+    carry_out: impl FnOnce(IssueRequest<'_>, &mut Workspace<'w>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
     store::check_exists(workspace.store_dir())?;
     let settings = &workspace.config.client;
@@ -135,7 +135,8 @@ fn with_plan<'w, T>(
         issuance: Issuance {
             kind: Kind::Device,
             name: name.as_str(),
-            files: DeviceFiles { prefix, formats, holds_key: csr.is_none(), has_anchors, keystore: None }
+            files: DeviceFiles { prefix, formats: &formats, holds_key: csr.is_none(), has_anchors, keystore: None }
+                .table()
                 .with_those_in(&identity_dir(workspace.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
             parameters,

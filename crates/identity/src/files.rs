@@ -6,3 +6,4 @@ pub mod keystore;
 pub mod output;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub mod table;

@@ -12,16 +12,17 @@ use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 
-use crate::files::identity::{IdentityFiles, IdentityView};
+use crate::files::identity::IdentityView;
+use crate::files::table::FileTable;
 use store::ca::Ca;
 use store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
 #[derive(Debug)]
-pub(crate) struct Issuance<'a, F> {
+pub(crate) struct Issuance<'a> {
     pub(crate) kind: Kind,
     pub(crate) name: &'a str,
-    pub(crate) files: F,
+    pub(crate) files: FileTable,
     /// The trust anchors of the holder; none for a self-signed server, which is its own anchor.
     pub(crate) anchors: Option<Vec<Certificate>>,
     /// The request, as the ledger keeps it.
@@ -55,7 +56,7 @@ pub(crate) enum CurrentState {
     Present(Box<Entry>),
 }
 
-impl<F: IdentityFiles> Issuance<'_, F> {
+impl Issuance<'_> {
     /// What there is to do. Nothing is written. `finishes` is the result of [`is_half_delivered`](Self::is_half_delivered).
     ///
     /// # Errors
@@ -139,7 +140,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.
     pub(crate) fn settle(&self, store: &mut Store) -> Result<()> {
-        settle(store, self.kind, self.name, &self.files.name(self.files.chain_file())).map(drop)
+        settle(store, self.kind, self.name, &self.files.chain_file).map(drop)
     }
 
     /// Records what is about to be signed.
@@ -208,7 +209,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     /// [`Code::IdentityChanged`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
     pub(crate) fn load(&self, store: &Path, ledger: &View, entry: &Entry) -> Result<Identity> {
         let dir = identity_dir(store, self.kind, self.name);
-        let chain_path = dir.join(self.files.name(self.files.chain_file()));
+        let chain_path = dir.join(&self.files.chain_file);
         // After `client` was run once for a device of a fleet, its directory in the store counts.
         if entry.job.is_some() && !dir.exists() {
             // It was issued with a fleet, and is still only in its shard.
@@ -220,9 +221,9 @@ impl<F: IdentityFiles> Issuance<'_, F> {
             None => self.chain_from_elsewhere(store, entry)?,
         };
         let chain = self.present_path(store, chain)?;
-        let key = match self.files.key_file() {
+        let key = match &self.files.key_file {
             Some(file) => {
-                let path = dir.join(self.files.name(file));
+                let path = dir.join(file);
                 let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| lost(&path))?;
                 Some(PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(path))?)
             }
@@ -258,13 +259,13 @@ impl<F: IdentityFiles> Issuance<'_, F> {
     fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
         let dir = identity_dir(store, self.kind, self.name);
         let mut leaf = None;
-        for file in self.files.list().into_iter().filter(|file| self.files.keystore_format(*file).is_none()) {
+        for row in self.files.written().filter(|row| row.keystore_format().is_none()) {
             // A file that is damaged as well is no help, and shows up when it is wanted itself.
-            let Some(bytes) = file::read_optional(dir.join(self.files.name(file)), FILE_LIMIT)? else { continue };
+            let Some(bytes) = file::read_optional(dir.join(&row.name), FILE_LIMIT)? else { continue };
             let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
             leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
         }
-        let leaf = leaf.ok_or_else(|| lost(&dir.join(self.files.name(self.files.chain_file()))))?;
+        let leaf = leaf.ok_or_else(|| lost(&dir.join(&self.files.chain_file)))?;
         let above = match Ca::named(self.issuer_name) {
             Some(ca) => ca.issuer_of(store, &leaf)?,
             None => Vec::new(),
@@ -288,7 +289,7 @@ impl<F: IdentityFiles> Issuance<'_, F> {
 
     /// The leaf of the identity in the store or of a copy of it.
     pub(crate) fn leaf_in(&self, dir: &Path) -> Result<Option<Certificate>> {
-        first_in(&dir.join(self.files.name(self.files.chain_file())))
+        first_in(&dir.join(&self.files.chain_file))
     }
 }
 

@@ -16,9 +16,10 @@ use pki::tbs::Contents;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 
 use crate::delivery::{CopyDestination, StagedCopies};
-use crate::files::identity::{IdentityFiles, IdentityView};
+use crate::files::identity::IdentityView;
 use crate::files::keystore::KeystorePlan;
 use crate::files::settings::ServerSettings;
+use crate::files::table::FileRow;
 use crate::issuance::{CurrentState, Issuance};
 use crate::lifecycle::renew::checks;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
@@ -33,8 +34,8 @@ use zeroize::Zeroizing;
 mod key_in_use;
 
 /// One identity to be made.
-pub(crate) struct IssueRequest<'a, F> {
-    pub(crate) issuance: Issuance<'a, F>,
+pub(crate) struct IssueRequest<'a> {
+    pub(crate) issuance: Issuance<'a>,
     /// The verb that holds the store's lock.
     pub(crate) verb: &'static str,
     pub(crate) profile: Profile,
@@ -70,7 +71,7 @@ struct Made {
     note: Option<Finding>,
 }
 
-impl<F: IdentityFiles> IssueRequest<'_, F> {
+impl IssueRequest<'_> {
     /// Makes the identity, or reports what would be made.
     pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         if self.dry_run {
@@ -266,12 +267,11 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let dir = self.dir_in(store);
         let mut same = Vec::new();
         let mut other = Vec::new();
-        for file in files.present_in(&dir, files.of_our_key()) {
-            let name = files.name(file);
-            match key_of(&dir.join(&name), key)? {
+        for row in files.with_key_in(&dir) {
+            match key_of(&dir.join(&row.name), key)? {
                 KeyOfFile::Same => {}
-                KeyOfFile::SameWithCertificate => same.push(name),
-                KeyOfFile::Other => other.push(name),
+                KeyOfFile::SameWithCertificate => same.push(row.name.as_str()),
+                KeyOfFile::Other => other.push(row.name.as_str()),
             }
         }
         if !other.is_empty() {
@@ -325,13 +325,13 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
     fn prepare_keystore(&mut self, workspace: &mut Workspace<'_>, store: &Path) -> Result<Option<NewSecret>> {
         let files = &mut self.issuance.files;
-        if !files.list().into_iter().any(|file| files.keystore_format(file).is_some()) {
+        if !files.written().any(|row| row.keystore_format().is_some()) {
             return Ok(None);
         }
         let wish = &self.keystore;
         let name = format!("{}-{}.keystore-password", self.issuance.kind, self.issuance.name);
         let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
-        files.set_keystore(KeystorePlan {
+        files.keystore = Some(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
             trusted: wish.trusted.clone(),
             passwords,
@@ -344,8 +344,8 @@ impl<F: IdentityFiles> IssueRequest<'_, F> {
         let mut findings = workspace.secrets.take_findings();
         let held = IdentityView::of(identity);
         let files = &self.issuance.files;
-        let formats: Vec<_> = files.list().into_iter().filter_map(|file| files.keystore_format(file)).collect();
-        if let Some(plan) = files.keystore().filter(|_| !formats.is_empty()) {
+        let formats: Vec<_> = files.written().filter_map(FileRow::keystore_format).collect();
+        if let Some(plan) = files.keystore.as_ref().filter(|_| !formats.is_empty()) {
             for format in &formats {
                 findings.extend(keystore::effective_passwords(*format, &plan.passwords).1);
             }

@@ -49,6 +49,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     store::check_exists(workspace.store_dir())?;
     let request = &wish.request;
     let settings = &workspace.config.server;
+    // The directory of the copies is known first: its settings can hold the name of the server.
     let configured_out = workspace.config.server.out.value.as_ref().map(|out| out.resolved().to_owned());
     let wanted_out = request.out.clone().or(configured_out);
     let host = name::server_name(workspace.config, &workspace.location, wanted_out.as_deref())?.value;
@@ -66,6 +67,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let chain_file = format!("{}.pem", settings.prefix.value.as_str());
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
     let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
+    // A request names what its holder wants; names of this host would be added to a key of another one.
     let found = if only_given || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
     let ca = earlier.issuer(request, Ca::ServerIssuing);
     let (found, left_out) = vouched_for(found, workspace, ca.is_none())?;
@@ -121,13 +123,13 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             name: host.as_str(),
             files: ServerFiles {
                 prefix,
-                formats,
+                formats: &formats,
                 holds_key: csr.is_none(),
                 single_file: settings.single_file.value,
                 include_root: wish.include_root,
-                clients_ca: &clients_ca,
-                keystore: None,
+                clients_ca,
             }
+            .table()
             .with_those_in(&store_dir),
             anchors: if is_self_signed {
                 None
@@ -192,8 +194,10 @@ fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_k
     let mut formats = asked.value.clone();
     if !holds_key {
         if !is_named_now(asked) {
+            // From keygen.toml, for servers whose key is here. Named on the command line, they are an error.
             formats.retain(|format| !matches!(format, ServerFormat::P12 | ServerFormat::Jks));
         }
+    // The settings would otherwise name a keystore that does not exist, and ThingsBoard would not start.
     } else if credentials == Credentials::Keystore && keystore_format(&formats).is_none() {
         formats.push(ServerFormat::P12);
     }

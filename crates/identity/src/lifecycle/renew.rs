@@ -8,7 +8,7 @@ mod rule;
 
 use base::file::{self, Ownership};
 use base::{Code, Error, Result};
-use config::{ClientFormat, Days, Origin, ServerFormat, Setting};
+use config::{Days, Origin, Setting};
 use ledger::{Entry, Key, Kind, Parameters};
 use pki::issuer::KeySource;
 use pki::key::PublicKey;
@@ -22,8 +22,8 @@ use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
 use crate::delivery::CopyDestination;
 use crate::files::device::DeviceFiles;
-use crate::files::identity::IdentityFiles;
 use crate::files::server::ServerFiles;
+use crate::files::table::FileTable;
 use crate::issuance::{Issuance, settle};
 use crate::issue_request::{IssueRequest, KeystoreRequest};
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
@@ -81,6 +81,7 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
         Kind::Server => server(workspace, entry, &same, Errand::Renew(request)),
         Kind::Ca => Err(Code::NotRenewable.error(format!("{} is a CA", entry.key.name))),
     }?;
+    // A renewal by a CA changes nothing for clients. A self-signed certificate is itself what they trust.
     if same.ca.is_none() && entry.key.kind == Kind::Server {
         report.findings.push(
             Code::NotSelfSigned
@@ -89,6 +90,7 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                 .fix("copy the new cafile.pem to the clients"),
         );
     }
+    // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
     if request.pending && !request.dry_run {
         pending::prune(workspace, entry)?;
     }
@@ -124,6 +126,7 @@ enum Errand<'a> {
 /// # Errors
 /// Those of the store, its ledger and its files.
 pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Option<Key>> {
+    // The certificate may be on the disk although the ledger has not recorded it: killed between the two.
     let (kind, name) = (unfinished.key.kind, unfinished.key.name.as_str());
     // Without a directory, the name belongs to another station of the ledger, and only that one can tell.
     if !identity_dir(store.dir(), kind, name).is_dir() {
@@ -143,6 +146,7 @@ fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
 fn chain_file(kind: Kind, asked: &Asked) -> String {
     match kind {
         Kind::Server => format!("{}.pem", asked.prefix),
+        // `--prefix` renames only the extra files of a device, so that this one needs no parameters.
         _ => store::file_names::CHAIN.to_owned(),
     }
 }
@@ -153,6 +157,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let leaf = leaf(workspace, entry, &asked)?;
     let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
     let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
+    // By name and not by generation: the generation that signs now issues the renewal.
     let ca = if entry.issuer == SELF {
         None
     } else {
@@ -172,13 +177,16 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
 /// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets
 /// those that it would have by itself, because its files are no longer in its shard.
 fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: Option<&Ca>) -> Result<Parameters> {
+    // As a map, so that parameters of which this version has no field stay.
     let mut asked: serde_json::Map<String, serde_json::Value> = recorded(entry)?;
     if let Some(ca) = ca {
         let certificates = ca.certificates(workspace.store_dir())?;
         let fingerprint = certificates.first().map(Certificate::fingerprint_hex).unwrap_or_default();
+        // Without this, the next `tbpki client` would take the renewal for one with other parameters.
         asked.insert("issuer".to_owned(), fingerprint.into());
     }
     if entry.job.is_some() {
+        // A job has one subject without a common name; a device by itself has its own.
         asked.insert("subject".to_owned(), leaf.subject().into());
         if asked.get("prefix").is_none_or(|prefix| prefix == "") {
             asked.insert("prefix".to_owned(), entry.key.name.clone().into());
@@ -199,6 +207,7 @@ fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &Asked) -> Result<Certi
     let bytes = file::read_optional(&file, FILE_LIMIT)?.ok_or_else(missing)?;
     let leaf = PemBundle::parse(&bytes).map_err(|error| error.at(&file))?.certificates.into_iter().next();
     let leaf = leaf.ok_or_else(|| Code::CertificateUnreadable.error("the file has no certificate").at(&file))?;
+    // Subject and names are taken from this leaf: those of another certificate would be renewed with it.
     if entry.fingerprint != Some(leaf.fingerprint()) {
         return Err(Code::IdentityChanged
             .error("the certificate in the store is not the one that the ledger knows")
@@ -215,6 +224,7 @@ fn key(dir_key: Option<PrivateKey>, same: &Same, entry: &Entry, request: RenewRe
         (false, true, _) => Ok(KeySource::Generate(entry.algorithm.parse::<Algorithm>()?)),
         (true, true, Some(key)) => Ok(KeySource::Held(key)),
         (true, false, _) => Ok(KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?)),
+        // Only the holder of the key can make another one.
         (false, false, _) => Err(not_renewable(&entry.key.name)
             .because("its key is elsewhere: it was issued for a signing request")
             .fix("keep the key with --same-key, or issue for a new request with --csr and --force")),
@@ -232,14 +242,8 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let anchors = workspace.client_anchors()?;
     let prefix = if same.asked.prefix.is_empty() { name } else { same.asked.prefix.as_str() };
     let holds_key = same.asked.csr.is_none();
-    let files = DeviceFiles {
-        prefix,
-        formats: Vec::<ClientFormat>::new(),
-        holds_key,
-        has_anchors: !anchors.is_empty(),
-        keystore: None,
-    };
-    let files = files.with_those_in(&dir);
+    let files = DeviceFiles { prefix, formats: &[], holds_key, has_anchors: !anchors.is_empty(), keystore: None };
+    let files = files.table().with_those_in(&dir);
     let keystore = KeystoreRequest {
         settings: &workspace.config.client_keystore,
         section: "client.keystore",
@@ -255,13 +259,13 @@ fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let files = ServerFiles {
         prefix: &same.asked.prefix,
-        formats: Vec::<ServerFormat>::new(),
+        formats: &[],
         holds_key: same.asked.csr.is_none(),
         single_file: same.asked.single_file,
         include_root: same.asked.include_root,
-        clients_ca: &clients_ca,
-        keystore: None,
+        clients_ca,
     }
+    .table()
     .with_those_in(&dir);
     let anchors = match &same.ca {
         Some(_) => Some(Hierarchy::Server.root().trusted_certificates(workspace.store_dir())?),
@@ -272,18 +276,18 @@ fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
 }
 
 /// Makes the next generation with these files, trust anchors and keystore, or writes its files again.
-fn carry_out<F: IdentityFiles>(
+fn carry_out(
     workspace: &mut Workspace<'_>,
     entry: &Entry,
     same: &Same,
     errand: Errand<'_>,
-    files: F,
+    files: FileTable,
     anchors: Option<Vec<Certificate>>,
     keystore: KeystoreRequest<'_>,
 ) -> Result<IdentityReport> {
     let Key { kind, name, .. } = &entry.key;
     let dir = identity_dir(workspace.store_dir(), *kind, name);
-    let key_path = files.key_file().map(|file| dir.join(files.name(file)));
+    let key_path = files.key_file.as_ref().map(|file| dir.join(file));
     let (pending, hook) = match &errand {
         Errand::Renew(request) => (request.pending, request.hook),
         Errand::Refresh(_) => (false, false),

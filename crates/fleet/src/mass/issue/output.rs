@@ -14,9 +14,10 @@ use zeroize::Zeroizing;
 
 use super::archive_index;
 use super::issued_leaf::IssuedLeaf;
-use identity::files::device::{DeviceFile, DeviceFiles};
-use identity::files::identity::{IdentityFiles, IdentityView};
+use identity::files::device::{DeviceFiles, format_row};
+use identity::files::identity::IdentityView;
 use identity::files::keystore::KeystorePlan;
+use identity::files::table::{FileRow, FileTable};
 use store::shard::Packer;
 use store::shard::tar;
 use store::shard::{Attempt, Layout, Sidecar};
@@ -108,13 +109,13 @@ impl ShardOutput {
             let prefix = self.extras.prefix.as_deref().unwrap_or(&device.name);
             let files = DeviceFiles {
                 prefix,
-                formats: self.extras.formats.clone(),
+                formats: &self.extras.formats,
                 holds_key: true,
                 has_anchors: !self.extras.anchors.is_empty(),
                 keystore: self.extras.keystore.clone(),
-            };
-            let all = files.list();
-            self.files_of(&inner, device, &files, &all, &mut scratch)?;
+            }
+            .table();
+            self.files_of(&inner, device, &files, files.written(), &mut scratch)?;
         }
         Ok(())
     }
@@ -136,25 +137,27 @@ impl ShardOutput {
                 // Every file of a shard is named by its device, or they would meet.
                 let files = DeviceFiles {
                     prefix: &device.name,
-                    formats: Vec::new(),
+                    formats: &[],
                     holds_key: true,
                     has_anchors: false,
                     keystore: self.extras.keystore.clone(),
-                };
-                let wanted: Vec<_> = self.extras.formats.iter().map(|format| DeviceFile::Format(*format)).collect();
-                self.files_of(&dir, device, &files, &wanted, &mut scratch)?;
+                }
+                .table();
+                let wanted: Vec<FileRow> =
+                    self.extras.formats.iter().map(|format| format_row(&device.name, *format)).collect();
+                self.files_of(&dir, device, &files, wanted.iter(), &mut scratch)?;
             }
         }
         Ok(())
     }
 
     /// Some of the files that `client` would write.
-    fn files_of(
+    fn files_of<'f>(
         &self,
         dir: &BulkDir,
         device: &IssuedLeaf,
-        files: &DeviceFiles<'_>,
-        wanted: &[DeviceFile],
+        files: &FileTable,
+        wanted: impl Iterator<Item = &'f FileRow>,
         scratch: &mut Zeroizing<Vec<u8>>,
     ) -> Result<()> {
         // Parsed again from DER, because the code of `client` takes another type. It costs little compared with a
@@ -167,8 +170,8 @@ impl ShardOutput {
         };
         let identity = Identity { name: device.name.clone(), anchors: self.extras.anchors.clone(), x509 };
         let held = IdentityView::of(&identity);
-        for file in wanted {
-            let file = files.write(*file, &held)?;
+        for row in wanted {
+            let file = files.write(row, &held)?;
             dir.write(&file.name, &file.contents, file.mode)?;
             dir.check(&file.name, &file.contents, scratch)?;
         }

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Ownership, WrittenFile};
 use base::{Code, Result};
-use config::ClientFormat;
 use ledger::{Entry, Kind, Role};
 use pki::Certificate;
 use store::{FILE_LIMIT, Store, Workspace, identity_dir};
 
 use super::{Asked, chain_file, copies, recorded};
 use crate::files::device::DeviceFiles;
-use crate::files::identity::IdentityFiles;
 use crate::issuance::{PENDING, first_in};
 use crate::report::FileReport;
 
@@ -97,16 +95,15 @@ fn before(store: &Store, entry: &Entry) -> Result<Option<Entry>> {
 fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSet> {
     let asked: Asked = recorded(entry)?;
     let prefix = if asked.prefix.is_empty() { entry.key.name.as_str() } else { asked.prefix.as_str() };
-    let formats = Vec::<ClientFormat>::new();
     let holds_key = asked.csr.is_none();
-    let files = DeviceFiles { prefix, formats, holds_key, has_anchors: true, keystore: None }.with_those_in(from);
+    let files =
+        DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table().with_those_in(from);
     let present = first_in(&target.join(chain_file(Kind::Device, &Asked::default()))).ok().flatten();
     let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
     let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());
-    for file in files.list() {
-        let name = files.name(file);
-        if let Some(bytes) = file::read_optional(from.join(&name), FILE_LIMIT)? {
-            set.add(name, bytes, files.mode(file))?;
+    for row in files.written() {
+        if let Some(bytes) = file::read_optional(from.join(&row.name), FILE_LIMIT)? {
+            set.add(&row.name, bytes, row.mode())?;
         }
     }
     Ok(set)
