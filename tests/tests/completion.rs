@@ -36,6 +36,8 @@ fn fixed_values_are_offered() {
     assert_eq!(candidates(&sandbox, &["fleet", "issue", "--layout", ""]), ["directories", "shards", "archive"]);
     assert!(candidates(&sandbox, &["client", "--format", "p"]).contains(&"p12".to_owned()));
     assert_eq!(candidates(&sandbox, &["fleet", "bundle", "--flash-size", "1"]), ["1MB", "16MB"]);
+    assert_eq!(candidates(&sandbox, &["revoke", "--reason", "c"]), ["cACompromise", "cessationOfOperation"]);
+    assert_eq!(candidates(&sandbox, &["explain", "TBPKI-0001"]), ["TBPKI-0001"]);
     assert!(candidates(&sandbox, &["cli"]).contains(&"client".to_owned()));
 }
 
@@ -55,6 +57,7 @@ fn names_and_jobs_come_from_the_ledger_and_nothing_is_written() {
     );
     assert_eq!(candidates(&sandbox, &["server", "--name", ""]), ["tb.example.org"]);
     assert_eq!(candidates(&sandbox, &["fleet", "register", "--job", ""]), ["1"]);
+    assert_eq!(candidates(&sandbox, &["ca", "prepare", "devices"]), ["devices-issuing", "devices-root"]);
     let config = sandbox.join("keygen.toml");
     let elsewhere = Sandbox::new();
     let moved = ["--config", config.to_str().unwrap(), "token", "--device", "v"];

@@ -15,6 +15,7 @@ use config::{Config, Environment};
 use fleet::selection::{NameGlob, Selection};
 use ledger::{Kind, View};
 use store::StoreLocation;
+use store::ca::Ca;
 use store::secrets::Secrets;
 
 use crate::environment::CONFIG;
@@ -63,6 +64,16 @@ pub(crate) fn devices() -> ArgValueCompleter {
 /// Completes the names of servers in the ledger.
 pub(crate) fn servers() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| names(Kind::Server, typed))
+}
+
+/// Completes the names of CAs in the ledger.
+pub(crate) fn cas() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let mut found = names(Kind::Ca, typed);
+        // Certificates of a CA's key by other generations of its root have rows of their own, which no verb takes.
+        found.retain(|found| found.get_value().to_str().is_some_and(|name| Ca::named(name).is_some()));
+        found
+    })
 }
 
 /// Completes the numbers of jobs in the ledger.

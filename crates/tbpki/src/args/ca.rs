@@ -44,7 +44,7 @@ pub enum CaVerb {
 #[derive(Debug, Clone, Args)]
 pub struct CaStepArgs {
     /// The CA: server-root, server-issuing, devices-root or devices-issuing
-    #[arg(value_name = "CA", value_parser = text())]
+    #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: String,
     /// Print what would happen, and write nothing
     #[arg(long)]
@@ -59,7 +59,7 @@ pub struct CaStepArgs {
 #[command(group = clap::ArgGroup::new("peers").required(true).args(["device", "server", "job", "all"]))]
 pub struct CaConfirmArgs {
     /// The CA: server-root, devices-root or devices-issuing
-    #[arg(value_name = "CA", value_parser = text())]
+    #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: String,
     /// The devices (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]

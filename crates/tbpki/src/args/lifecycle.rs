@@ -10,7 +10,7 @@ use ledger::SerialNumber;
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 
-use super::value::{parsed, text};
+use super::value::{parsed, reasons, text};
 use super::{CaPassphrase, PlatformArgs};
 use crate::completion;
 
@@ -123,7 +123,7 @@ pub struct RevokeArgs {
     pub station: Option<String>,
     /// This CA, because its key can be known to others: the generations that the present one has replaced, or the present
     /// one if it has replaced none
-    #[arg(long, value_name = "CA", value_parser = text())]
+    #[arg(long, value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: Option<String>,
     /// Revoke this generation of the CA
     #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["device", "server", "serial", "file", "job", "station", "open"])]
@@ -132,11 +132,11 @@ pub struct RevokeArgs {
     #[arg(long, conflicts_with = "reason")]
     pub open: bool,
     /// The CA that issued the certificate, by its name in `tbpki list`
-    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", conflicts_with_all = ["device", "server", "file", "job", "station", "ca", "open"])]
+    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", add = completion::cas(), conflicts_with_all = ["device", "server", "file", "job", "station", "ca", "open"])]
     pub issuer: Option<String>,
     /// The reason: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
     /// privilegeWithdrawn
-    #[arg(long, value_name = "REASON", value_parser = parsed::<Reason>(), default_value = "unspecified")]
+    #[arg(long, value_name = "REASON", value_parser = parsed::<Reason>(), default_value = "unspecified", add = reasons())]
     pub reason: Reason,
     /// Print what would happen, and change nothing
     #[arg(long)]

@@ -12,7 +12,7 @@ use clap::Args;
 use pki::verify::{Host, Purpose};
 use time::OffsetDateTime;
 
-use super::value::{moment, parsed, purpose};
+use super::value::{codes, moment, parsed, purpose};
 
 /// The arguments of `tbpki inspect`.
 #[derive(Debug, Clone, Args)]
@@ -61,7 +61,7 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// The code, for example TBPKI-0034 or 34
-    #[arg(required_unless_present = "list", value_parser = parsed::<Code>())]
+    #[arg(required_unless_present = "list", value_parser = parsed::<Code>(), add = codes())]
     pub code: Option<Code>,
     /// Print every code with its title
     #[arg(long)]

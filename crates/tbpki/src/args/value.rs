@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base::Error;
+use base::{Code, Error};
 use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
@@ -14,6 +14,7 @@ use devkit::chip::{Chip, Crystal};
 use identity::thingsboard::{Service, SettingsForm};
 use ledger::{Kind, State};
 use pki::Algorithm;
+use pki::revocation_list::Reason;
 use pki::verify::Purpose;
 use store::shard::Layout;
 use time::OffsetDateTime;
@@ -145,7 +146,7 @@ fn parse_waiting_time(text: &str) -> Option<Duration> {
 pub(super) fn moment() -> impl TypedValueParser<Value = OffsetDateTime> {
     text().try_map(|text| {
         OffsetDateTime::parse(&text, &Rfc3339).map_err(|error| {
-            let invalid = base::Code::Usage.error(format!("invalid time {text:?}"));
+            let invalid = Code::Usage.error(format!("invalid time {text:?}"));
             invalid.caused_by(error).fix("write it as 2030-01-31T12:00:00Z")
         })
     })
@@ -158,6 +159,19 @@ pub(super) fn flash_sizes() -> ArgValueCandidates {
         sizes.sort_unstable();
         sizes.dedup();
         sizes.into_iter().map(|mib| CompletionCandidate::new(format!("{mib}MB"))).collect()
+    })
+}
+
+/// Completes the reasons of a revocation.
+pub(super) fn reasons() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Reason::ALL.iter().map(|reason| CompletionCandidate::new(reason.as_str())).collect())
+}
+
+/// Completes the codes of errors, with their titles.
+pub(super) fn codes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let described = |code: &Code| CompletionCandidate::new(code.to_string()).help(Some(code.title().into()));
+        Code::ALL.iter().map(described).collect()
     })
 }
 
