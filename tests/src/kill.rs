@@ -69,12 +69,7 @@ pub fn disturb_every_write<S>(
     mut check: impl FnMut(&Step, S),
 ) -> io::Result<usize> {
     let (command, _scene) = prepare()?;
-    let Run { output, lines } = trace(&command, None)?;
-    // A command that fails by itself would make every disturbed run look right.
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
-    }
+    let lines = undisturbed(&command)?;
     let mut steps = 0;
     for (name, writes) in writes_by_name(&lines) {
         // What is only opened leaves nothing new behind; of all else there may be more than the first run had.
@@ -93,6 +88,17 @@ pub fn disturb_every_write<S>(
     Ok(steps)
 }
 
+/// The trace of a command that nothing disturbs.
+fn undisturbed(command: &Command) -> io::Result<String> {
+    let Run { output, lines } = trace(command, None)?;
+    // A command that fails by itself would make every disturbed run look right.
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
+    }
+    Ok(lines)
+}
+
 /// Kills a command at so many of its writes, spread over the run, and answers with their number.
 ///
 /// # Errors
@@ -103,11 +109,7 @@ pub fn kill_at_some_writes<S>(
     mut check: impl FnMut(&Step, S),
 ) -> io::Result<usize> {
     let (command, _scene) = prepare()?;
-    let Run { output, lines } = trace(&command, None)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(io::Error::other(format!("the undisturbed run failed: {} {}", output.status, said.trim())));
-    }
+    let lines = undisturbed(&command)?;
     let writes: Vec<(String, usize)> = writes_by_name(&lines)
         .into_iter()
         .filter(|(name, _)| !is_open(name))

@@ -5,9 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 use tbpki_tests::Sandbox;
 use tbpki_tests::forge::age;
-use testkit::application::Sample;
 
-use crate::scene::{Scene, json};
+use crate::scene::{IMAGE, Scene, json, write_image_files};
 
 const LEDGER: &str = "pki/ledger.db";
 
@@ -77,22 +76,8 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
         .ends(4)
         .prints("is of job 2");
 
-    sandbox.write("wifi", "a password of the network");
-    sandbox.private("wifi");
-    sandbox.write("app.elf", Sample::new("esp32c3").elf());
-    let image = [
-        "--app",
-        "app.elf",
-        "--chip",
-        "esp32c3",
-        "--wifi-ssid",
-        "net",
-        "--wifi-password-file",
-        "wifi",
-        "--broker",
-        "tb.example",
-    ];
-    let report = scene.json(&[&["fleet", "bundle", "--pending"], &image[..]].concat());
+    write_image_files(sandbox);
+    let report = scene.json(&[&["fleet", "bundle", "--pending"], IMAGE].concat());
     assert_eq!(phase(&report), (2, 0, 0));
 
     // One of the devices has a token by now: it is left alone, and reported.

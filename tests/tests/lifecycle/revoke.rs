@@ -1,14 +1,12 @@
 //! `tbpki revoke`, and that no verb uses what is revoked.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 use tb_sim::CredentialsType;
 use tbpki_tests::{Sandbox, Snapshot};
-use testkit::application::Sample;
 
-use crate::scene::{Scene, json, verify};
+use crate::scene::{IMAGE, Scene, json, verify, write_image_files};
 
 const LISTS: &str = "pki/devices-crl.pem";
 
@@ -71,31 +69,17 @@ fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
     assert!(scene.ok(&["register", "--all"]).stdout_text().contains("1 device was revoked and is skipped"));
     assert!(scene.platform.sim().unwrap().credentials("s-2").is_none());
 
-    scene.sandbox.write("wifi", "a password of the network");
-    fs::set_permissions(scene.sandbox.join("wifi"), fs::Permissions::from_mode(0o600)).unwrap();
-    scene.sandbox.write("app.elf", Sample::new("esp32c3").elf());
-    let image = [
-        "--app",
-        "app.elf",
-        "--chip",
-        "esp32c3",
-        "--wifi-ssid",
-        "net",
-        "--wifi-password-file",
-        "wifi",
-        "--broker",
-        "tb.example",
-    ];
-    let report = scene.json(&[&["fleet", "bundle"], &image[..]].concat());
+    write_image_files(&scene.sandbox);
+    let report = scene.json(&[&["fleet", "bundle"], IMAGE].concat());
     let phase = &report["phases"][0];
     assert_eq!((&phase["done"], &phase["revoked"], &phase["left"]), (&2.into(), &1.into(), &0.into()), "{report}");
-    let all = [&["bundle-firmware", "--all", "--out", "images"], &image[..]].concat();
+    let all = [&["bundle-firmware", "--all", "--out", "images"], IMAGE].concat();
     let outcome = scene.ok(&all);
     outcome.prints("1 device was revoked and is skipped");
     assert!(!scene.sandbox.join("images/s-2").exists() && scene.sandbox.join("images/s-1").exists());
 
     // Named, it is refused.
-    for args in [vec!["register", "--device", "s-2"], [&["bundle-firmware", "--device", "s-2"], &image[..]].concat()] {
+    for args in [vec!["register", "--device", "s-2"], [&["bundle-firmware", "--device", "s-2"], IMAGE].concat()] {
         let refused = scene.tbpki(&args).run();
         let refused = refused.prints("TBPKI-0062");
         assert_ne!(refused.status, 0, "{refused}");

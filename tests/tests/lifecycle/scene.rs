@@ -9,9 +9,31 @@ use tb_sim::{ServerKeys, Settings};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::Platform;
 use tbpki_tests::{Outcome, Sandbox, Tool};
+use testkit::application::Sample;
 
 /// The simulator's password: not part of any other text.
 const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// The arguments of an image, with the files of [`write_image_files`].
+pub(crate) const IMAGE: &[&str] = &[
+    "--app",
+    "app.elf",
+    "--chip",
+    "esp32c3",
+    "--wifi-ssid",
+    "net",
+    "--wifi-password-file",
+    "wifi",
+    "--broker",
+    "tb.example",
+];
+
+#[track_caller]
+pub(crate) fn write_image_files(sandbox: &Sandbox) {
+    sandbox.write("wifi", "a password of the network");
+    fs::set_permissions(sandbox.join("wifi"), fs::Permissions::from_mode(0o600)).unwrap();
+    sandbox.write("app.elf", Sample::new("esp32c3").elf());
+}
 
 pub(crate) struct Scene {
     pub(crate) sandbox: Sandbox,
